@@ -1,0 +1,201 @@
+"""Configuration: what is in force, as frozen values.
+
+`conf/base.toml` names every key; `conf/<STITCHLAKE_ENV>.toml` overlays it, then `STITCHLAKE__<SECTION>__<KEY>`.
+Everything else receives the frozen `Config` as an argument. The classes below are the schema: a section or key is
+known when it is a field here. Reading and overlaying is `config_files.py`, ranges are `config_limits.py`.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from lakehouse import config_files, config_limits
+from lakehouse.config_files import ANY, Spec
+from lakehouse.errors import ConfigError
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+# What a new [identity.<type>] section need not say: the weakest type, with middling limits.
+RULE_DEFAULTS: Mapping[str, int] = {"priority": 100, "limit": 5, "max_actors": 100}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeConfig:
+    root: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaConfig:
+    bootstrap_servers: str
+    events_topic: str
+    partitions: int
+    retention_hours: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventsConfig:
+    max_bytes: int
+    max_depth: int
+    max_future_hours: int
+    dedupe_days: int
+    default_currency: str
+    default_region: str
+    bot_user_agents: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivacyConfig:
+    hmac_key: str = dataclasses.field(repr=False)  # never into a log or a traceback
+    hmac_key_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoneyConfig:
+    rates: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentifierRule:
+    """What one identifier type may do; see conf/base.toml."""
+
+    priority: int
+    limit: int
+    max_actors: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityConfig:
+    blocked_values: tuple[str, ...]
+    blocked_pattern: str
+    rules: Mapping[str, IdentifierRule]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryConfig:
+    trigger_seconds: int
+    max_offsets_per_trigger: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfilesConfig:
+    trigger_seconds: int
+    max_offsets_per_trigger: int
+    watermark_days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentsConfig:
+    min_k: int
+    max_k: int
+    sample_profiles: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoresConfig:
+    horizon_days: int
+    min_profiles: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextBestActionConfig:
+    lapsed_days: int
+    likely_propensity: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkConfig:
+    shuffle_partitions: int
+    state_store: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlflowConfig:
+    tracking_uri: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything in force. One field per section of conf/base.toml."""
+
+    lake: LakeConfig
+    kafka: KafkaConfig
+    events: EventsConfig
+    privacy: PrivacyConfig
+    money: MoneyConfig
+    identity: IdentityConfig
+    bronze_events: QueryConfig
+    silver_events: QueryConfig
+    profiles: ProfilesConfig
+    segments: SegmentsConfig
+    scores: ScoresConfig
+    next_best_action: NextBestActionConfig
+    spark: SparkConfig
+    mlflow: MlflowConfig
+
+
+def load(
+    env: str | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    folder: Path = PROJECT / "conf",
+) -> Config:
+    """Read, overlay and check the configuration.
+
+    Raises:
+        ConfigError: one line for every fault found: unknown section or key (with the nearest known one), wrong type,
+            value out of range, key missing from base.toml, secret not in the environment.
+    """
+    environ = os.environ if environ is None else environ
+    env = env or environ.get("STITCHLAKE_ENV") or "dev"
+    spec = schema()
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    for name in ("base", env):
+        layer = config_files.read(folder / f"{name}.toml")
+        values = config_files.overlay(values, layer, spec, f"conf/{name}.toml", faults)
+    layer = config_files.from_environment(spec, environ, faults)
+    values = config_files.overlay(values, layer, spec, "environment", faults)
+    values = config_files.resolve_secrets(values, environ, faults)
+    for name in values.get("identity", {}):
+        if name not in spec["identity"]:
+            values["identity"][name] = RULE_DEFAULTS | values["identity"][name]
+    faults += config_files.missing(values, spec, "conf/base.toml")
+    faults += config_limits.faults(values)
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return _build(values)
+
+
+def schema() -> Spec:
+    """Every known section and key with its kind; `ANY` stands for a name the user may add."""
+    spec: dict[str, Any] = {section.name: _kinds(section.type) for section in dataclasses.fields(Config)}
+    spec["money"] = {"rates": {ANY: Decimal}}
+    spec["identity"] = {"blocked_values": list, "blocked_pattern": str, ANY: _kinds(IdentifierRule)}
+    return spec
+
+
+def _kinds(section: Any) -> dict[str, Any]:
+    return {field.name: field.type for field in dataclasses.fields(section)}
+
+
+def _build(values: dict[str, Any]) -> Config:
+    identity = values["identity"]
+    sections: dict[str, Any] = {
+        "money": MoneyConfig(rates={name.upper(): str(rate) for name, rate in values["money"]["rates"].items()}),
+        "identity": IdentityConfig(
+            blocked_values=tuple(identity["blocked_values"]),
+            blocked_pattern=identity["blocked_pattern"],
+            rules={name: IdentifierRule(**rule) for name, rule in identity.items() if isinstance(rule, dict)},
+        ),
+    }
+    for field in dataclasses.fields(Config):
+        if field.name not in sections:
+            assert isinstance(field.type, type)
+            sections[field.name] = field.type(**values[field.name])
+    return Config(**sections)

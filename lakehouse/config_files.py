@@ -1,0 +1,186 @@
+"""Reading configuration: files and environment variables into one tree of plain values, checked against a schema.
+
+A schema (`Spec`) maps section -> key -> kind, where a kind is `str`, `int`, `float`, `Decimal`, `list` (of text) or a
+nested section, and `ANY` stands for a name the user may add. Faults are collected, never raised one by one.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from lakehouse.errors import ConfigError
+
+PREFIX = "STITCHLAKE__"
+ANY = "*"
+Spec = Mapping[str, Any]
+
+_NAMES = {
+    int: "a whole number",
+    float: "a number",
+    Decimal: "a decimal number",
+    str: "text",
+    list: "a list of text",
+    bool: "true or false",
+}
+_SECRET = re.compile(r"(?i)(secret|password|passphrase|credential|token|key)(?!.*_id$)")
+_REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """One TOML file as nested dicts.
+
+    Raises:
+        ConfigError: the file is not there (naming those that are) or is not TOML.
+    """
+    if not path.is_file():
+        known = sorted(p.stem for p in path.parent.glob("*.toml") if p.stem != "base")
+        raise ConfigError(f"conf/{path.name}: not found, expected one of {known}. Set STITCHLAKE_ENV to one of them")
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"conf/{path.name}: not TOML: {error}. Mend the file") from error
+
+
+def overlay(
+    base: dict[str, Any], top: dict[str, Any], spec: Spec, where: str, faults: list[str], section: str = ""
+) -> dict[str, Any]:
+    """`base` with the values of `top` in place of its own; what does not fit `spec` goes to `faults` and is left out."""
+    result = dict(base)
+    for key, value in top.items():
+        name = next((known for known in (key, key.lower(), key.upper()) if known in base), key)
+        kind = spec.get(key, spec.get(ANY))
+        if kind is None or (key not in spec and isinstance(kind, dict) and not isinstance(value, dict)):
+            faults.append(f"{where}: {unknown(section, key, spec)}")
+        elif isinstance(kind, dict) != isinstance(value, dict) or not (isinstance(value, dict) or _fits(value, kind)):
+            faults.append(f"{where}: {wrong(section, key, value, kind_name(kind))}")
+        elif isinstance(value, dict):
+            inner = f"{section}.{key}".lstrip(".")
+            result[name] = overlay(base.get(name, {}), value, kind, where, faults, inner)
+        else:
+            result[name] = value
+    return result
+
+
+def from_environment(spec: Spec, environ: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
+    """Every `STITCHLAKE__<SECTION>__<KEY>` as nested dicts, its text parsed by the kind of the key it sets."""
+    found: dict[str, Any] = {}
+    for name, text in sorted(environ.items()):
+        if not name.startswith(PREFIX):
+            continue
+        *sections, key = name.removeprefix(PREFIX).lower().split("__")
+        node, kinds = found, spec
+        for section in sections:
+            kinds = kinds.get(section, kinds.get(ANY, {}))
+            node = node.setdefault(section, {}) if isinstance(kinds, dict) else node
+            if not isinstance(node, dict) or not isinstance(kinds, dict):
+                faults.append(
+                    f"environment: {name}: names a key inside a key, expected {PREFIX}<SECTION>__<KEY>. Mend it"
+                )
+                break
+        else:
+            kind = kinds.get(key, kinds.get(ANY, str))
+            try:
+                node[key] = _parse(text, kind)
+            except ValueError:
+                faults.append(
+                    f"environment: {name}: got {shown(key, text)}, expected {kind_name(kind)}. Mend the value"
+                )
+    return found
+
+
+def resolve_secrets(node: Any, environ: Mapping[str, str], faults: list[str]) -> Any:
+    """`node` with every `${NAME}` in a text replaced by that environment variable; left as it is when there is none."""
+    if isinstance(node, dict):
+        return {key: resolve_secrets(value, environ, faults) for key, value in node.items()}
+    if not isinstance(node, str):
+        return node
+    for name in _REFERENCE.findall(node):
+        if name not in environ:
+            faults.append(f"conf: ${{{name}}}: not set in the environment. Export {name} before starting")
+    return _REFERENCE.sub(lambda match: environ.get(match[1], match[0]), node)
+
+
+def missing(values: Mapping[str, Any], spec: Spec, where: str, section: str = "") -> Iterator[str]:
+    """A fault for every key of `spec` that no layer gave."""
+    for key, kind in spec.items():
+        if key == ANY:
+            continue
+        if isinstance(kind, dict):
+            yield from missing(values.get(key, {}), kind, where, f"{section}.{key}".lstrip("."))
+        elif key not in values:
+            yield f"{where}: [{section}] {key}: missing, expected {kind_name(kind)}. Add it with its comment"
+
+
+def unknown(section: str, key: str, spec: Spec) -> str:
+    """The text of the fault "no such section or key", with the nearest that exists."""
+    nearest = difflib.get_close_matches(key, [name for name in spec if name != ANY], n=1, cutoff=0.0)
+    hint = f"did you mean '{nearest[0]}'?" if nearest else "remove it"
+    return f"[{section}] unknown key '{key}'; {hint}" if section else f"unknown section '{key}'; {hint}"
+
+
+def wrong(section: str, key: str, got: object, expected: str) -> str:
+    """The text of the fault "this value will not do"; a secret is never shown."""
+    where = f"[{section}] {key}" if section else f"[{key}]"
+    return f"{where}: got {shown(key, got)}, expected {expected}. Mend the value"
+
+
+def shown(key: str, value: object) -> str:
+    """`value` as a person may see it: secrets hidden, passwords inside a URI too."""
+    if is_secret(key):
+        return "(hidden)"
+    return re.sub(r"(://[^/\s:@']*):[^/\s@']+@", r"\1:(hidden)@", repr(value))
+
+
+def is_secret(key: str) -> bool:
+    return bool(_SECRET.search(key))
+
+
+def kind_name(kind: Any) -> str:
+    return "a section" if isinstance(kind, dict) else _NAMES[_plain(kind)]
+
+
+def _plain(kind: Any) -> type:
+    """`tuple[str, ...]` is written as a list in TOML; every other kind is a class already."""
+    return kind if isinstance(kind, type) and kind in _NAMES else list
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    match _plain(kind):
+        case plain if plain is list:
+            return isinstance(value, list) and all(isinstance(item, str) for item in value)
+        case plain if plain is float:
+            return isinstance(value, int | float)
+        case plain if plain is Decimal:
+            return _is_decimal(value)
+        case plain:
+            return isinstance(value, plain)
+
+
+def _is_decimal(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float | str) and Decimal(str(value)).is_finite()
+    except InvalidOperation:
+        return False
+
+
+def _parse(text: str, kind: Any) -> Any:
+    if isinstance(kind, dict):
+        return text  # a key that is not one: `overlay` says which is near
+    plain = _plain(kind)
+    if plain is bool:
+        return {"true": True, "false": False}[text.lower()] if text.lower() in ("true", "false") else _refuse(text)
+    if plain is list:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if plain is Decimal:
+        return text if _is_decimal(text) else _refuse(text)
+    return plain(text)
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(text)

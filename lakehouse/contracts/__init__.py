@@ -1,0 +1,1 @@
+"""Contracts by layer; `lakehouse/tables.py` lists them all in flow order."""

@@ -1,0 +1,76 @@
+"""Contracts of the event tables: bronze.events, silver.events, silver.events_quarantine."""
+
+from lakehouse.contracts.contract import CONSENT, KAFKA, MONEY, PRODUCT_LINE, Table, optional, required
+
+_LINEAGE = (
+    required("topic", "Kafka topic"),
+    required("partition", "Kafka partition", "int"),
+    required("offset", "Kafka offset", "bigint"),
+)
+
+BRONZE_EVENTS = Table(
+    name="bronze.events",
+    grain="one row per Kafka record, as it came",
+    key=("topic", "partition", "offset"),
+    owner="streaming/bronze_events.py",
+    reads=(KAFKA,),
+    columns=(
+        *_LINEAGE,
+        optional("kafka_timestamp", "timestamp", "time the broker or producer stamped on the record"),
+        optional("key", "binary", "record key; null = none"),
+        optional("value", "binary", "record value; null = tombstone"),
+        required("ingested_at", "time of the micro-batch that wrote the row", "timestamp"),
+    ),
+)
+
+SILVER_EVENTS = Table(
+    name="silver.events",
+    grain="one row per accepted event, once",
+    key=("message_id",),
+    owner="streaming/silver_events.py",
+    reads=(KAFKA,),
+    columns=(
+        required("message_id", "id the sender gave the event"),
+        required("actor_id", "hash of the exact bundle of identifiers the event carries"),
+        required("type", "track, identify, page, screen, group or alias"),
+        optional("event", "string", "name of a track event, of a page or of a screen; null otherwise"),
+        required("occurred_at", "client time corrected for clock skew, never after arrival", "timestamp"),
+        required("received_at", "time the event reached us", "timestamp"),
+        optional("anonymous_id", "string", "anonymousId as sent; null = none"),
+        optional("user_id", "string", "userId; tokenised when it is an e-mail address; null = none"),
+        optional("product_id", "string", "product the event is about; null = none or several"),
+        optional("order_id", "string", "order of an order event; null otherwise"),
+        optional("revenue", MONEY, "order value of Order Completed, amount of Order Refunded (null = whole order)"),
+        optional("currency", "string", "ISO 4217 code of revenue"),
+        optional("session_id", "string", "session as sent; null = none"),
+        optional("lines", f"array<{PRODUCT_LINE}>", "order or cart lines; null = none sent"),
+        required("identifiers", "usable identifiers, typed and tokenised, sorted", "array<struct<type:string,token:string>>"),
+        optional("consent", CONSENT, "context.consent.categoryPreferences; null = not sent"),
+        optional("group_id", "string", "groupId of a group event"),
+        optional("previous_id", "string", "previousId of an alias event"),
+        optional("page_url", "string", "context.page.url or properties.url, without its query string"),
+        optional("query", "string", "search text of Products Searched"),
+        optional("coupon", "string", "coupon code of an order or coupon event"),
+        optional("campaign", "string", "context.campaign.name"),
+        optional("channel", "string", "channel or context.channel as sent: web, mobile, server, store, call_center"),
+        required("is_bot", "user agent matches events.bot_user_agents; such events never reach profiles", "boolean"),
+        required("is_clamped", "corrected time lay ahead of arrival and was set to arrival", "boolean"),
+        required("content_hash", "hash of the record's bytes; tells a repeat from a conflict", "bigint"),
+        *_LINEAGE,
+    ),
+)
+
+SILVER_EVENTS_QUARANTINE = Table(
+    name="silver.events_quarantine",
+    grain="one row per rejected record",
+    key=("topic", "partition", "offset"),
+    owner="streaming/silver_events.py",
+    reads=(KAFKA,),
+    columns=(
+        *_LINEAGE,
+        required("reason", "code, see lakehouse/events/reasons.py"),
+        optional("detail", "string", "which field, what was expected; never a personal value"),
+        optional("value", "binary", "the record as it came"),
+        required("quarantined_at", "time of the micro-batch that wrote the row", "timestamp"),
+    ),
+)

@@ -1,0 +1,88 @@
+"""Contracts of the gold tables: RFM, segments, scores and the activation table that BI and exports read."""
+
+from lakehouse.contracts.contract import MONEY, Table, optional, required
+
+GOLD_RFM = Table(
+    name="gold.rfm",
+    grain="one row per profile with orders",
+    key=("profile_id",),
+    owner="streaming/profiles.py",
+    reads=("silver.identity_map", "silver.orders"),
+    columns=(
+        required("profile_id", "profile"),
+        required("first_order_at", "earliest order", "timestamp"),
+        required("last_order_at", "latest order; days since are computed at read", "timestamp"),
+        required("frequency", "distinct orders", "bigint"),
+        required("monetary", "net revenue of those orders, refunds taken off, default_currency", MONEY),
+        optional("r_score", "int", "quintile of last_order_at, 5 = latest; null = no segment model yet"),
+        optional("f_score", "int", "quintile of frequency, 5 = most; null = no segment model yet"),
+        optional("m_score", "int", "quintile of monetary, 5 = most; null = no segment model yet"),
+        required("computed_at", "time of the micro-batch that last changed the row", "timestamp"),
+    ),
+)
+
+GOLD_SEGMENTS = Table(
+    name="gold.segments",
+    grain="one row per profile and validity",
+    key=("profile_id", "valid_from"),
+    owner="streaming/profiles.py",
+    reads=("gold.rfm",),
+    columns=(
+        required("profile_id", "profile with orders"),
+        required("segment", "name of the segment, in words"),
+        required("model_version", "version of the segments model in the registry"),
+        required("valid_from", "time the profile entered the segment", "timestamp"),
+        optional("valid_to", "timestamp", "time it left; null = still in it"),
+    ),
+)
+
+GOLD_SCORES = Table(
+    name="gold.scores",
+    grain="one row per profile",
+    key=("profile_id",),
+    owner="streaming/profiles.py",
+    reads=("silver.identity_map", "silver.activity_daily", "silver.orders"),
+    columns=(
+        required("profile_id", "profile"),
+        optional("purchase_propensity", "double", "probability of an order within scores.horizon_days of as_of"),
+        optional("churn_risk", "double", "null until a churn model is trained"),
+        optional("clv", "double", "null until a lifetime value model is trained"),
+        required("model_version", "version of the scores model in the registry"),
+        required("as_of", "event time the features were taken at", "timestamp"),
+    ),
+)
+
+GOLD_ACTIVATION = Table(
+    name="gold.activation",
+    grain="one row per profile",
+    key=("profile_id",),
+    owner="streaming/profiles.py",
+    reads=("gold.rfm", "gold.segments", "gold.scores", "silver.activity_daily"),
+    columns=(
+        required("profile_id", "profile"),
+        required("user_ids", "user ids of the profile, sorted; empty = anonymous", "array<string>"),
+        required("first_seen_at", "earliest event", "timestamp"),
+        required("last_seen_at", "latest event", "timestamp"),
+        required("event_count", "events of any kind", "bigint"),
+        required("view_count", "Product Viewed events", "bigint"),
+        required("cart_count", "Product Added events", "bigint"),
+        optional("last_order_at", "timestamp", "latest order; null = never ordered"),
+        required("frequency", "distinct orders; 0 = never ordered", "bigint"),
+        required("monetary", "net revenue, default_currency; 0 = never ordered", MONEY),
+        optional("r_score", "int", "as gold.rfm"),
+        optional("f_score", "int", "as gold.rfm"),
+        optional("m_score", "int", "as gold.rfm"),
+        optional("segment", "string", "current segment; null = never ordered, or no model yet"),
+        optional("segment_model_version", "string", "version that chose the segment"),
+        optional("purchase_propensity", "double", "as gold.scores; null = no model yet"),
+        optional("churn_risk", "double", "as gold.scores"),
+        optional("clv", "double", "as gold.scores"),
+        optional("score_model_version", "string", "version that made the scores"),
+        required("next_best_action", "what to do next, by rule; none = nothing, or marketing consent denied"),
+        optional("consent_analytics", "boolean", "latest word; null = never asked"),
+        optional("consent_personalization", "boolean", "latest word; null = never asked"),
+        optional("consent_marketing", "boolean", "latest word; null = never asked"),
+        required("as_of", "newest event time in the lake when scores and next_best_action were taken", "timestamp"),
+        required("updated_at", "time of the micro-batch that last wrote the row", "timestamp"),
+    ),
+)

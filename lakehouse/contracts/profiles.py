@@ -1,0 +1,105 @@
+"""Contracts of what the `profiles` query keeps in silver: activity, orders, traits and the identity graph."""
+
+from lakehouse.contracts.contract import CONSENT, KAFKA, MONEY, ORDER_FACT, PRODUCT_LINE, REFUND_FACT, Table, optional, required
+
+SILVER_ACTIVITY_DAILY = Table(
+    name="silver.activity_daily",
+    grain="one row per actor and UTC day",
+    key=("actor_id", "activity_date"),
+    owner="streaming/profiles.py",
+    reads=(KAFKA,),
+    columns=(
+        required("actor_id", "actor"),
+        required("activity_date", "UTC day of occurred_at", "date"),
+        optional("user_id", "string", "the actor's user_id; null = anonymous"),
+        required("event_count", "events of any kind", "bigint"),
+        required("view_count", "Product Viewed events", "bigint"),
+        required("cart_count", "Product Added events", "bigint"),
+        required("order_count", "distinct order_id among Order Completed", "bigint"),
+        required("revenue", "order value before refunds, default_currency", MONEY),
+        required("first_at", "earliest event of the day", "timestamp"),
+        required("last_at", "latest event of the day", "timestamp"),
+        optional("consent", CONSENT, "latest consent the actor gave that day; null = none given"),
+    ),
+)
+
+SILVER_ORDERS = Table(
+    name="silver.orders",
+    grain="one row per order",
+    key=("order_id",),
+    owner="streaming/profiles.py",
+    reads=(KAFKA,),
+    columns=(
+        required("order_id", "order"),
+        optional("actor_id", "string", "actor of the earliest completion; null = only a refund has been seen"),
+        optional("ordered_at", "timestamp", "time of the earliest completion; null = only a refund has been seen"),
+        optional("revenue", MONEY, "earliest completion's value less all refunds, default_currency"),
+        optional("lines", f"array<{PRODUCT_LINE}>", "lines of the earliest completion"),
+        required("completions", "every distinct Order Completed message of the order", f"array<{ORDER_FACT}>"),
+        required("refunds", "every distinct Order Refunded message; null amount = whole order", f"array<{REFUND_FACT}>"),
+    ),
+)
+
+SILVER_PERSONAL_TRAITS = Table(
+    name="silver.personal_traits",
+    grain="one row per actor and trait",
+    key=("actor_id", "trait"),
+    owner="streaming/profiles.py",
+    reads=(KAFKA,),
+    columns=(
+        required("actor_id", "actor"),
+        required("trait", "name of the trait, snake_case: email, phone, first_name, ..."),
+        required("value", "latest value as sent: raw personal data"),
+        required("seen_at", "time of the event that carried the value", "timestamp"),
+    ),
+)
+
+SILVER_IDENTITY_EDGES = Table(
+    name="silver.identity_edges",
+    grain="one row per actor and identifier",
+    key=("actor_id", "identifier_type", "identifier_token"),
+    owner="streaming/profiles.py",
+    reads=(KAFKA,),
+    columns=(
+        required("actor_id", "actor"),
+        required("identifier_type", "user_id, email, phone, loyalty_id, device_id or anonymous_id"),
+        required("identifier_token", "value, or HMAC token where the value is personal"),
+        required("first_seen_at", "earliest event of the actor", "timestamp"),
+        required("kind", "deterministic or probabilistic"),
+        required("weight", "bits of evidence; 0 for deterministic", "double"),
+    ),
+)
+
+SILVER_IDENTITY_MAP = Table(
+    name="silver.identity_map",
+    grain="one row per actor",
+    key=("actor_id",),
+    owner="streaming/profiles.py",
+    reads=("silver.identity_edges",),
+    columns=(
+        required("actor_id", "actor"),
+        required("profile_id", "actor_id of the profile's oldest actor"),
+        required("component_id", "coarse component: smallest actor_id reachable by any identifier, limits ignored"),
+        required("first_seen_at", "earliest event of the actor", "timestamp"),
+        optional("cause", "string", "strongest identifier type that ties the actor to its profile; null = alone"),
+        required("resolved_at", "time of the micro-batch that last changed the row", "timestamp"),
+    ),
+)
+
+SILVER_IDENTITY_LOG = Table(
+    name="silver.identity_log",
+    grain="one row per change of one actor's profile",
+    key=("change_id",),
+    owner="streaming/profiles.py",
+    reads=("silver.identity_map",),
+    columns=(
+        required("change_id", "hash of batch, actor and both profiles"),
+        required("type", "create, attach, merge or split"),
+        required("actor_id", "actor that changed"),
+        optional("from_profile_id", "string", "profile before; null = the actor is new"),
+        required("to_profile_id", "profile after"),
+        optional("cause", "string", "strongest identifier type that ties the actor to its profile; null = alone"),
+        required("batch_id", "micro-batch; negative for a repair by reconcile or rebuild", "bigint"),
+        required("changed_at", "time of the micro-batch", "timestamp"),
+    ),
+)

@@ -1,0 +1,32 @@
+"""The errors of Stitchlake: one base, one named kind per thing that can go wrong.
+
+Every message reads `<where>: <what is wrong>, got <x>, expected <y>. <what to do>`.
+"""
+
+
+class StitchlakeError(Exception):
+    """Anything a person can mend: printed as one line, without a stack trace, exit code 2."""
+
+
+class ConfigError(StitchlakeError):
+    """A configuration file or environment variable that cannot be used."""
+
+
+class ContractError(StitchlakeError):
+    """A frame or table that is not what `lakehouse/tables.py` promises."""
+
+
+class LakeError(StitchlakeError):
+    """A lake that cannot be opened: locked, missing, or written by another version."""
+
+
+class BrokerError(StitchlakeError):
+    """The local Kafka broker cannot be started, reached or stopped."""
+
+
+class SourceError(StitchlakeError):
+    """A demo source that cannot be fetched or read."""
+
+
+class ModelError(StitchlakeError):
+    """A model that cannot be trained, loaded or applied."""

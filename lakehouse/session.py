@@ -1,0 +1,50 @@
+"""The only builder of a Spark session in the repository.
+
+Spark's own settings come from conf/spark-defaults.conf through spark-submit; what depends on our configuration is set
+here. A session that spark-submit did not start (a notebook, a test) reads the same file.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from lakehouse.config import PROJECT, Config
+
+STATE_STORES = {
+    "memory": "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider",
+    "rocksdb": "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider",
+}
+
+
+def get_session(config: Config, app_name: str, extra: dict[str, str] | None = None) -> SparkSession:
+    """The session of this process, built on first call. `extra` overrides single Spark settings (tests only)."""
+    # Timestamps that pass through the driver's Python are naive: they must mean UTC on every machine.
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    builder = SparkSession.builder.appName(app_name)
+    settings = spark_defaults() | _from_config(config) | (extra or {})
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def spark_defaults(path: Path = PROJECT / "conf" / "spark-defaults.conf") -> dict[str, str]:
+    """conf/spark-defaults.conf as key -> value."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
+    return {key: value.strip() for key, value in pairs}
+
+
+def _from_config(config: Config) -> dict[str, str]:
+    return {
+        "spark.pyspark.python": sys.executable,
+        "spark.sql.shuffle.partitions": str(config.spark.shuffle_partitions),
+        "spark.sql.streaming.stateStore.providerClass": STATE_STORES[config.spark.state_store],
+        "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+        "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
+    }

@@ -1,0 +1,64 @@
+"""The contract of every table, in flow order.
+
+Pure Python: no Spark session is needed to read it. Physical facts (path, trigger, checkpoint) live in configuration
+and `lakehouse/io.py`.
+"""
+
+from lakehouse.contracts.contract import Column, Table
+from lakehouse.contracts.events import (
+    BRONZE_EVENTS,
+    SILVER_EVENTS,
+    SILVER_EVENTS_QUARANTINE,
+)
+from lakehouse.contracts.gold import (
+    GOLD_ACTIVATION,
+    GOLD_RFM,
+    GOLD_SCORES,
+    GOLD_SEGMENTS,
+)
+from lakehouse.contracts.profiles import (
+    SILVER_ACTIVITY_DAILY,
+    SILVER_IDENTITY_EDGES,
+    SILVER_IDENTITY_LOG,
+    SILVER_IDENTITY_MAP,
+    SILVER_ORDERS,
+    SILVER_PERSONAL_TRAITS,
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        BRONZE_EVENTS,
+        SILVER_EVENTS,
+        SILVER_EVENTS_QUARANTINE,
+        SILVER_ACTIVITY_DAILY,
+        SILVER_ORDERS,
+        SILVER_PERSONAL_TRAITS,
+        SILVER_IDENTITY_EDGES,
+        SILVER_IDENTITY_MAP,
+        SILVER_IDENTITY_LOG,
+        GOLD_RFM,
+        GOLD_SEGMENTS,
+        GOLD_SCORES,
+        GOLD_ACTIVATION,
+    )
+}
+
+__all__ = [
+    "TABLES",
+    "Column",
+    "Table",
+    "BRONZE_EVENTS",
+    "SILVER_EVENTS",
+    "SILVER_EVENTS_QUARANTINE",
+    "SILVER_ACTIVITY_DAILY",
+    "SILVER_ORDERS",
+    "SILVER_PERSONAL_TRAITS",
+    "SILVER_IDENTITY_EDGES",
+    "SILVER_IDENTITY_MAP",
+    "SILVER_IDENTITY_LOG",
+    "GOLD_RFM",
+    "GOLD_SEGMENTS",
+    "GOLD_SCORES",
+    "GOLD_ACTIVATION",
+]
