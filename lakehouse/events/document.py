@@ -1,0 +1,82 @@
+"""Record bytes -> one JSON document, or the reason why there is none. The record's bytes are parsed exactly once.
+
+The text is parsed inside an array, `[<text>,<hash of the text>]`: Spark's parser stops after the first value, so a text
+with anything behind its document (`{} junk`, `{}{}`) would pass; in the array it is an error, or the hash is not there.
+No expression here recurses or backtracks over the text: the JSON parser refuses 1000 levels, and every regular
+expression is a chain of possessive character classes.
+"""
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from lakehouse.config import EventsConfig
+from lakehouse.events import reasons as R
+from lakehouse.events.verdict import reject
+
+_ESCAPED = r"(?s)\\."
+_STRING = r'"[^"]*+"'
+_NO_BRACKET = r"[^\[\]{}]++"
+_LONE_SURROGATE = r"\\u[dD][89a-fA-F]"
+
+
+def text_of(value: Column, config: EventsConfig) -> Column:
+    """The value as text; null when there is none, it is too long or it is not UTF-8."""
+    text = value.cast("string")
+    return F.when((F.octet_length(value) <= config.max_bytes) & F.is_valid_utf8(text), text)
+
+
+def document_of(text: Column, content_hash: Column, is_deep: Column) -> Column:
+    """The variant `[message, content_hash]`; null when the text is not JSON."""
+    return F.when(~is_deep, F.try_parse_json(_sealed(text, content_hash)))
+
+
+def _sealed(text: Column, content_hash: Column) -> Column:
+    return F.concat(F.lit("["), text, F.lit(","), content_hash.cast("string"), F.lit("]"))
+
+
+def is_too_deep(text: Column, config: EventsConfig) -> Column:
+    """Whether brackets outside of strings nest deeper than max_depth; false for null.
+
+    Few texts hold that many opening brackets at all; only those are counted exactly.
+    """
+    suspicious = text.rlike(rf"\A(?:[^\[{{]*+[\[{{]){{{config.max_depth + 1}}}")
+    return F.coalesce(F.when(suspicious, depth(text) > config.max_depth), F.lit(False))
+
+
+def depth(text: Column) -> Column:
+    """Levels of nested objects and arrays: highest count of brackets open at once."""
+    bare = F.regexp_replace(F.regexp_replace(text, _ESCAPED, ""), _STRING, "")
+    brackets = F.split(F.regexp_replace(bare, _NO_BRACKET, ""), "")
+    step = F.struct(F.lit(0).alias("open"), F.lit(0).alias("most"))
+
+    def count(state: Column, bracket: Column) -> Column:
+        change = F.when(bracket.isin("[", "{"), 1).when(bracket.isin("]", "}"), -1).otherwise(0)
+        now = state["open"] + change
+        return F.struct(now.alias("open"), F.greatest(state["most"], now).alias("most"))
+
+    return F.aggregate(brackets, step, count, lambda state: state["most"])
+
+
+def verdict(config: EventsConfig) -> Column:
+    """First fault of the record as a document; null = one JSON object.
+
+    Reads columns value, text, is_deep, document, content_hash and message of the frame.
+    """
+    value, text, document = F.col("value"), F.col("text"), F.col("document")
+    is_sealed = F.try_variant_get(document, "$[1]", "bigint") == F.col("content_hash")
+    # Told apart only once parsing has failed: a parser that does not mind repeated keys takes the text.
+    lenient = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
+    elements = F.from_json(_sealed(text, F.col("content_hash")), "array<string>", lenient)
+    is_repeating = (F.size(elements) == 2) & ~text.rlike(_LONE_SURROGATE)
+    return F.coalesce(
+        reject(value.isNull(), R.NULL_VALUE),
+        reject(F.octet_length(value) > config.max_bytes, R.OVERSIZED, f"more than {config.max_bytes} bytes"),
+        reject(text.isNull(), R.INVALID_UTF8),
+        reject(F.col("is_deep"), R.TOO_DEEP, f"more than {config.max_depth} levels"),
+        F.when(
+            document.isNull(),
+            F.coalesce(reject(is_repeating, R.DUPLICATE_KEYS), reject(F.lit(True), R.MALFORMED_JSON)),
+        ),
+        reject(~F.coalesce(is_sealed, F.lit(False)), R.MALFORMED_JSON, "more than one document"),
+        reject(F.col("message").isNull(), R.NOT_AN_OBJECT),
+    )

@@ -1,0 +1,48 @@
+"""bronze.events: every Kafka record as it came, exactly once. The archive everything else can be rebuilt from."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.streaming import StreamingQuery
+
+from lakehouse.command_line import run
+from lakehouse.config import load
+from lakehouse.contracts.events import BRONZE_EVENTS
+from lakehouse.io import Lake, conform
+from lakehouse.kafka_source import read_records
+from lakehouse.lock import writer
+from lakehouse.session import get_session
+from lakehouse.triggers import trigger
+
+NAME = "bronze_events"
+
+
+def transform(records: DataFrame) -> DataFrame:
+    """Kafka records -> rows of bronze.events; `ingested_at` is the micro-batch's own time, the same on a replay."""
+    rows = records.withColumnRenamed("timestamp", "kafka_timestamp").withColumn("ingested_at", F.current_timestamp())
+    return conform(rows, BRONZE_EVENTS)
+
+
+def start(lake: Lake, *, available_now: bool) -> StreamingQuery:
+    """Start the query; with `available_now` it drains the topic and ends."""
+    config = lake.config.bronze_events
+    return (
+        transform(read_records(lake, config.max_offsets_per_trigger))
+        .writeStream.queryName(NAME)
+        .format("delta")
+        .outputMode("append")
+        .option("checkpointLocation", lake.checkpoint(NAME))
+        .trigger(**trigger(config.trigger_seconds, available_now=available_now))
+        .start(lake.path(BRONZE_EVENTS))
+    )
+
+
+def main(argv: list[str]) -> None:
+    config = load()
+    with writer(config):
+        lake = Lake(get_session(config, NAME), config)
+        lake.create_missing()
+        start(lake, available_now="--available-now" in argv).awaitTermination()
+
+
+if __name__ == "__main__":
+    run(main)
