@@ -1,0 +1,179 @@
+"""What the identity tests share: graphs written in one line per actor, random ones, a slow solver, a lake in memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pandas as pd
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from lakehouse.config import IdentifierRule
+from lakehouse.identity.solve import solve
+from lakehouse.identity.touched import Resolution, resolve, touched
+from lakehouse.tables import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
+
+START = datetime(2026, 1, 1)
+FOREVER = IdentifierRule(priority=9, limit=10**6, max_actors=10**6)
+RULES = {
+    "user_id": IdentifierRule(priority=1, limit=1, max_actors=6),
+    "email": IdentifierRule(priority=2, limit=2, max_actors=3),
+    "device_id": IdentifierRule(priority=3, limit=3, max_actors=4),
+    "anonymous_id": IdentifierRule(priority=4, limit=2, max_actors=3),
+}
+RULES_OFF = dict.fromkeys([*RULES, "fingerprint"], FOREVER)
+
+Graph = Mapping[str, tuple[int, str]]
+"""actor_id -> (minute it was first seen, its identifiers as "type:token type:token")."""
+
+
+def at(minute: int) -> datetime:
+    return START + timedelta(minutes=minute)
+
+
+def edges_of(graph: Graph) -> pd.DataFrame:
+    rows = [(actor, *word.split(":")) for actor, (_, words) in graph.items() for word in words.split()]
+    return pd.DataFrame(rows, columns=["actor_id", "identifier_type", "identifier_token"], dtype="str")
+
+
+def actors_of(graph: Graph) -> pd.DataFrame:
+    seen = pd.Series([at(minute) for minute, _ in graph.values()], dtype="datetime64[us]")
+    return pd.DataFrame({"actor_id": pd.Series(list(graph), dtype="str"), "first_seen_at": seen})
+
+
+def solved(graph: Graph, rules: Mapping[str, IdentifierRule] = RULES) -> pd.DataFrame:
+    return solve(edges_of(graph), actors_of(graph), rules).set_index("actor_id")
+
+
+def profiles(graph: Graph, rules: Mapping[str, IdentifierRule] = RULES) -> dict[str, str]:
+    return solved(graph, rules)["profile_id"].to_dict()
+
+
+def values_of(words: str, kind: str) -> set[str]:
+    return {word for word in words.split() if word.startswith(f"{kind}:")}
+
+
+def slow_solve(graph: Graph, rules: Mapping[str, IdentifierRule]) -> tuple[dict[str, str], set[str]]:
+    """The rule of lakehouse/identity/solve.py word for word: actor -> profile, and the identifiers that link."""
+    carriers: dict[str, set[str]] = {}
+    for actor, (_, words) in graph.items():
+        for word in words.split():
+            carriers.setdefault(word, set()).add(actor)
+
+    def turn(word: str) -> tuple[int, int, str, str]:
+        kind, token = word.split(":")
+        return rules[kind].priority, min(graph[actor][0] for actor in carriers[word]), kind, token
+
+    profiles = [frozenset([actor]) for actor in graph]
+    links = set()
+    for word in sorted((w for w in carriers if w.split(":")[0] in rules), key=turn):
+        if not 1 < len(carriers[word]) <= rules[word.split(":")[0]].max_actors:
+            continue
+        joined = [profile for profile in profiles if profile & carriers[word]]
+        together = frozenset().union(*joined)
+        held = " ".join(graph[actor][1] for actor in together)
+        if all(len(values_of(held, kind)) <= rule.limit for kind, rule in rules.items()):
+            profiles = [profile for profile in profiles if profile not in joined] + [together]
+            links.add(word)
+    oldest = {profile: min(profile, key=lambda actor: (graph[actor][0], actor)) for profile in profiles}
+    return {actor: name for profile, name in oldest.items() for actor in profile}, links
+
+
+@dataclass
+class Lake:
+    """The three identity tables in memory, written as `profiles` does: edges, log, map; each by key."""
+
+    edges: pd.DataFrame
+    log: pd.DataFrame
+    map: pd.DataFrame
+
+    @classmethod
+    def empty(cls) -> "Lake":
+        tables = (SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP)
+        return cls(*(pd.DataFrame(columns=table.column_names) for table in tables))
+
+    def copy(self) -> "Lake":
+        return Lake(self.edges.copy(), self.log.copy(), self.map.copy())
+
+    def resolve(self, batch: Graph, rules: Mapping[str, IdentifierRule], batch_id: int) -> Resolution:
+        new = actors_of(batch), edges_of(batch)
+        stored = touched(*new, self.map, self.edges)
+        return resolve(*new, *stored, rules, batch_id=batch_id, now=at(1_000_000 + batch_id))
+
+    def take(self, batch: Graph, rules: Mapping[str, IdentifierRule], batch_id: int, writes: int = 3) -> Resolution:
+        """One micro-batch; with fewer than three `writes`, the driver dies after that many."""
+        resolution = self.resolve(batch, rules, batch_id)
+        for table, rows, key in [
+            ("edges", resolution.edge_rows, list(SILVER_IDENTITY_EDGES.key)),
+            ("log", resolution.log_rows, ["change_id"]),
+            ("map", resolution.map_rows, ["actor_id"]),
+        ][:writes]:
+            stored = getattr(self, table)
+            both = pd.concat([stored, rows], ignore_index=True) if len(stored) else rows
+            both = both.drop_duplicates(key, keep="last").sort_values(key, ignore_index=True)
+            setattr(self, table, both)
+        return resolution
+
+
+def nothing(resolution: Resolution) -> bool:
+    return not any(map(len, (resolution.edge_rows, resolution.log_rows, resolution.map_rows)))
+
+
+_NAMES = ["kay", "ann", "zoe", "bob", "lea", "cid", "max", "dot", "ian", "eve", "tom", "fay", "ned", "gus"]
+_POOLS = {"user_id": 4, "email": 5, "device_id": 4, "anonymous_id": 6, "fingerprint": 2}
+
+
+@st.composite
+def communities(draw: st.DrawFn) -> dict[str, tuple[int, str]]:
+    """Up to 14 actors that share few values: logins, shared devices, wrong e-mails, values over every cap."""
+    names = _NAMES[: draw(st.integers(1, len(_NAMES)))]
+    kinds = draw(st.lists(st.sampled_from(sorted(_POOLS)), min_size=1, max_size=4, unique=True))
+
+    def bundle() -> str:
+        words = [f"{kind}:{draw(st.integers(0, _POOLS[kind]))}" for kind in kinds]
+        return " ".join(word for word in words if not word.endswith(":0"))  # 0 = does not carry the type
+
+    return {name: (draw(st.integers(0, 5)), bundle()) for name in names}
+
+
+def _apart(number: int, graph: Graph) -> dict[str, tuple[int, str]]:
+    """The graph under names and values of its own."""
+    return {
+        f"{name}{number}": (minute, " ".join(f"{word}.{number}" for word in words.split()))
+        for name, (minute, words) in graph.items()
+    }
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> dict[str, tuple[int, str]]:
+    """A dozen communities that share nothing: one frame costs little more, and tries as much as a dozen."""
+    drawn = draw(st.lists(communities(), min_size=8, max_size=16))
+    return {name: actor for number, graph in enumerate(drawn) for name, actor in _apart(number, graph).items()}
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[dict[str, tuple[int, str]]]:
+    """A graph cut into one to four batches, in random order; many actors come again, seen earlier or later."""
+    graph = draw(graphs())
+    chance = draw(st.randoms(use_true_random=False))
+    again = [(name, (chance.randint(0, 9), words)) for name, (_, words) in graph.items() if chance.random() < 0.5]
+    batches: list[list[tuple[str, tuple[int, str]]]] = [[] for _ in range(draw(st.integers(1, 4)))]
+    for arrival in chance.sample([*graph.items(), *again], len(graph) + len(again)):
+        chance.choice(batches).append(arrival)
+    return [earliest(batch) for batch in batches]
+
+
+def earliest(arrivals: list[tuple[str, tuple[int, str]]]) -> dict[str, tuple[int, str]]:
+    """Every actor once, as early as it was ever seen."""
+    found: dict[str, tuple[int, str]] = {}
+    for name, (minute, words) in arrivals:
+        found[name] = (min(minute, found.get(name, (minute, words))[0]), words)
+    return found
+
+
+def whole(stream: list[dict[str, tuple[int, str]]]) -> dict[str, tuple[int, str]]:
+    return earliest([item for batch in stream for item in batch.items()])
+
+
+def examples(count: int) -> settings:
+    return settings(max_examples=count, derandomize=True, deadline=None, database=None)

@@ -1,0 +1,161 @@
+import re
+
+import pandas as pd
+import pytest
+from identity_graphs import FOREVER, RULES, START, actors_of, edges_of, profiles, solved
+
+from lakehouse.config import IdentifierRule
+from lakehouse.errors import ContractError
+from lakehouse.identity.solve import solve
+
+
+def test_anonymous_then_login_then_second_device_is_one_profile():
+    graph = {
+        "browse": (1, "anonymous_id:c1 device_id:laptop"),
+        "login": (2, "anonymous_id:c1 device_id:laptop user_id:ann"),
+        "phone": (3, "anonymous_id:c2 device_id:phone user_id:ann"),
+    }
+    answer = solved(graph)
+    assert answer["profile_id"].to_dict() == {"browse": "browse", "login": "browse", "phone": "browse"}
+    assert answer["cause"].to_dict() == {"browse": "device_id", "login": "user_id", "phone": "user_id"}
+
+
+def test_alice_and_bob_who_share_a_phone_stay_two_people():
+    graph = {
+        "alice": (1, "user_id:alice device_id:phone"),
+        "bob": (2, "user_id:bob device_id:phone"),
+    }
+    answer = solved(graph)
+    assert answer["profile_id"].to_dict() == {"alice": "alice", "bob": "bob"}
+    assert answer["component_id"].to_dict() == {"alice": "alice", "bob": "alice"}
+    assert answer["cause"].to_dict() == {"alice": None, "bob": None}
+
+
+def test_anonymous_events_on_a_household_device_with_two_logins_belong_to_nobody():
+    graph = {
+        "alice": (1, "user_id:alice device_id:tv"),
+        "bob": (2, "user_id:bob device_id:tv"),
+        "evening": (3, "anonymous_id:c1 device_id:tv"),
+        "night": (4, "anonymous_id:c1 device_id:tv email:night@example.com"),
+    }
+    assert profiles(graph) == {"alice": "alice", "bob": "bob", "evening": "evening", "night": "evening"}
+
+
+def test_a_device_at_its_cap_links_and_one_over_its_cap_does_not():
+    kiosk = {f"guest{i}": (i, "device_id:kiosk") for i in range(4)}
+    assert set(profiles(kiosk).values()) == {"guest0"}
+    kiosk["guest4"] = (9, "device_id:kiosk")
+    answer = solved(kiosk)
+    assert answer["profile_id"].to_dict() == {name: name for name in kiosk}
+    assert set(answer["component_id"]) == {"guest0"}
+
+
+def test_an_email_shared_by_two_user_ids_links_nobody():
+    graph = {
+        "alice": (1, "user_id:alice email:family@example.com"),
+        "bob": (2, "user_id:bob email:family@example.com"),
+        "newsletter": (3, "email:family@example.com"),
+    }
+    assert profiles(graph) == {"alice": "alice", "bob": "bob", "newsletter": "newsletter"}
+
+
+def test_the_stronger_identifier_decides_which_login_an_anonymous_actor_belongs_to():
+    graph = {
+        "alice": (1, "user_id:alice device_id:tablet"),
+        "bob": (2, "user_id:bob email:bob@example.com"),
+        "visitor": (0, "device_id:tablet email:bob@example.com"),
+    }
+    assert profiles(graph) == {"alice": "alice", "bob": "visitor", "visitor": "visitor"}
+
+
+def test_among_identifiers_of_one_type_the_older_goes_first():
+    rules = {"device_id": FOREVER, "user_id": RULES["user_id"]}
+    graph = {
+        "alice": (5, "user_id:alice device_id:z"),
+        "bob": (6, "user_id:bob device_id:a"),
+        "visitor": (7, "device_id:a device_id:z"),
+    }
+    assert profiles(graph, rules) == {"alice": "alice", "bob": "bob", "visitor": "alice"}
+    graph["bob"] = (4, "user_id:bob device_id:a")
+    assert profiles(graph, rules) == {"alice": "alice", "bob": "bob", "visitor": "bob"}
+    graph["bob"] = (5, "user_id:bob device_id:a")  # equally old: the smaller token
+    assert profiles(graph, rules) == {"alice": "alice", "bob": "bob", "visitor": "bob"}
+
+
+def test_the_older_id_survives_and_the_smaller_one_of_two_equally_old():
+    assert set(profiles({"a": (2, "email:x"), "b": (1, "email:x")}).values()) == {"b"}
+    assert set(profiles({"b": (1, "email:x"), "a": (1, "email:x")}).values()) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(2, {"a": "a", "b": "a", "c": "a"}), (1, {"a": "a", "b": "b", "c": "c"})]
+)
+def test_a_profile_may_hold_as_many_values_as_the_limit_says_and_no_more(limit, expected):
+    rules = {"user_id": FOREVER, "email": IdentifierRule(priority=2, limit=limit, max_actors=9)}
+    assert (
+        profiles({"a": (1, "user_id:1 email:x"), "b": (2, "user_id:1 email:y"), "c": (3, "user_id:1")}, rules)
+        == expected
+    )
+
+
+def test_values_that_link_nobody_still_count_against_the_limit():
+    kiosk = {f"guest{i}": (i, "user_id:shared_login") for i in range(7)}
+    graph = kiosk | {"guest0": (0, "user_id:shared_login email:x"), "ann": (9, "user_id:ann email:x")}
+    assert profiles(graph) == {name: name for name in graph}
+
+
+def test_an_actor_that_breaks_a_limit_by_itself_stays_alone():
+    assert profiles({"a": (1, "user_id:1 user_id:2 email:x"), "b": (2, "email:x")}) == {"a": "a", "b": "b"}
+
+
+def test_a_type_without_a_rule_spans_the_component_but_links_nobody():
+    answer = solved({"a": (1, "fingerprint:x"), "b": (2, "fingerprint:x")})
+    assert answer["profile_id"].to_dict() == {"a": "a", "b": "b"}
+    assert answer["component_id"].to_dict() == {"a": "a", "b": "a"}
+
+
+def test_equal_tokens_of_two_types_are_two_identifiers():
+    assert profiles({"a": (1, "device_id:1"), "b": (2, "anonymous_id:1")}) == {"a": "a", "b": "b"}
+
+
+def test_an_actor_without_identifiers_is_a_profile_of_its_own():
+    answer = solved({"a": (1, "")})
+    assert answer.reset_index().to_dict("records") == [
+        {
+            "actor_id": "a",
+            "profile_id": "a",
+            "component_id": "a",
+            "cause": None,
+            "first_seen_at": pd.Timestamp(START) + pd.Timedelta(minutes=1),
+        }
+    ]
+
+
+def test_no_actors_give_no_rows():
+    answer = solve(edges_of({}), actors_of({}), RULES)
+    assert list(answer.columns) == ["actor_id", "profile_id", "component_id", "cause", "first_seen_at"]
+    assert len(answer) == 0
+
+
+def test_timestamps_keep_their_zone():
+    actors = actors_of({"a": (1, "")})
+    actors["first_seen_at"] = actors["first_seen_at"].dt.tz_localize("UTC")
+    assert str(solve(edges_of({}), actors, RULES)["first_seen_at"].dtype) == "datetime64[us, UTC]"
+
+
+def test_an_edge_of_an_unknown_actor_is_refused_by_name():
+    with pytest.raises(ContractError, match="'ghost'"):
+        solve(edges_of({"ghost": (1, "email:x")}), actors_of({"a": (1, "")}), RULES)
+
+
+@pytest.mark.parametrize("column", ["actor_id", "identifier_type", "identifier_token"])
+def test_a_null_in_an_edge_is_refused_by_column(column):
+    edges = edges_of({"a": (1, "email:x")})
+    edges.loc[0, column] = None
+    with pytest.raises(ContractError, match=re.escape(f"edges.{column}")):
+        solve(edges, actors_of({"a": (1, "")}), RULES)
+
+
+def test_a_first_seen_at_that_is_no_timestamp_is_refused():
+    with pytest.raises(ContractError, match="first_seen_at"):
+        solve(edges_of({}), pd.DataFrame({"actor_id": ["a"], "first_seen_at": [17]}), RULES)
