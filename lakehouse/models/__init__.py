@@ -1,0 +1,16 @@
+"""What models know of profiles, in reading order.
+
+features        activity and orders -> point-in-time features, one code path for training, stream and rebuild
+segments        RFM rows -> quintile scores and a segment, from stored parameters
+segment_names   what a segment does on average -> its name in words
+trees           gradient-boosted trees as plain values and as one column expression
+scores          features -> calibrated purchase propensity, from stored parameters
+registry        where models are kept, which of them is champion
+
+For training only:
+examples        features at past cut-offs with what happened after them
+propensity      the two contenders for the purchase score
+evaluation      proper scores, calibration and intervals on collected predictions
+judgement       which contender becomes champion, and how good it is
+publish         a trained pipeline and its parameters become the champion
+"""

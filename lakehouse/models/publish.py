@@ -1,0 +1,148 @@
+"""A trained pipeline and its parameters become a registered version, and that version the champion.
+
+MLflow's client is used throughout, never its process-wide "active run": training may share a process with the stream.
+"""
+
+import contextlib
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from delta.tables import DeltaTable
+from pyspark.ml import PipelineModel
+from pyspark.sql import DataFrame
+
+from lakehouse.config import PROJECT, Config
+from lakehouse.contracts.contract import Table
+from lakehouse.errors import ModelError
+from lakehouse.io import Lake
+from lakehouse.models.registry import CHAMPION, PARAMETERS, client, local_folder, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# Given by hand: MLflow would start Python afresh to find them, some 20 s.
+REQUIREMENTS = ("pyspark==4.2.0", "mlflow==3.17.2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What is kept of one training. `inputs`: name -> MLflow type of the columns the pipeline reads."""
+
+    name: str
+    pipeline: PipelineModel
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    metrics: Mapping[str, float]
+    settings: Mapping[str, str | int | float]
+    snapshot: Mapping[str, int]
+
+
+def publish(config: Config, trained: Trained) -> str:
+    """Store, register and make champion; the version given to it. The alias moves last, once all of it is there.
+
+    Raises:
+        ModelError: the lake is remote and no tracking URI is set.
+    """
+    mlflow = open_registry(config)
+    run = mlflow.create_run(_experiment(mlflow, config, trained.name), run_name=trained.name)
+    run_id = run.info.run_id
+    try:
+        _log(mlflow, run_id, trained)
+        _log_pipeline(mlflow, run_id, trained)
+    except BaseException:
+        mlflow.set_terminated(run_id, "FAILED")
+        raise
+    mlflow.set_terminated(run_id)
+    if not mlflow.search_registered_models(filter_string=f"name = '{trained.name}'"):
+        mlflow.create_registered_model(trained.name)
+    version = mlflow.create_model_version(trained.name, f"{run.info.artifact_uri}/model", run_id=run_id).version
+    mlflow.set_registered_model_alias(trained.name, CHAMPION, version)
+    return str(version)
+
+
+def snapshot(lake: Lake, table: Table) -> tuple[DataFrame, int]:
+    """The table as it stands and its Delta version, which names exactly the rows that were trained on.
+
+    Raises:
+        ModelError: there is no such table yet.
+    """
+    path = lake.path(table)
+    if not DeltaTable.isDeltaTable(lake.spark, path):
+        raise ModelError(
+            f"{table.name}: no table, got {path}, expected a lake with profiles. Run ./spark-submit.sh demo"
+        )
+    newest = DeltaTable.forPath(lake.spark, path).history(1).first()
+    assert newest is not None
+    version = int(newest["version"])
+    return lake.spark.read.format("delta").option("versionAsOf", version).load(path), version
+
+
+def open_registry(config: Config) -> "MlflowClient":
+    """A client, on a registry that is there. A new local one is built aside and moved into place when it is whole.
+
+    The stream looks for the file every batch and must never find MLflow half way through creating its tables.
+    """
+    folder = local_folder(config)
+    if folder is not None and not (folder / "mlflow.db").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as aside:
+            built = Path(aside) / "mlflow.db"
+            client(f"sqlite:///{built}").search_registered_models(max_results=1)
+            with contextlib.suppress(FileExistsError):  # another training was first; both are equal
+                os.link(built, folder / "mlflow.db")
+    return client(tracking_uri(config))
+
+
+def _experiment(mlflow: "MlflowClient", config: Config, name: str) -> str:
+    found = mlflow.get_experiment_by_name(f"stitchlake-{name}")
+    if found is not None:
+        return str(found.experiment_id)
+    folder = local_folder(config)
+    location = None if folder is None else (folder / "artifacts" / name).as_uri()
+    return str(mlflow.create_experiment(f"stitchlake-{name}", artifact_location=location))
+
+
+def _log(mlflow: "MlflowClient", run_id: str, trained: Trained) -> None:
+    for key, setting in trained.settings.items():
+        mlflow.log_param(run_id, key, setting)
+    for key, metric in trained.metrics.items():
+        mlflow.log_metric(run_id, key, metric)
+    tags = {f"delta_version.{table}": str(version) for table, version in trained.snapshot.items()}
+    tags |= {"code_version": code_version(), "feature_schema": feature_schema(list(trained.inputs))}
+    for key, tag in tags.items():
+        mlflow.set_tag(run_id, key, tag)
+    mlflow.log_dict(run_id, dict(trained.parameters), PARAMETERS)
+
+
+def _log_pipeline(mlflow: "MlflowClient", run_id: str, trained: Trained) -> None:
+    """The fitted pipeline in MLflow's spark flavor: `mlflow.spark.load_model("models:/<name>@champion")`."""
+    import mlflow.spark as flavor
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    signature = ModelSignature(inputs=Schema([ColSpec(type_, name) for name, type_ in trained.inputs.items()]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/model"
+        flavor.save_model(trained.pipeline, path, pip_requirements=list(REQUIREMENTS), signature=signature)
+        mlflow.log_artifacts(run_id, path, "model")
+
+
+def feature_schema(names: Sequence[str]) -> str:
+    """Short hash of the input columns, in order: two models with the same one read the same frame."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+
+
+def code_version() -> str:
+    """Commit the working tree stands on; `unknown` outside git or before the first commit."""
+    command = ["git", "-C", str(PROJECT), "rev-parse", "--verify", "--quiet", "HEAD"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return answer.stdout.strip() or "unknown"

@@ -1,0 +1,177 @@
+"""Where models are kept, and which of them speaks now: the alias `champion` of a registered MLflow model.
+
+A version is immutable; what the stream needs of it is `parameters.json`, plain values beside the fitted pipeline.
+Moving the alias is all it takes to promote or to roll back; every micro-batch looks (a few ms) and follows.
+
+Without `mlflow.tracking_uri` the registry is `<lake.root>/_mlflow/mlflow.db` with its artifacts beside it.
+"""
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import unquote, urlparse
+
+from lakehouse.config import Config
+from lakehouse.errors import ModelError
+from lakehouse.models.scores import ScoreModel
+from lakehouse.models.segments import SegmentModel
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SEGMENTS = "segments"
+SCORES = "scores"
+CHAMPION = "champion"
+PARAMETERS = "parameters.json"
+
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
+
+log = logging.getLogger("stitchlake.models")
+
+
+class _Model(Protocol):
+    @property
+    def version(self) -> str: ...
+
+
+M = TypeVar("M", bound=_Model)
+
+
+def local_folder(config: Config) -> Path | None:
+    """Folder of the lake's own registry; None where `mlflow.tracking_uri` names another.
+
+    Raises:
+        ModelError: the lake is remote and no tracking URI is set.
+    """
+    if config.mlflow.tracking_uri:
+        return None
+    root = urlparse(config.lake.root)
+    if root.scheme not in ("", "file"):
+        raise ModelError(
+            f"[mlflow] tracking_uri: empty, got lake.root {config.lake.root}, expected a tracking URI where the lake is "
+            "remote. Set STITCHLAKE__MLFLOW__TRACKING_URI"
+        )
+    return Path(unquote(root.path) if root.scheme else config.lake.root).absolute() / "_mlflow"
+
+
+def tracking_uri(config: Config) -> str:
+    """URI of the registry in force.
+
+    Raises:
+        ModelError: as `local_folder`.
+    """
+    folder = local_folder(config)
+    return config.mlflow.tracking_uri if folder is None else f"sqlite:///{folder / 'mlflow.db'}"
+
+
+def client(uri: str) -> "MlflowClient":
+    """A client of its own: MLflow's process-wide settings are left alone, for queries run in the same process.
+
+    MLflow is imported here, not at start: it takes seconds, and a lake without models never needs it.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it reports usage over the network otherwise
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # hundreds of lines about its own tables
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def set_champion(config: Config, name: str, version: str) -> None:
+    """Let `version` speak from the next micro-batch on: promotion and rollback alike.
+
+    Raises:
+        ModelError: there is no such version.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client(tracking_uri(config)).set_registered_model_alias(name, CHAMPION, version)
+    except MlflowException as error:
+        raise ModelError(
+            f"registry: no version {version!r} of model {name!r}: {error.message}. Look at {tracking_uri(config)}"
+        ) from error
+
+
+class Champions:
+    """The champions in force, followed from micro-batch to micro-batch.
+
+    `segments`, `scores`: None while there is no registry, no such model or no alias; that is not an error. A registry
+    that cannot be reached or a version that cannot be read leaves the model held so far, and warns once.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._uri = tracking_uri(config)
+        self._folder = local_folder(config)
+        self._client: MlflowClient | None = None
+        self._warned: set[str] = set()
+        self._unusable: dict[str, str] = {}
+        self.segments: SegmentModel | None = None
+        self.scores: ScoreModel | None = None
+
+    @property
+    def versions(self) -> tuple[str | None, str | None]:
+        """Versions of the segments and the scores champion; None where there is none."""
+        return (
+            self.segments.version if self.segments else None,
+            self.scores.version if self.scores else None,
+        )
+
+    def refresh(self) -> bool:
+        """Follow the aliases. True if any champion is another than before."""
+        before = self.versions
+        if self._folder is not None and not (self._folder / "mlflow.db").is_file():
+            self.segments = self.scores = None
+        else:
+            self.segments = self._follow(SEGMENTS, self.segments, SegmentModel.from_parameters)
+            self.scores = self._follow(SCORES, self.scores, ScoreModel.from_parameters)
+        return self.versions != before
+
+    def _follow(self, name: str, held: M | None, parse: Callable[[Mapping[str, Any], str], M]) -> M | None:
+        version = None
+        try:
+            version, run_id = self._champion(name)
+            if version is None or run_id is None:
+                return None
+            if version in (held.version if held else None, self._unusable.get(name)):
+                return held
+            model = parse(self._parameters(run_id), version)
+        except Exception as error:  # whatever is wrong with a model or its registry, the stream goes on without it
+            self._warn(name, version, error)
+            return held
+        log.info("model %s: version %s is champion, before %s", name, version, held.version if held else None)
+        return model
+
+    def _champion(self, name: str) -> tuple[str | None, str | None]:
+        """Version and run of the alias; None where there is none."""
+        self._client = self._client or client(self._uri)
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self._client.get_model_version_by_alias(name, CHAMPION)
+        except MlflowException as error:
+            if error.error_code in _ABSENT:
+                return None, None
+            raise
+        return str(found.version), str(found.run_id)
+
+    def _parameters(self, run_id: str) -> Mapping[str, Any]:
+        assert self._client is not None
+        with tempfile.TemporaryDirectory() as folder:
+            path = self._client.download_artifacts(run_id, PARAMETERS, folder)
+            parameters: Mapping[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        return parameters
+
+    def _warn(self, name: str, version: str | None, error: Exception) -> None:
+        """Once per fault: a version that cannot be read is not tried again, a registry out of reach is, every batch."""
+        if version is not None:
+            self._unusable[name] = version
+        text = f"model {name}: version {version or 'unknown'} cannot be used, keeping what is held: {error}"
+        if text not in self._warned:
+            self._warned.add(text)
+            log.warning(text)
