@@ -1,0 +1,87 @@
+"""`rebuild --check`: every table against what silver, or bronze, says it must hold."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.contracts.contract import Table
+from lakehouse.contracts.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.contracts.gold import GOLD_SEGMENTS
+from lakehouse.contracts.profiles import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
+from lakehouse.events.parse import parse
+from lakehouse.io import Lake
+from lakehouse.profiles.differences import Difference, compare, summarise
+from lakehouse.profiles.rebuild import Rebuilt, bronze_records, rebuilt_gold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """Where the records of bronze went. `repeats` and `conflicts` are counted in bronze, not by subtraction."""
+
+    bronze: int
+    accepted: int  # distinct message ids bronze holds in good form
+    rejected: int  # records that break the contract
+    conflicts: int  # same id, other content
+    repeats: int  # same id, same content
+
+    @property
+    def quarantine(self) -> int:
+        return self.rejected + self.conflicts
+
+    @property
+    def holds(self) -> bool:
+        return self.accepted + self.quarantine + self.repeats == self.bronze
+
+
+def balance(lake: Lake) -> Balance:
+    """Parse bronze again and count."""
+    parsed = parse(bronze_records(lake), lake.config).select("message_id", "content_hash", "reason")
+    good = F.col("reason").isNull()
+    row = parsed.agg(
+        F.count(F.lit(1)).alias("bronze"),
+        F.count(F.when(~good, 1)).alias("rejected"),
+        F.count(F.when(good, 1)).alias("good"),
+        F.count_distinct(F.when(good, F.col("message_id"))).alias("accepted"),
+        F.count_distinct(F.when(good, F.struct("message_id", "content_hash"))).alias("contents"),
+    ).first()
+    assert row is not None
+    return Balance(
+        bronze=row["bronze"],
+        accepted=row["accepted"],
+        rejected=row["rejected"],
+        conflicts=row["contents"] - row["accepted"],
+        repeats=row["good"] - row["contents"],
+    )
+
+
+def check_events(lake: Lake, counted: Balance) -> Iterator[Difference]:
+    """silver.events and its quarantine against the balance of bronze; bronze against its own key."""
+    bronze, silver = lake.read(BRONZE_EVENTS), lake.read(SILVER_EVENTS)
+    yield _count(BRONZE_EVENTS, bronze.count(), bronze.select(*BRONZE_EVENTS.key).distinct().count())
+    yield _count(SILVER_EVENTS, silver.count(), counted.accepted)
+    yield _count(SILVER_EVENTS_QUARANTINE, lake.read(SILVER_EVENTS_QUARANTINE).count(), counted.quarantine)
+
+
+def check_profiles(lake: Lake, rebuilt: Rebuilt) -> Iterator[Difference]:
+    """Every table of profiles against its rebuild; the log against the map it must fold to."""
+    for table, expected in (rebuilt.silver | rebuilt_gold(rebuilt)).items():
+        stored, key = lake.read(table), table.key
+        if table == GOLD_SEGMENTS:
+            stored, key = stored.where(F.col("valid_to").isNull()), ("profile_id",)
+        yield summarise(table, compare(table, stored, expected, key=key))
+    identity_map = rebuilt.silver[SILVER_IDENTITY_MAP].select("actor_id", F.col("profile_id").alias("to_profile_id"))
+    yield _folds(SILVER_IDENTITY_LOG, lake.read(SILVER_IDENTITY_LOG), identity_map)
+
+
+def _folds(table: Table, log: DataFrame, identity_map: DataFrame) -> Difference:
+    last = log.groupBy("actor_id").agg(F.max_by("to_profile_id", F.struct("changed_at", "batch_id")).alias("folded"))
+    joined = identity_map.join(last, on="actor_id", how="full_outer")
+    wrong = joined.where(~F.col("to_profile_id").eqNullSafe(F.col("folded"))).count()
+    return Difference(table=table.name, rows=log.count(), missing=0, extra=0, changed=wrong)
+
+
+def _count(table: Table, stored: int, expected: int) -> Difference:
+    missing, extra = max(expected - stored, 0), max(stored - expected, 0)
+    return Difference(table=table.name, rows=expected, missing=missing, extra=extra, changed=0)

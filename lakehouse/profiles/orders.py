@@ -1,0 +1,64 @@
+"""silver.orders: one row per order, from every message that completed or refunded it.
+
+The facts are sets keyed by message, so union is the whole of merging: any order, any batching and any replay give the
+same row. The earliest completion (ties by message_id) speaks for the order; refunds are taken off whoever sent them and
+whenever they came, even before the order itself.
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.contracts.contract import MONEY, ORDER_FACT, REFUND_FACT
+from lakehouse.contracts.profiles import SILVER_ORDERS
+from lakehouse.io import Lake
+
+_ORDER_FIELDS = ("ordered_at", "message_id", "actor_id", "revenue", "currency", "lines")
+_REFUND_FIELDS = ("refunded_at", "message_id", "amount")
+
+
+def orders(leaves: DataFrame) -> DataFrame:
+    """Leaf rows -> rows of silver.orders, from the facts in these leaves alone."""
+    completed = leaves.select(F.explode("orders").alias("fact")).select(
+        "fact.order_id",
+        F.struct(*(F.col(f"fact.{name}") for name in _ORDER_FIELDS)).cast(ORDER_FACT).alias("completion"),
+        F.lit(None).cast(REFUND_FACT).alias("refund"),
+    )
+    refunded = leaves.select(F.explode("refunds").alias("fact")).select(
+        "fact.order_id",
+        F.lit(None).cast(ORDER_FACT).alias("completion"),
+        F.struct(*(F.col(f"fact.{name}") for name in _REFUND_FIELDS)).cast(REFUND_FACT).alias("refund"),
+    )
+    facts = (
+        completed.unionByName(refunded)
+        .groupBy("order_id")
+        .agg(F.collect_list("completion").alias("completions"), F.collect_list("refund").alias("refunds"))
+    )
+    return facts.select("order_id", *(c.alias(n) for n, c in settled(F.col("completions"), F.col("refunds")).items()))
+
+
+def settled(completions: Column, refunds: Column) -> dict[str, Column]:
+    """The columns of silver.orders (without its key) that follow from its facts."""
+    every_completion = F.array_sort(F.array_distinct(completions))
+    every_refund = F.array_sort(F.array_distinct(refunds))
+    first = F.get(every_completion, F.lit(0))
+    refunded = F.aggregate(
+        every_refund,
+        F.lit(0).cast(MONEY),
+        lambda sum_, refund: (sum_ + F.coalesce(refund["amount"], first["revenue"], F.lit(0))).cast(MONEY),
+    )
+    return {
+        "actor_id": first["actor_id"],
+        "ordered_at": first["ordered_at"],
+        "revenue": F.when(first.isNotNull(), (F.coalesce(first["revenue"], F.lit(0)) - refunded).cast(MONEY)),
+        "lines": first["lines"],
+        "completions": every_completion,
+        "refunds": every_refund,
+    }
+
+
+def merge_orders(lake: Lake, new: DataFrame) -> None:
+    """Union the facts of `new` into silver.orders; a row whose facts are all known is left alone."""
+    completions = F.array_union("stored.completions", "new.completions")
+    refunds = F.array_union("stored.refunds", "new.refunds")
+    grown = (F.size(completions) > F.size("stored.completions")) | (F.size(refunds) > F.size("stored.refunds"))
+    lake.upsert(new, SILVER_ORDERS, update=settled(completions, refunds), update_when=grown)

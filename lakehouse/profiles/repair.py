@@ -1,0 +1,80 @@
+"""Writing a rebuild: all of it (rebuild), or only the rows that differ (reconcile)."""
+
+from datetime import UTC, datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.contracts.contract import Table
+from lakehouse.contracts.gold import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES
+from lakehouse.contracts.profiles import (
+    SILVER_ACTIVITY_DAILY,
+    SILVER_IDENTITY_LOG,
+    SILVER_IDENTITY_MAP,
+    SILVER_ORDERS,
+)
+from lakehouse.identity.changes import changes
+from lakehouse.io import Lake
+from lakehouse.profiles import gold
+from lakehouse.profiles.differences import Difference, compare, repairs, summarise
+from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.rebuild import Rebuilt, rebuilt_gold
+
+def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
+    """Replace every table of profiles; the identity log grows by what changed, gold.segments keeps its history."""
+    rows = rebuilt.rows.persist()
+    rows.count()
+    _log_changes(lake, rebuilt.silver[SILVER_IDENTITY_MAP], now)
+    for table, frame in rebuilt.silver.items():
+        lake.overwrite(frame, table)
+    of_gold = rebuilt_gold(rebuilt)
+    for table in (GOLD_RFM, GOLD_SCORES, GOLD_ACTIVATION):
+        lake.overwrite(of_gold[table], table)
+    gone = lake.read(gold.GOLD_SEGMENTS).where("valid_to IS NULL").join(rows, on="profile_id", how="left_anti")
+    empty = gone.select("profile_id", *(F.lit(None).cast("string").alias(c) for c in ("segment", "segment_model_version")))
+    gold.write_segments(lake, rows.select(*empty.columns).unionByName(empty), now)
+
+
+def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: datetime) -> list[Difference]:
+    """Repair exactly the rows that differ and roll up the profiles they belong to; what was repaired, per table."""
+    wrong: dict[Table, DataFrame] = {}
+    found = []
+    for table, expected in rebuilt.silver.items():
+        compared = compare(table, lake.read(table), expected).persist()
+        wrong[table] = repairs(compared)
+        found.append(summarise(table, compared))
+    touched = _touched(lake, wrong).persist()
+    touched.count()  # before the writes below: it reads what they change
+    _log_changes(lake, rebuilt.silver[SILVER_IDENTITY_MAP], now)
+    for table, frame in wrong.items():
+        rows = frame.withColumn("resolved_at", F.lit(now)) if table == SILVER_IDENTITY_MAP else frame
+        lake.upsert(rows, table, deletes=True)
+    micro_batch.champions.refresh()
+    rows = micro_batch.rows(touched.withColumn("as_of", F.lit(micro_batch.newest_event())), now).persist()
+    micro_batch.write_gold(rows, now)
+    return found
+
+
+def _touched(lake: Lake, wrong: dict[Table, DataFrame]) -> DataFrame:
+    """Profiles, as they were and as they will be, of every actor whose activity, orders or place in the graph differs."""
+    stored = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
+    regrouped = wrong[SILVER_IDENTITY_MAP].select("actor_id", "profile_id")
+    buyers = lake.read(SILVER_ORDERS).join(wrong[SILVER_ORDERS], on="order_id", how="left_semi").select("actor_id")
+    actors = (
+        wrong[SILVER_ACTIVITY_DAILY]
+        .select("actor_id")
+        .union(wrong[SILVER_ORDERS].select("actor_id"))
+        .union(buyers)
+        .union(regrouped.select("actor_id"))
+    )
+    profiles = stored.join(actors, on="actor_id", how="left_semi").select("profile_id")
+    return profiles.union(regrouped.select("profile_id")).where(F.col("profile_id").isNotNull()).distinct()
+
+
+def _log_changes(lake: Lake, expected: DataFrame, now: datetime) -> None:
+    """Collects the whole map: repairs are rare and offline. Their batch_id is negative, no micro-batch has it."""
+    before = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id").toPandas()
+    moved = changes(before, expected.toPandas(), batch_id=-int(now.timestamp() * 1000), changed_at=now.astimezone(UTC).replace(tzinfo=None))
+    if len(moved):
+        frame = lake.frame(moved, SILVER_IDENTITY_LOG)
+        lake.upsert(frame, SILVER_IDENTITY_LOG)

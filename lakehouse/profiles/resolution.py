@@ -1,0 +1,98 @@
+"""The identity step of a micro-batch: what of the graph the batch touches, solved and written.
+
+Only the components that the batch's new actors reach are read; `lakehouse.identity` solves them as one pure function of
+their edges. Writes go edges, log, map: each is recomputed from what is stored, so a crash between two of them heals on
+replay, and the log is never behind the map.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.config import IdentifierRule
+from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
+from lakehouse.identity.touched import Resolution, resolve
+from lakehouse.io import Lake
+
+
+def actors(leaves: DataFrame) -> DataFrame:
+    """Leaf rows -> one row per actor: its identifiers and its earliest event in these leaves."""
+    return leaves.groupBy("actor_id").agg(
+        F.first("identifiers").alias("identifiers"), F.min("first_at").alias("first_seen_at")
+    )
+
+
+def edges(of_actors: DataFrame) -> DataFrame:
+    """Actors -> rows of silver.identity_edges."""
+    return of_actors.select("actor_id", F.explode("identifiers").alias("identifier"), "first_seen_at").select(
+        "actor_id",
+        F.col("identifier.type").alias("identifier_type"),
+        F.col("identifier.token").alias("identifier_token"),
+        "first_seen_at",
+        F.lit("deterministic").alias("kind"),
+        F.lit(0.0).alias("weight"),
+    )
+
+
+def news(of_actors: DataFrame, identity_map: DataFrame) -> DataFrame:
+    """The actors that are not in the map yet, or were seen earlier than it says."""
+    known = identity_map.select("actor_id", F.col("first_seen_at").alias("known_since"))
+    joined = of_actors.join(known, on="actor_id", how="left")
+    return joined.where(
+        F.col("known_since").isNull() | (F.col("first_seen_at") < F.col("known_since"))
+    ).drop("known_since")
+
+
+def touched(new_edges: DataFrame, identity_edges: DataFrame, identity_map: DataFrame) -> DataFrame:
+    """Stored edges, each with its actor's row of the map, of every component that shares an identifier or an actor with
+    `new_edges`. No actor is without an edge, so these are the components whole.
+    """
+    tokens = new_edges.select("identifier_type", "identifier_token").distinct()
+    reached = identity_edges.join(F.broadcast(tokens), on=["identifier_type", "identifier_token"], how="left_semi")
+    reached_actors = reached.select("actor_id").union(new_edges.select("actor_id")).distinct()
+    components = identity_map.join(reached_actors, on="actor_id", how="left_semi").select("component_id").distinct()
+    members = identity_map.join(components, on="component_id", how="left_semi")
+    of_edge = identity_edges.withColumnRenamed("first_seen_at", "edge_first_seen_at")
+    return of_edge.join(members, on="actor_id", how="inner")
+
+
+def resolve_batch(
+    lake: Lake, leaves: DataFrame, rules: Mapping[str, IdentifierRule], *, application: str, batch_id: int, now: datetime
+) -> Resolution | None:
+    """Bring edges, log and map up to date with the batch; None when it brings nothing new.
+
+    Collects the new actors and the touched components to the driver: bounded by profiles.max_offsets_per_trigger and by
+    the size of those components.
+    """
+    identity_map, identity_edges = lake.read(SILVER_IDENTITY_MAP), lake.read(SILVER_IDENTITY_EDGES)
+    new_edges = edges(news(actors(leaves), identity_map)).toPandas()
+    if new_edges.empty:
+        return None
+    of_batch = lake.frame(new_edges, SILVER_IDENTITY_EDGES)
+    stored = touched(of_batch, identity_edges, identity_map).toPandas()
+    resolution = resolve(
+        new_edges[["actor_id", "first_seen_at"]].drop_duplicates("actor_id"),
+        new_edges,
+        stored[SILVER_IDENTITY_MAP.column_names].drop_duplicates("actor_id"),
+        stored.assign(first_seen_at=stored["edge_first_seen_at"])[SILVER_IDENTITY_EDGES.column_names],
+        rules,
+        batch_id=batch_id,
+        now=now.astimezone(UTC).replace(tzinfo=None),  # as toPandas gives its timestamps
+    )
+    write(lake, resolution, application=application, batch_id=batch_id)
+    return resolution
+
+
+def write(lake: Lake, resolution: Resolution, *, application: str, batch_id: int) -> None:
+    """Edges, then log, then map: see the module's docstring for why in this order."""
+    earlier = F.col("new.first_seen_at") < F.col("stored.first_seen_at")
+    if len(resolution.edge_rows):
+        new_edges = lake.frame(resolution.edge_rows, SILVER_IDENTITY_EDGES)
+        lake.upsert(new_edges, SILVER_IDENTITY_EDGES, update_when=earlier)
+    if len(resolution.log_rows):
+        log = lake.frame(resolution.log_rows, SILVER_IDENTITY_LOG)
+        lake.append(log, SILVER_IDENTITY_LOG, application=application, batch_id=batch_id)
+    if len(resolution.map_rows):
+        lake.upsert(lake.frame(resolution.map_rows, SILVER_IDENTITY_MAP), SILVER_IDENTITY_MAP)

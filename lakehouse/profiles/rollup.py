@@ -1,0 +1,45 @@
+"""Leaf tables and the identity map -> figures per profile. Pure: nothing here knows stream from batch.
+
+A profile's figures are sums over its actors, taken at read of the map; so a merge or a split re-keys nothing.
+"""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.contracts.contract import MONEY
+
+
+def profile_activity(activity_daily: DataFrame, members: DataFrame) -> DataFrame:
+    """silver.activity_daily with `profile_id`. `members`: one row per actor, actor_id and profile_id."""
+    return activity_daily.join(members, on="actor_id", how="inner")
+
+
+def profile_orders(orders: DataFrame, members: DataFrame) -> DataFrame:
+    """Orders that have been completed, with `profile_id`: profile_id, order_id, ordered_at, revenue."""
+    completed = orders.where(F.col("ordered_at").isNotNull())
+    return completed.join(members, on="actor_id", how="inner").select(
+        "profile_id", "order_id", "ordered_at", "revenue"
+    )
+
+
+def rfm(of_profiles: DataFrame) -> DataFrame:
+    """`profile_orders` -> one row per profile with orders: first and last order, frequency, monetary."""
+    return of_profiles.groupBy("profile_id").agg(
+        F.min("ordered_at").alias("first_order_at"),
+        F.max("ordered_at").alias("last_order_at"),
+        F.count(F.lit(1)).alias("frequency"),
+        F.sum("revenue").cast(MONEY).alias("monetary"),
+    )
+
+
+def summary(of_profiles: DataFrame) -> DataFrame:
+    """`profile_activity` -> one row per profile: user ids, first and last event, counts, latest consent."""
+    return of_profiles.groupBy("profile_id").agg(
+        F.array_sort(F.collect_set("user_id")).alias("user_ids"),
+        F.min("first_at").alias("first_seen_at"),
+        F.max("last_at").alias("last_seen_at"),
+        F.sum("event_count").alias("event_count"),
+        F.sum("view_count").alias("view_count"),
+        F.sum("cart_count").alias("cart_count"),
+        F.max("consent").alias("consent"),
+    )

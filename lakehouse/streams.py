@@ -1,0 +1,51 @@
+"""Every streaming query in one driver: how they start together, end together, and what is said when one fails."""
+
+import logging
+from collections.abc import Callable
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql.streaming import StreamingQuery
+
+from lakehouse.errors import StitchlakeError
+from lakehouse.io import Lake
+
+log = logging.getLogger("stitchlake.streams")
+
+Start = Callable[..., StreamingQuery]
+
+
+def start_all(lake: Lake, starts: list[Start], *, available_now: bool) -> list[StreamingQuery]:
+    """Create missing tables and start the queries, each in a scheduler pool of its own."""
+    lake.create_missing()
+    queries = []
+    for start in starts:
+        lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", start.__module__)
+        queries.append(start(lake, available_now=available_now))
+    lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", None)
+    return queries
+
+
+def await_all(lake: Lake, queries: list[StreamingQuery]) -> None:
+    """Wait until every query has ended; when one fails, stop the others and say which and why.
+
+    Raises:
+        StitchlakeError: one line; the stack trace is in the log.
+    """
+    waiting = list(queries)
+    while waiting:
+        lake.spark.streams.awaitAnyTermination()
+        lake.spark.streams.resetTerminated()
+        failed = next((q for q in waiting if not q.isActive and q.exception() is not None), None)
+        if failed is not None:
+            for query in waiting:
+                query.stop()
+            raise _failure(failed)
+        waiting = [query for query in waiting if query.isActive]
+
+
+def _failure(query: StreamingQuery) -> StitchlakeError:
+    error = query.exception()
+    assert isinstance(error, StreamingQueryException)
+    log.error("%s", error)
+    first_line = str(error).strip().splitlines()[0]
+    return StitchlakeError(f"query {query.name}: stopped, {first_line}. Mend the cause and start again: it resumes where it was")

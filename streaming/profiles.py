@@ -1,0 +1,62 @@
+"""The `profiles` query: accepted events become one living profile per person.
+
+Kafka -> the same parse as silver -> deduplication and one aggregation per (actor, UTC day) under one watermark on event
+time -> `MicroBatch`, which keeps the identity graph, orders, RFM, segments, scores and the activation table.
+
+Late rule: an event whose day lies more than profiles.watermark_days before the newest day seen is in silver.events but
+not here; batch/reconcile.py repairs exactly the rows it leaves behind. Duplicate rule: the first of a message_id counts.
+"""
+
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.streaming import StreamingQuery
+
+from lakehouse.command_line import run
+from lakehouse.config import Config, load
+from lakehouse.events.parse import parse
+from lakehouse.io import Lake
+from lakehouse.kafka_source import read_records
+from lakehouse.lock import writer
+from lakehouse.models.registry import Champions
+from lakehouse.profiles.activity import EVENT_COLUMNS, leaf, with_day
+from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.session import get_session
+from lakehouse.triggers import trigger
+
+NAME = "profiles"
+
+
+def transform(records: DataFrame, config: Config) -> DataFrame:
+    """Kafka records (stream) -> leaf rows, in update mode: every row that changed, with its absolute values."""
+    accepted = parse(records, config).where(F.col("reason").isNull() & ~F.col("is_bot"))
+    events = with_day(accepted.select(*EVENT_COLUMNS, "traits"))
+    watermarked = events.withWatermark("activity_day", f"{config.profiles.watermark_days} days")
+    return leaf(watermarked.dropDuplicatesWithinWatermark(["message_id"]), rates=config.money.rates)
+
+
+def start(lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = None) -> StreamingQuery:
+    """Start the query; with `available_now` it drains the topic and ends."""
+    config = lake.config.profiles
+    records = read_records(lake, config.max_offsets_per_trigger)
+    return (
+        transform(records, lake.config)
+        .writeStream.queryName(NAME)
+        .outputMode("update")
+        .option("checkpointLocation", lake.checkpoint(NAME))
+        .foreachBatch(micro_batch or MicroBatch(lake, Champions(lake.config)))
+        .trigger(**trigger(config.trigger_seconds, available_now=available_now))
+        .start()
+    )
+
+
+def main(argv: list[str]) -> None:
+    config = load()
+    with writer(config):
+        lake = Lake(get_session(config, NAME), config)
+        lake.create_missing()
+        start(lake, available_now="--available-now" in argv).awaitTermination()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,54 @@
+"""Builders of accepted events, as `events.parse` and silver.events give them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from lakehouse.contracts.contract import CONSENT, MONEY, PRODUCT_LINE
+
+SCHEMA = (
+    "message_id string, actor_id string, type string, event string, occurred_at timestamp, order_id string, "
+    f"revenue {MONEY}, currency string, lines array<{PRODUCT_LINE}>, "
+    f"identifiers array<struct<type:string,token:string>>, consent {CONSENT}, traits map<string,string>"
+)
+NAMES = [part.split()[0] for part in SCHEMA.replace(f"array<{PRODUCT_LINE}>", "x").split(", ")]
+
+
+def at(text: str) -> datetime:
+    """A UTC time from `2026-01-31 12:00`, seconds optional."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def actor(**identifiers: str) -> str:
+    """A short id of a bundle that a reader can follow: `user_id=ann` -> `ann`, several joined and hashed behind."""
+    bundle = "|".join(f"{t}={v}" for t, v in sorted(identifiers.items()))
+    return "-".join(v for _, v in sorted(identifiers.items())) + "-" + hashlib.sha256(bundle.encode()).hexdigest()[:4]
+
+
+def event(message_id: str, occurred_at: str, name: str = "Product Viewed", **rest: Any) -> dict[str, Any]:
+    """One event. Identifiers by their type (`user_id="ann"`); `order_id`, `revenue`, `currency`, `traits`, `consent`."""
+    known = ("user_id", "anonymous_id", "email", "phone", "device_id", "loyalty_id")
+    bundle: Mapping[str, str] = {t: rest[t] for t in known if t in rest}
+    revenue = rest.get("revenue")
+    return {
+        "message_id": message_id,
+        "actor_id": actor(**bundle),
+        "type": "identify" if "traits" in rest else "track",
+        "event": None if "traits" in rest else name,
+        "occurred_at": at(occurred_at),
+        "order_id": rest.get("order_id"),
+        "revenue": None if revenue is None else Decimal(str(revenue)),
+        "currency": rest.get("currency"),
+        "lines": None,
+        "identifiers": [{"type": t, "token": v} for t, v in sorted(bundle.items())],
+        "consent": rest.get("consent"),
+        "traits": rest.get("traits"),
+    }
+
+
+def events(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:
+    return spark.createDataFrame([tuple(row[c] for c in row) for row in rows], SCHEMA)

@@ -1,0 +1,116 @@
+"""The micro-batch on real Delta tables: what a reader works out by hand, replays, merges and splits."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import Row
+
+from lakehouse.contracts.gold import GOLD_ACTIVATION, GOLD_RFM
+from lakehouse.contracts.profiles import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP, SILVER_ORDERS
+from lakehouse.io import Lake
+from lakehouse.models.registry import Champions
+from lakehouse.profiles.activity import leaf, with_day
+from lakehouse.profiles.micro_batch import MicroBatch
+from tests.accepted import at, event, events
+
+
+def feed(lake: Lake, micro_batch: MicroBatch, batch_id: int, rows: Sequence[dict[str, Any]]) -> None:
+    micro_batch(leaf(with_day(events(lake.spark, rows)), rates={}), batch_id)
+
+
+def new_batch(lake: Lake) -> MicroBatch:
+    lake.create_missing()
+    return MicroBatch(lake, Champions(lake.config), clock=lambda: at("2026-03-01 00:00"))
+
+
+def rows_of(lake: Lake, table: Any, *columns: str) -> list[Row]:
+    return lake.read(table).select(*columns).orderBy(*columns).collect()
+
+
+def test_browsing_then_login_becomes_one_profile_with_its_order(lake: Lake) -> None:
+    batch = new_batch(lake)
+    feed(lake, batch, 0, [event("m1", "2026-02-01 10:00", anonymous_id="cookie")])
+    feed(
+        lake,
+        batch,
+        1,
+        [
+            event("m2", "2026-02-01 10:05", anonymous_id="cookie", user_id="ann"),
+            event("m3", "2026-02-01 10:06", "Order Completed", user_id="ann", order_id="o1", revenue="20.50"),
+        ],
+    )
+    (activation,) = lake.read(GOLD_ACTIVATION).collect()
+    assert activation["user_ids"] == ["ann"]
+    assert (activation["event_count"], activation["frequency"]) == (3, 1)
+    assert activation["monetary"] == Decimal("20.50")
+    (rfm,) = lake.read(GOLD_RFM).collect()
+    assert rfm["profile_id"] == activation["profile_id"]
+    assert {row["type"] for row in lake.read(SILVER_IDENTITY_LOG).collect()} == {"create", "attach"}
+    assert batch.records[1].committed_at is not None
+
+
+def test_replaying_a_batch_changes_nothing(lake: Lake) -> None:
+    batch = new_batch(lake)
+    rows = [
+        event("m1", "2026-02-01 10:00", anonymous_id="a", user_id="ann"),
+        event("m2", "2026-02-01 11:00", "Order Completed", user_id="ann", order_id="o1", revenue="10.00"),
+        event("m3", "2026-02-02 11:00", "Order Refunded", user_id="ann", order_id="o1", revenue="4.00"),
+    ]
+    feed(lake, batch, 0, rows)
+    tables = [SILVER_ACTIVITY_DAILY, SILVER_ORDERS, SILVER_IDENTITY_MAP, SILVER_IDENTITY_LOG, GOLD_RFM, GOLD_ACTIVATION]
+    before = {table.name: sorted(map(str, lake.read(table).collect())) for table in tables}
+    feed(lake, new_batch(lake), 0, rows)
+    assert {table.name: sorted(map(str, lake.read(table).collect())) for table in tables} == before
+    assert before["gold.rfm"][0].count("Decimal('6.00')") == 1
+
+
+def test_a_refund_before_its_order_and_from_another_person_counts_once_the_order_comes(lake: Lake) -> None:
+    batch = new_batch(lake)
+    feed(lake, batch, 0, [event("m1", "2026-02-03 10:00", "Order Refunded", user_id="clerk", order_id="o1")])
+    assert lake.read(GOLD_RFM).count() == 0
+    feed(lake, batch, 1, [event("m2", "2026-02-01 10:00", "Order Completed", user_id="ann", order_id="o1", revenue="9.99")])
+    (rfm,) = lake.read(GOLD_RFM).collect()
+    assert (rfm["frequency"], rfm["monetary"]) == (1, Decimal("0.00"))
+
+
+def test_a_merge_removes_the_younger_profile_from_gold(lake: Lake) -> None:
+    batch = new_batch(lake)
+    feed(
+        lake,
+        batch,
+        0,
+        [
+            event("m1", "2026-02-01 10:00", anonymous_id="phone"),
+            event("m2", "2026-02-02 10:00", "Order Completed", anonymous_id="laptop", order_id="o1", revenue="5.00"),
+        ],
+    )
+    assert lake.read(GOLD_ACTIVATION).count() == 2
+    feed(
+        lake,
+        batch,
+        1,
+        [
+            event("m3", "2026-02-03 10:00", anonymous_id="phone", user_id="ann"),
+            event("m4", "2026-02-03 11:00", anonymous_id="laptop", user_id="ann"),
+        ],
+    )
+    (activation,) = lake.read(GOLD_ACTIVATION).collect()
+    assert activation["first_seen_at"] == at("2026-02-01 10:00").replace(tzinfo=None)
+    assert activation["frequency"] == 1
+    assert lake.read(GOLD_RFM).count() == 1
+    assert lake.read(SILVER_IDENTITY_LOG).where("type = 'merge'").count() == 1
+
+
+def test_a_second_login_on_the_same_cookie_splits_the_profile(lake: Lake) -> None:
+    batch = new_batch(lake)
+    feed(
+        lake,
+        batch,
+        0,
+        [event("m1", "2026-02-01 10:00", anonymous_id="tv"), event("m2", "2026-02-01 11:00", anonymous_id="tv", user_id="ann")],
+    )
+    assert lake.read(GOLD_ACTIVATION).count() == 1
+    feed(lake, batch, 1, [event("m3", "2026-02-02 10:00", anonymous_id="tv", user_id="bob")])
+    user_ids = [row["user_ids"] for row in lake.read(GOLD_ACTIVATION).orderBy("profile_id").collect()]
+    assert sorted(map(list, user_ids)) == [[], ["ann"], ["bob"]]
