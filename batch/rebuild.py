@@ -1,0 +1,55 @@
+"""rebuild: every table of profiles computed from silver in one batch.
+
+    ./spark-submit.sh batch/rebuild.py           # overwrite them; gold.segments keeps its history
+    ./spark-submit.sh batch/rebuild.py --check   # write nothing, print differences per table, exit 1 on any
+"""
+
+import json
+
+from lakehouse.command_line import run
+from lakehouse.config import load
+from lakehouse.io import Lake
+from lakehouse.lock import writer
+from lakehouse.models.registry import Champions
+from lakehouse.profiles.check import balance, check_events, check_profiles
+from lakehouse.profiles.micro_batch import utc_now
+from lakehouse.profiles.rebuild import rebuild
+from lakehouse.profiles.repair import overwrite
+from lakehouse.session import get_session
+
+
+def check(lake: Lake) -> int:
+    """Print differences per table and one JSON line; the number of differing rows."""
+    champions = Champions(lake.config)
+    champions.refresh()
+    counted = balance(lake)
+    rebuilt = rebuild(lake, champions, now=utc_now(), keep_as_of=True)
+    rebuilt.rows.persist()
+    differences = [*check_events(lake, counted), *check_profiles(lake, rebuilt)]
+    print(f"{'table':28}{'rows':>10}{'missing':>10}{'extra':>10}{'changed':>10}")
+    for d in differences:
+        print(f"{d.table:28}{d.rows:>10}{d.missing:>10}{d.extra:>10}{d.changed:>10}")
+    total = sum(d.total for d in differences)
+    tables = {d.table: {"rows": d.rows, "differences": d.total} for d in differences}
+    events = {"bronze": counted.bronze, "accepted": counted.accepted, "quarantine": counted.quarantine}
+    events |= {"duplicates": counted.repeats}
+    print(json.dumps({"command": "rebuild --check", "differences": total, "tables": tables, "events": events}))
+    return total
+
+
+def main(argv: list[str]) -> int:
+    config = load()
+    with writer(config):
+        lake = Lake(get_session(config, "rebuild"), config)
+        if "--check" in argv:
+            return 1 if check(lake) else 0
+        champions = Champions(config)
+        champions.refresh()
+        now = utc_now()
+        overwrite(lake, rebuild(lake, champions, now=now, keep_as_of=False), now=now)
+        print("rebuilt")
+        return 0
+
+
+if __name__ == "__main__":
+    run(main)
