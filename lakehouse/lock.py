@@ -1,0 +1,151 @@
+"""One writer per local lake, and the stamp that says what wrote a lake.
+
+Delta commits on a local file system are not safe across processes, so the one JVM that may write holds an OS lock on
+`<lake.root>/_lock`. The kernel frees it when the process dies, also by kill -9. A lake on an object store is not
+locked: its store or catalog arbitrates commits. `<lake.root>/_stitchlake.json` says which layout and which token key
+the lake was written with; both must be ours.
+"""
+
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from lakehouse import machine
+from lakehouse.config import Config
+from lakehouse.errors import LakeError
+
+LAKE_VERSION = 1  # of the layout: raised whenever an older lake cannot be read or written by this code
+STAMP = "_stitchlake.json"
+_held: set[Path] = set()  # lakes this process holds
+
+
+@contextmanager
+def writer(config: Config, spark: SparkSession | None = None) -> Iterator[None]:
+    """Hold the lake as its only writer. Taking it again inside the same process is allowed.
+
+    Raises:
+        LakeError: another process writes (naming it), or the lake is not ours to write: see `open_lake`.
+    """
+    folder = machine.local_folder(config.lake.root)
+    if folder is None or folder in _held:
+        open_lake(config, spark)
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "_lock").open("a+", encoding="utf-8") as handle:
+        _take(handle, folder)
+        _held.add(folder)
+        try:
+            open_lake(config, spark)
+            yield
+        finally:
+            _held.remove(folder)
+
+
+def open_lake(config: Config, spark: SparkSession | None = None) -> None:
+    """Create the lake's folder and stamp when missing; refuse one that this code or key did not write.
+
+    `spark` is needed only for a remote lake: its file system client reads the stamp. Without it a remote lake is not checked.
+
+    Raises:
+        LakeError: the lake's version is not LAKE_VERSION, or its token key is not the configured one.
+    """
+    ours = {
+        "version": LAKE_VERSION,
+        "hmac_key_id": config.privacy.hmac_key_id,
+        "hmac_key_check": _key_check(config.privacy.hmac_key),
+    }
+    folder = machine.local_folder(config.lake.root)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = _read(folder / STAMP)
+        if text is None:
+            _write(folder / STAMP, json.dumps(ours))
+    elif spark is not None:
+        text = _remote_stamp(spark, f"{config.lake.root.rstrip('/')}/{STAMP}", json.dumps(ours))
+    else:
+        return
+    if text is not None:
+        _compare(config.lake.root, text, ours)
+
+
+def _compare(root: str, text: str, ours: dict[str, Any]) -> None:
+    try:
+        theirs = json.loads(text)
+        version = theirs["version"]
+    except (ValueError, KeyError, TypeError):
+        raise LakeError(
+            f"{root}/{STAMP}: not a stamp of a lake, got {text[:60]!r}, expected JSON with a version. Choose another lake.root"
+        ) from None
+    if version != ours["version"]:
+        raise LakeError(
+            f"{root}: written by another version of Stitchlake, got lake version {version}, expected {ours['version']}. "
+            "Use the version that wrote it, or set lake.root to a new folder and replay"
+        )
+    if theirs.get("hmac_key_id") != ours["hmac_key_id"]:
+        raise LakeError(
+            f"{root}: written with another token key, got privacy.hmac_key_id '{ours['hmac_key_id']}', "
+            f"expected '{theirs.get('hmac_key_id')}'. Configure that key: tokens of two keys never match"
+        )
+    if theirs.get("hmac_key_check") != ours["hmac_key_check"]:
+        raise LakeError(
+            f"{root}: privacy.hmac_key is not the key '{ours['hmac_key_id']}' the lake was written with, got another key "
+            "under the same id. Configure the first key: tokens of two keys never match"
+        )
+
+
+def _key_check(key: str) -> str:
+    """Tells two keys apart without telling either."""
+    return hmac.new(key.encode(), b"stitchlake lake stamp", hashlib.sha256).hexdigest()[:16]
+
+
+def _take(handle: Any, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.seek(0)
+        raise LakeError(
+            f"{folder}: another process writes this lake, got {handle.read().strip() or 'a process that just started'}, "
+            "expected to be the only writer. Wait for it or stop it"
+        ) from None
+    handle.truncate(0)
+    handle.write(f"pid {os.getpid()} ({shlex.join(sys.argv)[:200]})\n")
+    handle.flush()
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _write(path: Path, text: str) -> None:
+    """All or nothing, so that a crash leaves no half stamp."""
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _remote_stamp(spark: SparkSession, uri: str, ours: str) -> str | None:
+    """The stamp at `uri` by Hadoop's file system; written and None when there is none."""
+    jvm, hadoop = spark._jvm, spark._jsparkSession.sessionState().newHadoopConf()
+    assert jvm is not None
+    path = jvm.org.apache.hadoop.fs.Path(uri)
+    files = path.getFileSystem(hadoop)
+    if files.exists(path):
+        stream = files.open(path)
+        text = jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")
+        stream.close()
+        return str(text)
+    stream = files.create(path, True)
+    stream.write(bytearray(ours, "utf-8"))
+    stream.close()
+    return None

@@ -1,0 +1,93 @@
+"""Events per second from Kafka to gold.activation, as a share of what parsing straight into Delta takes.
+
+    ./spark-submit.sh tests/benchmarks/throughput.py [--events 1000000]
+
+Both read the same topic in the same process. The pass-through is what nobody can do without: read, parse, append, no
+deduplication, no identity, no merge. The product's clock stops when `profiles` has committed the last record; bronze and
+silver run beside it all the time, as in production.
+"""
+
+import argparse
+import json
+import time
+
+from pyspark.sql import functions as F
+
+from lakehouse.command_line import run
+from lakehouse.contracts.events import SILVER_EVENTS
+from lakehouse.contracts.gold import GOLD_ACTIVATION
+from lakehouse.events.parse import parse
+from lakehouse.io import Lake
+from lakehouse.kafka_source import read_records
+from lakehouse.models.registry import Champions
+from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.sources.produce import produce
+from lakehouse.sources.shop import Shop
+from lakehouse.streams import await_all
+from streaming import bronze_events, profiles, silver_events
+from tests.benchmarks.scratch import machine, scratch_lake
+
+SEED = 7
+
+
+def pass_through(lake: Lake, name: str) -> float:
+    """Seconds to parse the topic into one Delta table."""
+    parsed = parse(read_records(lake, lake.config.profiles.max_offsets_per_trigger), lake.config)
+    accepted = parsed.where(F.col("reason").isNull()).select(*SILVER_EVENTS.column_names)
+    started = time.perf_counter()
+    query = (
+        accepted.writeStream.format("delta")
+        .option("checkpointLocation", f"{lake.root}/_benchmark/{name}/_checkpoint")
+        .trigger(availableNow=True)
+        .start(f"{lake.root}/_benchmark/{name}")
+    )
+    query.awaitTermination()
+    return time.perf_counter() - started
+
+
+def product(lake: Lake) -> tuple[float, MicroBatch]:
+    """Seconds until gold.activation holds everything, all three queries running."""
+    lake.create_missing()
+    micro_batch = MicroBatch(lake, Champions(lake.config))
+    started = time.perf_counter()
+    gold = profiles.start(lake, available_now=True, micro_batch=micro_batch)
+    others = [start(lake, available_now=True) for start in (bronze_events.start, silver_events.start)]
+    gold.awaitTermination()
+    seconds = time.perf_counter() - started
+    await_all(lake, others)
+    return seconds, micro_batch
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="throughput")
+    parser.add_argument("--events", type=int, default=1_000_000)
+    events = parser.parse_args(argv).events
+    with scratch_lake("throughput") as lake:
+        kafka = lake.config.kafka
+        messages = Shop(events, SEED).messages()
+        sent = produce(messages, kafka.bootstrap_servers, kafka.events_topic, on_progress=lambda n: None)
+        print(f"{sent:,} records in the topic", flush=True)
+        warm_up = pass_through(lake, "warm_up")  # the first run also pays for the JVM's compiler
+        before = pass_through(lake, "before")
+        seconds, micro_batch = product(lake)
+        after = pass_through(lake, "after")
+        fastest = min(before, after)
+        stages = {name: round(sum(r.seconds.get(name, 0) for r in micro_batch.records), 1) for name in micro_batch.records[0].seconds}
+        result = {
+            "benchmark": "throughput",
+            "events": sent,
+            "share_of_passthrough": round(fastest / seconds, 3),
+            "events_per_second": round(sent / seconds),
+            "passthrough_events_per_second": round(sent / fastest),
+            "passthrough_seconds": [round(s, 1) for s in (warm_up, before, after)],
+            "gold_seconds": round(seconds, 1),
+            "micro_batches": len(micro_batch.records),
+            "stage_seconds": stages,
+            "profiles": lake.read(GOLD_ACTIVATION).count(),
+            **machine(lake.config),
+        }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    run(main)

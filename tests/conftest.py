@@ -1,0 +1,48 @@
+"""Fixtures: one Spark session per test process, its state reset for every test; a lake in a temporary folder."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from lakehouse.config import Config, LakeConfig, load
+from lakehouse.io import Lake
+from lakehouse.session import get_session
+
+
+@pytest.fixture(scope="session")
+def _session(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
+    scratch = tmp_path_factory.mktemp("spark")
+    config = load("dev", environ={})
+    return get_session(
+        config,
+        "tests",
+        {
+            "spark.master": "local[2]",
+            "spark.sql.warehouse.dir": str(scratch),
+            "spark.driver.memory": "3g",
+            # Small data, many plans: the optimising compiler costs more than it saves here.
+            "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        },
+    )
+
+
+@pytest.fixture
+def spark(_session: SparkSession) -> Iterator[SparkSession]:
+    yield _session
+    for query in _session.streams.active:
+        query.stop()
+    _session.catalog.clearCache()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """The development configuration on a lake of the test's own."""
+    return dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=str(tmp_path / "lake")))
+
+
+@pytest.fixture
+def lake(spark: SparkSession, config: Config) -> Lake:
+    return Lake(spark, config)

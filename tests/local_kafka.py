@@ -1,0 +1,18 @@
+"""The fixture `kafka`: one real broker for the whole test run, on a free port. Imported by conftest.py."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+
+from lakehouse import broker
+from lakehouse.config import LakeConfig, load
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[broker.RunningBroker]:
+    """The running broker; topics are the test's own: name them after the test."""
+    root = str(tmp_path_factory.mktemp("kafka") / "lake")
+    config = dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=root))
+    yield broker.start(config, port=0)
+    broker.stop(config)
