@@ -1,7 +1,7 @@
 """rebuild: every table of profiles computed from silver in one batch.
 
-    ./spark-submit.sh batch/rebuild.py           # overwrite them; gold.segments keeps its history
-    ./spark-submit.sh batch/rebuild.py --check   # write nothing, print differences per table, exit 1 on any
+./spark-submit.sh batch/rebuild.py           # overwrite them; gold.segments keeps its history
+./spark-submit.sh batch/rebuild.py --check   # write nothing, print differences per table, exit 1 on any
 """
 
 import json

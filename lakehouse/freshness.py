@@ -7,6 +7,7 @@ topic says when each was produced, the micro-batch's record says when its gold w
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def latencies(
             continue
         starts = ends.get(record.batch_id - 1, {})
         seconds = [
-            _seconds(by_partition[p], starts.get(p, 0), end, record)
+            _seconds(by_partition[p], starts.get(p, 0), end, record.committed_at)
             for p, end in ends[record.batch_id].items()
             if p in by_partition
         ]
@@ -68,10 +69,10 @@ def latencies(
     return result
 
 
-def _seconds(rows: pd.DataFrame, start: int, end: int, record: BatchRecord) -> np.ndarray:
+def _seconds(rows: pd.DataFrame, start: int, end: int, committed_at: datetime) -> np.ndarray:
     of_batch = rows[(rows["offset"] >= start) & (rows["offset"] < end)]
-    committed = pd.Timestamp(record.committed_at).tz_convert("UTC").tz_localize(None)
-    return (committed - of_batch["produced_at"]).dt.total_seconds().to_numpy()
+    committed = pd.Timestamp(committed_at.astimezone(UTC).replace(tzinfo=None))
+    return np.asarray((committed - of_batch["produced_at"]).dt.total_seconds(), dtype=float)
 
 
 def per_batch(records: Sequence[BatchRecord], waits: dict[int, np.ndarray]) -> list[BatchFreshness]:

@@ -49,8 +49,11 @@ class Lake:
     def frame(self, rows: pd.DataFrame, table: Table) -> DataFrame:
         """Rows computed on the driver (naive timestamps are UTC) as a Spark frame of the table's schema, through Arrow."""
         schema = StructType.fromDDL(table.ddl)
-        arrow = pa.Table.from_pandas(rows[table.column_names], schema=to_arrow_schema(schema, timezone="UTC"), preserve_index=False)
-        return self.spark.createDataFrame(arrow.combine_chunks(), schema)
+        assert isinstance(schema, StructType)
+        arrow_schema = to_arrow_schema(schema, timezone="UTC")
+        arrow = pa.Table.from_pandas(rows[table.column_names], schema=arrow_schema, preserve_index=False)
+        frame: DataFrame = self.spark.createDataFrame(arrow.combine_chunks(), schema)
+        return frame
 
     def append(self, frame: DataFrame, table: Table, *, application: str, batch_id: int) -> None:
         """Append once: the same (application, batch_id) again is skipped by Delta."""

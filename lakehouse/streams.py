@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from pyspark.errors import StreamingQueryException
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.errors import StitchlakeError
 from lakehouse.io import Lake
@@ -21,7 +21,6 @@ def start_all(lake: Lake, starts: list[Start], *, available_now: bool) -> list[S
     for start in starts:
         lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", start.__module__)
         queries.append(start(lake, available_now=available_now))
-    lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", None)
     return queries
 
 
@@ -48,4 +47,6 @@ def _failure(query: StreamingQuery) -> StitchlakeError:
     assert isinstance(error, StreamingQueryException)
     log.error("%s", error)
     first_line = str(error).strip().splitlines()[0]
-    return StitchlakeError(f"query {query.name}: stopped, {first_line}. Mend the cause and start again: it resumes where it was")
+    return StitchlakeError(
+        f"query {query.name}: stopped, {first_line}. Mend the cause and start again: it resumes where it was"
+    )

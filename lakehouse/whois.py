@@ -94,8 +94,13 @@ def _describe(lake: Lake, profile: str, asked: pd.DataFrame, identifier: Identif
         lines.append(f"  {row['event_count']} events, {row['frequency']} orders, {row['monetary']} net")
         lines.append(f"  segment {row['segment'] or 'none'}; next best action {row['next_best_action']}")
     lines.append("  identifiers")
-    distinct = edges.groupby(["identifier_type", "identifier_token"])["first_seen_at"].agg(["min", "count"])
-    lines += [f"    {t:14} {token}  since {r['min']:%Y-%m-%d}, {r['count']} actors" for (t, token), r in distinct.iterrows()]
+    distinct = (
+        edges.groupby(["identifier_type", "identifier_token"])["first_seen_at"].agg(["min", "count"]).reset_index()
+    )
+    lines += [
+        f"    {type_:14} {token}  since {since:%Y-%m-%d}, {count} actors"
+        for type_, token, since, count in distinct.itertuples(index=False)
+    ]
     lines.append("  evidence")
     starts = sorted(asked.loc[asked["profile_id"] == profile, "actor_id"])
     lines += _evidence(edges, starts[0], profile, identifier)
@@ -112,7 +117,9 @@ def _evidence(edges: pd.DataFrame, start: str, goal: str, identifier: Identifier
 
 def main(argv: list[str]) -> None:
     if len(argv) != 2:
-        raise StitchlakeError(f"whois: got {len(argv)} words, expected two. Call ./spark-submit.sh whois <identifier type> <value>")
+        raise StitchlakeError(
+            f"whois: got {len(argv)} words, expected two. Call ./spark-submit.sh whois <identifier type> <value>"
+        )
     config = load()
     lake = Lake(get_session(config, "whois"), config)
     print(whois(lake, *argv))

@@ -7,10 +7,9 @@ Late rule: an event whose day lies more than profiles.watermark_days before the 
 not here; batch/reconcile.py repairs exactly the rows it leaves behind. Duplicate rule: the first of a message_id counts.
 """
 
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.command_line import run
 from lakehouse.config import Config, load

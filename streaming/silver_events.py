@@ -9,7 +9,7 @@ it, however old; only message ids are forgotten, `events.dedupe_days` after they
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.command_line import run
 from lakehouse.config import Config, load

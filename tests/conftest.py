@@ -10,6 +10,9 @@ from pyspark.sql import SparkSession
 from lakehouse.config import Config, LakeConfig, load
 from lakehouse.io import Lake
 from lakehouse.session import get_session
+from tests.local_kafka import kafka
+
+__all__ = ["kafka"]
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,9 @@ SILVER_EVENTS = Table(
         optional("currency", "string", "ISO 4217 code of revenue"),
         optional("session_id", "string", "session as sent; null = none"),
         optional("lines", f"array<{PRODUCT_LINE}>", "order or cart lines; null = none sent"),
-        required("identifiers", "usable identifiers, typed and tokenised, sorted", "array<struct<type:string,token:string>>"),
+        required(
+            "identifiers", "usable identifiers, typed and tokenised, sorted", "array<struct<type:string,token:string>>"
+        ),
         optional("consent", CONSENT, "context.consent.categoryPreferences; null = not sent"),
         optional("group_id", "string", "groupId of a group event"),
         optional("previous_id", "string", "previousId of an alias event"),

@@ -1,6 +1,16 @@
 """Contracts of what the `profiles` query keeps in silver: activity, orders, traits and the identity graph."""
 
-from lakehouse.contracts.contract import CONSENT, KAFKA, MONEY, ORDER_FACT, PRODUCT_LINE, REFUND_FACT, Table, optional, required
+from lakehouse.contracts.contract import (
+    CONSENT,
+    KAFKA,
+    MONEY,
+    ORDER_FACT,
+    PRODUCT_LINE,
+    REFUND_FACT,
+    Table,
+    optional,
+    required,
+)
 
 SILVER_ACTIVITY_DAILY = Table(
     name="silver.activity_daily",
@@ -36,7 +46,9 @@ SILVER_ORDERS = Table(
         optional("revenue", MONEY, "earliest completion's value less all refunds, default_currency"),
         optional("lines", f"array<{PRODUCT_LINE}>", "lines of the earliest completion"),
         required("completions", "every distinct Order Completed message of the order", f"array<{ORDER_FACT}>"),
-        required("refunds", "every distinct Order Refunded message; null amount = whole order", f"array<{REFUND_FACT}>"),
+        required(
+            "refunds", "every distinct Order Refunded message; null amount = whole order", f"array<{REFUND_FACT}>"
+        ),
     ),
 )
 

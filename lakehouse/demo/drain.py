@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from kafka import KafkaConsumer, TopicPartition
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,9 @@ def compare(table: Table, stored: DataFrame, expected: DataFrame, *, key: tuple[
     key = key or table.key
     columns = [c for c in table.columns if c.name not in key and c.name not in WRITE_TIMES]
     left = expected.select(*key, *(c.name for c in columns)).withColumn("is_expected", F.lit(True))
-    right = stored.select(*key, *(F.col(c.name).alias(f"stored_{c.name}") for c in columns), F.lit(True).alias("is_stored"))
+    right = stored.select(
+        *key, *(F.col(c.name).alias(f"stored_{c.name}") for c in columns), F.lit(True).alias("is_stored")
+    )
     differs = F.lit(False)
     for column in columns:
         differs = differs | ~_same(column.type, F.col(column.name), F.col(f"stored_{column.name}"))

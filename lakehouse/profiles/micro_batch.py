@@ -126,7 +126,10 @@ class MicroBatch:
         self.champions.refresh()
         if self._models_applied is None:
             self._models_applied = gold.models_applied(self.lake)
-        return any(now is not None and now != old for now, old in zip(self.champions.versions, self._models_applied, strict=True))
+        return any(
+            now is not None and now != old
+            for now, old in zip(self.champions.versions, self._models_applied, strict=True)
+        )
 
     def newest_event(self, newest: datetime | None = None) -> datetime | None:
         """The lake's event-time clock: the newest event any profile has seen, kept across restarts by the table."""
@@ -163,7 +166,9 @@ class MicroBatch:
         identity_map = self.lake.read(SILVER_IDENTITY_MAP)
         touched_actors = leaves.select("actor_id")
         if record.orders:
-            facts = F.concat(F.transform("orders", lambda o: o["order_id"]), F.transform("refunds", lambda o: o["order_id"]))
+            facts = F.concat(
+                F.transform("orders", lambda o: o["order_id"]), F.transform("refunds", lambda o: o["order_id"])
+            )
             order_ids = leaves.select(F.explode(facts).alias("order_id"))
             stored = self.lake.read(SILVER_ORDERS).join(order_ids, on="order_id", how="left_semi")
             buyers = stored.select(F.explode("completions.actor_id").alias("actor_id"))

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.contracts.contract import Table
-from lakehouse.contracts.gold import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES
+from lakehouse.contracts.gold import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
 from lakehouse.contracts.profiles import (
     SILVER_ACTIVITY_DAILY,
     SILVER_IDENTITY_LOG,
@@ -20,6 +20,7 @@ from lakehouse.profiles.differences import Difference, compare, repairs, summari
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.rebuild import Rebuilt, rebuilt_gold
 
+
 def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
     """Replace every table of profiles; the identity log grows by what changed, gold.segments keeps its history."""
     rows = rebuilt.rows.persist()
@@ -30,8 +31,10 @@ def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
     of_gold = rebuilt_gold(rebuilt)
     for table in (GOLD_RFM, GOLD_SCORES, GOLD_ACTIVATION):
         lake.overwrite(of_gold[table], table)
-    gone = lake.read(gold.GOLD_SEGMENTS).where("valid_to IS NULL").join(rows, on="profile_id", how="left_anti")
-    empty = gone.select("profile_id", *(F.lit(None).cast("string").alias(c) for c in ("segment", "segment_model_version")))
+    gone = lake.read(GOLD_SEGMENTS).where("valid_to IS NULL").join(rows, on="profile_id", how="left_anti")
+    empty = gone.select(
+        "profile_id", *(F.lit(None).cast("string").alias(c) for c in ("segment", "segment_model_version"))
+    )
     gold.write_segments(lake, rows.select(*empty.columns).unionByName(empty), now)
 
 
@@ -74,7 +77,12 @@ def _touched(lake: Lake, wrong: dict[Table, DataFrame]) -> DataFrame:
 def _log_changes(lake: Lake, expected: DataFrame, now: datetime) -> None:
     """Collects the whole map: repairs are rare and offline. Their batch_id is negative, no micro-batch has it."""
     before = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id").toPandas()
-    moved = changes(before, expected.toPandas(), batch_id=-int(now.timestamp() * 1000), changed_at=now.astimezone(UTC).replace(tzinfo=None))
+    moved = changes(
+        before,
+        expected.toPandas(),
+        batch_id=-int(now.timestamp() * 1000),
+        changed_at=now.astimezone(UTC).replace(tzinfo=None),
+    )
     if len(moved):
         frame = lake.frame(moved, SILVER_IDENTITY_LOG)
         lake.upsert(frame, SILVER_IDENTITY_LOG)

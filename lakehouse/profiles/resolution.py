@@ -40,9 +40,9 @@ def news(of_actors: DataFrame, identity_map: DataFrame) -> DataFrame:
     """The actors that are not in the map yet, or were seen earlier than it says."""
     known = identity_map.select("actor_id", F.col("first_seen_at").alias("known_since"))
     joined = of_actors.join(known, on="actor_id", how="left")
-    return joined.where(
-        F.col("known_since").isNull() | (F.col("first_seen_at") < F.col("known_since"))
-    ).drop("known_since")
+    return joined.where(F.col("known_since").isNull() | (F.col("first_seen_at") < F.col("known_since"))).drop(
+        "known_since"
+    )
 
 
 def touched(new_edges: DataFrame, identity_edges: DataFrame, identity_map: DataFrame) -> DataFrame:
@@ -59,7 +59,13 @@ def touched(new_edges: DataFrame, identity_edges: DataFrame, identity_map: DataF
 
 
 def resolve_batch(
-    lake: Lake, leaves: DataFrame, rules: Mapping[str, IdentifierRule], *, application: str, batch_id: int, now: datetime
+    lake: Lake,
+    leaves: DataFrame,
+    rules: Mapping[str, IdentifierRule],
+    *,
+    application: str,
+    batch_id: int,
+    now: datetime,
 ) -> Resolution | None:
     """Bring edges, log and map up to date with the batch; None when it brings nothing new.
 

@@ -17,9 +17,7 @@ def profile_activity(activity_daily: DataFrame, members: DataFrame) -> DataFrame
 def profile_orders(orders: DataFrame, members: DataFrame) -> DataFrame:
     """Orders that have been completed, with `profile_id`: profile_id, order_id, ordered_at, revenue."""
     completed = orders.where(F.col("ordered_at").isNotNull())
-    return completed.join(members, on="actor_id", how="inner").select(
-        "profile_id", "order_id", "ordered_at", "revenue"
-    )
+    return completed.join(members, on="actor_id", how="inner").select("profile_id", "order_id", "ordered_at", "revenue")
 
 
 def rfm(of_profiles: DataFrame) -> DataFrame:

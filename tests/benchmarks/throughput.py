@@ -72,7 +72,10 @@ def main(argv: list[str]) -> None:
         seconds, micro_batch = product(lake)
         after = pass_through(lake, "after")
         fastest = min(before, after)
-        stages = {name: round(sum(r.seconds.get(name, 0) for r in micro_batch.records), 1) for name in micro_batch.records[0].seconds}
+        stages = {
+            name: round(sum(r.seconds.get(name, 0) for r in micro_batch.records), 1)
+            for name in micro_batch.records[0].seconds
+        }
         result = {
             "benchmark": "throughput",
             "events": sent,

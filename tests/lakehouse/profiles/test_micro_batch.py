@@ -69,7 +69,12 @@ def test_a_refund_before_its_order_and_from_another_person_counts_once_the_order
     batch = new_batch(lake)
     feed(lake, batch, 0, [event("m1", "2026-02-03 10:00", "Order Refunded", user_id="clerk", order_id="o1")])
     assert lake.read(GOLD_RFM).count() == 0
-    feed(lake, batch, 1, [event("m2", "2026-02-01 10:00", "Order Completed", user_id="ann", order_id="o1", revenue="9.99")])
+    feed(
+        lake,
+        batch,
+        1,
+        [event("m2", "2026-02-01 10:00", "Order Completed", user_id="ann", order_id="o1", revenue="9.99")],
+    )
     (rfm,) = lake.read(GOLD_RFM).collect()
     assert (rfm["frequency"], rfm["monetary"]) == (1, Decimal("0.00"))
 
@@ -108,7 +113,10 @@ def test_a_second_login_on_the_same_cookie_splits_the_profile(lake: Lake) -> Non
         lake,
         batch,
         0,
-        [event("m1", "2026-02-01 10:00", anonymous_id="tv"), event("m2", "2026-02-01 11:00", anonymous_id="tv", user_id="ann")],
+        [
+            event("m1", "2026-02-01 10:00", anonymous_id="tv"),
+            event("m2", "2026-02-01 11:00", anonymous_id="tv", user_id="ann"),
+        ],
     )
     assert lake.read(GOLD_ACTIVATION).count() == 1
     feed(lake, batch, 1, [event("m3", "2026-02-02 10:00", anonymous_id="tv", user_id="bob")])

@@ -1,0 +1,157 @@
+"""The product's promises, through a real broker: nothing lost, nothing twice, batching, order, replay and crashes alike.
+
+Every test ends in `rebuild --check`: the tables that streaming built against a batch computation from silver.
+"""
+
+import dataclasses
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from batch.rebuild import check
+from lakehouse import broker
+from lakehouse.config import PROJECT, Config
+from lakehouse.contracts.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.contracts.gold import GOLD_ACTIVATION
+from lakehouse.contracts.profiles import SILVER_IDENTITY_MAP
+from lakehouse.io import Lake
+from lakehouse.models.registry import Champions
+from lakehouse.profiles.micro_batch import MicroBatch, utc_now
+from lakehouse.profiles.rebuild import rebuild
+from lakehouse.profiles.repair import reconcile
+from lakehouse.sources.evaluate import pair_scores
+from lakehouse.sources.message import Message
+from lakehouse.sources.produce import produce
+from lakehouse.sources.shop import Shop
+from lakehouse.streams import await_all, start_all
+from streaming import bronze_events, profiles, silver_events
+
+EVENTS = 2_500
+SEED = 11
+
+Send = Callable[[Iterable[Message]], Lake]
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop(EVENTS, SEED)
+
+
+@pytest.fixture
+def send(lake: Lake, kafka: broker.RunningBroker) -> Send:
+    """Sends messages to a topic of the test's own; gives the lake that reads it."""
+
+    def _send(messages: Iterable[Message]) -> Lake:
+        topic = Path(lake.root).parent.name  # pytest's folder is named after the test
+        broker.create_topic(kafka.bootstrap_servers, topic, 2)
+        produce(messages, kafka.bootstrap_servers, topic, on_progress=lambda sent: None)
+        return Lake(lake.spark, _reading(lake.config, kafka.bootstrap_servers, topic))
+
+    return _send
+
+
+def _reading(config: Config, bootstrap_servers: str, topic: str) -> Config:
+    kafka = dataclasses.replace(config.kafka, bootstrap_servers=bootstrap_servers, events_topic=topic)
+    return dataclasses.replace(config, kafka=kafka)
+
+
+def in_batches_of(lake: Lake, records: int) -> Lake:
+    config = lake.config
+    return Lake(
+        lake.spark,
+        dataclasses.replace(
+            config,
+            profiles=dataclasses.replace(config.profiles, max_offsets_per_trigger=records),
+            silver_events=dataclasses.replace(config.silver_events, max_offsets_per_trigger=records),
+        ),
+    )
+
+
+def drain(lake: Lake) -> None:
+    await_all(
+        lake,
+        start_all(lake, [profiles.start, bronze_events.start, silver_events.start], available_now=True),
+    )
+
+
+def test_many_small_batches_give_what_one_computation_from_silver_gives(shop: Shop, send: Send) -> None:
+    lake = in_batches_of(send(shop.messages()), 900)
+    drain(lake)
+    assert check(lake) == 0
+    assert lake.read(BRONZE_EVENTS).count() == EVENTS
+    reasons = {r["reason"]: r["count"] for r in lake.read(SILVER_EVENTS_QUARANTINE).groupBy("reason").count().collect()}
+    assert reasons == shop.truth.rejected()
+    assert lake.read(SILVER_EVENTS).count() == EVENTS - sum(reasons.values()) - shop.truth.duplicates
+    several = lake.read(GOLD_ACTIVATION).where("size(user_ids) > 1").count()
+    assert several == 0
+    profile_of = {
+        row["message_id"]: row["profile_id"]
+        for row in lake.read(SILVER_EVENTS).join(lake.read(SILVER_IDENTITY_MAP), on="actor_id", how="inner").collect()
+    }
+    scores = pair_scores(shop.truth, profile_of)
+    assert scores.reachable_recall >= 0.99
+
+
+def test_a_topic_sent_twice_changes_nothing(shop: Shop, send: Send) -> None:
+    lake = send(chain(shop.messages(), shop.messages()))
+    drain(lake)
+    assert check(lake) == 0
+    assert lake.read(BRONZE_EVENTS).count() == 2 * EVENTS
+    accepted = EVENTS - sum(shop.truth.rejected().values()) - shop.truth.duplicates
+    assert lake.read(SILVER_EVENTS).count() == accepted
+
+
+def test_a_shuffled_topic_is_right_once_reconciled(shop: Shop, send: Send) -> None:
+    messages = list(shop.messages())
+    random.Random(SEED).shuffle(messages)
+    lake = in_batches_of(send(messages), 900)
+    drain(lake)
+    assert check(lake) > 0, "nothing was late: the shuffle does not test what it should"
+    champions = Champions(lake.config)
+    reconcile(
+        lake,
+        rebuild(lake, champions, now=utc_now(), keep_as_of=True),
+        MicroBatch(lake, champions),
+        now=utc_now(),
+    )
+    assert check(lake) == 0
+
+
+def test_a_driver_killed_in_the_middle_loses_and_repeats_nothing(shop: Shop, send: Send) -> None:
+    lake = in_batches_of(send(shop.messages()), 500)
+    driver = _driver(lake)
+    assert driver.stderr is not None
+    for line in driver.stderr:  # the first micro-batch of profiles is in, others are under way
+        if '"batch_id": 0' in line:
+            break
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    drain(lake)
+    assert check(lake) == 0
+    assert lake.read(BRONZE_EVENTS).count() == EVENTS
+
+
+def _driver(lake: Lake) -> "subprocess.Popen[str]":
+    """The streaming driver as a process of its own, in small batches, its log on stderr."""
+    environ = os.environ | {
+        "STITCHLAKE__LAKE__ROOT": lake.root,
+        "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": lake.config.kafka.bootstrap_servers,
+        "STITCHLAKE__KAFKA__EVENTS_TOPIC": lake.config.kafka.events_topic,
+        "STITCHLAKE__PROFILES__MAX_OFFSETS_PER_TRIGGER": "500",
+        "STITCHLAKE__SILVER_EVENTS__MAX_OFFSETS_PER_TRIGGER": "500",
+        "PYTHONPATH": str(PROJECT),
+    }
+    code = (
+        "import logging, sys; logging.basicConfig(level=logging.INFO, stream=sys.stderr); "
+        "from streaming.__main__ import main; main(['--available-now'])"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code], env=environ, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
