@@ -120,6 +120,16 @@ class MlflowConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OnlineStoreConfig:
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingConfig:
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything in force. One field per section of conf/base.toml."""
 
@@ -137,6 +147,8 @@ class Config:
     next_best_action: NextBestActionConfig
     spark: SparkConfig
     mlflow: MlflowConfig
+    online_store: OnlineStoreConfig
+    serving: ServingConfig
 
 
 def load(

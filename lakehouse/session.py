@@ -25,7 +25,9 @@ def get_session(config: Config, app_name: str, extra: dict[str, str] | None = No
     os.environ["TZ"] = "UTC"
     time.tzset()
     builder = SparkSession.builder.appName(app_name)
-    settings = spark_defaults() | _from_config(config) | (extra or {})
+    # Under our launcher spark-submit has read the file already, and a user's --conf must win over it.
+    is_launched = os.environ.get("SPARK_CONF_DIR") == str(PROJECT / "conf")
+    settings = ({} if is_launched else spark_defaults()) | _from_config(config) | (extra or {})
     for key, value in settings.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()

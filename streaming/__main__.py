@@ -5,23 +5,13 @@
 """
 
 from lakehouse.command_line import run
-from lakehouse.config import load
-from lakehouse.io import Lake
-from lakehouse.lock import writer
-from lakehouse.session import get_session
-from lakehouse.streams import await_all, start_all
+from lakehouse.streams import run_queries
 from streaming import bronze_events, profiles, silver_events
 
 
 def main(argv: list[str]) -> None:
-    config = load()
-    with writer(config):
-        lake = Lake(get_session(config, "streaming"), config)
-        starts = [profiles.start, bronze_events.start, silver_events.start]
-        queries = start_all(lake, starts, available_now="--available-now" in argv)
-        if "--available-now" not in argv:
-            print("ready", flush=True)
-        await_all(lake, queries)
+    # profiles first: it is the one a person waits for.
+    run_queries("streaming", [profiles.start, bronze_events.start, silver_events.start], argv)
 
 
 if __name__ == "__main__":

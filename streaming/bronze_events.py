@@ -5,12 +5,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.command_line import run
-from lakehouse.config import load
 from lakehouse.contracts.events import BRONZE_EVENTS
 from lakehouse.io import Lake, conform
 from lakehouse.kafka_source import read_records
-from lakehouse.lock import writer
-from lakehouse.session import get_session
+from lakehouse.streams import run_queries
 from lakehouse.triggers import trigger
 
 NAME = "bronze_events"
@@ -37,11 +35,7 @@ def start(lake: Lake, *, available_now: bool) -> StreamingQuery:
 
 
 def main(argv: list[str]) -> None:
-    config = load()
-    with writer(config):
-        lake = Lake(get_session(config, NAME), config)
-        lake.create_missing()
-        start(lake, available_now="--available-now" in argv).awaitTermination()
+    run_queries(NAME, [start], argv)
 
 
 if __name__ == "__main__":

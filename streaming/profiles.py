@@ -12,15 +12,14 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.command_line import run
-from lakehouse.config import Config, load
+from lakehouse.config import Config
 from lakehouse.events.parse import parse
 from lakehouse.io import Lake
 from lakehouse.kafka_source import read_records
-from lakehouse.lock import writer
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.activity import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.session import get_session
+from lakehouse.streams import run_queries
 from lakehouse.triggers import trigger
 
 NAME = "profiles"
@@ -50,11 +49,7 @@ def start(lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = N
 
 
 def main(argv: list[str]) -> None:
-    config = load()
-    with writer(config):
-        lake = Lake(get_session(config, NAME), config)
-        lake.create_missing()
-        start(lake, available_now="--available-now" in argv).awaitTermination()
+    run_queries(NAME, [start], argv)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.command_line import run
-from lakehouse.config import Config, load
+from lakehouse.config import Config
 from lakehouse.contracts.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.events.parse import parse
 from lakehouse.io import Lake
 from lakehouse.kafka_source import read_records
-from lakehouse.lock import writer
-from lakehouse.session import get_session
+from lakehouse.streams import run_queries
 from lakehouse.triggers import trigger
 
 NAME = "silver_events"
@@ -105,11 +104,7 @@ def _dedupe_key() -> Column:
 
 
 def main(argv: list[str]) -> None:
-    config = load()
-    with writer(config):
-        lake = Lake(get_session(config, NAME), config)
-        lake.create_missing()
-        start(lake, available_now="--available-now" in argv).awaitTermination()
+    run_queries(NAME, [start], argv)
 
 
 if __name__ == "__main__":

@@ -43,11 +43,11 @@ def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: dat
     wrong: dict[Table, DataFrame] = {}
     found = []
     for table, expected in rebuilt.silver.items():
-        compared = compare(table, lake.read(table), expected).persist()
+        # Checkpointed, not persisted: a write to a Delta table recomputes every cached frame that has read it.
+        compared = compare(table, lake.read(table), expected).localCheckpoint()
         wrong[table] = repairs(compared)
         found.append(summarise(table, compared))
-    touched = _touched(lake, wrong).persist()
-    touched.count()  # before the writes below: it reads what they change
+    touched = _touched(lake, wrong).localCheckpoint()
     _log_changes(lake, rebuilt.silver[SILVER_IDENTITY_MAP], now)
     for table, frame in wrong.items():
         rows = frame.withColumn("resolved_at", F.lit(now)) if table == SILVER_IDENTITY_MAP else frame
