@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
+from lakehouse import machine
 from lakehouse.config import Config
 from lakehouse.contracts.contract import Table
 from lakehouse.errors import ContractError
@@ -24,7 +25,9 @@ class Lake:
     def __init__(self, spark: SparkSession, config: Config) -> None:
         self.spark = spark
         self.config = config
-        self.root = config.lake.root.rstrip("/")
+        folder = machine.local_folder(config.lake.root)
+        # Delta takes a relative path for a table's name.
+        self.root = config.lake.root.rstrip("/") if folder is None else str(folder)
 
     def path(self, table: Table) -> str:
         return f"{self.root}/{table.name.replace('.', '/')}"
