@@ -51,9 +51,10 @@ def header(facts: Facts) -> str:
 def _key_figures(facts: Facts) -> list[tuple[str, str, str]]:
     known, customers_ = facts.identity, facts.customers
     bronze = facts.rows("bronze.events")
-    all_held = all(held for held, _ in checks(facts))
+    verdicts = {held for held, _ in checks(facts)}
+    remark = "see the balance below" if False in verdicts else "" if None in verdicts else "every one accounted for"
     figures_ = [
-        (words.count(bronze), "records in bronze", "every one accounted for" if all_held else "see the balance below"),
+        (words.count(bronze), "records in bronze", remark),
         (words.count(facts.rows("silver.events")), "accepted events", words.share(facts.rows("silver.events"), bronze)),
         (words.count(known.profiles), "profiles", f"from {words.plural(known.actors, 'actor')}"),
         (words.count(customers_.customers), "customers", words.money(customers_.revenue, facts.currency)),

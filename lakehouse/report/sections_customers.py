@@ -59,11 +59,28 @@ def _segments(facts: Facts) -> str:
         return heading + note("No segment yet: no segment model has been trained, or the stream has not picked it up.")
     revenue = float(sum(s.revenue for s in known.segments)) or 1
     people = sum(s.profiles for s in known.segments)
-    bubbles = [
+    versions = ", ".join(known.segment_versions) or "without a version"
+    return (
+        heading
+        + columns(_segment_map(known.segments, currency), _segment_shares(known.segments, people, revenue))
+        + _segment_table(known.segments, people, revenue, currency)
+        + note(f"K-Means on log recency, frequency and monetary; k by silhouette. Model version {versions}.")
+        + _silhouettes(facts.run.trainings)
+    )
+
+
+def _segment_map(segments: Sequence[Segment], currency: str) -> str:
+    points = [
         Bubble(s.recency_days, s.frequency, float(s.revenue), f"{words.plain(s.name)}: {in_words(s, currency)}")
-        for s in known.segments
+        for s in segments
     ]
-    shares = [
+    axes = {"x_axis": "mean days since last order", "y_axis": "mean orders"}
+    drawn = plots.bubbles("segments-map", "Segments by recency and frequency", points, **axes)
+    return figure("How lately, how often", drawn, "Area: revenue. Numbers as in the table.")
+
+
+def _segment_shares(segments: Sequence[Segment], people: int, revenue: float) -> str:
+    rows = [
         Bar(
             f"{i}  {words.plain(s.name)}",
             100 * s.profiles / people,
@@ -71,33 +88,10 @@ def _segments(facts: Facts) -> str:
             second=100 * float(s.revenue) / revenue,
             second_figure=words.share(float(s.revenue), revenue),
         )
-        for i, s in enumerate(known.segments, 1)
+        for i, s in enumerate(segments, 1)
     ]
-    drawn = columns(
-        figure(
-            "How lately, how often",
-            plots.bubbles(
-                "segments-map",
-                "Segments by recency and frequency",
-                bubbles,
-                x_axis="mean days since last order",
-                y_axis="mean orders",
-            ),
-            "Area: revenue. Numbers as in the table.",
-        ),
-        figure(
-            "Share of customers, share of revenue",
-            charts.pairs("segments-shares", "Segments by share", shares, ("of customers", "of revenue")),
-        ),
-    )
-    versions = ", ".join(known.segment_versions) or "without a version"
-    return (
-        heading
-        + drawn
-        + _segment_table(known.segments, people, revenue, currency)
-        + note(f"K-Means on log recency, frequency and monetary; k by silhouette. Model version {versions}.")
-        + _silhouettes(facts.run.trainings)
-    )
+    drawn = charts.pairs("segments-shares", "Segments by share", rows, ("of customers", "of revenue"))
+    return figure("Share of customers, share of revenue", drawn)
 
 
 def _segment_table(segments: Sequence[Segment], people: int, revenue: float, currency: str) -> str:

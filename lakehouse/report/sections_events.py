@@ -11,6 +11,7 @@ from lakehouse.report.html import columns, element, figure, note, paragraph, sec
 
 MOST_COLUMNS = 60
 SHOWN_NAMES = 12
+_VERDICTS = {True: "good", False: "bad", None: "open"}
 
 
 def arrived(facts: Facts) -> str:
@@ -72,37 +73,32 @@ def balance(facts: Facts) -> str:
         for name, value, sign in terms
     )
     drawn = charts.divided("arrived-balance", "Where every record of bronze went", parts)
-    verdicts = "".join(element("li", text(said), class_="good" if good else "bad") for good, said in checks(facts))
+    verdicts = "".join(element("li", text(said), class_=_VERDICTS[held]) for held, said in checks(facts))
     sums = element("p", line, class_="equation") + element("ul", verdicts, class_="verdicts")
     return element("div", element("div", sums) + drawn, class_="columns balance")
 
 
-def checks(facts: Facts) -> list[tuple[bool, str]]:
-    """What must hold of the counts: (does it, in words)."""
-    produced, bronze = facts.run.produced, facts.rows("bronze.events")
-    known = facts.rows("silver.events") + facts.rows("silver.events_quarantine")
-    arrived_ = (
-        produced == bronze,
-        "Holds: bronze has every record produced."
-        if produced == bronze
-        else (
-            f"Does not hold: {words.count(produced)} produced, {words.count(bronze)} in bronze; "
-            f"{words.count(abs(produced - bronze))} {'missing' if bronze < produced else 'more than produced'}."
-        ),
-    )
+def checks(facts: Facts) -> list[tuple[bool | None, str]]:
+    """What must hold of the counts: (does it, in words). None = it could not be checked."""
+    return [_arrival(facts.run.produced, facts.rows("bronze.events")), _balance(facts)]
+
+
+def _arrival(produced: int, bronze: int) -> tuple[bool, str]:
+    if produced == bronze:
+        return True, "Holds: bronze has every record produced."
+    what = "missing" if bronze < produced else "more than produced"
+    counts = f"{words.count(produced)} produced, {words.count(bronze)} in bronze"
+    return False, f"Does not hold: {counts}; {words.count(abs(produced - bronze))} {what}."
+
+
+def _balance(facts: Facts) -> tuple[bool | None, str]:
+    off = facts.rows("silver.events") + facts.rows("silver.events_quarantine") - facts.rows("bronze.events")
     if facts.run.duplicates is None:
-        rest = bronze - known
-        return [
-            arrived_,
-            (rest >= 0, f"Not checked: duplicates were not counted; {words.count(rest)} is what is left of bronze."),
-        ]
-    off = known + facts.run.duplicates - bronze
-    held = (
-        "Holds: every record of bronze is accounted for."
-        if not off
-        else (f"Does not hold: {words.plural(abs(off), 'record')} {'too many' if off > 0 else 'unaccounted for'}.")
-    )
-    return [arrived_, (not off, held)]
+        return None, f"Not checked: duplicates were not counted; {words.count(-off)} is what is left of bronze."
+    off += facts.run.duplicates
+    if not off:
+        return True, "Holds: every record of bronze is accounted for."
+    return False, f"Does not hold: {words.plural(abs(off), 'record')} {'too many' if off > 0 else 'unaccounted for'}."
 
 
 def buckets(days: Sequence[Day]) -> tuple[list[tuple[str, int, int]], str]:

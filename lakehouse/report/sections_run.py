@@ -19,7 +19,7 @@ STAGES = {
 COMMANDS = (
     ("./spark-submit.sh plan", "tables, owners, order and the configuration in force"),
     (
-        "./spark-submit.sh whois email ann@example.com",
+        "./spark-submit.sh whois email jane@example.com",
         "the profile an identifier resolves to, and the chain of evidence",
     ),
     ("./spark-submit.sh streaming --available-now", "take in what is new on the topic, then stop"),
