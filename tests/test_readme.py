@@ -16,7 +16,9 @@ def test_the_table_list_is_what_the_contracts_say() -> None:
     assert written.strip() == markdown(TABLES).strip()
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"\b(?:batch|ml|streaming|lakehouse|conf)/[\w./]+\.\w+", README))))
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"\b(?:batch|ml|streaming|lakehouse|conf)/[\w./]+\.\w+", README)))
+)
 def test_every_file_it_names_exists(path: str) -> None:
     assert (PROJECT / path).is_file()
 

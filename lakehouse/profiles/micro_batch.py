@@ -100,7 +100,8 @@ class MicroBatch:
         if as_of is None:
             return
         with record.stage("rollup"):
-            touched = self._everyone() if everyone else self._touched(leaves, resolution, record)
+            touched = self._everyone() if everyone else self._touched(leaves, record)
+            touched = touched.union(self._regrouped(resolution, record.batch_id)).distinct()
             rows = self.rows(touched.withColumn("as_of", F.lit(as_of)), now).persist()
             rows.count()
         with record.stage("gold"):
@@ -159,10 +160,10 @@ class MicroBatch:
         return resolution
 
     def _everyone(self) -> DataFrame:
-        return self.lake.read(SILVER_IDENTITY_MAP).select("profile_id").distinct()
+        return self.lake.read(SILVER_IDENTITY_MAP).select("profile_id")
 
-    def _touched(self, leaves: DataFrame, resolution: Resolution | None, record: BatchRecord) -> DataFrame:
-        """Profiles whose figures may have changed: of the batch's actors, its orders' actors, and of every regrouping."""
+    def _touched(self, leaves: DataFrame, record: BatchRecord) -> DataFrame:
+        """Profiles whose figures the batch may have changed: of its actors and of its orders' actors."""
         identity_map = self.lake.read(SILVER_IDENTITY_MAP)
         touched_actors = leaves.select("actor_id")
         if record.orders:
@@ -173,8 +174,7 @@ class MicroBatch:
             stored = self.lake.read(SILVER_ORDERS).join(order_ids, on="order_id", how="left_semi")
             buyers = stored.select(F.explode("completions.actor_id").alias("actor_id"))
             touched_actors = touched_actors.union(buyers)
-        touched = identity_map.join(touched_actors, on="actor_id", how="left_semi").select("profile_id")
-        return touched.union(self._regrouped(resolution, record.batch_id)).distinct()
+        return identity_map.join(touched_actors, on="actor_id", how="left_semi").select("profile_id")
 
     def _regrouped(self, resolution: Resolution | None, batch_id: int) -> DataFrame:
         """Profiles that lost or won actors in this batch.

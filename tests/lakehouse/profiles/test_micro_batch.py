@@ -107,6 +107,39 @@ def test_a_merge_removes_the_younger_profile_from_gold(lake: Lake) -> None:
     assert lake.read(SILVER_IDENTITY_LOG).where("type = 'merge'").count() == 1
 
 
+class JustPromoted(Champions):
+    """A registry whose segments champion is newer than anything in gold, so that every profile is due."""
+
+    @property
+    def versions(self) -> tuple[str | None, str | None]:
+        return ("2", None)
+
+
+def test_a_merge_in_the_batch_that_takes_up_a_new_champion_still_removes_the_younger_profile(lake: Lake) -> None:
+    batch = new_batch(lake)
+    feed(
+        lake,
+        batch,
+        0,
+        [
+            event("m1", "2026-02-01 10:00", anonymous_id="phone"),
+            event("m2", "2026-02-02 10:00", "Order Completed", anonymous_id="laptop", order_id="o1", revenue="5.00"),
+        ],
+    )
+    batch.champions = JustPromoted(lake.config)
+    feed(
+        lake,
+        batch,
+        1,
+        [
+            event("m3", "2026-02-03 10:00", anonymous_id="phone", user_id="ann"),
+            event("m4", "2026-02-03 11:00", anonymous_id="laptop", user_id="ann"),
+        ],
+    )
+    assert lake.read(GOLD_ACTIVATION).count() == 1
+    assert lake.read(GOLD_RFM).count() == 1
+
+
 def test_a_second_login_on_the_same_cookie_splits_the_profile(lake: Lake) -> None:
     batch = new_batch(lake)
     feed(
