@@ -9,9 +9,10 @@ from pyspark.sql import functions as F
 
 from lakehouse.contracts.contract import MONEY
 from lakehouse.events import reasons as R
-from lakehouse.events.verdict import reject
+from lakehouse.events.verdict import fault_at, first
 
 _NUMBER = r"\A[-+]?(?:[0-9]++[.]?[0-9]*+|[.][0-9]++)(?:[eE](?:[+]?[0-9]{1,2}|-[0-9]{1,3}))?\z"
+_NO_NUMBER = r"\A(?:true\z|false\z|\{|\[)"
 
 
 def amount(text: Column) -> Column:
@@ -19,16 +20,12 @@ def amount(text: Column) -> Column:
     return F.when(text.rlike(_NUMBER), text.try_cast(MONEY))
 
 
-def not_a_number(text: Column) -> Column:
-    """Whether the text is of another JSON type than a number or a text that could be one."""
-    return text.isin("true", "false") | text.startswith("{") | text.startswith("[")
-
-
-def verdict(text: Column, parsed: Column, place: str) -> Column:
-    """First fault of one amount; null when it is absent or good."""
+def verdict(text: Column, parsed: Column, place: Column) -> Column:
+    """First fault of one amount: boolean, object or array; no number or too many digits; negative. Null: absent or good."""
     is_unread = text.isNotNull() & parsed.isNull()
-    return F.coalesce(
-        reject(is_unread & not_a_number(text), R.WRONG_TYPE, f"{place}: number expected"),
-        reject(is_unread, R.INVALID_NUMBER, f"{place}: number of at most 16 digits before the point expected"),
-        reject(parsed < 0, R.NEGATIVE_AMOUNT, f"{place}: zero or more expected"),
+    digits = F.lit("number of at most 16 digits before the point expected")
+    return first(
+        (is_unread & text.rlike(_NO_NUMBER), fault_at(R.WRONG_TYPE, place, F.lit("number expected"))),
+        (is_unread, fault_at(R.INVALID_NUMBER, place, digits)),
+        (parsed < 0, fault_at(R.NEGATIVE_AMOUNT, place, F.lit("zero or more expected"))),
     )

@@ -3,14 +3,12 @@
 Segment spec: timestamp = receivedAt - (sentAt - originalTimestamp). All times are UTC; a time without zone is UTC.
 """
 
-from dataclasses import dataclass
-
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehouse.config import EventsConfig
 from lakehouse.events import reasons as R
-from lakehouse.events.verdict import reject
+from lakehouse.events.verdict import fault, first
 
 _NUMBER = r"\A[-+]?[0-9][0-9.]*+(?:[eE][-+]?[0-9]{1,3})?\z"
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # years 1 and 9999: what a timestamp can hold
@@ -49,27 +47,27 @@ def corrected_us(received: Column, sent: Column, original: Column) -> Column:
     return F.coalesce(received_us - (sent_us - original_us), original_us, received_us)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Times:
-    """What the clock says of an event: two columns, and the verdict when occurred_at is null."""
-
-    occurred_at: Column
-    is_clamped: Column
-    out_of_range: Column
+def occurred_at(received: Column, occurred_us: Column) -> Column:
+    """The corrected time, at most the time of arrival; null when it is before 1970 and so refused."""
+    return F.when(occurred_us >= 0, F.least(F.timestamp_micros(occurred_us), received))
 
 
-def occurred(received: Column, occurred_us: Column, config: EventsConfig) -> Times:
-    """A time ahead of arrival by up to max_future_hours is set to arrival; beyond, or before 1970, it is refused."""
+def verdict(received: Column, occurred_us: Column, config: EventsConfig) -> Column:
+    """First fault of the times; null = none. Reads the texts original_timestamp and sent_at, and their `_time`s.
+
+    A corrected time ahead of arrival by up to max_future_hours is clamped to arrival, not refused.
+    """
     ahead_us = occurred_us - F.unix_micros(received)
     is_outside = (ahead_us > config.max_future_hours * _HOUR_US) | (occurred_us < 0)
-    return Times(
-        occurred_at=F.when(~is_outside, F.least(F.timestamp_micros(occurred_us), received)),
-        is_clamped=ahead_us > 0,
-        out_of_range=reject(is_outside, R.TIMESTAMP_OUT_OF_RANGE, "originalTimestamp corrected by sentAt"),
+    unread = [
+        (
+            F.col(field).isNotNull() & F.col(f"{field}_time").isNull(),
+            fault(R.INVALID_TIMESTAMP, f"{place}: ISO 8601 or epoch milliseconds expected"),
+        )
+        for field, place in (("original_timestamp", "originalTimestamp"), ("sent_at", "sentAt"))
+    ]
+    return first(
+        *unread,
+        (received.isNull(), fault(R.INVALID_TIMESTAMP, "receivedAt: none sent, and none from Kafka")),
+        (is_outside, fault(R.TIMESTAMP_OUT_OF_RANGE, "originalTimestamp corrected by sentAt")),
     )
-
-
-def invalid(text: Column, parsed: Column, place: str) -> Column:
-    """The verdict on a time that was sent and cannot be read."""
-    detail = f"{place}: ISO 8601 or epoch milliseconds expected"
-    return reject(text.isNotNull() & parsed.isNull(), R.INVALID_TIMESTAMP, detail)

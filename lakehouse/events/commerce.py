@@ -3,14 +3,17 @@
 Only events of that spec are held to it; `value` in somebody's own event may be anything.
 """
 
+from functools import reduce
+from operator import or_
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehouse.contracts.contract import MONEY, PRODUCT_LINE
-from lakehouse.events import amounts
+from lakehouse.events import amounts, schema
 from lakehouse.events import reasons as R
 from lakehouse.events.currencies import CURRENCIES
-from lakehouse.events.verdict import reject
+from lakehouse.events.verdict import fault, first
 
 ORDER_COMPLETED, ORDER_REFUNDED, PRODUCTS_SEARCHED = "Order Completed", "Order Refunded", "Products Searched"
 ORDER_VALUE_EVENTS = (ORDER_COMPLETED, ORDER_REFUNDED)
@@ -29,104 +32,108 @@ COMMERCE_EVENTS = (
     *("Coupon Entered", "Coupon Applied", "Coupon Denied", "Coupon Removed"),
     *("Promotion Viewed", "Promotion Clicked", "Product Shared", "Cart Shared", "Product Reviewed"),
 )
-# text column -> place it came from; the first three, in this order, are where an order's value is looked for
-AMOUNTS = {
-    "revenue": "properties.revenue",
-    "total": "properties.total",
-    "amount_value": "properties.value",
-    "price": "properties.price",
-    "quantity": "properties.quantity",
-}
 _WIDE = "decimal(38,4)"  # price x quantity, summed: 2^31 pieces at 10^16 each, ten thousand lines, still fit
+_MOST_PIECES = 2**31 - 1
+_LINE = "properties.products[]"
 
 
-def read_products(products: Column) -> Column:
-    """Products as sent -> array of the line's texts and its amounts, read once; an element that is no object is null."""
+def products() -> Column:
+    """Products as sent: array of struct<product_id,name,price,quantity,fault>; null = none sent. Reads `document`."""
+    element = "struct<product_id:string,productId:string,name:string,quantity:string,price:string>"
+    read = F.transform(
+        schema.array_at("properties.products", element),
+        lambda product: product.withField("price_amount", amounts.amount(F.trim(product["price"]))).withField(
+            "quantity_amount", amounts.amount(F.trim(product["quantity"]))
+        ),
+    )
+    return F.transform(read, _product)
 
-    def read(product: Column) -> Column:
-        price, quantity = (F.nullif(F.trim(product[name]), F.lit("")) for name in ("price", "quantity"))
-        return F.when(
-            product.isNotNull(),
-            F.struct(
-                F.coalesce(product["product_id"], product["productId"]).alias("product_id"),
-                product["name"].alias("name"),
-                price.alias("price_text"),
-                quantity.alias("quantity_text"),
-                amounts.amount(price).alias("price"),
-                amounts.amount(quantity).alias("quantity"),
-            ),
-        )
 
-    return F.transform(products, read)
+def products_verdict() -> Column:
+    """Products that are no array; null = none sent, or an array. Reads `document` and `message`; ecommerce events only."""
+    is_commerce = schema.at("event").isin(*COMMERCE_EVENTS) & schema.at("properties").isNotNull()
+    is_no_array = schema.is_other_than("ARRAY", "properties.products")
+    return F.when(is_commerce & is_no_array, fault(R.WRONG_TYPE, "properties.products: array expected"))
+
+
+def _product(read: Column) -> Column:
+    price, quantity = read["price_amount"], read["quantity_amount"]
+    price_place, quantity_place = F.lit(f"{_LINE}.price"), F.lit(f"{_LINE}.quantity")
+    most = fault(R.INVALID_NUMBER, f"{_LINE}.quantity: at most {_MOST_PIECES} expected")
+    found = F.coalesce(
+        first((read.isNull(), fault(R.WRONG_TYPE, f"{_LINE}: object expected")), (quantity > _MOST_PIECES, most)),
+        amounts.verdict(read["price"], price, price_place),
+        amounts.verdict(read["quantity"], quantity, quantity_place),
+    )
+    return F.struct(
+        F.coalesce(read["product_id"], read["productId"]).alias("product_id"),
+        read["name"].alias("name"),
+        price.alias("price"),
+        F.coalesce(F.least(quantity, F.lit(_MOST_PIECES)), F.lit(1)).cast("decimal(12,2)").alias("quantity"),
+        found.alias("fault"),
+    )
 
 
 def lines(products: Column) -> Column:
     """Order or cart lines; null = no products sent. A fraction of a piece (weighed goods) is rounded, absent is 1."""
 
     def line(product: Column) -> Column:
-        quantity = F.coalesce(product["quantity"], F.lit(1)).cast("decimal(18,2)")
-        return F.struct(
-            product["product_id"],
-            product["name"],
-            F.round(quantity, 0).try_cast("int").alias("quantity"),
-            product["price"],
-        )
+        quantity = F.round(product["quantity"], 0).try_cast("int").alias("quantity")
+        return F.struct(product["product_id"], product["name"], quantity, product["price"])
 
-    kept = F.filter(products, lambda product: product.isNotNull())
-    return F.when(F.size(kept) > 0, F.transform(kept, line).cast(f"array<{PRODUCT_LINE}>"))
+    return F.when(F.size(products) > 0, F.transform(products, line).cast(f"array<{PRODUCT_LINE}>"))
 
 
-def order_value(products: Column) -> Column:
-    """revenue, else total, else value, else the sum of price x quantity of the products that have a price; may be null."""
+def order_value() -> Column:
+    """Revenue, else total, else value, else the sum of price x quantity of the products that have a price; may be null.
+
+    Reads `<amount>_amount` of schema.AMOUNTS and products.
+    """
 
     def add(sum_: Column, product: Column) -> Column:
-        piece = F.coalesce(product["quantity"], F.lit(1)).cast("decimal(12,2)")
-        return F.coalesce(F.try_add(sum_, product["price"] * piece).try_cast(_WIDE), sum_)
+        return F.try_add(sum_, product["price"] * product["quantity"]).try_cast(_WIDE)
 
-    priced = F.filter(products, lambda product: product["price"].isNotNull())
+    priced = F.filter("products", lambda product: product["price"].isNotNull())
     total = F.aggregate(priced, F.lit(0).cast(_WIDE), add)
-    sent = F.coalesce(*(F.col(f"{name}_amount") for name in list(AMOUNTS)[:3]))
-    return F.coalesce(sent, F.when(F.size(priced) > 0, total.try_cast(MONEY)))
+    said = (F.col(f"{name}_amount") for name in ("revenue", "total", "value"))
+    return F.coalesce(*said, F.when(F.size(priced) > 0, total.try_cast(MONEY)))
 
 
-def verdict(products: Column) -> Column:
+def _figure_verdict() -> Column:
+    """First fault of the single amounts; null = none. Reads `<amount>_text` and `<amount>_amount`."""
+    names = {name: (F.col(f"{name}_text"), F.col(f"{name}_amount")) for name in schema.AMOUNTS}
+    is_unread = reduce(or_, (text.isNotNull() & amount.isNull() for text, amount in names.values()))
+    is_negative = F.least(*(amount for _, amount in names.values())) < 0
+    figures = [
+        F.struct(F.lit(schema.AMOUNTS[name]).alias("place"), text.alias("text"), amount.alias("amount"))
+        for name, (text, amount) in names.items()
+    ]
+    faults = F.transform(F.array(*figures), lambda f: amounts.verdict(f["text"], f["amount"], f["place"]))
+    return F.when(is_unread | F.coalesce(is_negative, F.lit(False)), F.array_min(faults))
+
+
+def verdict() -> Column:
     """First fault of an ecommerce event; null for any other event.
 
-    Reads event_name, type, order_id, currency, order_value, the columns of AMOUNTS and `<amount>_amount`.
+    Reads columns type, event_name, order_id, currency, order_value, products, products_verdict and the amounts'.
     """
-    is_commerce = (F.col("type") == "track") & F.col("event_name").isin(*COMMERCE_EVENTS)
-    event = F.col("event_name")
-    single = [amounts.verdict(F.col(name), F.col(f"{name}_amount"), place) for name, place in AMOUNTS.items()]
-    is_unknown = F.col("currency").isNotNull() & ~F.upper("currency").isin(*sorted(CURRENCIES))
+    event, products = F.col("event_name"), F.col("products")
+    of_figures, of_products = _figure_verdict(), F.array_min("products.fault")
     has_no_value = (event == ORDER_COMPLETED) & F.col("order_value").isNull()
-    faults = F.coalesce(
-        reject(event.isin(*ORDER_VALUE_EVENTS) & F.col("order_id").isNull(), R.MISSING_FIELD, "properties.order_id"),
-        *single,
-        _product_verdict(products),
-        reject(
-            has_no_value & (F.size(products) > 0) & _has_price(products), R.INVALID_NUMBER, "sum of properties.products"
+    currency = F.upper("currency")
+    rules = first(
+        (
+            event.isin(*ORDER_VALUE_EVENTS) & F.col("order_id").isNull(),
+            fault(R.MISSING_FIELD, schema.TEXTS["order_id"].places[0]),
         ),
-        reject(has_no_value, R.MISSING_FIELD, "properties.revenue"),
-        reject(is_unknown, R.UNKNOWN_CURRENCY, "properties.currency"),
+        (F.col("products_verdict").isNotNull(), F.col("products_verdict")),
+        (of_figures.isNotNull(), of_figures),
+        (of_products.isNotNull(), of_products),
+        (
+            has_no_value & F.exists(products, lambda product: product["price"].isNotNull()),
+            fault(R.INVALID_NUMBER, "sum of properties.products"),
+        ),
+        (has_no_value, fault(R.MISSING_FIELD, "properties.revenue")),
+        (~currency.isin(*sorted(CURRENCIES)), fault(R.UNKNOWN_CURRENCY, "properties.currency: ISO 4217 code expected")),
     )
-    return F.when(is_commerce, faults)
-
-
-def _has_price(products: Column) -> Column:
-    return F.exists(products, lambda product: product["price"].isNotNull())
-
-
-def _product_verdict(products: Column) -> Column:
-    """First fault of any product: kind by kind, so that the verdict does not depend on the products' order."""
-
-    def of(product: Column) -> Column:
-        place = "properties.products[]"
-        too_many = product["quantity"] >= 2**31
-        return F.coalesce(
-            reject(product.isNull(), R.WRONG_TYPE, f"{place}: object expected"),
-            amounts.verdict(product["price_text"], product["price"], f"{place}.price"),
-            amounts.verdict(product["quantity_text"], product["quantity"], f"{place}.quantity"),
-            reject(too_many, R.INVALID_NUMBER, f"{place}.quantity: less than 2^31 expected"),
-        )
-
-    return F.get(F.filter(F.transform(products, of), lambda found: found.isNotNull()), F.lit(0))
+    return F.when((F.col("type") == "track") & event.isin(*COMMERCE_EVENTS), rules)

@@ -1,8 +1,10 @@
 """Kafka record -> accepted event or rejected record. One row in, one row out; Spark SQL expressions only.
 
 Used unchanged by streaming/silver_events.py, streaming/profiles.py and batch/rebuild.py. The steps are projections that
-Spark prunes by column; whatever is used more than once (document, message, texts, amounts, identifiers) is a column of
-an earlier step, because Spark evaluates an expression again wherever it is written again.
+Spark prunes by column; whatever is used more than once (document, message, texts, products, identifiers) is a column of
+an earlier step, because Spark evaluates an expression again wherever it is written again. Rules that hold for many
+fields are written once, over an array of the fields: a streaming query plans anew for every micro-batch, and planning
+costs by the size of what is written.
 """
 
 from pyspark.sql import Column, DataFrame
@@ -11,12 +13,18 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.contracts.contract import CONSENT
 from lakehouse.contracts.events import SILVER_EVENTS
-from lakehouse.events import amounts, clock, commerce, document, envelope, identifiers, privacy, schema
+from lakehouse.events import amounts, clock, commerce, document, envelope, identifiers, privacy, schema, verdict
 from lakehouse.events.bots import is_bot
+from lakehouse.events.tokens import hidden
 from lakehouse.events.traits import personal_traits
 
 _LINEAGE = ("topic", "partition", "offset", "value", "kafka_timestamp", "content_hash")
-_NOT_TEXT = ("document", "message", "document_verdict")
+# Fields of schema.TEXTS that silver.events shows as they were sent: never an e-mail address.
+_SHOWN = (
+    *("message_id", "user_id", "anonymous_id", "previous_id", "group_id", "order_id", "product_id", "session_id"),
+    *("event_name", "page_name", "coupon", "campaign", "channel"),
+)
+_TIMES = ("original_timestamp", "sent_at")
 
 
 def parse(records: DataFrame, config: Config) -> DataFrame:
@@ -29,16 +37,15 @@ def parse(records: DataFrame, config: Config) -> DataFrame:
     lakehouse/events/reasons.py that it breaks. Of a rejected record only lineage, value, reason and detail mean
     anything. No record makes this fail.
     """
-    documents = _with_document(records, config)
-    texts = _with_texts(documents)
-    parsed = _with_parsed(texts, config)
-    judged = _with_verdict(parsed, config)
-    return judged.select(*SILVER_EVENTS.column_names, "traits", "value", "kafka_timestamp", "reason", "detail")
+    judged = _judged(_fields(_sent(_messages(records, config), config), config), config)
+    reason, detail = verdict.reason_of(F.col("verdict")), verdict.detail_of(F.col("verdict"))
+    columns = (*SILVER_EVENTS.column_names, "traits", "value", "kafka_timestamp")
+    return judged.select(*columns, reason.alias("reason"), detail.alias("detail"))
 
 
-def _with_document(records: DataFrame, config: Config) -> DataFrame:
-    """Lineage, the document as variant, the message as one struct of texts."""
-    value = F.col("value")
+def _messages(records: DataFrame, config: Config) -> DataFrame:
+    """Lineage, the document as variant, the message as one struct."""
+    value, text = F.col("value"), F.col("text")
     lineage = records.select(
         "topic",
         "partition",
@@ -48,84 +55,88 @@ def _with_document(records: DataFrame, config: Config) -> DataFrame:
         F.xxhash64(value).alias("content_hash"),
         document.text_of(value, config.events).alias("text"),
     )
-    depths = lineage.select("*", document.is_too_deep(F.col("text"), config.events).alias("is_deep"))
-    is_deep, content_hash = F.col("is_deep"), F.col("content_hash")
-    documents = depths.select("*", document.document_of(F.col("text"), content_hash, is_deep).alias("document"))
-    messages = documents.select("*", F.try_variant_get("document", "$[0]", schema.ddl()).alias("message"))
-    return messages.select(*_LINEAGE, "document", "message", document.verdict(config.events).alias("document_verdict"))
+    documents = lineage.select("*", document.document_of(text, F.col("content_hash")).alias("document"))
+    return documents.select("*", F.try_variant_get("document", "$[0]", schema.ddl()).alias("message"))
 
 
-def _with_texts(documents: DataFrame) -> DataFrame:
-    """Every field of the message as text under its name."""
-    texts = [schema.text(field, "message").alias(field) for field in schema.PLACES]
-    return documents.select(*_LINEAGE, *_NOT_TEXT, *texts)
-
-
-def _with_parsed(texts: DataFrame, config: Config) -> DataFrame:
-    """Times, amounts, products and identifiers read from their texts."""
-    times = {name: clock.instant(F.col(name)) for name in ("original_timestamp", "sent_at", "received_at_sent")}
-    read = texts.select(
-        "*",
-        *(column.alias(f"{name}_time") for name, column in times.items()),
-        *(amounts.amount(F.col(name)).alias(f"{name}_amount") for name in commerce.AMOUNTS),
-        commerce.read_products(F.col("message.properties.products")).alias("products"),
-        identifiers.bundle(F.col("message.context.externalIds"), config).alias("identifiers"),
-    )
-    received = read.select(
-        "*",
-        clock.received_at(F.col("received_at_sent_time"), F.col("kafka_timestamp"), config.events).alias("received_at"),
-        commerce.order_value(F.col("products")).alias("order_value"),
-    )
-    original, sent = F.col("original_timestamp_time"), F.col("sent_at_time")
-    return received.select("*", clock.corrected_us(F.col("received_at"), sent, original).alias("occurred_us"))
-
-
-def _with_verdict(parsed: DataFrame, config: Config) -> DataFrame:
-    """The columns of silver.events and the one verdict."""
-    times = clock.occurred(F.col("received_at"), F.col("occurred_us"), config.events)
-    judged = parsed.select(
+def _sent(messages: DataFrame, config: Config) -> DataFrame:
+    """What the message holds, as sent: from here on neither document nor message is needed."""
+    return messages.select(
         *_LINEAGE,
-        "type",
-        "message_id",
-        "received_at",
-        "identifiers",
-        times.occurred_at.alias("occurred_at"),
-        F.coalesce(times.is_clamped, F.lit(False)).alias("is_clamped"),
-        F.coalesce(F.col("document_verdict"), envelope.verdict(times.out_of_range)).alias("verdict"),
-        identifiers.actor_id(F.col("identifiers")).alias("actor_id"),
-        personal_traits(F.col("document")).alias("traits"),
-        *(column.alias(name) for name, column in _event_columns(config).items()),
-        F.col("message.context.consent.categoryPreferences").alias("preferences"),
+        *(schema.sent(field).alias(f"sent_{field}") for field in schema.TEXTS),
+        *(F.trim(schema.at(place)).alias(f"{name}_text") for name, place in schema.AMOUNTS.items()),
+        F.trim(schema.at("receivedAt")).alias("sent_received_at"),
+        F.coalesce(schema.at("context.page.url"), schema.at("properties.url")).alias("sent_page_url"),
+        schema.at("properties.query").alias("sent_query"),
+        schema.at("context.userAgent").alias("user_agent"),
+        schema.at("context.consent.categoryPreferences").alias("preferences"),
+        document.verdict(config.events).alias("document_verdict"),
+        envelope.structure_verdict().alias("structure_verdict"),
+        commerce.products_verdict().alias("products_verdict"),
+        commerce.products().alias("products"),
+        identifiers.external_ids(config).alias("external_ids"),
+        personal_traits().alias("traits"),
     )
-    return judged.select("*", "verdict.reason", "verdict.detail", _consent().alias("consent"))
+
+
+def _fields(sent: DataFrame, config: Config) -> DataFrame:
+    """Texts, times and amounts read; personal values hidden; identifiers resolved."""
+    shown = {field: hidden(config.privacy, F.lit(field), F.col(f"sent_{field}")) for field in _SHOWN}
+    amount_texts = [f"{name}_text" for name in schema.AMOUNTS]
+    kept = ("sent_page_url", "sent_query", "user_agent", "preferences", "products", "traits")
+    verdicts = ("document_verdict", "structure_verdict", "products_verdict")
+    received = clock.received_at(clock.instant(F.col("sent_received_at")), F.col("kafka_timestamp"), config.events)
+    return sent.select(
+        *_LINEAGE,
+        *kept,
+        *verdicts,
+        *amount_texts,
+        *(F.when(column != "", column).alias(field) for field, column in shown.items()),
+        *(F.col(f"sent_{field}").alias(field) for field in ("type", "currency", *_TIMES)),
+        *(clock.instant(F.col(f"sent_{field}")).alias(f"{field}_time") for field in _TIMES),
+        *(amounts.amount(F.col(f"{name}_text")).alias(f"{name}_amount") for name in schema.AMOUNTS),
+        received.alias("received_at"),
+        schema.text_verdict().alias("text_verdict"),
+        identifiers.bundle(config).alias("identifiers"),
+    )
+
+
+def _judged(fields: DataFrame, config: Config) -> DataFrame:
+    """The columns of silver.events and the one verdict."""
+    received, occurred_us = F.col("received_at"), F.col("occurred_us")
+    corrected = clock.corrected_us(received, F.col("sent_at_time"), F.col("original_timestamp_time"))
+    is_order = (F.col("type") == "track") & F.col("event_name").isin(*commerce.ORDER_VALUE_EVENTS)
+    timed = fields.withColumns({"occurred_us": corrected, "order_value": F.when(is_order, commerce.order_value())})
+    dated = timed.withColumns(
+        {
+            "occurred_at": clock.occurred_at(received, occurred_us),
+            "is_clamped": F.coalesce(occurred_us > F.unix_micros(received), F.lit(False)),
+            "clock_verdict": clock.verdict(received, occurred_us, config.events),
+        }
+    )
+    judged = F.coalesce(F.col("document_verdict"), envelope.verdict())
+    return dated.withColumns({"verdict": judged} | _event_columns(config))
 
 
 def _event_columns(config: Config) -> dict[str, Column]:
-    """What the event says, personal values hidden."""
-    is_track, event = F.col("type") == "track", F.col("event_name")
+    type_, event, products = F.col("type"), F.col("event_name"), F.col("products")
+    is_track = type_ == "track"
     is_order = is_track & event.isin(*commerce.ORDER_VALUE_EVENTS)
-    products, single = F.col("products"), F.get(F.col("products"), F.lit(0))["product_id"]
+    single = F.when(F.size(products) == 1, F.get(products, F.lit(0))["product_id"])
     currency = F.coalesce(F.upper("currency"), F.lit(config.events.default_currency))
-    page = F.when(F.col("type").isin("page", "screen"), F.col("page_name"))
-    user_id = F.when(identifiers.is_usable(F.col("user_id"), config), F.col("user_id"))
-    ids = {name: F.col(name) for name in ("anonymous_id", "previous_id", "group_id", "order_id", "session_id")}
-    texts = {
-        "event": F.when(is_track, event).otherwise(page),
-        "product_id": F.coalesce(F.col("product_id"), F.when(F.size(products) == 1, single)),
-        "coupon": F.col("coupon"),
-        "campaign": F.col("campaign"),
-        "channel": F.col("channel"),
-    }
     return {
-        **{
-            name: identifiers.hidden(name, column, config)
-            for name, column in ({"user_id": user_id} | ids | texts).items()
-        },
-        "revenue": F.when(is_order, F.col("order_value")),
+        "actor_id": identifiers.actor_id(F.col("identifiers")),
+        "user_id": F.when(
+            F.array_contains("identifiers.token", F.col("user_id")), F.col("user_id")
+        ),  # not a blocked one
+        "event": F.when(is_track, event).when(type_.isin("page", "screen"), F.col("page_name")),
+        "product_id": F.coalesce(F.col("product_id"), single),
+        "revenue": F.col("order_value"),
         "currency": F.when(is_order, currency),
         "lines": F.when(is_track, commerce.lines(products)),
-        "page_url": privacy.bare_url(F.col("page_url")),
-        "query": F.when(event == commerce.PRODUCTS_SEARCHED, privacy.without_email(F.col("query"))),
+        "consent": _consent(),
+        "page_url": privacy.bare_url(F.col("sent_page_url")),
+        "query": F.when(event == commerce.PRODUCTS_SEARCHED, privacy.without_email(F.col("sent_query"))),
         "is_bot": is_bot(F.col("user_agent"), config.events.bot_user_agents),
     }
 
@@ -133,5 +144,5 @@ def _event_columns(config: Config) -> dict[str, Column]:
 def _consent() -> Column:
     """What the event says of consent, with the time it was said; null = nothing of the three purposes."""
     purposes = [F.col(f"preferences.{name}") for name in ("analytics", "personalization", "marketing")]
-    consent = F.struct(F.col("occurred_at").alias("at"), F.col("message_id"), *purposes)
+    consent = F.struct(F.col("occurred_at"), F.col("message_id"), *purposes)
     return F.when(F.coalesce(*purposes).isNotNull(), consent.cast(CONSENT))

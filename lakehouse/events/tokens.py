@@ -23,12 +23,17 @@ def token(privacy: PrivacyConfig, type_: str, normalised: str) -> str:
     return f"{privacy.hmac_key_id}:{digest[:HEX_DIGITS]}"
 
 
-def token_of(privacy: PrivacyConfig, type_: str, normalised: Column) -> Column:
+def token_of(privacy: PrivacyConfig, type_: Column, normalised: Column) -> Column:
     """The same as a column; null stays null."""
     key = privacy.hmac_key.encode()
     padded = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
     inner_key, outer_key = (F.lit(bytearray(b ^ pad for b in padded)) for pad in (0x36, 0x5C))
-    message = F.concat(F.lit(f"{type_}:"), normalised).cast("binary")
+    message = F.concat(type_, F.lit(":"), normalised).cast("binary")
     inner = F.unhex(F.sha2(F.concat(inner_key, message), 256))
     digest = F.sha2(F.concat(outer_key, inner), 256)
     return F.concat(F.lit(f"{privacy.hmac_key_id}:"), F.substring(digest, 1, HEX_DIGITS))
+
+
+def hidden(privacy: PrivacyConfig, type_: Column, text: Column) -> Column:
+    """The text, or its token when it holds an `@`."""
+    return F.when(text.contains("@"), token_of(privacy, type_, text)).otherwise(text)

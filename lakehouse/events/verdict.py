@@ -1,10 +1,38 @@
-"""A verdict: why a record is rejected. struct<reason:string,detail:string>, null = no fault found."""
+"""A verdict: why a record is rejected, as one text `<reason>|<what was wrong>`; null = no fault found.
+
+One text and not a struct, because there are many rules and Spark plans, compiles and evaluates each of them.
+"""
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+_BAR = "|"
 
-def reject(condition: Column, reason: str, detail: str | Column | None = None) -> Column:
-    """The verdict when `condition` is true; null when it is false or null. `detail` names fields, never values."""
-    text = detail if isinstance(detail, Column) else F.lit(detail).cast("string")
-    return F.when(condition, F.struct(F.lit(reason).alias("reason"), text.alias("detail")))
+
+def fault(reason: str, detail: str = "") -> Column:
+    """The verdict `reason`; `detail` names fields and what was expected of them, never values."""
+    return F.lit(f"{reason}{_BAR}{detail}")
+
+
+def fault_at(reason: str, place: Column, expected: Column) -> Column:
+    """The same for a place and an expectation that are columns."""
+    return F.concat(F.lit(f"{reason}{_BAR}"), place, F.lit(": "), expected)
+
+
+def first(*rules: tuple[Column, Column]) -> Column:
+    """The fault of the first (condition, fault) whose condition is true; null when none is."""
+    (condition, found), *others = rules
+    case = F.when(condition, found)
+    for condition, found in others:
+        case = case.when(condition, found)
+    return case
+
+
+def reason_of(verdict: Column) -> Column:
+    return F.substring_index(verdict, _BAR, 1)
+
+
+def detail_of(verdict: Column) -> Column:
+    """What was wrong; null when the reason says it all."""
+    detail = F.substring_index(verdict, _BAR, -1)
+    return F.when(detail != "", detail)
