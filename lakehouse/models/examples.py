@@ -35,7 +35,7 @@ class CutOffs:
 def cut_offs(first_day: date, newest_day: date, horizon_days: int) -> CutOffs:
     """The cut-offs a lake allows that has events from `first_day` to `newest_day`, which may not be over yet.
 
-    The oldest has half a horizon of history at least.
+    The oldest has a quarter of a horizon of history at least.
 
     Raises:
         ModelError: too short a time for one cut-off of each slice.
@@ -43,13 +43,13 @@ def cut_offs(first_day: date, newest_day: date, horizon_days: int) -> CutOffs:
     test = newest_day - timedelta(days=1 + horizon_days)
     validation = test - timedelta(days=horizon_days)
     newest = validation - timedelta(days=horizon_days)
-    oldest = first_day + timedelta(days=horizon_days // 2)
+    oldest = first_day + timedelta(days=horizon_days // 4)
     step = timedelta(days=max(1, horizon_days // 2))
     train = tuple(newest - i * step for i in range(TRAIN_CUT_OFFS) if newest - i * step >= oldest)
     if not train:
         raise ModelError(
             f"train_scores: too short a history, got {(newest_day - first_day).days} days, expected "
-            f"{1 + 3 * horizon_days + horizon_days // 2} or more for a horizon of {horizon_days} days. "
+            f"{1 + 3 * horizon_days + horizon_days // 4} or more for a horizon of {horizon_days} days. "
             "Run again later or lower scores.horizon_days"
         )
     return CutOffs(train=train, validation=validation, test=test)

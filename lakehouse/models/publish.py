@@ -5,6 +5,7 @@ MLflow's client is used throughout, never its process-wide "active run": trainin
 
 import contextlib
 import hashlib
+import json
 import os
 import subprocess
 import tempfile
@@ -117,7 +118,8 @@ def _log(mlflow: "MlflowClient", run_id: str, trained: Trained) -> None:
     tags |= {"code_version": code_version(), "feature_schema": feature_schema(list(trained.inputs))}
     for key, tag in tags.items():
         mlflow.set_tag(run_id, key, tag)
-    mlflow.log_dict(run_id, dict(trained.parameters), PARAMETERS)
+    # Not log_dict: it would write what is no JSON, such as an object or not-a-number, as if it were.
+    mlflow.log_text(run_id, json.dumps(dict(trained.parameters), allow_nan=False), PARAMETERS)
 
 
 def _log_pipeline(mlflow: "MlflowClient", run_id: str, trained: Trained) -> None:

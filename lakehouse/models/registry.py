@@ -30,6 +30,9 @@ PARAMETERS = "parameters.json"
 
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
 
+# A remote registry that is down must cost a micro-batch seconds; MLflow's own defaults are minutes.
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+
 log = logging.getLogger("stitchlake.models")
 
 
@@ -149,7 +152,10 @@ class Champions:
 
     def _champion(self, name: str) -> tuple[str | None, str | None]:
         """Version and run of the alias; None where there is none."""
-        self._client = self._client or client(self._uri)
+        if self._client is None:
+            for setting, value in _PATIENCE.items():
+                os.environ.setdefault(setting, value)
+            self._client = client(self._uri)
         from mlflow.exceptions import MlflowException
 
         try:

@@ -11,7 +11,7 @@ expressions and pipelines equal.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
@@ -38,7 +38,7 @@ class ScoreModel:
     offset: float
     intercept: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
-    trees: Sequence[Mapping[str, Any]] = ()
+    trees: tuple[Mapping[str, Any], ...] = ()
     features: tuple[str, ...] = FEATURES
 
     def __post_init__(self) -> None:
@@ -54,7 +54,8 @@ class ScoreModel:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any], version: str) -> Self:
-        return cls(version=version, **{**parameters, "features": tuple(parameters["features"])})
+        in_order = {name: tuple(parameters[name]) for name in ("features", "trees")}
+        return cls(version=version, **{**parameters, **in_order})
 
     def to_parameters(self) -> dict[str, Any]:
         """JSON-ready; the version is the registry's to give."""

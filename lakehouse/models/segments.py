@@ -20,7 +20,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 SCORED = ("last_order_at", "frequency", "monetary")  # columns behind r_score, f_score and m_score, in that order
-SCORES = ("r_score", "f_score", "m_score")
+SCORE_COLUMNS = ("r_score", "f_score", "m_score")
 INPUTS = ("log_recency_days", "log_frequency", "log_monetary")
 
 
@@ -82,7 +82,7 @@ class SegmentModel:
 
     @cached_property
     def _said(self) -> dict[str, Column]:
-        scores = {score: quintile(name, self.cuts[name]) for score, name in zip(SCORES, SCORED, strict=True)}
+        scores = {score: quintile(name, self.cuts[name]) for score, name in zip(SCORE_COLUMNS, SCORED, strict=True)}
         return {**scores, "segment": self._nearest(), "model_version": F.lit(self.version)}
 
     def _nearest(self) -> Column:

@@ -14,13 +14,13 @@ from pyspark.sql import functions as F
 Node = Mapping[str, Any]
 
 
-def boosted_trees(model: GBTClassificationModel, features: Sequence[str]) -> list[dict[str, Any]]:
+def boosted_trees(model: GBTClassificationModel, features: Sequence[str]) -> tuple[dict[str, Any], ...]:
     """Every tree of `model` with its weight: {"weight": w, "root": node}. `features`: names by vector position."""
     trees: Sequence[Any] = model.trees
-    return [
+    return tuple(
         {"weight": float(weight), "root": _node(tree._java_obj.rootNode(), features)}
         for weight, tree in zip(model.treeWeights, trees, strict=True)
-    ]
+    )
 
 
 def _node(node: Any, features: Sequence[str]) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def test_nobody_buying_is_one_line(lake: Lake) -> None:
 def test_too_short_a_history_is_one_line(lake: Lake) -> None:
     longer = dataclasses.replace(lake.config, scores=dataclasses.replace(lake.config.scores, horizon_days=60))
     write(lake, np.full(5, 0.5), np.full(5, 0.5))
-    with pytest.raises(ModelError, match="too short a history, got 149 days, expected 211 or more"):
+    with pytest.raises(ModelError, match="too short a history, got 149 days, expected 196 or more"):
         train(Lake(lake.spark, longer))
 
 

@@ -1,5 +1,6 @@
 """Training on a small lake of planted groups: K-means, silhouette and names, with scikit-learn as the oracle."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -7,9 +8,11 @@ import mlflow.spark
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from sklearn.metrics import silhouette_score
 
+from lakehouse.config import Config
 from lakehouse.errors import ModelError
 from lakehouse.io import Lake
 from lakehouse.models.registry import SEGMENTS, Champions, tracking_uri
@@ -45,6 +48,12 @@ def write(lake: Lake, rows: list[tuple[str, datetime, datetime, int, Decimal]]) 
     lake.overwrite(
         lake.spark.createDataFrame(rows, schema).withColumns({**absent, "computed_at": F.lit(NEWEST)}), GOLD_RFM
     )
+
+
+@pytest.fixture
+def lake(spark: SparkSession, config: Config) -> Lake:
+    """Two or three segments: a planted refund would make a fourth of its own."""
+    return Lake(spark, dataclasses.replace(config, segments=dataclasses.replace(config.segments, min_k=2, max_k=3)))
 
 
 @pytest.fixture

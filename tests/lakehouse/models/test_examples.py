@@ -26,18 +26,18 @@ def test_labels_of_a_slice_are_over_before_the_next_slice_begins(span: int, hori
     try:
         found = cut_offs(FIRST, newest, horizon)
     except ModelError:
-        assert span < 1 + 3 * horizon + horizon // 2
+        assert span < 1 + 3 * horizon + horizon // 4
         return
     ahead = timedelta(days=horizon)
     assert max(found.train) + ahead <= found.validation
     assert found.validation + ahead <= found.test
     assert found.test + ahead < newest
-    assert min(found.train) >= FIRST + timedelta(days=horizon // 2)
+    assert min(found.train) >= FIRST + timedelta(days=horizon // 4)
 
 
 def test_too_short_a_history_is_one_line_that_says_how_much_is_needed() -> None:
-    with pytest.raises(ModelError, match=r"got 105 days, expected 106 or more") as raised:
-        cut_offs(FIRST, FIRST + timedelta(days=105), 30)
+    with pytest.raises(ModelError, match=r"got 97 days, expected 98 or more") as raised:
+        cut_offs(FIRST, FIRST + timedelta(days=97), 30)
     assert len(str(raised.value).splitlines()) == 1
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
@@ -109,13 +109,23 @@ def test_as_of_may_differ_by_profile_and_come_twice(spark: SparkSession) -> None
     assert seen == {("ann", at(2).timestamp()): 1, ("ann", at(4).timestamp()): 3, ("bob", at(3).timestamp()): 2}
 
 
+# Every example is a Spark job: few and large ones, and no shrinking, which would run hundreds.
+IN_SPARK = settings(
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 MOMENT = st.integers(0, 120 * 24 * 3600).map(lambda second: START + timedelta(seconds=second))
 HISTORY = st.lists(
     st.tuples(
-        st.sampled_from(["ann", "bob", "cyd"]), MOMENT, st.sampled_from(["view", "cart", "order"]), st.integers(1, 9999)
+        st.integers(0, 30).map(lambda number: f"p{number}"),
+        MOMENT,
+        st.sampled_from(["view", "cart", "order"]),
+        st.integers(1, 9999),
     ),
     min_size=1,
-    max_size=40,
+    max_size=150,
 )
 
 
@@ -158,8 +168,8 @@ def _one(mine: pd.DataFrame, as_of: datetime) -> dict[str, float]:
         "mean_gap_days": days(bought.max() - bought.min()) / (len(bought) - 1) if len(bought) > 1 else tenure,
         "frequency": len(bought),
         "revenue_ever": mine.loc[mine["kind"] == "order", "cents"].sum() / 100,
-        "has_ordered": len(bought) > 0,
-        "has_repeated": len(bought) > 1,
+        "has_ordered": float(len(bought) > 0),
+        "has_repeated": float(len(bought) > 1),
     }
     for window in WINDOWS:
         recent = mine[mine["at"] > as_of - timedelta(days=window)]
@@ -171,7 +181,7 @@ def _one(mine: pd.DataFrame, as_of: datetime) -> dict[str, float]:
     return found
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(IN_SPARK, max_examples=4)
 @given(history=HISTORY, day=st.integers(0, 120).map(lambda days: (START + timedelta(days=days)).date()))
 def test_features_at_a_days_end_equal_a_plain_model_of_single_events(
     spark: SparkSession, history: list[tuple[str, datetime, str, int]], day: date
@@ -183,7 +193,7 @@ def test_features_at_a_days_end_equal_a_plain_model_of_single_events(
         assert found[who] == pytest.approx(values, abs=1e-9)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(IN_SPARK, max_examples=3)
 @given(history=HISTORY, future=HISTORY, shift=st.integers(0, 400))
 def test_whatever_happens_after_as_of_leaves_the_features_alone(
     spark: SparkSession,

@@ -61,7 +61,7 @@ def test_scores_and_segment_are_as_worked_out_by_hand(spark: SparkSession) -> No
 
 def test_a_value_on_a_cut_point_belongs_below_it(spark: SparkSession) -> None:
     frame = rfm(spark, ("on", -10, 4, "40.00"), ("over", -9.999, 5, "40.01"))
-    assert said(frame) == {"on": (4, 4, 4, "fresh"), "over": (5, 5, 5, "fresh")}
+    assert said(frame) == {"on": (4, 4, 4, "stale"), "over": (5, 5, 5, "stale")}
 
 
 def test_of_two_centroids_at_one_distance_the_first_is_taken(spark: SparkSession) -> None:
