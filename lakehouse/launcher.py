@@ -19,10 +19,10 @@ from pathlib import Path
 from lakehouse import jars, machine
 from lakehouse.config import PROJECT
 from lakehouse.errors import StitchlakeError
+from lakehouse.spark_conf import CONF, DEFAULTS, LOCAL, PACKAGES, properties
 
 COMMANDS = ("demo", "test", "up", "down", "kafka", "streaming", "plan", "whois", "serve", "help")
 SCRIPTS = {"demo": "lakehouse/demo/main.py", "streaming": "streaming/__main__.py", "whois": "lakehouse/whois.py"}
-CONF = PROJECT / "conf"
 KEPT_LOGS = 20
 
 # Options of spark-submit that take no value; every other takes the next word, unless written --option=value.
@@ -66,9 +66,11 @@ def parse(argv: list[str], project: Path = PROJECT) -> Job:
 
 def environment(job: Job, environ: Mapping[str, str], *, class_path: list[Path], log: Path) -> dict[str, str]:
     """The environment a job's Python starts in. `class_path`: jars for the driver; empty lets spark-submit resolve them."""
-    submit = ["--properties-file", str(CONF / "spark-defaults.conf")]
+    submit = ["--properties-file", str(DEFAULTS)]
     if class_path:
-        submit += ["--conf", "spark.jars.packages=", "--driver-class-path", os.pathsep.join(map(str, class_path))]
+        submit += ["--driver-class-path", os.pathsep.join(map(str, class_path))]
+        for key, value in (properties(LOCAL) | {PACKAGES: ""}).items():
+            submit += ["--conf", f"{key}={value}"]
     if not job.is_local:
         submit += ["--py-files", str(PROJECT / "build" / "lakehouse.zip")]
     ours = {
@@ -117,12 +119,8 @@ def job_files(project: Path = PROJECT) -> list[str]:
 
 
 def _packages() -> str:
-    for line in (CONF / "spark-defaults.conf").read_text(encoding="utf-8").splitlines():
-        if line.startswith("spark.jars.packages"):
-            return line.split(maxsplit=1)[1].strip()
-    raise StitchlakeError(
-        "conf/spark-defaults.conf: spark.jars.packages missing, expected Delta and Kafka. Restore the line"
-    )
+    """Coordinates of every jar a local job needs."""
+    return ",".join(properties(path)[PACKAGES] for path in (DEFAULTS, LOCAL))
 
 
 def _split(argv: list[str]) -> tuple[list[str], list[str]]:

@@ -7,11 +7,11 @@ here. A session that spark-submit did not start (a notebook, a test) reads the s
 import os
 import sys
 import time
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from lakehouse.config import PROJECT, Config
+from lakehouse.config import Config
+from lakehouse.spark_conf import CONF, DEFAULTS, properties
 
 STATE_STORES = {
     "memory": "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider",
@@ -26,20 +26,13 @@ def get_session(config: Config, app_name: str, extra: dict[str, str] | None = No
     time.tzset()
     builder = SparkSession.builder.appName(app_name)
     # Under our launcher spark-submit has read the file already, and a user's --conf must win over it.
-    is_launched = os.environ.get("SPARK_CONF_DIR") == str(PROJECT / "conf")
-    settings = ({} if is_launched else spark_defaults()) | _from_config(config) | (extra or {})
+    is_launched = os.environ.get("SPARK_CONF_DIR") == str(CONF)
+    settings = ({} if is_launched else properties(DEFAULTS)) | _from_config(config) | (extra or {})
     for key, value in settings.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
-
-
-def spark_defaults(path: Path = PROJECT / "conf" / "spark-defaults.conf") -> dict[str, str]:
-    """conf/spark-defaults.conf as key -> value."""
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    pairs = (line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
-    return {key: value.strip() for key, value in pairs}
 
 
 def _from_config(config: Config) -> dict[str, str]:

@@ -27,7 +27,8 @@ def _session(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
             "spark.sql.warehouse.dir": str(scratch),
             "spark.driver.memory": "3g",
             # Small data, many plans: the optimising compiler costs more than it saves here.
-            "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+            "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "
+            "-XX:ReservedCodeCacheSize=512m",
         },
     )
 

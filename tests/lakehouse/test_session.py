@@ -4,13 +4,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakehouse.config import load
-from lakehouse.session import STATE_STORES, _from_config, spark_defaults
+from lakehouse.session import STATE_STORES, _from_config
+from lakehouse.spark_conf import properties
 
 
 def test_defaults_are_read_without_comments_and_blanks(tmp_path: Path) -> None:
     path = tmp_path / "spark-defaults.conf"
     path.write_text("# a comment\n\nspark.a 1\n  spark.b   two words  \n")
-    assert spark_defaults(path) == {"spark.a": "1", "spark.b": "two words"}
+    assert properties(path) == {"spark.a": "1", "spark.b": "two words"}
 
 
 @pytest.mark.parametrize("store", sorted(STATE_STORES))
