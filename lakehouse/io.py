@@ -1,22 +1,21 @@
 """Delta reads and writes. Every write survives a replay: appends carry (application, batch), upserts set absolute values."""
 
-import functools
-import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import pandas as pd
 import pyarrow as pa
 from delta.tables import DeltaTable
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
-from lakehouse import machine
+from lakehouse import delta_rs, machine
 from lakehouse.config import Config
 from lakehouse.contracts.contract import Table
 from lakehouse.errors import ContractError
 from lakehouse.tables import TABLES
+
+MOST_FILES = 32  # from more on Spark lists files by a job of its own
 
 
 class Lake:
@@ -28,6 +27,7 @@ class Lake:
         folder = machine.local_folder(config.lake.root)
         # Delta takes a relative path for a table's name.
         self.root = config.lake.root.rstrip("/") if folder is None else str(folder)
+        self.is_local = folder is not None
 
     def path(self, table: Table) -> str:
         return f"{self.root}/{table.name.replace('.', '/')}"
@@ -47,15 +47,21 @@ class Lake:
         builder.execute()
 
     def read(self, table: Table) -> DataFrame:
-        return self.spark.read.format("delta").load(self.path(table))
+        """The table as it is now.
 
-    def frame(self, rows: pd.DataFrame, table: Table) -> DataFrame:
-        """Rows computed on the driver (naive timestamps are UTC) as a Spark frame of the table's schema, through Arrow."""
-        schema = StructType.fromDDL(table.ddl)
-        assert isinstance(schema, StructType)
-        arrow_schema = to_arrow_schema(schema, timezone="UTC")
-        arrow = pa.Table.from_pandas(rows[table.column_names], schema=arrow_schema, preserve_index=False)
-        frame: DataFrame = self.spark.createDataFrame(arrow.combine_chunks(), schema)
+        Of a small table on this machine delta-rs names the files: Spark would start two or three jobs to find them out
+        after every commit, 0.2 s a table.
+        """
+        files = delta_rs.files(self.path(table)) if self.is_local else None
+        if files is None or len(files) > MOST_FILES:
+            return self.spark.read.format("delta").load(self.path(table))
+        if not files:
+            return self.spark.createDataFrame([], table.ddl)
+        return self.spark.read.schema(table.ddl).parquet(*files)
+
+    def frame(self, rows: pa.Table) -> DataFrame:
+        """Rows computed on the driver as a Spark frame."""
+        frame: DataFrame = self.spark.createDataFrame(rows)
         return frame
 
     def append(self, frame: DataFrame, table: Table, *, application: str, batch_id: int) -> None:
@@ -72,37 +78,59 @@ class Lake:
     def overwrite(self, frame: DataFrame, table: Table) -> None:
         conform(frame, table).write.format("delta").mode("overwrite").save(self.path(table))
 
-    def upsert(
-        self,
-        frame: DataFrame,
-        table: Table,
-        *,
-        update: Mapping[str, Column] | None = None,
-        update_when: Column | None = None,
-        deletes: bool = False,
-    ) -> None:
-        """Set the rows of `frame` by key; insert what is missing.
+    def append_rows(self, rows: pa.Table, table: Table, *, application: str, batch_id: int) -> None:
+        """`append` for rows that are few and on the driver already."""
+        if self.is_local:
+            name = f"{application}:{table.name}"
+            delta_rs.append(rows, table, self.path(table), application=name, batch_id=batch_id)
+            delta_rs.tidy(self.path(table), keep_hours=self.config.lake.keep_hours)
+        else:
+            self.append(self.frame(rows), table, application=application, batch_id=batch_id)
 
-        `update`: values of an existing row, as columns of `stored` and `new`; every column of `new` if not given.
-        `update_when`: rows it is not true for are left alone. `deletes`: rows of `frame` whose boolean column
-        `is_deleted` is true are removed instead.
+    def upsert(
+        self, rows: DataFrame | pa.Table, table: Table, *, update_when: str | None = None, deletes: bool = False
+    ) -> None:
+        """Set rows by key; insert what is missing.
+
+        `update_when`: SQL over `stored` and `new` that Spark and DataFusion read alike; rows it is not true for are left
+        alone. `deletes`: rows whose boolean column `is_deleted` is true are removed instead.
+
+        On a local lake the rows pass through the driver, see lakehouse/delta_rs.py; elsewhere Spark merges.
         """
-        inserted = {name: F.col(f"new.{name}") for name in table.column_names}
-        matched = " AND ".join(f"stored.{key} = new.{key}" for key in table.key)
-        merge = DeltaTable.forPath(self.spark, self.path(table)).alias("stored").merge(frame.alias("new"), matched)
+        extra = ("is_deleted",) if deletes else ()
+        if self.is_local:
+            here = conform(rows, table, *extra).toArrow() if isinstance(rows, DataFrame) else rows
+            delta_rs.upsert(here, table, self.path(table), update_when=update_when, deletes=deletes)
+            delta_rs.tidy(self.path(table), keep_hours=self.config.lake.keep_hours)
+        else:
+            there = rows if isinstance(rows, DataFrame) else self.frame(rows)
+            self._merge(conform(there, table, *extra), table, update_when=update_when, deletes=deletes)
+
+    def _merge(self, frame: DataFrame, table: Table, *, update_when: str | None, deletes: bool) -> None:
+        values = {name: f"new.{name}" for name in table.column_names}
+        target = DeltaTable.forPath(self.spark, self.path(table)).alias("stored")
+        merge = target.merge(frame.alias("new"), delta_rs.matching(table.key))
         if deletes:
             merge = merge.whenMatchedDelete("new.is_deleted")
-        merge = merge.whenMatchedUpdate(condition=update_when, set=dict(update) if update else inserted)
-        merge.whenNotMatchedInsert(condition="NOT new.is_deleted" if deletes else None, values=inserted).execute()
+        merge = merge.whenMatchedUpdate(condition=update_when, set=dict(values))
+        merge.whenNotMatchedInsert(condition="NOT new.is_deleted" if deletes else None, values=dict(values)).execute()
 
 
-def differs(columns: Iterable[str]) -> Column:
+def arrow(rows: pd.DataFrame, table: Table) -> pa.Table:
+    """Rows computed on the driver (naive timestamps are UTC) with the table's schema."""
+    schema = StructType.fromDDL(table.ddl)
+    assert isinstance(schema, StructType)
+    arrow_schema = to_arrow_schema(schema, timezone="UTC")
+    return pa.Table.from_pandas(rows[table.column_names], schema=arrow_schema, preserve_index=False).combine_chunks()
+
+
+def differs(columns: Iterable[str]) -> str:
     """True where any of the columns of `new` is not what `stored` has; nulls are equal to each other."""
-    return functools.reduce(operator.or_, (~F.col(f"stored.{c}").eqNullSafe(F.col(f"new.{c}")) for c in columns))
+    return " OR ".join(f"(stored.{column} IS DISTINCT FROM new.{column})" for column in columns)
 
 
-def conform(frame: DataFrame, table: Table) -> DataFrame:
-    """The columns of `table`, in contract order and type.
+def conform(frame: DataFrame, table: Table, *extra: str) -> DataFrame:
+    """The columns of `table`, in contract order and type, and the `extra` ones as they are.
 
     Raises:
         ContractError: naming the columns that are missing.
@@ -110,4 +138,4 @@ def conform(frame: DataFrame, table: Table) -> DataFrame:
     missing = [name for name in table.column_names if name not in frame.columns]
     if missing:
         raise ContractError(f"{table.name}: columns {missing} missing, got {frame.columns}. Mend the transform")
-    return frame.select(*(F.col(c.name).cast(c.type).alias(c.name) for c in table.columns))
+    return frame.selectExpr(*(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in table.columns), *extra)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -26,19 +27,19 @@ from lakehouse.contracts.profiles import (
     SILVER_IDENTITY_MAP,
     SILVER_ORDERS,
 )
-from lakehouse.identity.touched import Resolution
 from lakehouse.io import Lake, differs
-from lakehouse.models.features import features
 from lakehouse.models.registry import Champions
-from lakehouse.profiles import gold, rollup
+from lakehouse.profiles import gold
 from lakehouse.profiles.activity import activity_daily
 from lakehouse.profiles.orders import merge_orders, orders
 from lakehouse.profiles.resolution import resolve_batch
 from lakehouse.profiles.traits import merge_traits, personal_traits
+from lakehouse.profiles.wide import wide_rows
 
 log = logging.getLogger("stitchlake.profiles")
 
 Clock = Callable[[], datetime]
+UTC_TIME = pa.timestamp("us", tz="UTC")
 
 
 def utc_now() -> datetime:
@@ -95,18 +96,18 @@ class MicroBatch:
         if record.leaf_rows == 0 and not everyone:
             return
         with record.stage("silver"):
-            resolution = self._write_silver(leaves, record, now)
+            profiles = self._write_silver(leaves, record, now) if record.leaf_rows else set()
+            profiles |= self._regrouped_before(record.batch_id)
         as_of = self.newest_event(newest)
         if as_of is None:
             return
         with record.stage("rollup"):
-            touched = self._everyone() if everyone else self._touched(leaves, record)
-            touched = touched.union(self._regrouped(resolution, record.batch_id)).distinct()
-            rows = self.rows(touched.withColumn("as_of", F.lit(as_of)), now).persist()
-            rows.count()
+            if everyone:
+                rows = self.rows(self._everyone(profiles), as_of, now).localCheckpoint()
+            else:
+                rows = self.lake.frame(self.rows(self._few(profiles), as_of, now, few=True).toArrow())
         with record.stage("gold"):
             self.write_gold(rows, now)
-        rows.unpersist()
         record.committed_at = self.clock()
         self._models_applied = self.champions.versions
 
@@ -141,67 +142,65 @@ class MicroBatch:
         self._as_of = max(known, default=None)
         return self._as_of
 
-    def _write_silver(self, leaves: DataFrame, record: BatchRecord, now: datetime) -> Resolution | None:
-        if record.leaf_rows == 0:
-            return None
+    def _write_silver(self, leaves: DataFrame, record: BatchRecord, now: datetime) -> set[str]:
+        """Write the silver tables; the profiles whose figures the batch may have changed."""
         rules = self.lake.config.identity.rules
-        daily = activity_daily(leaves)
         changed = differs(name for name in SILVER_ACTIVITY_DAILY.column_names if name != "actor_id")
         with ThreadPoolExecutor(3) as pool:
-            writes = [pool.submit(self.lake.upsert, daily, SILVER_ACTIVITY_DAILY, update_when=changed)]
-            if record.orders:
-                writes.append(pool.submit(merge_orders, self.lake, orders(leaves)))
-            if record.traits:
-                writes.append(pool.submit(merge_traits, self.lake, personal_traits(leaves)))
+            daily = pool.submit(self.lake.upsert, activity_daily(leaves), SILVER_ACTIVITY_DAILY, update_when=changed)
+            bought = pool.submit(self._merge_orders, leaves) if record.orders else None
+            traits = pool.submit(merge_traits, self.lake, personal_traits(leaves)) if record.traits else None
             application, batch_id = _application(leaves), record.batch_id
-            resolution = resolve_batch(self.lake, leaves, rules, application=application, batch_id=batch_id, now=now)
-            for write in writes:
-                write.result()
-        return resolution
+            profiles = resolve_batch(self.lake, leaves, rules, application=application, batch_id=batch_id, now=now)
+            for write in (daily, traits):
+                if write is not None:
+                    write.result()
+            return profiles | (bought.result() if bought is not None else set())
 
-    def _everyone(self) -> DataFrame:
-        return self.lake.read(SILVER_IDENTITY_MAP).select("profile_id")
-
-    def _touched(self, leaves: DataFrame, record: BatchRecord) -> DataFrame:
-        """Profiles whose figures the batch may have changed: of its actors and of its orders' actors."""
+    def _merge_orders(self, leaves: DataFrame) -> set[str]:
+        """Profiles who had bought the batch's orders before: a refund may come from anybody."""
+        buyers = merge_orders(self.lake, orders(leaves))
+        if not buyers:
+            return set()
+        actors = self.lake.frame(pa.table({"actor_id": sorted(buyers)}))
         identity_map = self.lake.read(SILVER_IDENTITY_MAP)
-        touched_actors = leaves.select("actor_id")
-        if record.orders:
-            facts = F.concat(
-                F.transform("orders", lambda o: o["order_id"]), F.transform("refunds", lambda o: o["order_id"])
-            )
-            order_ids = leaves.select(F.explode(facts).alias("order_id"))
-            stored = self.lake.read(SILVER_ORDERS).join(order_ids, on="order_id", how="left_semi")
-            buyers = stored.select(F.explode("completions.actor_id").alias("actor_id"))
-            touched_actors = touched_actors.union(buyers)
-        return identity_map.join(touched_actors, on="actor_id", how="left_semi").select("profile_id")
+        found = identity_map.join(F.broadcast(actors), on="actor_id", how="left_semi").select("profile_id")
+        return {row["profile_id"] for row in found.collect()}
 
-    def _regrouped(self, resolution: Resolution | None, batch_id: int) -> DataFrame:
-        """Profiles that lost or won actors in this batch.
+    def _regrouped_before(self, batch_id: int) -> set[str]:
+        """Profiles that lost or won actors in this batch, when it is the first after a start.
 
-        The first batch after a start may be the replay of one that crashed after its map was written: then the log, not
-        the difference to the map, still knows who moved.
+        It may be the replay of one that crashed after its map was written: then the log, not the difference to the map,
+        still knows who moved.
         """
-        if not self.records:
-            changes = self.lake.read(SILVER_IDENTITY_LOG).where(F.col("batch_id") == batch_id)
-        elif resolution is not None and len(resolution.log_rows):
-            moves = resolution.log_rows[["from_profile_id", "to_profile_id"]]
-            changes = self.lake.spark.createDataFrame(moves, "from_profile_id string, to_profile_id string")
-        else:
-            changes = self.lake.spark.createDataFrame([], "from_profile_id string, to_profile_id string")
-        both = changes.select(F.explode(F.array("from_profile_id", "to_profile_id")).alias("profile_id"))
-        return both.where(F.col("profile_id").isNotNull())
+        if self.records:
+            return set()
+        log_rows = self.lake.read(SILVER_IDENTITY_LOG).where(F.col("batch_id") == batch_id)
+        moves = log_rows.select("from_profile_id", "to_profile_id").collect()
+        return {profile_id for move in moves for profile_id in move if profile_id is not None}
 
-    def rows(self, touched: DataFrame, now: datetime) -> DataFrame:
-        """Wide rows of the touched profiles (profile_id, as_of), from the silver tables as they stand."""
+    def _few(self, profiles: set[str]) -> DataFrame:
+        return self.lake.frame(pa.table({"profile_id": pa.array(sorted(profiles), pa.string())}))
+
+    def _everyone(self, vanished: set[str]) -> DataFrame:
+        return self.lake.read(SILVER_IDENTITY_MAP).select("profile_id").union(self._few(vanished)).distinct()
+
+    def rows(self, touched: DataFrame, as_of: datetime, now: datetime, *, few: bool = False) -> DataFrame:
+        """Wide rows of the touched profiles (profile_id), from the silver tables as they stand.
+
+        `few`: their actors fit into memory, so that no table is sorted to find them.
+        """
+        members = self.lake.read(SILVER_IDENTITY_MAP).join(F.broadcast(touched) if few else touched, on="profile_id")
+        members = members.select("actor_id", "profile_id")
+        # Times are joined, not written into the plan: a plan with another literal in it is compiled again.
+        times = pa.table({"as_of": pa.array([as_of], UTC_TIME), "updated_at": pa.array([now], UTC_TIME)})
         return wide_rows(
-            touched,
+            touched.crossJoin(F.broadcast(self.lake.frame(times))),
+            F.broadcast(members) if few else members,
             activity=self.lake.read(SILVER_ACTIVITY_DAILY),
             orders=self.lake.read(SILVER_ORDERS),
-            identity_map=self.lake.read(SILVER_IDENTITY_MAP),
             champions=self.champions,
-            lake=self.lake,
-            now=now,
+            policy=self.lake.config.next_best_action,
         )
 
     def write_gold(self, rows: DataFrame, now: datetime) -> None:
@@ -222,24 +221,3 @@ def _application(leaves: DataFrame) -> str:
     """Name of the writer in Delta's idempotent appends: a new checkpoint is a new query, and counts batches from 0 again."""
     query = leaves.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
     return f"profiles:{query}"
-
-
-def wide_rows(
-    touched: DataFrame,
-    *,
-    activity: DataFrame,
-    orders: DataFrame,
-    identity_map: DataFrame,
-    champions: Champions,
-    lake: Lake,
-    now: datetime,
-) -> DataFrame:
-    """Roll the leaf tables up to the touched profiles and let the champions speak of them."""
-    members = identity_map.join(touched, on="profile_id", how="inner").select("actor_id", "profile_id")
-    daily = rollup.profile_activity(activity, members)
-    bought = rollup.profile_orders(orders, members)
-    rfm = rollup.rfm(bought)
-    segments = champions.segments.assign(rfm) if champions.segments else None
-    scores = champions.scores.score(features(daily, bought, touched)) if champions.scores else None
-    policy = lake.config.next_best_action
-    return gold.wide(touched, rollup.summary(daily), rfm, segments, scores, policy=policy, now=now)

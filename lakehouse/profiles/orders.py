@@ -33,7 +33,7 @@ def orders(leaves: DataFrame) -> DataFrame:
         .groupBy("order_id")
         .agg(F.collect_list("completion").alias("completions"), F.collect_list("refund").alias("refunds"))
     )
-    return facts.select("order_id", *(c.alias(n) for n, c in settled(F.col("completions"), F.col("refunds")).items()))
+    return facts.select("order_id", *_named(settled(F.col("completions"), F.col("refunds"))))
 
 
 def settled(completions: Column, refunds: Column) -> dict[str, Column]:
@@ -56,9 +56,26 @@ def settled(completions: Column, refunds: Column) -> dict[str, Column]:
     }
 
 
-def merge_orders(lake: Lake, new: DataFrame) -> None:
-    """Union the facts of `new` into silver.orders; a row whose facts are all known is left alone."""
-    completions = F.array_union("stored.completions", "new.completions")
-    refunds = F.array_union("stored.refunds", "new.refunds")
-    grown = (F.size(completions) > F.size("stored.completions")) | (F.size(refunds) > F.size("stored.refunds"))
-    lake.upsert(new, SILVER_ORDERS, update=settled(completions, refunds), update_when=grown)
+def merge_orders(lake: Lake, new: DataFrame) -> set[str]:
+    """Union the facts of `new` into silver.orders; a row whose facts are all known is left alone.
+
+    Returns the actors who had bought these orders by then. Collects the rows to the driver.
+    """
+    stored = lake.read(SILVER_ORDERS).selectExpr(
+        "order_id", "completions AS known_completions", "refunds AS known_refunds"
+    )
+    joined = stored.join(F.broadcast(new), on="order_id", how="right").selectExpr(
+        "order_id",
+        "known_completions.actor_id AS buyers",
+        "coalesce(array_union(known_completions, completions), completions) AS completions",
+        "coalesce(array_union(known_refunds, refunds), refunds) AS refunds",
+    )
+    facts = settled(F.col("completions"), F.col("refunds"))
+    merged = joined.select("order_id", *_named(facts), "buyers").toArrow()
+    grown = " OR ".join(f"(cardinality(new.{c}) > cardinality(stored.{c}))" for c in ("completions", "refunds"))
+    lake.upsert(merged.drop_columns("buyers"), SILVER_ORDERS, update_when=grown)
+    return {actor for buyers in merged["buyers"].to_pylist() if buyers for actor in buyers}
+
+
+def _named(columns: dict[str, Column]) -> list[Column]:
+    return [column.alias(name) for name, column in columns.items()]

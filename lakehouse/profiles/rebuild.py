@@ -22,13 +22,13 @@ from lakehouse.contracts.profiles import (
 )
 from lakehouse.events.parse import parse
 from lakehouse.identity.solve import solve
-from lakehouse.io import Lake
+from lakehouse.io import Lake, arrow
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.activity import EVENT_COLUMNS, activity_daily, leaf, with_day
-from lakehouse.profiles.micro_batch import wide_rows
 from lakehouse.profiles.orders import orders
 from lakehouse.profiles.resolution import actors, edges
 from lakehouse.profiles.traits import personal_traits
+from lakehouse.profiles.wide import wide_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +77,14 @@ def rebuild(lake: Lake, champions: Champions, *, now: datetime, keep_as_of: bool
         touched = touched.join(stored, on="profile_id", how="left").select(
             "profile_id", F.coalesce("stored_as_of", "as_of").alias("as_of")
         )
+    touched = touched.withColumn("updated_at", F.lit(now))
     rows = wide_rows(
         touched,
+        identity_map.select("actor_id", "profile_id"),
         activity=silver[SILVER_ACTIVITY_DAILY],
         orders=silver[SILVER_ORDERS],
-        identity_map=identity_map,
         champions=champions,
-        lake=lake,
-        now=now,
+        policy=lake.config.next_best_action,
     )
     return Rebuilt(silver=silver, rows=rows)
 
@@ -96,7 +96,7 @@ def _identity_map(lake: Lake, of_actors: DataFrame, now: datetime) -> DataFrame:
         lake.config.identity.rules,
     )
     solved["resolved_at"] = pd.Timestamp(now.astimezone(UTC).replace(tzinfo=None))
-    return lake.frame(solved, SILVER_IDENTITY_MAP)
+    return lake.frame(arrow(solved, SILVER_IDENTITY_MAP))
 
 
 def rebuilt_gold(rebuilt: Rebuilt) -> dict[Table, DataFrame]:

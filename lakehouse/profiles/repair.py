@@ -14,7 +14,7 @@ from lakehouse.contracts.profiles import (
     SILVER_ORDERS,
 )
 from lakehouse.identity.changes import changes
-from lakehouse.io import Lake
+from lakehouse.io import Lake, arrow
 from lakehouse.profiles import gold
 from lakehouse.profiles.differences import Difference, compare, repairs, summarise
 from lakehouse.profiles.micro_batch import MicroBatch
@@ -53,8 +53,9 @@ def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: dat
         rows = frame.withColumn("resolved_at", F.lit(now)) if table == SILVER_IDENTITY_MAP else frame
         lake.upsert(rows, table, deletes=True)
     micro_batch.champions.refresh()
-    rows = micro_batch.rows(touched.withColumn("as_of", F.lit(micro_batch.newest_event())), now).persist()
-    micro_batch.write_gold(rows, now)
+    as_of = micro_batch.newest_event()
+    if as_of is not None:
+        micro_batch.write_gold(micro_batch.rows(touched, as_of, now).persist(), now)
     return found
 
 
@@ -84,5 +85,4 @@ def _log_changes(lake: Lake, expected: DataFrame, now: datetime) -> None:
         changed_at=now.astimezone(UTC).replace(tzinfo=None),
     )
     if len(moved):
-        frame = lake.frame(moved, SILVER_IDENTITY_LOG)
-        lake.upsert(frame, SILVER_IDENTITY_LOG)
+        lake.upsert(arrow(moved, SILVER_IDENTITY_LOG), SILVER_IDENTITY_LOG)

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from lakehouse.config import IdentifierRule
 from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 from lakehouse.identity.touched import Resolution, resolve
-from lakehouse.io import Lake
+from lakehouse.io import Lake, arrow
 
 
 def actors(leaves: DataFrame) -> DataFrame:
@@ -36,13 +36,10 @@ def edges(of_actors: DataFrame) -> DataFrame:
     )
 
 
-def news(of_actors: DataFrame, identity_map: DataFrame) -> DataFrame:
-    """The actors that are not in the map yet, or were seen earlier than it says."""
-    known = identity_map.select("actor_id", F.col("first_seen_at").alias("known_since"))
-    joined = of_actors.join(known, on="actor_id", how="left")
-    return joined.where(F.col("known_since").isNull() | (F.col("first_seen_at") < F.col("known_since"))).drop(
-        "known_since"
-    )
+def placed(batch_edges: DataFrame, identity_map: DataFrame) -> DataFrame:
+    """`edges` of a batch, each with the profile its actor is in and since when; null = not in the map yet."""
+    known = identity_map.select("actor_id", "profile_id", F.col("first_seen_at").alias("known_since"))
+    return known.join(F.broadcast(batch_edges), on="actor_id", how="right")
 
 
 def touched(new_edges: DataFrame, identity_edges: DataFrame, identity_map: DataFrame) -> DataFrame:
@@ -66,21 +63,24 @@ def resolve_batch(
     application: str,
     batch_id: int,
     now: datetime,
-) -> Resolution | None:
-    """Bring edges, log and map up to date with the batch; None when it brings nothing new.
+) -> set[str]:
+    """Bring edges, log and map up to date with the batch.
 
-    Collects the new actors and the touched components to the driver: bounded by profiles.max_offsets_per_trigger and by
-    the size of those components.
+    Returns the profiles its actors are in now, and those that lost or won actors. Collects the batch's actors and the
+    touched components to the driver: bounded by profiles.max_offsets_per_trigger and by the size of those components.
     """
     identity_map, identity_edges = lake.read(SILVER_IDENTITY_MAP), lake.read(SILVER_IDENTITY_EDGES)
-    new_edges = edges(news(actors(leaves), identity_map)).toPandas()
+    of_batch = placed(edges(actors(leaves)), identity_map).toPandas()
+    # An actor that is known, and was not seen earlier than known, brings nothing.
+    is_new = of_batch["known_since"].isna() | (of_batch["first_seen_at"] < of_batch["known_since"])
+    touched_profiles = set(of_batch["profile_id"].dropna())
+    new_edges = of_batch[is_new]
     if new_edges.empty:
-        return None
-    of_batch = lake.frame(new_edges, SILVER_IDENTITY_EDGES)
-    stored = touched(of_batch, identity_edges, identity_map).toPandas()
+        return touched_profiles
+    stored = touched(lake.frame(arrow(new_edges, SILVER_IDENTITY_EDGES)), identity_edges, identity_map).toPandas()
     resolution = resolve(
         new_edges[["actor_id", "first_seen_at"]].drop_duplicates("actor_id"),
-        new_edges,
+        new_edges[SILVER_IDENTITY_EDGES.column_names],
         stored[SILVER_IDENTITY_MAP.column_names].drop_duplicates("actor_id"),
         stored.assign(first_seen_at=stored["edge_first_seen_at"])[SILVER_IDENTITY_EDGES.column_names],
         rules,
@@ -88,17 +88,16 @@ def resolve_batch(
         now=now.astimezone(UTC).replace(tzinfo=None),  # as toPandas gives its timestamps
     )
     write(lake, resolution, application=application, batch_id=batch_id)
-    return resolution
+    moved = resolution.log_rows[["from_profile_id", "to_profile_id"]].stack()
+    return touched_profiles | set(resolution.map_rows["profile_id"]) | set(moved.dropna())
 
 
 def write(lake: Lake, resolution: Resolution, *, application: str, batch_id: int) -> None:
     """Edges, then log, then map: see the module's docstring for why in this order."""
-    earlier = F.col("new.first_seen_at") < F.col("stored.first_seen_at")
-    if len(resolution.edge_rows):
-        new_edges = lake.frame(resolution.edge_rows, SILVER_IDENTITY_EDGES)
-        lake.upsert(new_edges, SILVER_IDENTITY_EDGES, update_when=earlier)
-    if len(resolution.log_rows):
-        log = lake.frame(resolution.log_rows, SILVER_IDENTITY_LOG)
-        lake.append(log, SILVER_IDENTITY_LOG, application=application, batch_id=batch_id)
-    if len(resolution.map_rows):
-        lake.upsert(lake.frame(resolution.map_rows, SILVER_IDENTITY_MAP), SILVER_IDENTITY_MAP)
+    edge_rows, log_rows = (
+        arrow(resolution.edge_rows, SILVER_IDENTITY_EDGES),
+        arrow(resolution.log_rows, SILVER_IDENTITY_LOG),
+    )
+    lake.upsert(edge_rows, SILVER_IDENTITY_EDGES, update_when="new.first_seen_at < stored.first_seen_at")
+    lake.append_rows(log_rows, SILVER_IDENTITY_LOG, application=application, batch_id=batch_id)
+    lake.upsert(arrow(resolution.map_rows, SILVER_IDENTITY_MAP), SILVER_IDENTITY_MAP)

@@ -26,5 +26,5 @@ def personal_traits(leaves: DataFrame) -> DataFrame:
 
 def merge_traits(lake: Lake, new: DataFrame) -> None:
     """Set what is newer by the same rule, so that order of arrival does not matter."""
-    newer = F.struct("new.seen_at", "new.value") > F.struct("stored.seen_at", "stored.value")
+    newer = "new.seen_at > stored.seen_at OR (new.seen_at = stored.seen_at AND new.value > stored.value)"
     lake.upsert(new, SILVER_PERSONAL_TRAITS, update_when=newer)

@@ -1,18 +1,20 @@
+import dataclasses
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from lakehouse.config import Config, LakeConfig
 from lakehouse.contracts.gold import GOLD_SEGMENTS
 from lakehouse.contracts.profiles import SILVER_PERSONAL_TRAITS
 from lakehouse.errors import ContractError
-from lakehouse.io import Lake, conform
+from lakehouse.io import Lake, arrow, conform
 
 
 def traits(lake: Lake, *rows: tuple[str, str, str, str]):  # type: ignore[no-untyped-def]
     frame = pd.DataFrame(rows, columns=["actor_id", "trait", "value", "seen_at"])
-    return lake.frame(frame.assign(seen_at=pd.to_datetime(frame["seen_at"])), SILVER_PERSONAL_TRAITS)
+    return lake.frame(arrow(frame.assign(seen_at=pd.to_datetime(frame["seen_at"])), SILVER_PERSONAL_TRAITS))
 
 
 def stored(lake: Lake) -> list[tuple[str, str]]:
@@ -50,6 +52,56 @@ def test_an_upsert_sets_inserts_and_deletes_by_key(lake: Lake) -> None:
     )
     lake.upsert(new.selectExpr("*", "actor_id IN ('bob', 'cat') AS is_deleted"), SILVER_PERSONAL_TRAITS, deletes=True)
     assert stored(lake) == [("ann", "new"), ("dan", "added")]
+
+
+@pytest.fixture(params=["delta-rs", "spark"])
+def either(request: pytest.FixtureRequest, lake: Lake) -> Lake:
+    """The lake with each of its two writers."""
+    lake.is_local = request.param == "delta-rs"
+    return lake
+
+
+def test_both_writers_upsert_alike(either: Lake) -> None:
+    either.create(SILVER_PERSONAL_TRAITS)
+    newer = "new.seen_at > stored.seen_at"
+    first = traits(either, ("ann", "email", "a", "2026-01-05"), ("bob", "email", "b", "2026-01-05"))
+    either.upsert(first, SILVER_PERSONAL_TRAITS, update_when=newer)
+    second = traits(either, ("ann", "email", "late", "2026-01-01"), ("bob", "email", "c", "2026-01-06"))
+    for _ in range(2):
+        either.upsert(second, SILVER_PERSONAL_TRAITS, update_when=newer)
+    assert stored(either) == [("ann", "a"), ("bob", "c")]
+    gone = traits(either, ("ann", "email", "x", "2026-01-07")).selectExpr("*", "true AS is_deleted")
+    either.upsert(gone, SILVER_PERSONAL_TRAITS, deletes=True)
+    assert stored(either) == [("bob", "c")]
+
+
+def test_both_writers_append_a_batch_of_rows_once(either: Lake) -> None:
+    either.create(SILVER_PERSONAL_TRAITS)
+    rows = traits(either, ("ann", "email", "a", "2026-01-05")).toArrow()
+    for batch_id in (0, 0, 1):
+        either.append_rows(rows, SILVER_PERSONAL_TRAITS, application="test", batch_id=batch_id)
+    assert stored(either) == [("ann", "a")] * 2
+
+
+def test_a_null_where_the_contract_has_none_is_refused(lake: Lake) -> None:
+    lake.create(SILVER_PERSONAL_TRAITS)
+    rows = traits(lake, ("ann", "email", "a", "2026-01-05")).selectExpr(
+        "CAST(NULL AS STRING) AS actor_id", "trait", "value", "seen_at"
+    )
+    with pytest.raises(ContractError, match=r"silver\.personal_traits.*actor_id"):
+        lake.upsert(rows, SILVER_PERSONAL_TRAITS)
+
+
+def test_a_busy_table_stays_in_few_files_and_drops_its_old_versions(lake: Lake) -> None:
+    lake.create(SILVER_PERSONAL_TRAITS)
+    tidy = Lake(lake.spark, dataclasses.replace(lake.config, lake=dataclasses.replace(lake.config.lake, keep_hours=0)))
+    one = traits(lake, ("ann", "email", "a", "2026-01-05")).toArrow()
+    for number in range(60):
+        rows = one.set_column(0, one.schema.field(0), pa.array([f"actor {number}"], one.schema.field(0).type))
+        tidy.upsert(rows, SILVER_PERSONAL_TRAITS)
+    files = list(Path(lake.path(SILVER_PERSONAL_TRAITS)).glob("*.parquet"))
+    assert lake.read(SILVER_PERSONAL_TRAITS).count() == 60
+    assert len(files) < 20
 
 
 def test_a_missing_column_is_named(lake: Lake) -> None:
