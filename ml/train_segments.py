@@ -161,7 +161,7 @@ def choose(scaled: DataFrame, settings: SegmentsConfig) -> tuple[KMeansModel, di
 
 
 def _kmeans(scaled: DataFrame, k: int, seed: int) -> KMeansModel:
-    return KMeans(k=k, seed=seed, maxIter=20, featuresCol="scaled", predictionCol="cluster").fit(scaled)
+    return KMeans(k=k, seed=seed, maxIter=20, solver="block", featuresCol="scaled", predictionCol="cluster").fit(scaled)
 
 
 def silhouette(clustered: DataFrame) -> float:

@@ -69,7 +69,7 @@ def _product(read: Column) -> Column:
         F.coalesce(read["product_id"], read["productId"]).alias("product_id"),
         read["name"].alias("name"),
         price.alias("price"),
-        F.coalesce(F.least(quantity, F.lit(_MOST_PIECES)), F.lit(1)).cast("decimal(12,2)").alias("quantity"),
+        F.least(F.coalesce(quantity, F.lit(1)), F.lit(_MOST_PIECES)).cast("decimal(12,2)").alias("quantity"),
         found.alias("fault"),
     )
 

@@ -55,8 +55,18 @@ def _messages(records: DataFrame, config: Config) -> DataFrame:
         F.xxhash64(value).alias("content_hash"),
         document.text_of(value, config.events).alias("text"),
     )
-    documents = lineage.select("*", document.document_of(text, F.col("content_hash")).alias("document"))
-    return documents.select("*", F.try_variant_get("document", "$[0]", schema.ddl()).alias("message"))
+    documents = lineage.select("*", _once(document.document_of(text, F.col("content_hash"))).alias("document"))
+    return documents.select("*", _once(F.try_variant_get("document", "$[0]", schema.ddl())).alias("message"))
+
+
+def _once(column: Column) -> Column:
+    """The column, which no filter of a caller is ever pushed below.
+
+    Spark pushes a filter below a projection by writing the projection's expressions into the filter: `NOT is_bot` would
+    parse every record seven times more. It does not where an expression is not deterministic; a partition's number is
+    not, in its book.
+    """
+    return F.when(F.spark_partition_id() >= 0, column)
 
 
 def _sent(messages: DataFrame, config: Config) -> DataFrame:
@@ -114,7 +124,7 @@ def _judged(fields: DataFrame, config: Config) -> DataFrame:
             "clock_verdict": clock.verdict(received, occurred_us, config.events),
         }
     )
-    judged = F.coalesce(F.col("document_verdict"), envelope.verdict())
+    judged = _once(F.coalesce(F.col("document_verdict"), envelope.verdict()))
     return dated.withColumns({"verdict": judged} | _event_columns(config))
 
 

@@ -100,7 +100,8 @@ def at(place: str) -> Column:
 
 def sent(field: str) -> Column:
     """The field of TEXTS as it was sent, without spaces around it; null = absent. Numbers and booleans come as text."""
-    return F.trim(F.coalesce(*(at(place) for place in TEXTS[field].places)))
+    *others, last = (at(place) for place in TEXTS[field].places)
+    return F.trim(F.coalesce(*(F.when(F.trim(other) != "", other) for other in others), last))
 
 
 def array_at(place: str, element: str) -> Column:
