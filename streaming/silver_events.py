@@ -1,11 +1,13 @@
 """silver.events and silver.events_quarantine: every record parsed, judged by its contract, and kept once.
 
 Duplicate rule: the same message_id with the same bytes is a repeat and is dropped; with other bytes it is a conflict and
-goes to quarantine. The first in a Kafka partition wins; across partitions, the first read.
+goes to quarantine. The first in a Kafka partition is the event; across partitions, one of the first batch they come in.
 
-Late rule: none. The watermark's clock is the time of the micro-batch, fixed in the offset log, so no record can be behind
+Late rule: none. The watermark's clock is the micro-batch's own time, fixed in the offset log, so no record can be behind
 it, however old; only message ids are forgotten, `events.dedupe_days` after they were taken in.
 """
+
+from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -14,7 +16,9 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse.command_line import run
 from lakehouse.config import Config
 from lakehouse.contracts.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.events import dedupe
 from lakehouse.events.parse import parse
+from lakehouse.events.reasons import ID_CONFLICT
 from lakehouse.io import Lake
 from lakehouse.kafka_source import read_records
 from lakehouse.streams import run_queries
@@ -22,54 +26,53 @@ from lakehouse.triggers import trigger
 
 NAME = "silver_events"
 
-LINEAGE = ("topic", "partition", "offset")
-# What a copy of an accepted row asks of the deduplication: is its id new, is its content new?
-ID, CONTENT, REJECTED = "id", "content", "rejected"
+_CLOCK_SLACK = timedelta(days=1)  # the hour the clock is ahead, and more than a machine's clock is ever set back
 
 
 def transform(records: DataFrame, config: Config) -> DataFrame:
-    """Kafka records (stream) -> judged rows, each at most once per question.
+    """Kafka records (stream) -> rows of lakehouse/events/dedupe.py: what is new, each question of a record its own row."""
+    asked = dedupe.ask(parse(records, config))
+    return dedupe.answer(asked, clock=next_hour(), days=config.events.dedupe_days)
 
-    An accepted record becomes two rows: `id` (the whole event, kept if its message_id is new) and `content` (lineage and
-    bytes only, kept if this content of the message_id is new). A new content whose id is not new is a conflict.
+
+def next_hour() -> Column:
+    """The next full hour of the micro-batch: never behind the watermark, the same on a replay.
+
+    By the hour, because Spark runs an extra, empty micro-batch whenever the watermark moves.
     """
-    judged = parse(records, config).withColumn("taken_in_at", F.current_timestamp())
-    asked = judged.withColumn("asks", F.explode(_questions()))
-    keyed = asked.withColumn("dedupe_key", _dedupe_key())
-    event_columns = [c for c in SILVER_EVENTS.column_names if c not in (*LINEAGE, "message_id", "content_hash")]
-    slim = keyed.select(
-        *LINEAGE,
-        "message_id",
-        "content_hash",
-        "asks",
-        "dedupe_key",
-        "taken_in_at",
-        "reason",
-        "detail",
-        F.when(F.col("asks") != ID, F.col("value")).alias("value"),
-        *(F.when(F.col("asks") == ID, F.col(c)).alias(c) for c in event_columns),
-    )
-    return slim.withWatermark("taken_in_at", f"{config.events.dedupe_days} days").dropDuplicatesWithinWatermark(
-        ["asks", "dedupe_key"]
-    )
+    return F.date_trunc("hour", F.current_timestamp()) + F.make_dt_interval(hours=F.lit(1))
 
 
 def write_batch(lake: Lake, rows: DataFrame, batch_id: int, *, application: str) -> None:
-    """Append the batch to both tables, each once, whatever is replayed."""
+    """Append the answered rows to both tables, each once, whatever is replayed.
+
+    Quarantine is written first, and decides. What is new is the same on a replay, but of the copies of one content in
+    two Kafka partitions either may be the one that is left, and so another content may come first. Delta skips an append
+    it has had, so after a crash between the two writes quarantine holds what the attempt before decided: where there are
+    conflicts, an event is a content that quarantine does not hold, which is never in both tables and never in none.
+    """
     rows = rows.persist()
+    rejected = rows.where(F.col("asks") == dedupe.REJECTED).unionByName(dedupe.conflicts(rows))
+    rejected = rejected.withColumn("quarantined_at", F.current_timestamp()).persist()
     try:
-        accepted = rows.where(F.col("asks") == ID)
-        lake.append(accepted, SILVER_EVENTS, application=application, batch_id=batch_id)
-        contents = rows.where(F.col("asks") == CONTENT)
-        # By content, not by place: of two repeats the two questions may keep different copies.
-        conflicts = contents.join(accepted, on=["message_id", "content_hash"], how="left_anti").withColumns(
-            {"reason": F.lit("id_conflict"), "detail": F.lit("messageId: seen before with other content")}
-        )
-        rejected = rows.where(F.col("asks") == REJECTED).unionByName(conflicts)
-        quarantined = rejected.withColumn("quarantined_at", F.col("taken_in_at"))
-        lake.append(quarantined, SILVER_EVENTS_QUARANTINE, application=application, batch_id=batch_id)
+        clocks = rejected.groupBy("reason").agg(F.min("remembered_at").alias("clock")).collect()  # one row per reason
+        clock = {row["reason"]: row["clock"] for row in clocks}
+        if clock:
+            lake.append(rejected, SILVER_EVENTS_QUARANTINE, application=application, batch_id=batch_id)
+        events = rows.where(F.col("asks") == dedupe.CONTENT)
+        if ID_CONFLICT in clock:
+            held = _conflicts_since(lake, clock[ID_CONFLICT] - _CLOCK_SLACK)
+            events = events.join(held, on="value", how="left_anti")
+        lake.append(events, SILVER_EVENTS, application=application, batch_id=batch_id)
     finally:
+        rejected.unpersist()
         rows.unpersist()
+
+
+def _conflicts_since(lake: Lake, since: datetime) -> DataFrame:
+    """Bytes (`value`) of the conflicts in quarantine. A batch's own are younger than its clock, less the slack."""
+    is_recent = F.col("quarantined_at") >= F.lit(since)
+    return lake.read(SILVER_EVENTS_QUARANTINE).where(is_recent & (F.col("reason") == ID_CONFLICT)).select("value")
 
 
 def start(lake: Lake, *, available_now: bool) -> StreamingQuery:
@@ -90,17 +93,6 @@ def start(lake: Lake, *, available_now: bool) -> StreamingQuery:
         .trigger(**trigger(config.trigger_seconds, available_now=available_now))
         .start()
     )
-
-
-def _questions() -> Column:
-    return F.when(F.col("reason").isNull(), F.array(F.lit(ID), F.lit(CONTENT))).otherwise(F.array(F.lit(REJECTED)))
-
-
-def _dedupe_key() -> Column:
-    """A rejected record has no id to trust: its place in Kafka is its key, so it always passes."""
-    place = F.concat_ws("-", "topic", "partition", "offset")
-    content = F.concat_ws("-", "message_id", "content_hash")
-    return F.when(F.col("asks") == ID, F.col("message_id")).when(F.col("asks") == CONTENT, content).otherwise(place)
 
 
 def main(argv: list[str]) -> None:

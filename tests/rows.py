@@ -1,13 +1,27 @@
 """Builders of Kafka records, as the Kafka source gives them, from Python dicts, texts and bytes."""
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 RECORD = "key binary, value binary, topic string, partition int, offset bigint, timestamp timestamp"
+_ARROW = pa.schema(
+    [
+        ("key", pa.binary()),
+        ("value", pa.binary()),
+        ("topic", pa.string()),
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("timestamp", pa.timestamp("us", tz="UTC")),
+    ]
+)
 ARRIVAL = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)
 Value = dict[str, Any] | list[Any] | str | bytes | None
 
@@ -17,7 +31,7 @@ def track(event: str = "Product Viewed", message_id: str = "m-1", **fields: Any)
     return message("track", message_id, event=event, **fields)
 
 
-def order(order_id: str = "o-1", message_id: str = "m-1", **properties: Any) -> dict[str, Any]:
+def order(order_id: str | None = "o-1", message_id: str = "m-1", **properties: Any) -> dict[str, Any]:
     """An Order Completed of 59.80 USD, unless `properties` say otherwise."""
     return track("Order Completed", message_id, properties={"order_id": order_id, "revenue": 59.8} | properties)
 
@@ -44,3 +58,19 @@ def row(value: Value, offset: int = 0, *, partition: int = 0, arrival: datetime 
 def records(spark: SparkSession, values: Sequence[Value], *, arrival: datetime = ARRIVAL) -> DataFrame:
     """One record per value, at offsets 0, 1, 2, ... of partition 0, all of one arrival time."""
     return spark.createDataFrame([row(value, offset, arrival=arrival) for offset, value in enumerate(values)], RECORD)
+
+
+def add_batch(folder: Path, values: Sequence[Value]) -> None:
+    """Add the records of one micro-batch to the folder that `stream` reads, at the offsets after those already there."""
+    folder.mkdir(exist_ok=True)
+    files = sorted(folder.iterdir())
+    first = sum(pq.read_metadata(file).num_rows for file in files)
+    rows = [dict(zip(_ARROW.names, row(value, first + number), strict=True)) for number, value in enumerate(values)]
+    path = folder / f"{len(files):03}.parquet"
+    pq.write_table(pa.Table.from_pylist(rows, schema=_ARROW), path)
+    os.utime(path, (len(files), len(files)))  # Spark reads files in the order of their times
+
+
+def stream(spark: SparkSession, folder: Path) -> DataFrame:
+    """The records of the folder as a stream, one file a micro-batch."""
+    return spark.readStream.schema(RECORD).option("maxFilesPerTrigger", 1).parquet(str(folder))

@@ -1,0 +1,77 @@
+"""One event per message_id. The same bytes again are a repeat and are dropped; other bytes are a conflict and are kept.
+
+Every accepted record asks two questions of the deduplication state, each a row of its own: is its content (message_id
+and content_hash) new, and is its message_id new? Three cases come out of it, in one batch or over many:
+
+    content new, id new        the first of its id: an event
+    content new, id not new    a conflict
+    content not new            a repeat: no row is left
+
+A rejected record has no id to trust. Its place in Kafka is its key, so that it always passes.
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.contracts.events import SILVER_EVENTS
+from lakehouse.events.reasons import ID_CONFLICT
+
+CONTENT, ID, REJECTED = "content", "id", "rejected"
+PLACE = ("topic", "partition", "offset")
+
+
+def ask(judged: DataFrame) -> DataFrame:
+    """The rows that ask: `judged` of lakehouse/events/parse.py, with column `asks` and the key it asks about.
+
+    Only the row that asks for its content carries the event and its bytes, and a rejected one its bytes.
+    """
+    questions = F.when(F.col("reason").isNull(), F.array(F.lit(CONTENT), F.lit(ID))).otherwise(F.array(F.lit(REJECTED)))
+    asked = judged.withColumn("asks", F.explode(questions))
+    is_id, is_content = F.col("asks") == ID, F.col("asks") == CONTENT
+    known = ("message_id", *PLACE)
+    event_columns = [name for name in SILVER_EVENTS.column_names if name not in known]
+    place = F.concat_ws("-", *PLACE)
+    return asked.select(
+        "asks",
+        *known,
+        "reason",
+        "detail",
+        F.when(F.col("asks") == REJECTED, place).otherwise(F.col("message_id")).alias("asked_key"),
+        F.when(is_content, F.col("content_hash")).alias("asked_hash"),
+        F.when(~is_id, F.col("value")).alias("value"),
+        *(F.when(is_content, F.col(name)).alias(name) for name in event_columns),
+    )
+
+
+def answer(asked: DataFrame, *, clock: Column, days: int) -> DataFrame:
+    """The rows whose key is new (stream). A key is remembered for at least `days` days of `clock`.
+
+    `clock` must never run behind the watermark, or rows would be dropped as late: give the time of the micro-batch.
+    """
+    clocked = asked.withColumn("remembered_at", clock).withWatermark("remembered_at", f"{days} days")
+    return clocked.dropDuplicatesWithinWatermark(["asks", "asked_key", "asked_hash"])
+
+
+def conflicts(answered: DataFrame) -> DataFrame:
+    """Of the answered rows of one batch, the contents that are not the first of their id, with reason and detail.
+
+    First is the lowest place among the contents that are new in the batch, when the id is new in it, too.
+    """
+    place = F.struct(*PLACE)
+    is_content = F.col("asks") == CONTENT
+    tally = (
+        answered.where(F.col("asks") != REJECTED)
+        .groupBy("message_id")
+        .agg(
+            F.count_if(F.col("asks") == ID).alias("new_ids"),
+            F.count_if(is_content).alias("new_contents"),
+            F.min(F.when(is_content, place)).alias("first_place"),
+        )
+        .where(F.col("new_contents") > F.col("new_ids"))
+    )
+    contested = answered.where(is_content).join(F.broadcast(tally), on="message_id", how="inner")
+    return (
+        contested.where((F.col("new_ids") == 0) | (place != F.col("first_place")))
+        .withColumns({"reason": F.lit(ID_CONFLICT), "detail": F.lit("messageId: an earlier event has other content")})
+        .select(*answered.columns)
+    )
