@@ -10,7 +10,7 @@ import pandas as pd
 from pyspark.sql import functions as F
 
 from lakehouse.command_line import run
-from lakehouse.config import Config, load
+from lakehouse.config import Config, IdentifierRule, load
 from lakehouse.contracts.gold import GOLD_ACTIVATION
 from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from lakehouse.errors import StitchlakeError
@@ -19,6 +19,7 @@ from lakehouse.io import Lake
 from lakehouse.session import get_session
 
 Identifier = tuple[str, str]
+IDENTIFIER = ["identifier_type", "identifier_token"]
 Chain = list[tuple[str, Identifier, str]]  # (actor, identifier, next actor)
 
 
@@ -29,7 +30,7 @@ def chain(edges: pd.DataFrame, start: str, goal: str) -> Chain:
     """
     carriers: dict[Identifier, list[str]] = {}
     carried: dict[str, list[Identifier]] = {}
-    for actor, type_, token in edges[["actor_id", "identifier_type", "identifier_token"]].itertuples(index=False):
+    for actor, type_, token in edges[["actor_id", *IDENTIFIER]].itertuples(index=False):
         carriers.setdefault((type_, token), []).append(actor)
         carried.setdefault(actor, []).append((type_, token))
     came_from = _breadth_first(carried, carriers, start)
@@ -54,6 +55,23 @@ def _breadth_first(
                     came_from[other] = (actor, identifier)
                     queue.append(other)
     return came_from
+
+
+def linking(edges: pd.DataFrame, carriers: pd.DataFrame, rules: Mapping[str, IdentifierRule]) -> pd.DataFrame:
+    """The edges whose identifier holds the profile together, by the rule of lakehouse/identity/solve.py.
+
+    Its type has a rule, no more actors carry it than that allows, and all of them are in the profile: an identifier that a
+    limit refused, or a kiosk's, is carried elsewhere, too.
+
+    Args:
+        edges: every edge of one profile's actors.
+        carriers: identifier_type, identifier_token, actors: how many carry it in the whole lake.
+        rules: by identifier type.
+    """
+    inside = edges.groupby(IDENTIFIER)["actor_id"].nunique().rename("inside").reset_index()
+    counted = edges.merge(inside, on=IDENTIFIER).merge(carriers, on=IDENTIFIER)
+    most = counted["identifier_type"].map(lambda name: rules[name].max_actors if name in rules else 0)
+    return counted[(counted["inside"] == counted["actors"]) & (counted["actors"] <= most)]
 
 
 def whois(lake: Lake, type_: str, value: str) -> str:
@@ -85,7 +103,11 @@ def _token(config: Config, type_: str, value: str) -> str:
 
 def _describe(lake: Lake, profile: str, asked: pd.DataFrame, identifier: Identifier) -> str:
     members = lake.read(SILVER_IDENTITY_MAP).where(F.col("profile_id") == profile)
-    edges = lake.read(SILVER_IDENTITY_EDGES).join(members.select("actor_id", "cause"), on="actor_id").toPandas()
+    stored_edges = lake.read(SILVER_IDENTITY_EDGES)
+    of_members = stored_edges.join(members.select("actor_id"), on="actor_id")
+    edges = of_members.toPandas()
+    shared = stored_edges.join(of_members.select(*IDENTIFIER).distinct(), on=IDENTIFIER, how="left_semi")
+    carriers = shared.groupBy(*IDENTIFIER).agg(F.count_distinct("actor_id").alias("actors")).toPandas()
     row = lake.read(GOLD_ACTIVATION).where(F.col("profile_id") == profile).first()
     lines = [f"profile {profile}"]
     if row is not None:
@@ -94,16 +116,14 @@ def _describe(lake: Lake, profile: str, asked: pd.DataFrame, identifier: Identif
         lines.append(f"  {row['event_count']} events, {row['frequency']} orders, {row['monetary']} net")
         lines.append(f"  segment {row['segment'] or 'none'}; next best action {row['next_best_action']}")
     lines.append("  identifiers")
-    distinct = (
-        edges.groupby(["identifier_type", "identifier_token"])["first_seen_at"].agg(["min", "count"]).reset_index()
-    )
+    distinct = edges.groupby(IDENTIFIER)["first_seen_at"].agg(["min", "count"]).reset_index()
     lines += [
         f"    {type_:14} {token}  since {since:%Y-%m-%d}, {count} actors"
         for type_, token, since, count in distinct.itertuples(index=False)
     ]
     lines.append("  evidence")
     starts = sorted(asked.loc[asked["profile_id"] == profile, "actor_id"])
-    lines += _evidence(edges, starts[0], profile, identifier)
+    lines += _evidence(linking(edges, carriers, lake.config.identity.rules), starts[0], profile, identifier)
     return "\n".join(lines)
 
 

@@ -1,8 +1,8 @@
-"""Builders of Kafka records, as the Kafka source gives them, from Python dicts, texts and bytes."""
+"""Builders of rows: Kafka records, as the Kafka source gives them, and rows of any contract."""
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
+
+from lakehouse.contracts.contract import Table
 
 RECORD = "key binary, value binary, topic string, partition int, offset bigint, timestamp timestamp"
 _ARROW = pa.schema(
@@ -74,3 +76,8 @@ def add_batch(folder: Path, values: Sequence[Value]) -> None:
 def stream(spark: SparkSession, folder: Path) -> DataFrame:
     """The records of the folder as a stream, one file a micro-batch."""
     return spark.readStream.schema(RECORD).option("maxFilesPerTrigger", 1).parquet(str(folder))
+
+
+def frame(spark: SparkSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+    """Rows by column name as a frame of the contract; a column that is not given is null."""
+    return spark.createDataFrame([tuple(row.get(name) for name in table.column_names) for row in rows], table.ddl)

@@ -15,17 +15,17 @@ import functools
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from lakehouse.config import LakeConfig, load
-from lakehouse.contracts.contract import Table
 from lakehouse.io import Lake
 from lakehouse.tables import TABLES
+from tests.rows import frame
 
 Row = Mapping[str, Any]
 PRODUCED, SILVER, QUARANTINED, DUPLICATES = 13, 10, 2, 1
@@ -49,8 +49,7 @@ def shared(session: SparkSession) -> Lake:
 @functools.cache
 def empty(session: SparkSession) -> Lake:
     """One lake per test process whose tables exist and hold nothing."""
-    lake = _throwaway(session)
-    lake.create_missing()
+    (lake := _throwaway(session)).create_missing()
     return lake
 
 
@@ -60,13 +59,7 @@ def _throwaway(session: SparkSession) -> Lake:
     return Lake(session, dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=f"{folder}/lake")))
 
 
-def frame(spark: SparkSession, table: Table, rows: Sequence[Row]) -> DataFrame:
-    """Rows by column name as a frame of the contract; a column that is not given is null."""
-    return spark.createDataFrame([tuple(row.get(name) for name in table.column_names) for row in rows], table.ddl)
-
-
-def at(text: str) -> datetime:
-    """A UTC time from `01-31 12:00` of 2026."""
+def at(text: str) -> datetime:  # `01-31 12:00`, of 2026
     return datetime.fromisoformat(f"2026-{text}").replace(tzinfo=UTC)
 
 

@@ -13,6 +13,7 @@ from lakehouse.contracts.contract import MONEY, PRODUCT_LINE
 from lakehouse.events import amounts, schema
 from lakehouse.events import reasons as R
 from lakehouse.events.currencies import CURRENCIES
+from lakehouse.events.privacy import without_address
 from lakehouse.events.verdict import fault, first
 
 ORDER_COMPLETED, ORDER_REFUNDED, PRODUCTS_SEARCHED = "Order Completed", "Order Refunded", "Products Searched"
@@ -66,8 +67,8 @@ def _product(read: Column) -> Column:
         amounts.verdict(read["quantity"], quantity, quantity_place),
     )
     return F.struct(
-        F.coalesce(read["product_id"], read["productId"]).alias("product_id"),
-        read["name"].alias("name"),
+        without_address(F.coalesce(read["product_id"], read["productId"])).alias("product_id"),
+        without_address(read["name"]).alias("name"),
         price.alias("price"),
         F.least(F.coalesce(quantity, F.lit(1)), F.lit(_MOST_PIECES)).cast("decimal(12,2)").alias("quantity"),
         found.alias("fault"),

@@ -108,9 +108,12 @@ def _token(type_: str, trimmed: Column, config: Config) -> Column:
 
 
 def is_usable(trimmed: Column, config: Config) -> Column:
-    """Whether the value may identify somebody: not blank, not blocked. Null stays null."""
+    """Whether the value may identify somebody: not blank, not blocked. Null stays null.
+
+    `(?d)`: a line ends where Python's regular expressions say so, at a line feed alone.
+    """
     low = F.lower(trimmed)
-    return ~(low.isin("", *config.identity.blocked_values) | low.rlike(config.identity.blocked_pattern))
+    return ~(low.isin("", *config.identity.blocked_values) | low.rlike(f"(?d){config.identity.blocked_pattern}"))
 
 
 def actor_id(identifiers: Column) -> Column:

@@ -74,7 +74,7 @@ def _sent(messages: DataFrame, config: Config) -> DataFrame:
     return messages.select(
         *_LINEAGE,
         *(schema.sent(field).alias(f"sent_{field}") for field in schema.TEXTS),
-        *(F.trim(schema.at(place)).alias(f"{name}_text") for name, place in schema.AMOUNTS.items()),
+        *(F.trim(schema.not_blank(schema.at(place))).alias(f"{name}_text") for name, place in schema.AMOUNTS.items()),
         F.trim(schema.at("receivedAt")).alias("sent_received_at"),
         F.coalesce(schema.at("context.page.url"), schema.at("properties.url")).alias("sent_page_url"),
         schema.at("properties.query").alias("sent_query"),
@@ -91,7 +91,8 @@ def _sent(messages: DataFrame, config: Config) -> DataFrame:
 
 def _fields(sent: DataFrame, config: Config) -> DataFrame:
     """Texts, times and amounts read; personal values hidden; identifiers resolved."""
-    shown = {field: hidden(config.privacy, F.lit(field), F.col(f"sent_{field}")) for field in _SHOWN}
+    types = {"previous_id": "anonymous_id"}  # the same token as in identifiers
+    shown = {field: hidden(config.privacy, F.lit(types.get(field, field)), F.col(f"sent_{field}")) for field in _SHOWN}
     amount_texts = [f"{name}_text" for name in schema.AMOUNTS]
     kept = ("sent_page_url", "sent_query", "user_agent", "preferences", "products", "traits")
     verdicts = ("document_verdict", "structure_verdict", "products_verdict")
@@ -101,7 +102,7 @@ def _fields(sent: DataFrame, config: Config) -> DataFrame:
         *kept,
         *verdicts,
         *amount_texts,
-        *(F.when(column != "", column).alias(field) for field, column in shown.items()),
+        *(column.alias(field) for field, column in shown.items()),
         *(F.col(f"sent_{field}").alias(field) for field in ("type", "currency", *_TIMES)),
         *(clock.instant(F.col(f"sent_{field}")).alias(f"{field}_time") for field in _TIMES),
         *(amounts.amount(F.col(f"{name}_text")).alias(f"{name}_amount") for name in schema.AMOUNTS),

@@ -18,5 +18,10 @@ def without_email(text: Column) -> Column:
     return F.when(~_holds_at(text), text)
 
 
+def without_address(text: Column) -> Column:
+    """The text; null when an e-mail address stands in it. An `@` between spaces is none."""
+    return F.when(~text.rlike(r"[^\s@]@[^\s@]"), text)
+
+
 def _holds_at(text: Column) -> Column:
     return text.contains("@") | text.contains("%40")

@@ -99,9 +99,15 @@ def at(place: str) -> Column:
 
 
 def sent(field: str) -> Column:
-    """The field of TEXTS as it was sent, without spaces around it; null = absent. Numbers and booleans come as text."""
-    *others, last = (at(place) for place in TEXTS[field].places)
-    return F.trim(F.coalesce(*(F.when(F.trim(other) != "", other) for other in others), last))
+    """The field of TEXTS as it was sent, without spaces around it; null = absent or blank in every place.
+
+    Numbers and booleans come as text.
+    """
+    return F.trim(F.coalesce(*(not_blank(at(place)) for place in TEXTS[field].places)))
+
+
+def not_blank(text: Column) -> Column:
+    return F.when(F.trim(text) != "", text)
 
 
 def array_at(place: str, element: str) -> Column:

@@ -1,18 +1,24 @@
 """Seconds from produced to committed in gold.activation, under an open-loop load.
 
-    ./spark-submit.sh tests/benchmarks/freshness.py [--rate 500] [--seconds 180] [--warm-up 60]
+    ./spark-submit.sh tests/benchmarks/freshness.py [--rate 500] [--seconds 180] [--warm-up 60] [--history 30000]
 
-Open loop: records are sent on schedule whatever the pipeline does, so a slow batch cannot slow its own load. Every record
-sent after the warm-up counts, by the broker's time stamp and the commit of the micro-batch that read it.
+The lake begins with a history and champions trained on it, so that every profile is scored as in production. Then open
+loop: records are sent on schedule whatever the pipeline does, so a slow batch cannot slow its own load. Every record sent
+after the warm-up counts, by the broker's time stamp and the commit of the micro-batch that read it.
 """
 
 import argparse
+import dataclasses
 import json
 import statistics
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import islice
 
 import numpy as np
+from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.command_line import run
 from lakehouse.demo.drain import Progress
@@ -20,26 +26,40 @@ from lakehouse.freshness import end_offsets, latencies, produced
 from lakehouse.io import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.sources.message import Message
 from lakehouse.sources.produce import produce
 from lakehouse.sources.shop import Shop
-from lakehouse.streams import start_all
+from lakehouse.streams import Start, await_all, start_all
+from ml import train_scores, train_segments
 from streaming import bronze_events, profiles, silver_events
 from tests.benchmarks.scratch import machine, scratch_lake
 
 SEED = 7
 POLL_SECONDS = 0.5
+HORIZON_DAYS = 5
+QUERIES: list[Start] = [profiles.start, bronze_events.start, silver_events.start]
 
 
-def load_queries(lake: Lake, rate: float, seconds: int) -> MicroBatch:
-    """Run the three queries under `rate` records a second for `seconds`, then until all of it is in gold."""
+def remember(lake: Lake, history: Iterable[Message]) -> None:
+    """Fill the lake with a history and train both champions on it."""
+    kafka = lake.config.kafka
+    produce(history, kafka.bootstrap_servers, kafka.events_topic, on_progress=lambda n: None)
+    await_all(lake, start_all(lake, QUERIES, available_now=True))
+    train_segments.train(lake)
+    # A horizon that fits a history of some weeks: how long scoring takes does not depend on it.
+    scores = dataclasses.replace(lake.config.scores, horizon_days=HORIZON_DAYS)
+    train_scores.train(Lake(lake.spark, dataclasses.replace(lake.config, scores=scores)))
+
+
+def load_queries(lake: Lake, messages: Iterable[Message], rate: float) -> MicroBatch:
+    """Run the three queries under `rate` records a second, then until all of it is in gold."""
     micro_batch = MicroBatch(lake, Champions(lake.config))
 
-    def start_profiles(lake: Lake, *, available_now: bool) -> object:
+    def start_profiles(lake: Lake, *, available_now: bool) -> StreamingQuery:
         return profiles.start(lake, available_now=available_now, micro_batch=micro_batch)
 
-    queries = start_all(lake, [start_profiles, bronze_events.start, silver_events.start], available_now=False)
+    queries = start_all(lake, [start_profiles, *QUERIES[1:]], available_now=False)
     kafka = lake.config.kafka
-    messages = Shop(int(rate * seconds), SEED).messages()
     progress = Progress(kafka.bootstrap_servers, kafka.events_topic)
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(
@@ -62,11 +82,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--rate", type=float, default=500.0)
     parser.add_argument("--seconds", type=int, default=180)
     parser.add_argument("--warm-up", type=int, default=60)
+    parser.add_argument("--history", type=int, default=30_000)
     arguments = parser.parse_args(argv)
     with scratch_lake("freshness") as lake:
-        micro_batch = load_queries(lake, arguments.rate, arguments.seconds)
+        messages = Shop(arguments.history + int(arguments.rate * arguments.seconds), SEED).messages()
+        remember(lake, islice(messages, arguments.history))
+        started = datetime.now(UTC)
+        micro_batch = load_queries(lake, messages, arguments.rate)
         times = produced(lake).toPandas()
-        counted_from = times["produced_at"].min() + np.timedelta64(arguments.warm_up, "s")
+        counted_from = np.datetime64(started.replace(tzinfo=None)) + np.timedelta64(arguments.warm_up, "s")
         ends = end_offsets(lake.checkpoint("profiles"), lake.config.kafka.events_topic)
         waits = latencies(micro_batch.records, ends, times[times["produced_at"] >= counted_from])
         seconds = np.concatenate([w for w in waits.values() if len(w)])

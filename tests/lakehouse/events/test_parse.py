@@ -98,6 +98,20 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         message("alias", anonymousId=None, previousId="anon-0", userId="ann"),
         {"type": "alias", "previous_id": "anon-0", "identifiers": identifiers(anonymous_id="anon-0", user_id="ann")},
     ),
+    "alias of an e-mail": (
+        message("alias", anonymousId=None, previousId="a@x.org", userId="ann"),
+        {
+            "previous_id": token("anonymous_id", "a@x.org"),
+            "identifiers": identifiers(anonymous_id=token("anonymous_id", "a@x.org"), user_id="ann"),
+        },
+    ),
+    "blank is absent": (
+        order(revenue="", total=" ", value="7.00", currency=""), {"revenue": Decimal("7.00"), "currency": "USD"},
+    ),
+    "an address in a line": (
+        order(revenue=5, products=[{"product_id": "p-1", "name": "Card for ann@example.com", "price": 5}]),
+        {"lines": [line("p-1", None, 1, "5.00")]},
+    ),
     "group": (message("group", groupId="club"), {"type": "group", "group_id": "club", "event": None}),
     "e-mail as userId": (
         track(userId="Ann@Example.com", anonymousId=None),
