@@ -5,23 +5,34 @@ Both write the same open format; Spark sees the new version at its next read.
 """
 
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import TableNotFoundError
 
 from lakehouse.contracts.contract import Table
-from lakehouse.errors import ContractError
+from lakehouse.errors import ContractError, StitchlakeError
 
 _TIDY_EVERY = 50  # versions
 
 
 def files(path: str) -> list[str] | None:
-    """The Parquet files that hold the table; None when it has a feature that their rows alone do not tell."""
-    stored = DeltaTable(path, without_files=False)
+    """The Parquet files that hold the table; None when it has a feature that their rows alone do not tell.
+
+    Raises:
+        StitchlakeError: there is no table.
+    """
+    try:
+        stored = DeltaTable(path)
+    except TableNotFoundError as error:
+        raise StitchlakeError(
+            f"{path}: no such table, expected a lake. Fill one with ./spark-submit.sh demo, or set STITCHLAKE__LAKE__ROOT"
+        ) from error
     if stored.protocol().reader_features or stored.metadata().partition_columns:
         return None
-    return stored.file_uris()
+    return [unquote(uri) for uri in stored.file_uris()]
 
 
 def append(rows: pa.Table, table: Table, path: str, *, application: str, batch_id: int) -> None:

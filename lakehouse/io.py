@@ -27,7 +27,8 @@ class Lake:
         folder = machine.local_folder(config.lake.root)
         # Delta takes a relative path for a table's name.
         self.root = config.lake.root.rstrip("/") if folder is None else str(folder)
-        self.is_local = folder is not None
+        # delta-rs takes a per cent sign for the start of an escape, in a path as in a URI.
+        self.uses_delta_rs = folder is not None and "%" not in self.root
 
     def path(self, table: Table) -> str:
         return f"{self.root}/{table.name.replace('.', '/')}"
@@ -52,7 +53,7 @@ class Lake:
         Of a small table on this machine delta-rs names the files: Spark would start two or three jobs to find them out
         after every commit, 0.2 s a table.
         """
-        files = delta_rs.files(self.path(table)) if self.is_local else None
+        files = delta_rs.files(self.path(table)) if self.uses_delta_rs else None
         if files is None or len(files) > MOST_FILES:
             return self.spark.read.format("delta").load(self.path(table))
         if not files:
@@ -80,7 +81,7 @@ class Lake:
 
     def append_rows(self, rows: pa.Table, table: Table, *, application: str, batch_id: int) -> None:
         """`append` for rows that are few and on the driver already."""
-        if self.is_local:
+        if self.uses_delta_rs:
             name = f"{application}:{table.name}"
             delta_rs.append(rows, table, self.path(table), application=name, batch_id=batch_id)
             delta_rs.tidy(self.path(table), keep_hours=self.config.lake.keep_hours)
@@ -98,7 +99,7 @@ class Lake:
         On a local lake the rows pass through the driver, see lakehouse/delta_rs.py; elsewhere Spark merges.
         """
         extra = ("is_deleted",) if deletes else ()
-        if self.is_local:
+        if self.uses_delta_rs:
             here = conform(rows, table, *extra).toArrow() if isinstance(rows, DataFrame) else rows
             delta_rs.upsert(here, table, self.path(table), update_when=update_when, deletes=deletes)
             delta_rs.tidy(self.path(table), keep_hours=self.config.lake.keep_hours)

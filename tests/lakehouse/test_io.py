@@ -8,7 +8,7 @@ import pytest
 from lakehouse.config import Config, LakeConfig
 from lakehouse.contracts.gold import GOLD_SEGMENTS
 from lakehouse.contracts.profiles import SILVER_PERSONAL_TRAITS
-from lakehouse.errors import ContractError
+from lakehouse.errors import ContractError, StitchlakeError
 from lakehouse.io import Lake, arrow, conform
 
 
@@ -29,6 +29,22 @@ def test_a_relative_root_is_a_folder_not_a_table_name(
     lake = Lake(spark, Config(**{**vars(config), "lake": LakeConfig(root="lake")}))
     lake.create(GOLD_SEGMENTS)
     assert (tmp_path / "lake" / "gold" / "segments" / "_delta_log").is_dir()
+
+
+@pytest.mark.parametrize("name", ["my lake #1", "sea+süd", "50%20"])
+def test_a_root_with_blanks_and_signs_is_a_folder_like_any_other(
+    spark, config: Config, tmp_path: Path, name: str
+) -> None:
+    lake = Lake(spark, Config(**{**vars(config), "lake": LakeConfig(root=str(tmp_path / name))}))
+    lake.create(SILVER_PERSONAL_TRAITS)
+    for value in ("a", "b"):
+        lake.upsert(traits(lake, ("ann", "email", value, "2026-01-31")), SILVER_PERSONAL_TRAITS)
+    assert stored(lake) == [("ann", "b")]
+
+
+def test_a_lake_that_is_not_there_is_said_in_one_line(lake: Lake) -> None:
+    with pytest.raises(StitchlakeError, match=r"no such table.*demo"):
+        lake.read(GOLD_SEGMENTS)
 
 
 def test_the_same_batch_is_appended_once(lake: Lake) -> None:
@@ -57,7 +73,7 @@ def test_an_upsert_sets_inserts_and_deletes_by_key(lake: Lake) -> None:
 @pytest.fixture(params=["delta-rs", "spark"])
 def either(request: pytest.FixtureRequest, lake: Lake) -> Lake:
     """The lake with each of its two writers."""
-    lake.is_local = request.param == "delta-rs"
+    lake.uses_delta_rs = request.param == "delta-rs"
     return lake
 
 
