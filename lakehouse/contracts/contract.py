@@ -61,7 +61,7 @@ class Table:
         return ", ".join(f"{c.name} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in self.columns)
 
 
-def required(name: str, comment: str, type: str = "string") -> Column:
+def required(name: str, type: str, comment: str) -> Column:
     return Column(name=name, type=type, comment=comment, nullable=False)
 
 

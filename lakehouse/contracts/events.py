@@ -3,9 +3,9 @@
 from lakehouse.contracts.contract import CONSENT, KAFKA, MONEY, PRODUCT_LINE, Table, optional, required
 
 _LINEAGE = (
-    required("topic", "Kafka topic"),
-    required("partition", "Kafka partition", "int"),
-    required("offset", "Kafka offset", "bigint"),
+    required("topic", "string", "Kafka topic"),
+    required("partition", "int", "Kafka partition"),
+    required("offset", "bigint", "Kafka offset"),
 )
 
 BRONZE_EVENTS = Table(
@@ -19,7 +19,7 @@ BRONZE_EVENTS = Table(
         optional("kafka_timestamp", "timestamp", "time the broker or producer stamped on the record"),
         optional("key", "binary", "record key; null = none"),
         optional("value", "binary", "record value; null = tombstone"),
-        required("ingested_at", "time of the micro-batch that wrote the row", "timestamp"),
+        required("ingested_at", "timestamp", "time of the micro-batch that wrote the row"),
     ),
 )
 
@@ -30,12 +30,12 @@ SILVER_EVENTS = Table(
     owner="streaming/silver_events.py",
     reads=(KAFKA,),
     columns=(
-        required("message_id", "id the sender gave the event"),
-        required("actor_id", "hash of the exact bundle of identifiers the event carries"),
-        required("type", "track, identify, page, screen, group or alias"),
+        required("message_id", "string", "id the sender gave the event"),
+        required("actor_id", "string", "hash of the exact bundle of identifiers the event carries"),
+        required("type", "string", "track, identify, page, screen, group or alias"),
         optional("event", "string", "name of a track event, of a page or of a screen; null otherwise"),
-        required("occurred_at", "client time corrected for clock skew, never after arrival", "timestamp"),
-        required("received_at", "time the event reached us", "timestamp"),
+        required("occurred_at", "timestamp", "client time corrected for clock skew, never after arrival"),
+        required("received_at", "timestamp", "time the event reached us"),
         optional("anonymous_id", "string", "anonymousId as sent; null = none"),
         optional("user_id", "string", "userId; tokenised when it is an e-mail address; null = none"),
         optional("product_id", "string", "product the event is about; null = none or several"),
@@ -45,7 +45,7 @@ SILVER_EVENTS = Table(
         optional("session_id", "string", "session as sent; null = none"),
         optional("lines", f"array<{PRODUCT_LINE}>", "order or cart lines; null = none sent"),
         required(
-            "identifiers", "usable identifiers, typed and tokenised, sorted", "array<struct<type:string,token:string>>"
+            "identifiers", "array<struct<type:string,token:string>>", "usable identifiers, typed and tokenised, sorted"
         ),
         optional("consent", CONSENT, "context.consent.categoryPreferences; null = not sent"),
         optional("group_id", "string", "groupId of a group event"),
@@ -55,9 +55,9 @@ SILVER_EVENTS = Table(
         optional("coupon", "string", "coupon code of an order or coupon event"),
         optional("campaign", "string", "context.campaign.name"),
         optional("channel", "string", "channel or context.channel as sent: web, mobile, server, store, call_center"),
-        required("is_bot", "user agent matches events.bot_user_agents; such events never reach profiles", "boolean"),
-        required("is_clamped", "corrected time lay ahead of arrival and was set to arrival", "boolean"),
-        required("content_hash", "hash of the record's bytes; tells a repeat from a conflict", "bigint"),
+        required("is_bot", "boolean", "user agent matches events.bot_user_agents; such events never reach profiles"),
+        required("is_clamped", "boolean", "corrected time lay ahead of arrival and was set to arrival"),
+        required("content_hash", "bigint", "hash of the record's bytes; tells a repeat from a conflict"),
         *_LINEAGE,
     ),
 )
@@ -70,9 +70,9 @@ SILVER_EVENTS_QUARANTINE = Table(
     reads=(KAFKA,),
     columns=(
         *_LINEAGE,
-        required("reason", "code, see lakehouse/events/reasons.py"),
+        required("reason", "string", "code, see lakehouse/events/reasons.py"),
         optional("detail", "string", "which field, what was expected; never a personal value"),
         optional("value", "binary", "the record as it came"),
-        required("quarantined_at", "time of the micro-batch that wrote the row", "timestamp"),
+        required("quarantined_at", "timestamp", "time of the micro-batch that wrote the row"),
     ),
 )

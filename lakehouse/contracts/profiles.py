@@ -19,16 +19,16 @@ SILVER_ACTIVITY_DAILY = Table(
     owner="streaming/profiles.py",
     reads=(KAFKA,),
     columns=(
-        required("actor_id", "actor"),
-        required("activity_date", "UTC day of occurred_at", "date"),
+        required("actor_id", "string", "actor"),
+        required("activity_date", "date", "UTC day of occurred_at"),
         optional("user_id", "string", "the actor's user_id; null = anonymous"),
-        required("event_count", "events of any kind", "bigint"),
-        required("view_count", "Product Viewed events", "bigint"),
-        required("cart_count", "Product Added events", "bigint"),
-        required("order_count", "distinct order_id among Order Completed", "bigint"),
-        required("revenue", "order value before refunds, default_currency", MONEY),
-        required("first_at", "earliest event of the day", "timestamp"),
-        required("last_at", "latest event of the day", "timestamp"),
+        required("event_count", "bigint", "events of any kind"),
+        required("view_count", "bigint", "Product Viewed events"),
+        required("cart_count", "bigint", "Product Added events"),
+        required("order_count", "bigint", "distinct order_id among Order Completed"),
+        required("revenue", MONEY, "order value before refunds, default_currency"),
+        required("first_at", "timestamp", "earliest event of the day"),
+        required("last_at", "timestamp", "latest event of the day"),
         optional("consent", CONSENT, "latest consent the actor gave that day; null = none given"),
     ),
 )
@@ -40,14 +40,14 @@ SILVER_ORDERS = Table(
     owner="streaming/profiles.py",
     reads=(KAFKA,),
     columns=(
-        required("order_id", "order"),
+        required("order_id", "string", "order"),
         optional("actor_id", "string", "actor of the earliest completion; null = only a refund has been seen"),
         optional("ordered_at", "timestamp", "time of the earliest completion; null = only a refund has been seen"),
         optional("revenue", MONEY, "earliest completion's value less all refunds, default_currency"),
         optional("lines", f"array<{PRODUCT_LINE}>", "lines of the earliest completion"),
-        required("completions", "every distinct Order Completed message of the order", f"array<{ORDER_FACT}>"),
+        required("completions", f"array<{ORDER_FACT}>", "every distinct Order Completed message of the order"),
         required(
-            "refunds", "every distinct Order Refunded message; null amount = whole order", f"array<{REFUND_FACT}>"
+            "refunds", f"array<{REFUND_FACT}>", "every distinct Order Refunded message; null amount = whole order"
         ),
     ),
 )
@@ -59,10 +59,10 @@ SILVER_PERSONAL_TRAITS = Table(
     owner="streaming/profiles.py",
     reads=(KAFKA,),
     columns=(
-        required("actor_id", "actor"),
-        required("trait", "name of the trait, snake_case: email, phone, first_name, ..."),
-        required("value", "latest value as sent: raw personal data"),
-        required("seen_at", "time of the event that carried the value", "timestamp"),
+        required("actor_id", "string", "actor"),
+        required("trait", "string", "name of the trait, snake_case: email, phone, first_name, ..."),
+        required("value", "string", "latest value as sent: raw personal data"),
+        required("seen_at", "timestamp", "time of the event that carried the value"),
     ),
 )
 
@@ -73,12 +73,12 @@ SILVER_IDENTITY_EDGES = Table(
     owner="streaming/profiles.py",
     reads=(KAFKA,),
     columns=(
-        required("actor_id", "actor"),
-        required("identifier_type", "user_id, email, phone, loyalty_id, device_id or anonymous_id"),
-        required("identifier_token", "value, or HMAC token where the value is personal"),
-        required("first_seen_at", "earliest event of the actor", "timestamp"),
-        required("kind", "deterministic or probabilistic"),
-        required("weight", "bits of evidence; 0 for deterministic", "double"),
+        required("actor_id", "string", "actor"),
+        required("identifier_type", "string", "user_id, email, phone, loyalty_id, device_id or anonymous_id"),
+        required("identifier_token", "string", "value, or HMAC token where the value is personal"),
+        required("first_seen_at", "timestamp", "earliest event of the actor"),
+        required("kind", "string", "deterministic or probabilistic"),
+        required("weight", "double", "bits of evidence; 0 for deterministic"),
     ),
 )
 
@@ -89,12 +89,14 @@ SILVER_IDENTITY_MAP = Table(
     owner="streaming/profiles.py",
     reads=("silver.identity_edges",),
     columns=(
-        required("actor_id", "actor"),
-        required("profile_id", "actor_id of the profile's oldest actor"),
-        required("component_id", "coarse component: smallest actor_id reachable by any identifier, limits ignored"),
-        required("first_seen_at", "earliest event of the actor", "timestamp"),
+        required("actor_id", "string", "actor"),
+        required("profile_id", "string", "actor_id of the profile's oldest actor"),
+        required(
+            "component_id", "string", "coarse component: smallest actor_id reachable by any identifier, limits ignored"
+        ),
+        required("first_seen_at", "timestamp", "earliest event of the actor"),
         optional("cause", "string", "strongest identifier type that ties the actor to its profile; null = alone"),
-        required("resolved_at", "time of the micro-batch that last changed the row", "timestamp"),
+        required("resolved_at", "timestamp", "time of the micro-batch that last changed the row"),
     ),
 )
 
@@ -105,13 +107,13 @@ SILVER_IDENTITY_LOG = Table(
     owner="streaming/profiles.py",
     reads=("silver.identity_map",),
     columns=(
-        required("change_id", "hash of batch, actor and both profiles"),
-        required("type", "create, attach, merge or split"),
-        required("actor_id", "actor that changed"),
+        required("change_id", "string", "hash of batch, actor and both profiles"),
+        required("type", "string", "create, attach, merge or split"),
+        required("actor_id", "string", "actor that changed"),
         optional("from_profile_id", "string", "profile before; null = the actor is new"),
-        required("to_profile_id", "profile after"),
+        required("to_profile_id", "string", "profile after"),
         optional("cause", "string", "strongest identifier type that ties the actor to its profile; null = alone"),
-        required("batch_id", "micro-batch; negative for a repair by reconcile or rebuild", "bigint"),
-        required("changed_at", "time of the micro-batch", "timestamp"),
+        required("batch_id", "bigint", "micro-batch; negative for a repair by reconcile or rebuild"),
+        required("changed_at", "timestamp", "time of the micro-batch"),
     ),
 )

