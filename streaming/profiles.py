@@ -19,7 +19,7 @@ from lakehouse.kafka_source import read_records
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.activity import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.streams import run_queries
+from lakehouse.streams import Start, run_queries
 from lakehouse.triggers import trigger
 
 NAME = "profiles"
@@ -46,6 +46,15 @@ def start(lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = N
         .trigger(**trigger(config.trigger_seconds, available_now=available_now))
         .start()
     )
+
+
+def start_with(micro_batch: MicroBatch) -> Start:
+    """`start` with a micro-batch of the caller's, who wants to know afterwards what it did."""
+
+    def start_profiles(lake: Lake, *, available_now: bool) -> StreamingQuery:
+        return start(lake, available_now=available_now, micro_batch=micro_batch)
+
+    return start_profiles
 
 
 def main(argv: list[str]) -> None:

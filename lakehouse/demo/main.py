@@ -56,11 +56,8 @@ class Demo:
         self._progress = Progress(lake.config.kafka.bootstrap_servers, lake.config.kafka.events_topic)
 
     def run(self) -> None:
-        def start_profiles(lake: Lake, *, available_now: bool) -> StreamingQuery:
-            return profiles.start(lake, available_now=available_now, micro_batch=self.micro_batch)
-
         with self.phase("start"):
-            starts = [start_profiles, bronze_events.start, silver_events.start]
+            starts = [profiles.start_with(self.micro_batch), bronze_events.start, silver_events.start]
             queries = start_all(self.lake, starts, available_now=False)
         first = int(self.source.count * TRAINED_ON)
         with self.phase("stream"):

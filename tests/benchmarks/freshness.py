@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from itertools import islice
 
 import numpy as np
-from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.command_line import run
 from lakehouse.demo.drain import Progress
@@ -55,10 +54,7 @@ def load_queries(lake: Lake, messages: Iterable[Message], rate: float) -> MicroB
     """Run the three queries under `rate` records a second, then until all of it is in gold."""
     micro_batch = MicroBatch(lake, Champions(lake.config))
 
-    def start_profiles(lake: Lake, *, available_now: bool) -> StreamingQuery:
-        return profiles.start(lake, available_now=available_now, micro_batch=micro_batch)
-
-    queries = start_all(lake, [start_profiles, *QUERIES[1:]], available_now=False)
+    queries = start_all(lake, [profiles.start_with(micro_batch), *QUERIES[1:]], available_now=False)
     kafka = lake.config.kafka
     progress = Progress(kafka.bootstrap_servers, kafka.events_topic)
     with ThreadPoolExecutor(1) as pool:

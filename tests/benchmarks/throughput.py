@@ -23,7 +23,7 @@ from lakehouse.models.registry import Champions
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.sources.produce import produce
 from lakehouse.sources.shop import Shop
-from lakehouse.streams import await_all
+from lakehouse.streams import await_all, start_all
 from streaming import bronze_events, profiles, silver_events
 from tests.benchmarks.scratch import machine, scratch_lake
 
@@ -47,11 +47,11 @@ def pass_through(lake: Lake, name: str) -> float:
 
 def product(lake: Lake) -> tuple[float, MicroBatch]:
     """Seconds until gold.activation holds everything, all three queries running."""
-    lake.create_missing()
     micro_batch = MicroBatch(lake, Champions(lake.config))
     started = time.perf_counter()
-    gold = profiles.start(lake, available_now=True, micro_batch=micro_batch)
-    others = [start(lake, available_now=True) for start in (bronze_events.start, silver_events.start)]
+    gold, *others = start_all(
+        lake, [profiles.start_with(micro_batch), bronze_events.start, silver_events.start], available_now=True
+    )
     gold.awaitTermination()
     seconds = time.perf_counter() - started
     await_all(lake, others)
