@@ -26,7 +26,7 @@ RULE_DEFAULTS: Mapping[str, int] = {"priority": 100, "limit": 5, "max_actors": 1
 @dataclass(frozen=True, kw_only=True)
 class LakeConfig:
     root: str
-    keep_hours: int = 1
+    keep_hours: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,8 +83,8 @@ class Lake:
         """`append` for rows that are few and on the driver already."""
         if self.uses_delta_rs:
             name = f"{application}:{table.name}"
-            delta_rs.append(rows, table, self.path(table), application=name, batch_id=batch_id)
-            delta_rs.tidy(self.path(table), keep_hours=self.config.lake.keep_hours)
+            keep = self.config.lake.keep_hours
+            delta_rs.append(rows, table, self.path(table), application=name, batch_id=batch_id, keep_hours=keep)
         else:
             self.append(self.frame(rows), table, application=application, batch_id=batch_id)
 
@@ -101,8 +101,8 @@ class Lake:
         extra = ("is_deleted",) if deletes else ()
         if self.uses_delta_rs:
             here = conform(rows, table, *extra).toArrow() if isinstance(rows, DataFrame) else rows
-            delta_rs.upsert(here, table, self.path(table), update_when=update_when, deletes=deletes)
-            delta_rs.tidy(self.path(table), keep_hours=self.config.lake.keep_hours)
+            keep = self.config.lake.keep_hours
+            delta_rs.upsert(here, table, self.path(table), update_when=update_when, deletes=deletes, keep_hours=keep)
         else:
             there = rows if isinstance(rows, DataFrame) else self.frame(rows)
             self._merge(conform(there, table, *extra), table, update_when=update_when, deletes=deletes)
@@ -115,6 +115,15 @@ class Lake:
             merge = merge.whenMatchedDelete("new.is_deleted")
         merge = merge.whenMatchedUpdate(condition=update_when, set=dict(values))
         merge.whenNotMatchedInsert(condition="NOT new.is_deleted" if deletes else None, values=dict(values)).execute()
+
+
+def application(name: str, rows: DataFrame) -> str:
+    """The writer's name in the appends of a query's foreachBatch, given the batch's rows.
+
+    A new checkpoint is a new query and counts its batches from 0 again: they must not be taken for the old one's.
+    """
+    query = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
+    return f"{name}:{query}"
 
 
 def arrow(rows: pd.DataFrame, table: Table) -> pa.Table:

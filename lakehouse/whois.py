@@ -15,11 +15,11 @@ from lakehouse.contracts.gold import GOLD_ACTIVATION
 from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from lakehouse.errors import StitchlakeError
 from lakehouse.events.identifiers import resolve
+from lakehouse.identity.touched import IDENTIFIER
 from lakehouse.io import Lake
 from lakehouse.session import get_session
 
 Identifier = tuple[str, str]
-IDENTIFIER = ["identifier_type", "identifier_token"]
 Chain = list[tuple[str, Identifier, str]]  # (actor, identifier, next actor)
 
 

@@ -19,7 +19,7 @@ from lakehouse.contracts.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.events import dedupe
 from lakehouse.events.parse import parse
 from lakehouse.events.reasons import ID_CONFLICT
-from lakehouse.io import Lake
+from lakehouse.io import Lake, application
 from lakehouse.kafka_source import read_records
 from lakehouse.streams import run_queries
 from lakehouse.triggers import trigger
@@ -80,9 +80,7 @@ def start(lake: Lake, *, available_now: bool) -> StreamingQuery:
     config = lake.config.silver_events
 
     def on_batch(rows: DataFrame, batch_id: int) -> None:
-        # A new checkpoint is a new query: its batches must not be taken for the old one's.
-        query = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
-        write_batch(lake, rows, batch_id, application=f"{NAME}:{query}")
+        write_batch(lake, rows, batch_id, application=application(NAME, rows))
 
     return (
         transform(read_records(lake, config.max_offsets_per_trigger), lake.config)

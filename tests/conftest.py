@@ -44,7 +44,7 @@ def spark(_session: SparkSession) -> Iterator[SparkSession]:
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     """The development configuration on a lake of the test's own."""
-    return dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=str(tmp_path / "lake")))
+    return dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=str(tmp_path / "lake"), keep_hours=1))
 
 
 @pytest.fixture

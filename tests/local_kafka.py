@@ -13,6 +13,6 @@ from lakehouse.config import LakeConfig, load
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[broker.RunningBroker]:
     """The running broker; topics are the test's own: name them after the test."""
     root = str(tmp_path_factory.mktemp("kafka") / "lake")
-    config = dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=root))
+    config = dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=root, keep_hours=1))
     yield broker.start(config, port=0)
     broker.stop(config)

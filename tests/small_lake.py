@@ -56,7 +56,9 @@ def empty(session: SparkSession) -> Lake:
 def _throwaway(session: SparkSession) -> Lake:
     folder = tempfile.mkdtemp(prefix="small-lake-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Lake(session, dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=f"{folder}/lake")))
+    return Lake(
+        session, dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=f"{folder}/lake", keep_hours=1))
+    )
 
 
 def at(text: str) -> datetime:  # `01-31 12:00`, of 2026

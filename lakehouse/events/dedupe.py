@@ -13,11 +13,11 @@ A rejected record has no id to trust. Its place in Kafka is its key, so that it 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.events import SILVER_EVENTS
+from lakehouse.contracts.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.events.reasons import ID_CONFLICT
 
 CONTENT, ID, REJECTED = "content", "id", "rejected"
-PLACE = ("topic", "partition", "offset")
+PLACE = BRONZE_EVENTS.key
 
 
 def ask(judged: DataFrame) -> DataFrame:

@@ -27,7 +27,7 @@ from lakehouse.contracts.profiles import (
     SILVER_IDENTITY_MAP,
     SILVER_ORDERS,
 )
-from lakehouse.io import Lake, differs
+from lakehouse.io import Lake, application, differs
 from lakehouse.models.registry import Champions
 from lakehouse.profiles import gold
 from lakehouse.profiles.activity import activity_daily
@@ -150,8 +150,8 @@ class MicroBatch:
             daily = pool.submit(self.lake.upsert, activity_daily(leaves), SILVER_ACTIVITY_DAILY, update_when=changed)
             bought = pool.submit(self._merge_orders, leaves) if record.orders else None
             traits = pool.submit(merge_traits, self.lake, personal_traits(leaves)) if record.traits else None
-            application, batch_id = _application(leaves), record.batch_id
-            profiles = resolve_batch(self.lake, leaves, rules, application=application, batch_id=batch_id, now=now)
+            writer, batch_id = application("profiles", leaves), record.batch_id
+            profiles = resolve_batch(self.lake, leaves, rules, application=writer, batch_id=batch_id, now=now)
             for write in (daily, traits):
                 if write is not None:
                     write.result()
@@ -215,9 +215,3 @@ class MicroBatch:
                 writes.append(pool.submit(gold.write_scores, self.lake, rows))
             for write in writes:
                 write.result()
-
-
-def _application(leaves: DataFrame) -> str:
-    """Name of the writer in Delta's idempotent appends: a new checkpoint is a new query, and counts batches from 0 again."""
-    query = leaves.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
-    return f"profiles:{query}"

@@ -46,7 +46,7 @@ def bronze_records(lake: Lake) -> DataFrame:
 
 def rebuilt_leaves(lake: Lake) -> DataFrame:
     """silver.events (without bots) and the traits of bronze -> leaf rows."""
-    lineage = ["topic", "partition", "offset"]
+    lineage = list(BRONZE_EVENTS.key)
     events = lake.read(SILVER_EVENTS).where(~F.col("is_bot")).select(*EVENT_COLUMNS, *lineage)
     parsed = parse(bronze_records(lake), lake.config)
     traits = parsed.where(F.col("traits").isNotNull()).select(*lineage, "traits")

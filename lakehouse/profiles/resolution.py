@@ -94,10 +94,8 @@ def resolve_batch(
 
 def write(lake: Lake, resolution: Resolution, *, application: str, batch_id: int) -> None:
     """Edges, then log, then map: see the module's docstring for why in this order."""
-    edge_rows, log_rows = (
-        arrow(resolution.edge_rows, SILVER_IDENTITY_EDGES),
-        arrow(resolution.log_rows, SILVER_IDENTITY_LOG),
-    )
+    edge_rows = arrow(resolution.edge_rows, SILVER_IDENTITY_EDGES)
     lake.upsert(edge_rows, SILVER_IDENTITY_EDGES, update_when="new.first_seen_at < stored.first_seen_at")
+    log_rows = arrow(resolution.log_rows, SILVER_IDENTITY_LOG)
     lake.append_rows(log_rows, SILVER_IDENTITY_LOG, application=application, batch_id=batch_id)
     lake.upsert(arrow(resolution.map_rows, SILVER_IDENTITY_MAP), SILVER_IDENTITY_MAP)

@@ -160,13 +160,13 @@ def test_a_spoilt_pid_file_means_not_running(config: Config, text: str) -> None:
 
 def test_without_a_local_broker_the_configured_one_is_used(config: Config) -> None:
     assert broker.bootstrap_servers(config) == "127.0.0.1:9092"
-    remote = dataclasses.replace(config, lake=LakeConfig(root="s3://bucket/lake"))
+    remote = dataclasses.replace(config, lake=LakeConfig(root="s3://bucket/lake", keep_hours=1))
     assert broker.bootstrap_servers(remote) == "127.0.0.1:9092"
 
 
 def test_a_remote_lake_or_a_remote_address_has_no_local_broker(config: Config) -> None:
     with pytest.raises(BrokerError, match=r"lake\.root: got 's3://bucket/lake', expected a local folder"):
-        broker.start(dataclasses.replace(config, lake=LakeConfig(root="s3://bucket/lake")))
+        broker.start(dataclasses.replace(config, lake=LakeConfig(root="s3://bucket/lake", keep_hours=1)))
     elsewhere = dataclasses.replace(config.kafka, bootstrap_servers="broker-1:9092")
     with pytest.raises(BrokerError, match=r"got 'broker-1:9092', expected 127\.0\.0\.1:<port>"):
         broker.start(dataclasses.replace(config, kafka=elsewhere))

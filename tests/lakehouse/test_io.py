@@ -26,7 +26,7 @@ def test_a_relative_root_is_a_folder_not_a_table_name(
     spark, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    lake = Lake(spark, Config(**{**vars(config), "lake": LakeConfig(root="lake")}))
+    lake = Lake(spark, Config(**{**vars(config), "lake": LakeConfig(root="lake", keep_hours=1)}))
     lake.create(GOLD_SEGMENTS)
     assert (tmp_path / "lake" / "gold" / "segments" / "_delta_log").is_dir()
 
@@ -35,7 +35,7 @@ def test_a_relative_root_is_a_folder_not_a_table_name(
 def test_a_root_with_blanks_and_signs_is_a_folder_like_any_other(
     spark, config: Config, tmp_path: Path, name: str
 ) -> None:
-    lake = Lake(spark, Config(**{**vars(config), "lake": LakeConfig(root=str(tmp_path / name))}))
+    lake = Lake(spark, Config(**{**vars(config), "lake": LakeConfig(root=str(tmp_path / name), keep_hours=1)}))
     lake.create(SILVER_PERSONAL_TRAITS)
     for value in ("a", "b"):
         lake.upsert(traits(lake, ("ann", "email", value, "2026-01-31")), SILVER_PERSONAL_TRAITS)

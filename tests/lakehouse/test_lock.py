@@ -19,7 +19,7 @@ HOLD = """
 import dataclasses, sys
 from lakehouse.config import LakeConfig, load
 from lakehouse.lock import writer
-with writer(dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=sys.argv[1]))):
+with writer(dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=sys.argv[1], keep_hours=1))):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -95,13 +95,13 @@ def test_a_reader_needs_no_lock(config: Config) -> None:
 
 
 def test_a_remote_lake_is_not_locked(config: Config) -> None:
-    remote = dataclasses.replace(config, lake=LakeConfig(root="s3://bucket/lake"))
+    remote = dataclasses.replace(config, lake=LakeConfig(root="s3://bucket/lake", keep_hours=1))
     with writer(remote), writer(remote):
         open_lake(remote)
 
 
 def test_a_file_uri_names_a_local_lake(config: Config) -> None:
-    open_lake(dataclasses.replace(config, lake=LakeConfig(root=f"file://{config.lake.root}")))
+    open_lake(dataclasses.replace(config, lake=LakeConfig(root=f"file://{config.lake.root}", keep_hours=1)))
     assert stamp(config).is_file()
 
 

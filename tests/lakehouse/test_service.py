@@ -21,7 +21,7 @@ import dataclasses, os, sys
 from lakehouse import service
 from lakehouse.command_line import run
 from lakehouse.config import LakeConfig, load
-config = dataclasses.replace(load("dev"), lake=LakeConfig(root=sys.argv[1]))
+config = dataclasses.replace(load("dev"), lake=LakeConfig(root=sys.argv[1], keep_hours=1))
 run(lambda _: service.up(config, [sys.executable, "-c", sys.argv[2]], dict(os.environ)))
 """
 STREAMS = "import os, signal; print('ready', flush=True); signal.pause()"
@@ -103,4 +103,4 @@ def test_down_without_up_does_nothing(config: Config) -> None:
 
 def test_a_remote_lake_is_not_run_from_here(config: Config) -> None:
     with pytest.raises(LakeError, match=r"lake\.root: got 's3://bucket/lake', expected a local folder for up and down"):
-        service.down(dataclasses.replace(config, lake=LakeConfig(root="s3://bucket/lake")))
+        service.down(dataclasses.replace(config, lake=LakeConfig(root="s3://bucket/lake", keep_hours=1)))

@@ -57,7 +57,9 @@ def value(message: str) -> Value:
 
 
 def new_lake(spark: SparkSession, folder: Path) -> Lake:
-    lake = Lake(spark, dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=str(folder / "lake"))))
+    lake = Lake(
+        spark, dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=str(folder / "lake"), keep_hours=1))
+    )
     lake.create(SILVER_EVENTS)
     lake.create(SILVER_EVENTS_QUARANTINE)
     return lake

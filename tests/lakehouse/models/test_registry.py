@@ -91,12 +91,12 @@ def test_promoting_what_does_not_exist_names_it(config: Config) -> None:
 
 def test_the_registry_of_a_local_lake_lies_under_it(config: Config) -> None:
     assert tracking_uri(config) == f"sqlite:///{config.lake.root}/_mlflow/mlflow.db"
-    by_uri = dataclasses.replace(config, lake=LakeConfig(root=f"file://{config.lake.root}"))
+    by_uri = dataclasses.replace(config, lake=LakeConfig(root=f"file://{config.lake.root}", keep_hours=1))
     assert tracking_uri(by_uri) == tracking_uri(config)
 
 
 def test_a_remote_lake_needs_a_tracking_uri(config: Config) -> None:
-    remote = dataclasses.replace(config, lake=LakeConfig(root="s3a://bucket/lake"))
+    remote = dataclasses.replace(config, lake=LakeConfig(root="s3a://bucket/lake", keep_hours=1))
     with pytest.raises(ModelError, match="STITCHLAKE__MLFLOW__TRACKING_URI"):
         Champions(remote)
     named = dataclasses.replace(remote, mlflow=MlflowConfig(tracking_uri="http://127.0.0.1:5000"))

@@ -14,6 +14,15 @@ from lakehouse.profiles.activity import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from tests.accepted import at, event, events
 
+TWO_DEVICES = [
+    event("m1", "2026-02-01 10:00", anonymous_id="phone"),
+    event("m2", "2026-02-02 10:00", "Order Completed", anonymous_id="laptop", order_id="o1", revenue="5.00"),
+]
+ONE_LOGIN = [
+    event("m3", "2026-02-03 10:00", anonymous_id="phone", user_id="ann"),
+    event("m4", "2026-02-03 11:00", anonymous_id="laptop", user_id="ann"),
+]
+
 
 def feed(lake: Lake, micro_batch: MicroBatch, batch_id: int, rows: Sequence[dict[str, Any]]) -> None:
     micro_batch(leaf(with_day(events(lake.spark, rows)), rates={}), batch_id)
@@ -81,25 +90,9 @@ def test_a_refund_before_its_order_and_from_another_person_counts_once_the_order
 
 def test_a_merge_removes_the_younger_profile_from_gold(lake: Lake) -> None:
     batch = new_batch(lake)
-    feed(
-        lake,
-        batch,
-        0,
-        [
-            event("m1", "2026-02-01 10:00", anonymous_id="phone"),
-            event("m2", "2026-02-02 10:00", "Order Completed", anonymous_id="laptop", order_id="o1", revenue="5.00"),
-        ],
-    )
+    feed(lake, batch, 0, TWO_DEVICES)
     assert lake.read(GOLD_ACTIVATION).count() == 2
-    feed(
-        lake,
-        batch,
-        1,
-        [
-            event("m3", "2026-02-03 10:00", anonymous_id="phone", user_id="ann"),
-            event("m4", "2026-02-03 11:00", anonymous_id="laptop", user_id="ann"),
-        ],
-    )
+    feed(lake, batch, 1, ONE_LOGIN)
     (activation,) = lake.read(GOLD_ACTIVATION).collect()
     assert activation["first_seen_at"] == at("2026-02-01 10:00").replace(tzinfo=None)
     assert activation["frequency"] == 1
@@ -117,25 +110,9 @@ class JustPromoted(Champions):
 
 def test_a_merge_in_the_batch_that_takes_up_a_new_champion_still_removes_the_younger_profile(lake: Lake) -> None:
     batch = new_batch(lake)
-    feed(
-        lake,
-        batch,
-        0,
-        [
-            event("m1", "2026-02-01 10:00", anonymous_id="phone"),
-            event("m2", "2026-02-02 10:00", "Order Completed", anonymous_id="laptop", order_id="o1", revenue="5.00"),
-        ],
-    )
+    feed(lake, batch, 0, TWO_DEVICES)
     batch.champions = JustPromoted(lake.config)
-    feed(
-        lake,
-        batch,
-        1,
-        [
-            event("m3", "2026-02-03 10:00", anonymous_id="phone", user_id="ann"),
-            event("m4", "2026-02-03 11:00", anonymous_id="laptop", user_id="ann"),
-        ],
-    )
+    feed(lake, batch, 1, ONE_LOGIN)
     assert lake.read(GOLD_ACTIVATION).count() == 1
     assert lake.read(GOLD_RFM).count() == 1
 

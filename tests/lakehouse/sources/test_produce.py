@@ -18,7 +18,7 @@ AT = datetime(2026, 7, 4, tzinfo=UTC)
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real broker on a free port, for this module."""
     root = str(tmp_path_factory.mktemp("broker") / "lake")
-    config = dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=root))
+    config = dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=root, keep_hours=1))
     try:
         yield broker.start(config, port=0).bootstrap_servers
     finally:
