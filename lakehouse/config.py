@@ -1,6 +1,7 @@
 """Configuration: what is in force, as frozen values.
 
-`conf/base.toml` names every key; `conf/<STITCHLAKE_ENV>.toml` overlays it, then `STITCHLAKE__<SECTION>__<KEY>`.
+`conf/base.toml` and `conf/identity.toml` name every key; `conf/<STITCHLAKE_ENV>.toml` overlays them, then
+`STITCHLAKE__<SECTION>__<KEY>`.
 Everything else receives the frozen `Config` as an argument. The classes below are the schema: a section or key is
 known when it is a field here. Reading and overlaying is `config_files.py`, ranges are `config_limits.py`.
 """
@@ -61,11 +62,18 @@ class MoneyConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class IdentifierRule:
-    """What one identifier type may do; see conf/base.toml."""
+    """What one identifier type may do, and which values of it identify nobody; see conf/identity.toml.
+
+    `blocked_values` are trimmed and in lower case. A pattern is a regular expression that Java and Python read alike;
+    empty = none.
+    """
 
     priority: int
     limit: int
     max_actors: int
+    blocked_values: tuple[str, ...] = ()
+    blocked_pattern: str = ""
+    reserved_pattern: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +81,20 @@ class IdentityConfig:
     blocked_values: tuple[str, ...]
     blocked_pattern: str
     rules: Mapping[str, IdentifierRule]
+    email_tags: str = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchingConfig:
+    """`traits`: by name, its kind (lakehouse/matching/fields.py)."""
+
+    match_probability: float
+    review_probability: float
+    max_block: int
+    max_rules: int
+    sample_records: int
+    seed: int
+    traits: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +132,12 @@ class NextBestActionConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HouseholdsConfig:
+    max_members: int
+    group_prefix: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SparkConfig:
     shuffle_partitions: int
     state_store: str
@@ -132,7 +160,7 @@ class ServingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything in force. One field per section of conf/base.toml."""
+    """Everything in force. One field per section of conf/base.toml, and `identity`."""
 
     lake: LakeConfig
     kafka: KafkaConfig
@@ -140,12 +168,14 @@ class Config:
     privacy: PrivacyConfig
     money: MoneyConfig
     identity: IdentityConfig
+    matching: MatchingConfig
     bronze_events: QueryConfig
     silver_events: QueryConfig
     profiles: ProfilesConfig
     segments: SegmentsConfig
     scores: ScoresConfig
     next_best_action: NextBestActionConfig
+    households: HouseholdsConfig
     spark: SparkConfig
     mlflow: MlflowConfig
     online_store: OnlineStoreConfig
@@ -162,14 +192,14 @@ def load(
 
     Raises:
         ConfigError: one line for every fault found: unknown section or key (with the nearest known one), wrong type,
-            value out of range, key missing from base.toml, secret not in the environment.
+            value out of range, key missing from base.toml or identity.toml, secret not in the environment.
     """
     environ = os.environ if environ is None else environ
     env = env or environ.get("STITCHLAKE_ENV") or "dev"
     spec = schema()
     faults: list[str] = []
     values: dict[str, Any] = {}
-    for name in ("base", env):
+    for name in (*config_files.REFERENCE, env):
         layer = config_files.read(folder / f"{name}.toml")
         values = config_files.overlay(values, layer, spec, f"conf/{name}.toml", faults)
     layer = config_files.from_environment(spec, environ, faults)
@@ -178,7 +208,7 @@ def load(
     for name in values.get("identity", {}):
         if name not in spec["identity"]:
             values["identity"][name] = RULE_DEFAULTS | values["identity"][name]
-    faults += config_files.missing(values, spec, "conf/base.toml")
+    faults += config_files.missing(values, spec)
     faults += config_limits.faults(values)
     if faults:
         raise ConfigError("\n".join(faults))
@@ -189,7 +219,9 @@ def schema() -> Spec:
     """Every known section and key with its kind; `ANY` stands for a name the user may add."""
     spec: dict[str, Any] = {section.name: _kinds(section.type) for section in dataclasses.fields(Config)}
     spec["money"] = {"rates": {ANY: Decimal}}
-    spec["identity"] = {"blocked_values": list, "blocked_pattern": str, ANY: _kinds(IdentifierRule)}
+    spec["matching"]["traits"] = {ANY: str}
+    keys = {name: kind for name, kind in _kinds(IdentityConfig).items() if name != "rules"}
+    spec["identity"] = keys | {ANY: _kinds(IdentifierRule)}
     return spec
 
 
@@ -198,12 +230,11 @@ def _kinds(section: Any) -> dict[str, Any]:
 
 
 def _build(values: dict[str, Any]) -> Config:
-    identity = values["identity"]
+    identity = {key: _frozen(value) for key, value in values["identity"].items()}
     sections: dict[str, Any] = {
         "money": MoneyConfig(rates={name.upper(): str(rate) for name, rate in values["money"]["rates"].items()}),
         "identity": IdentityConfig(
-            blocked_values=tuple(identity["blocked_values"]),
-            blocked_pattern=identity["blocked_pattern"],
+            **{key: value for key, value in identity.items() if not isinstance(value, dict)},
             rules={name: IdentifierRule(**rule) for name, rule in identity.items() if isinstance(rule, dict)},
         ),
     }
@@ -212,3 +243,10 @@ def _build(values: dict[str, Any]) -> Config:
             assert isinstance(field.type, type)
             sections[field.name] = field.type(**values[field.name])
     return Config(**sections)
+
+
+def _frozen(value: Any) -> Any:
+    """Lists of text as tuples of it, blanks around and capitals taken off: blocked values are compared so."""
+    if isinstance(value, dict):
+        return {key: _frozen(inner) for key, inner in value.items()}
+    return tuple(item.strip().lower() for item in value) if isinstance(value, list) else value

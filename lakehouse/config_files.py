@@ -15,6 +15,7 @@ from typing import Any
 from lakehouse.errors import ConfigError
 
 PREFIX = "STITCHLAKE__"
+REFERENCE = ("base", "identity")  # files every environment starts from, in order; they name every key
 ANY = "*"
 Spec = Mapping[str, Any]
 
@@ -37,7 +38,9 @@ def read(path: Path) -> dict[str, Any]:
         ConfigError: the file is not there (naming those that are) or is not TOML.
     """
     if not path.is_file():
-        known = sorted(p.stem for p in path.parent.glob("*.toml") if p.stem != "base")
+        if path.stem in REFERENCE:
+            raise ConfigError(f"conf/{path.name}: not found, expected beside the other files of conf/. Restore it")
+        known = sorted(p.stem for p in path.parent.glob("*.toml") if p.stem not in REFERENCE)
         raise ConfigError(f"conf/{path.name}: not found, expected one of {known}. Set STITCHLAKE_ENV to one of them")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -104,13 +107,19 @@ def resolve_secrets(node: Any, environ: Mapping[str, str], faults: list[str]) ->
     return _REFERENCE.sub(lambda match: environ.get(match[1], match[0]), node)
 
 
-def missing(values: Mapping[str, Any], spec: Spec, where: str, section: str = "") -> Iterator[str]:
-    """A fault for every key of `spec` that no layer gave."""
+def missing(values: Mapping[str, Any], spec: Spec) -> Iterator[str]:
+    """A fault for every key of `spec` that no layer gave, naming its file: one named like the section, or the first."""
+    first, *others = REFERENCE
+    for section, keys in spec.items():
+        yield from _missing(values, {section: keys}, f"conf/{section if section in others else first}.toml")
+
+
+def _missing(values: Mapping[str, Any], spec: Spec, where: str, section: str = "") -> Iterator[str]:
     for key, kind in spec.items():
         if key == ANY:
             continue
         if isinstance(kind, dict):
-            yield from missing(values.get(key, {}), kind, where, f"{section}.{key}".lstrip("."))
+            yield from _missing(values.get(key, {}), kind, where, f"{section}.{key}".lstrip("."))
         elif key not in values:
             yield f"{where}: [{section}] {key}: missing, expected {kind_name(kind)}. Add it with its comment"
 

@@ -1,4 +1,4 @@
-"""What a value may be beyond its kind: ranges, choices and shapes of the keys of `conf/base.toml`."""
+"""What a value may be beyond its kind: ranges, choices and shapes of the keys of `conf/base.toml` and `conf/identity.toml`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,9 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "seed": (0, None, "0 or more"),
     "min_k": (2, None, "2 or more"),
     "max_k": (2, None, "2 or more"),
+    "match_probability": (0.0, 1.0, "a probability from 0 to 1"),
+    "review_probability": (0.0, 1.0, "a probability from 0 to 1"),
+    "max_block": (2, None, "2 or more"),
     "likely_propensity": (0.0, 1.0, "a probability from 0 to 1"),
     "port": (0, 65535, "a port from 0 to 65535"),
 }
@@ -29,6 +32,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("events", "default_region"): (r"[A-Z]{2}", "an ISO 3166 code such as US"),
     ("privacy", "hmac_key"): (r"(?s).+", "a key that is not empty"),
     ("privacy", "hmac_key_id"): (r"\S+", "a short name without blanks"),
+    ("identity", "email_tags"): (r"all|known", "all or known"),
     ("spark", "state_store"): (r"memory|rocksdb", "memory or rocksdb"),
 }
 
@@ -53,10 +57,19 @@ def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:
             low, high, words = _RANGES.get(key, (1, None, "1 or more"))
             if not low <= value <= (float("inf") if high is None else high):
                 yield f"conf: {wrong(section, key, value, words)}"
+        elif isinstance(value, str) and key.endswith("_pattern"):
+            yield from _of_pattern(section, key, value)
         elif isinstance(value, str) and (section, key) in _SHAPES and "${" not in value:
             pattern, words = _SHAPES[section, key]
             if not re.fullmatch(pattern, value):
                 yield f"conf: {wrong(section, key, value, words)}"
+
+
+def _of_pattern(section: str, key: str, pattern: str) -> Iterator[str]:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        yield f"conf: {wrong(section, key, pattern, f'a regular expression ({error})')}"
 
 
 def _of_rate(currency: str, rate: Any) -> Iterator[str]:

@@ -5,7 +5,7 @@ reasons, verdict      why a record is rejected
 document              bytes -> one JSON document
 schema, envelope      where fields lie; what each event type needs
 clock                 client time -> event time
-identifiers           who it was: phone (one form of a number), tokens (HMAC of personal values)
+identifiers           who it was: emails, phone (one form each), blocked (junk), tokens (HMAC of personal values)
 commerce              amounts, currencies: orders and their lines
 privacy, bots, traits addresses and search texts without personal data; programs; raw traits for matching
 dedupe                one event per message_id, conflicts to quarantine: used by the silver query

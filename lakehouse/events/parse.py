@@ -24,6 +24,7 @@ _SHOWN = (
     *("message_id", "user_id", "anonymous_id", "previous_id", "group_id", "order_id", "product_id", "session_id"),
     *("event_name", "page_name", "coupon", "campaign", "channel"),
 )
+_COUNTRY = "traits.address.country"
 _TIMES = ("original_timestamp", "sent_at")
 
 
@@ -84,7 +85,8 @@ def _sent(messages: DataFrame, config: Config) -> DataFrame:
         envelope.structure_verdict().alias("structure_verdict"),
         commerce.products_verdict().alias("products_verdict"),
         commerce.products().alias("products"),
-        identifiers.external_ids(config).alias("external_ids"),
+        F.trim(schema.at(_COUNTRY)).alias("sent_country"),
+        identifiers.external_ids(config, F.trim(schema.at(_COUNTRY))).alias("external_ids"),
         personal_traits().alias("traits"),
     )
 
@@ -108,7 +110,7 @@ def _fields(sent: DataFrame, config: Config) -> DataFrame:
         *(amounts.amount(F.col(f"{name}_text")).alias(f"{name}_amount") for name in schema.AMOUNTS),
         received.alias("received_at"),
         schema.text_verdict().alias("text_verdict"),
-        identifiers.bundle(config).alias("identifiers"),
+        identifiers.bundle(config, F.col("sent_country")).alias("identifiers"),
     )
 
 

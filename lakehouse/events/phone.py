@@ -1,9 +1,13 @@
 """Phone numbers in one form, `+<country code><number>`: simple rules, the same in Python and in Spark SQL.
 
 An extension (`x`, `ext`, `#`, `;`) is cut off and everything but digits and `+` dropped. Then `+...` and `00...` are
-international. Anything else is national to events.default_region: in North America ten digits, or eleven with a leading
-1; elsewhere the trunk prefix is dropped and the country code put before. Fewer than 7 or more than 15 digits (ITU-T
+international. Anything else is national to a region: in North America ten digits, or eleven with a leading 1;
+elsewhere the trunk prefix is dropped and the country code put before. Fewer than 7 or more than 15 digits (ITU-T
 E.164) is no phone number. These rules know no number ranges: a wrong number in the right form passes.
+
+The region is the country of the address sent with the number, if we know it, else events.default_region. Not that of
+the browser's language: en-US is what a browser says when nobody has chosen, so it would turn a shop's own customers'
+numbers into American ones.
 """
 
 import re
@@ -13,6 +17,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehouse.errors import ConfigError
+from lakehouse.events.binding import bound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,7 @@ _NO_TRUNK = (
 REGIONS: dict[str, Region] = {
     "US": _NORTH_AMERICA,
     "CA": _NORTH_AMERICA,
+    "UK": Region(code="44", trunk="0"),  # as addresses say it
     "HU": Region(code="36", trunk="06"),
     **_regions(_TRUNK_ZERO, "0"),
     **_regions(_NO_TRUNK, ""),
@@ -49,6 +55,10 @@ _EXTENSION = r"(?s)(?:[xX#;]|[eE][xX][tT]).*+"
 _TRUNK_IN_BRACKETS = r"\(0\)"
 _NOT_DIALLED = r"[^0-9+]++"
 _VALID = r"\A[+][0-9]{7,15}\z"
+
+
+# Looked up by plain string functions: ` DE+49/0 `. A map would be planned anew, entry by entry, in every micro-batch.
+_TABLE = "".join(f" {name}+{region.code}/{region.trunk}" for name, region in REGIONS.items()) + " "
 
 
 def region(name: str) -> Region:
@@ -62,15 +72,20 @@ def region(name: str) -> Region:
     return REGIONS[name]
 
 
-def normalise(value: str, home: Region) -> str | None:
-    """One number as `+<digits>`; None when it is no phone number."""
+def normalise(value: str, default: Region, country: str | None = None) -> str | None:
+    """One number as `+<digits>`; None when it is no phone number.
+
+    `country`: ISO 3166 region a number without country code is national to, in any case, without blanks around; what is
+    not known, and None, means `default`.
+    """
+    home = REGIONS.get((country or "").upper(), default)
     kept = re.sub(_EXTENSION, "", value)
     kept = re.sub(_NOT_DIALLED, "", re.sub(_TRUNK_IN_BRACKETS, "", kept))
     if kept.startswith("+"):
         dialled = kept
     elif kept.startswith("00"):
         dialled = "+" + kept[2:]
-    elif home is _NORTH_AMERICA:
+    elif home.code == _NORTH_AMERICA.code:
         national = re.fullmatch(r"1?([0-9]{10})", kept)
         dialled = f"+1{national[1]}" if national else ""
     else:
@@ -78,18 +93,35 @@ def normalise(value: str, home: Region) -> str | None:
     return dialled if re.fullmatch(r"[+][0-9]{7,15}", dialled) else None
 
 
-def normalised(value: Column, home: Region) -> Column:
+def normalised(value: Column, default: Region, country: Column | None = None) -> Column:
     """The same as a column; null when it is no phone number."""
     kept = F.regexp_replace(value, _EXTENSION, "")
     kept = F.regexp_replace(F.regexp_replace(kept, _TRUNK_IN_BRACKETS, ""), _NOT_DIALLED, "")
-    if home is _NORTH_AMERICA:
-        national = F.when(kept.rlike(r"\A1?[0-9]{10}\z"), F.concat(F.lit("+1"), F.right(kept, F.lit(10))))
-    else:
-        bare = F.regexp_replace(kept, rf"\A{home.trunk}", "") if home.trunk else kept
-        national = F.concat(F.lit(f"+{home.code}"), bare)
-    dialled = (
+    code, trunk = _home(default, country)
+    return bound(bound(kept, lambda digits: _dialled(digits, code, trunk)), _if_number)
+
+
+def _dialled(kept: Column, code: Column, trunk: Column) -> Column:
+    american = F.when(kept.rlike(r"\A1?[0-9]{10}\z"), F.concat(F.lit("+1"), F.right(kept, F.lit(10))))
+    bare = F.when(kept.startswith(trunk), F.substring(kept, F.length(trunk) + 1, F.lit(40))).otherwise(kept)
+    return (
         F.when(kept.startswith("+"), kept)
         .when(kept.startswith("00"), F.concat(F.lit("+"), F.substring(kept, 3, 40)))
-        .otherwise(national)
+        .when(code == _NORTH_AMERICA.code, american)
+        .otherwise(F.concat(F.lit("+"), code, bare))
     )
+
+
+def _if_number(dialled: Column) -> Column:
     return F.when(dialled.rlike(_VALID), dialled)
+
+
+def _home(default: Region, country: Column | None) -> tuple[Column, Column]:
+    """Country code and trunk prefix: those of the country where the table has it, else of `default`."""
+    if country is None:
+        return F.lit(default.code), F.lit(default.trunk)
+    name = F.concat(F.lit(" "), F.upper(country), F.lit("+"))
+    is_known = (F.char_length(country) == 2) & F.lit(_TABLE).contains(name)
+    entry = F.substring_index(F.split_part(F.lit(_TABLE), name, F.lit(2)), " ", 1)
+    code = F.when(is_known, F.substring_index(entry, "/", 1)).otherwise(default.code)
+    return code, F.when(is_known, F.substring_index(entry, "/", -1)).otherwise(default.trunk)

@@ -103,7 +103,19 @@ def sent(field: str) -> Column:
 
     Numbers and booleans come as text.
     """
-    return F.trim(F.coalesce(*(not_blank(at(place)) for place in TEXTS[field].places)))
+    return F.trim(F.coalesce(*(_if_of_sender(place, not_blank(at(place))) for place in TEXTS[field].places)))
+
+
+def _if_of_sender(place: str, text: Column) -> Column:
+    """Null where the place does not speak of who sent the event.
+
+    The traits of a group call are the group's: its e-mail and telephone would tie everybody who works there together. And
+    a previousId makes two ids one person in an alias call only.
+    """
+    type_ = F.trim(at("type"))
+    if place.startswith("traits."):
+        return F.when(~type_.eqNullSafe("group"), text)
+    return F.when(type_ == "alias", text) if place == "previousId" else text
 
 
 def not_blank(text: Column) -> Column:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse.config import PROJECT, Config, IdentifierRule, load
+from lakehouse.config_files import REFERENCE
 from lakehouse.errors import ConfigError
 
 SECRETS = {"KAFKA_BOOTSTRAP_SERVERS": "broker-1:9092", "STITCHLAKE_HMAC_KEY": "s3cret", "STITCHLAKE_HMAC_KEY_ID": "k1"}
@@ -12,8 +13,9 @@ SECRETS = {"KAFKA_BOOTSTRAP_SERVERS": "broker-1:9092", "STITCHLAKE_HMAC_KEY": "s
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A conf folder of the test's own: the real base.toml and an overlay named `mine` to write."""
-    shutil.copy(PROJECT / "conf" / "base.toml", tmp_path)
+    """A conf folder of the test's own: the real base.toml and identity.toml, and an overlay named `mine` to write."""
+    for name in REFERENCE:
+        shutil.copy(PROJECT / "conf" / f"{name}.toml", tmp_path)
     (tmp_path / "mine.toml").write_text("")
     return tmp_path
 
@@ -29,11 +31,24 @@ def test_every_file_in_conf_loads(env: str) -> None:
     assert isinstance(load(env, environ=SECRETS), Config)
 
 
-def test_every_key_of_base_has_a_comment_on_its_line_or_the_one_before_its_kind() -> None:
-    lines = (PROJECT / "conf" / "base.toml").read_text().splitlines()
-    commented = {line.split("=")[0].strip() for line in lines if "=" in line and "#" in line}
-    commented |= {"priority", "limit", "max_actors", "seed"}  # said once above the sections, or plain
-    assert {line.split("=")[0].strip() for line in lines if re.match(r"\w+ *=", line)} <= commented
+@pytest.mark.parametrize("name", REFERENCE)
+def test_every_key_of_the_reference_has_a_comment_on_its_line_or_on_its_section(name: str) -> None:
+    lines = (PROJECT / "conf" / f"{name}.toml").read_text().splitlines()
+    said_above = {words[0].rstrip(",") for line in lines if line.startswith("#   ") and (words := line[1:].split())}
+    bare, is_said_of_section = set(), False
+    for line in lines:
+        is_said_of_section = "#" in line if line.startswith("[") else is_said_of_section
+        if re.match(r"\w+ *=", line) and "#" not in line and not is_said_of_section:
+            bare.add(line.split("=")[0].strip())
+    assert bare <= said_above | {"seed", "trigger_seconds", "max_offsets_per_trigger"}
+
+
+def test_all_identity_rules_are_in_one_file_and_nothing_else_is() -> None:
+    base, identity = ((PROJECT / "conf" / f"{name}.toml").read_text() for name in REFERENCE)
+    sections = re.compile(r"^\[([a-z_]+)", re.MULTILINE)
+    assert "identity" not in sections.findall(base)
+    assert set(sections.findall(identity)) == {"identity"}
+    assert "identity.toml" in base
 
 
 def test_overlay_and_then_environment_take_the_place_of_base(folder: Path) -> None:
@@ -50,7 +65,31 @@ def test_environment_names_the_overlay() -> None:
 def test_a_new_identifier_type_from_the_environment_takes_numbers_and_the_weakest_defaults() -> None:
     rules = load(environ={"STITCHLAKE__IDENTITY__CRM_ID__PRIORITY": "3"}).identity.rules
     assert rules["crm_id"] == IdentifierRule(priority=3, limit=5, max_actors=100)
-    assert rules["email"] == IdentifierRule(priority=2, limit=5, max_actors=200)
+    assert (rules["email"].priority, rules["email"].limit, rules["email"].max_actors) == (2, 5, 200)
+
+
+def test_a_type_may_block_values_of_its_own(folder: Path) -> None:
+    (folder / "mine.toml").write_text(
+        '[identity.email]\nblocked_values = [" Desk@Shop.com"]\n[identity.card]\nblocked_pattern = "^t"\n'
+    )
+    environ = {"STITCHLAKE__IDENTITY__CARD__BLOCKED_VALUES": "Kiosk,till"}
+    rules = load("mine", environ=environ, folder=folder).identity.rules
+    assert rules["email"].blocked_values == ("desk@shop.com",)
+    assert rules["email"].blocked_pattern == load(environ={}).identity.rules["email"].blocked_pattern != ""
+    assert (rules["card"].blocked_values, rules["card"].blocked_pattern) == (("kiosk", "till"), "^t")
+    assert (rules["user_id"].blocked_values, rules["user_id"].reserved_pattern) == ((), "")
+
+
+def test_what_is_set_aside_for_examples_is_let_in_by_dev_alone() -> None:
+    dev, prod = load("dev", environ={}).identity, load("prod", environ=SECRETS).identity
+    assert [name for name, rule in prod.rules.items() if rule.reserved_pattern] == ["email", "phone"]
+    assert not any(rule.reserved_pattern for rule in dev.rules.values())
+    assert dev.rules["email"].blocked_pattern == prod.rules["email"].blocked_pattern
+
+
+def test_only_a_user_id_is_unique() -> None:
+    rules = load(environ={}).identity.rules
+    assert [name for name, rule in rules.items() if rule.limit == 1] == ["user_id"]
 
 
 def test_a_currency_rate_keeps_every_digit_and_its_code_in_capitals(folder: Path) -> None:
@@ -101,6 +140,17 @@ def test_a_reference_inside_a_text_is_resolved(folder: Path) -> None:
             "-1",
             "[profiles] trigger_seconds: got -1, expected 0 or more seconds",
         ),
+        ("STITCHLAKE__IDENTITY__EMAIL_TAGS", "some", "[identity] email_tags: got 'some', expected all or known"),
+        (
+            "STITCHLAKE__IDENTITY__BLOCKED_PATTERN",
+            "(",
+            "[identity] blocked_pattern: got '(', expected a regular expression",
+        ),
+        (
+            "STITCHLAKE__IDENTITY__PHONE__RESERVED_PATTERN",
+            "[",
+            "[identity.phone] reserved_pattern: got '[', expected a regular expression",
+        ),
         ("STITCHLAKE__IDENTITY__CRM_ID__LIMIT", "0", "[identity.crm_id] limit: got 0, expected 1 or more"),
         (
             "STITCHLAKE__NEXT_BEST_ACTION__LIKELY_PROPENSITY",
@@ -146,6 +196,11 @@ def test_one_wrong_variable_is_one_fault_that_names_it(name: str, text: str, exp
         ("kafka = 2", "[kafka]: got 2, expected a section"),
         ("[lake]\nroot = [1]", "[lake] root: got [1], expected text"),
         ('[identity]\nblocked_values = ["a", 1]', "[identity] blocked_values: got ['a', 1], expected a list of text"),
+        (
+            "[identity.email]\nblocked_values = 'x'",
+            "conf/mine.toml: [identity.email] blocked_values: got 'x', expected a list of text",
+        ),
+        ("[identity.email]\nblocked = 3", "[identity.email] unknown key 'blocked'; did you mean 'blocked_values'?"),
         ("[identity]\nblocked = 3", "[identity] unknown key 'blocked'; did you mean 'blocked_values'?"),
         ('[money.rates]\nEUR = "much"', "[money.rates] EUR: got 'much', expected a decimal number"),
         ("[privacy]\nhmac_key = 1234", "[privacy] hmac_key: got (hidden), expected text"),
@@ -172,11 +227,36 @@ def test_all_faults_are_told_at_once(folder: Path) -> None:
     ]
 
 
-def test_a_key_missing_from_base_is_named(folder: Path) -> None:
-    text = (folder / "base.toml").read_text()
-    (folder / "base.toml").write_text(text.replace("max_depth = 32", ""))
+@pytest.mark.parametrize(
+    ("name", "line", "expected"),
+    [
+        ("base", "max_depth = 32", "conf/base.toml: [events] max_depth: missing, expected a whole number"),
+        ("identity", 'email_tags = "all"', "conf/identity.toml: [identity] email_tags: missing, expected text"),
+    ],
+)
+def test_a_key_missing_from_the_reference_is_named_with_its_file(
+    folder: Path, name: str, line: str, expected: str
+) -> None:
+    text = (folder / f"{name}.toml").read_text()
+    assert line in text
+    (folder / f"{name}.toml").write_text(text.replace(line, ""))
     (fault,) = faults(folder, "mine")
-    assert "[events] max_depth: missing, expected a whole number" in fault
+    assert expected in fault
+
+
+def test_a_wrong_line_of_the_identity_rules_names_their_file(folder: Path) -> None:
+    text = (folder / "identity.toml").read_text()
+    (folder / "identity.toml").write_text(text.replace("max_actors = 200", "max_actor = 200"))
+    told = faults(folder, "mine")
+    assert "conf/identity.toml: [identity.email] unknown key 'max_actor'; did you mean 'max_actors'?" in told
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_without_its_reference_there_is_no_configuration(folder: Path, name: str) -> None:
+    (folder / f"{name}.toml").unlink()
+    assert faults(folder, "mine") == [
+        f"conf/{name}.toml: not found, expected beside the other files of conf/. Restore it"
+    ]
 
 
 def test_an_unset_secret_is_one_fault_that_says_what_to_export() -> None:
@@ -189,4 +269,4 @@ def test_an_unset_secret_is_one_fault_that_says_what_to_export() -> None:
 def test_an_unknown_environment_names_those_there_are() -> None:
     (fault,) = faults(env="production")
     assert "conf/production.toml: not found" in fault
-    assert "'dev', 'prod'" in fault
+    assert "['dev', 'prod']" in fault

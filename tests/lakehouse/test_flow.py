@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Mapping
 
 import pytest
 
@@ -91,4 +92,7 @@ def test_plan_names_every_key_of_the_configuration(config: Config) -> None:
     text = flow.plan(config)
     for section in dataclasses.fields(Config):
         for key in dataclasses.fields(getattr(config, section.name)):
-            assert key.name == "rules" or f"{section.name}.{key.name} = " in text
+            value = getattr(getattr(config, section.name), key.name)
+            named = value if isinstance(value, Mapping) and value else [""]  # keys that users name, each on its line
+            for name in named if key.name != "rules" else ():
+                assert f"{section.name}.{key.name}.{name}".rstrip(".") + " = " in text

@@ -6,11 +6,13 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.config import load
+from lakehouse.config import Config, load
 from lakehouse.events import identifiers
 from lakehouse.events.tokens import token
 
 CONFIG = load("dev", environ={})
+SECRETS = {"KAFKA_BOOTSTRAP_SERVERS": "b:1", "STITCHLAKE_HMAC_KEY": "k", "STITCHLAKE_HMAC_KEY_ID": "1"}
+STRICT = load("prod", environ=SECRETS | {"STITCHLAKE__IDENTITY__EMAIL_TAGS": "known"})
 ANN = token(CONFIG.privacy, "email", "ann@example.com")
 PHONE = token(CONFIG.privacy, "phone", "+12025550143")
 
@@ -33,6 +35,16 @@ KNOWN: dict[tuple[str, str], str | None] = {
     ("email", "ann@example.com"): ANN,
     ("email", " Ann@EXAMPLE.com "): ANN,
     ("email", "ann\t@example\n.com"): ANN,
+    ("email", "ann@example.com."): ANN,
+    ("email", "ann+shop@example.com"): ANN,
+    ("email", "Ann.Lee+shop@GoogleMail.com"): token(CONFIG.privacy, "email", "annlee@gmail.com"),
+    ("email", "ann-shop@yahoo.com"): token(CONFIG.privacy, "email", "ann@yahoo.com"),
+    ("email", "te.st+7@gmail.com"): None,
+    ("email", "No-Reply@shop.com"): None,
+    ("email", "a@A.com"): None,
+    ("email", "ann@test.com"): None,
+    ("email", "ann@example"): None,
+    ("email", "a" * 65 + "@example.com"): None,
     ("email", "ann"): None,
     ("email", "ann@example@com"): None,
     ("email", "@example.com"): None,
@@ -43,6 +55,15 @@ KNOWN: dict[tuple[str, str], str | None] = {
     ("phone", "001 202 555 0143 x12"): PHONE,
     ("phone", "202 555 014"): None,
     ("phone", "000-000-0000"): None,
+    ("phone", "(999) 999-9999"): None,
+    ("phone", "123-456-7890"): None,
+    ("phone", "1-123-456-7890"): token(CONFIG.privacy, "phone", "+11234567890"),
+    ("device_id", "9774d56d682e549c"): None,
+    ("device_id", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"): None,
+    ("anonymous_id", "9774d56d682e549c"): "9774d56d682e549c",
+    ("loyalty_id", "9999999999"): None,
+    ("user_id", "9999999999"): "9999999999",
+    ("user_id", "{{userId}}"): None,
     ("phone", "unknown"): None,
     ("phone", "+44 (0)20 7946 0018"): token(CONFIG.privacy, "phone", "+442079460018"),
     ("phone", "+1234567890123456"): None,
@@ -79,12 +100,17 @@ ODD = [
         "+" + "9" * 15,
     ),
 ]
-TYPES = ("user_id", "email", "phone", "loyalty_id")
+TYPES = ("user_id", "email", "phone", "loyalty_id", "device_id")
 VALUES = [*KNOWN, *((type_, value) for type_ in TYPES for value in ODD)]
 
 
+@pytest.fixture(scope="module", params=[CONFIG, STRICT], ids=["dev", "prod"])
+def config(request: pytest.FixtureRequest) -> Config:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def found(_session: SparkSession) -> dict[tuple[str, str], set[str | None]]:
+def found(_session: SparkSession, config: Config) -> dict[tuple[str, str], set[str | None]]:
     """What Spark makes of each value: in a field of its own, and among context.externalIds."""
     sent = [(type_, value, _external(type_, value)) for type_, value in VALUES]
     frame = _session.createDataFrame(sent, "type string, value string, json string")
@@ -95,9 +121,9 @@ def found(_session: SparkSession) -> dict[tuple[str, str], set[str | None]]:
         F.parse_json("json").alias("document"),
         *(F.when(F.col("type") == type_, F.trim("value")).alias(f"sent_{name}") for name, type_ in fields.items()),
     )
-    read = held.withColumn("external_ids", identifiers.external_ids(CONFIG))
+    read = held.withColumn("external_ids", identifiers.external_ids(config))
     alone = read.drop("external_ids").withColumn("external_ids", F.lit(None).cast(identifiers.IDENTIFIERS))
-    rows = alone.select("type", "value", identifiers.bundle(CONFIG).alias("found")).collect()
+    rows = alone.select("type", "value", identifiers.bundle(config).alias("found")).collect()
     rows += read.select("type", "value", F.col("external_ids").alias("found")).collect()
     answers: dict[tuple[str, str], set[str | None]] = {}
     for row in rows:
@@ -116,9 +142,27 @@ def test_an_identifier_is_resolved_as_known(type_: str, value: str) -> None:
     assert identifiers.resolve(type_, value, CONFIG) == KNOWN[type_, value]
 
 
-@pytest.mark.parametrize(("type_", "value"), VALUES)
-def test_python_and_spark_resolve_alike(found: dict[tuple[str, str], set[str | None]], type_: str, value: str) -> None:
-    assert found[type_, value] == {identifiers.resolve(type_, value, CONFIG)}
+def test_python_and_spark_resolve_alike(found: dict[tuple[str, str], set[str | None]], config: Config) -> None:
+    assert found == {(type_, value): {identifiers.resolve(type_, value, config)} for type_, value in VALUES}
+
+
+def test_a_number_is_national_to_the_country_of_the_address_wherever_it_was_sent(spark: SparkSession) -> None:
+    berlin = token(CONFIG.privacy, "phone", "+4930901820")
+    rows = [("030 901820", "de", berlin), ("030 901820", None, None), ("202-555-0143", "XX", PHONE)]
+    frame = spark.createDataFrame(rows, "sent_phone string, country string, expected string").select(
+        "*",
+        F.parse_json(
+            F.concat(F.lit('[{"context":{"externalIds":[{"type":"phone","id":"'), "sent_phone", F.lit('"}]}},0]'))
+        ).alias("document"),
+        *(F.lit(None).cast("string").alias(f"sent_{field}") for type_, field in identifiers.FIELDS if type_ != "phone"),
+    )
+    country = F.col("country")
+    both = frame.withColumn("external_ids", identifiers.external_ids(CONFIG, country))
+    for row in both.select("*", identifiers.bundle(CONFIG, country).alias("found")).collect():
+        expected = [] if row["expected"] is None else [("phone", row["expected"])]
+        assert [tuple(entry) for entry in row["found"]] == expected
+        assert [tuple(entry) for entry in row["external_ids"]] == expected
+        assert identifiers.resolve("phone", row["sent_phone"], CONFIG, row["country"]) == row["expected"]
 
 
 def test_an_actor_is_told_from_another_by_any_identifier(spark: SparkSession) -> None:

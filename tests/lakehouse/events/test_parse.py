@@ -105,6 +105,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "identifiers": identifiers(anonymous_id=token("anonymous_id", "a@x.org"), user_id="ann"),
         },
     ),
+    "previousId of no alias": (track(previousId="p-1"), {"previous_id": None, "identifiers": identifiers(anonymous_id="anon-1")}),
+    "traits of a group": (
+        message("group", groupId="club", traits={"email": "office@club.org"}, context={"traits": {"email": "ann@example.com"}}),
+        {"identifiers": identifiers(anonymous_id="anon-1", email=token("email", "ann@example.com")), "traits": None},
+    ),
     "blank is absent": (
         order(revenue="", total=" ", value="7.00", currency=""), {"revenue": Decimal("7.00"), "currency": "USD"},
     ),
@@ -134,6 +139,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             {"type": "loyalty_id", "id": "card-1"}, {"type": "phone", "id": "(202) 555-0143"}, {"type": "ga", "id": "1.2"},
         ]}),
         {"identifiers": identifiers(loyalty_id="card-1", phone=token("phone", "+12025550143"))},
+    ),
+    "a number of the country of the address": (
+        message("identify", anonymousId=None, traits={"phone": "030 901820", "address": {"country": " de "}}, context={
+            "externalIds": [{"type": "phone", "id": "030/90 18 20"}],
+        }),
+        {"identifiers": identifiers(phone=token("phone", "+4930901820"))},
+    ),
+    "spellings of one address": (
+        said("x", traits={"email": "Ann.Lee+shop@GoogleMail.com"}, context={
+            "externalIds": [{"type": "email", "id": "annlee@gmail.com"}, {"type": "email", "id": "noreply@shop.com"}],
+        }),
+        {"identifiers": identifiers(email=token("email", "annlee@gmail.com"))},
     ),
     "slow clock": (
         track(timestamp=None, originalTimestamp="2025-01-31T09:00:00+01:00", sentAt=1738310700000, receivedAt="2025-01-31T11:05:00Z"),

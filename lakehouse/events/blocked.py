@@ -1,0 +1,51 @@
+"""Values that identify nobody: the rules of conf/identity.toml, in Python and as columns.
+
+A value is compared trimmed and in lower case, with the values and patterns for all types and those of its own type. A
+pattern is read as Java reads it with `(?d)` and Python with `re.ASCII`: there they agree where a line ends.
+"""
+
+import re
+from dataclasses import dataclass
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from lakehouse.config import IdentifierRule, IdentityConfig
+from lakehouse.events import emails
+
+_NO_RULE = IdentifierRule(priority=1, limit=1, max_actors=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocked:
+    """What identifies nobody, of one type; a blank value always. Values in lower case."""
+
+    values: frozenset[str]
+    patterns: tuple[str, ...]
+
+    def holds(self, value: str) -> bool:
+        low = value.lower()
+        return low in self.values or any(re.search(pattern, low, re.ASCII) for pattern in self.patterns)
+
+    def misses(self, value: Column) -> Column:
+        """Whether the value may identify somebody. Null stays null.
+
+        The values are one more pattern: as literals of their own each would be planned anew in every micro-batch.
+        """
+        low = F.lower(value)
+        listed = rf"\A(?:{'|'.join(re.escape(held) for held in sorted(self.values))})\z"
+        first, *others = self.patterns or (listed,)
+        held = low.rlike(f"(?d){first}|{listed}")
+        for pattern in others:
+            held = held | low.rlike(f"(?d){pattern}")
+        return ~held
+
+
+def blocked(type_: str, identity: IdentityConfig) -> Blocked:
+    """The rules for all types and those of `type_`, which may have none of its own."""
+    rule = identity.rules.get(type_, _NO_RULE)
+    values = {"", *identity.blocked_values, *rule.blocked_values}
+    if type_ == "email":  # compared in its one form
+        values |= {emails.normalise(value, identity.email_tags) or value for value in values}
+    patterns = (identity.blocked_pattern, rule.blocked_pattern, rule.reserved_pattern)
+    return Blocked(values=frozenset(values), patterns=tuple(pattern for pattern in patterns if pattern))
