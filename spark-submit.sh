@@ -69,7 +69,7 @@ case ${1:-help} in
     cat "$root/lakehouse/usage.txt"
     exit 0
     ;;
-  demo | test | up | streaming | whois | *.py | -*)
+  demo | test | up | streaming | whois | identity | *.py | -*)
     find_java
     install requirements.txt
     ;;

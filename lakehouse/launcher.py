@@ -21,8 +21,13 @@ from lakehouse.config import PROJECT
 from lakehouse.errors import StitchlakeError
 from lakehouse.spark_conf import CONF, DEFAULTS, LOCAL, PACKAGES, properties
 
-COMMANDS = ("demo", "test", "up", "down", "kafka", "streaming", "plan", "whois", "serve", "help")
-SCRIPTS = {"demo": "lakehouse/demo/main.py", "streaming": "streaming/__main__.py", "whois": "lakehouse/whois.py"}
+COMMANDS = ("demo", "test", "up", "down", "kafka", "streaming", "plan", "whois", "identity", "serve", "help")
+SCRIPTS = {
+    "demo": "lakehouse/demo/main.py",
+    "streaming": "streaming/__main__.py",
+    "whois": "lakehouse/whois.py",
+    "identity": "lakehouse/overrides.py",
+}
 KEPT_LOGS = 20
 
 # Options of spark-submit that take no value; every other takes the next word, unless written --option=value.
