@@ -10,7 +10,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +33,18 @@ REQUIREMENTS = ("pyspark==4.2.0", "mlflow==3.17.2")
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What is kept of one training. `inputs`: name -> MLflow type of the columns the pipeline reads."""
+    """What is kept of one training. `inputs`: name -> MLflow type of the columns the pipeline reads.
+
+    `pipeline`: None where the parameters are all there is.
+    """
 
     name: str
-    pipeline: PipelineModel
     parameters: Mapping[str, Any]
-    inputs: Mapping[str, str]
     metrics: Mapping[str, float]
     settings: Mapping[str, str | int | float]
     snapshot: Mapping[str, int]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    pipeline: PipelineModel | None = None
 
 
 def publish(config: Config, trained: Trained) -> str:
@@ -55,14 +58,16 @@ def publish(config: Config, trained: Trained) -> str:
     run_id = run.info.run_id
     try:
         _log(mlflow, run_id, trained)
-        _log_pipeline(mlflow, run_id, trained)
+        if trained.pipeline is not None:
+            _log_pipeline(mlflow, run_id, trained, trained.pipeline)
     except BaseException:
         mlflow.set_terminated(run_id, "FAILED")
         raise
     mlflow.set_terminated(run_id)
     if not mlflow.search_registered_models(filter_string=f"name = '{trained.name}'"):
         mlflow.create_registered_model(trained.name)
-    version = mlflow.create_model_version(trained.name, f"{run.info.artifact_uri}/model", run_id=run_id).version
+    source = f"{run.info.artifact_uri}/model" if trained.pipeline is not None else run.info.artifact_uri
+    version = mlflow.create_model_version(trained.name, source, run_id=run_id).version
     mlflow.set_registered_model_alias(trained.name, CHAMPION, version)
     return str(version)
 
@@ -122,7 +127,7 @@ def _log(mlflow: "MlflowClient", run_id: str, trained: Trained) -> None:
     mlflow.log_text(run_id, json.dumps(dict(trained.parameters), allow_nan=False), PARAMETERS)
 
 
-def _log_pipeline(mlflow: "MlflowClient", run_id: str, trained: Trained) -> None:
+def _log_pipeline(mlflow: "MlflowClient", run_id: str, trained: Trained, pipeline: PipelineModel) -> None:
     """The fitted pipeline in MLflow's spark flavor: `mlflow.spark.load_model("models:/<name>@champion")`."""
     import mlflow.spark as flavor
     from mlflow.models import ModelSignature
@@ -131,7 +136,7 @@ def _log_pipeline(mlflow: "MlflowClient", run_id: str, trained: Trained) -> None
     signature = ModelSignature(inputs=Schema([ColSpec(type_, name) for name, type_ in trained.inputs.items()]))
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/model"
-        flavor.save_model(trained.pipeline, path, pip_requirements=list(REQUIREMENTS), signature=signature)
+        flavor.save_model(pipeline, path, pip_requirements=list(REQUIREMENTS), signature=signature)
         mlflow.log_artifacts(run_id, path, "model")
 
 

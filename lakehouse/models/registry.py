@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlparse
 
 from lakehouse.config import Config
 from lakehouse.errors import ModelError
+from lakehouse.matching.model import MatchModel
 from lakehouse.models.scores import ScoreModel
 from lakehouse.models.segments import SegmentModel
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SEGMENTS = "segments"
 SCORES = "scores"
+IDENTITY = "identity"
 CHAMPION = "champion"
 PARAMETERS = "parameters.json"
 
@@ -104,7 +106,7 @@ def set_champion(config: Config, name: str, version: str) -> None:
 class Champions:
     """The champions in force, followed from micro-batch to micro-batch.
 
-    `segments`, `scores`: None while there is no registry, no such model or no alias; that is not an error. A registry
+    `segments`, `scores`, `matcher`: None while there is no registry, no such model or no alias; that is not an error. A registry
     that cannot be reached or a version that cannot be read leaves the model held so far, and warns once.
     """
 
@@ -116,23 +118,25 @@ class Champions:
         self._unusable: dict[str, str] = {}
         self.segments: SegmentModel | None = None
         self.scores: ScoreModel | None = None
+        self.matcher: MatchModel | None = None
 
     @property
     def versions(self) -> tuple[str | None, str | None]:
-        """Versions of the segments and the scores champion; None where there is none."""
+        """Versions of the champions gold is made with, segments and scores; None where there is none."""
         return (
             self.segments.version if self.segments else None,
             self.scores.version if self.scores else None,
         )
 
     def refresh(self) -> bool:
-        """Follow the aliases. True if any champion is another than before."""
+        """Follow the aliases. True if a champion that gold is made with is another than before."""
         before = self.versions
         if self._folder is not None and not (self._folder / "mlflow.db").is_file():
-            self.segments = self.scores = None
+            self.segments = self.scores = self.matcher = None
         else:
             self.segments = self._follow(SEGMENTS, self.segments, SegmentModel.from_parameters)
             self.scores = self._follow(SCORES, self.scores, ScoreModel.from_parameters)
+            self.matcher = self._follow(IDENTITY, self.matcher, MatchModel.from_parameters)
         return self.versions != before
 
     def _follow(self, name: str, held: M | None, parse: Callable[[Mapping[str, Any], str], M]) -> M | None:

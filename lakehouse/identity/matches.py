@@ -1,0 +1,107 @@
+"""Likely pairs in the identity graph: a pair is an identifier of type `match` that two actors carry, weighted in bits.
+
+So it is stored, found, logged and taken back like any identifier. How it links is rule 5 of lakehouse/identity/solve.py.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lakehouse.config import IdentifierRule
+from lakehouse.identity.crowded import Crowded
+from lakehouse.identity.graph import Graph, Ints
+from lakehouse.matching.linkage import Pair, link
+
+MATCH = "match"
+# The weakest of all, on purpose far behind whatever is configured; of a pair no more than two actors.
+MATCH_RULE = IdentifierRule(priority=2**30, limit=2**31, max_actors=2)
+
+
+def match_edges(pairs: pd.DataFrame) -> pd.DataFrame:
+    """[actor_l, actor_r, weight] -> the two edges of each pair: columns of silver.identity_edges but first_seen_at."""
+    token = pairs["actor_l"] + ":" + pairs["actor_r"]
+    sides = [
+        pd.DataFrame({"actor_id": pairs[side], "identifier_token": token, "weight": pairs["weight"].astype("float64")})
+        for side in ("actor_l", "actor_r")
+    ]
+    return pd.concat(sides, ignore_index=True).assign(identifier_type=MATCH, kind="probabilistic")
+
+
+def probabilities(graph: Graph, edges: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Per identifier of the graph: the probability of the pair; 0 for every other type.
+
+    edges: as given to `solve`, with `weight` in bits.
+    """
+    result = np.zeros(len(graph.type))
+    if MATCH in graph.types:
+        is_match = graph.type == graph.types.index(MATCH)
+        of_pairs = edges[edges["identifier_type"] == MATCH]
+        # The greatest, should duplicates differ: the answer is of the set of edges, not of their order.
+        weight = of_pairs["weight"].astype("float64").groupby(of_pairs["identifier_token"].astype(str)).max()
+        bits = weight.reindex(graph.tokens.iloc[graph.token[is_match]].astype(str)).to_numpy()
+        result[is_match] = 1 / (1 + np.exp2(-np.clip(bits, -500, 500)))
+    return result
+
+
+def join_likely(
+    graph: Graph,
+    profile: Ints,
+    probability: npt.NDArray[np.float64],
+    pairs: Ints,
+    limited: Crowded,
+    *,
+    least: float,
+) -> Ints:
+    """The profiles once likely pairs have joined them, by average linkage: labels like `profile`, actor -> label.
+
+    Args:
+        graph: the whole of it.
+        profile: label of every actor, as far as identifiers have joined them.
+        probability: per identifier of the graph.
+        pairs: the identifiers of type MATCH that may link, each with two actors.
+        limited: where a limit can bite, by component.
+        least: mean probability from which two profiles are one.
+    """
+    left, right = graph.actor[graph.start[pairs]], graph.actor[graph.start[pairs] + 1]
+    labels = np.unique(profile[np.concatenate([left, right])])
+    group = _by_age(graph, profile, labels)
+    described = np.unique(np.concatenate([left, right]))
+    record_counts = np.bincount(group[described], minlength=len(labels))
+    roots = link(
+        record_counts.tolist(),
+        _between(group, left, right, probability[pairs]),
+        limited.held(graph, group),
+        limited.limits,
+        least=least,
+    )
+    label_of_group = np.zeros(len(labels), dtype=np.int64)
+    is_member = group >= 0
+    label_of_group[group[is_member]] = profile[is_member]
+    joined = profile.copy()
+    joined[is_member] = label_of_group[np.array(roots, dtype=np.int64)[group[is_member]]]
+    return joined
+
+
+def _between(group: Ints, left: Ints, right: Ints, probability: npt.NDArray[np.float64]) -> list[Pair]:
+    """Pairs of actors -> pairs of different groups, with the sum of the probabilities."""
+    one, other = np.minimum(group[left], group[right]), np.maximum(group[left], group[right])
+    between = np.flatnonzero(one != other)
+    # In one order whatever the edges came in: a sum of floats depends on it.
+    between = between[np.lexsort((right[between], left[between], other[between], one[between]))]
+    fresh = np.flatnonzero((np.diff(one[between], prepend=-1) != 0) | (np.diff(other[between], prepend=-1) != 0))
+    sums = np.add.reduceat(probability[between], fresh) if len(fresh) else np.zeros(0)
+    first = between[fresh]
+    return list(zip(one[first].tolist(), other[first].tolist(), sums.tolist(), strict=True))
+
+
+def _by_age(graph: Graph, profile: Ints, labels: Ints) -> Ints:
+    """Actor -> number of its profile among `labels`, the one with the oldest actor first; -1 for the other profiles."""
+    place = np.full(int(profile.max(initial=-1)) + 1, -1)
+    place[labels] = np.arange(len(labels))
+    by_age = np.argsort(graph.seen, kind="stable")  # codes follow actor_id, so it breaks the ties
+    in_order = place[profile[by_age]]
+    _, first = np.unique(in_order[in_order >= 0], return_index=True)
+    number = np.empty(len(labels), dtype=np.int64)
+    number[np.argsort(first)] = np.arange(len(labels))
+    group = place[profile]
+    return np.where(group >= 0, number[group], -1)

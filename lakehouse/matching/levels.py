@@ -1,0 +1,63 @@
+"""How much two values of a kind agree: SQL conditions that Spark and DuckDB read alike, strongest first.
+
+Over columns `v<i>_l` and `v<i>_r`, the values of field i on both sides, and `d<i>`, their Levenshtein distance. Integer
+arithmetic and ASCII text only: that is what makes the two engines agree to the last bit.
+"""
+
+from collections.abc import Sequence
+
+from lakehouse.matching import fields as kinds
+from lakehouse.matching.fields import LINES, NAMES, Field
+
+EXACT, ELSE = "exact", "else"
+
+
+def distance(index: int) -> str:
+    """The Levenshtein distance of field `index`; of long values that are equal it is not computed."""
+    left, right = f"v{index}_l", f"v{index}_r"
+    return f"CASE WHEN {left} = {right} THEN 0 ELSE levenshtein({left}, {right}) END"
+
+
+def levels(fields: Sequence[Field], index: int, apart: str = "") -> list[tuple[str, str]]:
+    """(label, condition) of one field, strongest first, without the last one, ELSE; not for null values.
+
+    Label EXACT is always the first. `apart`: SQL of the distance where there is no column `d<i>`.
+    """
+    kind = fields[index].kind
+    left, right, apart = f"v{index}_l", f"v{index}_r", apart or f"d{index}"
+    longest, shortest = f"greatest(length({left}), length({right}))", f"least(length({left}), length({right}))"
+    begins = f"left({left}, {shortest}) = left({right}, {shortest})"
+    # Two different letters or digits, all there is, are no typing error.
+    near = [("1 letter", f"{apart} <= 1 AND {shortest} >= 2"), ("2 letters", f"{apart} <= 2 AND {shortest} >= 4")]
+    exact = [(EXACT, f"{left} = {right}")]
+    if kind in NAMES:
+        likeness = [near[0], ("short form", f"{shortest} >= 3 AND {begins}"), near[1]]
+        likeness += [("initial", f"{shortest} = 1 AND {begins}"), ("alike", f"5 * {apart} <= 2 * {longest}")]
+        return exact + _swapped(fields, index, NAMES) + likeness
+    if kind == kinds.DATE:
+        turned = f"substr({left}, 5, 4) = concat(substr({right}, 7, 2), substr({right}, 5, 2))"
+        same_year = f"length({left}) = 8 AND left({left}, 4) = left({right}, 4)"
+        return [*exact, ("1 digit", f"{apart} <= 1 OR ({same_year} AND {turned})"), *_up_to(apart, 2, 3)]
+    if kind == kinds.EMAIL:
+        user = f"split_part({left}, '@', 1) = split_part({right}, '@', 1) AND instr({left}, '@') <> 1"
+        return [*exact, ("2 letters", f"{apart} <= 2"), ("user", user), ("alike", f"10 * {apart} <= 3 * {longest}")]
+    if kind == kinds.PHONE:
+        return [*exact, ("1 digit", f"{apart} <= 1"), *_up_to(apart, 2)]
+    if kind == kinds.CODE:
+        return [*exact, *near, ("beginning", f"{shortest} >= 5 AND left({left}, 3) = left({right}, 3)")]
+    if kind == kinds.CATEGORY:
+        return [*exact, ("alike", f"{shortest} >= 5 AND {apart} <= 1")]
+    within = f"{shortest} >= 5 AND (instr({left}, {right}) > 0 OR instr({right}, {left}) > 0)"
+    likeness = [near[0], ("1 in 5", f"5 * {apart} <= {longest}"), ("within", within)]
+    return exact + _swapped(fields, index, LINES) + likeness + [("2 in 5", f"5 * {apart} <= 2 * {longest}")]
+
+
+def _up_to(apart: str, *counts: int) -> list[tuple[str, str]]:
+    return [(f"{count} digits", f"{apart} <= {count}") for count in counts]
+
+
+def _swapped(fields: Sequence[Field], index: int, group: Sequence[str]) -> list[tuple[str, str]]:
+    """The value stands in another field of the other record: names and address lines change places."""
+    others = [other for other, field in enumerate(fields) if field.kind in group and other != index]
+    pairs = [f"v{index}_l = v{other}_r OR v{index}_r = v{other}_l" for other in others]
+    return [("elsewhere", " OR ".join(pairs))] if pairs else []

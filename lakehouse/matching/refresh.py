@@ -1,0 +1,171 @@
+"""Matching of one micro-batch: the actors described anew, or otherwise than before, compared with old and new.
+
+Which pairs are kept is a function of all traits and the model, never of the order of arrival: an actor whose values
+changed has all its pairs replaced, and so have the members of a block that grew past `max_block`, or shrank below it.
+"""
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.config import PrivacyConfig
+from lakehouse.contracts.matching import SILVER_MATCH_BLOCKS
+from lakehouse.events.tokens import token_of
+from lakehouse.io import Lake
+from lakehouse.matching.blocks import block_keys, candidates
+from lakehouse.matching.model import MatchModel
+from lakehouse.matching.records import atoms, records
+from lakehouse.matching.score import probability, scored, with_frequencies
+
+log = logging.getLogger("stitchlake.matching")
+
+PAIR = ["actor_l", "actor_r"]
+_RECORD = "record"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matched:
+    """What matching found. `actors`: whose pairs are all in `pairs`, whatever was kept of theirs before.
+
+    pairs: [actor_l, actor_r, weight, evidence], from least_probability on. blocks: rows of silver.match_blocks to set, to be
+    written after everything else: a replay must find the sizes of blocks as they were. gone: actors that have no usable
+    value any more.
+    """
+
+    actors: Collection[str]
+    pairs: pd.DataFrame
+    blocks: DataFrame | pa.Table
+    gone: Collection[str] = ()
+
+
+def described(traits: DataFrame, model: MatchModel, actors: DataFrame | None = None) -> DataFrame:
+    """silver.personal_traits -> records (actor_id, v0, ...) of all actors or of those given (actor_id)."""
+    if actors is not None:
+        traits = traits.join(F.broadcast(actors), on="actor_id", how="left_semi")
+    return records(traits, model.fields, region=model.region)
+
+
+def blocked(of_actors: DataFrame, model: MatchModel, privacy: PrivacyConfig) -> DataFrame:
+    """Records -> rows of silver.match_blocks."""
+    values = (F.coalesce(F.col(f"v{index}"), F.lit("")) for index in range(len(model.fields)))
+    return of_actors.select(
+        "actor_id",
+        block_keys(model.rules, atoms(model.fields), privacy).alias("block_keys"),
+        token_of(privacy, F.lit(_RECORD), F.concat_ws("\x1f", *values)).alias("fingerprint"),
+        F.lit(model.version).alias("model_version"),
+    )
+
+
+def refresh_all(lake: Lake, model: MatchModel, traits: DataFrame) -> Matched:
+    """Match everybody anew: another model speaks, or the tables are checked. traits: silver.personal_traits, whole."""
+    privacy = lake.config.privacy
+    everyone = with_frequencies(described(traits, model), model, privacy).persist()
+    blocks = blocked(everyone, model, privacy).persist()
+    keys = blocks.select("actor_id", F.explode("block_keys").alias("block_key"))
+    sizes = keys.groupBy("block_key").agg(F.count(F.lit(1)).alias("records"))
+    full = sizes.where(F.col("records") > model.max_block).count()
+    log.info("%d blocks of more than %d records pair nobody", full, model.max_block)
+    pairs = _likely(candidates(keys, keys, sizes, max_block=model.max_block), everyone, model)
+    stored = lake.read(SILVER_MATCH_BLOCKS).select("actor_id")
+    known = stored.union(blocks.select("actor_id")).distinct().toArrow()["actor_id"].to_pylist()
+    return Matched(actors=known, pairs=pairs, blocks=blocks)
+
+
+def refresh(lake: Lake, model: MatchModel, traits: DataFrame, actors: Collection[str]) -> Matched | None:
+    """Match these actors, whose traits may have changed, with everybody; None when nothing comparable changed."""
+    asked = _ids(lake, actors)
+    rows = blocked(described(traits, model, asked), model, lake.config.privacy).toPandas()
+    stored_blocks = lake.read(SILVER_MATCH_BLOCKS)
+    stored = stored_blocks.join(F.broadcast(asked), on="actor_id", how="left_semi").toPandas()
+    old, new = _by_actor(stored), _by_actor(rows)
+    changed = {actor for actor in old.keys() | new.keys() if old.get(actor) != new.get(actor)}
+    if not changed:
+        return None
+    before, after = (_exploded(frame, changed) for frame in (stored, rows))
+    keys = {*before["block_key"], *after["block_key"]}
+    others, common = _members(lake, stored_blocks, keys, changed, model.max_block)
+    flipped = _flipped(others, before, after, model.max_block)
+    asking = after
+    if flipped:  # members of a block that came to pair, or ceased to: their other blocks count, too
+        log.info(
+            "%d actors matched again: a block of theirs grew past %d records or below", len(flipped), model.max_block
+        )
+        of_flipped = stored_blocks.join(F.broadcast(_ids(lake, flipped)), on="actor_id", how="left_semi").toPandas()
+        asking = pd.concat([after, _exploded(of_flipped, flipped)], ignore_index=True)
+        others, common = _members(lake, stored_blocks, set(asking["block_key"]), changed, model.max_block)
+    members = pd.concat([others, after], ignore_index=True)
+    pairs = _pairs(asking, members[~members["block_key"].isin(common)], model.max_block)
+    table = pa.Table.from_pandas(rows[rows["actor_id"].isin(changed)], preserve_index=False)
+    gone = [actor for actor in changed if actor not in new]
+    return Matched(actors=changed | flipped, pairs=_compare(lake, model, traits, pairs), blocks=table, gone=gone)
+
+
+def _ids(lake: Lake, actors: Collection[str]) -> DataFrame:
+    return lake.frame(pa.table({"actor_id": pa.array(sorted(actors), pa.string())}))
+
+
+def _by_actor(blocks: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    columns = (blocks[name].tolist() for name in ("actor_id", "fingerprint", "model_version"))
+    return {actor: (fingerprint, version) for actor, fingerprint, version in zip(*columns, strict=True)}
+
+
+def _exploded(blocks: pd.DataFrame, actors: Collection[str]) -> pd.DataFrame:
+    rows = blocks.loc[blocks["actor_id"].isin(actors), ["actor_id", "block_keys"]].explode("block_keys")
+    return rows.dropna().rename(columns={"block_keys": "block_key"}).astype("str").reset_index(drop=True)
+
+
+def _members(
+    lake: Lake, stored: DataFrame, keys: Collection[str], changed: Collection[str], max_block: int
+) -> tuple[pd.DataFrame, set[str]]:
+    """actor_id, block_key of who else has the keys; and the keys so common that they pair nobody whatever changes."""
+    wanted = lake.frame(pa.table({"block_key": pa.array(sorted(keys), pa.string())}))
+    exploded = stored.select("actor_id", F.explode("block_keys").alias("block_key"))
+    found = exploded.join(F.broadcast(wanted), on="block_key", how="left_semi")
+    found = found.join(F.broadcast(_ids(lake, changed)), on="actor_id", how="left_anti")
+    is_common = F.count(F.lit(1)) > max_block
+    blocks = found.groupBy("block_key").agg(F.when(~is_common, F.collect_list("actor_id")).alias("actor_id")).toPandas()
+    common = set(blocks.loc[blocks["actor_id"].isna(), "block_key"])
+    if common:
+        log.info("%d blocks of more than %d records pair nobody", len(common), max_block)
+    members = blocks.dropna().explode("actor_id").astype("str").reset_index(drop=True)
+    return members[["actor_id", "block_key"]], common
+
+
+def _flipped(others: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame, max_block: int) -> set[str]:
+    """Members of the blocks that pair now and did not before, or the other way round."""
+    sizes = others["block_key"].value_counts()
+    was = sizes.add(before["block_key"].value_counts(), fill_value=0)
+    now = sizes.add(after["block_key"].value_counts(), fill_value=0)
+    both = pd.DataFrame({"was": was, "now": now}).fillna(0)
+    keys = both.index[(both["was"] > max_block) != (both["now"] > max_block)]
+    return set(others.loc[others["block_key"].isin(keys), "actor_id"])
+
+
+def _pairs(asking: pd.DataFrame, members: pd.DataFrame, max_block: int) -> pd.DataFrame:
+    """actor_l < actor_r, distinct: pairs that share a key of at most `max_block` members; one of each pair asks."""
+    members = members.drop_duplicates()
+    sizes = members["block_key"].value_counts()
+    small = members[members["block_key"].isin(sizes.index[sizes <= max_block])]
+    met = asking.merge(small, on="block_key", suffixes=("_asking", ""))
+    one, other = met["actor_id_asking"], met["actor_id"]
+    pairs = pd.DataFrame({"actor_l": one.where(one < other, other), "actor_r": other.where(one < other, one)})
+    return pairs[one != other].drop_duplicates(ignore_index=True)
+
+
+def _compare(lake: Lake, model: MatchModel, traits: DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    if pairs.empty:
+        return pd.DataFrame(columns=[*PAIR, "weight", "evidence"])
+    involved = described(traits, model, _ids(lake, set(pairs["actor_l"]) | set(pairs["actor_r"])))
+    frame = lake.frame(pa.table({name: pa.array(pairs[name].tolist(), pa.string()) for name in PAIR}))
+    return _likely(frame, with_frequencies(involved, model, lake.config.privacy), model)
+
+
+def _likely(pairs: DataFrame, of_actors: DataFrame, model: MatchModel) -> pd.DataFrame:
+    """The pairs that are kept, on the driver; in one order, so that sums over them come out the same to the last bit."""
+    kept = scored(pairs, of_actors, model).where(probability(F.col("weight")) >= model.least_probability)
+    return kept.toPandas().sort_values(PAIR, ignore_index=True)

@@ -1,0 +1,87 @@
+"""A pair of records -> bits of evidence: one SQL text for Spark and DuckDB, from the model's numbers.
+
+A pair has the columns `v<i>_l`, `v<i>_r`, and `t<i>_l`: the bits that exact agreement on this value adds. No value and no
+name of a trait is ever part of the text.
+"""
+
+import math
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.config import PrivacyConfig
+from lakehouse.events.tokens import token_of
+from lakehouse.matching.levels import EXACT, distance, levels
+from lakehouse.matching.model import FREQUENCY, MatchModel
+
+FREQUENCIES = "field int, token string, bits double"
+
+
+def distances_sql(model: MatchModel) -> dict[str, str]:
+    """Column -> SQL of the distances that `bits_sql` reads. A column of its own, so that it is computed once."""
+    return {f"d{index}": distance(index) for index in range(len(model.comparisons))}
+
+
+def bits_sql(model: MatchModel) -> list[str]:
+    """One SQL expression per field, in order: its bits of evidence, 0 where one side has no value."""
+    return [_field(model, index) for index in range(len(model.comparisons))]
+
+
+def weight_sql(model: MatchModel) -> str:
+    """All the evidence of a pair, in bits, prior included."""
+    prior = math.log2(model.prior / (1 - model.prior))
+    return " + ".join([_number(prior), *(f"b{index}" for index in range(len(model.comparisons)))])
+
+
+def _field(model: MatchModel, index: int) -> str:
+    comparison = model.comparisons[index]
+    bits = {level.label: _number(level.bits) for level in comparison.levels}
+    cases = [f"WHEN v{index}_l IS NULL OR v{index}_r IS NULL THEN {_number(0.0)}"]
+    for label, condition in levels(model.fields, index):
+        adjusted = f"{bits[label]} + t{index}_l" if label == EXACT else bits[label]
+        cases.append(f"WHEN {condition} THEN {adjusted}")
+    return f"CASE {' '.join(cases)} ELSE {_number(comparison.levels[-1].bits)} END"
+
+
+def _number(value: float) -> str:
+    """A literal that both engines read as a double: without the exponent it would be a decimal."""
+    return f"({value:.17e})"
+
+
+def with_frequencies(records: DataFrame, model: MatchModel, privacy: PrivacyConfig) -> DataFrame:
+    """Records (actor_id, v0, ...) -> the same with t0, t1, ...: the bits exact agreement on the value adds."""
+    rows = [(index, token, bits) for index, one in enumerate(model.comparisons) for token, bits in one.frequent.items()]
+    known = F.broadcast(records.sparkSession.createDataFrame(rows, FREQUENCIES))
+    count = len(model.comparisons)
+    values = F.posexplode(F.array(*(f"v{index}" for index in range(count)))).alias("field", "value")
+    hidden = token_of(privacy, F.lit(FREQUENCY), F.col("value")).alias("token")
+    long = records.select("actor_id", values).select("actor_id", "field", hidden)
+    long = long.join(known, on=["field", "token"], how="left")
+    bits = [F.max(F.when(F.col("field") == index, F.col("bits"))).alias(f"t{index}") for index in range(count)]
+    adjusted = long.groupBy("actor_id").agg(*bits)
+    rare = [F.coalesce(f"t{i}", F.lit(one.rare_bits)).alias(f"t{i}") for i, one in enumerate(model.comparisons)]
+    return records.join(adjusted.select("actor_id", *rare), on="actor_id")
+
+
+def scored(pairs: DataFrame, records: DataFrame, model: MatchModel) -> DataFrame:
+    """actor_l, actor_r -> the same with `weight` (bits) and `evidence` (array of bits, one per field in order).
+
+    `records`: as `with_frequencies` gives them, at least those of the pairs.
+    """
+    count = range(len(model.comparisons))
+    left = records.select(
+        F.col("actor_id").alias("actor_l"),
+        *(F.col(f"v{i}").alias(f"v{i}_l") for i in count),
+        *(F.col(f"t{i}").alias(f"t{i}_l") for i in count),
+    )
+    right = records.select(F.col("actor_id").alias("actor_r"), *(F.col(f"v{i}").alias(f"v{i}_r") for i in count))
+    both = pairs.join(left, on="actor_l").join(right, on="actor_r")
+    apart = both.selectExpr("*", *(f"{sql} AS {name}" for name, sql in distances_sql(model).items()))
+    fields = apart.selectExpr("actor_l", "actor_r", *(f"{sql} AS b{i}" for i, sql in enumerate(bits_sql(model))))
+    evidence = F.array(*(f"b{i}" for i in count)).alias("evidence")
+    return fields.select("actor_l", "actor_r", F.expr(weight_sql(model)).alias("weight"), evidence)
+
+
+def probability(weight: Column) -> Column:
+    """Bits -> probability that the pair is one person."""
+    return F.lit(1.0) / (F.lit(1.0) + F.pow(F.lit(2.0), -weight))

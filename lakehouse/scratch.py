@@ -1,0 +1,28 @@
+"""A lake of its own, with a broker of its own, for as long as something is measured; both gone afterwards."""
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lakehouse import broker
+from lakehouse.config import Config
+from lakehouse.io import Lake
+from lakehouse.session import get_session
+
+
+@contextmanager
+def scratch_lake(config: Config, name: str) -> Iterator[Lake]:
+    """A new lake in a temporary folder, with a broker on a free port and the events topic; else as `config` says."""
+    folder = tempfile.mkdtemp(prefix=f"stitchlake-{name}-")
+    config = dataclasses.replace(config, lake=dataclasses.replace(config.lake, root=f"{folder}/lake"))
+    running = broker.start(config, port=0)
+    try:
+        kafka = dataclasses.replace(config.kafka, bootstrap_servers=running.bootstrap_servers)
+        config = dataclasses.replace(config, kafka=kafka)
+        broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, kafka.partitions)
+        yield Lake(get_session(config, name), config)
+    finally:
+        broker.stop(config)
+        shutil.rmtree(folder, ignore_errors=True)

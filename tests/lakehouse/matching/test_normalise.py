@@ -1,0 +1,152 @@
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql import functions as F
+
+from lakehouse.matching.fields import KINDS
+from lakehouse.matching.normalise import LONGEST, normalised
+from tests.lakehouse.matching.match_models import spark_examples
+
+NAMES = [
+    ("Zoë", "zoe"),
+    ("  ANN ", "ann"),
+    ("Mc Donald", "mcdonald"),
+    ("O'Brien", "obrien"),
+    ("O\u2019Brien", "obrien"),
+    ("Anne-Marie", "annemarie"),
+    ("Nguyễn", "nguyen"),
+    ("Jose\u0301", "jose"),  # the accent written apart
+    ("İbrahim", "ibrahim"),
+    ("I\u015f\u0131k", "isik"),  # without a dot
+    ("Łukasz Żółć", "lukaszzolc"),
+    ("Straße", "strasse"),
+    ("Ærø", "aero"),
+    ("Þór", "thor"),
+    ("\uff2a\uff4f\uff48\uff4e", "john"),  # full width
+    ("Παπαδόπουλος", "παπαδοπουλοσ".encode().hex()),
+    ("ΠΑΠΑΔΟΠΟΥΛΟΣ", "παπαδοπουλοσ".encode().hex()),
+    ("Алёна", "алена".encode().hex()),
+    ("李 小龍", "李小龍".encode().hex()),
+    ("مُحَمَّد", "محمد".encode().hex()),
+    ("राम", "राम".encode().hex()),
+    ("रीमा", "रीमा".encode().hex()),
+    ("", None),
+    ("   ", None),
+    ("\t\n", None),
+    ("--", None),
+    (None, None),
+]
+DATES = [
+    ("1985-01-05", "19850105"),
+    ("1985-1-5", "19850105"),
+    ("1985/01/05", "19850105"),
+    ("19850105", "19850105"),
+    ("1985-01-05T10:20:30Z", "19850105"),
+    ("1985-01-05 00:00:00", "19850105"),
+    ("25.1.1985", "19850125"),
+    ("1/25/1985", "19850125"),
+    ("25/01/1985", "19850125"),
+    ("1985-13-45", "19851345"),  # impossible, and kept
+    ("99/99/1985", "19859999"),
+    ("85", "85"),
+    ("5 Jan 1985", "5jan1985"),
+    ("5 Mar 1985", "5mar1985"),
+    ("//", None),
+    (" ", None),
+]
+EMAILS = [
+    (" Ann.Lee@Example.COM ", "ann.lee@example.com"),
+    ("ann @ example.com", "ann@example.com"),
+    ("not an address", "notanaddress"),
+    ("@", "@"),
+    ("zoë@example.com", "zoë@example.com".encode().hex()),
+    (" ", None),
+]
+PHONES = [
+    ("(206) 555-0123", "+12065550123"),
+    ("+44 20 7946 0958", "+442079460958"),
+    ("0044 20 7946 0958", "+442079460958"),
+    ("555-0123", "5550123"),  # no phone number, compared all the same
+    ("none", None),
+]
+CODES = [("2119 NSW", "2119nsw"), ("ab-12/3", "ab123"), ("0", "0")]
+GIVEN = [
+    ("John Smith", "john"),
+    ("Smith, John", "john"),
+    ("Smith, John Paul", "john"),
+    ("Dr. Ann Lee", "ann"),
+    ("Prof Dr", None),
+    ("John Smith, Jr.", "john"),
+    ("Thomas Clifford, 1st Baron Clifford", "thomas"),
+    ("Clifford, 1st Baron", "clifford"),
+    ("Anne-Marie O'Brien", "annemarie"),
+    ("राम शर्मा", "राम".encode().hex()),
+    ("Madonna", "madonna"),
+    (",", None),
+    ("", None),
+]
+FAMILY = [
+    ("John Smith", "smith"),
+    ("Smith, John", "smith"),
+    ("Smith, John Paul", "smith"),
+    ("John Smith Jr", "smith"),
+    ("John Smith, PhD", "smith"),
+    ("Thomas Clifford, 1st Baron Clifford", "clifford"),
+    ("Anne-Marie O'Brien", "obrien"),
+    ("Maria Nguyễn", "nguyen"),
+    ("Madonna", None),
+    ("Smith,", None),
+]
+CASES = {
+    ("name", "", "US"): NAMES,
+    ("date", "", "GB"): [*DATES, ("05/01/1985", "19850105")],
+    ("date", "", "US"): [*DATES, ("05/01/1985", "19850501")],
+    ("email", "", "US"): EMAILS,
+    ("phone", "", "US"): PHONES,
+    ("phone", "", "GB"): [("020 7946 0958", "+442079460958"), ("12", "12")],
+    ("code", "", "US"): CODES,
+    ("category", "", "US"): [("F", "f"), ("New South Wales", "newsouthwales")],
+    ("address", "", "US"): [("12 Main St.", "12mainst"), ("Rue de l'Église", "ruedeleglise")],
+    ("full_name", "given_name", "US"): GIVEN,
+    ("full_name", "family_name", "US"): FAMILY,
+}
+
+
+def _normalised(spark, kind, part, region, values):
+    rows = pa.table({"n": range(len(values)), "raw": pa.array(values, pa.string())})
+    value = normalised(F.col("raw"), kind, region=region, part=part).alias("value")
+    return spark.createDataFrame(rows).select("n", value).orderBy("n").toPandas()["value"].tolist()
+
+
+def _told(values):
+    return [value if isinstance(value, str) else None for value in values]
+
+
+@pytest.mark.parametrize(("kind", "part", "region"), CASES)
+def test_values_come_to_one_form(spark, kind, part, region):
+    raw, expected = zip(*CASES[kind, part, region], strict=True)
+    found = _told(_normalised(spark, kind, part, region, list(raw)))
+    assert dict(zip(raw, found, strict=True)) == dict(zip(raw, expected, strict=True))
+
+
+def test_long_values_are_cut_before_anything_is_done_with_them(spark):
+    values = ["x" * 10_000, "李" * 10_000, " " * 10_000, "1 " * 5_000, "a," * 5_000, "-" * 10_000]
+    for kind, part in [("name", ""), ("date", ""), ("email", ""), ("phone", ""), ("full_name", "family_name")]:
+        found = _told(_normalised(spark, kind, part, "US", values))
+        assert max((len(value) for value in found if value is not None), default=0) <= LONGEST
+        assert found == _told(_normalised(spark, kind, part, "US", [value.strip()[:LONGEST] for value in values]))
+
+
+@spark_examples(4)
+@given(values=st.lists(st.text(max_size=40), min_size=100, max_size=300))
+def test_what_comes_out_is_ascii_never_empty_and_comes_to_itself(spark, values):
+    values = [value.replace("\x00", "") for value in values]
+    rows = pa.table({"raw": pa.array(values, pa.string())})
+    columns = [normalised(F.col("raw"), kind, region="US").alias(kind) for kind in KINDS]
+    once = spark.createDataFrame(rows).select(*columns).toPandas()
+    for kind in KINDS:
+        found = [value for value in _told(once[kind]) if value is not None]
+        assert all(value.isascii() and 0 < len(value) <= LONGEST for value in found), kind
+    found = [value for value in _told(once["name"]) if value is not None]
+    assert _told(_normalised(spark, "name", "", "US", found)) == found
