@@ -1,4 +1,4 @@
-"""Contracts of the gold tables: RFM, segments, scores and the activation table that BI and exports read."""
+"""Contracts of the gold tables: RFM, segments, scores, the activation table that BI and exports read, and households."""
 
 from lakehouse.contracts.contract import MONEY, Table, optional, required
 
@@ -84,5 +84,20 @@ GOLD_ACTIVATION = Table(
         optional("consent_marketing", "boolean", "latest word; null = never asked"),
         required("as_of", "timestamp", "newest event time in the lake when scores and next_best_action were taken"),
         required("updated_at", "timestamp", "time of the micro-batch that last wrote the row"),
+    ),
+)
+
+GOLD_HOUSEHOLDS = Table(
+    name="gold.households",
+    grain="one row per profile in a household",
+    key=("profile_id",),
+    owner="batch/households.py",
+    reads=("silver.events", "silver.personal_traits", "silver.identity_map"),
+    columns=(
+        required("profile_id", "string", "profile; it stays one, a household never merges anybody"),
+        required("household_id", "string", "HMAC token of the address and family name, or of the group"),
+        required("basis", "string", "address: same street, postal code and family name; group: a group call says so"),
+        required("members", "bigint", "profiles of the household, at most households.max_members; 1 = lives alone"),
+        required("computed_at", "timestamp", "time of the run"),
     ),
 )

@@ -1,0 +1,74 @@
+"""households: gold.households, which profiles live together, computed from silver and overwritten whole.
+
+    ./spark-submit.sh batch/households.py
+
+Run it while the streaming driver is stopped (on one machine), nightly is usual; running it twice changes nothing. Ends with
+one JSON line: profiles that live in a household, households, and the institutions that were left out.
+"""
+
+import json
+import logging
+from datetime import datetime
+
+from delta.tables import DeltaTable
+from pyspark.sql import functions as F
+
+from lakehouse.command_line import run
+from lakehouse.config import load
+from lakehouse.errors import LakeError
+from lakehouse.io import Lake
+from lakehouse.lock import writer
+from lakehouse.profiles.households import homes, households, institutions
+from lakehouse.profiles.micro_batch import utc_now
+from lakehouse.session import get_session
+from lakehouse.tables import GOLD_HOUSEHOLDS, SILVER_EVENTS, SILVER_IDENTITY_MAP, SILVER_PERSONAL_TRAITS
+
+log = logging.getLogger("stitchlake.households")
+_NEEDED = (SILVER_EVENTS, SILVER_PERSONAL_TRAITS, SILVER_IDENTITY_MAP)
+
+
+def require_tables(lake: Lake) -> None:
+    """Refuse a lake that has nothing to compute households from.
+
+    Raises:
+        LakeError: naming the tables that are not there.
+    """
+    missing = [table.name for table in _NEEDED if not DeltaTable.isDeltaTable(lake.spark, lake.path(table))]
+    if missing:
+        raise LakeError(
+            f"{lake.root}: no table {', '.join(missing)}, expected a lake that streaming has filled. Run ./spark-submit.sh "
+            "streaming --available-now first, or set STITCHLAKE__LAKE__ROOT"
+        )
+
+
+def overwrite_households(lake: Lake, *, now: datetime) -> dict[str, int]:
+    """Set gold.households to what silver says; how many profiles, households and institutions there are."""
+    bound = lake.config.households.max_members
+    events, traits, identity_map = (lake.read(table) for table in _NEEDED)
+    found = homes(events, traits, identity_map, config=lake.config).persist()
+    try:
+        lake.create(GOLD_HOUSEHOLDS)
+        lake.overwrite(households(found, max_members=bound, now=now), GOLD_HOUSEHOLDS)
+        too_large = (
+            institutions(found, max_members=bound).groupBy("basis").agg(F.count("*"), F.sum("members")).collect()
+        )
+    finally:
+        found.unpersist()
+    for basis, count, members in too_large:  # at most one row per basis
+        log.warning("households: %d by %s of more than %d profiles are institutions: %d profiles get no row for them",
+                    count, basis, bound, members)  # fmt: skip
+    written = lake.read(GOLD_HOUSEHOLDS).agg(F.count("*"), F.count_distinct("household_id")).first()
+    assert written is not None
+    return {"profiles": written[0], "households": written[1], "institutions": sum(row[1] for row in too_large)}
+
+
+def main(argv: list[str]) -> None:
+    config = load()
+    lake = Lake(get_session(config, "households"), config)
+    require_tables(lake)
+    with writer(config, lake.spark):
+        print(json.dumps({"command": "households", **overwrite_households(lake, now=utc_now())}))
+
+
+if __name__ == "__main__":
+    run(main)
