@@ -1,11 +1,15 @@
 """Delta reads and writes. Every write survives a replay: appends carry (application, batch), upserts set absolute values."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Iterator
+from datetime import UTC
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
@@ -15,6 +19,14 @@ from lakehouse.contracts.contract import Table
 from lakehouse.errors import ContractError
 from lakehouse.tables import TABLES
 
+_PLAIN_TYPES = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
 MOST_FILES = 32  # from more on Spark lists files by a job of its own
 
 
@@ -60,6 +72,47 @@ class Lake:
             return self.spark.createDataFrame([], table.ddl)
         return self.spark.read.schema(table.ddl).parquet(*files)
 
+    def version(self, table: Table) -> str:
+        """The state of the table: another text after every commit, and for another table in the same place."""
+        path = self.path(table)
+        if self.uses_delta_rs:
+            return delta_rs.version(path)
+        stored = DeltaTable.forPath(self.spark, path)
+        (identity,), (version,) = (
+            stored.detail().select("id").head(1)[0],
+            stored.history(1).select("version").head(1)[0],
+        )
+        return f"{identity}@{version}"
+
+    def batches(self, table: Table) -> Iterator[pa.RecordBatch]:
+        """All rows on the driver, piece by piece. Of a remote lake the table passes through memory whole."""
+        if self.uses_delta_rs:
+            return delta_rs.batches(self.path(table), arrow_schema(table))
+        return iter(self.read(table).toArrow().to_batches())
+
+    def rows_with(self, table: Table, column: str, values: Iterable[str]) -> pa.Table:
+        """The rows whose text column holds one of the values, on the driver."""
+        wanted = pa.array(sorted(values), pa.string())
+        if self.uses_delta_rs:
+            return delta_rs.rows_with(self.path(table), arrow_schema(table), column, wanted)
+        few = F.broadcast(self.frame(pa.table({column: wanted})))
+        return self.read(table).join(few, on=column, how="left_semi").select(*table.column_names).toArrow()
+
+    def newest_rows(self, table: Table, column: str) -> pa.Table:
+        """The rows whose `column` is the largest there is, on the driver."""
+        if self.uses_delta_rs:
+            return delta_rs.newest_rows(self.path(table), arrow_schema(table), column)
+        stored = self.read(table)
+        newest = stored.agg(F.max(column).alias(column))
+        return stored.join(newest, on=column, how="left_semi").select(*table.column_names).toArrow()
+
+    def clear(self, table: Table) -> None:
+        """Delete every row."""
+        if self.uses_delta_rs:
+            delta_rs.clear(self.path(table))
+        else:
+            DeltaTable.forPath(self.spark, self.path(table)).delete()
+
     def frame(self, rows: pa.Table) -> DataFrame:
         """Rows computed on the driver as a Spark frame."""
         frame: DataFrame = self.spark.createDataFrame(rows)
@@ -79,22 +132,29 @@ class Lake:
     def overwrite(self, frame: DataFrame, table: Table) -> None:
         conform(frame, table).write.format("delta").mode("overwrite").save(self.path(table))
 
-    def append_rows(self, rows: pa.Table, table: Table, *, application: str, batch_id: int) -> None:
-        """`append` for rows that are few and on the driver already."""
+    def add(self, rows: pa.Table, table: Table) -> None:
+        """Append rows on the driver of which the caller knows that they are not stored yet."""
+        if rows.num_rows == 0:
+            return
         if self.uses_delta_rs:
-            name = f"{application}:{table.name}"
-            keep = self.config.lake.keep_hours
-            delta_rs.append(rows, table, self.path(table), application=name, batch_id=batch_id, keep_hours=keep)
+            delta_rs.add(rows, table, self.path(table), keep_hours=self.config.lake.keep_hours)
         else:
-            self.append(self.frame(rows), table, application=application, batch_id=batch_id)
+            conform(self.frame(rows), table).write.format("delta").mode("append").save(self.path(table))
 
     def upsert(
-        self, rows: DataFrame | pa.Table, table: Table, *, update_when: str | None = None, deletes: bool = False
+        self,
+        rows: DataFrame | pa.Table,
+        table: Table,
+        *,
+        update_when: str | None = None,
+        deletes: bool = False,
+        stored_at: pa.Array | None = None,
     ) -> None:
         """Set rows by key; insert what is missing.
 
         `update_when`: SQL over `stored` and `new` that Spark and DataFusion read alike; rows it is not true for are left
-        alone. `deletes`: rows whose boolean column `is_deleted` is true are removed instead.
+        alone. `deletes`: rows whose boolean column `is_deleted` is true are removed instead. `stored_at`: what the table's
+        `time_column` says in each of these rows as they are stored, every one of them: so no others need be looked through.
 
         On a local lake the rows pass through the driver, see lakehouse/delta_rs.py; elsewhere Spark merges.
         """
@@ -102,19 +162,50 @@ class Lake:
         if self.uses_delta_rs:
             here = conform(rows, table, *extra).toArrow() if isinstance(rows, DataFrame) else rows
             keep = self.config.lake.keep_hours
-            delta_rs.upsert(here, table, self.path(table), update_when=update_when, deletes=deletes, keep_hours=keep)
+            delta_rs.upsert(
+                here,
+                table,
+                self.path(table),
+                update_when=update_when,
+                deletes=deletes,
+                keep_hours=keep,
+                stored_at=stored_at,
+            )
         else:
             there = rows if isinstance(rows, DataFrame) else self.frame(rows)
-            self._merge(conform(there, table, *extra), table, update_when=update_when, deletes=deletes)
+            matching = delta_rs.matching(table.key) if stored_at is None else _matching_within(table, stored_at)
+            self._merge(
+                conform(there, table, *extra), table, matching, update_when=update_when, deletes=deletes,
+                inserts=stored_at is None,
+            )  # fmt: skip
 
-    def _merge(self, frame: DataFrame, table: Table, *, update_when: str | None, deletes: bool) -> None:
+    def _merge(
+        self,
+        frame: DataFrame,
+        table: Table,
+        matching: str,
+        *,
+        update_when: str | None,
+        deletes: bool,
+        inserts: bool,
+    ) -> None:
         values = {name: f"new.{name}" for name in table.column_names}
         target = DeltaTable.forPath(self.spark, self.path(table)).alias("stored")
-        merge = target.merge(frame.alias("new"), delta_rs.matching(table.key))
+        merge = target.merge(frame.alias("new"), matching)
         if deletes:
             merge = merge.whenMatchedDelete("new.is_deleted")
         merge = merge.whenMatchedUpdate(condition=update_when, set=dict(values))
-        merge.whenNotMatchedInsert(condition="NOT new.is_deleted" if deletes else None, values=dict(values)).execute()
+        if inserts:  # a row stored elsewhere than `stored_at` says must not come twice
+            merge = merge.whenNotMatchedInsert(condition="NOT new.is_deleted" if deletes else None, values=dict(values))
+        merge.execute()
+
+
+def _matching_within(table: Table, stored_at: pa.Array) -> str:
+    """The same key, and a time between the first and the last of those stored."""
+    ends = pc.min_max(stored_at)
+    least, most = (ends[side].as_py().astimezone(UTC).isoformat() for side in ("min", "max"))
+    within = f"stored.{table.time_column} BETWEEN TIMESTAMP '{least}' AND TIMESTAMP '{most}'"
+    return f"{delta_rs.matching(table.key)} AND {within}"
 
 
 def application(name: str, rows: DataFrame) -> str:
@@ -128,10 +219,18 @@ def application(name: str, rows: DataFrame) -> str:
 
 def arrow(rows: pd.DataFrame, table: Table) -> pa.Table:
     """Rows computed on the driver (naive timestamps are UTC) with the table's schema."""
+    schema = arrow_schema(table)
+    return pa.Table.from_pandas(rows[table.column_names], schema=schema, preserve_index=False).combine_chunks()
+
+
+@functools.cache
+def arrow_schema(table: Table) -> pa.Schema:
+    """The schema of the table's rows on the driver. Types inside of others are left to Spark to read."""
+    if all(column.type in _PLAIN_TYPES for column in table.columns):
+        return pa.schema([(column.name, _PLAIN_TYPES[column.type], column.nullable) for column in table.columns])
     schema = StructType.fromDDL(table.ddl)
     assert isinstance(schema, StructType)
-    arrow_schema = to_arrow_schema(schema, timezone="UTC")
-    return pa.Table.from_pandas(rows[table.column_names], schema=arrow_schema, preserve_index=False).combine_chunks()
+    return to_arrow_schema(schema, timezone="UTC")
 
 
 def differs(columns: Iterable[str]) -> str:

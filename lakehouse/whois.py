@@ -3,75 +3,24 @@
 ./spark-submit.sh whois email jane@example.com
 """
 
-from collections import deque
-from collections.abc import Iterable, Mapping
-
 import pandas as pd
 from pyspark.sql import functions as F
 
+from lakehouse import override_store
 from lakehouse.command_line import run
-from lakehouse.config import Config, IdentifierRule, load
+from lakehouse.config import Config, load
 from lakehouse.contracts.gold import GOLD_ACTIVATION
+from lakehouse.contracts.matching import SILVER_IDENTITY_REVIEW
 from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from lakehouse.errors import StitchlakeError
 from lakehouse.events.identifiers import resolve
+from lakehouse.identity import overrides
+from lakehouse.identity.evidence import chain, in_words, linking
+from lakehouse.identity.graph import Identifier
+from lakehouse.identity.matches import MATCH, MATCH_RULE
 from lakehouse.identity.touched import IDENTIFIER
 from lakehouse.io import Lake
 from lakehouse.session import get_session
-
-Identifier = tuple[str, str]
-Chain = list[tuple[str, Identifier, str]]  # (actor, identifier, next actor)
-
-
-def chain(edges: pd.DataFrame, start: str, goal: str) -> Chain:
-    """Shortest path from actor to actor over shared identifiers; empty when start is goal or no path exists.
-
-    `edges`: actor_id, identifier_type, identifier_token, of linking identifiers only.
-    """
-    carriers: dict[Identifier, list[str]] = {}
-    carried: dict[str, list[Identifier]] = {}
-    for actor, type_, token in edges[["actor_id", *IDENTIFIER]].itertuples(index=False):
-        carriers.setdefault((type_, token), []).append(actor)
-        carried.setdefault(actor, []).append((type_, token))
-    came_from = _breadth_first(carried, carriers, start)
-    path: Chain = []
-    while goal in came_from and goal != start:
-        previous, identifier = came_from[goal]
-        path.insert(0, (previous, identifier, goal))
-        goal = previous
-    return path
-
-
-def _breadth_first(
-    carried: Mapping[str, Iterable[Identifier]], carriers: Mapping[Identifier, Iterable[str]], start: str
-) -> dict[str, tuple[str, Identifier]]:
-    came_from: dict[str, tuple[str, Identifier]] = {}
-    queue = deque([start])
-    while queue:
-        actor = queue.popleft()
-        for identifier in carried.get(actor, ()):
-            for other in carriers[identifier]:
-                if other != start and other not in came_from:
-                    came_from[other] = (actor, identifier)
-                    queue.append(other)
-    return came_from
-
-
-def linking(edges: pd.DataFrame, carriers: pd.DataFrame, rules: Mapping[str, IdentifierRule]) -> pd.DataFrame:
-    """The edges whose identifier holds the profile together, by the rule of lakehouse/identity/solve.py.
-
-    Its type has a rule, no more actors carry it than that allows, and all of them are in the profile: an identifier that a
-    limit refused, or a kiosk's, is carried elsewhere, too.
-
-    Args:
-        edges: every edge of one profile's actors.
-        carriers: identifier_type, identifier_token, actors: how many carry it in the whole lake.
-        rules: by identifier type.
-    """
-    inside = edges.groupby(IDENTIFIER)["actor_id"].nunique().rename("inside").reset_index()
-    counted = edges.merge(inside, on=IDENTIFIER).merge(carriers, on=IDENTIFIER)
-    most = counted["identifier_type"].map(lambda name: rules[name].max_actors if name in rules else 0)
-    return counted[(counted["inside"] == counted["actors"]) & (counted["actors"] <= most)]
 
 
 def whois(lake: Lake, type_: str, value: str) -> str:
@@ -97,7 +46,7 @@ def _token(config: Config, type_: str, value: str) -> str:
         raise StitchlakeError(f"whois: unknown identifier type, got {type_!r}, expected one of {known}. Mend the type")
     token = resolve(type_, value, config)
     if token is None:
-        raise StitchlakeError(f"whois {type_}: a blocked value, it identifies nobody. See [identity] in conf/base.toml")
+        raise StitchlakeError(f"whois {type_}: a blocked value, it identifies nobody. See conf/identity.toml")
     return token
 
 
@@ -108,31 +57,44 @@ def _describe(lake: Lake, profile: str, asked: pd.DataFrame, identifier: Identif
     edges = of_members.toPandas()
     shared = stored_edges.join(of_members.select(*IDENTIFIER).distinct(), on=IDENTIFIER, how="left_semi")
     carriers = shared.groupBy(*IDENTIFIER).agg(F.count_distinct("actor_id").alias("actors")).toPandas()
-    row = lake.read(GOLD_ACTIVATION).where(F.col("profile_id") == profile).first()
-    lines = [f"profile {profile}"]
-    if row is not None:
-        lines.append(f"  user ids {', '.join(row['user_ids']) or 'none: anonymous'}")
-        lines.append(f"  seen {row['first_seen_at']:%Y-%m-%d %H:%M} to {row['last_seen_at']:%Y-%m-%d %H:%M} UTC")
-        lines.append(f"  {row['event_count']} events, {row['frequency']} orders, {row['monetary']} net")
-        lines.append(f"  segment {row['segment'] or 'none'}; next best action {row['next_best_action']}")
-    lines.append("  identifiers")
-    distinct = edges.groupby(IDENTIFIER)["first_seen_at"].agg(["min", "count"]).reset_index()
+    lines = [f"profile {profile}", *_activation(lake, profile), "  identifiers"]
+    distinct = edges[edges["identifier_type"] != MATCH].groupby(IDENTIFIER)["first_seen_at"].agg(["min", "count"])
     lines += [
         f"    {type_:14} {token}  since {since:%Y-%m-%d}, {count} actors"
-        for type_, token, since, count in distinct.itertuples(index=False)
+        for type_, token, since, count in distinct.reset_index().itertuples(index=False)
     ]
-    lines.append("  evidence")
-    starts = sorted(asked.loc[asked["profile_id"] == profile, "actor_id"])
-    lines += _evidence(linking(edges, carriers, lake.config.identity.rules), starts[0], profile, identifier)
+    start = min(asked.loc[asked["profile_id"] == profile, "actor_id"])
+    lines += ["  evidence", f"    {identifier[0]} {identifier[1]} was carried by actor {start}"]
+    lines += [f"    {line}" for line in _evidence(lake, edges, carriers, start, profile)]
+    lines.append(f"    actor {profile} is the oldest: it names the profile")
     return "\n".join(lines)
 
 
-def _evidence(edges: pd.DataFrame, start: str, goal: str, identifier: Identifier) -> list[str]:
-    lines = [f"    {identifier[0]} {identifier[1]} was carried by actor {start}"]
-    for actor, (type_, token), other in chain(edges, start, goal):
-        lines.append(f"    actor {actor} and actor {other} both carried {type_} {token} (deterministic)")
-    lines.append(f"    actor {goal} is the oldest: it names the profile")
-    return lines
+def _activation(lake: Lake, profile: str) -> list[str]:
+    row = lake.read(GOLD_ACTIVATION).where(F.col("profile_id") == profile).first()
+    if row is None:
+        return []
+    return [
+        f"  user ids {', '.join(row['user_ids']) or 'none: anonymous'}",
+        f"  seen {row['first_seen_at']:%Y-%m-%d %H:%M} to {row['last_seen_at']:%Y-%m-%d %H:%M} UTC",
+        f"  {row['event_count']} events, {row['frequency']} orders, {row['monetary']} net",
+        f"  segment {row['segment'] or 'none'}; next best action {row['next_best_action']}",
+    ]
+
+
+def _evidence(lake: Lake, edges: pd.DataFrame, carriers: pd.DataFrame, start: str, goal: str) -> list[str]:
+    stored = override_store.read(override_store.store_of(lake)).values()
+    in_force = [override for override in stored if override.is_active]
+    rules = {**lake.config.identity.rules, MATCH: MATCH_RULE}
+    counting, of_type = overrides.apply(edges, rules, in_force)
+    tied = linking(counting, carriers, of_type)
+    path = chain(tied, start, goal)
+    sides = [token.split(":", 1) for _, (type_, token), _ in path if type_ == MATCH]
+    review = lake.read(SILVER_IDENTITY_REVIEW).where(F.col("actor_l").isin([left for left, _ in sides]))
+    pairs = (
+        {f"{row['actor_l']}:{row['actor_r']}": row.asDict(recursive=True) for row in review.collect()} if sides else {}
+    )
+    return in_words(path, tied, of_type, pairs=pairs, overrides=in_force)
 
 
 def main(argv: list[str]) -> None:

@@ -7,6 +7,10 @@ Late rule: an event whose day lies more than profiles.watermark_days before the 
 not here; batch/reconcile.py repairs exactly the rows it leaves behind. Duplicate rule: the first of a message_id counts.
 """
 
+import logging
+from threading import Thread
+
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
@@ -23,6 +27,8 @@ from lakehouse.streams import Start, run_queries
 from lakehouse.triggers import trigger
 
 NAME = "profiles"
+IDLE_SECONDS = 1
+log = logging.getLogger("stitchlake.profiles")
 
 
 def transform(records: DataFrame, config: Config) -> DataFrame:
@@ -36,16 +42,33 @@ def transform(records: DataFrame, config: Config) -> DataFrame:
 def start(lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = None) -> StreamingQuery:
     """Start the query; with `available_now` it drains the topic and ends."""
     config = lake.config.profiles
+    micro_batch = micro_batch or MicroBatch(lake, Champions(lake.config))
+    micro_batch.catch_up()
     records = read_records(lake, config.max_offsets_per_trigger)
-    return (
+    query = (
         transform(records, lake.config)
         .writeStream.queryName(NAME)
         .outputMode("update")
         .option("checkpointLocation", lake.checkpoint(NAME))
-        .foreachBatch(micro_batch or MicroBatch(lake, Champions(lake.config)))
+        .foreachBatch(micro_batch)
         .trigger(**trigger(config.trigger_seconds, available_now=available_now))
         .start()
     )
+    if not available_now:
+        Thread(target=_catch_up_while_idle, args=(query, micro_batch), name="profiles-idle", daemon=True).start()
+    return query
+
+
+def _catch_up_while_idle(query: StreamingQuery, micro_batch: MicroBatch) -> None:
+    """No event, no micro-batch: overrides and new models must not wait for one."""
+    while query.isActive:
+        try:
+            if not query.awaitTermination(IDLE_SECONDS):
+                micro_batch.catch_up()
+        except StreamingQueryException:  # whoever started the query hears of it
+            return
+        except Exception:
+            log.exception("catching up without events failed; tried again, and by the next micro-batch")
 
 
 def start_with(micro_batch: MicroBatch) -> Start:

@@ -29,7 +29,10 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """One table. `grain` is the sentence "one row per ..."; `reads` names the tables it is made from."""
+    """One table. `grain` is the sentence "one row per ..."; `reads` names the tables it is made from.
+
+    time_column: never null, and its files follow it: rows whose stored value of it is known are set without reading the others.
+    """
 
     name: str
     grain: str
@@ -37,6 +40,7 @@ class Table:
     columns: tuple[Column, ...]
     owner: str
     reads: tuple[str, ...] = ()
+    time_column: str | None = None
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

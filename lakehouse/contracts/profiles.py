@@ -72,6 +72,7 @@ SILVER_IDENTITY_EDGES = Table(
     key=("actor_id", "identifier_type", "identifier_token"),
     owner="streaming/profiles.py",
     reads=(KAFKA,),
+    time_column="first_seen_at",
     columns=(
         required("actor_id", "string", "actor"),
         required("identifier_type", "string", "user_id, email, phone, loyalty_id, device_id or anonymous_id"),
@@ -88,14 +89,21 @@ SILVER_IDENTITY_MAP = Table(
     key=("actor_id",),
     owner="streaming/profiles.py",
     reads=("silver.identity_edges",),
+    time_column="first_seen_at",
     columns=(
         required("actor_id", "string", "actor"),
         required("profile_id", "string", "actor_id of the profile's oldest actor"),
         required(
-            "component_id", "string", "coarse component: smallest actor_id reachable by any identifier, limits ignored"
+            "component_id",
+            "string",
+            "oldest actor reachable by identifiers that at most max_actors actors carry, limits ignored",
         ),
         required("first_seen_at", "timestamp", "earliest event of the actor"),
-        optional("cause", "string", "strongest identifier type that ties the actor to its profile; null = alone"),
+        optional(
+            "cause",
+            "string",
+            "strongest identifier type that ties the actor to its profile; null = it names the profile",
+        ),
         required("resolved_at", "timestamp", "time of the micro-batch that last changed the row"),
     ),
 )
@@ -112,8 +120,40 @@ SILVER_IDENTITY_LOG = Table(
         required("actor_id", "string", "actor that changed"),
         optional("from_profile_id", "string", "profile before; null = the actor is new"),
         required("to_profile_id", "string", "profile after"),
-        optional("cause", "string", "strongest identifier type that ties the actor to its profile; null = alone"),
+        optional(
+            "cause",
+            "string",
+            "strongest identifier type that ties the actor to its profile; null = it names the profile",
+        ),
         required("batch_id", "bigint", "micro-batch; negative for a repair by reconcile or rebuild"),
         required("changed_at", "timestamp", "time of the micro-batch"),
+    ),
+)
+
+SILVER_IDENTITY_HISTORY = Table(
+    name="silver.identity_history",
+    grain="one row per actor and validity",
+    key=("actor_id", "valid_from"),
+    owner="streaming/profiles.py",
+    reads=("silver.identity_log",),
+    time_column="valid_from",
+    columns=(
+        required("actor_id", "string", "actor"),
+        required("profile_id", "string", "profile it was in"),
+        required("valid_from", "timestamp", "time of the micro-batch that put it there"),
+        optional("valid_to", "timestamp", "time of the micro-batch that moved it on; null = it is there now"),
+    ),
+)
+
+SILVER_IDENTITY_RULES = Table(
+    name="silver.identity_rules",
+    grain="one row per time the rules of identity changed",
+    key=("applied_at",),
+    owner="streaming/profiles.py",
+    reads=(),
+    columns=(
+        required("applied_at", "timestamp", "time of the micro-batch that solved everything again by them"),
+        required("fingerprint", "string", "digest of the rules"),
+        required("rules", "string", "JSON: priority, limit and max_actors by type, and what is blocked"),
     ),
 )

@@ -28,10 +28,10 @@ def unite(
     size = [1] * actor_count
     refused = []
     for position, members in enumerate(identifiers):
-        roots = {_find(parent, member) for member in members}
+        roots = {find(parent, member) for member in members}
         if len(roots) == 1:
             continue
-        if any(_exceeds(values, roots, limit) for values, limit in zip(held, limits, strict=True)):
+        if any(exceeds(values, roots, limit) for values, limit in zip(held, limits, strict=True)):
             refused.append(position)
             continue
         top = max(roots, key=size.__getitem__)
@@ -40,18 +40,19 @@ def unite(
             parent[root] = top
             size[top] += size[root]
         for values in held:
-            _merge(values, roots, top)
-    return [_find(parent, actor) for actor in range(actor_count)], refused
+            merge_held(values, roots, top)
+    return [find(parent, actor) for actor in range(actor_count)], refused
 
 
-def _find(parent: list[int], actor: int) -> int:
+def find(parent: list[int], actor: int) -> int:
+    """The root of a tree of parents, halving the path to it."""
     while parent[actor] != actor:
         parent[actor] = parent[parent[actor]]
         actor = parent[actor]
     return actor
 
 
-def _exceeds(values: Held, roots: set[int], limit: int) -> bool:
+def exceeds(values: Held, roots: set[int], limit: int) -> bool:
     """Whether the profiles together hold more than `limit` distinct values."""
     sets = [values[root] for root in roots if root in values]
     if sum(map(len, sets)) <= limit:
@@ -72,7 +73,8 @@ def _exceeds(values: Held, roots: set[int], limit: int) -> bool:
     return False
 
 
-def _merge(values: Held, roots: set[int], top: int) -> None:
+def merge_held(values: Held, roots: set[int], top: int) -> None:
+    """Let `top` hold what `roots` hold."""
     sets = [found for root in (top, *roots) if (found := values.pop(root, None)) is not None]
     if sets:
         largest = max(sets, key=len)

@@ -4,7 +4,7 @@ Actor codes follow the order of actor_id (by code point, as Spark orders strings
 smallest actor_id. An identifier is a (type, token) pair; equal tokens of two types are two identifiers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ from lakehouse.errors import ContractError
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Identifier = tuple[str, str]
+"""(type, token)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +95,18 @@ def components(graph: Graph, through: Flags | None = None) -> Ints:
     shape = (graph.actor_count, graph.actor_count)
     ties = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=shape)
     return np.asarray(connected_components(ties, directed=False)[1], dtype=np.int64)
+
+
+def named(graph: Graph, identifiers: Collection[Identifier]) -> Flags:
+    """Which identifiers of the graph are among those given; names the graph does not know are passed over."""
+    flags = np.zeros(len(graph.type), dtype=bool)
+    tokens_of: dict[str, list[str]] = {}
+    for type_, token in identifiers:
+        tokens_of.setdefault(type_, []).append(token)
+    for kind, name in enumerate(graph.types):
+        if tokens := tokens_of.get(name):
+            flags |= (graph.type == kind) & graph.tokens.isin(tokens).to_numpy()[graph.token]
+    return flags
 
 
 def smallest(group: Ints, value: Ints, count: int, default: int) -> Ints:

@@ -3,71 +3,146 @@
 The rule, exactly:
 
 1. An identifier *links* the actors that carry it, and more than one profile grows from nothing else.
-2. It links nobody if its type has no rule, or if more than `max_actors` distinct actors carry it (a kiosk, a call centre).
-3. The others are taken one by one: by `priority` of their type, then by the earliest `first_seen_at` among their actors,
+2. It links nobody if its type has no rule, or if more than `max_actors` distinct actors carry it (a kiosk, a call centre):
+   a *hub*. Who is connected by the others, no further rule applied, is one *component*.
+3. In a component of more than `max_component_actors` actors whole types stop linking, the weakest (by priority, then name)
+   first, one at a time, until no part of it that is still connected is larger, or one type is left. So no swarm of bots
+   can glue a city together; the stronger types still hold.
+4. The others are taken one by one: by `priority` of their type, then by the earliest `first_seen_at` among their actors,
    then type, then token. At its turn an identifier joins the profiles-so-far of all its actors, or, if the joined profile
    would hold more than `limit` distinct values of any one type, links nobody at all: a device with two logins leaves both
    alone, and the anonymous actors on it too. All its actors are known, so it does not matter who came first.
-4. A profile *holds* every value on any edge of any of its actors: the identifier's own value, and values that link nobody
-   (2, 3), count like any other. So no profile of two or more actors holds more than `limit` values of any type; with
+5. A profile *holds* every value on any edge of any of its actors: the identifier's own value, and values that link nobody
+   (2, 3, 4), count like any other. So no profile of two or more actors holds more than `limit` values of any type; with
    limit 1, never two user_ids. Types without a rule have no limit. An actor that breaks a limit all by itself stays alone.
-5. A profile is named after its oldest actor, by (first_seen_at, actor_id): on a merge the older id survives.
+6. Then likely pairs (type `match`, lakehouse/identity/matches.py) join profiles by average linkage: the two whose records
+   agree with the highest mean probability first, while that is at least `match_probability` and no limit is broken. A
+   pair never breaks up what an identifier joined, and never breaks a limit.
+7. A profile, and a component, is named after its oldest actor, by (first_seen_at, actor_id): on a merge the older id
+   survives, and whoever joins later changes nobody's name.
 
-Two layers: connected components over all edges, no rule applied, which only ever grow (`component_id`); inside them the
-rule above. Most components break no limit even when joined whole: those are found by counting. The rest go through
-`contested`. Why limits may not be checked on arrival: 200 of 200 shuffled streams came out differently
+Two layers: components (2), and inside them the rest. No identifier that links crosses a component, so the components a
+micro-batch touches may be solved alone. Most components break no limit even when joined whole: those are found by counting. The
+rest go through `contested`. Why limits may not be checked on arrival: 200 of 200 shuffled streams came out differently
 (research/identity-resolution.md 3.2).
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
 from lakehouse.config import IdentifierRule
-from lakehouse.identity.contested import Held, unite
-from lakehouse.identity.graph import Flags, Graph, Ints, build, components, smallest
+from lakehouse.identity.contested import unite
+from lakehouse.identity.crowded import crowded
+from lakehouse.identity.graph import Flags, Graph, Identifier, Ints, build, components, named, smallest
+from lakehouse.identity.matches import MATCH, MATCH_RULE, join_likely, probabilities
+
+log = logging.getLogger("stitchlake.identity")
+
+MAX_COMPONENT_ACTORS = 50_000  # a real person's component has dozens; above this it is a swarm, and slow to solve again
 
 _NO_RULE = IdentifierRule(priority=2**31, limit=2**31, max_actors=0)
 
 
-def solve(edges: pd.DataFrame, actors: pd.DataFrame, rules: Mapping[str, IdentifierRule]) -> pd.DataFrame:
+def solve(
+    edges: pd.DataFrame,
+    actors: pd.DataFrame,
+    rules: Mapping[str, IdentifierRule],
+    *,
+    hubs: Collection[Identifier] = (),
+    max_component_actors: int = MAX_COMPONENT_ACTORS,
+    match_probability: float = 1.0,
+) -> pd.DataFrame:
     """Solve the whole graph given, by the rule above.
 
     Args:
-        edges: [actor_id, identifier_type, identifier_token]; any order, duplicates allowed.
+        edges: [actor_id, identifier_type, identifier_token], and weight in bits if there are likely pairs; any order,
+            duplicates allowed.
         actors: [actor_id, first_seen_at], every actor of `edges` and those without any; the earliest of duplicates counts.
         rules: by identifier type.
+        hubs: identifiers that link nobody although the edges given do not show it: those over `max_actors` of which only
+            some carriers are given. Needless where the edges are all there are.
+        max_component_actors: see 3.
+        match_probability: see 6.
 
     Returns:
-        [actor_id, profile_id, component_id, cause, first_seen_at], one row per actor, by actor_id. component_id: smallest
-        actor_id of the component. cause: strongest type (by priority, then name) of an identifier that links the actor to
-        another one of its profile; null = alone.
+        [actor_id, profile_id, component_id, cause, first_seen_at], one row per actor, by actor_id. cause: strongest type
+        (by priority, then name) of an identifier that links the actor to another one of its profile; null for the actor
+        that names the profile.
 
     Raises:
         ContractError: a null, a first_seen_at that is not a timestamp, or an edge of an unknown actor.
     """
     graph = build(edges, actors)
-    count = graph.actor_count
-    of_type = [rules.get(name, _NO_RULE) for name in graph.types]
+    of_type = [_rule(name, rules) for name in graph.types]
     max_actors = np.array([rule.max_actors for rule in of_type], dtype=np.int64)
-    coarse = components(graph)
-    shared = graph.degree > 1
-    linking = shared & (graph.degree <= max_actors[graph.type])
-    # Without the identifiers that link nobody whatever happens, a component may already fall apart.
-    label = coarse if linking.sum() == shared.sum() else components(graph, linking)
+    linking = (graph.degree > 1) & (graph.degree <= max_actors[graph.type]) & ~named(graph, hubs)
+    coarse = components(graph, linking)
+    connected, linking = _without_swarms(graph, coarse, linking, of_type, max_component_actors)
+    is_match = graph.type == graph.types.index(MATCH) if MATCH in graph.types else np.zeros(len(linking), dtype=bool)
+    label = components(graph, linking & ~is_match) if is_match.any() else connected
+    count = graph.actor_count
     profile = smallest(label, np.arange(count), count, count)[label]
-    linking = _resolve_contested(graph, label, linking, of_type, profile)
-    return _answer(graph, coarse, profile, linking, of_type)
+    names_link = _resolve_contested(graph, label, linking & ~is_match, of_type, profile)
+    pairs = np.flatnonzero(linking & is_match)
+    if len(pairs):
+        limited = crowded(graph, connected, _limits(of_type))
+        profile = join_likely(graph, profile, probabilities(graph, edges), pairs, limited, least=match_probability)
+        first = graph.start[pairs]
+        names_link[pairs] = profile[graph.actor[first]] == profile[graph.actor[first + 1]]
+    return _answer(graph, coarse, profile, names_link, of_type)
+
+
+def _rule(name: str, rules: Mapping[str, IdentifierRule]) -> IdentifierRule:
+    return MATCH_RULE if name == MATCH else rules.get(name, _NO_RULE)
+
+
+def over_cap(edges: pd.DataFrame, rules: Mapping[str, IdentifierRule]) -> set[Identifier]:
+    """The hubs among the identifiers of `edges`, which are all there are: [actor_id, identifier_type, identifier_token]."""
+    identifier = ["identifier_type", "identifier_token"]
+    carriers = edges[["actor_id", *identifier]].drop_duplicates().groupby(identifier, sort=False).size()
+    most = carriers.index.get_level_values(0).map(lambda name: _rule(name, rules).max_actors)
+    return set(carriers.index[carriers.to_numpy() > most.to_numpy(dtype=np.int64)].tolist())
+
+
+def _without_swarms(
+    graph: Graph, coarse: Ints, linking: Flags, of_type: list[IdentifierRule], most: int
+) -> tuple[Ints, Flags]:
+    """The connected parts of every component once weak types have stopped linking in those that are too large (3)."""
+    label, count = coarse, int(coarse.max(initial=-1)) + 1
+    order = sorted(range(len(of_type)), key=lambda kind: (of_type[kind].priority, graph.types[kind]))
+    rank = np.argsort(np.array(order, dtype=np.int64))[graph.type]
+    while (sizes := np.bincount(label, minlength=1)).max() > most:
+        is_large = np.zeros(count, dtype=bool)
+        is_large[coarse[sizes[label] > most]] = True
+        identifiers = np.flatnonzero(linking)
+        component = coarse[graph.actor[graph.start[identifiers]]]
+        weakest, strongest = np.full(count, -1), np.full(count, len(order))
+        np.maximum.at(weakest, component, rank[identifiers])
+        np.minimum.at(strongest, component, rank[identifiers])
+        is_large &= weakest > strongest
+        if not is_large.any():
+            break
+        stops = identifiers[is_large[component] & (rank[identifiers] == weakest[component])]
+        linking = linking.copy()
+        linking[stops] = False
+        label = components(graph, linking)
+        stopped = sorted({graph.types[kind] for kind in graph.type[stops].tolist()})
+        log.warning(
+            "%d components of more than %d actors: %s links nobody in them, %d identifiers",
+            is_large.sum(), most, ", ".join(stopped), len(stops),
+        )  # fmt: skip
+    return label, linking
 
 
 def _resolve_contested(
     graph: Graph, label: Ints, linking: Flags, of_type: list[IdentifierRule], profile: Ints
 ) -> Flags:
     """Set `profile` where a limit can bite; return the identifiers that really link."""
-    limits = np.array([rule.limit for rule in of_type], dtype=np.int64)
-    over: Flags = _held_values(graph, label) > limits
-    contested: Flags = np.asarray(over.any(axis=1))[label]
+    limited = crowded(graph, label, _limits(of_type))
+    contested: Flags = limited.is_crowded[label]
     if not contested.any():
         return linking
     codes = np.flatnonzero(contested)
@@ -75,12 +150,11 @@ def _resolve_contested(
     chosen = _in_order(graph, np.flatnonzero(linking & contested[graph.actor[graph.start[:-1]]]), of_type)
     members = local[graph.actor].tolist()
     starts, ends = graph.start[chosen].tolist(), graph.start[chosen + 1].tolist()
-    biting = np.flatnonzero(over.any(axis=0)).tolist()
     roots, refused = unite(
         len(codes),
         (members[start:end] for start, end in zip(starts, ends, strict=True)),
-        [_held(graph, kind, over[label, kind], local) for kind in biting],
-        limits[biting].tolist(),
+        limited.held(graph, local),
+        limited.limits,
     )
     profile[codes] = codes[np.array(roots, dtype=np.int64)]
     really = linking.copy()
@@ -88,15 +162,8 @@ def _resolve_contested(
     return really
 
 
-def _held_values(graph: Graph, label: Ints) -> Ints:
-    """Distinct values, one row per label and one column per type."""
-    labels = int(label.max(initial=-1)) + 1
-    key = graph.identifier * labels + label[graph.actor]
-    key.sort(kind="stable")  # all but sorted: a linking identifier has one label
-    key = key[np.diff(key, prepend=-1) != 0]
-    kinds = len(graph.types)
-    cell = (key % labels) * kinds + graph.type[key // labels] if len(key) else key
-    return np.bincount(cell, minlength=labels * kinds).reshape(labels, kinds)
+def _limits(of_type: list[IdentifierRule]) -> Ints:
+    return np.array([rule.limit for rule in of_type], dtype=np.int64)
 
 
 def _in_order(graph: Graph, identifiers: Ints, of_type: list[IdentifierRule]) -> Ints:
@@ -111,26 +178,18 @@ def _in_order(graph: Graph, identifiers: Ints, of_type: list[IdentifierRule]) ->
     return identifiers[np.lexsort((token, name, age, priority))]
 
 
-def _held(graph: Graph, kind: int, relevant: Flags, local: Ints) -> Held:
-    """Actor -> its values of one type, for the actors (in local codes) whose component can break that limit."""
-    edge = np.flatnonzero((graph.type[graph.identifier] == kind) & relevant[graph.actor])
-    held: Held = {}
-    for actor, value in zip(local[graph.actor[edge]].tolist(), graph.identifier[edge].tolist(), strict=True):
-        held.setdefault(actor, set()).add(value)
-    return held
-
-
 def _answer(graph: Graph, coarse: Ints, profile: Ints, linking: Flags, of_type: list[IdentifierRule]) -> pd.DataFrame:
     count = graph.actor_count
     by_age = np.argsort(graph.seen, kind="stable")  # codes follow actor_id, so it breaks the ties
     age = np.empty(count, dtype=np.int64)
     age[by_age] = np.arange(count)
     oldest = by_age[smallest(profile, age, count, count - 1)[profile]]
-    component = smallest(coarse, np.arange(count), count, count)[coarse]
+    component = by_age[smallest(coarse, age, count, count - 1)[coarse]]
     strongest = sorted(range(len(of_type)), key=lambda kind: (of_type[kind].priority, graph.types[kind]))
     strength = np.argsort(np.array(strongest, dtype=np.int64))
     used = linking[graph.identifier]
     cause = smallest(graph.actor[used], strength[graph.type[graph.identifier[used]]], count, len(strongest))
+    cause[oldest] = len(strongest)  # so that a profile of one that grows changes no row but the newcomer's
     names = np.array([*(graph.types[kind] for kind in strongest), None], dtype=object)
     return pd.DataFrame(
         {

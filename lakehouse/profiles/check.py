@@ -13,6 +13,7 @@ from lakehouse.contracts.profiles import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MA
 from lakehouse.events.parse import parse
 from lakehouse.io import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
+from lakehouse.profiles.identity_history import compare_history, history_of, summarise_history
 from lakehouse.profiles.rebuild import Rebuilt, bronze_records, rebuilt_gold
 
 
@@ -73,6 +74,7 @@ def check_profiles(lake: Lake, rebuilt: Rebuilt) -> Iterator[Difference]:
         yield summarise(table, compare(table, stored, expected, key=key))
     identity_map = rebuilt.silver[SILVER_IDENTITY_MAP].select("actor_id", F.col("profile_id").alias("to_profile_id"))
     yield _folds(SILVER_IDENTITY_LOG, lake.read(SILVER_IDENTITY_LOG), identity_map)
+    yield summarise_history(compare_history(lake, history_of(lake)))
 
 
 def _folds(table: Table, log: DataFrame, identity_map: DataFrame) -> Difference:

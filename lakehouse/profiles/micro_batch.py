@@ -16,23 +16,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 
+import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.profiles import (
-    SILVER_ACTIVITY_DAILY,
-    SILVER_IDENTITY_LOG,
-    SILVER_IDENTITY_MAP,
-    SILVER_ORDERS,
-)
-from lakehouse.io import Lake, application, differs
+from lakehouse.contracts.profiles import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS
+from lakehouse.identity.reach import members, places
+from lakehouse.io import Lake, differs
 from lakehouse.models.registry import Champions
 from lakehouse.profiles import gold
 from lakehouse.profiles.activity import activity_daily
+from lakehouse.profiles.facts import facts_of
 from lakehouse.profiles.orders import merge_orders, orders
-from lakehouse.profiles.resolution import resolve_batch
+from lakehouse.profiles.resolution import IdentityStep
 from lakehouse.profiles.traits import merge_traits, personal_traits
 from lakehouse.profiles.wide import wide_rows
 
@@ -71,33 +70,47 @@ class MicroBatch:
         self.lake = lake
         self.champions = champions
         self.clock = clock
+        self.identity = IdentityStep(lake)
         self.records: list[BatchRecord] = []
         self._as_of: datetime | None = None
         self._models_applied: tuple[str | None, str | None] | None = None
+        self._one_at_a_time = Lock()
 
     def __call__(self, leaves: DataFrame, batch_id: int) -> None:
-        record = BatchRecord(batch_id)
         leaves = leaves.persist()
         try:
-            with record.stage("total"):
-                self._run(leaves, record)
+            with self._one_at_a_time:
+                self._record(leaves, BatchRecord(batch_id))
         finally:
             leaves.unpersist()
+
+    def catch_up(self) -> None:
+        """Do what is due although no event came: overrides asked for, a new model, rules that changed, a crash's rest."""
+        with self._one_at_a_time:
+            if self._is_due():
+                self._record(None, BatchRecord(self.identity.batch_id_without_batch))
+
+    def _is_due(self) -> bool:
+        moved = self._models_moved()
+        return self.identity.is_due(self.champions.matcher) or moved
+
+    def _record(self, leaves: DataFrame | None, record: BatchRecord) -> None:
+        with record.stage("total"):
+            self._run(leaves, record)
         self.records.append(record)
-        line = {"batch_id": batch_id, "leaf_rows": record.leaf_rows, "orders": record.orders, **record.seconds}
+        line = {"batch_id": record.batch_id, "leaf_rows": record.leaf_rows, "orders": record.orders, **record.seconds}
         log.info(json.dumps(line))
 
-    def _run(self, leaves: DataFrame, record: BatchRecord) -> None:
+    def _run(self, leaves: DataFrame | None, record: BatchRecord) -> None:
         now = self.clock()
         with record.stage("leaf"):
-            newest = self._count(leaves, record)
+            newest = None if leaves is None else self._count(leaves, record)
         with record.stage("models"):
             everyone = self._models_moved()
-        if record.leaf_rows == 0 and not everyone:
+        if record.leaf_rows == 0 and not everyone and not self.identity.is_due(self.champions.matcher):
             return
         with record.stage("silver"):
-            profiles = self._write_silver(leaves, record, now) if record.leaf_rows else set()
-            profiles |= self._regrouped_before(record.batch_id)
+            profiles = self._write_silver(leaves if record.leaf_rows else None, record, now)
         as_of = self.newest_event(newest)
         if as_of is None:
             return
@@ -105,9 +118,11 @@ class MicroBatch:
             if everyone:
                 rows = self.rows(self._everyone(profiles), as_of, now).localCheckpoint()
             else:
-                rows = self.lake.frame(self.rows(self._few(profiles), as_of, now, few=True).toArrow())
+                actors = self.lake.frame(_text(members(self.identity.index, profiles)))
+                rows = self.lake.frame(self.rows(self._few(profiles), as_of, now, few_members=actors).toArrow())
         with record.stage("gold"):
             self.write_gold(rows, now)
+        self.identity.settle()
         record.committed_at = self.clock()
         self._models_applied = self.champions.versions
 
@@ -142,61 +157,64 @@ class MicroBatch:
         self._as_of = max(known, default=None)
         return self._as_of
 
-    def _write_silver(self, leaves: DataFrame, record: BatchRecord, now: datetime) -> set[str]:
+    def _write_silver(self, leaves: DataFrame | None, record: BatchRecord, now: datetime) -> set[str]:
         """Write the silver tables; the profiles whose figures the batch may have changed."""
-        rules = self.lake.config.identity.rules
+        if leaves is None:
+            return self._resolve(None, record, now, described=[])
         changed = differs(name for name in SILVER_ACTIVITY_DAILY.column_names if name != "actor_id")
         with ThreadPoolExecutor(3) as pool:
-            daily = pool.submit(self.lake.upsert, activity_daily(leaves), SILVER_ACTIVITY_DAILY, update_when=changed)
-            bought = pool.submit(self._merge_orders, leaves) if record.orders else None
+            rows = activity_daily(leaves)
+            daily = pool.submit(self.lake.upsert, rows, SILVER_ACTIVITY_DAILY, update_when=changed)
+            bought = pool.submit(merge_orders, self.lake, orders(leaves)) if record.orders else None
             traits = pool.submit(merge_traits, self.lake, personal_traits(leaves)) if record.traits else None
-            writer, batch_id = application("profiles", leaves), record.batch_id
-            profiles = resolve_batch(self.lake, leaves, rules, application=writer, batch_id=batch_id, now=now)
+            described: list[str] = []
+            if traits is not None and self.champions.matcher is not None:
+                traits.result()  # matching reads what is stored
+                described = self._described(leaves)
+            profiles = self._resolve(leaves, record, now, described)
             for write in (daily, traits):
                 if write is not None:
                     write.result()
-            return profiles | (bought.result() if bought is not None else set())
+            # Whoever had bought the batch's orders before: a refund may come from anybody.
+            buyers = set() if bought is None else bought.result()
+            return profiles | set(places(self.identity.index, buyers)["profile_id"])
 
-    def _merge_orders(self, leaves: DataFrame) -> set[str]:
-        """Profiles who had bought the batch's orders before: a refund may come from anybody."""
-        buyers = merge_orders(self.lake, orders(leaves))
-        if not buyers:
-            return set()
-        actors = self.lake.frame(pa.table({"actor_id": sorted(buyers)}))
-        identity_map = self.lake.read(SILVER_IDENTITY_MAP)
-        found = identity_map.join(F.broadcast(actors), on="actor_id", how="left_semi").select("profile_id")
-        return {row["profile_id"] for row in found.collect()}
+    def _resolve(self, leaves: DataFrame | None, record: BatchRecord, now: datetime, described: list[str]) -> set[str]:
+        matcher, batch_id = self.champions.matcher, record.batch_id
+        return self.identity.resolve_batch(
+            facts_of(leaves), batch_id=batch_id, now=now, matcher=matcher, described=described
+        )
 
-    def _regrouped_before(self, batch_id: int) -> set[str]:
-        """Profiles that lost or won actors in this batch, when it is the first after a start.
-
-        It may be the replay of one that crashed after its map was written: then the log, not the difference to the map,
-        still knows who moved.
-        """
-        if self.records:
-            return set()
-        log_rows = self.lake.read(SILVER_IDENTITY_LOG).where(F.col("batch_id") == batch_id)
-        moves = log_rows.select("from_profile_id", "to_profile_id").collect()
-        return {profile_id for move in moves for profile_id in move if profile_id is not None}
+    def _described(self, leaves: DataFrame) -> list[str]:
+        """The actors whose traits the batch brings."""
+        actors = leaves.where(F.size("traits") > 0).select("actor_id").distinct()
+        found: list[str] = actors.toArrow()["actor_id"].to_pylist()
+        return found
 
     def _few(self, profiles: set[str]) -> DataFrame:
-        return self.lake.frame(pa.table({"profile_id": pa.array(sorted(profiles), pa.string())}))
+        return self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(profiles)})))
 
     def _everyone(self, vanished: set[str]) -> DataFrame:
         return self.lake.read(SILVER_IDENTITY_MAP).select("profile_id").union(self._few(vanished)).distinct()
 
-    def rows(self, touched: DataFrame, as_of: datetime, now: datetime, *, few: bool = False) -> DataFrame:
+    def rows(
+        self, touched: DataFrame, as_of: datetime, now: datetime, *, few_members: DataFrame | None = None
+    ) -> DataFrame:
         """Wide rows of the touched profiles (profile_id), from the silver tables as they stand.
 
-        `few`: their actors fit into memory, so that no table is sorted to find them.
+        `few_members`: actor_id and profile_id of all their actors, when they fit into memory, so that no table is sorted
+        to find them.
         """
-        members = self.lake.read(SILVER_IDENTITY_MAP).join(F.broadcast(touched) if few else touched, on="profile_id")
-        members = members.select("actor_id", "profile_id")
+        members = few_members
+        if members is None:
+            members = (
+                self.lake.read(SILVER_IDENTITY_MAP).join(touched, on="profile_id").select("actor_id", "profile_id")
+            )
         # Times are joined, not written into the plan: a plan with another literal in it is compiled again.
         times = pa.table({"as_of": pa.array([as_of], UTC_TIME), "updated_at": pa.array([now], UTC_TIME)})
         return wide_rows(
             touched.crossJoin(F.broadcast(self.lake.frame(times))),
-            F.broadcast(members) if few else members,
+            members if few_members is None else F.broadcast(members),
             activity=self.lake.read(SILVER_ACTIVITY_DAILY),
             orders=self.lake.read(SILVER_ORDERS),
             champions=self.champions,
@@ -215,3 +233,8 @@ class MicroBatch:
                 writes.append(pool.submit(gold.write_scores, self.lake, rows))
             for write in writes:
                 write.result()
+
+
+def _text(rows: pd.DataFrame) -> pa.Table:
+    """Rows of text columns only, however many."""
+    return pa.table({name: pa.array(rows[name].tolist(), pa.string()) for name in rows.columns})

@@ -4,9 +4,8 @@ Personal traits are not in silver by design, so they are parsed from bronze agai
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -15,18 +14,17 @@ from lakehouse.contracts.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.contracts.gold import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
 from lakehouse.contracts.profiles import (
     SILVER_ACTIVITY_DAILY,
-    SILVER_IDENTITY_EDGES,
     SILVER_IDENTITY_MAP,
     SILVER_ORDERS,
     SILVER_PERSONAL_TRAITS,
 )
 from lakehouse.events.parse import parse
-from lakehouse.identity.solve import solve
-from lakehouse.io import Lake, arrow
+from lakehouse.io import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.activity import EVENT_COLUMNS, activity_daily, leaf, with_day
+from lakehouse.profiles.facts import actors
 from lakehouse.profiles.orders import orders
-from lakehouse.profiles.resolution import actors, edges
+from lakehouse.profiles.rebuilt_identity import rebuilt_identity
 from lakehouse.profiles.traits import personal_traits
 from lakehouse.profiles.wide import wide_rows
 
@@ -61,14 +59,13 @@ def rebuild(lake: Lake, champions: Champions, *, now: datetime, keep_as_of: bool
     """
     leaves = rebuilt_leaves(lake).persist()
     of_actors = actors(leaves).persist()
-    identity_map = _identity_map(lake, of_actors, now).persist()
     silver = {
         SILVER_ACTIVITY_DAILY: activity_daily(leaves),
         SILVER_ORDERS: orders(leaves),
         SILVER_PERSONAL_TRAITS: personal_traits(leaves),
-        SILVER_IDENTITY_EDGES: edges(of_actors),
-        SILVER_IDENTITY_MAP: identity_map,
     }
+    silver |= rebuilt_identity(lake, of_actors, silver[SILVER_PERSONAL_TRAITS], champions.matcher, now=now)
+    identity_map = silver[SILVER_IDENTITY_MAP]
     newest = leaves.agg(F.max("last_at")).first()
     as_of = F.lit(newest[0] if newest else None).cast("timestamp")
     touched = identity_map.select("profile_id").distinct().withColumn("as_of", as_of)
@@ -87,16 +84,6 @@ def rebuild(lake: Lake, champions: Champions, *, now: datetime, keep_as_of: bool
         policy=lake.config.next_best_action,
     )
     return Rebuilt(silver=silver, rows=rows)
-
-
-def _identity_map(lake: Lake, of_actors: DataFrame, now: datetime) -> DataFrame:
-    solved = solve(
-        edges(of_actors).toPandas(),
-        of_actors.select("actor_id", "first_seen_at").toPandas(),
-        lake.config.identity.rules,
-    )
-    solved["resolved_at"] = pd.Timestamp(now.astimezone(UTC).replace(tzinfo=None))
-    return lake.frame(arrow(solved, SILVER_IDENTITY_MAP))
 
 
 def rebuilt_gold(rebuilt: Rebuilt) -> dict[Table, DataFrame]:

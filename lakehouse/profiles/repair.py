@@ -1,6 +1,6 @@
 """Writing a rebuild: all of it (rebuild), or only the rows that differ (reconcile)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -9,14 +9,17 @@ from lakehouse.contracts.contract import Table
 from lakehouse.contracts.gold import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
 from lakehouse.contracts.profiles import (
     SILVER_ACTIVITY_DAILY,
+    SILVER_IDENTITY_HISTORY,
     SILVER_IDENTITY_LOG,
     SILVER_IDENTITY_MAP,
     SILVER_ORDERS,
 )
 from lakehouse.identity.changes import changes
 from lakehouse.io import Lake, arrow
-from lakehouse.profiles import gold
+from lakehouse.profiles import gold, identity_rules
 from lakehouse.profiles.differences import Difference, compare, repairs, summarise
+from lakehouse.profiles.identity_history import compare_history, history_of, history_repairs, summarise_history
+from lakehouse.profiles.identity_lake import flagged
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.rebuild import Rebuilt, rebuilt_gold
 
@@ -25,9 +28,12 @@ def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
     """Replace every table of profiles; the identity log grows by what changed, gold.segments keeps its history."""
     rows = rebuilt.rows.persist()
     rows.count()
+    now = _after_all(lake, now)
     _log_changes(lake, rebuilt.silver[SILVER_IDENTITY_MAP], now)
     for table, frame in rebuilt.silver.items():
         lake.overwrite(frame, table)
+    lake.overwrite(lake.frame(arrow(history_of(lake), SILVER_IDENTITY_HISTORY)), SILVER_IDENTITY_HISTORY)
+    _record_rules(lake, now)
     of_gold = rebuilt_gold(rebuilt)
     for table in (GOLD_RFM, GOLD_SCORES, GOLD_ACTIVATION):
         lake.overwrite(of_gold[table], table)
@@ -40,6 +46,7 @@ def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
 
 def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: datetime) -> list[Difference]:
     """Repair exactly the rows that differ and roll up the profiles they belong to; what was repaired, per table."""
+    now = _after_all(lake, now)
     wrong: dict[Table, DataFrame] = {}
     found = []
     for table, expected in rebuilt.silver.items():
@@ -52,6 +59,10 @@ def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: dat
     for table, frame in wrong.items():
         rows = frame.withColumn("resolved_at", F.lit(now)) if table == SILVER_IDENTITY_MAP else frame
         lake.upsert(rows, table, deletes=True)
+    of_history = compare_history(lake, history_of(lake))
+    found.append(summarise_history(of_history))
+    lake.upsert(flagged(history_repairs(of_history), SILVER_IDENTITY_HISTORY), SILVER_IDENTITY_HISTORY, deletes=True)
+    _record_rules(lake, now)
     micro_batch.champions.refresh()
     as_of = micro_batch.newest_event()
     if as_of is not None:
@@ -75,6 +86,18 @@ def _touched(lake: Lake, wrong: dict[Table, DataFrame]) -> DataFrame:
     return profiles.union(regrouped.select("profile_id")).where(F.col("profile_id").isNotNull()).distinct()
 
 
+def _after_all(lake: Lake, now: datetime) -> datetime:
+    """`now`, but after every change there has been: the log is folded, and history cut, by time."""
+    row = lake.read(SILVER_IDENTITY_LOG).agg(F.max("changed_at").alias("newest")).first()
+    newest = None if row is None or row["newest"] is None else row["newest"].replace(tzinfo=UTC)
+    return now if newest is None else max(now, newest + timedelta(microseconds=1))
+
+
+def _record_rules(lake: Lake, now: datetime) -> None:
+    if identity_rules.are_new(lake, identity_rules.applied(lake)):
+        identity_rules.record(lake, now)
+
+
 def _log_changes(lake: Lake, expected: DataFrame, now: datetime) -> None:
     """Collects the whole map: repairs are rare and offline. Their batch_id is negative, no micro-batch has it."""
     before = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id").toPandas()
@@ -84,5 +107,4 @@ def _log_changes(lake: Lake, expected: DataFrame, now: datetime) -> None:
         batch_id=-int(now.timestamp() * 1000),
         changed_at=now.astimezone(UTC).replace(tzinfo=None),
     )
-    if len(moved):
-        lake.upsert(arrow(moved, SILVER_IDENTITY_LOG), SILVER_IDENTITY_LOG)
+    lake.add(arrow(moved, SILVER_IDENTITY_LOG), SILVER_IDENTITY_LOG)

@@ -1,101 +1,190 @@
 """The identity step of a micro-batch: what of the graph the batch touches, solved and written.
 
-Only the components that the batch's new actors reach are read; `lakehouse.identity` solves them as one pure function of
-their edges. Writes go edges, log, map: each is recomputed from what is stored, so a crash between two of them heals on
-replay, and the log is never behind the map.
+    facts of the batch -> overrides asked for -> likely pairs -> touched (index) -> solve -> edges, log, history, map, index
+
+Only the components that the batch's facts reach are read, from an index beside the driver; `lakehouse.identity` solves
+them as one pure function of their edges. Each write is recomputed from what is stored, so a crash between two of them
+heals on replay, and the log is never behind the map.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import hashlib
+import logging
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import pandas as pd
 
-from lakehouse.config import IdentifierRule
-from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
-from lakehouse.identity.touched import Resolution, resolve
-from lakehouse.io import Lake, arrow
+from lakehouse import override_store
+from lakehouse.contracts.profiles import SILVER_IDENTITY_MAP
+from lakehouse.identity import overrides, reach
+from lakehouse.identity.blocked import is_blocked
+from lakehouse.identity.index import Index
+from lakehouse.identity.matches import MATCH, MATCH_RULE
+from lakehouse.identity.overrides import Override
+from lakehouse.identity.touched import IDENTIFIER, Rules, resolve
+from lakehouse.io import Lake
+from lakehouse.matching.model import MatchModel
+from lakehouse.override_store import Taken
+from lakehouse.profiles import identity_lake, identity_rules
+from lakehouse.profiles.facts import Facts
+from lakehouse.profiles.matching import blocks_version, with_pairs, write_blocks
 
-
-def actors(leaves: DataFrame) -> DataFrame:
-    """Leaf rows -> one row per actor: its identifiers and its earliest event in these leaves."""
-    return leaves.groupBy("actor_id").agg(
-        F.first("identifiers").alias("identifiers"), F.min("first_at").alias("first_seen_at")
-    )
-
-
-def edges(of_actors: DataFrame) -> DataFrame:
-    """Actors -> rows of silver.identity_edges."""
-    return of_actors.select("actor_id", F.explode("identifiers").alias("identifier"), "first_seen_at").select(
-        "actor_id",
-        F.col("identifier.type").alias("identifier_type"),
-        F.col("identifier.token").alias("identifier_token"),
-        "first_seen_at",
-        F.lit("deterministic").alias("kind"),
-        F.lit(0.0).alias("weight"),
-    )
+log = logging.getLogger("stitchlake.identity")
 
 
-def placed(batch_edges: DataFrame, identity_map: DataFrame) -> DataFrame:
-    """`edges` of a batch, each with the profile its actor is in and since when; null = not in the map yet."""
-    known = identity_map.select("actor_id", "profile_id", F.col("first_seen_at").alias("known_since"))
-    return known.join(F.broadcast(batch_edges), on="actor_id", how="right")
+class IdentityStep:
+    """The identity of one lake, batch after batch. Keeps the index; everything else is in the lake."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.is_fresh = True  # the next batch is the first after a start, or after a failure
+        self._index: Index | None = None
+        self._taken: Taken | None = None
+        self._blocks_version: str | None = None
+        self._rules_have_changed = False
+
+    @property
+    def rules(self) -> Rules:
+        return {**self.lake.config.identity.rules, MATCH: MATCH_RULE}
+
+    @property
+    def batch_id_without_batch(self) -> int:
+        """For work that no micro-batch brings: negative, and the same until the map is written.
+
+        So an attempt that died after it wrote the log finds its own rows there.
+        """
+        digest = hashlib.sha256(self.lake.version(SILVER_IDENTITY_MAP).encode()).hexdigest()
+        return -int(digest[:15], 16)
+
+    def is_due(self, matcher: MatchModel | None) -> bool:
+        """Whether there is something to do although no event came."""
+        if self.is_fresh or override_store.pending(self.lake):
+            return True
+        return matcher is not None and matcher.version != self._blocks_version
+
+    @property
+    def index(self) -> Index:
+        """The index, held to the tables at the start and after a failure."""
+        if self._index is None:
+            self._index = identity_lake.current_index(self.lake)
+        return self._index
+
+    def resolve_batch(
+        self,
+        facts: Facts,
+        *,
+        batch_id: int,
+        now: datetime,
+        matcher: MatchModel | None = None,
+        described: Collection[str] = (),
+    ) -> set[str]:
+        """Bring edges, log, history and map up to date with the batch, the overrides asked for, and the matcher.
+
+        `matcher`: the champion; None = likely pairs stay what they are. `described`: actors whose traits the batch may have
+        changed.
+
+        Returns the profiles its actors are in now, and those that lost or won actors: at the start those of the last batch
+        before it, too, which may have died before gold had them.
+        """
+        # Until all is written the index is not to be trusted, and a crash may have left work for the next batch.
+        index, self._index = self.index, None
+        is_fresh, self.is_fresh = self.is_fresh, True
+        taken = self._taken = override_store.take_in(self.lake, now, self._taken)
+        facts = _with_overrides(facts, taken)
+        matched = None
+        if matcher is not None:
+            everybody = self._is_new(matcher)
+            facts, matched = with_pairs(self.lake, index, matcher, facts, None if everybody else described, now=now)
+        resolved = self._settled_rules if is_fresh else self._resolve
+        profiles = resolved(index, facts, batch_id, now, taken.active)
+        if matcher is not None and matched is not None:
+            write_blocks(self.lake, matched)
+            self._blocks_version = matcher.version
+        self._index, self.is_fresh = index, False
+        return profiles
+
+    def settle(self) -> None:
+        """Gold shows what was asked for: the requests are done with."""
+        if self._taken is not None and self._taken.files:
+            override_store.settle(self.lake, self._taken)
+
+    def _is_new(self, matcher: MatchModel) -> bool:
+        if self._blocks_version is None:
+            self._blocks_version = blocks_version(self.lake)
+        return self._blocks_version != matcher.version
+
+    def _settled_rules(
+        self, index: Index, facts: Facts, batch_id: int, now: datetime, active: Collection[Override]
+    ) -> set[str]:
+        """`_resolve` after a start: with everything that may be left over from before it, and by the rules of today."""
+        logged = identity_lake.last_changes(self.lake)
+        known = identity_rules.applied(self.lake)
+        are_new = identity_rules.are_new(self.lake, known)
+        self._rules_have_changed = len(known) + are_new > 1
+        if are_new and known:
+            log.warning("the rules of identity have changed: every component is solved again")
+        facts = replace(facts, seeds=[*facts.seeds, *reach.everyone(index)]) if are_new else facts
+        logged_ids = set(logged["change_id"])
+        profiles = self._resolve(index, facts, batch_id, now, active, logged=logged_ids) | _profiles(logged)
+        if are_new:
+            identity_rules.record(self.lake, now)
+        return profiles
+
+    def _resolve(
+        self,
+        index: Index,
+        facts: Facts,
+        batch_id: int,
+        now: datetime,
+        active: Collection[Override],
+        logged: Collection[str] = (),
+    ) -> set[str]:
+        known = reach.places(index, facts.actors["actor_id"])
+        news = self._news(facts, known)
+        profiles = set(known["profile_id"])
+        if news.are_none:
+            return profiles
+        gone, seeds = news.gone_edges, {*news.seeds, *news.actors["actor_id"]}
+        stored = reach.touched(index, news.new_edges, self.rules, gone_edges=gone, seeds=seeds, also=news.also)
+        written_at = identity_lake.next_time(index, now)
+        resolution = resolve(
+            news.actors,
+            news.new_edges,
+            stored,
+            self.rules,
+            batch_id=batch_id,
+            now=written_at,
+            gone_edges=gone,
+            view=partial(overrides.apply, overrides=tuple(active)),
+            match_probability=self.lake.config.matching.match_probability,
+        )
+        identity_lake.write(self.lake, index, resolution, now=written_at, logged=logged)
+        return profiles | set(resolution.map.kept["profile_id"]) | _profiles(resolution.log_rows)
+
+    def _news(self, facts: Facts, known: pd.DataFrame) -> Facts:
+        """The facts without actors that are known, and were not seen earlier than known: they bring nothing.
+
+        An edge that says its kind or weight is news whoever brings it.
+        """
+        since = facts.actors[["actor_id"]].merge(known[["actor_id", "first_seen_at"]], on="actor_id", how="left")
+        is_new = ~(facts.actors["first_seen_at"] >= since["first_seen_at"].set_axis(facts.actors.index))
+        is_told = facts.new_edges["actor_id"].isin(facts.actors.loc[~is_new, "actor_id"])
+        if "kind" in facts.new_edges:
+            is_told &= facts.new_edges["kind"].isna()
+        new_edges = facts.new_edges[~is_told]
+        if self._rules_have_changed and len(new_edges):  # the query's state still knows what the old rules let through
+            new_edges = new_edges[~is_blocked(new_edges, self.lake.config)]
+        return replace(facts, actors=facts.actors[is_new], new_edges=new_edges)
 
 
-def touched(new_edges: DataFrame, identity_edges: DataFrame, identity_map: DataFrame) -> DataFrame:
-    """Stored edges, each with its actor's row of the map, of every component that shares an identifier or an actor with
-    `new_edges`. No actor is without an edge, so these are the components whole.
-    """
-    tokens = new_edges.select("identifier_type", "identifier_token").distinct()
-    reached = identity_edges.join(F.broadcast(tokens), on=["identifier_type", "identifier_token"], how="left_semi")
-    reached_actors = reached.select("actor_id").union(new_edges.select("actor_id")).distinct()
-    components = identity_map.join(reached_actors, on="actor_id", how="left_semi").select("component_id").distinct()
-    members = identity_map.join(components, on="component_id", how="left_semi")
-    of_edge = identity_edges.withColumnRenamed("first_seen_at", "edge_first_seen_at")
-    return of_edge.join(members, on="actor_id", how="inner")
+def _with_overrides(facts: Facts, taken: Taken) -> Facts:
+    """The facts, and the identifiers whose carriers an override concerns: one that is new, or that the batch meets."""
+    met = overrides.siblings(facts.new_edges[IDENTIFIER], taken.active)
+    concerned = pd.concat([taken.changed, met], ignore_index=True)[IDENTIFIER].drop_duplicates()
+    return replace(facts, also=[*facts.also, *concerned.itertuples(index=False, name=None)])
 
 
-def resolve_batch(
-    lake: Lake,
-    leaves: DataFrame,
-    rules: Mapping[str, IdentifierRule],
-    *,
-    application: str,
-    batch_id: int,
-    now: datetime,
-) -> set[str]:
-    """Bring edges, log and map up to date with the batch.
-
-    Returns the profiles its actors are in now, and those that lost or won actors. Collects the batch's actors and the
-    touched components to the driver: bounded by profiles.max_offsets_per_trigger and by the size of those components.
-    """
-    identity_map, identity_edges = lake.read(SILVER_IDENTITY_MAP), lake.read(SILVER_IDENTITY_EDGES)
-    of_batch = placed(edges(actors(leaves)), identity_map).toPandas()
-    # An actor that is known, and was not seen earlier than known, brings nothing.
-    is_new = of_batch["known_since"].isna() | (of_batch["first_seen_at"] < of_batch["known_since"])
-    touched_profiles = set(of_batch["profile_id"].dropna())
-    new_edges = of_batch[is_new]
-    if new_edges.empty:
-        return touched_profiles
-    stored = touched(lake.frame(arrow(new_edges, SILVER_IDENTITY_EDGES)), identity_edges, identity_map).toPandas()
-    resolution = resolve(
-        new_edges[["actor_id", "first_seen_at"]].drop_duplicates("actor_id"),
-        new_edges[SILVER_IDENTITY_EDGES.column_names],
-        stored[SILVER_IDENTITY_MAP.column_names].drop_duplicates("actor_id"),
-        stored.assign(first_seen_at=stored["edge_first_seen_at"])[SILVER_IDENTITY_EDGES.column_names],
-        rules,
-        batch_id=batch_id,
-        now=now.astimezone(UTC).replace(tzinfo=None),  # as toPandas gives its timestamps
-    )
-    write(lake, resolution, application=application, batch_id=batch_id)
-    moved = resolution.log_rows[["from_profile_id", "to_profile_id"]].stack()
-    return touched_profiles | set(resolution.map_rows["profile_id"]) | set(moved.dropna())
-
-
-def write(lake: Lake, resolution: Resolution, *, application: str, batch_id: int) -> None:
-    """Edges, then log, then map: see the module's docstring for why in this order."""
-    edge_rows = arrow(resolution.edge_rows, SILVER_IDENTITY_EDGES)
-    lake.upsert(edge_rows, SILVER_IDENTITY_EDGES, update_when="new.first_seen_at < stored.first_seen_at")
-    log_rows = arrow(resolution.log_rows, SILVER_IDENTITY_LOG)
-    lake.append_rows(log_rows, SILVER_IDENTITY_LOG, application=application, batch_id=batch_id)
-    lake.upsert(arrow(resolution.map_rows, SILVER_IDENTITY_MAP), SILVER_IDENTITY_MAP)
+def _profiles(log_rows: pd.DataFrame) -> set[str]:
+    return set(log_rows["from_profile_id"].dropna()) | set(log_rows["to_profile_id"])

@@ -30,7 +30,7 @@ class IdentityFacts:
     """The graph in figures.
 
     `profile_sizes`, `component_sizes`: how many have that many actors, sizes of SIZE_CAP and more under SIZE_CAP.
-    `changes`: rows of the identity log by type. `causes`: actors by what ties them to their profile; None = alone.
+    `changes`: rows of the identity log by type. `causes`: actors by what ties them to their profile; None = it is named after them.
     """
 
     actors: int = 0

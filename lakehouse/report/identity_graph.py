@@ -14,7 +14,7 @@ Identifier = tuple[str, str]  # type, digest
 MOST_IDENTIFIERS = 14
 PILL_WIDTH, PILL_HEIGHT, PILL_PITCH = 190, 24, 32
 ACTOR_X, ACTOR_PITCH, BOX_X, BOX_HEAD, BOX_GAP = 318, 30, 296, 26, 14
-# Strongest first, as in conf/base.toml; other types follow by name.
+# Strongest first, as in conf/identity.toml; other types follow by name.
 TYPES = ("user_id", "email", "phone", "loyalty_id", "device_id", "anonymous_id")
 
 

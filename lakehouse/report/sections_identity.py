@@ -82,7 +82,7 @@ def _truth(facts: Facts) -> str:
 def _why(facts: Facts) -> str:
     known = facts.identity
     ties = [
-        Bar(cause or "alone: nothing shared", n, words.count(n), words.share(n, known.actors))
+        Bar(cause or "none: it names its profile", n, words.count(n), words.share(n, known.actors))
         for cause, n in known.causes.items()
     ]
     order = [*CHANGES, *sorted(set(known.changes) - set(CHANGES))]

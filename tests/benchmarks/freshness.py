@@ -20,18 +20,20 @@ from itertools import islice
 import numpy as np
 
 from lakehouse.command_line import run
+from lakehouse.config import load
 from lakehouse.demo.drain import Progress
 from lakehouse.freshness import end_offsets, latencies, produced
 from lakehouse.io import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.scratch import scratch_lake
 from lakehouse.sources.message import Message
 from lakehouse.sources.produce import produce
 from lakehouse.sources.shop import Shop
 from lakehouse.streams import Start, await_all, start_all
 from ml import train_scores, train_segments
 from streaming import bronze_events, profiles, silver_events
-from tests.benchmarks.scratch import machine, scratch_lake
+from tests.benchmarks.machine import machine
 
 SEED = 7
 POLL_SECONDS = 0.5
@@ -80,7 +82,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--warm-up", type=int, default=60)
     parser.add_argument("--history", type=int, default=30_000)
     arguments = parser.parse_args(argv)
-    with scratch_lake("freshness") as lake:
+    with scratch_lake(load(), "freshness") as lake:
         messages = Shop(arguments.history + int(arguments.rate * arguments.seconds), SEED).messages()
         remember(lake, islice(messages, arguments.history))
         started = datetime.now(UTC)

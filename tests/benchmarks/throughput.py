@@ -14,6 +14,7 @@ import time
 from pyspark.sql import functions as F
 
 from lakehouse.command_line import run
+from lakehouse.config import load
 from lakehouse.contracts.events import SILVER_EVENTS
 from lakehouse.contracts.gold import GOLD_ACTIVATION
 from lakehouse.events.parse import parse
@@ -21,11 +22,12 @@ from lakehouse.io import Lake
 from lakehouse.kafka_source import read_records
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.scratch import scratch_lake
 from lakehouse.sources.produce import produce
 from lakehouse.sources.shop import Shop
 from lakehouse.streams import await_all, start_all
 from streaming import bronze_events, profiles, silver_events
-from tests.benchmarks.scratch import machine, scratch_lake
+from tests.benchmarks.machine import machine
 
 SEED = 7
 
@@ -62,7 +64,7 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="throughput")
     parser.add_argument("--events", type=int, default=1_000_000)
     events = parser.parse_args(argv).events
-    with scratch_lake("throughput") as lake:
+    with scratch_lake(load(), "throughput") as lake:
         kafka = lake.config.kafka
         messages = Shop(events, SEED).messages()
         sent = produce(messages, kafka.bootstrap_servers, kafka.events_topic, on_progress=lambda n: None)

@@ -17,9 +17,11 @@ from decimal import Decimal
 import pandas as pd
 
 from lakehouse.command_line import run
+from lakehouse.config import load
 from lakehouse.contracts.profiles import SILVER_ACTIVITY_DAILY
 from lakehouse.io import Lake, arrow, differs
-from tests.benchmarks.scratch import machine, scratch_lake
+from lakehouse.scratch import scratch_lake
+from tests.benchmarks.machine import machine
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC).replace(tzinfo=None)
 CHANGED = differs(name for name in SILVER_ACTIVITY_DAILY.column_names if name not in SILVER_ACTIVITY_DAILY.key)
@@ -52,7 +54,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args(argv)
     took: dict[bool, list[float]] = {True: [], False: []}
-    with scratch_lake("upsert") as by_delta_rs:
+    with scratch_lake(load(), "upsert") as by_delta_rs:
         by_spark = beside(by_delta_rs)
         by_spark.uses_delta_rs = False
         for lake in (by_delta_rs, by_spark):

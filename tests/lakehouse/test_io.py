@@ -7,7 +7,7 @@ import pytest
 
 from lakehouse.config import Config, LakeConfig
 from lakehouse.contracts.gold import GOLD_SEGMENTS
-from lakehouse.contracts.profiles import SILVER_PERSONAL_TRAITS
+from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES, SILVER_PERSONAL_TRAITS
 from lakehouse.errors import ContractError, StitchlakeError
 from lakehouse.io import Lake, arrow, conform
 
@@ -91,12 +91,56 @@ def test_both_writers_upsert_alike(either: Lake) -> None:
     assert stored(either) == [("bob", "c")]
 
 
-def test_both_writers_append_a_batch_of_rows_once(either: Lake) -> None:
-    either.create(SILVER_PERSONAL_TRAITS)
-    rows = traits(either, ("ann", "email", "a", "2026-01-05")).toArrow()
-    for batch_id in (0, 0, 1):
-        either.append_rows(rows, SILVER_PERSONAL_TRAITS, application="test", batch_id=batch_id)
-    assert stored(either) == [("ann", "a")] * 2
+def test_both_writers_add_find_and_clear_rows_alike(either: Lake) -> None:
+    table = SILVER_PERSONAL_TRAITS
+    either.create(table)
+    versions = [either.version(table)]
+    days = {"ann": "2026-01-05", "bob": "2026-01-06", "cat": "2026-01-06"}
+    either.add(traits(either, *((name, "email", name, day) for name, day in days.items())).toArrow(), table)
+    versions.append(either.version(table))
+    assert sum(batch.num_rows for batch in either.batches(table)) == 3
+    found = either.rows_with(table, "actor_id", {"ann", "cat", "nobody"})
+    assert sorted(found["value"].to_pylist()) == ["ann", "cat"]
+    assert sorted(either.newest_rows(table, "seen_at")["value"].to_pylist()) == ["bob", "cat"]
+    either.clear(table)
+    versions.append(either.version(table))
+    assert stored(either) == []
+    assert either.rows_with(table, "actor_id", {"ann"}).num_rows == 0
+    assert either.newest_rows(table, "seen_at").num_rows == 0
+    assert len(set(versions)) == 3
+
+
+def edges(*rows: tuple[str, str, int, float]) -> pa.Table:
+    columns = ["actor_id", "identifier_token", "first_seen_at", "weight"]
+    frame = pd.DataFrame(rows, columns=columns).assign(identifier_type="match", kind="probabilistic")
+    seen = pd.Timestamp("2026-01-05 00:00:00.123456") + pd.to_timedelta(frame["first_seen_at"], unit="D")
+    return arrow(frame.assign(first_seen_at=seen.astype("datetime64[us]")), SILVER_IDENTITY_EDGES)
+
+
+@pytest.mark.parametrize("first_writer", ["delta-rs", "spark"])
+def test_both_writers_set_rows_where_they_are_stored(either: Lake, first_writer: str) -> None:
+    table = SILVER_IDENTITY_EDGES
+    either.create(table)
+    first = edges(("ann", "x", 1, 1.0), ("bob", "x", 5, 1.0), ("cat", "y", 9, 1.0))
+    if first_writer == "spark":
+        either.overwrite(either.frame(first), table)
+    else:
+        either.add(first, table)
+    either.add(edges(("dan", "y", 30, 1.0)), table)
+    rows = edges(("ann", "x", 0, 2.0), ("bob", "x", 5, 2.0))
+    rows = rows.append_column("is_deleted", pa.array([False, True]))
+    for _ in range(2):  # the second time finds ann elsewhere and bob gone
+        either.upsert(rows, table, deletes=True, stored_at=first["first_seen_at"].combine_chunks()[:2])
+    found = either.read(table).orderBy("actor_id").select("actor_id", "weight").collect()
+    assert [tuple(row) for row in found] == [("ann", 2.0), ("cat", 1.0), ("dan", 1.0)]
+
+
+def test_rows_that_a_merge_wrote_are_found_by_text(lake: Lake) -> None:
+    table = SILVER_PERSONAL_TRAITS
+    lake.create(table)
+    for value in ("a", "b"):
+        lake.upsert(traits(lake, ("ann", "email", value, "2026-01-05")), table)
+    assert lake.rows_with(table, "actor_id", {"ann"})["value"].to_pylist() == ["b"]
 
 
 def test_a_null_where_the_contract_has_none_is_refused(lake: Lake) -> None:

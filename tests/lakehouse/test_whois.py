@@ -28,8 +28,8 @@ def test_the_chain_goes_from_the_identifier_to_the_oldest_actor_over_what_links(
     evidence = whois(lake, "loyalty_id", "card").split("  evidence\n")[1].splitlines()
     assert evidence[0].startswith("    loyalty_id card was carried by actor")
     assert [line.split("both carried ")[1] for line in evidence[1:-1]] == [
-        "user_id ann (deterministic)",
-        "anonymous_id cookie (deterministic)",
+        "user_id ann (deterministic, priority 1, since 2026-02-03)",
+        "anonymous_id cookie (deterministic, priority 6, since 2026-02-02)",
     ]
 
 

@@ -1,17 +1,14 @@
-"""What the identity tests share: graphs written in one line per actor, random ones, a slow solver, a lake in memory."""
+"""What the identity tests share: graphs written in one line per actor, random ones, a slow solver."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pandas as pd
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 
 from lakehouse.config import IdentifierRule
 from lakehouse.identity.solve import solve
-from lakehouse.identity.touched import Resolution, resolve, touched
-from lakehouse.tables import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 
 START = datetime(2026, 1, 1)
 FOREVER = IdentifierRule(priority=9, limit=10**6, max_actors=10**6)
@@ -21,6 +18,7 @@ RULES = {
     "device_id": IdentifierRule(priority=3, limit=3, max_actors=4),
     "anonymous_id": IdentifierRule(priority=4, limit=2, max_actors=3),
 }
+PHASES = (Phase.generate,)
 RULES_OFF = dict.fromkeys([*RULES, "fingerprint"], FOREVER)
 
 Graph = Mapping[str, tuple[int, str]]
@@ -77,46 +75,6 @@ def slow_solve(graph: Graph, rules: Mapping[str, IdentifierRule]) -> tuple[dict[
             links.add(word)
     oldest = {profile: min(profile, key=lambda actor: (graph[actor][0], actor)) for profile in profiles}
     return {actor: name for profile, name in oldest.items() for actor in profile}, links
-
-
-@dataclass
-class Lake:
-    """The three identity tables in memory, written as `profiles` does: edges, log, map; each by key."""
-
-    edges: pd.DataFrame
-    log: pd.DataFrame
-    map: pd.DataFrame
-
-    @classmethod
-    def empty(cls) -> "Lake":
-        tables = (SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP)
-        return cls(*(pd.DataFrame(columns=table.column_names) for table in tables))
-
-    def copy(self) -> "Lake":
-        return Lake(self.edges.copy(), self.log.copy(), self.map.copy())
-
-    def resolve(self, batch: Graph, rules: Mapping[str, IdentifierRule], batch_id: int) -> Resolution:
-        new = actors_of(batch), edges_of(batch)
-        stored = touched(*new, self.map, self.edges)
-        return resolve(*new, *stored, rules, batch_id=batch_id, now=at(1_000_000 + batch_id))
-
-    def take(self, batch: Graph, rules: Mapping[str, IdentifierRule], batch_id: int, writes: int = 3) -> Resolution:
-        """One micro-batch; with fewer than three `writes`, the driver dies after that many."""
-        resolution = self.resolve(batch, rules, batch_id)
-        for table, rows, key in [
-            ("edges", resolution.edge_rows, list(SILVER_IDENTITY_EDGES.key)),
-            ("log", resolution.log_rows, ["change_id"]),
-            ("map", resolution.map_rows, ["actor_id"]),
-        ][:writes]:
-            stored = getattr(self, table)
-            both = pd.concat([stored, rows], ignore_index=True) if len(stored) else rows
-            both = both.drop_duplicates(key, keep="last").sort_values(key, ignore_index=True)
-            setattr(self, table, both)
-        return resolution
-
-
-def nothing(resolution: Resolution) -> bool:
-    return not any(map(len, (resolution.edge_rows, resolution.log_rows, resolution.map_rows)))
 
 
 _NAMES = ["kay", "ann", "zoe", "bob", "lea", "cid", "max", "dot", "ian", "eve", "tom", "fay", "ned", "gus"]
@@ -176,4 +134,4 @@ def whole(stream: list[dict[str, tuple[int, str]]]) -> dict[str, tuple[int, str]
 
 
 def examples(count: int) -> settings:
-    return settings(max_examples=count, derandomize=True, deadline=None, database=None)
+    return settings(max_examples=count, derandomize=True, deadline=None, database=None, phases=PHASES)

@@ -6,7 +6,7 @@ from identity_graphs import FOREVER, RULES, START, actors_of, edges_of, profiles
 
 from lakehouse.config import IdentifierRule
 from lakehouse.errors import ContractError
-from lakehouse.identity.solve import solve
+from lakehouse.identity.solve import over_cap, solve
 
 
 def test_anonymous_then_login_then_second_device_is_one_profile():
@@ -17,7 +17,7 @@ def test_anonymous_then_login_then_second_device_is_one_profile():
     }
     answer = solved(graph)
     assert answer["profile_id"].to_dict() == {"browse": "browse", "login": "browse", "phone": "browse"}
-    assert answer["cause"].to_dict() == {"browse": "device_id", "login": "user_id", "phone": "user_id"}
+    assert answer["cause"].to_dict() == {"browse": None, "login": "user_id", "phone": "user_id"}
 
 
 def test_alice_and_bob_who_share_a_phone_stay_two_people():
@@ -47,7 +47,7 @@ def test_a_device_at_its_cap_links_and_one_over_its_cap_does_not():
     kiosk["guest4"] = (9, "device_id:kiosk")
     answer = solved(kiosk)
     assert answer["profile_id"].to_dict() == {name: name for name in kiosk}
-    assert set(answer["component_id"]) == {"guest0"}
+    assert answer["component_id"].to_dict() == {name: name for name in kiosk}
 
 
 def test_an_email_shared_by_two_user_ids_links_nobody():
@@ -108,10 +108,54 @@ def test_an_actor_that_breaks_a_limit_by_itself_stays_alone():
     assert profiles({"a": (1, "user_id:1 user_id:2 email:x"), "b": (2, "email:x")}) == {"a": "a", "b": "b"}
 
 
-def test_a_type_without_a_rule_spans_the_component_but_links_nobody():
+def test_a_type_without_a_rule_links_nobody_and_makes_no_component():
     answer = solved({"a": (1, "fingerprint:x"), "b": (2, "fingerprint:x")})
     assert answer["profile_id"].to_dict() == {"a": "a", "b": "b"}
-    assert answer["component_id"].to_dict() == {"a": "a", "b": "a"}
+    assert answer["component_id"].to_dict() == {"a": "a", "b": "b"}
+
+
+def test_a_component_is_named_after_its_oldest_actor():
+    answer = solved({"a": (3, "device_id:tv user_id:1"), "b": (1, "device_id:tv user_id:2")})
+    assert answer["component_id"].to_dict() == {"a": "b", "b": "b"}
+
+
+def test_a_hub_links_nobody_though_few_of_its_carriers_are_given():
+    graph = {"a": (1, "device_id:kiosk email:x"), "b": (2, "device_id:kiosk"), "c": (3, "email:x")}
+    answer = solve(edges_of(graph), actors_of(graph), RULES, hubs={("device_id", "kiosk"), ("email", "kiosk")})
+    assert answer["component_id"].tolist() == ["a", "b", "a"]
+    assert answer["profile_id"].tolist() == ["a", "b", "a"]
+
+
+def test_what_is_over_its_cap_is_a_hub():
+    kiosk = {f"guest{i}": (i, f"device_id:kiosk device_id:own{i} fingerprint:x") for i in range(5)}
+    assert over_cap(edges_of(kiosk), RULES) == {("device_id", "kiosk"), ("fingerprint", "x")}
+
+
+SWARM = {
+    f"bot{i}": (i, f"user_id:u{i // 2} email:e{i // 3} anonymous_id:{i // 5} anonymous_id:next{(i + 1) // 5}")
+    for i in range(10)
+}
+SWARM_RULES = {name: IdentifierRule(priority=i, limit=99, max_actors=99) for i, name in enumerate(RULES, start=1)}
+
+
+@pytest.mark.parametrize(
+    ("most", "parts"),
+    [
+        (10, [10]),  # as large as it may be
+        (9, [6, 4]),  # without anonymous_id
+        (5, [2, 2, 2, 2, 2]),  # without email, too
+        (1, [2, 2, 2, 2, 2]),  # the last type goes on to link
+    ],
+)
+def test_in_a_component_that_is_too_large_weak_types_stop_linking_until_its_parts_are_not(most, parts, caplog):
+    other = {"ann": (1, "anonymous_id:c"), "zoe": (2, "anonymous_id:c")}
+    graph = SWARM | other
+    answer = solve(edges_of(graph), actors_of(graph), SWARM_RULES, max_component_actors=most).set_index("actor_id")
+    swarm = answer.loc[list(SWARM)]
+    assert set(swarm["component_id"]) == {"bot0"}
+    assert sorted(swarm["profile_id"].value_counts(), reverse=True) == parts
+    assert set(answer.loc[list(other), "profile_id"]) == {"ann"}
+    assert ("anonymous_id links nobody" in caplog.text) == (most < 10)
 
 
 def test_equal_tokens_of_two_types_are_two_identifiers():

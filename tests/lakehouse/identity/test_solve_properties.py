@@ -1,6 +1,7 @@
 """What must be true of `solve` on any graph; the examples worked by hand are in test_solve.py."""
 
 import random
+from collections import Counter
 
 import networkx as nx
 import pandas as pd
@@ -42,8 +43,8 @@ def test_solve_is_the_rule_word_for_word(graph):
     assert answer["profile_id"].to_dict() == expected
     for actor, cause in answer["cause"].items():
         kinds = [word.split(":")[0] for word in graph[actor][1].split() if word in links]
-        assert cause == min(kinds, key=lambda kind: RULES[kind].priority, default=None)
-        assert (cause is None) == (list(expected.values()).count(expected[actor]) == 1)
+        names_it = actor == expected[actor]
+        assert cause == (None if names_it else min(kinds, key=lambda kind: RULES[kind].priority))
 
 
 @given(graphs())
@@ -55,8 +56,37 @@ def test_with_the_rules_off_profiles_are_the_connected_components_of_networkx(gr
     parts = [part & graph.keys() for part in nx.connected_components(oracle)]
     oldest = {actor: min((graph[a][0], a) for a in part)[1] for part in parts for actor in part}
     assert profiles(graph, RULES_OFF) == oldest
-    smallest = {actor: min(part) for part in parts for actor in part}
-    assert solved(graph)["component_id"].to_dict() == smallest
+    assert solved(graph, RULES_OFF)["component_id"].to_dict() == oldest
+
+
+@given(graphs())
+@examples(30)
+def test_components_are_those_of_the_graph_without_hubs(graph):
+    carriers = Counter(word for _, words in graph.values() for word in words.split())
+    oracle = nx.Graph()
+    oracle.add_nodes_from(graph)
+    for actor, (_, words) in graph.items():
+        for word in words.split():
+            rule = RULES.get(word.split(":")[0])
+            if rule is not None and carriers[word] <= rule.max_actors:
+                oracle.add_edge(actor, word)
+    parts = [part & graph.keys() for part in nx.connected_components(oracle)]
+    oldest = {actor: min((graph[a][0], a) for a in part)[1] for part in parts for actor in part}
+    assert solved(graph)["component_id"].to_dict() == oldest
+
+
+@given(graphs(), st.integers(1, 9))
+@examples(30)
+def test_no_part_of_a_swarm_is_larger_than_the_bound_unless_one_type_holds_it(graph, most):
+    answer = solve(edges_of(graph), actors_of(graph), RULES_OFF, max_component_actors=most).set_index("actor_id")
+    free = solved(graph, RULES_OFF)
+    assert answer["component_id"].to_dict() == free["component_id"].to_dict()
+    for component, group in answer.groupby("component_id"):
+        if len(group) <= most:
+            assert set(group["profile_id"]) == {component}
+        for _, part in group.groupby("profile_id"):
+            if len(part) > most:
+                assert part["cause"].nunique() == 1
 
 
 @given(graphs())

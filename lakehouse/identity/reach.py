@@ -1,0 +1,159 @@
+"""What of the graph a micro-batch reaches, looked up in the index: the rows `lakehouse.identity.touched.resolve` must see."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+import pandas as pd
+
+from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES
+from lakehouse.identity.graph import Identifier
+from lakehouse.identity.index import Index
+from lakehouse.identity.lookup import Reader, numbers
+from lakehouse.identity.records import Record
+from lakehouse.identity.touched import EDGE_KEY, IDENTIFIER, SOLVED, Rules, Touched
+
+_NO_TIME = -(2**63)  # NumPy's
+
+
+def touched(
+    index: Index,
+    new_edges: pd.DataFrame,
+    rules: Rules,
+    *,
+    gone_edges: pd.DataFrame | None = None,
+    seeds: Collection[str] = (),
+    also: Collection[Identifier] = (),
+) -> Touched:
+    """The components the batch reaches, whole, and the hubs on their edges.
+
+    An identifier is followed to its carriers while it links: when at most `max_actors` carried it before the batch, or will
+    after it. So one that the batch pushes over its cap still brings all its carriers, to be taken apart; and one long over
+    it brings nobody, however many they are.
+
+    Args:
+        index: of the stored graph.
+        new_edges: [actor_id, identifier_type, identifier_token] the batch brings; known ones, too.
+        rules: by identifier type.
+        gone_edges: the same of stored edges that no longer hold.
+        seeds: actors whose components are to be solved again whatever the batch brings.
+        also: identifiers whose carriers' components are, too.
+    """
+    with index.reading() as reader:
+        change = _change(reader, new_edges, gone_edges)
+        actors = {*new_edges["actor_id"].unique(), *seeds}
+        actors |= set() if gone_edges is None else set(gone_edges["actor_id"])
+        reached = numbers(reader, actors)
+        for identifier in {*change, *also}:
+            before, cap = reader.degree(identifier), _cap(identifier, rules)
+            if identifier in also or min(before, before + change[identifier]) <= cap:
+                reached.update(reader.carriers(identifier))
+        records = list(_whole(reader, reached))
+        carried = {identifier for record in records for identifier in record.edges} | set(change)
+        hubs = {name for name in carried if reader.degree(name) + change[name] > _cap(name, rules)}
+        return Touched(map_rows=_map_rows(reader, records), edge_rows=_edge_rows(records), hubs=hubs)
+
+
+def places(index: Index, actor_ids: Iterable[str]) -> pd.DataFrame:
+    """[actor_id, *SOLVED, since] of those that are in the map."""
+    with index.reading() as reader:
+        records = [reader.record(number) for number in sorted(numbers(reader, actor_ids))]
+        return _map_rows(reader, [record for record in records if record is not None])
+
+
+def edges_of(index: Index, actor_ids: Iterable[str]) -> pd.DataFrame:
+    """The stored rows of silver.identity_edges of these actors, but for identifiers that are blocked by now."""
+    with index.reading() as reader:
+        records = [reader.record(number) for number in sorted(numbers(reader, actor_ids))]
+        return _edge_rows([record for record in records if record is not None])
+
+
+def members(index: Index, profile_ids: Iterable[str]) -> pd.DataFrame:
+    """[actor_id, profile_id] of all actors of the profiles; a profile that is gone has none."""
+    rows: list[tuple[str, str]] = []
+    with index.reading() as reader:
+        wanted = numbers(reader, profile_ids)
+        named = (reader.record(number) for number in wanted)
+        components = {record.component for record in named if record is not None and record.component is not None}
+        name_of: dict[int, str] = {}
+        for number in (member for component in components for member in reader.in_component(component)):
+            record = reader.record(number)
+            if record is not None and record.place is not None and (profile := int(str(record.place[0]))) in wanted:
+                rows.append((record.actor_id, _name(reader, profile, name_of)))
+    return pd.DataFrame(sorted(rows), columns=["actor_id", "profile_id"], dtype="str")
+
+
+def everyone(index: Index) -> list[str]:
+    """Every actor_id."""
+    with index.reading() as reader:
+        return [record.actor_id for _, record in reader.records()]
+
+
+def _change(reader: Reader, new: pd.DataFrame, gone: pd.DataFrame | None) -> Counter[Identifier]:
+    """By how many its carriers grow or shrink, for every identifier the batch names."""
+    change: Counter[Identifier] = Counter()
+    for sign, rows in ((1, new), (-1, gone)):
+        if rows is None:
+            continue
+        for actor, type_, token in set(zip(*(rows[name].tolist() for name in EDGE_KEY), strict=True)):
+            number = reader.number(actor)
+            is_stored = number is not None and reader.carries(number, (type_, token))
+            change[type_, token] += sign if is_stored == (sign < 0) else 0
+    return change
+
+
+def _cap(identifier: Identifier, rules: Rules) -> int:
+    rule = rules.get(identifier[0])
+    return 0 if rule is None else rule.max_actors
+
+
+def _whole(reader: Reader, reached: set[int]) -> Iterable[Record]:
+    """The records of the components these actors are in, each once; of one without a map row just its own."""
+    found: dict[int, Record] = {}
+    components: set[int] = set()
+    for number in reached:
+        record = reader.record(number)
+        if record is None:
+            continue
+        found[number] = record
+        if record.component is not None:
+            components.add(record.component)
+    for component in components:
+        for number in reader.in_component(component):
+            if number not in found and (record := reader.record(number)) is not None:
+                found[number] = record
+    return found.values()
+
+
+def _map_rows(reader: Reader, records: Iterable[Record]) -> pd.DataFrame:
+    name_of: dict[int, str] = {}
+    rows = []
+    for record in records:
+        if record.place is not None:
+            profile, component, seen, cause = record.place
+            ids = (_name(reader, int(str(number)), name_of) for number in (profile, component))
+            since = None if (number := reader.number(record.actor_id)) is None else reader.since(number)
+            rows.append((record.actor_id, *ids, seen, cause, _NO_TIME if since is None else since))
+    columns = ["actor_id", "profile_id", "component_id", "first_seen_at", "cause", "since"]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame = frame.astype({"actor_id": "str", "profile_id": "str", "component_id": "str", "cause": object})
+    times = {name: _times(frame[name]) for name in ("first_seen_at", "since")}
+    return frame.assign(**times)[["actor_id", *SOLVED, "since"]]
+
+
+def _edge_rows(records: Iterable[Record]) -> pd.DataFrame:
+    rows = [(record.actor_id, *name, *facts) for record in records for name, facts in record.edges.items()]
+    frame = pd.DataFrame(rows, columns=["actor_id", *IDENTIFIER, "kind", "weight", "first_seen_at"])
+    frame = frame.astype(dict.fromkeys(["actor_id", *IDENTIFIER, "kind"], "str") | {"weight": float})
+    return frame.assign(first_seen_at=_times(frame["first_seen_at"]))[SILVER_IDENTITY_EDGES.column_names]
+
+
+def _times(micros: pd.Series) -> pd.Series:
+    return micros.astype("int64").astype("datetime64[us]")
+
+
+def _name(reader: Reader, number: int, known: dict[int, str]) -> str:
+    if number not in known:
+        record = reader.record(number)
+        assert record is not None, "a profile or component is named after an actor of the index"
+        known[number] = record.actor_id
+    return known[number]

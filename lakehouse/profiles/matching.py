@@ -1,0 +1,126 @@
+"""The matching step of a micro-batch: pairs that may be one person, as facts of the identity graph.
+
+    traits of the batch -> pairs (lakehouse/matching/refresh.py) -> silver.identity_review -> edges of type `match`
+                                                                     ... identity step ...
+                        -> silver.match_blocks
+
+The review is written ahead of the graph and the blocks behind it. Both are what a replay compares with: a crash in
+between finds the old blocks, matches the same actors again, and comes to the same rows.
+"""
+
+import logging
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.contracts.contract import Table
+from lakehouse.contracts.matching import SILVER_IDENTITY_REVIEW, SILVER_MATCH_BLOCKS
+from lakehouse.contracts.profiles import SILVER_PERSONAL_TRAITS
+from lakehouse.identity.index import Index
+from lakehouse.identity.matches import MATCH, match_edges
+from lakehouse.identity.reach import edges_of
+from lakehouse.identity.touched import EDGE_KEY
+from lakehouse.io import Lake, arrow
+from lakehouse.matching.model import MatchModel
+from lakehouse.matching.refresh import PAIR, Matched, refresh, refresh_all
+from lakehouse.profiles.facts import Facts
+
+log = logging.getLogger("stitchlake.matching")
+
+
+def blocks_version(lake: Lake) -> str | None:
+    """Version of the model whose blocks silver.match_blocks holds; None when it holds none."""
+    row = lake.read(SILVER_MATCH_BLOCKS).agg(F.max("model_version")).first()
+    return row[0] if row is not None else None
+
+
+def with_pairs(
+    lake: Lake, index: Index, model: MatchModel, facts: Facts, described: Collection[str] | None, *, now: datetime
+) -> tuple[Facts, Matched | None]:
+    """The batch's facts with the pairs of its actors; and what `write_blocks` is to write once the graph has taken them in.
+
+    `described`: actors whose traits the batch may have changed; None = everybody, another model speaks.
+    """
+    traits = lake.read(SILVER_PERSONAL_TRAITS)
+    if described is None:
+        log.warning("identity model %s is new: everybody is matched again", model.version)
+        matched: Matched | None = refresh_all(lake, model, traits)
+    else:
+        matched = refresh(lake, model, traits, described) if described else None
+    if matched is None:
+        return facts, None
+    edges = match_edges(matched.pairs)
+    gone = _gone(index, matched, edges)
+    _write_review(lake, model, matched.pairs, gone, now)
+    told = pd.concat([facts.new_edges, edges[[*EDGE_KEY, "kind", "weight"]]], ignore_index=True)
+    seeds = [*facts.seeds, *matched.actors] if len(edges) or len(gone) else facts.seeds
+    return replace(facts, new_edges=told, gone_edges=gone, seeds=seeds), matched
+
+
+def write_blocks(lake: Lake, matched: Matched) -> None:
+    """The last write of matching, see above."""
+    if isinstance(matched.blocks, DataFrame):
+        lake.overwrite(matched.blocks, SILVER_MATCH_BLOCKS)
+        return
+    rows = matched.blocks.to_pandas().assign(is_deleted=False)
+    empty = pd.DataFrame({"actor_id": sorted(matched.gone), "is_deleted": True, "fingerprint": "", "model_version": ""})
+    empty["block_keys"] = pd.Series([[]] * len(empty), dtype=object)
+    _set(lake, pd.concat([rows, empty], ignore_index=True) if len(empty) else rows, SILVER_MATCH_BLOCKS)
+
+
+def _gone(index: Index, matched: Matched, edges: pd.DataFrame) -> pd.DataFrame:
+    """Keys of the stored edges of the actors' pairs that are pairs no longer, both sides of each."""
+    stored = edges_of(index, matched.actors)
+    tokens = stored.loc[stored["identifier_type"] == MATCH, "identifier_token"].drop_duplicates()
+    tokens = tokens[~tokens.isin(edges["identifier_token"])]
+    sides = tokens.str.split(":", expand=True, n=1)
+    if sides.empty:
+        return pd.DataFrame(columns=EDGE_KEY, dtype="str")
+    rows = [
+        pd.DataFrame({"actor_id": sides[side], "identifier_type": MATCH, "identifier_token": tokens}) for side in (0, 1)
+    ]
+    return pd.concat(rows, ignore_index=True)[EDGE_KEY]
+
+
+def review_rows(pairs: pd.DataFrame, model: MatchModel, match_probability: float, now: datetime) -> pd.DataFrame:
+    """Pairs -> rows of silver.identity_review."""
+    names = [field.name for field in model.fields]
+    probability = 1 / (1 + 2.0 ** -pairs["weight"].astype("float64").clip(-500, 500))
+    is_match = probability >= match_probability
+    told = [
+        [{"field": name, "bits": float(bits)} for name, bits in zip(names, evidence, strict=True)]
+        for evidence in pairs["evidence"]
+    ]
+    return pairs[[*PAIR, "weight"]].assign(
+        probability=probability,
+        verdict=is_match.map({True: "match", False: "review"}),
+        evidence=pd.Series(told, index=pairs.index, dtype=object),
+        model_version=model.version,
+        computed_at=pd.Timestamp(now.astimezone(UTC).replace(tzinfo=None)),
+    )
+
+
+def _write_review(lake: Lake, model: MatchModel, pairs: pd.DataFrame, gone: pd.DataFrame, now: datetime) -> None:
+    rows = review_rows(pairs, model, lake.config.matching.match_probability, now).assign(is_deleted=False)
+    sides = gone["identifier_token"].drop_duplicates().str.split(":", expand=True, n=1)
+    if len(sides):
+        taken_back = review_rows(
+            pd.DataFrame({"actor_l": sides[0], "actor_r": sides[1], "weight": 0.0, "evidence": [[]] * len(sides)}),
+            replace(model, comparisons=()),
+            1.0,
+            now,
+        )
+        rows = pd.concat([rows, taken_back.assign(is_deleted=True)], ignore_index=True)
+    _set(lake, rows, SILVER_IDENTITY_REVIEW)
+
+
+def _set(lake: Lake, rows: pd.DataFrame, table: Table) -> None:
+    """Set rows by key; those marked `is_deleted` are removed."""
+    if len(rows):
+        flags = pa.array(rows["is_deleted"].tolist(), pa.bool_())
+        lake.upsert(arrow(rows, table).append_column("is_deleted", flags), table, deletes=True)

@@ -1,0 +1,37 @@
+"""What must hold of the identity tables of a lake, whatever came and in whatever order."""
+
+import pandas as pd
+from identity_graphs import RULES, actors_of, edges_of
+from memory_lake import MemoryLake
+
+from lakehouse.identity.changes import fold
+from lakehouse.identity.history import history
+from lakehouse.identity.solve import solve
+from lakehouse.identity.touched import SOLVED
+from lakehouse.profiles.identity_history import compare_history
+from lakehouse.tables import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_LOG
+
+
+def assert_equals_solve_of_everything(lake: MemoryLake, graph, rules=RULES) -> None:
+    assert_map_is(lake, solve(edges_of(graph), actors_of(graph), rules))
+
+
+def assert_map_is(lake: MemoryLake, expected: pd.DataFrame) -> None:
+    columns = ["actor_id", *SOLVED]
+    left, right = (rows[columns].astype(object).fillna("none") for rows in (lake.map, expected))
+    pd.testing.assert_frame_equal(left, right)
+
+
+def assert_log_and_history_tell_the_map(lake: MemoryLake) -> None:
+    log = lake.rows(SILVER_IDENTITY_LOG)
+    pd.testing.assert_frame_equal(fold(log), lake.map[["actor_id", "profile_id"]], check_dtype=False)
+    assert set(compare_history(lake, history(log))["status"]) <= {"same"}
+    assert_history_tiles(lake)
+
+
+def assert_history_tiles(lake: MemoryLake) -> None:
+    rows = lake.rows(SILVER_IDENTITY_HISTORY)
+    for _, of_actor in rows.groupby("actor_id"):
+        assert of_actor["valid_to"].isna().tolist() == [False] * (len(of_actor) - 1) + [True]
+        assert of_actor["valid_to"].tolist()[:-1] == of_actor["valid_from"].tolist()[1:]
+        assert (of_actor["valid_from"] < of_actor["valid_to"].fillna(pd.Timestamp.max)).all()

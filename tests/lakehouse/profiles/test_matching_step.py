@@ -1,0 +1,203 @@
+"""Likely pairs and overrides in the micro-batch, on real Delta tables: whatever the order, what one rebuild comes to."""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lakehouse import override_store
+from lakehouse.contracts.contract import Table
+from lakehouse.contracts.gold import GOLD_ACTIVATION
+from lakehouse.contracts.matching import SILVER_IDENTITY_REVIEW, SILVER_MATCH_BLOCKS
+from lakehouse.contracts.profiles import (
+    SILVER_IDENTITY_EDGES,
+    SILVER_IDENTITY_LOG,
+    SILVER_IDENTITY_MAP,
+    SILVER_PERSONAL_TRAITS,
+)
+from lakehouse.identity.overrides import Identifier, Override
+from lakehouse.identity.requests import Undo
+from lakehouse.io import Lake
+from lakehouse.matching.fields import fields
+from lakehouse.matching.model import MatchModel
+from lakehouse.models.registry import Champions
+from lakehouse.profiles.activity import leaf, with_day
+from lakehouse.profiles.differences import compare, summarise
+from lakehouse.profiles.facts import actors
+from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.rebuilt_identity import rebuilt_identity
+from lakehouse.whois import whois
+from tests.accepted import event, events
+from tests.lakehouse.matching.match_models import model_of
+
+MODEL = model_of(
+    fields({"first_name": "given_name", "last_name": "family_name", "birthday": "date"}),
+    rules=[("1.value",), ("2.value",)],
+    max_block=3,
+)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Chosen(Champions):
+    """A champion matcher that needs no registry."""
+
+    def __init__(self, lake: Lake, matcher: MatchModel | None) -> None:
+        super().__init__(lake.config)
+        self.matcher = matcher
+
+    def refresh(self) -> bool:
+        return False
+
+
+def described(number: int, first: str, last: str, birthday: str, minute: int = 0, **more: str) -> dict[str, Any]:
+    traits = {"first_name": first, "last_name": last, "birthday": birthday}
+    when = f"2026-02-01 10:{minute:02d}:{number:02d}"
+    return event(f"m{number}-{minute}", when, anonymous_id=f"web-{number}", traits=traits, **more)
+
+
+def step(lake: Lake, matcher: MatchModel | None = MODEL) -> MicroBatch:
+    lake.create_missing()
+    return MicroBatch(lake, Chosen(lake, matcher), clock=lambda: NOW)
+
+
+def feed(batch: MicroBatch, batch_id: int, rows: Sequence[dict[str, Any]]) -> None:
+    batch(leaf(with_day(events(batch.lake.spark, rows)), rates={}), batch_id)
+
+
+def groups(lake: Lake) -> set[frozenset[str]]:
+    """The partition, every actor by its cookie."""
+    rows = lake.read(SILVER_IDENTITY_MAP).toPandas()
+    edges = lake.read(SILVER_IDENTITY_EDGES).where("identifier_type = 'anonymous_id'").toPandas()
+    names = edges.merge(rows, on="actor_id").groupby("profile_id")["identifier_token"].agg(frozenset)
+    return set(names)
+
+
+def differences(lake: Lake, rows: Sequence[dict[str, Any]], matcher: MatchModel = MODEL) -> dict[str, int]:
+    """Rows that differ from what all events at once come to, by table."""
+    everybody = actors(leaf(with_day(events(lake.spark, rows)), rates={}))
+    expected = rebuilt_identity(lake, everybody, lake.read(SILVER_PERSONAL_TRAITS), matcher, now=NOW)
+    return {
+        table.name: summarise(table, compare(table, lake.read(table), rows)).total for table, rows in expected.items()
+    }
+
+
+def content(lake: Lake, *tables: Table) -> dict[str, list[str]]:
+    return {table.name: sorted(map(str, lake.read(table).collect())) for table in tables}
+
+
+TWINS = [described(1, "Robert", "Allen", "1971-06-24"), described(2, "Rob", "Allen", "1971-06-24")]
+OTHER = described(3, "Grace", "Kelly", "1991-04-26")
+
+
+def test_two_records_of_one_person_become_one_profile_and_the_evidence_says_why(lake: Lake) -> None:
+    batch = step(lake)
+    feed(batch, 0, [*TWINS, OTHER])
+    assert groups(lake) == {frozenset({"web-1", "web-2"}), frozenset({"web-3"})}
+    (pair,) = lake.read(SILVER_IDENTITY_REVIEW).collect()
+    assert pair["verdict"] == "match"
+    assert [field["field"] for field in pair["evidence"]] == ["first_name", "last_name", "birthday"]
+    text = whois(lake, "anonymous_id", "web-2")
+    assert "match, since 2026-02-01" in text
+    assert "birthday +9.0" in text
+    assert "priority" not in text
+
+
+def test_records_of_different_batches_meet(lake: Lake) -> None:
+    batch = step(lake)
+    for number, row in enumerate([TWINS[0], OTHER, TWINS[1]]):
+        feed(batch, number, [row])
+    assert groups(lake) == {frozenset({"web-1", "web-2"}), frozenset({"web-3"})}
+    assert differences(lake, [*TWINS, OTHER]) == dict.fromkeys(
+        ["silver.match_blocks", "silver.identity_review", "silver.identity_edges", "silver.identity_map"], 0
+    )
+
+
+def test_a_corrected_trait_takes_the_pair_back(lake: Lake) -> None:
+    batch = step(lake)
+    feed(batch, 0, [*TWINS, OTHER])
+    feed(batch, 1, [described(2, "Hugo", "Smith", "1950-01-01", minute=9)])
+    assert groups(lake) == {frozenset({"web-1"}), frozenset({"web-2"}), frozenset({"web-3"})}
+    assert lake.read(SILVER_IDENTITY_REVIEW).count() == 0
+    assert lake.read(SILVER_IDENTITY_EDGES).where("kind = 'probabilistic'").count() == 0
+
+
+def test_a_pair_never_joins_two_logins(lake: Lake) -> None:
+    rows = [
+        described(1, "Robert", "Allen", "1971-06-24", user_id="u-1"),
+        described(2, "Robert", "Allen", "1971-06-24", user_id="u-2"),
+    ]
+    feed(step(lake), 0, rows)
+    assert groups(lake) == {frozenset({"web-1"}), frozenset({"web-2"})}
+    assert lake.read(SILVER_IDENTITY_REVIEW).count() == 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_order_batches_and_replays_do_not_matter_although_blocks_grow_past_their_cap(lake: Lake, seed: int) -> None:
+    chance = random.Random(seed)
+    rows = [
+        described(
+            number,
+            chance.choice(["Ann", "Anna", "Bo"]),
+            chance.choice(["Lee", "Li", "Poe"]),
+            chance.choice(["1980-01-01", "1980-02-01", "1990-07-07", "1991-07-07"]),
+        )
+        for number in range(9)
+    ]
+    rows += [described(number, "Ann", "Lee", "1980-01-01", minute=5) for number in chance.sample(range(9), 3)]
+    chance.shuffle(rows)
+    batch, batch_id = step(lake), 0
+    while batch_id * 3 < len(rows):
+        part = rows[batch_id * 3 : batch_id * 3 + 3]
+        feed(batch, batch_id, part)
+        if chance.random() < 0.3:
+            batch = step(lake)
+            feed(batch, batch_id, part)
+        batch_id += 1
+    assert set(differences(lake, rows).values()) == {0}
+
+
+def test_a_new_model_matches_everybody_again_without_an_event(lake: Lake) -> None:
+    feed(step(lake, None), 0, [*TWINS, OTHER])
+    assert len(groups(lake)) == 3
+    step(lake).catch_up()
+    assert groups(lake) == {frozenset({"web-1", "web-2"}), frozenset({"web-3"})}
+    assert {row["model_version"] for row in lake.read(SILVER_MATCH_BLOCKS).collect()} == {"v7"}
+
+
+def asked(action: str, one: str, other: str) -> Override:
+    identifiers = tuple(sorted(Identifier("anonymous_id", token) for token in (one, other)))
+    return Override(action=action, identifiers=identifiers, created_by="ann", reason="called us", created_at=NOW)
+
+
+def test_unlink_then_undo_restores_everything_and_a_replay_does_not_bring_the_link_back(lake: Lake) -> None:
+    batch = step(lake)
+    feed(batch, 0, [*TWINS, OTHER])
+    before = content(lake, SILVER_IDENTITY_EDGES, SILVER_IDENTITY_REVIEW)
+    parts = {tuple(row) for row in lake.read(SILVER_IDENTITY_MAP).drop("resolved_at").collect()}
+    unlink = asked("unlink", "web-1", "web-2")
+    override_store.ask(override_store.store_of(lake), unlink)
+    batch.catch_up()
+    assert len(groups(lake)) == 3
+    assert set(differences(lake, [*TWINS, OTHER]).values()) == {0}
+    feed(step(lake), 1, TWINS)
+    assert len(groups(lake)) == 3
+    override_store.ask(
+        override_store.store_of(lake), Undo(override_id=unlink.override_id, by="ann", reason="mistaken", at=NOW)
+    )
+    step(lake).catch_up()
+    assert content(lake, SILVER_IDENTITY_EDGES, SILVER_IDENTITY_REVIEW) == before
+    assert {tuple(row) for row in lake.read(SILVER_IDENTITY_MAP).drop("resolved_at").collect()} == parts
+    types = [row["type"] for row in lake.read(SILVER_IDENTITY_LOG).orderBy("changed_at").collect()]
+    assert sorted(types) == ["create", "create", "create", "merge", "split"]
+
+
+def test_a_link_joins_gold_too_and_whois_names_who_asked(lake: Lake) -> None:
+    batch = step(lake)
+    feed(batch, 0, [TWINS[0], OTHER])
+    override_store.ask(override_store.store_of(lake), asked("link", "web-1", "web-3"))
+    batch.catch_up()
+    assert groups(lake) == {frozenset({"web-1", "web-3"})}
+    assert [row["event_count"] for row in lake.read(GOLD_ACTIVATION).collect()] == [2]
+    assert "linked by ann on 2026-03-01: called us" in whois(lake, "anonymous_id", "web-3")
