@@ -62,6 +62,17 @@ class Reader:
             return []
         return numbers_of(map(bytes, self._carriers.iternext_dup()))
 
+    def placed_carriers(self, identifier: Identifier, most: int) -> int:
+        """How many of the actors that carry it have a map row; counted no further than `most`."""
+        count = 0
+        if self._carriers.set_key(identifier_key(identifier)):
+            for key in self._carriers.iternext_dup():
+                record = self.record(number_of(bytes(key)))
+                count += record is not None and record.place is not None
+                if count >= most:
+                    break
+        return count
+
     def carries(self, number: int, identifier: Identifier) -> bool:
         return bool(self._carriers.set_key_dup(identifier_key(identifier), number_key(number)))
 

@@ -44,13 +44,21 @@ def touched(
         actors |= set() if gone_edges is None else set(gone_edges["actor_id"])
         reached = numbers(reader, actors)
         for identifier in {*change, *also}:
-            before, cap = reader.degree(identifier), _cap(identifier, rules)
-            if identifier in also or min(before, before + change[identifier]) <= cap:
+            if identifier in also or _links(reader, identifier, change[identifier], _cap(identifier, rules)):
                 reached.update(reader.carriers(identifier))
         records = list(_whole(reader, reached))
         carried = {identifier for record in records for identifier in record.edges} | set(change)
         hubs = {name for name in carried if reader.degree(name) + change[name] > _cap(name, rules)}
         return Touched(map_rows=_map_rows(reader, records), edge_rows=_edge_rows(records), hubs=hubs)
+
+
+def _links(reader: Reader, identifier: Identifier, change: int, cap: int) -> bool:
+    """Whether it linked when its carriers were last solved, or will once they are solved again.
+
+    Edges are written before the map: after a crash there are carriers that the last solve did not know.
+    """
+    before = reader.degree(identifier)
+    return min(before, before + change) <= cap or reader.placed_carriers(identifier, cap + 1) <= cap
 
 
 def places(index: Index, actor_ids: Iterable[str]) -> pd.DataFrame:

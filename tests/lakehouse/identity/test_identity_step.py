@@ -1,5 +1,6 @@
 """The identity step through its index, streamed, replayed and crashed, against one solve of everything."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from identity_checks import assert_equals_solve_of_everything, assert_log_and_history_tell_the_map, assert_map_is
@@ -42,6 +43,18 @@ def test_a_crash_after_any_write_heals_on_replay(batches, writes, data):
         for batch_id in range(crashed, len(batches)):
             take(again, batches[batch_id], batch_id)
         assert_equals_solve_of_everything(lake, whole(batches))
+        assert_log_and_history_tell_the_map(lake)
+
+
+@pytest.mark.parametrize("writes", range(MOST_WRITES + 1))
+def test_a_crash_while_an_identifier_is_pushed_over_its_cap_still_takes_its_carriers_apart(writes):
+    fourth = {name: (minute, "device_id:tablet") for minute, name in enumerate(["ann", "bob", "cid", "dot"])}
+    fifth = {"eve": (5, "device_id:tablet")}
+    with memory_lake() as lake:
+        step = stream(lake, fourth)
+        die_after(writes, lake, step, fifth, 1)
+        take(IdentityStep(lake), fifth, 1)
+        assert_equals_solve_of_everything(lake, whole([fourth, fifth]))
         assert_log_and_history_tell_the_map(lake)
 
 
