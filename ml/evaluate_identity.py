@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 from lakehouse.command_line import run
 from lakehouse.config import load
 from lakehouse.contracts.events import SILVER_EVENTS_QUARANTINE
+from lakehouse.errors import ModelError
 from lakehouse.io import Lake
 from lakehouse.matching.accuracy import b_cubed, largest, pairwise
 from lakehouse.matching.people import People, anonymous_id, messages, read_people
@@ -58,11 +59,22 @@ def match(lake: Lake, people: People, watch: Stopwatch) -> dict[str, str]:
     with watch.stage("stream"):
         _drain(lake)
     with watch.stage("train"):
-        print(train_identity.train(lake).table())
+        is_trained = _train(lake)
     with watch.stage("match"):
-        _drain(lake)
+        if is_trained:
+            _drain(lake)
     with watch.stage("read"):
         return _profiles(lake, people)
+
+
+def _train(lake: Lake) -> bool:
+    """Whether there is a matcher; without one the records are joined by their identifiers alone, as in the product."""
+    try:
+        print(train_identity.train(lake).table())
+    except ModelError as error:
+        print(f"no matcher: {error}")
+        return False
+    return True
 
 
 def _drain(lake: Lake) -> None:

@@ -34,6 +34,10 @@ _UNSEEN = 0.5  # expected matches
 _LEAST_ELSE = 0.005
 _GUESSED = 20.0  # matches that the cautious guess counts for
 _FREQUENT = 5  # records that share a value
+_SURE = 0.95  # probability
+_MOST_UNCERTAIN = (
+    0.5  # of the expected matches: 0.00 to 0.45 on data with truth, 0.79 on names and what is made of them
+)
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -78,6 +82,7 @@ def train(
         begun = start(records, fields, seed=matching.seed)
         patterns = _patterns(connection, fields)
         fitted = _fit(patterns, begun, len(records))
+    _refuse_guesswork(fitted.probability)
     model = MatchModel(
         version="",
         prior=fitted.prior,
@@ -96,6 +101,21 @@ def train(
         candidates=by_rule.pair_count,
         expected_matches=float(fitted.probability.sum()),
     )
+
+
+def _refuse_guesswork(probability: Floats) -> None:
+    """A matcher that is sure of little speaks of resemblance, not of people: no champion is better than that one.
+
+    Raises:
+        ModelError: most of the matches it expects are pairs it is not sure of.
+    """
+    expected = probability.sum()
+    uncertain = probability[probability < _SURE].sum()
+    if expected >= 1 and uncertain > _MOST_UNCERTAIN * expected:
+        raise ModelError(
+            f"train_identity: these traits do not tell people apart, got {uncertain / expected:.0%} of the expected matches "
+            f"uncertain, expected at most {_MOST_UNCERTAIN:.0%}. Send traits that do, such as birthday or address"
+        )
 
 
 def _filled(fields: Sequence[Field], records: pd.DataFrame) -> tuple[Sequence[Field], pd.DataFrame]:

@@ -9,7 +9,7 @@ from lakehouse.errors import ModelError
 from lakehouse.matching.fields import fields
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.records import atoms
-from lakehouse.matching.training import FEW, train
+from lakehouse.matching.training import FEW, _refuse_guesswork, train
 from tests.lakehouse.matching.labelled import accuracy, linked, scored_pairs
 
 COMPARED = fields({"first": "given_name", "last": "family_name", "dob": "date", "zip": "code"})
@@ -147,3 +147,10 @@ def test_names_stay_an_atom_when_another_field_is_left_out(config):
     model = train(values, COMPARED, only_names, config.privacy, region="US").model
     assert model.rules == (("names.value",),)
     assert "names.value" in atoms(model.fields)
+
+
+def test_a_matcher_that_mostly_guesses_is_refused():
+    with pytest.raises(ModelError, match="do not tell people apart, got 100% of the expected matches uncertain"):
+        _refuse_guesswork(np.full(100, 0.6))
+    _refuse_guesswork(np.concatenate([np.full(100, 0.99), np.full(100, 0.3)]))
+    _refuse_guesswork(np.full(3, 0.2))  # nobody is expected twice: no harm done
