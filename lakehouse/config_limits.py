@@ -34,6 +34,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("privacy", "hmac_key_id"): (r"\S+", "a short name without blanks"),
     ("identity", "email_tags"): (r"all|known", "all or known"),
     ("spark", "state_store"): (r"memory|rocksdb", "memory or rocksdb"),
+    ("online_store", "url"): (r"|(lmdb|rediss?)://.+", "lmdb://folder, redis://host:port, or nothing"),
 }
 
 
