@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.io import Lake
-from lakehouse.profiles.micro_batch import BatchRecord
+from lakehouse.profiles.batch_record import BatchRecord
 
 
 @dataclass(frozen=True, kw_only=True)
