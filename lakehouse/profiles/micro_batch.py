@@ -219,6 +219,7 @@ class MicroBatch:
             orders=self.lake.read(SILVER_ORDERS),
             champions=self.champions,
             policy=self.lake.config.next_best_action,
+            consent=self.lake.config.consent,
         )
 
     def write_gold(self, rows: DataFrame, now: datetime) -> None:
