@@ -155,7 +155,27 @@ class OnlineStoreConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ServingConfig:
+    """`write_key`, `api_key`: empty = the collector takes nothing, the API asks for no key."""
+
     port: int
+    write_key: str = dataclasses.field(repr=False)
+    api_key: str = dataclasses.field(repr=False)
+    deadline_ms: int
+    max_at_once: int
+    policy: str
+    explore: float
+    exposure_days: int
+    spans: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentConfig:
+    never_asked: str
+
+    @property
+    def assumed(self) -> bool:
+        """What holds for a purpose nobody has been asked about."""
+        return self.never_asked == "granted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +200,7 @@ class Config:
     mlflow: MlflowConfig
     online_store: OnlineStoreConfig
     serving: ServingConfig
+    consent: ConsentConfig
 
 
 def load(

@@ -21,6 +21,7 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "max_block": (2, None, "2 or more"),
     "likely_propensity": (0.0, 1.0, "a probability from 0 to 1"),
     "port": (0, 65535, "a port from 0 to 65535"),
+    "explore": (0.0, 1.0, "a share from 0 to 1"),
 }
 
 # (section, key) -> (pattern the whole text must match, in words).
@@ -33,6 +34,8 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("privacy", "hmac_key"): (r"(?s).+", "a key that is not empty"),
     ("privacy", "hmac_key_id"): (r"\S+", "a short name without blanks"),
     ("identity", "email_tags"): (r"all|known", "all or known"),
+    ("serving", "policy"): (r"thompson|linucb|greedy", "thompson, linucb or greedy"),
+    ("consent", "never_asked"): (r"granted|denied", "granted or denied"),
     ("spark", "state_store"): (r"memory|rocksdb", "memory or rocksdb"),
     ("online_store", "url"): (r"|(lmdb|rediss?)://.+", "lmdb://folder, redis://host:port, or nothing"),
 }
@@ -54,7 +57,7 @@ def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:
             yield from _of_rate(key, value)
         elif isinstance(value, Mapping):
             yield from _of_section(f"{section}.{key}", value)
-        elif isinstance(value, int | float):
+        elif isinstance(value, int | float) and not isinstance(value, bool):
             low, high, words = _RANGES.get(key, (1, None, "1 or more"))
             if not low <= value <= (float("inf") if high is None else high):
                 yield f"conf: {wrong(section, key, value, words)}"

@@ -221,6 +221,7 @@ class MicroBatch:
             orders=self.lake.read(SILVER_ORDERS),
             champions=self.champions,
             policy=self.lake.config.next_best_action,
+            consent=self.lake.config.consent,
             with_purchases=self.online is not None,
         )
 
