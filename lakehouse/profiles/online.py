@@ -7,7 +7,6 @@ committed; at a start where the two differ (a crash, a rebuild or reconcile in b
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
@@ -16,23 +15,12 @@ from lakehouse.contracts.gold import GOLD_ACTIVATION
 from lakehouse.errors import StoreError
 from lakehouse.identity.index import Index
 from lakehouse.io import Lake
+from lakehouse.online.changes import Change, Publish
 from lakehouse.online.state import advance, in_flight, land, state_of, take_off
 from lakehouse.online_store import OnlineStore
 from lakehouse.profiles.online_content import PIECE, fill, write
 
 log = logging.getLogger("stitchlake.online")
-
-
-@dataclass(frozen=True)
-class Change:
-    """A profile that was written or is gone."""
-
-    profile_id: str
-    version: int
-    updated_at: datetime
-
-
-Publish = Callable[[Sequence[Change]], None]
 
 
 class OnlineStep:

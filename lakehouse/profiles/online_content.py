@@ -110,7 +110,7 @@ def differences(store: OnlineStore, lake: Lake, index: Index) -> dict[str, int]:
         owned = owners(index, named, lake.config.identity.rules)
         for (_, owner), data in zip(owned.items(), store.get([identifier_key(one) for one in owned]), strict=True):
             found["identifiers"] += 1
-            found["wrong_identifiers"] += (data is not None) if owner is None else not (data and _says(data, owner))
+            found["wrong_identifiers"] += owner is not None and (data is None or not _says(data, owner))
     found["profiles"] = len(profiles)
     found["strangers"] = sum(key.removeprefix(PROFILE) not in profiles for key, _ in store.scan(PROFILE))
     for key, _ in store.scan(IDENTIFIER):

@@ -15,12 +15,13 @@ from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_
 from lakehouse.errors import StoreError
 from lakehouse.io import Lake
 from lakehouse.models.registry import Champions
+from lakehouse.online.changes import Change
 from lakehouse.online.profiles import OnlineProfile, by_id, find
 from lakehouse.online.state import advance, state_of
 from lakehouse.online_store import Document, OnlineStore, open_store, store_url
 from lakehouse.profiles.activity import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.online import Change, OnlineStep
+from lakehouse.profiles.online import OnlineStep
 from lakehouse.profiles.online_content import differences
 from tests.accepted import at, event, events
 
@@ -207,12 +208,14 @@ class Breakable:
         return call
 
 
-def test_a_store_that_is_cut_off_stops_nothing_and_is_caught_up_with(lake: Lake, store: OnlineStore) -> None:
+def test_a_store_that_is_cut_off_stops_nothing_and_is_caught_up_with(
+    lake: Lake, store: OnlineStore, tmp_path: Path
+) -> None:
     lake.create_missing()
     cut = Breakable(store)
     online = OnlineStep(lake, lambda: cut)
     batch = MicroBatch(lake, Champions(lake.config), clock=lambda: NOW, online=online)
-    rows = random_events(9, 60)
+    rows = random_events(9, 40)
     feed(batch, 0, rows[:20])
     filled = state_of(store)
     cut.works, cut.calls = False, 0
@@ -227,11 +230,11 @@ def test_a_store_that_is_cut_off_stops_nothing_and_is_caught_up_with(lake: Lake,
     assert_equals_gold(lake, store)
     assert not online.owed
     assert not online.is_due
+    check_that_it_is_filled_again(lake, store, batch, tmp_path)
 
 
-def test_a_store_that_lies_or_was_lost_is_filled_again(lake: Lake, store: OnlineStore, tmp_path: Path) -> None:
-    batch = new_batch(lake)
-    feed(batch, 0, random_events(10, 30))
+def check_that_it_is_filled_again(lake: Lake, store: OnlineStore, batch: MicroBatch, tmp_path: Path) -> None:
+    """After it lied, and after it was lost."""
     index, version = batch.identity.index, state_of(store).version
     told = [*store.scan("p:"), *store.scan("i:")]
     store.put([Document(key, version, b"junk") for key, _ in told])
