@@ -6,6 +6,7 @@ may not, so after its restart the store begins anew and the `profiles` query fil
 """
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,6 +22,7 @@ from lakehouse.online_store import REBUILD
 FORMAT = b"1"
 FIRST_BYTES = 2**28
 _MOST_READERS = 1024  # a slot per thread that ever reads
+_HOME = re.compile(r"store|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _OPEN: dict[Path, "Environment"] = {}  # LMDB must not be opened twice by one process
 _opening = Lock()
@@ -127,7 +129,7 @@ class Environment:
     def _open(self) -> None:
         try:
             self._home.mkdir(parents=True, exist_ok=True)
-            for other in self.folder.iterdir():
+            for other in _homes(self.folder):
                 if other != self._home:
                     shutil.rmtree(other, ignore_errors=True)
             self._env = lmdb.open(
@@ -187,8 +189,14 @@ def release(environment: Environment) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Delete the files, whatever they hold. Others that have them open notice, and open what comes next."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Delete the store's files, whatever they hold. Others that have them open notice, and open what comes next."""
+    for home in _homes(folder):
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _homes(folder: Path) -> list[Path]:
+    """Where stores are or were. The folder may be anybody's: nothing else in it is touched."""
+    return [path.parent for path in folder.glob("*/data.mdb") if _HOME.fullmatch(path.parent.name)]
 
 
 def unreadable(home: Path, error: Exception) -> StoreError:
