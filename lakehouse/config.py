@@ -150,7 +150,11 @@ class MlflowConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineStoreConfig:
+    """`url`: empty = in the lake; see lakehouse.online_store.store_url."""
+
     url: str
+    publish_changes: bool
+    changes_topic: str
 
 
 @dataclass(frozen=True, kw_only=True)

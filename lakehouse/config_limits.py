@@ -37,6 +37,10 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("serving", "policy"): (r"thompson|linucb|greedy", "thompson, linucb or greedy"),
     ("consent", "never_asked"): (r"granted|denied", "granted or denied"),
     ("spark", "state_store"): (r"memory|rocksdb", "memory or rocksdb"),
+    ("online_store", "changes_topic"): (
+        r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}",
+        "letters, digits, dot, underscore or dash",
+    ),
     ("online_store", "url"): (r"|(lmdb|rediss?)://.+", "lmdb://folder, redis://host:port, or nothing"),
 }
 

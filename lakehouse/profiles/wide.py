@@ -22,17 +22,20 @@ def wide_rows(
     champions: Champions,
     policy: NextBestActionConfig,
     consent: ConsentConfig,
+    with_purchases: bool = False,
 ) -> DataFrame:
     """Roll the leaf tables up to the touched profiles and let the champions speak of them.
 
-    `touched`: profile_id, as_of, updated_at. `members`: actor_id and profile_id of all their actors.
+    `touched`: profile_id, as_of, updated_at. `members`: actor_id and profile_id of all their actors. `with_purchases`: also
+    the column of rollup.purchases.
     """
     daily = rollup.profile_activity(activity, members)
     bought = rollup.profile_orders(orders, members)
     rfm = rollup.rfm(bought)
     segments = champions.segments.assign(rfm) if champions.segments else None
     scores = champions.scores.score(features(daily, bought, touched)) if champions.scores else None
-    return _wide(touched, rollup.summary(daily), rfm, segments, scores, policy=policy, consent=consent)
+    rows = _wide(touched, rollup.summary(daily), rfm, segments, scores, policy=policy, consent=consent)
+    return rows.join(rollup.purchases(bought), on="profile_id", how="left") if with_purchases else rows
 
 
 def _wide(
