@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -14,6 +15,7 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel, ValidationError
 
 from serving import answers, collector, offers, outcomes, products, profiles, recommendations
+from serving.asking import see
 from serving.documented import document, json_body
 from serving.kafka_out import Overloaded, acknowledged
 from serving.limits import BodyLimit, is_too_deep
@@ -37,7 +39,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def answer(content: Any, status: int = 200, **headers: str) -> Response:
-    return Response(orjson.dumps(content), status, headers, JSON)
+    return Response(orjson.dumps(content, default=str), status, headers, JSON)
 
 
 def fault(status: int, detail: str, **headers: str) -> Response:
@@ -47,7 +49,12 @@ def fault(status: int, detail: str, **headers: str) -> Response:
 def create_app(service: Service, lifespan: Lifespan) -> FastAPI:
     """The service as an ASGI application. `lifespan`: starts and stops what runs beside the requests."""
     app = FastAPI(
-        title="Stitchlake decisions", version="1", description=__doc__, lifespan=lifespan, docs_url="/docs", redoc_url=None
+        title="Stitchlake decisions",
+        version="1",
+        description=__doc__,
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
     )
     _decisions(app, service)
     _facts(app, service)
@@ -85,14 +92,14 @@ def _decisions(app: FastAPI, service: Service) -> None:
 def _facts(app: FastAPI, service: Service) -> None:
     @app.get("/api/profiles/{identifier_type}/{value:path}", responses={200: {"model": answers.ProfileAnswer}})
     async def profile(identifier_type: str, value: str, request: Request) -> Response:
-        """What is known of a person, without personal data. `ETag` is the profile's version."""
+        """What is known of a person, without personal data. `ETag` changes with anything of it."""
         if not _may(service, request):
             return _no_key()
         found = await profiles.profile(service, identifier_type, value)
-        etag = f'"{found["version"]}-{found["recent"]["newest_at"]}"'
+        etag = f'"{hashlib.sha256(orjson.dumps(found, default=str)).hexdigest()[:16]}"'
         if request.headers.get("if-none-match") == etag and not found["degraded"]:
             return Response(status_code=304, headers={"etag": etag})
-        return answer(found, etag=etag, **{"cache-control": "private, no-cache"})
+        return answer(found, 200, etag=etag, **{"cache-control": "private, no-cache"})
 
     @app.post("/api/products", **json_body(AvailabilityRequest, answers.AvailabilityAnswer))
     async def availability(request: Request) -> Response:
@@ -143,9 +150,7 @@ async def _collected(service: Service, call: str, request: Request) -> Response:
         document_ = collector.read(body, most_depth=_MOST_DEPTH)
         if not _may_write(service, request, document_):
             return _no_key()
-        records = (
-            [collector.one(call, document_, now)] if call in collector.CALLS else collector.batch(document_, now)
-        )
+        records = [collector.one(call, document_, now)] if call in collector.CALLS else collector.batch(document_, now)
     except collector.Refused as refused:
         return fault(_REFUSED, str(refused))
     topic = service.config.kafka.events_topic
@@ -153,7 +158,7 @@ async def _collected(service: Service, call: str, request: Request) -> Response:
         sent = [service.out.send(topic, record.key, record.value) for record in records]
     except Overloaded as busy:
         return fault(_BUSY, str(busy), **{"retry-after": "1"})
-    profiles.see(service, [record.event for record in records], now)
+    see(service, [record.event for record in records], now)
     taken = await acknowledged(sent, profiles.PATIENCE_SECONDS)
     if taken < len(records):
         detail = f"kafka: {len(records) - taken} of {len(records)} events not acknowledged. Send the request again"
@@ -167,7 +172,9 @@ def _listen(app: FastAPI, service: Service) -> None:
         """Decisions for a profile (identifier_type and value) or a session (session_id), as they are made."""
         keys = await profiles.listening_keys(service, dict(socket.query_params))
         if not keys or not _may(service, socket):
-            await socket.close(code=1008, reason="expected identifier_type and value, or session_id, and a key if one is set")
+            await socket.close(
+                code=1008, reason="expected identifier_type and value, or session_id, and a key if one is set"
+            )
             return
         await socket.accept()
         listener = Listener(socket)
@@ -230,4 +237,8 @@ def _may_write(service: Service, request: Request, document_: dict[str, Any]) ->
 
 
 def _no_key() -> Response:
-    return fault(_NO_KEY, "authorization: no key, or another one, expected the key of this service", **{"www-authenticate": "Basic"})
+    return fault(
+        _NO_KEY,
+        "authorization: no key, or another one, expected the key of this service",
+        **{"www-authenticate": "Basic"},
+    )

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from lakehouse.decisions import remembered
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor, context_of
-from lakehouse.online.recent import entries_of
+from lakehouse.online.recent_entries import entries
 from lakehouse.online_store import Document
 from lakehouse.rules.book import Rule
 from serving import collector
@@ -122,7 +122,9 @@ def _take(
     """Hand the events to Kafka and to the visitor's newest behaviour; the last of them, in the vocabulary of rules."""
     if not request.events:
         return [], None
-    sent_events = [event.model_dump(mode="json", exclude_defaults=True) | {"type": event.type} for event in request.events]
+    sent_events = [
+        event.model_dump(mode="json", exclude_defaults=True) | {"type": event.type} for event in request.events
+    ]
     records = collector.of_request(sent_events, _identity(*request.asked), now)
     topic, sent = service.config.kafka.events_topic, []
     for record in records:
@@ -130,10 +132,15 @@ def _take(
             sent.append(service.out.send(topic, record.key, record.value))
         except Overloaded:
             break  # those that were not taken are told as not acknowledged
-    for record in records:
-        service.pending.append(entries_of(record.event, service.config, now))
-    service.counters.events += len(records)
+    see(service, [record.event for record in records], now)
     return sent, vocabulary_of(records[-1].event)
+
+
+def see(service: Service, events: Iterable[Mapping[str, Any]], now: datetime) -> None:
+    """Let events count at once for whoever they are about."""
+    for event in events:
+        service.counters.events += 1
+        service.pending.append(entries(event, service.reader, arrived_at=now))
 
 
 def vocabulary_of(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The collector: Segment's HTTP API. Source: Segment HTTP Tracking API, https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/
+"""The collector: Segment HTTP API. Source: https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/.
 
 An event gets what the sender left out (messageId, type, sentAt) and its time of arrival, goes to Kafka under its
 visitor's key, and is answered once the broker has acknowledged it. What the event says is not judged here: the stream

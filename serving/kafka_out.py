@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, NoBrokersAvailable
+from kafka.errors import KafkaError
 
 from lakehouse.errors import BrokerError
 
@@ -49,7 +49,7 @@ class KafkaOut:
             )
             for topic in topics:
                 producer.partitions_for(topic)
-        except (KafkaError, NoBrokersAvailable) as error:
+        except KafkaError as error:
             raise BrokerError(
                 f"kafka at {self._servers}: got {error!r}, expected a broker. Start it with ./spark-submit.sh kafka start"
             ) from error

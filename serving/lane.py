@@ -16,7 +16,8 @@ import orjson
 from lakehouse.decisions.decide import CERTAIN, Explored
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
-from lakehouse.decisions.visitor import Identifier, Visitor, context_of
+from lakehouse.decisions.visitor import Visitor, context_of
+from lakehouse.identity.graph import Identifier
 from lakehouse.rules.book import Rule, RuleBook
 from serving.asking import Asking, remember
 from serving.offers import choose
@@ -106,7 +107,7 @@ class Lane:
             is_forced=True,
             policy="lane",
             policy_version=asking.rules_version,
-            timelines=asking.visitor.timelines,
+            shown_on=asking.visitor.shown_on,
             experiments={},
             context={"rule": rule.name},
         )

@@ -33,7 +33,7 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
         is_forced=decided.is_forced,
         policy=service.config.serving.policy,
         policy_version=service.learning.version,
-        timelines=asking.visitor.timelines,
+        shown_on=asking.visitor.shown_on,
         experiments=asking.arms,
         features=() if first is None or decided.is_forced else service.learning.features(asking.context),
         context=request.context.model_dump(exclude_none=True) | ({"rule": decided.rule} if decided.rule else {}),
@@ -58,8 +58,8 @@ def choose(
         now=asking.now,
         channel=channel,
         context=asking.context,
-        shown=asking.visitor.recent.shown,
-        unavailable=service.unavailable.products,
+        shown=asking.visitor.recent.exposures,
+        unavailable=service.stock.unavailable,
         consent=asking.visitor.consent(assumed=service.config.consent.assumed),
     )
     return decide(catalogue, asking.rules, seen, explorer, trace, only=only, silence=_silence(asking))

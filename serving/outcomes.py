@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from lakehouse.decisions import remembered
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.errors import StitchlakeError, StoreError
-from lakehouse.online.recent import exposure_entry
+from lakehouse.online_store import Entry
 from serving.asking import log
 from serving.requests import ExposureRequest, OutcomeRequest
 from serving.service import Service
@@ -39,9 +41,15 @@ def note(service: Service, decision: Remembered, at_ms: int, shown: str | None =
     subjects = [shown or decision.action] if decision.kind == "offer" else []
     rule = decision.context.get("rule")
     subjects += [f"rule:{rule}"] if rule else []
-    entries = [exposure_entry(subject, decision.decision_id, at_ms) for subject in subjects]
-    if decision.timelines:
-        service.pending.append((decision.timelines[0], entry) for entry in entries)
+    if decision.shown_on is not None:
+        service.pending.append(
+            (decision.shown_on, _shown(subject, decision.decision_id, at_ms)) for subject in subjects
+        )
+
+
+def _shown(subject: str, decision_id: str, at_ms: int) -> Entry:
+    """As lakehouse/online/recent.py reads it; the same decision is shown once."""
+    return Entry(at_ms, f"{decision_id}:exposure:{subject}", orjson.dumps({"kind": "exposure", "offer": subject}))
 
 
 async def record(service: Service, request: OutcomeRequest) -> dict[str, Any]:
@@ -54,16 +62,16 @@ async def record(service: Service, request: OutcomeRequest) -> dict[str, Any]:
         service.counters.outcomes += 1
         log(service, [remembered.outcome_message(decision, request.metric, request.value, at_ms)])
         if not is_late and decision.kind == "offer" and not decision.is_forced:
-            service.learning.observe(decision.action, decision.features, request.value, decision.at_ms)
+            service.learning.observe(decision.action, decision.features, request.value)
     return {"decision_id": decision.decision_id, "recorded": is_new, "duplicate": not is_new, "late": is_late}
 
 
 async def _recall(service: Service, decision_id: str) -> Remembered:
     key = remembered.key(decision_id)
-    value = service.pending.document(key)
+    value = service.pending.newest(key, None)
     if value is None:
         try:
-            value = (await service.visitors.call(lambda: service.store.get([key])))[0]
+            (value,) = await service.visitors.call(lambda: service.store.get([key]))
         except (StoreError, TimeoutError) as error:
             raise _away(error) from error
     if value is None:

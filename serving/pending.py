@@ -53,9 +53,10 @@ class Pending:
         with self._wake:
             return [entry for key in keys for entry in self._entries.get(key, ())]
 
-    def document(self, key: str) -> bytes | None:
-        found = self._documents.get(key)
-        return None if found is None else found.value
+    def newest(self, key: str, stored: bytes | None) -> bytes | None:
+        """What waits to be written under the key, else what is stored there."""
+        waiting = self._documents.get(key)
+        return stored if waiting is None else waiting.value
 
     def close(self) -> None:
         with self._wake:

@@ -1,48 +1,31 @@
 """What is known of a person, who is left alone, who is listening, and the state of the service."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
-from lakehouse.decisions.visitor import PURPOSES
-from lakehouse.online.recent import entries_of
+from lakehouse.online.recent_entries import PURPOSES
 from lakehouse.online_store import Document
 from serving.requests import SuppressionRequest
 from serving.service import Service
 from serving.visitors import suppression_key
 
 PATIENCE_SECONDS = 2.0  # longest a collector's answer waits for Kafka
-_MOST_LISTED = 20
-
-
-def see(service: Service, events: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    """Let events count at once for whoever they are about."""
-    service.counters.events += len(events)
-    for event in events:
-        service.pending.append(entries_of(event, service.config, now))
 
 
 async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
     """See serving/answers.py: ProfileAnswer. Somebody unknown is a profile of nulls."""
     visitor = await service.visitors.find(service.visitors.identifier(type_, value), service.clock())
     found, recent = visitor.profile, visitor.recent
-    said = {} if found is None else found.facts()
+    said = {} if found is None else {field.name: getattr(found, field.name) for field in fields(found)}
     return {
-        "profile_id": None if found is None else found.profile_id,
-        "version": None if found is None else found.version,
+        "profile_id": said.pop("profile_id", None),
+        "version": said.pop("version", None),
         "degraded": bool(visitor.missing),
-        "identifiers": [] if found is None else [list(identifier) for identifier in found.identifiers],
+        "identifiers": said.pop("identifiers", []),
+        "consent": {one: recent.consent.get(one, said.get(f"consent_{one}")) for one in PURPOSES},
         "profile": said,
-        "recent": {
-            "newest_at": recent.newest_at,
-            "viewed": list(recent.viewed_7d)[:_MOST_LISTED],
-            "cart": list(recent.cart)[:_MOST_LISTED],
-            "bought": sorted(recent.bought)[:_MOST_LISTED],
-            "views_in_session": recent.views_in_session,
-        },
-        "consent": {
-            purpose: recent.consent.get(purpose, said.get(f"consent_{purpose}")) for purpose in PURPOSES
-        },
+        "recent": recent.columns(),
     }
 
 
@@ -76,7 +59,9 @@ def status(service: Service) -> dict[str, Any]:
         "recommender": "none" if recommender is None else recommender.version,
         "rules": "none" if book is None else book.version,
         "faults": [
-            part.fault for part in (service.rules, service.catalogue, service.recommender, service.experiments) if part.fault
+            part.fault
+            for part in (service.rules, service.catalogue, service.recommender, service.experiments)
+            if part.fault
         ],
         "decisions": service.counters.decisions,
         "by_rung": service.counters.by_rung,
@@ -87,5 +72,5 @@ def status(service: Service) -> dict[str, Any]:
         "pushed": service.sockets.pushed,
         "newest_behaviour_dropped": service.pending.dropped,
         "late_milliseconds": round(service.pressure.late_seconds * 1000, 1),
-        "now": datetime.now(UTC).isoformat(timespec="seconds"),
+        "now": service.clock().isoformat(timespec="seconds"),
     }

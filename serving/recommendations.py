@@ -1,8 +1,8 @@
 """POST /api/personalized-recommendations: products for somebody, here and now, and the rung they came from.
 
-    model       item similarity, factors and popularity, folded in with what the visitor did just now
-    cached      the visitor's last good answer, when the store or the model is away
-    popularity  what everybody likes: also for those who do not want to be known, and under pressure
+model       item similarity, factors and popularity, folded in with what the visitor did just now
+cached      the visitor's last good answer, when the store or the model is away
+popularity  what everybody likes: also for those who do not want to be known, and under pressure
 """
 
 import logging
@@ -13,11 +13,12 @@ from typing import Any
 from lakehouse.decisions.recommend import Item, recommend
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
-from lakehouse.recommend.serving import Interaction, Recommender
 from serving.asking import Asking, ask, remember, settled
 from serving.requests import RecommendationRequest
 from serving.service import Service
 
+Recommender = Any
+Interaction = Any
 log = logging.getLogger("stitchlake.serving")
 UNPERSONAL = "no consent to personalization: what everybody likes"
 
@@ -44,7 +45,7 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
         is_forced=False,
         policy="recommendations",
         policy_version="none" if model is None else model.version,
-        timelines=asking.visitor.timelines,
+        shown_on=asking.visitor.shown_on,
         experiments=asking.arms,
         context=request.context.model_dump(exclude_none=True),
     )
@@ -69,7 +70,9 @@ def _climb(
         trace.add("consent", UNPERSONAL if not asking.is_pressed else "under pressure: what everybody likes")
     elif model is not None and not asking.visitor.missing:
         try:
-            return "model", _chosen(service, asking, trace, lambda count: _proposals(service, asking, model, count), model)
+            return "model", _chosen(
+                service, asking, trace, lambda count: _proposals(service, asking, model, count), model
+            )
         except Exception:  # whatever a model does wrong, the visitor gets an answer
             log.exception("recommender %s: failed", model.version)
             asking.missing.append(f"recommender {model.version}: failed")
@@ -94,7 +97,7 @@ def _chosen(service: Service, asking: Asking, trace: Trace, propose: Any, model:
         asking.rules,
         trace,
         count=asking.request.count,
-        excluded=_bought(asking) | service.unavailable.products | _viewing(asking),
+        excluded=asking.visitor.bought | service.stock.unavailable | _viewing(asking),
         category_of={} if model is None else model.categories,
     )
 
@@ -104,8 +107,8 @@ def _proposals(service: Service, asking: Asking, model: Recommender, count: int)
         [Interaction(product_id=a.product_id, kind=a.kind, at_ms=a.at_ms) for a in asking.visitor.recent.actions],
         now_ms=asking.now_ms,
         viewing=asking.request.context.product_id,
-        bought=_bought(asking),
-        unavailable=service.unavailable.products,
+        bought=asking.visitor.bought,
+        unavailable=service.stock.unavailable,
         count=count,
     )
     return [Item(product_id=p.product_id, score=p.score, reason=p.reason) for p in proposals]
@@ -115,13 +118,8 @@ def _popular(service: Service, asking: Asking, model: Recommender | None, count:
     """In memory since the last model that could be read; nothing when there never was one."""
     if model is None:
         return ()
-    popular = model.popular(asking.request.context.category, count + len(_bought(asking)))
+    popular = model.popular(asking.request.context.category, count + len(asking.visitor.bought))
     return [Item(product_id=p.product_id, score=p.score, reason=p.reason) for p in popular]
-
-
-def _bought(asking: Asking) -> frozenset[str]:
-    profile = asking.visitor.profile
-    return frozenset(profile.bought if profile else ()) | asking.visitor.recent.bought
 
 
 def _viewing(asking: Asking) -> frozenset[str]:

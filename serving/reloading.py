@@ -31,10 +31,11 @@ class Reloading(Generic[T]):
         now = self._clock()
         if now - self._looked_at >= _LOOK_SECONDS:
             self._looked_at = now
-            self._look()
+            self.look()
         return self._value
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Read the file if it has changed."""
         try:
             status = self._path.stat()
             stamp = (status.st_mtime_ns, status.st_size)
@@ -44,7 +45,7 @@ class Reloading(Generic[T]):
             self._value = self._read(self._path)
             self.fault = None
         except (OSError, StitchlakeError, ValueError) as error:
-            fault = f"{self._path.name}: {error}"
+            fault = f"{self._path.name}: {error.strerror if isinstance(error, OSError) else error}"
             if fault != self.fault:
                 log.warning("%s; what was there before stays in force", fault)
             self.fault = fault

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from lakehouse.config import Config
 from lakehouse.decisions.offers import Catalogue
-from lakehouse.experiments.definitions import Experiments
+from lakehouse.events.plain import Reader
 from lakehouse.online_store import OnlineStore
-from lakehouse.recommend.serving import Recommender
 from lakehouse.rules.book import RuleBook
+from serving.changes import Changes
 from serving.kafka_out import KafkaOut
 from serving.learning import Learning
 from serving.memory import LastAnswers
@@ -17,6 +18,7 @@ from serving.pending import Pending
 from serving.pressure import Pressure
 from serving.reloading import Reloading
 from serving.sockets import Sockets
+from serving.stock import Stock
 from serving.telemetry import Span
 from serving.visitors import Visitors
 
@@ -40,11 +42,14 @@ class Service:
     clock: Callable[[], datetime]
     store: OnlineStore
     pending: Pending
+    reader: Reader
     visitors: Visitors
     rules: Reloading[RuleBook]
     catalogue: Reloading[Catalogue]
-    recommender: Reloading[Recommender]
-    experiments: Reloading[Experiments]
+    recommender: Reloading[Any]
+    experiments: Reloading[Any]
+    stock: Stock
+    changes: Changes
     learning: Learning
     out: KafkaOut
     sockets: Sockets

@@ -2,26 +2,24 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from lakehouse.config import Config
-from lakehouse.decisions.visitor import Identifier, Visitor
+from lakehouse.decisions.visitor import Visitor
 from lakehouse.errors import StoreError
 from lakehouse.events.identifiers import resolve
+from lakehouse.identity.graph import Identifier
 from lakehouse.online.profiles import OnlineProfile, by_id, identifier_key, profile_id_of
-from lakehouse.online.recent import recent_behaviour, timeline_key
-from lakehouse.online_store import Entry, OnlineStore
+from lakehouse.online.recent import of_visitor, recent_behaviour
+from lakehouse.online.recent_entries import TIMELINES, key_of
+from lakehouse.online_store import OnlineStore
 from serving.pending import Pending
 
-_MOST_ENTRIES = 100  # of each identifier's timeline that a decision looks at
+_MOST_ENTRIES = 60  # of each timeline that a decision looks at
 _MOST_CACHED = 50_000  # profiles of a store across the network
 T = TypeVar("T")
-
-
-def suppression_key(identifier: Identifier) -> str:
-    return f"s:{identifier[0]}:{identifier[1]}"
 
 
 class Visitors:
@@ -41,6 +39,13 @@ class Visitors:
         token = resolve(type_, value, self._config)
         return None if token is None else (type_, token)
 
+    def strongest(self, identifiers: Iterable[Identifier]) -> Identifier | None:
+        """The one that tells most, by conf/identity.toml; None where none is of a configured type."""
+        rules = self._config.identity.rules
+        return min(
+            (one for one in identifiers if one[0] in rules), key=lambda one: rules[one[0]].priority, default=None
+        )
+
     async def find(self, asked: Identifier | None, now: datetime) -> Visitor:
         """The visitor as far as they can be read; `missing` says what could not."""
         if asked is None:
@@ -54,9 +59,8 @@ class Visitors:
 
     def unread(self, asked: Identifier | None, now: datetime, reason: str = "under pressure") -> Visitor:
         """The visitor as far as memory knows them."""
-        keys = () if asked is None else (timeline_key(*asked),)
-        recent = recent_behaviour(self._pending.entries(keys), now)
-        return Visitor(asked=asked, profile=None, recent=recent, timelines=keys, missing=(reason,))
+        newest = self._pending.entries(_timelines([] if asked is None else [asked]))
+        return Visitor(asked=asked, profile=None, recent=recent_behaviour(newest, now), missing=(reason,))
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run something that asks the store, at most until the deadline.
@@ -75,33 +79,37 @@ class Visitors:
             self._cached.pop(profile_id, None)
 
     def _find(self, asked: Identifier, now: datetime) -> Visitor:
-        found, suppressed = self._store.get([identifier_key(asked), suppression_key(asked)])
+        found, suppressed = self._read([identifier_key(asked), suppression_key(asked)])
         profile = None if found is None else self._profile(profile_id_of(found))
         identifiers = [asked] if profile is None else list(dict.fromkeys([asked, *profile.identifiers]))
-        timelines = tuple(timeline_key(*identifier) for identifier in identifiers)
-        entries = self._entries(timelines)
         if suppressed is None and len(identifiers) > 1:
-            others = self._store.get([suppression_key(identifier) for identifier in identifiers[1:]])
+            others = self._read([suppression_key(identifier) for identifier in identifiers[1:]])
             suppressed = next((value for value in others if value is not None), None)
-        return Visitor(
-            asked=asked,
-            profile=profile,
-            recent=recent_behaviour(entries, now),
-            timelines=timelines,
-            is_suppressed=suppressed is not None,
-        )
-
-    def _entries(self, timelines: tuple[str, ...]) -> list[Entry]:
+        timelines = _timelines(identifiers)
         stored = self._store.latest(timelines, _MOST_ENTRIES)
-        return [entry for entries in stored for entry in entries] + self._pending.entries(timelines)
+        entries = [entry for timeline in stored for entry in timeline] + self._pending.entries(timelines)
+        recent = recent_behaviour(of_visitor(entries, identifiers), now)
+        return Visitor(asked=asked, profile=profile, recent=recent, is_suppressed=suppressed is not None)
+
+    def _read(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Documents; those that wait to be written count already."""
+        return [self._pending.newest(key, stored) for key, stored in zip(keys, self._store.get(keys), strict=True)]
 
     def _profile(self, profile_id: str) -> OnlineProfile | None:
-        if not self._store.is_embedded and profile_id in self._cached:
+        if profile_id in self._cached:
             self._cached.move_to_end(profile_id)
             return self._cached[profile_id]
         profile = by_id(self._store, profile_id)
         if profile is not None and not self._store.is_embedded:
             self._cached[profile_id] = profile
-            while len(self._cached) > _MOST_CACHED:
+            if len(self._cached) > _MOST_CACHED:
                 self._cached.popitem(last=False)
         return profile
+
+
+def _timelines(identifiers: Iterable[Identifier]) -> list[str]:
+    return [key_of(timeline, one) for one in identifiers for timeline in TIMELINES]
+
+
+def suppression_key(identifier: Identifier) -> str:
+    return f"suppressed:{identifier[0]}:{identifier[1]}"

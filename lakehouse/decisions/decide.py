@@ -1,10 +1,10 @@
 """The order in which an offer is decided on. Pure.
 
-    suppression, consent, forbidding rules   who must be left alone, and what must not be said
-    eligibility                              validity, audience, tier, caps, quiet hours, stock
-    forcing rules                            the strongest of them decides, nothing is explored
-    proposing rules                          when some propose, only what they propose is weighed; else all that is left
-    arbitration                              worth x chance x boost; a bandit explores within it, its propensity is logged
+suppression, consent, forbidding rules   who must be left alone, and what must not be said
+eligibility                              validity, audience, tier, caps, quiet hours, stock
+forcing rules                            the strongest of them decides, nothing is explored
+proposing rules                          when some propose, only what they propose is weighed; else all that is left
+arbitration                              worth x chance x boost; a bandit explores within it, its propensity is logged
 """
 
 from collections.abc import Mapping, Sequence
@@ -123,7 +123,7 @@ def _arbitrate(
     proposed: dict[str, str] = {}
     boosts: dict[str, float] = {}
     for rule in rules:
-        if rule.offer not in eligible or not _within_caps(rule, seen, trace):
+        if rule.offer is None or rule.offer not in eligible or not _within_caps(rule, seen, trace):
             continue
         if rule.effect == "propose":
             proposed.setdefault(rule.offer, rule.name)

@@ -12,12 +12,12 @@ DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Circumstances:
-    """What eligibility looks at. `shown`: offer -> times in ms it was shown to the person; `consent`: purpose -> word."""
+    """What eligibility looks at. `shown`: offer -> when it was shown to the person; `consent`: purpose -> word."""
 
     now: datetime
     channel: str
     context: Mapping[str, object]
-    shown: Mapping[str, Sequence[int]]
+    shown: Mapping[str, Sequence[datetime]]
     unavailable: Set[str]
     consent: Mapping[str, bool]
 
@@ -43,14 +43,13 @@ def refusal(offer: Offer, catalogue: Catalogue, seen: Circumstances) -> str | No
     return cap_reached(offer.caps, seen.shown.get(offer.name, ()), seen.now)
 
 
-def cap_reached(caps: Caps, shown: Sequence[int], now: datetime) -> str | None:
-    """Which cap the times shown (ms) reach, in words; None = none. What lies ahead of `now` counts: a clock may jump."""
+def cap_reached(caps: Caps, shown: Sequence[datetime], now: datetime) -> str | None:
+    """Which cap the times shown reach, in words; None = none. What lies ahead of `now` counts: a clock may jump."""
     if caps.lifetime is not None and len(shown) >= caps.lifetime:
         return f"shown {len(shown)} times, at most {caps.lifetime}"
     for most, window, word in ((caps.per_day, DAY, "24 hours"), (caps.per_week, WEEK, "7 days")):
         if most is not None:
-            since = (now - window).timestamp() * 1000
-            count = sum(at > since for at in shown)
+            count = sum(at > now - window for at in shown)
             if count >= most:
                 return f"shown {count} times in {word}, at most {most}"
     return None

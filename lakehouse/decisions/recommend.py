@@ -66,9 +66,7 @@ def recommend(
     return answer
 
 
-def _boosted(
-    proposed: list[Item], rules: Sequence[Rule], category_of: Mapping[str, str], trace: Trace
-) -> list[Item]:
+def _boosted(proposed: list[Item], rules: Sequence[Rule], category_of: Mapping[str, str], trace: Trace) -> list[Item]:
     boosts = [rule for rule in rules if rule.effect == "boost" and (rule.products or rule.category is not None)]
     if not boosts:
         return proposed

@@ -17,7 +17,7 @@ from lakehouse.errors import StoreError
 
 @dataclass(frozen=True, kw_only=True)
 class Remembered:
-    """One decision. `unit`: the profile, or the visitor while there is none; `timelines`: where what was shown is noted."""
+    """One decision. `unit`: the profile, or the visitor while there is none; `shown_on`: the timeline where it is noted that it was shown."""
 
     decision_id: str
     kind: str  # offer or products
@@ -28,7 +28,7 @@ class Remembered:
     is_forced: bool
     policy: str
     policy_version: str
-    timelines: tuple[str, ...]
+    shown_on: str | None
     experiments: Mapping[str, str]  # experiment -> arm
     features: tuple[float, ...] = ()  # what the bandit saw
     context: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -45,10 +45,11 @@ def decode(value: bytes) -> Remembered:
     """
     try:
         fields = orjson.loads(value)
-        fields |= {"timelines": tuple(fields["timelines"]), "features": tuple(fields["features"])}
-        return Remembered(**fields)
+        return Remembered(**(fields | {"features": tuple(fields["features"])}))
     except (orjson.JSONDecodeError, TypeError, KeyError) as error:
-        raise StoreError(f"online store: a decision cannot be read ({error!r}), expected one of this version") from error
+        raise StoreError(
+            f"online store: a decision cannot be read ({error!r}), expected one of this version"
+        ) from error
 
 
 def key(decision_id: str) -> str:

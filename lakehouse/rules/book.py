@@ -70,13 +70,17 @@ class _Compiled:
 class RuleBook:
     """Rules, strongest first. A rule is looked at only where the one value it asks for is there."""
 
-    def __init__(self, rules: Mapping[str, Rule], expressions: Mapping[str, Expression], examples: Sequence[Example]) -> None:
+    def __init__(
+        self, rules: Mapping[str, Rule], expressions: Mapping[str, Expression], examples: Sequence[Example]
+    ) -> None:
         self.by_name = rules
         self.expressions = expressions
         self.examples = examples
         canonical = orjson.dumps([rule.model_dump(mode="json") for rule in rules.values()], option=orjson.OPT_SORT_KEYS)
         self.version = hashlib.sha256(canonical).hexdigest()[:12]
-        ordered = sorted((rule for rule in rules.values() if rule.is_enabled), key=lambda rule: (-rule.priority, rule.name))
+        ordered = sorted(
+            (rule for rule in rules.values() if rule.is_enabled), key=lambda rule: (-rule.priority, rule.name)
+        )
         self._compiled = [_compile(rule, expressions[rule.name]) for rule in ordered]
         self._always: list[int] = []
         self._by_value: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -118,13 +122,16 @@ def read_rules(path: Path, offers: Collection[str] | None = None) -> RuleBook:
     Raises:
         ConfigError: one line for every fault found, with its place.
     """
-    document, faults = read_document(path, "rules", "tests"), []
+    document = read_document(path, "rules", "tests")
+    faults: list[str] = []
     rules: dict[str, Rule] = {}
     expressions: dict[str, Expression] = {}
     place = f"{path.name}: rules"
     for number, rule in checked(document.get("rules"), Rule, place, faults):
         if offers is not None and rule.offer is not None and rule.offer not in offers:
-            faults.append(f"{place}[{number}].offer: no offer '{rule.offer}', expected one of {', '.join(sorted(offers))}")
+            faults.append(
+                f"{place}[{number}].offer: no offer '{rule.offer}', expected one of {', '.join(sorted(offers))}"
+            )
         try:
             expressions[rule.name] = parse(rule.when)
             rules[rule.name] = rule
@@ -158,6 +165,8 @@ def _looked_up_by(expression: Expression) -> tuple[str, str] | None:
     asked: dict[str, str] = {}
     for part in conjuncts(expression):
         match part:
-            case Apply("=", (Read(name, "text"), Constant(str(value)))) | Apply("=", (Constant(str(value)), Read(name, "text"))):
+            case Apply("=", (Read(name, "text"), Constant(str(value)))) | Apply(
+                "=", (Constant(str(value)), Read(name, "text"))
+            ):
                 asked.setdefault(name, value)
     return next(((name, asked[name]) for name in _INDEXED if name in asked), None)

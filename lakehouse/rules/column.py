@@ -10,7 +10,7 @@ from functools import reduce
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lakehouse.rules.expression import Apply, Constant, Expression, Read, conjuncts, reads
+from lakehouse.rules.expression import Constant, Expression, Read, conjuncts, reads
 from lakehouse.rules.operators import DAY, HOUR, MINUTE
 from lakehouse.rules.vocabulary import EVENT, SQL_TYPES, VOCABULARY, Type
 
@@ -78,7 +78,6 @@ def _within(micros: Column, day: int, unit: int) -> Column:
     return _whole(F.pmod(micros, F.lit(day)), unit).cast("double")
 
 
-
 OPERATORS: Mapping[str, Operator] = {
     "and": _fold(Column.__and__),
     "or": _fold(Column.__or__),
@@ -117,6 +116,8 @@ OPERATORS: Mapping[str, Operator] = {
     "array": lambda *values: F.array(*values).cast("array<string>"),
     "hour": lambda micros: _within(micros, DAY, HOUR),
     "minute": lambda micros: _within(micros, HOUR, MINUTE),
-    "dayofweek": lambda micros: F.pmod(_whole(micros, DAY) + F.lit(_SUNDAY_OFFSET), F.lit(7)).cast("double") + F.lit(1.0),
+    "dayofweek": lambda micros: (
+        F.pmod(_whole(micros, DAY) + F.lit(_SUNDAY_OFFSET), F.lit(7)).cast("double") + F.lit(1.0)
+    ),
     "datediff": lambda end, start: (_whole(end, DAY) - _whole(start, DAY)).cast("double"),
 }

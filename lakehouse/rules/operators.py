@@ -101,7 +101,7 @@ def _between(unit: int) -> Callable[[int, int], float]:
     return apply
 
 
-def _shifted(zone: str) -> Callable[[int], int]:
+def _shifted(zone: str) -> Callable[[int], int | None]:
     """The clock on the wall in `zone`, as microseconds since 1970 of a clock that knows no zone."""
     information = ZoneInfo(zone)
 

@@ -22,7 +22,7 @@ from lakehouse.rules.vocabulary import VOCABULARY, Type, prepared
 MOST_LETTERS = 4000
 MOST_DEPTH = 40
 MOST_UNITS = 1_000_000  # of an interval: beyond, no time is left in any calendar
-Node = exp.Expression
+Node = exp.Expr
 _ARGUMENTS = ("this", "expression", "expressions")
 _OF_DAYS = (exp.DateDiff, exp.DayOfWeek)  # sqlglot wraps what these take into a conversion to a date
 
@@ -65,7 +65,9 @@ class _Checker:
 
     def _children(self, node: Node) -> list[Node]:
         """The operator's arguments. A node that has others, such as FILTER or a collation, is not what it seems."""
-        others = [name for name, value in node.args.items() if name not in _ARGUMENTS and isinstance(value, list | Node)]
+        others = [
+            name for name, value in node.args.items() if name not in _ARGUMENTS and isinstance(value, list | Node)
+        ]
         if any(node.args[name] for name in others):
             raise RuleError(f"{', '.join(others)} is not allowed in '{_short(_sql(node))}'")
         found = [node.args.get(name) for name in _ARGUMENTS[:2]]
@@ -102,7 +104,7 @@ class _Checker:
         return Constant(bool(node.this), "boolean")
 
     def _null(self, node: Node, depth: int) -> Expression:
-        return Constant(None, "null")  # type: ignore[arg-type] # takes the type of what stands beside it
+        return Constant(None, "null")
 
     def _inside(self, node: Node, depth: int) -> Expression:
         return self.expression(node.this, depth)
@@ -149,7 +151,9 @@ class _Checker:
 
     def _case(self, node: Node, depth: int) -> Expression:
         if node.this is not None:
-            raise RuleError(f"CASE <value> WHEN is not allowed, got '{_short(_sql(node))}', expected CASE WHEN <condition>")
+            raise RuleError(
+                f"CASE <value> WHEN is not allowed, got '{_short(_sql(node))}', expected CASE WHEN <condition>"
+            )
         default = node.args.get("default") or exp.Null()
         answer = self.expression(default, depth)
         for branch in reversed(node.args["ifs"]):
@@ -163,9 +167,11 @@ class _Checker:
 
     def _time(self, node: Node, depth: int) -> Expression:
         """TIMESTAMP '2026-01-31 08:00:00': UTC, unless it names its offset."""
-        is_time = node.to.this in (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMP)
+        is_time = node.args["to"].this in (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMP)
         if isinstance(node, exp.TryCast) or not is_time or not isinstance(node.this, exp.Literal):
-            raise RuleError(f"casts are not allowed, got '{_short(_sql(node))}', expected TIMESTAMP '2026-01-31 08:00:00'")
+            raise RuleError(
+                f"casts are not allowed, got '{_short(_sql(node))}', expected TIMESTAMP '2026-01-31 08:00:00'"
+            )
         try:
             at = datetime.fromisoformat(node.this.name)
         except ValueError as error:
@@ -194,7 +200,7 @@ class _Checker:
         """from_utc_timestamp: the clock on the wall of a zone."""
         zone, moved = node.args.get("zone"), self.expression(_uncast(node.this), depth)
         name = zone.name if isinstance(zone, exp.Literal) else ""
-        if name not in available_timezones() or "/" not in name and name != "UTC":
+        if name not in available_timezones() or ("/" not in name and name != "UTC"):
             raise RuleError(f"from_utc_timestamp: got zone '{_short(name)}', expected one such as 'Europe/Berlin'")
         if moved.type != "time":
             raise RuleError(f"from_utc_timestamp: got a {moved.type} in '{_short(_sql(node))}', expected a time")
@@ -249,7 +255,9 @@ def _uncast(node: Node) -> Node:
 def _microseconds(interval: exp.Interval) -> int:
     amount = interval.this.name if isinstance(interval.this, exp.Literal) else ""
     if not amount.isdecimal() or not amount.isascii() or int(amount) > MOST_UNITS:
-        raise RuleError(f"INTERVAL: got '{_short(_sql(interval))}', expected a whole number up to {MOST_UNITS} and a unit")
+        raise RuleError(
+            f"INTERVAL: got '{_short(_sql(interval))}', expected a whole number up to {MOST_UNITS} and a unit"
+        )
     return int(amount) * UNITS[_unit(interval.args.get("unit"))]
 
 

@@ -37,7 +37,7 @@ def _alike(gives: Type | None, least: int, most: int, *, types: tuple[Type, ...]
         if len(found) != 1:
             return None
         (type_,) = found
-        return (gives or type_) if type_ in types else None  # type: ignore[return-value] # one of `types`
+        return (gives or type_) if type_ in types else None
 
     return signature
 

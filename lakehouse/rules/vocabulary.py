@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
-Type = Literal["number", "text", "boolean", "time", "texts"]
+Type = Literal["number", "text", "boolean", "time", "texts", "null"]  # null: of a literal null, until it is typed
 SQL_TYPES: Mapping[Type, str] = {
     "number": "double",
     "text": "string",
     "boolean": "boolean",
     "time": "timestamp",
     "texts": "array<string>",
+    "null": "void",
 }
 EVENT = "event"
 _EPOCH = datetime.fromtimestamp(0, UTC)

@@ -69,9 +69,7 @@ def run_load(port: int, requests: Callable[[int], bytes], *, rate: float, second
     return uvloop.run(_load(port, requests, rate, seconds, warm_up))
 
 
-async def _load(
-    port: int, requests: Callable[[int], bytes], rate: float, seconds: float, warm_up: float
-) -> Load:
+async def _load(port: int, requests: Callable[[int], bytes], rate: float, seconds: float, warm_up: float) -> Load:
     loop = asyncio.get_running_loop()
     waits: list[float] = []
     statuses: Counter[int] = Counter()

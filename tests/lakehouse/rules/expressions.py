@@ -67,7 +67,9 @@ def _composed(type_: Type, depth: int) -> list[st.SearchStrategy[str]]:
             build("size({})".format, of("texts")),
             build("{}({})".format, st.sampled_from(["hour", "minute", "dayofweek"]), of("time")),
             build("datediff({}, {})".format, of("time"), of("time")),
-            build("timestampdiff({}, {}, {})".format, st.sampled_from(["HOUR", "DAY", "MINUTE"]), of("time"), of("time")),
+            build(
+                "timestampdiff({}, {}, {})".format, st.sampled_from(["HOUR", "DAY", "MINUTE"]), of("time"), of("time")
+            ),
         ]
     if type_ == "text":
         return [
@@ -90,7 +92,12 @@ def _booleans(of: object) -> list[st.SearchStrategy[str]]:
         build("({} is {}null)".format, of("text"), st.sampled_from(["", "not "])),  # type: ignore[operator]
         build("({} in ({}, {}))".format, of("text"), of("text"), of("text")),  # type: ignore[operator]
         build("({} between {} and {})".format, of("number"), of("number"), of("number")),  # type: ignore[operator]
-        build("({} {}like '{}')".format, of("text"), st.sampled_from(["", "not "]), st.sampled_from(["%", "x%", "_", "%b%", "🙂_", "A_b%c", "İ%"])),  # type: ignore[operator]
+        build(
+            "({} {}like '{}')".format,
+            of("text"),
+            st.sampled_from(["", "not "]),
+            st.sampled_from(["%", "x%", "_", "%b%", "🙂_", "A_b%c", "İ%"]),
+        ),  # type: ignore[operator]
         build("{}({}, {})".format, st.sampled_from(["contains", "startswith", "endswith"]), of("text"), of("text")),  # type: ignore[operator]
         build("array_contains({}, {})".format, of("texts"), of("text")),  # type: ignore[operator]
         build("arrays_overlap({}, {})".format, of("texts"), of("texts")),  # type: ignore[operator]
@@ -99,7 +106,9 @@ def _booleans(of: object) -> list[st.SearchStrategy[str]]:
 
 _VALUES = {
     "number": st.one_of(st.floats(width=64), st.sampled_from([0.0, -0.0, 1.0, 2.5, float("nan"), float("inf")])),
-    "text": st.one_of(st.sampled_from(WORDS), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)),
+    "text": st.one_of(
+        st.sampled_from(WORDS), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
+    ),
     "boolean": st.booleans(),
     "time": st.one_of(
         st.datetimes(datetime(1971, 1, 1), datetime(2037, 12, 31)).map(lambda at: at.replace(tzinfo=UTC)),
@@ -111,6 +120,4 @@ _VALUES = {
 
 def contexts() -> st.SearchStrategy[dict[str, object]]:
     """Every word of the vocabulary, or null."""
-    return st.fixed_dictionaries(
-        {name: st.one_of(st.none(), _VALUES[term.type]) for name, term in VOCABULARY.items()}
-    )
+    return st.fixed_dictionaries({name: st.one_of(st.none(), _VALUES[term.type]) for name, term in VOCABULARY.items()})

@@ -81,7 +81,10 @@ def test_where_a_rule_holds_its_event_part_holds(spark: SparkSession, rows: list
 
 def test_the_clock_on_the_wall_changes_with_the_season(spark: SparkSession) -> None:
     rule = parse("hour(from_utc_timestamp(now, 'Europe/Berlin')) = 3")
-    for now, expected in ((datetime(2026, 3, 29, 0, 59, tzinfo=UTC), False), (datetime(2026, 3, 29, 1, 0, tzinfo=UTC), True)):
+    for now, expected in (
+        (datetime(2026, 3, 29, 0, 59, tzinfo=UTC), False),
+        (datetime(2026, 3, 29, 1, 0, tzinfo=UTC), True),
+    ):
         row = {**dict.fromkeys(VOCABULARY), "now": now}
         assert compile_predicate(rule)(prepared(row)) is expected
         assert frame(spark, [row]).select(to_column(rule)).first()[0] is expected
