@@ -173,6 +173,16 @@ class ServingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DecisionsConfig:
+    topic: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionLogConfig:
+    topic: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConsentConfig:
     never_asked: str
 
@@ -205,6 +215,8 @@ class Config:
     online_store: OnlineStoreConfig
     serving: ServingConfig
     consent: ConsentConfig
+    decisions: DecisionsConfig
+    decision_log: DecisionLogConfig
 
 
 def load(
