@@ -162,6 +162,7 @@ class ServingConfig:
     """`write_key`, `api_key`: empty = the collector takes nothing, the API asks for no key."""
 
     port: int
+    workers: int
     write_key: str = dataclasses.field(repr=False)
     api_key: str = dataclasses.field(repr=False)
     deadline_ms: int

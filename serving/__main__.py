@@ -6,6 +6,7 @@ Prints one line with the address once it answers.
 import asyncio
 import logging
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -50,8 +51,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now) -> Service:
+def make_service(config: Config, process: str, *, clock: Callable[[], datetime] = utc_now) -> Service:
     """Everything an answer is made from; nothing of it is connected yet but the online store.
+
+    `process`: a name no other process of the service has, the same after a restart.
 
     Raises:
         StoreError: the online store cannot be opened.
@@ -73,7 +76,7 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now) -> 
         experiments=Reloading(EXPERIMENTS, lambda p: p),
         stock=Stock(store),
         changes=Changes(visitors.forget),
-        learning=Learning(config.serving, store, pending, f"{HOST}:{config.serving.port}"),
+        learning=Learning(config.serving, store, pending, process),
         out=KafkaOut(bootstrap_servers(config)),
         sockets=Sockets(),
         pressure=Pressure(config.serving.max_at_once),
@@ -139,15 +142,11 @@ def main(argv: list[str]) -> None:
         )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # an absent broker is told once, by us
-    config = load()
-    listening = _listen(config.serving.port)
-    port = listening.getsockname()[1]
-    service = make_service(config)
+    service = make_service(config, f"{listening.getsockname()[1]}-{number}")
     app = create_app(service, lifespan_of(service))
     settings = uvicorn.Config(
         app, log_level="warning", access_log=False, loop="uvloop", http="httptools", ws="websockets-sansio"
     )
-    print(f"serving at http://{HOST}:{port}", flush=True)
     uvicorn.Server(settings).run(sockets=[listening])
 
 

@@ -7,7 +7,6 @@ popularity  what everybody likes: also for those who do not want to be known, an
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from lakehouse.decisions.recommend import Item, recommend
@@ -51,7 +50,10 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
     )
     remember(service, decision, [item.product_id for item in items])
     return asking.answer(service, rung, trace, events, decision.policy_version, decision.policy_version) | {
-        "items": [{"rank": rank, **asdict(item)} for rank, item in enumerate(items, 1)]
+        "items": [
+            {"product_id": item.product_id, "rank": rank, "score": item.score, "reason": item.reason}
+            for rank, item in enumerate(items, 1)
+        ]
     }
 
 

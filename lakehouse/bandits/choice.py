@@ -1,5 +1,6 @@
 """What every policy answers, and how a greedy choice explores by a known share."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,4 +32,5 @@ def explored(
 
 def generator(decision_id: str, seed: int) -> np.random.Generator:
     """Randomness that is the same for the same decision."""
-    return np.random.Generator(np.random.PCG64([seed, *decision_id.encode()]))
+    digest = hashlib.blake2b(f"{seed}:{decision_id}".encode(), digest_size=8).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))

@@ -12,7 +12,7 @@ import numpy as np
 from lakehouse.bandits.choice import Choice, explored, generator
 
 PRIOR_SUCCESSES, PRIOR_FAILURES = 1.0, 19.0  # one in twenty, worth twenty observations: what an offer usually achieves
-DRAWS = 256
+DRAWS = 64  # joint draws of a choice: what is left to chance is whose turn it is, not how often
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Remembered:
     context: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def encode(self) -> bytes:
-        return orjson.dumps(dataclasses.asdict(self))
+        return orjson.dumps(self)  # orjson writes a dataclass itself, without the copies of asdict
 
 
 def decode(value: bytes) -> Remembered:

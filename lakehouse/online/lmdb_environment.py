@@ -8,6 +8,7 @@ may not, so after its restart the store begins anew and the `profiles` query fil
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from lakehouse.online_store import REBUILD
 
 FORMAT = b"1"
 FIRST_BYTES = 2**28
+LOOK_SECONDS = 0.05  # how soon a store that was replaced is noticed
 _MOST_READERS = 1024  # a slot per thread that ever reads
 _HOME = re.compile(r"store|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -43,6 +45,7 @@ class Environment:
         self._running = 0  # transactions of this process
         self._is_shut = False  # while the map is resized or the files are reopened
         self._pid = os.getpid()
+        self._looked_at = 0.0
         boot = _BOOT.read_text().strip() if _BOOT.exists() else None
         self._syncs = boot is None  # else nobody would notice that the machine died in the middle
         self._home = folder / (boot or "store")
@@ -78,8 +81,11 @@ class Environment:
             self._env.set_mapsize(size)
 
     def _enter(self) -> None:
-        if self._inode() != self._opened:
-            self._alone(self._reopen)
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_SECONDS:  # a look costs more than a read
+            if self._inode() != self._opened:
+                self._alone(self._reopen)
+            self._looked_at = now
         with self._gate:
             while self._is_shut:
                 self._gate.wait()

@@ -31,6 +31,7 @@ from tests.benchmarks.open_loop import Load, get, post, run_load
 from tests.benchmarks.visitors import MODEL_PRODUCTS, fill, train_model, user
 
 SERVER_CORE, LOAD_CORE = {0}, {1}
+BOTH_CORES = SERVER_CORE | LOAD_CORE
 HELD_MILLISECONDS = 50.0
 RATES = (100.0, 200.0)
 FIRST_RATE, STEP, PASSES_SECONDS = 300.0, 1.25, 6.0
@@ -83,21 +84,22 @@ def is_held(load_: Load) -> bool:
 
 
 @contextmanager
-def serving(config: Config, store: str) -> Iterator[int]:
-    """The server's port, while it runs on SERVER_CORE."""
+def serving(config: Config, store: str, *, workers: int = 1, cores: set[int] = SERVER_CORE) -> Iterator[int]:
+    """The server's port, while it runs on `cores`."""
     port = free_port()
     environ = os.environ | {
         "STITCHLAKE__LAKE__ROOT": config.lake.root,
         "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": config.kafka.bootstrap_servers,
         "STITCHLAKE__ONLINE_STORE__URL": store,
         "STITCHLAKE__SERVING__PORT": str(port),
+        "STITCHLAKE__SERVING__WORKERS": str(workers),
     }
     server = subprocess.Popen(
         [sys.executable, "-m", "serving"],
         cwd=PROJECT,
         env=environ,
         stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, SERVER_CORE),
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
     )
     try:
         if not wait_until(lambda: _status(port).get("kafka") == "connected", 60):
@@ -141,11 +143,13 @@ def of_store(config: Config, url: str, profiles: int, seconds: float) -> dict[st
             for rate in RATES:
                 figures[f"{name}_at_{rate:.0f}"] = found = measured(port, one, rate, seconds)
                 print(f"{url.partition(':')[0]:<6} {name:<22} {rate:>5.0f}/s  {found}", flush=True)
-        for name in ("recommend", "decide", "recommend_with_event"):
-            figures[f"{name}_highest_per_second"] = found_rate = highest(port, requests[name])
-            print(f"{url.partition(':')[0]:<6} {name:<22} highest {found_rate}/s", flush=True)
         status = _status(port)
-        os.sched_setaffinity(0, SERVER_CORE | LOAD_CORE)
+        os.sched_setaffinity(0, BOTH_CORES)
+    for workers in (1, 2):
+        with serving(config, url, workers=workers, cores=BOTH_CORES) as port:
+            for name in ("recommend", "decide", "recommend_with_event"):
+                figures[f"{name}_highest_per_second_{workers}_workers"] = found = highest(port, requests[name])
+                print(f"{url.partition(':')[0]:<6} {name:<22} highest {found}/s, {workers} workers", flush=True)
     plain = figures["plain_get_at_200"]["p99_ms"]  # type: ignore[index]
     for name in ("recommend", "decide"):
         figures[f"{name}_over_plain_get_p99"] = round(figures[f"{name}_at_200"]["p99_ms"] / plain, 2)  # type: ignore[index]

@@ -22,7 +22,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(folder: Path) -> Iterator[OnlineStore]:
+def store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OnlineStore]:
+    monkeypatch.setattr(lmdb_environment, "LOOK_SECONDS", 0.0)
     opened = open_store(f"lmdb://{folder}")
     yield opened
     opened.close()
