@@ -23,7 +23,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True)
 class Action:
-    """One thing done with one product. `kind`: view, cart_add, cart_remove or order; milliseconds since 1970."""
+    """One thing done with one product. `kind`: view, cart, remove or order, as recommenders call it; milliseconds since 1970."""
 
     product_id: str
     kind: str
@@ -140,8 +140,8 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
     )
 
 
-_WITH_PRODUCT = frozenset({"view", "cart_add", "cart_remove", "order"})
-_BY_VISITOR = _WITH_PRODUCT | {"identify"}
+_ACTIONS = {"view": "view", "cart_add": "cart", "cart_remove": "remove", "order": "order"}
+_BY_VISITOR = frozenset({*_ACTIONS, "identify"})
 
 
 def _read(entry: Entry, now: datetime) -> _Seen | None:
@@ -200,9 +200,9 @@ def _latest(newest_first: Sequence[_Seen], name: str, value: str, kind: type) ->
 def _actions(newest_first: Sequence[_Seen], now: datetime) -> tuple[Action, ...]:
     latest = (now - _EPOCH) // timedelta(milliseconds=1)
     return tuple(
-        Action(product, seen.fact["kind"], min(seen.order[0], latest))
+        Action(product, _ACTIONS[seen.fact["kind"]], min(seen.order[0], latest))
         for seen in newest_first
-        if seen.fact["kind"] in _WITH_PRODUCT and isinstance(product := seen.fact.get("product_id"), str)
+        if seen.fact["kind"] in _ACTIONS and isinstance(product := seen.fact.get("product_id"), str)
     )
 
 
