@@ -111,7 +111,9 @@ def _run(config: Config, children: Sequence[Child], environ: Mapping[str, str], 
     )
 
 
-def _start(child: Child, environ: Mapping[str, str], lines: "SimpleQueue[tuple[str, str | None]]") -> "subprocess.Popen[str]":
+def _start(
+    child: Child, environ: Mapping[str, str], lines: "SimpleQueue[tuple[str, str | None]]"
+) -> "subprocess.Popen[str]":
     process = subprocess.Popen(
         child.command,
         env={**child.environ, **environ},

@@ -161,7 +161,8 @@ def _serve() -> int:
     file = listening.fileno()
     command = [sys.executable, "-m", "serving", "--worker"]
     workers = [
-        subprocess.Popen([*command, str(number), str(file)], pass_fds=[file]) for number in range(config.serving.workers)
+        subprocess.Popen([*command, str(number), str(file)], pass_fds=[file])
+        for number in range(config.serving.workers)
     ]
     try:
         os.wait()  # until the first of them ends
