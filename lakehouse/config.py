@@ -183,6 +183,36 @@ class ConsentConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DecisionsConfig:
+    topic: str
+    mode: str
+    checkpoint_minutes: int
+    cores: int
+    max_age_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentsConfig:
+    late_seconds: int
+    shards: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionsConfig:
+    topic: str
+    dead_topic: str
+    per_second: float
+    max_attempts: int
+    backoff_seconds: float
+    backoff_max_seconds: float
+    timeout_seconds: float
+    expire_hours: int
+    quiet_from: str
+    quiet_to: str
+    time_zone: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything in force. One field per section of conf/base.toml, and `identity`."""
 
@@ -205,6 +235,9 @@ class Config:
     online_store: OnlineStoreConfig
     serving: ServingConfig
     consent: ConsentConfig
+    decisions: DecisionsConfig
+    moments: MomentsConfig
+    actions: ActionsConfig
 
 
 def load(
