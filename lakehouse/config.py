@@ -162,6 +162,7 @@ class ServingConfig:
     """`write_key`, `api_key`: empty = the collector takes nothing, the API asks for no key."""
 
     port: int
+    workers: int
     write_key: str = dataclasses.field(repr=False)
     api_key: str = dataclasses.field(repr=False)
     deadline_ms: int
@@ -170,6 +171,11 @@ class ServingConfig:
     explore: float
     exposure_days: int
     spans: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionLogConfig:
+    topic: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,6 +244,7 @@ class Config:
     decisions: DecisionsConfig
     moments: MomentsConfig
     actions: ActionsConfig
+    decision_log: DecisionLogConfig
 
 
 def load(

@@ -34,3 +34,7 @@ class ModelError(StitchlakeError):
 
 class StoreError(StitchlakeError):
     """An online store that cannot answer: not there, too slow, or written by another version."""
+
+
+class RuleError(StitchlakeError):
+    """A rule, or another file an owner edits, that cannot be used."""

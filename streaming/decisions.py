@@ -14,11 +14,12 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse import broker
 from lakehouse.command_line import run
 from lakehouse.config import Config, load
+from lakehouse.files import RULES
 from lakehouse.io import Lake
 from lakehouse.lane import query
 from lakehouse.lane.query import LaneRules
 from lakehouse.lane.reload import Lane
-from lakehouse.lane.rules import RULES, read, version_of
+from lakehouse.lane.rules import lane_rules, text_version
 from lakehouse.lock import open_lake
 from lakehouse.session import get_session
 from lakehouse.streams import reachable
@@ -37,7 +38,7 @@ def open_lane(config: Config) -> Lane:
         now = datetime.now(UTC)
         return query.start(lake.spark, config, lake.checkpoint(query.NAME), rules, now=now, partitions=partitions)
 
-    return Lane(version=lambda: version_of(RULES), read=lambda: read(RULES, config), start=start)
+    return Lane(version=lambda: text_version(RULES), read=lambda: lane_rules(RULES), start=start)
 
 
 def _master(config: Config, partitions: int) -> dict[str, str]:

@@ -7,6 +7,7 @@ Late rule: an event whose day lies more than profiles.watermark_days before the 
 not here; batch/reconcile.py repairs exactly the rows it leaves behind. Duplicate rule: the first of a message_id counts.
 """
 
+import atexit
 import logging
 from threading import Thread
 
@@ -70,6 +71,7 @@ def new_micro_batch(lake: Lake) -> MicroBatch:
     if config.online_store.publish_changes:
         kafka = config.kafka
         publish = KafkaChanges(kafka.bootstrap_servers, config.online_store.changes_topic, kafka.partitions)
+        atexit.register(publish.close)
     online = OnlineStep(lake, lambda: open_store(store_url(config), timeout_ms=STORE_TIMEOUT_MS), publish=publish)
     return MicroBatch(lake, Champions(config), online=online)
 

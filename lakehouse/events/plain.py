@@ -44,7 +44,10 @@ class Reader:
         return None if junk is None else resolve(type_, value, self._config, country, junk=junk)
 
     def occurred_at(self, message: Message, arrived_at: datetime) -> datetime:
-        """When it happened, corrected for the sender's clock, never after it arrived. Segment spec, see events.clock."""
+        """When it happened, corrected for the sender's clock, never after it arrived. Segment spec, see events.clock.
+
+        A time before 1970, which `events.parse` refuses, becomes 1970: it falls out of every window.
+        """
         received = instant(text_at(message, "receivedAt"))
         latest = arrived_at + timedelta(hours=self._config.events.max_future_hours)
         if received is None or not _EPOCH <= received <= latest:
@@ -55,7 +58,7 @@ class Reader:
         try:
             corrected = original if sent is None else received - (sent - original)
         except OverflowError:
-            corrected = received
+            corrected = _EPOCH
         return max(min(corrected, received, arrived_at), _EPOCH)
 
 

@@ -17,33 +17,43 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.events import amounts, schema
 from lakehouse.events.parse import parse
+from lakehouse.rules.column import event_part
+from lakehouse.rules.expression import Expression
 
 DECISION_ID_DIGITS = 32
 EVENT_FIELDS = ("event_type", "event_name", "product_id", "category", "price", "page_type", "device")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class LaneRule:
-    """A rule as far as an event alone can tell: a boolean Spark SQL expression over the event vocabulary."""
+    """A rule that waits for events of these names; `expression`: the whole of it."""
 
     name: str
-    condition: str
+    events: tuple[str, ...]
+    expression: Expression
+
+    def condition(self) -> Column:
+        """What must be true of the event for the rule to hold."""
+        is_awaited = F.col("event_name").isin(*self.events)
+        part = event_part(self.expression)
+        return is_awaited if part is None else is_awaited & part
 
 
 def candidates(
     records: DataFrame, config: Config, rules: Sequence[LaneRule], *, rules_version: str, not_before: datetime
 ) -> DataFrame:
-    """Rows (key, value) for the decisions topic: one per accepted event and rule whose condition is true of it.
+    r"""Rows (key, value) for the decisions topic: one per accepted event and rule whose condition is true of it.
 
     Args:
         records: of the Kafka source, as `events.parse` takes them.
         config: the same that silver is parsed by, so that tokens are the same.
-        rules: at least none; a condition that is null counts as false.
+        rules: those of the stream; a condition that is null counts as false.
         rules_version: written into every message.
         not_before: records that arrived earlier set off nothing: a restart replays, and acting late is not acting at once.
 
     Key: the actor, so that one visitor's candidates stay in order. Value: JSON {decision_id, rule, message_id, identifiers:
-    [[type, token]], event: {EVENT_FIELDS and occurred_at}, occurred_at, kafka_timestamp, rules_version}; times are
-    milliseconds since 1970. decision_id: first 32 hex digits of SHA-256 of `<rule>\n<message_id>`.
+    [[type, token]], EVENT_FIELDS, session_id, occurred_at, kafka_timestamp, rules_version}; what is null is left out; times
+    are milliseconds since 1970. decision_id: first 32 hex digits of SHA-256 of `<rule>\n<message_id>`.
     """
     accepted = parse(records, config).where(
         F.col("reason").isNull() & ~F.col("is_bot") & (F.col("kafka_timestamp") >= F.lit(not_before))
@@ -62,7 +72,7 @@ def vocabulary(accepted: DataFrame) -> DataFrame:
     own_price = amounts.amount(F.trim(F.get_json_object(text, "$.properties.price")))
     line_price = F.when(is_single, F.get(lines, F.lit(0))["price"])
     return accepted.select(
-        *("message_id", "actor_id", "identifiers", "kafka_timestamp", "occurred_at", "product_id"),
+        *("message_id", "actor_id", "identifiers", "kafka_timestamp", "occurred_at", "product_id", "session_id"),
         F.col("type").alias("event_type"),
         F.col("event").alias("event_name"),
         F.coalesce(_first_text(text, "$.properties.category"), line_category).alias("category"),
@@ -78,7 +88,7 @@ def _first_text(text: Column, *places: str) -> Column:
 
 def _matched(events: DataFrame, rules: Sequence[LaneRule]) -> DataFrame:
     """One row per event and rule that may hold, with `rule`."""
-    names = [F.when(F.expr(rule.condition), F.lit(rule.name)) for rule in rules]
+    names = [F.when(rule.condition(), F.lit(rule.name)) for rule in rules]
     held = F.array(*names).cast("array<string>")
     return events.withColumn("rule", F.explode(F.filter(held, lambda name: name.isNotNull())))
 
@@ -91,7 +101,8 @@ def _messages(matched: DataFrame, rules_version: str) -> DataFrame:
         "rule",
         "message_id",
         pairs.alias("identifiers"),
-        F.struct(*EVENT_FIELDS, _ms("occurred_at").alias("occurred_at")).alias("event"),
+        *EVENT_FIELDS,
+        "session_id",
         _ms("occurred_at").alias("occurred_at"),
         _ms("kafka_timestamp").alias("kafka_timestamp"),
         F.lit(rules_version).alias("rules_version"),

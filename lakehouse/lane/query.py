@@ -40,9 +40,7 @@ def start(
             f"{partitions} partitions, held for as long as the query runs. Raise it, or set decisions.mode = micro_batch"
         )
     not_before = now - timedelta(seconds=config.decisions.max_age_seconds)
-    rows = candidates(
-        _records(spark, config), config, rules.rules, rules_version=rules.version, not_before=not_before
-    )
+    rows = candidates(_records(spark, config), config, rules.rules, rules_version=rules.version, not_before=not_before)
     return (
         rows.writeStream.queryName(NAME)
         .format("kafka")

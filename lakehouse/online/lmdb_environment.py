@@ -6,7 +6,9 @@ may not, so after its restart the store begins anew and the `profiles` query fil
 """
 
 import os
+import re
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,9 @@ from lakehouse.online_store import REBUILD
 
 FORMAT = b"1"
 FIRST_BYTES = 2**28
+LOOK_SECONDS = 0.05  # how soon a store that was replaced is noticed
 _MOST_READERS = 1024  # a slot per thread that ever reads
+_HOME = re.compile(r"store|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _OPEN: dict[Path, "Environment"] = {}  # LMDB must not be opened twice by one process
 _opening = Lock()
@@ -41,6 +45,7 @@ class Environment:
         self._running = 0  # transactions of this process
         self._is_shut = False  # while the map is resized or the files are reopened
         self._pid = os.getpid()
+        self._looked_at = 0.0
         boot = _BOOT.read_text().strip() if _BOOT.exists() else None
         self._syncs = boot is None  # else nobody would notice that the machine died in the middle
         self._home = folder / (boot or "store")
@@ -76,8 +81,11 @@ class Environment:
             self._env.set_mapsize(size)
 
     def _enter(self) -> None:
-        if self._inode() != self._opened:
-            self._alone(self._reopen)
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_SECONDS:  # a look costs more than a read
+            if self._inode() != self._opened:
+                self._alone(self._reopen)
+            self._looked_at = now
         with self._gate:
             while self._is_shut:
                 self._gate.wait()
@@ -127,7 +135,7 @@ class Environment:
     def _open(self) -> None:
         try:
             self._home.mkdir(parents=True, exist_ok=True)
-            for other in self.folder.iterdir():
+            for other in _homes(self.folder):
                 if other != self._home:
                     shutil.rmtree(other, ignore_errors=True)
             self._env = lmdb.open(
@@ -187,8 +195,14 @@ def release(environment: Environment) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Delete the files, whatever they hold. Others that have them open notice, and open what comes next."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Delete the store's files, whatever they hold. Others that have them open notice, and open what comes next."""
+    for home in _homes(folder):
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _homes(folder: Path) -> list[Path]:
+    """Where stores are or were. The folder may be anybody's: nothing else in it is touched."""
+    return [path.parent for path in folder.glob("*/data.mdb") if _HOME.fullmatch(path.parent.name)]
 
 
 def unreadable(home: Path, error: Exception) -> StoreError:

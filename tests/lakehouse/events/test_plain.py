@@ -57,7 +57,7 @@ def test_the_same_identifiers_and_the_same_time(spark: SparkSession) -> None:
         message = sent[row["offset"]]
         found = [(one["type"], one["token"]) for one in row["identifiers"]]
         assert reader.identifiers(message) == found, message
-        assert reader.occurred_at(message, ARRIVED) == row["occurred_at"], message
+        assert reader.occurred_at(message, ARRIVED) == min(row["occurred_at"], ARRIVED), message
     assert accepted > 100
 
 

@@ -22,7 +22,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(folder: Path) -> Iterator[OnlineStore]:
+def store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OnlineStore]:
+    monkeypatch.setattr(lmdb_environment, "LOOK_SECONDS", 0.0)
     opened = open_store(f"lmdb://{folder}")
     yield opened
     opened.close()
@@ -143,7 +144,13 @@ def test_a_place_that_cannot_be_is_refused(tmp_path: Path) -> None:
         open_store(f"lmdb://{tmp_path}/file/online")
 
 
-def test_the_files_of_an_earlier_start_of_the_machine_are_forgotten(folder: Path) -> None:
-    (folder / "an-earlier-boot").mkdir(parents=True)
+def test_the_files_of_an_earlier_start_of_the_machine_are_forgotten_and_nothing_else(folder: Path) -> None:
+    earlier, foreign = folder / "0f3b1c52-8d7e-4a55-9c1b-6a0d2f4e8b11", folder / "somebody-elses"
+    for home in (earlier, foreign):
+        home.mkdir(parents=True)
+        (home / "data.mdb").write_bytes(b"x")
+    (folder / "letters").mkdir()
     open_store(f"lmdb://{folder}").close()
-    assert not (folder / "an-earlier-boot").exists()
+    assert not earlier.exists()
+    lmdb_environment.discard(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["letters", "somebody-elses"]
