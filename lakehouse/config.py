@@ -174,11 +174,6 @@ class ServingConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecisionsConfig:
-    topic: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class DecisionLogConfig:
     topic: str
 
@@ -191,6 +186,36 @@ class ConsentConfig:
     def assumed(self) -> bool:
         """What holds for a purpose nobody has been asked about."""
         return self.never_asked == "granted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionsConfig:
+    topic: str
+    mode: str
+    checkpoint_minutes: int
+    cores: int
+    max_age_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentsConfig:
+    late_seconds: int
+    shards: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionsConfig:
+    topic: str
+    dead_topic: str
+    per_second: float
+    max_attempts: int
+    backoff_seconds: float
+    backoff_max_seconds: float
+    timeout_seconds: float
+    expire_hours: int
+    quiet_from: str
+    quiet_to: str
+    time_zone: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +242,8 @@ class Config:
     serving: ServingConfig
     consent: ConsentConfig
     decisions: DecisionsConfig
+    moments: MomentsConfig
+    actions: ActionsConfig
     decision_log: DecisionLogConfig
 
 

@@ -21,6 +21,12 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "max_block": (2, None, "2 or more"),
     "likely_propensity": (0.0, 1.0, "a probability from 0 to 1"),
     "port": (0, 65535, "a port from 0 to 65535"),
+    "cores": (0, None, "0 or more"),
+    "per_second": (0.001, None, "0.001 or more"),
+    "backoff_seconds": (0.001, None, "0.001 or more seconds"),
+    "backoff_max_seconds": (0.001, None, "0.001 or more seconds"),
+    "timeout_seconds": (0.001, None, "0.001 or more seconds"),
+    "late_seconds": (0, None, "0 or more seconds"),
     "explore": (0.0, 1.0, "a share from 0 to 1"),
 }
 
@@ -36,6 +42,12 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("identity", "email_tags"): (r"all|known", "all or known"),
     ("serving", "policy"): (r"thompson|linucb|greedy", "thompson, linucb or greedy"),
     ("consent", "never_asked"): (r"granted|denied", "granted or denied"),
+    ("decisions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("decisions", "mode"): (r"real_time|micro_batch", "real_time or micro_batch"),
+    ("actions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("actions", "dead_topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("actions", "quiet_from"): (r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 21:00"),
+    ("actions", "quiet_to"): (r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 08:00"),
     ("spark", "state_store"): (r"memory|rocksdb", "memory or rocksdb"),
     ("online_store", "changes_topic"): (
         r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}",
