@@ -12,14 +12,13 @@ from typing import Any
 from lakehouse.decisions.recommend import Item, recommend
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
-from lakehouse.recommend.interactions import CART, ORDER, REMOVE, VIEW, Interaction
+from lakehouse.recommend.interactions import Interaction
 from lakehouse.recommend.recommender import Recommender
 from serving.asking import Asking, ask, remember, settled
 from serving.requests import RecommendationRequest
 from serving.service import Service
 
 log = logging.getLogger("stitchlake.serving")
-_KINDS = {"view": VIEW, "cart_add": CART, "cart_remove": REMOVE, "order": ORDER}
 UNPERSONAL = "no consent to personalization: what everybody likes"
 
 
@@ -108,7 +107,7 @@ def _chosen(service: Service, asking: Asking, trace: Trace, propose: Any, model:
 def _proposals(service: Service, asking: Asking, model: Recommender, count: int) -> Sequence[Item]:
     here = asking.request.context
     proposals = model.propose(
-        [Interaction(touch.product_id, _KINDS[touch.kind], touch.at_ms) for touch in asking.visitor.recent.touched],
+        [Interaction(action.product_id, action.kind, action.at_ms) for action in asking.visitor.recent.actions],
         now_ms=asking.now_ms,
         viewing=here.product_id,
         bought=asking.visitor.bought,
