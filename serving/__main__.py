@@ -32,6 +32,7 @@ from lakehouse.rules.book import read_rules
 from lakehouse.service import READY
 from serving.app import Lifespan, create_app
 from serving.changes import Changes
+from serving.experiments import read_running
 from serving.kafka_in import KafkaIn
 from serving.kafka_out import KafkaOut
 from serving.lane import Lane
@@ -79,7 +80,7 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
         rules=Reloading(RULES, read_rules),
         catalogue=offers,
         recommender=Reloading(recommender_base / CURRENT, lambda _: Recommender.load_current(recommender_base)),
-        experiments=Reloading(EXPERIMENTS, lambda p: p),
+        experiments=Reloading(EXPERIMENTS, lambda path: read_running(path, store, clock())),
         stock=Stock(store),
         changes=Changes(visitors.forget),
         learning=Learning(config.serving, store, pending, process),

@@ -19,7 +19,7 @@ from serving.requests import RecommendationRequest
 from serving.service import Service
 
 log = logging.getLogger("stitchlake.serving")
-UNPERSONAL = "no consent to personalization: what everybody likes"
+UNPERSONAL = "no consent to personalization, or held out of it by an experiment: what everybody likes"
 
 
 async def recommendations(service: Service, request: RecommendationRequest) -> dict[str, Any]:
@@ -28,7 +28,8 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
     asking = await ask(service, request, is_pressed=is_pressed)
     trace = Trace(is_wanted=request.explain)
     consent = asking.visitor.consent(assumed=service.config.consent.assumed)
-    is_personal = consent["personalization"] and not asking.visitor.is_suppressed and not is_pressed
+    is_tried = any(arm.recommendations == "popularity" for arm in asking.arms.values()) or asking.held_out is not None
+    is_personal = consent["personalization"] and not (asking.visitor.is_suppressed or is_pressed or is_tried)
     model = _model(service, asking)
     rung, items = _climb(service, asking, model, trace, is_personal=is_personal)
     if rung == "model" and not asking.missing and is_personal:
@@ -45,7 +46,7 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
         policy="recommendations",
         policy_version="none" if model is None else model.version,
         shown_on=asking.visitor.shown_on,
-        experiments=asking.arms,
+        experiments=asking.arm_names,
         context=request.context.model_dump(exclude_none=True),
     )
     remember(service, decision, [item.product_id for item in items])

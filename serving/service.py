@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from lakehouse.config import Config
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.events.plain import Reader
+from lakehouse.experiments.definitions import Experiments
 from lakehouse.online_store import OnlineStore
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook
@@ -49,7 +49,7 @@ class Service:
     rules: Reloading[RuleBook]
     catalogue: Reloading[Catalogue]
     recommender: Reloading[Recommender]
-    experiments: Reloading[Any]
+    experiments: Reloading[Experiments]
     stock: Stock
     changes: Changes
     learning: Learning

@@ -82,7 +82,17 @@ def test_no_json_deep_json_and_too_much_json_are_refused(api: TestClient) -> Non
     assert streamed.status_code == 413
 
 
-HOSTILE = ("' OR 1=1 --", "{{7*7}}", "<script>", "../../etc/passwd", "\u0000", "\U0001f600" * 40, "${jndi:x}", "%s%n", "Ω" * 60)
+HOSTILE = (
+    "' OR 1=1 --",
+    "{{7*7}}",
+    "<script>",
+    "../../etc/passwd",
+    "\u0000",
+    "\U0001f600" * 40,
+    "${jndi:x}",
+    "%s%n",
+    "Ω" * 60,
+)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -103,7 +113,9 @@ JSON = st.recursive(
 FIELDS = st.sampled_from(["customer_id", "identifier", "segment", "context", "events", "decision_id", "value", "count"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
 @given(body=JSON | st.dictionaries(FIELDS, JSON, max_size=5))
 def test_nothing_a_client_sends_is_a_500(api: TestClient, body: Any) -> None:
     for path in (RECOMMEND, DECIDE, "/api/exposures", "/api/outcomes", "/api/products", "/api/suppressions"):
@@ -132,7 +144,9 @@ def test_the_collector_takes_segments_calls_and_tells_what_is_none(api: TestClie
     assert api.post("/v1/track", json=event).status_code == 401
     assert api.post("/v1/track", json=event, auth=("other", "")).status_code == 401
     assert api.post("/v1/nothing", json=event, **DEV).status_code == 404  # type: ignore[arg-type]
-    batch: Mapping[str, Any] = {"batch": [{"type": "track", **event}, {"type": "page", "userId": "u-3", "name": "Home"}]}
+    batch: Mapping[str, Any] = {
+        "batch": [{"type": "track", **event}, {"type": "page", "userId": "u-3", "name": "Home"}]
+    }
     assert api.post("/v1/batch", json=batch, **DEV).json()["acknowledged"] == 2  # type: ignore[arg-type]
     for bad, told in (
         ({"batch": [event]}, "batch[0].type"),
@@ -151,7 +165,9 @@ def test_the_profile_of_somebody_just_seen_holds_what_they_did(api: TestClient) 
     answer = api.get("/api/profiles/anonymous_id/a-4")
     found = ProfileAnswer.model_validate(answer.json())
     assert found.recent["viewed_24h"] == ["p-00004"]
-    assert api.get("/api/profiles/anonymous_id/a-4", headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+    assert (
+        api.get("/api/profiles/anonymous_id/a-4", headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+    )
     assert api.get("/api/profiles/no_such_type/x").json()["profile_id"] is None
 
 
