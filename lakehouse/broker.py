@@ -124,6 +124,33 @@ def create_topic(bootstrap_servers: str, topic: str, partitions: int) -> None:
         ) from error
 
 
+def partitions(bootstrap_servers: str, topic: str) -> int:
+    """How many partitions the topic has.
+
+    Raises:
+        BrokerError: no broker answers there, or it has no such topic.
+    """
+    from kafka.admin import KafkaAdminClient
+    from kafka.errors import KafkaError
+
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=5000)
+        try:
+            (described,) = admin.describe_topics([topic])
+        finally:
+            admin.close()
+    except KafkaError as error:
+        raise BrokerError(
+            f"kafka at {bootstrap_servers}: topic '{topic}' not described, got {type(error).__name__}: {error}, expected a "
+            "broker that answers. Start one with ./spark-submit.sh kafka start"
+        ) from error
+    if not described["partitions"]:
+        raise BrokerError(
+            f"kafka at {bootstrap_servers}: no topic '{topic}', expected it to be there. Create it, or mend kafka.events_topic"
+        )
+    return len(described["partitions"])
+
+
 def answers(bootstrap_servers: str) -> bool:
     """Whether a Kafka broker there tells its cluster's metadata."""
     from kafka.admin import KafkaAdminClient

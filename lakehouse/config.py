@@ -150,12 +150,72 @@ class MlflowConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineStoreConfig:
+    """`url`: empty = in the lake; see lakehouse.online_store.store_url."""
+
     url: str
+    publish_changes: bool
+    changes_topic: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServingConfig:
+    """`write_key`, `api_key`: empty = the collector takes nothing, the API asks for no key."""
+
     port: int
+    workers: int
+    write_key: str = dataclasses.field(repr=False)
+    api_key: str = dataclasses.field(repr=False)
+    deadline_ms: int
+    max_at_once: int
+    policy: str
+    explore: float
+    exposure_days: int
+    spans: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionLogConfig:
+    topic: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentConfig:
+    never_asked: str
+
+    @property
+    def assumed(self) -> bool:
+        """What holds for a purpose nobody has been asked about."""
+        return self.never_asked == "granted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionsConfig:
+    topic: str
+    mode: str
+    checkpoint_minutes: int
+    cores: int
+    max_age_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentsConfig:
+    late_seconds: int
+    shards: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionsConfig:
+    topic: str
+    dead_topic: str
+    per_second: float
+    max_attempts: int
+    backoff_seconds: float
+    backoff_max_seconds: float
+    timeout_seconds: float
+    expire_hours: int
+    quiet_from: str
+    quiet_to: str
+    time_zone: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +240,11 @@ class Config:
     mlflow: MlflowConfig
     online_store: OnlineStoreConfig
     serving: ServingConfig
+    consent: ConsentConfig
+    decisions: DecisionsConfig
+    moments: MomentsConfig
+    actions: ActionsConfig
+    decision_log: DecisionLogConfig
 
 
 def load(

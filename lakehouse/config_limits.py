@@ -21,6 +21,13 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "max_block": (2, None, "2 or more"),
     "likely_propensity": (0.0, 1.0, "a probability from 0 to 1"),
     "port": (0, 65535, "a port from 0 to 65535"),
+    "cores": (0, None, "0 or more"),
+    "per_second": (0.001, None, "0.001 or more"),
+    "backoff_seconds": (0.001, None, "0.001 or more seconds"),
+    "backoff_max_seconds": (0.001, None, "0.001 or more seconds"),
+    "timeout_seconds": (0.001, None, "0.001 or more seconds"),
+    "late_seconds": (0, None, "0 or more seconds"),
+    "explore": (0.0, 1.0, "a share from 0 to 1"),
 }
 
 # (section, key) -> (pattern the whole text must match, in words).
@@ -33,7 +40,20 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("privacy", "hmac_key"): (r"(?s).+", "a key that is not empty"),
     ("privacy", "hmac_key_id"): (r"\S+", "a short name without blanks"),
     ("identity", "email_tags"): (r"all|known", "all or known"),
+    ("serving", "policy"): (r"thompson|linucb|greedy", "thompson, linucb or greedy"),
+    ("consent", "never_asked"): (r"granted|denied", "granted or denied"),
+    ("decisions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("decisions", "mode"): (r"real_time|micro_batch", "real_time or micro_batch"),
+    ("actions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("actions", "dead_topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("actions", "quiet_from"): (r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 21:00"),
+    ("actions", "quiet_to"): (r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 08:00"),
     ("spark", "state_store"): (r"memory|rocksdb", "memory or rocksdb"),
+    ("online_store", "changes_topic"): (
+        r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}",
+        "letters, digits, dot, underscore or dash",
+    ),
+    ("online_store", "url"): (r"|(lmdb|rediss?)://.+", "lmdb://folder, redis://host:port, or nothing"),
 }
 
 
@@ -53,7 +73,7 @@ def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:
             yield from _of_rate(key, value)
         elif isinstance(value, Mapping):
             yield from _of_section(f"{section}.{key}", value)
-        elif isinstance(value, int | float):
+        elif isinstance(value, int | float) and not isinstance(value, bool):
             low, high, words = _RANGES.get(key, (1, None, "1 or more"))
             if not low <= value <= (float("inf") if high is None else high):
                 yield f"conf: {wrong(section, key, value, words)}"

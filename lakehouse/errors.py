@@ -30,3 +30,11 @@ class SourceError(StitchlakeError):
 
 class ModelError(StitchlakeError):
     """A model that cannot be trained, loaded or applied."""
+
+
+class StoreError(StitchlakeError):
+    """An online store that cannot answer: not there, too slow, or written by another version."""
+
+
+class RuleError(StitchlakeError):
+    """A rule, or another file an owner edits, that cannot be used."""

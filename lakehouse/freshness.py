@@ -1,11 +1,11 @@
-"""Produced-to-committed: how long a record took from the broker's stamp to a commit of gold.activation.
+"""Produced-to-committed: how long a record took from the broker's stamp to a commit of gold.activation, or to the online store.
 
 Every record counts, none is sampled by when it was asked for: the offset log says which records a micro-batch read, the
 topic says when each was produced, the micro-batch's record says when its gold was committed.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.io import Lake
-from lakehouse.profiles.micro_batch import BatchRecord
+from lakehouse.profiles.batch_record import BatchRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +50,32 @@ def end_offsets(checkpoint: str, topic: str) -> dict[int, dict[int, int]]:
     return found
 
 
+def in_gold(record: BatchRecord) -> datetime | None:
+    return record.committed_at
+
+
+def in_online_store(record: BatchRecord) -> datetime | None:
+    """When its profiles could be read there."""
+    return record.online_at
+
+
 def latencies(
-    records: Sequence[BatchRecord], ends: dict[int, dict[int, int]], times: pd.DataFrame
+    records: Sequence[BatchRecord],
+    ends: dict[int, dict[int, int]],
+    times: pd.DataFrame,
+    *,
+    until: Callable[[BatchRecord], datetime | None] = in_gold,
 ) -> dict[int, np.ndarray]:
-    """batch_id -> seconds of each record it read, for batches that committed gold. `times`: see `produced`."""
+    """batch_id -> seconds of each record it read, for batches that came so far. `times`: see `produced`."""
     by_partition = {p: rows.sort_values("offset") for p, rows in times.groupby("partition")}
     result = {}
     for record in records:
-        if record.committed_at is None or record.batch_id not in ends:
+        reached = until(record)
+        if reached is None or record.batch_id not in ends:
             continue
         starts = ends.get(record.batch_id - 1, {})
         seconds = [
-            _seconds(by_partition[p], starts.get(p, 0), end, record.committed_at)
+            _seconds(by_partition[p], starts.get(p, 0), end, reached)
             for p, end in ends[record.batch_id].items()
             if p in by_partition
         ]

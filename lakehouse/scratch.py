@@ -15,6 +15,13 @@ from lakehouse.session import get_session
 @contextmanager
 def scratch_lake(config: Config, name: str) -> Iterator[Lake]:
     """A new lake in a temporary folder, with a broker on a free port and the events topic; else as `config` says."""
+    with scratch_config(config, name) as ours:
+        yield Lake(get_session(ours, name), ours)
+
+
+@contextmanager
+def scratch_config(config: Config, name: str) -> Iterator[Config]:
+    """The same without a session: for what is measured in drivers of their own."""
     folder = tempfile.mkdtemp(prefix=f"stitchlake-{name}-")
     config = dataclasses.replace(config, lake=dataclasses.replace(config.lake, root=f"{folder}/lake"))
     running = broker.start(config, port=0)
@@ -22,7 +29,7 @@ def scratch_lake(config: Config, name: str) -> Iterator[Lake]:
         kafka = dataclasses.replace(config.kafka, bootstrap_servers=running.bootstrap_servers)
         config = dataclasses.replace(config, kafka=kafka)
         broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, kafka.partitions)
-        yield Lake(get_session(config, name), config)
+        yield config
     finally:
         broker.stop(config)
         shutil.rmtree(folder, ignore_errors=True)

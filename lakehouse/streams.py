@@ -74,11 +74,12 @@ def await_all(lake: Lake, queries: list[StreamingQuery]) -> None:
         if failed is not None:
             for query in waiting:
                 query.stop()
-            raise _failure(failed)
+            raise failure(failed)
         waiting = [query for query in waiting if query.isActive]
 
 
-def _failure(query: StreamingQuery) -> StitchlakeError:
+def failure(query: StreamingQuery) -> StitchlakeError:
+    """What is said of a query that failed; its stack trace goes to the log."""
     error = query.exception()
     assert isinstance(error, StreamingQueryException)
     log.error("%s", error)

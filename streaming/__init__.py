@@ -1,1 +1,1 @@
-"""The long-running queries, in flow order: bronze_events, silver_events, profiles."""
+"""The long-running queries, in flow order: bronze_events, silver_events, profiles; decisions beside them."""

@@ -7,6 +7,7 @@ Late rule: an event whose day lies more than profiles.watermark_days before the 
 not here; batch/reconcile.py repairs exactly the rows it leaves behind. Duplicate rule: the first of a message_id counts.
 """
 
+import atexit
 import logging
 from threading import Thread
 
@@ -21,13 +22,17 @@ from lakehouse.events.parse import parse
 from lakehouse.io import Lake
 from lakehouse.kafka_source import read_records
 from lakehouse.models.registry import Champions
+from lakehouse.online.changes import KafkaChanges
+from lakehouse.online_store import open_store, store_url
 from lakehouse.profiles.activity import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.online import OnlineStep
 from lakehouse.streams import Start, run_queries
 from lakehouse.triggers import trigger
 
 NAME = "profiles"
 IDLE_SECONDS = 1
+STORE_TIMEOUT_MS = 1000  # a whole micro-batch is written, nobody waits for an answer
 log = logging.getLogger("stitchlake.profiles")
 
 
@@ -42,7 +47,7 @@ def transform(records: DataFrame, config: Config) -> DataFrame:
 def start(lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = None) -> StreamingQuery:
     """Start the query; with `available_now` it drains the topic and ends."""
     config = lake.config.profiles
-    micro_batch = micro_batch or MicroBatch(lake, Champions(lake.config))
+    micro_batch = micro_batch or new_micro_batch(lake)
     micro_batch.catch_up()
     records = read_records(lake, config.max_offsets_per_trigger)
     query = (
@@ -57,6 +62,18 @@ def start(lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = N
     if not available_now:
         Thread(target=_catch_up_while_idle, args=(query, micro_batch), name="profiles-idle", daemon=True).start()
     return query
+
+
+def new_micro_batch(lake: Lake) -> MicroBatch:
+    """The body of the query, with the online store and the topic of changes the configuration names."""
+    config = lake.config
+    publish = None
+    if config.online_store.publish_changes:
+        kafka = config.kafka
+        publish = KafkaChanges(kafka.bootstrap_servers, config.online_store.changes_topic, kafka.partitions)
+        atexit.register(publish.close)
+    online = OnlineStep(lake, lambda: open_store(store_url(config), timeout_ms=STORE_TIMEOUT_MS), publish=publish)
+    return MicroBatch(lake, Champions(config), online=online)
 
 
 def _catch_up_while_idle(query: StreamingQuery, micro_batch: MicroBatch) -> None:

@@ -11,8 +11,9 @@ from lakehouse.config import Config, LakeConfig, load
 from lakehouse.io import Lake
 from lakehouse.session import get_session
 from tests.local_kafka import kafka
+from tests.redis_server import redis_url
 
-__all__ = ["kafka"]
+__all__ = ["kafka", "redis_url"]
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ from lakehouse.contracts.profiles import SILVER_IDENTITY_MAP
 from lakehouse.demo.sources import Source
 from lakehouse.freshness import end_offsets, latencies, per_batch, produced
 from lakehouse.io import Lake
+from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.check import balance
-from lakehouse.profiles.micro_batch import BatchRecord
 from lakehouse.report.facts import gather
 from lakehouse.report.page import render
 from lakehouse.report.run import MicroBatch, RunFacts, TruthScores

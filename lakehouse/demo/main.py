@@ -28,8 +28,6 @@ from lakehouse.demo.sources import Source, open_source
 from lakehouse.errors import BrokerError, ModelError, StitchlakeError
 from lakehouse.io import Lake
 from lakehouse.lock import writer
-from lakehouse.models.registry import Champions
-from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.report.status import StatusLine
 from lakehouse.session import get_session
 from lakehouse.sources.produce import produce
@@ -52,7 +50,7 @@ class Demo:
         self.phases: dict[str, float] = {}
         self.produced = 0
         self.trainings: list[dict[str, object]] = []
-        self.micro_batch = MicroBatch(lake, Champions(lake.config))
+        self.micro_batch = profiles.new_micro_batch(lake)
         self._progress = Progress(lake.config.kafka.bootstrap_servers, lake.config.kafka.events_topic)
 
     def run(self) -> None:

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.events import emails, phone, schema
 from lakehouse.events.binding import bound
-from lakehouse.events.blocked import blocked
+from lakehouse.events.blocked import Blocked, blocked
 from lakehouse.events.tokens import hidden, token, token_of
 
 # (identifier type, field of schema.TEXTS that holds one); other configured types come from context.externalIds only
@@ -32,13 +32,16 @@ _NORMAL_FORMS = ("email", "phone")
 _NO_DIGIT = r"[^0-9]++"
 
 
-def resolve(type_: str, value: str, config: Config, country: str | None = None) -> str | None:
+def resolve(
+    type_: str, value: str, config: Config, country: str | None = None, *, junk: Blocked | None = None
+) -> str | None:
     """The token (or plain value) that stands for an identifier in every table; None when it is blocked or malformed.
 
-    `country`: ISO 3166 region of the person's address; a phone number without country code is national to it.
+    `country`: ISO 3166 region of the person's address; a phone number without country code is national to it. `junk`: what
+    is blocked of the type, for those who resolve many; None = looked up.
     """
     trimmed = value.strip(" ")
-    junk = blocked(type_, config.identity)
+    junk = blocked(type_, config.identity) if junk is None else junk
     normal: str | None = trimmed
     if type_ == "email":
         normal = emails.normalise(trimmed, config.identity.email_tags)

@@ -2,6 +2,7 @@
 
     leaf rows -> activity, orders, traits, identity   (independent of each other, written side by side)
               -> roll-up of the touched profiles      (one plan, cached)
+              -> the online store                     (where there is one)
               -> rfm, segments, scores, activation    (cut from it, written side by side)
 
 Every value written is absolute and follows from the leaf rows and the stored tables, so a replay of the batch, whole or
@@ -10,11 +11,8 @@ after a crash between any two writes, changes nothing.
 
 import json
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 
@@ -29,7 +27,10 @@ from lakehouse.io import Lake, differs
 from lakehouse.models.registry import Champions
 from lakehouse.profiles import gold
 from lakehouse.profiles.activity import activity_daily
+from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.facts import facts_of
+from lakehouse.profiles.online import OnlineStep
+from lakehouse.profiles.online_content import pieces
 from lakehouse.profiles.orders import merge_orders, orders
 from lakehouse.profiles.resolution import IdentityStep
 from lakehouse.profiles.traits import merge_traits, personal_traits
@@ -45,31 +46,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass
-class BatchRecord:
-    """What one micro-batch did: counts, seconds per stage, and when gold.activation was committed."""
-
-    batch_id: int
-    leaf_rows: int = 0
-    orders: int = 0
-    traits: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
-    committed_at: datetime | None = None
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.seconds[name] = round(time.perf_counter() - started, 3)
-
-
 class MicroBatch:
-    """The body of foreachBatch. Keeps the newest event time and what it did; everything else is in the lake."""
+    """The body of foreachBatch. Keeps the newest event time and what it did; everything else is in the lake.
 
-    def __init__(self, lake: Lake, champions: Champions, *, clock: Clock = utc_now) -> None:
+    `online`: None = there is no online store to keep.
+    """
+
+    def __init__(
+        self, lake: Lake, champions: Champions, *, clock: Clock = utc_now, online: OnlineStep | None = None
+    ) -> None:
         self.lake = lake
         self.champions = champions
         self.clock = clock
+        self.online = online
         self.identity = IdentityStep(lake)
         self.records: list[BatchRecord] = []
         self._as_of: datetime | None = None
@@ -92,7 +81,10 @@ class MicroBatch:
 
     def _is_due(self) -> bool:
         moved = self._models_moved()
-        return self.identity.is_due(self.champions.matcher) or moved
+        return moved or self._is_due_as_it_is()
+
+    def _is_due_as_it_is(self) -> bool:
+        return self.identity.is_due(self.champions.matcher) or (self.online is not None and self.online.is_due)
 
     def _record(self, leaves: DataFrame | None, record: BatchRecord) -> None:
         with record.stage("total"):
@@ -107,10 +99,13 @@ class MicroBatch:
             newest = None if leaves is None else self._count(leaves, record)
         with record.stage("models"):
             everyone = self._models_moved()
-        if record.leaf_rows == 0 and not everyone and not self.identity.is_due(self.champions.matcher):
+        if record.leaf_rows == 0 and not everyone and not self._is_due_as_it_is():
             return
         with record.stage("silver"):
             profiles = self._write_silver(leaves if record.leaf_rows else None, record, now)
+        if self.online is not None:
+            with record.stage("online_fill"):
+                profiles |= self.online.catch_up(self.identity.index, now)
         as_of = self.newest_event(newest)
         if as_of is None:
             return
@@ -119,12 +114,19 @@ class MicroBatch:
                 rows = self.rows(self._everyone(profiles), as_of, now).localCheckpoint()
             else:
                 actors = self.lake.frame(_text(members(self.identity.index, profiles)))
-                rows = self.lake.frame(self.rows(self._few(profiles), as_of, now, few_members=actors).toArrow())
+                few = self.rows(self._few(profiles), as_of, now, few_members=actors).toArrow()
+                rows = self.lake.frame(few)
+        if self.online is not None:
+            with record.stage("online"):
+                if self.online.put(pieces(rows) if everyone else iter([few]), self.identity.index, now):
+                    record.online_at = self.clock()
         with record.stage("gold"):
             self.write_gold(rows, now)
         self.identity.settle()
         record.committed_at = self.clock()
         self._models_applied = self.champions.versions
+        if self.online is not None:
+            self.online.settle(now)
 
     def _count(self, leaves: DataFrame, record: BatchRecord) -> datetime | None:
         row = leaves.agg(
@@ -219,6 +221,8 @@ class MicroBatch:
             orders=self.lake.read(SILVER_ORDERS),
             champions=self.champions,
             policy=self.lake.config.next_best_action,
+            consent=self.lake.config.consent,
+            with_purchases=self.online is not None,
         )
 
     def write_gold(self, rows: DataFrame, now: datetime) -> None:

@@ -82,6 +82,7 @@ def rebuild(lake: Lake, champions: Champions, *, now: datetime, keep_as_of: bool
         orders=silver[SILVER_ORDERS],
         champions=champions,
         policy=lake.config.next_best_action,
+        consent=lake.config.consent,
     )
     return Rebuilt(silver=silver, rows=rows)
 

@@ -15,9 +15,19 @@ def profile_activity(activity_daily: DataFrame, members: DataFrame) -> DataFrame
 
 
 def profile_orders(orders: DataFrame, members: DataFrame) -> DataFrame:
-    """Orders that have been completed, with `profile_id`: profile_id, order_id, ordered_at, revenue."""
+    """Orders that have been completed, with `profile_id`: profile_id, order_id, ordered_at, revenue, lines."""
     completed = orders.where(F.col("ordered_at").isNotNull())
-    return completed.join(members, on="actor_id", how="inner").select("profile_id", "order_id", "ordered_at", "revenue")
+    of_profiles = completed.join(members, on="actor_id", how="inner")
+    return of_profiles.select("profile_id", "order_id", "ordered_at", "revenue", "lines")
+
+
+def purchases(of_profiles: DataFrame) -> DataFrame:
+    """`profile_orders` -> one row per profile with orders: `purchases`, what the online store keeps of them.
+
+    array<struct<ordered_at, order_id, products: array<string>>>, in no order; products null = the order named none.
+    """
+    purchase = F.struct("ordered_at", "order_id", F.col("lines.product_id").alias("products"))
+    return of_profiles.groupBy("profile_id").agg(F.collect_list(purchase).alias("purchases"))
 
 
 def rfm(of_profiles: DataFrame) -> DataFrame:

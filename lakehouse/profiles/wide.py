@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.config import NextBestActionConfig
+from lakehouse.config import ConsentConfig, NextBestActionConfig
 from lakehouse.contracts.contract import MONEY
 from lakehouse.models.features import features
 from lakehouse.models.registry import Champions
@@ -21,17 +21,21 @@ def wide_rows(
     orders: DataFrame,
     champions: Champions,
     policy: NextBestActionConfig,
+    consent: ConsentConfig,
+    with_purchases: bool = False,
 ) -> DataFrame:
     """Roll the leaf tables up to the touched profiles and let the champions speak of them.
 
-    `touched`: profile_id, as_of, updated_at. `members`: actor_id and profile_id of all their actors.
+    `touched`: profile_id, as_of, updated_at. `members`: actor_id and profile_id of all their actors. `with_purchases`: also
+    the column of rollup.purchases.
     """
     daily = rollup.profile_activity(activity, members)
     bought = rollup.profile_orders(orders, members)
     rfm = rollup.rfm(bought)
     segments = champions.segments.assign(rfm) if champions.segments else None
     scores = champions.scores.score(features(daily, bought, touched)) if champions.scores else None
-    return _wide(touched, rollup.summary(daily), rfm, segments, scores, policy=policy)
+    rows = _wide(touched, rollup.summary(daily), rfm, segments, scores, policy=policy, consent=consent)
+    return rows.join(rollup.purchases(bought), on="profile_id", how="left") if with_purchases else rows
 
 
 def _wide(
@@ -42,6 +46,7 @@ def _wide(
     scores: DataFrame | None,
     *,
     policy: NextBestActionConfig,
+    consent: ConsentConfig,
 ) -> DataFrame:
     """One row per touched profile (profile_id, as_of, updated_at) with all that gold tells of it.
 
@@ -66,18 +71,18 @@ def _wide(
             "computed_at": F.col("updated_at"),
         }
     )
-    return filled.withColumn("next_best_action", next_best_action(policy))
+    return filled.withColumn("next_best_action", next_best_action(policy, consent))
 
 
-def next_best_action(policy: NextBestActionConfig) -> Column:
-    """The one rule for what to do next, until the decision service chooses.
+def next_best_action(policy: NextBestActionConfig, consent: ConsentConfig) -> Column:
+    """What to do next, by rule, for whoever reads gold; the decision service chooses among offers instead.
 
     In order: marketing denied -> none; never ordered -> first_order_offer if a product is in the cart, else welcome;
     no order for `lapsed_days` before as_of -> win_back; propensity from `likely_propensity` -> recommend; else nurture.
     """
     lapsed = F.col("last_order_at") < F.col("as_of") - F.expr(f"INTERVAL {policy.lapsed_days:d} DAYS")
     return (
-        F.when(~F.coalesce("consent_marketing", F.lit(True)), "none")
+        F.when(~F.coalesce("consent_marketing", F.lit(consent.assumed)), "none")
         .when((F.col("frequency") == 0) & (F.col("cart_count") > 0), "first_order_offer")
         .when(F.col("frequency") == 0, "welcome")
         .when(lapsed, "win_back")

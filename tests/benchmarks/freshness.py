@@ -1,4 +1,4 @@
-"""Seconds from produced to committed in gold.activation, under an open-loop load.
+"""Seconds from produced to readable in the online store and to committed in gold.activation, under an open-loop load.
 
     ./spark-submit.sh tests/benchmarks/freshness.py [--rate 500] [--seconds 180] [--warm-up 60] [--history 30000]
 
@@ -22,9 +22,8 @@ import numpy as np
 from lakehouse.command_line import run
 from lakehouse.config import load
 from lakehouse.demo.drain import Progress
-from lakehouse.freshness import end_offsets, latencies, produced
+from lakehouse.freshness import end_offsets, in_online_store, latencies, produced
 from lakehouse.io import Lake
-from lakehouse.models.registry import Champions
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.scratch import scratch_lake
 from lakehouse.sources.message import Message
@@ -54,7 +53,7 @@ def remember(lake: Lake, history: Iterable[Message]) -> None:
 
 def load_queries(lake: Lake, messages: Iterable[Message], rate: float) -> MicroBatch:
     """Run the three queries under `rate` records a second, then until all of it is in gold."""
-    micro_batch = MicroBatch(lake, Champions(lake.config))
+    micro_batch = profiles.new_micro_batch(lake)
 
     queries = start_all(lake, [profiles.start_with(micro_batch), *QUERIES[1:]], available_now=False)
     kafka = lake.config.kafka
@@ -75,6 +74,10 @@ def load_queries(lake: Lake, messages: Iterable[Message], rate: float) -> MicroB
     return micro_batch
 
 
+def _all_of(waits: dict[int, np.ndarray]) -> np.ndarray:
+    return np.concatenate([seconds for seconds in waits.values() if len(seconds)])
+
+
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="freshness")
     parser.add_argument("--rate", type=float, default=500.0)
@@ -90,8 +93,10 @@ def main(argv: list[str]) -> None:
         times = produced(lake).toPandas()
         counted_from = np.datetime64(started.replace(tzinfo=None)) + np.timedelta64(arguments.warm_up, "s")
         ends = end_offsets(lake.checkpoint("profiles"), lake.config.kafka.events_topic)
-        waits = latencies(micro_batch.records, ends, times[times["produced_at"] >= counted_from])
-        seconds = np.concatenate([w for w in waits.values() if len(w)])
+        times = times[times["produced_at"] >= counted_from]
+        waits = latencies(micro_batch.records, ends, times)
+        seconds = _all_of(waits)
+        online = _all_of(latencies(micro_batch.records, ends, times, until=in_online_store))
         counted = [r for r in micro_batch.records if len(waits.get(r.batch_id, ()))]
         stages = {n: round(statistics.median(r.seconds.get(n, 0.0) for r in counted), 2) for n in counted[-1].seconds}
         result = {
@@ -101,6 +106,8 @@ def main(argv: list[str]) -> None:
             "gold_p50_seconds": round(float(np.quantile(seconds, 0.5)), 2),
             "gold_p99_seconds": round(float(np.quantile(seconds, 0.99)), 2),
             "gold_max_seconds": round(float(seconds.max()), 2),
+            "online_p50_seconds": round(float(np.quantile(online, 0.5)), 2),
+            "online_p99_seconds": round(float(np.quantile(online, 0.99)), 2),
             "micro_batches": len(counted),
             "median_stage_seconds": stages,
             **machine(lake.config),

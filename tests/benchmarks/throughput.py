@@ -20,7 +20,6 @@ from lakehouse.contracts.gold import GOLD_ACTIVATION
 from lakehouse.events.parse import parse
 from lakehouse.io import Lake
 from lakehouse.kafka_source import read_records
-from lakehouse.models.registry import Champions
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.scratch import scratch_lake
 from lakehouse.sources.produce import produce
@@ -49,7 +48,7 @@ def pass_through(lake: Lake, name: str) -> float:
 
 def product(lake: Lake) -> tuple[float, MicroBatch]:
     """Seconds until gold.activation holds everything, all three queries running."""
-    micro_batch = MicroBatch(lake, Champions(lake.config))
+    micro_batch = profiles.new_micro_batch(lake)
     started = time.perf_counter()
     gold, *others = start_all(
         lake, [profiles.start_with(micro_batch), bronze_events.start, silver_events.start], available_now=True

@@ -1,0 +1,91 @@
+"""online_store: the online store filled from gold, or compared with it.
+
+    ./spark-submit.sh batch/online_store.py [--check]
+
+Puts every profile of gold.activation and every identifier, and takes out what is there besides; files that cannot be read are
+deleted first. Timelines and claims are left as they are. Run it while the streaming driver is stopped (on one machine); the
+`profiles` query itself does the same at its start where it is due. `--check` changes nothing, and exits 1 on a difference.
+Ends with one JSON line.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from delta.tables import DeltaTable
+
+from lakehouse.command_line import run
+from lakehouse.config import Config, load
+from lakehouse.errors import LakeError, StoreError
+from lakehouse.io import Lake
+from lakehouse.lock import writer
+from lakehouse.online.lmdb_environment import discard
+from lakehouse.online_store import LMDB, OnlineStore, open_store, store_url
+from lakehouse.profiles.identity_lake import current_index
+from lakehouse.profiles.micro_batch import utc_now
+from lakehouse.profiles.online_content import differences, fill
+from lakehouse.session import get_session
+from lakehouse.tables import GOLD_ACTIVATION, SILVER_IDENTITY_MAP
+
+TIMEOUT_MS = 5000
+FAULTS = ("missing", "different", "strangers", "wrong_identifiers")
+
+
+def require_tables(lake: Lake) -> None:
+    """Refuse a lake that has no profiles.
+
+    Raises:
+        LakeError: naming what is not there.
+    """
+    for table in (GOLD_ACTIVATION, SILVER_IDENTITY_MAP):
+        if not DeltaTable.isDeltaTable(lake.spark, lake.path(table)):
+            raise LakeError(
+                f"{lake.root}: no table {table.name}, expected a lake that streaming has filled. Run ./spark-submit.sh "
+                "streaming --available-now first, or set STITCHLAKE__LAKE__ROOT"
+            )
+
+
+def opened(config: Config, *, anew: bool) -> OnlineStore:
+    """The configured store. `anew`: embedded files that cannot be read make way for new ones."""
+    url = store_url(config)
+    try:
+        return open_store(url, timeout_ms=TIMEOUT_MS)
+    except StoreError:
+        if not anew or not url.startswith(LMDB):
+            raise
+        discard(Path(url.removeprefix(LMDB)).absolute())
+        return open_store(url)
+
+
+def rebuild(lake: Lake, store: OnlineStore) -> dict[str, object]:
+    index = current_index(lake)
+    return {"profiles": fill(store, lake, index, now=utc_now())}
+
+
+def check(lake: Lake, store: OnlineStore) -> dict[str, object]:
+    """Counts of what differs, and whether nothing does."""
+    found = differences(store, lake, current_index(lake))
+    return {**found, "is_equal": not any(found[fault] for fault in FAULTS)}
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="online_store")
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args(argv)
+    config = load()
+    lake = Lake(get_session(config, "online_store"), config)
+    require_tables(lake)
+    with writer(config, lake.spark):
+        store = opened(config, anew=not arguments.check)
+        try:
+            said = check(lake, store) if arguments.check else rebuild(lake, store)
+        finally:
+            store.close()
+    print(json.dumps({"command": "online_store", **said}))
+    if not said.get("is_equal", True):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run(main)

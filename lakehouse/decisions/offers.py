@@ -1,0 +1,68 @@
+"""The catalogue of offers: `conf/offers.yaml` as frozen values."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lakehouse.declarations import Caps, Name, QuietHours, Valid, checked, read_document, refuse
+from lakehouse.errors import RuleError
+from lakehouse.rules.evaluate import Predicate, Values, compile_predicate
+from lakehouse.rules.parse import parse
+
+Purpose = Literal["analytics", "personalization", "marketing"]
+Channel = Literal["web", "push", "email", "webhook"]
+INTERRUPTING: frozenset[str] = frozenset({"push", "email", "webhook"})  # channels that quiet hours silence
+
+
+class Offer(Valid):
+    """One offer. `when`: SQL over the rule vocabulary; None = for everybody. `value`: default currency."""
+
+    name: Name
+    title: str
+    owner: str
+    purpose: Purpose
+    channels: tuple[Channel, ...] = Field(min_length=1)
+    value: Decimal = Field(gt=0, max_digits=18, decimal_places=2)
+    when: str | None = None
+    tiers: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    caps: Caps = Caps()
+    quiet_hours: QuietHours | None = None
+    content: Mapping[str, Any] = {}
+
+
+class Catalogue:
+    """Every offer by name, in the order of the file, and for whom each is, compiled once."""
+
+    def __init__(self, offers: Mapping[str, Offer], audience: Mapping[str, Predicate]) -> None:
+        self.offers = offers
+        self._audience = audience
+
+    def is_for(self, offer: Offer, context: Values) -> bool:
+        """SQL's WHERE: unknown is no. `context`: prepared."""
+        predicate = self._audience.get(offer.name)
+        return predicate is None or predicate(context) is True
+
+
+def read_catalogue(path: Path) -> Catalogue:
+    """Read and check the file.
+
+    Raises:
+        ConfigError: one line for every fault found, with its place.
+    """
+    faults: list[str] = []
+    place = f"{path.name}: offers"
+    offers: dict[str, Offer] = {}
+    audience: dict[str, Predicate] = {}
+    for number, offer in checked(read_document(path, "offers").get("offers"), Offer, place, faults):
+        offers[offer.name] = offer
+        try:
+            if offer.when is not None:
+                audience[offer.name] = compile_predicate(parse(offer.when))
+        except RuleError as error:
+            faults.append(f"{place}[{number}].when: {error}")
+    refuse(faults)
+    return Catalogue(offers, audience)

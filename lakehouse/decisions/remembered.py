@@ -1,0 +1,97 @@
+"""What is remembered of a decision until its outcomes are in, and the log's messages about it. Pure.
+
+The log is what experiments and off-policy evaluation are computed from: what could have been chosen, what was, with
+which probability, by which versions, and whether a rule overrode the choice (propensity 1, `is_forced`).
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from lakehouse.errors import StoreError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remembered:
+    """One decision. `unit`: the profile, or the visitor while there is none; `shown_on`: the timeline where it is noted that it was shown."""
+
+    decision_id: str
+    kind: str  # offer or products
+    unit: str
+    at_ms: int
+    action: str  # the offer, or the products, comma-separated
+    propensity: float
+    is_forced: bool
+    policy: str
+    policy_version: str
+    shown_on: str | None
+    experiments: Mapping[str, str]  # experiment -> arm
+    features: tuple[float, ...] = ()  # what the bandit saw
+    context: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        return orjson.dumps(self)  # orjson writes a dataclass itself, without the copies of asdict
+
+
+def decode(value: bytes) -> Remembered:
+    """The decision that `encode` wrote.
+
+    Raises:
+        StoreError: it was not, or by another version.
+    """
+    try:
+        fields = orjson.loads(value)
+        return Remembered(**(fields | {"features": tuple(fields["features"])}))
+    except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+        raise StoreError(
+            f"online store: a decision cannot be read ({error!r}), expected one of this version"
+        ) from error
+
+
+def key(decision_id: str) -> str:
+    return f"d:{decision_id}"
+
+
+def log_id(*parts: str) -> str:
+    """32 hex digits that no other parts share: the log keeps one message of each."""
+    return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32]
+
+
+def decision_message(decision: Remembered, candidates: Sequence[str]) -> dict[str, Any]:
+    return _message(decision, "decision", log_id("decision", decision.decision_id), decision.at_ms) | {
+        "propensity": decision.propensity,
+        "context": orjson.dumps(
+            {**decision.context, "kind": decision.kind, "is_forced": decision.is_forced, "candidates": list(candidates)}
+        ).decode(),
+    }
+
+
+def exposure_messages(decision: Remembered, at_ms: int) -> list[dict[str, Any]]:
+    """That it was shown, and one message for each experiment: whoever is exposed twice is logged once."""
+    shown = _message(decision, "exposure", log_id("exposure", decision.decision_id), at_ms)
+    return [shown] + [
+        _message(decision, "exposure", log_id("exposure", experiment, decision.unit), at_ms)
+        | {"experiment": experiment, "arm": arm}
+        for experiment, arm in decision.experiments.items()
+    ]
+
+
+def outcome_message(decision: Remembered, metric: str, value: float, at_ms: int) -> dict[str, Any]:
+    message = _message(decision, "outcome", log_id("outcome", decision.decision_id, metric), at_ms)
+    return message | {"metric": metric, "value": value}
+
+
+def _message(decision: Remembered, kind: str, id_: str, at_ms: int) -> dict[str, Any]:
+    return {
+        "log_id": id_,
+        "kind": kind,
+        "decision_id": decision.decision_id,
+        "unit": decision.unit,
+        "action": decision.action,
+        "policy_version": decision.policy_version,
+        "occurred_at": at_ms,
+    }

@@ -1,0 +1,102 @@
+"""Who is asking: a profile, if there is one, and what they have done just now. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lakehouse.identity.graph import Identifier
+from lakehouse.online.profiles import OnlineProfile
+from lakehouse.online.recent import RecentBehaviour
+from lakehouse.online.recent_entries import EXPOSED, PURPOSES, key_of
+from lakehouse.rules.vocabulary import prepared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """`asked`: the identifier of the request. `missing`: what could not be read, in words; the answer is degraded by it."""
+
+    asked: Identifier | None
+    profile: OnlineProfile | None
+    recent: RecentBehaviour
+    is_suppressed: bool = False
+    missing: tuple[str, ...] = field(default=())
+
+    @property
+    def unit(self) -> str:
+        """Whom experiments and the log count: the profile, or the visitor while there is none."""
+        if self.profile is not None:
+            return self.profile.profile_id
+        return ":".join(self.asked) if self.asked else "nobody"
+
+    @property
+    def bought(self) -> frozenset[str]:
+        """Products of the person's orders, those of just now among them."""
+        return frozenset(self.recent.bought_30d).union(self.profile.bought if self.profile else ())
+
+    @property
+    def shown_on(self) -> str | None:
+        """The timeline where it is written down what this visitor was shown."""
+        return None if self.asked is None else key_of(EXPOSED, self.asked)
+
+    def consent(self, *, assumed: bool) -> Mapping[str, bool]:
+        """The latest word for each purpose: what was said just now, then the profile's, then what is assumed.
+
+        Nothing is allowed while the profile cannot be read: nobody knows what they said.
+        """
+        if self.missing:
+            return dict.fromkeys(PURPOSES, False)
+        return {purpose: self._word(purpose, assumed) for purpose in PURPOSES}
+
+    def _word(self, purpose: str, assumed: bool) -> bool:
+        just_now = self.recent.consent.get(purpose)
+        if just_now is not None:
+            return just_now
+        said: bool | None = None if self.profile is None else getattr(self.profile, f"consent_{purpose}")
+        return assumed if said is None else said
+
+
+# Columns of gold.activation that rules may read, as the online profile holds them.
+_OF_PROFILE = (
+    *("first_seen_at", "last_seen_at", "last_order_at", "event_count", "view_count", "cart_count", "frequency"),
+    *(
+        "r_score",
+        "f_score",
+        "m_score",
+        "segment",
+        "purchase_propensity",
+        "churn_risk",
+        "clv",
+        "next_best_action",
+        "monetary",
+    ),
+    *(f"consent_{purpose}" for purpose in PURPOSES),
+)
+_HERE = ("page_type", "device", "product_id", "category", "price")
+
+
+def context_of(
+    visitor: Visitor,
+    here: Mapping[str, Any],
+    *,
+    now: datetime,
+    event: Mapping[str, Any] | None = None,
+    segment: str | None = None,
+) -> dict[str, object]:
+    """The vocabulary of rules, filled and prepared. `here`: page_type, device, product_id, category, price of the request.
+
+    `event`: event_type, event_name, product_id, category, price and occurred_at of the event that is decided on.
+    `segment`: what the caller says, where the profile has none.
+    """
+    context: dict[str, object] = {name: here.get(name) for name in _HERE}
+    profile = visitor.profile
+    if profile is not None:
+        context |= {name: getattr(profile, name) for name in _OF_PROFILE}
+    context["is_known"] = profile is not None and profile.is_known
+    context |= visitor.recent.columns()
+    if event is not None:
+        context |= {name: value for name, value in event.items() if value is not None}
+    if context.get("segment") is None:
+        context["segment"] = segment
+    context["now"] = now
+    return prepared(context)

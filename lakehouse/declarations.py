@@ -1,0 +1,140 @@
+"""Files an owner edits (conf/*.yaml): a list of entries, each checked by its model, every fault of the file told at once."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lakehouse.errors import ConfigError
+
+MOST_BYTES = 1_000_000
+MOST_ENTRIES = 10_000
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"got '{name}', expected a time zone such as Europe/Berlin")
+    return name
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Instant = Annotated[datetime, AfterValidator(_utc)]  # UTC unless it names an offset
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+
+
+class Declared(BaseModel):
+    """Frozen; an unknown key is a fault that names the nearest known one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_the_nearest(cls, values: Any) -> Any:
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        unknown = [str(name) for name in values if name not in known] if isinstance(values, dict) else []
+        if unknown:
+            nearest = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.0)
+            raise ValueError(f"unknown key '{unknown[0][:60]}'; did you mean '{nearest[0]}'?")
+        return values
+
+
+class Valid(Declared):
+    """Something in force from `valid_from` up to but not including `valid_to`; None = open."""
+
+    valid_from: Instant | None = None
+    valid_to: Instant | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.valid_from is not None and self.valid_to is not None and self.valid_from >= self.valid_to:
+            raise ValueError(f"valid_to: got {self.valid_to:%Y-%m-%d %H:%M}, expected a time after valid_from")
+        return self
+
+
+class Caps(Declared):
+    """How often one person may be shown something; None = as often as it comes."""
+
+    per_day: int | None = Field(default=None, ge=1)
+    per_week: int | None = Field(default=None, ge=1)
+    lifetime: int | None = Field(default=None, ge=1)
+
+
+class QuietHours(Declared):
+    """From `start` up to but not including `end`, local time of `zone`; over midnight when `end` is earlier."""
+
+    start: time = Field(alias="from")
+    end: time = Field(alias="to")
+    zone: Zone
+
+    def hold(self, now: datetime) -> bool:
+        local = now.astimezone(ZoneInfo(self.zone)).time()
+        if self.start <= self.end:
+            return self.start <= local < self.end
+        return local >= self.start or local < self.end
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_document(path: Path, *keys: str) -> dict[str, Any]:
+    """The file's one mapping, whose keys are among `keys`.
+
+    Raises:
+        ConfigError: it cannot be read, is too large, or is something else.
+    """
+    try:
+        data = path.read_bytes()
+        document = yaml.safe_load(data.decode("utf-8")) if len(data) <= MOST_BYTES else None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        words = " ".join(str(error).split())[:200]
+        raise ConfigError(f"{path.name}: cannot be read ({words}), expected YAML with {' and '.join(keys)}") from error
+    if not isinstance(document, dict) or not set(document) <= set(keys):
+        raise ConfigError(
+            f"{path.name}: expected a mapping of {' and '.join(keys)}, at most {MOST_BYTES} bytes. See conf/{path.name}"
+        )
+    return document
+
+
+def checked(entries: Any, model: type[M], place: str, faults: list[str]) -> list[tuple[int, M]]:
+    """The entries that are sound, with their numbers; what is wrong with the others goes to `faults`.
+
+    `place`: where they stand, such as `rules.yaml: rules`. No two entries may have one `name`.
+    """
+    if not isinstance(entries, list) or len(entries) > MOST_ENTRIES:
+        faults.append(f"{place}: expected a list of at most {MOST_ENTRIES} entries")
+        return []
+    found: list[tuple[int, M]] = []
+    names: set[str] = set()
+    for number, entry in enumerate(entries):
+        try:
+            one = model.model_validate(entry)
+        except ValidationError as error:
+            faults += _faults(error, f"{place}[{number}]")
+            continue
+        name = getattr(one, "name", None)
+        if name is not None and name in names:
+            faults.append(f"{place}[{number}].name: '{name}' is there already. Name it otherwise")
+        names.add(str(name))
+        found.append((number, one))
+    return found
+
+
+def refuse(faults: Sequence[str]) -> None:
+    """Raises ConfigError when there is a fault: one line each."""
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def _faults(error: ValidationError, place: str) -> Iterator[str]:
+    for fault in error.errors(include_url=False):
+        where = ".".join(str(part) for part in fault["loc"])
+        yield f"{place}{'.' if where else ''}{where}: {fault['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,114 @@
+"""Kafka record of an event -> one message per rule it may set off. Stateless projections only, as Real-Time Mode demands.
+
+A candidate is no decision: the stream knows the event and nothing of the person. Serving takes a candidate's event fields and
+the online profile, evaluates the whole rule and only then acts. So a rule's condition here must hold whenever the
+rule holds (a sound over-approximation), and nothing more.
+
+Source of the allow-list: RealTimeModeAllowlist of Spark 4.2.0 (Project, Filter, Generate; no Python, no shuffle, no state).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.config import Config
+from lakehouse.events import amounts, schema
+from lakehouse.events.parse import parse
+from lakehouse.rules.column import event_part
+from lakehouse.rules.expression import Expression
+
+DECISION_ID_DIGITS = 32
+EVENT_FIELDS = ("event_type", "event_name", "product_id", "category", "price", "page_type", "device")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneRule:
+    """A rule that waits for events of these names; `expression`: the whole of it."""
+
+    name: str
+    events: tuple[str, ...]
+    expression: Expression
+
+    def condition(self) -> Column:
+        """What must be true of the event for the rule to hold."""
+        is_awaited = F.col("event_name").isin(*self.events)
+        part = event_part(self.expression)
+        return is_awaited if part is None else is_awaited & part
+
+
+def candidates(
+    records: DataFrame, config: Config, rules: Sequence[LaneRule], *, rules_version: str, not_before: datetime
+) -> DataFrame:
+    r"""Rows (key, value) for the decisions topic: one per accepted event and rule whose condition is true of it.
+
+    Args:
+        records: of the Kafka source, as `events.parse` takes them.
+        config: the same that silver is parsed by, so that tokens are the same.
+        rules: those of the stream; a condition that is null counts as false.
+        rules_version: written into every message.
+        not_before: records that arrived earlier set off nothing: a restart replays, and acting late is not acting at once.
+
+    Key: the actor, so that one visitor's candidates stay in order. Value: JSON {decision_id, rule, message_id, identifiers:
+    [[type, token]], EVENT_FIELDS, session_id, occurred_at, kafka_timestamp, rules_version}; what is null is left out; times
+    are milliseconds since 1970. decision_id: first 32 hex digits of SHA-256 of `<rule>\n<message_id>`.
+    """
+    accepted = parse(records, config).where(
+        F.col("reason").isNull() & ~F.col("is_bot") & (F.col("kafka_timestamp") >= F.lit(not_before))
+    )
+    return _messages(_matched(vocabulary(accepted), rules), rules_version)
+
+
+def vocabulary(accepted: DataFrame) -> DataFrame:
+    """Accepted events with the event columns of the rule vocabulary, and what a message tells besides.
+
+    `category` and `price` are the product's the event is about: its own, or of its only line; null = none or several.
+    """
+    text, lines = F.col("value").cast("string"), F.col("lines")
+    is_single = F.size(lines) == 1
+    line_category = F.when(is_single, F.get_json_object(text, "$.properties.products[0].category"))
+    own_price = amounts.amount(F.trim(F.get_json_object(text, "$.properties.price")))
+    line_price = F.when(is_single, F.get(lines, F.lit(0))["price"])
+    return accepted.select(
+        *("message_id", "actor_id", "identifiers", "kafka_timestamp", "occurred_at", "product_id", "session_id"),
+        F.col("type").alias("event_type"),
+        F.col("event").alias("event_name"),
+        F.coalesce(_first_text(text, "$.properties.category"), line_category).alias("category"),
+        F.coalesce(own_price, line_price).cast("double").alias("price"),
+        _first_text(text, "$.properties.page_type", "$.properties.pageType", "$.context.page.type").alias("page_type"),
+        _first_text(text, "$.context.device.type", "$.properties.device").alias("device"),
+    )
+
+
+def _first_text(text: Column, *places: str) -> Column:
+    return F.coalesce(*(schema.not_blank(F.trim(F.get_json_object(text, place))) for place in places))
+
+
+def _matched(events: DataFrame, rules: Sequence[LaneRule]) -> DataFrame:
+    """One row per event and rule that may hold, with `rule`."""
+    names = [F.when(rule.condition(), F.lit(rule.name)) for rule in rules]
+    held = F.array(*names).cast("array<string>")
+    return events.withColumn("rule", F.explode(F.filter(held, lambda name: name.isNotNull())))
+
+
+def _messages(matched: DataFrame, rules_version: str) -> DataFrame:
+    identity = F.concat_ws("\n", "rule", "message_id").cast("binary")
+    pairs = F.transform("identifiers", lambda one: F.array(one["type"], one["token"]))
+    told = F.struct(
+        F.substring(F.sha2(identity, 256), 1, DECISION_ID_DIGITS).alias("decision_id"),
+        "rule",
+        "message_id",
+        pairs.alias("identifiers"),
+        *EVENT_FIELDS,
+        "session_id",
+        _ms("occurred_at").alias("occurred_at"),
+        _ms("kafka_timestamp").alias("kafka_timestamp"),
+        F.lit(rules_version).alias("rules_version"),
+    )
+    return matched.select(F.col("actor_id").cast("binary").alias("key"), F.to_json(told).cast("binary").alias("value"))
+
+
+def _ms(column: str) -> Column:
+    return F.unix_millis(column)

@@ -1,0 +1,249 @@
+"""The online store in LMDB: a folder that all processes of one machine read and write.
+
+Five maps:
+
+    documents   key -> version, whether it is gone, the key when it is too long for LMDB, value
+    timelines   timeline, time, id -> id, value; so a timeline lies in its order
+    ids         timeline, id -> time; timeline alone -> how many entries it has
+    claims      key -> when it expires
+    expiries    when it expires, key -> nothing: so that old claims can be cleared without a search
+
+A timeline is named by 16 bytes of its key's hash.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import lmdb
+
+from lakehouse.errors import StoreError
+from lakehouse.online.lmdb_environment import Databases, Environment, acquire, release
+from lakehouse.online.lmdb_layout import (
+    NUMBER,
+    PLAIN,
+    document_key,
+    encoded,
+    entry_of,
+    full_key,
+    packed,
+    short,
+    text_bytes,
+    time_bytes,
+    timeline_name,
+    value_of,
+    version_of,
+)
+from lakehouse.online_store import Document, Entry
+
+_NAMES = (b"documents", b"timelines", b"ids", b"claims", b"expiries")
+_CHUNK = 500  # documents a transaction: others wait that long to write
+_PAGE = 1000  # documents read a transaction by `scan`
+_CLEARED = 8  # expired claims cleared by each new one
+_Row = tuple[bytes, bytes, int]  # key, data, version
+_GRACE_MS = 60_000  # how long after its end a claim is kept, for those whose clock is behind
+
+
+class LmdbStore:
+    """See lakehouse/online_store.py for the contract."""
+
+    is_embedded = True
+
+    def __init__(self, folder: Path) -> None:
+        self._environment = acquire(folder, _NAMES)
+        self._is_closed = False
+
+    def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        names = [document_key(key) for key in keys]
+
+        def body(transaction: lmdb.Transaction, databases: Databases) -> list[bytes | None]:
+            return [value_of(_stored(transaction, databases[0], name)) for name in names]
+
+        return self._there().read(body)
+
+    def put(self, documents: Iterable[Document]) -> int:
+        waiting, written = iter(documents), 0
+        while chunk := [(document_key(one.key), encoded(one), one.version) for one in islice(waiting, _CHUNK)]:
+
+            def body(transaction: lmdb.Transaction, databases: Databases, chunk: list[_Row] = chunk) -> int:
+                return sum(_put(transaction, databases[0], *row) for row in chunk)
+
+            written += self._there().write(body)
+        return written
+
+    def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+        sought = text_bytes(prefix)
+        after = sought[:PLAIN]
+        while True:
+
+            def body(
+                transaction: lmdb.Transaction, databases: Databases, after: bytes = after
+            ) -> tuple[bytes | None, list[tuple[str, bytes]]]:
+                return _page(transaction.cursor(db=databases[0]), after, sought)
+
+            following, found = self._there().read(body)
+            yield from found
+            if following is None:
+                return
+            after = following
+
+    def append(self, key: str, entries: Iterable[Entry], *, keep: int) -> None:
+        timeline, rows = (
+            timeline_name(key),
+            [(time_bytes(e.at_ms), short(text_bytes(e.id)), packed(e)) for e in entries],
+        )
+        if rows:
+            self._there().write(lambda transaction, maps: _append(transaction, maps, timeline, rows, keep))
+
+    def latest(self, keys: Sequence[str], count: int) -> list[list[Entry]]:
+        def body(transaction: lmdb.Transaction, databases: Databases) -> list[list[Entry]]:
+            cursor = transaction.cursor(db=databases[1])
+            return [list(islice(_backwards(cursor, timeline_name(key)), max(count, 0))) for key in keys]
+
+        return self._there().read(body)
+
+    def until(self, key: str, at_ms: int, limit: int) -> list[Entry]:
+        timeline = timeline_name(key)
+
+        def body(transaction: lmdb.Transaction, databases: Databases) -> list[Entry]:
+            found: list[Entry] = []
+            cursor = transaction.cursor(db=databases[1])
+            if cursor.set_range(timeline):
+                for name, value in cursor:
+                    entry = entry_of(bytes(name), bytes(value))
+                    if len(found) >= limit or not bytes(name).startswith(timeline) or entry.at_ms > at_ms:
+                        break
+                    found.append(entry)
+            return found
+
+        return self._there().read(body)
+
+    def remove(self, key: str, ids: Sequence[str]) -> int:
+        timeline, names = timeline_name(key), {short(text_bytes(id_)) for id_ in ids}
+
+        def body(transaction: lmdb.Transaction, databases: Databases) -> int:
+            removed = sum(_remove(transaction, databases, timeline, name) for name in names)
+            _set_length(transaction, databases, timeline, _length(transaction, databases, timeline) - removed)
+            return removed
+
+        return self._there().write(body)
+
+    def claim(self, key: str, *, seconds: int, now_ms: int) -> bool:
+        name, now, end = short(text_bytes(key)), time_bytes(now_ms), time_bytes(now_ms + 1000 * seconds)
+        old = time_bytes(now_ms - _GRACE_MS)
+
+        def body(transaction: lmdb.Transaction, databases: Databases) -> bool:
+            _clear_claims(transaction, databases, old)
+            return _claim(transaction, databases, name, now, end)
+
+        return self._there().write(body)
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            release(self._environment)
+
+    def _there(self) -> Environment:
+        if self._is_closed:
+            raise StoreError(f"{self._environment.folder}: the online store is closed. Open it again")
+        return self._environment
+
+
+def _put(transaction: lmdb.Transaction, documents: "lmdb._Database", name: bytes, data: bytes, version: int) -> bool:
+    stored = _stored(transaction, documents, name)
+    return (stored is None or version_of(stored) < version) and transaction.put(name, data, db=documents)
+
+
+def _stored(transaction: lmdb.Transaction, database: "lmdb._Database", name: bytes) -> bytes | None:
+    found = transaction.get(name, db=database)
+    return None if found is None else bytes(found)
+
+
+def _page(cursor: lmdb.Cursor, after: bytes, sought: bytes) -> tuple[bytes | None, list[tuple[str, bytes]]]:
+    """Documents from `after` on, and where to go on; None = that was all."""
+    found: list[tuple[str, bytes]] = []
+    start = sought[:PLAIN]
+    if not (cursor.set_range(after) if after else cursor.first()):
+        return None, found
+    for count, (name, stored) in enumerate((bytes(name), bytes(stored)) for name, stored in cursor):
+        if not name.startswith(start):
+            return None, found
+        if count == _PAGE:
+            return name, found
+        value = value_of(stored)
+        key = full_key(name, stored)
+        if value is not None and key.startswith(sought):
+            found.append((key.decode("utf-8", "surrogatepass"), value))
+    return None, found
+
+
+def _append(
+    transaction: lmdb.Transaction,
+    databases: Databases,
+    timeline: bytes,
+    rows: Sequence[tuple[bytes, bytes, bytes]],
+    keep: int,
+) -> None:
+    _, timelines, ids, _, _ = databases
+    length = _length(transaction, databases, timeline)
+    for time, name, data in rows:
+        if transaction.put(timeline + b"i" + name, time, db=ids, overwrite=False):
+            transaction.put(timeline + time + name, data, db=timelines)
+            length += 1
+    cursor = transaction.cursor(db=timelines)
+    while length > keep and cursor.set_range(timeline):
+        transaction.delete(timeline + b"i" + bytes(cursor.key())[len(timeline) + NUMBER.size :], db=ids)
+        cursor.delete()
+        length -= 1
+    _set_length(transaction, databases, timeline, length)
+
+
+def _remove(transaction: lmdb.Transaction, databases: Databases, timeline: bytes, name: bytes) -> bool:
+    time = _stored(transaction, databases[2], timeline + b"i" + name)
+    transaction.delete(timeline + b"i" + name, db=databases[2])
+    return time is not None and transaction.delete(timeline + time + name, db=databases[1])
+
+
+def _length(transaction: lmdb.Transaction, databases: Databases, timeline: bytes) -> int:
+    found = _stored(transaction, databases[2], timeline)
+    return 0 if found is None else int(NUMBER.unpack(found)[0])
+
+
+def _set_length(transaction: lmdb.Transaction, databases: Databases, timeline: bytes, length: int) -> None:
+    if length > 0:
+        transaction.put(timeline, NUMBER.pack(length), db=databases[2])
+    else:
+        transaction.delete(timeline, db=databases[2])
+
+
+def _backwards(cursor: lmdb.Cursor, timeline: bytes) -> Iterator[Entry]:
+    is_on_later = cursor.set_range(timeline + b"\xff" * (NUMBER.size + 1))
+    if not (cursor.prev() if is_on_later else cursor.last()):
+        return
+    for name, value in cursor.iterprev():
+        if not bytes(name).startswith(timeline):
+            return
+        yield entry_of(bytes(name), bytes(value))
+
+
+def _claim(transaction: lmdb.Transaction, databases: Databases, name: bytes, now: bytes, end: bytes) -> bool:
+    *_, claims, expiries = databases
+    stored = _stored(transaction, claims, name)
+    if stored is not None and stored > now:
+        return False
+    if stored is not None:
+        transaction.delete(stored + name, db=expiries)
+    transaction.put(name, end, db=claims)
+    transaction.put(end + name, b"", db=expiries)
+    return True
+
+
+def _clear_claims(transaction: lmdb.Transaction, databases: Databases, old: bytes) -> None:
+    """Forget a few that ended before `old`."""
+    *_, claims, expiries = databases
+    cursor = transaction.cursor(db=expiries)
+    for _ in range(_CLEARED):
+        if not cursor.first() or (ended := bytes(cursor.key()))[: NUMBER.size] >= old:
+            break
+        transaction.delete(ended[NUMBER.size :], db=claims)
+        cursor.delete()

@@ -1,0 +1,217 @@
+"""Profiles in the online store: what a decision needs of a person, by any of its identifiers.
+
+p:<profile_id>      a profile's document
+i:<type>:<token>    the profile_id an identifier stands for
+m:profiles          what the store holds: see lakehouse/online/state.py
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any, Self
+
+import orjson
+
+from lakehouse.config import IdentityConfig
+from lakehouse.contracts.gold import GOLD_ACTIVATION
+from lakehouse.errors import StoreError
+from lakehouse.identity.graph import Identifier
+from lakehouse.online_store import REBUILD, Document, OnlineStore
+
+PROFILE, IDENTIFIER = "p:", "i:"
+MOST_IDENTIFIERS = 64
+MOST_BOUGHT = 200
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_COLUMNS = {c.name: c.type for c in GOLD_ACTIVATION.columns if c.name not in ("profile_id", "user_ids")}
+_TIMES = frozenset(name for name, type_ in _COLUMNS.items() if type_ == "timestamp")
+_MONEY = frozenset(name for name, type_ in _COLUMNS.items() if type_.startswith("decimal"))
+_NEEDED = frozenset(c.name for c in GOLD_ACTIVATION.columns if c.name in _COLUMNS and not c.nullable)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineProfile:
+    """One person, as of `version`. The columns of gold.activation mean what its contract says.
+
+    identifiers: (type, token), the one that turned up last in a new bundle first, at most MOST_IDENTIFIERS.
+    is_known: whether it has a user id. bought: products of its orders, the last bought first, each once, at most
+    MOST_BOUGHT; bought_at: when each was last ordered. Times are UTC, to the millisecond.
+    """
+
+    profile_id: str
+    version: int
+    identifiers: tuple[Identifier, ...]
+    bought: tuple[str, ...]
+    bought_at: tuple[datetime, ...]
+    is_known: bool
+    first_seen_at: datetime
+    last_seen_at: datetime
+    event_count: int
+    view_count: int
+    cart_count: int
+    last_order_at: datetime | None
+    frequency: int
+    monetary: Decimal
+    r_score: int | None
+    f_score: int | None
+    m_score: int | None
+    segment: str | None
+    segment_model_version: str | None
+    purchase_propensity: float | None
+    churn_risk: float | None
+    clv: float | None
+    score_model_version: str | None
+    next_best_action: str
+    consent_analytics: bool | None
+    consent_personalization: bool | None
+    consent_marketing: bool | None
+    as_of: datetime
+    updated_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Row, identifiers: Sequence[Identifier], *, version: int) -> Self:
+        """From a row of gold.activation with `purchases`: [{ordered_at, order_id, products}] or null, in no order."""
+        bought = _bought(row["purchases"] or ())
+        return cls(
+            profile_id=row["profile_id"],
+            version=version,
+            identifiers=tuple(identifiers[:MOST_IDENTIFIERS]),
+            bought=tuple(bought),
+            bought_at=tuple(map(_to_millisecond, bought.values())),
+            is_known=bool(row["user_ids"]),
+            **{name: _to_millisecond(row[name]) if name in _TIMES else row[name] for name in _COLUMNS},
+        )
+
+    def encode(self) -> bytes:
+        """JSON: times as milliseconds since 1970, money as text."""
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name in _TIMES:
+            values[name] = _to_ms(values[name])
+        for name in _MONEY:
+            values[name] = str(values[name])
+        values["bought_at"] = list(map(_to_ms, self.bought_at))
+        return orjson.dumps(values)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """`encode` undone. What a later version adds is not read.
+
+        Raises:
+            StoreError: not a document of this kind.
+        """
+        try:
+            sent = orjson.loads(data)
+            if any(sent[name] is None for name in _NEEDED):
+                raise ValueError("a column is null that never is")
+            values = {name: sent.get(name) for name in _COLUMNS}
+            for name in _TIMES:
+                values[name] = _from_ms(values[name])
+            for name in _MONEY:
+                values[name] = Decimal(values[name])
+            return cls(
+                profile_id=sent["profile_id"],
+                version=sent["version"],
+                identifiers=tuple((type_, token) for type_, token in sent["identifiers"]),
+                bought=tuple(sent["bought"]),
+                bought_at=tuple(datetime.fromtimestamp(at / 1000, UTC) for at in sent["bought_at"]),
+                is_known=sent["is_known"],
+                **values,
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError, InvalidOperation) as error:
+            raise StoreError(
+                f"online store: a profile's document cannot be read, got {type(error).__name__}: {error}. {REBUILD}"
+            ) from error
+
+
+def profile_documents(
+    rows: Iterable[Row],
+    identifiers: Mapping[str, Sequence[Identifier]],
+    owners: Mapping[Identifier, str | None],
+    *,
+    version: int,
+) -> list[Document]:
+    """A document for every profile, gone ones marked so, and one for every identifier.
+
+    Args:
+        rows: see `OnlineProfile.from_row`, and `is_deleted`: the profile has no actor any more.
+        identifiers: of each profile.
+        owners: of every identifier of these profiles, now and before; None = nobody's.
+        version: of all of them.
+    """
+    found = []
+    for row in rows:
+        key = PROFILE + row["profile_id"]
+        if row["is_deleted"]:
+            found.append(Document(key, version, None))
+        else:
+            profile = OnlineProfile.from_row(row, identifiers.get(row["profile_id"], ()), version=version)
+            found.append(Document(key, version, profile.encode()))
+    for identifier, owner in owners.items():
+        found.append(Document(identifier_key(identifier), version, None if owner is None else orjson.dumps(owner)))
+    return found
+
+
+def identifier_key(identifier: Identifier) -> str:
+    type_, token = identifier
+    return f"{IDENTIFIER}{type_}:{token}"
+
+
+def by_id(store: OnlineStore, profile_id: str) -> OnlineProfile | None:
+    """The profile of that id; None when there is none.
+
+    Raises:
+        StoreError: the store does not answer, or holds something else there.
+    """
+    (data,) = store.get([PROFILE + profile_id])
+    return None if data is None else OnlineProfile.decode(data)
+
+
+def find(store: OnlineStore, identifiers: Iterable[Identifier], rules: IdentityConfig) -> OnlineProfile | None:
+    """The profile of the strongest identifier (lowest `priority`) that stands for one; None when none does.
+
+    Raises:
+        StoreError: as `by_id`.
+    """
+    known = [one for one in dict.fromkeys(identifiers) if one[0] in rules.rules]
+    known.sort(key=lambda one: rules.rules[one[0]].priority)
+    pointed = store.get([identifier_key(one) for one in known]) if known else []
+    for profile_id in dict.fromkeys(profile_id_of(data) for data in pointed if data is not None):
+        if (profile := by_id(store, profile_id)) is not None:
+            return profile
+    return None
+
+
+def profile_id_of(data: bytes) -> str:
+    """What an identifier's document says."""
+    try:
+        found = orjson.loads(data)
+    except ValueError:
+        found = None
+    if not isinstance(found, str):
+        raise StoreError(f"online store: an identifier's document cannot be read, got {data[:40]!r}. {REBUILD}")
+    return found
+
+
+def _bought(purchases: Iterable[Row]) -> dict[str, datetime]:
+    """Product -> when it was last ordered, the newest first."""
+    found: dict[str, datetime] = {}
+    for purchase in sorted(purchases, key=lambda one: (one["ordered_at"], one["order_id"]), reverse=True):
+        for product in purchase["products"] or ():
+            if product is not None and len(found) < MOST_BOUGHT:
+                found.setdefault(product, purchase["ordered_at"])
+    return found
+
+
+def _to_millisecond(at: datetime | None) -> Any:
+    return None if at is None else at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _to_ms(at: datetime | None) -> int | None:
+    return None if at is None else (at - _EPOCH) // _MILLISECOND
+
+
+def _from_ms(at: int | None) -> datetime | None:
+    return None if at is None else _EPOCH + at * _MILLISECOND

@@ -1,0 +1,214 @@
+"""Recent behaviour of a visitor: the timelines of its identifiers -> columns of the rule vocabulary.
+
+Pure but for `recent_of`. The answer is a function of the set of entries: their order, how they were batched and on how many
+timelines one of them lies does not matter.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from lakehouse.identity.graph import Identifier
+from lakehouse.online.recent_entries import MOST_ENTRIES, TIMELINES, USER, key_of
+from lakehouse.online_store import Entry, OnlineStore
+
+HOUR, DAY, WEEK, MONTH = timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=30)
+SESSION_GAP = timedelta(minutes=30)  # without anything; then a session is over
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing done with one product. `kind`: view, cart, remove or order, as recommenders call it; milliseconds since 1970."""
+
+    product_id: str
+    kind: str
+    at_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecentBehaviour:
+    """What a visitor did lately. Products and times newest first, each product once; nothing older than 30 days.
+
+    bought_30d: products of its orders. cart: what was added and neither removed nor ordered since; an order that names no
+    product empties it. views_in_session: product views since the session began (its session id, or a gap of 30 minutes); 0
+    when it is over. consent: the latest word per purpose, only what was said. loyalty_tier: None = not told. exposures: when
+    each offer was shown. actions: everything done with a product, the newest first.
+    """
+
+    viewed_1h: tuple[str, ...] = ()
+    viewed_24h: tuple[str, ...] = ()
+    viewed_7d: tuple[str, ...] = ()
+    bought_30d: tuple[str, ...] = ()
+    cart: tuple[str, ...] = ()
+    views_in_session: int = 0
+    last_view_at: datetime | None = None
+    consent: Mapping[str, bool]
+    loyalty_tier: str | None = None
+    exposures: Mapping[str, tuple[datetime, ...]]
+    actions: tuple[Action, ...] = ()
+
+    def columns(self) -> dict[str, object]:
+        """The part of a decision context this is, by the names of lakehouse/rules/vocabulary.py."""
+        found: dict[str, object] = {"views_in_session": self.views_in_session, "last_view_at": self.last_view_at}
+        lists = ("viewed_1h", "viewed_24h", "viewed_7d", "bought_30d", "cart")
+        found |= {name: list(getattr(self, name)) for name in lists}
+        found |= {f"consent_{purpose}": allowed for purpose, allowed in self.consent.items()}
+        return found if self.loyalty_tier is None else found | {"loyalty_tier": self.loyalty_tier}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One entry, read. `at` never after the moment of the question."""
+
+    at: datetime
+    order: tuple[int, str]
+    fact: Mapping[str, Any]
+
+
+def recent_of(store: OnlineStore, identifiers: Collection[Identifier]) -> list[Entry]:
+    """The entries of all timelines of one visitor's identifiers, as `recent_behaviour` takes them.
+
+    A device several people log in on has entries of all of them: those that name a user who is not among the identifiers are
+    somebody else's. Where no user is among them, the entries of one user may be the visitor's own, just before it is
+    known; of several, they are not told apart and left out.
+
+    Raises:
+        StoreError: the store does not answer.
+    """
+    keys = [key_of(timeline, one) for one in dict.fromkeys(identifiers) for timeline in TIMELINES]
+    found = (entry for timeline in store.latest(keys, MOST_ENTRIES) for entry in timeline)
+    return of_visitor(_each_once(found), identifiers)
+
+
+def of_visitor(entries: Sequence[Entry], identifiers: Iterable[Identifier]) -> list[Entry]:
+    """See `recent_of`."""
+    users = {token for type_, token in identifiers if type_ == USER}
+    named = [(_user(entry), entry) for entry in entries]
+    if not users and len(others := {user for user, _ in named if user is not None}) == 1:
+        users = others
+    return [entry for user, entry in named if user is None or user in users]
+
+
+def _each_once(entries: Iterable[Entry]) -> list[Entry]:
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        known = first.setdefault(entry.id, entry)
+        if known is not entry and (entry.at_ms, entry.value) < (known.at_ms, known.value):
+            first[entry.id] = entry
+    return list(first.values())
+
+
+def _user(entry: Entry) -> str | None:
+    if b'"user"' not in entry.value:  # most are not read twice
+        return None
+    try:
+        fact = orjson.loads(entry.value)
+    except ValueError:
+        return None
+    user = fact.get("user") if isinstance(fact, dict) else None
+    return user if isinstance(user, str) else None
+
+
+def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour:
+    """Fold entries, each counted once by its id; of one id the earliest. What cannot be read is passed over.
+
+    An entry ahead of `now` (another machine's clock) counts as of now.
+    """
+    read = [seen for entry in _each_once(entries) if (seen := _read(entry, now)) is not None and seen.at > now - MONTH]
+    by_kind: dict[str, list[_Seen]] = defaultdict(list)
+    newest_first = sorted(read, key=lambda one: one.order, reverse=True)
+    for seen in newest_first:
+        by_kind[seen.fact["kind"]].append(seen)
+    views, orders = by_kind["view"], by_kind["order"]
+    return RecentBehaviour(
+        viewed_1h=_products(views, now - HOUR),
+        viewed_24h=_products(views, now - DAY),
+        viewed_7d=_products(views, now - WEEK),
+        bought_30d=_products(orders, now - MONTH),
+        cart=_cart([*by_kind["cart_add"], *by_kind["cart_remove"], *orders]),
+        views_in_session=_views_in_session(views, [s for s in read if s.fact["kind"] in _BY_VISITOR], now),
+        last_view_at=views[0].at if views else None,
+        consent=_latest(by_kind["consent"], "purpose", "allowed", bool),
+        loyalty_tier=next((s.fact["tier"] for s in by_kind["tier"] if isinstance(s.fact.get("tier"), str)), None),
+        exposures=_exposures(by_kind["exposure"]),
+        actions=_actions(newest_first, now),
+    )
+
+
+_ACTIONS = {"view": "view", "cart_add": "cart", "cart_remove": "remove", "order": "order"}
+_BY_VISITOR = frozenset({*_ACTIONS, "identify"})
+
+
+def _read(entry: Entry, now: datetime) -> _Seen | None:
+    try:
+        fact = orjson.loads(entry.value)
+        at = _EPOCH + timedelta(milliseconds=entry.at_ms)
+    except (ValueError, OverflowError):
+        return None
+    if not isinstance(fact, dict) or not isinstance(fact.get("kind"), str):
+        return None
+    return _Seen(min(at, now), (entry.at_ms, entry.id), fact)
+
+
+def _products(newest_first: Sequence[_Seen], after: datetime) -> tuple[str, ...]:
+    named = (seen.fact.get("product_id") for seen in newest_first if seen.at > after)
+    return tuple(dict.fromkeys(product for product in named if isinstance(product, str)))
+
+
+def _cart(seen: Iterable[_Seen]) -> tuple[str, ...]:
+    """Products in it, the one added last first."""
+    held: dict[str, None] = {}
+    for one in sorted(seen, key=lambda one: one.order):
+        product = one.fact.get("product_id")
+        if isinstance(product, str):
+            held.pop(product, None)
+            if one.fact["kind"] == "cart_add":
+                held[product] = None
+        elif one.fact["kind"] == "order":
+            held.clear()
+    return tuple(reversed(held))
+
+
+def _views_in_session(views: Sequence[_Seen], seen: Sequence[_Seen], now: datetime) -> int:
+    newest_first = sorted(seen, key=lambda one: one.order, reverse=True)
+    if not newest_first or newest_first[0].at <= now - SESSION_GAP:
+        return 0
+    session = next((one.fact["session_id"] for one in newest_first if "session_id" in one.fact), None)
+    if session is not None:
+        return sum(one.fact.get("session_id") == session for one in views)
+    began = newest_first[0].at
+    for one in newest_first:
+        if one.at <= began - SESSION_GAP:
+            break
+        began = one.at
+    return sum(one.at >= began for one in views)
+
+
+def _latest(newest_first: Sequence[_Seen], name: str, value: str, kind: type) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for seen in newest_first:
+        if isinstance(seen.fact.get(name), str) and isinstance(seen.fact.get(value), kind):
+            found.setdefault(seen.fact[name], seen.fact[value])
+    return found
+
+
+def _actions(newest_first: Sequence[_Seen], now: datetime) -> tuple[Action, ...]:
+    latest = (now - _EPOCH) // timedelta(milliseconds=1)
+    return tuple(
+        Action(product, _ACTIONS[seen.fact["kind"]], min(seen.order[0], latest))
+        for seen in newest_first
+        if seen.fact["kind"] in _ACTIONS and isinstance(product := seen.fact.get("product_id"), str)
+    )
+
+
+def _exposures(newest_first: Sequence[_Seen]) -> dict[str, tuple[datetime, ...]]:
+    found: dict[str, tuple[datetime, ...]] = {}
+    for seen in newest_first:
+        if isinstance(offer := seen.fact.get("offer"), str):
+            found[offer] = (*found.get(offer, ()), seen.at)
+    return found

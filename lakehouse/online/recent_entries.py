@@ -1,0 +1,134 @@
+"""A message -> entries of the timelines of its visitor: what decisions may know of it before any micro-batch does.
+
+One message may say several things; each is an entry `<message_id>:<kind>:<n>`, on a timeline of every usable identifier
+the message carries. A profile's behaviour is the union over its identifiers (lakehouse/online/recent.py), so a merge or a
+split moves nothing here, either.
+
+    r:<type>:<token>    view, cart_add, cart_remove, order (one per line), identify
+    s:<type>:<token>    consent (one per purpose), tier: what was said stays, however much is viewed after it
+    x:<type>:<token>    exposure
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from lakehouse.events.plain import Message, Reader, at, text, text_at
+from lakehouse.identity.graph import Identifier
+from lakehouse.online_store import Entry, OnlineStore
+
+MOST_ENTRIES = 200  # of each timeline
+PURPOSES = ("analytics", "personalization", "marketing")
+BEHAVIOUR, SAID, EXPOSED = "r", "s", "x"
+USER = "user_id"  # the identifier that tells people apart who share all others
+TIMELINES = (BEHAVIOUR, SAID, EXPOSED)
+_TIMELINE = {"consent": SAID, "tier": SAID, "exposure": EXPOSED}
+_OF_PRODUCT = {
+    "Product Viewed": "view",
+    "Product Added": "cart_add",
+    "Wishlist Product Added to Cart": "cart_add",
+    "Product Removed": "cart_remove",
+}
+_TIERS = ("traits.loyalty_tier", "traits.loyaltyTier", "context.traits.loyalty_tier", "context.traits.loyaltyTier")
+_OFFERS = ("properties.offer", "properties.promotion_id", "properties.promotionId")
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+Fact = dict[str, Any]
+Placed = tuple[str, Entry]
+"""A timeline's key, and an entry of it."""
+
+
+def entries(message: Any, reader: Reader, *, arrived_at: datetime) -> list[Placed]:
+    """What a Segment-spec message (parsed JSON) adds to which timeline; nothing where it says nothing, or is no message.
+
+    Without a usable message id or identifier it cannot be told from others, and adds nothing.
+    """
+    if not isinstance(message, Mapping):
+        return []
+    message_id, identifiers = text(message, "message_id"), reader.identifiers(message)
+    if message_id is None or not identifiers:
+        return []
+    at_ms = (reader.occurred_at(message, arrived_at) - _EPOCH) // timedelta(milliseconds=1)
+    user = next(({"user": token} for type_, token in identifiers if type_ == USER), {})
+    found = []
+    for n, fact in enumerate(_facts(message)):
+        kind, fact = fact["kind"], fact | user
+        entry = Entry(at_ms, f"{message_id}:{kind}:{n}", orjson.dumps(fact))
+        found += [(key_of(_TIMELINE.get(kind, BEHAVIOUR), one), entry) for one in identifiers]
+    return found
+
+
+def key_of(timeline: str, identifier: Identifier) -> str:
+    type_, token = identifier
+    return f"{timeline}:{type_}:{token}"
+
+
+def remember(store: OnlineStore, placed: Iterable[Placed]) -> None:
+    """Append what `entries` found; the same again changes nothing.
+
+    Raises:
+        StoreError: the store does not answer.
+    """
+    by_key: dict[str, list[Entry]] = defaultdict(list)
+    for key, entry in placed:
+        by_key[key].append(entry)
+    for key, of_key in by_key.items():
+        store.append(key, of_key, keep=MOST_ENTRIES)
+
+
+def _facts(message: Message) -> Iterator[Fact]:
+    """In one order, so that the numbers of a message's entries never change."""
+    type_, event = text(message, "type"), text(message, "event_name")
+    for purpose in PURPOSES:
+        allowed = at(message, f"context.consent.categoryPreferences.{purpose}")
+        if isinstance(allowed, bool):
+            yield {"kind": "consent", "purpose": purpose, "allowed": allowed}
+    if type_ == "identify":
+        yield {"kind": "identify"}
+        if (tier := next(filter(None, (text_at(message, place) for place in _TIERS)), None)) is not None:
+            yield {"kind": "tier", "tier": tier}
+    if type_ != "track":
+        return
+    session = text(message, "session_id")
+    lines = _lines(message)
+    own = _line(at(message, "properties"))
+    if event in _OF_PRODUCT:
+        product = own if "product_id" in own or len(lines) != 1 else {**own, **lines[0]}
+        yield _named({"kind": _OF_PRODUCT[event], **product, "session_id": session})
+    elif event == "Order Completed":
+        for line in lines or [own]:
+            yield _named({"kind": "order", **line, "session_id": session})
+    elif event == "Promotion Viewed":
+        offer = next(filter(None, (text_at(message, place) for place in _OFFERS)), None)
+        if offer is not None:
+            yield _named({"kind": "exposure", "offer": offer, "session_id": session})
+
+
+def _lines(message: Message) -> list[Fact]:
+    sent = at(message, "properties.products")
+    return [_line(line) for line in sent if isinstance(line, Mapping)] if isinstance(sent, list) else []
+
+
+def _line(sent: Any) -> Fact:
+    """Product, category and price of a line, or of properties; what is not there, or no product, is left out."""
+    if not isinstance(sent, Mapping):
+        return {}
+    product = text_at(sent, "product_id") or text_at(sent, "productId")
+    return _named({"product_id": product, "category": text_at(sent, "category"), "price": _price(sent.get("price"))})
+
+
+def _price(sent: Any) -> float | None:
+    if isinstance(sent, bool) or not isinstance(sent, str | int | float):
+        return None
+    try:
+        price = float(sent)
+    except (ValueError, OverflowError):
+        return None
+    return price if 0 <= price < float("inf") else None
+
+
+def _named(fact: Fact) -> Fact:
+    return {name: value for name, value in fact.items() if value is not None}

@@ -1,0 +1,224 @@
+"""The online store in Redis: for decision servers on more than one machine.
+
+    stitchlake:d:<key>   document: 16 digits of version, `+` or `-` (gone), value
+    stitchlake:t:{<key>} timeline: sorted set of ids by time
+    stitchlake:v:{<key>} hash id -> value of the same timeline
+    stitchlake:c:<key>   claim: when it expires, and by whom it was taken
+
+Whatever reads before it writes is a script, which Redis runs alone. A connection that broke is tried once more: every
+call may be repeated, since versions, ids and the claim's taker make the second time do nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from lakehouse.errors import StoreError
+from lakehouse.online_store import MOST, Document, Entry
+
+_PREFIX = b"stitchlake:"
+_CHUNK = 200  # documents a script: others wait that long
+_PAGE = 1000
+_DIGITS = 16
+_GRACE_MS = 60_000  # a claim outlives its end on Redis's clock by as much, because the caller's clock decides
+
+_PUT = """
+local written = 0
+for i, key in ipairs(KEYS) do
+  local stored = redis.call('GETRANGE', key, 0, 15)
+  if stored == '' or tonumber(stored) < tonumber(string.sub(ARGV[i], 1, 16)) then
+    redis.call('SET', key, ARGV[i])
+    written = written + 1
+  end
+end
+return written
+"""
+_APPEND = """
+for i = 2, #ARGV, 3 do
+  if redis.call('ZADD', KEYS[1], 'NX', ARGV[i], ARGV[i + 1]) == 1 then
+    redis.call('HSET', KEYS[2], ARGV[i + 1], ARGV[i + 2])
+  end
+end
+local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[1])
+if over > 0 then
+  for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, over - 1)) do
+    redis.call('HDEL', KEYS[2], id)
+  end
+  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, over - 1)
+end
+"""
+_LATEST = """
+local all = {}
+for i = 1, #KEYS, 2 do
+  local found = redis.call('ZREVRANGE', KEYS[i], 0, tonumber(ARGV[1]) - 1, 'WITHSCORES')
+  for j = 1, #found, 2 do
+    found[#found + 1] = redis.call('HGET', KEYS[i + 1], found[j])
+  end
+  all[#all + 1] = found
+end
+return all
+"""
+_UNTIL = """
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+for j = 1, #found, 2 do
+  found[#found + 1] = redis.call('HGET', KEYS[2], found[j])
+end
+return found
+"""
+_CLAIM = """
+local stored = redis.call('GET', KEYS[1])
+if stored then
+  local ends, taker = string.match(stored, '^(%S+) (%S+)$')
+  if tonumber(ends) > tonumber(ARGV[1]) then return taker == ARGV[3] and 1 or 0 end
+end
+redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[3], 'PX', ARGV[4])
+return 1
+"""
+
+T = TypeVar("T")
+
+
+class RedisStore:
+    """See lakehouse/online_store.py for the contract."""
+
+    is_embedded = False
+
+    def __init__(self, url: str, *, timeout_ms: int) -> None:
+        seconds = timeout_ms / 1000
+        try:
+            # Any: its stubs promise either an answer or an awaitable of one.
+            self._redis: Any = redis.Redis.from_url(
+                url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), 0)
+            )
+        except ValueError as error:
+            raise StoreError(
+                f"online_store.url: {error}, expected redis://host:port[/db]. Mend the configuration"
+            ) from error
+        connection = self._redis.connection_pool.connection_kwargs
+        self._place = f"redis at {connection.get('host')}:{connection.get('port', 6379)}"
+        self._timeout_ms = timeout_ms
+        self._is_closed = False
+        scripts: Any = (_PUT, _APPEND, _LATEST, _UNTIL, _CLAIM)
+        self._put, self._append, self._latest, self._until, self._claim = map(self._redis.register_script, scripts)
+
+    def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        names = [_name(b"d", key) for key in keys]
+        return [_value(stored) for stored in self._ask(lambda: self._redis.mget(names))] if names else []
+
+    def put(self, documents: Iterable[Document]) -> int:
+        waiting, written = iter(documents), 0
+        while chunk := [(_name(b"d", one.key), _encoded(one)) for one in islice(waiting, _CHUNK)]:
+            names, values = zip(*chunk, strict=True)
+            written += self._ask(partial(self._put, keys=names, args=values))
+        return written
+
+    def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+        start = _name(b"d", prefix)
+        pattern = b"".join(b"\\" + bytes([c]) if c in b"*?[]\\^-" else bytes([c]) for c in start) + b"*"
+        cursor, seen = 0, set[bytes]()  # Redis may name a key twice
+        while True:
+            cursor, found = self._ask(partial(self._redis.scan, cursor, match=pattern, count=_PAGE))
+            names = [name for name in dict.fromkeys(found) if name not in seen]
+            seen.update(names)
+            stored = self._ask(partial(self._redis.mget, names)) if names else []
+            for name, data in zip(names, stored, strict=True):
+                if (value := _value(data)) is not None:
+                    yield _text(name[len(_PREFIX) + 2 :]), value
+            if cursor == 0:
+                return
+
+    def append(self, key: str, entries: Iterable[Entry], *, keep: int) -> None:
+        waiting = iter(entries)
+        while chunk := list(islice(waiting, _CHUNK)):
+            rows: list[Any] = [(_time(entry.at_ms), _bytes(entry.id), entry.value) for entry in chunk]
+            self._ask(partial(self._append, keys=_both(key), args=[keep, *chain.from_iterable(rows)]))
+
+    def latest(self, keys: Sequence[str], count: int) -> list[list[Entry]]:
+        if not keys or count <= 0:
+            return [[] for _ in keys]
+        names = [name for key in keys for name in _both(key)]
+        return [_entries(found) for found in self._ask(lambda: self._latest(keys=names, args=[count]))]
+
+    def until(self, key: str, at_ms: int, limit: int) -> list[Entry]:
+        if limit <= 0:
+            return []
+        return _entries(self._ask(lambda: self._until(keys=_both(key), args=[at_ms, limit])))
+
+    def remove(self, key: str, ids: Sequence[str]) -> int:
+        if not ids:
+            return 0
+        timeline, values = _both(key)
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.zrem(timeline, *map(_bytes, ids))
+        pipeline.hdel(values, *map(_bytes, ids))
+        return int(self._ask(pipeline.execute)[0])
+
+    def claim(self, key: str, *, seconds: int, now_ms: int) -> bool:
+        _time(now_ms)
+        arguments: list[Any] = [now_ms, now_ms + 1000 * seconds, uuid4().hex, max(1000 * seconds, 0) + _GRACE_MS]
+        return bool(self._ask(lambda: self._claim(keys=[_name(b"c", key)], args=arguments)))
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._redis.close()
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        if self._is_closed:
+            raise StoreError(f"{self._place}: the online store is closed. Open it again")
+        try:
+            try:
+                return call()
+            except redis.ConnectionError:  # one that idled may have been cut; a timeout is no such thing
+                return call()
+        except (redis.RedisError, OSError) as error:
+            raise StoreError(
+                f"{self._place}: no answer, got {type(error).__name__}: {error}, expected one within {self._timeout_ms} ms. "
+                "Start it, or set STITCHLAKE__ONLINE_STORE__URL"
+            ) from error
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogatepass")
+
+
+def _name(kind: bytes, key: str) -> bytes:
+    return _PREFIX + kind + b":" + _bytes(key)
+
+
+def _both(key: str) -> tuple[bytes, bytes]:
+    """A timeline's sorted set and hash; the braces keep them together in a cluster."""
+    return _name(b"t", f"{{{key}}}"), _name(b"v", f"{{{key}}}")
+
+
+def _time(at_ms: int) -> int:
+    if abs(at_ms) > MOST:
+        raise StoreError(f"online store: got the time {at_ms} ms, expected at most {MOST}. Mend the caller")
+    return at_ms
+
+
+def _encoded(document: Document) -> bytes:
+    if not 0 <= document.version <= MOST:
+        raise StoreError(f"online store: got version {document.version}, expected 0 to {MOST}. Mend the caller")
+    mark = b"-" if document.value is None else b"+"
+    return b"%0*d" % (_DIGITS, document.version) + mark + (document.value or b"")
+
+
+def _value(stored: bytes | None) -> bytes | None:
+    return None if stored is None or stored[_DIGITS : _DIGITS + 1] == b"-" else stored[_DIGITS + 1 :]
+
+
+def _entries(found: Sequence[bytes]) -> list[Entry]:
+    """id, time, id, time, ..., value, value, ..."""
+    count = len(found) // 3
+    ids, times, values = found[: 2 * count : 2], found[1 : 2 * count : 2], found[2 * count :]
+    return [Entry(int(float(at)), _text(id_), value) for id_, at, value in zip(ids, times, values, strict=True)]

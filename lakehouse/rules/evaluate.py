@@ -1,0 +1,109 @@
+"""Rules in Python: a checked expression becomes one function of a prepared context. SQL's three-valued logic; None is null."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lakehouse.rules import operators
+from lakehouse.rules.expression import Apply, Constant, Expression, Read
+
+Values = Mapping[str, object]  # as lakehouse/rules/vocabulary.py: prepared
+Predicate = Callable[[Values], Any]
+
+
+def compile_predicate(expression: Expression) -> Predicate:
+    """The function that says what the expression is for a context: a value, or None for null."""
+    if isinstance(expression, Constant):
+        value = expression.value
+        return lambda _: value
+    if isinstance(expression, Read):
+        name = expression.name
+        return lambda context: context[name]
+    special = _special(expression)
+    if special is not None:
+        return special
+    arguments = [compile_predicate(argument) for argument in expression.arguments]
+    if expression.operator in operators.LAZY:
+        return _LAZY[expression.operator](*arguments)
+    return _applied(_function(expression), arguments)
+
+
+def _function(expression: Apply) -> Callable[..., Any]:
+    match expression.operator, expression.extra:
+        case "shift", int(by):
+            return operators.shift(by)
+        case "units_between", int(unit):
+            return operators.units_between(unit)
+        case "in_zone", str(zone):
+            return operators.in_zone(zone)
+    return operators.SIMPLE[expression.operator]
+
+
+def _special(expression: Apply) -> Predicate | None:
+    """Text compared with a constant: most of what rules do, at half the price."""
+    if expression.operator != "=" or expression.type != "boolean":
+        return None
+    match expression.arguments:
+        case (Read(name, "text"), Constant(str(value))):
+
+            def equals(context: Values) -> bool | None:
+                found = context[name]
+                return None if found is None else found == value
+
+            return equals
+    return None
+
+
+def _applied(function: Callable[..., Any], arguments: list[Predicate]) -> Predicate:
+    if len(arguments) == 1:
+        (only,) = arguments
+        return lambda context: function(only(context))
+    if len(arguments) == 2:
+        left, right = arguments
+        return lambda context: function(left(context), right(context))
+    return lambda context: function(*(argument(context) for argument in arguments))
+
+
+def _and(*arguments: Predicate) -> Predicate:
+    def apply(context: Values) -> bool | None:
+        answer: bool | None = True
+        for argument in arguments:
+            value = argument(context)
+            if value is False:
+                return False
+            if value is None:
+                answer = None
+        return answer
+
+    return apply
+
+
+def _or(*arguments: Predicate) -> Predicate:
+    def apply(context: Values) -> bool | None:
+        answer: bool | None = False
+        for argument in arguments:
+            value = argument(context)
+            if value is True:
+                return True
+            if value is None:
+                answer = None
+        return answer
+
+    return apply
+
+
+def _if(condition: Predicate, then: Predicate, otherwise: Predicate) -> Predicate:
+    return lambda context: then(context) if condition(context) is True else otherwise(context)
+
+
+def _coalesce(*arguments: Predicate) -> Predicate:
+    def apply(context: Values) -> Any:
+        for argument in arguments:
+            value = argument(context)
+            if value is not None:
+                return value
+        return None
+
+    return apply
+
+
+_LAZY: Mapping[str, Callable[..., Predicate]] = {"and": _and, "or": _or, "if": _if, "coalesce": _coalesce}

@@ -1,0 +1,201 @@
+"""./spark-submit.sh serve: the process of collector, decision API and live page, until stopped.
+
+Prints one line with the address once it answers.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import uvicorn
+from fastapi import FastAPI
+
+from lakehouse.broker import bootstrap_servers
+from lakehouse.broker_server import HOST
+from lakehouse.command_line import run
+from lakehouse.config import Config, load
+from lakehouse.decisions.offers import read_catalogue
+from lakehouse.errors import BrokerError, StitchlakeError
+from lakehouse.events.plain import Reader
+from lakehouse.files import EXPERIMENTS, OFFERS, RULES, serving_folder
+from lakehouse.online.recent_entries import MOST_ENTRIES
+from lakehouse.online_store import open_store, store_url
+from lakehouse.rules.book import read_rules
+from lakehouse.service import READY
+from serving.app import Lifespan, create_app
+from serving.changes import Changes
+from serving.kafka_in import KafkaIn
+from serving.kafka_out import KafkaOut
+from serving.lane import Lane
+from serving.learning import Learning
+from serving.memory import LastAnswers
+from serving.pending import Pending
+from serving.pressure import Pressure
+from serving.reloading import Reloading
+from serving.service import Service
+from serving.sockets import Sockets
+from serving.stock import Stock
+from serving.telemetry import spans
+from serving.visitors import Visitors
+
+log = logging.getLogger("stitchlake.serving")
+_CONNECT_SECONDS = 2.0
+_BACKLOG = 2048
+_SWITCH_SECONDS = 0.0005  # how long a thread may hold the interpreter while the loop waits for it
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def make_service(config: Config, process: str, *, clock: Callable[[], datetime] = utc_now) -> Service:
+    """Everything an answer is made from; nothing of it is connected yet but the online store.
+
+    `process`: a name no other process of the service has, the same after a restart.
+
+    Raises:
+        StoreError: the online store cannot be opened.
+    """
+    store = open_store(store_url(config), timeout_ms=config.serving.deadline_ms)
+    pending = Pending(store, keep=MOST_ENTRIES)
+    visitors = Visitors(store, pending, config)
+    offers = Reloading(OFFERS, read_catalogue)
+    return Service(
+        config=config,
+        clock=clock,
+        store=store,
+        pending=pending,
+        reader=Reader(config),
+        visitors=visitors,
+        rules=Reloading(RULES, read_rules),
+        catalogue=offers,
+        recommender=Reloading(serving_folder(config) / "none", lambda p: p),
+        experiments=Reloading(EXPERIMENTS, lambda p: p),
+        stock=Stock(store),
+        changes=Changes(visitors.forget),
+        learning=Learning(config.serving, store, pending, process),
+        out=KafkaOut(bootstrap_servers(config)),
+        sockets=Sockets(),
+        pressure=Pressure(config.serving.max_at_once),
+        last_answers=LastAnswers(),
+        span=spans("stitchlake-serving", is_on=config.serving.spans),
+    )
+
+
+def lifespan_of(service: Service) -> Lifespan:
+    """What runs beside the requests, from the first to the last."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        config = service.config
+        await asyncio.to_thread(service.stock.read)
+        await asyncio.to_thread(service.learning.read, others_only=False)
+        for part in (service.rules, service.catalogue, service.recommender, service.experiments):
+            part.look()
+        handlers = {config.decisions.topic: Lane(service).handle}
+        if config.online_store.publish_changes:
+            handlers[config.online_store.changes_topic] = service.changes.handle
+        incoming = KafkaIn(bootstrap_servers(config), handlers, loop, on_ready=lambda: print(READY, flush=True))
+        incoming.start()
+        tasks = [
+            loop.create_task(_connect(service)),
+            loop.create_task(service.stock.follow()),
+            loop.create_task(service.learning.exchange(lambda: int(service.clock().timestamp() * 1000))),
+        ]
+        service.pressure.start(loop)
+        try:
+            yield
+        finally:
+            service.pressure.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.to_thread(incoming.stop)
+            service.learning.keep(int(service.clock().timestamp() * 1000))
+            await asyncio.to_thread(service.pending.close)
+            await asyncio.to_thread(service.out.close)
+            service.store.close()
+
+    return lifespan
+
+
+async def _connect(service: Service) -> None:
+    """Until the broker answers: the service begins without it, and says so."""
+    config = service.config
+    topics = (config.kafka.events_topic, config.decision_log.topic)
+    while not service.out.is_connected:
+        try:
+            await asyncio.to_thread(service.out.connect, topics)
+        except BrokerError as error:
+            log.warning("%s", error)
+            await asyncio.sleep(_CONNECT_SECONDS)
+
+
+def main(argv: list[str]) -> int:
+    match argv:
+        case []:
+            return _serve()
+        case ["--worker", number, file] if number.isdecimal() and file.isdecimal():
+            _work(load(), socket.socket(fileno=int(file)), int(number))
+            return 0
+    raise StitchlakeError(
+        f"serve: got '{' '.join(argv)}', expected no argument. Settings are in conf/base.toml: [serving]"
+    )
+
+
+def _serve() -> int:
+    """One process, or several that take turns at one port; when one of several ends, all do."""
+    config = load()
+    listening = _listen(config.serving.port)
+    print(f"serving at http://{HOST}:{listening.getsockname()[1]}", flush=True)
+    if config.serving.workers == 1:
+        _work(config, listening, 0)
+        return 0
+    file = listening.fileno()
+    command = [sys.executable, "-m", "serving", "--worker"]
+    workers = [
+        subprocess.Popen([*command, str(number), str(file)], pass_fds=[file])
+        for number in range(config.serving.workers)
+    ]
+    try:
+        os.wait()  # until the first of them ends
+    finally:
+        for worker in workers:
+            worker.terminate()
+        codes = [worker.wait() for worker in workers]
+    return max(codes, key=abs)
+
+
+def _work(config: Config, listening: socket.socket, number: int) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # an absent broker is told once, by us
+    service = make_service(config, f"{listening.getsockname()[1]}-{number}")
+    app = create_app(service, lifespan_of(service))
+    settings = uvicorn.Config(
+        app, log_level="warning", access_log=False, loop="uvloop", http="httptools", ws="websockets-sansio"
+    )
+    uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+    except OSError as error:
+        raise StitchlakeError(
+            f"serving.port: {port} is taken ({error.strerror}), expected a free port. Set STITCHLAKE__SERVING__PORT"
+        ) from error
+    listening.listen(_BACKLOG)  # whoever connects from now on waits for the first process that is ready
+    return listening
+
+
+if __name__ == "__main__":
+    run(main)

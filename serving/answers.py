@@ -1,0 +1,119 @@
+"""What the API answers, as documented in its OpenAPI page; tests hold every answer to these models."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Rung = Literal["model", "cached", "popularity"]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class StepAnswer(_Answer):
+    step: str
+    outcome: str
+    subject: str | None = None
+
+
+class EventsAnswer(_Answer):
+    """Of the events that came inside the request: how many, and how many Kafka has acknowledged."""
+
+    received: int
+    acknowledged: int
+
+
+class _Decision(_Answer):
+    """`degraded`: something the answer should have been made from was missing; `rung`: what it was made from instead."""
+
+    decision_id: str
+    profile_id: str | None
+    profile_version: int | None
+    rung: Rung
+    degraded: bool
+    degraded_because: list[str]
+    silent_because: str | None = None
+    model_version: str | None
+    policy_version: str
+    rules_version: str
+    experiments: dict[str, str]
+    events: EventsAnswer
+    explain: list[StepAnswer] | None = None
+
+
+class ItemAnswer(_Answer):
+    product_id: str
+    rank: int
+    score: float
+    reason: str
+
+
+class RecommendationAnswer(_Decision):
+    items: list[ItemAnswer]
+
+
+class OfferAnswer(_Answer):
+    """`propensity`: probability with which this offer came first; null for the others."""
+
+    name: str
+    title: str
+    rank: int
+    score: float
+    reason: str
+    propensity: float | None
+    content: dict[str, Any]
+
+
+class DecisionAnswer(_Decision):
+    """`action`: the first offer's name, or none."""
+
+    action: str
+    offers: list[OfferAnswer]
+
+
+class ProfileAnswer(_Answer):
+    """What is known of a person, without personal data: identifiers as tokens where they are personal."""
+
+    profile_id: str | None
+    version: int | None
+    degraded: bool
+    identifiers: list[list[str]]
+    profile: dict[str, Any]
+    recent: dict[str, Any]
+    consent: dict[str, bool | None]
+
+
+class ExposureAnswer(_Answer):
+    decision_id: str
+    logged: bool
+    duplicate: bool
+
+
+class OutcomeAnswer(_Answer):
+    """`late`: after serving.exposure_days; it is recorded, nothing learns from it."""
+
+    decision_id: str
+    recorded: bool
+    duplicate: bool
+    late: bool
+
+
+class CollectedAnswer(_Answer):
+    success: bool
+    acknowledged: int
+
+
+class AvailabilityAnswer(_Answer):
+    product_ids: list[str]
+    is_available: bool
+
+
+class SuppressionAnswer(_Answer):
+    is_suppressed: bool
+
+
+class Fault(_Answer):
+    """Every refusal: where, what was wrong, what was expected."""
+
+    detail: str

@@ -1,0 +1,85 @@
+"""Topics read by one thread of the process, records handed to the event loop. From the end: what matters is what comes."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event, Thread
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+log = logging.getLogger("stitchlake.serving")
+Handle = Callable[[Sequence[bytes]], None]
+_POLL_MS = 100  # a poll returns as soon as there is something; this is how often a stop is looked for
+_RETRY_SECONDS = 2.0
+
+
+class KafkaIn:
+    """Calls a topic's handler in the loop with the values that came. No consumer group: every process hears everything."""
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        handlers: Mapping[str, Handle],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        on_ready: Callable[[], None],
+    ) -> None:
+        self._servers = bootstrap_servers
+        self._handlers = handlers
+        self._loop = loop
+        self._stopped = Event()
+        self._on_ready: Callable[[], None] | None = on_ready
+        self._thread = Thread(target=self._run, name="kafka-in", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._read()
+            except KafkaError as error:
+                log.warning("kafka at %s: not read, tried again: %r", self._servers, error)
+                self._stopped.wait(_RETRY_SECONDS)
+
+    def _read(self) -> None:
+        consumer = KafkaConsumer(
+            bootstrap_servers=self._servers,
+            enable_auto_commit=False,
+            fetch_max_wait_ms=_POLL_MS,
+            fetch_min_bytes=1,
+            auto_offset_reset="latest",
+        )
+        try:
+            self._assign(consumer)
+            while not self._stopped.is_set():
+                for partition, records in consumer.poll(timeout_ms=_POLL_MS).items():
+                    values = [record.value for record in records if record.value is not None]
+                    self._loop.call_soon_threadsafe(self._handlers[partition.topic], values)
+        except RuntimeError:  # the loop is closed: the process ends
+            self._stopped.set()
+        finally:
+            consumer.close()
+
+    def _assign(self, consumer: KafkaConsumer) -> None:
+        """Every partition of every topic, from its end, fixed before anybody is told we are ready."""
+        partitions: list[TopicPartition] = []
+        while not self._stopped.is_set():
+            found = {topic: consumer.partitions_for_topic(topic) for topic in self._handlers}
+            if all(found.values()):
+                partitions = [TopicPartition(topic, number) for topic, numbers in found.items() for number in numbers]
+                break
+            time.sleep(_RETRY_SECONDS / 10)
+        consumer.assign(partitions)
+        consumer.seek_to_end(*partitions)
+        for partition in partitions:
+            consumer.position(partition)
+        if self._on_ready is not None:
+            self._loop.call_soon_threadsafe(self._on_ready)
+            self._on_ready = None

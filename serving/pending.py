@@ -1,0 +1,107 @@
+"""What was seen but is not in the online store yet: it counts at once, and no request waits for a write.
+
+Visitors' newest behaviour and decisions lie here until one writer thread has put them into the store. A store that
+is down keeps them waiting, up to a bound; what falls over it is counted and still in Kafka, from where the background
+process writes the same.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from threading import Condition, Thread
+
+from lakehouse.errors import StoreError
+from lakehouse.online_store import Document, Entry, OnlineStore
+
+log = logging.getLogger("stitchlake.serving")
+_RETRY_SECONDS = 1.0
+
+
+class Pending:
+    """Appended timeline entries and documents, readable at once, written behind by one thread."""
+
+    def __init__(self, store: OnlineStore, *, keep: int, most: int = 50_000) -> None:
+        self._store = store
+        self._keep = keep
+        self._most = most
+        self._entries: OrderedDict[str, list[Entry]] = OrderedDict()
+        self._documents: OrderedDict[str, Document] = OrderedDict()
+        self._wake = Condition()
+        self._is_open = True
+        self.dropped = 0
+        self._thread = Thread(target=self._write_behind, name="online-writer", daemon=True)
+        self._thread.start()
+
+    def append(self, entries: Iterable[tuple[str, Entry]]) -> None:
+        with self._wake:
+            for key, entry in entries:
+                self._entries.setdefault(key, []).append(entry)
+            self._bound(self._entries)
+            self._wake.notify()
+
+    def put(self, documents: Iterable[Document]) -> None:
+        with self._wake:
+            for document in documents:
+                self._documents[document.key] = document
+            self._bound(self._documents)
+            self._wake.notify()
+
+    def entries(self, keys: Sequence[str]) -> list[Entry]:
+        """Entries of these timelines that are not in the store yet."""
+        if not self._entries:
+            return []
+        with self._wake:
+            return [entry for key in keys for entry in self._entries.get(key, ())]
+
+    def newest(self, key: str, stored: bytes | None) -> bytes | None:
+        """What waits to be written under the key, else what is stored there."""
+        waiting = self._documents.get(key)
+        return stored if waiting is None else waiting.value
+
+    def close(self) -> None:
+        with self._wake:
+            self._is_open = False
+            self._wake.notify()
+        self._thread.join(timeout=5)
+
+    def _bound(self, waiting: "OrderedDict[str, list[Entry]] | OrderedDict[str, Document]") -> None:
+        while len(waiting) > self._most:
+            waiting.popitem(last=False)
+            self.dropped += 1
+
+    def _write_behind(self) -> None:
+        while True:
+            with self._wake:
+                while self._is_open and not self._entries and not self._documents:
+                    self._wake.wait()
+                if not self._entries and not self._documents:
+                    return
+                entries = {key: list(found) for key, found in self._entries.items()}
+                documents = list(self._documents.values())
+            try:
+                self._write(entries, documents)
+            except StoreError as error:
+                log.warning("online store: newest behaviour not written, tried again: %s", error)
+                with self._wake:
+                    if not self._is_open:
+                        return
+                    self._wake.wait(_RETRY_SECONDS)
+
+    def _write(self, entries: dict[str, list[Entry]], documents: list[Document]) -> None:
+        for key, found in entries.items():
+            self._store.append(key, found, keep=self._keep)
+        if documents:
+            self._store.put(documents)
+        with self._wake:
+            for key, found in entries.items():
+                self._forget(key, len(found))
+            for document in documents:
+                if self._documents.get(document.key) is document:
+                    del self._documents[document.key]
+
+    def _forget(self, key: str, count: int) -> None:
+        rest = self._entries.get(key, [])[count:]
+        if rest:
+            self._entries[key] = rest
+        else:
+            self._entries.pop(key, None)

@@ -1,0 +1,140 @@
+"""POST /api/personalized-recommendations: products for somebody, here and now, and the rung they came from.
+
+model       item similarity, factors and popularity, folded in with what the visitor did just now
+cached      the visitor's last good answer, when the store or the model is away
+popularity  what everybody likes: also for those who do not want to be known, and under pressure
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from lakehouse.decisions.recommend import Item, recommend
+from lakehouse.decisions.remembered import Remembered
+from lakehouse.decisions.trace import Trace
+from lakehouse.recommend.interactions import CART, ORDER, REMOVE, VIEW, Interaction
+from lakehouse.recommend.recommender import Recommender
+from serving.asking import Asking, ask, remember, settled
+from serving.requests import RecommendationRequest
+from serving.service import Service
+
+log = logging.getLogger("stitchlake.serving")
+_KINDS = {"view": VIEW, "cart_add": CART, "cart_remove": REMOVE, "order": ORDER}
+UNPERSONAL = "no consent to personalization: what everybody likes"
+
+
+async def recommendations(service: Service, request: RecommendationRequest) -> dict[str, Any]:
+    """See serving/answers.py: RecommendationAnswer."""
+    is_pressed = service.pressure.is_high
+    asking = await ask(service, request, is_pressed=is_pressed)
+    trace = Trace(is_wanted=request.explain)
+    consent = asking.visitor.consent(assumed=service.config.consent.assumed)
+    is_personal = consent["personalization"] and not asking.visitor.is_suppressed and not is_pressed
+    model = _model(service, asking)
+    rung, items = _climb(service, asking, model, trace, is_personal=is_personal)
+    if rung == "model" and not asking.missing and is_personal:
+        service.last_answers.keep(asking.visitor.unit, items, asking.now.timestamp())
+    events = await settled(asking)
+    decision = Remembered(
+        decision_id=asking.decision_id,
+        kind="products",
+        unit=asking.visitor.unit,
+        at_ms=asking.now_ms,
+        action=",".join(item.product_id for item in items),
+        propensity=1.0,
+        is_forced=False,
+        policy="recommendations",
+        policy_version="none" if model is None else model.version,
+        shown_on=asking.visitor.shown_on,
+        experiments=asking.arms,
+        context=request.context.model_dump(exclude_none=True),
+    )
+    remember(service, decision, [item.product_id for item in items])
+    return asking.answer(service, rung, trace, events, decision.policy_version, decision.policy_version) | {
+        "items": [
+            {"product_id": item.product_id, "rank": rank, "score": item.score, "reason": item.reason}
+            for rank, item in enumerate(items, 1)
+        ]
+    }
+
+
+def _model(service: Service, asking: Asking) -> Recommender | None:
+    model = service.recommender.current
+    if model is None:
+        asking.missing.append(f"recommender: {service.recommender.fault or 'none trained'}")
+    return model
+
+
+def _climb(
+    service: Service, asking: Asking, model: Recommender | None, trace: Trace, *, is_personal: bool
+) -> tuple[str, list[Item]]:
+    """The first rung that holds, and what stands on it."""
+    if not is_personal:
+        trace.add("consent", UNPERSONAL if not asking.is_pressed else "under pressure: what everybody likes")
+    elif model is not None and not asking.visitor.missing:
+        try:
+            return "model", _chosen(
+                service, asking, trace, lambda count: _proposals(service, asking, model, count), model
+            )
+        except Exception:  # whatever a model does wrong, the visitor gets an answer
+            log.exception("recommender %s: failed", model.version)
+            asking.missing.append(f"recommender {model.version}: failed")
+    if is_personal or asking.visitor.missing:
+        kept = service.last_answers.of(asking.visitor.unit, asking.now.timestamp())
+        if kept and _may_be_known(asking):
+            trace.add("fallback", "the last good answer")
+            return "cached", _chosen(service, asking, trace, lambda _: kept, model)
+    trace.add("fallback", "what everybody likes")
+    return "popularity", _chosen(service, asking, trace, lambda count: _popular(service, asking, model, count), model)
+
+
+def _may_be_known(asking: Asking) -> bool:
+    """Whether nobody has heard, just now, that this visitor does not want to be known."""
+    return asking.visitor.recent.consent.get("personalization") is not False and not asking.visitor.is_suppressed
+
+
+def _chosen(service: Service, asking: Asking, trace: Trace, propose: Any, model: Recommender | None) -> list[Item]:
+    assert isinstance(asking.request, RecommendationRequest)
+    return recommend(
+        propose,
+        asking.rules,
+        trace,
+        count=asking.request.count,
+        excluded=asking.visitor.bought | service.stock.unavailable | _viewing(asking),
+        category_of=(lambda _: None) if model is None else model.category_of,
+    )
+
+
+def _proposals(service: Service, asking: Asking, model: Recommender, count: int) -> Sequence[Item]:
+    here = asking.request.context
+    proposals = model.propose(
+        [Interaction(touch.product_id, _KINDS[touch.kind], touch.at_ms) for touch in asking.visitor.recent.touched],
+        now_ms=asking.now_ms,
+        viewing=here.product_id,
+        bought=asking.visitor.bought,
+        unavailable=service.stock.unavailable,
+        count=count,
+        category=here.category,
+        segment=segment if isinstance(segment := asking.context["segment"], str) else None,
+    )
+    return [Item(product_id=p.product_id, score=p.score, reason=p.reason) for p in proposals]
+
+
+def _popular(service: Service, asking: Asking, model: Recommender | None, count: int) -> Iterable[Item]:
+    """In memory since the last model that could be read; nothing when there never was one."""
+    if model is None:
+        return ()
+    popular = model.propose(
+        [],
+        now_ms=asking.now_ms,
+        bought=asking.visitor.bought,
+        unavailable=service.stock.unavailable,
+        count=count,
+        category=asking.request.context.category,
+    )
+    return [Item(product_id=p.product_id, score=p.score, reason=p.reason) for p in popular]
+
+
+def _viewing(asking: Asking) -> frozenset[str]:
+    viewing = asking.request.context.product_id
+    return frozenset() if viewing is None else frozenset({viewing})

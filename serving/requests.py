@@ -1,0 +1,173 @@
+"""What a request may say. Unknown fields are errors, so that a misspelt one is not silently without effect."""
+
+import difflib
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from lakehouse.decisions.offers import Channel
+
+MOST_EVENTS = 20
+MOST_ITEMS = 100
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_the_nearest(cls, values: Any) -> Any:
+        unknown = [name for name in values if name not in cls.model_fields] if isinstance(values, dict) else []
+        if unknown:
+            nearest = difflib.get_close_matches(str(unknown[0]), cls.model_fields, n=1, cutoff=0.0)
+            raise ValueError(f"unknown field '{unknown[0][:60]}'; did you mean '{nearest[0]}'?")
+        return values
+
+
+class Identifier(_Request):
+    """A typed value: user_id, anonymous_id, email, phone, device_id, loyalty_id or another configured type."""
+
+    type: Name
+    value: Id
+
+
+class Context(BaseModel):
+    """Where the visitor is. Further fields are kept in the decision's log."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    page_type: Name | None = None
+    device: Name | None = None
+    product_id: Id | None = None
+    category: Name | None = None
+    price: Annotated[float, Field(ge=0, le=1e12)] | None = None
+    session_id: Id | None = None
+    channel: Channel = "web"
+
+
+class NewEvent(BaseModel):
+    """An event of the visitor's that nobody has sent yet, in the Segment spec; identifiers are those of the request."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: Literal["track", "page", "screen", "identify"] = "track"
+    event: Name | None = None
+    name: Name | None = None
+    messageId: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    timestamp: datetime | None = None
+    properties: dict[str, Any] = {}
+    traits: dict[str, Any] = {}
+    context: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _track_names_its_event(self) -> "NewEvent":
+        if self.type == "track" and self.event is None:
+            raise ValueError("event: missing, a track event needs its name, such as 'Product Viewed'")
+        return self
+
+
+class _OfSomebody(_Request):
+    customer_id: Id | None = None
+    identifier: Identifier | None = None
+    segment: Name | None = None
+    context: Context = Context()
+    events: Annotated[tuple[NewEvent, ...], Field(max_length=MOST_EVENTS)] = ()
+    explain: bool = False
+    request_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _is_about_somebody(self) -> "_OfSomebody":
+        if (self.customer_id is None) == (self.identifier is None):
+            got = "neither" if self.customer_id is None else "both"
+            raise ValueError(f"customer_id, identifier: got {got}, expected one of the two")
+        return self
+
+    @property
+    def asked(self) -> tuple[str, str]:
+        """Type and value of the identifier."""
+        if self.identifier is None:
+            return "user_id", self.customer_id or ""
+        return self.identifier.type, self.identifier.value
+
+
+class RecommendationRequest(_OfSomebody):
+    """What to show to somebody, here and now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "customer_id": "u-1001",
+                    "context": {"page_type": "product", "device": "mobile", "product_id": "kit-003"},
+                    "events": [{"event": "Product Viewed", "properties": {"product_id": "kit-003"}}],
+                    "count": 8,
+                }
+            ]
+        }
+    )
+    count: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 10
+
+
+class DecisionRequest(_OfSomebody):
+    """What to offer to somebody, here and now. `offers`: choose among these only."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "identifier": {"type": "anonymous_id", "value": "a-77"},
+                    "context": {"page_type": "cart", "device": "desktop", "channel": "web"},
+                }
+            ]
+        }
+    )
+    offers: Annotated[tuple[Name, ...], Field(max_length=MOST_ITEMS)] = ()
+
+
+class ExposureRequest(_Request):
+    """A decision was shown."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"decision_id": "5f0c1b2a9d8e7f60718293a4b5c6d7e8", "shown": "free_shipping"}]}
+    )
+    decision_id: Id
+    shown: Name | None = None
+    occurred_at: datetime | None = None
+
+
+class OutcomeRequest(_Request):
+    """What came of a decision: a click, an order, its value."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"decision_id": "5f0c1b2a9d8e7f60718293a4b5c6d7e8", "metric": "converted", "value": 1}]
+        }
+    )
+    decision_id: Id
+    metric: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = "converted"
+    value: Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)] = 1.0
+    occurred_at: datetime | None = None
+
+
+class AvailabilityRequest(_Request):
+    """Products that can, or cannot, be bought from now on."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"product_ids": ["kit-003"], "is_available": False}]})
+    product_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=1000)]
+    is_available: bool
+
+
+class SuppressionRequest(_Request):
+    """Somebody about whom nothing is decided any more, or is again."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"identifier": {"type": "email", "value": "kim@example.com"}, "is_suppressed": True}]
+        }
+    )
+    identifier: Identifier
+    is_suppressed: bool = True

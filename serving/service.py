@@ -1,0 +1,59 @@
+"""What the process holds, passed to whatever answers: the edge of the decision service, made once in `__main__`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lakehouse.config import Config
+from lakehouse.decisions.offers import Catalogue
+from lakehouse.events.plain import Reader
+from lakehouse.online_store import OnlineStore
+from lakehouse.rules.book import RuleBook
+from serving.changes import Changes
+from serving.kafka_out import KafkaOut
+from serving.learning import Learning
+from serving.memory import LastAnswers
+from serving.pending import Pending
+from serving.pressure import Pressure
+from serving.reloading import Reloading
+from serving.sockets import Sockets
+from serving.stock import Stock
+from serving.telemetry import Span
+from serving.visitors import Visitors
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the process began; shown by /api/status."""
+
+    decisions: int = 0
+    degraded: int = 0
+    events: int = 0
+    outcomes: int = 0
+    by_rung: dict[str, int] = field(default_factory=lambda: {"model": 0, "cached": 0, "popularity": 0})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """Everything an answer is made from."""
+
+    config: Config
+    clock: Callable[[], datetime]
+    store: OnlineStore
+    pending: Pending
+    reader: Reader
+    visitors: Visitors
+    rules: Reloading[RuleBook]
+    catalogue: Reloading[Catalogue]
+    recommender: Reloading[Any]
+    experiments: Reloading[Any]
+    stock: Stock
+    changes: Changes
+    learning: Learning
+    out: KafkaOut
+    sockets: Sockets
+    pressure: Pressure
+    last_answers: LastAnswers
+    span: Span
+    counters: Counters = field(default_factory=Counters)

@@ -1,0 +1,59 @@
+"""The decisions topic: which rules an event may set off, within milliseconds of it. Its own driver; it writes no table.
+
+    ./spark-submit.sh --driver-memory 1g streaming/decisions.py
+
+Real-Time Mode holds one task per partition of the events topic for as long as it runs, so it shares no driver with the
+queries of the durable path. conf/rules.yaml is looked at every second; a change restarts the query where it was.
+"""
+
+import os
+from datetime import UTC, datetime
+
+from pyspark.sql.streaming.query import StreamingQuery
+
+from lakehouse import broker
+from lakehouse.command_line import run
+from lakehouse.config import Config, load
+from lakehouse.files import RULES
+from lakehouse.io import Lake
+from lakehouse.lane import query
+from lakehouse.lane.query import LaneRules
+from lakehouse.lane.reload import Lane
+from lakehouse.lane.rules import lane_rules, text_version
+from lakehouse.lock import open_lake
+from lakehouse.session import get_session
+from lakehouse.streams import reachable
+
+
+def open_lane(config: Config) -> Lane:
+    """The running lane of a reachable broker; both topics are made when they are not there."""
+    servers, kafka = config.kafka.bootstrap_servers, config.kafka
+    for topic in (kafka.events_topic, config.decisions.topic):
+        broker.create_topic(servers, topic, kafka.partitions)
+    partitions = broker.partitions(servers, kafka.events_topic)
+    lake = Lake(get_session(config, query.NAME, _master(config, partitions)), config)
+    open_lake(config, lake.spark)  # tokens of another key would find nobody
+
+    def start(rules: LaneRules) -> StreamingQuery:
+        now = datetime.now(UTC)
+        return query.start(lake.spark, config, lake.checkpoint(query.NAME), rules, now=now, partitions=partitions)
+
+    return Lane(version=lambda: text_version(RULES), read=lambda: lane_rules(RULES), start=start)
+
+
+def _master(config: Config, partitions: int) -> dict[str, str]:
+    """Task slots are no cores: a task of the lane mostly waits. A master the caller named stays."""
+    named = os.environ.get("PYSPARK_SUBMIT_ARGS", "")
+    if "--master" in named or "spark.master" in named:
+        return {}
+    return {"spark.master": f"local[{config.decisions.cores or partitions}]"}
+
+
+def main(argv: list[str]) -> None:
+    lane = open_lane(reachable(load()))
+    print("ready", flush=True)
+    lane.run()
+
+
+if __name__ == "__main__":
+    run(main)
