@@ -101,6 +101,12 @@ class Recommender:
     def knows(self, product_id: str) -> bool:
         return product_id in self._index
 
+    def category_of(self, product_id: str) -> str | None:
+        """None for a product or category that is not known."""
+        position = self._index.get(product_id)
+        category = NOBODY if position is None else int(self.model.category_of[position])
+        return None if category == NOBODY else self.model.categories[category]
+
     def propose(
         self,
         history: Sequence[Interaction],
