@@ -69,7 +69,7 @@ case ${1:-help} in
     cat "$root/lakehouse/usage.txt"
     exit 0
     ;;
-  demo | test | up | streaming | whois | identity | *.py | -*)
+  demo | test | up | streaming | whois | identity | rules | *.py | -*)
     find_java
     install requirements.txt
     ;;
@@ -77,7 +77,7 @@ case ${1:-help} in
     [ "${2:-}" != start ] || find_java
     install requirements.txt
     ;;
-  down) install requirements.txt ;;
+  down | serve) install requirements.txt ;;
 esac
 [ "${1:-}" != test ] || install tests/requirements.txt
 

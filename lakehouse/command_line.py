@@ -6,11 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from lakehouse import launcher
 from lakehouse.config import PROJECT, load
 from lakehouse.errors import ConfigError, StitchlakeError
+
+if TYPE_CHECKING:
+    from lakehouse import service
 
 Main = Callable[[list[str]], int | None]
 
@@ -92,8 +95,7 @@ def _kafka(argv: list[str]) -> int | None:
 def _up(_: list[str]) -> int | None:
     from lakehouse import service
 
-    job = launcher.parse(["streaming"])
-    return service.up(load(), launcher.command(job), launcher.prepare(job))
+    return service.up(load(), [_job("streaming"), _module("serving")])
 
 
 def _down(_: list[str]) -> None:
@@ -102,8 +104,21 @@ def _down(_: list[str]) -> None:
     print("stopped" if service.down(load()) else "not running")
 
 
-def _serve(_: list[str]) -> None:
-    raise StitchlakeError("serve: not there yet, got no decision service in this version. It arrives with serving/")
+def _job(name: str) -> "service.Child":
+    from lakehouse import service
+
+    job = launcher.parse([name])
+    return service.Child(name=name, command=launcher.command(job), environ=launcher.prepare(job))
+
+
+def _module(name: str) -> "service.Child":
+    from lakehouse import service
+
+    return service.Child(name=name, command=[sys.executable, "-m", name], environ=os.environ)
+
+
+def _serve(argv: list[str]) -> NoReturn:
+    os.execv(sys.executable, [sys.executable, "-m", "serving", *argv])
 
 
 def _start(argv: list[str]) -> NoReturn:

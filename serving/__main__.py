@@ -5,6 +5,7 @@ Prints one line with the address once it answers.
 
 import asyncio
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from lakehouse.files import EXPERIMENTS, OFFERS, RULES, serving_folder
 from lakehouse.online.recent_entries import MOST_ENTRIES
 from lakehouse.online_store import open_store, store_url
 from lakehouse.rules.book import read_rules
+from lakehouse.service import READY
 from serving.app import Lifespan, create_app
 from serving.changes import Changes
 from serving.kafka_in import KafkaIn
@@ -44,6 +46,7 @@ from serving.visitors import Visitors
 
 log = logging.getLogger("stitchlake.serving")
 _CONNECT_SECONDS = 2.0
+_BACKLOG = 2048
 _SWITCH_SECONDS = 0.0005  # how long a thread may hold the interpreter while the loop waits for it
 
 
@@ -100,7 +103,7 @@ def lifespan_of(service: Service) -> Lifespan:
         handlers = {config.decisions.topic: Lane(service).handle}
         if config.online_store.publish_changes:
             handlers[config.online_store.changes_topic] = service.changes.handle
-        incoming = KafkaIn(bootstrap_servers(config), handlers, loop)
+        incoming = KafkaIn(bootstrap_servers(config), handlers, loop, on_ready=lambda: print(READY, flush=True))
         incoming.start()
         tasks = [
             loop.create_task(_connect(service)),
@@ -135,11 +138,42 @@ async def _connect(service: Service) -> None:
             await asyncio.sleep(_CONNECT_SECONDS)
 
 
-def main(argv: list[str]) -> None:
-    if argv:
-        raise StitchlakeError(
-            f"serve: got '{' '.join(argv)}', expected no argument. Settings are in conf/base.toml: [serving]"
-        )
+def main(argv: list[str]) -> int:
+    match argv:
+        case []:
+            return _serve()
+        case ["--worker", number, file] if number.isdecimal() and file.isdecimal():
+            _work(load(), socket.socket(fileno=int(file)), int(number))
+            return 0
+    raise StitchlakeError(
+        f"serve: got '{' '.join(argv)}', expected no argument. Settings are in conf/base.toml: [serving]"
+    )
+
+
+def _serve() -> int:
+    """One process, or several that take turns at one port; when one of several ends, all do."""
+    config = load()
+    listening = _listen(config.serving.port)
+    print(f"serving at http://{HOST}:{listening.getsockname()[1]}", flush=True)
+    if config.serving.workers == 1:
+        _work(config, listening, 0)
+        return 0
+    file = listening.fileno()
+    command = [sys.executable, "-m", "serving", "--worker"]
+    workers = [
+        subprocess.Popen([*command, str(number), str(file)], pass_fds=[file])
+        for number in range(config.serving.workers)
+    ]
+    try:
+        os.wait()  # until the first of them ends
+    finally:
+        for worker in workers:
+            worker.terminate()
+        codes = [worker.wait() for worker in workers]
+    return max(codes, key=abs)
+
+
+def _work(config: Config, listening: socket.socket, number: int) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # an absent broker is told once, by us
     service = make_service(config, f"{listening.getsockname()[1]}-{number}")
@@ -159,6 +193,7 @@ def _listen(port: int) -> socket.socket:
         raise StitchlakeError(
             f"serving.port: {port} is taken ({error.strerror}), expected a free port. Set STITCHLAKE__SERVING__PORT"
         ) from error
+    listening.listen(_BACKLOG)  # whoever connects from now on waits for the first process that is ready
     return listening
 
 

@@ -18,12 +18,19 @@ _RETRY_SECONDS = 2.0
 class KafkaIn:
     """Calls a topic's handler in the loop with the values that came. No consumer group: every process hears everything."""
 
-    def __init__(self, bootstrap_servers: str, handlers: Mapping[str, Handle], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        handlers: Mapping[str, Handle],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        on_ready: Callable[[], None],
+    ) -> None:
         self._servers = bootstrap_servers
         self._handlers = handlers
         self._loop = loop
         self._stopped = Event()
-        self.ready = Event()
+        self._on_ready: Callable[[], None] | None = on_ready
         self._thread = Thread(target=self._run, name="kafka-in", daemon=True)
 
     def start(self) -> None:
@@ -73,4 +80,6 @@ class KafkaIn:
         consumer.seek_to_end(*partitions)
         for partition in partitions:
             consumer.position(partition)
-        self.ready.set()
+        if self._on_ready is not None:
+            self._loop.call_soon_threadsafe(self._on_ready)
+            self._on_ready = None

@@ -12,13 +12,14 @@ from typing import Any
 from lakehouse.decisions.recommend import Item, recommend
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
+from lakehouse.recommend.interactions import CART, ORDER, REMOVE, VIEW, Interaction
+from lakehouse.recommend.recommender import Recommender
 from serving.asking import Asking, ask, remember, settled
 from serving.requests import RecommendationRequest
 from serving.service import Service
 
-Recommender = Any
-Interaction = Any
 log = logging.getLogger("stitchlake.serving")
+_KINDS = {"view": VIEW, "cart_add": CART, "cart_remove": REMOVE, "order": ORDER}
 UNPERSONAL = "no consent to personalization: what everybody likes"
 
 
@@ -100,18 +101,21 @@ def _chosen(service: Service, asking: Asking, trace: Trace, propose: Any, model:
         trace,
         count=asking.request.count,
         excluded=asking.visitor.bought | service.stock.unavailable | _viewing(asking),
-        category_of={} if model is None else model.categories,
+        category_of=(lambda _: None) if model is None else model.category_of,
     )
 
 
 def _proposals(service: Service, asking: Asking, model: Recommender, count: int) -> Sequence[Item]:
+    here = asking.request.context
     proposals = model.propose(
-        [Interaction(product_id=a.product_id, kind=a.kind, at_ms=a.at_ms) for a in asking.visitor.recent.actions],
+        [Interaction(touch.product_id, _KINDS[touch.kind], touch.at_ms) for touch in asking.visitor.recent.touched],
         now_ms=asking.now_ms,
-        viewing=asking.request.context.product_id,
+        viewing=here.product_id,
         bought=asking.visitor.bought,
         unavailable=service.stock.unavailable,
         count=count,
+        category=here.category,
+        segment=segment if isinstance(segment := asking.context["segment"], str) else None,
     )
     return [Item(product_id=p.product_id, score=p.score, reason=p.reason) for p in proposals]
 
@@ -120,7 +124,14 @@ def _popular(service: Service, asking: Asking, model: Recommender | None, count:
     """In memory since the last model that could be read; nothing when there never was one."""
     if model is None:
         return ()
-    popular = model.popular(asking.request.context.category, count + len(asking.visitor.bought))
+    popular = model.propose(
+        [],
+        now_ms=asking.now_ms,
+        bought=asking.visitor.bought,
+        unavailable=service.stock.unavailable,
+        count=count,
+        category=asking.request.context.category,
+    )
     return [Item(product_id=p.product_id, score=p.score, reason=p.reason) for p in popular]
 
 

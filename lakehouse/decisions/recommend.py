@@ -4,7 +4,7 @@ Rules that force products put them first, rules that forbid take products or cat
 models and similarity propose the rest. A product that was bought, or cannot be bought, never comes.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from lakehouse.decisions.trace import Trace
@@ -32,7 +32,7 @@ def recommend(
     *,
     count: int,
     excluded: Set[str],
-    category_of: Mapping[str, str],
+    category_of: Callable[[str], str | None],
 ) -> list[Item]:
     """At most `count` distinct products. `rules`: those that hold now, strongest first; `excluded`: bought, unavailable."""
     forbidden = {product for rule in rules if rule.effect == "forbid" for product in rule.products}
@@ -42,7 +42,7 @@ def recommend(
         return (
             product_id in excluded
             or product_id in forbidden
-            or (bool(forbidden_categories) and category_of.get(product_id) in forbidden_categories)
+            or (bool(forbidden_categories) and category_of(product_id) in forbidden_categories)
         )
 
     items: dict[str, Item] = {}
@@ -66,7 +66,7 @@ def recommend(
     return answer
 
 
-def _boosted(proposed: list[Item], rules: Sequence[Rule], category_of: Mapping[str, str], trace: Trace) -> list[Item]:
+def _boosted(proposed: list[Item], rules: Sequence[Rule], category_of: Callable[[str], str | None], trace: Trace) -> list[Item]:
     boosts = [rule for rule in rules if rule.effect == "boost" and (rule.products or rule.category is not None)]
     if not boosts:
         return proposed
@@ -74,7 +74,7 @@ def _boosted(proposed: list[Item], rules: Sequence[Rule], category_of: Mapping[s
     for item in proposed:
         score, reason = item.score, item.reason
         for rule in boosts:
-            if item.product_id in rule.products or category_of.get(item.product_id) == rule.category:
+            if item.product_id in rule.products or (rule.category is not None and category_of(item.product_id) == rule.category):
                 score, reason = score * rule.weight, f"{item.reason}, rule {rule.name}"
                 trace.add("rule", f"{rule.name} boosts by {rule.weight}", item.product_id)
         lifted.append(Item(product_id=item.product_id, score=score, reason=reason))

@@ -21,6 +21,15 @@ SESSION_GAP = timedelta(minutes=30)  # without anything; then a session is over
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
+@dataclass(frozen=True)
+class Action:
+    """One thing done with one product. `kind`: view, cart, remove or order, as recommenders call it; milliseconds since 1970."""
+
+    product_id: str
+    kind: str
+    at_ms: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecentBehaviour:
     """What a visitor did lately. Products and times newest first, each product once; nothing older than 30 days.
@@ -28,7 +37,7 @@ class RecentBehaviour:
     bought_30d: products of its orders. cart: what was added and neither removed nor ordered since; an order that names no
     product empties it. views_in_session: product views since the session began (its session id, or a gap of 30 minutes); 0
     when it is over. consent: the latest word per purpose, only what was said. loyalty_tier: None = not told. exposures: when
-    each offer was shown.
+    each offer was shown. actions: everything done with a product, the newest first.
     """
 
     viewed_1h: tuple[str, ...] = ()
@@ -41,6 +50,7 @@ class RecentBehaviour:
     consent: Mapping[str, bool]
     loyalty_tier: str | None = None
     exposures: Mapping[str, tuple[datetime, ...]]
+    actions: tuple[Action, ...] = ()
 
     def columns(self) -> dict[str, object]:
         """The part of a decision context this is, by the names of lakehouse/rules/vocabulary.py."""
@@ -111,7 +121,8 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
     """
     read = [seen for entry in _each_once(entries) if (seen := _read(entry, now)) is not None and seen.at > now - MONTH]
     by_kind: dict[str, list[_Seen]] = defaultdict(list)
-    for seen in sorted(read, key=lambda one: one.order, reverse=True):
+    newest_first = sorted(read, key=lambda one: one.order, reverse=True)
+    for seen in newest_first:
         by_kind[seen.fact["kind"]].append(seen)
     views, orders = by_kind["view"], by_kind["order"]
     return RecentBehaviour(
@@ -125,10 +136,12 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
         consent=_latest(by_kind["consent"], "purpose", "allowed", bool),
         loyalty_tier=next((s.fact["tier"] for s in by_kind["tier"] if isinstance(s.fact.get("tier"), str)), None),
         exposures=_exposures(by_kind["exposure"]),
+        actions=_actions(newest_first, now),
     )
 
 
-_BY_VISITOR = frozenset({"view", "cart_add", "cart_remove", "order", "identify"})
+_ACTIONS = {"view": "view", "cart_add": "cart", "cart_remove": "remove", "order": "order"}
+_BY_VISITOR = frozenset({*_ACTIONS, "identify"})
 
 
 def _read(entry: Entry, now: datetime) -> _Seen | None:
@@ -182,6 +195,15 @@ def _latest(newest_first: Sequence[_Seen], name: str, value: str, kind: type) ->
         if isinstance(seen.fact.get(name), str) and isinstance(seen.fact.get(value), kind):
             found.setdefault(seen.fact[name], seen.fact[value])
     return found
+
+
+def _actions(newest_first: Sequence[_Seen], now: datetime) -> tuple[Action, ...]:
+    latest = (now - _EPOCH) // timedelta(milliseconds=1)
+    return tuple(
+        Action(product, _ACTIONS[seen.fact["kind"]], min(seen.order[0], latest))
+        for seen in newest_first
+        if seen.fact["kind"] in _ACTIONS and isinstance(product := seen.fact.get("product_id"), str)
+    )
 
 
 def _exposures(newest_first: Sequence[_Seen]) -> dict[str, tuple[datetime, ...]]:

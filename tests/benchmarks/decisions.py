@@ -170,7 +170,12 @@ def main(argv: list[str]) -> None:
     try:
         kafka = dataclasses.replace(config.kafka, bootstrap_servers=running.bootstrap_servers)
         config = dataclasses.replace(config, kafka=kafka)
-        for topic in (kafka.events_topic, config.decisions.topic, config.decision_log.topic, config.online_store.changes_topic):
+        for topic in (
+            kafka.events_topic,
+            config.decisions.topic,
+            config.decision_log.topic,
+            config.online_store.changes_topic,
+        ):
             broker.create_topic(kafka.bootstrap_servers, topic, 1)
         train_model(config)
         if "lmdb" in arguments.stores:

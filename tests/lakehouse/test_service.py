@@ -22,7 +22,8 @@ from lakehouse import service
 from lakehouse.command_line import run
 from lakehouse.config import LakeConfig, load
 config = dataclasses.replace(load("dev"), lake=LakeConfig(root=sys.argv[1], keep_hours=1))
-run(lambda _: service.up(config, [sys.executable, "-c", sys.argv[2]], dict(os.environ)))
+child = service.Child(name="streaming", command=[sys.executable, "-c", sys.argv[2]], environ=dict(os.environ))
+run(lambda _: service.up(config, [child]))
 """
 STREAMS = "import os, signal; print('ready', flush=True); signal.pause()"
 
@@ -40,9 +41,10 @@ def up(config: Config, servers: str, streaming: str = STREAMS) -> Iterator["subp
             process.kill()
 
 
-def noted(config: Config) -> dict[str, int]:
-    found: dict[str, int] = json.loads((Path(config.lake.root) / "_run" / "up.json").read_text())
-    return found
+def noted(config: Config) -> int:
+    """The process of the one child."""
+    found: dict[str, list[list[int]]] = json.loads((Path(config.lake.root) / "_run" / "up.json").read_text())
+    return found["children"][0][0]
 
 
 @pytest.mark.slow
@@ -50,7 +52,7 @@ def test_up_starts_the_broker_says_ready_and_down_stops_all(config: Config) -> N
     servers = f"127.0.0.1:{machine.free_port()}"
     with up(config, servers) as process:
         assert process.stdout.readline() == "ready\n"
-        streaming = noted(config)["streaming"]
+        streaming = noted(config)
         assert broker.answers(servers)
         assert service.down(config)
         assert process.wait() == 0
@@ -72,7 +74,7 @@ def test_a_broker_that_was_there_before_stays(config: Config, kafka: RunningBrok
 def test_down_stops_the_queries_of_an_up_that_was_killed(config: Config, kafka: RunningBroker) -> None:
     with up(config, kafka.bootstrap_servers) as process:
         assert process.stdout.readline() == "ready\n"
-        streaming = noted(config)["streaming"]
+        streaming = noted(config)
         process.kill()
         process.wait()
         assert machine.command_of(streaming) is not None
@@ -85,7 +87,7 @@ def test_a_second_up_of_one_lake_is_refused(config: Config, kafka: RunningBroker
     with up(config, kafka.bootstrap_servers) as first:
         assert first.stdout.readline() == "ready\n"
         with pytest.raises(LakeError, match=f"is up already, got pid {first.pid}"):
-            service.up(config, ["unused"], {})
+            service.up(config, [])
 
 
 @pytest.mark.slow

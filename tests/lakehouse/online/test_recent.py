@@ -73,6 +73,9 @@ def test_the_cart_is_what_was_added_and_neither_removed_nor_ordered() -> None:
     ]
     assert told(*visit).cart == ("p3", "p2")
     bought = told(*visit, message("m5", 5, "Order Completed", products=lines))
+    assert [(one.kind, one.product_id) for one in bought.actions] == [
+        ("order", "p9"), ("order", "p2"), ("remove", "p1"), ("cart", "p3"), ("cart", "p2"), ("cart", "p1"),
+    ]  # fmt: skip
     assert (bought.cart, bought.bought_30d) == (("p3",), ("p9", "p2"))
     assert told(*visit, message("m6", 5, "Order Completed", order_id="o1")).cart == ()
     assert told(*visit, message("m7", 4, "Product Added", product_id="p1")).cart == ("p1", "p3", "p2")

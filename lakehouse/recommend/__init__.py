@@ -1,0 +1,20 @@
+"""What to show a visitor next, in reading order. What serving imports needs numpy and orjson, nothing else.
+
+interactions    what a visitor did with products, and how much each of it says
+fold_in         factors of a visitor by one ridge solve, without retraining
+model           a trained recommender as arrays
+files           those arrays in a folder, checked when read; which folder is current
+scoring         a history -> scores of every product
+recommender     history of a visitor -> proposals with their reasons
+
+For training only:
+als             factors of products by implicit alternating least squares
+neighbours      products that go together: in sessions and profiles, and in orders
+ranking         Recall and NDCG of ranked lists
+training        interactions -> a model
+ease            a linear model in closed form, as a yardstick
+judged          the people of a slice of time, and how well lists do for them
+contest         which settings win on one slice of time, and whether they beat popularity on the next
+products        events -> gold.products
+history         the lake -> interactions
+"""

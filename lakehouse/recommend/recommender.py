@@ -1,0 +1,235 @@
+"""The recommender that serves: a visitor's history in, proposals out. No Spark, no registry: numpy and orjson.
+
+Places of the list, first to last:
+    every fourth, from the second on   goes with what is in the cart: bought together in orders, of another category
+    the last, in lists of four or more a new product of the category at hand; the turn passes on every hour
+    all others                         the blend of similarity and factors; then what is popular in the category at hand, in the
+                                       segment, anywhere; then what was seen before and still can be bought
+A place whose source has nothing is filled from the main one. What was bought, is in the cart, is being viewed or cannot be
+had is in no place. Equal scores go by popularity, then product_id.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lakehouse.recommend import files
+from lakehouse.recommend.interactions import VIEW, Interaction, Known, known
+from lakehouse.recommend.model import NOBODY, PERSONAL, RecommenderModel
+from lakehouse.recommend.ranking import best
+from lakehouse.recommend.scoring import Scores, factor_scores, scaled, similarity_scores
+
+SIMILAR: Final = "similar_to_viewed"
+WITH_CART: Final = "goes_with_cart"
+FOR_YOU: Final = "for_you"
+POPULAR: Final = "popular"
+NEW: Final = "new_arrival"
+_CROSS_EVERY: Final = 4
+_HOUR_MS: Final = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One product. `score`: 0..1, comparable among proposals of one reason; the order of the list is the answer.
+
+    `because`: the product of the history that spoke most for it; null for for_you, popular and new_arrival.
+    """
+
+    product_id: str
+    score: float
+    reason: str
+    because: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    position: int
+    score: float
+    reason: str
+    because: int = NOBODY
+
+
+class Recommender:
+    """One model, ready to serve. Immutable: threads may share it.
+
+    `version`: in the registry; `about`: all that model.json says.
+    """
+
+    def __init__(self, model: RecommenderModel, about: dict[str, Any] | None = None) -> None:
+        self.about = about or {}
+        self.version = str(self.about.get("version", ""))
+        self.model = model
+        self._index = {product_id: position for position, product_id in enumerate(model.product_ids)}
+        self._gram = model.gram
+        self._of_category = [
+            np.flatnonzero((model.category_of == category) & model.is_available).tolist()
+            for category in range(len(model.categories))
+        ]
+        self._of_all = np.flatnonzero(model.is_available).tolist()
+        self._categories = {name: category for category, name in enumerate(model.categories)}
+        self._segments = {
+            name: np.argsort(-model.segment_popularity[number], kind="stable")
+            for number, name in enumerate(model.segments)
+        }
+
+    @classmethod
+    def load(cls, folder: Path) -> "Recommender":
+        """The model of one version's folder.
+
+        Raises:
+            ModelError: a file is missing, damaged or of another layout.
+        """
+        return cls(*files.read(folder))
+
+    @classmethod
+    def load_current(cls, base: Path) -> "Recommender":
+        """The model that the pointer file of `<lake.root>/_serving/recommender` names.
+
+        Raises:
+            ModelError: as `load`, or there is no pointer.
+        """
+        return cls.load(files.current(base))
+
+    def knows(self, product_id: str) -> bool:
+        return product_id in self._index
+
+    def propose(
+        self,
+        history: Sequence[Interaction],
+        *,
+        now_ms: int,
+        viewing: str | None = None,
+        bought: AbstractSet[str] = frozenset(),
+        unavailable: AbstractSet[str] = frozenset(),
+        count: int = 10,
+        category: str | None = None,
+        segment: str | None = None,
+    ) -> list[Proposal]:
+        """At most `count` products, best first. Products, categories and segments the model does not know are ignored.
+
+        Args:
+            history: what the visitor did, in any order.
+            now_ms: the moment of the answer, UTC milliseconds; interactions ahead of it count as of now.
+            viewing: product of the page; counts as looked at now, and is not proposed.
+            bought: never proposed.
+            unavailable: sold out or withdrawn; never proposed.
+            count: of proposals, at most.
+            category: of the page, where it shows no product.
+            segment: of the profile; used where the history says nothing.
+        """
+        count = min(count, len(self._index))
+        if count <= 0:
+            return []
+        blend = self.model.blend
+        looked = [*history, Interaction(viewing, VIEW, now_ms)] if viewing is not None else history
+        person = known(looked, self._index, now_ms=now_ms, half_life_days=blend.half_life_days, fade=blend.fade)
+        out = {self._index[id_] for id_ in itertools.chain(bought, unavailable) if id_ in self._index}
+        out.update(person.cart, person.ordered)
+        if viewing in self._index:
+            out.add(self._index[viewing])
+        allowed = self.model.is_available.copy()
+        allowed[list(out)] = False
+        fresh = allowed.copy()
+        fresh[person.positions] = False
+        at_hand = self._categories_at_hand(person, viewing, category)
+        main: Iterator[_Place] = self._popular(fresh, at_hand, segment)
+        cross: Iterator[_Place] = iter(())
+        if self.model.kind == PERSONAL and len(person.positions):
+            main = itertools.chain(self._personal(person, fresh, count), main)
+            cross = self._with_cart(person, fresh)
+        main = itertools.chain(main, self._popular(allowed, at_hand, segment))
+        return [self._proposal(one) for one in _filled(count, main, cross, self._new(fresh, at_hand, now_ms))]
+
+    def _categories_at_hand(self, person: Known, viewing: str | None, category: str | None) -> list[int]:
+        """Of the product being viewed, of the page, of what was touched last; each once."""
+        viewed = self._index.get(viewing) if viewing is not None else None
+        named = self._categories.get(category) if category is not None else None
+        touched = (int(self.model.category_of[position]) for position in person.positions[:3])
+        first = (
+            int(self.model.category_of[viewed]) if viewed is not None else NOBODY,
+            NOBODY if named is None else named,
+        )
+        return list(dict.fromkeys(one for one in (*first, *touched) if one != NOBODY))
+
+    def _personal(self, person: Known, allowed: NDArray[np.bool_], count: int) -> Iterator[_Place]:
+        model, mix = self.model, self.model.blend.mix
+        nothing = np.zeros(len(allowed), dtype=np.float32)
+        similar: Scores = scaled(similarity_scores(model, person), allowed, mix) if mix > 0 else nothing
+        factors: Scores = nothing
+        if mix < 1:
+            factors = scaled(factor_scores(model, self._gram, person, model.blend), allowed, 1 - mix)
+        total = similar + factors
+        for position in best(total, 2 * count).tolist():  # some may be placed by other sources already
+            score = float(total[position])
+            if score <= 0.0:
+                return
+            because = self._speaks_most(person, position) if similar[position] >= factors[position] else NOBODY
+            yield _Place(position, score, FOR_YOU if because == NOBODY else SIMILAR, because)
+
+    def _speaks_most(self, person: Known, position: int) -> int:
+        """The touched product that lent a product most of its similarity."""
+        is_it = self.model.neighbours[person.positions] == position
+        lent = (self.model.neighbour_scores[person.positions] * is_it).max(axis=1) * person.weights
+        return int(person.positions[int(lent.argmax())]) if lent.any() else NOBODY
+
+    def _with_cart(self, person: Known, allowed: NDArray[np.bool_]) -> Iterator[_Place]:
+        """Bought with what is in the cart and of a category that is not in it, strongest first."""
+        model = self.model
+        if not person.cart:
+            return
+        in_cart = {int(model.category_of[one]) for one in person.cart} - {NOBODY}
+        found: dict[int, tuple[float, int]] = {}
+        for one in person.cart:
+            for other, score in zip(
+                model.complements[one].tolist(), model.complement_scores[one].tolist(), strict=True
+            ):
+                if other == NOBODY:
+                    break
+                if allowed[other] and int(model.category_of[other]) not in in_cart:
+                    found[other] = max(found.get(other, (0.0, one)), (score, one), key=lambda pair: pair[0])
+        for other, (score, one) in sorted(found.items(), key=lambda item: (-item[1][0], item[0])):
+            yield _Place(other, min(1.0, score), WITH_CART, one)
+
+    def _popular(self, allowed: NDArray[np.bool_], at_hand: Sequence[int], segment: str | None) -> Iterator[_Place]:
+        for category in at_hand:
+            yield from self._of_popularity(self._of_category[category], allowed)
+        if (by_segment := self._segments.get(segment or "")) is not None:
+            yield from self._of_popularity(by_segment.tolist(), allowed)
+        yield from self._of_popularity(self._of_all, allowed)
+
+    def _of_popularity(self, positions: Iterable[int], allowed: NDArray[np.bool_]) -> Iterator[_Place]:
+        for position in positions:
+            if allowed[position]:
+                yield _Place(position, float(self.model.popularity[position]), POPULAR)
+
+    def _new(self, allowed: NDArray[np.bool_], at_hand: Sequence[int], now_ms: int) -> Iterator[_Place]:
+        """New products of the category at hand, else any, beginning with another one every hour."""
+        new = [position for position in self.model.new.tolist() if allowed[position]]
+        near = [position for position in new if self.model.category_of[position] in at_hand[:1]] or new
+        turn = now_ms // _HOUR_MS % len(near) if near else 0
+        for position in near[turn:] + near[:turn]:
+            yield _Place(position, float(self.model.popularity[position]), NEW)
+
+    def _proposal(self, place: _Place) -> Proposal:
+        ids = self.model.product_ids
+        because = None if place.because == NOBODY else ids[place.because]
+        return Proposal(ids[place.position], round(place.score, 6), place.reason, because)
+
+
+def _filled(count: int, main: Iterator[_Place], cross: Iterator[_Place], new: Iterator[_Place]) -> list[_Place]:
+    """`count` different places, fewer where the sources run dry."""
+    chosen: dict[int, _Place] = {}
+    for number in range(count):
+        is_last = number == count - 1 and count >= _CROSS_EVERY
+        own = new if is_last else cross if number % _CROSS_EVERY == 1 else iter(())
+        for place in itertools.chain(own, main):
+            if place.position not in chosen:
+                chosen[place.position] = place
+                break
+    return list(chosen.values())

@@ -1,0 +1,64 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lakehouse.declarations import Caps
+from lakehouse.decisions.eligibility import Circumstances, cap_reached, refusal
+from lakehouse.decisions.offers import Catalogue, Offer
+from lakehouse.rules.evaluate import compile_predicate
+from lakehouse.rules.parse import parse
+from lakehouse.rules.vocabulary import prepared
+
+NOW = datetime(2026, 11, 26, 20, 30, tzinfo=UTC)
+OFFER = {"name": "bundle", "title": "Bundle", "owner": "crm", "purpose": "marketing", "channels": ["web", "push"], "value": 5}
+
+
+def circumstances(**changes: object) -> Circumstances:
+    plain = {"now": NOW, "channel": "web", "context": prepared({"now": NOW}), "shown": {}, "unavailable": frozenset()}
+    return Circumstances(**{**plain, "consent": {"marketing": True}, **changes})  # type: ignore[arg-type]
+
+
+def reason(offer: dict[str, object], **changes: object) -> str | None:
+    one = Offer.model_validate(OFFER | offer)
+    audience = {} if one.when is None else {one.name: compile_predicate(parse(one.when))}
+    return refusal(one, Catalogue({one.name: one}, audience), circumstances(**changes))
+
+
+def test_an_offer_that_nothing_speaks_against_may_be_made() -> None:
+    assert reason({}) is None
+
+
+@pytest.mark.parametrize(
+    ("offer", "changes", "told"),
+    [
+        ({}, {"consent": {"marketing": False}}, "no consent to marketing"),
+        ({}, {"consent": {}}, "no consent to marketing"),
+        ({"valid_from": "2026-11-26T20:31:00Z"}, {}, "not valid before 2026-11-26 20:31 UTC"),
+        ({"valid_to": "2026-11-26T20:30:00Z"}, {}, "not valid since 2026-11-26 20:30 UTC"),
+        ({}, {"channel": "email"}, "not for channel email, only web, push"),
+        ({"tiers": ["gold"]}, {}, "loyalty tier is none, not gold"),
+        ({"tiers": ["gold"]}, {"context": prepared({"loyalty_tier": "silver"})}, "loyalty tier is silver, not gold"),
+        ({"when": "frequency > 2"}, {"context": prepared({"frequency": 2})}, "not for this person: frequency > 2"),
+        ({"when": "frequency > 2"}, {"context": prepared({})}, "not for this person: frequency > 2"),
+        ({"products": ["a", "b"]}, {"unavailable": {"a", "b", "c"}}, "none of its products is available"),
+        ({"caps": {"per_day": 1}}, {"shown": {"bundle": [NOW - timedelta(hours=23)]}}, "shown 1 times in 24 hours, at most 1"),
+        ({"caps": {"lifetime": 1}}, {"shown": {"bundle": [NOW - timedelta(days=900)]}}, "shown 1 times, at most 1"),
+    ],
+)
+def test_what_speaks_against_an_offer_is_told(offer: dict[str, object], changes: dict[str, object], told: str) -> None:
+    assert reason(offer, **changes) == told
+
+
+def test_quiet_hours_silence_what_interrupts_and_follow_the_zone() -> None:
+    quiet = {"quiet_hours": {"from": "21:00", "to": "07:00", "zone": "Europe/Berlin"}}
+    assert reason(quiet, channel="push") == "quiet hours 21:00 to 07:00 Europe/Berlin"  # 21:30 there
+    assert reason(quiet, channel="web") is None
+    assert reason(quiet, channel="push", now=NOW - timedelta(hours=1)) is None  # 20:30 there
+    assert reason(quiet, channel="push", now=NOW + timedelta(hours=9)) is not None  # 06:30 there
+    assert reason(quiet, channel="push", now=NOW + timedelta(hours=10)) is None  # 07:30 there
+
+
+def test_a_cap_counts_what_a_clock_that_jumped_put_ahead() -> None:
+    assert cap_reached(Caps(per_day=1), [NOW + timedelta(days=3)], NOW) == "shown 1 times in 24 hours, at most 1"
+    assert cap_reached(Caps(per_day=2, per_week=2), [NOW - timedelta(days=2)] * 2, NOW) == "shown 2 times in 7 days, at most 2"
+    assert cap_reached(Caps(), [NOW] * 100, NOW) is None
