@@ -58,4 +58,6 @@ class Action(BaseModel):
             where = ".".join(str(part) for part in fault["loc"])
             raise ActionError(f"action: {where}: {fault['msg']}. Mend the sender") from None
         except (ValueError, RecursionError) as error:
-            raise ActionError(f"action: no JSON ({type(error).__name__}), expected one object. Mend the sender") from None
+            raise ActionError(
+                f"action: no JSON ({type(error).__name__}), expected one object. Mend the sender"
+            ) from None

@@ -1,6 +1,6 @@
 """A person's e-mail address, looked up when the letter is written and kept nowhere else."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow.compute as pc
 from deltalake import DeltaTable
@@ -50,11 +50,11 @@ class DeltaEmailAddresses:
                 return str(row["value"]).strip()
         return None
 
-    def _rows(self, table: str, columns: str, condition: pc.Expression) -> list[dict[str, object]]:
+    def _rows(self, table: str, columns: str, condition: pc.Expression) -> list[dict[str, Any]]:
         path = f"{self._root}/{table.replace('.', '/')}"
         try:
             found = DeltaTable(path).to_pyarrow_dataset().to_table(columns=columns.split(", "), filter=condition)
         except (TableNotFoundError, DeltaError, OSError) as error:
             raise LakeError(f"{table}: cannot be read now, got {type(error).__name__}. It is tried again") from error
-        rows: list[dict[str, object]] = found.to_pylist()
+        rows: list[dict[str, Any]] = found.to_pylist()
         return rows

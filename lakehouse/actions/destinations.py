@@ -75,7 +75,9 @@ class Mail(Destination):
     @model_validator(mode="after")
     def _is_usable(self) -> Self:
         if self.security == "none" and not self.allow_private:
-            raise ValueError("security: none is only for a private network, expected starttls or tls, or allow_private: true")
+            raise ValueError(
+                "security: none is only for a private network, expected starttls or tls, or allow_private: true"
+            )
         if (self.user is None) != (self.password is None):
             raise ValueError("user, password: expected both or neither")
         if "@" not in self.sender:
@@ -83,20 +85,31 @@ class Mail(Destination):
         return self
 
 
-Any_ = Annotated[Webhook | Mail, Field(discriminator="kind")]
+class Topic(Destination):
+    """A Kafka topic of the same broker: whoever subscribes acts. The record's key tells a repeat."""
+
+    kind: Literal["topic"]
+    topic: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$")
+
+    @property
+    def retries_unknown(self) -> bool:
+        return self.if_unknown != "give_up"
+
+
+Known = Webhook | Mail | Topic
 
 
 class _Entry(Declared):
     """One entry of the file: the kind tells what else it has."""
 
-    destination: Any_
+    destination: Annotated[Known, Field(discriminator="kind")]
 
     @property
     def name(self) -> str:
         return self.destination.name
 
 
-def read_destinations(path: Path, environ: Mapping[str, str]) -> dict[str, Webhook | Mail]:
+def read_destinations(path: Path, environ: Mapping[str, str]) -> dict[str, Known]:
     """Read and check the file; those enabled, by name. A secret is asked for only where its destination is enabled.
 
     Raises:

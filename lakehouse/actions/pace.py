@@ -54,13 +54,13 @@ class Breaker:
         self._in_a_row += 1
         over = self._in_a_row - self._limit
         if over >= 0:
-            self._until = now + min(self._first * 2 ** min(over, 30), self._most)
+            self._until = now + min(self._first * 2.0 ** min(over, 30), self._most)
 
 
 def backoff(attempt: int, key: str, *, first: float, most: float) -> float:
     """Seconds after the `attempt`-th failed: doubling, up to a fifth less by `key`, so that not all come back at once."""
     spread = int.from_bytes(hashlib.sha256(f"{key}:{attempt}".encode()).digest()[:4]) / 2**32
-    return min(first * 2 ** min(attempt - 1, 60), most) * (1 - 0.2 * spread)
+    return min(first * 2.0 ** min(attempt - 1, 60), most) * (1 - 0.2 * spread)
 
 
 def quiet_until(quiet: QuietHours, now: datetime) -> datetime | None:

@@ -1,16 +1,17 @@
-"""How an action is done: what a webhook is told, what a letter says."""
+"""How an action is done: what another system is told, what a letter says."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import orjson
+
 from lakehouse.actions.action import Action
 from lakehouse.actions.addresses import EmailAddresses
 from lakehouse.actions.mail import MailSender
-from lakehouse.actions.results import GiveUp, Result, Retry, Suppressed
+from lakehouse.actions.results import GiveUp, Result, Retry, Sent, Suppressed
 from lakehouse.actions.templates import Templates
-from lakehouse.actions.webhook import WebhookSender
 from lakehouse.decisions.offers import Offer
-from lakehouse.errors import ActionError, LakeError, StoreError
+from lakehouse.errors import ActionError, BrokerError, LakeError, StoreError
 from lakehouse.identity.graph import Identifier
 from lakehouse.online.profiles import OnlineProfile
 
@@ -18,7 +19,11 @@ Find = Callable[[tuple[Identifier, ...]], OnlineProfile | None]
 Offers = Callable[[], Mapping[str, Offer]]
 
 
-def to_webhook(sender: WebhookSender, *, find: Find, offers: Offers) -> Callable[[Action], Result]:
+Send = Callable[[Mapping[str, Any], str], Result]
+"""A body and the key of the action, the same for every attempt."""
+
+
+def to_machine(send: Send, *, find: Find, offers: Offers) -> Callable[[Action], Result]:
     """The whole action as JSON, with the profile as it resolves now, and the offer's content."""
 
     def perform(action: Action) -> Result:
@@ -26,17 +31,29 @@ def to_webhook(sender: WebhookSender, *, find: Find, offers: Offers) -> Callable
             profile = find(action.identifiers)
         except StoreError as error:
             return Retry(str(error), is_its_fault=False)
-        offer = _offer(action, offers)
         body = {
             **{"decision_id": action.decision_id, "cause": action.cause, "name": action.name},
             "profile_id": None if profile is None else profile.profile_id,
             "identifiers": [{"type": type_, "token": token} for type_, token in action.identifiers],
-            **{"purpose": action.purpose, "offer": offer, "items": action.items, "detail": action.detail},
-            "created_ms": action.created_ms,
+            **{"purpose": action.purpose, "offer": _offer(action, offers), "items": action.items},
+            **{"created_ms": action.created_ms, "detail": action.detail},
         }
-        return sender.send(body, action.id)
+        return send(body, action.id)
 
     return perform
+
+
+def by_topic(tell: Callable[[str, str, bytes], None], topic: str) -> Send:
+    """A record of a topic."""
+
+    def send(body: Mapping[str, Any], key: str) -> Result:
+        try:
+            tell(topic, key, orjson.dumps(body))
+        except BrokerError as error:
+            return Retry(str(error))
+        return Sent()
+
+    return send
 
 
 def to_mailbox(

@@ -52,7 +52,9 @@ class Templates:
         subject, _, body = text.lstrip().partition("\n")
         subject = " ".join(subject.split())[:_MOST_SUBJECT]
         if not subject or not body.strip():
-            raise ActionError(f"templates/{name}.txt.j2: expected a subject in the first line and a text below. Mend it")
+            raise ActionError(
+                f"templates/{name}.txt.j2: expected a subject in the first line and a text below. Mend it"
+            )
         return Letter(subject=subject, text=body.strip() + "\n", html=html)
 
     def _blocks(self, blocks: tuple[str, ...], ending: str) -> list[str]:

@@ -9,7 +9,7 @@ dead topic as `unknown outcome` for a person to judge (at most once). `if_unknow
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Event
 
 from lakehouse.actions import outcome as outcomes
@@ -45,7 +45,9 @@ class Worker:
     perform: Callable[[Action], Result]
     may_send: Callable[[Action], bool]
     give_up: Callable[[Action, str], None]
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("sent", "retried", "suppressed", "failed"), 0))
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("sent", "retried", "suppressed", "failed"), 0)
+    )
 
     @property
     def timeline(self) -> str:

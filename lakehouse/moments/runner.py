@@ -46,7 +46,7 @@ class Moments:
                 of_visitor[one].append(fact)
 
         def change(states: States) -> dict[Identifier, int]:
-            timers = {}
+            timers: dict[Identifier, int] = {}
             for visitor, those in of_visitor.items():
                 states[visitor], wake = _stepped(states[visitor], those, visitor, definitions)
                 timers |= {} if wake is None else {visitor: wake}

@@ -30,7 +30,7 @@ def most_valuable(worths: Mapping[str, float], _: Mapping[str, object]) -> Explo
     return Explored(first=max(worths, key=lambda name: worths[name]), propensity=0.9, chances=dict.fromkeys(worths, 0.1))
 
 
-def decided(*rules: Rule, shown: Mapping[str, list[datetime]] = {}, trace: Trace | None = None, **more: object) -> Decided:  # noqa: B006
+def decided(*rules: Rule, shown: Mapping[str, list[datetime]] = {}, trace: Trace | None = None, **more: object) -> Decided:
     seen = Circumstances(
         now=NOW,
         channel="web",

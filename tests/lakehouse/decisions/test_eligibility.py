@@ -2,9 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lakehouse.declarations import Caps
 from lakehouse.decisions.eligibility import Circumstances, cap_reached, refusal
 from lakehouse.decisions.offers import Catalogue, Offer
+from lakehouse.declarations import Caps
 from lakehouse.rules.evaluate import compile_predicate
 from lakehouse.rules.parse import parse
 from lakehouse.rules.vocabulary import prepared
