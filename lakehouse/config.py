@@ -209,7 +209,6 @@ class DecisionsConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class MomentsConfig:
-    late_seconds: int
     shards: int
 
 

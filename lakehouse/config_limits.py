@@ -26,7 +26,6 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "backoff_seconds": (0.001, None, "0.001 or more seconds"),
     "backoff_max_seconds": (0.001, None, "0.001 or more seconds"),
     "timeout_seconds": (0.001, None, "0.001 or more seconds"),
-    "late_seconds": (0, None, "0 or more seconds"),
     "explore": (0.0, 1.0, "a share from 0 to 1"),
 }
 

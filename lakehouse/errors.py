@@ -38,3 +38,7 @@ class StoreError(StitchlakeError):
 
 class RuleError(StitchlakeError):
     """A rule, or another file an owner edits, that cannot be used."""
+
+
+class ActionError(StitchlakeError):
+    """An action that cannot be done: not readable, or of a template or destination that is not there."""

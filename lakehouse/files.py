@@ -9,6 +9,9 @@ from lakehouse.machine import local_folder
 RULES = PROJECT / "conf" / "rules.yaml"
 OFFERS = PROJECT / "conf" / "offers.yaml"
 EXPERIMENTS = PROJECT / "conf" / "experiments.yaml"
+MOMENTS = PROJECT / "conf" / "moments.yaml"
+DESTINATIONS = PROJECT / "conf" / "destinations.yaml"
+TEMPLATES = PROJECT / "conf" / "templates"
 
 
 def serving_folder(config: Config) -> Path:

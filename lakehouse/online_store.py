@@ -98,6 +98,22 @@ def open_store(url: str, *, timeout_ms: int = 50) -> OnlineStore:
     )
 
 
+def open_kept_store(config: Config) -> OnlineStore:
+    """What must outlive the machine and cannot be rebuilt from gold: timers, and what became of actions.
+
+    Beside an LMDB online store one of its own, synced to disk; a Redis online store itself, which its owner makes durable.
+
+    Raises:
+        StoreError: as `open_store`.
+    """
+    url = store_url(config)
+    if url.startswith(REDIS):
+        return open_store(url, timeout_ms=1000)
+    from lakehouse.online.lmdb_store import LmdbStore
+
+    return LmdbStore(Path(f"{url.removeprefix(LMDB)}_kept").absolute(), survives=True)
+
+
 def store_url(config: Config) -> str:
     """`online_store.url`; where it is empty, LMDB in the lake's own folder.
 

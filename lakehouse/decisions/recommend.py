@@ -57,7 +57,8 @@ def recommend(
         trace.add("rule", "forbidden", product_id)
     for category in sorted(forbidden_categories):
         trace.add("rule", "category forbidden", category)
-    proposed = [item for item in propose(count * _MORE) if not is_out(item.product_id)]
+    wanted = count * _MORE if forbidden or forbidden_categories else count + len(items)
+    proposed = [item for item in propose(wanted) if not is_out(item.product_id)]
     for item in _boosted(proposed, rules, category_of, trace):
         items.setdefault(item.product_id, item)
     answer = list(items.values())[:count]
@@ -66,7 +67,9 @@ def recommend(
     return answer
 
 
-def _boosted(proposed: list[Item], rules: Sequence[Rule], category_of: Callable[[str], str | None], trace: Trace) -> list[Item]:
+def _boosted(
+    proposed: list[Item], rules: Sequence[Rule], category_of: Callable[[str], str | None], trace: Trace
+) -> list[Item]:
     boosts = [rule for rule in rules if rule.effect == "boost" and (rule.products or rule.category is not None)]
     if not boosts:
         return proposed
@@ -74,7 +77,9 @@ def _boosted(proposed: list[Item], rules: Sequence[Rule], category_of: Callable[
     for item in proposed:
         score, reason = item.score, item.reason
         for rule in boosts:
-            if item.product_id in rule.products or (rule.category is not None and category_of(item.product_id) == rule.category):
+            if item.product_id in rule.products or (
+                rule.category is not None and category_of(item.product_id) == rule.category
+            ):
                 score, reason = score * rule.weight, f"{item.reason}, rule {rule.name}"
                 trace.add("rule", f"{rule.name} boosts by {rule.weight}", item.product_id)
         lifted.append(Item(product_id=item.product_id, score=score, reason=reason))

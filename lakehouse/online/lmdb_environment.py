@@ -37,7 +37,7 @@ Body = Callable[[lmdb.Transaction, Databases], T]
 class Environment:
     """See the module. Get it by `acquire`, give it back by `release`."""
 
-    def __init__(self, folder: Path, names: Sequence[bytes]) -> None:
+    def __init__(self, folder: Path, names: Sequence[bytes], *, survives: bool = False) -> None:
         self.folder = folder
         self.users = 0
         self._names = names
@@ -46,7 +46,7 @@ class Environment:
         self._is_shut = False  # while the map is resized or the files are reopened
         self._pid = os.getpid()
         self._looked_at = 0.0
-        boot = _BOOT.read_text().strip() if _BOOT.exists() else None
+        boot = _BOOT.read_text().strip() if _BOOT.exists() and not survives else None
         self._syncs = boot is None  # else nobody would notice that the machine died in the middle
         self._home = folder / (boot or "store")
         self._data = self._home / "data.mdb"
@@ -171,8 +171,8 @@ class Environment:
         self._alone(self._env.close)
 
 
-def acquire(folder: Path, names: Sequence[bytes]) -> Environment:
-    """The process's environment of the folder, opened when it is not yet."""
+def acquire(folder: Path, names: Sequence[bytes], *, survives: bool = False) -> Environment:
+    """The process's environment of the folder, opened when it is not yet. `survives`: synced, so that it outlives the machine."""
     with _opening:
         environment = _OPEN.get(folder)
         if environment is not None and (environment._pid != os.getpid() or environment._inode() is None):
@@ -180,7 +180,7 @@ def acquire(folder: Path, names: Sequence[bytes]) -> Environment:
                 environment.close()
             environment = None
         if environment is None:
-            environment = _OPEN[folder] = Environment(folder, names)
+            environment = _OPEN[folder] = Environment(folder, names, survives=survives)
         environment.users += 1
         return environment
 

@@ -49,8 +49,8 @@ class LmdbStore:
 
     is_embedded = True
 
-    def __init__(self, folder: Path) -> None:
-        self._environment = acquire(folder, _NAMES)
+    def __init__(self, folder: Path, *, survives: bool = False) -> None:
+        self._environment = acquire(folder, _NAMES, survives=survives)
         self._is_closed = False
 
     def get(self, keys: Sequence[str]) -> list[bytes | None]:

@@ -1,22 +1,21 @@
 """One rule text, two evaluators: whatever Spark says of a context, Python says too. Thousands of random pairs in one job."""
 
 import math
-import random
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
-from pyspark.sql import types as T
 
 from lakehouse.rules.column import event_part, to_column
 from lakehouse.rules.evaluate import compile_predicate
+from lakehouse.rules.frame import frame_of as frame
 from lakehouse.rules.parse import parse
-from lakehouse.rules.vocabulary import SQL_TYPES, VOCABULARY, prepared
+from lakehouse.rules.vocabulary import VOCABULARY, prepared
 from tests.lakehouse.rules.expressions import contexts, texts
 
-RULES, CONTEXTS = 240, 60
+RULES, CONTEXTS = 160, 60
 
 
 def drawn(strategy: st.SearchStrategy[object], count: int, number: int) -> list[object]:
@@ -37,11 +36,6 @@ def drawn(strategy: st.SearchStrategy[object], count: int, number: int) -> list[
 
     collect()
     return found
-
-
-def frame(spark: SparkSession, rows: list[dict[str, object]]):
-    schema = T.StructType.fromDDL(", ".join(f"{name} {SQL_TYPES[term.type]}" for name, term in VOCABULARY.items()))
-    return spark.createDataFrame([tuple(row[name] for name in VOCABULARY) for row in rows], schema)
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +90,3 @@ def test_numbers_are_those_of_the_vocabulary() -> None:
     assert (found["frequency"], found["is_known"], found["viewed_1h"]) == (3.0, None, ("a",))
     assert compile_predicate(parse("price = price and price > 1e300"))(found) is True
 
-
-def test_python_is_checked_against_a_broken_operator(rows: list[dict[str, object]]) -> None:
-    """The comparison is no tautology: another meaning of one operator is told apart by the contexts drawn."""
-    shuffled = random.Random(1).sample(rows, len(rows))
-    right, wrong = compile_predicate(parse("price >= monetary")), compile_predicate(parse("price > monetary - 0.5"))
-    assert any(right(prepared(row)) is not wrong(prepared(row)) for row in shuffled)

@@ -1,0 +1,141 @@
+"""Where actions go: `conf/destinations.yaml` as frozen values. Only what is declared there is ever called."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+
+from lakehouse.declarations import Declared, Name, QuietHours, checked, read_document, refuse
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+_OURS = frozenset({"idempotency-key", "content-type", "content-length", "host", "transfer-encoding", "connection"})
+Unknown = Literal["retry", "give_up"]
+
+
+class Destination(Declared):
+    """per_second, quiet_hours: None = those of [actions]. allow_private: addresses of private networks, too.
+
+    if_unknown: what to do when a crash left it open whether an attempt got through. retry: again, with the same key, for
+    destinations that know a key again. give_up: a lost one is better than two.
+    """
+
+    name: Name
+    per_second: float | None = Field(default=None, ge=0.001, le=10_000)
+    quiet_hours: QuietHours | None = None
+    allow_private: bool = False
+    if_unknown: Unknown | None = None
+    is_enabled: bool = True
+
+
+class Webhook(Destination):
+    """POST of JSON with an Idempotency-Key. Headers may hold secrets: `${NAME}` of the environment."""
+
+    kind: Literal["webhook"]
+    url: SecretStr
+    headers: Mapping[str, SecretStr] = {}
+
+    @property
+    def retries_unknown(self) -> bool:
+        return self.if_unknown != "give_up"
+
+    @model_validator(mode="after")
+    def _is_usable(self) -> Self:
+        parts = urlsplit(self.url.get_secret_value())
+        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username is not None:
+            raise ValueError("url: expected https://host/path, without a user name")
+        if parts.scheme == "http" and not self.allow_private:
+            raise ValueError("url: http is only for a private network, expected https, or allow_private: true")
+        for name, value in self.headers.items():
+            if not _HEADER.fullmatch(name) or name.lower() in _OURS:
+                raise ValueError(f"headers: '{name[:40]}' cannot be set, expected a header of the destination's own")
+            if not value.get_secret_value().isprintable():
+                raise ValueError(f"headers: {name}: a character that does not print")
+        return self
+
+
+class Mail(Destination):
+    """SMTP. security: tls (from the first byte), starttls, or none, which is only for a private network."""
+
+    kind: Literal["email"]
+    host: str = Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")
+    port: int = Field(ge=1, le=65535)
+    security: Literal["tls", "starttls", "none"]
+    user: SecretStr | None = None
+    password: SecretStr | None = None
+    sender: str = Field(pattern=r"^[^\r\n]{3,320}$")
+
+    @property
+    def retries_unknown(self) -> bool:
+        return self.if_unknown == "retry"
+
+    @model_validator(mode="after")
+    def _is_usable(self) -> Self:
+        if self.security == "none" and not self.allow_private:
+            raise ValueError(
+                "security: none is only for a private network, expected starttls or tls, or allow_private: true"
+            )
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user, password: expected both or neither")
+        if "@" not in self.sender:
+            raise ValueError("sender: expected an e-mail address, such as Shop <shop@example.com>")
+        return self
+
+
+class Topic(Destination):
+    """A Kafka topic of the same broker: whoever subscribes acts. The record's key tells a repeat."""
+
+    kind: Literal["topic"]
+    topic: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$")
+
+    @property
+    def retries_unknown(self) -> bool:
+        return self.if_unknown != "give_up"
+
+
+Known = Webhook | Mail | Topic
+
+
+class _Entry(Declared):
+    """One entry of the file: the kind tells what else it has."""
+
+    destination: Annotated[Known, Field(discriminator="kind")]
+
+    @property
+    def name(self) -> str:
+        return self.destination.name
+
+
+def read_destinations(path: Path, environ: Mapping[str, str]) -> dict[str, Known]:
+    """Read and check the file; those enabled, by name. A secret is asked for only where its destination is enabled.
+
+    Raises:
+        ConfigError: one line for every fault found, with its place; never with a secret in it.
+    """
+    faults: list[str] = []
+    place = f"{path.name}: destinations"
+    sent = read_document(path, "destinations").get("destinations")
+    entries = []
+    for number, entry in enumerate(sent if isinstance(sent, list) else []):
+        if isinstance(entry, dict) and entry.get("is_enabled") is False:
+            continue
+        entries.append({"destination": _resolved(entry, environ, f"{place}[{number}]", faults)})
+    if not isinstance(sent, list):
+        faults.append(f"{place}: expected a list")
+    found = {one.destination.name: one.destination for _, one in checked(entries, _Entry, place, faults)}
+    refuse(faults)
+    return found
+
+
+def _resolved(value: Any, environ: Mapping[str, str], place: str, faults: list[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _resolved(inner, environ, f"{place}.{key}", faults) for key, inner in value.items()}
+    if not isinstance(value, str):
+        return value
+    for name in _REFERENCE.findall(value):
+        if name not in environ:
+            faults.append(f"{place}: ${{{name}}} is not in the environment. Set it, or disable the destination")
+    return _REFERENCE.sub(lambda found: environ.get(found[1], ""), value)

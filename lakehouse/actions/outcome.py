@@ -1,0 +1,99 @@
+"""What became of an action, as a document `a:<decision_id>:<destination>`. Whoever writes the next version has it.
+
+    waiting -> sending -> sent | waiting (again, later) | failed        waiting -> suppressed | failed
+
+A store takes a version once: of two who see `waiting` and write `sending`, one does it. `until_ms`: how long the attempt
+may take; an attempt older than that died with its process, and nobody knows whether it got through.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import orjson
+
+from lakehouse.actions.action import Action
+from lakehouse.errors import ActionError, StoreError
+from lakehouse.online_store import Document, OnlineStore
+
+State = Literal["waiting", "sending", "sent", "suppressed", "failed"]
+FINAL: frozenset[State] = frozenset({"sent", "suppressed", "failed"})
+ATTEMPTS_KEY = "a:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """`action`: None once it is final, for then nobody needs it. `attempts`: begun so far."""
+
+    id: str
+    state: State
+    version: int
+    attempts: int
+    at_ms: int
+    until_ms: int = 0
+    reason: str = ""
+    action: Action | None = None
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def is_untouched(self) -> bool:
+        """Nobody has tried it; its timer may be missing."""
+        return self.state == "waiting" and self.attempts == 0
+
+    def encode(self) -> bytes:
+        told = {
+            **{"state": self.state, "version": self.version, "attempts": self.attempts, "at_ms": self.at_ms},
+            **{"until_ms": self.until_ms, "reason": self.reason},
+            "action": None if self.action is None else orjson.Fragment(self.action.encode()),
+        }
+        return orjson.dumps(told)
+
+    @classmethod
+    def decode(cls, id_: str, data: bytes) -> Self:
+        """`encode` undone.
+
+        Raises:
+            StoreError: not a document of this kind.
+        """
+        try:
+            told = orjson.loads(data)
+            action = None if told["action"] is None else Action.decode(orjson.dumps(told["action"]))
+            fields = {name: told[name] for name in ("state", "version", "attempts", "at_ms", "until_ms", "reason")}
+            return cls(id=id_, action=action, **fields)
+        except (ValueError, TypeError, KeyError, ActionError) as error:
+            raise StoreError(f"actions: {id_} cannot be read, got {type(error).__name__}. It is left alone") from error
+
+
+def first(action: Action, now_ms: int) -> Outcome:
+    return Outcome(id=action.id, state="waiting", version=1, attempts=0, at_ms=now_ms, action=action)
+
+
+def read(store: OnlineStore, id_: str) -> Outcome | None:
+    """None when there is none, or it is forgotten."""
+    (data,) = store.get([ATTEMPTS_KEY + id_])
+    return None if data is None else Outcome.decode(id_, data)
+
+
+def write(store: OnlineStore, outcome: Outcome) -> bool:
+    """Whether it was ours to write."""
+    return store.put([Document(ATTEMPTS_KEY + outcome.id, outcome.version, outcome.encode())]) == 1
+
+
+def moved(outcome: Outcome, state: State, now_ms: int, *, until_ms: int = 0, reason: str = "") -> Outcome:
+    """The next version."""
+    return replace(
+        outcome,
+        state=state,
+        version=outcome.version + 1,
+        attempts=outcome.attempts + (state == "sending"),
+        at_ms=now_ms,
+        until_ms=until_ms,
+        reason=reason,
+        action=None if state in FINAL else outcome.action,
+    )
+
+
+def forget(store: OnlineStore, outcome: Outcome) -> None:
+    store.put([Document(ATTEMPTS_KEY + outcome.id, outcome.version + 1, None)])

@@ -1,0 +1,79 @@
+"""How fast a destination is called: a rate, a circuit breaker, pauses between attempts, quiet hours. Pure: `now` is given."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from lakehouse.declarations import QuietHours
+
+
+class Bucket:
+    """At most `per_second` on average, and at most `burst` at once. Token bucket; a clock set back takes nothing away."""
+
+    def __init__(self, per_second: float, *, burst: float | None = None) -> None:
+        self._per_second = per_second
+        self._burst = max(1.0, per_second if burst is None else burst)
+        self._tokens = self._burst
+        self._at: float | None = None
+
+    def wait(self, now: float) -> float:
+        """Seconds until one may go."""
+        if self._at is not None and now > self._at:
+            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_second)
+        self._at = now
+        return 0.0 if self._tokens >= 1 - 1e-9 else (1 - self._tokens) / self._per_second
+
+    def take(self) -> None:
+        self._tokens -= 1
+
+
+class Breaker:
+    """After `failures` in a row nobody is called for a while, then one is tried; each time that fails the while doubles."""
+
+    def __init__(self, *, failures: int = 5, seconds: float = 5.0, most_seconds: float = 300.0) -> None:
+        self._limit = failures
+        self._first, self._most = seconds, most_seconds
+        self._in_a_row = 0
+        self._until: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._until is not None
+
+    def wait(self, now: float) -> float:
+        """Seconds until one may be tried. A clock set back waits no longer than the longest while."""
+        if self._until is None:
+            return 0.0
+        self._until = min(self._until, now + self._most)
+        return max(0.0, self._until - now)
+
+    def succeeded(self) -> None:
+        self._in_a_row, self._until = 0, None
+
+    def failed(self, now: float) -> None:
+        self._in_a_row += 1
+        over = self._in_a_row - self._limit
+        if over >= 0:
+            self._until = now + min(self._first * 2.0 ** min(over, 30), self._most)
+
+
+def backoff(attempt: int, key: str, *, first: float, most: float) -> float:
+    """Seconds after the `attempt`-th failed: doubling, up to a fifth less by `key`, so that not all come back at once."""
+    spread = int.from_bytes(hashlib.sha256(f"{key}:{attempt}".encode()).digest()[:4]) / 2**32
+    return min(first * 2.0 ** min(attempt - 1, 60), most) * (1 - 0.2 * spread)
+
+
+def quiet_until(quiet: QuietHours, now: datetime) -> datetime | None:
+    """When the quiet hours that hold now are over, UTC; None when none hold.
+
+    Where clocks are set forward over the end, it is the first moment after.
+    """
+    if not quiet.hold(now):
+        return None
+    zone = ZoneInfo(quiet.zone)
+    local = now.astimezone(zone)
+    for days in (0, 1):
+        end = datetime.combine(local.date() + timedelta(days=days), quiet.end, tzinfo=zone).astimezone(UTC)
+        if end > now:
+            return end
+    raise AssertionError("an end within a day")

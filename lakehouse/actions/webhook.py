@@ -1,0 +1,80 @@
+"""An action as an HTTP call."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+import requests
+
+from lakehouse.actions.destinations import Webhook
+from lakehouse.actions.private_addresses import PublicOnly
+from lakehouse.actions.results import GiveUp, Result, Retry, Sent
+from lakehouse.errors import ActionError
+
+KEY_HEADER = "Idempotency-Key"
+_LATER = frozenset({408, 421, 423, 425, 429})
+_MOST_WAIT = 3600.0
+
+
+class WebhookSender:
+    """One session of one destination. Redirects are not followed, proxies of the environment not used."""
+
+    def __init__(self, destination: Webhook, *, timeout_seconds: float) -> None:
+        self._destination = destination
+        self._timeout = timeout_seconds
+        self._session = requests.Session()
+        self._session.trust_env = False
+        if not destination.allow_private:
+            for scheme in ("https://", "http://"):
+                self._session.mount(scheme, PublicOnly())
+
+    def send(self, body: Mapping[str, Any], key: str) -> Result:
+        """POST once. `key`: the same for every attempt of one action, so that the destination can tell a repeat.
+
+        Of the response only status and headers are looked at.
+        """
+        headers = {name: value.get_secret_value() for name, value in self._destination.headers.items()}
+        headers |= {KEY_HEADER: key, "Content-Type": "application/json", "User-Agent": "stitchlake"}
+        try:
+            with self._session.post(
+                self._destination.url.get_secret_value(),
+                data=orjson.dumps(body),
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return _result(response.status_code, response.headers.get("Retry-After"))
+        except ActionError as error:
+            return GiveUp(str(error))
+        except requests.exceptions.InvalidURL:
+            return GiveUp("url: not usable")
+        except requests.RequestException as error:
+            return Retry(type(error).__name__)  # its text may hold the URL
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def _result(status: int, retry_after: str | None) -> Result:
+    if 200 <= status < 300:
+        return Sent()
+    if status in _LATER or status >= 500:
+        return Retry(f"status {status}", after=_seconds(retry_after))
+    return GiveUp(f"status {status}")
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """RFC 9110, 10.2.3: seconds, or a date; None where it is neither."""
+    if retry_after is None:
+        return None
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):
+            return None
+    return min(max(seconds, 0.0), _MOST_WAIT) if seconds == seconds else None

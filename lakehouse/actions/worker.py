@@ -1,0 +1,182 @@
+"""One destination's actions, one after the other: a slow or broken destination keeps nobody waiting but itself.
+
+What happens once. The outcome's document is claimed before an attempt and settled after it. A crash between the two leaves
+it open whether the destination took it: a webhook is called again with the same Idempotency-Key (at least once on the wire,
+once in effect for whoever honours the key); an e-mail is not sent again, for nobody's mailbox honours one, and goes to the
+dead topic as `unknown outcome` for a person to judge (at most once). `if_unknown` of a destination turns either around.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Event
+
+from lakehouse.actions import outcome as outcomes
+from lakehouse.actions.action import Action
+from lakehouse.actions.outcome import Outcome, moved
+from lakehouse.actions.pace import Breaker, Bucket, backoff, quiet_until
+from lakehouse.actions.results import GiveUp, Result, Retry, Sent, Suppressed
+from lakehouse.config import ActionsConfig
+from lakehouse.declarations import QuietHours
+from lakehouse.errors import StitchlakeError, StoreError
+from lakehouse.online_store import Entry, OnlineStore
+
+log = logging.getLogger("stitchlake.actions")
+IDLE_SECONDS = 0.25
+KEEP_MS = 30 * 86_400_000  # how long an outcome is remembered, so that a replay of the queue finds it
+_AT_ONCE = 50
+_MOST_TIMERS = 2**31
+_LEASE_MS = 60_000  # beyond the time-out, for looking up and writing the letter
+
+
+@dataclass(kw_only=True)
+class Worker:
+    """`perform` does it, `may_send` is asked right before, `give_up` tells the dead topic and returns once that is safe."""
+
+    destination: str
+    store: OnlineStore
+    settings: ActionsConfig
+    quiet: QuietHours | None
+    retries_unknown: bool
+    bucket: Bucket
+    breaker: Breaker
+    clock: Callable[[], datetime]
+    perform: Callable[[Action], Result]
+    may_send: Callable[[Action], bool]
+    give_up: Callable[[Action, str], None]
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("sent", "retried", "suppressed", "failed"), 0)
+    )
+
+    @property
+    def timeline(self) -> str:
+        return f"due:{self.destination}"
+
+    def run(self, stopped: Event) -> None:
+        """Until stopped; a store that does not answer is asked again, ever more slowly."""
+        failures = 0
+        while not stopped.is_set():
+            try:
+                pause, failures = self.once(), 0
+            except StitchlakeError as error:
+                failures += 1
+                pause = min(IDLE_SECONDS * 2**failures, 10.0)
+                log.warning("destination %s: %s", self.destination, error)
+            stopped.wait(pause)
+
+    def arm(self, id_: str, at_ms: int) -> None:
+        self.store.append(self.timeline, [Entry(at_ms, f"{at_ms}@{id_}", id_.encode())], keep=_MOST_TIMERS)
+
+    def once(self) -> float:
+        """Do what is due; seconds until it is worth looking again.
+
+        Raises:
+            StoreError: the store does not answer. What was sent and not written down is as after a crash.
+        """
+        due = self.store.until(self.timeline, self._now_ms(), _AT_ONCE)
+        for entry in due:
+            if (pause := self._turn(entry)) > 0:
+                return min(pause, IDLE_SECONDS * 4)
+        return 0.0 if due else IDLE_SECONDS
+
+    def _turn(self, entry: Entry) -> float:
+        """Seconds to wait before this one's turn; 0 = it has had it."""
+        now_ms = self._now_ms()
+        outcome = self._read(entry.value.decode())
+        if outcome is None or outcome.action is None:
+            if outcome is not None and now_ms - outcome.at_ms >= KEEP_MS:
+                outcomes.forget(self.store, outcome)
+            self.store.remove(self.timeline, [entry.id])
+            return 0.0
+        if (later := self._later(outcome, outcome.action)) is not None:
+            self._move(entry, outcome.id, later)
+            return 0.0
+        if (verdict := self._verdict(outcome, outcome.action)) is not None:
+            self._settle(entry, outcome, outcome.action, verdict)
+            return 0.0
+        now = self.clock().timestamp()
+        if (pause := max(self.breaker.wait(now), self.bucket.wait(now))) > 0:
+            return pause
+        self._attempt(entry, outcome, outcome.action)
+        return 0.0
+
+    def _later(self, outcome: Outcome, action: Action) -> int | None:
+        """When it may be done, if not now: quiet hours, or another's attempt is under way."""
+        now = self.clock()
+        if outcome.state == "sending" and self._now_ms() < outcome.until_ms:
+            return outcome.until_ms
+        if action.respects_quiet_hours and self.quiet is not None and self._now_ms() < action.expires_ms:
+            over = quiet_until(self.quiet, now)
+            return None if over is None else int(over.timestamp() * 1000)
+        return None
+
+    def _verdict(self, outcome: Outcome, action: Action) -> Result | None:
+        """What can be said without an attempt."""
+        if outcome.state == "sending" and not self.retries_unknown:
+            return GiveUp("unknown outcome: a process ended during the attempt")
+        if self._now_ms() >= action.expires_ms:
+            return GiveUp("expired")
+        if outcome.attempts >= self.settings.max_attempts:
+            return GiveUp(f"{outcome.attempts} attempts: {outcome.reason or 'ended during the attempt'}")
+        return None if self.may_send(action) else Suppressed("consent")
+
+    def _attempt(self, entry: Entry, outcome: Outcome, action: Action) -> None:
+        now_ms = self._now_ms()
+        until_ms = now_ms + int(1000 * self.settings.timeout_seconds) + _LEASE_MS
+        claimed = moved(outcome, "sending", now_ms, until_ms=until_ms)
+        if not outcomes.write(self.store, claimed):
+            self._move(entry, outcome.id, until_ms)  # somebody else has it
+            return
+        self.bucket.take()
+        try:
+            result = self.perform(action)
+        except Exception as error:
+            log.exception("action %s was not done", action.id)
+            result = Retry(type(error).__name__, is_its_fault=False)
+        if isinstance(result, Retry) and result.is_its_fault:
+            self.breaker.failed(self.clock().timestamp())
+        elif isinstance(result, Sent | GiveUp):
+            self.breaker.succeeded()
+        self._settle(entry, claimed, action, result)
+
+    def _settle(self, entry: Entry, outcome: Outcome, action: Action, result: Result) -> None:
+        now_ms, settings = self._now_ms(), self.settings
+        if isinstance(result, Retry):
+            pause = backoff(
+                outcome.attempts, outcome.id, first=settings.backoff_seconds, most=settings.backoff_max_seconds
+            )
+            again_ms = now_ms + int(1000 * max(pause, result.after or 0.0))
+            if outcome.attempts < settings.max_attempts and again_ms < action.expires_ms:
+                self.counts["retried"] += 1
+                outcomes.write(self.store, moved(outcome, "waiting", now_ms, reason=result.reason))
+                self._move(entry, outcome.id, again_ms)
+                return
+            result = GiveUp(f"{outcome.attempts} attempts: {result.reason}")
+        if isinstance(result, GiveUp):
+            self.give_up(action, result.reason)
+        state: outcomes.State = (
+            "sent" if isinstance(result, Sent) else "failed" if isinstance(result, GiveUp) else "suppressed"
+        )
+        self.counts[state] += 1
+        outcomes.write(self.store, moved(outcome, state, now_ms, reason=getattr(result, "reason", "")))
+        self._move(entry, outcome.id, now_ms + KEEP_MS)
+
+    def _move(self, entry: Entry, id_: str, at_ms: int) -> None:
+        """The new timer first: one too many is a needless look, one too few an action that is never done."""
+        self.arm(id_, at_ms)
+        if entry.id != f"{at_ms}@{id_}":
+            self.store.remove(self.timeline, [entry.id])
+
+    def _read(self, id_: str) -> Outcome | None:
+        try:
+            return outcomes.read(self.store, id_)
+        except StoreError as error:
+            (data,) = self.store.get([outcomes.ATTEMPTS_KEY + id_])
+            if data is None:
+                raise
+            log.error("%s", error)
+            return None
+
+    def _now_ms(self) -> int:
+        return int(self.clock().timestamp() * 1000)

@@ -1,0 +1,53 @@
+"""A message -> the fact moments see in it."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lakehouse.config import Config
+from lakehouse.events.plain import Reader, at, text, text_at
+from lakehouse.identity.graph import Identifier
+from lakehouse.moments.definitions import ORDERED
+from lakehouse.moments.state import Fact
+
+MOST_IDENTIFIERS = 4  # of one event that a fact is remembered by
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+class Facts:
+    """Reads messages by one configuration."""
+
+    def __init__(self, config: Config, reader: Reader) -> None:
+        self._reader = reader
+        self._rules = config.identity.rules
+        self._is_bot = re.compile(config.events.bot_user_agents)
+
+    def of(self, message: Any, arrived_at: datetime) -> Fact | None:
+        """None for what is no track event of somebody, and for a robot's."""
+        if not isinstance(message, Mapping) or text(message, "type") != "track":
+            return None
+        message_id, event = text(message, "message_id"), text(message, "event_name")
+        agent = text_at(message, "context.userAgent")
+        if message_id is None or event is None or (agent is not None and self._is_bot.search(agent)):
+            return None
+        who = self._strongest(self._reader.identifiers(message))
+        if not who:
+            return None
+        at_ms = (self._reader.occurred_at(message, arrived_at) - _EPOCH) // timedelta(milliseconds=1)
+        return Fact(at_ms=at_ms, id=message_id, event=event, item=_item(message, event), who=who)
+
+    def _strongest(self, identifiers: list[Identifier]) -> tuple[Identifier, ...]:
+        ordered = sorted(identifiers, key=lambda one: (self._rules[one[0]].priority, one))
+        return tuple(ordered[:MOST_IDENTIFIERS])
+
+
+def _item(message: Mapping[str, Any], event: str) -> str | None:
+    if event == ORDERED:
+        return text(message, "order_id")
+    if (own := text(message, "product_id")) is not None:
+        return own
+    lines = at(message, "properties.products")
+    if isinstance(lines, list) and len(lines) == 1 and isinstance(lines[0], Mapping):
+        return text_at(lines[0], "product_id") or text_at(lines[0], "productId")
+    return None

@@ -1,0 +1,119 @@
+"""A topic read by a consumer group, committed after the effects: what was not done is read again."""
+
+import logging
+from collections.abc import Callable, Sequence
+from threading import Event
+from typing import Any
+
+from kafka import KafkaConsumer, OffsetAndMetadata
+from kafka.errors import CommitFailedError, IllegalStateError, KafkaError, RebalanceInProgressError
+
+from lakehouse.errors import StitchlakeError
+
+log = logging.getLogger("stitchlake.background")
+POLL_MS = (
+    200  # a poll returns as soon as there is something; this is how often timers are looked at and a stop is noticed
+)
+_MOST_AT_ONCE = 500
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
+_MOST_TRIES = 12  # then the records are read anew: the group may have given the partitions to another by then
+
+
+class Consuming:
+    """One thread's loop. `handle` may be given the same records again; `between` runs after every poll."""
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        topic: str,
+        group: str,
+        *,
+        handle: Callable[[Sequence[Any]], None],
+        between: Callable[[], None],
+    ) -> None:
+        self._servers = bootstrap_servers
+        self._topic = topic
+        self._group = group
+        self._handle = handle
+        self._between = between
+        self.handled = 0
+
+    def run(self, stopped: Event) -> None:
+        """Until stopped. A broker that is away is tried again; what follows from the clock goes on meanwhile."""
+        while not stopped.is_set():
+            try:
+                self._read(stopped)
+            except KafkaError as error:
+                log.warning("topic %s at %s: not read, tried again: %r", self._topic, self._servers, error)
+                self._tried(self._between)
+                stopped.wait(_FIRST_PAUSE)
+
+    def _read(self, stopped: Event) -> None:
+        consumer = KafkaConsumer(
+            self._topic,
+            bootstrap_servers=self._servers,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=_MOST_AT_ONCE,
+            fetch_min_bytes=1,
+        )
+        try:
+            while not stopped.is_set():
+                polled = consumer.poll(timeout_ms=POLL_MS)
+                if polled:
+                    records = [record for of_partition in polled.values() for record in of_partition]
+                    if not self._until_done(records, stopped):
+                        return  # read again, by whoever has the partitions then
+                    self._commit(consumer, polled)
+                self._tried(self._between)
+        finally:
+            consumer.close()
+
+    def _until_done(self, records: Sequence[Any], stopped: Event) -> bool:
+        """Whether they were handled before a stop, or before the group lost its patience."""
+        pause = _FIRST_PAUSE
+        for _ in range(_MOST_TRIES):
+            if self._tried(lambda: self._handle_all(records)):
+                self.handled += len(records)
+                return True
+            if stopped.wait(pause):
+                return False
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        return False
+
+    def _handle_all(self, records: Sequence[Any]) -> None:
+        """A record that breaks the handler must not stop all that come after it: it is found, told, and left out."""
+        try:
+            self._handle(records)
+        except (StitchlakeError, KafkaError):
+            raise
+        except Exception:
+            if len(records) == 1:
+                (one,) = records
+                log.exception("%s[%s] offset %s: left out", one.topic, one.partition, one.offset)
+                return
+            for record in records:
+                self._handle_all([record])
+
+    def _tried(self, act: Callable[[], None]) -> bool:
+        try:
+            act()
+        except (StitchlakeError, KafkaError) as error:
+            log.warning("%s: tried again: %s", self._topic, error)
+            return False
+        except Exception:
+            log.exception("%s: tried again", self._topic)
+            return False
+        return True
+
+    def _commit(self, consumer: KafkaConsumer, polled: dict[Any, Sequence[Any]]) -> None:
+        """A commit that fails costs a repeat, which changes nothing."""
+        ends = {
+            partition: OffsetAndMetadata(records[-1].offset + 1, "", records[-1].leader_epoch or -1)
+            for partition, records in polled.items()
+        }
+        try:
+            consumer.commit(ends)
+        except (CommitFailedError, IllegalStateError, RebalanceInProgressError) as error:
+            log.warning("topic %s: offsets were not noted: %r", self._topic, error)
