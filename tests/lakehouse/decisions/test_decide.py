@@ -27,10 +27,14 @@ CATALOGUE = Catalogue({one.name: one for one in (offer("a", 1), offer("b", 5), o
 
 
 def most_valuable(worths: Mapping[str, float], _: Mapping[str, object]) -> Explored:
-    return Explored(first=max(worths, key=lambda name: worths[name]), propensity=0.9, chances=dict.fromkeys(worths, 0.1))
+    return Explored(
+        first=max(worths, key=lambda name: worths[name]), propensity=0.9, chances=dict.fromkeys(worths, 0.1)
+    )
 
 
-def decided(*rules: Rule, shown: Mapping[str, list[datetime]] = {}, trace: Trace | None = None, **more: object) -> Decided:
+def decided(
+    *rules: Rule, shown: Mapping[str, list[datetime]] = {}, trace: Trace | None = None, **more: object
+) -> Decided:
     seen = Circumstances(
         now=NOW,
         channel="web",

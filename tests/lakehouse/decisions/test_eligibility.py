@@ -10,7 +10,14 @@ from lakehouse.rules.parse import parse
 from lakehouse.rules.vocabulary import prepared
 
 NOW = datetime(2026, 11, 26, 20, 30, tzinfo=UTC)
-OFFER = {"name": "bundle", "title": "Bundle", "owner": "crm", "purpose": "marketing", "channels": ["web", "push"], "value": 5}
+OFFER = {
+    "name": "bundle",
+    "title": "Bundle",
+    "owner": "crm",
+    "purpose": "marketing",
+    "channels": ["web", "push"],
+    "value": 5,
+}
 
 
 def circumstances(**changes: object) -> Circumstances:
@@ -41,7 +48,11 @@ def test_an_offer_that_nothing_speaks_against_may_be_made() -> None:
         ({"when": "frequency > 2"}, {"context": prepared({"frequency": 2})}, "not for this person: frequency > 2"),
         ({"when": "frequency > 2"}, {"context": prepared({})}, "not for this person: frequency > 2"),
         ({"products": ["a", "b"]}, {"unavailable": {"a", "b", "c"}}, "none of its products is available"),
-        ({"caps": {"per_day": 1}}, {"shown": {"bundle": [NOW - timedelta(hours=23)]}}, "shown 1 times in 24 hours, at most 1"),
+        (
+            {"caps": {"per_day": 1}},
+            {"shown": {"bundle": [NOW - timedelta(hours=23)]}},
+            "shown 1 times in 24 hours, at most 1",
+        ),
         ({"caps": {"lifetime": 1}}, {"shown": {"bundle": [NOW - timedelta(days=900)]}}, "shown 1 times, at most 1"),
     ],
 )
@@ -60,5 +71,8 @@ def test_quiet_hours_silence_what_interrupts_and_follow_the_zone() -> None:
 
 def test_a_cap_counts_what_a_clock_that_jumped_put_ahead() -> None:
     assert cap_reached(Caps(per_day=1), [NOW + timedelta(days=3)], NOW) == "shown 1 times in 24 hours, at most 1"
-    assert cap_reached(Caps(per_day=2, per_week=2), [NOW - timedelta(days=2)] * 2, NOW) == "shown 2 times in 7 days, at most 2"
+    assert (
+        cap_reached(Caps(per_day=2, per_week=2), [NOW - timedelta(days=2)] * 2, NOW)
+        == "shown 2 times in 7 days, at most 2"
+    )
     assert cap_reached(Caps(), [NOW] * 100, NOW) is None
