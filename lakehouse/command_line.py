@@ -58,6 +58,7 @@ def main(argv: list[str]) -> int | None:
         "up": _up,
         "down": _down,
         "serve": _serve,
+        "rules": _rules,
         "test": _test,
     }
     return commands[word](argv[1:]) if word in commands else _start(argv)
@@ -95,7 +96,13 @@ def _kafka(argv: list[str]) -> int | None:
 def _up(_: list[str]) -> int | None:
     from lakehouse import service
 
-    return service.up(load(), [_job("streaming"), _module("serving")])
+    children = [
+        _job("streaming"),
+        _job("streaming/decisions.py", "--driver-memory", "1g"),
+        _module("serving.background"),
+        _module("serving"),
+    ]
+    return service.up(load(), children)
 
 
 def _down(_: list[str]) -> None:
@@ -104,10 +111,10 @@ def _down(_: list[str]) -> None:
     print("stopped" if service.down(load()) else "not running")
 
 
-def _job(name: str) -> "service.Child":
+def _job(name: str, *options: str) -> "service.Child":
     from lakehouse import service
 
-    job = launcher.parse([name])
+    job = launcher.parse([*options, name])
     return service.Child(name=name, command=launcher.command(job), environ=launcher.prepare(job))
 
 
@@ -119,6 +126,12 @@ def _module(name: str) -> "service.Child":
 
 def _serve(argv: list[str]) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-m", "serving", *argv])
+
+
+def _rules(argv: list[str]) -> int | None:
+    from lakehouse.rules import command
+
+    return command.main(argv)
 
 
 def _start(argv: list[str]) -> NoReturn:

@@ -126,6 +126,16 @@ class ScoresConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecommenderConfig:
+    half_life_days: int
+    rank: int
+    new_days: int
+    gone_days: int
+    max_profiles: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class NextBestActionConfig:
     lapsed_days: int
     likely_propensity: float
@@ -233,6 +243,7 @@ class Config:
     profiles: ProfilesConfig
     segments: SegmentsConfig
     scores: ScoresConfig
+    recommender: RecommenderConfig
     next_best_action: NextBestActionConfig
     households: HouseholdsConfig
     spark: SparkConfig

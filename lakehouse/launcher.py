@@ -21,7 +21,7 @@ from lakehouse.config import PROJECT
 from lakehouse.errors import StitchlakeError
 from lakehouse.spark_conf import CONF, DEFAULTS, LOCAL, PACKAGES, properties
 
-COMMANDS = ("demo", "test", "up", "down", "kafka", "streaming", "plan", "whois", "identity", "serve", "help")
+COMMANDS = ("demo", "test", "up", "down", "kafka", "streaming", "plan", "whois", "identity", "rules", "serve", "help")
 SCRIPTS = {
     "demo": "lakehouse/demo/main.py",
     "streaming": "streaming/__main__.py",

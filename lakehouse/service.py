@@ -76,6 +76,8 @@ def topics(config: Config) -> tuple[str, ...]:
         config.decisions.topic,
         config.decision_log.topic,
         config.online_store.changes_topic,
+        config.actions.topic,
+        config.actions.dead_topic,
     )
 
 

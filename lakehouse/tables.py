@@ -13,6 +13,7 @@ from lakehouse.contracts.events import (
 from lakehouse.contracts.gold import (
     GOLD_ACTIVATION,
     GOLD_HOUSEHOLDS,
+    GOLD_PRODUCTS,
     GOLD_RFM,
     GOLD_SCORES,
     GOLD_SEGMENTS,
@@ -52,6 +53,7 @@ TABLES: dict[str, Table] = {
         GOLD_SCORES,
         GOLD_ACTIVATION,
         GOLD_HOUSEHOLDS,
+        GOLD_PRODUCTS,
     )
 }
 
@@ -59,6 +61,7 @@ __all__ = [
     "BRONZE_EVENTS",
     "GOLD_ACTIVATION",
     "GOLD_HOUSEHOLDS",
+    "GOLD_PRODUCTS",
     "GOLD_RFM",
     "GOLD_SCORES",
     "GOLD_SEGMENTS",

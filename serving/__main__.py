@@ -26,10 +26,13 @@ from lakehouse.events.plain import Reader
 from lakehouse.files import EXPERIMENTS, OFFERS, RULES, serving_folder
 from lakehouse.online.recent_entries import MOST_ENTRIES
 from lakehouse.online_store import open_store, store_url
+from lakehouse.recommend.files import CURRENT
+from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import read_rules
 from lakehouse.service import READY
 from serving.app import Lifespan, create_app
 from serving.changes import Changes
+from serving.experiments import read_running
 from serving.kafka_in import KafkaIn
 from serving.kafka_out import KafkaOut
 from serving.lane import Lane
@@ -65,6 +68,7 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
     store = open_store(store_url(config), timeout_ms=config.serving.deadline_ms)
     pending = Pending(store, keep=MOST_ENTRIES)
     visitors = Visitors(store, pending, config)
+    recommender_base = serving_folder(config) / "recommender"
     offers = Reloading(OFFERS, read_catalogue)
     return Service(
         config=config,
@@ -75,8 +79,8 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
         visitors=visitors,
         rules=Reloading(RULES, read_rules),
         catalogue=offers,
-        recommender=Reloading(serving_folder(config) / "none", lambda p: p),
-        experiments=Reloading(EXPERIMENTS, lambda p: p),
+        recommender=Reloading(recommender_base / CURRENT, lambda _: Recommender.load_current(recommender_base)),
+        experiments=Reloading(EXPERIMENTS, lambda path: read_running(path, store, clock())),
         stock=Stock(store),
         changes=Changes(visitors.forget),
         learning=Learning(config.serving, store, pending, process),
@@ -103,7 +107,7 @@ def lifespan_of(service: Service) -> Lifespan:
         handlers = {config.decisions.topic: Lane(service).handle}
         if config.online_store.publish_changes:
             handlers[config.online_store.changes_topic] = service.changes.handle
-        incoming = KafkaIn(bootstrap_servers(config), handlers, loop, on_ready=lambda: print(READY, flush=True))
+        incoming = KafkaIn(bootstrap_servers(config), handlers, loop, on_ready=lambda: _ready(service))
         incoming.start()
         tasks = [
             loop.create_task(_connect(service)),
@@ -124,6 +128,11 @@ def lifespan_of(service: Service) -> Lifespan:
             service.store.close()
 
     return lifespan
+
+
+def _ready(service: Service) -> None:
+    service.is_listening.set()
+    print(READY, flush=True)
 
 
 async def _connect(service: Service) -> None:

@@ -14,6 +14,7 @@ from lakehouse.decisions import remembered
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor, context_of
+from lakehouse.experiments.definitions import Arm
 from lakehouse.online.recent_entries import entries
 from lakehouse.online_store import Document
 from lakehouse.rules.book import Rule
@@ -42,7 +43,7 @@ class Asking:
     context: dict[str, object]
     rules: Sequence[Rule]
     rules_version: str
-    arms: Mapping[str, str]
+    arms: Mapping[str, Arm]
     held_out: str | None
     is_pressed: bool
     sent: "list[asyncio.Future[None]]"
@@ -51,6 +52,10 @@ class Asking:
     @property
     def now_ms(self) -> int:
         return int(self.now.timestamp() * 1000)
+
+    @property
+    def arm_names(self) -> dict[str, str]:
+        return {experiment: arm.name for experiment, arm in self.arms.items()}
 
     def answer(
         self,
@@ -78,7 +83,7 @@ class Asking:
             "model_version": model_version,
             "policy_version": policy_version,
             "rules_version": self.rules_version,
-            "experiments": self.arms,
+            "experiments": self.arm_names,
             "events": events,
         }
         return common | ({"explain": [asdict(step) for step in trace.steps]} if trace.is_wanted else {})

@@ -18,6 +18,7 @@ from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor, context_of
 from lakehouse.identity.graph import Identifier
+from lakehouse.online.recent_entries import Placed, entries_of
 from lakehouse.rules.book import Rule, RuleBook
 from serving.asking import Asking, remember
 from serving.offers import choose
@@ -71,6 +72,7 @@ class Lane:
         keys = [f"{type_}:{token}" for type_, token in identifiers]
         if candidate.get("session_id"):
             keys.append(f"session:{candidate['session_id']}")
+        service.pending.append(_entries(candidate, identifiers))  # the event itself counts, whoever is faster
         asked = service.visitors.strongest(identifiers)
         visitor = await service.visitors.find(asked, now)
         context = context_of(visitor, {}, now=now, event=_event(candidate))
@@ -153,12 +155,19 @@ def _event(candidate: dict[str, Any]) -> dict[str, Any]:
     return {name: candidate.get(name) for name in names} | {"occurred_at": at}
 
 
+def _entries(candidate: dict[str, Any], identifiers: list[Identifier]) -> list[Placed]:
+    properties = {name: candidate.get(name) for name in ("product_id", "category", "price", "session_id")}
+    message = {"type": candidate.get("event_type"), "event": candidate.get("event_name"), "properties": properties}
+    return entries_of(message, candidate["message_id"], identifiers, candidate["occurred_at"])
+
+
 def _read(value: bytes) -> dict[str, Any] | None:
     """None for what is no candidate: the topic may be written by others."""
     try:
         candidate = orjson.loads(value)
         [(str(type_), str(token)) for type_, token in candidate["identifiers"]]
-        if isinstance(candidate["decision_id"], str) and isinstance(candidate["occurred_at"], int):
+        texts = (candidate["decision_id"], candidate["message_id"], candidate["rule"])
+        if all(isinstance(text, str) for text in texts) and isinstance(candidate["occurred_at"], int):
             return dict(candidate)
     except (orjson.JSONDecodeError, TypeError, KeyError, ValueError):
         pass

@@ -19,7 +19,8 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
     is_pressed = service.pressure.is_high
     asking = await ask(service, request, is_pressed=is_pressed)
     trace = Trace(is_wanted=request.explain)
-    explorer = service.learning.explorer(asking.decision_id, is_greedy=is_pressed)
+    is_greedy = is_pressed or any(arm.offers == "greedy" for arm in asking.arms.values())
+    explorer = service.learning.explorer(asking.decision_id, is_greedy=is_greedy)
     decided = choose(service, asking, request.context.channel, explorer, trace, only=request.offers)
     events = await settled(asking)
     first = decided.ranked[0] if decided.ranked else None
@@ -34,7 +35,7 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
         policy=service.config.serving.policy,
         policy_version=service.learning.version,
         shown_on=asking.visitor.shown_on,
-        experiments=asking.arms,
+        experiments=asking.arm_names,
         features=() if first is None or decided.is_forced else service.learning.features(asking.context),
         context=request.context.model_dump(exclude_none=True) | ({"rule": decided.rule} if decided.rule else {}),
     )
@@ -68,8 +69,8 @@ def choose(
 def _silence(asking: Asking) -> str | None:
     if asking.visitor.is_suppressed:
         return "suppressed"
-    if asking.held_out:
-        return f"held out of every offer by experiment {asking.held_out}"
+    if asking.held_out is not None or any(arm.offers == "none" for arm in asking.arms.values()):
+        return "held out of every offer by an experiment"
     if asking.visitor.missing:
         return "consent cannot be looked up"
     return None

@@ -12,15 +12,14 @@ from typing import Any
 from lakehouse.decisions.recommend import Item, recommend
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
-from lakehouse.recommend.interactions import CART, ORDER, REMOVE, VIEW, Interaction
+from lakehouse.recommend.interactions import Interaction
 from lakehouse.recommend.recommender import Recommender
 from serving.asking import Asking, ask, remember, settled
 from serving.requests import RecommendationRequest
 from serving.service import Service
 
 log = logging.getLogger("stitchlake.serving")
-_KINDS = {"view": VIEW, "cart_add": CART, "cart_remove": REMOVE, "order": ORDER}
-UNPERSONAL = "no consent to personalization: what everybody likes"
+UNPERSONAL = "no consent to personalization, or held out of it by an experiment: what everybody likes"
 
 
 async def recommendations(service: Service, request: RecommendationRequest) -> dict[str, Any]:
@@ -29,7 +28,8 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
     asking = await ask(service, request, is_pressed=is_pressed)
     trace = Trace(is_wanted=request.explain)
     consent = asking.visitor.consent(assumed=service.config.consent.assumed)
-    is_personal = consent["personalization"] and not asking.visitor.is_suppressed and not is_pressed
+    is_tried = any(arm.recommendations == "popularity" for arm in asking.arms.values()) or asking.held_out is not None
+    is_personal = consent["personalization"] and not (asking.visitor.is_suppressed or is_pressed or is_tried)
     model = _model(service, asking)
     rung, items = _climb(service, asking, model, trace, is_personal=is_personal)
     if rung == "model" and not asking.missing and is_personal:
@@ -46,7 +46,7 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
         policy="recommendations",
         policy_version="none" if model is None else model.version,
         shown_on=asking.visitor.shown_on,
-        experiments=asking.arms,
+        experiments=asking.arm_names,
         context=request.context.model_dump(exclude_none=True),
     )
     remember(service, decision, [item.product_id for item in items])
@@ -108,7 +108,7 @@ def _chosen(service: Service, asking: Asking, trace: Trace, propose: Any, model:
 def _proposals(service: Service, asking: Asking, model: Recommender, count: int) -> Sequence[Item]:
     here = asking.request.context
     proposals = model.propose(
-        [Interaction(touch.product_id, _KINDS[touch.kind], touch.at_ms) for touch in asking.visitor.recent.touched],
+        [Interaction(action.product_id, action.kind, action.at_ms) for action in asking.visitor.recent.actions],
         now_ms=asking.now_ms,
         viewing=here.product_id,
         bought=asking.visitor.bought,

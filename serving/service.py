@@ -1,14 +1,16 @@
 """What the process holds, passed to whatever answers: the edge of the decision service, made once in `__main__`."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from lakehouse.config import Config
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.events.plain import Reader
+from lakehouse.experiments.definitions import Experiments
 from lakehouse.online_store import OnlineStore
+from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook
 from serving.changes import Changes
 from serving.kafka_out import KafkaOut
@@ -46,8 +48,8 @@ class Service:
     visitors: Visitors
     rules: Reloading[RuleBook]
     catalogue: Reloading[Catalogue]
-    recommender: Reloading[Any]
-    experiments: Reloading[Any]
+    recommender: Reloading[Recommender]
+    experiments: Reloading[Experiments]
     stock: Stock
     changes: Changes
     learning: Learning
@@ -57,3 +59,4 @@ class Service:
     last_answers: LastAnswers
     span: Span
     counters: Counters = field(default_factory=Counters)
+    is_listening: asyncio.Event = field(default_factory=asyncio.Event)  # to the stream's decisions

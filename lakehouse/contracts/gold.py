@@ -87,6 +87,28 @@ GOLD_ACTIVATION = Table(
     ),
 )
 
+GOLD_PRODUCTS = Table(
+    name="gold.products",
+    grain="one row per product",
+    key=("product_id",),
+    owner="ml/train_recommender.py",
+    reads=("bronze.events", "silver.events"),
+    columns=(
+        required("product_id", "string", "product"),
+        optional("category", "string", "latest category sent with it; null = none ever sent"),
+        optional("name", "string", "latest name sent with it; null = none ever sent"),
+        optional("price", MONEY, "latest price sent with it, default_currency; null = none ever sent"),
+        required("first_seen_at", "timestamp", "earliest event about it"),
+        required("last_seen_at", "timestamp", "latest event about it"),
+        required("view_count", "bigint", "Product Viewed events"),
+        required("order_count", "bigint", "distinct orders it is in"),
+        required(
+            "is_available", "boolean", "seen within recommender.gone_days of as_of; stock is told to the decision API"
+        ),
+        required("as_of", "timestamp", "time up to which events were read"),
+    ),
+)
+
 GOLD_HOUSEHOLDS = Table(
     name="gold.households",
     grain="one row per profile in a household",

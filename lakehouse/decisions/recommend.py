@@ -57,7 +57,8 @@ def recommend(
         trace.add("rule", "forbidden", product_id)
     for category in sorted(forbidden_categories):
         trace.add("rule", "category forbidden", category)
-    proposed = [item for item in propose(count * _MORE) if not is_out(item.product_id)]
+    wanted = count * _MORE if forbidden or forbidden_categories else count + len(items)
+    proposed = [item for item in propose(wanted) if not is_out(item.product_id)]
     for item in _boosted(proposed, rules, category_of, trace):
         items.setdefault(item.product_id, item)
     answer = list(items.values())[:count]

@@ -35,7 +35,7 @@ REQUIREMENTS = ("pyspark==4.2.0", "mlflow==3.17.2")
 class Trained:
     """What is kept of one training. `inputs`: name -> MLflow type of the columns the pipeline reads.
 
-    `pipeline`: None where the parameters are all there is.
+    `pipeline`: None where the parameters are all there is. `files`: name -> content, kept beside them.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Trained:
     snapshot: Mapping[str, int]
     inputs: Mapping[str, str] = field(default_factory=dict)
     pipeline: PipelineModel | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def publish(config: Config, trained: Trained) -> str:
@@ -125,6 +126,10 @@ def _log(mlflow: "MlflowClient", run_id: str, trained: Trained) -> None:
         mlflow.set_tag(run_id, key, tag)
     # Not log_dict: it would write what is no JSON, such as an object or not-a-number, as if it were.
     mlflow.log_text(run_id, json.dumps(dict(trained.parameters), allow_nan=False), PARAMETERS)
+    for name, content in trained.files.items():
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / name).write_bytes(content)
+            mlflow.log_artifact(run_id, f"{folder}/{name}")
 
 
 def _log_pipeline(mlflow: "MlflowClient", run_id: str, trained: Trained, pipeline: PipelineModel) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SEGMENTS = "segments"
 SCORES = "scores"
 IDENTITY = "identity"
+RECOMMENDER = "recommender"
 CHAMPION = "champion"
 PARAMETERS = "parameters.json"
 

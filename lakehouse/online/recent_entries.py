@@ -10,7 +10,7 @@ split moves nothing here, either.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,6 +52,11 @@ def entries(message: Any, reader: Reader, *, arrived_at: datetime) -> list[Place
     if message_id is None or not identifiers:
         return []
     at_ms = (reader.occurred_at(message, arrived_at) - _EPOCH) // timedelta(milliseconds=1)
+    return entries_of(message, message_id, identifiers, at_ms)
+
+
+def entries_of(message: Message, message_id: str, identifiers: Sequence[Identifier], at_ms: int) -> list[Placed]:
+    """As `entries`, of a message whose identifiers and time are known already."""
     user = next(({"user": token} for type_, token in identifiers if type_ == USER), {})
     found = []
     for n, fact in enumerate(_facts(message)):

@@ -34,21 +34,26 @@ _TEXTS: Final = ("product_ids", "categories", "segments")
 _AGAIN: Final = "Run ./spark-submit.sh ml/train_recommender.py, or point `current` at another version with --use"
 
 
-def write(base: Path, version: str, model: RecommenderModel, about: Mapping[str, Any]) -> Path:
-    """Write the version's folder. `about`: JSON-ready, such as trained_at, snapshot, metrics. Returns the folder.
-
-    A folder of that version that is already there is replaced.
-    """
-    base.mkdir(parents=True, exist_ok=True)
+def packed(model: RecommenderModel) -> bytes:
+    """The content of model.npz. Texts are JSON as bytes: numpy's own would need pickle, or the width of the longest."""
     arrays = {
         field.name: getattr(model, field.name)
         for field in dataclasses.fields(model)
         if isinstance(getattr(model, field.name), np.ndarray)
     }
     arrays |= {name: np.frombuffer(orjson.dumps(getattr(model, name)), dtype=np.uint8) for name in _TEXTS}
-    packed = io.BytesIO()
-    np.savez(packed, allow_pickle=False, **arrays)
-    content = packed.getvalue()
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def write(base: Path, version: str, model: RecommenderModel, about: Mapping[str, Any]) -> Path:
+    """Write the version's folder. `about`: JSON-ready, such as trained_at, snapshot, metrics. Returns the folder.
+
+    A folder of that version that is already there is replaced.
+    """
+    base.mkdir(parents=True, exist_ok=True)
+    content = packed(model)
     said = {
         **about,
         "schema": SCHEMA,

@@ -9,6 +9,7 @@ A place whose source has nothing is filled from the main one. What was bought, i
 had is in no place. Equal scores go by popularity, then product_id.
 """
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -23,7 +24,7 @@ from lakehouse.recommend import files
 from lakehouse.recommend.interactions import VIEW, Interaction, Known, known
 from lakehouse.recommend.model import NOBODY, PERSONAL, RecommenderModel
 from lakehouse.recommend.ranking import best
-from lakehouse.recommend.scoring import Scores, factor_scores, scaled, similarity_scores
+from lakehouse.recommend.scoring import Scores, factor_scores, scaled, similarity_scores, strongest_source
 
 SIMILAR: Final = "similar_to_viewed"
 WITH_CART: Final = "goes_with_cart"
@@ -67,6 +68,7 @@ class Recommender:
         self.model = model
         self._index = {product_id: position for position, product_id in enumerate(model.product_ids)}
         self._gram = model.gram
+        self._available = functools.lru_cache(maxsize=4)(self._all_but)
         self._of_category = [
             np.flatnonzero((model.category_of == category) & model.is_available).tolist()
             for category in range(len(model.categories))
@@ -99,6 +101,12 @@ class Recommender:
     def knows(self, product_id: str) -> bool:
         return product_id in self._index
 
+    def category_of(self, product_id: str) -> str | None:
+        """None for a product or category that is not known."""
+        position = self._index.get(product_id)
+        category = NOBODY if position is None else int(self.model.category_of[position])
+        return None if category == NOBODY else self.model.categories[category]
+
     def propose(
         self,
         history: Sequence[Interaction],
@@ -118,7 +126,7 @@ class Recommender:
             now_ms: the moment of the answer, UTC milliseconds; interactions ahead of it count as of now.
             viewing: product of the page; counts as looked at now, and is not proposed.
             bought: never proposed.
-            unavailable: sold out or withdrawn; never proposed.
+            unavailable: sold out or withdrawn; never proposed. The same frozenset again costs nothing.
             count: of proposals, at most.
             category: of the page, where it shows no product.
             segment: of the profile; used where the history says nothing.
@@ -129,12 +137,9 @@ class Recommender:
         blend = self.model.blend
         looked = [*history, Interaction(viewing, VIEW, now_ms)] if viewing is not None else history
         person = known(looked, self._index, now_ms=now_ms, half_life_days=blend.half_life_days, fade=blend.fade)
-        out = {self._index[id_] for id_ in itertools.chain(bought, unavailable) if id_ in self._index}
-        out.update(person.cart, person.ordered)
-        if viewing in self._index:
-            out.add(self._index[viewing])
-        allowed = self.model.is_available.copy()
-        allowed[list(out)] = False
+        allowed = self._available(frozenset(unavailable)).copy()
+        for one in (*person.cart, *person.ordered, *self._positions(bought), *self._positions((viewing,))):
+            allowed[one] = False
         fresh = allowed.copy()
         fresh[person.positions] = False
         at_hand = self._categories_at_hand(person, viewing, category)
@@ -142,9 +147,18 @@ class Recommender:
         cross: Iterator[_Place] = iter(())
         if self.model.kind == PERSONAL and len(person.positions):
             main = itertools.chain(self._personal(person, fresh, count), main)
-            cross = self._with_cart(person, fresh)
+            cross = self._with_cart(person, fresh, count)
         main = itertools.chain(main, self._popular(allowed, at_hand, segment))
         return [self._proposal(one) for one in _filled(count, main, cross, self._new(fresh, at_hand, now_ms))]
+
+    def _positions(self, product_ids: Iterable[str | None]) -> list[int]:
+        return [self._index[one] for one in product_ids if one in self._index]
+
+    def _all_but(self, unavailable: frozenset[str]) -> NDArray[np.bool_]:
+        """What can be had; kept for the sets asked for last, a frozenset keeps its hash."""
+        allowed = self.model.is_available.copy()
+        allowed[self._positions(unavailable)] = False
+        return allowed
 
     def _categories_at_hand(self, person: Known, viewing: str | None, category: str | None) -> list[int]:
         """Of the product being viewed, of the page, of what was touched last; each once."""
@@ -169,32 +183,26 @@ class Recommender:
             score = float(total[position])
             if score <= 0.0:
                 return
-            because = self._speaks_most(person, position) if similar[position] >= factors[position] else NOBODY
-            yield _Place(position, score, FOR_YOU if because == NOBODY else SIMILAR, because)
+            if similar[position] < factors[position]:
+                yield _Place(position, score, FOR_YOU)
+            else:
+                yield _Place(position, score, SIMILAR, strongest_source(model, person, position))
 
-    def _speaks_most(self, person: Known, position: int) -> int:
-        """The touched product that lent a product most of its similarity."""
-        is_it = self.model.neighbours[person.positions] == position
-        lent = (self.model.neighbour_scores[person.positions] * is_it).max(axis=1) * person.weights
-        return int(person.positions[int(lent.argmax())]) if lent.any() else NOBODY
-
-    def _with_cart(self, person: Known, allowed: NDArray[np.bool_]) -> Iterator[_Place]:
+    def _with_cart(self, person: Known, allowed: NDArray[np.bool_], count: int) -> Iterator[_Place]:
         """Bought with what is in the cart and of a category that is not in it, strongest first."""
-        model = self.model
-        if not person.cart:
+        model, cart = self.model, np.array(person.cart, dtype=np.intp)
+        if not len(cart):
             return
-        in_cart = {int(model.category_of[one]) for one in person.cart} - {NOBODY}
-        found: dict[int, tuple[float, int]] = {}
-        for one in person.cart:
-            for other, score in zip(
-                model.complements[one].tolist(), model.complement_scores[one].tolist(), strict=True
-            ):
-                if other == NOBODY:
-                    break
-                if allowed[other] and int(model.category_of[other]) not in in_cart:
-                    found[other] = max(found.get(other, (0.0, one)), (score, one), key=lambda pair: pair[0])
-        for other, (score, one) in sorted(found.items(), key=lambda item: (-item[1][0], item[0])):
-            yield _Place(other, min(1.0, score), WITH_CART, one)
+        others, scores = model.complements[cart].ravel(), model.complement_scores[cart].ravel()
+        categories = model.category_of[others]
+        is_in_cart = np.zeros(len(model.categories) + 1, dtype=np.bool_)  # one more: NOBODY, the last
+        is_in_cart[model.category_of[cart]] = True
+        is_in_cart[NOBODY] = False
+        usable = np.flatnonzero((others != NOBODY) & allowed[others] & ~is_in_cart[categories])
+        strongest = usable[np.lexsort((others[usable], -scores[usable]))]
+        for one in strongest[: count * len(cart)].tolist():  # each may come once for every product of the cart
+            because = int(cart[one // model.complements.shape[1]])
+            yield _Place(int(others[one]), min(1.0, float(scores[one])), WITH_CART, because)
 
     def _popular(self, allowed: NDArray[np.bool_], at_hand: Sequence[int], segment: str | None) -> Iterator[_Place]:
         for category in at_hand:

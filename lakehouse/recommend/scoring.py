@@ -18,12 +18,19 @@ def similarity_scores(model: RecommenderModel, known: Known) -> Scores:
     return summed[1:].astype(np.float32)
 
 
+def strongest_source(model: RecommenderModel, known: Known, position: int) -> int:
+    """Of what was touched, that which lent the product at `position` most of its similarity. There must be one."""
+    lent = np.where(model.neighbours[known.positions] == position, model.neighbour_scores[known.positions], 0.0)
+    return int(known.positions[int((lent.max(axis=1) * known.weights).argmax())])
+
+
 def factor_scores(model: RecommenderModel, gram: NDArray[np.float64], known: Known, blend: Blend) -> Scores:
     """Predicted preference, one per product, 0 at least. `gram`: F'F of the model's factors, in double precision."""
     touched = model.factors[known.positions].astype(np.float64)
     person = fold_in(touched, known.weights, gram, len(model.product_ids), blend.confidence)
-    scores = model.factors @ person.astype(np.float32)
-    return np.maximum(scores, 0.0, out=scores)
+    # Not `@`: BLAS would split this little over its threads, and wait for them, 8 ms on a busy machine instead of 0.1.
+    scores = np.einsum("ij,j->i", model.factors, person.astype(np.float32))
+    return np.asarray(np.maximum(scores, 0.0), dtype=np.float32)
 
 
 def scaled(scores: Scores, allowed: NDArray[np.bool_], share: float) -> Scores:

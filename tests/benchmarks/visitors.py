@@ -4,14 +4,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 import orjson
 
 from lakehouse.config import Config
+from lakehouse.files import serving_folder
 from lakehouse.online.profiles import OnlineProfile, identifier_key
 from lakehouse.online.recent_entries import BEHAVIOUR, MOST_ENTRIES, key_of
 from lakehouse.online_store import Document, Entry, OnlineStore
+from lakehouse.recommend.files import point, write
+from lakehouse.recommend.interactions import DAY_MS, KINDS
+from lakehouse.recommend.training import Catalogue, FitSettings, Interactions, fit
 
 MODEL_PRODUCTS = 5_000
+CATEGORIES = 20
 VIEWS = 12
 _NOW = datetime.now(UTC)
 
@@ -79,4 +85,30 @@ def _product(number: int) -> str:
 
 
 def train_model(config: Config) -> None:
-    """A recommender over MODEL_PRODUCTS products, exported as a training does."""
+    """A recommender over MODEL_PRODUCTS products, trained on what random people did, exported as a training does."""
+    random = np.random.default_rng(7)
+    rows, people = 200_000, 20_000
+    interests = random.integers(0, CATEGORIES, people)
+    profile = random.integers(0, people, rows)
+    category = np.where(random.random(rows) < 0.7, interests[profile], random.integers(0, CATEGORIES, rows))
+    product = (random.zipf(1.4, rows) % (MODEL_PRODUCTS // CATEGORIES)) * CATEGORIES + category
+    now_ms = int(_NOW.timestamp() * 1000)
+    interactions = Interactions(
+        profile=profile,
+        product=product,
+        session=profile,
+        order=np.where(random.random(rows) < 0.1, profile, -1),
+        kind=random.choice(len(KINDS), rows, p=[0.75, 0.1, 0.05, 0.1]).astype(np.int8),
+        at_ms=np.sort(random.integers(now_ms - 60 * DAY_MS, now_ms, rows)),
+        profiles=people,
+        products=MODEL_PRODUCTS,
+    )
+    catalogue = Catalogue(
+        product_ids=tuple(_product(number) for number in range(MODEL_PRODUCTS)),
+        categories=tuple(f"category-{number % CATEGORIES:02d}" for number in range(MODEL_PRODUCTS)),
+        first_seen_ms=np.full(MODEL_PRODUCTS, now_ms - 90 * DAY_MS),
+        is_available=np.ones(MODEL_PRODUCTS, dtype=bool),
+    )
+    base = serving_folder(config) / "recommender"
+    write(base, "1", fit(interactions, catalogue, FitSettings(), as_of_ms=now_ms), {"trained_at": _NOW.isoformat()})
+    point(base, "1")

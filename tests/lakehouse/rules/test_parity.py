@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
-from pyspark.sql import types as T
 
 from lakehouse.rules.column import event_part, to_column
 from lakehouse.rules.evaluate import compile_predicate
+from lakehouse.rules.frame import frame_of as frame
 from lakehouse.rules.parse import parse
-from lakehouse.rules.vocabulary import SQL_TYPES, VOCABULARY, prepared
+from lakehouse.rules.vocabulary import VOCABULARY, prepared
 from tests.lakehouse.rules.expressions import contexts, texts
 
 RULES, CONTEXTS = 240, 60
@@ -37,11 +37,6 @@ def drawn(strategy: st.SearchStrategy[object], count: int, number: int) -> list[
 
     collect()
     return found
-
-
-def frame(spark: SparkSession, rows: list[dict[str, object]]):
-    schema = T.StructType.fromDDL(", ".join(f"{name} {SQL_TYPES[term.type]}" for name, term in VOCABULARY.items()))
-    return spark.createDataFrame([tuple(row[name] for name in VOCABULARY) for row in rows], schema)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,41 @@
+"""The answer at a moment fixed beforehand: Welch's t-test, and for proportions the two-proportion z-test.
+
+To be looked at once. Sources: Welch, Biometrika 34 (1947); the pooled z-test of two proportions in any textbook, with the
+unpooled (Wald) interval for the difference, as is usual.
+"""
+
+import math
+from dataclasses import dataclass
+
+from scipy import stats
+
+from lakehouse.experiments.moments import Moments, difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed:
+    """`p`: two-sided; 1 where nothing varies and nothing differs. `interval`: of the difference, at 1 - alpha."""
+
+    p: float
+    interval: tuple[float, float]
+
+
+def fixed(arm: Moments, baseline: Moments, *, alpha: float) -> Fixed:
+    found = difference(arm, baseline)
+    if not found.is_known:
+        return Fixed(p=1.0 if found.value == 0 else float("nan"), interval=(float("nan"), float("nan")))
+    error = math.sqrt(found.squared_error)
+    if arm.is_binary and baseline.is_binary:
+        pooled = (arm.mean * arm.n + baseline.mean * baseline.n) / (arm.n + baseline.n)
+        spread = math.sqrt(pooled * (1 - pooled) * (1 / arm.n + 1 / baseline.n))
+        half = float(stats.norm.isf(alpha / 2)) * error
+        return Fixed(p=float(2 * stats.norm.sf(abs(found.value) / spread)), interval=_around(found.value, half))
+    freedom = found.squared_error**2 / sum(
+        one.squared_error**2 / (one.n - 1) for one in (arm, baseline) if one.n > 1 and one.squared_error > 0
+    )
+    half = float(stats.t.isf(alpha / 2, freedom)) * error
+    return Fixed(p=float(2 * stats.t.sf(abs(found.value) / error, freedom)), interval=_around(found.value, half))
+
+
+def _around(value: float, half: float) -> tuple[float, float]:
+    return value - half, value + half

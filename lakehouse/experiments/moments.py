@@ -1,0 +1,45 @@
+"""What every answer is computed from: how many units an arm has, the mean of a metric and its variance."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moments:
+    """`variance`: of one unit, with n - 1 below; nan for fewer than two. `is_binary`: every value was 0 or 1."""
+
+    n: int
+    mean: float
+    variance: float
+    is_binary: bool = False
+
+    @property
+    def squared_error(self) -> float:
+        """Variance of the mean; nan for fewer than two units."""
+        return self.variance / self.n if self.n else float("nan")
+
+
+def moments(values: NDArray[np.float64]) -> Moments:
+    """Of the values, one per unit; none of them nan."""
+    n = len(values)
+    is_binary = bool(n) and bool(np.isin(values, (0.0, 1.0)).all())
+    variance = float(values.var(ddof=1)) if n > 1 else float("nan")
+    return Moments(n=n, mean=float(values.mean()) if n else float("nan"), variance=variance, is_binary=is_binary)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Arm less baseline, with its variance."""
+
+    value: float
+    squared_error: float
+
+    @property
+    def is_known(self) -> bool:
+        return self.squared_error > 0 and np.isfinite(self.squared_error)
+
+
+def difference(arm: Moments, baseline: Moments) -> Difference:
+    return Difference(value=arm.mean - baseline.mean, squared_error=arm.squared_error + baseline.squared_error)

@@ -1,0 +1,78 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lakehouse.errors import ConfigError, RuleError
+from lakehouse.experiments.assignment import arm_of, uniform
+from lakehouse.experiments.definitions import Experiments, read_experiments, unchanged
+from lakehouse.files import EXPERIMENTS
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+UNITS = [f"profile-{number}" for number in range(20_000)]
+TWO = """
+holdout: {share: 0.1}
+experiments:
+  - {name: one, owner: x, layer: l, buckets: [0, 5000], arms: [{name: a}, {name: b, weight: 3}], baseline: a, metrics: [m]}
+  - {name: two, owner: x, layer: l, buckets: [5000, 10000], arms: [{name: a}, {name: b}], baseline: a, metrics: [m]}
+  - {name: far, owner: x, layer: k, buckets: [0, 10000], arms: [{name: a}, {name: b}], baseline: a, metrics: [m]}
+"""
+
+
+def read(tmp_path: Path, text: str) -> Experiments:
+    file = tmp_path / "experiments.yaml"
+    file.write_text(text)
+    return read_experiments(file)
+
+
+def test_the_shipped_file_is_sound_and_tries_nothing_unasked() -> None:
+    found = read_experiments(EXPERIMENTS)
+    assert found.by_name
+    assert not any(found.assign(unit, NOW) or found.held_out(unit) for unit in UNITS[:500])
+
+
+def test_hashes_are_even_and_independent_between_salts() -> None:
+    one, other = (np.array([uniform(salt, unit) for unit in UNITS]) for salt in ("one", "other"))
+    assert stats.kstest(one, "uniform").pvalue > 0.001
+    assert abs(np.corrcoef(one, other)[0, 1]) < 0.03
+    shares = [arm_of("s", unit, ["a", "b"], [1, 3]) for unit in UNITS]
+    assert stats.binomtest(shares.count("a"), len(UNITS), 0.25).pvalue > 0.001
+
+
+def test_one_layer_is_shared_out_and_layers_are_independent(tmp_path: Path) -> None:
+    found = read(tmp_path, TWO)
+    assigned = [found.assign(unit, NOW) for unit in UNITS]
+    in_layers = [arms for unit, arms in zip(UNITS, assigned, strict=True) if not found.held_out(unit)]
+    assert all(("one" in arms) != ("two" in arms) for arms in in_layers)
+    assert all("far" in arms for arms in in_layers)
+    assert 0.09 < sum(found.held_out(unit) is not None for unit in UNITS) / len(UNITS) < 0.11
+    both = [(arms["one"].name, arms["far"].name) for arms in in_layers if "one" in arms]
+    table = np.array([[both.count((one, far)) for far in "ab"] for one in "ab"])
+    assert stats.chi2_contingency(table).pvalue > 0.001
+    assert found.assign(UNITS[0], NOW) == assigned[0]
+
+
+def test_an_experiment_that_runs_must_not_be_changed(tmp_path: Path) -> None:
+    began = {one.name: one.fingerprint for one in read(tmp_path, TWO).by_name.values()}
+    unchanged(read(tmp_path, TWO.replace("metrics: [m]", "metrics: [m, n]")), began, NOW)
+    with pytest.raises(RuleError, match="one: its arms, weights, layer, buckets or salt were changed while it runs"):
+        unchanged(read(tmp_path, TWO.replace("weight: 3", "weight: 4")), began, NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("[5000, 10000]", "[4999, 10000]"), "two: buckets [4999, 10000] of layer l belong to one as well"),
+        (("baseline: a, metrics: [m]}\n  - {name: two", "baseline: z, metrics: [m]}\n  - {name: two"), "baseline 'z'"),
+        (("[0, 5000]", "[0, 50000]"), "buckets: got [0, 50000]"),
+        (("owner: x, layer: l, buckets: [0, 5000]", "ownr: x, layer: l, buckets: [0, 5000]"), "did you mean 'owner'?"),
+        (("share: 0.1", "share: 0.9"), "holdout"),
+        (("name: two", "name: one"), "'one' is there already"),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_told(tmp_path: Path, change: tuple[str, str], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, TWO.replace(*change))
+    assert told in str(caught.value)

@@ -1,0 +1,81 @@
+"""The decision service over a real broker, with a store and a recommender of the test's own."""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from lakehouse import broker
+from lakehouse.broker import RunningBroker
+from lakehouse.config import Config, load
+from lakehouse.service import topics
+from serving.__main__ import lifespan_of, make_service
+from serving.app import create_app
+from serving.service import Service
+from tests.benchmarks.visitors import train_model
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake folder with a recommender in it: read only."""
+    folder = tmp_path_factory.mktemp("trained") / "lake"
+    config = load("dev", environ={})
+    train_model(dataclasses.replace(config, lake=dataclasses.replace(config.lake, root=str(folder))))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _servers(kafka: RunningBroker) -> str:
+    for topic in topics(load("dev", environ={})):
+        broker.create_topic(kafka.bootstrap_servers, topic, 1)
+    return kafka.bootstrap_servers
+
+
+@pytest.fixture
+def serving_config(config: Config, trained: Path, tmp_path: Path, _servers: str) -> Config:
+    return dataclasses.replace(
+        config,
+        lake=dataclasses.replace(config.lake, root=str(trained)),
+        kafka=dataclasses.replace(config.kafka, bootstrap_servers=_servers),
+        online_store=dataclasses.replace(config.online_store, url=f"lmdb://{tmp_path}/online"),
+    )
+
+
+Start = Callable[..., tuple[TestClient, Service]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a service on a configuration; it is connected to the broker when `start` returns, unless told otherwise."""
+    running: list[TestClient] = []
+
+    def begin(
+        config: Config, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), connected: bool = True
+    ) -> tuple[TestClient, Service]:
+        service = make_service(config, "test", clock=clock)
+        client = TestClient(create_app(service, lifespan_of(service)))
+        client.__enter__()
+        running.append(client)
+        if connected:
+            assert client.portal is not None
+            client.portal.call(_connected, service)
+        return client, service
+
+    yield begin
+    for client in running:
+        client.__exit__(None, None, None)
+
+
+async def _connected(service: Service) -> None:
+    async with asyncio.timeout(30):
+        while not (service.out.is_connected and service.is_listening.is_set()):
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def api(serving_config: Config, start: Start) -> TestClient:
+    return start(serving_config)[0]
