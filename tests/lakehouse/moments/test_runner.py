@@ -3,23 +3,21 @@
 import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
-import orjson
 import pytest
 
 from lakehouse.config import load
 from lakehouse.errors import StoreError
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.moments.machine import Moment
 from lakehouse.moments.runner import Moments
 from lakehouse.moments.state import Fact
 from lakehouse.moments.visitors import Visitors
 from lakehouse.online.lmdb_store import LmdbStore
-from lakehouse.online.profiles import PROFILE, OnlineProfile, identifier_key
 from lakehouse.online_store import Document
 from tests.lakehouse.moments.test_machine import CART, ENGAGED, FIRST, MINUTE, T0, declared
+from tests.online_people import person, put
 
 CONFIG = load("dev", environ={})
 ANA: Identifier = ("anonymous_id", "ana")
@@ -69,18 +67,7 @@ class World:
         self.moments.take([fact], self.definitions)
 
     def merge(self, *identifiers: Identifier, frequency: int = 0, last_order: datetime | None = None) -> None:
-        one = OnlineProfile(
-            **{"profile_id": "x", "version": 1, "identifiers": identifiers, "bought": (), "bought_at": ()},
-            **dict.fromkeys(("first_seen_at", "last_seen_at", "as_of", "updated_at"), NOW),
-            **dict.fromkeys(("event_count", "view_count", "cart_count"), 1),
-            **dict.fromkeys(("r_score", "f_score", "m_score", "segment", "segment_model_version"), None),
-            **dict.fromkeys(("purchase_propensity", "churn_risk", "clv", "score_model_version"), None),
-            **dict.fromkeys(("consent_analytics", "consent_personalization", "consent_marketing"), None),
-            **{"is_known": True, "last_order_at": last_order, "frequency": frequency},
-            **{"monetary": Decimal("0.00"), "next_best_action": "none"},
-        )
-        documents = [Document(identifier_key(who), 1, orjson.dumps("x")) for who in identifiers]
-        self.online.put([Document(PROFILE + "x", 1, one.encode()), *documents])
+        put(self.online, person("x", identifiers, frequency=frequency, last_order_at=last_order))
 
 
 @pytest.fixture
