@@ -1,17 +1,16 @@
 """Every streaming query in one driver: how they start together, end together, and what is said when one fails."""
 
-import dataclasses
 import logging
 from collections.abc import Callable
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import broker
-from lakehouse.config import Config, load
-from lakehouse.errors import BrokerError, StitchlakeError
+from lakehouse.config import load
+from lakehouse.errors import StitchlakeError
 from lakehouse.io import Lake
 from lakehouse.lock import writer
+from lakehouse.reachable import reachable
 from lakehouse.session import get_session
 
 log = logging.getLogger("stitchlake.streams")
@@ -33,21 +32,6 @@ def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:
         if not available_now:
             print("ready", flush=True)
         await_all(lake, queries)
-
-
-def reachable(config: Config) -> Config:
-    """The configuration with the address of the lake's own broker where that runs, or else the configured one.
-
-    Raises:
-        BrokerError: it does not answer.
-    """
-    servers = broker.bootstrap_servers(config)
-    if not broker.answers(servers):
-        raise BrokerError(
-            f"kafka at {servers}: no answer, expected a broker. Start one with ./spark-submit.sh kafka start, or set "
-            "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS"
-        )
-    return dataclasses.replace(config, kafka=dataclasses.replace(config.kafka, bootstrap_servers=servers))
 
 
 def start_all(lake: Lake, starts: list[Start], *, available_now: bool) -> list[StreamingQuery]:

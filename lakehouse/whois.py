@@ -16,7 +16,7 @@ from lakehouse.errors import StitchlakeError
 from lakehouse.events.identifiers import resolve
 from lakehouse.identity import overrides
 from lakehouse.identity.evidence import chain, in_words, linking
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.matches import MATCH, MATCH_RULE
 from lakehouse.identity.touched import IDENTIFIER
 from lakehouse.io import Lake

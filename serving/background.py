@@ -34,8 +34,8 @@ from lakehouse.moments.runner import Moments
 from lakehouse.moments.visitors import Visitors
 from lakehouse.online.recent_entries import entries, remember
 from lakehouse.online_store import open_kept_store, open_store, store_url
+from lakehouse.reachable import reachable
 from lakehouse.service import READY
-from lakehouse.streams import reachable
 from serving.consuming import Consuming
 from serving.delivering import Delivering
 from serving.may_send import People

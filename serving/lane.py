@@ -17,7 +17,7 @@ from lakehouse.decisions.decide import CERTAIN, Explored
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor, context_of
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.online.recent_entries import Placed, entries_of
 from lakehouse.rules.book import Rule, RuleBook
 from serving.asking import Asking, remember

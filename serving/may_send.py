@@ -4,7 +4,7 @@ from datetime import datetime
 
 from lakehouse.config import Config
 from lakehouse.decisions.visitor import Visitor
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.online.profiles import OnlineProfile, find
 from lakehouse.online.recent import recent_behaviour, recent_of
 from lakehouse.online_store import OnlineStore

@@ -10,7 +10,7 @@ from lakehouse.config import Config
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.errors import StoreError
 from lakehouse.events.identifiers import resolve
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.online.profiles import OnlineProfile, by_id, identifier_key, profile_id_of
 from lakehouse.online.recent import of_visitor, recent_behaviour
 from lakehouse.online.recent_entries import TIMELINES, key_of

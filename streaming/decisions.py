@@ -21,8 +21,8 @@ from lakehouse.lane.query import LaneRules
 from lakehouse.lane.reload import Lane
 from lakehouse.lane.rules import lane_rules, text_version
 from lakehouse.lock import open_lake
+from lakehouse.reachable import reachable
 from lakehouse.session import get_session
-from lakehouse.streams import reachable
 
 
 def open_lane(config: Config) -> Lane:

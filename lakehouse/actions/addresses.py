@@ -43,6 +43,8 @@ class DeltaEmailAddresses:
         if not owned:
             return None
         actors = self._rows(SILVER_IDENTITY_MAP.name, "actor_id", pc.field("profile_id") == profile.profile_id)
+        if not actors:
+            raise LakeError(f"{SILVER_IDENTITY_MAP.name}: knows no profile {profile.profile_id} yet. It is tried again")
         of_actors = pc.field("actor_id").isin([row["actor_id"] for row in actors]) & (pc.field("trait") == EMAIL)
         traits = self._rows(SILVER_PERSONAL_TRAITS.name, "value, seen_at", of_actors)
         for row in sorted(traits, key=lambda one: (one["seen_at"], one["value"]), reverse=True):

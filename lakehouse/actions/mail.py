@@ -4,6 +4,7 @@ import smtplib
 import socket
 import ssl
 from email.errors import MessageError
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import parseaddr
 
@@ -45,7 +46,7 @@ class MailSender:
         message = EmailMessage()
         message["Subject"] = letter.subject
         message["From"] = self._destination.sender
-        message["To"] = address
+        message["To"] = Address(addr_spec=address)
         domain = parseaddr(self._destination.sender)[1].rpartition("@")[2]
         message["Message-ID"] = f"<{key.replace(':', '.')}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"

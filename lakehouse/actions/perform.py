@@ -12,7 +12,7 @@ from lakehouse.actions.results import GiveUp, Result, Retry, Sent, Suppressed
 from lakehouse.actions.templates import Templates
 from lakehouse.decisions.offers import Offer
 from lakehouse.errors import ActionError, BrokerError, LakeError, StoreError
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.online.profiles import OnlineProfile
 
 Find = Callable[[tuple[Identifier, ...]], OnlineProfile | None]

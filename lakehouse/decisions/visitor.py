@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.online.profiles import OnlineProfile
 from lakehouse.online.recent import RecentBehaviour
 from lakehouse.online.recent_entries import EXPOSED, PURPOSES, key_of

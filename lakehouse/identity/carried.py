@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from itertools import islice
 
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.index import Index
 from lakehouse.identity.lookup import Reader
 from lakehouse.identity.matches import MATCH

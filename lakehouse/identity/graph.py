@@ -14,11 +14,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from lakehouse.errors import ContractError
+from lakehouse.identity.identifier import Identifier
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-Identifier = tuple[str, str]
-"""(type, token)"""
 
 
 @dataclass(frozen=True, kw_only=True)

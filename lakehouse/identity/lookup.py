@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import lmdb
 import pandas as pd
 
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.records import Record, identifier_key, number_key, number_of, numbers_of
 
 

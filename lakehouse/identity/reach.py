@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 import pandas as pd
 
 from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.index import Index
 from lakehouse.identity.lookup import Reader, numbers
 from lakehouse.identity.records import Record

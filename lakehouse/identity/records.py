@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _NUMBER = struct.Struct("=Q")  # LMDB's integer keys are of the machine's own byte order

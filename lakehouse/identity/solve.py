@@ -36,7 +36,8 @@ import pandas as pd
 from lakehouse.config import IdentifierRule
 from lakehouse.identity.contested import unite
 from lakehouse.identity.crowded import crowded
-from lakehouse.identity.graph import Flags, Graph, Identifier, Ints, build, components, named, smallest
+from lakehouse.identity.graph import Flags, Graph, Ints, build, components, named, smallest
+from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.matches import MATCH, MATCH_RULE, join_likely, probabilities
 
 log = logging.getLogger("stitchlake.identity")

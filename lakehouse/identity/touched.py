@@ -15,7 +15,7 @@ import pandas as pd
 from lakehouse.config import IdentifierRule
 from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from lakehouse.identity.changes import changes
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.solve import solve
 
 EDGE_KEY = list(SILVER_IDENTITY_EDGES.key)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lakehouse.config import Config
 from lakehouse.events.plain import Reader, at, text, text_at
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.moments.definitions import ORDERED
 from lakehouse.moments.state import Fact
 

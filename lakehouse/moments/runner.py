@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from lakehouse.config import IdentityConfig
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.moments.definitions import ORDERED, Definition, Definitions
 from lakehouse.moments.episodes import Episode
 from lakehouse.moments.machine import Fired, Moment, fire, is_over, step, wake_at

@@ -16,7 +16,7 @@ import orjson
 from lakehouse.config import IdentityConfig
 from lakehouse.contracts.gold import GOLD_ACTIVATION
 from lakehouse.errors import StoreError
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.online_store import REBUILD, Document, OnlineStore
 
 PROFILE, IDENTIFIER = "p:", "i:"

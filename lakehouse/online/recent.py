@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.online.recent_entries import MOST_ENTRIES, TIMELINES, USER, key_of
 from lakehouse.online_store import Entry, OnlineStore
 

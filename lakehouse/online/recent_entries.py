@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from lakehouse.events.plain import Message, Reader, at, text, text_at
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.online_store import Entry, OnlineStore
 
 MOST_ENTRIES = 200  # of each timeline

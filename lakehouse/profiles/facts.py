@@ -7,7 +7,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.touched import EDGE_KEY
 from lakehouse.profiles import identity_lake
 

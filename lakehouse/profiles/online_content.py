@@ -13,7 +13,7 @@ from lakehouse.contracts.gold import GOLD_ACTIVATION
 from lakehouse.contracts.profiles import SILVER_IDENTITY_MAP, SILVER_ORDERS
 from lakehouse.errors import StoreError
 from lakehouse.identity.carried import identifiers_of, owners
-from lakehouse.identity.graph import Identifier
+from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.index import Index
 from lakehouse.io import Lake
 from lakehouse.online.profiles import (

@@ -1,0 +1,59 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lakehouse.actions.destinations import Mail, Webhook, read_destinations
+from lakehouse.errors import ConfigError
+
+HOOK = {"name": "crm", "kind": "webhook", "url": "https://crm.example.com/x"}
+MAIL = {
+    **{"name": "letters", "kind": "email", "host": "smtp.example.com", "port": 587, "security": "starttls"},
+    "sender": "Shop <shop@example.com>",
+}
+
+
+def write(tmp_path: Path, *entries: dict[str, Any]) -> Path:
+    path = tmp_path / "destinations.yaml"
+    path.write_text(yaml.safe_dump({"destinations": list(entries)}))
+    return path
+
+
+def test_secrets_come_from_the_environment_and_are_never_shown(tmp_path: Path) -> None:
+    path = write(tmp_path, HOOK | {"headers": {"Authorization": "Bearer ${CRM_TOKEN}"}}, MAIL)
+    found = read_destinations(path, {"CRM_TOKEN": "s3cret"})
+    hook, mail = found["crm"], found["letters"]
+    assert isinstance(hook, Webhook)
+    assert isinstance(mail, Mail)
+    assert hook.headers["Authorization"].get_secret_value() == "Bearer s3cret"
+    assert "s3cret" not in repr(found)
+    assert (hook.retries_unknown, mail.retries_unknown) == (True, False)
+
+
+def test_a_missing_secret_is_a_fault_unless_the_destination_is_disabled(tmp_path: Path) -> None:
+    entry = HOOK | {"headers": {"Authorization": "Bearer ${CRM_TOKEN}"}}
+    with pytest.raises(ConfigError, match="CRM_TOKEN"):
+        read_destinations(write(tmp_path, entry), {})
+    assert read_destinations(write(tmp_path, entry | {"is_enabled": False}), {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("entry", "place"),
+    [
+        (HOOK | {"url": "http://crm.example.com/x"}, "url"),
+        (HOOK | {"url": "ftp://crm.example.com/x"}, "url"),
+        (HOOK | {"url": "https://user:pw@crm.example.com/x"}, "url"),
+        (HOOK | {"headers": {"Idempotency-Key": "mine"}}, "headers"),
+        (HOOK | {"headers": {"X": "a\r\nY: b"}}, "headers"),
+        (HOOK | {"per_second": 0}, "per_second"),
+        (MAIL | {"security": "none"}, "security"),
+        (MAIL | {"user": "only"}, "user"),
+        (MAIL | {"sender": "a@example.com\nBcc: x@example.com"}, "sender"),
+        (HOOK | {"kind": "pigeon"}, "destination"),
+        (HOOK | {"urll": "x"}, "urll"),
+    ],
+)
+def test_what_is_unsafe_is_refused(tmp_path: Path, entry: dict[str, Any], place: str) -> None:
+    with pytest.raises(ConfigError, match=place):
+        read_destinations(write(tmp_path, entry), {})

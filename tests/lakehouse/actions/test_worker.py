@@ -1,0 +1,284 @@
+"""Actions done against a real HTTP server, with a controlled clock: once, in order of nobody else's trouble."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from lakehouse import machine
+from lakehouse.actions.action import Action
+from lakehouse.actions.deliverer import Deliverer, dead_message
+from lakehouse.actions.destinations import Webhook
+from lakehouse.actions.outcome import read
+from lakehouse.actions.pace import Breaker, Bucket
+from lakehouse.actions.perform import to_machine
+from lakehouse.actions.results import Result, Sent
+from lakehouse.actions.webhook import WebhookSender
+from lakehouse.actions.worker import KEEP_MS, Worker
+from lakehouse.config import load
+from lakehouse.declarations import QuietHours
+from lakehouse.errors import StoreError
+from lakehouse.online.lmdb_store import LmdbStore
+from tests.lakehouse.actions.servers import Hook, http_server
+
+SETTINGS = dataclasses.replace(load("dev", environ={}).actions, timeout_seconds=1.0, max_attempts=4)
+NOON = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
+NIGHT = QuietHours.model_validate({"from": "21:00", "to": "08:00", "zone": "UTC"})
+
+
+class World:
+    """One destination, its worker, and a clock that only the test moves."""
+
+    def __init__(self, folder: Path, hook: Hook) -> None:
+        self.folder = folder
+        self.hook = hook
+        self.now = NOON
+        self.dead: list[dict[str, Any]] = []
+        self.allows = True
+        self.store = LmdbStore(folder, survives=True)
+        self.worker = self.make("crm", self.webhook())
+        self.deliverer = Deliverer(self.store, [self.worker], bury=self.bury, now_ms=self.now_ms)
+
+    def webhook(self) -> Callable[[Action], Result]:
+        one = Webhook.model_validate({"name": "crm", "kind": "webhook", "url": self.hook.url, "allow_private": True})
+        return to_machine(WebhookSender(one, timeout_seconds=1.0).send, find=lambda _: None, offers=dict)
+
+    def make(self, name: str, perform: Callable[[Action], Result], **changes: Any) -> Worker:
+        return Worker(
+            **{
+                **{"destination": name, "store": self.store, "settings": SETTINGS, "quiet": NIGHT},
+                **{"retries_unknown": True, "bucket": Bucket(100), "breaker": Breaker(failures=3, seconds=30)},
+                **{"clock": lambda: self.now, "perform": perform, "may_send": lambda _: self.allows},
+                **{"give_up": lambda action, reason: self.bury(action.id, dead_message(action, reason))},
+                **changes,
+            }
+        )
+
+    def bury(self, _: str, value: bytes) -> None:
+        self.dead.append(json.loads(value))
+
+    def now_ms(self) -> int:
+        return int(self.now.timestamp() * 1000)
+
+    def action(self, decision_id: str = "d1", **changes: Any) -> Action:
+        told = {
+            **{"decision_id": decision_id, "destination": "crm", "cause": "moment", "name": "abandoned_cart"},
+            **{"identifiers": [["anonymous_id", "ana"]], "purpose": "marketing"},
+            **{"created_ms": self.now_ms(), "expires_ms": self.now_ms() + 86_400_000},
+        }
+        return Action.model_validate(told | changes)
+
+    def accept(self, *actions: Action) -> None:
+        self.deliverer.accept([one.encode() for one in actions])
+
+    def work(self, worker: Worker | None = None) -> None:
+        """Until nothing is due now."""
+        while (worker or self.worker).once() == 0:
+            pass
+
+    def wait(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.work()
+
+    def state(self, id_: str = "d1:crm") -> str | None:
+        found = read(self.store, id_)
+        return None if found is None else found.state
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with http_server() as hook:
+        world = World(tmp_path / "kept", hook)
+        yield world
+        world.store.close()
+
+
+def test_one_call_with_the_key_however_often_the_queue_tells_it(world: World) -> None:
+    for _ in range(3):
+        world.accept(world.action(), world.action())
+        world.work()
+    ((headers, body),) = world.hook.calls
+    assert headers["Idempotency-Key"] == "d1:crm"
+    assert (body["decision_id"], body["identifiers"]) == ("d1", [{"type": "anonymous_id", "token": "ana"}])
+    assert world.state() == "sent"
+    world.wait(KEEP_MS / 1000 + 1)
+    assert world.state() is None
+    world.accept(world.action())  # even now the store knows better
+    world.work()
+    assert len(world.hook.calls) == 1
+
+
+def test_failures_are_tried_again_later_also_after_a_restart(world: World) -> None:
+    world.hook.answers = [(503, {}), (429, {"Retry-After": "60"})]
+    world.accept(world.action())
+    world.work()
+    assert len(world.hook.calls) == 1
+    world.store.close()
+    world.store = world.worker.store = LmdbStore(world.folder, survives=True)
+    world.wait(2.1)
+    assert len(world.hook.calls) == 2
+    world.wait(30)
+    assert len(world.hook.calls) == 2  # it asked for a minute
+    world.wait(31)
+    assert [headers["Idempotency-Key"] for headers, _ in world.hook.calls] == ["d1:crm"] * 3
+    assert world.state() == "sent"
+
+
+def test_after_the_last_attempt_it_is_given_up_with_the_reason(world: World) -> None:
+    world.hook.answers = [(500, {})] * 9
+    world.accept(world.action())
+    world.work()
+    for _ in range(10):
+        world.wait(100)
+    assert len(world.hook.calls) == SETTINGS.max_attempts
+    assert [one["reason"] for one in world.dead] == ["4 attempts: status 500"]
+    assert world.dead[0]["action"]["decision_id"] == "d1"
+    assert world.state() == "failed"
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 401, 404, 410])
+def test_what_will_never_work_is_given_up_at_once_and_no_redirect_is_followed(world: World, status: int) -> None:
+    world.hook.answers = [(status, {"Location": world.hook.url})]
+    world.accept(world.action())
+    world.work()
+    assert len(world.hook.calls) == 1
+    assert world.dead[0]["reason"] == f"status {status}"
+
+
+def test_nobody_is_called_in_quiet_hours_and_everybody_after(world: World) -> None:
+    world.now = NOON.replace(hour=23)
+    world.accept(world.action(), world.action("d2", respects_quiet_hours=False))
+    world.work()
+    assert [body["decision_id"] for _, body in world.hook.calls] == ["d2"]
+    world.now = NOON.replace(day=11, hour=7, minute=59)
+    world.work()
+    assert len(world.hook.calls) == 1
+    world.wait(60)
+    assert len(world.hook.calls) == 2
+
+
+def test_consent_withdrawn_while_it_waited_silences_it(world: World) -> None:
+    world.now = NOON.replace(hour=23)
+    world.accept(world.action())
+    world.work()
+    world.allows = False
+    world.wait(86_400 / 2)
+    assert world.hook.calls == []
+    assert world.state() == "suppressed"
+    assert world.dead == []
+
+
+def test_what_is_too_late_is_given_up(world: World) -> None:
+    world.accept(world.action(expires_ms=world.now_ms() + 1000))
+    world.wait(2)
+    assert world.hook.calls == []
+    assert world.dead[0]["reason"] == "expired"
+
+
+def test_no_faster_than_the_rate(world: World) -> None:
+    world.worker.bucket = Bucket(2)
+    world.accept(*(world.action(f"d{n}") for n in range(12)))
+    for _ in range(40):
+        world.wait(0.1)
+    assert 2 + 4 * 2 - 1 <= len(world.hook.calls) <= 2 + 4 * 2
+
+
+def test_a_broken_destination_is_left_alone_for_a_while(world: World) -> None:
+    world.hook.answers = [(500, {})] * 3
+    world.accept(*(world.action(f"d{n}") for n in range(10)))
+    world.work()
+    assert len(world.hook.calls) == 3
+    world.wait(29)
+    assert len(world.hook.calls) == 3
+    world.wait(2)
+    assert len(world.hook.calls) == 13  # all that wait: seven, and three again
+
+
+def test_a_crash_between_call_and_record_calls_again_with_the_same_key(world: World) -> None:
+    crash(world, world.worker)
+    world.wait(120)
+    assert [headers["Idempotency-Key"] for headers, _ in world.hook.calls] == ["d1:crm"] * 2
+    assert world.state() == "sent"
+
+
+def test_where_a_key_is_not_honoured_a_crash_in_between_is_told_and_not_repeated(world: World) -> None:
+    world.worker.retries_unknown = False
+    crash(world, world.worker)
+    world.wait(120)
+    assert len(world.hook.calls) == 1
+    assert world.dead[0]["reason"].startswith("unknown outcome")
+
+
+def crash(world: World, worker: Worker) -> None:
+    """The call gets through, the store's next write does not: as if the process had died there."""
+    world.accept(world.action())
+    real = world.store.put
+
+    def put(documents):  # type: ignore[no-untyped-def]
+        listed = list(documents)
+        if any(b'"state":"sent"' in (one.value or b"") for one in listed):
+            raise StoreError("the process died here")
+        return real(listed)
+
+    world.store.put = put  # type: ignore[method-assign]
+    with pytest.raises(StoreError):
+        worker.once()
+    world.store.put = real  # type: ignore[method-assign]
+    assert world.state() == "sending"
+    world.work()
+    assert len(world.hook.calls) == 1  # another process may still be at it
+
+
+def test_two_processes_call_once(world: World) -> None:
+    second = world.make("crm", world.webhook())
+    world.accept(*(world.action(f"d{n}") for n in range(30)))
+    threads = [Thread(target=world.work, args=(one,)) for one in (world.worker, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(body["decision_id"] for _, body in world.hook.calls) == sorted(f"d{n}" for n in range(30))
+
+
+def test_a_destination_that_hangs_keeps_no_other_waiting(world: World) -> None:
+    done = Event()
+    other = world.make("other", lambda _: done.set() or Sent(), breaker=Breaker())
+    deliverer = Deliverer(world.store, [world.worker, other], bury=world.bury, now_ms=world.now_ms)
+    world.hook.gate.clear()
+    deliverer.start()
+    deliverer.accept([world.action().encode(), world.action("d2", destination="other").encode()])
+    assert done.wait(5)
+    assert world.state() in ("sending", "waiting")
+    world.hook.gate.set()
+    deliverer.stop()
+    assert machine.wait_until(lambda: world.state() in ("sending", "waiting", "sent"), 5)
+
+
+def test_an_error_nobody_foresaw_is_an_attempt(world: World) -> None:
+    def breaks(_: Action) -> Result:
+        raise ZeroDivisionError
+
+    worker = world.make("crm", breaks)
+    world.accept(world.action())
+    for _ in range(20):
+        world.work(worker)
+        world.now += timedelta(seconds=30)
+    assert world.dead[0]["reason"] == "4 attempts: ZeroDivisionError"
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b'{"decision_id": "x y"}', b"\xff", b"[" * 100_000])
+def test_what_is_no_action_is_buried_with_its_bytes(world: World, value: bytes | None) -> None:
+    world.deliverer.accept([value, world.action().encode()])
+    assert len(world.dead) == 1
+    assert "value_base64" in world.dead[0]
+    assert world.state() == "waiting"
+
+
+def test_an_action_for_nowhere_is_buried(world: World) -> None:
+    world.accept(world.action(destination="gone"))
+    assert world.dead[0]["reason"] == "no such destination"
