@@ -14,8 +14,8 @@ from lakehouse.command_line import run
 from lakehouse.config import load
 from lakehouse.io import Lake
 from lakehouse.lock import writer
+from lakehouse.reachable import reachable
 from lakehouse.session import get_session
-from lakehouse.streams import reachable
 from lakehouse.tables import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 
 NAME = "decision_log"

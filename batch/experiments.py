@@ -24,7 +24,7 @@ from lakehouse.experiments.results import LOG, results
 from lakehouse.experiments.sample_ratio import BLOCKS, WARNS
 from lakehouse.files import EXPERIMENTS
 from lakehouse.lock import writer
-from lakehouse.streams import reachable
+from lakehouse.reachable import reachable
 from lakehouse.tables import GOLD_EXPERIMENT_RESULTS, SILVER_DECISION_LOG
 
 

@@ -82,14 +82,18 @@ def test_uneven_arms_block_the_read_out_and_units_in_two_arms_are_left_out() -> 
     lost = log[~((log["arm"] == "new") & (log["unit"].str.len() % 2 == 0))]
     rows = results(lost, {"try": TRY}, as_of=NOW)
     assert all(row["is_blocked"] and row["difference"] is None for row in rows)
-    twice = log[log["unit"].isin(["profile-2", "profile-4"])].assign(arm=lambda frame: frame["arm"].map({"control": "new"}))
+    twice = log[log["unit"].isin(["profile-2", "profile-4"])].assign(
+        arm=lambda frame: frame["arm"].map({"control": "new"})
+    )
     rows = results(pd.concat([log, twice]), {"try": TRY}, as_of=NOW)
     assert {row["excluded_units"] for row in rows} == {2}
     assert results(log, {}, as_of=NOW + timedelta(days=1)) == []
 
 
 @pytest.mark.slow
-def test_each_message_is_in_the_log_once_and_what_cannot_be_read_in_quarantine(lake: Lake, kafka: RunningBroker) -> None:
+def test_each_message_is_in_the_log_once_and_what_cannot_be_read_in_quarantine(
+    lake: Lake, kafka: RunningBroker
+) -> None:
     topic = "decision-log-test"
     broker.create_topic(kafka.bootstrap_servers, topic, 2)
     lake.config = dataclasses.replace(

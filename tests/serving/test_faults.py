@@ -37,7 +37,9 @@ def answered(api: TestClient, path: str, body: dict[str, Any] = WHO) -> dict[str
     return dict(answer.json())
 
 
-def test_a_redis_that_freezes_or_dies_degrades_and_comes_back(serving_config: Config, start: Start, tmp_path: Path) -> None:
+def test_a_redis_that_freezes_or_dies_degrades_and_comes_back(
+    serving_config: Config, start: Start, tmp_path: Path
+) -> None:
     with running(tmp_path) as (url, process):
         api, _ = start(on(serving_config, online_store={"url": url}))
         first = answered(api, RECOMMEND)
@@ -92,7 +94,9 @@ def test_a_model_that_is_missing_or_corrupt_is_told(
     assert answered(api, DECIDE)["action"] != "none"
 
 
-def test_without_a_broker_decisions_go_on_and_events_are_told_as_not_taken(serving_config: Config, start: Start) -> None:
+def test_without_a_broker_decisions_go_on_and_events_are_told_as_not_taken(
+    serving_config: Config, start: Start
+) -> None:
     config = on(serving_config, kafka={"bootstrap_servers": f"127.0.0.1:{free_port()}"})
     api, _ = start(config, connected=False)
     answer = answered(api, RECOMMEND)

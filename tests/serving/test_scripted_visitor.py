@@ -138,7 +138,9 @@ def _script(served: str, servers: str, topic: str) -> None:
 
 
 def _read(servers: str, topic: str, product_id: str) -> bool:
-    return any(json.loads(value).get("properties", {}).get("product_id") == product_id for value in _values(servers, topic))
+    return any(
+        json.loads(value).get("properties", {}).get("product_id") == product_id for value in _values(servers, topic)
+    )
 
 
 def _values(servers: str, topic: str) -> list[bytes]:

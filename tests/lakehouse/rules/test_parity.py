@@ -89,4 +89,3 @@ def test_numbers_are_those_of_the_vocabulary() -> None:
     found = prepared(context)
     assert (found["frequency"], found["is_known"], found["viewed_1h"]) == (3.0, None, ("a",))
     assert compile_predicate(parse("price = price and price > 1e300"))(found) is True
-
