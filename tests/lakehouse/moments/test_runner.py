@@ -16,7 +16,7 @@ from lakehouse.moments.state import Fact
 from lakehouse.moments.visitors import Visitors
 from lakehouse.online.lmdb_store import LmdbStore
 from lakehouse.online_store import Document
-from tests.lakehouse.moments.test_machine import CART, ENGAGED, FIRST, MINUTE, T0, declared
+from tests.lakehouse.moments.test_moment_machine import CART, ENGAGED, FIRST, MINUTE, T0, declared
 from tests.online_people import person, put
 
 CONFIG = load("dev", environ={})
