@@ -11,14 +11,21 @@ import argparse
 import json
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lakehouse.command_line import run
-from lakehouse.errors import SourceError
+from lakehouse.config import load
+from lakehouse.experiments.definitions import read_experiments
 from lakehouse.experiments.log_file import baseline_of, expected_shares, read_log, units_of
 from lakehouse.experiments.readout import ALPHA, Comparison, ReadOut, read_out
+from lakehouse.experiments.results import LOG, results
 from lakehouse.experiments.sample_ratio import BLOCKS, WARNS
+from lakehouse.files import EXPERIMENTS
+from lakehouse.lock import writer
+from lakehouse.reachable import reachable
+from lakehouse.tables import GOLD_EXPERIMENT_RESULTS, SILVER_DECISION_LOG
 
 
 def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
@@ -39,6 +46,32 @@ def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
         alpha=options.alpha,
     )
     return found, unnamed
+
+
+def of_lake() -> int:
+    """Drain the decision log, set gold.experiment_results to what it says of every experiment, and print it."""
+    from batch import decision_log  # here: a log of any kind is read without Spark
+    from lakehouse.io import Lake
+    from lakehouse.session import get_session
+
+    config = reachable(load())
+    with writer(config):
+        lake = Lake(get_session(config, "experiments"), config)
+        decision_log.drain(lake)
+        logged = lake.read(SILVER_DECISION_LOG).where("kind <> 'decision'").select(*LOG).toPandas()
+        now = datetime.now(UTC)
+        rows = results(logged, read_experiments(EXPERIMENTS).by_name, as_of=now)
+        lake.create(GOLD_EXPERIMENT_RESULTS)
+        lake.overwrite(lake.spark.createDataFrame(rows_of(rows), GOLD_EXPERIMENT_RESULTS.ddl), GOLD_EXPERIMENT_RESULTS)
+    for row in rows:
+        print(" ".join(f"{name}={value}" for name, value in row.items() if value is not None))
+    print(json.dumps({"command": "experiments", "rows": len(rows), "blocked": sum(row["is_blocked"] for row in rows)}))
+    return 0
+
+
+def rows_of(rows: Sequence[dict[str, Any]]) -> list[Any]:
+    """In the order of the contract's columns."""
+    return [tuple(row[name] for name in GOLD_EXPERIMENT_RESULTS.column_names) for row in rows]
 
 
 def table(found: ReadOut) -> str:
@@ -119,7 +152,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     options = arguments(argv)
     if options.log is None:
-        raise SourceError("experiments: the lake has no log of decisions yet, expected --log FILE")
+        return of_lake()
     found, unnamed = of_log(options)
     print(table(found))
     print(json.dumps(_finite(as_json(found, options.metric, unnamed))))

@@ -5,6 +5,11 @@ and `lakehouse/io.py`.
 """
 
 from lakehouse.contracts.contract import Column, Table
+from lakehouse.contracts.decisions import (
+    GOLD_EXPERIMENT_RESULTS,
+    SILVER_DECISION_LOG,
+    SILVER_DECISION_LOG_QUARANTINE,
+)
 from lakehouse.contracts.events import (
     BRONZE_EVENTS,
     SILVER_EVENTS,
@@ -54,18 +59,24 @@ TABLES: dict[str, Table] = {
         GOLD_ACTIVATION,
         GOLD_HOUSEHOLDS,
         GOLD_PRODUCTS,
+        SILVER_DECISION_LOG,
+        SILVER_DECISION_LOG_QUARANTINE,
+        GOLD_EXPERIMENT_RESULTS,
     )
 }
 
 __all__ = [
     "BRONZE_EVENTS",
     "GOLD_ACTIVATION",
+    "GOLD_EXPERIMENT_RESULTS",
     "GOLD_HOUSEHOLDS",
     "GOLD_PRODUCTS",
     "GOLD_RFM",
     "GOLD_SCORES",
     "GOLD_SEGMENTS",
     "SILVER_ACTIVITY_DAILY",
+    "SILVER_DECISION_LOG",
+    "SILVER_DECISION_LOG_QUARANTINE",
     "SILVER_EVENTS",
     "SILVER_EVENTS_QUARANTINE",
     "SILVER_IDENTITY_EDGES",

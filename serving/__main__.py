@@ -101,7 +101,7 @@ def lifespan_of(service: Service) -> Lifespan:
         sys.setswitchinterval(_SWITCH_SECONDS)
         config = service.config
         await asyncio.to_thread(service.stock.read)
-        await asyncio.to_thread(service.learning.read, others_only=False)
+        service.learning.take(await asyncio.to_thread(service.learning.read), is_start=True)
         for part in (service.rules, service.catalogue, service.recommender, service.experiments):
             part.look()
         handlers = {config.decisions.topic: Lane(service).handle}

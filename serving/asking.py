@@ -20,7 +20,7 @@ from lakehouse.online_store import Document
 from lakehouse.rules.book import Rule
 from serving import collector
 from serving.kafka_out import Overloaded, acknowledged
-from serving.requests import _OfSomebody
+from serving.requests import Question
 from serving.service import Service
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Asking:
 
     decision_id: str
     now: datetime
-    request: _OfSomebody
+    request: Question
     visitor: Visitor
     context: dict[str, object]
     rules: Sequence[Rule]
@@ -89,7 +89,7 @@ class Asking:
         return common | ({"explain": [asdict(step) for step in trace.steps]} if trace.is_wanted else {})
 
 
-async def ask(service: Service, request: _OfSomebody, *, is_pressed: bool) -> Asking:
+async def ask(service: Service, request: Question, *, is_pressed: bool) -> Asking:
     """Read the visitor and what holds for them. The events that came along are on their way to Kafka, and counted.
 
     Under pressure nothing is read: what is left is an answer for anybody.
@@ -122,7 +122,7 @@ async def ask(service: Service, request: _OfSomebody, *, is_pressed: bool) -> As
 
 
 def _take(
-    service: Service, request: _OfSomebody, now: datetime
+    service: Service, request: Question, now: datetime
 ) -> "tuple[list[asyncio.Future[None]], Mapping[str, Any] | None]":
     """Hand the events to Kafka and to the visitor's newest behaviour; the last of them, in the vocabulary of rules."""
     if not request.events:
@@ -177,7 +177,7 @@ def _identity(type_: str, value: str) -> dict[str, Any]:
     return {"context": {"externalIds": [{"type": type_, "id": value}]}}
 
 
-def _decision_id(request: _OfSomebody, now: datetime) -> str:
+def _decision_id(request: Question, now: datetime) -> str:
     """The same for a question that is asked again under its `request_id`; else of this question alone."""
     cause: list[Any] = [type(request).__name__, *request.asked]
     cause += [request.request_id] if request.request_id else [now.isoformat(), os.getpid(), next(_COUNTER)]

@@ -13,6 +13,7 @@ log = logging.getLogger("stitchlake.serving")
 Handle = Callable[[Sequence[bytes]], None]
 _POLL_MS = 100  # a poll returns as soon as there is something; this is how often a stop is looked for
 _RETRY_SECONDS = 2.0
+_BOOTSTRAP_MS = 2000  # for the first answer of a broker; then it is tried anew
 
 
 class KafkaIn:
@@ -55,6 +56,7 @@ class KafkaIn:
             fetch_max_wait_ms=_POLL_MS,
             fetch_min_bytes=1,
             auto_offset_reset="latest",
+            bootstrap_timeout_ms=_BOOTSTRAP_MS,
         )
         try:
             self._assign(consumer)

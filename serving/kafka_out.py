@@ -9,6 +9,7 @@ from kafka.errors import KafkaError
 from lakehouse.errors import BrokerError
 
 _REQUEST_SECONDS = 5.0  # longest the producer itself tries a record; a caller's own deadline is shorter
+_BOOTSTRAP_MS = 2000  # for the first answer of a broker; then it is tried anew
 _BLOCK_SECONDS = 0.02  # longest `send` may hold up the loop, when no metadata is known or the buffer is full
 _MOST_UNDER_WAY = 20_000  # records; beyond, the caller is told to come again
 
@@ -46,6 +47,7 @@ class KafkaOut:
                 request_timeout_ms=int(_REQUEST_SECONDS * 600),
                 delivery_timeout_ms=int(_REQUEST_SECONDS * 1000),
                 max_block_ms=int(_REQUEST_SECONDS * 1000),
+                bootstrap_timeout_ms=_BOOTSTRAP_MS,
             )
             for topic in topics:
                 producer.partitions_for(topic)

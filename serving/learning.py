@@ -9,25 +9,21 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import orjson
 
-from lakehouse.bandits import linucb, thompson
-from lakehouse.bandits.linucb import Evidence
-from lakehouse.bandits.thompson import Tally
+from lakehouse.bandits.state import LINUCB, THOMPSON, BanditState, Policy
 from lakehouse.config import ServingConfig
 from lakehouse.decisions.decide import CERTAIN, Explored
-from lakehouse.errors import StoreError
+from lakehouse.errors import ModelError, StoreError
 from lakehouse.online_store import Document, OnlineStore
 from serving.pending import Pending
 
 log = logging.getLogger("stitchlake.serving")
 PREFIX = "b:"
-_EXCHANGE_SECONDS = 2.0
-_ALPHA = 0.6
-_SEED = 7
-_NUMBERS = ("frequency", "monetary", "view_count", "views_in_session")
 FEATURES = 8
+GREEDY = "greedy"
+_EXCHANGE_SECONDS = 2.0
+_NUMBERS = ("frequency", "monetary", "view_count", "views_in_session")
 Explorer = Callable[[Mapping[str, float], Mapping[str, object]], Explored]
 
 
@@ -35,42 +31,33 @@ class Learning:
     """`explorer` chooses, `observe` learns. `process`: a name no other process of the service has."""
 
     def __init__(self, config: ServingConfig, store: OnlineStore, pending: Pending, process: str) -> None:
-        self._config = config
+        self._kind = config.policy
+        self._policy = Policy(
+            kind=LINUCB if config.policy == LINUCB else THOMPSON,
+            features=FEATURES if config.policy == LINUCB else 0,
+            explore=config.explore,
+        )
         self._store = store
         self._pending = pending
         self._key = f"{PREFIX}{process}"
-        self._tallies: dict[str, Tally] = {}
-        self._evidence: dict[str, Evidence] = {}
-        self._others: tuple[dict[str, Tally], dict[str, Evidence]] = ({}, {})
+        self._own = BanditState(self._policy)
+        self._others = BanditState(self._policy)
+        self._all = self._own
+        self._outcomes = 0
         self._is_changed = False
 
     @property
     def version(self) -> str:
-        """The policy and how many outcomes it has learned from."""
-        learned = sum(tally.count for tallies in (self._tallies, self._others[0]) for tally in tallies.values())
-        return f"{self._config.policy}-{int(learned)}"
+        """The policy, and how many outcomes this process has learned from since it began."""
+        return f"{self._kind}-{self._outcomes}"
 
     def explorer(self, decision_id: str, *, is_greedy: bool) -> Explorer:
         def explore(worths: Mapping[str, float], context: Mapping[str, object]) -> Explored:
-            if is_greedy or self._config.policy == "greedy":
-                return self._greedy(worths)
-            if self._config.policy == "linucb":
-                evidence = {arm: self._evidence_of(arm) for arm in worths}
-                choice = linucb.choose(
-                    evidence,
-                    worths,
-                    self.features(context),
-                    alpha=_ALPHA,
-                    explore=self._config.explore,
-                    decision_id=decision_id,
-                    seed=_SEED,
-                )
-            else:
-                tallies = {arm: self._tally_of(arm) for arm in worths}
-                choice = thompson.choose(
-                    tallies, worths, explore=self._config.explore, decision_id=decision_id, seed=_SEED
-                )
-            return Explored(first=choice.arm, propensity=choice.propensity, chances=choice.expected)
+            choice = self._all.choose(worths, self.features(context), decision_id=decision_id)
+            if not is_greedy and self._kind != GREEDY:
+                return Explored(first=choice.arm, propensity=choice.propensity, chances=choice.expected)
+            best = max(sorted(worths), key=lambda arm: worths[arm] * choice.expected[arm])
+            return Explored(first=best, propensity=CERTAIN, chances=choice.expected)
 
         return explore
 
@@ -88,10 +75,9 @@ class Learning:
 
     def observe(self, arm: str, features: tuple[float, ...], reward: float) -> None:
         """Once for each decision; the caller sees to that."""
-        reward = min(max(reward, 0.0), 1.0)
-        self._tallies[arm] = self._tallies.get(arm, Tally()).observed(reward)
-        if len(features) == FEATURES:
-            self._evidence[arm] = self._evidence.get(arm, Evidence.none(FEATURES)).observed(features, reward)
+        self._own.observe(arm, features, min(max(reward, 0.0), 1.0))
+        self._all = self._own.merged(self._others)
+        self._outcomes += 1
         self._is_changed = True
 
     async def exchange(self, now_ms: Callable[[], int]) -> None:
@@ -99,75 +85,38 @@ class Learning:
         while True:
             await asyncio.sleep(_EXCHANGE_SECONDS)
             self.keep(now_ms())
-            await asyncio.to_thread(self.read, others_only=True)
+            self.take(await asyncio.to_thread(self.read))
 
     def keep(self, now_ms: int) -> None:
         if self._is_changed:
             self._is_changed = False
-            self._pending.put([Document(self._key, now_ms, _encode(self._tallies, self._evidence))])
+            self._pending.put([Document(self._key, now_ms, orjson.dumps(self._own.to_json()))])
 
-    def read(self, *, others_only: bool) -> None:
-        """Blocks. At the start our own sums of an earlier run are ours again; later only those of others are read."""
-        tallies: dict[str, Tally] = {}
-        evidence: dict[str, Evidence] = {}
+    def read(self) -> dict[str, BanditState]:
+        """Blocks. What the store holds, by key; a state of another policy is left out, and nothing is there on failure."""
+        found: dict[str, BanditState] = {}
         try:
             for key, value in self._store.scan(PREFIX):
-                read_tallies, read_evidence = _decode(value)
-                if key == self._key and not others_only:
-                    self._tallies, self._evidence = read_tallies, read_evidence
-                elif key != self._key:
-                    tallies = {
-                        arm: tallies.get(arm, Tally()) + read_tallies.get(arm, Tally())
-                        for arm in {*tallies, *read_tallies}
-                    }
-                    _add(evidence, read_evidence)
-        except StoreError as error:
+                state = BanditState.from_json(orjson.loads(value))
+                if state.policy == self._policy:
+                    found[key] = state
+        except (StoreError, ModelError, orjson.JSONDecodeError) as error:
             log.warning("online store: what policies learned is not read, they go on with what they know: %s", error)
+        return found
+
+    def take(self, found: Mapping[str, BanditState], *, is_start: bool = False) -> None:
+        """Take in what `read` found. At the start our own sums of an earlier run are ours again."""
+        if is_start and self._key in found:
+            self._own = found[self._key]
+        if not found:
             return
-        self._others = (tallies, evidence)
-
-    def _tally_of(self, arm: str) -> Tally:
-        return self._tallies.get(arm, Tally()) + self._others[0].get(arm, Tally())
-
-    def _evidence_of(self, arm: str) -> Evidence:
-        none = Evidence.none(FEATURES)
-        return self._evidence.get(arm, none) + self._others[1].get(arm, none)
-
-    def _greedy(self, worths: Mapping[str, float]) -> Explored:
-        tallies = {arm: self._tally_of(arm) for arm in worths}
-        prior = thompson.PRIOR_SUCCESSES + thompson.PRIOR_FAILURES
-        chances = {arm: (thompson.PRIOR_SUCCESSES + t.reward) / (prior + t.count) for arm, t in tallies.items()}
-        first = max(sorted(worths), key=lambda arm: worths[arm] * chances[arm])
-        return Explored(first=first, propensity=CERTAIN, chances=chances)
+        others = BanditState(self._policy)
+        for key, state in found.items():
+            others = others if key == self._key else others.merged(state)
+        self._others = others
+        self._all = self._own.merged(others)
 
 
 def _squashed(value: object) -> float:
     """Counts and money of any size, about one."""
     return math.log1p(value) / 5 if isinstance(value, float) and 0 <= value < math.inf else 0.0
-
-
-def _add(sums: dict[str, Evidence], more: Mapping[str, Evidence]) -> None:
-    for arm, evidence in more.items():
-        sums[arm] = sums[arm] + evidence if arm in sums else evidence
-
-
-def _encode(tallies: Mapping[str, Tally], evidence: Mapping[str, Evidence]) -> bytes:
-    return orjson.dumps(
-        {
-            "tallies": {arm: [tally.count, tally.reward] for arm, tally in tallies.items()},
-            "evidence": {arm: [one.seen.tolist(), one.rewarded.tolist()] for arm, one in evidence.items()},
-        }
-    )
-
-
-def _decode(value: bytes) -> tuple[dict[str, Tally], dict[str, Evidence]]:
-    """Raises StoreError where it was not written by `_encode` of this version."""
-    try:
-        document = orjson.loads(value)
-        tallies = {arm: Tally(*map(float, sums)) for arm, sums in document["tallies"].items()}
-        evidence = {arm: Evidence(np.array(a), np.array(b)) for arm, (a, b) in document["evidence"].items()}
-        if any(one.rewarded.shape != (FEATURES,) for one in evidence.values()):
-            raise ValueError("another number of features")
-        return tallies, evidence
-    except (orjson.JSONDecodeError, TypeError, KeyError, ValueError, AttributeError) as error:
-        raise StoreError(f"online store: what a policy learned cannot be read ({error!r}). Delete the key") from error

@@ -53,7 +53,7 @@ def choose(
     """Decide for whoever asks; silent while there is no catalogue, and to those who are to be left alone."""
     catalogue = service.catalogue.current
     if catalogue is None:
-        asking.missing.append(f"offers: {service.catalogue.fault or 'none could be read'}")
+        asking.missing.append("offers: none could be read; the service's log says why")
         return Decided(silence="no catalogue of offers")
     seen = Circumstances(
         now=asking.now,

@@ -59,7 +59,7 @@ def status(service: Service) -> dict[str, Any]:
         "recommender": "none" if recommender is None else recommender.version,
         "rules": "none" if book is None else book.version,
         "faults": [
-            part.fault
+            part.name
             for part in (service.rules, service.catalogue, service.recommender, service.experiments)
             if part.fault
         ],

@@ -61,7 +61,7 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
 def _model(service: Service, asking: Asking) -> Recommender | None:
     model = service.recommender.current
     if model is None:
-        asking.missing.append(f"recommender: {service.recommender.fault or 'none trained'}")
+        asking.missing.append("recommender: none that can be used; the service's log says why")
     return model
 
 

@@ -17,6 +17,7 @@ class Reloading(Generic[T]):
     """`current` looks at the file's time at most once a second, and never raises once something was read."""
 
     def __init__(self, path: Path, read: Callable[[Path], T], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name = path.name
         self._path = path
         self._read = read
         self._clock = clock

@@ -70,7 +70,7 @@ class NewEvent(BaseModel):
         return self
 
 
-class _OfSomebody(_Request):
+class Question(_Request):
     customer_id: Id | None = None
     identifier: Identifier | None = None
     segment: Name | None = None
@@ -80,7 +80,7 @@ class _OfSomebody(_Request):
     request_id: Id | None = None
 
     @model_validator(mode="after")
-    def _is_about_somebody(self) -> "_OfSomebody":
+    def _is_about_somebody(self) -> "Question":
         if (self.customer_id is None) == (self.identifier is None):
             got = "neither" if self.customer_id is None else "both"
             raise ValueError(f"customer_id, identifier: got {got}, expected one of the two")
@@ -94,7 +94,7 @@ class _OfSomebody(_Request):
         return self.identifier.type, self.identifier.value
 
 
-class RecommendationRequest(_OfSomebody):
+class RecommendationRequest(Question):
     """What to show to somebody, here and now."""
 
     model_config = ConfigDict(
@@ -112,7 +112,7 @@ class RecommendationRequest(_OfSomebody):
     count: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 10
 
 
-class DecisionRequest(_OfSomebody):
+class DecisionRequest(Question):
     """What to offer to somebody, here and now. `offers`: choose among these only."""
 
     model_config = ConfigDict(

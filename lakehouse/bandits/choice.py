@@ -18,19 +18,20 @@ class Choice:
 
 
 def explored(
-    arms: Sequence[str],
-    likely: ArrayLike,
-    expected: Mapping[str, float],
-    explore: float,
-    rng: np.random.Generator,
+    arms: Sequence[str], likely: ArrayLike, expected: Mapping[str, float], explore: float, luck: float
 ) -> Choice:
-    """Draw by `likely` (probabilities of the arms), mixed with a share `explore` spread evenly: no propensity is 0."""
-    mixed = (1 - explore) * np.asarray(likely) + explore / len(arms)
-    position = int(rng.choice(len(arms), p=mixed / mixed.sum()))
-    return Choice(arm=arms[position], propensity=float(mixed[position] / mixed.sum()), expected=expected)
+    """Draw by `likely` (probabilities of the arms), mixed with a share `explore` spread evenly: no propensity is 0.
+
+    `luck`: 0..1, evenly distributed. The arm is drawn from the very numbers that are logged, so a propensity is exact
+    however `likely` was arrived at.
+    """
+    mixed = (1 - explore) * np.asarray(likely, dtype=np.float64) + explore / len(arms)
+    mixed /= mixed.sum()
+    position = min(int(mixed.cumsum().searchsorted(luck, side="right")), len(arms) - 1)
+    return Choice(arm=arms[position], propensity=float(mixed[position]), expected=expected)
 
 
-def generator(decision_id: str, seed: int) -> np.random.Generator:
-    """Randomness that is the same for the same decision."""
-    digest = hashlib.blake2b(f"{seed}:{decision_id}".encode(), digest_size=8).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
+def luck(decision_id: str, seed: int) -> float:
+    """Evenly distributed in 0 <= x < 1, the same for the same decision."""
+    digest = hashlib.blake2b(f"{seed}:{decision_id}".encode(errors="surrogatepass"), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) * 2.0**-53

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lakehouse.bandits.choice import Choice, explored, generator
+from lakehouse.bandits.best import chances_of_best
+from lakehouse.bandits.choice import Choice, explored, luck
 
 PRIOR_SUCCESSES, PRIOR_FAILURES = 1.0, 19.0  # one in twenty, worth twenty observations: what an offer usually achieves
-DRAWS = 64  # joint draws of a choice: what is left to chance is whose turn it is, not how often
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +25,31 @@ class Tally:
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(self.count + other.count, self.reward + other.reward)
 
-    def observed(self, reward: float) -> "Tally":
+    def __mul__(self, factor: float) -> "Tally":
+        return Tally(self.count * factor, self.reward * factor)
+
+    def observed(self, reward: float, weight: float = 1.0) -> "Tally":
         """Raises ValueError where the reward is not within 0..1."""
         if not 0.0 <= reward <= 1.0:
             raise ValueError(f"reward: got {reward}, expected 0 to 1")
-        return Tally(self.count + 1.0, self.reward + reward)
+        return Tally(self.count + weight, self.reward + weight * reward)
 
 
 def choose(
-    tallies: Mapping[str, Tally], worths: Mapping[str, float], *, explore: float, decision_id: str, seed: int
+    tallies: Mapping[str, Tally],
+    worths: Mapping[str, float],
+    *,
+    explore: float,
+    decision_id: str,
+    seed: int,
+    prior: tuple[float, float] = (PRIOR_SUCCESSES, PRIOR_FAILURES),
 ) -> Choice:
-    """Choose among the arms of `worths` (what a reward of 1 is worth). Propensities come from DRAWS joint draws.
-
-    The arm is drawn from these very frequencies, so the propensity is exact and not an estimate.
-    """
-    arms = sorted(worths)
-    counts = np.array([tallies.get(arm, Tally()).count for arm in arms])
-    rewards = np.array([tallies.get(arm, Tally()).reward for arm in arms])
-    alpha, beta = PRIOR_SUCCESSES + rewards, PRIOR_FAILURES + counts - rewards
-    rng = generator(decision_id, seed)
-    drawn = rng.beta(alpha, beta, size=(DRAWS, len(arms))) * np.array([worths[arm] for arm in arms])
-    likely = np.bincount(drawn.argmax(axis=1), minlength=len(arms)) / DRAWS
+    """Choose among the arms of `worths` (what a reward of 1 is worth). `prior`: successes and failures, 1 or more of each."""
+    arms, none = sorted(worths), Tally()
+    held = [tallies.get(arm, none) for arm in arms]
+    rewards = np.array([tally.reward for tally in held])
+    alpha = prior[0] + rewards
+    beta = prior[1] + np.maximum(0.0, np.array([tally.count for tally in held]) - rewards)
+    likely = chances_of_best(alpha, beta, np.array([worths[arm] for arm in arms], dtype=np.float64))
     expected = dict(zip(arms, (alpha / (alpha + beta)).tolist(), strict=True))
-    return explored(arms, likely, expected, explore, rng)
+    return explored(arms, likely, expected, explore, luck(decision_id, seed))

@@ -93,7 +93,7 @@ def read(folder: Path) -> tuple[RecommenderModel, dict[str, Any]]:
         raise ModelError(f"{folder / ARRAYS}: damaged, got sha256 {digest}, expected {about.get('sha256')}. {_AGAIN}")
     try:
         return _model(about, content), about
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"{folder}: unreadable, got {error!r}, expected layout {SCHEMA}. {_AGAIN}") from error
 
 

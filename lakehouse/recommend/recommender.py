@@ -217,17 +217,23 @@ class Recommender:
                 yield _Place(position, float(self.model.popularity[position]), POPULAR)
 
     def _new(self, allowed: NDArray[np.bool_], at_hand: Sequence[int], now_ms: int) -> Iterator[_Place]:
-        """New products of the category at hand, else any, beginning with another one every hour."""
+        """New products of the category at hand, then any others, both beginning with another one every hour."""
         new = [position for position in self.model.new.tolist() if allowed[position]]
-        near = [position for position in new if self.model.category_of[position] in at_hand[:1]] or new
-        turn = now_ms // _HOUR_MS % len(near) if near else 0
-        for position in near[turn:] + near[:turn]:
+        near = [position for position in new if self.model.category_of[position] in at_hand[:1]]
+        far = [position for position in new if self.model.category_of[position] not in at_hand[:1]]
+        hour = now_ms // _HOUR_MS
+        for position in itertools.chain.from_iterable(_turned(one, hour) for one in (near, far)):
             yield _Place(position, float(self.model.popularity[position]), NEW)
 
     def _proposal(self, place: _Place) -> Proposal:
         ids = self.model.product_ids
         because = None if place.because == NOBODY else ids[place.because]
         return Proposal(ids[place.position], round(place.score, 6), place.reason, because)
+
+
+def _turned(positions: list[int], times: int) -> list[int]:
+    turn = times % len(positions) if positions else 0
+    return positions[turn:] + positions[:turn]
 
 
 def _filled(count: int, main: Iterator[_Place], cross: Iterator[_Place], new: Iterator[_Place]) -> list[_Place]:

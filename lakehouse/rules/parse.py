@@ -6,8 +6,6 @@ so neither evaluator ever converts one silently.
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from zoneinfo import available_timezones
 
 import sqlglot
 from sqlglot import exp
@@ -15,13 +13,13 @@ from sqlglot.errors import SqlglotError
 
 from lakehouse.errors import RuleError
 from lakehouse.rules.expression import Apply, Constant, Expression, Read
+from lakehouse.rules.literals import instant, microseconds, short, sql_of, unit_of, zone_of
 from lakehouse.rules.operators import UNITS
 from lakehouse.rules.signatures import FUNCTIONS, INFIX, NODES, PREFIX
-from lakehouse.rules.vocabulary import VOCABULARY, Type, prepared
+from lakehouse.rules.vocabulary import VOCABULARY, Type
 
 MOST_LETTERS = 4000
 MOST_DEPTH = 40
-MOST_UNITS = 1_000_000  # of an interval: beyond, no time is left in any calendar
 Node = exp.Expr
 _ARGUMENTS = ("this", "expression", "expressions")
 _OF_DAYS = (exp.DateDiff, exp.DayOfWeek)  # sqlglot wraps what these take into a conversion to a date
@@ -39,12 +37,12 @@ def parse(text: str) -> Expression:
         statements = sqlglot.parse(text, dialect="spark")
     except (SqlglotError, RecursionError, ValueError) as error:
         first = " ".join(str(error).split())[:200]
-        raise RuleError(f"no SQL expression, got '{_short(text)}' ({first})") from error
+        raise RuleError(f"no SQL expression, got '{short(text)}' ({first})") from error
     if len(statements) != 1 or statements[0] is None:
-        raise RuleError(f"got {len(statements)} statements, expected one expression in '{_short(text)}'")
+        raise RuleError(f"got {len(statements)} statements, expected one expression in '{short(text)}'")
     checked = _Checker().expression(statements[0], 0)
     if checked.type != "boolean":
-        raise RuleError(f"got a {checked.type}, expected true or false from '{_short(text)}'")
+        raise RuleError(f"got a {checked.type}, expected true or false from '{short(text)}'")
     return checked
 
 
@@ -61,7 +59,7 @@ class _Checker:
             return check(self, node, depth + 1)
         if type(node) in NODES:
             return self._call(NODES[type(node)], self._children(node), node, depth + 1)
-        raise RuleError(f"{_what(node)} is not allowed, got '{_short(_sql(node))}', expected {_allowed()}")
+        raise RuleError(f"{_what(node)} is not allowed, got '{short(sql_of(node))}', expected {_allowed()}")
 
     def _children(self, node: Node) -> list[Node]:
         """The operator's arguments. A node that has others, such as FILTER or a collation, is not what it seems."""
@@ -69,7 +67,7 @@ class _Checker:
             name for name, value in node.args.items() if name not in _ARGUMENTS and isinstance(value, list | Node)
         ]
         if any(node.args[name] for name in others):
-            raise RuleError(f"{', '.join(others)} is not allowed in '{_short(_sql(node))}'")
+            raise RuleError(f"{', '.join(others)} is not allowed in '{short(sql_of(node))}'")
         found = [node.args.get(name) for name in _ARGUMENTS[:2]]
         children = [one for one in found if isinstance(one, Node)] + list(node.args.get("expressions") or [])
         return [_of_a_day(child) for child in children] if isinstance(node, _OF_DAYS) else children
@@ -83,21 +81,21 @@ class _Checker:
         type_ = signature(arguments)
         if type_ is None:
             got = ", ".join(argument.type for argument in arguments)
-            raise RuleError(f"{name}: cannot take ({got}), got '{_short(_sql(node))}'. Types are never mixed")
+            raise RuleError(f"{name}: cannot take ({got}), got '{short(sql_of(node))}'. Types are never mixed")
         return Apply(name, tuple(_typed(argument, arguments) for argument in arguments), type_)
 
     def _column(self, node: Node, depth: int) -> Expression:
         name = node.name.lower()
         if node.args.get("table") is not None or name not in VOCABULARY:
             nearest = difflib.get_close_matches(name, VOCABULARY, n=1, cutoff=0.0)[0]
-            raise RuleError(f"unknown column '{_short(_sql(node))}'; did you mean '{nearest}'?")
+            raise RuleError(f"unknown column '{short(sql_of(node))}'; did you mean '{nearest}'?")
         return Read(name, VOCABULARY[name].type)
 
     def _literal(self, node: Node, depth: int) -> Expression:
         if not node.args.get("is_string"):
             return Constant(float(node.name), "number")
         if "\\" in node.name:
-            raise RuleError(f"a backslash in '{_short(node.name)}' is not allowed, expected plain text")
+            raise RuleError(f"a backslash in '{short(node.name)}' is not allowed, expected plain text")
         return Constant(node.name, "text")
 
     def _boolean(self, node: Node, depth: int) -> Expression:
@@ -127,17 +125,17 @@ class _Checker:
             return Apply("is_null", (tested,), "boolean")
         if isinstance(node.expression, exp.Boolean):
             return self._apply("<=>", (tested, Constant(bool(node.expression.this), "boolean")), node)
-        raise RuleError(f"IS: got '{_short(_sql(node))}', expected IS [NOT] NULL, TRUE or FALSE")
+        raise RuleError(f"IS: got '{short(sql_of(node))}', expected IS [NOT] NULL, TRUE or FALSE")
 
     def _in(self, node: Node, depth: int) -> Expression:
         among = node.args.get("expressions") or []
         if not among or node.args.get("query") or any(isinstance(one, exp.Null) for one in among):
-            raise RuleError(f"IN: got '{_short(_sql(node))}', expected a list of values without null")
+            raise RuleError(f"IN: got '{short(sql_of(node))}', expected a list of values without null")
         return self._call("in", [node.this, *among], node, depth)
 
     def _between(self, node: Node, depth: int) -> Expression:
         if node.args.get("symmetric"):
-            raise RuleError(f"BETWEEN SYMMETRIC is not allowed, got '{_short(_sql(node))}'")
+            raise RuleError(f"BETWEEN SYMMETRIC is not allowed, got '{short(sql_of(node))}'")
         value = self.expression(node.this, depth)
         low, high = (self.expression(node.args[name], depth) for name in ("low", "high"))
         parts = (self._apply(">=", (value, low), node), self._apply("<=", (value, high), node))
@@ -145,14 +143,14 @@ class _Checker:
 
     def _like(self, node: Node, depth: int) -> Expression:
         if not isinstance(node.expression, exp.Literal):
-            raise RuleError(f"LIKE: got '{_short(_sql(node.expression))}', expected a pattern in quotes")
+            raise RuleError(f"LIKE: got '{short(sql_of(node.expression))}', expected a pattern in quotes")
         found = self._call("like", [node.this, node.expression], node, depth)
         return Apply("not", (found,), "boolean") if node.args.get("negate") else found
 
     def _case(self, node: Node, depth: int) -> Expression:
         if node.this is not None:
             raise RuleError(
-                f"CASE <value> WHEN is not allowed, got '{_short(_sql(node))}', expected CASE WHEN <condition>"
+                f"CASE <value> WHEN is not allowed, got '{short(sql_of(node))}', expected CASE WHEN <condition>"
             )
         default = node.args.get("default") or exp.Null()
         answer = self.expression(default, depth)
@@ -170,14 +168,9 @@ class _Checker:
         is_time = node.args["to"].this in (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMP)
         if isinstance(node, exp.TryCast) or not is_time or not isinstance(node.this, exp.Literal):
             raise RuleError(
-                f"casts are not allowed, got '{_short(_sql(node))}', expected TIMESTAMP '2026-01-31 08:00:00'"
+                f"casts are not allowed, got '{short(sql_of(node))}', expected TIMESTAMP '2026-01-31 08:00:00'"
             )
-        try:
-            at = datetime.fromisoformat(node.this.name)
-        except ValueError as error:
-            raise RuleError(f"TIMESTAMP: got '{_short(node.this.name)}', expected '2026-01-31 08:00:00'") from error
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return Constant(prepared({"now": at})["now"], "time")
+        return Constant(instant(node.this.name), "time")
 
     def _shift(self, node: Node, depth: int) -> Expression:
         """A time plus or minus an interval; else numbers."""
@@ -186,30 +179,27 @@ class _Checker:
             return self._call("+" if sign > 0 else "-", [node.this, node.expression], node, depth)
         moved = self.expression(node.this, depth)
         if moved.type != "time":
-            raise RuleError(f"an interval is added to a time, got a {moved.type} in '{_short(_sql(node))}'")
-        return Apply("shift", (moved,), "time", sign * _microseconds(node.expression))
+            raise RuleError(f"an interval is added to a time, got a {moved.type} in '{short(sql_of(node))}'")
+        return Apply("shift", (moved,), "time", sign * microseconds(node.expression))
 
     def _units_between(self, node: Node, depth: int) -> Expression:
-        unit = _unit(node.args.get("unit"))
+        unit = unit_of(node.args.get("unit"))
         times = tuple(self.expression(child, depth) for child in (node.expression, node.this))
         if any(time.type != "time" for time in times):
-            raise RuleError(f"timestampdiff: got '{_short(_sql(node))}', expected two times")
+            raise RuleError(f"timestampdiff: got '{short(sql_of(node))}', expected two times")
         return Apply("units_between", times, "number", UNITS[unit])
 
     def _in_zone(self, node: Node, depth: int) -> Expression:
         """from_utc_timestamp: the clock on the wall of a zone."""
-        zone, moved = node.args.get("zone"), self.expression(_uncast(node.this), depth)
-        name = zone.name if isinstance(zone, exp.Literal) else ""
-        if name not in available_timezones() or ("/" not in name and name != "UTC"):
-            raise RuleError(f"from_utc_timestamp: got zone '{_short(name)}', expected one such as 'Europe/Berlin'")
+        name, moved = zone_of(node.args.get("zone")), self.expression(_uncast(node.this), depth)
         if moved.type != "time":
-            raise RuleError(f"from_utc_timestamp: got a {moved.type} in '{_short(_sql(node))}', expected a time")
+            raise RuleError(f"from_utc_timestamp: got a {moved.type} in '{short(sql_of(node))}', expected a time")
         return Apply("in_zone", (moved,), "time", name)
 
     def _function(self, node: Node, depth: int) -> Expression:
         name = str(node.this).lower()
         if name not in FUNCTIONS:
-            raise RuleError(f"function '{_short(name)}' is not allowed, expected {_allowed()}")
+            raise RuleError(f"function '{short(name)}' is not allowed, expected {_allowed()}")
         return self._call(name, node.expressions, node, depth)
 
     _checks: Mapping[type[Node], Callable[..., Expression]] = {
@@ -252,37 +242,9 @@ def _uncast(node: Node) -> Node:
     return node.this if isinstance(node, exp.Cast) and not isinstance(node.this, exp.Literal) else node
 
 
-def _microseconds(interval: exp.Interval) -> int:
-    amount = interval.this.name if isinstance(interval.this, exp.Literal) else ""
-    if not amount.isdecimal() or not amount.isascii() or int(amount) > MOST_UNITS:
-        raise RuleError(
-            f"INTERVAL: got '{_short(_sql(interval))}', expected a whole number up to {MOST_UNITS} and a unit"
-        )
-    return int(amount) * UNITS[_unit(interval.args.get("unit"))]
-
-
-def _unit(unit: Node | None) -> str:
-    name = "" if unit is None else unit.name.upper()
-    name = name.removesuffix("S") if name not in UNITS else name
-    if name not in UNITS:
-        raise RuleError(f"unit of time: got '{_short(name)}', expected {', '.join(UNITS)}")
-    return name
-
-
 def _what(node: Node) -> str:
     return f"function '{node.sql_name().lower()}'" if isinstance(node, exp.Func) else f"'{node.key}'"
 
 
 def _allowed() -> str:
     return f"operators, CASE, IN, BETWEEN, LIKE, IS NULL, or one of {', '.join(sorted(FUNCTIONS))}"
-
-
-def _sql(node: Node) -> str:
-    try:
-        return node.sql(dialect="spark")
-    except (SqlglotError, RecursionError, ValueError, AttributeError):
-        return node.key
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,7 +1,6 @@
 """One rule text, two evaluators: whatever Spark says of a context, Python says too. Thousands of random pairs in one job."""
 
 import math
-import random
 from datetime import UTC, datetime
 
 import pytest
@@ -16,7 +15,7 @@ from lakehouse.rules.parse import parse
 from lakehouse.rules.vocabulary import VOCABULARY, prepared
 from tests.lakehouse.rules.expressions import contexts, texts
 
-RULES, CONTEXTS = 240, 60
+RULES, CONTEXTS = 160, 60
 
 
 def drawn(strategy: st.SearchStrategy[object], count: int, number: int) -> list[object]:
@@ -90,10 +89,3 @@ def test_numbers_are_those_of_the_vocabulary() -> None:
     found = prepared(context)
     assert (found["frequency"], found["is_known"], found["viewed_1h"]) == (3.0, None, ("a",))
     assert compile_predicate(parse("price = price and price > 1e300"))(found) is True
-
-
-def test_python_is_checked_against_a_broken_operator(rows: list[dict[str, object]]) -> None:
-    """The comparison is no tautology: another meaning of one operator is told apart by the contexts drawn."""
-    shuffled = random.Random(1).sample(rows, len(rows))
-    right, wrong = compile_predicate(parse("price >= monetary")), compile_predicate(parse("price > monetary - 0.5"))
-    assert any(right(prepared(row)) is not wrong(prepared(row)) for row in shuffled)

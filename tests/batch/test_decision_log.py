@@ -1,0 +1,124 @@
+"""The decision log through a real broker into silver, once each, and the verdict on an experiment with a planted lift."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from kafka import KafkaProducer
+
+from batch import decision_log
+from lakehouse import broker
+from lakehouse.broker import RunningBroker
+from lakehouse.decisions.remembered import Remembered, decision_message, exposure_messages, outcome_message
+from lakehouse.experiments.definitions import Experiment
+from lakehouse.experiments.results import LOG, results
+from lakehouse.io import Lake
+from lakehouse.tables import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+TRY = Experiment(
+    name="try",
+    owner="x",
+    layer="l",
+    buckets=(0, 10_000),
+    arms=({"name": "control"}, {"name": "new"}),  # type: ignore[arg-type]
+    baseline="control",
+    metrics=("converted",),
+    guardrails={"unsubscribed": 0.01},
+    window_days=7,
+)
+
+
+def remembered(number: int, arm: str) -> Remembered:
+    return Remembered(
+        decision_id=f"d-{number}",
+        kind="offer",
+        unit=f"profile-{number}",
+        at_ms=int(NOW.timestamp() * 1000),
+        action="welcome",
+        propensity=0.5,
+        is_forced=False,
+        policy="thompson",
+        policy_version="thompson-0",
+        shown_on=None,
+        experiments={"try": arm},
+    )
+
+
+def log_of(units: int, rates: dict[str, float], seed: int) -> pd.DataFrame:
+    """Exposures and outcomes as the log has them."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(units):
+        arm = ("control", "new")[number % 2]
+        decision = remembered(number, arm)
+        messages = exposure_messages(decision, decision.at_ms)
+        if rng.random() < rates[arm]:
+            messages.append(outcome_message(decision, "converted", 1.0, decision.at_ms + 60_000))
+            messages.append(outcome_message(decision, "converted", 1.0, decision.at_ms - 60_000))  # before it was shown
+            messages.append(outcome_message(decision, "converted", 1.0, decision.at_ms + 8 * 86_400_000))  # too late
+        rows += messages
+    frame = pd.DataFrame(rows).reindex(columns=LOG)
+    frame["occurred_at"] = pd.to_datetime(frame["occurred_at"], unit="ms", utc=True)
+    return frame
+
+
+def test_a_planted_lift_comes_out_and_only_outcomes_in_the_window_count() -> None:
+    rows = results(log_of(8000, {"control": 0.10, "new": 0.13}, 1), {"try": TRY}, as_of=NOW)
+    converted = next(row for row in rows if row["metric"] == "converted")
+    assert converted["units"] == converted["baseline_units"] == 4000
+    assert converted["baseline_mean"] == pytest.approx(0.10, abs=0.015)
+    assert converted["difference"] == pytest.approx(0.03, abs=0.02)
+    assert converted["p_sequential"] < 0.05
+    guard = next(row for row in rows if row["metric"] == "unsubscribed")
+    assert (guard["is_guardrail"], guard["is_harm"]) == (True, False)
+
+
+def test_uneven_arms_block_the_read_out_and_units_in_two_arms_are_left_out() -> None:
+    log = log_of(4000, {"control": 0.1, "new": 0.1}, 2)
+    lost = log[~((log["arm"] == "new") & (log["unit"].str.len() % 2 == 0))]
+    rows = results(lost, {"try": TRY}, as_of=NOW)
+    assert all(row["is_blocked"] and row["difference"] is None for row in rows)
+    twice = log[log["unit"].isin(["profile-2", "profile-4"])].assign(
+        arm=lambda frame: frame["arm"].map({"control": "new"})
+    )
+    rows = results(pd.concat([log, twice]), {"try": TRY}, as_of=NOW)
+    assert {row["excluded_units"] for row in rows} == {2}
+    assert results(log, {}, as_of=NOW + timedelta(days=1)) == []
+
+
+@pytest.mark.slow
+def test_each_message_is_in_the_log_once_and_what_cannot_be_read_in_quarantine(
+    lake: Lake, kafka: RunningBroker
+) -> None:
+    topic = "decision-log-test"
+    broker.create_topic(kafka.bootstrap_servers, topic, 2)
+    lake.config = dataclasses.replace(
+        lake.config,
+        kafka=dataclasses.replace(lake.config.kafka, bootstrap_servers=kafka.bootstrap_servers),
+        decision_log=dataclasses.replace(lake.config.decision_log, topic=topic),
+    )
+    decision = remembered(1, "new")
+    messages = [decision_message(decision, ["welcome"]), *exposure_messages(decision, decision.at_ms)]
+    messages.append(outcome_message(decision, "converted", 1.0, decision.at_ms))
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
+    bad = [b"{nope", b"{}", json.dumps(messages[0] | {"kind": "other"}).encode()]
+
+    def send() -> None:
+        for value in [*(json.dumps(message).encode() for message in messages), *bad]:
+            producer.send(topic, value)
+        producer.flush()
+
+    for _ in range(2):
+        send()
+        send()
+        decision_log.drain(lake)
+        stored = lake.read(SILVER_DECISION_LOG).toPandas()
+        assert sorted(stored["kind"]) == ["decision", "exposure", "exposure", "outcome"]
+        assert stored["propensity"].dropna().tolist() == [0.5]
+    reasons = lake.read(SILVER_DECISION_LOG_QUARANTINE).toPandas()["reason"].value_counts().to_dict()
+    assert reasons == {"no_json": 4, "missing_field": 4, "unknown_kind": 4}
+    producer.close()

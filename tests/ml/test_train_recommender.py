@@ -1,0 +1,129 @@
+"""Training on a small lake with a planted taste: what is registered, what serving reads, what a refusal looks like."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import functions as F
+
+from lakehouse.config import LakeConfig
+from lakehouse.errors import LakeError, ModelError
+from lakehouse.io import Lake
+from lakehouse.models.registry import CHAMPION, RECOMMENDER, client, tracking_uri
+from lakehouse.recommend import contest as contests
+from lakehouse.recommend.interactions import KINDS, Interaction
+from lakehouse.recommend.recommender import Recommender
+from lakehouse.recommend.training import Interactions
+from lakehouse.tables import BRONZE_EVENTS, GOLD_PRODUCTS, SILVER_EVENTS, SILVER_IDENTITY_MAP, SILVER_ORDERS
+from ml.train_recommender import train, use
+from tests import small_lake
+from tests.lakehouse.recommend.shops import NOW, planted
+
+EVENTS = ("Product Viewed", "Product Added", "Product Removed", "Order Completed")
+AT = "timestamp_millis(at_ms)"
+
+
+def write(lake: Lake, rows: Interactions) -> None:
+    """The interactions as a lake: one actor per profile, categories in bronze, orders of one line."""
+    table = pd.DataFrame(
+        {
+            "actor": [f"a{one:04}" for one in rows.profile],
+            "product": [f"p{one:03}" for one in rows.product],
+            "category": [f"c{one % 6}" for one in rows.product],
+            "event": [EVENTS[one] for one in rows.kind],
+            "order_id": [f"o{one}" if one >= 0 else None for one in rows.order],
+            "session": [f"s{one}" for one in rows.session],
+            "at_ms": rows.at_ms,
+            "offset": np.arange(len(rows)),
+        }
+    )
+    wide = lake.spark.createDataFrame(table).selectExpr(
+        "*", "'events' AS topic", "0 AS partition", f"{AT} AS occurred_at", f"{AT} AS received_at", f"{AT} AS ingested_at",
+        """CAST(concat('{"properties":{"category":"', category, '","price":9.99}}') AS BINARY) AS value""",
+        "concat('m', offset) AS message_id", "actor AS actor_id", "'track' AS type", "product AS product_id", "session AS session_id",
+        "false AS is_bot", "false AS is_clamped", "offset AS content_hash",
+    ).cache()  # fmt: skip
+    _fill(lake, BRONZE_EVENTS, wide)
+    _fill(lake, SILVER_EVENTS, wide)
+    bought = wide.where("event = 'Order Completed'").selectExpr(
+        "order_id", "actor_id", f"{AT} AS ordered_at", "array(named_struct('product_id', product_id, 'name', NULL, 'quantity', 1, 'price', NULL)) AS lines",
+    )  # fmt: skip
+    _fill(lake, SILVER_ORDERS, bought)
+    members = (
+        wide.select("actor_id").distinct().selectExpr("actor_id", "actor_id AS profile_id", "actor_id AS component_id")
+    )
+    _fill(
+        lake,
+        SILVER_IDENTITY_MAP,
+        members.withColumns(dict.fromkeys(("first_seen_at", "resolved_at"), F.lit(datetime.now(UTC)))),
+    )
+
+
+def _fill(lake: Lake, table, rows) -> None:
+    """The rows with what the contract has beyond them: null, or empty where it must not be."""
+    lacking = {
+        column.name: (F.lit(None) if column.nullable else F.array()).cast(column.type)
+        for column in table.columns
+        if column.name not in rows.columns
+    }
+    lake.create(table)
+    lake.overwrite(rows.withColumns(lacking), table)
+
+
+def test_a_planted_taste_is_served_and_an_earlier_version_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contests, "CONFIDENCES", contests.CONFIDENCES[:1])
+    write(lake, planted(120, taste=0.8))
+    summary = train(lake)
+    assert (summary.version, summary.kind, summary.products, summary.refusal) == ("1", "personal", 60, None)
+    assert summary.ndcg > summary.baseline_ndcg + 0.05
+    assert "better than popularity" in summary.table()
+    assert json.dumps(dataclasses.asdict(summary), default=str)  # the demo's page takes it as plain values
+
+    base = Path(lake.root) / "_serving" / RECOMMENDER
+    served = Recommender.load_current(base)
+    assert (served.version, served.category_of("p007")) == ("1", "c1")
+    history = [Interaction(one, KINDS[0], NOW) for one in ("p002", "p008", "p014")]  # category c2
+    found = [one.product_id for one in served.propose(history, now_ms=NOW, count=4)]
+    assert sum(served.category_of(one) == "c2" for one in found) >= 3
+    assert lake.read(GOLD_PRODUCTS).where("category IS NULL OR price != 9.99").count() == 0
+
+    registry = client(tracking_uri(lake.config))
+    run = registry.get_run(registry.get_model_version_by_alias(RECOMMENDER, CHAMPION).run_id)
+    assert run.data.metrics["test_ndcg_gain_low"] > 0
+    assert run.data.tags["delta_version.silver.events"] == str(served.about["snapshot"]["silver.events"])
+    assert {file.path for file in registry.list_artifacts(run.info.run_id)} == {"model.npz", "parameters.json"}
+
+    early = datetime.fromtimestamp(NOW / 1000 - 58 * 86_400, UTC)
+    thin = train(lake, early)
+    assert (thin.version, thin.kind, thin.found) == ("2", "popularity", None)
+    assert "too few people to judge by" in thin.refusal
+    assert "refused: " in thin.table()
+    assert Recommender.load_current(base).about["as_of"] == early.isoformat()
+    assert {one.reason for one in Recommender.load_current(base).propose(history, now_ms=NOW)} == {"popular"}
+
+    assert use(lake.config, "1") == base / "1"
+    assert Recommender.load_current(base).version == "1"
+    assert str(registry.get_model_version_by_alias(RECOMMENDER, CHAMPION).version) == "1"
+    with pytest.raises(ModelError, match="no recommender"):
+        use(lake.config, "9")
+    assert Recommender.load_current(base).version == "1"
+
+
+def test_an_empty_lake_is_one_line(lake: Lake) -> None:
+    with pytest.raises(ModelError, match=r"silver\.events: no table"):
+        train(lake)
+    empty = small_lake.empty(lake.spark)
+    with pytest.raises(ModelError, match=r"nothing to learn from, got an empty silver\.events"):
+        train(empty)
+    with pytest.raises(ModelError, match="nothing to learn from, got no look, add or order"):
+        train(empty, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_only_a_lake_on_this_machine_is_served_from(lake: Lake) -> None:
+    remote = dataclasses.replace(lake.config, lake=LakeConfig(root="s3://bucket/lake", keep_hours=1))
+    with pytest.raises(LakeError, match=r"lake\.root: got 's3://bucket/lake', expected a local folder"):
+        use(remote, "1")
