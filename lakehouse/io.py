@@ -49,10 +49,9 @@ class Lake:
         return f"{self.root}/_checkpoints/{query}"
 
     def create_missing(self) -> None:
-        """Create every table of the streaming queries that is not there yet, empty, in contract order."""
+        """Create every table that is not there yet, empty, in contract order."""
         for table in TABLES.values():
-            if table.owner.startswith("streaming/"):  # a batch or ml job creates its own
-                self.create(table)
+            self.create(table)
 
     def create(self, table: Table) -> None:
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).comment(table.grain)
