@@ -72,6 +72,4 @@ def is_too_deep(body: bytes, most: int) -> bool:
     brackets = _STRING.sub(b"", body).translate(_CURLY, _NOT_BRACKETS)
     for _ in range(most):
         brackets = brackets.replace(b"{}", b"")
-        if not brackets:
-            return False
-    return True
+    return bool(brackets)

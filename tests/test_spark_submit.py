@@ -92,10 +92,6 @@ def test_an_unknown_command_names_the_nearest_and_installs_nothing(
     assert not (project / ".venv").exists()
 
 
-def test_serve_says_that_it_is_not_there_yet(project: Path, path: Path) -> None:
-    assert "decision service" in only_line(submit(project, path, "serve"))
-
-
 def test_a_typo_in_the_configuration_is_one_line_with_the_nearest_key(project: Path, path: Path) -> None:
     line = only_line(submit(project, path, "plan", STITCHLAKE__KAFKA__TOPCS="x"))
     assert line == "error: environment: [kafka] unknown key 'topcs'; did you mean 'events_topic'?"
