@@ -249,3 +249,11 @@ def test_the_cart_is_what_a_plain_reading_of_the_facts_says(facts: list[Fact]) -
 
 def key_of(one: Fact) -> Any:
     return (one.order, one.event, one.item or "", one.who)
+
+
+def test_of_more_facts_than_are_kept_the_newest_count() -> None:
+    moments = declared(CART)
+    state = after([fact(n, "Product Added", f"p{n}") for n in range(KEEP + 10)], moments)
+    found = fired(state, moments, KEEP + 10 + 60)
+    assert found.moment is not None
+    assert found.moment.items == tuple(f"p{n}" for n in reversed(range(10, KEEP + 10)))
