@@ -1,6 +1,7 @@
 """Records to Kafka from an event loop: each a future that is done when the broker has acknowledged it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from kafka import KafkaProducer
@@ -8,6 +9,7 @@ from kafka.errors import KafkaError
 
 from lakehouse.errors import BrokerError
 
+Headers = list[tuple[str, bytes]]
 _REQUEST_SECONDS = 5.0  # longest the producer itself tries a record; a caller's own deadline is shorter
 _BOOTSTRAP_MS = 2000  # for the first answer of a broker; then it is tried anew
 _BLOCK_SECONDS = 0.02  # longest `send` may hold up the loop, when no metadata is known or the buffer is full
@@ -19,10 +21,14 @@ class Overloaded(BrokerError):
 
 
 class KafkaOut:
-    """One producer of the process. `connect` may be called again until it succeeds; until then every send fails."""
+    """One producer of the process. `connect` may be called again until it succeeds; until then every send fails.
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    `headers`: of every record, asked for as it is sent.
+    """
+
+    def __init__(self, bootstrap_servers: str, headers: Callable[[], Headers] = list) -> None:
         self._servers = bootstrap_servers
+        self._headers = headers
         self._producer: KafkaProducer | None = None
         self._under_way = 0
 
@@ -83,7 +89,7 @@ class KafkaOut:
                 done.set_exception(BrokerError(f"kafka at {self._servers}: record not taken, got {error!r}"))
 
         try:
-            sent = self._producer.send(topic, key=key, value=value)
+            sent = self._producer.send(topic, key=key, value=value, headers=self._headers())
         except KafkaError as error:
             settle(error)
             return done

@@ -1,6 +1,7 @@
 """Spans arrive where OpenTelemetry's own variable says; off, nothing of it is even imported."""
 
 import os
+import re
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,11 +11,11 @@ from lakehouse.config import PROJECT
 
 SPANS = """
 import sys
-from serving.telemetry import spans
+from serving.telemetry import carrier, spans
 span = spans("test-service", is_on={0})
 with span("decision", kind="offer"):
-    pass
-print("opentelemetry.sdk" in sys.modules)
+    headers = carrier() if {0} else []
+print("opentelemetry.sdk" in sys.modules, *(f"{{name}}={{value.decode()}}" for name, value in headers))
 """
 
 
@@ -39,7 +40,8 @@ def test_a_span_is_sent_over_otlp_when_on() -> None:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        assert run(True, f"http://127.0.0.1:{server.server_port}") == "True"
+        told = run(True, f"http://127.0.0.1:{server.server_port}")
+        assert re.fullmatch(r"True traceparent=00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", told)
         assert came.wait(10)
         server.shutdown()
     path, body = bodies[0]
