@@ -34,10 +34,6 @@ class Outcome:
     action: Action | None = None
 
     @property
-    def is_final(self) -> bool:
-        return self.state in FINAL
-
-    @property
     def is_untouched(self) -> bool:
         """Nobody has tried it; its timer may be missing."""
         return self.state == "waiting" and self.attempts == 0

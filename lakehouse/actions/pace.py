@@ -36,10 +36,6 @@ class Breaker:
         self._in_a_row = 0
         self._until: float | None = None
 
-    @property
-    def is_open(self) -> bool:
-        return self._until is not None
-
     def wait(self, now: float) -> float:
         """Seconds until one may be tried. A clock set back waits no longer than the longest while."""
         if self._until is None:
