@@ -4,6 +4,7 @@ Prints one line with the address once it answers.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -12,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -28,7 +30,7 @@ from lakehouse.online.recent_entries import MOST_ENTRIES
 from lakehouse.online_store import open_store, store_url
 from lakehouse.recommend.files import CURRENT
 from lakehouse.recommend.recommender import Recommender
-from lakehouse.rules.book import read_rules
+from lakehouse.rules.book import RuleBook, read_rules
 from lakehouse.service import READY
 from serving.app import Lifespan, create_app
 from serving.changes import Changes
@@ -44,7 +46,7 @@ from serving.reloading import Reloading
 from serving.service import Service
 from serving.sockets import Sockets
 from serving.stock import Stock
-from serving.telemetry import spans
+from serving.telemetry import carrier, spans
 from serving.visitors import Visitors
 
 log = logging.getLogger("stitchlake.serving")
@@ -70,6 +72,11 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
     visitors = Visitors(store, pending, config)
     recommender_base = serving_folder(config) / "recommender"
     offers = Reloading(OFFERS, read_catalogue)
+
+    def read_rule_book(path: Path) -> RuleBook:
+        catalogue = offers.current
+        return read_rules(path, None if catalogue is None else catalogue.offers)
+
     return Service(
         config=config,
         clock=clock,
@@ -77,14 +84,14 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
         pending=pending,
         reader=Reader(config),
         visitors=visitors,
-        rules=Reloading(RULES, read_rules),
+        rules=Reloading(RULES, read_rule_book),
         catalogue=offers,
         recommender=Reloading(recommender_base / CURRENT, lambda _: Recommender.load_current(recommender_base)),
         experiments=Reloading(EXPERIMENTS, lambda path: read_running(path, store, clock())),
         stock=Stock(store),
         changes=Changes(visitors.forget),
         learning=Learning(config.serving, store, pending, process),
-        out=KafkaOut(bootstrap_servers(config)),
+        out=KafkaOut(bootstrap_servers(config), carrier if config.serving.spans else list),
         sockets=Sockets(),
         pressure=Pressure(config.serving.max_at_once),
         last_answers=LastAnswers(),
@@ -101,6 +108,7 @@ def lifespan_of(service: Service) -> Lifespan:
         sys.setswitchinterval(_SWITCH_SECONDS)
         config = service.config
         await asyncio.to_thread(service.stock.read)
+        await asyncio.to_thread(service.visitors.look)
         service.learning.take(await asyncio.to_thread(service.learning.read), is_start=True)
         for part in (service.rules, service.catalogue, service.recommender, service.experiments):
             part.look()
@@ -112,8 +120,10 @@ def lifespan_of(service: Service) -> Lifespan:
         tasks = [
             loop.create_task(_connect(service)),
             loop.create_task(service.stock.follow()),
+            loop.create_task(service.visitors.follow()),
             loop.create_task(service.learning.exchange(lambda: int(service.clock().timestamp() * 1000))),
         ]
+        gc.freeze()  # what is there for good need not be looked through while somebody waits
         service.pressure.start(loop)
         try:
             yield

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lakehouse.decisions.recommend import Item, recommend
+from lakehouse.decisions.recommend import Item, Propose, recommend
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
 from lakehouse.recommend.interactions import Interaction
@@ -33,7 +33,7 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
     model = _model(service, asking)
     rung, items = _climb(service, asking, model, trace, is_personal=is_personal)
     if rung == "model" and not asking.missing and is_personal:
-        service.last_answers.keep(asking.visitor.unit, items, asking.now.timestamp())
+        service.last_answers.keep(asking.visitor.name, items, asking.now.timestamp())
     events = await settled(asking)
     decision = Remembered(
         decision_id=asking.decision_id,
@@ -80,7 +80,7 @@ def _climb(
             log.exception("recommender %s: failed", model.version)
             asking.missing.append(f"recommender {model.version}: failed")
     if is_personal or asking.visitor.missing:
-        kept = service.last_answers.of(asking.visitor.unit, asking.now.timestamp())
+        kept = service.last_answers.of(asking.visitor.name, asking.now.timestamp())
         if kept and _may_be_known(asking):
             trace.add("fallback", "the last good answer")
             return "cached", _chosen(service, asking, trace, lambda _: kept, model)
@@ -93,7 +93,7 @@ def _may_be_known(asking: Asking) -> bool:
     return asking.visitor.recent.consent.get("personalization") is not False and not asking.visitor.is_suppressed
 
 
-def _chosen(service: Service, asking: Asking, trace: Trace, propose: Any, model: Recommender | None) -> list[Item]:
+def _chosen(service: Service, asking: Asking, trace: Trace, propose: Propose, model: Recommender | None) -> list[Item]:
     assert isinstance(asking.request, RecommendationRequest)
     return recommend(
         propose,

@@ -1,6 +1,7 @@
 """Who is asking, read from the online store within the deadline; the newest behaviour from memory."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -14,12 +15,16 @@ from lakehouse.identity.identifier import Identifier
 from lakehouse.online.profiles import OnlineProfile, by_id, identifier_key, profile_id_of
 from lakehouse.online.recent import of_visitor, recent_behaviour
 from lakehouse.online.recent_entries import TIMELINES, key_of
+from lakehouse.online.state import state_of
 from lakehouse.online_store import OnlineStore
 from serving.pending import Pending
 
+NOT_FILLED = "online store: not filled from gold yet"
+_LOOK_SECONDS = 1.0  # how soon a store that was emptied, or filled, is noticed
 _MOST_ENTRIES = 60  # of each timeline that a decision looks at
 _MOST_CACHED = 50_000  # profiles of a store across the network
 T = TypeVar("T")
+log = logging.getLogger("stitchlake.serving")
 
 
 class Visitors:
@@ -31,6 +36,20 @@ class Visitors:
         self._config = config
         self._seconds = config.serving.deadline_ms / 1000
         self._cached: OrderedDict[str, OnlineProfile] = OrderedDict()
+        self._is_filled = True
+
+    def look(self) -> None:
+        """Blocks while the store is asked whether all of gold is in it; until it is, who is not found may only be missing."""
+        try:
+            self._is_filled = state_of(self._store).is_filled
+        except StoreError as error:
+            log.warning("online store: not asked whether it is filled: %s", error)
+
+    async def follow(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.to_thread(self.look)
 
     def identifier(self, type_: str, value: str) -> Identifier | None:
         """Type and token; None when nobody could be known by it: an unknown type, a blocked or malformed value."""
@@ -89,7 +108,10 @@ class Visitors:
         stored = self._store.latest(timelines, _MOST_ENTRIES)
         entries = [entry for timeline in stored for entry in timeline] + self._pending.entries(timelines)
         recent = recent_behaviour(of_visitor(entries, identifiers), now)
-        return Visitor(asked=asked, profile=profile, recent=recent, is_suppressed=suppressed is not None)
+        missing = (NOT_FILLED,) if profile is None and not self._is_filled else ()
+        return Visitor(
+            asked=asked, profile=profile, recent=recent, is_suppressed=suppressed is not None, missing=missing
+        )
 
     def _read(self, keys: Sequence[str]) -> list[bytes | None]:
         """Documents; those that wait to be written count already."""

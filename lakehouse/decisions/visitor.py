@@ -25,8 +25,11 @@ class Visitor:
     @property
     def unit(self) -> str:
         """Whom experiments and the log count: the profile, or the visitor while there is none."""
-        if self.profile is not None:
-            return self.profile.profile_id
+        return self.name if self.profile is None else self.profile.profile_id
+
+    @property
+    def name(self) -> str:
+        """What was asked for: the same whether or not the profile can be read."""
         return ":".join(self.asked) if self.asked else "nobody"
 
     @property

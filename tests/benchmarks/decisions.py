@@ -133,7 +133,7 @@ def redis(folder: Path) -> Iterator[str]:
 def of_store(config: Config, url: str, profiles: int, seconds: float) -> dict[str, object]:
     """Every figure of one store."""
     store = open_store(url, timeout_ms=2000)
-    fill(store, config, profiles)
+    fill(store, profiles)
     store.close()
     figures: dict[str, object] = {}
     requests = requests_of(profiles)

@@ -11,6 +11,7 @@ from lakehouse.config import Config
 from lakehouse.files import serving_folder
 from lakehouse.online.profiles import OnlineProfile, identifier_key
 from lakehouse.online.recent_entries import BEHAVIOUR, MOST_ENTRIES, key_of
+from lakehouse.online.state import advance
 from lakehouse.online_store import Document, Entry, OnlineStore
 from lakehouse.recommend.files import point, write
 from lakehouse.recommend.interactions import DAY_MS, KINDS
@@ -26,12 +27,18 @@ def user(number: int) -> str:
     return f"u-{number:06d}"
 
 
-def fill(store: OnlineStore, config: Config, profiles: int) -> None:
+def fill(store: OnlineStore, profiles: int) -> None:
     """Put the profiles, their identifiers and what they did lately."""
     store.put(_documents(profiles))
+    mark_filled(store)
     for number in range(profiles):
         identifier = ("anonymous_id", f"a-{number:06d}")
         store.append(key_of(BEHAVIOUR, identifier), list(_views(number)), keep=MOST_ENTRIES)
+
+
+def mark_filled(store: OnlineStore) -> None:
+    """As the `profiles` query does once all of gold is in it."""
+    advance(store, gold="benchmark", now_ms=int(_NOW.timestamp() * 1000))
 
 
 def _documents(profiles: int) -> Iterator[Document]:

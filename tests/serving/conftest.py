@@ -12,11 +12,12 @@ from fastapi.testclient import TestClient
 from lakehouse import broker
 from lakehouse.broker import RunningBroker
 from lakehouse.config import Config, load
+from lakehouse.online_store import open_store
 from lakehouse.service import topics
 from serving.__main__ import lifespan_of, make_service
 from serving.app import create_app
 from serving.service import Service
-from tests.benchmarks.visitors import train_model
+from tests.benchmarks.visitors import mark_filled, train_model
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +38,21 @@ def _servers(kafka: RunningBroker) -> str:
 
 @pytest.fixture
 def serving_config(config: Config, trained: Path, tmp_path: Path, _servers: str) -> Config:
+    url = f"lmdb://{tmp_path}/online"
+    filled(url)
     return dataclasses.replace(
         config,
         lake=dataclasses.replace(config.lake, root=str(trained)),
         kafka=dataclasses.replace(config.kafka, bootstrap_servers=_servers),
-        online_store=dataclasses.replace(config.online_store, url=f"lmdb://{tmp_path}/online"),
+        online_store=dataclasses.replace(config.online_store, url=url),
     )
+
+
+def filled(url: str) -> None:
+    """A store that says it holds all of gold."""
+    store = open_store(url, timeout_ms=2000)
+    mark_filled(store)
+    store.close()
 
 
 Start = Callable[..., tuple[TestClient, Service]]

@@ -16,11 +16,15 @@ from fastapi.testclient import TestClient
 
 from lakehouse.config import Config
 from lakehouse.machine import free_port
+from lakehouse.online_store import open_store
+from tests.benchmarks import visitors
+from tests.benchmarks.visitors import mark_filled
 from tests.redis_server import running
 from tests.serving.conftest import Start
 
 RECOMMEND, DECIDE = "/api/personalized-recommendations", "/api/decide"
 WHO = {"customer_id": "u-9", "events": [{"event": "Product Viewed", "properties": {"product_id": "p-00001"}}]}
+KNOWN = {"customer_id": visitors.user(1)}
 IN_TIME_SECONDS = 2.0  # of a busy test machine; the benchmark measures milliseconds
 
 
@@ -42,13 +46,15 @@ def test_a_redis_that_freezes_or_dies_degrades_and_comes_back(
 ) -> None:
     with running(tmp_path) as (url, process):
         patient = {"deadline_ms": 800}  # a busy test machine is no fault
+        fill(url)
         api, _ = start(on(serving_config, online_store={"url": url}, serving=patient))
-        first = answered(api, RECOMMEND)
-        assert (first["degraded"], first["rung"]) == (False, "model")
+        first = answered(api, RECOMMEND, KNOWN)
+        assert (first["degraded"], first["rung"], first["profile_id"]) == (False, "model", "profile-000001")
         os.kill(process, signal.SIGSTOP)
         try:
-            frozen = answered(api, RECOMMEND)
-            assert (frozen["degraded"], len(frozen["items"]) > 0) == (True, True)
+            frozen = answered(api, RECOMMEND, KNOWN)
+            assert (frozen["degraded"], frozen["rung"]) == (True, "cached")
+            assert [item["product_id"] for item in frozen["items"]] == [item["product_id"] for item in first["items"]]
             silent = answered(api, DECIDE)
             assert (silent["action"], silent["silent_because"]) == ("none", "consent cannot be looked up")
             away = api.post("/api/outcomes", json={"decision_id": "d" * 32})
@@ -56,7 +62,7 @@ def test_a_redis_that_freezes_or_dies_degrades_and_comes_back(
             assert away.headers["retry-after"]
         finally:
             os.kill(process, signal.SIGCONT)
-        assert answered(api, RECOMMEND)["rung"] == "model"
+        assert answered(api, RECOMMEND, KNOWN)["rung"] == "model"
     dead = answered(api, RECOMMEND)
     assert (dead["degraded"], dead["degraded_because"][0]) == (True, "online store: not there")
 
@@ -70,6 +76,27 @@ def test_the_last_good_answer_stands_in_for_a_model_that_fails(serving_config: C
     kept = answered(api, RECOMMEND)
     assert (kept["rung"], kept["degraded"]) == ("cached", True)
     assert [item["product_id"] for item in kept["items"]] == [item["product_id"] for item in good["items"]]
+
+
+def fill(url: str) -> None:
+    """Two people are known to the store."""
+    store = open_store(url, timeout_ms=2000)
+    visitors.fill(store, 2)
+    store.close()
+
+
+def test_a_store_that_is_empty_degrades_and_makes_no_offer(
+    serving_config: Config, start: Start, tmp_path: Path
+) -> None:
+    """Whoever has withdrawn consent may only not be there yet."""
+    api, service = start(on(serving_config, online_store={"url": f"lmdb://{tmp_path}/empty"}))
+    answer = answered(api, RECOMMEND)
+    assert (answer["degraded"], answer["degraded_because"]) == (True, ["online store: not filled from gold yet"])
+    assert answer["items"]
+    assert answered(api, DECIDE)["silent_because"] == "consent cannot be looked up"
+    mark_filled(service.store)
+    service.visitors.look()
+    assert answered(api, DECIDE)["action"] != "none"
 
 
 def _without(folder: Path) -> None:
