@@ -51,6 +51,7 @@ from serving.visitors import Visitors
 
 log = logging.getLogger("stitchlake.serving")
 _CONNECT_SECONDS = 2.0
+_LOG_LINGER_MS = 50  # nobody waits for the decision log
 _BACKLOG = 2048
 _SWITCH_SECONDS = 0.0005  # how long a thread may hold the interpreter while the loop waits for it
 
@@ -72,6 +73,7 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
     visitors = Visitors(store, pending, config)
     recommender_base = serving_folder(config) / "recommender"
     offers = Reloading(OFFERS, read_catalogue)
+    headers = carrier if config.serving.spans else list
 
     def read_rule_book(path: Path) -> RuleBook:
         catalogue = offers.current
@@ -91,7 +93,8 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
         stock=Stock(store),
         changes=Changes(visitors.forget),
         learning=Learning(config.serving, store, pending, process),
-        out=KafkaOut(bootstrap_servers(config), carrier if config.serving.spans else list),
+        out=KafkaOut(bootstrap_servers(config), headers),
+        log=KafkaOut(bootstrap_servers(config), headers, linger_ms=_LOG_LINGER_MS),
         sockets=Sockets(),
         pressure=Pressure(config.serving.max_at_once),
         last_answers=LastAnswers(),
@@ -135,6 +138,7 @@ def lifespan_of(service: Service) -> Lifespan:
             service.learning.keep(int(service.clock().timestamp() * 1000))
             await asyncio.to_thread(service.pending.close)
             await asyncio.to_thread(service.out.close)
+            await asyncio.to_thread(service.log.close)
             service.store.close()
 
     return lifespan
@@ -148,10 +152,10 @@ def _ready(service: Service) -> None:
 async def _connect(service: Service) -> None:
     """Until the broker answers: the service begins without it, and says so."""
     config = service.config
-    topics = (config.kafka.events_topic, config.decision_log.topic)
-    while not service.out.is_connected:
+    while not (service.out.is_connected and service.log.is_connected):
         try:
-            await asyncio.to_thread(service.out.connect, topics)
+            await asyncio.to_thread(service.log.connect, (config.decision_log.topic,))
+            await asyncio.to_thread(service.out.connect, (config.kafka.events_topic,))
         except BrokerError as error:
             log.warning("%s", error)
             await asyncio.sleep(_CONNECT_SECONDS)

@@ -203,7 +203,7 @@ def log(service: Service, messages: Sequence[Mapping[str, Any]]) -> None:
     """To the decision log. A message Kafka does not take is lost to the statistics and counted, never to the visitor."""
     for message in messages:
         try:
-            future = service.out.send(
+            future = service.log.send(
                 service.config.decision_log.topic, str(message["unit"]).encode(), orjson.dumps(message)
             )
         except Overloaded:

@@ -15,6 +15,7 @@ from lakehouse.online_store import Document, Entry, OnlineStore
 
 log = logging.getLogger("stitchlake.serving")
 _RETRY_SECONDS = 1.0
+_GATHER_SECONDS = 0.01  # what comes together is written together
 
 
 class Pending:
@@ -74,6 +75,8 @@ class Pending:
             with self._wake:
                 while self._is_open and not self._entries and not self._documents:
                     self._wake.wait()
+                if self._is_open:
+                    self._wake.wait_for(lambda: not self._is_open, _GATHER_SECONDS)
                 if not self._entries and not self._documents:
                     return
                 entries = {key: list(found) for key, found in self._entries.items()}

@@ -54,6 +54,7 @@ class Service:
     changes: Changes
     learning: Learning
     out: KafkaOut
+    log: KafkaOut
     sockets: Sockets
     pressure: Pressure
     last_answers: LastAnswers

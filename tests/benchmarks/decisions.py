@@ -33,8 +33,9 @@ from tests.benchmarks.visitors import MODEL_PRODUCTS, fill, train_model, user
 SERVER_CORE, LOAD_CORE = {0}, {1}
 BOTH_CORES = SERVER_CORE | LOAD_CORE
 HELD_MILLISECONDS = 50.0
+MOST_DEGRADED = 0.01
 RATES = (100.0, 200.0)
-FIRST_RATE, STEP, PASSES_SECONDS = 400.0, 1.3, 4.0
+FIRST_RATE, STEP, PASSES_SECONDS = 200.0, 1.3, 4.0
 Requests = Callable[[int], bytes]
 
 
@@ -72,7 +73,7 @@ def measured(port: int, requests: Requests, rate: float, seconds: float) -> dict
 
 
 def highest(port: int, requests: Requests) -> int:
-    """The highest rate a second, in steps of STEP, that is held with a p99 below HELD_MILLISECONDS."""
+    """The highest rate a second, in steps of STEP, that is held with a p99 below HELD_MILLISECONDS and whole answers."""
     held, rate = 0, FIRST_RATE
     while is_held(run_load(port, requests, rate=rate, seconds=PASSES_SECONDS)):
         held, rate = int(rate), rate * STEP
@@ -80,7 +81,9 @@ def highest(port: int, requests: Requests) -> int:
 
 
 def is_held(load_: Load) -> bool:
-    return load_.all_fine and load_.quantile(0.99) < HELD_MILLISECONDS
+    """Answers from a lower rung of the ladder are quick, and no decisions: they do not count as held."""
+    is_whole = load_.degraded <= MOST_DEGRADED * load_.offered
+    return load_.all_fine and is_whole and load_.quantile(0.99) < HELD_MILLISECONDS
 
 
 @contextmanager

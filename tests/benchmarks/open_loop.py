@@ -6,6 +6,7 @@ is measured.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -20,11 +21,12 @@ _GIVE_UP_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """Milliseconds of every request, from due to answered; how many answers came with which status."""
+    """Milliseconds of every request, from due to answered; how many answers came with which status, how many degraded."""
 
     milliseconds: np.ndarray
     statuses: Counter[int]
     offered: int
+    degraded: int
 
     def quantile(self, share: float) -> float:
         """Milliseconds; unanswered requests count as endless."""
@@ -39,14 +41,23 @@ class Load:
 class _Connection(asyncio.Protocol):
     """One request at a time; tells `on_answer` status and when it came."""
 
-    def __init__(self, on_answer: Callable[["_Connection", int], None]) -> None:
+    def __init__(self, on_answer: Callable[["_Connection", int, bool], None]) -> None:
         self._on_answer = on_answer
         self._buffer = bytearray()
-        self.transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport | None = None
         self.due = 0.0
 
+    def send(self, due: float, request: bytes) -> None:
+        assert self._transport is not None
+        self.due = due
+        self._transport.write(request)
+
+    def close(self) -> None:
+        assert self._transport is not None
+        self._transport.close()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by class
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -57,66 +68,71 @@ class _Connection(asyncio.Protocol):
         at = head.find(b"content-length:")
         length = int(head[at + 15 : (head.find(b"\r\n", at) + 1 or len(head) + 1) - 1])
         if len(self._buffer) >= end + 4 + length:
-            status = int(head[9:12])
+            status, is_degraded = int(head[9:12]), b'"degraded":true' in self._buffer
             self._buffer.clear()
-            self._on_answer(self, status)
+            self._on_answer(self, status, is_degraded)
 
 
 def run_load(port: int, requests: Callable[[int], bytes], *, rate: float, seconds: float, warm_up: float = 2.0) -> Load:
     """Send `requests(n)` for n = 0, 1, ... at `rate` a second; those of the warm-up are not counted."""
     import uvloop
 
-    return uvloop.run(_load(port, requests, rate, seconds, warm_up))
+    return uvloop.run(_Run(rate=rate, seconds=seconds, warm_up=warm_up).load(port, requests))
 
 
-async def _load(port: int, requests: Callable[[int], bytes], rate: float, seconds: float, warm_up: float) -> Load:
-    loop = asyncio.get_running_loop()
-    waits: list[float] = []
-    statuses: Counter[int] = Counter()
-    free: deque[_Connection] = deque()
-    queue: deque[tuple[float, bytes]] = deque()
-    counted_from = time.perf_counter() + warm_up
-    total, counted = int(rate * (seconds + warm_up)), 0
-    answered = 0
-    all_answered = loop.create_future()
+class _Run:
+    """One load: what is due, what is free to carry it, what came back."""
 
-    def on_answer(connection: _Connection, status: int) -> None:
-        nonlocal answered
-        answered += 1
-        if connection.due >= counted_from:
-            waits.append(time.perf_counter() - connection.due)
-            statuses[status] += 1
-        if queue:
-            send(connection, *queue.popleft())
+    def __init__(self, *, rate: float, seconds: float, warm_up: float) -> None:
+        self._rate = rate
+        self._total = int(rate * (seconds + warm_up))
+        self._first_counted = int(rate * warm_up)
+        self._counted_from = 0.0
+        self._waits: list[float] = []
+        self._statuses: Counter[int] = Counter()
+        self._degraded = 0
+        self._answered = 0
+        self._free: deque[_Connection] = deque()
+        self._queue: deque[tuple[float, bytes]] = deque()
+        self._all_answered = asyncio.Event()
+
+    async def load(self, port: int, requests: Callable[[int], bytes]) -> Load:
+        loop = asyncio.get_running_loop()
+        for _ in range(CONNECTIONS):
+            _, connection = await loop.create_connection(lambda: _Connection(self._on_answer), "127.0.0.1", port)
+            self._free.append(connection)
+        start = time.perf_counter()
+        self._counted_from = start + self._first_counted / self._rate
+        for number in range(self._total):
+            due = start + number / self._rate
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))  # also when late: answers must be taken in
+            if self._free:
+                self._free.popleft().send(due, requests(number))
+            else:
+                self._queue.append((due, requests(number)))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all_answered.wait(), _GIVE_UP_SECONDS)
+        for connection in self._free:
+            connection.close()
+        return Load(
+            milliseconds=np.array(self._waits) * 1000,
+            statuses=self._statuses,
+            offered=self._total - self._first_counted,
+            degraded=self._degraded,
+        )
+
+    def _on_answer(self, connection: _Connection, status: int, is_degraded: bool) -> None:
+        self._answered += 1
+        if connection.due >= self._counted_from:
+            self._waits.append(time.perf_counter() - connection.due)
+            self._statuses[status] += 1
+            self._degraded += is_degraded
+        if self._queue:
+            connection.send(*self._queue.popleft())
         else:
-            free.append(connection)
-        if answered == total and not all_answered.done():
-            all_answered.set_result(None)
-
-    def send(connection: _Connection, due: float, request: bytes) -> None:
-        connection.due = due
-        assert connection.transport is not None
-        connection.transport.write(request)
-
-    for _ in range(CONNECTIONS):
-        _, connection = await loop.create_connection(lambda: _Connection(on_answer), "127.0.0.1", port)
-        free.append(connection)
-    start = time.perf_counter()
-    counted_from = start + warm_up
-    for number in range(total):
-        due = start + number / rate
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))  # also when late: answers must be taken in
-        counted += due >= counted_from
-        if free:
-            send(free.popleft(), due, requests(number))
-        else:
-            queue.append((due, requests(number)))
-    await asyncio.wait([all_answered], timeout=_GIVE_UP_SECONDS)
-    while free:
-        transport = free.popleft().transport
-        assert transport is not None
-        transport.close()
-    return Load(milliseconds=np.array(waits) * 1000, statuses=statuses, offered=counted)
+            self._free.append(connection)
+        if self._answered == self._total:
+            self._all_answered.set()
 
 
 def get(path: str) -> bytes:
