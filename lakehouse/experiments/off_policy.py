@@ -63,12 +63,7 @@ def evaluate(
         ValueError: columns of different lengths, no rows, a propensity of 0 or less or above 1.
     """
     n = len(reward)
-    if n == 0 or any(len(column) != n for column in (propensity, target)):
-        raise ValueError(
-            f"off-policy: got {n} rewards, {len(propensity)} propensities, {len(target)} targets, expected as many"
-        )
-    if not ((propensity > 0) & (propensity <= 1)).all():
-        raise ValueError("off-policy: a propensity is not within (0, 1]. Rows without one cannot be used")
+    _check(reward, propensity, target)
     weight = target / propensity
     total = float(weight.sum())
     effective = total**2 / float((weight**2).sum()) if total > 0 else 0.0
@@ -88,6 +83,16 @@ def evaluate(
         snipw=_around(snipw, weight * (reward - snipw) / weight.mean(), alpha),
         dr=doubly,
     )
+
+
+def _check(reward: Array, propensity: Array, target: Array) -> None:
+    n = len(reward)
+    if n == 0 or any(len(column) != n for column in (propensity, target)):
+        raise ValueError(
+            f"off-policy: got {n} rewards, {len(propensity)} propensities, {len(target)} targets, expected as many"
+        )
+    if not ((propensity > 0) & (propensity <= 1)).all():
+        raise ValueError("off-policy: a propensity is not within (0, 1]. Rows without one cannot be used")
 
 
 def _refusal(n: int, effective: float, mean_weight: float, largest: float) -> str | None:

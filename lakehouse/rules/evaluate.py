@@ -63,32 +63,23 @@ def _applied(function: Callable[..., Any], arguments: list[Predicate]) -> Predic
     return lambda context: function(*(argument(context) for argument in arguments))
 
 
-def _and(*arguments: Predicate) -> Predicate:
-    def apply(context: Values) -> bool | None:
-        answer: bool | None = True
-        for argument in arguments:
-            value = argument(context)
-            if value is False:
-                return False
-            if value is None:
-                answer = None
-        return answer
+def _junction(decisive: bool) -> Callable[..., Predicate]:
+    """AND, which one False decides, and OR, which one True does; else one null makes it null."""
 
-    return apply
+    def build(*arguments: Predicate) -> Predicate:
+        def apply(context: Values) -> bool | None:
+            answer: bool | None = not decisive
+            for argument in arguments:
+                value = argument(context)
+                if value is decisive:
+                    return decisive
+                if value is None:
+                    answer = None
+            return answer
 
+        return apply
 
-def _or(*arguments: Predicate) -> Predicate:
-    def apply(context: Values) -> bool | None:
-        answer: bool | None = False
-        for argument in arguments:
-            value = argument(context)
-            if value is True:
-                return True
-            if value is None:
-                answer = None
-        return answer
-
-    return apply
+    return build
 
 
 def _if(condition: Predicate, then: Predicate, otherwise: Predicate) -> Predicate:
@@ -106,4 +97,9 @@ def _coalesce(*arguments: Predicate) -> Predicate:
     return apply
 
 
-_LAZY: Mapping[str, Callable[..., Predicate]] = {"and": _and, "or": _or, "if": _if, "coalesce": _coalesce}
+_LAZY: Mapping[str, Callable[..., Predicate]] = {
+    "and": _junction(decisive=False),
+    "or": _junction(decisive=True),
+    "if": _if,
+    "coalesce": _coalesce,
+}
