@@ -70,7 +70,7 @@ def _junction(decisive: bool) -> Callable[..., Predicate]:
         def apply(context: Values) -> bool | None:
             answer: bool | None = not decisive
             for argument in arguments:
-                value = argument(context)
+                value: bool | None = argument(context)
                 if value is decisive:
                     return decisive
                 if value is None:
