@@ -102,15 +102,21 @@ def _run(config: Config, children: Sequence[Child], environ: Mapping[str, str], 
     _write(_file(config), json.dumps(vars(noted)))
     try:
         ended = _follow(lines, {child.name for child in children})
+        got = _ending(running[[child.name for child in children].index(ended)])
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C, or SIGTERM by `down`
         return 0
     finally:
         for pid, mark in pids:
             machine.stop_process(pid, mark, patience_seconds=STOP_SECONDS)
-    code = running[[child.name for child in children].index(ended)].wait()
-    raise StitchlakeError(
-        f"{ended}: ended by itself, got exit code {code}, expected to run until stopped. See the line above"
-    )
+    raise StitchlakeError(f"{ended}: ended by itself, got {got}, expected to run until stopped. See the line above")
+
+
+def _ending(process: "subprocess.Popen[str]") -> str:
+    """How a child ended that closed its output. Asked before any is stopped: stopping collects exit codes too."""
+    try:
+        return f"exit code {process.wait(STOP_SECONDS)}"
+    except subprocess.TimeoutExpired:
+        return "its output closed"
 
 
 def _start(
