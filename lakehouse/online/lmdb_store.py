@@ -11,7 +11,7 @@ Five maps:
 A timeline is named by 16 bytes of its key's hash.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -37,10 +37,11 @@ from lakehouse.online.lmdb_layout import (
 from lakehouse.online_store import Document, Entry
 
 _NAMES = (b"documents", b"timelines", b"ids", b"claims", b"expiries")
-_CHUNK = 500  # documents a transaction: others wait that long to write
+_CHUNK = 500  # documents or timelines a transaction: others wait that long to write
 _PAGE = 1000  # documents read a transaction by `scan`
 _CLEARED = 8  # expired claims cleared by each new one
 _Row = tuple[bytes, bytes, int]  # key, data, version
+_Added = tuple[bytes, list[tuple[bytes, bytes, bytes]]]  # timeline; of each entry time, id, data
 _GRACE_MS = 60_000  # how long after its end a claim is kept, for those whose clock is behind
 
 
@@ -87,18 +88,21 @@ class LmdbStore:
                 return
             after = following
 
-    def append(self, key: str, entries: Iterable[Entry], *, keep: int) -> None:
-        timeline, rows = (
-            timeline_name(key),
-            [(time_bytes(e.at_ms), short(text_bytes(e.id)), packed(e)) for e in entries],
-        )
-        if rows:
-            self._there().write(lambda transaction, maps: _append(transaction, maps, timeline, rows, keep))
+    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
+        waiting = iter(timelines.items())
+        while chunk := [(timeline_name(key), _rows(entries)) for key, entries in islice(waiting, _CHUNK)]:
+
+            def body(transaction: lmdb.Transaction, databases: Databases, chunk: list[_Added] = chunk) -> None:
+                for timeline, rows in chunk:
+                    _append(transaction, databases, timeline, rows, keep)
+
+            self._there().write(body)
 
     def latest(self, keys: Sequence[str], count: int) -> list[list[Entry]]:
         def body(transaction: lmdb.Transaction, databases: Databases) -> list[list[Entry]]:
-            cursor = transaction.cursor(db=databases[1])
-            return [list(islice(_backwards(cursor, timeline_name(key)), max(count, 0))) for key in keys]
+            cursor, lengths = transaction.cursor(db=databases[1]), databases[2]
+            names = (timeline_name(key) for key in keys)
+            return [_latest(cursor, name, count) if transaction.get(name, db=lengths) else [] for name in names]
 
         return self._there().read(body)
 
@@ -177,6 +181,10 @@ def _page(cursor: lmdb.Cursor, after: bytes, sought: bytes) -> tuple[bytes | Non
     return None, found
 
 
+def _rows(entries: Iterable[Entry]) -> list[tuple[bytes, bytes, bytes]]:
+    return [(time_bytes(entry.at_ms), short(text_bytes(entry.id)), packed(entry)) for entry in entries]
+
+
 def _append(
     transaction: lmdb.Transaction,
     databases: Databases,
@@ -216,14 +224,17 @@ def _set_length(transaction: lmdb.Transaction, databases: Databases, timeline: b
         transaction.delete(timeline, db=databases[2])
 
 
-def _backwards(cursor: lmdb.Cursor, timeline: bytes) -> Iterator[Entry]:
+def _latest(cursor: lmdb.Cursor, timeline: bytes, count: int) -> list[Entry]:
+    found: list[Entry] = []
     is_on_later = cursor.set_range(timeline + b"\xff" * (NUMBER.size + 1))
-    if not (cursor.prev() if is_on_later else cursor.last()):
-        return
-    for name, value in cursor.iterprev():
-        if not bytes(name).startswith(timeline):
-            return
-        yield entry_of(bytes(name), bytes(value))
+    if count > 0 and (cursor.prev() if is_on_later else cursor.last()):
+        for name, data in cursor.iterprev():
+            if not bytes(name).startswith(timeline):
+                break
+            found.append(entry_of(bytes(name), bytes(data)))
+            if len(found) == count:
+                break
+    return found
 
 
 def _claim(transaction: lmdb.Transaction, databases: Databases, name: bytes, now: bytes, end: bytes) -> bool:
