@@ -15,19 +15,12 @@ import orjson
 from lakehouse.identity.identifier import Identifier
 from lakehouse.online.recent_entries import MOST_ENTRIES, TIMELINES, USER, key_of
 from lakehouse.online_store import Entry, OnlineStore
+from lakehouse.recommend.interactions import CART, ORDER, REMOVE, VIEW, Interaction
 
 HOUR_MS, DAY_MS, WEEK_MS, MONTH_MS = (hours * 3_600_000 for hours in (1, 24, 7 * 24, 30 * 24))
 SESSION_GAP_MS = 30 * 60_000  # without anything; then a session is over
 _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-class Action(NamedTuple):
-    """One thing done with one product. `kind`: view, cart, remove or order, as recommenders call it; milliseconds since 1970."""
-
-    product_id: str
-    kind: str
-    at_ms: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +43,7 @@ class RecentBehaviour:
     consent: Mapping[str, bool]
     loyalty_tier: str | None = None
     exposures: Mapping[str, tuple[datetime, ...]]
-    actions: tuple[Action, ...] = ()
+    actions: tuple[Interaction, ...] = ()
 
     def columns(self) -> dict[str, object]:
         """The part of a decision context this is, by the names of lakehouse/rules/vocabulary.py."""
@@ -142,7 +135,7 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
     )
 
 
-_ACTIONS = {"view": "view", "cart_add": "cart", "cart_remove": "remove", "order": "order"}
+_ACTIONS = {"view": VIEW, "cart_add": CART, "cart_remove": REMOVE, "order": ORDER}
 _BY_VISITOR = frozenset({*_ACTIONS, "identify"})
 _OF_CART = frozenset({"cart_add", "cart_remove", "order"})
 
@@ -205,9 +198,9 @@ def _latest(newest_first: Sequence[_Seen], name: str, value: str, kind: type) ->
     return found
 
 
-def _actions(newest_first: Sequence[_Seen]) -> tuple[Action, ...]:
+def _actions(newest_first: Sequence[_Seen]) -> tuple[Interaction, ...]:
     return tuple(
-        Action(product, _ACTIONS[seen.fact["kind"]], seen.at_ms)
+        Interaction(product, _ACTIONS[seen.fact["kind"]], seen.at_ms)
         for seen in newest_first
         if seen.fact["kind"] in _ACTIONS and isinstance(product := seen.fact.get("product_id"), str)
     )
