@@ -105,12 +105,12 @@ def rows_of(numbers: range, bundle: Callable[[int], Bundle]) -> tuple[pd.DataFra
     return frame, pd.DataFrame({"actor_id": pd.Series(ids, dtype="str"), "first_seen_at": seen})
 
 
-def build(lake: Lake, count: int) -> None:
-    """Write the identity tables of `count` old actors."""
+def build(lake: Lake, count: int, bundle: Callable[[int], Bundle] = old_bundle) -> None:
+    """Write the identity tables of `count` old actors, each with the identifiers of its `bundle`."""
     for table in (SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_MAP):
         lake.create(table)
     lake.create_missing()
-    edges, actors = rows_of(range(count), old_bundle)
+    edges, actors = rows_of(range(count), bundle)
     solved = solve(edges, actors, lake.config.identity.rules)
     stored = edges.merge(actors, on="actor_id").assign(kind="deterministic", weight=0.0)
     log = changes(solved.iloc[:0], solved, batch_id=-1, changed_at=START)
