@@ -45,7 +45,8 @@ def merge_traits(lake: Lake, new: DataFrame) -> None:
 def traits_of(lake: Lake, actors: Collection[str]) -> DataFrame:
     """The rows of silver.personal_traits of these actors."""
     if lake.uses_delta_rs:
-        return lake.frame(current(lake, TraitIndex).rows(actors))
+        # In one partition, so that nothing made of them is shuffled: shuffles of a few rows were most of a batch's time.
+        return lake.frame(current(lake, TraitIndex).rows(actors)).coalesce(1)
     asked = lake.frame(pa.table({"actor_id": pa.array(sorted(actors), pa.string())}))
     return lake.read(SILVER_PERSONAL_TRAITS).join(F.broadcast(asked), on="actor_id", how="left_semi")
 
