@@ -157,7 +157,7 @@ def micro_batches(lake: Lake, count: int, batches: int, size: int) -> dict[str, 
     for batch_id in range(batches + 1):
         first = count + batch_id * size
         joined = recent if batch_id < batches else chance.sample(range(count), size)
-        took.append(_timed(lake, step, leaves(lake, first, size, count, chance, joined), batch_id))
+        took.append(timed_batch(lake, step, leaves(lake, first, size, count, chance, joined), batch_id))
         recent = strangers(range(first, first + size)) + recent[-RECENT * size :]
         random.Random(first).shuffle(recent)
     *counted, old_join = took[batches // 3 :]
@@ -172,7 +172,7 @@ def micro_batches(lake: Lake, count: int, batches: int, size: int) -> dict[str, 
     }
 
 
-def _timed(lake: Lake, step: IdentityStep, batch: DataFrame, batch_id: int) -> float:
+def timed_batch(lake: Lake, step: IdentityStep, batch: DataFrame, batch_id: int) -> float:
     now = (START + timedelta(days=100, seconds=batch_id)).replace(tzinfo=UTC)
     started = time.perf_counter()
     step.resolve_batch(facts_of(batch), batch_id=batch_id, now=now)
