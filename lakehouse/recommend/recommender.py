@@ -39,8 +39,7 @@ _HOUR_MS: Final = 3_600_000
 class Proposal:
     """One product. `score`: 0..1, comparable among proposals of one reason; the order of the list is the answer.
 
-    `because`: the product of the history that spoke most for it, where an explanation was asked for; null for for_you,
-    popular and new_arrival.
+    `because`: what of the history spoke most for it, if asked; null for for_you, popular and new_arrival.
     """
 
     product_id: str
@@ -133,8 +132,7 @@ class Recommender:
             segment: of the profile; used where the history says nothing.
             explain: tell `because`.
         """
-        count = min(count, len(self._index))
-        if count <= 0:
+        if (count := min(count, len(self._index))) <= 0:
             return []
         blend = self.model.blend
         looked = [*history, Interaction(viewing, VIEW, now_ms)] if viewing is not None else history
@@ -148,7 +146,7 @@ class Recommender:
         main: Iterator[_Place] = self._popular(fresh, at_hand, segment)
         cross: Iterator[_Place] = iter(())
         if self.model.kind == PERSONAL and len(person.positions):
-            main = itertools.chain(self._personal(person, fresh, count, explain=explain), main)
+            main = itertools.chain(self._personal(person, fresh, count, explain), main)
             cross = self._with_cart(person, fresh, count)
         main = itertools.chain(main, self._popular(allowed, at_hand, segment))
         return [self._proposal(one) for one in _filled(count, main, cross, self._new(fresh, at_hand, now_ms))]
@@ -173,7 +171,7 @@ class Recommender:
         )
         return list(dict.fromkeys(one for one in (*first, *touched) if one != NOBODY))
 
-    def _personal(self, person: Known, allowed: NDArray[np.bool_], count: int, *, explain: bool) -> Iterator[_Place]:
+    def _personal(self, person: Known, allowed: NDArray[np.bool_], count: int, explain: bool) -> Iterator[_Place]:
         model, mix = self.model, self.model.blend.mix
         nothing = np.zeros(len(allowed), dtype=np.float32)
         similar: Scores = scaled(similarity_scores(model, person), allowed, mix) if mix > 0 else nothing
