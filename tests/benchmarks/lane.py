@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Thread
@@ -73,16 +73,21 @@ def message(number: int, run_name: str, visitor: str) -> bytes:
 
 
 def send(
-    config: Config, rate: float, count: int, run_name: str, due: dict[str, float], visitors: int = VISITORS
+    config: Config,
+    rate: float,
+    count: int,
+    run_name: str,
+    due: dict[str, float],
+    visitor_of: Callable[[int], str] = lambda number: f"visitor-{number % VISITORS}",
 ) -> None:
-    """Views of products at `rate` a second, the visitors taking turns."""
+    """Views of products at `rate` a second, each by the visitor of its number."""
     producer = KafkaProducer(bootstrap_servers=config.kafka.bootstrap_servers, linger_ms=0, acks=1)
     start = time.time()
     for number in range(count):
         at = start + number / rate
         time.sleep(max(0.0, at - time.time()))
         due[f"{run_name}-{number}"] = at
-        visitor = f"visitor-{number % visitors}"
+        visitor = visitor_of(number)
         producer.send(config.kafka.events_topic, key=visitor.encode(), value=message(number, run_name, visitor))
     producer.flush()
     producer.close()

@@ -47,9 +47,9 @@ async def measure(config: Config, port: int, visitors: int, rate: float) -> dict
     listeners = [asyncio.create_task(listen(port, name, received, connected)) for name in names]
     for _ in listeners:
         await connected.acquire()
-    await asyncio.to_thread(send, config, FIRST_VIEWS_PER_SECOND, visitors, "first", {}, visitors)
+    await asyncio.to_thread(send, config, FIRST_VIEWS_PER_SECOND, visitors, "first", {}, names.__getitem__)
     due: dict[str, float] = {}
-    await asyncio.to_thread(send, config, rate, visitors, "second", due, visitors)
+    await asyncio.to_thread(send, config, rate, visitors, "second", due, names.__getitem__)
     patience = time.time() + STOP_SECONDS
     while sum(map(len, received.values())) < visitors and time.time() < patience:
         await asyncio.sleep(0.1)
@@ -79,7 +79,9 @@ def main(argv: list[str]) -> None:
         stack.enter_context(driver(config, root / "lane.log", "--driver-memory", "1g", "streaming/decisions.py"))
         stack.enter_context(driver(config, root / "streaming.log", "streaming"))
         port = stack.enter_context(serving(config, f"lmdb://{config.lake.root}/_online", cores=BOTH_CORES))
-        send(config, options.rate, int(options.rate * options.warm_up), "warm", {})
+        send(
+            config, options.rate, int(options.rate * options.warm_up), "warm", {}, lambda number: f"warm-{number % 97}"
+        )
         found = asyncio.run(measure(config, port, options.visitors, options.rate))
     told = {"benchmark": "push", "rate": options.rate, "load_average": os.getloadavg()[0]}
     print(json.dumps(told | found | machine(config)))
