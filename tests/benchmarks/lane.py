@@ -60,13 +60,14 @@ def driver(config: Config, log: Path, *words: str) -> Iterator[None]:
 
 
 def message(number: int, run_name: str, visitor: str) -> bytes:
+    product = (number + sum(run_name.encode())) % 100  # of each run others
     return orjson.dumps(
         {
             "messageId": f"{run_name}-{number}",
             "type": "track",
             "event": "Product Viewed",
             "anonymousId": visitor,
-            "properties": {"product_id": f"ele-{number % 100:03}", "price": 89.9, "category": "electronics"},
+            "properties": {"product_id": f"ele-{product:03}", "price": 89.9, "category": "electronics"},
             "context": {"device": {"type": "mobile"}},
         }
     )
