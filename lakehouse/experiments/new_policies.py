@@ -2,7 +2,7 @@
 
 A decision can be weighed when the service chose it by chance among candidates it logged. Left out, and counted: what a rule
 forced, what had no candidate, what was chosen without exploring (greedy, with propensity 1 among several), and
-recommendations of products, which are lists.
+what is no offer: lists of products, moments without one.
 """
 
 from collections import Counter, defaultdict
@@ -82,7 +82,7 @@ def _rewards(log: pd.DataFrame, metric: str, window_days: int) -> dict[str, floa
 
 def _left_out(told: Mapping[str, Any], propensity: float) -> str | None:
     if told.get("kind") != "offer":
-        return "of products"
+        return "of no offer"
     if told.get("is_forced"):
         return "forced by a rule"
     if not told.get("candidates"):

@@ -211,7 +211,7 @@ def test_what_other_policies_would_have_earned_is_told_from_the_services_own_log
         found = told(capsys, ["--off-policy", "--policy", policy, "--reward", "converted"])
         assert found["n"] == 3000
         assert found["left_out"] == {
-            **{"forced by a rule": 10, "without a candidate": 1, "chosen without exploring": 1, "of products": 1}
+            **{"forced by a rule": 10, "without a candidate": 1, "chosen without exploring": 1, "of no offer": 1}
         }
         assert found["logged_mean"] == pytest.approx(sum(RATES[name] * CHANCES[name] for name in RATES), abs=0.02)
         for name in ("ipw", "snipw", "dr"):
