@@ -3,29 +3,40 @@
     ./spark-submit.sh batch/experiments.py                     # running experiments: gold.experiment_results
     ./spark-submit.sh batch/experiments.py --log hillstrom.csv --arm segment --metric visit --metric spend
 
+What a policy nobody has run would have earned, from decisions logged with their propensities: of a file, whose column
+--policy has the new policy's probability of the logged action; or of the lake, for the policy uniform or best_arm:
+
+    ./spark-submit.sh batch/experiments.py --off-policy log.csv --action item --reward click --propensity p --policy p_new
+    ./spark-submit.sh batch/experiments.py --off-policy --policy best_arm --reward converted
+
 Ends with one JSON line; exit code 1 when the read-out of a log is blocked, because its arms are not as large as they
-should be.
+should be, or an estimate is refused, because too few decisions carry it.
 """
 
 import argparse
-import json
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lakehouse.command_line import run
 from lakehouse.config import load
+from lakehouse.experiments import off_policy_report, readout_report
 from lakehouse.experiments.definitions import read_experiments
+from lakehouse.experiments.json_line import json_line
 from lakehouse.experiments.log_file import baseline_of, expected_shares, read_log, units_of
-from lakehouse.experiments.readout import ALPHA, Comparison, ReadOut, read_out
+from lakehouse.experiments.new_policies import COLUMNS, NEW_POLICIES, decisions_under
+from lakehouse.experiments.policy_log import decisions_of
+from lakehouse.experiments.readout import ALPHA, ReadOut, read_out
 from lakehouse.experiments.results import LOG, results
-from lakehouse.experiments.sample_ratio import BLOCKS, WARNS
 from lakehouse.files import EXPERIMENTS
 from lakehouse.lock import writer
 from lakehouse.reachable import reachable
 from lakehouse.tables import GOLD_EXPERIMENT_RESULTS, SILVER_DECISION_LOG
+
+if TYPE_CHECKING:
+    from lakehouse.io import Lake
 
 
 def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
@@ -48,8 +59,9 @@ def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
     return found, unnamed
 
 
-def of_lake() -> int:
-    """Drain the decision log, set gold.experiment_results to what it says of every experiment, and print it."""
+@contextmanager
+def drained() -> "Iterator[Lake]":
+    """The lake, its decision log as full as the topic."""
     from batch import decision_log  # here: a log of any kind is read without Spark
     from lakehouse.io import Lake
     from lakehouse.session import get_session
@@ -58,6 +70,12 @@ def of_lake() -> int:
     with writer(config):
         lake = Lake(get_session(config, "experiments"), config)
         decision_log.drain(lake)
+        yield lake
+
+
+def of_lake() -> int:
+    """Set gold.experiment_results to what the decision log says of every experiment, and print it."""
+    with drained() as lake:
         logged = lake.read(SILVER_DECISION_LOG).where("kind <> 'decision'").select(*LOG).toPandas()
         now = datetime.now(UTC)
         rows = results(logged, read_experiments(EXPERIMENTS).by_name, as_of=now)
@@ -65,64 +83,36 @@ def of_lake() -> int:
         lake.overwrite(lake.spark.createDataFrame(rows_of(rows), GOLD_EXPERIMENT_RESULTS.ddl), GOLD_EXPERIMENT_RESULTS)
     for row in rows:
         print(" ".join(f"{name}={value}" for name, value in row.items() if value is not None))
-    print(json.dumps({"command": "experiments", "rows": len(rows), "blocked": sum(row["is_blocked"] for row in rows)}))
+    print(json_line({"command": "experiments", "rows": len(rows), "blocked": sum(row["is_blocked"] for row in rows)}))
     return 0
+
+
+def off_policy(options: argparse.Namespace) -> int:
+    """Print the evaluation; 1 where it is refused."""
+    left_out: Mapping[str, int] = {}
+    if options.off_policy:
+        decisions = decisions_of(
+            read_log(Path(options.off_policy)),
+            action=options.action,
+            reward=options.reward,
+            propensity=options.propensity,
+            policy=options.policy,
+            values=options.value,
+        )
+    else:
+        with drained() as lake:
+            days = lake.config.serving.exposure_days
+            log = lake.read(SILVER_DECISION_LOG).where("kind <> 'exposure'").select(*COLUMNS).toPandas()
+        decisions, left_out = decisions_under(log, options.policy, metric=options.reward, window_days=days)
+    found = decisions.evaluated(options.alpha)
+    print(off_policy_report.table(decisions, found, left_out))
+    print(json_line(off_policy_report.as_json(decisions, found, left_out, options.alpha)))
+    return 1 if found.refused is not None else 0
 
 
 def rows_of(rows: Sequence[dict[str, Any]]) -> list[Any]:
     """In the order of the contract's columns."""
     return [tuple(row[name] for name in GOLD_EXPERIMENT_RESULTS.column_names) for row in rows]
-
-
-def table(found: ReadOut) -> str:
-    """The read-out for a person."""
-    lines = [f"{'arm':<24}{'units':>10}  " + "  ".join(f"{metric:>14}" for metric in next(iter(found.arms.values())))]
-    for arm, metrics in found.arms.items():
-        lines.append(
-            f"{arm:<24}{found.counts[arm]:>10}  " + "  ".join(f"{one.mean:>14.6g}" for one in metrics.values())
-        )
-    lines.append(f"sample ratio p = {found.srm_p:.4g}" + _judged(found.srm_p))
-    if found.excluded:
-        lines.append(f"left out: {found.excluded} units that were in more than one arm")
-    if not found.is_blocked:
-        lines += [_line(one, found.alpha) for one in found.comparisons]
-    return "\n".join(lines)
-
-
-def _judged(p: float) -> str:
-    if p < BLOCKS:
-        return f": below {BLOCKS}, assignment or logging is broken. Find out why; no comparison is worth reading"
-    return f": below {WARNS}, look into it before believing anything" if p < WARNS else ""
-
-
-def _line(one: Comparison, alpha: float) -> str:
-    low, high = one.interval_sequential
-    return (
-        f"{one.metric}: {one.arm} against {one.baseline}: {one.difference:+.6g} ({one.relative:+.2%}), "
-        f"p {one.p_fixed:.3g} (Holm {one.p_adjusted:.3g}), always valid p {one.p_sequential:.3g}, "
-        f"{1 - alpha:.0%} always within [{low:.6g}, {high:.6g}], better with probability {one.probability_better:.4f}"
-    )
-
-
-def as_json(found: ReadOut, metrics: Sequence[str], unnamed: int) -> dict[str, Any]:
-    """What the last line says. A blocked read-out has no comparisons, and says why."""
-    first = metrics[0]
-    facts: dict[str, Any] = {
-        "command": "experiments",
-        "srm_p": found.srm_p,
-        "is_blocked": found.is_blocked,
-        "baseline": found.baseline,
-        "alpha": found.alpha,
-        "excluded_units": found.excluded,
-        "rows_without_arm_or_unit": unnamed,
-        "arms": {
-            arm: {"n": found.counts[arm], "mean": of[first].mean, "means": {name: one.mean for name, one in of.items()}}
-            for arm, of in found.arms.items()
-        },
-    }
-    if found.is_blocked:
-        return facts | {"comparisons": [], "blocked_because": f"sample ratio p {found.srm_p:.3g} is below {BLOCKS}"}
-    return facts | {"comparisons": [{**vars(one)} for one in found.comparisons]}
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -141,31 +131,58 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--covariate", metavar="COLUMN", help="the first metric before the experiment (CUPED)")
     parser.add_argument("--alpha", type=float, default=ALPHA)
+    _off_policy_arguments(parser.add_argument_group("off-policy evaluation"))
     options = parser.parse_args(argv)
+    _refuse_incomplete(parser, options)
+    return options
+
+
+def _off_policy_arguments(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--off-policy",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="CSV or Parquet, a row per decision; or the lake's log",
+    )
+    group.add_argument("--action", metavar="COLUMN", help="what was chosen")
+    group.add_argument("--reward", metavar="COLUMN", help="what came of it; of the lake's log: an outcome's metric")
+    group.add_argument("--propensity", metavar="COLUMN", help="probability with which it was chosen")
+    group.add_argument(
+        "--policy",
+        metavar="COLUMN",
+        help=f"the new policy's probability of it; of the lake's log: {' or '.join(NEW_POLICIES)}",
+    )
+    group.add_argument(
+        "--value", nargs="+", action="extend", default=[], metavar="COLUMN",
+        help="two, for the doubly robust estimate: a model's reward of what was chosen, and of what the new policy does",
+    )  # fmt: skip
+
+
+def _refuse_incomplete(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.off_policy is not None:
+        needed = ("action", "reward", "propensity", "policy") if options.off_policy else ("reward", "policy")
+        missing = [f"--{name}" for name in needed if getattr(options, name) is None]
+        if missing or options.log is not None:
+            parser.error(
+                f"--off-policy needs {', '.join(missing)}" if missing else "--off-policy and --log are two questions"
+            )
     if options.log is not None and (options.arm is None or not options.metric):
         parser.error("--log needs --arm and at least one --metric")
     if not 0 < options.alpha < 1:
         parser.error(f"--alpha: got {options.alpha}, expected a share between 0 and 1")
-    return options
 
 
 def main(argv: list[str]) -> int:
     options = arguments(argv)
+    if options.off_policy is not None:
+        return off_policy(options)
     if options.log is None:
         return of_lake()
     found, unnamed = of_log(options)
-    print(table(found))
-    print(json.dumps(_finite(as_json(found, options.metric, unnamed))))
+    print(readout_report.table(found))
+    print(json_line(readout_report.as_json(found, options.metric, unnamed)))
     return 1 if found.is_blocked else 0
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no nan: what is not known is null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
-    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 if __name__ == "__main__":

@@ -1,19 +1,24 @@
 """Files an owner edits (conf/*.yaml): a list of entries, each checked by its model, every fault of the file told at once."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lakehouse.errors import ConfigError
 
 MOST_BYTES = 1_000_000
 MOST_ENTRIES = 10_000
+DAY_MS = 86_400_000
+_MOST_MS = 400 * DAY_MS
+_UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": DAY_MS}
+_DURATION = re.compile(r"(\d{1,6}) ?(ms|s|min|h|d)")
 
 
 def _known_zone(name: str) -> str:
@@ -26,9 +31,20 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def _milliseconds(sent: Any) -> int:
+    found = _DURATION.fullmatch(sent.strip()) if isinstance(sent, str) else None
+    if found is None or (length := int(found[1]) * _UNITS[found[2]]) > _MOST_MS:
+        raise ValueError(
+            f"got {str(sent)[:40]!r}, expected a length of time up to 400 d, such as 90 s, 45 min, 1 h, 30 d"
+        )
+    return length
+
+
 Instant = Annotated[datetime, AfterValidator(_utc)]  # UTC unless it names an offset
 Zone = Annotated[str, AfterValidator(_known_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Duration = Annotated[int, BeforeValidator(_milliseconds)]
+"""Milliseconds, written as text with a unit."""
 
 
 class Declared(BaseModel):
@@ -66,6 +82,24 @@ class Caps(Declared):
     per_day: int | None = Field(default=None, ge=1)
     per_week: int | None = Field(default=None, ge=1)
     lifetime: int | None = Field(default=None, ge=1)
+
+
+class Acting(Declared):
+    """What a moment or a rule does beyond a decision: one action for each destination.
+
+    template: of conf/templates; None = that of its name. valid_for: how long after it is due anybody still wants to hear of it.
+    """
+
+    destinations: tuple[Name, ...] = Field(default=(), max_length=8)
+    template: Name | None = None
+    respects_quiet_hours: bool = True
+    valid_for: Duration = DAY_MS
+
+    def unknown(self, place: str, destinations: Collection[str] | None) -> list[str]:
+        """A fault where it names a destination that is not declared. `destinations`: those that are; None = any may be."""
+        unknown = [] if destinations is None else [name for name in self.destinations if name not in destinations]
+        known = ", ".join(sorted(destinations or ())) or "none that is declared"
+        return [f"{place}.destinations: no destination '{name}', expected one of {known}" for name in unknown[:1]]
 
 
 class QuietHours(Declared):

@@ -1,7 +1,7 @@
-"""python -m serving.background: what a person waits for without asking. Recent behaviour, moments, actions; until stopped.
+"""python -m serving.background: what a person waits for without asking. Recent behaviour, moments, rules, actions; until stopped.
 
-Two threads read topics: events (recent behaviour, moments and their timers) and actions (into the store). Each
-destination has a thread of its own. Everything is idempotent, and offsets are committed after the effects.
+Three threads read topics: events (recent behaviour, moments and their timers), decisions (rules of the stream that name a
+destination) and actions (into the store). Each destination has a thread of its own. Everything is idempotent, and offsets are committed after the effects.
 """
 
 import dataclasses
@@ -19,14 +19,16 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from lakehouse import broker
-from lakehouse.actions.destinations import Topic, read_destinations
+from lakehouse.actions.action import Action
+from lakehouse.actions.destinations import Known, Topic, read_destinations
 from lakehouse.command_line import run
 from lakehouse.config import Config, load
 from lakehouse.decisions.offers import Offer, read_catalogue
 from lakehouse.errors import BrokerError
 from lakehouse.events.plain import Reader
-from lakehouse.files import DESTINATIONS, MOMENTS, OFFERS, TEMPLATES
-from lakehouse.moments.actions import actions_of
+from lakehouse.experiments.definitions import read_experiments
+from lakehouse.files import DESTINATIONS, EXPERIMENTS, MOMENTS, OFFERS, RULES, TEMPLATES
+from lakehouse.moments.actions import actions_of_moment
 from lakehouse.moments.definitions import Definitions, read_moments
 from lakehouse.moments.events import Facts
 from lakehouse.moments.machine import Moment
@@ -35,11 +37,15 @@ from lakehouse.moments.visitors import Visitors
 from lakehouse.online.recent_entries import entries, remember
 from lakehouse.online_store import open_kept_store, open_store, store_url
 from lakehouse.reachable import reachable
+from lakehouse.rules.book import read_rules
 from lakehouse.service import READY
 from serving.consuming import Consuming
 from serving.delivering import Delivering
-from serving.may_send import People
+from serving.may_send import MaySend, People
 from serving.reloading import Reloading
+from serving.rule_actions import RuleActions
+from serving.shown import ShownActions
+from serving.stock import Stock
 from serving.telemetry import spans
 
 STATUS_SECONDS = 60.0
@@ -50,12 +56,14 @@ _NO_MOMENTS = Definitions(all=())
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Files:
-    """What an owner edits. Moments, offers and templates count when they change, destinations at the next start."""
+    """What an owner edits. All count when they change, but destinations, which count at the next start."""
 
     moments: Path = MOMENTS
     destinations: Path = DESTINATIONS
     offers: Path = OFFERS
     templates: Path = TEMPLATES
+    rules: Path = RULES
+    experiments: Path = EXPERIMENTS
 
 
 class Background:
@@ -80,16 +88,9 @@ class Background:
         self._online = open_store(store_url(config), timeout_ms=_STORE_MS)
         self._kept = open_kept_store(config)
         self._producer = KafkaProducer(bootstrap_servers=config.kafka.bootstrap_servers, acks="all", linger_ms=0)
-        self._deliverer = Delivering(
-            config=config,
-            store=self._kept,
-            people=People(self._online, config),
-            offers=self._known_offers,
-            templates=files.templates,
-            clock=clock,
-            tell=self._tell,
-            span=spans("stitchlake-background", is_on=config.serving.spans),
-        ).deliverer(destinations)
+        people = People(self._online, config)
+        self._rules = self._rule_actions(files, people, destinations)
+        self._deliverer = self._delivering(files, people).deliverer(destinations)
         self._reader = Reader(config)
         self._facts = Facts(config, self._reader)
         self._runner = Moments(
@@ -100,13 +101,15 @@ class Background:
             emit=self._act_on,
         )
         self._fired = 0
+        self._candidates = self._consuming(config.decisions.topic, self._take_candidates, lambda: None)
         self._events = self._consuming(config.kafka.events_topic, self._take_events, self._tick)
         self._actions = self._consuming(config.actions.topic, self._take_actions, lambda: None)
 
     def run(self, stopped: Event) -> None:
         """Until stopped; then what is under way is ended, and what is due stays due."""
         self._deliverer.start()
-        threads = [Thread(target=one.run, args=(stopped,), daemon=True) for one in (self._events, self._actions)]
+        consuming = (self._events, self._candidates, self._actions)
+        threads = [Thread(target=one.run, args=(stopped,), daemon=True) for one in consuming]
         for thread in threads:
             thread.start()
         print(READY, flush=True)
@@ -125,13 +128,46 @@ class Background:
 
     def status(self) -> bytes:
         """One line of JSON: what has been done since the start, and what is wrong with the files."""
-        faults = {"moments": self._moments.fault, "offers": self._offers.fault}
+        read: dict[str, Reloading[Any]] = {"moments": self._moments, "offers": self._offers, "rules": self._rules.rules}
+        faults = {name: one.fault for name, one in read.items()}
         return orjson.dumps(
             {
-                **{"events": self._events.handled, "moments": self._fired, "actions": self._actions.handled},
+                **{"events": self._events.handled, "candidates": self._candidates.handled, "moments": self._fired},
+                "actions": self._actions.handled,
                 "destinations": self._deliverer.counts,
                 "faults": {name: fault for name, fault in faults.items() if fault is not None},
             }
+        )
+
+    def _rule_actions(self, files: Files, people: People, destinations: Mapping[str, Known]) -> RuleActions:
+        return RuleActions(
+            config=self._config,
+            people=people,
+            rules=Reloading(
+                files.rules, lambda path: read_rules(path, offers=self._known_offers(), destinations=destinations)
+            ),
+            offers=self._offers,
+            experiments=Reloading(files.experiments, read_experiments),
+            stock=Stock(self._online),
+            clock=self._clock,
+            emit=self._queue,
+        )
+
+    def _delivering(self, files: Files, people: People) -> Delivering:
+        config = self._config
+        return Delivering(
+            config=config,
+            store=self._kept,
+            people=people,
+            may_send=MaySend(
+                people=people, assumed=config.consent.assumed, offers=self._known_offers, rules=self._rules.by_name
+            ),
+            shown=ShownActions(store=self._online, people=people, topic=config.decision_log.topic, tell=self._tell),
+            offers=self._known_offers,
+            templates=files.templates,
+            clock=self._clock,
+            tell=self._tell,
+            span=spans("stitchlake-background", is_on=config.serving.spans),
         )
 
     def _consuming(self, topic: str, handle: Callable[[Sequence[Any]], None], between: Callable[[], None]) -> Consuming:
@@ -148,6 +184,9 @@ class Background:
         remember(self._online, placed)
         self._runner.take(facts, self._moments.current or _NO_MOMENTS)
 
+    def _take_candidates(self, records: Sequence[Any]) -> None:
+        self._rules.handle([record.value for record in records])
+
     def _take_actions(self, records: Sequence[Any]) -> None:
         self._deliverer.accept(record.value for record in records)
 
@@ -155,8 +194,11 @@ class Background:
         self._fired += self._runner.tick(self._moments.current or _NO_MOMENTS)
 
     def _act_on(self, moment: Moment) -> None:
-        for action in actions_of(moment, self._now_ms()):
-            self._tell(self._config.actions.topic, action.id, action.encode())
+        for action in actions_of_moment(moment, self._now_ms()):
+            self._queue(action)
+
+    def _queue(self, action: Action) -> None:
+        self._tell(self._config.actions.topic, action.id, action.encode())
 
     def _tell(self, topic: str, key: str, value: bytes) -> None:
         try:
@@ -190,7 +232,8 @@ def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     config = reachable(load())
     servers, partitions = config.kafka.bootstrap_servers, config.kafka.partitions
-    for topic in (config.kafka.events_topic, config.actions.topic, config.actions.dead_topic):
+    topics = (config.kafka.events_topic, config.decisions.topic, config.decision_log.topic)
+    for topic in (*topics, config.actions.topic, config.actions.dead_topic):
         broker.create_topic(servers, topic, partitions)
     stopped = Event()
     for number in (signal.SIGTERM, signal.SIGINT):

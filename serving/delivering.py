@@ -22,7 +22,8 @@ from lakehouse.config import ActionsConfig, Config
 from lakehouse.declarations import QuietHours
 from lakehouse.errors import ConfigError
 from lakehouse.online_store import OnlineStore
-from serving.may_send import People
+from serving.may_send import MaySend, People
+from serving.shown import ShownActions
 from serving.telemetry import Span
 
 Destinations = Mapping[str, Known]
@@ -37,6 +38,8 @@ class Delivering:
     config: Config
     store: OnlineStore
     people: People
+    may_send: MaySend
+    shown: ShownActions
     offers: Offers
     templates: Path
     clock: Callable[[], datetime]
@@ -64,14 +67,20 @@ class Delivering:
             store=self.store,
             settings=settings,
             quiet=one.quiet_hours or quiet_hours(settings),
+            offer_quiet=self._offer_quiet,
             retries_unknown=one.retries_unknown,
             bucket=Bucket(one.per_second or settings.per_second),
             breaker=Breaker(most_seconds=settings.backoff_max_seconds),
             clock=self.clock,
             perform=spanned,
-            may_send=lambda action: self.people.may_send(action.identifiers, action.purpose, self.clock()),
+            refusal=lambda action: self.may_send.refusal(action, self.clock()),
+            note=lambda action: self.shown.note(action, self.clock()),
             give_up=lambda action, reason: self.tell(settings.dead_topic, action.id, dead_message(action, reason)),
         )
+
+    def _offer_quiet(self, action: Action) -> QuietHours | None:
+        offer = self.offers().get(action.offer or "")
+        return None if offer is None else offer.quiet_hours
 
     def _perform(self, one: Known) -> Callable[[Action], Result]:
         seconds, find = self.config.actions.timeout_seconds, self.people.find

@@ -78,6 +78,8 @@ class KafkaIn:
                 partitions = [TopicPartition(topic, number) for topic, numbers in found.items() for number in numbers]
                 break
             time.sleep(_RETRY_SECONDS / 10)
+        if not partitions:
+            return  # stopped before the topics were there
         consumer.assign(partitions)
         consumer.seek_to_end(*partitions)
         for partition in partitions:

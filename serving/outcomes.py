@@ -3,12 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from lakehouse.decisions import remembered
+from lakehouse.decisions import exposures, remembered
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.errors import StitchlakeError, StoreError
-from lakehouse.online_store import Entry
 from serving.asking import log
 from serving.requests import ExposureRequest, OutcomeRequest
 from serving.service import Service
@@ -38,18 +35,10 @@ async def expose(service: Service, request: ExposureRequest) -> dict[str, Any]:
 def note(service: Service, decision: Remembered, at_ms: int, shown: str | None = None) -> None:
     """Write down that it was shown: in the log, and where caps look."""
     log(service, remembered.exposure_messages(decision, at_ms))
-    subjects = [shown or decision.action] if decision.kind == "offer" else []
-    rule = decision.context.get("rule")
-    subjects += [f"rule:{rule}"] if rule else []
+    offer = shown or decision.action if decision.kind == "offer" else None
     if decision.shown_on is not None:
-        service.pending.append(
-            (decision.shown_on, _shown(subject, decision.decision_id, at_ms)) for subject in subjects
-        )
-
-
-def _shown(subject: str, decision_id: str, at_ms: int) -> Entry:
-    """As lakehouse/online/recent.py reads it; the same decision is shown once."""
-    return Entry(at_ms, f"{decision_id}:exposure:{subject}", orjson.dumps({"kind": "exposure", "offer": subject}))
+        found = exposures.entries(decision.decision_id, offer, decision.context.get("rule"), at_ms)
+        service.pending.append((decision.shown_on, entry) for entry in found)
 
 
 async def record(service: Service, request: OutcomeRequest) -> dict[str, Any]:

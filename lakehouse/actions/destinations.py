@@ -130,6 +130,17 @@ def read_destinations(path: Path, environ: Mapping[str, str]) -> dict[str, Known
     return found
 
 
+def declared_names(path: Path) -> list[str]:
+    """Those enabled, for whoever only checks names: no secret is asked for.
+
+    Raises:
+        ConfigError: it is no file of destinations.
+    """
+    sent = read_document(path, "destinations").get("destinations")
+    entries = [entry for entry in sent if isinstance(entry, dict)] if isinstance(sent, list) else []
+    return [str(entry.get("name")) for entry in entries if entry.get("is_enabled") is not False]
+
+
 def _resolved(value: Any, environ: Mapping[str, str], place: str, faults: list[str]) -> Any:
     if isinstance(value, dict):
         return {key: _resolved(inner, environ, f"{place}.{key}", faults) for key, inner in value.items()}

@@ -22,7 +22,7 @@ ATTEMPTS_KEY = "a:"
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """`action`: None once it is final, for then nobody needs it. `attempts`: begun so far."""
+    """`action`: None once it is final, for then nobody needs it; of one sent, once that is noted. `attempts`: begun so far."""
 
     id: str
     state: State
@@ -77,8 +77,10 @@ def write(store: OnlineStore, outcome: Outcome) -> bool:
     return store.put([Document(ATTEMPTS_KEY + outcome.id, outcome.version, outcome.encode())]) == 1
 
 
-def moved(outcome: Outcome, state: State, now_ms: int, *, until_ms: int = 0, reason: str = "") -> Outcome:
-    """The next version."""
+def moved(
+    outcome: Outcome, state: State, now_ms: int, *, until_ms: int = 0, reason: str = "", keeps_action: bool = False
+) -> Outcome:
+    """The next version. `keeps_action`: also where it is final."""
     return replace(
         outcome,
         state=state,
@@ -87,7 +89,7 @@ def moved(outcome: Outcome, state: State, now_ms: int, *, until_ms: int = 0, rea
         at_ms=now_ms,
         until_ms=until_ms,
         reason=reason,
-        action=None if state in FINAL else outcome.action,
+        action=outcome.action if keeps_action or state not in FINAL else None,
     )
 
 

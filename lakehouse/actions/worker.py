@@ -32,18 +32,23 @@ _LEASE_MS = 60_000  # beyond the time-out, for looking up and writing the letter
 
 @dataclass(kw_only=True)
 class Worker:
-    """`perform` does it, `may_send` is asked right before, `give_up` tells the dead topic and returns once that is safe."""
+    """`perform` does it; `refusal` is asked right before, why it must not be; `note` writes down that it was done.
+
+    `quiet`: of the destination; `offer_quiet`: of what the action offers. `give_up` tells the dead topic. It and `note` return once that is safe, and may be called again with the same.
+    """
 
     destination: str
     store: OnlineStore
     settings: ActionsConfig
     quiet: QuietHours | None
+    offer_quiet: Callable[[Action], QuietHours | None]
     retries_unknown: bool
     bucket: Bucket
     breaker: Breaker
     clock: Callable[[], datetime]
     perform: Callable[[Action], Result]
-    may_send: Callable[[Action], bool]
+    refusal: Callable[[Action], str | None]
+    note: Callable[[Action], None]
     give_up: Callable[[Action, str], None]
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("sent", "retried", "suppressed", "failed"), 0)
@@ -89,6 +94,9 @@ class Worker:
                 outcomes.forget(self.store, outcome)
             self.store.remove(self.timeline, [entry.id])
             return 0.0
+        if outcome.state == "sent":
+            self._note(entry, outcome, outcome.action)
+            return 0.0
         if (later := self._later(outcome, outcome.action)) is not None:
             self._move(entry, outcome.id, later)
             return 0.0
@@ -106,9 +114,10 @@ class Worker:
         now = self.clock()
         if outcome.state == "sending" and self._now_ms() < outcome.until_ms:
             return outcome.until_ms
-        if action.respects_quiet_hours and self.quiet is not None and self._now_ms() < action.expires_ms:
-            over = quiet_until(self.quiet, now)
-            return None if over is None else int(over.timestamp() * 1000)
+        if action.respects_quiet_hours and self._now_ms() < action.expires_ms:
+            quiet = [one for one in (self.quiet, self.offer_quiet(action)) if one is not None]
+            over = [at for one in quiet if (at := quiet_until(one, now)) is not None]
+            return int(max(over).timestamp() * 1000) if over else None
         return None
 
     def _verdict(self, outcome: Outcome, action: Action) -> Result | None:
@@ -119,7 +128,8 @@ class Worker:
             return GiveUp("expired")
         if outcome.attempts >= self.settings.max_attempts:
             return GiveUp(f"{outcome.attempts} attempts: {outcome.reason or 'ended during the attempt'}")
-        return None if self.may_send(action) else Suppressed("consent")
+        refusal = self.refusal(action)
+        return None if refusal is None else Suppressed(refusal)
 
     def _attempt(self, entry: Entry, outcome: Outcome, action: Action) -> None:
         now_ms = self._now_ms()
@@ -153,13 +163,24 @@ class Worker:
                 self._move(entry, outcome.id, again_ms)
                 return
             result = GiveUp(f"{outcome.attempts} attempts: {result.reason}")
+        if isinstance(result, Sent):
+            self.counts["sent"] += 1
+            sent = moved(outcome, "sent", now_ms, keeps_action=True)
+            outcomes.write(self.store, sent)
+            self._note(entry, sent, action)
+            return
         if isinstance(result, GiveUp):
             self.give_up(action, result.reason)
-        state: outcomes.State = (
-            "sent" if isinstance(result, Sent) else "failed" if isinstance(result, GiveUp) else "suppressed"
-        )
+        state: outcomes.State = "failed" if isinstance(result, GiveUp) else "suppressed"
         self.counts[state] += 1
-        outcomes.write(self.store, moved(outcome, state, now_ms, reason=getattr(result, "reason", "")))
+        outcomes.write(self.store, moved(outcome, state, now_ms, reason=result.reason))
+        self._move(entry, outcome.id, now_ms + KEEP_MS)
+
+    def _note(self, entry: Entry, outcome: Outcome, action: Action) -> None:
+        """A store or broker that is away leaves the timer where it is: it is done again, and the action is not."""
+        self.note(action)
+        now_ms = self._now_ms()
+        outcomes.write(self.store, moved(outcome, "sent", now_ms))
         self._move(entry, outcome.id, now_ms + KEEP_MS)
 
     def _move(self, entry: Entry, id_: str, at_ms: int) -> None:

@@ -18,7 +18,7 @@ SILVER_DECISION_LOG = Table(
         optional("metric", "string", "of an outcome, such as converted"),
         optional("value", "double", "of an outcome"),
         optional("propensity", "double", "of a decision: probability with which it was chosen"),
-        required("action", "string", "offer, or products comma-separated; none = nothing was said"),
+        required("action", "string", "offer, products comma-separated, or moment:<name>; none = nothing was said"),
         required("policy_version", "string", "policy that chose"),
         optional("context", "string", "of a decision: JSON of page, candidates, and whether a rule forced it"),
         required("occurred_at", "timestamp", "time of the decision, exposure or outcome"),

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from lakehouse.decisions.eligibility import Circumstances, cap_reached, refusal
+from lakehouse.decisions.eligibility import Circumstances, refusal
+from lakehouse.decisions.exposures import rule_cap
 from lakehouse.decisions.offers import Catalogue, Offer
 from lakehouse.decisions.trace import Trace
 from lakehouse.rules.book import Rule
@@ -111,7 +112,7 @@ def _eligible(
 
 
 def _within_caps(rule: Rule, seen: Circumstances, trace: Trace) -> bool:
-    reached = cap_reached(rule.caps, seen.shown.get(f"rule:{rule.name}", ()), seen.now)
+    reached = rule_cap(rule, seen.shown, seen.now)
     if reached is not None:
         trace.add("rule", reached, rule.name)
     return reached is None

@@ -1,23 +1,24 @@
 """Which offers may be made at all: consent, validity, audience, tier, caps, quiet hours, stock. In that order."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from lakehouse.decisions.exposures import Shown, offer_cap
 from lakehouse.decisions.offers import INTERRUPTING, Catalogue, Offer
-from lakehouse.declarations import Caps
-
-DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Circumstances:
-    """What eligibility looks at. `shown`: offer -> when it was shown to the person; `consent`: purpose -> word."""
+    """What eligibility looks at. `consent`: purpose -> word.
+
+    `channel` None: where it is said was declared, and quiet hours are waited for, not decided on.
+    """
 
     now: datetime
-    channel: str
+    channel: str | None
     context: Mapping[str, object]
-    shown: Mapping[str, Sequence[datetime]]
+    shown: Shown
     unavailable: Set[str]
     consent: Mapping[str, bool]
 
@@ -30,7 +31,7 @@ def refusal(offer: Offer, catalogue: Catalogue, seen: Circumstances) -> str | No
         return f"not valid before {offer.valid_from:%Y-%m-%d %H:%M} UTC"
     if offer.valid_to is not None and seen.now >= offer.valid_to:
         return f"not valid since {offer.valid_to:%Y-%m-%d %H:%M} UTC"
-    if seen.channel not in offer.channels:
+    if seen.channel is not None and seen.channel not in offer.channels:
         return f"not for channel {seen.channel}, only {', '.join(offer.channels)}"
     if offer.quiet_hours is not None and seen.channel in INTERRUPTING and offer.quiet_hours.hold(seen.now):
         return f"quiet hours {offer.quiet_hours.start:%H:%M} to {offer.quiet_hours.end:%H:%M} {offer.quiet_hours.zone}"
@@ -40,16 +41,4 @@ def refusal(offer: Offer, catalogue: Catalogue, seen: Circumstances) -> str | No
         return f"not for this person: {offer.when}"
     if offer.products and all(product in seen.unavailable for product in offer.products):
         return "none of its products is available"
-    return cap_reached(offer.caps, seen.shown.get(offer.name, ()), seen.now)
-
-
-def cap_reached(caps: Caps, shown: Sequence[datetime], now: datetime) -> str | None:
-    """Which cap the times shown reach, in words; None = none. What lies ahead of `now` counts: a clock may jump."""
-    if caps.lifetime is not None and len(shown) >= caps.lifetime:
-        return f"shown {len(shown)} times, at most {caps.lifetime}"
-    for most, window, word in ((caps.per_day, DAY, "24 hours"), (caps.per_week, WEEK, "7 days")):
-        if most is not None:
-            count = sum(at > now - window for at in shown)
-            if count >= most:
-                return f"shown {count} times in {word}, at most {most}"
-    return None
+    return offer_cap(offer, seen.shown, seen.now)

@@ -20,10 +20,10 @@ class Remembered:
     """One decision. `unit`: the profile, or the visitor while there is none; `shown_on`: the timeline where it is noted that it was shown."""
 
     decision_id: str
-    kind: str  # offer or products
+    kind: str  # offer, products, or what was said without an offer: moment, rule
     unit: str
     at_ms: int
-    action: str  # the offer, or the products, comma-separated
+    action: str  # the offer, or the products, comma-separated, or moment:<name>
     propensity: float
     is_forced: bool
     policy: str

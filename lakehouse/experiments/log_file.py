@@ -56,12 +56,7 @@ def units_of(
 
     `unit` None: every row is one. Several rows of a unit are summed. Raises SourceError for what cannot be used.
     """
-    for column in [*([unit] if unit else []), arm, *metrics, *covariates]:
-        if column not in frame.columns:
-            nearest = difflib.get_close_matches(column, list(frame.columns), n=1, cutoff=0.0)
-            raise SourceError(
-                f"no column '{column}'; did you mean '{nearest[0]}'? There are {', '.join(frame.columns)}"
-            )
+    has_columns(frame, [*([unit] if unit else []), arm, *metrics, *covariates])
     named = frame[arm].notna() & (frame[unit].notna() if unit else True)
     kept = frame[named]
     rows = pd.DataFrame(
@@ -76,6 +71,16 @@ def units_of(
     return per_unit(rows, metrics, covariates), several, int((~named).sum())
 
 
+def has_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raises SourceError for the first that is not there, with the nearest that is."""
+    for column in columns:
+        if column not in frame.columns:
+            nearest = difflib.get_close_matches(column, list(frame.columns), n=1, cutoff=0.0)
+            raise SourceError(
+                f"no column '{column}'; did you mean '{nearest[0]}'? There are {', '.join(frame.columns)}"
+            )
+
+
 def numbers(column: pd.Series) -> pd.Series:
     """As floats; true and false, yes and no are 1 and 0, what is missing stays so.
 
@@ -87,10 +92,13 @@ def numbers(column: pd.Series) -> pd.Series:
     as_text = column.astype("string").str.strip().str.lower()
     found = pd.to_numeric(as_text.replace({word: str(value) for word, value in _TRUTH.items()}), errors="coerce")
     found = found.astype(float)
-    wrong = found.isna() & column.notna() & (as_text != "")
-    if wrong.any() or np.isinf(found.to_numpy(na_value=np.nan)).any():
-        example = str(column[wrong].iloc[0]) if wrong.any() else "inf"
-        raise SourceError(f"column '{column.name}': got '{example[:40]}', expected numbers, true/false or nothing")
+    wrong = (found.isna() & column.notna() & (as_text != "")) | found.isin([np.inf, -np.inf])
+    if wrong.any():
+        first = column[wrong]
+        raise SourceError(
+            f"column '{column.name}', row {first.index[0] + 1}: got '{str(first.iloc[0])[:40]}', "
+            "expected numbers, true/false or nothing"
+        )
     return found
 
 

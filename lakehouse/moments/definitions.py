@@ -1,22 +1,18 @@
 """Which moments there are: `conf/moments.yaml` as frozen values."""
 
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from lakehouse.decisions.offers import Offer, Purpose
-from lakehouse.declarations import Declared, Name, Valid, checked, read_document, refuse
+from lakehouse.declarations import DAY_MS, Acting, Declared, Duration, Name, Valid, checked, read_document, refuse
 
 Kind = Literal["abandoned_cart", "abandoned_browse", "high_engagement", "first_purchase_follow_up", "lapse"]
 
 VIEWED, ADDED, REMOVED, ORDERED = "Product Viewed", "Product Added", "Product Removed", "Order Completed"
 MOST_VIEWS = 32  # what is kept of a visitor's views is bounded: lakehouse/moments/state.py
-_MOST_MS = 400 * 86_400_000
-_UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION = re.compile(r"(\d{1,6}) ?(ms|s|min|h|d)")
 _TRIGGERS: Mapping[Kind, tuple[str, ...]] = {
     "abandoned_cart": (ADDED, REMOVED),
     "abandoned_browse": (VIEWED,),
@@ -33,25 +29,12 @@ _CANCELLED_BY: Mapping[Kind, tuple[str, ...]] = {
 }
 
 
-def _milliseconds(sent: Any) -> int:
-    found = _DURATION.fullmatch(sent.strip()) if isinstance(sent, str) else None
-    if found is None or (length := int(found[1]) * _UNITS[found[2]]) > _MOST_MS:
-        raise ValueError(
-            f"got {str(sent)[:40]!r}, expected a length of time up to 400 d, such as 90 s, 45 min, 1 h, 30 d"
-        )
-    return length
-
-
-Duration = Annotated[int, BeforeValidator(_milliseconds)]
-"""Milliseconds, written as text with a unit."""
-
-
-class Definition(Valid):
+class Definition(Acting, Valid):
     """One moment. Durations in milliseconds.
 
     after: from the last trigger until it is due. window, min_views: high_engagement is due when so many views lie within so
     long; abandoned_browse needs min_views, too. cancelled_by: events that end an episode; None = those of its kind.
-    valid_for: how long after it is due anybody still wants to hear of it. not_again_within: between two of one person.
+    not_again_within: between two of one person.
     """
 
     name: Name
@@ -65,10 +48,7 @@ class Definition(Valid):
     offer: Name | None = None
     purpose: Purpose = "marketing"
     destinations: tuple[Name, ...] = Field(min_length=1, max_length=8)
-    template: Name | None = None
     priority: int = Field(default=0, ge=-1000, le=1000)
-    respects_quiet_hours: bool = True
-    valid_for: Duration = 86_400_000
     not_again_within: Duration = 0
     is_enabled: bool = True
 
@@ -109,7 +89,7 @@ class Definitions(Declared):
     def keep_ms(self) -> int:
         """How long after its newest fact a visitor can still matter."""
         lengths = (max(one.after, one.window or 0) + one.valid_for + one.not_again_within for one in self.all)
-        return max(lengths, default=0) + _UNITS["d"]
+        return max(lengths, default=0) + DAY_MS
 
 
 def read_moments(
@@ -129,10 +109,7 @@ def read_moments(
             faults.append(
                 f"{place}[{number}].offer: no offer '{one.offer}', expected one of {', '.join(sorted(offers))}"
             )
-        unknown = [] if destinations is None else [name for name in one.destinations if name not in destinations]
-        if destinations is not None and unknown:
-            known = ", ".join(sorted(destinations)) or "none that is declared"
-            faults.append(f"{place}[{number}].destinations: no destination '{unknown[0]}', expected one of {known}")
+        faults += one.unknown(f"{place}[{number}]", destinations)
     refuse(faults)
     enabled = [one for one in found if one.is_enabled]
     return Definitions(all=tuple(sorted(enabled, key=lambda one: (-one.priority, one.name))))

@@ -30,10 +30,6 @@ class Moment:
     due_ms: int
     items: tuple[str, ...]
 
-    @property
-    def expires_ms(self) -> int:
-        return self.due_ms + self.definition.valid_for
-
 
 @dataclass(frozen=True, kw_only=True)
 class Fired:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 import orjson
 from pydantic import Field, model_validator
 
-from lakehouse.declarations import Caps, Declared, Name, Valid, checked, read_document, refuse
+from lakehouse.declarations import Acting, Caps, Declared, Name, Valid, checked, read_document, refuse
 from lakehouse.errors import RuleError
 from lakehouse.rules.evaluate import Predicate, Values, compile_predicate
 from lakehouse.rules.expression import Apply, Constant, Expression, Read, conjuncts
@@ -22,10 +22,10 @@ Effect = Literal["propose", "force", "forbid", "boost"]
 _INDEXED = ("product_id", "category", "segment", "event_name", "page_type", "event_type")
 
 
-class Rule(Valid):
+class Rule(Acting, Valid):
     """One rule. It acts on an offer, on products, or on a category of products; a forbid of nothing forbids every offer.
 
-    `events`: those it waits for in the stream; none = only when somebody asks.
+    `events`: those it waits for in the stream; none = only when somebody asks. One of the stream may name destinations.
     """
 
     name: Name
@@ -48,6 +48,10 @@ class Rule(Valid):
             raise ValueError(f"effect: {self.effect} acts on nothing, expected an offer, products or a category")
         if self.events and self.offer is None:
             raise ValueError("events: a rule of the stream pushes an offer, expected 'offer'")
+        if self.destinations and (not self.events or self.effect == "forbid"):
+            raise ValueError(
+                "destinations: only a rule of the stream that offers something acts by itself, expected 'events'"
+            )
         return self
 
 
@@ -116,8 +120,10 @@ class RuleBook:
         return found if found is self._always else sorted(found)
 
 
-def read_rules(path: Path, offers: Collection[str] | None = None) -> RuleBook:
-    """Read and check the file. `offers`: names a rule may act on; None = any.
+def read_rules(
+    path: Path, offers: Collection[str] | None = None, destinations: Collection[str] | None = None
+) -> RuleBook:
+    """Read and check the file. `offers`, `destinations`: names a rule may act on or at; None = any.
 
     Raises:
         ConfigError: one line for every fault found, with its place.
@@ -132,6 +138,7 @@ def read_rules(path: Path, offers: Collection[str] | None = None) -> RuleBook:
             faults.append(
                 f"{place}[{number}].offer: no offer '{rule.offer}', expected one of {', '.join(sorted(offers))}"
             )
+        faults += rule.unknown(f"{place}[{number}]", destinations)
         try:
             expressions[rule.name] = parse(rule.when)
             rules[rule.name] = rule

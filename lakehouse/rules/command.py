@@ -11,11 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lakehouse.actions.destinations import declared_names
 from lakehouse.command_line import describe
 from lakehouse.config import load
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import ConfigError, StitchlakeError
-from lakehouse.files import OFFERS, RULES
+from lakehouse.files import DESTINATIONS, OFFERS, RULES
 from lakehouse.rules.book import RuleBook, read_rules
 from lakehouse.rules.evaluate import compile_predicate
 from lakehouse.rules.expression import reads
@@ -35,10 +36,11 @@ def check(path: Path) -> int:
     book = _read(path)
     if book is None:
         return 1
-    print(f"{'rule':<32}{'effect':<9}{'priority':>8}  {'in the stream on':<20} reads")
+    print(f"{'rule':<32}{'effect':<9}{'priority':>8}  {'in the stream on':<20} {'acts at':<12} reads")
     for rule in sorted(book.by_name.values(), key=lambda one: (-one.priority, one.name)):
         words = ", ".join(dict.fromkeys(reads(book.expressions[rule.name])))
-        print(f"{rule.name:<32}{rule.effect:<9}{rule.priority:>8}  {', '.join(rule.events) or '-':<20} {words}")
+        events, acts_at = (", ".join(names) or "-" for names in (rule.events, rule.destinations))
+        print(f"{rule.name:<32}{rule.effect:<9}{rule.priority:>8}  {events:<20} {acts_at:<12} {words}")
     print(json.dumps({"command": "rules check", "rules": len(book.by_name), "version": book.version, "faults": 0}))
     return 0
 
@@ -65,7 +67,7 @@ def test(path: Path) -> int:
 
 def _read(path: Path) -> RuleBook | None:
     try:
-        return read_rules(path, read_catalogue(OFFERS).offers)
+        return read_rules(path, read_catalogue(OFFERS).offers, declared_names(DESTINATIONS))
     except ConfigError as error:
         print(describe(error), file=sys.stderr)
         print(json.dumps({"command": "rules", "faults": len(str(error).splitlines())}))

@@ -18,6 +18,9 @@ from serving.__main__ import lifespan_of, make_service
 from serving.app import create_app
 from serving.service import Service
 from tests.benchmarks.visitors import mark_filled, train_model
+from tests.serving.place import place
+
+__all__ = ["place"]
 
 
 @pytest.fixture(scope="session")

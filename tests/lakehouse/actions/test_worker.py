@@ -40,6 +40,9 @@ class World:
         self.now = NOON
         self.dead: list[dict[str, Any]] = []
         self.allows = True
+        self.noted: list[str] = []
+        self.is_away = False
+        self.offer_quiet: QuietHours | None = None
         self.store = LmdbStore(folder, survives=True)
         self.worker = self.make("crm", self.webhook())
         self.deliverer = Deliverer(self.store, [self.worker], bury=self.bury, now_ms=self.now_ms)
@@ -53,11 +56,21 @@ class World:
             **{
                 **{"destination": name, "store": self.store, "settings": SETTINGS, "quiet": NIGHT},
                 **{"retries_unknown": True, "bucket": Bucket(100), "breaker": Breaker(failures=3, seconds=30)},
-                **{"clock": lambda: self.now, "perform": perform, "may_send": lambda _: self.allows},
+                **{
+                    "clock": lambda: self.now,
+                    "perform": perform,
+                    "refusal": lambda _: None if self.allows else "consent",
+                },
+                **{"note": self.note, "offer_quiet": lambda _: self.offer_quiet},
                 **{"give_up": lambda action, reason: self.bury(action.id, dead_message(action, reason))},
                 **changes,
             }
         )
+
+    def note(self, action: Action) -> None:
+        if self.is_away:
+            raise StoreError("the store is away")
+        self.noted.append(action.id)
 
     def bury(self, _: str, value: bytes) -> None:
         self.dead.append(json.loads(value))
@@ -106,6 +119,7 @@ def test_one_call_with_the_key_however_often_the_queue_tells_it(world: World) ->
     assert headers["Idempotency-Key"] == "d1:crm"
     assert (body["decision_id"], body["identifiers"]) == ("d1", [{"type": "anonymous_id", "token": "ana"}])
     assert world.state() == "sent"
+    assert world.noted == ["d1:crm"]
     world.wait(KEEP_MS / 1000 + 1)
     assert world.state() is None
     world.accept(world.action())  # even now the store knows better
@@ -171,6 +185,41 @@ def test_consent_withdrawn_while_it_waited_silences_it(world: World) -> None:
     assert world.hook.calls == []
     assert world.state() == "suppressed"
     assert world.dead == []
+
+
+def test_what_was_sent_and_could_not_be_noted_is_noted_later_and_not_sent_again(world: World) -> None:
+    world.is_away = True
+    world.accept(world.action())
+    with pytest.raises(StoreError):
+        world.worker.once()
+    assert (world.state(), world.noted) == ("sent", [])
+    world.store.close()
+    world.store = world.worker.store = LmdbStore(world.folder, survives=True)  # as after a crash
+    world.is_away = False
+    world.work()
+    assert world.noted == ["d1:crm"]
+    assert len(world.hook.calls) == 1
+    assert world.worker.counts["sent"] == 1
+
+
+def test_what_was_not_sent_is_not_noted(world: World) -> None:
+    world.hook.answers = [(400, {})]
+    world.accept(world.action())
+    world.work()
+    world.allows = False
+    world.accept(world.action("d2"))
+    world.work()
+    assert (world.state(), world.state("d2:crm"), world.noted) == ("failed", "suppressed", [])
+
+
+def test_an_offers_own_quiet_hours_hold_too(world: World) -> None:
+    world.offer_quiet = QuietHours.model_validate({"from": "11:00", "to": "23:00", "zone": "UTC"})
+    world.accept(world.action())
+    world.work()
+    world.wait(11 * 3600)  # the offer's are over, the destination's are not
+    assert world.hook.calls == []
+    world.wait(9 * 3600)
+    assert len(world.hook.calls) == 1
 
 
 def test_what_is_too_late_is_given_up(world: World) -> None:

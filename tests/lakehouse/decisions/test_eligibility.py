@@ -2,7 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lakehouse.decisions.eligibility import Circumstances, cap_reached, refusal
+from lakehouse.decisions.eligibility import Circumstances, refusal
+from lakehouse.decisions.exposures import cap_reached
 from lakehouse.decisions.offers import Catalogue, Offer
 from lakehouse.declarations import Caps
 from lakehouse.rules.evaluate import compile_predicate
@@ -33,6 +34,13 @@ def reason(offer: dict[str, object], **changes: object) -> str | None:
 
 def test_an_offer_that_nothing_speaks_against_may_be_made() -> None:
     assert reason({}) is None
+
+
+def test_where_it_is_said_and_quiet_hours_are_nobodys_question_where_a_destination_was_declared() -> None:
+    quiet = {"channels": ["push"], "quiet_hours": {"from": "20:00", "to": "22:00", "zone": "UTC"}}
+    assert "quiet hours" in str(reason(quiet, channel="push"))
+    assert "not for channel web" in str(reason(quiet))
+    assert reason(quiet, channel=None) is None
 
 
 @pytest.mark.parametrize(
