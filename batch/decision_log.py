@@ -2,7 +2,7 @@
 
     ./spark-submit.sh batch/decision_log.py
 
-Drains the topic and ends; run it while the streaming driver is stopped (on one machine). Ends with one JSON line.
+Drains the topic and ends; streams may run meanwhile, for nothing else writes these tables. Ends with one JSON line.
 """
 
 import json
@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from lakehouse.command_line import run
 from lakehouse.config import load
 from lakehouse.io import Lake
-from lakehouse.lock import writer
+from lakehouse.lock import DECISION_LOG, writer
 from lakehouse.reachable import reachable
 from lakehouse.session import get_session
 from lakehouse.tables import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
@@ -70,7 +70,7 @@ def drain(lake: Lake) -> None:
 
 def main(argv: list[str]) -> None:
     config = reachable(load())
-    with writer(config):
+    with writer(config, part=DECISION_LOG):
         lake = Lake(get_session(config, NAME), config)
         drain(lake)
         counts = {

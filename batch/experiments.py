@@ -31,7 +31,7 @@ from lakehouse.experiments.policy_log import decisions_of
 from lakehouse.experiments.readout import ALPHA, ReadOut, read_out
 from lakehouse.experiments.results import LOG, results
 from lakehouse.files import EXPERIMENTS
-from lakehouse.lock import writer
+from lakehouse.lock import DECISION_LOG, writer
 from lakehouse.reachable import reachable
 from lakehouse.tables import GOLD_EXPERIMENT_RESULTS, SILVER_DECISION_LOG
 
@@ -67,7 +67,7 @@ def drained() -> "Iterator[Lake]":
     from lakehouse.session import get_session
 
     config = reachable(load())
-    with writer(config):
+    with writer(config, part=DECISION_LOG):
         lake = Lake(get_session(config, "experiments"), config)
         decision_log.drain(lake)
         yield lake

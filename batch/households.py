@@ -2,7 +2,7 @@
 
     ./spark-submit.sh batch/households.py
 
-Run it while the streaming driver is stopped (on one machine), nightly is usual; running it twice changes nothing. Ends with
+Nightly is usual; streams may run meanwhile, for nothing else writes the table, and running it twice changes nothing. Ends with
 one JSON line: profiles that live in a household, households, and the institutions that were left out.
 """
 
@@ -17,7 +17,7 @@ from lakehouse.command_line import run
 from lakehouse.config import load
 from lakehouse.errors import LakeError
 from lakehouse.io import Lake
-from lakehouse.lock import writer
+from lakehouse.lock import HOUSEHOLDS, writer
 from lakehouse.profiles.households import homes, households, institutions
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.session import get_session
@@ -66,7 +66,7 @@ def main(argv: list[str]) -> None:
     config = load()
     lake = Lake(get_session(config, "households"), config)
     require_tables(lake)
-    with writer(config, lake.spark):
+    with writer(config, lake.spark, part=HOUSEHOLDS):
         print(json.dumps({"command": "households", **overwrite_households(lake, now=utc_now())}))
 
 

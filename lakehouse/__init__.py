@@ -2,7 +2,7 @@
 
 errors, config        what can go wrong; the one reader of configuration
 tables, flow          the contract of every table; their order
-session, io, lock     Spark session, Delta reads and writes, one writer per local lake
+session, io, lock     Spark session, Delta reads and writes, one writer for each table of a local lake
 events/               Kafka record -> accepted event or quarantined record
 local_index           what a micro-batch looks up in place of a scan; table_index: of one table each
 identity/             actors and identifiers -> profiles

@@ -17,6 +17,7 @@ from lakehouse import delta_rs, machine
 from lakehouse.config import Config
 from lakehouse.contracts.contract import Table
 from lakehouse.errors import ContractError
+from lakehouse.lock import creating
 from lakehouse.tables import TABLES
 
 _PLAIN_TYPES = {
@@ -57,7 +58,8 @@ class Lake:
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).comment(table.grain)
         for column in table.columns:
             builder = builder.addColumn(column.name, column.type, nullable=column.nullable, comment=column.comment)
-        builder.execute()
+        with creating(self.config.lake.root):
+            builder.execute()
 
     def read(self, table: Table) -> DataFrame:
         """The table as it is now.

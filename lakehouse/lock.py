@@ -1,8 +1,10 @@
-"""One writer per local lake, and the stamp that says what wrote a lake.
+"""One writer for each table of a local lake, and the stamp that says what wrote a lake.
 
-Delta commits on a local file system are not safe across processes, so the one JVM that may write holds an OS lock on
-`<lake.root>/_lock`. The kernel frees it when the process dies, also by kill -9. A lake on an object store is not
-locked: its store or catalog arbitrates commits. `<lake.root>/_stitchlake.json` says which layout and which token key
+Delta commits on a local file system are not safe across processes: two of them may write one version of one table. So the
+one process that may write what the streaming driver writes (rebuild and reconcile write it, too) holds an OS lock on
+`<lake.root>/_lock`. A job whose tables nobody else writes holds `<lake.root>/_lock.<part>` instead, and runs beside the
+driver. The kernel frees a lock when its process dies, also by kill -9. A lake on an object store is not locked: its store
+or catalog arbitrates commits. `<lake.root>/_stitchlake.json` says which layout and which token key
 the lake was written with; both must be ours.
 """
 
@@ -26,30 +28,44 @@ from lakehouse.errors import LakeError
 
 LAKE_VERSION = 1  # of the layout: raised whenever an older lake cannot be read or written by this code
 STAMP = "_stitchlake.json"
-_held: set[Path] = set()  # lakes this process holds
+DECISION_LOG, HOUSEHOLDS = "decision_log", "households"  # parts: tables that only a job of their own writes
+_held: set[Path] = set()  # locks this process holds
 
 
 @contextmanager
-def writer(config: Config, spark: SparkSession | None = None) -> Iterator[None]:
-    """Hold the lake as its only writer. Taking it again inside the same process is allowed.
+def writer(config: Config, spark: SparkSession | None = None, *, part: str | None = None) -> Iterator[None]:
+    """Hold the lake as its only writer, or only a part of it. Taking it again inside the same process is allowed.
 
     Raises:
         LakeError: another process writes (naming it), or the lake is not ours to write: see `open_lake`.
     """
     folder = machine.local_folder(config.lake.root)
-    if folder is None or folder in _held:
+    lock = None if folder is None else folder / ("_lock" if part is None else f"_lock.{part}")
+    if lock is None or lock in _held:
         open_lake(config, spark)
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "_lock").open("a+", encoding="utf-8") as handle:
-        _take(handle, folder)
-        _held.add(folder)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+", encoding="utf-8") as handle:
+        _take(handle, lock.parent, part)
+        _held.add(lock)
         try:
             open_lake(config, spark)
             yield
         finally:
-            _held.remove(folder)
+            _held.remove(lock)
+
+
+@contextmanager
+def creating(root: str) -> Iterator[None]:
+    """Wait for one's turn to create a table: the driver creates those of other jobs, too, for whoever lists them."""
+    folder = machine.local_folder(root)
+    if folder is None:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with machine.file_lock(folder / "_lock.creating"):
+        yield
 
 
 def open_lake(config: Config, spark: SparkSession | None = None) -> None:
@@ -109,13 +125,13 @@ def _key_check(key: str) -> str:
     return hmac.new(key.encode(), b"stitchlake lake stamp", hashlib.sha256).hexdigest()[:16]
 
 
-def _take(handle: Any, folder: Path) -> None:
+def _take(handle: Any, folder: Path, part: str | None) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         handle.seek(0)
         raise LakeError(
-            f"{folder}: another process writes this lake, got {handle.read().strip() or 'a process that just started'}, "
+            f"{folder}: another process writes {'this lake' if part is None else f'its {part}'}, got {handle.read().strip() or 'a process that just started'}, "
             "expected to be the only writer. Wait for it or stop it"
         ) from None
     handle.truncate(0)

@@ -3,7 +3,8 @@
 ./spark-submit.sh demo [--source shop|cdnow|completejourney] [--events N]
 
 Nine tenths of the events are sent while the queries run; then the models are trained; the last tenth arrives and the
-running stream takes the new champions up, without a restart.
+running stream takes the new champions up, without a restart. The recommender comes last: it learns from silver, once all of
+it is there, and `serve` answers from it.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -32,7 +34,7 @@ from lakehouse.report.status import StatusLine
 from lakehouse.session import get_session
 from lakehouse.sources.produce import produce
 from lakehouse.streams import start_all
-from ml import train_scores, train_segments
+from ml import train_recommender, train_scores, train_segments
 from streaming import bronze_events, profiles, silver_events
 
 POLL_SECONDS = 0.25
@@ -61,12 +63,14 @@ class Demo:
         with self.phase("stream"):
             self._send_and_wait(first, queries, ["profiles"])
         with self.phase("train"):
-            self._train()
+            self._train(train_segments, train_scores)
         with self.phase("stream with champions"):
             self._send_and_wait(None, queries, [query.name for query in queries])
         for query in queries:
             query.stop()
         self._progress.close()
+        with self.phase("train recommender"):
+            self._train(train_recommender)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -106,12 +110,13 @@ class Demo:
             gold=done.get("profiles", 0),
         )
 
-    def _train(self) -> None:
+    def _train(self, *jobs: ModuleType) -> None:
         """A source too small for a model is no failure: the tables stand without it, and the page says so."""
-        for job in (train_segments, train_scores):
-            self.status.update(phase=f"train {job.__name__.removeprefix('ml.train_')}")
+        for job in jobs:
+            name = job.__name__.removeprefix("ml.train_")
+            self.status.update(phase=f"train {name}")
             try:
-                self.trainings.append(dataclasses.asdict(job.train(self.lake)))
+                self.trainings.append({"name": name, **dataclasses.asdict(job.train(self.lake))})
             except ModelError as error:
                 self.status.note(str(error))
 

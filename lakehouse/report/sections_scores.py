@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from lakehouse.models.registry import RECOMMENDER
 from lakehouse.report import charts, plots, words
 from lakehouse.report.charts import Bar
 from lakehouse.report.customer_facts import BINS, ScoreFacts
@@ -17,8 +18,8 @@ def scores(facts: Facts) -> str:
     beside = "".join(_training(i, t) for i, t in enumerate(others))
     if judged is not None:
         beside = reliability(judged) + beside
-    elif not others:
-        beside = note("This run trained no score model.")
+    elif all(title(training) == RECOMMENDER for training in others):
+        beside = note("This run trained no score model.") + beside
     verdict = "" if judged is None else _verdict(judged)
     if not known.scored:
         lead = "No profile has a score yet: no score model has been trained, or the stream has not picked it up."

@@ -11,11 +11,12 @@ from decimal import Decimal
 
 from lakehouse.report import words
 
-NOT_METRICS = ("model", "name", "version", "model_version", "alias", "run_id", "judgement", "silhouettes")
+NOT_METRICS = ("model", "name", "version", "model_version", "alias", "run_id", "judgement", "silhouettes", "found")
 MOST_METRICS = 16
 NAMES = {
     "auc": "ROC AUC",
     "roc_auc": "ROC AUC",
+    "ndcg": "NDCG at 20",
     "pr_auc": "Area under precision-recall",
     "brier": "Brier score, lower is better",
     "brier_score": "Brier score, lower is better",

@@ -1,6 +1,7 @@
 """batch/experiments.py --off-policy: figures worked out by hand, worlds whose truth is known, bad input told by row and column."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lakehouse.config import Config
 from lakehouse.decisions.remembered import Remembered, decision_message, outcome_message
 from lakehouse.errors import SourceError
 from lakehouse.io import Lake
+from tests.lakehouse.test_lock import another_writer
 
 COLUMNS = ["--action", "item", "--reward", "click", "--propensity", "p", "--policy", "new"]
 AT_MS = 1_790_000_000_000
@@ -187,8 +189,8 @@ def messages_of_the_service(decisions: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def logged(kafka: RunningBroker, config: Config, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A topic of decisions that the command is configured to read; `lake`: for its session."""
+def logged(kafka: RunningBroker, config: Config, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A topic of decisions that the command is configured to read; `lake`: for its session. Another process writes the lake."""
     topic = "off-policy-test"
     broker.create_topic(kafka.bootstrap_servers, topic, 1)
     monkeypatch.setenv("STITCHLAKE__LAKE__ROOT", config.lake.root)
@@ -198,7 +200,8 @@ def logged(kafka: RunningBroker, config: Config, lake: Lake, monkeypatch: pytest
     for message in messages_of_the_service(3000):
         producer.send(topic, json.dumps(message).encode())
     producer.close()
-    return topic
+    with another_writer(config):
+        yield
 
 
 @pytest.mark.slow

@@ -13,22 +13,23 @@ from pyspark.sql import SparkSession
 
 from lakehouse.config import PROJECT, Config, LakeConfig
 from lakehouse.errors import LakeError
-from lakehouse.lock import STAMP, _remote_stamp, open_lake, writer
+from lakehouse.lock import DECISION_LOG, HOUSEHOLDS, STAMP, _remote_stamp, open_lake, writer
 
 HOLD = """
 import dataclasses, sys
 from lakehouse.config import LakeConfig, load
 from lakehouse.lock import writer
-with writer(dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=sys.argv[1], keep_hours=1))):
+config = dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=sys.argv[1], keep_hours=1))
+with writer(config, part=dict(enumerate(sys.argv)).get(2)):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
 @contextmanager
-def another_writer(config: Config) -> Iterator["subprocess.Popen[str]"]:
-    """A process that holds the lake until its standard input is closed."""
-    command = [sys.executable, "-c", HOLD, config.lake.root]
+def another_writer(config: Config, *part: str) -> Iterator["subprocess.Popen[str]"]:
+    """A process that holds the lake, or a part of it, until its standard input is closed."""
+    command = [sys.executable, "-c", HOLD, config.lake.root, *part]
     environ = os.environ | {"PYTHONPATH": str(PROJECT)}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
         assert process.stdout is not None
@@ -87,6 +88,14 @@ def test_a_failing_writer_frees_the_lake(config: Config) -> None:
         raise ZeroDivisionError
     with another_writer(config):
         pass
+
+
+def test_a_part_has_a_writer_of_its_own_beside_the_lakes(config: Config) -> None:
+    with another_writer(config) as other, another_writer(config, HOUSEHOLDS):
+        with writer(config, part=DECISION_LOG), pytest.raises(LakeError, match=f"pid {other.pid} "), writer(config):
+            pytest.fail("both write")
+        with pytest.raises(LakeError, match="another process writes its households"), writer(config, part=HOUSEHOLDS):
+            pytest.fail("both write")
 
 
 def test_a_reader_needs_no_lock(config: Config) -> None:

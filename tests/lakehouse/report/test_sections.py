@@ -171,6 +171,23 @@ def test_a_plain_summary_puts_a_metric_beside_its_baseline() -> None:
     assert "Rows 900" in words
 
 
+def test_the_recommender_stands_beside_popularity_and_is_no_score_model() -> None:
+    contest = {"validation_ndcg": 0.5, "figures": {"ALS": {"ndcg": 0.1}}}
+    trained = {
+        "name": "recommender",
+        "version": "1",
+        "ndcg": 0.31,
+        "baseline_ndcg": 0.25,
+        "found": contest,
+        "folder": "x",
+    }
+    words = said(sections_scores.scores(some_facts.facts(run=some_facts.run(trainings=(trained,)))))
+    assert "NDCG at 20, model: 0.310" in words
+    assert "NDCG at 20, baseline: 0.250" in words
+    assert "ALS" not in words
+    assert "This run trained no score model" in words
+
+
 def test_stage_means_leave_out_the_total_and_batches_without_the_stage() -> None:
     assert mean_stages([{"silver": 1.0, "gold": 3.0, "total": 4.2}, {}, {"silver": 2.0, "total": 2.1}]) == {
         "silver": 1.5,
