@@ -4,6 +4,7 @@ errors, config        what can go wrong; the one reader of configuration
 tables, flow          the contract of every table; their order
 session, io, lock     Spark session, Delta reads and writes, one writer for each table of a local lake
 events/               Kafka record -> accepted event or quarantined record
+local_index           what a micro-batch looks up in place of a scan; table_index: of one table each
 identity/             actors and identifiers -> profiles
 profiles/             accepted events -> activity, orders, RFM, activation: the `profiles` query
 models/               registry, features, segments, scores

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lakehouse import service
 
 Main = Callable[[list[str]], int | None]
+_TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]  # a Spark session each, which alone keeps less than one core busy
 
 
 def run(main: Main) -> NoReturn:
@@ -140,13 +141,13 @@ def _start(argv: list[str]) -> NoReturn:
 
 
 def _test(argv: list[str]) -> int:
-    """Lint, format and types unless single tests are asked for; then pytest, whose summary comes last."""
+    """Lint, format and types, then all tests, or the tests asked for; pytest's summary comes last."""
     environ = launcher.prepare(launcher.Job(script=PROJECT / "tests"))
     checks = ["ruff check .", "ruff format --check .", "mypy"] if not argv else []
     failed = [
         check for check in checks if subprocess.run([sys.executable, "-m", *check.split()], env=environ).returncode
     ]
-    pytest = [sys.executable, "-m", "pytest", *argv]
+    pytest = [sys.executable, "-m", "pytest", *(argv or _TWO_AT_ONCE)]
     if not failed:
         sys.stdout.flush()
         os.execve(sys.executable, pytest, environ)

@@ -9,10 +9,10 @@ Three kinds of things, each under text keys of the caller's:
 LMDB (embedded: this machine, microseconds) or Redis (several machines), the same contract: tests/lakehouse/test_online_store.py.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lakehouse import machine
 from lakehouse.config import Config
@@ -32,8 +32,7 @@ class Document:
     value: bytes | None
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a timeline: milliseconds since 1970, and an id that is unique in its timeline."""
 
     at_ms: int
@@ -57,8 +56,11 @@ class OnlineStore(Protocol):
     def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Every document there is under keys that begin so, in no order. Meanwhile others may write."""
 
-    def append(self, key: str, entries: Iterable[Entry], *, keep: int) -> None:
-        """Add to a timeline. An id that is present stays as it is. Only the newest `keep` stay."""
+    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
+        """Add to timelines, by key. An id that is present stays as it is. Of each only the newest `keep` stay.
+
+        Each timeline at once; not one transaction, however many.
+        """
 
     def latest(self, keys: Sequence[str], count: int) -> list[list[Entry]]:
         """At most `count` entries of each timeline, newest first."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-from fastapi import FastAPI, Request, WebSocket
+from fastapi import APIRouter, FastAPI, Request, WebSocket
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel, ValidationError
 
@@ -19,6 +19,7 @@ from serving.asking import see
 from serving.documented import document, json_body
 from serving.kafka_out import Overloaded, acknowledged
 from serving.limits import BodyLimit, is_too_deep
+from serving.plain import PlainRoute, answer, fault
 from serving.requests import (
     AvailabilityRequest,
     DecisionRequest,
@@ -30,20 +31,11 @@ from serving.requests import (
 from serving.service import Service
 from serving.sockets import Listener
 
-JSON = "application/json"
 _PAGE = Path(__file__).with_name("page.html")
 _MOST_DEPTH = 32
 _REFUSED, _NO_KEY, _UNKNOWN, _INVALID, _BUSY, _AWAY = 400, 401, 404, 422, 429, 503
 R = TypeVar("R", bound=BaseModel)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-
-
-def answer(content: Any, status: int = 200, **headers: str) -> Response:
-    return Response(orjson.dumps(content, default=str), status, headers, JSON)
-
-
-def fault(status: int, detail: str, **headers: str) -> Response:
-    return answer({"detail": detail}, status, **headers)
 
 
 def create_app(service: Service, lifespan: Lifespan) -> FastAPI:
@@ -56,7 +48,9 @@ def create_app(service: Service, lifespan: Lifespan) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
     )
-    _decisions(app, service)
+    decisions = APIRouter(route_class=PlainRoute)
+    _decisions(decisions, service)
+    app.include_router(decisions)
     _facts(app, service)
     _collect(app, service)
     _listen(app, service)
@@ -65,7 +59,7 @@ def create_app(service: Service, lifespan: Lifespan) -> FastAPI:
     return app
 
 
-def _decisions(app: FastAPI, service: Service) -> None:
+def _decisions(app: APIRouter, service: Service) -> None:
     @app.post("/api/personalized-recommendations", **json_body(RecommendationRequest, answers.RecommendationAnswer))
     async def personalized_recommendations(request: Request) -> Response:
         """Products for somebody, here and now, best first, with the reason for each."""

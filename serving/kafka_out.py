@@ -1,18 +1,21 @@
 """Records to Kafka from an event loop: each a future that is done when the broker has acknowledged it."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from lakehouse.errors import BrokerError
 
-Headers = list[tuple[str, bytes]]
-_REQUEST_SECONDS = 5.0  # longest the producer itself tries a record; a caller's own deadline is shorter
-_BOOTSTRAP_MS = 2000  # for the first answer of a broker; then it is tried anew
-_BLOCK_SECONDS = 0.02  # longest `send` may hold up the loop, when no metadata is known or the buffer is full
+Headers = list[tuple[str, str | bytes | None]]
+Reported = list[tuple["asyncio.Future[None]", KafkaError | None]]
+
+_TRIED_SECONDS = 5.0  # longest the producer itself tries a record; a caller's own deadline is shorter
+_ANSWER_SECONDS = 2.0  # for the first answer of a broker; then it is tried anew
+_POLL_SECONDS = 0.5  # how soon the thread notices that it is to end
 _MOST_UNDER_WAY = 20_000  # records; beyond, the caller is told to come again
 
 
@@ -23,48 +26,41 @@ class Overloaded(BrokerError):
 class KafkaOut:
     """One producer of the process. `connect` may be called again until it succeeds; until then every send fails.
 
-    `headers`: of every record, asked for as it is sent. `linger_ms`: how long a record may wait for others to go with:
-    a request to the broker costs half as much as a decision.
+    librdkafka's: sending is a copy into its queue, and all else happens outside the interpreter, which answers need.
+    `headers`: of every record, asked for as it is sent. `linger_ms`: how long a record may wait for others to go with.
     """
 
     def __init__(self, bootstrap_servers: str, headers: Callable[[], Headers] = list, *, linger_ms: int = 0) -> None:
         self._servers = bootstrap_servers
         self._linger_ms = linger_ms
         self._headers = headers
-        self._producer: KafkaProducer | None = None
+        self._producer: Producer | None = None
         self._under_way = 0
+        self._reported: Reported = []
+        self._is_open = True
 
     @property
     def is_connected(self) -> bool:
         return self._producer is not None
 
     def connect(self, topics: tuple[str, ...]) -> None:
-        """Blocks while the broker is asked for its partitions; to be called outside the loop.
+        """Blocks while the broker is asked for its topics; to be called outside the loop.
 
         Raises:
             BrokerError: nobody answers.
         """
         if self._producer is not None:
             return
+        producer = Producer(_settings(self._servers, self._linger_ms))
         try:
-            producer = KafkaProducer(
-                bootstrap_servers=self._servers,
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=self._linger_ms,
-                request_timeout_ms=int(_REQUEST_SECONDS * 600),
-                delivery_timeout_ms=int(_REQUEST_SECONDS * 1000),
-                max_block_ms=int(_REQUEST_SECONDS * 1000),
-                bootstrap_timeout_ms=_BOOTSTRAP_MS,
-            )
             for topic in topics:
-                producer.partitions_for(topic)
-        except KafkaError as error:
+                producer.list_topics(topic, timeout=_ANSWER_SECONDS)
+        except KafkaException as error:
             raise BrokerError(
-                f"kafka at {self._servers}: got {error!r}, expected a broker. Start it with ./spark-submit.sh kafka start"
+                f"kafka at {self._servers}: got {error.args[0].str()}, expected a broker. Start it with ./spark-submit.sh kafka start"
             ) from error
-        producer.config["max_block_ms"] = int(_BLOCK_SECONDS * 1000)
         self._producer = producer
+        Thread(target=self._report, args=(producer,), name="kafka-reports", daemon=True).start()
 
     def send(self, topic: str, key: bytes | None, value: bytes) -> "asyncio.Future[None]":
         """Hand a record over; the future fails with a BrokerError when the broker does not take it.
@@ -72,36 +68,63 @@ class KafkaOut:
         Raises:
             Overloaded: too many records are under way.
         """
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._producer is None:
             done.set_exception(BrokerError(f"kafka at {self._servers}: not connected yet, expected a broker"))
             return done
         if self._under_way >= _MOST_UNDER_WAY:
             raise Overloaded(f"kafka at {self._servers}: {self._under_way} records wait for it. Come again later")
-        self._under_way += 1
+        reported = self._reported
 
-        def settle(error: BaseException | None) -> None:
-            self._under_way -= 1
-            if done.done():
-                return
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(BrokerError(f"kafka at {self._servers}: record not taken, got {error!r}"))
+        def report(error: KafkaError | None, _: Message) -> None:
+            reported.append((done, error))
 
         try:
-            sent = self._producer.send(topic, key=key, value=value, headers=self._headers())
-        except KafkaError as error:
-            settle(error)
+            self._producer.produce(topic, value, key, on_delivery=report, headers=self._headers())
+        except (BufferError, KafkaException) as error:
+            done.set_exception(BrokerError(f"kafka at {self._servers}: record not taken, got {error}"))
             return done
-        sent.add_callback(lambda _: loop.call_soon_threadsafe(settle, None))
-        sent.add_errback(lambda error: loop.call_soon_threadsafe(settle, error))
+        self._under_way += 1
         return done
 
     def close(self) -> None:
+        """Send what waits, not for long."""
+        self._is_open = False
         if self._producer is not None:
-            self._producer.close(timeout=_REQUEST_SECONDS)
+            self._producer.flush(_TRIED_SECONDS)
+
+    def _report(self, producer: Producer) -> None:
+        """Tell the loop what became of records, all at once that came in at once."""
+        while self._is_open:
+            producer.poll(_POLL_SECONDS)
+            if self._reported:
+                reported, self._reported[:] = self._reported[:], []
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                    reported[0][0].get_loop().call_soon_threadsafe(self._settle, reported)
+
+    def _settle(self, reported: Reported) -> None:
+        self._under_way -= len(reported)
+        for done, error in reported:
+            if done.done():
+                continue
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(BrokerError(f"kafka at {self._servers}: record not taken, got {error.str()}"))
+
+
+def _settings(bootstrap_servers: str, linger_ms: int) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": bootstrap_servers,
+        "acks": "all",
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",  # as every other producer's: one visitor's events stay in one partition
+        "linger.ms": linger_ms,
+        "message.timeout.ms": int(_TRIED_SECONDS * 1000),
+        "queue.buffering.max.messages": 2 * _MOST_UNDER_WAY,
+        "socket.connection.setup.timeout.ms": int(_ANSWER_SECONDS * 1000),
+        "log_level": 0,  # an absent broker is told once, by us
+    }
 
 
 async def acknowledged(futures: "list[asyncio.Future[None]]", seconds: float) -> int:

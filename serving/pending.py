@@ -8,7 +8,7 @@ process writes the same.
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 
 from lakehouse.errors import StoreError
 from lakehouse.online_store import Document, Entry, OnlineStore
@@ -28,7 +28,8 @@ class Pending:
         self._entries: OrderedDict[str, list[Entry]] = OrderedDict()
         self._documents: OrderedDict[str, Document] = OrderedDict()
         self._wake = Condition()
-        self._is_open = True
+        self._is_idle = False  # the writer waits: waking it at every turn would cost more than the write
+        self._closing = Event()
         self.dropped = 0
         self._thread = Thread(target=self._write_behind, name="online-writer", daemon=True)
         self._thread.start()
@@ -38,14 +39,14 @@ class Pending:
             for key, entry in entries:
                 self._entries.setdefault(key, []).append(entry)
             self._bound(self._entries)
-            self._wake.notify()
+            self._rouse()
 
     def put(self, documents: Iterable[Document]) -> None:
         with self._wake:
             for document in documents:
                 self._documents[document.key] = document
             self._bound(self._documents)
-            self._wake.notify()
+            self._rouse()
 
     def entries(self, keys: Sequence[str]) -> list[Entry]:
         """Entries of these timelines that are not in the store yet."""
@@ -60,10 +61,15 @@ class Pending:
         return stored if waiting is None else waiting.value
 
     def close(self) -> None:
+        self._closing.set()
         with self._wake:
-            self._is_open = False
             self._wake.notify()
         self._thread.join(timeout=5)
+
+    def _rouse(self) -> None:
+        if self._is_idle:
+            self._is_idle = False
+            self._wake.notify()
 
     def _bound(self, waiting: "OrderedDict[str, list[Entry]] | OrderedDict[str, Document]") -> None:
         while len(waiting) > self._most:
@@ -73,26 +79,25 @@ class Pending:
     def _write_behind(self) -> None:
         while True:
             with self._wake:
-                while self._is_open and not self._entries and not self._documents:
-                    self._wake.wait()
-                if self._is_open:
-                    self._wake.wait_for(lambda: not self._is_open, _GATHER_SECONDS)
-                if not self._entries and not self._documents:
-                    return
+                self._is_idle = True
+                self._wake.wait_for(lambda: self._closing.is_set() or self._entries or self._documents)
+                self._is_idle = False
+            self._closing.wait(_GATHER_SECONDS)
+            with self._wake:
                 entries = {key: list(found) for key, found in self._entries.items()}
                 documents = list(self._documents.values())
+            if not entries and not documents:
+                return
             try:
                 self._write(entries, documents)
             except StoreError as error:
                 log.warning("online store: newest behaviour not written, tried again: %s", error)
-                with self._wake:
-                    if not self._is_open:
-                        return
-                    self._wake.wait(_RETRY_SECONDS)
+                if self._closing.wait(_RETRY_SECONDS):
+                    return
 
     def _write(self, entries: dict[str, list[Entry]], documents: list[Document]) -> None:
-        for key, found in entries.items():
-            self._store.append(key, found, keep=self._keep)
+        if entries:
+            self._store.append(entries, keep=self._keep)
         if documents:
             self._store.put(documents)
         with self._wake:

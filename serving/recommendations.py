@@ -12,7 +12,6 @@ from typing import Any
 from lakehouse.decisions.recommend import Item, Propose, recommend
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
-from lakehouse.recommend.interactions import Interaction
 from lakehouse.recommend.recommender import Recommender
 from serving.asking import Asking, ask, remember, settled
 from serving.requests import RecommendationRequest
@@ -108,7 +107,7 @@ def _chosen(service: Service, asking: Asking, trace: Trace, propose: Propose, mo
 def _proposals(service: Service, asking: Asking, model: Recommender, count: int) -> Sequence[Item]:
     here = asking.request.context
     proposals = model.propose(
-        [Interaction(action.product_id, action.kind, action.at_ms) for action in asking.visitor.recent.actions],
+        asking.visitor.recent.actions,
         now_ms=asking.now_ms,
         viewing=here.product_id,
         bought=asking.visitor.bought,
@@ -116,8 +115,9 @@ def _proposals(service: Service, asking: Asking, model: Recommender, count: int)
         count=count,
         category=here.category,
         segment=segment if isinstance(segment := asking.context["segment"], str) else None,
+        explain=asking.request.explain,
     )
-    return [Item(product_id=p.product_id, score=p.score, reason=p.reason) for p in proposals]
+    return [Item(product_id=p.product_id, score=p.score, reason=p.reason, because=p.because) for p in proposals]
 
 
 def _popular(service: Service, asking: Asking, model: Recommender | None, count: int) -> Iterable[Item]:

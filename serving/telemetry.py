@@ -39,7 +39,7 @@ def spans(service_name: str, *, is_on: bool) -> Span:
     return span
 
 
-def carrier() -> list[tuple[str, bytes]]:
+def carrier() -> list[tuple[str, str | bytes | None]]:
     """Kafka headers that tie a record to the span it is sent in; none while there is no span."""
     from opentelemetry.propagate import inject
 

@@ -1,6 +1,7 @@
 """Fixtures: one Spark session per test process, its state reset for every test; a lake in a temporary folder."""
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from tests.local_kafka import kafka
 from tests.redis_server import redis_url
 
 __all__ = ["kafka", "redis_url"]
+
+# pyspark takes a main module without a file for a doctest, and ends it: a process of xdist's has none.
+vars(sys.modules["__main__"]).setdefault("__file__", __file__)
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ class Worker:
             stopped.wait(pause)
 
     def arm(self, id_: str, at_ms: int) -> None:
-        self.store.append(self.timeline, [Entry(at_ms, f"{at_ms}@{id_}", id_.encode())], keep=_MOST_TIMERS)
+        self.store.append({self.timeline: [Entry(at_ms, f"{at_ms}@{id_}", id_.encode())]}, keep=_MOST_TIMERS)
 
     def once(self) -> float:
         """Do what is due; seconds until it is worth looking again.

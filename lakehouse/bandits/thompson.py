@@ -4,12 +4,13 @@ Source: Chapelle and Li, An Empirical Evaluation of Thompson Sampling, NeurIPS 2
 posterior; state is sums, so that outcomes may come late and in any order, and states of several processes add up.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from lakehouse.bandits.best import chances_of_best
+from lakehouse.bandits.best import Array, chances_of_best
 from lakehouse.bandits.choice import Choice, explored, luck
 
 PRIOR_SUCCESSES, PRIOR_FAILURES = 1.0, 19.0  # one in twenty, worth twenty observations: what an offer usually achieves
@@ -47,9 +48,16 @@ def choose(
     """Choose among the arms of `worths` (what a reward of 1 is worth). `prior`: successes and failures, 1 or more of each."""
     arms, none = sorted(worths), Tally()
     held = [tallies.get(arm, none) for arm in arms]
-    rewards = np.array([tally.reward for tally in held])
-    alpha = prior[0] + rewards
-    beta = prior[1] + np.maximum(0.0, np.array([tally.count for tally in held]) - rewards)
-    likely = chances_of_best(alpha, beta, np.array([worths[arm] for arm in arms], dtype=np.float64))
-    expected = dict(zip(arms, (alpha / (alpha + beta)).tolist(), strict=True))
+    alpha = tuple(prior[0] + tally.reward for tally in held)
+    beta = tuple(prior[1] + max(0.0, tally.count - tally.reward) for tally in held)
+    likely = _likely(alpha, beta, tuple(worths[arm] for arm in arms))
+    expected = {arm: a / (a + b) for arm, a, b in zip(arms, alpha, beta, strict=True)}
     return explored(arms, likely, expected, explore, luck(decision_id, seed))
+
+
+@functools.lru_cache(maxsize=1024)
+def _likely(alpha: tuple[float, ...], beta: tuple[float, ...], worths: tuple[float, ...]) -> Array:
+    """The same for every visitor until outcomes come in, and the dearest part of a decision. Not to be written to."""
+    likely = chances_of_best(*(np.array(one, dtype=np.float64) for one in (alpha, beta, worths)))
+    likely.flags.writeable = False
+    return likely

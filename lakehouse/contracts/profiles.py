@@ -58,6 +58,7 @@ SILVER_PERSONAL_TRAITS = Table(
     key=("actor_id", "trait"),
     owner="streaming/profiles.py",
     reads=(KAFKA,),
+    time_column="seen_at",
     columns=(
         required("actor_id", "string", "actor"),
         required("trait", "string", "name of the trait, snake_case: email, phone, first_name, ..."),

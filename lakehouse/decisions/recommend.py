@@ -15,11 +15,15 @@ _MORE = 3  # times as many proposals as asked for, so that what rules take out d
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """One product of the answer. `score`: comparable within one answer only; higher is better."""
+    """One product of the answer. `score`: comparable within one answer only; higher is better.
+
+    `because`: the product of the visitor's that spoke most for it, told to whoever asks for an explanation.
+    """
 
     product_id: str
     score: float
     reason: str
+    because: str | None = None
 
 
 Propose = Callable[[int], Iterable[Item]]  # the most proposals wanted -> proposals, best first
@@ -63,7 +67,8 @@ def recommend(
         items.setdefault(item.product_id, item)
     answer = list(items.values())[:count]
     for item in answer:
-        trace.add("model", f"{item.reason}, score {item.score:.4f}", item.product_id)
+        cause = "" if item.because is None else f" because of {item.because}"
+        trace.add("model", f"{item.reason}{cause}, score {item.score:.4f}", item.product_id)
     return answer
 
 
@@ -82,5 +87,5 @@ def _boosted(
             ):
                 score, reason = score * rule.weight, f"{item.reason}, rule {rule.name}"
                 trace.add("rule", f"{rule.name} boosts by {rule.weight}", item.product_id)
-        lifted.append(Item(product_id=item.product_id, score=score, reason=reason))
+        lifted.append(Item(product_id=item.product_id, score=score, reason=reason, because=item.because))
     return sorted(lifted, key=lambda item: (-item.score, item.product_id))

@@ -7,7 +7,7 @@ both ways equal. What `events.parse` refuses is not refused here: unreadable is 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from lakehouse.config import Config
@@ -91,9 +91,16 @@ def text_at(message: Message, place: str) -> str | None:
 
 def at(message: Message, place: str) -> Any:
     found: Any = message
-    for name in place.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
+    for name in _names(place):
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(name)
     return found
+
+
+@cache
+def _names(place: str) -> tuple[str, ...]:
+    return tuple(place.split("."))
 
 
 def instant(sent: str | None) -> datetime | None:

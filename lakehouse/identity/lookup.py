@@ -14,7 +14,6 @@ from lakehouse.identity.records import Record, identifier_key, number_key, numbe
 class Databases:
     """The maps of one index."""
 
-    meta: "lmdb._Database"
     numbers: "lmdb._Database"
     actors: "lmdb._Database"
     carriers: "lmdb._Database"
@@ -30,10 +29,6 @@ class Reader:
         self._transaction = transaction
         self._carriers = transaction.cursor(db=databases.carriers)
         self._components = transaction.cursor(db=databases.components)
-
-    def meta(self, name: str) -> str | None:
-        found = self._transaction.get(name.encode(), db=self._databases.meta)
-        return None if found is None else bytes(found).decode() or None
 
     def number(self, actor_id: str) -> int | None:
         found = self._transaction.get(actor_id.encode(), db=self._databases.numbers)
@@ -92,9 +87,6 @@ class Writer(Reader):
         self._next = number_of(bytes(last.key())) + 1 if last.last() else 0
         self._numbered: dict[str, int] = {}
         self._changed: dict[int, Record] = {}
-
-    def set_meta(self, name: str, value: str | int | None) -> None:
-        self._transaction.put(name.encode(), ("" if value is None else str(value)).encode(), db=self._databases.meta)
 
     def put(
         self,

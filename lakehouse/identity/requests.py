@@ -10,7 +10,7 @@ from typing import Any
 
 from lakehouse.config import IdentifierRule
 from lakehouse.errors import ContractError
-from lakehouse.identity.contradictions import Name, contradiction, plainly, same
+from lakehouse.identity.contradictions import InForce, Name, contradiction, plainly, same
 from lakehouse.identity.overrides import Identifier, Override
 
 Known = Mapping[str, Override]  # by override_id
@@ -44,14 +44,15 @@ def take(
 
     A request that is in `stored` already, because a crash came before it was settled, is asked for once more.
     """
-    known = dict(stored)
+    known, in_force = dict(stored), InForce(stored.values())
     changed, refused = [], {}
     for file, request in requests:
-        outcome = request if isinstance(request, Refusal) else decide(request, known, rules)
+        outcome = request if isinstance(request, Refusal) else _decided(request, known, in_force, rules, plainly)
         if isinstance(outcome, Refusal):
             refused[file] = outcome.reason
         else:
             known[outcome.override_id] = outcome
+            in_force.set(outcome)
             changed.append(outcome.override_id)
     return known, changed, refused
 
@@ -60,6 +61,12 @@ def decide(
     request: Request, known: Known, rules: Mapping[str, IdentifierRule], name: Name = plainly
 ) -> Override | Refusal:
     """The override as it stands once the request is taken in, or why it is not. `name`: how to write an identifier."""
+    return _decided(request, known, InForce(known.values()), rules, name)
+
+
+def _decided(
+    request: Request, known: Known, in_force: InForce, rules: Mapping[str, IdentifierRule], name: Name
+) -> Override | Refusal:
     if isinstance(request, Undo):
         return _undone(request, known)
     if request.override_id in known:
@@ -67,11 +74,10 @@ def decide(
     for type_, _ in request.identifiers:
         if (fault := unknown_type(type_, rules)) is not None:
             return Refusal(reason=f"{request.action}: {fault}")
-    active = [override for override in known.values() if override.is_active]
-    if (there := same(request, active)) is not None:
+    if (there := same(request, in_force)) is not None:
         what = f"{request.action} {' '.join(map(name, request.identifiers))}"
         return Refusal(reason=f"{what}: there already, {there.override_id} of {there.created_by}", is_there=True)
-    reason = contradiction(request, active, rules, name)
+    reason = contradiction(request, in_force, rules, name)
     return request if reason is None else Refusal(reason=reason)
 
 

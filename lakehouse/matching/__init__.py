@@ -8,6 +8,7 @@ blocks      records -> block keys; the pairs that share one
 model       what training found: m, u, frequencies, prior, blocking rules
 score       a pair of records -> bits of evidence
 training    model from records, without labels, in DuckDB
+block_index silver.match_blocks where a micro-batch can look it up
 refresh     one micro-batch: the actors described anew, matched with old and new
 linkage     pairs -> profiles, by average linkage
 """

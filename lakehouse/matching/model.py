@@ -19,7 +19,7 @@ from lakehouse.matching.fields import KINDS, Field, Source
 from lakehouse.matching.levels import ELSE, levels
 
 FREQUENCY = "frequency"  # what a token of a frequent value is a token of
-FORMAT = 1  # of to_parameters, and of the comparisons behind it: another one cannot be read
+FORMAT = 2  # of to_parameters, and of the comparisons behind it: another one cannot be read
 
 
 @dataclass(frozen=True, kw_only=True)

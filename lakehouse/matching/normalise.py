@@ -1,7 +1,8 @@
 """Raw values -> comparable ones, by kind. Everything that comes out is ASCII, at most LONGEST characters, never empty.
 
 ASCII, because the functions that compare do not agree on anything else: DuckDB's Levenshtein distance counts bytes,
-Spark's counts characters. Accents are dropped; a value in another script is compared as the hexadecimal of its letters.
+Spark's counts characters. Accents are dropped and other alphabets read in Latin letters; of a script that writes syllables
+or words the hexadecimal of its signs is compared.
 """
 
 import unicodedata
@@ -13,6 +14,7 @@ from pyspark.sql import functions as F
 from lakehouse.events import phone
 from lakehouse.matching import fields as kinds
 from lakehouse.matching.fields import FAMILY_NAME, GIVEN_NAME
+from lakehouse.matching.scripts import in_latin
 
 LONGEST = 128  # characters; the distance of two values costs the product of their lengths
 
@@ -69,7 +71,7 @@ def _words(value: Column) -> Column:
     plain = F.translate(F.regexp_replace(F.lower(value), _POINTING, ""), _ACCENTED, _PLAIN)
     for ligature, letters in _LIGATURES.items():
         plain = F.replace(plain, F.lit(ligature), F.lit(letters))
-    joined = F.regexp_replace(plain, r"(?<=\p{L})['\u2019\u02bc`-](?=\p{L})", "")
+    joined = F.regexp_replace(in_latin(plain), r"(?<=\p{L})['\u2019\u02bc`-](?=\p{L})", "")
     return F.trim(F.regexp_replace(joined, r"[^\p{L}\p{N}\p{M}]++", " "))
 
 

@@ -5,7 +5,7 @@ changed has all its pairs replaced, and so have the members of a block that grew
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import pandas as pd
@@ -17,6 +17,7 @@ from lakehouse.config import PrivacyConfig
 from lakehouse.contracts.matching import SILVER_MATCH_BLOCKS
 from lakehouse.events.tokens import token_of
 from lakehouse.io import Lake
+from lakehouse.matching.block_index import BlockIndex
 from lakehouse.matching.blocks import block_keys, candidates
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.records import atoms, records
@@ -25,6 +26,9 @@ from lakehouse.matching.score import probability, scored, with_frequencies
 log = logging.getLogger("stitchlake.matching")
 
 PAIR = ["actor_l", "actor_r"]
+TraitsOf = Callable[[Collection[str]], DataFrame]
+"""Actors -> their rows of silver.personal_traits."""
+
 _RECORD = "record"
 
 
@@ -43,10 +47,8 @@ class Matched:
     gone: Collection[str] = ()
 
 
-def described(traits: DataFrame, model: MatchModel, actors: DataFrame | None = None) -> DataFrame:
-    """silver.personal_traits -> records (actor_id, v0, ...) of all actors or of those given (actor_id)."""
-    if actors is not None:
-        traits = traits.join(F.broadcast(actors), on="actor_id", how="left_semi")
+def described(traits: DataFrame, model: MatchModel) -> DataFrame:
+    """Rows of silver.personal_traits -> records (actor_id, v0, ...)."""
     return records(traits, model.fields, region=model.region)
 
 
@@ -76,37 +78,36 @@ def refresh_all(lake: Lake, model: MatchModel, traits: DataFrame) -> Matched:
     return Matched(actors=known, pairs=pairs, blocks=blocks)
 
 
-def refresh(lake: Lake, model: MatchModel, traits: DataFrame, actors: Collection[str]) -> Matched | None:
-    """Match these actors, whose traits may have changed, with everybody; None when nothing comparable changed."""
-    asked = _ids(lake, actors)
-    rows = blocked(described(traits, model, asked), model, lake.config.privacy).toPandas()
-    stored_blocks = lake.read(SILVER_MATCH_BLOCKS)
-    stored = stored_blocks.join(F.broadcast(asked), on="actor_id", how="left_semi").toPandas()
+def refresh(
+    lake: Lake, index: BlockIndex, model: MatchModel, traits_of: TraitsOf, actors: Collection[str]
+) -> Matched | None:
+    """Match these actors, whose traits may have changed, with everybody; None when nothing comparable changed.
+
+    Reads what of the index, which stands for silver.match_blocks, the actors' blocks reach, and the traits of whom they meet.
+    """
+    rows = blocked(described(traits_of(actors), model), model, lake.config.privacy).toPandas()
+    stored = index.rows(actors)
     old, new = _by_actor(stored), _by_actor(rows)
     changed = {actor for actor in old.keys() | new.keys() if old.get(actor) != new.get(actor)}
     if not changed:
         return None
     before, after = (_exploded(frame, changed) for frame in (stored, rows))
-    keys = {*before["block_key"], *after["block_key"]}
-    others, common = _members(lake, stored_blocks, keys, changed, model.max_block)
+    others, common = index.members({*before["block_key"], *after["block_key"]}, changed, model.max_block)
     flipped = _flipped(others, before, after, model.max_block)
     asking = after
     if flipped:  # members of a block that came to pair, or ceased to: their other blocks count, too
         log.info(
             "%d actors matched again: a block of theirs grew past %d records or below", len(flipped), model.max_block
         )
-        of_flipped = stored_blocks.join(F.broadcast(_ids(lake, flipped)), on="actor_id", how="left_semi").toPandas()
-        asking = pd.concat([after, _exploded(of_flipped, flipped)], ignore_index=True)
-        others, common = _members(lake, stored_blocks, set(asking["block_key"]), changed, model.max_block)
+        asking = pd.concat([after, _exploded(index.rows(flipped), flipped)], ignore_index=True)
+        others, common = index.members(set(asking["block_key"]), changed, model.max_block)
+    if common:
+        log.info("%d blocks of more than %d records pair nobody", len(common), model.max_block)
     members = pd.concat([others, after], ignore_index=True)
     pairs = _pairs(asking, members[~members["block_key"].isin(common)], model.max_block)
     table = pa.Table.from_pandas(rows[rows["actor_id"].isin(changed)], preserve_index=False)
     gone = [actor for actor in changed if actor not in new]
-    return Matched(actors=changed | flipped, pairs=_compare(lake, model, traits, pairs), blocks=table, gone=gone)
-
-
-def _ids(lake: Lake, actors: Collection[str]) -> DataFrame:
-    return lake.frame(pa.table({"actor_id": pa.array(sorted(actors), pa.string())}))
+    return Matched(actors=changed | flipped, pairs=_compare(lake, model, traits_of, pairs), blocks=table, gone=gone)
 
 
 def _by_actor(blocks: pd.DataFrame) -> dict[str, tuple[str, str]]:
@@ -117,23 +118,6 @@ def _by_actor(blocks: pd.DataFrame) -> dict[str, tuple[str, str]]:
 def _exploded(blocks: pd.DataFrame, actors: Collection[str]) -> pd.DataFrame:
     rows = blocks.loc[blocks["actor_id"].isin(actors), ["actor_id", "block_keys"]].explode("block_keys")
     return rows.dropna().rename(columns={"block_keys": "block_key"}).astype("str").reset_index(drop=True)
-
-
-def _members(
-    lake: Lake, stored: DataFrame, keys: Collection[str], changed: Collection[str], max_block: int
-) -> tuple[pd.DataFrame, set[str]]:
-    """actor_id, block_key of who else has the keys; and the keys so common that they pair nobody whatever changes."""
-    wanted = lake.frame(pa.table({"block_key": pa.array(sorted(keys), pa.string())}))
-    exploded = stored.select("actor_id", F.explode("block_keys").alias("block_key"))
-    found = exploded.join(F.broadcast(wanted), on="block_key", how="left_semi")
-    found = found.join(F.broadcast(_ids(lake, changed)), on="actor_id", how="left_anti")
-    is_common = F.count(F.lit(1)) > max_block
-    blocks = found.groupBy("block_key").agg(F.when(~is_common, F.collect_list("actor_id")).alias("actor_id")).toPandas()
-    common = set(blocks.loc[blocks["actor_id"].isna(), "block_key"])
-    if common:
-        log.info("%d blocks of more than %d records pair nobody", len(common), max_block)
-    members = blocks.dropna().explode("actor_id").astype("str").reset_index(drop=True)
-    return members[["actor_id", "block_key"]], common
 
 
 def _flipped(others: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame, max_block: int) -> set[str]:
@@ -157,12 +141,14 @@ def _pairs(asking: pd.DataFrame, members: pd.DataFrame, max_block: int) -> pd.Da
     return pairs[one != other].drop_duplicates(ignore_index=True)
 
 
-def _compare(lake: Lake, model: MatchModel, traits: DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+def _compare(lake: Lake, model: MatchModel, traits_of: TraitsOf, pairs: pd.DataFrame) -> pd.DataFrame:
     if pairs.empty:
         return pd.DataFrame(columns=[*PAIR, "weight", "evidence"])
-    involved = described(traits, model, _ids(lake, set(pairs["actor_l"]) | set(pairs["actor_r"])))
-    frame = lake.frame(pa.table({name: pa.array(pairs[name].tolist(), pa.string()) for name in PAIR}))
-    return _likely(frame, with_frequencies(involved, model, lake.config.privacy), model)
+    # Scoring names the records four times: computed once, and in one partition, so that nothing is shuffled.
+    involved = described(traits_of({*pairs["actor_l"], *pairs["actor_r"]}), model).toArrow()
+    asked = pa.table({name: pa.array(pairs[name].tolist(), pa.string()) for name in PAIR})
+    few_pairs, few_records = (lake.frame(rows).coalesce(1) for rows in (asked, involved))
+    return _likely(few_pairs, with_frequencies(few_records, model, lake.config.privacy), model)
 
 
 def _likely(pairs: DataFrame, of_actors: DataFrame, model: MatchModel) -> pd.DataFrame:

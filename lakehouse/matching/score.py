@@ -6,6 +6,7 @@ name of a trait is ever part of the text.
 
 import math
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -14,7 +15,7 @@ from lakehouse.events.tokens import token_of
 from lakehouse.matching.levels import EXACT, distance, levels
 from lakehouse.matching.model import FREQUENCY, MatchModel
 
-FREQUENCIES = "field int, token string, bits double"
+FREQUENCIES = pa.schema([("field", pa.int32()), ("token", pa.string()), ("bits", pa.float64())])
 
 
 def distances_sql(model: MatchModel) -> dict[str, str]:
@@ -51,7 +52,9 @@ def _number(value: float) -> str:
 def with_frequencies(records: DataFrame, model: MatchModel, privacy: PrivacyConfig) -> DataFrame:
     """Records (actor_id, v0, ...) -> the same with t0, t1, ...: the bits exact agreement on the value adds."""
     rows = [(index, token, bits) for index, one in enumerate(model.comparisons) for token, bits in one.frequent.items()]
-    known = F.broadcast(records.sparkSession.createDataFrame(rows, FREQUENCIES))
+    columns = list(zip(*rows, strict=True)) or [()] * len(FREQUENCIES)
+    told = pa.Table.from_arrays([pa.array(column) for column in columns], FREQUENCIES.names).cast(FREQUENCIES)
+    known = F.broadcast(records.sparkSession.createDataFrame(told))
     count = len(model.comparisons)
     values = F.posexplode(F.array(*(f"v{index}" for index in range(count)))).alias("field", "value")
     hidden = token_of(privacy, F.lit(FREQUENCY), F.col("value")).alias("token")

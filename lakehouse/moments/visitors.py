@@ -84,8 +84,7 @@ class Visitors:
             name = ":".join(visitor)
             shard = zlib.crc32(name.encode()) % len(self._timelines)
             by_timeline[self._timelines[shard]].append(Entry(at_ms, f"{at_ms}@{name}", name.encode()))
-        for timeline, entries in by_timeline.items():
-            self._store.append(timeline, entries, keep=_MOST_TIMERS)
+        self._store.append(by_timeline, keep=_MOST_TIMERS)
 
 
 def _key(visitor: Identifier) -> str:

@@ -11,7 +11,8 @@ Five maps:
 A timeline is named by 16 bytes of its key's hash.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -24,9 +25,7 @@ from lakehouse.online.lmdb_layout import (
     PLAIN,
     document_key,
     encoded,
-    entry_of,
     full_key,
-    packed,
     short,
     text_bytes,
     time_bytes,
@@ -34,10 +33,11 @@ from lakehouse.online.lmdb_layout import (
     value_of,
     version_of,
 )
+from lakehouse.online.lmdb_timelines import Added, add, newest, oldest, rows_of, take_out
 from lakehouse.online_store import Document, Entry
 
 _NAMES = (b"documents", b"timelines", b"ids", b"claims", b"expiries")
-_CHUNK = 500  # documents a transaction: others wait that long to write
+_CHUNK = 500  # documents or timelines a transaction: others wait that long to write
 _PAGE = 1000  # documents read a transaction by `scan`
 _CLEARED = 8  # expired claims cleared by each new one
 _Row = tuple[bytes, bytes, int]  # key, data, version
@@ -87,46 +87,25 @@ class LmdbStore:
                 return
             after = following
 
-    def append(self, key: str, entries: Iterable[Entry], *, keep: int) -> None:
-        timeline, rows = (
-            timeline_name(key),
-            [(time_bytes(e.at_ms), short(text_bytes(e.id)), packed(e)) for e in entries],
-        )
-        if rows:
-            self._there().write(lambda transaction, maps: _append(transaction, maps, timeline, rows, keep))
+    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
+        waiting = iter(timelines.items())
+        while chunk := [(timeline_name(key), rows_of(entries)) for key, entries in islice(waiting, _CHUNK)]:
+
+            def body(transaction: lmdb.Transaction, databases: Databases, chunk: list[Added] = chunk) -> None:
+                for timeline, rows in chunk:
+                    add(transaction, databases, timeline, rows, keep)
+
+            self._there().write(body)
 
     def latest(self, keys: Sequence[str], count: int) -> list[list[Entry]]:
-        def body(transaction: lmdb.Transaction, databases: Databases) -> list[list[Entry]]:
-            cursor = transaction.cursor(db=databases[1])
-            return [list(islice(_backwards(cursor, timeline_name(key)), max(count, 0))) for key in keys]
-
-        return self._there().read(body)
+        return self._there().read(partial(newest, timelines=map(timeline_name, keys), count=count))
 
     def until(self, key: str, at_ms: int, limit: int) -> list[Entry]:
-        timeline = timeline_name(key)
-
-        def body(transaction: lmdb.Transaction, databases: Databases) -> list[Entry]:
-            found: list[Entry] = []
-            cursor = transaction.cursor(db=databases[1])
-            if cursor.set_range(timeline):
-                for name, value in cursor:
-                    entry = entry_of(bytes(name), bytes(value))
-                    if len(found) >= limit or not bytes(name).startswith(timeline) or entry.at_ms > at_ms:
-                        break
-                    found.append(entry)
-            return found
-
-        return self._there().read(body)
+        return self._there().read(partial(oldest, timeline=timeline_name(key), at_ms=at_ms, limit=limit))
 
     def remove(self, key: str, ids: Sequence[str]) -> int:
-        timeline, names = timeline_name(key), {short(text_bytes(id_)) for id_ in ids}
-
-        def body(transaction: lmdb.Transaction, databases: Databases) -> int:
-            removed = sum(_remove(transaction, databases, timeline, name) for name in names)
-            _set_length(transaction, databases, timeline, _length(transaction, databases, timeline) - removed)
-            return removed
-
-        return self._there().write(body)
+        names = {short(text_bytes(id_)) for id_ in ids}
+        return self._there().write(partial(take_out, timeline=timeline_name(key), names=names))
 
     def claim(self, key: str, *, seconds: int, now_ms: int) -> bool:
         name, now, end = short(text_bytes(key)), time_bytes(now_ms), time_bytes(now_ms + 1000 * seconds)
@@ -175,55 +154,6 @@ def _page(cursor: lmdb.Cursor, after: bytes, sought: bytes) -> tuple[bytes | Non
         if value is not None and key.startswith(sought):
             found.append((key.decode("utf-8", "surrogatepass"), value))
     return None, found
-
-
-def _append(
-    transaction: lmdb.Transaction,
-    databases: Databases,
-    timeline: bytes,
-    rows: Sequence[tuple[bytes, bytes, bytes]],
-    keep: int,
-) -> None:
-    _, timelines, ids, _, _ = databases
-    length = _length(transaction, databases, timeline)
-    for time, name, data in rows:
-        if transaction.put(timeline + b"i" + name, time, db=ids, overwrite=False):
-            transaction.put(timeline + time + name, data, db=timelines)
-            length += 1
-    cursor = transaction.cursor(db=timelines)
-    while length > keep and cursor.set_range(timeline):
-        transaction.delete(timeline + b"i" + bytes(cursor.key())[len(timeline) + NUMBER.size :], db=ids)
-        cursor.delete()
-        length -= 1
-    _set_length(transaction, databases, timeline, length)
-
-
-def _remove(transaction: lmdb.Transaction, databases: Databases, timeline: bytes, name: bytes) -> bool:
-    time = _stored(transaction, databases[2], timeline + b"i" + name)
-    transaction.delete(timeline + b"i" + name, db=databases[2])
-    return time is not None and transaction.delete(timeline + time + name, db=databases[1])
-
-
-def _length(transaction: lmdb.Transaction, databases: Databases, timeline: bytes) -> int:
-    found = _stored(transaction, databases[2], timeline)
-    return 0 if found is None else int(NUMBER.unpack(found)[0])
-
-
-def _set_length(transaction: lmdb.Transaction, databases: Databases, timeline: bytes, length: int) -> None:
-    if length > 0:
-        transaction.put(timeline, NUMBER.pack(length), db=databases[2])
-    else:
-        transaction.delete(timeline, db=databases[2])
-
-
-def _backwards(cursor: lmdb.Cursor, timeline: bytes) -> Iterator[Entry]:
-    is_on_later = cursor.set_range(timeline + b"\xff" * (NUMBER.size + 1))
-    if not (cursor.prev() if is_on_later else cursor.last()):
-        return
-    for name, value in cursor.iterprev():
-        if not bytes(name).startswith(timeline):
-            return
-        yield entry_of(bytes(name), bytes(value))
 
 
 def _claim(transaction: lmdb.Transaction, databases: Databases, name: bytes, now: bytes, end: bytes) -> bool:

@@ -8,26 +8,19 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from lakehouse.identity.identifier import Identifier
 from lakehouse.online.recent_entries import MOST_ENTRIES, TIMELINES, USER, key_of
 from lakehouse.online_store import Entry, OnlineStore
+from lakehouse.recommend.interactions import CART, ORDER, REMOVE, VIEW, Interaction
 
-HOUR, DAY, WEEK, MONTH = timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=30)
-SESSION_GAP = timedelta(minutes=30)  # without anything; then a session is over
+HOUR_MS, DAY_MS, WEEK_MS, MONTH_MS = (hours * 3_600_000 for hours in (1, 24, 7 * 24, 30 * 24))
+SESSION_GAP_MS = 30 * 60_000  # without anything; then a session is over
+_MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True)
-class Action:
-    """One thing done with one product. `kind`: view, cart, remove or order, as recommenders call it; milliseconds since 1970."""
-
-    product_id: str
-    kind: str
-    at_ms: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +43,7 @@ class RecentBehaviour:
     consent: Mapping[str, bool]
     loyalty_tier: str | None = None
     exposures: Mapping[str, tuple[datetime, ...]]
-    actions: tuple[Action, ...] = ()
+    actions: tuple[Interaction, ...] = ()
 
     def columns(self) -> dict[str, object]:
         """The part of a decision context this is, by the names of lakehouse/rules/vocabulary.py."""
@@ -61,12 +54,12 @@ class RecentBehaviour:
         return found if self.loyalty_tier is None else found | {"loyalty_tier": self.loyalty_tier}
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """One entry, read. `at` never after the moment of the question."""
+class _Seen(NamedTuple):
+    """One entry, read: in order of what it says and its id. `at_ms`: never after the moment of the question."""
 
-    at: datetime
-    order: tuple[int, str]
+    said_ms: int
+    id: str
+    at_ms: int
     fact: Mapping[str, Any]
 
 
@@ -119,74 +112,82 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
 
     An entry ahead of `now` (another machine's clock) counts as of now.
     """
-    read = [seen for entry in _each_once(entries) if (seen := _read(entry, now)) is not None and seen.at > now - MONTH]
+    now_ms = (now - _EPOCH) // _MILLISECOND
+    oldest = now_ms - MONTH_MS
+    read = [seen for one in _each_once(entries) if one.at_ms > oldest and (seen := _read(one, now_ms)) is not None]
+    newest_first = sorted(read, reverse=True)
     by_kind: dict[str, list[_Seen]] = defaultdict(list)
-    newest_first = sorted(read, key=lambda one: one.order, reverse=True)
     for seen in newest_first:
         by_kind[seen.fact["kind"]].append(seen)
     views, orders = by_kind["view"], by_kind["order"]
     return RecentBehaviour(
-        viewed_1h=_products(views, now - HOUR),
-        viewed_24h=_products(views, now - DAY),
-        viewed_7d=_products(views, now - WEEK),
-        bought_30d=_products(orders, now - MONTH),
-        cart=_cart([*by_kind["cart_add"], *by_kind["cart_remove"], *orders]),
-        views_in_session=_views_in_session(views, [s for s in read if s.fact["kind"] in _BY_VISITOR], now),
-        last_view_at=views[0].at if views else None,
+        viewed_1h=_products(views, now_ms - HOUR_MS),
+        viewed_24h=_products(views, now_ms - DAY_MS),
+        viewed_7d=_products(views, now_ms - WEEK_MS),
+        bought_30d=_products(orders, oldest),
+        cart=_cart(newest_first),
+        views_in_session=_views_in_session(views, [s for s in newest_first if s.fact["kind"] in _BY_VISITOR], now_ms),
+        last_view_at=_time(views[0].at_ms) if views else None,
         consent=_latest(by_kind["consent"], "purpose", "allowed", bool),
         loyalty_tier=next((s.fact["tier"] for s in by_kind["tier"] if isinstance(s.fact.get("tier"), str)), None),
         exposures=_exposures(by_kind["exposure"]),
-        actions=_actions(newest_first, now),
+        actions=_actions(newest_first),
     )
 
 
-_ACTIONS = {"view": "view", "cart_add": "cart", "cart_remove": "remove", "order": "order"}
+_ACTIONS = {"view": VIEW, "cart_add": CART, "cart_remove": REMOVE, "order": ORDER}
 _BY_VISITOR = frozenset({*_ACTIONS, "identify"})
+_OF_CART = frozenset({"cart_add", "cart_remove", "order"})
 
 
-def _read(entry: Entry, now: datetime) -> _Seen | None:
+def _read(entry: Entry, now_ms: int) -> _Seen | None:
     try:
         fact = orjson.loads(entry.value)
-        at = _EPOCH + timedelta(milliseconds=entry.at_ms)
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
     if not isinstance(fact, dict) or not isinstance(fact.get("kind"), str):
         return None
-    return _Seen(min(at, now), (entry.at_ms, entry.id), fact)
+    return _Seen(entry.at_ms, entry.id, min(entry.at_ms, now_ms), fact)
 
 
-def _products(newest_first: Sequence[_Seen], after: datetime) -> tuple[str, ...]:
-    named = (seen.fact.get("product_id") for seen in newest_first if seen.at > after)
+def _time(at_ms: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=at_ms)
+
+
+def _products(newest_first: Sequence[_Seen], after_ms: int) -> tuple[str, ...]:
+    named = (seen.fact.get("product_id") for seen in newest_first if seen.at_ms > after_ms)
     return tuple(dict.fromkeys(product for product in named if isinstance(product, str)))
 
 
-def _cart(seen: Iterable[_Seen]) -> tuple[str, ...]:
+def _cart(newest_first: Sequence[_Seen]) -> tuple[str, ...]:
     """Products in it, the one added last first."""
     held: dict[str, None] = {}
-    for one in sorted(seen, key=lambda one: one.order):
+    for one in reversed(newest_first):
+        kind = one.fact["kind"]
+        if kind not in _OF_CART:
+            continue
         product = one.fact.get("product_id")
         if isinstance(product, str):
             held.pop(product, None)
-            if one.fact["kind"] == "cart_add":
+            if kind == "cart_add":
                 held[product] = None
-        elif one.fact["kind"] == "order":
+        elif kind == "order":
             held.clear()
     return tuple(reversed(held))
 
 
-def _views_in_session(views: Sequence[_Seen], seen: Sequence[_Seen], now: datetime) -> int:
-    newest_first = sorted(seen, key=lambda one: one.order, reverse=True)
-    if not newest_first or newest_first[0].at <= now - SESSION_GAP:
+def _views_in_session(views: Sequence[_Seen], newest_first: Sequence[_Seen], now_ms: int) -> int:
+    if not newest_first or newest_first[0].at_ms <= now_ms - SESSION_GAP_MS:
         return 0
     session = next((one.fact["session_id"] for one in newest_first if "session_id" in one.fact), None)
     if session is not None:
         return sum(one.fact.get("session_id") == session for one in views)
-    began = newest_first[0].at
+    began = newest_first[0].at_ms
     for one in newest_first:
-        if one.at <= began - SESSION_GAP:
+        if one.at_ms <= began - SESSION_GAP_MS:
             break
-        began = one.at
-    return sum(one.at >= began for one in views)
+        began = one.at_ms
+    return sum(one.at_ms >= began for one in views)
 
 
 def _latest(newest_first: Sequence[_Seen], name: str, value: str, kind: type) -> dict[str, Any]:
@@ -197,18 +198,17 @@ def _latest(newest_first: Sequence[_Seen], name: str, value: str, kind: type) ->
     return found
 
 
-def _actions(newest_first: Sequence[_Seen], now: datetime) -> tuple[Action, ...]:
-    latest = (now - _EPOCH) // timedelta(milliseconds=1)
+def _actions(newest_first: Sequence[_Seen]) -> tuple[Interaction, ...]:
     return tuple(
-        Action(product, _ACTIONS[seen.fact["kind"]], min(seen.order[0], latest))
+        Interaction(product, _ACTIONS[seen.fact["kind"]], seen.at_ms)
         for seen in newest_first
         if seen.fact["kind"] in _ACTIONS and isinstance(product := seen.fact.get("product_id"), str)
     )
 
 
 def _exposures(newest_first: Sequence[_Seen]) -> dict[str, tuple[datetime, ...]]:
-    found: dict[str, tuple[datetime, ...]] = {}
+    found: dict[str, list[datetime]] = {}
     for seen in newest_first:
         if isinstance(offer := seen.fact.get("offer"), str):
-            found[offer] = (*found.get(offer, ()), seen.at)
-    return found
+            found.setdefault(offer, []).append(_time(seen.at_ms))
+    return {offer: tuple(shown) for offer, shown in found.items()}

@@ -80,8 +80,7 @@ def remember(store: OnlineStore, placed: Iterable[Placed]) -> None:
     by_key: dict[str, list[Entry]] = defaultdict(list)
     for key, entry in placed:
         by_key[key].append(entry)
-    for key, of_key in by_key.items():
-        store.append(key, of_key, keep=MOST_ENTRIES)
+    store.append(by_key, keep=MOST_ENTRIES)
 
 
 def _facts(message: Message) -> Iterator[Fact]:

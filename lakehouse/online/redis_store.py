@@ -9,7 +9,7 @@ Whatever reads before it writes is a script, which Redis runs alone. A connectio
 call may be repeated, since versions, ids and the claim's taker make the second time do nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from lakehouse.errors import StoreError
 from lakehouse.online_store import MOST, Document, Entry
 
 _PREFIX = b"stitchlake:"
-_CHUNK = 200  # documents a script: others wait that long
+_CHUNK = 200  # documents a script, or timelines an exchange: others wait that long
 _PAGE = 1000
 _DIGITS = 16
 _GRACE_MS = 60_000  # a claim outlives its end on Redis's clock by as much, because the caller's clock decides
@@ -82,6 +82,7 @@ return 1
 """
 
 T = TypeVar("T")
+_Row = tuple[int, bytes, bytes]  # time, id, value
 
 
 class RedisStore:
@@ -133,11 +134,18 @@ class RedisStore:
             if cursor == 0:
                 return
 
-    def append(self, key: str, entries: Iterable[Entry], *, keep: int) -> None:
-        waiting = iter(entries)
-        while chunk := list(islice(waiting, _CHUNK)):
-            rows: list[Any] = [(_time(entry.at_ms), _bytes(entry.id), entry.value) for entry in chunk]
-            self._ask(partial(self._append, keys=_both(key), args=[keep, *chain.from_iterable(rows)]))
+    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
+        waiting = iter(timelines.items())
+        while chunk := [(_both(key), _rows(entries)) for key, entries in islice(waiting, _CHUNK)]:
+            self._ask(partial(self._append_all, chunk, keep))
+
+    def _append_all(self, chunk: Sequence[tuple[tuple[bytes, bytes], list[_Row]]], keep: int) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        for names, rows in chunk:
+            for first in range(0, len(rows), _CHUNK):
+                arguments: list[Any] = [keep, *chain.from_iterable(rows[first : first + _CHUNK])]
+                self._append(keys=names, args=arguments, client=pipeline)
+        pipeline.execute()
 
     def latest(self, keys: Sequence[str], count: int) -> list[list[Entry]]:
         if not keys or count <= 0:
@@ -153,11 +161,13 @@ class RedisStore:
     def remove(self, key: str, ids: Sequence[str]) -> int:
         if not ids:
             return 0
-        timeline, values = _both(key)
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.zrem(timeline, *map(_bytes, ids))
-        pipeline.hdel(values, *map(_bytes, ids))
-        return int(self._ask(pipeline.execute)[0])
+        return int(self._ask(partial(self._remove, _both(key), list(map(_bytes, ids)))))
+
+    def _remove(self, names: tuple[bytes, bytes], ids: Sequence[bytes]) -> int:
+        pipeline = self._redis.pipeline(transaction=True)  # of its own at each try: a broken connection empties one
+        pipeline.zrem(names[0], *ids)
+        pipeline.hdel(names[1], *ids)
+        return int(pipeline.execute()[0])
 
     def claim(self, key: str, *, seconds: int, now_ms: int) -> bool:
         _time(now_ms)
@@ -204,6 +214,10 @@ def _time(at_ms: int) -> int:
     if abs(at_ms) > MOST:
         raise StoreError(f"online store: got the time {at_ms} ms, expected at most {MOST}. Mend the caller")
     return at_ms
+
+
+def _rows(entries: Iterable[Entry]) -> list[_Row]:
+    return [(_time(entry.at_ms), _bytes(entry.id), entry.value) for entry in entries]
 
 
 def _encoded(document: Document) -> bytes:

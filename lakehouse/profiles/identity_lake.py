@@ -6,16 +6,13 @@ that change are nearly always of recent actors, so of the last files.
 
 import gc
 import json
-import tempfile
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
-from lakehouse import machine
+from lakehouse import local_index
 from lakehouse.contracts.contract import Table
 from lakehouse.contracts.profiles import (
     SILVER_IDENTITY_EDGES,
@@ -48,18 +45,10 @@ def current_index(lake: Lake) -> Index:
     last = last_changes(lake)
     if len(last):
         _mend_history(lake, last)
-    index = identity_index.opened(_folder(lake))
+    index = local_index.opened(local_index.folder_of(lake.root, "identity"), Index)
     if index.stamp != stamp(lake):
         fill(index, lake)
     return index
-
-
-def _folder(lake: Lake) -> Path:
-    folder = machine.local_folder(lake.root)
-    if folder is not None:
-        return folder / "_identity_index"
-    name = blake2b(lake.root.encode(), digest_size=8).hexdigest()
-    return Path(tempfile.gettempdir()) / f"stitchlake-identity-{name}"
 
 
 def fill(index: Index, lake: Lake) -> None:
@@ -116,8 +105,8 @@ def next_time(index: Index, now: datetime) -> datetime:
 
 def latest(index: Index) -> int:
     """The latest time a row of map or history was ever set, microseconds since 1970."""
-    with index.reading() as reader:
-        return int(reader.meta("latest") or 0)
+    with index.transaction() as transaction:
+        return int(index.meta(transaction, "latest") or 0)
 
 
 def last_changes(lake: Lake) -> pd.DataFrame:

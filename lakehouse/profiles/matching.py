@@ -5,13 +5,15 @@
                         -> silver.match_blocks
 
 The review is written ahead of the graph and the blocks behind it. Both are what a replay compares with: a crash in
-between finds the old blocks, matches the same actors again, and comes to the same rows.
+between finds the old blocks, matches the same actors again, and comes to the same rows. Whom an actor meets is looked up in
+an index of the blocks (lakehouse/matching/block_index.py), so a batch reads no table, and what is new is appended.
 """
 
 import logging
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pandas as pd
 import pyarrow as pa
@@ -26,9 +28,12 @@ from lakehouse.identity.matches import MATCH, match_edges
 from lakehouse.identity.reach import edges_of
 from lakehouse.identity.touched import EDGE_KEY
 from lakehouse.io import Lake, arrow
+from lakehouse.matching.block_index import BlockIndex
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.refresh import PAIR, Matched, refresh, refresh_all
 from lakehouse.profiles.facts import Facts
+from lakehouse.profiles.traits import traits_of
+from lakehouse.table_index import current
 
 log = logging.getLogger("stitchlake.matching")
 
@@ -40,23 +45,41 @@ def blocks_version(lake: Lake) -> str | None:
 
 
 def with_pairs(
-    lake: Lake, index: Index, model: MatchModel, facts: Facts, described: Collection[str] | None, *, now: datetime
+    lake: Lake,
+    index: Index,
+    model: MatchModel,
+    facts: Facts,
+    described: Collection[str] | None,
+    *,
+    now: datetime,
+    is_fresh: bool,
 ) -> tuple[Facts, Matched | None]:
     """The batch's facts with the pairs of its actors; and what `write_blocks` is to write once the graph has taken them in.
 
-    `described`: actors whose traits the batch may have changed; None = everybody, another model speaks.
+    Args:
+        lake: written: silver.identity_review.
+        index: of the stored graph.
+        model: the champion.
+        facts: of the batch.
+        described: actors whose traits the batch may have changed; None = everybody, another model speaks.
+        now: time of the micro-batch.
+        is_fresh: the batch before may have died between review and graph.
     """
-    traits = lake.read(SILVER_PERSONAL_TRAITS)
     if described is None:
         log.warning("identity model %s is new: everybody is matched again", model.version)
-        matched: Matched | None = refresh_all(lake, model, traits)
+        matched: Matched | None = refresh_all(lake, model, lake.read(SILVER_PERSONAL_TRAITS))
+    elif described:
+        matched = refresh(lake, current(lake, BlockIndex), model, partial(traits_of, lake), described)
     else:
-        matched = refresh(lake, model, traits, described) if described else None
+        matched = None
     if matched is None:
         return facts, None
     edges = match_edges(matched.pairs)
-    gone = _gone(index, matched, edges)
-    _write_review(lake, model, matched.pairs, gone, now)
+    stored = _stored_pairs(index, matched.actors)
+    gone = _gone(stored, edges)
+    # The graph has every pair of the review, but those of a batch that died between the two.
+    known = None if is_fresh else stored
+    _write_review(lake, model, matched.pairs, gone, now, known)
     told = pd.concat([facts.new_edges, edges[[*EDGE_KEY, "kind", "weight"]]], ignore_index=True)
     seeds = [*facts.seeds, *matched.actors] if len(edges) or len(gone) else facts.seeds
     return replace(facts, new_edges=told, gone_edges=gone, seeds=seeds), matched
@@ -67,17 +90,26 @@ def write_blocks(lake: Lake, matched: Matched) -> None:
     if isinstance(matched.blocks, DataFrame):
         lake.overwrite(matched.blocks, SILVER_MATCH_BLOCKS)
         return
-    rows = matched.blocks.to_pandas().assign(is_deleted=False)
-    empty = pd.DataFrame({"actor_id": sorted(matched.gone), "is_deleted": True, "fingerprint": "", "model_version": ""})
+    index = current(lake, BlockIndex)
+    rows = matched.blocks.to_pandas()
+    is_known = rows["actor_id"].isin(index.rows(rows["actor_id"])["actor_id"])
+    empty = pd.DataFrame({"actor_id": sorted(matched.gone), "fingerprint": "", "model_version": ""})
     empty["block_keys"] = pd.Series([[]] * len(empty), dtype=object)
-    _set(lake, pd.concat([rows, empty], ignore_index=True) if len(empty) else rows, SILVER_MATCH_BLOCKS)
+    marked = [rows[is_known].assign(is_deleted=False), empty.assign(is_deleted=True)]
+    lake.add(arrow(rows[~is_known], SILVER_MATCH_BLOCKS), SILVER_MATCH_BLOCKS)
+    _set(lake, pd.concat([frame for frame in marked if len(frame)] or marked, ignore_index=True), SILVER_MATCH_BLOCKS)
+    index.follow(lake, arrow(rows, SILVER_MATCH_BLOCKS), matched.gone)
 
 
-def _gone(index: Index, matched: Matched, edges: pd.DataFrame) -> pd.DataFrame:
-    """Keys of the stored edges of the actors' pairs that are pairs no longer, both sides of each."""
-    stored = edges_of(index, matched.actors)
-    tokens = stored.loc[stored["identifier_type"] == MATCH, "identifier_token"].drop_duplicates()
-    tokens = tokens[~tokens.isin(edges["identifier_token"])]
+def _stored_pairs(index: Index, actors: Collection[str]) -> pd.Series:
+    """Tokens of the pairs of these actors that the graph has."""
+    stored = edges_of(index, actors)
+    return stored.loc[stored["identifier_type"] == MATCH, "identifier_token"].drop_duplicates()
+
+
+def _gone(stored: pd.Series, edges: pd.DataFrame) -> pd.DataFrame:
+    """Keys of the stored edges of pairs that are pairs no longer, both sides of each."""
+    tokens = stored[~stored.isin(edges["identifier_token"])]
     sides = tokens.str.split(":", expand=True, n=1)
     if sides.empty:
         return pd.DataFrame(columns=EDGE_KEY, dtype="str")
@@ -105,8 +137,15 @@ def review_rows(pairs: pd.DataFrame, model: MatchModel, match_probability: float
     )
 
 
-def _write_review(lake: Lake, model: MatchModel, pairs: pd.DataFrame, gone: pd.DataFrame, now: datetime) -> None:
+def _write_review(
+    lake: Lake, model: MatchModel, pairs: pd.DataFrame, gone: pd.DataFrame, now: datetime, known: pd.Series | None
+) -> None:
+    """`known`: tokens of the pairs that have a row; None = not known, look for all of them."""
     rows = review_rows(pairs, model, lake.config.matching.match_probability, now).assign(is_deleted=False)
+    if known is not None:
+        is_new = ~(rows["actor_l"] + ":" + rows["actor_r"]).isin(known)
+        lake.add(arrow(rows[is_new], SILVER_IDENTITY_REVIEW), SILVER_IDENTITY_REVIEW)
+        rows = rows[~is_new]
     sides = gone["identifier_token"].drop_duplicates().str.split(":", expand=True, n=1)
     if len(sides):
         taken_back = review_rows(

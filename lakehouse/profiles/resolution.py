@@ -95,8 +95,8 @@ class IdentityStep:
         facts = _with_overrides(facts, taken)
         matched = None
         if matcher is not None:
-            everybody = self._is_new(matcher)
-            facts, matched = with_pairs(self.lake, index, matcher, facts, None if everybody else described, now=now)
+            who = None if self._is_new(matcher) else described
+            facts, matched = with_pairs(self.lake, index, matcher, facts, who, now=now, is_fresh=is_fresh)
         resolved = self._settled_rules if is_fresh else self._resolve
         profiles = resolved(index, facts, batch_id, now, taken.active)
         if matcher is not None and matched is not None:

@@ -6,7 +6,7 @@ order 2.6, ten looks 3.5. The logarithm keeps a product that was looked at all d
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,7 @@ DAY_MS: Final = 86_400_000
 NEWEST: Final = 50  # interactions of one visitor that count; older ones say little and cost time
 
 
-@dataclass(frozen=True, slots=True)
-class Interaction:
+class Interaction(NamedTuple):
     """One thing done with one product. `kind`: one of KIND_WEIGHTS; `at_ms`: UTC milliseconds since 1970."""
 
     product_id: str

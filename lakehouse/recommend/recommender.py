@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ _HOUR_MS: Final = 3_600_000
 class Proposal:
     """One product. `score`: 0..1, comparable among proposals of one reason; the order of the list is the answer.
 
-    `because`: the product of the history that spoke most for it; null for for_you, popular and new_arrival.
+    `because`: what of the history spoke most for it, if asked; null for for_you, popular and new_arrival.
     """
 
     product_id: str
@@ -48,8 +48,7 @@ class Proposal:
     because: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     position: int
     score: float
     reason: str
@@ -118,6 +117,7 @@ class Recommender:
         count: int = 10,
         category: str | None = None,
         segment: str | None = None,
+        explain: bool = False,
     ) -> list[Proposal]:
         """At most `count` products, best first. Products, categories and segments the model does not know are ignored.
 
@@ -130,9 +130,9 @@ class Recommender:
             count: of proposals, at most.
             category: of the page, where it shows no product.
             segment: of the profile; used where the history says nothing.
+            explain: tell `because`.
         """
-        count = min(count, len(self._index))
-        if count <= 0:
+        if (count := min(count, len(self._index))) <= 0:
             return []
         blend = self.model.blend
         looked = [*history, Interaction(viewing, VIEW, now_ms)] if viewing is not None else history
@@ -146,7 +146,7 @@ class Recommender:
         main: Iterator[_Place] = self._popular(fresh, at_hand, segment)
         cross: Iterator[_Place] = iter(())
         if self.model.kind == PERSONAL and len(person.positions):
-            main = itertools.chain(self._personal(person, fresh, count), main)
+            main = itertools.chain(self._personal(person, fresh, count, explain), main)
             cross = self._with_cart(person, fresh, count)
         main = itertools.chain(main, self._popular(allowed, at_hand, segment))
         return [self._proposal(one) for one in _filled(count, main, cross, self._new(fresh, at_hand, now_ms))]
@@ -171,7 +171,7 @@ class Recommender:
         )
         return list(dict.fromkeys(one for one in (*first, *touched) if one != NOBODY))
 
-    def _personal(self, person: Known, allowed: NDArray[np.bool_], count: int) -> Iterator[_Place]:
+    def _personal(self, person: Known, allowed: NDArray[np.bool_], count: int, explain: bool) -> Iterator[_Place]:
         model, mix = self.model, self.model.blend.mix
         nothing = np.zeros(len(allowed), dtype=np.float32)
         similar: Scores = scaled(similarity_scores(model, person), allowed, mix) if mix > 0 else nothing
@@ -186,7 +186,8 @@ class Recommender:
             if similar[position] < factors[position]:
                 yield _Place(position, score, FOR_YOU)
             else:
-                yield _Place(position, score, SIMILAR, strongest_source(model, person, position))
+                because = strongest_source(model, person, position) if explain else NOBODY
+                yield _Place(position, score, SIMILAR, because)
 
     def _with_cart(self, person: Known, allowed: NDArray[np.bool_], count: int) -> Iterator[_Place]:
         """Bought with what is in the cart and of a category that is not in it, strongest first."""

@@ -35,7 +35,7 @@ BOTH_CORES = SERVER_CORE | LOAD_CORE
 HELD_MILLISECONDS = 50.0
 MOST_DEGRADED = 0.01
 RATES = (100.0, 200.0)
-FIRST_RATE, STEP, PASSES_SECONDS = 200.0, 1.3, 4.0
+FIRST_RATE, STEP, FINE, PASSES_SECONDS = 200.0, 1.5, 1.06, 4.0
 Requests = Callable[[int], bytes]
 
 
@@ -73,11 +73,18 @@ def measured(port: int, requests: Requests, rate: float, seconds: float) -> dict
 
 
 def highest(port: int, requests: Requests) -> int:
-    """The highest rate a second, in steps of STEP, that is held with a p99 below HELD_MILLISECONDS and whole answers."""
-    held, rate = 0, FIRST_RATE
-    while is_held(run_load(port, requests, rate=rate, seconds=PASSES_SECONDS)):
-        held, rate = int(rate), rate * STEP
-    return held
+    """The highest rate a second that is held with a p99 below HELD_MILLISECONDS and whole answers, to a twentieth."""
+
+    def holds(rate: float) -> bool:
+        return is_held(run_load(port, requests, rate=rate, seconds=PASSES_SECONDS))
+
+    held, above = 0.0, FIRST_RATE
+    while holds(above):
+        held, above = above, above * STEP
+    while above > held * FINE and held:
+        between = (held + above) / 2
+        held, above = (between, above) if holds(between) else (held, between)
+    return int(held)
 
 
 def is_held(load_: Load) -> bool:

@@ -105,12 +105,12 @@ def rows_of(numbers: range, bundle: Callable[[int], Bundle]) -> tuple[pd.DataFra
     return frame, pd.DataFrame({"actor_id": pd.Series(ids, dtype="str"), "first_seen_at": seen})
 
 
-def build(lake: Lake, count: int) -> None:
-    """Write the identity tables of `count` old actors."""
+def build(lake: Lake, count: int, bundle: Callable[[int], Bundle] = old_bundle) -> None:
+    """Write the identity tables of `count` old actors, each with the identifiers of its `bundle`."""
     for table in (SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_MAP):
         lake.create(table)
     lake.create_missing()
-    edges, actors = rows_of(range(count), old_bundle)
+    edges, actors = rows_of(range(count), bundle)
     solved = solve(edges, actors, lake.config.identity.rules)
     stored = edges.merge(actors, on="actor_id").assign(kind="deterministic", weight=0.0)
     log = changes(solved.iloc[:0], solved, batch_id=-1, changed_at=START)
@@ -157,7 +157,7 @@ def micro_batches(lake: Lake, count: int, batches: int, size: int) -> dict[str, 
     for batch_id in range(batches + 1):
         first = count + batch_id * size
         joined = recent if batch_id < batches else chance.sample(range(count), size)
-        took.append(_timed(lake, step, leaves(lake, first, size, count, chance, joined), batch_id))
+        took.append(timed_batch(lake, step, leaves(lake, first, size, count, chance, joined), batch_id))
         recent = strangers(range(first, first + size)) + recent[-RECENT * size :]
         random.Random(first).shuffle(recent)
     *counted, old_join = took[batches // 3 :]
@@ -172,7 +172,7 @@ def micro_batches(lake: Lake, count: int, batches: int, size: int) -> dict[str, 
     }
 
 
-def _timed(lake: Lake, step: IdentityStep, batch: DataFrame, batch_id: int) -> float:
+def timed_batch(lake: Lake, step: IdentityStep, batch: DataFrame, batch_id: int) -> float:
     now = (START + timedelta(days=100, seconds=batch_id)).replace(tzinfo=UTC)
     started = time.perf_counter()
     step.resolve_batch(facts_of(batch), batch_id=batch_id, now=now)

@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Thread
@@ -30,6 +30,7 @@ from tests.benchmarks.machine import machine
 RULE = "second_view_of_a_product"  # of conf/rules.yaml: any view of a product that costs 50 or more is its candidate
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 STOP_SECONDS = 30
+VISITORS = 997
 
 
 @contextmanager
@@ -58,27 +59,37 @@ def driver(config: Config, log: Path, *words: str) -> Iterator[None]:
                 process.kill()
 
 
-def message(number: int, run_name: str) -> bytes:
+def message(number: int, run_name: str, visitor: str) -> bytes:
+    product = (number + sum(run_name.encode())) % 100  # of each run others
     return orjson.dumps(
         {
             "messageId": f"{run_name}-{number}",
             "type": "track",
             "event": "Product Viewed",
-            "anonymousId": f"visitor-{number % 997}",
-            "properties": {"product_id": f"ele-{number % 100:03}", "price": 89.9, "category": "electronics"},
+            "anonymousId": visitor,
+            "properties": {"product_id": f"ele-{product:03}", "price": 89.9, "category": "electronics"},
             "context": {"device": {"type": "mobile"}},
         }
     )
 
 
-def send(config: Config, rate: float, seconds: float, run_name: str, due: dict[str, float]) -> None:
+def send(
+    config: Config,
+    rate: float,
+    count: int,
+    run_name: str,
+    due: dict[str, float],
+    visitor_of: Callable[[int], str] = lambda number: f"visitor-{number % VISITORS}",
+) -> None:
+    """Views of products at `rate` a second, each by the visitor of its number."""
     producer = KafkaProducer(bootstrap_servers=config.kafka.bootstrap_servers, linger_ms=0, acks=1)
     start = time.time()
-    for number in range(int(rate * seconds)):
+    for number in range(count):
         at = start + number / rate
         time.sleep(max(0.0, at - time.time()))
         due[f"{run_name}-{number}"] = at
-        producer.send(config.kafka.events_topic, key=b"%d" % (number % 997), value=message(number, run_name))
+        visitor = visitor_of(number)
+        producer.send(config.kafka.events_topic, key=visitor.encode(), value=message(number, run_name, visitor))
     producer.flush()
     producer.close()
 
@@ -87,7 +98,7 @@ def measure(config: Config, consumer: KafkaConsumer, rate: float, seconds: float
     """Quantiles in milliseconds of the first time each candidate came, and how many never did."""
     due: dict[str, float] = {}
     received: dict[str, float] = {}
-    sender = Thread(target=send, args=(config, rate, seconds, run_name, due), daemon=True)
+    sender = Thread(target=send, args=(config, rate, int(rate * seconds), run_name, due), daemon=True)
     sender.start()
     patience = time.time() + seconds + STOP_SECONDS
     while (sender.is_alive() or len(received) < len(due)) and time.time() < patience:

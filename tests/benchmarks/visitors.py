@@ -31,9 +31,10 @@ def fill(store: OnlineStore, profiles: int) -> None:
     """Put the profiles, their identifiers and what they did lately."""
     store.put(_documents(profiles))
     mark_filled(store)
-    for number in range(profiles):
-        identifier = ("anonymous_id", f"a-{number:06d}")
-        store.append(key_of(BEHAVIOUR, identifier), list(_views(number)), keep=MOST_ENTRIES)
+    for first in range(0, profiles, 1000):
+        numbers = range(first, min(first + 1000, profiles))
+        views = {key_of(BEHAVIOUR, ("anonymous_id", f"a-{number:06d}")): list(_views(number)) for number in numbers}
+        store.append(views, keep=MOST_ENTRIES)
 
 
 def mark_filled(store: OnlineStore) -> None:

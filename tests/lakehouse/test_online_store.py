@@ -106,12 +106,12 @@ def test_scan_names_each_of_many_once_while_others_write(store: OnlineStore) -> 
 
 def test_a_timeline_is_in_order_of_time_then_id_and_keeps_the_newest(store: OnlineStore) -> None:
     entries = [Entry(30, "b", b"3b"), Entry(10, "z", b"1"), Entry(30, "a", b"3a"), Entry(-5, "old", b"0")]
-    store.append("r:x", entries, keep=10)
-    store.append("r:xy", [Entry(99, "other", b"o")], keep=10)  # begins like the other: a timeline of its own
+    store.append({"r:x": entries}, keep=10)
+    store.append({"r:xy": [Entry(99, "other", b"o")]}, keep=10)  # begins like the other: a timeline of its own
     assert [e.id for e in store.latest(["r:x"], 10)[0]] == ["b", "a", "z", "old"]
     assert store.until("r:x", 30, 2) == [Entry(-5, "old", b"0"), Entry(10, "z", b"1")]
     assert store.until("r:x", 29, 9) == [Entry(-5, "old", b"0"), Entry(10, "z", b"1")]
-    store.append("r:x", [Entry(20, "new", b"2")], keep=3)
+    store.append({"r:x": [Entry(20, "new", b"2")]}, keep=3)
     assert [e.id for e in store.latest(["r:x"], 10)[0]] == ["b", "a", "new"]
     assert store.latest(["r:none", "r:xy"], 1) == [[], [Entry(99, "other", b"o")]]
     assert store.latest(["r:x"], 0) == [[]]
@@ -119,14 +119,22 @@ def test_a_timeline_is_in_order_of_time_then_id_and_keeps_the_newest(store: Onli
 
 
 def test_an_id_that_is_there_stays_as_it_is(store: OnlineStore) -> None:
-    store.append("r:x", [Entry(10, "m1", b"first"), Entry(11, "m1", b"twice")], keep=5)
-    store.append("r:x", [Entry(99, "m1", b"later")], keep=5)
+    store.append({"r:x": [Entry(10, "m1", b"first"), Entry(11, "m1", b"twice")]}, keep=5)
+    store.append({"r:x": [Entry(99, "m1", b"later")]}, keep=5)
     assert store.latest(["r:x"], 5) == [[Entry(10, "m1", b"first")]]
     assert store.remove("r:x", ["m1", "m1", "m2"]) == 1
     assert store.remove("r:x", ["m1"]) == 0
     assert store.remove("r:x", []) == 0
-    store.append("r:x", [Entry(99, "m1", b"later")], keep=5)
+    store.append({"r:x": [Entry(99, "m1", b"later")]}, keep=5)
     assert store.latest(["r:x"], 5) == [[Entry(99, "m1", b"later")]]
+
+
+def test_many_timelines_are_added_to_at_once(store: OnlineStore) -> None:
+    sent = {f"r:{n}": [Entry(at, f"m{at}", str(n).encode()) for at in range(n % 3 + 1)] for n in range(1_200)}
+    store.append(sent, keep=2)
+    store.append(sent, keep=2)
+    for key, entries in sent.items():
+        assert store.latest([key], 5) == [entries[::-1][:2]]
 
 
 def test_a_claim_is_of_the_first_until_it_expires(store: OnlineStore) -> None:
@@ -156,7 +164,7 @@ def _writes(url: str, answers: Any) -> None:
     mine = answers.get()
     for version in range(mine, 400, 2):
         store.put([Document(f"k{version % 7}", version, b"%d" % version)])
-        store.append("r:t", [Entry(version, f"m{version}", b"v")], keep=100)
+        store.append({"r:t": [Entry(version, f"m{version}", b"v")]}, keep=100)
 
 
 def in_processes(act: Callable[[str, Any], None], url: str, *told: int) -> Any:
@@ -207,7 +215,7 @@ def test_a_version_or_time_out_of_range_is_refused(store: OnlineStore, version: 
     with pytest.raises(StoreError, match="version"):
         store.put([Document("k", version, b"x")])
     with pytest.raises(StoreError, match="time"):
-        store.append("t", [Entry(-MOST - 1, "a", b"")], keep=1)
+        store.append({"t": [Entry(-MOST - 1, "a", b"")]}, keep=1)
 
 
 KEYS = st.sampled_from(["a", "ab", "b", "é" * 300, "é" * 300 + "x"])
@@ -244,7 +252,7 @@ class LikeAModel(RuleBasedStateMachine):
                 kept.append(entry)
         if entries:
             self.timelines[key] = _ordered(kept)[max(len(kept) - keep, 0) :]
-        self.store.append(self.run + key, entries, keep=keep)
+        self.store.append({self.run + key: entries}, keep=keep)
 
     @rule(key=KEYS, ids=st.lists(TEXTS, max_size=4))
     def remove(self, key: str, ids: list[str]) -> None:

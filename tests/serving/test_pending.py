@@ -1,6 +1,6 @@
 """What was seen counts at once and is in the store soon; a store that is away keeps it waiting."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,10 +20,10 @@ class Away:
         self.store = store
         self.is_away = True
 
-    def append(self, key: str, entries: Iterable[Entry], *, keep: int) -> None:
+    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
         if self.is_away:
             raise StoreError("away")
-        self.store.append(key, entries, keep=keep)  # type: ignore[attr-defined]
+        self.store.append(timelines, keep=keep)  # type: ignore[attr-defined]
 
     def put(self, documents: Iterable[Document]) -> int:
         if self.is_away:

@@ -2,11 +2,6 @@
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -15,50 +10,21 @@ import pytest
 from kafka import KafkaConsumer
 from websockets.sync.client import ClientConnection, connect
 
-from lakehouse.config import PROJECT, Config
+from lakehouse.config import Config
 from lakehouse.files import RULES
 from lakehouse.io import Lake
 from lakehouse.lane import query
 from lakehouse.lane.rules import lane_rules
+from tests.serving.served import PATIENCE_SECONDS, ask, serving, until
 
 VISITOR = "a-scripted"
 WHO = {"identifier": {"type": "anonymous_id", "value": VISITOR}}
-PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture
 def served(serving_config: Config) -> Iterator[str]:
-    """Address of a server in a process of its own."""
-    environ = os.environ | {
-        "PYTHONPATH": str(PROJECT),
-        "STITCHLAKE_ENV": "dev",
-        "STITCHLAKE__LAKE__ROOT": serving_config.lake.root,
-        "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": serving_config.kafka.bootstrap_servers,
-        "STITCHLAKE__ONLINE_STORE__URL": serving_config.online_store.url,
-        "STITCHLAKE__SERVING__PORT": "0",
-    }
-    with subprocess.Popen([sys.executable, "-m", "serving"], env=environ, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        address = server.stdout.readline().split()[-1]
-        assert server.stdout.readline() == "ready\n"
-        until(lambda: ask(address, "/api/status")["kafka"] == "connected")
+    with serving(serving_config) as (address, _):
         yield address
-        server.terminate()
-
-
-def ask(address: str, path: str, body: Any = None, key: str = "") -> dict[str, Any]:
-    request = urllib.request.Request(address + path, headers={"content-type": "application/json"})
-    if body is not None:
-        request.data = json.dumps(body | ({"writeKey": key} if key else {})).encode()
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return dict(json.loads(answer.read()))
-
-
-def until(holds: Any) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "did not come about in time"
-        time.sleep(0.02)
 
 
 def recommended(address: str, **more: Any) -> list[str]:

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 from deltalake import write_deltalake
 from identity_graphs import RULES, Graph, actors_of, at, edges_of
 
+from lakehouse import local_index
 from lakehouse.config import IdentifierRule, load
 from lakehouse.contracts.contract import Table
 from lakehouse.contracts.identity import SILVER_IDENTITY_OVERRIDES
-from lakehouse.identity import index as identity_index
 from lakehouse.io import arrow_schema
 from lakehouse.profiles.facts import Facts
 from lakehouse.profiles.identity_lake import all_rows
@@ -112,8 +112,8 @@ class MemoryLake:
         return self.rows(TABLES["silver.identity_map"])
 
     def close(self) -> None:
-        for folder in [folder for folder in identity_index._OPEN if str(folder).startswith(self.root)]:
-            identity_index._OPEN.pop(folder).close()
+        for folder in [folder for folder in local_index._OPEN if str(folder).startswith(self.root)]:
+            local_index._OPEN.pop(folder).close()
         shutil.rmtree(self.root, ignore_errors=True)
 
 

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from identity_graphs import at, examples
 
-from lakehouse.identity import index as identity_index
-from lakehouse.identity.index import Index, opened
+from lakehouse import local_index
+from lakehouse.identity.index import Index
 from lakehouse.identity.lookup import micros
 from lakehouse.identity.reach import edges_of, everyone, members, places
 from lakehouse.identity.records import Record, identifier_key
+from lakehouse.local_index import opened
 
 ACTORS = ["ann", "bob", "cat", "dan"]
 TOKENS = ["x", "y", "long" * 200, "\x1f\n'\"", "ünïcödé"]
@@ -94,7 +95,7 @@ def test_members_of_a_profile_are_its_actors_and_a_profile_that_is_gone_has_none
 
 
 def test_the_map_grows_when_it_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(identity_index, "_FIRST_BYTES", 2**18)
+    monkeypatch.setattr(local_index, "_FIRST_BYTES", 2**18)
     index = Index(tmp_path)
     many = {(f"a{number}", "email", f"mail-{number}"): (0.0, 1) for number in range(5_000)}
     index.write(edge_rows=edge_rows(many.items()), stamp="full")
@@ -116,20 +117,20 @@ def test_a_write_without_a_stamp_leaves_it_unfinished_and_clear_forgets_all(tmp_
 
 def test_a_folder_that_was_deleted_and_made_again_is_opened_anew(tmp_path: Path) -> None:
     folder = tmp_path / "_identity_index"
-    first = opened(folder)
+    first = opened(folder, Index)
     first.write(stamp="old")
-    assert opened(folder) is first
+    assert opened(folder, Index) is first
     shutil.rmtree(folder)
-    second = opened(folder)
+    second = opened(folder, Index)
     assert second is not first
     assert second.stamp is None
     second.close()
-    identity_index._OPEN.pop(folder)
+    local_index._OPEN.pop(folder)
 
 
 def test_an_index_of_before_the_machine_started_is_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     boot = tmp_path / "boot_id"
-    monkeypatch.setattr(identity_index, "_BOOT", boot)
+    monkeypatch.setattr(local_index, "_BOOT", boot)
     for name in ("first", "second"):
         boot.write_text(name)
         index = Index(tmp_path / "index")

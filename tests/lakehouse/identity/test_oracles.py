@@ -10,7 +10,7 @@ import pytest
 from told_events import CONFIG, Graph, end_states, limited, people, profiles, streamed, told
 
 from lakehouse.events.identifiers import resolve
-from lakehouse.identity.contradictions import contradiction
+from lakehouse.identity.contradictions import InForce, contradiction
 from lakehouse.identity.overrides import Identifier, Override
 
 
@@ -336,8 +336,8 @@ def test_posthog_merge_dangerously():
         reason="one customer",
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
-    assert "expected at most 1" in str(contradiction(link, [], CONFIG.identity.rules))
-    assert contradiction(link, [], limited(user_id=2).identity.rules) is None
+    assert "expected at most 1" in str(contradiction(link, InForce(), CONFIG.identity.rules))
+    assert contradiction(link, InForce(), limited(user_id=2).identity.rules) is None
 
 
 POSTHOG_BANNED = [

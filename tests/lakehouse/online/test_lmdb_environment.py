@@ -95,7 +95,7 @@ def test_files_replaced_by_another_process_are_opened(folder: Path, store: Onlin
 def _write_forever(url: str) -> None:
     store = open_store(url)
     for n in range(10**9):
-        store.append("r:x", [Entry(n, f"m{n}", b"v")], keep=50)
+        store.append({"r:x": [Entry(n, f"m{n}", b"v")]}, keep=50)
         store.put([Document("k", n, b"%d" % n)])
 
 

@@ -104,7 +104,9 @@ def test_two_records_of_one_person_become_one_profile_and_the_evidence_says_why(
     assert "priority" not in text
 
 
-def test_records_of_different_batches_meet(lake: Lake) -> None:
+@pytest.mark.parametrize("writer", ["delta-rs", "spark"])
+def test_records_of_different_batches_meet(lake: Lake, writer: str) -> None:
+    lake.uses_delta_rs = writer == "delta-rs"
     batch = step(lake)
     for number, row in enumerate([TWINS[0], OTHER, TWINS[1]]):
         feed(batch, number, [row])

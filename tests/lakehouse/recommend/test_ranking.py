@@ -1,4 +1,5 @@
 import math
+import random
 
 import numpy as np
 import pytest
@@ -9,8 +10,15 @@ from sklearn.metrics import ndcg_score
 from lakehouse.recommend.ranking import best, ndcg, recall
 
 
-@given(st.lists(st.sampled_from([-math.inf, 0.0, 0.25, 0.5, 1.0]), max_size=30), st.integers(-1, 35))
-def test_the_best_are_those_a_full_sort_finds(scores: list[float], count: int) -> None:
+@given(
+    st.lists(st.sampled_from([-math.inf, 0.0, 0.25, 0.5, 1.0]), max_size=30),
+    st.integers(0, 400),
+    st.randoms(use_true_random=False),
+    st.integers(-1, 90),
+)
+def test_the_best_are_those_a_full_sort_finds(few: list[float], more: int, chance: random.Random, count: int) -> None:
+    """Short lists, and such as are looked through in blocks; with many equal scores and with none."""
+    scores = [*few, *(round(chance.random(), chance.choice([1, 6])) for _ in range(more))]
     expected = [
         one for one in sorted(range(len(scores)), key=lambda one: (-scores[one], one)) if scores[one] > -math.inf
     ]

@@ -36,8 +36,9 @@ def test_a_view_changes_the_next_proposals(recommender: Recommender) -> None:
         ("mug", "similar_to_viewed"),
     ]
     assert proposed(recommender, "view novel")[0] == ("atlas", "similar_to_viewed")
-    (first, *_) = recommender.propose(did("view novel"), now_ms=NOW)
+    (first, *_) = recommender.propose(did("view novel"), now_ms=NOW, explain=True)
     assert (first.because, first.score) == ("novel", 1.0)
+    assert recommender.propose(did("view novel"), now_ms=NOW)[0].because is None
 
 
 def test_a_purchase_removes_the_product(recommender: Recommender) -> None:

@@ -1,0 +1,137 @@
+"""LMDB beside the driver: what a micro-batch looks up in place of a scan. A cache of tables, never the truth.
+
+It says which state of the tables it stands for (`stamp`); when they are at another, whoever opens it fills it again. Every
+write is one transaction. Nothing is synced to disk: a process may die at any moment, and after the machine itself did, the
+index is made anew, because it lives in a folder named after the machine's start.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import ClassVar, TypedDict, TypeVar
+
+import lmdb
+
+from lakehouse import machine
+
+_FIRST_BYTES = 2**28
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_OPEN: dict[Path, "LocalIndex"] = {}  # LMDB must not be opened twice by one process
+_META = "meta"
+
+
+class Flags(TypedDict, total=False):
+    """How LMDB opens a map."""
+
+    integerkey: bool
+    dupsort: bool
+    dupfixed: bool
+    integerdup: bool
+
+
+class LocalIndex:
+    """See the module. One per folder and process: get it by `opened`.
+
+    MAPS: the maps of the index. There is one more, for the stamp and the like.
+    """
+
+    MAPS: ClassVar[Mapping[str, Flags]] = {}
+
+    def __init__(self, folder: Path) -> None:
+        boot = _BOOT.read_text().strip() if _BOOT.exists() else None
+        folder.mkdir(parents=True, exist_ok=True)
+        self._home = folder / (boot or "index")
+        for other in folder.iterdir():
+            if other != self._home:
+                shutil.rmtree(other, ignore_errors=True)
+        self._is_synced = boot is None  # else nobody would notice that the machine died in the middle
+        self._open()
+
+    def _open(self) -> None:
+        self._home.mkdir(mode=0o700, exist_ok=True)
+        self._env = lmdb.open(
+            str(self._home), map_size=_FIRST_BYTES, max_dbs=len(self.MAPS) + 1, sync=self._is_synced,
+            metasync=self._is_synced, readahead=False, mode=0o600,
+        )  # fmt: skip
+        self._maps = {name: self._env.open_db(name.encode(), **flags) for name, flags in self.MAPS.items()}
+        self._maps[_META] = self._env.open_db(_META.encode())
+        self._inode = self._data_inode()
+
+    def _data_inode(self) -> int | None:
+        data = self._home / "data.mdb"
+        return data.stat().st_ino if data.exists() else None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether its files are still those that were opened: a lake may have been deleted and made again."""
+        return self._inode is not None and self._data_inode() == self._inode
+
+    def close(self) -> None:
+        self._env.close()
+
+    def clear(self) -> None:
+        """Forget everything. The files go: LMDB would leave what it held in their free pages."""
+        self._env.close()
+        shutil.rmtree(self._home, ignore_errors=True)
+        self._open()
+
+    @property
+    def stamp(self) -> str | None:
+        """The state of the tables it stands for, as the last write was told; None = none."""
+        with self.transaction() as transaction:
+            return self.meta(transaction, "stamp")
+
+    @contextmanager
+    def transaction(self) -> Iterator[lmdb.Transaction]:
+        """One consistent state, to read."""
+        with self._env.begin(buffers=False) as transaction:
+            yield transaction
+
+    def meta(self, transaction: lmdb.Transaction, name: str) -> str | None:
+        found = transaction.get(name.encode(), db=self._maps[_META])
+        return None if found is None else bytes(found).decode() or None
+
+    def commit(self, body: Callable[[lmdb.Transaction], None], **meta: str | int | None) -> None:
+        """Run `body` in one transaction, from its start again when the map was too small for it.
+
+        Args:
+            body: makes the changes.
+            meta: what to remember with them; a `stamp` left out is None: an unfinished state.
+        """
+        while True:
+            try:
+                with self._env.begin(write=True) as transaction:
+                    body(transaction)
+                    for name, value in {"stamp": None, **meta}.items():
+                        text = "" if value is None else str(value)
+                        transaction.put(name.encode(), text.encode(), db=self._maps[_META])
+                return
+            except lmdb.MapFullError:
+                self._env.set_mapsize(2 * self._env.info()["map_size"])
+
+
+Kind = TypeVar("Kind", bound=LocalIndex)
+
+
+def opened(folder: Path, kind: type[Kind]) -> Kind:
+    """The index in the folder, made when it is not there."""
+    index = _OPEN.get(folder)
+    if index is not None and not index.is_there:
+        index.close()
+        index = None
+    if index is None:
+        index = _OPEN[folder] = kind(folder)
+    assert isinstance(index, kind)
+    return index
+
+
+def folder_of(root: str, name: str) -> Path:
+    """Where the index of that name of the lake at `root` lives: in the lake, or beside the driver of a remote one."""
+    folder = machine.local_folder(root)
+    if folder is not None:
+        return folder / f"_{name}_index"
+    digest = blake2b(root.encode(), digest_size=8).hexdigest()
+    return Path(tempfile.gettempdir()) / f"stitchlake-{name}-{digest}"
