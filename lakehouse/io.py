@@ -161,16 +161,10 @@ class Lake:
         extra = ("is_deleted",) if deletes else ()
         if self.uses_delta_rs:
             here = conform(rows, table, *extra).toArrow() if isinstance(rows, DataFrame) else rows
-            keep = self.config.lake.keep_hours
             delta_rs.upsert(
-                here,
-                table,
-                self.path(table),
-                update_when=update_when,
-                deletes=deletes,
-                keep_hours=keep,
-                stored_at=stored_at,
-            )
+                here, table, self.path(table), update_when=update_when, deletes=deletes,
+                keep_hours=self.config.lake.keep_hours, stored_at=stored_at,
+            )  # fmt: skip
         else:
             there = rows if isinstance(rows, DataFrame) else self.frame(rows)
             matching = delta_rs.matching(table.key) if stored_at is None else _matching_within(table, stored_at)
