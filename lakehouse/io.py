@@ -38,8 +38,9 @@ class Lake:
         self.spark = spark
         self.config = config
         folder = machine.local_folder(config.lake.root)
-        # Delta takes a relative path for a table's name, delta-rs a per cent sign for the start of an escape.
+        # Delta takes a relative path for a table's name.
         self.root = config.lake.root.rstrip("/") if folder is None else str(folder)
+        # delta-rs takes a per cent sign for the start of an escape, in a path as in a URI.
         self.uses_delta_rs = folder is not None and "%" not in self.root
 
     def path(self, table: Table) -> str:
@@ -63,7 +64,8 @@ class Lake:
     def read(self, table: Table) -> DataFrame:
         """The table as it is now.
 
-        Of a small local table delta-rs names the files: Spark would start jobs to find them out, 0.2 s a table and commit.
+        Of a small table on this machine delta-rs names the files: Spark would start two or three jobs to find them out
+        after every commit, 0.2 s a table.
         """
         files = delta_rs.files(self.path(table)) if self.uses_delta_rs else None
         if files is None or len(files) > MOST_FILES:
