@@ -5,6 +5,7 @@ So whatever wrote the table, a crash, a rebuild or an erasure, the next look-up 
 
 import json
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from typing import ClassVar, TypeVar
 
@@ -18,20 +19,20 @@ from lakehouse.local_index import LocalIndex, folder_of, opened
 log = logging.getLogger("stitchlake.index")
 
 
-class TableIndex(LocalIndex):
+class TableIndex(LocalIndex, ABC):
     """Rows of TABLE by what a micro-batch asks for. FORMAT: another number, and it is made again."""
 
     NAME: ClassVar[str]
     TABLE: ClassVar[Table]
     FORMAT: ClassVar[int]
 
+    @abstractmethod
     def put(self, transaction: lmdb.Transaction, rows: pa.Table) -> None:
         """Set rows by the table's key."""
-        raise NotImplementedError
 
+    @abstractmethod
     def remove(self, transaction: lmdb.Transaction, keys: Collection[str]) -> None:
         """Forget rows by the first column of the table's key."""
-        raise NotImplementedError
 
     def follow(self, lake: Lake, rows: pa.Table, gone: Collection[str] = ()) -> None:
         """Do as the table, in which these rows have just been set, and those removed; both by key."""
