@@ -43,6 +43,7 @@ def spark(_session: SparkSession) -> Iterator[SparkSession]:
     yield _session
     for query in _session.streams.active:
         query.stop()
+    _session.streams.resetTerminated()  # else whoever waits for any query is told of one that failed in another test
     _session.catalog.clearCache()
 
 
