@@ -87,7 +87,7 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
         pending=pending,
         reader=Reader(config),
         visitors=visitors,
-        rules=Reloading(RULES, read_rule_book),
+        rules=Reloading(RULES, read_rule_book, relies_on=[offers]),
         catalogue=offers,
         recommender=Reloading(recommender_base / CURRENT, lambda _: Recommender.load_current(recommender_base)),
         experiments=Reloading(EXPERIMENTS, lambda path: read_running(path, store, clock())),

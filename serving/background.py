@@ -83,7 +83,9 @@ class Background:
                 broker.create_topic(config.kafka.bootstrap_servers, one.topic, config.kafka.partitions)
         self._offers = Reloading(files.offers, read_catalogue)
         self._moments = Reloading(
-            files.moments, lambda path: read_moments(path, offers=self._known_offers(), destinations=destinations)
+            files.moments,
+            lambda path: read_moments(path, offers=self._known_offers(), destinations=destinations),
+            relies_on=[self._offers],
         )
         self._online = open_store(store_url(config), timeout_ms=_STORE_MS)
         self._kept = open_kept_store(config)
@@ -144,7 +146,9 @@ class Background:
             config=self._config,
             people=people,
             rules=Reloading(
-                files.rules, lambda path: read_rules(path, offers=self._known_offers(), destinations=destinations)
+                files.rules,
+                lambda path: read_rules(path, offers=self._known_offers(), destinations=destinations),
+                relies_on=[self._offers],
             ),
             offers=self._offers,
             experiments=Reloading(files.experiments, read_experiments),

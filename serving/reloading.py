@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from threading import Lock
+from typing import Any, Generic, TypeVar
 
 from lakehouse.errors import StitchlakeError
 
@@ -14,39 +15,72 @@ _LOOK_SECONDS = 1.0
 
 
 class Reloading(Generic[T]):
-    """`current` looks at the file's time at most once a second, and never raises once something was read."""
+    """`current` looks at the file's time at most once a second, and never raises.
 
-    def __init__(self, path: Path, read: Callable[[Path], T], *, clock: Callable[[], float] = time.monotonic) -> None:
+    Any thread may ask. One reads; the others get what was there before, and wait only where nothing has ever been there: who
+    relies on this must not take "being read" for "nothing there".
+
+    `relies_on`: what `read` looks into. When one of these is read anew, this is too, so that a fault of theirs ends with it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        read: Callable[[Path], T],
+        *,
+        relies_on: "Sequence[Reloading[Any]]" = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = path.name
         self._path = path
         self._read = read
+        self._relies_on = relies_on
         self._clock = clock
+        self._reading = Lock()
         self._looked_at = -_LOOK_SECONDS
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, ...] | None = None
         self._value: T | None = None
+        self._version = 0
         self.fault: str | None = None
 
     @property
     def current(self) -> T | None:
         """None while nothing readable has ever been there; `fault` says why."""
-        now = self._clock()
-        if now - self._looked_at >= _LOOK_SECONDS:
-            self._looked_at = now
-            self.look()
+        if self._clock() - self._looked_at >= _LOOK_SECONDS and self._reading.acquire(blocking=self._value is None):
+            try:
+                if self._clock() - self._looked_at >= _LOOK_SECONDS:
+                    self._look()
+            finally:
+                self._reading.release()
         return self._value
 
+    @property
+    def version(self) -> int:
+        """How often it was read without a fault, by now."""
+        return 0 if self.current is None else self._version
+
     def look(self) -> None:
-        """Read the file if it has changed."""
+        """Read the file now if it has changed."""
+        with self._reading:
+            self._look()
+
+    def _look(self) -> None:
         try:
             status = self._path.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
-            if stamp == self._stamp:
-                return
-            self._stamp = stamp
-            self._value = self._read(self._path)
-            self.fault = None
+            stamp = (status.st_mtime_ns, status.st_size, *(one.version for one in self._relies_on))
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._value = self._read(self._path)
+                self._version += 1
+                self.fault = None
         except (OSError, StitchlakeError, ValueError) as error:
-            fault = f"{self._path.name}: {error.strerror if isinstance(error, OSError) else error}"
+            fault = str(error) if isinstance(error, StitchlakeError) else f"{self.name}: {_reason(error)}"
             if fault != self.fault:
                 log.warning("%s; what was there before stays in force", fault)
             self.fault = fault
+        finally:
+            self._looked_at = self._clock()
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -18,6 +18,7 @@ from lakehouse.decisions.offers import Catalogue
 from lakehouse.decisions.streamed import certain, rules_with
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor, context_of
+from lakehouse.errors import ConfigError
 from lakehouse.experiments.definitions import Experiments
 from lakehouse.rules.book import Rule, RuleBook
 from serving.candidate import Candidate
@@ -49,10 +50,11 @@ class RuleActions:
         Raises:
             StoreError: the online store does not answer; to be called again with the same.
             BrokerError: an action was not taken; likewise.
+            ConfigError: rules or offers were never readable; likewise, for candidates wait until they are.
         """
         book, catalogue = self.rules.current, self.offers.current
         if book is None or catalogue is None:
-            return
+            raise ConfigError(f"{self.rules.fault or self.offers.fault}. Nothing is decided on before it is mended")
         found = [one for value in values if (one := Candidate.decode(value)) is not None]
         acting = [
             (one, rule) for one in found if (rule := book.by_name.get(one.rule)) is not None and rule.destinations

@@ -88,6 +88,18 @@ def test_one_call_however_often_the_lane_tells_it_and_none_where_it_must_not_be(
     ]
 
 
+def test_candidates_wait_for_files_that_cannot_be_read(place: Place) -> None:
+    write_rules(place, RULE)
+    offers = place.files.offers.read_text()
+    place.files.offers.write_text("offers: 1")
+    with running(place) as background:
+        tell(place, candidate("ana"))
+        assert wait_until(lambda: b"offers.yaml" in background.status(), PATIENCE)
+        place.files.offers.write_text(offers)
+        assert wait_until(lambda: place.names() == ["ana"], PATIENCE)
+        assert b"offers.yaml" not in background.status()
+
+
 def test_a_rules_own_cap_counts_what_was_sent_because_of_it(place: Place) -> None:
     write_rules(place, RULE)
     with running(place):
