@@ -50,7 +50,6 @@ class Consuming:
 
     def _read(self, stopped: Event) -> None:
         consumer = KafkaConsumer(
-            self._topic,
             bootstrap_servers=self._servers,
             group_id=self._group,
             enable_auto_commit=False,
@@ -59,6 +58,7 @@ class Consuming:
             fetch_min_bytes=1,
         )
         try:
+            self._subscribe(consumer, stopped)
             while not stopped.is_set():
                 polled = consumer.poll(timeout_ms=POLL_MS)
                 if polled:
@@ -69,6 +69,18 @@ class Consuming:
                 self._tried(self._between)
         finally:
             consumer.close()
+
+    def _subscribe(self, consumer: KafkaConsumer, stopped: Event) -> None:
+        """Once the topic's partitions are known: kafka-python 3.0.12 that joins a group before it knows them may never get any.
+
+        On a busy machine that befell one consumer in nine. Source: github.com/dpkp/kafka-python, issue 2377.
+        """
+        while not stopped.is_set():
+            if consumer.partitions_for_topic(self._topic):
+                consumer.subscribe([self._topic])
+                return
+            self._tried(self._between)
+            stopped.wait(_FIRST_PAUSE)
 
     def _until_done(self, records: Sequence[Any], stopped: Event) -> bool:
         """Whether they were handled before a stop, or before the group lost its patience."""
