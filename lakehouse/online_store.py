@@ -20,6 +20,7 @@ from lakehouse.errors import StoreError
 
 LMDB, REDIS = "lmdb://", ("redis://", "rediss://")
 REBUILD = "Rebuild it from gold: ./spark-submit.sh batch/online_store.py"
+LISTED = ("b:", "e:", "u:")  # documents that are few, and asked for all together every few seconds: see `scan`
 MOST = 2**53 - 1  # the largest version or time that every engine keeps exactly
 
 
@@ -50,16 +51,24 @@ class OnlineStore(Protocol):
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """The values, in the order of the keys; None = never written, or gone."""
 
+    def read(
+        self, keys: Sequence[str], timelines: Sequence[str], count: int
+    ) -> tuple[list[bytes | None], list[list[Entry]]]:
+        """`get` of the keys and `latest` of the timelines, in one exchange."""
+
     def put(self, documents: Iterable[Document]) -> int:
         """Write each whose version is above the stored one; how many were. Not one transaction, however many."""
 
     def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
-        """Every document there is under keys that begin so, in no order. Meanwhile others may write."""
+        """Every document there is under keys that begin so, in no order. Meanwhile others may write.
+
+        Costs as much as there are such documents for a prefix of LISTED, else perhaps as much as there are documents at all.
+        """
 
     def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
         """Add to timelines, by key. An id that is present stays as it is. Of each only the newest `keep` stay.
 
-        Each timeline at once; not one transaction, however many.
+        Adding nothing changes nothing. Each timeline at once; not one transaction, however many.
         """
 
     def latest(self, keys: Sequence[str], count: int) -> list[list[Entry]]:

@@ -54,10 +54,20 @@ class LmdbStore:
         self._is_closed = False
 
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
-        names = [document_key(key) for key in keys]
+        return self.read(keys, (), 0)[0]
 
-        def body(transaction: lmdb.Transaction, databases: Databases) -> list[bytes | None]:
-            return [value_of(_stored(transaction, databases[0], name)) for name in names]
+    def latest(self, keys: Sequence[str], count: int) -> list[list[Entry]]:
+        return self.read((), keys, count)[1]
+
+    def read(
+        self, keys: Sequence[str], timelines: Sequence[str], count: int
+    ) -> tuple[list[bytes | None], list[list[Entry]]]:
+        names = [document_key(key) for key in keys]
+        of_timelines = [timeline_name(key) for key in timelines]
+
+        def body(transaction: lmdb.Transaction, databases: Databases) -> tuple[list[bytes | None], list[list[Entry]]]:
+            documents = [value_of(_stored(transaction, databases[0], name)) for name in names]
+            return documents, newest(transaction, databases, of_timelines, count)
 
         return self._there().read(body)
 
@@ -96,9 +106,6 @@ class LmdbStore:
                     add(transaction, databases, timeline, rows, keep)
 
             self._there().write(body)
-
-    def latest(self, keys: Sequence[str], count: int) -> list[list[Entry]]:
-        return self._there().read(partial(newest, timelines=map(timeline_name, keys), count=count))
 
     def until(self, key: str, at_ms: int, limit: int) -> list[Entry]:
         return self._there().read(partial(oldest, timeline=timeline_name(key), at_ms=at_ms, limit=limit))

@@ -17,7 +17,9 @@ def rows_of(entries: Iterable[Entry]) -> list[Row]:
 
 
 def add(transaction: lmdb.Transaction, databases: Databases, timeline: bytes, rows: Sequence[Row], keep: int) -> None:
-    """An id that is there stays as it is; the newest `keep` stay."""
+    """An id that is there stays as it is; the newest `keep` stay. Adding nothing changes nothing."""
+    if not rows:
+        return
     _, timelines, ids, _, _ = databases
     length = _length(transaction, databases, timeline)
     for time, name, data in rows:

@@ -3,6 +3,7 @@
     stitchlake:d:<key>   document: 16 digits of version, `+` or `-` (gone), value
     stitchlake:t:{<key>} timeline: sorted set of ids by time
     stitchlake:v:{<key>} hash id -> value of the same timeline
+    stitchlake:l:<prefix> set of the names of documents under a prefix of LISTED, and of some that are gone
     stitchlake:c:<key>   claim: when it expires, and by whom it was taken
 
 Whatever reads before it writes is a script, which Redis runs alone. A connection that broke is tried once more: every
@@ -20,66 +21,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from lakehouse.errors import StoreError
-from lakehouse.online_store import MOST, Document, Entry
+from lakehouse.online import redis_scripts as scripts
+from lakehouse.online_store import LISTED, MOST, Document, Entry
 
 _PREFIX = b"stitchlake:"
 _CHUNK = 200  # documents a script, or timelines an exchange: others wait that long
 _PAGE = 1000
 _DIGITS = 16
 _GRACE_MS = 60_000  # a claim outlives its end on Redis's clock by as much, because the caller's clock decides
-
-_PUT = """
-local written = 0
-for i, key in ipairs(KEYS) do
-  local stored = redis.call('GETRANGE', key, 0, 15)
-  if stored == '' or tonumber(stored) < tonumber(string.sub(ARGV[i], 1, 16)) then
-    redis.call('SET', key, ARGV[i])
-    written = written + 1
-  end
-end
-return written
-"""
-_APPEND = """
-for i = 2, #ARGV, 3 do
-  if redis.call('ZADD', KEYS[1], 'NX', ARGV[i], ARGV[i + 1]) == 1 then
-    redis.call('HSET', KEYS[2], ARGV[i + 1], ARGV[i + 2])
-  end
-end
-local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[1])
-if over > 0 then
-  for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, over - 1)) do
-    redis.call('HDEL', KEYS[2], id)
-  end
-  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, over - 1)
-end
-"""
-_LATEST = """
-local all = {}
-for i = 1, #KEYS, 2 do
-  local found = redis.call('ZREVRANGE', KEYS[i], 0, tonumber(ARGV[1]) - 1, 'WITHSCORES')
-  for j = 1, #found, 2 do
-    found[#found + 1] = redis.call('HGET', KEYS[i + 1], found[j])
-  end
-  all[#all + 1] = found
-end
-return all
-"""
-_UNTIL = """
-local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
-for j = 1, #found, 2 do
-  found[#found + 1] = redis.call('HGET', KEYS[2], found[j])
-end
-return found
-"""
-_CLAIM = """
-local stored = redis.call('GET', KEYS[1])
-if stored then
-  local ends, taker = string.match(stored, '^(%S+) (%S+)$')
-  if tonumber(ends) > tonumber(ARGV[1]) then return taker == ARGV[3] and 1 or 0 end
-end
-redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[3], 'PX', ARGV[4])
-return 1
-"""
 
 T = TypeVar("T")
 _Row = tuple[int, bytes, bytes]  # time, id, value
@@ -105,8 +54,9 @@ class RedisStore:
         self._place = f"redis at {connection.get('host')}:{connection.get('port', 6379)}"
         self._timeout_ms = timeout_ms
         self._is_closed = False
-        scripts: Any = (_PUT, _APPEND, _LATEST, _UNTIL, _CLAIM)
-        self._put, self._append, self._latest, self._until, self._claim = map(self._redis.register_script, scripts)
+        self._listed = set[str]()
+        texts: Any = (scripts.PUT, scripts.APPEND, scripts.READ, scripts.UNTIL, scripts.CLAIM)
+        self._put, self._append, self._read, self._until, self._claim = map(self._redis.register_script, texts)
 
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
         names = [_name(b"d", key) for key in keys]
@@ -114,12 +64,30 @@ class RedisStore:
 
     def put(self, documents: Iterable[Document]) -> int:
         waiting, written = iter(documents), 0
-        while chunk := [(_name(b"d", one.key), _encoded(one)) for one in islice(waiting, _CHUNK)]:
-            names, values = zip(*chunk, strict=True)
+        while chunk := list(islice(waiting, _CHUNK)):
+            for prefix in LISTED:  # first, so that none is written without being listed
+                self._list(prefix, [_name(b"d", one.key) for one in chunk if one.key.startswith(prefix)])
+            names, values = [_name(b"d", one.key) for one in chunk], [_encoded(one) for one in chunk]
             written += self._ask(partial(self._put, keys=names, args=values))
         return written
 
+    def _list(self, prefix: str, names: Sequence[bytes]) -> None:
+        if names:
+            self._ask(lambda: self._redis.sadd(_name(b"l", prefix), *names))
+
     def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+        if prefix not in LISTED:
+            yield from self._found(self._names(prefix))
+            return
+        if prefix not in self._listed:  # what was written before there were lists
+            for names in self._names(prefix):
+                self._list(prefix, names)
+            self._listed.add(prefix)
+        names = list(self._ask(lambda: self._redis.smembers(_name(b"l", prefix))))
+        yield from self._found(names[first : first + _PAGE] for first in range(0, len(names), _PAGE))
+
+    def _names(self, prefix: str) -> Iterator[list[bytes]]:
+        """Of all documents under keys that begin so, each once."""
         start = _name(b"d", prefix)
         pattern = b"".join(b"\\" + bytes([c]) if c in b"*?[]\\^-" else bytes([c]) for c in start) + b"*"
         cursor, seen = 0, set[bytes]()  # Redis may name a key twice
@@ -127,12 +95,16 @@ class RedisStore:
             cursor, found = self._ask(partial(self._redis.scan, cursor, match=pattern, count=_PAGE))
             names = [name for name in dict.fromkeys(found) if name not in seen]
             seen.update(names)
+            yield names
+            if cursor == 0:
+                return
+
+    def _found(self, pages: Iterable[Sequence[bytes]]) -> Iterator[tuple[str, bytes]]:
+        for names in pages:
             stored = self._ask(partial(self._redis.mget, names)) if names else []
             for name, data in zip(names, stored, strict=True):
                 if (value := _value(data)) is not None:
                     yield _text(name[len(_PREFIX) + 2 :]), value
-            if cursor == 0:
-                return
 
     def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
         waiting = iter(timelines.items())
@@ -148,10 +120,17 @@ class RedisStore:
         pipeline.execute()
 
     def latest(self, keys: Sequence[str], count: int) -> list[list[Entry]]:
-        if not keys or count <= 0:
-            return [[] for _ in keys]
-        names = [name for key in keys for name in _both(key)]
-        return [_entries(found) for found in self._ask(lambda: self._latest(keys=names, args=[count]))]
+        return self.read((), keys, count)[1]
+
+    def read(
+        self, keys: Sequence[str], timelines: Sequence[str], count: int
+    ) -> tuple[list[bytes | None], list[list[Entry]]]:
+        asked = timelines if count > 0 else ()
+        names = [_name(b"d", key) for key in keys] + [name for key in asked for name in _both(key)]
+        if not names:
+            return [], [[] for _ in timelines]
+        documents, found = self._ask(lambda: self._read(keys=names, args=[len(keys), count]))
+        return list(map(_value, documents)), list(map(_entries, found)) if asked else [[] for _ in timelines]
 
     def until(self, key: str, at_ms: int, limit: int) -> list[Entry]:
         if limit <= 0:

@@ -104,6 +104,22 @@ def test_scan_names_each_of_many_once_while_others_write(store: OnlineStore) -> 
     assert sorted(found) == [f"p:{n:05}" for n in range(3500)]
 
 
+def test_what_is_few_is_found_without_looking_through_everything(store: OnlineStore, url: str) -> None:
+    store.put(Document(f"p:{number}", 1, b"x") for number in range(3000))
+    store.put([Document("u:a", 1, b"a"), Document("u:b", 1, b"b"), Document("b:c", 1, b"c")])
+    if url.startswith("redis"):
+        store._redis.delete(b"stitchlake:l:u:")  # type: ignore[attr-defined] # as if an earlier version had written
+    assert sorted(store.scan("u:")) == [("u:a", b"a"), ("u:b", b"b")]
+    other = open_store(url, timeout_ms=5000)
+    other.put([Document("u:b", 2, None), Document("u:d", 1, b"d")])
+    if url.startswith("redis"):
+        store._redis.config_resetstat()  # type: ignore[attr-defined]
+    assert sorted(store.scan("u:")) == [("u:a", b"a"), ("u:d", b"d")]
+    if url.startswith("redis"):
+        assert "cmdstat_scan" not in store._redis.info("commandstats")  # type: ignore[attr-defined]
+    other.close()
+
+
 def test_a_timeline_is_in_order_of_time_then_id_and_keeps_the_newest(store: OnlineStore) -> None:
     entries = [Entry(30, "b", b"3b"), Entry(10, "z", b"1"), Entry(30, "a", b"3a"), Entry(-5, "old", b"0")]
     store.append({"r:x": entries}, keep=10)
@@ -277,7 +293,12 @@ class LikeAModel(RuleBasedStateMachine):
     def documents_are_the_same(self) -> None:
         there = {self.run + key: one.value for key, one in self.documents.items() if one.value is not None}
         assert dict(self.store.scan(self.run)) == there
-        assert self.store.get([self.run + key for key in self.documents]) == [d.value for d in self.documents.values()]
+        keys, timelines = [self.run + key for key in self.documents], [self.run + key for key in self.timelines]
+        values = [one.value for one in self.documents.values()]
+        assert self.store.get(keys) == values
+        for count in (0, 2):
+            newest = [kept[::-1][:count] for kept in self.timelines.values()]
+            assert self.store.read([*keys, "none"], timelines, count) == ([*values, None], newest)
 
 
 def _ordered(entries: list[Entry]) -> list[Entry]:
