@@ -5,7 +5,7 @@ models and similarity propose the rest. A product that was bought, or cannot be 
 """
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lakehouse.decisions.trace import Trace
 from lakehouse.rules.book import Rule
@@ -13,8 +13,7 @@ from lakehouse.rules.book import Rule
 _MORE = 3  # times as many proposals as asked for, so that what rules take out does not shorten the list
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One product of the answer. `score`: comparable within one answer only; higher is better.
 
     `because`: the product of the visitor's that spoke most for it, told to whoever asks for an explanation.

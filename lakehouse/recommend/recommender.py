@@ -10,10 +10,10 @@ had is in no place. Equal scores go by popularity, then product_id.
 """
 
 import functools
+import heapq
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -35,8 +35,7 @@ _CROSS_EVERY: Final = 4
 _HOUR_MS: Final = 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """One product. `score`: 0..1, comparable among proposals of one reason; the order of the list is the answer.
 
     `because`: what of the history spoke most for it, if asked; null for for_you, popular and new_arrival.
@@ -67,6 +66,8 @@ class Recommender:
         self.model = model
         self._index = {product_id: position for position, product_id in enumerate(model.product_ids)}
         self._gram = model.gram
+        self._category_of: list[int] = model.category_of.tolist()
+        self._complements = functools.lru_cache(maxsize=4096)(self._complements_of)
         self._available = functools.lru_cache(maxsize=4)(self._all_but)
         self._of_category = [
             np.flatnonzero((model.category_of == category) & model.is_available).tolist()
@@ -103,7 +104,7 @@ class Recommender:
     def category_of(self, product_id: str) -> str | None:
         """None for a product or category that is not known."""
         position = self._index.get(product_id)
-        category = NOBODY if position is None else int(self.model.category_of[position])
+        category = NOBODY if position is None else self._category_of[position]
         return None if category == NOBODY else self.model.categories[category]
 
     def propose(
@@ -147,7 +148,7 @@ class Recommender:
         cross: Iterator[_Place] = iter(())
         if self.model.kind == PERSONAL and len(person.positions):
             main = itertools.chain(self._personal(person, fresh, count, explain), main)
-            cross = self._with_cart(person, fresh, count)
+            cross = self._with_cart(person, fresh)
         main = itertools.chain(main, self._popular(allowed, at_hand, segment))
         return [self._proposal(one) for one in _filled(count, main, cross, self._new(fresh, at_hand, now_ms))]
 
@@ -164,9 +165,9 @@ class Recommender:
         """Of the product being viewed, of the page, of what was touched last; each once."""
         viewed = self._index.get(viewing) if viewing is not None else None
         named = self._categories.get(category) if category is not None else None
-        touched = (int(self.model.category_of[position]) for position in person.positions[:3])
+        touched = (self._category_of[position] for position in person.positions[:3])
         first = (
-            int(self.model.category_of[viewed]) if viewed is not None else NOBODY,
+            self._category_of[viewed] if viewed is not None else NOBODY,
             NOBODY if named is None else named,
         )
         return list(dict.fromkeys(one for one in (*first, *touched) if one != NOBODY))
@@ -189,21 +190,18 @@ class Recommender:
                 because = strongest_source(model, person, position) if explain else NOBODY
                 yield _Place(position, score, SIMILAR, because)
 
-    def _with_cart(self, person: Known, allowed: NDArray[np.bool_], count: int) -> Iterator[_Place]:
+    def _with_cart(self, person: Known, allowed: NDArray[np.bool_]) -> Iterator[_Place]:
         """Bought with what is in the cart and of a category that is not in it, strongest first."""
-        model, cart = self.model, np.array(person.cart, dtype=np.intp)
-        if not len(cart):
-            return
-        others, scores = model.complements[cart].ravel(), model.complement_scores[cart].ravel()
-        categories = model.category_of[others]
-        is_in_cart = np.zeros(len(model.categories) + 1, dtype=np.bool_)  # one more: NOBODY, the last
-        is_in_cart[model.category_of[cart]] = True
-        is_in_cart[NOBODY] = False
-        usable = np.flatnonzero((others != NOBODY) & allowed[others] & ~is_in_cart[categories])
-        strongest = usable[np.lexsort((others[usable], -scores[usable]))]
-        for one in strongest[: count * len(cart)].tolist():  # each may come once for every product of the cart
-            because = int(cart[one // model.complements.shape[1]])
-            yield _Place(int(others[one]), min(1.0, float(scores[one])), WITH_CART, because)
+        taken = {self._category_of[one] for one in person.cart} - {NOBODY}
+        together = heapq.merge(*map(self._complements, person.cart))
+        for weakness, position, because in together:
+            if allowed[position] and self._category_of[position] not in taken:
+                yield _Place(position, min(1.0, -weakness), WITH_CART, because)
+
+    def _complements_of(self, position: int) -> list[tuple[float, int, int]]:
+        """What is bought with a product: the score below zero, the other, itself; strongest first, then by position."""
+        others, scores = self.model.complements[position].tolist(), self.model.complement_scores[position].tolist()
+        return sorted((-score, other, position) for other, score in zip(others, scores, strict=True) if other != NOBODY)
 
     def _popular(self, allowed: NDArray[np.bool_], at_hand: Sequence[int], segment: str | None) -> Iterator[_Place]:
         for category in at_hand:
@@ -220,8 +218,8 @@ class Recommender:
     def _new(self, allowed: NDArray[np.bool_], at_hand: Sequence[int], now_ms: int) -> Iterator[_Place]:
         """New products of the category at hand, then any others, both beginning with another one every hour."""
         new = [position for position in self.model.new.tolist() if allowed[position]]
-        near = [position for position in new if self.model.category_of[position] in at_hand[:1]]
-        far = [position for position in new if self.model.category_of[position] not in at_hand[:1]]
+        near = [position for position in new if self._category_of[position] in at_hand[:1]]
+        far = [position for position in new if self._category_of[position] not in at_hand[:1]]
         hour = now_ms // _HOUR_MS
         for position in itertools.chain.from_iterable(_turned(one, hour) for one in (near, far)):
             yield _Place(position, float(self.model.popularity[position]), NEW)
