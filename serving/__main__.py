@@ -92,7 +92,7 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
         recommender=Reloading(recommender_base / CURRENT, lambda _: Recommender.load_current(recommender_base)),
         experiments=Reloading(EXPERIMENTS, lambda path: read_running(path, store, clock())),
         stock=Stock(store),
-        changes=Changes(visitors.forget),
+        changes=Changes(),
         learning=Learning(config.serving, store, pending, process),
         out=KafkaOut(bootstrap_servers(config), headers),
         log=KafkaOut(bootstrap_servers(config), headers, linger_ms=_LOG_LINGER_MS),
@@ -140,6 +140,7 @@ def lifespan_of(service: Service) -> Lifespan:
                 task.cancel()
             await asyncio.to_thread(incoming.stop)
             service.learning.keep(int(service.clock().timestamp() * 1000))
+            await asyncio.to_thread(service.visitors.close)
             await asyncio.to_thread(service.pending.close)
             await asyncio.to_thread(service.out.close)
             await asyncio.to_thread(service.log.close)

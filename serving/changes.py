@@ -1,8 +1,8 @@
-"""Profiles that changed, as the lake publishes them: forgotten here, told to every cache that listens."""
+"""Profiles that changed, as the lake publishes them: told to every cache that listens."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import orjson
 
@@ -12,20 +12,18 @@ _HEARTBEAT_SECONDS = 15.0
 
 
 class Changes:
-    """Handles the records of the changes topic, in the loop. `forget`: is told the ids of profiles that changed."""
+    """Handles the records of the changes topic, in the loop."""
 
-    def __init__(self, forget: Callable[[Iterable[str]], None]) -> None:
-        self._forget = forget
+    def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[bytes]] = set()
 
     def handle(self, values: Sequence[bytes]) -> None:
         for value in values:
             try:
-                profile_id = str(orjson.loads(value)["profile_id"])
+                orjson.loads(value)["profile_id"]
             except (orjson.JSONDecodeError, TypeError, KeyError):
                 log.warning("changes topic: a record names no profile, got %d bytes; left out", len(value))
                 continue
-            self._forget([profile_id])
             for listener in self._listeners:
                 if not listener.full():
                     listener.put_nowait(value)

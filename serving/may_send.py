@@ -16,7 +16,8 @@ from lakehouse.online.recent import of_visitor, recent_behaviour, recent_of
 from lakehouse.online.state import state_of
 from lakehouse.online_store import Entry, OnlineStore
 from lakehouse.rules.book import Rule
-from serving.visitors import NOT_FILLED, suppression_key
+from serving.finding import suppression_key
+from serving.visitors import NOT_FILLED
 
 
 class People:

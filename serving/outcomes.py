@@ -57,7 +57,7 @@ async def record(service: Service, request: OutcomeRequest) -> dict[str, Any]:
 
 async def _recall(service: Service, decision_id: str) -> Remembered:
     key = remembered.key(decision_id)
-    value = service.pending.newest(key, None)
+    value = service.pending.documents([key]).get(key)
     if value is None:
         try:
             (value,) = await service.visitors.call(lambda: service.store.get([key]))

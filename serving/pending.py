@@ -48,17 +48,17 @@ class Pending:
             self._bound(self._documents)
             self._rouse()
 
-    def entries(self, keys: Sequence[str]) -> list[Entry]:
-        """Entries of these timelines that are not in the store yet."""
+    def timelines(self, keys: Sequence[str]) -> dict[str, list[Entry]]:
+        """Entries of these timelines that wait to be written; nothing for a timeline without any."""
         if not self._entries:
-            return []
+            return {}
         with self._wake:
-            return [entry for key in keys for entry in self._entries.get(key, ())]
+            return {key: list(found) for key in keys if (found := self._entries.get(key)) is not None}
 
-    def newest(self, key: str, stored: bytes | None) -> bytes | None:
-        """What waits to be written under the key, else what is stored there."""
-        waiting = self._documents.get(key)
-        return stored if waiting is None else waiting.value
+    def documents(self, keys: Iterable[str]) -> dict[str, bytes | None]:
+        """The values of those of these documents that wait to be written."""
+        waiting = self._documents
+        return {key: found.value for key in keys if (found := waiting.get(key)) is not None}
 
     def close(self) -> None:
         self._closing.set()

@@ -6,9 +6,9 @@ from typing import Any
 
 from lakehouse.online.recent_entries import PURPOSES
 from lakehouse.online_store import Document
+from serving.finding import suppression_key
 from serving.requests import SuppressionRequest
 from serving.service import Service
-from serving.visitors import suppression_key
 
 PATIENCE_SECONDS = 2.0  # longest a collector's answer waits for Kafka
 
@@ -70,6 +70,7 @@ def status(service: Service) -> dict[str, Any]:
         "outcomes": service.counters.outcomes,
         "listeners": service.sockets.count,
         "pushed": service.sockets.pushed,
+        "decision_log_lost": service.log.lost,
         "newest_behaviour_dropped": service.pending.dropped,
         "late_milliseconds": round(service.pressure.late_seconds * 1000, 1),
         "now": service.clock().isoformat(timespec="seconds"),

@@ -1,8 +1,7 @@
-"""Who is asking, read from the online store within the deadline; the newest behaviour from memory."""
+"""Who is asking, within the deadline; the newest behaviour from memory where the store does not answer."""
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -10,32 +9,35 @@ from typing import TypeVar
 from lakehouse.config import Config
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.errors import StoreError
+from lakehouse.events.blocked import blocked
 from lakehouse.events.identifiers import resolve
 from lakehouse.identity.identifier import Identifier
-from lakehouse.online.profiles import OnlineProfile, by_id, identifier_key, profile_id_of
-from lakehouse.online.recent import of_visitor, recent_behaviour
+from lakehouse.online.recent import recent_behaviour
 from lakehouse.online.recent_entries import TIMELINES, key_of
 from lakehouse.online.state import state_of
 from lakehouse.online_store import OnlineStore
+from serving.finding import Asked, Finder
+from serving.gathering import Gathering
 from serving.pending import Pending
 
 NOT_FILLED = "online store: not filled from gold yet"
+_AWAY = "online store: not there"
 _LOOK_SECONDS = 1.0  # how soon a store that was emptied, or filled, is noticed
-_MOST_ENTRIES = 60  # of each timeline that a decision looks at
-_MOST_CACHED = 50_000  # profiles of a store across the network
 T = TypeVar("T")
 log = logging.getLogger("stitchlake.serving")
 
 
 class Visitors:
-    """Reads visitors. A store across the network is asked in a thread and its profiles are kept until they change."""
+    """An embedded store is read at once; one across a network by one thread, for all who wait."""
 
     def __init__(self, store: OnlineStore, pending: Pending, config: Config) -> None:
         self._store = store
         self._pending = pending
         self._config = config
         self._seconds = config.serving.deadline_ms / 1000
-        self._cached: OrderedDict[str, OnlineProfile] = OrderedDict()
+        self._junk = {type_: blocked(type_, config.identity) for type_ in config.identity.rules}
+        self._finder = Finder(store, pending)
+        self._gathering = None if store.is_embedded else Gathering(self._read)
         self._is_filled = True
 
     def look(self) -> None:
@@ -53,9 +55,10 @@ class Visitors:
 
     def identifier(self, type_: str, value: str) -> Identifier | None:
         """Type and token; None when nobody could be known by it: an unknown type, a blocked or malformed value."""
-        if type_ not in self._config.identity.rules:
+        junk = self._junk.get(type_)
+        if junk is None:
             return None
-        token = resolve(type_, value, self._config)
+        token = resolve(type_, value, self._config, junk=junk)
         return None if token is None else (type_, token)
 
     def strongest(self, identifiers: Iterable[Identifier]) -> Identifier | None:
@@ -70,15 +73,19 @@ class Visitors:
         if asked is None:
             return Visitor(asked=None, profile=None, recent=recent_behaviour([], now))
         try:
-            return await self.call(lambda: self._find(asked, now))
+            if self._gathering is not None:
+                return await self._gathering.ask(Asked(asked, now), self._seconds)
+            (found,) = self._read([Asked(asked, now)])
+            return found if isinstance(found, Visitor) else self.unread(asked, now, _AWAY)
         except TimeoutError:
             return self.unread(asked, now, "online store: too slow")
         except StoreError:
-            return self.unread(asked, now, "online store: not there")
+            return self.unread(asked, now, _AWAY)
 
     def unread(self, asked: Identifier | None, now: datetime, reason: str = "under pressure") -> Visitor:
         """The visitor as far as memory knows them."""
-        newest = self._pending.entries(_timelines([] if asked is None else [asked]))
+        keys = [] if asked is None else [key_of(timeline, asked) for timeline in TIMELINES]
+        newest = [entry for found in self._pending.timelines(keys).values() for entry in found]
         return Visitor(asked=asked, profile=None, recent=recent_behaviour(newest, now), missing=(reason,))
 
     async def call(self, function: Callable[[], T]) -> T:
@@ -92,46 +99,9 @@ class Visitors:
             return function()
         return await asyncio.wait_for(asyncio.to_thread(function), self._seconds)
 
-    def forget(self, profile_ids: Iterable[str]) -> None:
-        """These profiles have changed."""
-        for profile_id in profile_ids:
-            self._cached.pop(profile_id, None)
+    def close(self) -> None:
+        if self._gathering is not None:
+            self._gathering.close()
 
-    def _find(self, asked: Identifier, now: datetime) -> Visitor:
-        found, suppressed = self._read([identifier_key(asked), suppression_key(asked)])
-        profile = None if found is None else self._profile(profile_id_of(found))
-        identifiers = [asked] if profile is None else list(dict.fromkeys([asked, *profile.identifiers]))
-        if suppressed is None and len(identifiers) > 1:
-            others = self._read([suppression_key(identifier) for identifier in identifiers[1:]])
-            suppressed = next((value for value in others if value is not None), None)
-        timelines = _timelines(identifiers)
-        stored = self._store.latest(timelines, _MOST_ENTRIES)
-        entries = [entry for timeline in stored for entry in timeline] + self._pending.entries(timelines)
-        recent = recent_behaviour(of_visitor(entries, identifiers), now)
-        missing = (NOT_FILLED,) if profile is None and not self._is_filled else ()
-        return Visitor(
-            asked=asked, profile=profile, recent=recent, is_suppressed=suppressed is not None, missing=missing
-        )
-
-    def _read(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Documents; those that wait to be written count already."""
-        return [self._pending.newest(key, stored) for key, stored in zip(keys, self._store.get(keys), strict=True)]
-
-    def _profile(self, profile_id: str) -> OnlineProfile | None:
-        if profile_id in self._cached:
-            self._cached.move_to_end(profile_id)
-            return self._cached[profile_id]
-        profile = by_id(self._store, profile_id)
-        if profile is not None and not self._store.is_embedded:
-            self._cached[profile_id] = profile
-            if len(self._cached) > _MOST_CACHED:
-                self._cached.popitem(last=False)
-        return profile
-
-
-def _timelines(identifiers: Iterable[Identifier]) -> list[str]:
-    return [key_of(timeline, one) for one in identifiers for timeline in TIMELINES]
-
-
-def suppression_key(identifier: Identifier) -> str:
-    return f"suppressed:{identifier[0]}:{identifier[1]}"
+    def _read(self, questions: Sequence[Asked]) -> Sequence[Visitor | StoreError]:
+        return self._finder.find(questions, () if self._is_filled else (NOT_FILLED,))

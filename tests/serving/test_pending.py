@@ -40,12 +40,12 @@ def test_it_counts_before_it_is_written_and_is_written_when_the_store_is_back(
     pending = Pending(away, keep=10)  # type: ignore[arg-type]
     pending.append([("k", ENTRY)])
     pending.put([Document("d", 1, b"new")])
-    assert pending.entries(["k", "other"]) == [ENTRY]
-    assert pending.newest("d", b"old") == b"new"
+    assert pending.timelines(["k", "other"]) == {"k": [ENTRY]}
+    assert pending.documents(["d", "other"]) == {"d": b"new"}
     assert store.latest(["k"], 5) == [[]]
     away.is_away = False
     assert wait_until(lambda: store.latest(["k"], 5) == [[ENTRY]] and store.get(["d"]) == [b"new"], 10)
-    assert wait_until(lambda: pending.entries(["k"]) == [] and pending.newest("d", b"old") == b"old", 10)
+    assert wait_until(lambda: pending.timelines(["k"]) == {} and pending.documents(["d"]) == {}, 10)
     pending.close()
     store.close()
 
@@ -54,6 +54,5 @@ def test_what_waits_is_bounded_and_what_falls_over_is_counted(tmp_path: Path) ->
     pending = Pending(Away(None), keep=10, most=3)  # type: ignore[arg-type]
     pending.append((f"k{n}", ENTRY) for n in range(5))
     assert pending.dropped == 2
-    assert pending.entries(["k0", "k1"]) == []
-    assert pending.entries(["k4"]) == [ENTRY]
+    assert pending.timelines(["k0", "k1", "k4"]) == {"k4": [ENTRY]}
     pending.close()

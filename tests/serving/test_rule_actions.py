@@ -15,7 +15,7 @@ from lakehouse.lane import query
 from lakehouse.lane.rules import lane_rules
 from lakehouse.machine import wait_until
 from lakehouse.online_store import Document, open_store, store_url
-from serving.visitors import suppression_key
+from serving.finding import suppression_key
 from tests.online_people import person, put
 from tests.serving.conftest import Start
 from tests.serving.place import Place, running
