@@ -19,7 +19,7 @@ from serving.asking import see
 from serving.documented import document, json_body
 from serving.kafka_out import Overloaded, acknowledged
 from serving.limits import BodyLimit, is_too_deep
-from serving.plain import PlainRoute, answer, fault
+from serving.plain import Straight, answer, fault
 from serving.requests import (
     AvailabilityRequest,
     DecisionRequest,
@@ -48,12 +48,13 @@ def create_app(service: Service, lifespan: Lifespan) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
     )
-    decisions = APIRouter(route_class=PlainRoute)
+    decisions = APIRouter()
     _decisions(decisions, service)
     app.include_router(decisions)
     _facts(app, service)
     _collect(app, service)
     _listen(app, service)
+    app.add_middleware(Straight, routes=decisions.routes)
     app.add_middleware(BodyLimit, most_bytes=collector.BATCH_BYTES)
     document(app)
     return app

@@ -1,12 +1,11 @@
 """What both decisions have in common: who asks, the events that came along, what holds for them, what is remembered."""
 
 import hashlib
-import itertools
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import orjson
 
@@ -26,7 +25,6 @@ from serving.service import Service
 if TYPE_CHECKING:
     import asyncio
 
-_COUNTER = itertools.count()
 _FIELDS = {"user_id": "userId", "anonymous_id": "anonymousId"}
 _TRAITS = ("email", "phone", "loyalty_id")
 ACKNOWLEDGE_SECONDS = 0.5  # longest an answer waits for Kafka to take the events that came with the question
@@ -106,7 +104,7 @@ async def ask(service: Service, request: Question, *, is_pressed: bool) -> Askin
     context = context_of(visitor, here, now=now, event=newest, segment=request.segment)
     experiments = service.experiments.current
     return Asking(
-        decision_id=_decision_id(request, now),
+        decision_id=_decision_id(request),
         now=now,
         request=request,
         visitor=visitor,
@@ -177,10 +175,11 @@ def _identity(type_: str, value: str) -> dict[str, Any]:
     return {"context": {"externalIds": [{"type": type_, "id": value}]}}
 
 
-def _decision_id(request: Question, now: datetime) -> str:
+def _decision_id(request: Question) -> str:
     """The same for a question that is asked again under its `request_id`; else of this question alone."""
-    cause: list[Any] = [type(request).__name__, *request.asked]
-    cause += [request.request_id] if request.request_id else [now.isoformat(), os.getpid(), next(_COUNTER)]
+    if not request.request_id:
+        return uuid4().hex
+    cause = [type(request).__name__, *request.asked, request.request_id]
     return hashlib.sha256(orjson.dumps(cause)).hexdigest()[:32]
 
 
@@ -202,15 +201,4 @@ def remember(service: Service, decision: Remembered, candidates: Sequence[str]) 
 def log(service: Service, messages: Sequence[Mapping[str, Any]]) -> None:
     """To the decision log. A message Kafka does not take is lost to the statistics and counted, never to the visitor."""
     for message in messages:
-        try:
-            future = service.log.send(
-                service.config.decision_log.topic, str(message["unit"]).encode(), orjson.dumps(message)
-            )
-        except Overloaded:
-            return
-        future.add_done_callback(_look_at)
-
-
-def _look_at(future: "asyncio.Future[None]") -> None:
-    if not future.cancelled():
-        future.exception()
+        service.log.tell(service.config.decision_log.topic, str(message["unit"]).encode(), orjson.dumps(message))

@@ -38,6 +38,7 @@ class KafkaOut:
         self._under_way = 0
         self._reported: Reported = []
         self._is_open = True
+        self.lost = 0
 
     @property
     def is_connected(self) -> bool:
@@ -86,6 +87,19 @@ class KafkaOut:
             return done
         self._under_way += 1
         return done
+
+    def tell(self, topic: str, key: bytes | None, value: bytes) -> None:
+        """Hand over a record that nobody waits for; what Kafka does not take is counted: `lost`."""
+        try:
+            if self._producer is None:
+                self.lost += 1
+            else:
+                self._producer.produce(topic, value, key, on_delivery=self._told, headers=self._headers())
+        except (BufferError, KafkaException):
+            self.lost += 1
+
+    def _told(self, error: KafkaError | None, _: Message) -> None:
+        self.lost += error is not None
 
     def close(self) -> None:
         """Send what waits, not for long."""

@@ -9,6 +9,7 @@ personalization at 100/s p50 5 ms, p99 8 ms; with a view event inside 9 and 35 m
 
 import argparse
 import dataclasses
+import itertools
 import json
 import os
 import shutil
@@ -35,19 +36,23 @@ BOTH_CORES = SERVER_CORE | LOAD_CORE
 HELD_MILLISECONDS = 50.0
 MOST_DEGRADED = 0.01
 RATES = (100.0, 200.0)
-FIRST_RATE, STEP, FINE, PASSES_SECONDS = 200.0, 1.5, 1.06, 4.0
+FIRST_RATE, STEP, FINE, PASSES_SECONDS, TRIES = 200.0, 1.5, 1.06, 4.0, 2
 Requests = Callable[[int], bytes]
 
 
 def requests_of(profiles: int) -> dict[str, Requests]:
-    """What is asked, by name: every request is about somebody else."""
+    """What is asked, by name: every request, of whatever load, is about somebody else, until all were asked about."""
+    order = itertools.count()
+
+    def visitor() -> str:
+        return user(next(order) * 104_729 % profiles)
 
     def product(number: int) -> str:
         return f"p-{number * 7919 % MODEL_PRODUCTS:05d}"
 
     def asked(number: int) -> dict[str, object]:
         return {
-            "customer_id": user(number * 104_729 % profiles),
+            "customer_id": visitor(),
             "context": {"page_type": "product", "device": "mobile", "product_id": product(number)},
         }
 
@@ -57,7 +62,7 @@ def requests_of(profiles: int) -> dict[str, Requests]:
 
     recommend, decide = "/api/personalized-recommendations", "/api/decide"
     return {
-        "plain_get": lambda number: get(f"/api/profiles/user_id/{user(number * 104_729 % profiles)}"),
+        "plain_get": lambda _: get(f"/api/profiles/user_id/{visitor()}"),
         "recommend": lambda number: post(recommend, body(number, has_event=False)),
         "decide": lambda number: post(decide, body(number, has_event=False)),
         "recommend_with_event": lambda number: post(recommend, body(number, has_event=True)),
@@ -73,10 +78,13 @@ def measured(port: int, requests: Requests, rate: float, seconds: float) -> dict
 
 
 def highest(port: int, requests: Requests) -> int:
-    """The highest rate a second that is held with a p99 below HELD_MILLISECONDS and whole answers, to a twentieth."""
+    """The highest rate a second that is held with a p99 below HELD_MILLISECONDS and whole answers, to a twentieth.
+
+    A rate that is not held is tried once more: one moment of somebody else's on the machine must not end the search.
+    """
 
     def holds(rate: float) -> bool:
-        return is_held(run_load(port, requests, rate=rate, seconds=PASSES_SECONDS))
+        return any(is_held(run_load(port, requests, rate=rate, seconds=PASSES_SECONDS)) for _ in range(TRIES))
 
     held, above = 0.0, FIRST_RATE
     while holds(above):
