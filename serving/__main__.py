@@ -179,19 +179,18 @@ def main(argv: list[str]) -> int:
 
 
 def _serve() -> int:
-    """One process, or several that take turns at one port; when one of several ends, all do."""
+    """One process, or several at one port; when one of several ends, all do."""
     config = load()
-    listening = _listen(config.serving.port)
-    print(f"serving at http://{HOST}:{listening.getsockname()[1]}", flush=True)
-    if config.serving.workers == 1:
-        _work(config, listening, 0)
+    listening = _listen(config.serving.port, config.serving.workers)
+    print(f"serving at http://{HOST}:{listening[0].getsockname()[1]}", flush=True)
+    if len(listening) == 1:
+        _work(config, listening[0], 0)
         return 0
-    file = listening.fileno()
     command = [sys.executable, "-m", "serving", "--worker"]
-    workers = [
-        subprocess.Popen([*command, str(number), str(file)], pass_fds=[file])
-        for number in range(config.serving.workers)
-    ]
+    workers = []
+    for number, one in enumerate(listening):
+        with one:
+            workers.append(subprocess.Popen([*command, str(number), str(one.fileno())], pass_fds=[one.fileno()]))
     try:
         os.wait()  # until the first of them ends
     finally:
@@ -218,16 +217,30 @@ def _work(config: Config, listening: socket.socket, number: int) -> None:
     uvicorn.Server(settings).run(sockets=[listening])
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(port: int, count: int) -> list[socket.socket]:
+    """A socket for each process. The kernel deals connections out evenly to several sockets at one port; processes that wait at
+    one socket do not: the one that wakes first takes all that are there.
+    """
+    alone = _bound(port)  # refused where anybody listens, which several at one port would not notice
+    if count == 1:
+        return [alone]
+    with alone:
+        port = alone.getsockname()[1]
+    return [_bound(port, is_shared=True) for _ in range(count)]
+
+
+def _bound(port: int, *, is_shared: bool = False) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if is_shared:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listening.bind((HOST, port))
     except OSError as error:
         raise StitchlakeError(
             f"serving.port: {port} is taken ({error.strerror}), expected a free port. Set STITCHLAKE__SERVING__PORT"
         ) from error
-    listening.listen(_BACKLOG)  # whoever connects from now on waits for the first process that is ready
+    listening.listen(_BACKLOG)  # whoever connects from now on waits for the process that is to be ready
     return listening
 
 
