@@ -18,7 +18,7 @@ from serving import answers, collector, offers, outcomes, products, profiles, re
 from serving.asking import see
 from serving.documented import document, json_body
 from serving.kafka_out import Overloaded, acknowledged
-from serving.limits import BodyLimit, is_too_deep
+from serving.limits import App, BodyLimit, is_too_deep
 from serving.plain import Straight, answer, fault
 from serving.requests import (
     AvailabilityRequest,
@@ -38,7 +38,7 @@ R = TypeVar("R", bound=BaseModel)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_app(service: Service, lifespan: Lifespan) -> FastAPI:
+def create_app(service: Service, lifespan: Lifespan) -> App:
     """The service as an ASGI application. `lifespan`: starts and stops what runs beside the requests."""
     app = FastAPI(
         title="Stitchlake decisions",
@@ -54,10 +54,8 @@ def create_app(service: Service, lifespan: Lifespan) -> FastAPI:
     _facts(app, service)
     _collect(app, service)
     _listen(app, service)
-    app.add_middleware(Straight, routes=decisions.routes)
-    app.add_middleware(BodyLimit, most_bytes=collector.BATCH_BYTES)
     document(app)
-    return app
+    return BodyLimit(Straight(app, decisions.routes), most_bytes=collector.BATCH_BYTES)
 
 
 def _decisions(app: APIRouter, service: Service) -> None:

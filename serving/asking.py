@@ -100,8 +100,7 @@ async def ask(service: Service, request: Question, *, is_pressed: bool) -> Askin
     book = service.rules.current
     if book is None:
         missing.append("rules: none could be read")
-    here = request.context.model_dump(exclude={"channel"})
-    context = context_of(visitor, here, now=now, event=newest, segment=request.segment)
+    context = context_of(visitor, request.context.said(), now=now, event=newest, segment=request.segment)
     experiments = service.experiments.current
     return Asking(
         decision_id=_decision_id(request),

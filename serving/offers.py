@@ -37,7 +37,7 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
         shown_on=asking.visitor.shown_on,
         experiments=asking.arm_names,
         features=() if first is None or decided.is_forced else service.learning.features(asking.context),
-        context=request.context.model_dump(exclude_none=True) | ({"rule": decided.rule} if decided.rule else {}),
+        context=request.context.said() | ({"rule": decided.rule} if decided.rule else {}),
     )
     remember(service, decision, [ranked.offer.name for ranked in decided.ranked])
     rung = "popularity" if asking.missing else "model"

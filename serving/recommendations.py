@@ -9,9 +9,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lakehouse.decisions.recommend import Item, Propose, recommend
+from lakehouse.decisions.recommend import Propose, recommend
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.decisions.trace import Trace
+from lakehouse.recommend.proposal import Proposal
 from lakehouse.recommend.recommender import Recommender
 from serving.asking import Asking, ask, remember, settled
 from serving.requests import RecommendationRequest
@@ -46,7 +47,7 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
         policy_version="none" if model is None else model.version,
         shown_on=asking.visitor.shown_on,
         experiments=asking.arm_names,
-        context=request.context.model_dump(exclude_none=True),
+        context=request.context.said(),
     )
     remember(service, decision, [item.product_id for item in items])
     return asking.answer(service, rung, trace, events, decision.policy_version, decision.policy_version) | {
@@ -66,7 +67,7 @@ def _model(service: Service, asking: Asking) -> Recommender | None:
 
 def _climb(
     service: Service, asking: Asking, model: Recommender | None, trace: Trace, *, is_personal: bool
-) -> tuple[str, list[Item]]:
+) -> tuple[str, list[Proposal]]:
     """The first rung that holds, and what stands on it."""
     if not is_personal:
         trace.add("consent", UNPERSONAL if not asking.is_pressed else "under pressure: what everybody likes")
@@ -92,7 +93,9 @@ def _may_be_known(asking: Asking) -> bool:
     return asking.visitor.recent.consent.get("personalization") is not False and not asking.visitor.is_suppressed
 
 
-def _chosen(service: Service, asking: Asking, trace: Trace, propose: Propose, model: Recommender | None) -> list[Item]:
+def _chosen(
+    service: Service, asking: Asking, trace: Trace, propose: Propose, model: Recommender | None
+) -> list[Proposal]:
     assert isinstance(asking.request, RecommendationRequest)
     return recommend(
         propose,
@@ -104,9 +107,9 @@ def _chosen(service: Service, asking: Asking, trace: Trace, propose: Propose, mo
     )
 
 
-def _proposals(service: Service, asking: Asking, model: Recommender, count: int) -> Sequence[Item]:
+def _proposals(service: Service, asking: Asking, model: Recommender, count: int) -> Sequence[Proposal]:
     here = asking.request.context
-    proposals = model.propose(
+    return model.propose(
         asking.visitor.recent.actions,
         now_ms=asking.now_ms,
         viewing=here.product_id,
@@ -117,14 +120,13 @@ def _proposals(service: Service, asking: Asking, model: Recommender, count: int)
         segment=segment if isinstance(segment := asking.context["segment"], str) else None,
         explain=asking.request.explain,
     )
-    return [Item(product_id=p.product_id, score=p.score, reason=p.reason, because=p.because) for p in proposals]
 
 
-def _popular(service: Service, asking: Asking, model: Recommender | None, count: int) -> Iterable[Item]:
+def _popular(service: Service, asking: Asking, model: Recommender | None, count: int) -> Iterable[Proposal]:
     """In memory since the last model that could be read; nothing when there never was one."""
     if model is None:
         return ()
-    popular = model.propose(
+    return model.propose(
         [],
         now_ms=asking.now_ms,
         bought=asking.visitor.bought,
@@ -132,7 +134,6 @@ def _popular(service: Service, asking: Asking, model: Recommender | None, count:
         count=count,
         category=asking.request.context.category,
     )
-    return [Item(product_id=p.product_id, score=p.score, reason=p.reason) for p in popular]
 
 
 def _viewing(asking: Asking) -> frozenset[str]:

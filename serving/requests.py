@@ -48,6 +48,10 @@ class Context(BaseModel):
     session_id: Id | None = None
     channel: Channel = "web"
 
+    def said(self) -> dict[str, Any]:
+        """Everything but what was left out."""
+        return {name: value for name, value in self if value is not None}
+
 
 class NewEvent(BaseModel):
     """An event of the visitor's that nobody has sent yet, in the Segment spec; identifiers are those of the request."""

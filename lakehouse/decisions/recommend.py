@@ -5,27 +5,15 @@ models and similarity propose the rest. A product that was bought, or cannot be 
 """
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from typing import NamedTuple
 
 from lakehouse.decisions.trace import Trace
+from lakehouse.recommend.proposal import Proposal
 from lakehouse.rules.book import Rule
 
 _MORE = 3  # times as many proposals as asked for, so that what rules take out does not shorten the list
 
 
-class Item(NamedTuple):
-    """One product of the answer. `score`: comparable within one answer only; higher is better.
-
-    `because`: the product of the visitor's that spoke most for it, told to whoever asks for an explanation.
-    """
-
-    product_id: str
-    score: float
-    reason: str
-    because: str | None = None
-
-
-Propose = Callable[[int], Iterable[Item]]  # the most proposals wanted -> proposals, best first
+Propose = Callable[[int], Iterable[Proposal]]  # the most proposals wanted -> proposals, best first
 
 
 def recommend(
@@ -36,7 +24,7 @@ def recommend(
     count: int,
     excluded: Set[str],
     category_of: Callable[[str], str | None],
-) -> list[Item]:
+) -> list[Proposal]:
     """At most `count` distinct products. `rules`: those that hold now, strongest first; `excluded`: bought, unavailable."""
     forbidden = {product for rule in rules if rule.effect == "forbid" for product in rule.products}
     forbidden_categories = {rule.category for rule in rules if rule.effect == "forbid" and rule.category is not None}
@@ -48,14 +36,14 @@ def recommend(
             or (bool(forbidden_categories) and category_of(product_id) in forbidden_categories)
         )
 
-    items: dict[str, Item] = {}
+    items: dict[str, Proposal] = {}
     for rule in rules:
         if rule.effect in ("force", "propose"):
             for product_id in rule.products:
                 if is_out(product_id):
                     trace.add("rule", f"{rule.name} wants it, but it is excluded", product_id)
                 else:
-                    items.setdefault(product_id, Item(product_id=product_id, score=1.0, reason=f"rule {rule.name}"))
+                    items.setdefault(product_id, Proposal(product_id=product_id, score=1.0, reason=f"rule {rule.name}"))
     for product_id in sorted(forbidden):
         trace.add("rule", "forbidden", product_id)
     for category in sorted(forbidden_categories):
@@ -72,8 +60,8 @@ def recommend(
 
 
 def _boosted(
-    proposed: list[Item], rules: Sequence[Rule], category_of: Callable[[str], str | None], trace: Trace
-) -> list[Item]:
+    proposed: list[Proposal], rules: Sequence[Rule], category_of: Callable[[str], str | None], trace: Trace
+) -> list[Proposal]:
     boosts = [rule for rule in rules if rule.effect == "boost" and (rule.products or rule.category is not None)]
     if not boosts:
         return proposed
@@ -86,5 +74,5 @@ def _boosted(
             ):
                 score, reason = score * rule.weight, f"{item.reason}, rule {rule.name}"
                 trace.add("rule", f"{rule.name} boosts by {rule.weight}", item.product_id)
-        lifted.append(Item(product_id=item.product_id, score=score, reason=reason, because=item.because))
+        lifted.append(Proposal(product_id=item.product_id, score=score, reason=reason, because=item.because))
     return sorted(lifted, key=lambda item: (-item.score, item.product_id))

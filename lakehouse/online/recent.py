@@ -119,12 +119,12 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
     by_kind: dict[str, list[_Seen]] = defaultdict(list)
     for seen in newest_first:
         by_kind[seen.fact["kind"]].append(seen)
-    views, orders = by_kind["view"], by_kind["order"]
+    views, viewed = by_kind["view"], _products(by_kind["view"])
     return RecentBehaviour(
-        viewed_1h=_products(views, now_ms - HOUR_MS),
-        viewed_24h=_products(views, now_ms - DAY_MS),
-        viewed_7d=_products(views, now_ms - WEEK_MS),
-        bought_30d=_products(orders, oldest),
+        viewed_1h=tuple(product for product, at_ms in viewed.items() if at_ms > now_ms - HOUR_MS),
+        viewed_24h=tuple(product for product, at_ms in viewed.items() if at_ms > now_ms - DAY_MS),
+        viewed_7d=tuple(product for product, at_ms in viewed.items() if at_ms > now_ms - WEEK_MS),
+        bought_30d=tuple(_products(by_kind["order"])),
         cart=_cart(newest_first),
         views_in_session=_views_in_session(views, [s for s in newest_first if s.fact["kind"] in _BY_VISITOR], now_ms),
         last_view_at=_time(views[0].at_ms) if views else None,
@@ -154,9 +154,14 @@ def _time(at_ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=at_ms)
 
 
-def _products(newest_first: Sequence[_Seen], after_ms: int) -> tuple[str, ...]:
-    named = (seen.fact.get("product_id") for seen in newest_first if seen.at_ms > after_ms)
-    return tuple(dict.fromkeys(product for product in named if isinstance(product, str)))
+def _products(newest_first: Sequence[_Seen]) -> dict[str, int]:
+    """Each product, in order, and when it was last seen."""
+    last: dict[str, int] = {}
+    for seen in newest_first:
+        product = seen.fact.get("product_id")
+        if isinstance(product, str):
+            last.setdefault(product, seen.at_ms)
+    return last
 
 
 def _cart(newest_first: Sequence[_Seen]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from lakehouse.recommend import files
 from lakehouse.recommend.interactions import VIEW, Interaction, Known, known
 from lakehouse.recommend.model import NOBODY, PERSONAL, RecommenderModel
+from lakehouse.recommend.proposal import Proposal
 from lakehouse.recommend.ranking import best
 from lakehouse.recommend.scoring import Scores, factor_scores, scaled, similarity_scores, strongest_source
 
@@ -33,18 +34,6 @@ POPULAR: Final = "popular"
 NEW: Final = "new_arrival"
 _CROSS_EVERY: Final = 4
 _HOUR_MS: Final = 3_600_000
-
-
-class Proposal(NamedTuple):
-    """One product. `score`: 0..1, comparable among proposals of one reason; the order of the list is the answer.
-
-    `because`: what of the history spoke most for it, if asked; null for for_you, popular and new_arrival.
-    """
-
-    product_id: str
-    score: float
-    reason: str
-    because: str | None = None
 
 
 class _Place(NamedTuple):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from lakehouse.config import PROJECT
 from lakehouse.recommend.interactions import Interaction
 from lakehouse.recommend.model import POPULARITY, Blend
-from lakehouse.recommend.recommender import Proposal, Recommender
+from lakehouse.recommend.proposal import Proposal
+from lakehouse.recommend.recommender import Recommender
 from tests.lakehouse.recommend.shops import CATEGORIES, IDS, NOW, by_hand, did
 
 
