@@ -47,3 +47,22 @@ def test_nobody_to_send_to_is_told_and_every_record_fails_until_there_is() -> No
     assert not out.is_connected
     assert asyncio.run(send()) == 0
     out.close()
+
+
+def test_what_is_told_and_not_taken_is_counted(kafka: RunningBroker) -> None:
+    topic = f"kafka-out-{uuid4().hex[:8]}"
+    broker.create_topic(kafka.bootstrap_servers, topic, 1)
+    out = KafkaOut(kafka.bootstrap_servers)
+    out.tell(topic, b"k", b"before anybody was asked")
+    assert out.lost == 1
+    out.connect((topic,))
+    out.tell(topic, b"k", b"x" * 2_000_000)
+    assert out.lost == 2
+    out.tell(topic, b"k", b"taken")
+    out.close()
+    consumer = KafkaConsumer(
+        topic, bootstrap_servers=kafka.bootstrap_servers, auto_offset_reset="earliest", consumer_timeout_ms=3000
+    )
+    assert [record.value for record in consumer] == [b"taken"]
+    consumer.close()
+    assert out.lost == 2
