@@ -23,6 +23,7 @@ def project(tmp_path: Path) -> Path:
         shutil.copytree(PROJECT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "batch").mkdir()
     (copy / "batch" / "rebuild.py").write_text("")
+    (copy / "tests").mkdir()
     (copy / "requirements.txt").write_text("# nothing\n")
     return copy
 
@@ -170,6 +171,18 @@ class TestInstalling:
         (project / "requirements.txt").write_text("# still nothing\n")
         assert "first use: installed" in submit(project, path, "kafka", "status").stderr
         assert submit(project, path, "kafka", "status").stderr == ""
+
+    @pytest.mark.parametrize("command", ["test", "tests/benchmarks/bandits.py"])
+    def test_tests_and_benchmarks_bring_what_only_they_need(self, project: Path, path: Path, command: str) -> None:
+        program(path, "java", 'openjdk version "17.0.15"')
+        (project / "tests" / "requirements.txt").write_text("# of tests alone\n")
+        submit(project, path, command)
+        stamp = project / ".venv" / ".installed-tests-requirements.txt"
+        assert stamp.read_text() == "# of tests alone\n"
+
+    def test_nothing_else_brings_what_only_tests_need(self, project: Path, path: Path) -> None:
+        submit(project, path, "kafka", "status")
+        assert [file.name for file in (project / ".venv").glob(".installed-*")] == [".installed-requirements.txt"]
 
     def test_two_first_uses_at_once_install_once(self, project: Path, path: Path) -> None:
         environ = {"PATH": str(path), "HOME": str(project)}

@@ -22,8 +22,8 @@ BASELINES = (
     "0",
     "off",
     "false",
-    "gate_30",
 )
+DELIMITERS = (",", ";", "\t", "|")
 _TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0}
 
 
@@ -34,7 +34,7 @@ def read_log(path: Path) -> pd.DataFrame:
         SourceError: the file is not there, not CSV or Parquet, or empty.
     """
     try:
-        frame = pd.read_parquet(path) if path.suffix in (".parquet", ".pq") else pd.read_csv(path, low_memory=False)
+        frame = pd.read_parquet(path) if path.suffix in (".parquet", ".pq") else _read_csv(path)
     except (OSError, ValueError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SourceError(f"{path.name}: cannot be read ({first}), expected CSV or Parquet with a header") from error
@@ -42,6 +42,12 @@ def read_log(path: Path) -> pd.DataFrame:
         raise SourceError(f"{path.name}: no rows, expected one for each unit or event")
     frame.columns = frame.columns.map(str)
     return frame
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Delimited by whatever makes most columns of its header."""
+    delimiter = max(DELIMITERS, key=lambda one: len(pd.read_csv(path, sep=one, nrows=0).columns))
+    return pd.read_csv(path, sep=delimiter, low_memory=False)
 
 
 def units_of(
