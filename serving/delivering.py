@@ -1,7 +1,7 @@
 """The workers of the declared destinations, put together from configuration."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from lakehouse.actions.pace import Breaker, Bucket
 from lakehouse.actions.perform import Offers, by_topic, to_machine, to_mailbox
 from lakehouse.actions.results import Result
 from lakehouse.actions.templates import Templates
+from lakehouse.actions.turns import Turns
 from lakehouse.actions.webhook import WebhookSender
 from lakehouse.actions.worker import Worker
 from lakehouse.config import ActionsConfig, Config
@@ -46,6 +47,8 @@ class Delivering:
     tell: Tell
     span: Span
 
+    turns: Turns = field(default_factory=Turns)
+
     def deliverer(self, destinations: Destinations) -> Deliverer:
         return Deliverer(
             self.store,
@@ -72,6 +75,7 @@ class Delivering:
             bucket=Bucket(one.per_second or settings.per_second),
             breaker=Breaker(most_seconds=settings.backoff_max_seconds),
             clock=self.clock,
+            turn=lambda action: self.turns.of(self.people.who(action.identifiers, self.clock()).unit),
             perform=spanned,
             refusal=lambda action: self.may_send.refusal(action, self.clock()),
             note=lambda action: self.shown.note(action, self.clock()),

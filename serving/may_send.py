@@ -35,6 +35,10 @@ class People:
         """
         return find(self._store, identifiers, self._identity)
 
+    def who(self, identifiers: tuple[Identifier, ...], now: datetime) -> Visitor:
+        """The person, without what they did: whom the log and caps count. Raises StoreError as `find` does."""
+        return Visitor(asked=identifiers[0], profile=self.find(identifiers), recent=recent_behaviour([], now))
+
     def visitor(
         self, identifiers: Sequence[Identifier], now: datetime, *, decision_id: str, newest: Sequence[Entry] = ()
     ) -> Visitor:

@@ -10,8 +10,6 @@ from lakehouse.actions.action import Action
 from lakehouse.decisions import exposures, remembered
 from lakehouse.decisions.decide import CERTAIN
 from lakehouse.decisions.remembered import Remembered
-from lakehouse.decisions.visitor import Visitor
-from lakehouse.online.recent import recent_behaviour
 from lakehouse.online.recent_entries import EXPOSED, key_of, remember
 from lakehouse.online_store import Document, OnlineStore
 from serving.may_send import People
@@ -46,8 +44,7 @@ class ShownActions:
             self.tell(self.topic, decision.unit, orjson.dumps(message))
 
     def _decision(self, action: Action, now: datetime) -> Remembered:
-        profile = self.people.find(action.identifiers)
-        who = Visitor(asked=action.identifiers[0], profile=profile, recent=recent_behaviour([], now))
+        who = self.people.who(action.identifiers, now)
         return Remembered(
             decision_id=action.decision_id,
             kind=action.cause if action.offer is None else "offer",

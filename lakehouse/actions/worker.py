@@ -8,6 +8,7 @@ dead topic as `unknown outcome` for a person to judge (at most once). `if_unknow
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
@@ -34,7 +35,9 @@ _LEASE_MS = 60_000  # beyond the time-out, for looking up and writing the letter
 class Worker:
     """`perform` does it; `refusal` is asked right before, why it must not be; `note` writes down that it was done.
 
-    `quiet`: of the destination; `offer_quiet`: of what the action offers. `give_up` tells the dead topic. It and `note` return once that is safe, and may be called again with the same.
+    `quiet`: of the destination; `offer_quiet`: of what the action offers. `turn`: whether nothing else is under way for the
+    person, and nothing is while it is held. `give_up` tells the dead topic. It and `note` return once that is safe, and may be
+    called again with the same.
     """
 
     destination: str
@@ -46,6 +49,7 @@ class Worker:
     bucket: Bucket
     breaker: Breaker
     clock: Callable[[], datetime]
+    turn: Callable[[Action], AbstractContextManager[bool]]
     perform: Callable[[Action], Result]
     refusal: Callable[[Action], str | None]
     note: Callable[[Action], None]
@@ -100,13 +104,21 @@ class Worker:
         if (later := self._later(outcome, outcome.action)) is not None:
             self._move(entry, outcome.id, later)
             return 0.0
-        if (verdict := self._verdict(outcome, outcome.action)) is not None:
-            self._settle(entry, outcome, outcome.action, verdict)
+        with self.turn(outcome.action) as is_its_turn:
+            if is_its_turn:
+                return self._decided(entry, outcome, outcome.action)
+        self._move(entry, outcome.id, now_ms + int(IDLE_SECONDS * 1000))
+        return 0.0
+
+    def _decided(self, entry: Entry, outcome: Outcome, action: Action) -> float:
+        """Settled or attempted; or seconds to wait, where the destination needs a rest."""
+        if (verdict := self._verdict(outcome, action)) is not None:
+            self._settle(entry, outcome, action, verdict)
             return 0.0
         now = self.clock().timestamp()
         if (pause := max(self.breaker.wait(now), self.bucket.wait(now))) > 0:
             return pause
-        self._attempt(entry, outcome, outcome.action)
+        self._attempt(entry, outcome, action)
         return 0.0
 
     def _later(self, outcome: Outcome, action: Action) -> int | None:

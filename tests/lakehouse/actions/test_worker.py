@@ -18,6 +18,7 @@ from lakehouse.actions.outcome import read
 from lakehouse.actions.pace import Breaker, Bucket
 from lakehouse.actions.perform import to_machine
 from lakehouse.actions.results import Result, Sent
+from lakehouse.actions.turns import Turns
 from lakehouse.actions.webhook import WebhookSender
 from lakehouse.actions.worker import KEEP_MS, Worker
 from lakehouse.config import load
@@ -43,6 +44,7 @@ class World:
         self.noted: list[str] = []
         self.is_away = False
         self.offer_quiet: QuietHours | None = None
+        self.turns = Turns()
         self.store = LmdbStore(folder, survives=True)
         self.worker = self.make("crm", self.webhook())
         self.deliverer = Deliverer(self.store, [self.worker], bury=self.bury, now_ms=self.now_ms)
@@ -61,6 +63,7 @@ class World:
                     "perform": perform,
                     "refusal": lambda _: None if self.allows else "consent",
                 },
+                **{"turn": lambda action: self.turns.of(action.identifiers[0][1])},
                 **{"note": self.note, "offer_quiet": lambda _: self.offer_quiet},
                 **{"give_up": lambda action, reason: self.bury(action.id, dead_message(action, reason))},
                 **changes,
@@ -125,6 +128,42 @@ def test_one_call_with_the_key_however_often_the_queue_tells_it(world: World) ->
     world.accept(world.action())  # even now the store knows better
     world.work()
     assert len(world.hook.calls) == 1
+
+
+def test_of_two_destinations_in_one_instant_only_one_finds_room_under_a_cap(world: World) -> None:
+    called: list[str] = []
+
+    def mail(action: Action) -> Result:
+        called.append(action.id)
+        return Sent()
+
+    def crm(action: Action) -> Result:
+        world.work(other)  # the other destination's thread, just while this one is under way
+        return mail(action)
+
+    capped: dict[str, Any] = {"refusal": lambda _: "shown once" if "d1:crm" in world.noted else None}
+    other = world.make("mail", mail, **capped)
+    one = world.make("crm", crm, **capped)
+    world.deliverer = Deliverer(world.store, [one, other], bury=world.bury, now_ms=world.now_ms)
+    bo = {"identifiers": [["anonymous_id", "bo"]]}
+    world.accept(
+        world.action("d1"), world.action("d2", destination="mail"), world.action("d3", destination="mail", **bo)
+    )
+    world.work(one)
+    assert called == ["d3:mail", "d1:crm"]
+    world.now += timedelta(seconds=1)
+    world.work(other)
+    assert called == ["d3:mail", "d1:crm"]
+    assert world.state("d2:mail") == "suppressed"
+
+
+def test_a_turn_that_ends_in_an_error_is_over(world: World) -> None:
+    world.is_away = True
+    world.accept(world.action())
+    with pytest.raises(StoreError):
+        world.work()
+    with world.turns.of("ana") as is_free:
+        assert is_free
 
 
 def test_failures_are_tried_again_later_also_after_a_restart(world: World) -> None:
