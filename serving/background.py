@@ -7,7 +7,6 @@ destination) and actions (into the store). Each destination has a thread of its 
 import dataclasses
 import logging
 import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +38,7 @@ from lakehouse.online_store import open_kept_store, open_store, store_url
 from lakehouse.reachable import reachable
 from lakehouse.rules.book import read_rules
 from lakehouse.service import READY
+from lakehouse.signals import set_by_signals
 from serving.consuming import Consuming
 from serving.delivering import Delivering
 from serving.may_send import MaySend, People
@@ -239,10 +239,7 @@ def main(argv: list[str]) -> None:
     topics = (config.kafka.events_topic, config.decisions.topic, config.decision_log.topic)
     for topic in (*topics, config.actions.topic, config.actions.dead_topic):
         broker.create_topic(servers, topic, partitions)
-    stopped = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    Background(config, Files(), os.environ, utc_now).run(stopped)
+    Background(config, Files(), os.environ, utc_now).run(set_by_signals())
 
 
 if __name__ == "__main__":

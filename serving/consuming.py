@@ -11,6 +11,7 @@ from kafka.errors import CommitFailedError, IllegalStateError, KafkaError, Rebal
 from lakehouse.errors import StitchlakeError
 
 log = logging.getLogger("stitchlake.background")
+_LEAVE_MS = 2_000  # for telling the group; the broker finds out by itself otherwise
 POLL_MS = (
     200  # a poll returns as soon as there is something; this is how often timers are looked at and a stop is noticed
 )
@@ -68,7 +69,7 @@ class Consuming:
                     self._commit(consumer, polled)
                 self._tried(self._between)
         finally:
-            consumer.close()
+            consumer.close(timeout_ms=_LEAVE_MS)
 
     def _subscribe(self, consumer: KafkaConsumer, stopped: Event) -> None:
         """Once the topic's partitions are known: kafka-python 3.0.12 that joins a group before it knows them may never get any.

@@ -9,6 +9,7 @@ from lakehouse.config import Config
 from lakehouse.decisions.exposures import of_others, offer_cap, rule_cap
 from lakehouse.decisions.offers import Offer
 from lakehouse.decisions.visitor import Visitor
+from lakehouse.declarations import Caps
 from lakehouse.errors import StoreError
 from lakehouse.identity.identifier import Identifier
 from lakehouse.online.profiles import OnlineProfile, find
@@ -76,6 +77,15 @@ class MaySend:
     offers: Callable[[], Mapping[str, Offer]]
     rules: Callable[[], Mapping[str, Rule]]
 
+    def capped(self, action: Action, now: datetime) -> frozenset[str]:
+        """What the action counts for, of the person: its offer, its rule, where these have caps. Raises StoreError."""
+        offer, rule = self._told(action)
+        subjects = [one.name for one in (offer, rule) if one is not None and one.caps != Caps()]
+        if not subjects:
+            return frozenset()
+        unit = self.people.who(action.identifiers, now).unit
+        return frozenset(f"{unit}:{subject}" for subject in subjects)
+
     def refusal(self, action: Action, now: datetime) -> str | None:
         """Why the action must not be done, in a word or two; None when it may.
 
@@ -88,7 +98,11 @@ class MaySend:
         if not visitor.consent(assumed=self.assumed)[action.purpose]:
             return "consent"
         shown = visitor.recent.exposures
-        offer = self.offers().get(action.offer or "")
-        rule = self.rules().get(action.name) if action.cause == "rule" else None
+        offer, rule = self._told(action)
         capped = None if offer is None else offer_cap(offer, shown, now)
         return capped or (None if rule is None else rule_cap(rule, shown, now))
+
+    def _told(self, action: Action) -> tuple[Offer | None, Rule | None]:
+        """The offer the action shows and the rule it comes from, as they are now."""
+        rule = self.rules().get(action.name) if action.cause == "rule" else None
+        return self.offers().get(action.offer or ""), rule

@@ -1,9 +1,9 @@
-"""Whose turn it is: of all that waits for one person, in whatever destination, one action is under way at a time.
+"""Whose turn it is: of all that counts for one cap of one person, in whatever destination, one action is under way at a time.
 
 Otherwise two destinations could look at a cap in the same instant, and each find room for its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from threading import Lock
 
@@ -16,14 +16,15 @@ class Turns:
         self._under_way: set[str] = set()
 
     @contextmanager
-    def of(self, person: str) -> Iterator[bool]:
-        """Whether it is this one's turn, and then it is nobody else's until left. Never waits."""
+    def of(self, subjects: Set[str]) -> Iterator[bool]:
+        """Whether nothing is under way for any of them, and then nothing else is until left. Never waits."""
         with self._lock:
-            is_free = person not in self._under_way
-            self._under_way.add(person)
+            is_free = self._under_way.isdisjoint(subjects)
+            if is_free:
+                self._under_way |= subjects
         try:
             yield is_free
         finally:
             if is_free:
                 with self._lock:
-                    self._under_way.remove(person)
+                    self._under_way -= subjects

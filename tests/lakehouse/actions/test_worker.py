@@ -63,12 +63,16 @@ class World:
                     "perform": perform,
                     "refusal": lambda _: None if self.allows else "consent",
                 },
-                **{"turn": lambda action: self.turns.of(action.identifiers[0][1])},
+                **{"turn": lambda action: self.turns.of(self.capped(action))},
                 **{"note": self.note, "offer_quiet": lambda _: self.offer_quiet},
                 **{"give_up": lambda action, reason: self.bury(action.id, dead_message(action, reason))},
                 **changes,
             }
         )
+
+    def capped(self, action: Action) -> frozenset[str]:
+        """Every offer has a cap."""
+        return frozenset() if action.offer is None else frozenset({f"{action.identifiers[0][1]}:{action.offer}"})
 
     def note(self, action: Action) -> None:
         if self.is_away:
@@ -145,24 +149,28 @@ def test_of_two_destinations_in_one_instant_only_one_finds_room_under_a_cap(worl
     other = world.make("mail", mail, **capped)
     one = world.make("crm", crm, **capped)
     world.deliverer = Deliverer(world.store, [one, other], bury=world.bury, now_ms=world.now_ms)
+    offered: dict[str, Any] = {"offer": "bundle"}
     bo = {"identifiers": [["anonymous_id", "bo"]]}
     world.accept(
-        world.action("d1"), world.action("d2", destination="mail"), world.action("d3", destination="mail", **bo)
+        world.action("d1", **offered),
+        world.action("d2", destination="mail", **offered),
+        world.action("d3", destination="mail", **offered, **bo),
+        world.action("d4", destination="mail"),
     )
     world.work(one)
-    assert called == ["d3:mail", "d1:crm"]
+    assert called == ["d3:mail", "d4:mail", "d1:crm"]
     world.now += timedelta(seconds=1)
     world.work(other)
-    assert called == ["d3:mail", "d1:crm"]
+    assert called == ["d3:mail", "d4:mail", "d1:crm"]
     assert world.state("d2:mail") == "suppressed"
 
 
 def test_a_turn_that_ends_in_an_error_is_over(world: World) -> None:
     world.is_away = True
-    world.accept(world.action())
+    world.accept(action := world.action(offer="bundle"))
     with pytest.raises(StoreError):
         world.work()
-    with world.turns.of("ana") as is_free:
+    with world.turns.of(world.capped(action)) as is_free:
         assert is_free
 
 
