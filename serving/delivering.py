@@ -75,7 +75,7 @@ class Delivering:
             bucket=Bucket(one.per_second or settings.per_second),
             breaker=Breaker(most_seconds=settings.backoff_max_seconds),
             clock=self.clock,
-            turn=lambda action: self.turns.of(self.may_send.capped(action, self.clock())),
+            turn=lambda action: self.turns.of(action.decision_id, self.may_send.capped(action, self.clock())),
             perform=spanned,
             refusal=lambda action: self.may_send.refusal(action, self.clock()),
             note=lambda action: self.shown.note(action, self.clock()),

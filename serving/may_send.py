@@ -6,10 +6,9 @@ from datetime import datetime
 
 from lakehouse.actions.action import Action
 from lakehouse.config import Config
-from lakehouse.decisions.exposures import of_others, offer_cap, rule_cap
+from lakehouse.decisions.exposures import capped, of_others, offer_cap, rule_cap
 from lakehouse.decisions.offers import Offer
 from lakehouse.decisions.visitor import Visitor
-from lakehouse.declarations import Caps
 from lakehouse.errors import StoreError
 from lakehouse.identity.identifier import Identifier
 from lakehouse.online.profiles import OnlineProfile, find
@@ -78,11 +77,10 @@ class MaySend:
     rules: Callable[[], Mapping[str, Rule]]
 
     def capped(self, action: Action, now: datetime) -> frozenset[str]:
-        """What the action counts for, of the person: its offer, its rule, where these have caps. Raises StoreError."""
-        offer, rule = self._told(action)
-        subjects = [one.name for one in (offer, rule) if one is not None and one.caps != Caps()]
+        """The subjects of caps that the action counts for, of this person. Raises StoreError."""
+        subjects = capped(*self._told(action))
         if not subjects:
-            return frozenset()
+            return frozenset()  # nobody need be looked up
         unit = self.people.who(action.identifiers, now).unit
         return frozenset(f"{unit}:{subject}" for subject in subjects)
 
@@ -99,8 +97,8 @@ class MaySend:
             return "consent"
         shown = visitor.recent.exposures
         offer, rule = self._told(action)
-        capped = None if offer is None else offer_cap(offer, shown, now)
-        return capped or (None if rule is None else rule_cap(rule, shown, now))
+        reached = None if offer is None else offer_cap(offer, shown, now)
+        return reached or (None if rule is None else rule_cap(rule, shown, now))
 
     def _told(self, action: Action) -> tuple[Offer | None, Rule | None]:
         """The offer the action shows and the rule it comes from, as they are now."""

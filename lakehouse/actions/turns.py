@@ -1,4 +1,4 @@
-"""Whose turn it is: of all that counts for one cap of one person, in whatever destination, one action is under way at a time.
+"""Whose turn it is: of all that counts for one cap of one person, in whatever destination, one decision is under way at a time.
 
 Otherwise two destinations could look at a cap in the same instant, and each find room for its own.
 """
@@ -13,18 +13,22 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._under_way: set[str] = set()
+        self._under_way: list[tuple[str, Set[str]]] = []
 
     @contextmanager
-    def of(self, subjects: Set[str]) -> Iterator[bool]:
-        """Whether nothing is under way for any of them, and then nothing else is until left. Never waits."""
+    def of(self, decision_id: str, subjects: Set[str]) -> Iterator[bool]:
+        """Whether no other decision is under way for any of the subjects, and then none is until left. Never waits.
+
+        One decision counts once, through however many destinations: those need not wait for each other.
+        """
+        mine = (decision_id, subjects)
         with self._lock:
-            is_free = self._under_way.isdisjoint(subjects)
+            is_free = all(one == decision_id or subjects.isdisjoint(other) for one, other in self._under_way)
             if is_free:
-                self._under_way |= subjects
+                self._under_way.append(mine)
         try:
             yield is_free
         finally:
             if is_free:
                 with self._lock:
-                    self._under_way -= subjects
+                    self._under_way.remove(mine)

@@ -35,9 +35,9 @@ _LEASE_MS = 60_000  # beyond the time-out, for looking up and writing the letter
 class Worker:
     """`perform` does it; `refusal` is asked right before, why it must not be; `note` writes down that it was done.
 
-    `quiet`: of the destination; `offer_quiet`: of what the action offers. `turn`: whether nothing else is under way that
-    counts for the same caps, and nothing is while it is held. `give_up` tells the dead topic. It and `note` return once that is safe, and may be
-    called again with the same.
+    `quiet`: of the destination; `offer_quiet`: of what the action offers. `turn`: whether no other decision is under way that
+    counts for the same caps, and none is while it is held. `give_up` tells the dead topic. It and `note` return once that is
+    safe, and may be called again with the same.
     """
 
     destination: str

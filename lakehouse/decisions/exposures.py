@@ -34,6 +34,13 @@ def of_others(entries: Iterable[Entry], decision_id: str) -> list[Entry]:
     return [entry for entry in entries if not entry.id.startswith(own)]
 
 
+def capped(offer: Offer | None, rule: Rule | None) -> list[str]:
+    """The subjects of these that have caps."""
+    subjects = {} if offer is None else {offer.name: offer.caps}
+    subjects |= {} if rule is None else {_of_rule(rule.name): rule.caps}
+    return [name for name, caps in subjects.items() if caps != Caps()]
+
+
 def offer_cap(offer: Offer, shown: Shown, now: datetime) -> str | None:
     """Which cap of the offer is reached, in words; None = none."""
     return cap_reached(offer.caps, shown.get(offer.name, ()), now)

@@ -125,7 +125,7 @@ def test_a_shuffled_topic_is_right_once_reconciled(shop: Shop, send: Send) -> No
 
 
 def test_a_driver_killed_in_the_middle_loses_and_repeats_nothing(shop: Shop, send: Send) -> None:
-    lake = in_batches_of(send(shop.messages()), 800)
+    lake = in_batches_of(send(shop.messages()), 500)
     driver = _driver(lake)
     assert driver.stderr is not None
     for line in driver.stderr:  # the first micro-batch of profiles is in, others are under way
@@ -144,8 +144,8 @@ def _driver(lake: Lake) -> "subprocess.Popen[str]":
         "STITCHLAKE__LAKE__ROOT": lake.root,
         "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": lake.config.kafka.bootstrap_servers,
         "STITCHLAKE__KAFKA__EVENTS_TOPIC": lake.config.kafka.events_topic,
-        "STITCHLAKE__PROFILES__MAX_OFFSETS_PER_TRIGGER": "800",
-        "STITCHLAKE__SILVER_EVENTS__MAX_OFFSETS_PER_TRIGGER": "800",
+        "STITCHLAKE__PROFILES__MAX_OFFSETS_PER_TRIGGER": "500",
+        "STITCHLAKE__SILVER_EVENTS__MAX_OFFSETS_PER_TRIGGER": "500",
         "PYTHONPATH": str(PROJECT),
     }
     code = (

@@ -63,7 +63,7 @@ class World:
                     "perform": perform,
                     "refusal": lambda _: None if self.allows else "consent",
                 },
-                **{"turn": lambda action: self.turns.of(self.capped(action))},
+                **{"turn": lambda action: self.turns.of(action.decision_id, self.capped(action))},
                 **{"note": self.note, "offer_quiet": lambda _: self.offer_quiet},
                 **{"give_up": lambda action, reason: self.bury(action.id, dead_message(action, reason))},
                 **changes,
@@ -153,15 +153,16 @@ def test_of_two_destinations_in_one_instant_only_one_finds_room_under_a_cap(worl
     bo = {"identifiers": [["anonymous_id", "bo"]]}
     world.accept(
         world.action("d1", **offered),
+        world.action("d1", destination="mail", **offered),
         world.action("d2", destination="mail", **offered),
         world.action("d3", destination="mail", **offered, **bo),
         world.action("d4", destination="mail"),
     )
     world.work(one)
-    assert called == ["d3:mail", "d4:mail", "d1:crm"]
+    assert (called[-1], sorted(called[:-1])) == ("d1:crm", ["d1:mail", "d3:mail", "d4:mail"])
     world.now += timedelta(seconds=1)
     world.work(other)
-    assert called == ["d3:mail", "d4:mail", "d1:crm"]
+    assert called[-1] == "d1:crm"
     assert world.state("d2:mail") == "suppressed"
 
 
@@ -170,7 +171,7 @@ def test_a_turn_that_ends_in_an_error_is_over(world: World) -> None:
     world.accept(action := world.action(offer="bundle"))
     with pytest.raises(StoreError):
         world.work()
-    with world.turns.of(world.capped(action)) as is_free:
+    with world.turns.of("d2", world.capped(action)) as is_free:
         assert is_free
 
 
