@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The one entry point of Stitchlake: finds Python and Java, makes .venv on first use, hands on to lakehouse/command_line.py.
+# The one entry point of Stitchlake: finds Python and Java, makes .venv on first use, hands on to lakehouse/commands/__main__.py.
 # Runs on bash 3.2 (macOS) and later. Exit 2: something on this machine is missing, said in one line.
 set -euo pipefail
 
@@ -60,13 +60,13 @@ install() { # brings .venv up to a requirements file; the copy beside it says wh
   stamp=$venv/.installed-$(printf '%s' "$file" | tr '/' '-')
   if ! cmp -s "$root/$file" "$stamp" || ! [ -x "$venv/bin/python" ]; then
     python=$(find_python)
-    "$python" "$root/lakehouse/preflight.py" "$file" || exit $?
+    "$python" "$root/lakehouse/commands/preflight.py" "$file" || exit $?
   fi
 }
 
 case ${1:-help} in
   help | -h | --help)
-    cat "$root/lakehouse/usage.txt"
+    cat "$root/lakehouse/commands/usage.txt"
     exit 0
     ;;
   demo | test | up | streaming | whois | identity | rules | *.py | -*)
@@ -88,4 +88,4 @@ python=$venv/bin/python
 cd "$root" # relative paths, lake.root among them, mean the same wherever this is called from
 export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONSAFEPATH=1 # a job's own folder is no place to import from
-exec "$python" -m lakehouse.command_line "$@"
+exec "$python" -m lakehouse.commands "$@"

@@ -20,8 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.command_line import run
+from lakehouse.catalog import GOLD_EXPERIMENT_RESULTS, SILVER_DECISION_LOG
 from lakehouse.config import load
+from lakehouse.config.paths import EXPERIMENTS
 from lakehouse.experiments import off_policy_report, readout_report
 from lakehouse.experiments.definitions import read_experiments
 from lakehouse.experiments.json_line import json_line
@@ -30,13 +31,12 @@ from lakehouse.experiments.new_policies import COLUMNS, NEW_POLICIES, decisions_
 from lakehouse.experiments.policy_log import decisions_of
 from lakehouse.experiments.readout import ALPHA, ReadOut, read_out
 from lakehouse.experiments.results import LOG, results
-from lakehouse.files import EXPERIMENTS
-from lakehouse.lock import DECISION_LOG, writer
-from lakehouse.reachable import reachable
-from lakehouse.tables import GOLD_EXPERIMENT_RESULTS, SILVER_DECISION_LOG
+from lakehouse.job import run
+from lakehouse.kafka.reachable import reachable
+from lakehouse.lake.lock import DECISION_LOG, writer
 
 if TYPE_CHECKING:
-    from lakehouse.io import Lake
+    from lakehouse.lake.delta import Lake
 
 
 def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
@@ -63,8 +63,8 @@ def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
 def drained() -> "Iterator[Lake]":
     """The lake, its decision log as full as the topic."""
     from batch import decision_log  # here: a log of any kind is read without Spark
-    from lakehouse.io import Lake
-    from lakehouse.session import get_session
+    from lakehouse.lake.delta import Lake
+    from lakehouse.spark.session import get_session
 
     config = reachable(load())
     with writer(config, part=DECISION_LOG):

@@ -13,15 +13,15 @@ from datetime import datetime
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
-from lakehouse.command_line import run
+from lakehouse.catalog import GOLD_HOUSEHOLDS, SILVER_EVENTS, SILVER_IDENTITY_MAP, SILVER_PERSONAL_TRAITS
 from lakehouse.config import load
 from lakehouse.errors import LakeError
-from lakehouse.io import Lake
-from lakehouse.lock import HOUSEHOLDS, writer
-from lakehouse.profiles.households import homes, households, institutions
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.lock import HOUSEHOLDS, writer
+from lakehouse.profiles.gold.households import homes, households, institutions
 from lakehouse.profiles.micro_batch import utc_now
-from lakehouse.session import get_session
-from lakehouse.tables import GOLD_HOUSEHOLDS, SILVER_EVENTS, SILVER_IDENTITY_MAP, SILVER_PERSONAL_TRAITS
+from lakehouse.spark.session import get_session
 
 log = logging.getLogger("stitchlake.households")
 _NEEDED = (SILVER_EVENTS, SILVER_PERSONAL_TRAITS, SILVER_IDENTITY_MAP)

@@ -15,18 +15,18 @@ from pathlib import Path
 
 from delta.tables import DeltaTable
 
-from lakehouse.command_line import run
+from lakehouse.catalog import GOLD_ACTIVATION, SILVER_IDENTITY_MAP
 from lakehouse.config import Config, load
 from lakehouse.errors import LakeError, StoreError
-from lakehouse.io import Lake
-from lakehouse.lock import writer
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.lock import writer
+from lakehouse.online.content import differences, fill
 from lakehouse.online.lmdb_environment import discard
-from lakehouse.online_store import LMDB, OnlineStore, open_store, store_url
-from lakehouse.profiles.identity_lake import current_index
+from lakehouse.online.store import LMDB, OnlineStore, open_store, store_url
 from lakehouse.profiles.micro_batch import utc_now
-from lakehouse.profiles.online_content import differences, fill
-from lakehouse.session import get_session
-from lakehouse.tables import GOLD_ACTIVATION, SILVER_IDENTITY_MAP
+from lakehouse.profiles.stitching.identity_tables import current_index
+from lakehouse.spark.session import get_session
 
 TIMEOUT_MS = 5000
 FAULTS = ("missing", "different", "strangers", "wrong_identifiers")

@@ -6,16 +6,16 @@
 
 import json
 
-from lakehouse.command_line import run
 from lakehouse.config import load
-from lakehouse.io import Lake
-from lakehouse.lock import writer
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.lock import writer
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.check import balance, check_events, check_profiles
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import rebuild
 from lakehouse.profiles.repair import overwrite
-from lakehouse.session import get_session
+from lakehouse.spark.session import get_session
 
 
 def check(lake: Lake) -> int:

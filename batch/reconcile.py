@@ -9,15 +9,15 @@ driver is stopped (on one machine), nightly is usual; running it twice changes n
 
 import json
 
-from lakehouse.command_line import run
 from lakehouse.config import load
-from lakehouse.io import Lake
-from lakehouse.lock import writer
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.lock import writer
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.profiles.rebuild import rebuild
 from lakehouse.profiles.repair import reconcile
-from lakehouse.session import get_session
+from lakehouse.spark.session import get_session
 
 
 def main(argv: list[str]) -> None:

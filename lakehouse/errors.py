@@ -13,7 +13,7 @@ class ConfigError(StitchlakeError):
 
 
 class ContractError(StitchlakeError):
-    """A frame or table that is not what `lakehouse/tables.py` promises."""
+    """A frame or table that is not what `lakehouse/catalog.py` promises."""
 
 
 class LakeError(StitchlakeError):

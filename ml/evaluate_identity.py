@@ -19,17 +19,17 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from lakehouse.command_line import run
+from lakehouse.catalog import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from lakehouse.config import load
-from lakehouse.contracts.events import SILVER_EVENTS_QUARANTINE
 from lakehouse.errors import ModelError
-from lakehouse.io import Lake
+from lakehouse.job import run
+from lakehouse.kafka.produce import produce
+from lakehouse.lake.delta import Lake
 from lakehouse.matching.accuracy import b_cubed, largest, pairwise
 from lakehouse.matching.people import People, anonymous_id, messages, read_people
-from lakehouse.scratch import scratch_lake
-from lakehouse.sources.produce import produce
-from lakehouse.streams import await_all, start_all
-from lakehouse.tables import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
+from lakehouse.spark.scratch import scratch_lake
+from lakehouse.spark.streams import await_all, start_all
+from lakehouse.tables.events import SILVER_EVENTS_QUARANTINE
 from ml import train_identity
 from streaming import bronze_events, profiles, silver_events
 

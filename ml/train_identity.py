@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from lakehouse.command_line import run
+from lakehouse.catalog import SILVER_PERSONAL_TRAITS
 from lakehouse.config import load
-from lakehouse.io import Lake
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake
 from lakehouse.matching.fields import fields
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.records import atoms, records
@@ -23,8 +24,7 @@ from lakehouse.matching.training import train as train_matcher
 from lakehouse.models.publish import Trained as Published
 from lakehouse.models.publish import publish, snapshot
 from lakehouse.models.registry import IDENTITY
-from lakehouse.session import get_session
-from lakehouse.tables import SILVER_PERSONAL_TRAITS
+from lakehouse.spark.session import get_session
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,11 +21,19 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.command_line import run
+from lakehouse.catalog import (
+    BRONZE_EVENTS,
+    GOLD_PRODUCTS,
+    GOLD_SEGMENTS,
+    SILVER_EVENTS,
+    SILVER_IDENTITY_MAP,
+    SILVER_ORDERS,
+)
 from lakehouse.config import Config, RecommenderConfig, load
+from lakehouse.config.paths import serving_folder
 from lakehouse.errors import LakeError, ModelError
-from lakehouse.files import serving_folder
-from lakehouse.io import Lake
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake
 from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import RECOMMENDER, set_champion
 from lakehouse.recommend import files
@@ -35,15 +43,7 @@ from lakehouse.recommend.history import collected, interactions
 from lakehouse.recommend.model import POPULARITY, Blend, RecommenderModel
 from lakehouse.recommend.products import products
 from lakehouse.recommend.training import Catalogue, FitSettings, Interactions, fit
-from lakehouse.session import get_session
-from lakehouse.tables import (
-    BRONZE_EVENTS,
-    GOLD_PRODUCTS,
-    GOLD_SEGMENTS,
-    SILVER_EVENTS,
-    SILVER_IDENTITY_MAP,
-    SILVER_ORDERS,
-)
+from lakehouse.spark.session import get_session
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,20 +15,20 @@ import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.command_line import run
+from lakehouse.catalog import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS
 from lakehouse.config import ScoresConfig, load
 from lakehouse.errors import ModelError
-from lakehouse.io import Lake
+from lakehouse.features.point_in_time import FEATURES
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake
 from lakehouse.models.examples import CutOffs, cut_offs, examples
-from lakehouse.models.features import FEATURES
 from lakehouse.models.judgement import RECENCY, Judgement, Slice, judge
 from lakehouse.models.propensity import Contender, fit_boosted, fit_logistic
 from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import SCORES
 from lakehouse.models.scores import BOOSTED, LOGISTIC, ScoreModel
 from lakehouse.profiles.rollup import profile_activity, profile_orders
-from lakehouse.session import get_session
-from lakehouse.tables import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS
+from lakehouse.spark.session import get_session
 
 PROFILES = 20_000  # at most, by a hash of the id: a score of two dozen features learns no more from more
 RECENCY_DAYS = (30.0, 90.0)  # edges of the recency baseline; never ordered is a bin of its own

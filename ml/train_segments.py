@@ -17,16 +17,16 @@ from pyspark.ml.feature import SQLTransformer, StandardScaler, StandardScalerMod
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.command_line import run
+from lakehouse.catalog import GOLD_RFM
 from lakehouse.config import SegmentsConfig, load
 from lakehouse.errors import ModelError
-from lakehouse.io import Lake
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake
 from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import SEGMENTS
 from lakehouse.models.segment_names import Behaviour, segment_names
 from lakehouse.models.segments import INPUTS, SCORED, Segment, SegmentModel, comparable, pipeline_inputs
-from lakehouse.session import get_session
-from lakehouse.tables import GOLD_RFM
+from lakehouse.spark.session import get_session
 
 _SIZES = ("profiles", "recency_days", "frequency", "monetary")
 FEW = 10  # profiles; below, quintiles and clusters say nothing

@@ -13,10 +13,10 @@
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from lakehouse.catalog import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
 from lakehouse.config import load
-from lakehouse.io import Lake
-from lakehouse.session import get_session
-from lakehouse.tables import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
+from lakehouse.lake.delta import Lake
+from lakehouse.spark.session import get_session
 
 config = load()
 spark = globals().get("spark") or get_session(config, "notebook")  # a notebook's host gives both

@@ -18,36 +18,36 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from lakehouse.broker import bootstrap_servers
-from lakehouse.broker_server import HOST
-from lakehouse.command_line import run
+from lakehouse.commands.supervisor import READY
 from lakehouse.config import Config, load
+from lakehouse.config.paths import EXPERIMENTS, OFFERS, RULES, serving_folder
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import BrokerError, StitchlakeError
-from lakehouse.events.plain import Reader
-from lakehouse.files import EXPERIMENTS, OFFERS, RULES, serving_folder
+from lakehouse.events.reader import Reader
+from lakehouse.job import run
+from lakehouse.kafka.broker import bootstrap_servers
+from lakehouse.kafka.server import HOST
 from lakehouse.online.recent_entries import MOST_ENTRIES
-from lakehouse.online_store import open_store, store_url
+from lakehouse.online.store import open_store, store_url
 from lakehouse.recommend.files import CURRENT
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook, read_rules
-from lakehouse.service import READY
+from serving.api.sockets import Sockets
 from serving.app import Lifespan, create_app
-from serving.changes import Changes
-from serving.experiments import read_running
-from serving.kafka_in import KafkaIn
-from serving.kafka_out import KafkaOut
-from serving.lane import Lane
-from serving.learning import Learning
-from serving.memory import LastAnswers
-from serving.pending import Pending
-from serving.pressure import Pressure
+from serving.deciding.experiments import read_running
+from serving.deciding.lane_candidates import Lane
+from serving.deciding.last_answers import LastAnswers
+from serving.deciding.learning import Learning
+from serving.deciding.pressure import Pressure
+from serving.deciding.stock import Stock
+from serving.kafka.producer import KafkaOut
+from serving.kafka.topic_reader import KafkaIn
 from serving.reloading import Reloading
 from serving.service import Service
-from serving.sockets import Sockets
-from serving.stock import Stock
 from serving.telemetry import carrier, spans
-from serving.visitors import Visitors
+from serving.visitors.pending import Pending
+from serving.visitors.profile_changes import Changes
+from serving.visitors.visitors import Visitors
 
 log = logging.getLogger("stitchlake.serving")
 _CONNECT_SECONDS = 2.0

@@ -14,13 +14,10 @@ from fastapi import APIRouter, FastAPI, Request, WebSocket
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel, ValidationError
 
-from serving import answers, collector, offers, outcomes, products, profiles, recommendations
-from serving.asking import see
-from serving.documented import document, json_body
-from serving.kafka_out import Overloaded, acknowledged
-from serving.limits import App, BodyLimit, is_too_deep
-from serving.plain import Straight, answer, fault
-from serving.requests import (
+from serving.api import answers, availability, collector, outcomes, profiles
+from serving.api.limits import App, BodyLimit, is_too_deep
+from serving.api.openapi import document, json_body
+from serving.api.requests import (
     AvailabilityRequest,
     DecisionRequest,
     ExposureRequest,
@@ -28,10 +25,14 @@ from serving.requests import (
     RecommendationRequest,
     SuppressionRequest,
 )
+from serving.api.responses import Straight, answer, fault
+from serving.api.sockets import Listener
+from serving.deciding import offers, recommendations
+from serving.deciding.question import see
+from serving.kafka.producer import Overloaded, acknowledged
 from serving.service import Service
-from serving.sockets import Listener
 
-_PAGE = Path(__file__).with_name("page.html")
+_PAGE = Path(__file__).with_name("page") / "page.html"
 _MOST_DEPTH = 32
 _REFUSED, _NO_KEY, _UNKNOWN, _INVALID, _BUSY, _AWAY = 400, 401, 404, 422, 429, 503
 R = TypeVar("R", bound=BaseModel)
@@ -95,9 +96,9 @@ def _facts(app: FastAPI, service: Service) -> None:
         return answer(found, 200, etag=etag, **{"cache-control": "private, no-cache"})
 
     @app.post("/api/products", **json_body(AvailabilityRequest, answers.AvailabilityAnswer))
-    async def availability(request: Request) -> Response:
+    async def product_availability(request: Request) -> Response:
         """Products that can, or cannot, be bought from now on."""
-        return await _asked(service, request, AvailabilityRequest, products.set_availability)
+        return await _asked(service, request, AvailabilityRequest, availability.set_availability)
 
     @app.post("/api/suppressions", **json_body(SuppressionRequest, answers.SuppressionAnswer))
     async def suppression(request: Request) -> Response:

@@ -7,22 +7,22 @@ from datetime import datetime
 
 from lakehouse.config import Config
 from lakehouse.decisions.offers import Catalogue
-from lakehouse.events.plain import Reader
+from lakehouse.events.reader import Reader
 from lakehouse.experiments.definitions import Experiments
-from lakehouse.online_store import OnlineStore
+from lakehouse.online.store import OnlineStore
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook
-from serving.changes import Changes
-from serving.kafka_out import KafkaOut
-from serving.learning import Learning
-from serving.memory import LastAnswers
-from serving.pending import Pending
-from serving.pressure import Pressure
+from serving.api.sockets import Sockets
+from serving.deciding.last_answers import LastAnswers
+from serving.deciding.learning import Learning
+from serving.deciding.pressure import Pressure
+from serving.deciding.stock import Stock
+from serving.kafka.producer import KafkaOut
 from serving.reloading import Reloading
-from serving.sockets import Sockets
-from serving.stock import Stock
 from serving.telemetry import Span
-from serving.visitors import Visitors
+from serving.visitors.pending import Pending
+from serving.visitors.profile_changes import Changes
+from serving.visitors.visitors import Visitors
 
 
 @dataclass(slots=True)

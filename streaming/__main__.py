@@ -4,8 +4,8 @@
 ./spark-submit.sh streaming --available-now   # drains what is in the topic, exits 0
 """
 
-from lakehouse.command_line import run
-from lakehouse.streams import run_queries
+from lakehouse.job import run
+from lakehouse.spark.streams import run_queries
 from streaming import bronze_events, profiles, silver_events
 
 

@@ -4,12 +4,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.command_line import run
-from lakehouse.contracts.events import BRONZE_EVENTS
-from lakehouse.io import Lake, conform
-from lakehouse.kafka_source import read_records
-from lakehouse.streams import run_queries
-from lakehouse.triggers import trigger
+from lakehouse.job import run
+from lakehouse.kafka.source import read_records
+from lakehouse.lake.delta import Lake, conform
+from lakehouse.spark.streams import run_queries
+from lakehouse.spark.triggers import trigger
+from lakehouse.tables.events import BRONZE_EVENTS
 
 NAME = "bronze_events"
 

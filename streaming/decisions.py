@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import broker
-from lakehouse.command_line import run
 from lakehouse.config import Config, load
-from lakehouse.files import RULES
-from lakehouse.io import Lake
+from lakehouse.config.paths import RULES
+from lakehouse.job import run
+from lakehouse.kafka import broker
+from lakehouse.kafka.reachable import reachable
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.lock import open_lake
 from lakehouse.lane import query
 from lakehouse.lane.query import LaneRules
 from lakehouse.lane.reload import Lane
 from lakehouse.lane.rules import lane_rules, text_version
-from lakehouse.lock import open_lake
-from lakehouse.reachable import reachable
-from lakehouse.session import get_session
+from lakehouse.spark.session import get_session
 
 
 def open_lane(config: Config) -> Lane:

@@ -16,19 +16,19 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.command_line import run
 from lakehouse.config import Config
 from lakehouse.events.parse import parse
-from lakehouse.io import Lake
-from lakehouse.kafka_source import read_records
+from lakehouse.job import run
+from lakehouse.kafka.source import read_records
+from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.online.changes import KafkaChanges
-from lakehouse.online_store import open_store, store_url
-from lakehouse.profiles.activity import EVENT_COLUMNS, leaf, with_day
+from lakehouse.online.micro_batch import OnlineStep
+from lakehouse.online.store import open_store, store_url
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.online import OnlineStep
-from lakehouse.streams import Start, run_queries
-from lakehouse.triggers import trigger
+from lakehouse.profiles.silver.activity_daily import EVENT_COLUMNS, leaf, with_day
+from lakehouse.spark.streams import Start, run_queries
+from lakehouse.spark.triggers import trigger
 
 NAME = "profiles"
 IDLE_SECONDS = 1

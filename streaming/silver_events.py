@@ -13,16 +13,16 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.command_line import run
 from lakehouse.config import Config
-from lakehouse.contracts.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.events import dedupe
 from lakehouse.events.parse import parse
 from lakehouse.events.reasons import ID_CONFLICT
-from lakehouse.io import Lake, application
-from lakehouse.kafka_source import read_records
-from lakehouse.streams import run_queries
-from lakehouse.triggers import trigger
+from lakehouse.job import run
+from lakehouse.kafka.source import read_records
+from lakehouse.lake.delta import Lake, application
+from lakehouse.spark.streams import run_queries
+from lakehouse.spark.triggers import trigger
+from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 NAME = "silver_events"
 

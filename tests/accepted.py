@@ -8,7 +8,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse.contracts.contract import CONSENT, MONEY, PRODUCT_LINE
+from lakehouse.tables.contract import CONSENT, MONEY, PRODUCT_LINE
 
 SCHEMA = (
     "message_id string, actor_id string, type string, event string, occurred_at timestamp, order_id string, "

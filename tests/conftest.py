@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakehouse.config import Config, LakeConfig, load
-from lakehouse.io import Lake
-from lakehouse.session import get_session
+from lakehouse.lake.delta import Lake
+from lakehouse.spark.session import get_session
 from tests.local_kafka import kafka
 from tests.redis_server import redis_url
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lakehouse import broker
 from lakehouse.config import LakeConfig, load
+from lakehouse.kafka import broker
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import orjson
 
 from lakehouse.identity.identifier import Identifier
 from lakehouse.online.profiles import PROFILE, OnlineProfile, identifier_key
-from lakehouse.online_store import Document, OnlineStore
+from lakehouse.online.store import Document, OnlineStore
 
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse.contracts.contract import Table
+from lakehouse.tables.contract import Table
 
 RECORD = "key binary, value binary, topic string, partition int, offset bigint, timestamp timestamp"
 _ARROW = pa.schema(

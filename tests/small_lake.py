@@ -22,9 +22,9 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from lakehouse.catalog import TABLES
 from lakehouse.config import LakeConfig, load
-from lakehouse.io import Lake
-from lakehouse.tables import TABLES
+from lakehouse.lake.delta import Lake
 from tests.rows import frame
 
 Row = Mapping[str, Any]

@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from lakehouse.contracts.contract import Table
-from lakehouse.io import Lake
+from lakehouse.catalog import TABLES
+from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
-from lakehouse.profiles.activity import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.tables import TABLES
+from lakehouse.profiles.silver.activity_daily import leaf, with_day
+from lakehouse.tables.contract import Table
 from tests.accepted import event, events
 
 READABLE = [table for table in TABLES.values() if table.layer in ("silver", "gold")]

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from lakehouse.catalog import TABLES
 from lakehouse.config import PROJECT, load
-from lakehouse.flow import markdown
-from lakehouse.tables import TABLES
+from lakehouse.tables.lineage import markdown
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 

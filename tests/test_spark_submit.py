@@ -69,7 +69,7 @@ def only_line(done: "subprocess.CompletedProcess[str]") -> str:
 @pytest.mark.parametrize("arguments", [(), ("help",), ("--help",), ("-h",)])
 def test_usage_needs_no_installation(project: Path, path: Path, arguments: tuple[str, ...]) -> None:
     done = submit(project, path, *arguments)
-    assert done.stdout == (PROJECT / "lakehouse" / "usage.txt").read_text()
+    assert done.stdout == (PROJECT / "lakehouse" / "commands" / "usage.txt").read_text()
     assert not (project / ".venv").exists()
 
 

@@ -7,11 +7,11 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lakehouse.config import Config
-from lakehouse.contracts.profiles import SILVER_IDENTITY_MAP, SILVER_PERSONAL_TRAITS
 from lakehouse.errors import LakeError
 from lakehouse.events.identifiers import resolve
 from lakehouse.machine import local_folder
 from lakehouse.online.profiles import OnlineProfile
+from lakehouse.tables.silver import SILVER_IDENTITY_MAP, SILVER_PERSONAL_TRAITS
 
 EMAIL = "email"
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from lakehouse.actions.action import Action
+from lakehouse.config.declarations import Acting
 from lakehouse.decisions.offers import Purpose
-from lakehouse.declarations import Acting
 from lakehouse.identity.identifier import Identifier
 
 

@@ -12,7 +12,7 @@ from lakehouse.actions.action import Action
 from lakehouse.actions.outcome import Outcome
 from lakehouse.actions.worker import Worker
 from lakehouse.errors import ActionError
-from lakehouse.online_store import Document, OnlineStore
+from lakehouse.online.store import Document, OnlineStore
 
 log = logging.getLogger("stitchlake.actions")
 Bury = Callable[[str, bytes], None]

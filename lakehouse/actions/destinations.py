@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from lakehouse.declarations import Declared, Name, QuietHours, checked, read_document, refuse
+from lakehouse.config.declarations import Declared, Name, QuietHours, checked, read_document, refuse
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")

@@ -13,7 +13,7 @@ import orjson
 
 from lakehouse.actions.action import Action
 from lakehouse.errors import ActionError, StoreError
-from lakehouse.online_store import Document, OnlineStore
+from lakehouse.online.store import Document, OnlineStore
 
 State = Literal["waiting", "sending", "sent", "suppressed", "failed"]
 FINAL: frozenset[State] = frozenset({"sent", "suppressed", "failed"})

@@ -4,7 +4,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from lakehouse.declarations import QuietHours
+from lakehouse.config.declarations import QuietHours
 
 
 class Bucket:

@@ -19,9 +19,9 @@ from lakehouse.actions.outcome import Outcome, moved
 from lakehouse.actions.pace import Breaker, Bucket, backoff, quiet_until
 from lakehouse.actions.results import GiveUp, Result, Retry, Sent, Suppressed
 from lakehouse.config import ActionsConfig
-from lakehouse.declarations import QuietHours
+from lakehouse.config.declarations import QuietHours
 from lakehouse.errors import StitchlakeError, StoreError
-from lakehouse.online_store import Entry, OnlineStore
+from lakehouse.online.store import Entry, OnlineStore
 
 log = logging.getLogger("stitchlake.actions")
 IDLE_SECONDS = 0.25

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 import orjson
 
+from lakehouse.config.declarations import Caps
 from lakehouse.decisions.offers import Offer
-from lakehouse.declarations import Caps
-from lakehouse.online_store import Entry
+from lakehouse.online.store import Entry
 from lakehouse.rules.book import Rule
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from lakehouse.declarations import Caps, Name, QuietHours, Valid, checked, read_document, refuse
+from lakehouse.config.declarations import Caps, Name, QuietHours, Valid, checked, read_document, refuse
 from lakehouse.errors import RuleError
 from lakehouse.rules.evaluate import Predicate, Values, compile_predicate
 from lakehouse.rules.parse import parse

@@ -20,20 +20,20 @@ from types import ModuleType
 
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse import broker
-from lakehouse.command_line import run
 from lakehouse.config import Config, load
+from lakehouse.demo.closing_page import Ending, write_page
 from lakehouse.demo.drain import Progress
-from lakehouse.demo.ending import Ending, write_page
-from lakehouse.demo.fresh import fresh_lake
+from lakehouse.demo.fresh_lake import fresh_lake
+from lakehouse.demo.report.status import StatusLine
 from lakehouse.demo.sources import Source, open_source
 from lakehouse.errors import BrokerError, ModelError, StitchlakeError
-from lakehouse.io import Lake
-from lakehouse.lock import writer
-from lakehouse.report.status import StatusLine
-from lakehouse.session import get_session
-from lakehouse.sources.produce import produce
-from lakehouse.streams import start_all
+from lakehouse.job import run
+from lakehouse.kafka import broker
+from lakehouse.kafka.produce import produce
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.lock import writer
+from lakehouse.spark.session import get_session
+from lakehouse.spark.streams import start_all
 from ml import train_recommender, train_scores, train_segments
 from streaming import bronze_events, profiles, silver_events
 

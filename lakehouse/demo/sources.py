@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lakehouse.demo.datasets import cdnow, completejourney
+from lakehouse.demo.shop import Shop
 from lakehouse.errors import SourceError
-from lakehouse.sources import cdnow, completejourney
-from lakehouse.sources.message import Message
-from lakehouse.sources.shop import Shop
+from lakehouse.kafka.message import Message
 
 SEED = 7
 

@@ -7,9 +7,9 @@ A number may come as JSON number or as text (`"19.90"`). The pattern comes first
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.contract import MONEY
 from lakehouse.events import reasons as R
 from lakehouse.events.verdict import fault_at, first
+from lakehouse.tables.contract import MONEY
 
 _NUMBER = r"\A[-+]?(?:[0-9]++[.]?[0-9]*+|[.][0-9]++)(?:[eE](?:[+]?[0-9]{1,2}|-[0-9]{1,3}))?\z"
 _NO_NUMBER = r"\A(?:true\z|false\z|\{|\[)"

@@ -9,12 +9,12 @@ from operator import or_
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.contract import MONEY, PRODUCT_LINE
 from lakehouse.events import amounts, schema
 from lakehouse.events import reasons as R
 from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.privacy import without_address
 from lakehouse.events.verdict import fault, first
+from lakehouse.tables.contract import MONEY, PRODUCT_LINE
 
 ORDER_COMPLETED, ORDER_REFUNDED, PRODUCTS_SEARCHED = "Order Completed", "Order Refunded", "Products Searched"
 ORDER_VALUE_EVENTS = (ORDER_COMPLETED, ORDER_REFUNDED)

@@ -13,8 +13,8 @@ A rejected record has no id to trust. Its place in Kafka is its key, so that it 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.events.reasons import ID_CONFLICT
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 
 CONTENT, ID, REJECTED = "content", "id", "rejected"
 PLACE = BRONZE_EVENTS.key

@@ -11,12 +11,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config import Config
-from lakehouse.contracts.contract import CONSENT
-from lakehouse.contracts.events import SILVER_EVENTS
 from lakehouse.events import amounts, clock, commerce, document, envelope, identifiers, privacy, schema, verdict
 from lakehouse.events.bots import is_bot
 from lakehouse.events.tokens import hidden
 from lakehouse.events.traits import personal_traits
+from lakehouse.tables.contract import CONSENT
+from lakehouse.tables.events import SILVER_EVENTS
 
 _LINEAGE = ("topic", "partition", "offset", "value", "kafka_timestamp", "content_hash")
 # Fields of schema.TEXTS that silver.events shows as they were sent: never an e-mail address.

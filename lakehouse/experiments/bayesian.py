@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from lakehouse.experiments.moments import Moments, difference
+from lakehouse.experiments.sample_statistics import Moments, difference
 
 _POINTS = 4001
 _FAR = 10.0  # posterior standard deviations the integral goes out to

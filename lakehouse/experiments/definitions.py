@@ -10,7 +10,7 @@ from typing import Literal, Self
 import orjson
 from pydantic import Field, model_validator
 
-from lakehouse.declarations import Declared, Name, Valid, checked, read_document, refuse
+from lakehouse.config.declarations import Declared, Name, Valid, checked, read_document, refuse
 from lakehouse.errors import RuleError
 from lakehouse.experiments.assignment import BUCKETS, arm_of, bucket
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from lakehouse.experiments.moments import Moments, difference
+from lakehouse.experiments.sample_statistics import Moments, difference
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ import pandas as pd
 from lakehouse.experiments.adjustment import adjusted
 from lakehouse.experiments.bayesian import bayesian
 from lakehouse.experiments.fixed import fixed
-from lakehouse.experiments.moments import Moments, moments
 from lakehouse.experiments.multiplicity import holm
 from lakehouse.experiments.sample_ratio import BLOCKS, sample_ratio_p
+from lakehouse.experiments.sample_statistics import Moments, moments
 from lakehouse.experiments.sequential import sequential
 
 ALPHA = 0.05

@@ -11,7 +11,7 @@ with N the units of both arms and rho chosen so that the sequence is tightest at
 import math
 from dataclasses import dataclass
 
-from lakehouse.experiments.moments import Moments, difference
+from lakehouse.experiments.sample_statistics import Moments, difference
 
 TUNED_FOR = 5000
 

@@ -1,7 +1,7 @@
 """The identity graph where a micro-batch can look it up: what it reads and writes is what it touches, however large the lake.
 
-A local index (lakehouse/local_index.py) of silver.identity_edges, silver.identity_map and what is open of
-silver.identity_history, filled by lakehouse/profiles/identity_lake.py:
+A local index (lakehouse/lake/local_index.py) of silver.identity_edges, silver.identity_map and what is open of
+silver.identity_history, filled by lakehouse/profiles/stitching/identity_tables.py:
 
     numbers      actor_id -> actor number
     actors       actor number -> Record: its map row and its edges
@@ -19,7 +19,7 @@ import lmdb
 import pandas as pd
 
 from lakehouse.identity.lookup import Databases, Reader, Writer
-from lakehouse.local_index import Flags, LocalIndex
+from lakehouse.lake.local_index import Flags, LocalIndex
 
 FORMAT = 2
 _NUMBERS: Flags = {"dupsort": True, "dupfixed": True, "integerdup": True}

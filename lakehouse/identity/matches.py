@@ -10,7 +10,7 @@ import pandas as pd
 from lakehouse.config import IdentifierRule
 from lakehouse.identity.crowded import Crowded
 from lakehouse.identity.graph import Graph, Ints
-from lakehouse.matching.linkage import Pair, link
+from lakehouse.identity.linkage import Pair, link
 
 MATCH = "match"
 # The weakest of all, on purpose far behind whatever is configured; of a pair no more than two actors.

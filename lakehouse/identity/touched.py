@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from lakehouse.config import IdentifierRule
-from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from lakehouse.identity.changes import changes
 from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.solve import solve
+from lakehouse.tables.silver import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 
 EDGE_KEY = list(SILVER_IDENTITY_EDGES.key)
 IDENTIFIER = ["identifier_type", "identifier_token"]

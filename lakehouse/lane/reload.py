@@ -8,7 +8,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.errors import StitchlakeError
 from lakehouse.lane.query import LaneRules
-from lakehouse.streams import failure
+from lakehouse.spark.streams import failure
 
 LOOK_SECONDS = 1
 log = logging.getLogger("stitchlake.lane")

@@ -14,8 +14,8 @@ import lmdb
 import pandas as pd
 import pyarrow as pa
 
-from lakehouse.contracts.matching import SILVER_MATCH_BLOCKS
-from lakehouse.table_index import TableIndex
+from lakehouse.lake.table_index import TableIndex
+from lakehouse.tables.matching import SILVER_MATCH_BLOCKS
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _COLUMNS = ["actor_id", "fingerprint", "model_version", "block_keys"]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from lakehouse.errors import SourceError
+from lakehouse.kafka.message import Message
 from lakehouse.matching.fields import KINDS
 from lakehouse.matching.guess import kind_by_name, kind_by_values
-from lakehouse.sources.message import Message
 
 _SAMPLE = 2_000  # values a kind is guessed from
 _START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,14 +14,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config import PrivacyConfig
-from lakehouse.contracts.matching import SILVER_MATCH_BLOCKS
 from lakehouse.events.tokens import token_of
-from lakehouse.io import Lake
+from lakehouse.lake.delta import Lake
 from lakehouse.matching.block_index import BlockIndex
 from lakehouse.matching.blocks import block_keys, candidates
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.records import atoms, records
 from lakehouse.matching.score import probability, scored, with_frequencies
+from lakehouse.tables.matching import SILVER_MATCH_BLOCKS
 
 log = logging.getLogger("stitchlake.matching")
 

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import ModelError
-from lakehouse.models.features import FEATURES, end_of_day, features
+from lakehouse.features.point_in_time import FEATURES, end_of_day, features
 
 TRAIN_CUT_OFFS = 3  # at most, half a horizon apart: more would repeat the same purchases
 

@@ -16,7 +16,7 @@ from pyspark.ml.classification import (
 from pyspark.ml.feature import SQLTransformer, StandardScaler, StandardScalerModel, VectorAssembler
 from pyspark.sql import DataFrame
 
-from lakehouse.models.features import FEATURES
+from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.scores import BOOSTED, LOGISTIC, ScoreModel
 from lakehouse.models.trees import boosted_trees
 

@@ -19,10 +19,10 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
 from lakehouse.config import PROJECT, Config
-from lakehouse.contracts.contract import Table
 from lakehouse.errors import ModelError
-from lakehouse.io import Lake
+from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import CHAMPION, PARAMETERS, client, local_folder, tracking_uri
+from lakehouse.tables.contract import Table
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -20,7 +20,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import ModelError
-from lakehouse.models.features import FEATURES
+from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.trees import boosted_logit
 
 LOGISTIC = "logistic"

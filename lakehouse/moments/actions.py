@@ -2,7 +2,7 @@
 
 from lakehouse.actions.action import Action
 from lakehouse.actions.asked import actions_of
-from lakehouse.moments.machine import Moment
+from lakehouse.moments.transitions import Moment
 
 
 def actions_of_moment(moment: Moment, now_ms: int) -> list[Action]:

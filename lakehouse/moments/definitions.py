@@ -6,8 +6,18 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from lakehouse.config.declarations import (
+    DAY_MS,
+    Acting,
+    Declared,
+    Duration,
+    Name,
+    Valid,
+    checked,
+    read_document,
+    refuse,
+)
 from lakehouse.decisions.offers import Offer, Purpose
-from lakehouse.declarations import DAY_MS, Acting, Declared, Duration, Name, Valid, checked, read_document, refuse
 
 Kind = Literal["abandoned_cart", "abandoned_browse", "high_engagement", "first_purchase_follow_up", "lapse"]
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lakehouse.config import Config
-from lakehouse.events.plain import Reader, at, text, text_at
+from lakehouse.events.reader import Reader, at, text, text_at
 from lakehouse.identity.identifier import Identifier
 from lakehouse.moments.definitions import ORDERED
 from lakehouse.moments.state import Fact

@@ -9,11 +9,11 @@ from lakehouse.config import IdentityConfig
 from lakehouse.identity.identifier import Identifier
 from lakehouse.moments.definitions import ORDERED, Definition, Definitions
 from lakehouse.moments.episodes import Episode
-from lakehouse.moments.machine import Fired, Moment, fire, is_over, step, wake_at
 from lakehouse.moments.state import Fact, VisitorState, further, union
-from lakehouse.moments.visitors import States, Visitors
+from lakehouse.moments.timers import States, Visitors
+from lakehouse.moments.transitions import Fired, Moment, fire, is_over, step, wake_at
 from lakehouse.online.profiles import OnlineProfile, find
-from lakehouse.online_store import Entry, OnlineStore
+from lakehouse.online.store import Entry, OnlineStore
 
 USER = "user_id"
 AT_ONCE = 200  # timers looked at before events are read again

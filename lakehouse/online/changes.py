@@ -17,8 +17,8 @@ import orjson
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from lakehouse import broker
 from lakehouse.errors import BrokerError
+from lakehouse.kafka import broker
 
 log = logging.getLogger("stitchlake.online")
 _MOST_WAITING = 50  # micro-batches

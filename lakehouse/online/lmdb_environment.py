@@ -18,7 +18,7 @@ from typing import TypeVar
 import lmdb
 
 from lakehouse.errors import StoreError
-from lakehouse.online_store import REBUILD
+from lakehouse.online.store import REBUILD
 
 FORMAT = b"1"
 FIRST_BYTES = 2**28

@@ -4,7 +4,7 @@ import struct
 from hashlib import blake2b
 
 from lakehouse.errors import StoreError
-from lakehouse.online_store import MOST, Document, Entry
+from lakehouse.online.store import MOST, Document, Entry
 
 PLAIN = 400  # bytes; LMDB's keys end at 511. A longer one goes by its beginning and a hash
 HEAD = struct.Struct(">QBH")  # version, flags, length of the key where it is too long

@@ -34,7 +34,7 @@ from lakehouse.online.lmdb_layout import (
     version_of,
 )
 from lakehouse.online.lmdb_timelines import Added, add, newest, oldest, rows_of, take_out
-from lakehouse.online_store import Document, Entry
+from lakehouse.online.store import Document, Entry
 
 _NAMES = (b"documents", b"timelines", b"ids", b"claims", b"expiries")
 _CHUNK = 500  # documents or timelines a transaction: others wait that long to write
@@ -45,7 +45,7 @@ _GRACE_MS = 60_000  # how long after its end a claim is kept, for those whose cl
 
 
 class LmdbStore:
-    """See lakehouse/online_store.py for the contract."""
+    """See lakehouse/online/store.py for the contract."""
 
     is_embedded = True
 

@@ -6,7 +6,7 @@ import lmdb
 
 from lakehouse.online.lmdb_environment import Databases
 from lakehouse.online.lmdb_layout import NUMBER, entry_of, packed, short, text_bytes, time_bytes
-from lakehouse.online_store import Entry
+from lakehouse.online.store import Entry
 
 Row = tuple[bytes, bytes, bytes]  # time, id, data
 Added = tuple[bytes, list[Row]]  # timeline and what is added to it

@@ -14,10 +14,10 @@ from typing import Any, Self
 import orjson
 
 from lakehouse.config import IdentityConfig
-from lakehouse.contracts.gold import GOLD_ACTIVATION
 from lakehouse.errors import StoreError
 from lakehouse.identity.identifier import Identifier
-from lakehouse.online_store import REBUILD, Document, OnlineStore
+from lakehouse.online.store import REBUILD, Document, OnlineStore
+from lakehouse.tables.gold import GOLD_ACTIVATION
 
 PROFILE, IDENTIFIER = "p:", "i:"
 MOST_IDENTIFIERS = 64

@@ -14,7 +14,7 @@ import orjson
 
 from lakehouse.identity.identifier import Identifier
 from lakehouse.online.recent_entries import MOST_ENTRIES, TIMELINES, USER, key_of
-from lakehouse.online_store import Entry, OnlineStore
+from lakehouse.online.store import Entry, OnlineStore
 from lakehouse.recommend.interactions import CART, ORDER, REMOVE, VIEW, Interaction
 
 HOUR_MS, DAY_MS, WEEK_MS, MONTH_MS = (hours * 3_600_000 for hours in (1, 24, 7 * 24, 30 * 24))

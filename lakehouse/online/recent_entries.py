@@ -16,9 +16,9 @@ from typing import Any
 
 import orjson
 
-from lakehouse.events.plain import Message, Reader, at, text, text_at
+from lakehouse.events.reader import Message, Reader, at, text, text_at
 from lakehouse.identity.identifier import Identifier
-from lakehouse.online_store import Entry, OnlineStore
+from lakehouse.online.store import Entry, OnlineStore
 
 MOST_ENTRIES = 200  # of each timeline
 PURPOSES = ("analytics", "personalization", "marketing")

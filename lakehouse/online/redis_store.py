@@ -22,7 +22,7 @@ from redis.retry import Retry
 
 from lakehouse.errors import StoreError
 from lakehouse.online import redis_scripts as scripts
-from lakehouse.online_store import LISTED, MOST, Document, Entry
+from lakehouse.online.store import LISTED, MOST, Document, Entry
 
 _PREFIX = b"stitchlake:"
 _CHUNK = 200  # documents a script, or timelines an exchange: others wait that long
@@ -35,7 +35,7 @@ _Row = tuple[int, bytes, bytes]  # time, id, value
 
 
 class RedisStore:
-    """See lakehouse/online_store.py for the contract."""
+    """See lakehouse/online/store.py for the contract."""
 
     is_embedded = False
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from lakehouse.online_store import MOST, Document, OnlineStore
+from lakehouse.online.store import MOST, Document, OnlineStore
 
 _KEY, _IN_FLIGHT = "m:profiles", "m:in_flight"
 _MOST_IN_FLIGHT = 10_000  # profiles remembered by name

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.contract import Table
-from lakehouse.contracts.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
-from lakehouse.contracts.gold import GOLD_SEGMENTS
-from lakehouse.contracts.profiles import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 from lakehouse.events.parse import parse
-from lakehouse.io import Lake
+from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
-from lakehouse.profiles.identity_history import compare_history, history_of, summarise_history
 from lakehouse.profiles.rebuild import Rebuilt, bronze_records, rebuilt_gold
+from lakehouse.profiles.stitching.history import compare_history, history_of, summarise_history
+from lakehouse.tables.contract import Table
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.gold import GOLD_SEGMENTS
+from lakehouse.tables.silver import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.contract import Table
+from lakehouse.tables.contract import Table
 
 # When a row was written is not what it says.
 WRITE_TIMES = ("resolved_at", "computed_at", "updated_at", "ingested_at", "quarantined_at", "valid_from", "valid_to")

@@ -21,20 +21,20 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.profiles import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS
 from lakehouse.identity.reach import members, places
-from lakehouse.io import Lake, differs
+from lakehouse.lake.delta import Lake, differs
 from lakehouse.models.registry import Champions
-from lakehouse.profiles import gold
-from lakehouse.profiles.activity import activity_daily
+from lakehouse.online.content import pieces
+from lakehouse.online.micro_batch import OnlineStep
 from lakehouse.profiles.batch_record import BatchRecord
-from lakehouse.profiles.facts import facts_of
-from lakehouse.profiles.online import OnlineStep
-from lakehouse.profiles.online_content import pieces
-from lakehouse.profiles.orders import merge_orders, orders
-from lakehouse.profiles.resolution import IdentityStep
-from lakehouse.profiles.traits import merge_traits, personal_traits
-from lakehouse.profiles.wide import wide_rows
+from lakehouse.profiles.gold import writes
+from lakehouse.profiles.gold.wide import wide_rows
+from lakehouse.profiles.silver.activity_daily import activity_daily
+from lakehouse.profiles.silver.orders import merge_orders, orders
+from lakehouse.profiles.silver.personal_traits import merge_traits, personal_traits
+from lakehouse.profiles.stitching.graph_facts import facts_of
+from lakehouse.profiles.stitching.resolution import IdentityStep
+from lakehouse.tables.silver import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS
 
 log = logging.getLogger("stitchlake.profiles")
 
@@ -144,7 +144,7 @@ class MicroBatch:
         """Whether some champion is newer than what gold holds: then every profile is due."""
         self.champions.refresh()
         if self._models_applied is None:
-            self._models_applied = gold.models_applied(self.lake)
+            self._models_applied = writes.models_applied(self.lake)
         return any(
             now is not None and now != old
             for now, old in zip(self.champions.versions, self._models_applied, strict=True)
@@ -227,15 +227,15 @@ class MicroBatch:
 
     def write_gold(self, rows: DataFrame, now: datetime) -> None:
         with ThreadPoolExecutor(3) as pool:
-            writes = [
-                pool.submit(gold.write_activation, self.lake, rows),
-                pool.submit(gold.write_rfm, self.lake, rows),
+            written = [
+                pool.submit(writes.write_activation, self.lake, rows),
+                pool.submit(writes.write_rfm, self.lake, rows),
             ]
             if self.champions.segments is not None:
-                writes.append(pool.submit(gold.write_segments, self.lake, rows, now))
+                written.append(pool.submit(writes.write_segments, self.lake, rows, now))
             if self.champions.scores is not None:
-                writes.append(pool.submit(gold.write_scores, self.lake, rows))
-            for write in writes:
+                written.append(pool.submit(writes.write_scores, self.lake, rows))
+            for write in written:
                 write.result()
 
 

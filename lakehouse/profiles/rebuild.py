@@ -9,24 +9,19 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.contract import Table
-from lakehouse.contracts.events import BRONZE_EVENTS, SILVER_EVENTS
-from lakehouse.contracts.gold import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
-from lakehouse.contracts.profiles import (
-    SILVER_ACTIVITY_DAILY,
-    SILVER_IDENTITY_MAP,
-    SILVER_ORDERS,
-    SILVER_PERSONAL_TRAITS,
-)
 from lakehouse.events.parse import parse
-from lakehouse.io import Lake
+from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
-from lakehouse.profiles.activity import EVENT_COLUMNS, activity_daily, leaf, with_day
-from lakehouse.profiles.facts import actors
-from lakehouse.profiles.orders import orders
-from lakehouse.profiles.rebuilt_identity import rebuilt_identity
-from lakehouse.profiles.traits import personal_traits
-from lakehouse.profiles.wide import wide_rows
+from lakehouse.profiles.gold.wide import wide_rows
+from lakehouse.profiles.silver.activity_daily import EVENT_COLUMNS, activity_daily, leaf, with_day
+from lakehouse.profiles.silver.orders import orders
+from lakehouse.profiles.silver.personal_traits import personal_traits
+from lakehouse.profiles.stitching.graph_facts import actors
+from lakehouse.profiles.stitching.rebuilt_identity import rebuilt_identity
+from lakehouse.tables.contract import Table
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
+from lakehouse.tables.gold import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
+from lakehouse.tables.silver import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS, SILVER_PERSONAL_TRAITS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,27 +5,28 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.contract import Table
-from lakehouse.contracts.gold import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
-from lakehouse.contracts.profiles import (
+from lakehouse.identity.changes import changes
+from lakehouse.lake.delta import Lake, arrow
+from lakehouse.profiles.differences import Difference, compare, repairs, summarise
+from lakehouse.profiles.gold import writes
+from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.rebuild import Rebuilt, rebuilt_gold
+from lakehouse.profiles.stitching import rule_changes
+from lakehouse.profiles.stitching.history import compare_history, history_of, history_repairs, summarise_history
+from lakehouse.profiles.stitching.identity_tables import flagged
+from lakehouse.tables.contract import Table
+from lakehouse.tables.gold import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
+from lakehouse.tables.silver import (
     SILVER_ACTIVITY_DAILY,
     SILVER_IDENTITY_HISTORY,
     SILVER_IDENTITY_LOG,
     SILVER_IDENTITY_MAP,
     SILVER_ORDERS,
 )
-from lakehouse.identity.changes import changes
-from lakehouse.io import Lake, arrow
-from lakehouse.profiles import gold, identity_rules
-from lakehouse.profiles.differences import Difference, compare, repairs, summarise
-from lakehouse.profiles.identity_history import compare_history, history_of, history_repairs, summarise_history
-from lakehouse.profiles.identity_lake import flagged
-from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.rebuild import Rebuilt, rebuilt_gold
 
 
 def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
-    """Replace every table of profiles; the identity log grows by what changed, gold.segments keeps its history."""
+    """Replace every table of profiles; the identity log grows by what changed, writes.segments keeps its history."""
     rows = rebuilt.rows.persist()
     rows.count()
     now = _after_all(lake, now)
@@ -41,7 +42,7 @@ def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
     empty = gone.select(
         "profile_id", *(F.lit(None).cast("string").alias(c) for c in ("segment", "segment_model_version"))
     )
-    gold.write_segments(lake, rows.select(*empty.columns).unionByName(empty), now)
+    writes.write_segments(lake, rows.select(*empty.columns).unionByName(empty), now)
 
 
 def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: datetime) -> list[Difference]:
@@ -94,8 +95,8 @@ def _after_all(lake: Lake, now: datetime) -> datetime:
 
 
 def _record_rules(lake: Lake, now: datetime) -> None:
-    if identity_rules.are_new(lake, identity_rules.applied(lake)):
-        identity_rules.record(lake, now)
+    if rule_changes.are_new(lake, rule_changes.applied(lake)):
+        rule_changes.record(lake, now)
 
 
 def _log_changes(lake: Lake, expected: DataFrame, now: datetime) -> None:

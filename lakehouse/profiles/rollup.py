@@ -6,7 +6,7 @@ A profile's figures are sums over its actors, taken at read of the map; so a mer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.contract import MONEY
+from lakehouse.tables.contract import MONEY
 
 
 def profile_activity(activity_daily: DataFrame, members: DataFrame) -> DataFrame:

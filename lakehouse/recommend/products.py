@@ -10,11 +10,11 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.contracts.contract import MONEY
 from lakehouse.events import amounts
 from lakehouse.events.commerce import ORDER_COMPLETED
+from lakehouse.events.money import in_default_currency
 from lakehouse.events.privacy import without_address
-from lakehouse.profiles.money import in_default_currency
+from lakehouse.tables.contract import MONEY
 
 _PLACE = ["topic", "partition", "offset"]
 _SENT_LINES = "array<struct<category:string>>"

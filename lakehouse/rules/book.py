@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 import orjson
 from pydantic import Field, model_validator
 
-from lakehouse.declarations import Acting, Caps, Declared, Name, Valid, checked, read_document, refuse
+from lakehouse.config.declarations import Acting, Caps, Declared, Name, Valid, checked, read_document, refuse
 from lakehouse.errors import RuleError
 from lakehouse.rules.evaluate import Predicate, Values, compile_predicate
 from lakehouse.rules.expression import Apply, Constant, Expression, Read, conjuncts

@@ -9,11 +9,11 @@ import pytest
 
 from batch import households as job
 from lakehouse.config import HouseholdsConfig
-from lakehouse.contracts.events import SILVER_EVENTS
-from lakehouse.contracts.gold import GOLD_HOUSEHOLDS
-from lakehouse.contracts.profiles import SILVER_IDENTITY_MAP, SILVER_PERSONAL_TRAITS
 from lakehouse.errors import LakeError
-from lakehouse.io import Lake
+from lakehouse.lake.delta import Lake
+from lakehouse.tables.events import SILVER_EVENTS
+from lakehouse.tables.gold import GOLD_HOUSEHOLDS
+from lakehouse.tables.silver import SILVER_IDENTITY_MAP, SILVER_PERSONAL_TRAITS
 from tests import small_lake
 from tests.rows import frame
 

@@ -11,13 +11,13 @@ import pytest
 from kafka import KafkaProducer
 
 from batch import experiments
-from lakehouse import broker
-from lakehouse.broker import RunningBroker
 from lakehouse.config import Config
 from lakehouse.decisions.remembered import Remembered, decision_message, outcome_message
 from lakehouse.errors import SourceError
-from lakehouse.io import Lake
-from tests.lakehouse.test_lock import another_writer
+from lakehouse.kafka import broker
+from lakehouse.kafka.broker import RunningBroker
+from lakehouse.lake.delta import Lake
+from tests.lakehouse.lake.test_lock import another_writer
 
 COLUMNS = ["--action", "item", "--reward", "click", "--propensity", "p", "--policy", "new"]
 AT_MS = 1_790_000_000_000

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from batch import online_store as job
+from lakehouse.catalog import SILVER_IDENTITY_LOG
 from lakehouse.errors import LakeError, StoreError
-from lakehouse.io import Lake
+from lakehouse.lake.delta import Lake
 from lakehouse.online.profiles import by_id, find
-from lakehouse.online_store import Document
-from lakehouse.tables import SILVER_IDENTITY_LOG
+from lakehouse.online.store import Document
 from tests import small_lake
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from mabwiser.mab import LearningPolicy
 
 from lakehouse.bandits.state import BanditState, Policy
-from lakehouse.command_line import run
 from lakehouse.config import load
+from lakehouse.job import run
 from tests.benchmarks.machine import machine
 from tests.lakehouse.bandits.worlds import World, contextual, plain, run_mabwiser
 from tests.lakehouse.bandits.worlds import run as run_ours

@@ -22,11 +22,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lakehouse import broker
-from lakehouse.command_line import run
 from lakehouse.config import PROJECT, Config, load
+from lakehouse.job import run
+from lakehouse.kafka import broker
 from lakehouse.machine import free_port, wait_until
-from lakehouse.online_store import open_store
+from lakehouse.online.store import open_store
 from tests.benchmarks.machine import machine
 from tests.benchmarks.open_loop import Load, get, post, run_load
 from tests.benchmarks.visitors import MODEL_PRODUCTS, fill, train_model, user

@@ -11,12 +11,12 @@ import json
 
 import numpy as np
 
-from lakehouse.command_line import run
 from lakehouse.config import load
 from lakehouse.experiments.fixed import fixed
-from lakehouse.experiments.moments import moments
 from lakehouse.experiments.sample_ratio import BLOCKS, sample_ratio_p
+from lakehouse.experiments.sample_statistics import moments
 from lakehouse.experiments.sequential import sequential
+from lakehouse.job import run
 from tests.benchmarks.machine import machine
 from tests.lakehouse.experiments.simulation import ALPHA, false_positives, interval_coverage
 from tests.lakehouse.experiments.test_off_policy import simulated

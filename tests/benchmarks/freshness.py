@@ -19,17 +19,17 @@ from itertools import islice
 
 import numpy as np
 
-from lakehouse.command_line import run
 from lakehouse.config import load
 from lakehouse.demo.drain import Progress
-from lakehouse.freshness import end_offsets, in_online_store, latencies, produced
-from lakehouse.io import Lake
+from lakehouse.demo.freshness import end_offsets, in_online_store, latencies, produced
+from lakehouse.demo.shop import Shop
+from lakehouse.job import run
+from lakehouse.kafka.message import Message
+from lakehouse.kafka.produce import produce
+from lakehouse.lake.delta import Lake
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.scratch import scratch_lake
-from lakehouse.sources.message import Message
-from lakehouse.sources.produce import produce
-from lakehouse.sources.shop import Shop
-from lakehouse.streams import Start, await_all, start_all
+from lakehouse.spark.scratch import scratch_lake
+from lakehouse.spark.streams import Start, await_all, start_all
 from ml import train_scores, train_segments
 from streaming import bronze_events, profiles, silver_events
 from tests.benchmarks.machine import machine

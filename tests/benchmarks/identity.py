@@ -33,25 +33,25 @@ from pyspark.sql import DataFrame
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from lakehouse.command_line import run
 from lakehouse.config import IdentifierRule, load
-from lakehouse.contracts.contract import Table
-from lakehouse.contracts.profiles import (
+from lakehouse.identity.changes import changes
+from lakehouse.identity.history import history
+from lakehouse.identity.solve import solve
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake, arrow
+from lakehouse.lake.time_order import FILE_BYTES
+from lakehouse.profiles.stitching import rule_changes
+from lakehouse.profiles.stitching.graph_facts import facts_of
+from lakehouse.profiles.stitching.identity_tables import all_rows, current_index
+from lakehouse.profiles.stitching.resolution import IdentityStep
+from lakehouse.spark.session import get_session
+from lakehouse.tables.contract import Table
+from lakehouse.tables.silver import (
     SILVER_IDENTITY_EDGES,
     SILVER_IDENTITY_HISTORY,
     SILVER_IDENTITY_LOG,
     SILVER_IDENTITY_MAP,
 )
-from lakehouse.identity.changes import changes
-from lakehouse.identity.history import history
-from lakehouse.identity.solve import solve
-from lakehouse.io import Lake, arrow
-from lakehouse.profiles import identity_rules
-from lakehouse.profiles.facts import facts_of
-from lakehouse.profiles.identity_lake import all_rows, current_index
-from lakehouse.profiles.resolution import IdentityStep
-from lakehouse.session import get_session
-from lakehouse.time_order import FILE_BYTES
 from tests.benchmarks.machine import machine
 
 START = datetime(2026, 1, 1)
@@ -121,7 +121,7 @@ def build(lake: Lake, count: int, bundle: Callable[[int], Bundle] = old_bundle) 
         _add(lake, SILVER_IDENTITY_HISTORY, history(log.iloc[first : first + PIECE]))
     for first in range(0, len(stored), 3 * PIECE):
         _add(lake, SILVER_IDENTITY_EDGES, stored.iloc[first : first + 3 * PIECE])
-    identity_rules.record(lake, START)
+    rule_changes.record(lake, START)
     DeltaTable(lake.path(SILVER_IDENTITY_LOG)).optimize.compact()
     for table in (SILVER_IDENTITY_MAP, SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_EDGES):  # as streaming leaves them
         DeltaTable(lake.path(table)).optimize.z_order([table.time_column], target_size=FILE_BYTES)

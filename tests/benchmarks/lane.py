@@ -21,10 +21,11 @@ import numpy as np
 import orjson
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from lakehouse import broker, launcher
-from lakehouse.command_line import run
+from lakehouse.commands import launcher
 from lakehouse.config import Config, load
-from lakehouse.scratch import scratch_config
+from lakehouse.job import run
+from lakehouse.kafka import broker
+from lakehouse.spark.scratch import scratch_config
 from tests.benchmarks.machine import machine
 
 RULE = "second_view_of_a_product"  # of conf/rules.yaml: any view of a product that costs 50 or more is its candidate

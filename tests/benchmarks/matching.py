@@ -32,14 +32,14 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame
 
-from lakehouse.command_line import run
-from lakehouse.contracts.profiles import SILVER_IDENTITY_EDGES, SILVER_PERSONAL_TRAITS
-from lakehouse.io import Lake, arrow
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake, arrow
 from lakehouse.matching.fields import fields
-from lakehouse.profiles import identity_lake, resolution
-from lakehouse.profiles.facts import facts_of
-from lakehouse.profiles.resolution import IdentityStep
-from lakehouse.profiles.traits import merge_traits, personal_traits
+from lakehouse.profiles.silver.personal_traits import merge_traits, personal_traits
+from lakehouse.profiles.stitching import identity_tables, resolution
+from lakehouse.profiles.stitching.graph_facts import facts_of
+from lakehouse.profiles.stitching.resolution import IdentityStep
+from lakehouse.tables.silver import SILVER_IDENTITY_EDGES, SILVER_PERSONAL_TRAITS
 from tests.benchmarks.identity import START, Bundle, actor, build, scratch
 from tests.benchmarks.machine import machine
 from tests.lakehouse.matching.match_models import model_of
@@ -51,7 +51,7 @@ MODEL = model_of(
 )
 STAGES = {
     "pairs": (resolution, "with_pairs"),
-    "graph": (identity_lake, "write"),
+    "graph": (identity_tables, "write"),
     "blocks": (resolution, "write_blocks"),
 }
 SYLLABLES = [
@@ -203,7 +203,7 @@ def micro_batches(lake: Lake, count: int, batches: int, size: int) -> dict[str, 
 
 def _matches(lake: Lake, count: int) -> int:
     """Likely pairs with a new actor: what the batches were for."""
-    edges = identity_lake.all_rows(lake, SILVER_IDENTITY_EDGES)
+    edges = identity_tables.all_rows(lake, SILVER_IDENTITY_EDGES)
     new = edges[(edges["identifier_type"] == "match") & (edges["first_seen_at"] >= np.datetime64(seen(count), "us"))]
     return int(new["identifier_token"].nunique())
 

@@ -17,13 +17,13 @@ import time
 from datetime import UTC, timedelta
 from unittest import mock
 
-from lakehouse import override_store
-from lakehouse.command_line import run
+from lakehouse.identity import override_store
 from lakehouse.identity.overrides import Identifier, Override
 from lakehouse.identity.reach import places
-from lakehouse.io import Lake
-from lakehouse.profiles.facts import facts_of
-from lakehouse.profiles.resolution import IdentityStep
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake
+from lakehouse.profiles.stitching.graph_facts import facts_of
+from lakehouse.profiles.stitching.resolution import IdentityStep
 from tests.benchmarks.identity import START, actor, build, leaves, scratch, strangers, timed_batch
 from tests.benchmarks.machine import machine
 

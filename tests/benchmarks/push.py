@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from websockets.asyncio.client import connect
 
-from lakehouse import broker
-from lakehouse.command_line import run
+from lakehouse.commands.supervisor import topics
 from lakehouse.config import Config, load
-from lakehouse.scratch import scratch_config
-from lakehouse.service import topics
+from lakehouse.job import run
+from lakehouse.kafka import broker
+from lakehouse.spark.scratch import scratch_config
 from tests.benchmarks.decisions import BOTH_CORES, serving
 from tests.benchmarks.lane import QUANTILES, STOP_SECONDS, driver, send
 from tests.benchmarks.machine import machine

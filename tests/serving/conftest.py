@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from lakehouse import broker
-from lakehouse.broker import RunningBroker
+from lakehouse.commands.supervisor import topics
 from lakehouse.config import Config, load
-from lakehouse.online_store import open_store
-from lakehouse.service import topics
+from lakehouse.kafka import broker
+from lakehouse.kafka.broker import RunningBroker
+from lakehouse.online.store import open_store
 from serving.__main__ import lifespan_of, make_service
 from serving.app import create_app
 from serving.service import Service

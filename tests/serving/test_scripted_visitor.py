@@ -11,8 +11,8 @@ from kafka import KafkaConsumer
 from websockets.sync.client import ClientConnection, connect
 
 from lakehouse.config import Config
-from lakehouse.files import RULES
-from lakehouse.io import Lake
+from lakehouse.config.paths import RULES
+from lakehouse.lake.delta import Lake
 from lakehouse.lane import query
 from lakehouse.lane.rules import lane_rules
 from tests.serving.served import PATIENCE_SECONDS, ask, serving, until

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.contracts.events import BRONZE_EVENTS
-from lakehouse.io import Lake
+from lakehouse.lake.delta import Lake
+from lakehouse.tables.events import BRONZE_EVENTS
 from streaming import bronze_events
 from tests.rows import ARRIVAL, Value, add_batch, stream
 

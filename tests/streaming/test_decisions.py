@@ -14,10 +14,10 @@ import yaml
 from kafka import KafkaConsumer, KafkaProducer
 from pyspark.sql import SparkSession
 
-from lakehouse import broker
-from lakehouse.broker import RunningBroker
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError, StitchlakeError
+from lakehouse.kafka import broker
+from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lane import query
 from lakehouse.lane.query import LaneRules
 from lakehouse.lane.reload import Lane

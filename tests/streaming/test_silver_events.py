@@ -18,12 +18,12 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.config import LakeConfig, load
-from lakehouse.contracts.contract import Table
-from lakehouse.contracts.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.events import dedupe
 from lakehouse.events.parse import parse
 from lakehouse.events.reasons import ID_CONFLICT, MALFORMED_JSON
-from lakehouse.io import Lake
+from lakehouse.lake.delta import Lake
+from lakehouse.tables.contract import Table
+from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from streaming import silver_events
 from tests.rows import RECORD, Value, add_batch, row, stream, track
 

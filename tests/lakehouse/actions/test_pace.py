@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.actions.pace import Breaker, Bucket, backoff, quiet_until
-from lakehouse.declarations import QuietHours
+from lakehouse.config.declarations import QuietHours
 
 
 @given(st.floats(0.1, 50), st.lists(st.floats(-5, 5), min_size=50, max_size=300))

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from lakehouse.actions.templates import Templates
+from lakehouse.config.paths import TEMPLATES
 from lakehouse.errors import ActionError
-from lakehouse.files import TEMPLATES
 
 OFFER = {"title": "t", "name": "first_order_offer", "content": {"headline": "Hi", "body": "Free.", "code": "X"}}
 

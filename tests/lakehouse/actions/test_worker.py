@@ -22,7 +22,7 @@ from lakehouse.actions.turns import Turns
 from lakehouse.actions.webhook import WebhookSender
 from lakehouse.actions.worker import KEEP_MS, Worker
 from lakehouse.config import load
-from lakehouse.declarations import QuietHours
+from lakehouse.config.declarations import QuietHours
 from lakehouse.errors import StoreError
 from lakehouse.online.lmdb_store import LmdbStore
 from tests.lakehouse.actions.servers import Hook, http_server

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lakehouse.bandits.replay import Logged, replay
 from lakehouse.bandits.state import BanditState, Policy
 from lakehouse.errors import ModelError
+from tests.lakehouse.bandits.replay import Logged, replay
 from tests.lakehouse.bandits.worlds import World, contextual, run
 
 

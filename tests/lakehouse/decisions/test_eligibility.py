@@ -2,10 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lakehouse.config.declarations import Caps
 from lakehouse.decisions.eligibility import Circumstances, refusal
 from lakehouse.decisions.exposures import cap_reached
 from lakehouse.decisions.offers import Catalogue, Offer
-from lakehouse.declarations import Caps
 from lakehouse.rules.evaluate import compile_predicate
 from lakehouse.rules.parse import parse
 from lakehouse.rules.vocabulary import prepared

@@ -8,9 +8,9 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from lakehouse.config import load
-from lakehouse.contracts.events import SILVER_EVENTS
 from lakehouse.events.parse import parse
 from lakehouse.events.reasons import REASONS
+from lakehouse.tables.events import SILVER_EVENTS
 from tests.rows import Value, encode, message, order, records, track
 
 SEED = 20_250_131

@@ -10,8 +10,8 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from lakehouse.config import load
-from lakehouse.contracts.events import SILVER_EVENTS
 from lakehouse.events.parse import parse
+from lakehouse.tables.events import SILVER_EVENTS
 from tests.rows import ARRIVAL, message, order, records, track
 
 CONFIG = load("dev", environ={})

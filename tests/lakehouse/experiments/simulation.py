@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from lakehouse.experiments.fixed import fixed
-from lakehouse.experiments.moments import Moments, moments
+from lakehouse.experiments.sample_statistics import Moments, moments
 from lakehouse.experiments.sequential import TUNED_FOR, rho, width
 
 ALPHA = 0.05

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lakehouse.config.paths import EXPERIMENTS
 from lakehouse.errors import ConfigError, RuleError
 from lakehouse.experiments.assignment import arm_of, uniform
 from lakehouse.experiments.definitions import Experiments, read_experiments, unchanged
-from lakehouse.files import EXPERIMENTS
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 UNITS = [f"profile-{number}" for number in range(20_000)]

@@ -12,9 +12,9 @@ from scipy import stats
 from lakehouse.experiments.adjustment import adjusted
 from lakehouse.experiments.bayesian import bayesian
 from lakehouse.experiments.fixed import fixed
-from lakehouse.experiments.moments import Moments, moments
 from lakehouse.experiments.multiplicity import holm
 from lakehouse.experiments.sample_ratio import BLOCKS, sample_ratio_p
+from lakehouse.experiments.sample_statistics import Moments, moments
 from lakehouse.experiments.sequential import always_valid_p, rho, sequential, width
 from tests.lakehouse.experiments.simulation import false_positives, interval_coverage
 

@@ -1,15 +1,15 @@
 """What must hold of the identity tables of a lake, whatever came and in whatever order."""
 
 import pandas as pd
-from identity_graphs import RULES, actors_of, edges_of
-from memory_lake import MemoryLake
 
+from lakehouse.catalog import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_LOG
 from lakehouse.identity.changes import fold
 from lakehouse.identity.history import history
 from lakehouse.identity.solve import solve
 from lakehouse.identity.touched import SOLVED
-from lakehouse.profiles.identity_history import compare_history
-from lakehouse.tables import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_LOG
+from lakehouse.profiles.stitching.history import compare_history
+from tests.lakehouse.identity.identity_graphs import RULES, actors_of, edges_of
+from tests.lakehouse.identity.memory_lake import MemoryLake
 
 
 def assert_equals_solve_of_everything(lake: MemoryLake, graph, rules=RULES) -> None:

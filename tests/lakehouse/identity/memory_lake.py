@@ -13,17 +13,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import write_deltalake
-from identity_graphs import RULES, Graph, actors_of, at, edges_of
 
-from lakehouse import local_index
+from lakehouse.catalog import TABLES
 from lakehouse.config import IdentifierRule, load
-from lakehouse.contracts.contract import Table
-from lakehouse.contracts.identity import SILVER_IDENTITY_OVERRIDES
-from lakehouse.io import arrow_schema
-from lakehouse.profiles.facts import Facts
-from lakehouse.profiles.identity_lake import all_rows
-from lakehouse.profiles.resolution import IdentityStep
-from lakehouse.tables import TABLES
+from lakehouse.lake import local_index
+from lakehouse.lake.delta import arrow_schema
+from lakehouse.profiles.stitching.graph_facts import Facts
+from lakehouse.profiles.stitching.identity_tables import all_rows
+from lakehouse.profiles.stitching.resolution import IdentityStep
+from lakehouse.tables.contract import Table
+from lakehouse.tables.overrides import SILVER_IDENTITY_OVERRIDES
+from tests.lakehouse.identity.identity_graphs import RULES, Graph, actors_of, at, edges_of
 
 CONFIG = load("dev", environ={})
 EPOCH = 1_000_000
@@ -35,7 +35,7 @@ class Died(Exception):
 
 
 class MemoryLake:
-    """The part of `lakehouse.io.Lake` the identity step uses. Times of batches are minutes after START."""
+    """The part of `lakehouse.lake.delta.Lake` the identity step uses. Times of batches are minutes after START."""
 
     def __init__(self, rules: Mapping[str, IdentifierRule] = RULES) -> None:
         self.root = tempfile.mkdtemp(prefix="memory-lake-")

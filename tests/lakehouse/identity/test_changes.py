@@ -1,10 +1,10 @@
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
-from identity_graphs import at, examples
 
+from lakehouse.catalog import SILVER_IDENTITY_LOG
 from lakehouse.identity.changes import changes, fold
-from lakehouse.tables import SILVER_IDENTITY_LOG
+from tests.lakehouse.identity.identity_graphs import at, examples
 
 
 def answer(profiles: dict[str, str], cause: str | None = None) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
-from identity_graphs import actors_of, at, edges_of
 
 from lakehouse.identity.graph import build, components, smallest
+from tests.lakehouse.identity.identity_graphs import actors_of, at, edges_of
 
 GRAPH = {
     "zoe": (3, "email:x device_id:d"),

@@ -1,7 +1,7 @@
 import pandas as pd
-from identity_graphs import at
 
 from lakehouse.identity.history import history, moved, opened
+from tests.lakehouse.identity.identity_graphs import at
 
 
 def rows(*facts, columns):

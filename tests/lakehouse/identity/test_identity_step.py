@@ -3,18 +3,27 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from identity_checks import assert_equals_solve_of_everything, assert_log_and_history_tell_the_map, assert_map_is
-from identity_graphs import RULES, actors_of, at, edges_of, examples, slow_solve, streams, whole
-from memory_lake import die_after, facts, memory_lake, stream, take
 
+from lakehouse.catalog import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP, SILVER_IDENTITY_RULES
 from lakehouse.config import IdentifierRule
 from lakehouse.identity.solve import solve
-from lakehouse.profiles.resolution import IdentityStep
-from lakehouse.tables import (
-    SILVER_IDENTITY_EDGES,
-    SILVER_IDENTITY_MAP,
-    SILVER_IDENTITY_RULES,
+from lakehouse.profiles.stitching.resolution import IdentityStep
+from tests.lakehouse.identity.identity_checks import (
+    assert_equals_solve_of_everything,
+    assert_log_and_history_tell_the_map,
+    assert_map_is,
 )
+from tests.lakehouse.identity.identity_graphs import (
+    RULES,
+    actors_of,
+    at,
+    edges_of,
+    examples,
+    slow_solve,
+    streams,
+    whole,
+)
+from tests.lakehouse.identity.memory_lake import die_after, facts, memory_lake, stream, take
 
 MOST_WRITES = 8
 

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from identity_graphs import at, examples
 
-from lakehouse import local_index
 from lakehouse.identity.index import Index
 from lakehouse.identity.lookup import micros
 from lakehouse.identity.reach import edges_of, everyone, members, places
 from lakehouse.identity.records import Record, identifier_key
-from lakehouse.local_index import opened
+from lakehouse.lake import local_index
+from lakehouse.lake.local_index import opened
+from tests.lakehouse.identity.identity_graphs import at, examples
 
 ACTORS = ["ann", "bob", "cat", "dan"]
 TOKENS = ["x", "y", "long" * 200, "\x1f\n'\"", "ünïcödé"]

@@ -7,11 +7,11 @@ are retyped from the pages; types are ours (a first-party cookie is an anonymous
 from datetime import UTC, datetime
 
 import pytest
-from told_events import CONFIG, Graph, end_states, limited, people, profiles, streamed, told
 
 from lakehouse.events.identifiers import resolve
 from lakehouse.identity.contradictions import InForce, contradiction
 from lakehouse.identity.overrides import Identifier, Override
+from tests.lakehouse.identity.told_events import CONFIG, Graph, end_states, limited, people, profiles, streamed, told
 
 
 def partition(*groups: str) -> set[frozenset[str]]:

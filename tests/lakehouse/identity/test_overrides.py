@@ -7,13 +7,25 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from identity_graphs import FOREVER, RULES, Graph, actors_of, at, edges_of, examples, graphs, slow_solve, streams, whole
 from pandas.testing import assert_frame_equal
 
 from lakehouse.config import IdentifierRule
 from lakehouse.errors import ContractError
 from lakehouse.identity.overrides import IDENTIFIER, Identifier, Override, apply, siblings, touched_by
 from lakehouse.identity.solve import over_cap, solve
+from tests.lakehouse.identity.identity_graphs import (
+    FOREVER,
+    RULES,
+    Graph,
+    actors_of,
+    at,
+    edges_of,
+    examples,
+    graphs,
+    slow_solve,
+    streams,
+    whole,
+)
 
 NOBODY = IdentifierRule(priority=10, limit=1, max_actors=0)
 MORNING = datetime(2026, 3, 1, 8, tzinfo=UTC)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import networkx as nx
 from hypothesis import given
 from hypothesis import strategies as st
-from identity_graphs import RULES, examples
 
 from lakehouse.identity.overrides import Identifier, Override
 from lakehouse.identity.requests import Refusal, Request, Undo, parse, take, text
+from tests.lakehouse.identity.identity_graphs import RULES, examples
 
 MORNING = datetime(2026, 3, 1, 8, tzinfo=UTC)
 IDENTIFIERS = [Identifier(type_, token) for type_ in ("user_id", "email", "device_id") for token in "abc"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from told_events import CONFIG, Told, end_states, people, streamed
 
 from lakehouse.events.parse import parse
+from tests.lakehouse.identity.told_events import CONFIG, Told, end_states, people, streamed
 from tests.rows import message, records, track
 
 Messages = list[dict[str, Any]]

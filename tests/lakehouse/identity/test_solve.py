@@ -2,11 +2,11 @@ import re
 
 import pandas as pd
 import pytest
-from identity_graphs import FOREVER, RULES, START, actors_of, edges_of, profiles, solved
 
 from lakehouse.config import IdentifierRule
 from lakehouse.errors import ContractError
 from lakehouse.identity.solve import over_cap, solve
+from tests.lakehouse.identity.identity_graphs import FOREVER, RULES, START, actors_of, edges_of, profiles, solved
 
 
 def test_anonymous_then_login_then_second_device_is_one_profile():

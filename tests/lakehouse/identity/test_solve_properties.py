@@ -7,7 +7,9 @@ import networkx as nx
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
-from identity_graphs import (
+
+from lakehouse.identity.solve import solve
+from tests.lakehouse.identity.identity_graphs import (
     FOREVER,
     RULES,
     RULES_OFF,
@@ -20,8 +22,6 @@ from identity_graphs import (
     solved,
     values_of,
 )
-
-from lakehouse.identity.solve import solve
 
 
 @given(graphs(), st.randoms(use_true_random=False))

@@ -6,19 +6,18 @@ from datetime import UTC
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
-from identity_checks import assert_log_and_history_tell_the_map, assert_map_is
-from identity_graphs import RULES, Graph, actors_of, at, edges_of, examples, streams, whole
-from memory_lake import MemoryLake, die_after, memory_lake, take
 
-from lakehouse import override_store
-from lakehouse.identity import overrides
+from lakehouse.catalog import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_OVERRIDES
+from lakehouse.identity import override_store, overrides
 from lakehouse.identity.matches import MATCH, match_edges
 from lakehouse.identity.overrides import Identifier, Override
 from lakehouse.identity.requests import Undo
 from lakehouse.identity.solve import over_cap, solve
 from lakehouse.identity.touched import EDGE_KEY, SOLVED
-from lakehouse.profiles.resolution import IdentityStep
-from lakehouse.tables import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_OVERRIDES
+from lakehouse.profiles.stitching.resolution import IdentityStep
+from tests.lakehouse.identity.identity_checks import assert_log_and_history_tell_the_map, assert_map_is
+from tests.lakehouse.identity.identity_graphs import RULES, Graph, actors_of, at, edges_of, examples, streams, whole
+from tests.lakehouse.identity.memory_lake import MemoryLake, die_after, memory_lake, take
 
 MOST_WRITES = 10
 Pairs = dict[tuple[str, str], float]
@@ -88,7 +87,7 @@ def pair_edges(pairs: Pairs) -> pd.DataFrame:
 
 
 def more_of(told: Told) -> dict[str, object]:
-    """The facts of the batch beside its events, as lakehouse/profiles/matching.py gives them."""
+    """The facts of the batch beside its events, as lakehouse/profiles/stitching/match_pairs.py gives them."""
     pairs = pair_edges(told.pairs)[[*EDGE_KEY, "kind", "weight"]]
     gone = pair_edges(dict.fromkeys(told.gone, 0.0))[EDGE_KEY]
     return {

@@ -11,7 +11,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 from lakehouse.config import load
-from lakehouse.events.plain import Reader
+from lakehouse.events.reader import Reader
 from lakehouse.lane.candidates import candidates
 from lakehouse.lane.rules import lane_rules, text_version
 from lakehouse.rules.book import RuleBook, read_rules

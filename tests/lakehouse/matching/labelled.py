@@ -11,10 +11,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.config import Config
+from lakehouse.identity.linkage import link
 from lakehouse.matching.accuracy import Scores, pairwise
 from lakehouse.matching.blocks import block_keys, candidates
 from lakehouse.matching.fields import Field, fields
-from lakehouse.matching.linkage import link
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.people import People, read_people
 from lakehouse.matching.records import atoms, records

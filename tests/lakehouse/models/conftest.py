@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse.models.features import FEATURES
+from lakehouse.features.point_in_time import FEATURES
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ import mlflow.spark
 import pytest
 from pyspark.sql import DataFrame
 
+from lakehouse.catalog import GOLD_RFM
 from lakehouse.config import Config
 from lakehouse.errors import ModelError
-from lakehouse.io import Lake
-from lakehouse.models.features import FEATURES
+from lakehouse.features.point_in_time import FEATURES
+from lakehouse.lake.delta import Lake
 from lakehouse.models.propensity import fit_logistic
 from lakehouse.models.publish import Trained, feature_schema, publish, snapshot
 from lakehouse.models.registry import CHAMPION, SCORES, Champions, client, tracking_uri
-from lakehouse.tables import GOLD_RFM
 
 
 @pytest.fixture

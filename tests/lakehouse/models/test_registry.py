@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse.config import Config, LakeConfig, MlflowConfig
 from lakehouse.errors import ModelError
-from lakehouse.models.features import FEATURES
+from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.publish import open_registry
 from lakehouse.models.registry import CHAMPION, PARAMETERS, SCORES, Champions, local_folder, set_champion, tracking_uri
 from lakehouse.models.scores import LOGISTIC, ScoreModel

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.errors import ModelError
-from lakehouse.models.features import FEATURES
+from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.scores import BOOSTED, LOGISTIC, ScoreModel
 
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)

@@ -10,13 +10,13 @@ import pytest
 from lakehouse.config import load
 from lakehouse.errors import StoreError
 from lakehouse.identity.identifier import Identifier
-from lakehouse.moments.machine import Moment
 from lakehouse.moments.runner import Moments
 from lakehouse.moments.state import Fact
-from lakehouse.moments.visitors import Visitors
+from lakehouse.moments.timers import Visitors
+from lakehouse.moments.transitions import Moment
 from lakehouse.online.lmdb_store import LmdbStore
-from lakehouse.online_store import Document
-from tests.lakehouse.moments.test_moment_machine import CART, ENGAGED, FIRST, MINUTE, T0, declared
+from lakehouse.online.store import Document
+from tests.lakehouse.moments.test_transitions import CART, ENGAGED, FIRST, MINUTE, T0, declared
 from tests.online_people import person, put
 
 CONFIG = load("dev", environ={})

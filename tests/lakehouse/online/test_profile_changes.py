@@ -8,7 +8,7 @@ import pytest
 from kafka import KafkaConsumer
 
 from lakehouse import machine
-from lakehouse.broker import RunningBroker
+from lakehouse.kafka.broker import RunningBroker
 from lakehouse.online.changes import Change, KafkaChanges
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from lakehouse import local_index
-from lakehouse.contracts.matching import SILVER_IDENTITY_REVIEW
-from lakehouse.io import Lake
-from lakehouse.local_index import LocalIndex
-from lakehouse.profiles.activity import leaf, with_day
-from lakehouse.profiles.facts import facts_of
-from lakehouse.profiles.resolution import IdentityStep
-from lakehouse.profiles.traits import merge_traits, personal_traits
+from lakehouse.lake import local_index
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.local_index import LocalIndex
+from lakehouse.profiles.silver.activity_daily import leaf, with_day
+from lakehouse.profiles.silver.personal_traits import merge_traits, personal_traits
+from lakehouse.profiles.stitching.graph_facts import facts_of
+from lakehouse.profiles.stitching.resolution import IdentityStep
+from lakehouse.tables.matching import SILVER_IDENTITY_REVIEW
 from tests.accepted import events
 from tests.lakehouse.profiles.test_matching_step import MODEL, NOW, described, differences
 

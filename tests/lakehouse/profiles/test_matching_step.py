@@ -7,28 +7,28 @@ from typing import Any
 
 import pytest
 
-from lakehouse import override_store
-from lakehouse.contracts.contract import Table
-from lakehouse.contracts.gold import GOLD_ACTIVATION
-from lakehouse.contracts.matching import SILVER_IDENTITY_REVIEW, SILVER_MATCH_BLOCKS
-from lakehouse.contracts.profiles import (
+from lakehouse.commands.whois import whois
+from lakehouse.identity import override_store
+from lakehouse.identity.overrides import Identifier, Override
+from lakehouse.identity.requests import Undo
+from lakehouse.lake.delta import Lake
+from lakehouse.matching.fields import fields
+from lakehouse.matching.model import MatchModel
+from lakehouse.models.registry import Champions
+from lakehouse.profiles.differences import compare, summarise
+from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.silver.activity_daily import leaf, with_day
+from lakehouse.profiles.stitching.graph_facts import actors
+from lakehouse.profiles.stitching.rebuilt_identity import rebuilt_identity
+from lakehouse.tables.contract import Table
+from lakehouse.tables.gold import GOLD_ACTIVATION
+from lakehouse.tables.matching import SILVER_IDENTITY_REVIEW, SILVER_MATCH_BLOCKS
+from lakehouse.tables.silver import (
     SILVER_IDENTITY_EDGES,
     SILVER_IDENTITY_LOG,
     SILVER_IDENTITY_MAP,
     SILVER_PERSONAL_TRAITS,
 )
-from lakehouse.identity.overrides import Identifier, Override
-from lakehouse.identity.requests import Undo
-from lakehouse.io import Lake
-from lakehouse.matching.fields import fields
-from lakehouse.matching.model import MatchModel
-from lakehouse.models.registry import Champions
-from lakehouse.profiles.activity import leaf, with_day
-from lakehouse.profiles.differences import compare, summarise
-from lakehouse.profiles.facts import actors
-from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.rebuilt_identity import rebuilt_identity
-from lakehouse.whois import whois
 from tests.accepted import event, events
 from tests.lakehouse.matching.match_models import model_of
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from pyspark.sql import Row
 
-from lakehouse.contracts.gold import GOLD_ACTIVATION, GOLD_RFM
-from lakehouse.contracts.profiles import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP, SILVER_ORDERS
-from lakehouse.io import Lake
+from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
-from lakehouse.profiles.activity import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.silver.activity_daily import leaf, with_day
+from lakehouse.tables.gold import GOLD_ACTIVATION, GOLD_RFM
+from lakehouse.tables.silver import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP, SILVER_ORDERS
 from tests.accepted import at, event, events
 
 TWO_DEVICES = [

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from lakehouse.actions.destinations import declared_names
+from lakehouse.config.paths import DESTINATIONS, OFFERS, RULES
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import ConfigError
-from lakehouse.files import DESTINATIONS, OFFERS, RULES
 from lakehouse.rules.book import RuleBook, read_rules
 
 GOOD = {

@@ -1,0 +1,8 @@
+"""What ./spark-submit.sh calls, one module for each word. Nothing else imports a command.
+
+__main__     the words
+launcher     a job started with its jars and options
+supervisor   `up` and `down`
+plan, whois, identity, rules
+preflight    installs what is missing; runs before anything is installed
+"""

@@ -1,0 +1,128 @@
+"""What ./spark-submit.sh hands on: one word, one command; every other word is a job."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from lakehouse.commands import launcher
+from lakehouse.config import PROJECT, load
+from lakehouse.errors import StitchlakeError
+from lakehouse.job import Main, run
+
+if TYPE_CHECKING:
+    from lakehouse.commands import supervisor
+
+_TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]  # a Spark session each, which alone keeps less than one core busy
+
+
+def main(argv: list[str]) -> int | None:
+    """Everything ./spark-submit.sh can be asked for."""
+    word = argv[0] if argv else "help"
+    commands: dict[str, Main] = {
+        "help": _help,
+        "plan": _plan,
+        "kafka": _kafka,
+        "up": _up,
+        "down": _down,
+        "serve": _serve,
+        "rules": _rules,
+        "test": _test,
+    }
+    return commands[word](argv[1:]) if word in commands else _start(argv)
+
+
+def _help(_: list[str]) -> None:
+    print((Path(__file__).parent / "usage.txt").read_text(encoding="utf-8"), end="")
+
+
+def _plan(_: list[str]) -> None:
+    from lakehouse.tables import lineage
+
+    print(lineage.plan(load()))
+
+
+def _kafka(argv: list[str]) -> int | None:
+    from lakehouse.kafka import broker
+
+    config = load()
+    match argv:
+        case ["start"]:
+            running = broker.start(config)
+            print(f"running at {running.bootstrap_servers}, pid {running.pid}")
+            return 0
+        case ["stop"]:
+            print("stopped" if broker.stop(config) else "not running")
+            return 0
+        case ["status"]:
+            found = broker.status(config)
+            print(f"running at {found.bootstrap_servers}, pid {found.pid}" if found else "not running")
+            return 0 if found else 1
+    raise StitchlakeError(f"kafka: got '{' '.join(argv)}', expected start, stop or status. See ./spark-submit.sh help")
+
+
+def _up(_: list[str]) -> int | None:
+    from lakehouse.commands import supervisor
+
+    children = [
+        _job("streaming"),
+        _job("streaming/decisions.py", "--driver-memory", "1g"),
+        _module("serving.background"),
+        _module("serving"),
+    ]
+    return supervisor.up(load(), children)
+
+
+def _down(_: list[str]) -> None:
+    from lakehouse.commands import supervisor
+
+    print("stopped" if supervisor.down(load()) else "not running")
+
+
+def _job(name: str, *options: str) -> "supervisor.Child":
+    from lakehouse.commands import supervisor
+
+    job = launcher.parse([*options, name])
+    return supervisor.Child(name=name, command=launcher.command(job), environ=launcher.prepare(job))
+
+
+def _module(name: str) -> "supervisor.Child":
+    from lakehouse.commands import supervisor
+
+    return supervisor.Child(name=name, command=[sys.executable, "-m", name], environ=os.environ)
+
+
+def _serve(argv: list[str]) -> NoReturn:
+    os.execv(sys.executable, [sys.executable, "-m", "serving", *argv])
+
+
+def _rules(argv: list[str]) -> int | None:
+    from lakehouse.commands import rules
+
+    return rules.main(argv)
+
+
+def _start(argv: list[str]) -> NoReturn:
+    job = launcher.parse(argv)
+    os.execve(sys.executable, launcher.command(job), launcher.prepare(job))
+
+
+def _test(argv: list[str]) -> int:
+    """Lint, format and types, then all tests, or the tests asked for; pytest's summary comes last."""
+    environ = launcher.prepare(launcher.Job(script=PROJECT / "tests"))
+    checks = ["ruff check .", "ruff format --check .", "mypy"] if not argv else []
+    failed = [
+        check for check in checks if subprocess.run([sys.executable, "-m", *check.split()], env=environ).returncode
+    ]
+    pytest = [sys.executable, "-m", "pytest", *(argv or _TWO_AT_ONCE)]
+    if not failed:
+        sys.stdout.flush()
+        os.execve(sys.executable, pytest, environ)
+    code = subprocess.run(pytest, env=environ, check=False).returncode
+    print(f"error: {', '.join(failed)}: failed, see the top of this output", file=sys.stderr)
+    return code or 1
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,69 @@
+"""Configuration: what is in force, and the files an owner edits. Owns conf/; imports nothing of ours but `errors` and `machine`.
+
+settings       the values in force, frozen; the one reader of files and environment
+sections       the schema: every section of conf/base.toml
+overlay        files and environment variables into one tree
+limits         the range of every value
+declarations   conf/*.yaml: lists of entries, checked, every fault told at once
+paths          where these files lie
+"""
+
+from lakehouse.config.sections import (
+    ActionsConfig,
+    ConsentConfig,
+    DecisionLogConfig,
+    DecisionsConfig,
+    EventsConfig,
+    HouseholdsConfig,
+    IdentifierRule,
+    IdentityConfig,
+    KafkaConfig,
+    LakeConfig,
+    MatchingConfig,
+    MlflowConfig,
+    MomentsConfig,
+    MoneyConfig,
+    NextBestActionConfig,
+    OnlineStoreConfig,
+    PrivacyConfig,
+    ProfilesConfig,
+    QueryConfig,
+    RecommenderConfig,
+    ScoresConfig,
+    SegmentsConfig,
+    ServingConfig,
+    SparkConfig,
+)
+from lakehouse.config.settings import PROJECT, RULE_DEFAULTS, Config, load, schema
+
+__all__ = [
+    "PROJECT",
+    "RULE_DEFAULTS",
+    "ActionsConfig",
+    "Config",
+    "ConsentConfig",
+    "DecisionLogConfig",
+    "DecisionsConfig",
+    "EventsConfig",
+    "HouseholdsConfig",
+    "IdentifierRule",
+    "IdentityConfig",
+    "KafkaConfig",
+    "LakeConfig",
+    "MatchingConfig",
+    "MlflowConfig",
+    "MomentsConfig",
+    "MoneyConfig",
+    "NextBestActionConfig",
+    "OnlineStoreConfig",
+    "PrivacyConfig",
+    "ProfilesConfig",
+    "QueryConfig",
+    "RecommenderConfig",
+    "ScoresConfig",
+    "SegmentsConfig",
+    "ServingConfig",
+    "SparkConfig",
+    "load",
+    "schema",
+]

@@ -1,0 +1,98 @@
+"""What a value may be beyond its kind: ranges, choices and shapes of the keys of `conf/base.toml` and `conf/identity.toml`."""
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from lakehouse.config.overlay import wrong
+
+# A whole number is at least 1 unless it is listed here: (lowest, highest or None, in words).
+_RANGES: Mapping[str, tuple[float, float | None, str]] = {
+    "trigger_seconds": (0, None, "0 or more seconds"),
+    "max_future_hours": (0, None, "0 or more hours"),
+    "watermark_days": (0, None, "0 or more days"),
+    "lapsed_days": (0, None, "0 or more days"),
+    "seed": (0, None, "0 or more"),
+    "min_k": (2, None, "2 or more"),
+    "max_k": (2, None, "2 or more"),
+    "match_probability": (0.0, 1.0, "a probability from 0 to 1"),
+    "review_probability": (0.0, 1.0, "a probability from 0 to 1"),
+    "max_block": (2, None, "2 or more"),
+    "likely_propensity": (0.0, 1.0, "a probability from 0 to 1"),
+    "port": (0, 65535, "a port from 0 to 65535"),
+    "cores": (0, None, "0 or more"),
+    "per_second": (0.001, None, "0.001 or more"),
+    "backoff_seconds": (0.001, None, "0.001 or more seconds"),
+    "backoff_max_seconds": (0.001, None, "0.001 or more seconds"),
+    "timeout_seconds": (0.001, None, "0.001 or more seconds"),
+    "explore": (0.001, 1.0, "a share from 0.001 to 1"),
+}
+
+# (section, key) -> (pattern the whole text must match, in words).
+_SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("lake", "root"): (r"(?s).*\S.*", "a folder or URI"),
+    ("kafka", "bootstrap_servers"): (r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*", "host:port[,host:port]"),
+    ("kafka", "events_topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("events", "default_currency"): (r"[A-Z]{3}", "an ISO 4217 code such as USD"),
+    ("events", "default_region"): (r"[A-Z]{2}", "an ISO 3166 code such as US"),
+    ("privacy", "hmac_key"): (r"(?s).+", "a key that is not empty"),
+    ("privacy", "hmac_key_id"): (r"\S+", "a short name without blanks"),
+    ("identity", "email_tags"): (r"all|known", "all or known"),
+    ("serving", "policy"): (r"thompson|linucb|greedy", "thompson, linucb or greedy"),
+    ("consent", "never_asked"): (r"granted|denied", "granted or denied"),
+    ("decisions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("decisions", "mode"): (r"real_time|micro_batch", "real_time or micro_batch"),
+    ("actions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("actions", "dead_topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("actions", "quiet_from"): (r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 21:00"),
+    ("actions", "quiet_to"): (r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 08:00"),
+    ("spark", "state_store"): (r"memory|rocksdb", "memory or rocksdb"),
+    ("online_store", "changes_topic"): (
+        r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}",
+        "letters, digits, dot, underscore or dash",
+    ),
+    ("online_store", "url"): (r"|(lmdb|rediss?)://.+", "lmdb://folder, redis://host:port, or nothing"),
+}
+
+
+def faults(values: Mapping[str, Any]) -> Iterator[str]:
+    """One text for every value of the merged tree that is out of its range or shape."""
+    for section, keys in values.items():
+        yield from _of_section(section, keys)
+    segments = values.get("segments", {})
+    least, most = segments.get("min_k"), segments.get("max_k")
+    if least is not None and most is not None and least > most:
+        yield f"conf: {wrong('segments', 'max_k', most, f'at least min_k = {least}')}"
+
+
+def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in keys.items():
+        if section == "money.rates":
+            yield from _of_rate(key, value)
+        elif isinstance(value, Mapping):
+            yield from _of_section(f"{section}.{key}", value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            low, high, words = _RANGES.get(key, (1, None, "1 or more"))
+            if not low <= value <= (float("inf") if high is None else high):
+                yield f"conf: {wrong(section, key, value, words)}"
+        elif isinstance(value, str) and key.endswith("_pattern"):
+            yield from _of_pattern(section, key, value)
+        elif isinstance(value, str) and (section, key) in _SHAPES and "${" not in value:
+            pattern, words = _SHAPES[section, key]
+            if not re.fullmatch(pattern, value):
+                yield f"conf: {wrong(section, key, value, words)}"
+
+
+def _of_pattern(section: str, key: str, pattern: str) -> Iterator[str]:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        yield f"conf: {wrong(section, key, pattern, f'a regular expression ({error})')}"
+
+
+def _of_rate(currency: str, rate: Any) -> Iterator[str]:
+    if not re.fullmatch(r"[A-Za-z]{3}", currency):
+        yield f"conf: [money.rates] {currency}: not a currency, expected an ISO 4217 code such as EUR. Mend the name"
+    if Decimal(str(rate)) <= 0:
+        yield f"conf: {wrong('money.rates', currency, rate, 'a number above 0')}"

@@ -1,0 +1,208 @@
+"""The sections of the configuration, as frozen values: a key is known when it is a field here. See lakehouse/config/settings.py."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeConfig:
+    root: str
+    keep_hours: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaConfig:
+    bootstrap_servers: str
+    events_topic: str
+    partitions: int
+    retention_hours: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventsConfig:
+    max_bytes: int
+    max_depth: int
+    max_future_hours: int
+    dedupe_days: int
+    default_currency: str
+    default_region: str
+    bot_user_agents: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivacyConfig:
+    hmac_key: str = dataclasses.field(repr=False)  # never into a log or a traceback
+    hmac_key_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoneyConfig:
+    rates: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentifierRule:
+    """What one identifier type may do, and which values of it identify nobody; see conf/identity.toml.
+
+    `blocked_values` are trimmed and in lower case. A pattern is a regular expression that Java and Python read alike;
+    empty = none.
+    """
+
+    priority: int
+    limit: int
+    max_actors: int
+    blocked_values: tuple[str, ...] = ()
+    blocked_pattern: str = ""
+    reserved_pattern: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityConfig:
+    blocked_values: tuple[str, ...]
+    blocked_pattern: str
+    rules: Mapping[str, IdentifierRule]
+    email_tags: str = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchingConfig:
+    """`traits`: by name, its kind (lakehouse/matching/fields.py)."""
+
+    match_probability: float
+    review_probability: float
+    max_block: int
+    max_rules: int
+    sample_records: int
+    seed: int
+    traits: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryConfig:
+    trigger_seconds: int
+    max_offsets_per_trigger: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfilesConfig:
+    trigger_seconds: int
+    max_offsets_per_trigger: int
+    watermark_days: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentsConfig:
+    min_k: int
+    max_k: int
+    sample_profiles: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoresConfig:
+    horizon_days: int
+    min_profiles: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecommenderConfig:
+    half_life_days: int
+    rank: int
+    new_days: int
+    gone_days: int
+    max_profiles: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextBestActionConfig:
+    lapsed_days: int
+    likely_propensity: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class HouseholdsConfig:
+    max_members: int
+    group_prefix: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparkConfig:
+    shuffle_partitions: int
+    state_store: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlflowConfig:
+    tracking_uri: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineStoreConfig:
+    """`url`: empty = in the lake; see lakehouse.online.store.store_url."""
+
+    url: str
+    publish_changes: bool
+    changes_topic: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingConfig:
+    """`write_key`, `api_key`: empty = the collector takes nothing, the API asks for no key."""
+
+    port: int
+    workers: int
+    write_key: str = dataclasses.field(repr=False)
+    api_key: str = dataclasses.field(repr=False)
+    deadline_ms: int
+    max_at_once: int
+    policy: str
+    explore: float
+    exposure_days: int
+    spans: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionLogConfig:
+    topic: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentConfig:
+    never_asked: str
+
+    @property
+    def assumed(self) -> bool:
+        """What holds for a purpose nobody has been asked about."""
+        return self.never_asked == "granted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionsConfig:
+    topic: str
+    mode: str
+    checkpoint_minutes: int
+    cores: int
+    max_age_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentsConfig:
+    shards: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionsConfig:
+    topic: str
+    dead_topic: str
+    per_second: float
+    max_attempts: int
+    backoff_seconds: float
+    backoff_max_seconds: float
+    timeout_seconds: float
+    expire_hours: int
+    quiet_from: str
+    quiet_to: str
+    time_zone: str

@@ -1,1 +1,0 @@
-"""Contracts by layer; `lakehouse/tables.py` lists them all in flow order."""

@@ -1,0 +1,53 @@
+"""How every job of Stitchlake begins and ends: arguments in, one line for what went wrong, an exit code."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from lakehouse.errors import ConfigError, StitchlakeError
+
+Main = Callable[[list[str]], int | None]
+
+
+def run(main: Main) -> NoReturn:
+    """Call `main` with the arguments and leave the process: 0 or its number; a StitchlakeError is one line and 2.
+
+    SIGTERM ends a job like an exception, so that its `finally` clauses run. Any other exception keeps its stack trace.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    code: int | None
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except StitchlakeError as error:
+        print(describe(error), file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception:
+        _point_to_the_log()
+        raise
+    sys.exit(code or 0)
+
+
+def describe(error: StitchlakeError) -> str:
+    """One line per fault: a ConfigError may hold several, every other error is one."""
+    faults = str(error).splitlines() if isinstance(error, ConfigError) else [" ".join(str(error).split())]
+    return "\n".join(f"error: {fault}" for fault in faults)
+
+
+def _leave(signal_number: int, _: object) -> NoReturn:
+    sys.exit(128 + signal_number)
+
+
+def _point_to_the_log() -> None:
+    """An unforeseen failure may have its cause in the JVM, whose messages are kept out of the terminal."""
+    log = Path(os.environ.get("STITCHLAKE_JVM_LOG") or os.devnull)
+    if log.is_file() and (lines := log.read_text(encoding="utf-8", errors="replace").splitlines()):
+        print(*lines[-5:], f"The JVM's messages: {log}", sep="\n", file=sys.stderr)

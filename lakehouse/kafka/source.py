@@ -1,0 +1,22 @@
+"""The one reader of the events topic."""
+
+from pyspark.sql import DataFrame
+
+from lakehouse.lake.delta import Lake
+
+
+def read_records(lake: Lake, max_offsets: int) -> DataFrame:
+    """The topic as a stream, from its first record on; at most `max_offsets` records a micro-batch.
+
+    A record that is gone before it was read stops the query: silently skipping it would be losing it.
+    """
+    kafka = lake.config.kafka
+    return (
+        lake.spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", kafka.bootstrap_servers)
+        .option("subscribe", kafka.events_topic)
+        .option("startingOffsets", "earliest")
+        .option("failOnDataLoss", "true")
+        .option("maxOffsetsPerTrigger", max_offsets)
+        .load()
+    )

@@ -1,0 +1,9 @@
+"""Delta reads and writes of one lake, and what makes them safe and fast. Knows contracts; knows no table by name.
+
+delta        every read and write, by contract
+delta_rs     the writer of a lake on this machine
+time_order   files in the order of a time, so that setting rows reads few of them
+lock         one writer for each part of a local lake
+folders      small text files beside the tables
+local_index  LMDB beside the driver; table_index: of one table, held to its version
+"""

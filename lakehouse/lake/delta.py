@@ -1,0 +1,247 @@
+"""Delta reads and writes. Every write survives a replay: appends carry (application, batch), upserts set absolute values."""
+
+import functools
+from collections.abc import Iterable, Iterator
+from datetime import UTC
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
+
+from lakehouse import machine
+from lakehouse.catalog import TABLES
+from lakehouse.config import Config
+from lakehouse.errors import ContractError
+from lakehouse.lake import delta_rs
+from lakehouse.lake.lock import creating
+from lakehouse.tables.contract import Table
+
+_PLAIN_TYPES = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+MOST_FILES = 32  # from more on Spark lists files by a job of its own
+
+
+class Lake:
+    """The tables of one lake, by contract. Holds a session and a root; nothing else."""
+
+    def __init__(self, spark: SparkSession, config: Config) -> None:
+        self.spark = spark
+        self.config = config
+        folder = machine.local_folder(config.lake.root)
+        # Delta takes a relative path for a table's name.
+        self.root = config.lake.root.rstrip("/") if folder is None else str(folder)
+        # delta-rs takes a per cent sign for the start of an escape, in a path as in a URI.
+        self.uses_delta_rs = folder is not None and "%" not in self.root
+
+    def path(self, table: Table) -> str:
+        return f"{self.root}/{table.name.replace('.', '/')}"
+
+    def checkpoint(self, query: str) -> str:
+        return f"{self.root}/_checkpoints/{query}"
+
+    def create_missing(self) -> None:
+        """Create every table that is not there yet, empty, in contract order."""
+        for table in TABLES.values():
+            self.create(table)
+
+    def create(self, table: Table) -> None:
+        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).comment(table.grain)
+        for column in table.columns:
+            builder = builder.addColumn(column.name, column.type, nullable=column.nullable, comment=column.comment)
+        with creating(self.config.lake.root):
+            builder.execute()
+
+    def read(self, table: Table) -> DataFrame:
+        """The table as it is now.
+
+        Of a small table on this machine delta-rs names the files: Spark would start two or three jobs to find them out
+        after every commit, 0.2 s a table.
+        """
+        files = delta_rs.files(self.path(table)) if self.uses_delta_rs else None
+        if files is None or len(files) > MOST_FILES:
+            return self.spark.read.format("delta").load(self.path(table))
+        if not files:
+            return self.spark.createDataFrame([], table.ddl)
+        return self.spark.read.schema(table.ddl).parquet(*files)
+
+    def version(self, table: Table) -> str:
+        """The state of the table: another text after every commit, and for another table in the same place."""
+        path = self.path(table)
+        if self.uses_delta_rs:
+            return delta_rs.version(path)
+        stored = DeltaTable.forPath(self.spark, path)
+        (identity,), (version,) = (
+            stored.detail().select("id").head(1)[0],
+            stored.history(1).select("version").head(1)[0],
+        )
+        return f"{identity}@{version}"
+
+    def batches(self, table: Table) -> Iterator[pa.RecordBatch]:
+        """All rows on the driver, piece by piece. Of a remote lake the table passes through memory whole."""
+        if self.uses_delta_rs:
+            return delta_rs.batches(self.path(table), arrow_schema(table))
+        return iter(self.read(table).toArrow().to_batches())
+
+    def rows_with(self, table: Table, column: str, values: Iterable[str]) -> pa.Table:
+        """The rows whose text column holds one of the values, on the driver."""
+        wanted = pa.array(sorted(values), pa.string())
+        if self.uses_delta_rs:
+            return delta_rs.rows_with(self.path(table), arrow_schema(table), column, wanted)
+        few = F.broadcast(self.frame(pa.table({column: wanted})))
+        return self.read(table).join(few, on=column, how="left_semi").select(*table.column_names).toArrow()
+
+    def newest_rows(self, table: Table, column: str) -> pa.Table:
+        """The rows whose `column` is the largest there is, on the driver."""
+        if self.uses_delta_rs:
+            return delta_rs.newest_rows(self.path(table), arrow_schema(table), column)
+        stored = self.read(table)
+        newest = stored.agg(F.max(column).alias(column))
+        return stored.join(newest, on=column, how="left_semi").select(*table.column_names).toArrow()
+
+    def clear(self, table: Table) -> None:
+        """Delete every row."""
+        if self.uses_delta_rs:
+            delta_rs.clear(self.path(table))
+        else:
+            DeltaTable.forPath(self.spark, self.path(table)).delete()
+
+    def frame(self, rows: pa.Table) -> DataFrame:
+        """Rows computed on the driver as a Spark frame."""
+        frame: DataFrame = self.spark.createDataFrame(rows)
+        return frame
+
+    def append(self, frame: DataFrame, table: Table, *, application: str, batch_id: int) -> None:
+        """Append once: the same (application, batch_id) again is skipped by Delta."""
+        (
+            conform(frame, table)
+            .write.format("delta")
+            .mode("append")
+            .option("txnAppId", f"{application}:{table.name}")
+            .option("txnVersion", batch_id)
+            .save(self.path(table))
+        )
+
+    def overwrite(self, frame: DataFrame, table: Table) -> None:
+        conform(frame, table).write.format("delta").mode("overwrite").save(self.path(table))
+
+    def add(self, rows: pa.Table, table: Table) -> None:
+        """Append rows on the driver of which the caller knows that they are not stored yet."""
+        if rows.num_rows == 0:
+            return
+        if self.uses_delta_rs:
+            delta_rs.add(rows, table, self.path(table), keep_hours=self.config.lake.keep_hours)
+        else:
+            conform(self.frame(rows), table).write.format("delta").mode("append").save(self.path(table))
+
+    def upsert(
+        self,
+        rows: DataFrame | pa.Table,
+        table: Table,
+        *,
+        update_when: str | None = None,
+        deletes: bool = False,
+        stored_at: pa.Array | None = None,
+    ) -> None:
+        """Set rows by key; insert what is missing.
+
+        `update_when`: SQL over `stored` and `new` that Spark and DataFusion read alike; rows it is not true for are left
+        alone. `deletes`: rows whose boolean column `is_deleted` is true are removed instead. `stored_at`: what the table's
+        `time_column` says in each of these rows as they are stored, every one of them: so no others need be looked through.
+
+        On a local lake the rows pass through the driver, see lakehouse/lake/delta_rs.py; elsewhere Spark merges.
+        """
+        extra = ("is_deleted",) if deletes else ()
+        if self.uses_delta_rs:
+            here = conform(rows, table, *extra).toArrow() if isinstance(rows, DataFrame) else rows
+            delta_rs.upsert(
+                here, table, self.path(table), update_when=update_when, deletes=deletes,
+                keep_hours=self.config.lake.keep_hours, stored_at=stored_at,
+            )  # fmt: skip
+        else:
+            there = rows if isinstance(rows, DataFrame) else self.frame(rows)
+            matching = delta_rs.matching(table.key) if stored_at is None else _matching_within(table, stored_at)
+            self._merge(
+                conform(there, table, *extra), table, matching, update_when=update_when, deletes=deletes,
+                inserts=stored_at is None,
+            )  # fmt: skip
+
+    def _merge(
+        self,
+        frame: DataFrame,
+        table: Table,
+        matching: str,
+        *,
+        update_when: str | None,
+        deletes: bool,
+        inserts: bool,
+    ) -> None:
+        values = {name: f"new.{name}" for name in table.column_names}
+        target = DeltaTable.forPath(self.spark, self.path(table)).alias("stored")
+        merge = target.merge(frame.alias("new"), matching)
+        if deletes:
+            merge = merge.whenMatchedDelete("new.is_deleted")
+        merge = merge.whenMatchedUpdate(condition=update_when, set=dict(values))
+        if inserts:  # a row stored elsewhere than `stored_at` says must not come twice
+            merge = merge.whenNotMatchedInsert(condition="NOT new.is_deleted" if deletes else None, values=dict(values))
+        merge.execute()
+
+
+def _matching_within(table: Table, stored_at: pa.Array) -> str:
+    """The same key, and a time between the first and the last of those stored."""
+    ends = pc.min_max(stored_at)
+    least, most = (ends[side].as_py().astimezone(UTC).isoformat() for side in ("min", "max"))
+    within = f"stored.{table.time_column} BETWEEN TIMESTAMP '{least}' AND TIMESTAMP '{most}'"
+    return f"{delta_rs.matching(table.key)} AND {within}"
+
+
+def application(name: str, rows: DataFrame) -> str:
+    """The writer's name in the appends of a query's foreachBatch, given the batch's rows.
+
+    A new checkpoint is a new query and counts its batches from 0 again: they must not be taken for the old one's.
+    """
+    query = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
+    return f"{name}:{query}"
+
+
+def arrow(rows: pd.DataFrame, table: Table) -> pa.Table:
+    """Rows computed on the driver (naive timestamps are UTC) with the table's schema."""
+    schema = arrow_schema(table)
+    return pa.Table.from_pandas(rows[table.column_names], schema=schema, preserve_index=False).combine_chunks()
+
+
+@functools.cache
+def arrow_schema(table: Table) -> pa.Schema:
+    """The schema of the table's rows on the driver. Types inside of others are left to Spark to read."""
+    if all(column.type in _PLAIN_TYPES for column in table.columns):
+        return pa.schema([(column.name, _PLAIN_TYPES[column.type], column.nullable) for column in table.columns])
+    schema = StructType.fromDDL(table.ddl)
+    assert isinstance(schema, StructType)
+    return to_arrow_schema(schema, timezone="UTC")
+
+
+def differs(columns: Iterable[str]) -> str:
+    """True where any of the columns of `new` is not what `stored` has; nulls are equal to each other."""
+    return " OR ".join(f"(stored.{column} IS DISTINCT FROM new.{column})" for column in columns)
+
+
+def conform(frame: DataFrame, table: Table, *extra: str) -> DataFrame:
+    """The columns of `table`, in contract order and type, and the `extra` ones as they are.
+
+    Raises:
+        ContractError: naming the columns that are missing.
+    """
+    missing = [name for name in table.column_names if name not in frame.columns]
+    if missing:
+        raise ContractError(f"{table.name}: columns {missing} missing, got {frame.columns}. Mend the transform")
+    return frame.selectExpr(*(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in table.columns), *extra)

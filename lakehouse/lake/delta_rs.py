@@ -1,0 +1,139 @@
+"""Delta writes from the driver's memory, by delta-rs: for rows that are few and a table that is on this machine.
+
+Spark spends its time on planning a MERGE of a thousand rows; tests/benchmarks/upsert.py prints by how much it is slower.
+Both write the same open format; Spark sees the new version at its next read.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from lakehouse.errors import ContractError, StitchlakeError
+from lakehouse.lake import time_order
+from lakehouse.tables.contract import Table
+
+_TIDY_EVERY = 50  # versions
+_TIDY_BYTES = 2**25  # a file of this size is left as it is, so that tidying a large table costs what was added to it
+
+
+def files(path: str) -> list[str] | None:
+    """The Parquet files that hold the table; None when it has a feature that their rows alone do not tell.
+
+    Raises:
+        StitchlakeError: there is no table.
+    """
+    try:
+        stored = DeltaTable(path)
+    except TableNotFoundError as error:
+        raise StitchlakeError(
+            f"{path}: no such table, expected a lake. Fill one with ./spark-submit.sh demo, or set STITCHLAKE__LAKE__ROOT"
+        ) from error
+    if stored.protocol().reader_features or stored.metadata().partition_columns:
+        return None
+    return [unquote(uri) for uri in stored.file_uris()]
+
+
+def version(path: str) -> str:
+    """Another text for every version, and for another table made in the same place."""
+    stored = DeltaTable(path)
+    return f"{stored.metadata().id}@{stored.version()}"
+
+
+def batches(path: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """All rows, piece by piece."""
+    yield from _dataset(path, schema).to_batches()
+
+
+def rows_with(path: str, schema: pa.Schema, column: str, values: pa.Array) -> pa.Table:
+    """The rows whose column holds one of the values."""
+    return _where(path, schema, lambda batch: pc.is_in(batch[column], value_set=values))
+
+
+def newest_rows(path: str, schema: pa.Schema, column: str) -> pa.Table:
+    """The rows whose `column` is the largest there is."""
+    newest = pc.max(_dataset(path, schema).to_table(columns=[column])[column])
+    return _where(path, schema, lambda batch: pc.equal(batch[column], newest))
+
+
+def _where(path: str, schema: pa.Schema, condition: Callable[[pa.RecordBatch], pa.Array]) -> pa.Table:
+    """Filtered after reading: PyArrow cannot compare text with the statistics delta-rs writes (of type string_view)."""
+    return pa.Table.from_batches((batch.filter(condition(batch)) for batch in batches(path, schema)), schema=schema)
+
+
+def _dataset(path: str, schema: pa.Schema) -> ds.Dataset:
+    found = files(path)
+    if found is None:
+        return ds.dataset(DeltaTable(path).to_pyarrow_table().cast(schema))
+    return ds.dataset(found, schema=schema, format="parquet") if found else ds.dataset(schema.empty_table())
+
+
+def clear(path: str) -> None:
+    """Delete every row."""
+    DeltaTable(path).delete()
+
+
+def add(rows: pa.Table, table: Table, path: str, *, keep_hours: int) -> None:
+    """Append. Tidies up."""
+    _check(rows, table)
+    write_deltalake(DeltaTable(path), rows, mode="append")
+    _tidy(path, keep_hours, table, rows.schema)
+
+
+def upsert(
+    rows: pa.Table,
+    table: Table,
+    path: str,
+    *,
+    update_when: str | None,
+    deletes: bool,
+    keep_hours: int,
+    stored_at: pa.Array | None = None,
+) -> None:
+    """Set `rows` by key, as `Lake.upsert` says. Tidies up."""
+    if rows.num_rows == 0:
+        return
+    _check(rows.filter(pc.invert(rows["is_deleted"])) if deletes else rows, table)
+    if stored_at is None or not time_order.set_rows(rows, table, path, stored_at, deletes=deletes):
+        _merge(rows, table, path, update_when=update_when, deletes=deletes)
+    _tidy(path, keep_hours, table, rows.schema)
+
+
+def _merge(rows: pa.Table, table: Table, path: str, *, update_when: str | None, deletes: bool) -> None:
+    values = {name: f"new.{name}" for name in table.column_names}
+    merge = DeltaTable(path).merge(rows, matching(table.key), source_alias="new", target_alias="stored")
+    if deletes:
+        merge = merge.when_matched_delete("new.is_deleted")
+    merge = merge.when_matched_update(values, predicate=update_when)
+    merge.when_not_matched_insert(values, predicate="NOT new.is_deleted" if deletes else None).execute()
+
+
+def _tidy(path: str, keep_hours: int, table: Table, schema: pa.Schema) -> None:
+    """Now and then: small files into large ones, and away with files that no version of the last hours needs.
+
+    A merge writes the files it touches anew, so without this a busy day would leave thousands of copies of a table.
+    """
+    stored = DeltaTable(path)
+    if stored.version() % _TIDY_EVERY == 0:
+        if table.time_column is None:
+            stored.optimize.compact(target_size=_TIDY_BYTES)
+        else:
+            time_order.tidy(table, path, schema)
+            stored = DeltaTable(path)
+        stored.vacuum(retention_hours=keep_hours, enforce_retention_duration=False, dry_run=False)
+
+
+def matching(key: Iterable[str]) -> str:
+    """Predicate of rows of `stored` and `new` with the same key."""
+    return " AND ".join(f"(stored.{column} = new.{column})" for column in key)
+
+
+def _check(rows: pa.Table, table: Table) -> None:
+    """Delta-rs does not hold a merge to the columns' nullability."""
+    empty = [c.name for c in table.columns if not c.nullable and rows[c.name].null_count]
+    if empty:
+        raise ContractError(f"{table.name}: got null in {empty}, expected a value in every row. Mend the transform")

@@ -1,0 +1,148 @@
+"""What the online store must hold of gold and the identity tables: written, filled anew, compared."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.errors import StoreError
+from lakehouse.identity.carried import identifiers_of, owners
+from lakehouse.identity.identifier import Identifier
+from lakehouse.identity.index import Index
+from lakehouse.lake.delta import Lake
+from lakehouse.online.profiles import (
+    IDENTIFIER,
+    PROFILE,
+    OnlineProfile,
+    identifier_key,
+    profile_documents,
+    profile_id_of,
+)
+from lakehouse.online.state import advance
+from lakehouse.online.store import Document, OnlineStore
+from lakehouse.profiles import rollup
+from lakehouse.tables.gold import GOLD_ACTIVATION
+from lakehouse.tables.silver import SILVER_IDENTITY_MAP, SILVER_ORDERS
+
+log = logging.getLogger("stitchlake.online")
+
+PIECE = 10_000  # profiles on the driver at once
+
+
+def write(store: OnlineStore, lake: Lake, index: Index, rows: pa.Table, *, version: int) -> None:
+    """Put the profiles, and every identifier they have or had."""
+    profiles: list[str] = rows["profile_id"].to_pylist()
+    carried = identifiers_of(index, profiles)
+    named: dict[Identifier, None] = dict.fromkeys(one for those in carried.values() for one in those)
+    for data in store.get([PROFILE + profile for profile in profiles]):
+        named |= dict.fromkeys(_identifiers_in(data))
+    owned = owners(index, named, lake.config.identity.rules)
+    store.put(profile_documents(rows.to_pylist(), carried, owned, version=version))
+
+
+def _identifiers_in(data: bytes | None) -> Sequence[Identifier]:
+    """Of a stored document; one that cannot be read is about to be replaced."""
+    try:
+        return () if data is None else OnlineProfile.decode(data).identifiers
+    except StoreError:
+        return ()
+
+
+def fill(store: OnlineStore, lake: Lake, index: Index, *, now: datetime) -> int:
+    """Put everything gold holds and take out everything else; how many profiles there are."""
+    gold = lake.version(GOLD_ACTIVATION)
+    first = advance(store, gold=None, now_ms=_ms(now))
+    count = 0
+    for rows in gold_rows(lake):
+        write(store, lake, index, rows, version=advance(store, gold=None, now_ms=_ms(now)))
+        count += rows.num_rows
+    store.put(_strangers(store, lake, index, first, advance(store, gold=None, now_ms=_ms(now))))
+    advance(store, gold=gold, now_ms=_ms(now))
+    log.info("the online store was filled from gold: %d profiles", count)
+    return count
+
+
+def _strangers(store: OnlineStore, lake: Lake, index: Index, first: int, version: int) -> Iterator[Document]:
+    """What a fill that began with version `first` did not write: profiles that are gone, identifiers of nobody."""
+    for key, data in store.scan(PROFILE):
+        try:
+            is_old = OnlineProfile.decode(data).version < first
+        except StoreError:
+            is_old = True
+        if is_old:
+            yield Document(key, version, None)
+    for key, data in store.scan(IDENTIFIER):
+        identifier = identifier_in(key)
+        owner = owners(index, [identifier], lake.config.identity.rules)[identifier]
+        if owner is None or not _says(data, owner):
+            yield Document(key, version, None)
+
+
+def identifier_in(key: str) -> Identifier:
+    type_, _, token = key.removeprefix(IDENTIFIER).partition(":")
+    return type_, token
+
+
+def _says(data: bytes, profile_id: str) -> bool:
+    try:
+        return profile_id_of(data) == profile_id
+    except StoreError:
+        return False
+
+
+def differences(store: OnlineStore, lake: Lake, index: Index) -> dict[str, int]:
+    """What the store holds otherwise than gold and the identity tables say: profiles and identifiers, by kind."""
+    found = dict.fromkeys(("profiles", "missing", "different", "strangers", "identifiers", "wrong_identifiers"), 0)
+    profiles: set[str] = set()
+    for rows in gold_rows(lake):
+        listed = rows.to_pylist()
+        ids = [row["profile_id"] for row in listed]
+        profiles.update(ids)
+        carried = identifiers_of(index, ids)
+        for row, data in zip(listed, store.get([PROFILE + one for one in ids]), strict=True):
+            found["missing"] += data is None
+            found["different"] += data is not None and not _holds(data, row, carried.get(row["profile_id"], ()))
+        named = dict.fromkeys(one for those in carried.values() for one in those)
+        owned = owners(index, named, lake.config.identity.rules)
+        for (_, owner), data in zip(owned.items(), store.get([identifier_key(one) for one in owned]), strict=True):
+            found["identifiers"] += 1
+            found["wrong_identifiers"] += owner is not None and (data is None or not _says(data, owner))
+    found["profiles"] = len(profiles)
+    found["strangers"] = sum(key.removeprefix(PROFILE) not in profiles for key, _ in store.scan(PROFILE))
+    for key, _ in store.scan(IDENTIFIER):
+        one = identifier_in(key)
+        found["strangers"] += owners(index, [one], lake.config.identity.rules)[one] is None
+    return found
+
+
+def _holds(data: bytes, row: dict[str, object], identifiers: Sequence[Identifier]) -> bool:
+    try:
+        stored = OnlineProfile.decode(data)
+    except StoreError:
+        return False
+    expected = OnlineProfile.from_row(row, identifiers, version=stored.version)
+    # Gold keeps a row in which nothing else would change.
+    return stored == replace(expected, updated_at=stored.updated_at)
+
+
+def gold_rows(lake: Lake) -> Iterator[pa.Table]:
+    """gold.activation with `purchases` and `is_deleted`, piece by piece."""
+    members = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
+    bought = rollup.purchases(rollup.profile_orders(lake.read(SILVER_ORDERS), members))
+    rows = lake.read(GOLD_ACTIVATION).join(bought, on="profile_id", how="left").withColumn("is_deleted", F.lit(False))
+    return pieces(rows.localCheckpoint())
+
+
+def pieces(rows: DataFrame) -> Iterator[pa.Table]:
+    """Rows that are computed already, on the driver, some PIECE at a time."""
+    count = max(1, -(-rows.count() // PIECE))
+    for number in range(count):
+        yield rows.where(F.pmod(F.xxhash64("profile_id"), F.lit(count)) == number).toArrow()
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -1,0 +1,133 @@
+"""The online step: the profiles of a micro-batch into the online store, ahead of gold; the store filled again when it must be.
+
+The lake never waits for the store. What the store did not take is owed: the next micro-batch, or the next idle second,
+rolls these profiles up again and puts them. Which state of gold the store stands for is written in it once gold is
+committed; at a start where the two differ (a crash, a rebuild or reconcile in between, a new store), it is filled anew.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from lakehouse.errors import StoreError
+from lakehouse.identity.index import Index
+from lakehouse.lake.delta import Lake
+from lakehouse.online.changes import Change, Publish
+from lakehouse.online.content import PIECE, fill, write
+from lakehouse.online.state import advance, in_flight, land, state_of, take_off
+from lakehouse.online.store import OnlineStore
+from lakehouse.tables.gold import GOLD_ACTIVATION
+
+log = logging.getLogger("stitchlake.online")
+
+
+class OnlineStep:
+    """The online store of one lake, batch after batch. One writer: whoever holds the lake.
+
+    `open_`: opens the store, anew after each failure. `publish`: is told of every change once gold has it.
+    """
+
+    def __init__(self, lake: Lake, open_: Callable[[], OnlineStore], *, publish: Publish | None = None) -> None:
+        self.lake = lake
+        self.owed: set[str] = set()
+        self._open = open_
+        self._publish = publish
+        self._store: OnlineStore | None = None
+        self._failure: StoreError | None = None  # of the last call
+        self._is_filled = False  # as far as this process knows
+        self._gold: str | None = None
+        self._version = 0
+        self._in_flight: set[str] = set()
+        self._changes: list[Change] = []
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something to make good, and the store answers."""
+        try:
+            is_whole = state_of(self._opened()).version >= self._version
+        except StoreError as error:
+            self._failed(error)
+            return False
+        return not is_whole or not self._is_filled or bool(self.owed)
+
+    def catch_up(self, index: Index, now: datetime) -> set[str]:
+        """Fill the store from gold when it is not known to stand for it; the profiles it is owed."""
+        try:
+            store = self._opened()
+            state = state_of(store)
+            self._failure = None
+            if not self._is_filled or state.version < self._version:
+                gold, ahead = self.lake.version(GOLD_ACTIVATION), in_flight(store)
+                if state.gold != gold or ahead is None:
+                    fill(store, self.lake, index, now=now)
+                    ahead = set()
+                self.owed = ahead
+                self._is_filled, self._gold, self._version = True, gold, state_of(store).version
+        except StoreError as error:
+            self._failed(error)
+            return set()
+        return set(self.owed)
+
+    def put(self, pieces: Iterator[pa.Table], index: Index, now: datetime) -> bool:
+        """Write wide rows with `purchases`, piece by piece; whether the store took all of them."""
+        taken = True
+        for rows in pieces:
+            profiles = rows["profile_id"].to_pylist()
+            try:
+                store = self._opened(again=False)
+                self._version = advance(store, gold=self._gold, now_ms=_ms(now))
+                self._in_flight.update(profiles)
+                take_off(store, self._in_flight, version=self._version)
+                write(store, self.lake, index, rows, version=self._version)
+                self.owed -= set(profiles)
+            except StoreError as error:
+                self._failed(error)
+                self._owe(profiles)
+                taken = False
+            self._changes += [Change(profile, self._version, now) for profile in profiles]
+        return taken
+
+    def settle(self, now: datetime) -> None:
+        """Gold is committed: the store stands for it, unless something is owed. Tell of the changes."""
+        changes, self._changes = self._changes, []
+        if self._publish is not None and changes:
+            self._publish(changes)
+        if self._is_filled and not self.owed:
+            gold = self.lake.version(GOLD_ACTIVATION)
+            try:
+                store = self._opened(again=False)
+                self._version = advance(store, gold=gold, now_ms=_ms(now))
+                land(store, version=self._version)
+                self._gold = gold
+                self._in_flight.clear()
+            except StoreError as error:
+                self._failed(error)
+
+    def _opened(self, *, again: bool = True) -> OnlineStore:
+        """`again`: also when it has just failed. Each try may wait for the whole timeout."""
+        if self._failure is not None and not again:
+            raise self._failure
+        if self._store is None:
+            self._store = self._open()
+        return self._store
+
+    def _owe(self, profiles: Sequence[str]) -> None:
+        """More than fit into a micro-batch are not remembered: then the store is filled anew."""
+        self.owed.update(profiles)
+        if len(self.owed) > PIECE:
+            self.owed.clear()
+            self._is_filled = False
+
+    def _failed(self, error: StoreError) -> None:
+        if self._failure is None:
+            log.warning("the online store is behind gold, and caught up with once it answers: %s", error)
+        self._failure = error
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

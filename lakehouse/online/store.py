@@ -1,0 +1,142 @@
+"""The online store: what a decision needs to know, a key away. A cache of gold, and the timelines of what just happened.
+
+Three kinds of things, each under text keys of the caller's:
+
+    documents   the newest version of a value; an older version never replaces a newer one, so replays do no harm
+    timelines   entries in order of (at_ms, id), each id once, only the newest kept
+    claims      taken by the first who asks, until they expire: what makes an effect happen once
+
+LMDB (embedded: this machine, microseconds) or Redis (several machines), the same contract: tests/lakehouse/online/test_store.py.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from lakehouse import machine
+from lakehouse.config import Config
+from lakehouse.errors import StoreError
+
+LMDB, REDIS = "lmdb://", ("redis://", "rediss://")
+REBUILD = "Rebuild it from gold: ./spark-submit.sh batch/online_store.py"
+LISTED = ("b:", "e:", "u:")  # documents that are few, and asked for all together every few seconds: see `scan`
+MOST = 2**53 - 1  # the largest version or time that every engine keeps exactly
+
+
+@dataclass(frozen=True)
+class Document:
+    """`value` None: it is gone. The version stays, so that an older value does not come back. 0 <= version <= MOST."""
+
+    key: str
+    version: int
+    value: bytes | None
+
+
+class Entry(NamedTuple):
+    """One entry of a timeline: milliseconds since 1970, and an id that is unique in its timeline."""
+
+    at_ms: int
+    id: str
+    value: bytes
+
+
+class OnlineStore(Protocol):
+    """Every method raises StoreError when the store cannot answer, a network one within its timeout. Thread-safe."""
+
+    @property
+    def is_embedded(self) -> bool:
+        """True: calls cost microseconds. False: they cross a network and may block up to the timeout."""
+
+    def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The values, in the order of the keys; None = never written, or gone."""
+
+    def read(
+        self, keys: Sequence[str], timelines: Sequence[str], count: int
+    ) -> tuple[list[bytes | None], list[list[Entry]]]:
+        """`get` of the keys and `latest` of the timelines, in one exchange."""
+
+    def put(self, documents: Iterable[Document]) -> int:
+        """Write each whose version is above the stored one; how many were. Not one transaction, however many."""
+
+    def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+        """Every document there is under keys that begin so, in no order. Meanwhile others may write.
+
+        Costs as much as there are such documents for a prefix of LISTED, else perhaps as much as there are documents at all.
+        """
+
+    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
+        """Add to timelines, by key. An id that is present stays as it is. Of each only the newest `keep` stay.
+
+        Adding nothing changes nothing. Each timeline at once; not one transaction, however many.
+        """
+
+    def latest(self, keys: Sequence[str], count: int) -> list[list[Entry]]:
+        """At most `count` entries of each timeline, newest first."""
+
+    def until(self, key: str, at_ms: int, limit: int) -> list[Entry]:
+        """At most `limit` entries with `at_ms` up to the given one, oldest first."""
+
+    def remove(self, key: str, ids: Sequence[str]) -> int:
+        """Take entries out of a timeline; how many were there."""
+
+    def claim(self, key: str, *, seconds: int, now_ms: int) -> bool:
+        """True for the first who asks; for others False until `seconds` after the first's `now_ms`."""
+
+    def close(self) -> None:
+        """Let go. Calls afterwards raise StoreError."""
+
+
+def open_store(url: str, *, timeout_ms: int = 50) -> OnlineStore:
+    """The store at `lmdb://<folder>` (made when it is not there) or `redis://[:password@]host:port[/db]`.
+
+    `timeout_ms`: of each exchange with Redis. A Redis that is not there is noticed by the first call, not here.
+
+    Raises:
+        StoreError: another kind of URL, or LMDB files that cannot be used.
+    """
+    if url.startswith(LMDB) and len(url) > len(LMDB):
+        from lakehouse.online.lmdb_store import LmdbStore  # here: each engine is imported by those who use it
+
+        return LmdbStore(Path(url.removeprefix(LMDB)).absolute())
+    if url.startswith(REDIS):
+        from lakehouse.online.redis_store import RedisStore
+
+        return RedisStore(url, timeout_ms=timeout_ms)
+    raise StoreError(
+        f"online_store.url: unknown kind of store, got '{url.split('@')[-1]}', expected lmdb://<folder> or redis://host:port. "
+        "Mend the configuration"
+    )
+
+
+def open_kept_store(config: Config) -> OnlineStore:
+    """What must outlive the machine and cannot be rebuilt from gold: timers, and what became of actions.
+
+    Beside an LMDB online store one of its own, synced to disk; a Redis online store itself, which its owner makes durable.
+
+    Raises:
+        StoreError: as `open_store`.
+    """
+    url = store_url(config)
+    if url.startswith(REDIS):
+        return open_store(url, timeout_ms=1000)
+    from lakehouse.online.lmdb_store import LmdbStore
+
+    return LmdbStore(Path(f"{url.removeprefix(LMDB)}_kept").absolute(), survives=True)
+
+
+def store_url(config: Config) -> str:
+    """`online_store.url`; where it is empty, LMDB in the lake's own folder.
+
+    Raises:
+        StoreError: it is empty and the lake is not on this machine.
+    """
+    if config.online_store.url:
+        return config.online_store.url
+    folder = machine.local_folder(config.lake.root)
+    if folder is None:
+        raise StoreError(
+            f"online_store.url: empty, got lake.root {config.lake.root}, expected redis://host:port where the lake is not on "
+            "this machine. Set STITCHLAKE__ONLINE_STORE__URL"
+        )
+    return f"{LMDB}{folder}/_online"

@@ -1,0 +1,1 @@
+"""What the `profiles` query keeps at the leaf: one module a table, each from leaf rows alone."""

@@ -1,0 +1,73 @@
+"""Every streaming query in one driver: how they start together, end together, and what is said when one fails."""
+
+import logging
+from collections.abc import Callable
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql.streaming.query import StreamingQuery
+
+from lakehouse.config import load
+from lakehouse.errors import StitchlakeError
+from lakehouse.kafka.reachable import reachable
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.lock import writer
+from lakehouse.spark.session import get_session
+
+log = logging.getLogger("stitchlake.streams")
+
+Start = Callable[..., StreamingQuery]
+
+
+def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:
+    """A streaming job: start the queries and wait; with --available-now they drain the topic and end.
+
+    Raises:
+        BrokerError: no broker answers; Spark would wait for one for ever.
+    """
+    available_now = "--available-now" in argv
+    config = reachable(load())
+    with writer(config):
+        lake = Lake(get_session(config, name), config)
+        queries = start_all(lake, starts, available_now=available_now)
+        if not available_now:
+            print("ready", flush=True)
+        await_all(lake, queries)
+
+
+def start_all(lake: Lake, starts: list[Start], *, available_now: bool) -> list[StreamingQuery]:
+    """Create missing tables and start the queries, each in a scheduler pool of its own."""
+    lake.create_missing()
+    queries = []
+    for start in starts:
+        lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", start.__module__)
+        queries.append(start(lake, available_now=available_now))
+    return queries
+
+
+def await_all(lake: Lake, queries: list[StreamingQuery]) -> None:
+    """Wait until every query has ended; when one fails, stop the others and say which and why.
+
+    Raises:
+        StitchlakeError: one line; the stack trace is in the log.
+    """
+    waiting = list(queries)
+    while waiting:
+        lake.spark.streams.awaitAnyTermination()
+        lake.spark.streams.resetTerminated()
+        failed = next((q for q in waiting if not q.isActive and q.exception() is not None), None)
+        if failed is not None:
+            for query in waiting:
+                query.stop()
+            raise failure(failed)
+        waiting = [query for query in waiting if query.isActive]
+
+
+def failure(query: StreamingQuery) -> StitchlakeError:
+    """What is said of a query that failed; its stack trace goes to the log."""
+    error = query.exception()
+    assert isinstance(error, StreamingQueryException)
+    log.error("%s", error)
+    first_line = str(error).strip().splitlines()[0]
+    return StitchlakeError(
+        f"query {query.name}: stopped, {first_line}. Mend the cause and start again: it resumes where it was"
+    )

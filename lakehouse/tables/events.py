@@ -1,0 +1,78 @@
+"""Contracts of the event tables: bronze.events, silver.events, silver.events_quarantine."""
+
+from lakehouse.tables.contract import CONSENT, KAFKA, MONEY, PRODUCT_LINE, Table, optional, required
+
+_LINEAGE = (
+    required("topic", "string", "Kafka topic"),
+    required("partition", "int", "Kafka partition"),
+    required("offset", "bigint", "Kafka offset"),
+)
+
+BRONZE_EVENTS = Table(
+    name="bronze.events",
+    grain="one row per Kafka record, as it came",
+    key=("topic", "partition", "offset"),
+    owner="streaming/bronze_events.py",
+    reads=(KAFKA,),
+    columns=(
+        *_LINEAGE,
+        optional("kafka_timestamp", "timestamp", "time the broker or producer stamped on the record"),
+        optional("key", "binary", "record key; null = none"),
+        optional("value", "binary", "record value; null = tombstone"),
+        required("ingested_at", "timestamp", "time of the micro-batch that wrote the row"),
+    ),
+)
+
+SILVER_EVENTS = Table(
+    name="silver.events",
+    grain="one row per accepted event, once",
+    key=("message_id",),
+    owner="streaming/silver_events.py",
+    reads=(KAFKA,),
+    columns=(
+        required("message_id", "string", "id the sender gave the event"),
+        required("actor_id", "string", "hash of the exact bundle of identifiers the event carries"),
+        required("type", "string", "track, identify, page, screen, group or alias"),
+        optional("event", "string", "name of a track event, of a page or of a screen; null otherwise"),
+        required("occurred_at", "timestamp", "client time corrected for clock skew, never after arrival"),
+        required("received_at", "timestamp", "time the event reached us"),
+        optional("anonymous_id", "string", "anonymousId as sent; null = none"),
+        optional("user_id", "string", "userId; tokenised when it is an e-mail address; null = none"),
+        optional("product_id", "string", "product the event is about; null = none or several"),
+        optional("order_id", "string", "order of an order event; null otherwise"),
+        optional("revenue", MONEY, "order value of Order Completed, amount of Order Refunded (null = whole order)"),
+        optional("currency", "string", "ISO 4217 code of revenue"),
+        optional("session_id", "string", "session as sent; null = none"),
+        optional("lines", f"array<{PRODUCT_LINE}>", "order or cart lines; null = none sent"),
+        required(
+            "identifiers", "array<struct<type:string,token:string>>", "usable identifiers, typed and tokenised, sorted"
+        ),
+        optional("consent", CONSENT, "context.consent.categoryPreferences; null = not sent"),
+        optional("group_id", "string", "groupId of a group event"),
+        optional("previous_id", "string", "previousId of an alias event"),
+        optional("page_url", "string", "context.page.url or properties.url, without its query string"),
+        optional("query", "string", "search text of Products Searched"),
+        optional("coupon", "string", "coupon code of an order or coupon event"),
+        optional("campaign", "string", "context.campaign.name"),
+        optional("channel", "string", "channel or context.channel as sent: web, mobile, server, store, call_center"),
+        required("is_bot", "boolean", "user agent matches events.bot_user_agents; such events never reach profiles"),
+        required("is_clamped", "boolean", "corrected time lay ahead of arrival and was set to arrival"),
+        required("content_hash", "bigint", "hash of the record's bytes; tells a repeat from a conflict"),
+        *_LINEAGE,
+    ),
+)
+
+SILVER_EVENTS_QUARANTINE = Table(
+    name="silver.events_quarantine",
+    grain="one row per rejected record",
+    key=("topic", "partition", "offset"),
+    owner="streaming/silver_events.py",
+    reads=(KAFKA,),
+    columns=(
+        *_LINEAGE,
+        required("reason", "string", "code, see lakehouse/events/reasons.py"),
+        optional("detail", "string", "which field, what was expected; never a personal value"),
+        optional("value", "binary", "the record as it came"),
+        required("quarantined_at", "timestamp", "time of the micro-batch that wrote the row"),
+    ),
+)

@@ -1,0 +1,15 @@
+"""POST /api/products: which products can be bought."""
+
+from lakehouse.online.store import Document
+from serving.api.requests import AvailabilityRequest
+from serving.deciding.stock import PREFIX
+from serving.service import Service
+
+
+async def set_availability(service: Service, request: AvailabilityRequest) -> dict[str, object]:
+    """From the next decision on."""
+    at_ms = int(service.clock().timestamp() * 1000)
+    value = None if request.is_available else b"1"
+    service.stock.set(request.product_ids, is_available=request.is_available)
+    service.pending.put(Document(f"{PREFIX}{product_id}", at_ms, value) for product_id in request.product_ids)
+    return {"product_ids": list(request.product_ids), "is_available": request.is_available}

@@ -1,0 +1,37 @@
+"""The OpenAPI page of routes that read their body themselves: requests and answers by their models, examples included."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from serving.api.answers import Fault
+
+_REF = "#/components/schemas/{model}"
+_requests: set[type[BaseModel]] = set()
+
+
+def json_body(request: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
+    """Keyword arguments of a route: what it takes and gives."""
+    _requests.add(request)
+    schema = {"$ref": _REF.format(model=request.__name__)}
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    faults = {code: {"model": Fault} for code in (401, 413, 422)}
+    return {"openapi_extra": {"requestBody": body}, "responses": {200: {"model": answer}, **faults}}
+
+
+def document(app: FastAPI) -> None:
+    """Put the request models into the page."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            models = sorted(_requests, key=lambda model: model.__name__)
+            _, found = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
+            page["components"]["schemas"] |= found["$defs"]
+            app.openapi_schema = page
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's own way to extend the page

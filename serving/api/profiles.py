@@ -1,0 +1,77 @@
+"""What is known of a person, who is left alone, who is listening, and the state of the service."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from lakehouse.online.recent_entries import PURPOSES
+from lakehouse.online.store import Document
+from serving.api.requests import SuppressionRequest
+from serving.service import Service
+from serving.visitors.visitor_lookup import suppression_key
+
+PATIENCE_SECONDS = 2.0  # longest a collector's answer waits for Kafka
+
+
+async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
+    """See serving/api/answers.py: ProfileAnswer. Somebody unknown is a profile of nulls."""
+    visitor = await service.visitors.find(service.visitors.identifier(type_, value), service.clock())
+    found, recent = visitor.profile, visitor.recent
+    said = {} if found is None else {field.name: getattr(found, field.name) for field in fields(found)}
+    return {
+        "profile_id": said.pop("profile_id", None),
+        "version": said.pop("version", None),
+        "degraded": bool(visitor.missing),
+        "identifiers": said.pop("identifiers", []),
+        "consent": {one: recent.consent.get(one, said.get(f"consent_{one}")) for one in PURPOSES},
+        "profile": said,
+        "recent": recent.columns(),
+    }
+
+
+async def suppress(service: Service, request: SuppressionRequest) -> dict[str, Any]:
+    """Nothing is decided about whoever carries the identifier, from now on; or it is again."""
+    identifier = service.visitors.identifier(request.identifier.type, request.identifier.value)
+    if identifier is not None:
+        at_ms = int(service.clock().timestamp() * 1000)
+        value = b"1" if request.is_suppressed else None
+        service.pending.put([Document(suppression_key(identifier), at_ms, value)])
+    return {"is_suppressed": request.is_suppressed and identifier is not None}
+
+
+async def listening_keys(service: Service, query: Mapping[str, str]) -> list[str]:
+    """Under what a listener is found: its session, or every identifier of its profile; nothing when it named nobody."""
+    if query.get("session_id"):
+        return [f"session:{query['session_id']}"]
+    asked = service.visitors.identifier(query.get("identifier_type", ""), query.get("value", ""))
+    if asked is None:
+        return []
+    visitor = await service.visitors.find(asked, service.clock())
+    known = [asked, *(visitor.profile.identifiers if visitor.profile else ())]
+    return [f"{type_}:{token}" for type_, token in dict.fromkeys(known)]
+
+
+def status(service: Service) -> dict[str, Any]:
+    recommender, book = service.recommender.current, service.rules.current
+    return {
+        "kafka": "connected" if service.out.is_connected else "away",
+        "online_store": "lmdb" if service.store.is_embedded else "redis",
+        "recommender": "none" if recommender is None else recommender.version,
+        "rules": "none" if book is None else book.version,
+        "faults": [
+            part.name
+            for part in (service.rules, service.catalogue, service.recommender, service.experiments)
+            if part.fault
+        ],
+        "decisions": service.counters.decisions,
+        "by_rung": service.counters.by_rung,
+        "degraded": service.counters.degraded,
+        "events": service.counters.events,
+        "outcomes": service.counters.outcomes,
+        "listeners": service.sockets.count,
+        "pushed": service.sockets.pushed,
+        "decision_log_lost": service.log.lost,
+        "newest_behaviour_dropped": service.pending.dropped,
+        "late_milliseconds": round(service.pressure.late_seconds * 1000, 1),
+        "now": service.clock().isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,246 @@
+"""python -m serving.background: what a person waits for without asking. Recent behaviour, moments, rules, actions; until stopped.
+
+Three threads read topics: events (recent behaviour, moments and their timers), decisions (rules of the stream that name a
+destination) and actions (into the store). Each destination has a thread of its own. Everything is idempotent, and offsets are committed after the effects.
+"""
+
+import dataclasses
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import orjson
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from lakehouse.actions.action import Action
+from lakehouse.actions.destinations import Known, Topic, read_destinations
+from lakehouse.commands.supervisor import READY
+from lakehouse.config import Config, load
+from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, MOMENTS, OFFERS, RULES, TEMPLATES
+from lakehouse.decisions.offers import Offer, read_catalogue
+from lakehouse.errors import BrokerError
+from lakehouse.events.reader import Reader
+from lakehouse.experiments.definitions import read_experiments
+from lakehouse.job import run
+from lakehouse.kafka import broker
+from lakehouse.kafka.reachable import reachable
+from lakehouse.moments.actions import actions_of_moment
+from lakehouse.moments.definitions import Definitions, read_moments
+from lakehouse.moments.events import Facts
+from lakehouse.moments.runner import Moments
+from lakehouse.moments.timers import Visitors
+from lakehouse.moments.transitions import Moment
+from lakehouse.online.recent_entries import entries, remember
+from lakehouse.online.store import open_kept_store, open_store, store_url
+from lakehouse.rules.book import read_rules
+from serving.background.delivery import Delivering
+from serving.background.rule_actions import RuleActions
+from serving.background.send_permission import MaySend, People
+from serving.background.sent_exposures import ShownActions
+from serving.background.signals import set_by_signals
+from serving.deciding.stock import Stock
+from serving.kafka.group_consumer import Consuming
+from serving.reloading import Reloading
+from serving.telemetry import spans
+
+STATUS_SECONDS = 60.0
+_ACKNOWLEDGE_SECONDS = 10.0
+_STORE_MS = 1000  # nobody waits for this process: better late than again
+_NO_MOMENTS = Definitions(all=())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Files:
+    """What an owner edits. All count when they change, but destinations, which count at the next start."""
+
+    moments: Path = MOMENTS
+    destinations: Path = DESTINATIONS
+    offers: Path = OFFERS
+    templates: Path = TEMPLATES
+    rules: Path = RULES
+    experiments: Path = EXPERIMENTS
+
+
+class Background:
+    """The process, put together. `config`: of a broker that answers. `clock`: of every part.
+
+    Raises:
+        ConfigError: the destinations are faulty, or a secret of theirs is missing.
+        StoreError: a store cannot be opened.
+    """
+
+    def __init__(self, config: Config, files: Files, environ: Mapping[str, str], clock: Callable[[], datetime]) -> None:
+        self._config = config
+        self._clock = clock
+        destinations = read_destinations(files.destinations, environ)
+        for one in destinations.values():
+            if isinstance(one, Topic):
+                broker.create_topic(config.kafka.bootstrap_servers, one.topic, config.kafka.partitions)
+        self._offers = Reloading(files.offers, read_catalogue)
+        self._moments = Reloading(
+            files.moments,
+            lambda path: read_moments(path, offers=self._known_offers(), destinations=destinations),
+            relies_on=[self._offers],
+        )
+        self._online = open_store(store_url(config), timeout_ms=_STORE_MS)
+        self._kept = open_kept_store(config)
+        self._producer = KafkaProducer(bootstrap_servers=config.kafka.bootstrap_servers, acks="all", linger_ms=0)
+        people = People(self._online, config)
+        self._rules = self._rule_actions(files, people, destinations)
+        self._deliverer = self._delivering(files, people).deliverer(destinations)
+        self._reader = Reader(config)
+        self._facts = Facts(config, self._reader)
+        self._runner = Moments(
+            visitors=Visitors(self._kept, shards=config.moments.shards),
+            profiles=self._online,
+            identity=config.identity,
+            now_ms=self._now_ms,
+            emit=self._act_on,
+        )
+        self._fired = 0
+        self._candidates = self._consuming(config.decisions.topic, self._take_candidates, lambda: None)
+        self._events = self._consuming(config.kafka.events_topic, self._take_events, self._tick)
+        self._actions = self._consuming(config.actions.topic, self._take_actions, lambda: None)
+
+    def run(self, stopped: Event) -> None:
+        """Until stopped; then what is under way is ended, and what is due stays due."""
+        self._deliverer.start()
+        consuming = (self._events, self._candidates, self._actions)
+        threads = [Thread(target=one.run, args=(stopped,), daemon=True) for one in consuming]
+        for thread in threads:
+            thread.start()
+        print(READY, flush=True)
+        told = b""
+        while not stopped.wait(STATUS_SECONDS):
+            if (status := self.status()) != told:
+                print(status.decode(), flush=True)
+                told = status
+        for thread in threads:
+            thread.join()
+        self._deliverer.stop()
+        print(self.status().decode(), flush=True)
+        self._producer.close(timeout=_ACKNOWLEDGE_SECONDS)
+        self._kept.close()
+        self._online.close()
+
+    def status(self) -> bytes:
+        """One line of JSON: what has been done since the start, and what is wrong with the files."""
+        read: dict[str, Reloading[Any]] = {"moments": self._moments, "offers": self._offers, "rules": self._rules.rules}
+        faults = {name: one.fault for name, one in read.items()}
+        return orjson.dumps(
+            {
+                **{"events": self._events.handled, "candidates": self._candidates.handled, "moments": self._fired},
+                "actions": self._actions.handled,
+                "destinations": self._deliverer.counts,
+                "faults": {name: fault for name, fault in faults.items() if fault is not None},
+            }
+        )
+
+    def _rule_actions(self, files: Files, people: People, destinations: Mapping[str, Known]) -> RuleActions:
+        return RuleActions(
+            config=self._config,
+            people=people,
+            rules=Reloading(
+                files.rules,
+                lambda path: read_rules(path, offers=self._known_offers(), destinations=destinations),
+                relies_on=[self._offers],
+            ),
+            offers=self._offers,
+            experiments=Reloading(files.experiments, read_experiments),
+            stock=Stock(self._online),
+            clock=self._clock,
+            emit=self._queue,
+        )
+
+    def _delivering(self, files: Files, people: People) -> Delivering:
+        config = self._config
+        return Delivering(
+            config=config,
+            store=self._kept,
+            people=people,
+            may_send=MaySend(
+                people=people, assumed=config.consent.assumed, offers=self._known_offers, rules=self._rules.by_name
+            ),
+            shown=ShownActions(store=self._online, people=people, topic=config.decision_log.topic, tell=self._tell),
+            offers=self._known_offers,
+            templates=files.templates,
+            clock=self._clock,
+            tell=self._tell,
+            span=spans("stitchlake-background", is_on=config.serving.spans),
+        )
+
+    def _consuming(self, topic: str, handle: Callable[[Sequence[Any]], None], between: Callable[[], None]) -> Consuming:
+        servers = self._config.kafka.bootstrap_servers
+        return Consuming(servers, topic, f"stitchlake-background-{topic}", handle=handle, between=between)
+
+    def _take_events(self, records: Sequence[Any]) -> None:
+        placed, facts = [], []
+        for record in records:
+            message, arrived_at = _json(record.value), datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            placed += entries(message, self._reader, arrived_at=arrived_at)
+            if (fact := self._facts.of(message, arrived_at)) is not None:
+                facts.append(fact)
+        remember(self._online, placed)
+        self._runner.take(facts, self._moments.current or _NO_MOMENTS)
+
+    def _take_candidates(self, records: Sequence[Any]) -> None:
+        self._rules.handle([record.value for record in records])
+
+    def _take_actions(self, records: Sequence[Any]) -> None:
+        self._deliverer.accept(record.value for record in records)
+
+    def _tick(self) -> None:
+        self._fired += self._runner.tick(self._moments.current or _NO_MOMENTS)
+
+    def _act_on(self, moment: Moment) -> None:
+        for action in actions_of_moment(moment, self._now_ms()):
+            self._queue(action)
+
+    def _queue(self, action: Action) -> None:
+        self._tell(self._config.actions.topic, action.id, action.encode())
+
+    def _tell(self, topic: str, key: str, value: bytes) -> None:
+        try:
+            self._producer.send(topic, key=key.encode(), value=value).get(timeout=_ACKNOWLEDGE_SECONDS)
+        except KafkaError as error:
+            raise BrokerError(
+                f"kafka: topic {topic} was not written, got {error!r}, expected a broker. Start it"
+            ) from error
+
+    def _known_offers(self) -> Mapping[str, Offer]:
+        catalogue = self._offers.current
+        return {} if catalogue is None else catalogue.offers
+
+    def _now_ms(self) -> int:
+        return int(self._clock().timestamp() * 1000)
+
+
+def _json(value: bytes | None) -> Any:
+    """None for what is no JSON: silver's quarantine tells of it."""
+    try:
+        return orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return None
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def main(argv: list[str]) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    config = reachable(load())
+    servers, partitions = config.kafka.bootstrap_servers, config.kafka.partitions
+    topics = (config.kafka.events_topic, config.decisions.topic, config.decision_log.topic)
+    for topic in (*topics, config.actions.topic, config.actions.dead_topic):
+        broker.create_topic(servers, topic, partitions)
+    Background(config, Files(), os.environ, utc_now).run(set_by_signals())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,118 @@
+"""The workers of the declared destinations, put together from configuration."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from lakehouse.actions.action import Action
+from lakehouse.actions.addresses import DeltaEmailAddresses
+from lakehouse.actions.deliverer import Deliverer, dead_message
+from lakehouse.actions.destinations import Known, Topic, Webhook
+from lakehouse.actions.mail import MailSender
+from lakehouse.actions.pace import Breaker, Bucket
+from lakehouse.actions.perform import Offers, by_topic, to_machine, to_mailbox
+from lakehouse.actions.results import Result
+from lakehouse.actions.templates import Templates
+from lakehouse.actions.turns import Turns
+from lakehouse.actions.webhook import WebhookSender
+from lakehouse.actions.worker import Worker
+from lakehouse.config import ActionsConfig, Config
+from lakehouse.config.declarations import QuietHours
+from lakehouse.errors import ConfigError
+from lakehouse.online.store import OnlineStore
+from serving.background.send_permission import MaySend, People
+from serving.background.sent_exposures import ShownActions
+from serving.telemetry import Span
+
+Destinations = Mapping[str, Known]
+Tell = Callable[[str, str, bytes], None]
+"""Topic, key and value of a record; returns once the broker has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivering:
+    """What every worker needs. `store`: one that survives."""
+
+    config: Config
+    store: OnlineStore
+    people: People
+    may_send: MaySend
+    shown: ShownActions
+    offers: Offers
+    templates: Path
+    clock: Callable[[], datetime]
+    tell: Tell
+    span: Span
+
+    turns: Turns = field(default_factory=Turns)
+
+    def deliverer(self, destinations: Destinations) -> Deliverer:
+        return Deliverer(
+            self.store,
+            [self._worker(one) for one in destinations.values()],
+            bury=lambda key, value: self.tell(self.config.actions.dead_topic, key, value),
+            now_ms=lambda: int(self.clock().timestamp() * 1000),
+        )
+
+    def _worker(self, one: Known) -> Worker:
+        settings = self.config.actions
+        perform = self._perform(one)
+
+        def spanned(action: Action) -> Result:
+            with self.span("action", destination=one.name, cause=action.cause, cause_name=action.name):
+                return perform(action)
+
+        return Worker(
+            destination=one.name,
+            store=self.store,
+            settings=settings,
+            quiet=one.quiet_hours or quiet_hours(settings),
+            offer_quiet=self._offer_quiet,
+            retries_unknown=one.retries_unknown,
+            bucket=Bucket(one.per_second or settings.per_second),
+            breaker=Breaker(most_seconds=settings.backoff_max_seconds),
+            clock=self.clock,
+            turn=lambda action: self.turns.of(action.decision_id, self.may_send.capped(action, self.clock())),
+            perform=spanned,
+            refusal=lambda action: self.may_send.refusal(action, self.clock()),
+            note=lambda action: self.shown.note(action, self.clock()),
+            give_up=lambda action, reason: self.tell(settings.dead_topic, action.id, dead_message(action, reason)),
+        )
+
+    def _offer_quiet(self, action: Action) -> QuietHours | None:
+        offer = self.offers().get(action.offer or "")
+        return None if offer is None else offer.quiet_hours
+
+    def _perform(self, one: Known) -> Callable[[Action], Result]:
+        seconds, find = self.config.actions.timeout_seconds, self.people.find
+        if isinstance(one, Webhook):
+            return to_machine(WebhookSender(one, timeout_seconds=seconds).send, find=find, offers=self.offers)
+        if isinstance(one, Topic):
+            return to_machine(by_topic(self.tell, one.topic), find=find, offers=self.offers)
+        return to_mailbox(
+            MailSender(one, timeout_seconds=seconds),
+            find=find,
+            offers=self.offers,
+            addresses=DeltaEmailAddresses(self.config),
+            templates=Templates(self.templates),
+        )
+
+
+def quiet_hours(settings: ActionsConfig) -> QuietHours | None:
+    """None where they begin when they end.
+
+    Raises:
+        ConfigError: no such time zone.
+    """
+    if settings.quiet_from == settings.quiet_to:
+        return None
+    told = {"from": settings.quiet_from, "to": settings.quiet_to, "zone": settings.time_zone}
+    try:
+        return QuietHours.model_validate(told)
+    except ValidationError as error:
+        raise ConfigError(
+            f"actions.time_zone: got '{settings.time_zone}', expected a time zone such as Europe/Berlin. Mend it"
+        ) from error

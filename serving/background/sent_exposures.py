@@ -1,0 +1,61 @@
+"""An action that was sent has been shown: it counts for caps, is in the decision log, and outcomes can be told of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from lakehouse.actions.action import Action
+from lakehouse.decisions import exposures, remembered
+from lakehouse.decisions.decide import CERTAIN
+from lakehouse.decisions.remembered import Remembered
+from lakehouse.online.recent_entries import EXPOSED, key_of, remember
+from lakehouse.online.store import Document, OnlineStore
+from serving.background.send_permission import People
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownActions:
+    """`tell`: topic, key and value of a record; returns once the broker has it. `topic`: the decision log's."""
+
+    store: OnlineStore
+    people: People
+    topic: str
+    tell: Callable[[str, str, bytes], None]
+
+    def note(self, action: Action, now: datetime) -> None:
+        """Write it down; the same again, or through another destination, changes nothing.
+
+        Raises:
+            StoreError: the store does not answer.
+            BrokerError: the broker does not take it.
+        """
+        at_ms = int(now.timestamp() * 1000)
+        decision = self._decision(action, now)
+        self.store.put([Document(remembered.key(action.decision_id), decision.at_ms, decision.encode())])
+        shown = exposures.entries(action.decision_id, action.offer, decision.context.get("rule"), at_ms)
+        remember(self.store, [(key_of(EXPOSED, action.identifiers[0]), entry) for entry in shown])
+        candidates = [] if action.offer is None else [action.offer]
+        for message in (
+            remembered.decision_message(decision, candidates),
+            *remembered.exposure_messages(decision, at_ms),
+        ):
+            self.tell(self.topic, decision.unit, orjson.dumps(message))
+
+    def _decision(self, action: Action, now: datetime) -> Remembered:
+        who = self.people.who(action.identifiers, now)
+        return Remembered(
+            decision_id=action.decision_id,
+            kind=action.cause if action.offer is None else "offer",
+            unit=who.unit,
+            at_ms=action.created_ms,
+            action=f"{action.cause}:{action.name}" if action.offer is None else action.offer,
+            propensity=CERTAIN,
+            is_forced=True,
+            policy=f"{action.cause}s",
+            policy_version=str(action.detail.get("rules_version") or f"{action.cause}s"),
+            shown_on=who.shown_on,
+            experiments={},
+            context={action.cause: action.name},
+        )

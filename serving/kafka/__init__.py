@@ -1,0 +1,1 @@
+"""Topics in and out of an event loop. Knows no message."""

@@ -1,0 +1,107 @@
+"""Who is asking, within the deadline; the newest behaviour from memory where the store does not answer."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from lakehouse.config import Config
+from lakehouse.decisions.visitor import Visitor
+from lakehouse.errors import StoreError
+from lakehouse.events.blocked import blocked
+from lakehouse.events.identifiers import resolve
+from lakehouse.identity.identifier import Identifier
+from lakehouse.online.recent import recent_behaviour
+from lakehouse.online.recent_entries import TIMELINES, key_of
+from lakehouse.online.state import state_of
+from lakehouse.online.store import OnlineStore
+from serving.visitors.pending import Pending
+from serving.visitors.shared_reads import Gathering
+from serving.visitors.visitor_lookup import Asked, Finder
+
+NOT_FILLED = "online store: not filled from gold yet"
+_AWAY = "online store: not there"
+_LOOK_SECONDS = 1.0  # how soon a store that was emptied, or filled, is noticed
+T = TypeVar("T")
+log = logging.getLogger("stitchlake.serving")
+
+
+class Visitors:
+    """An embedded store is read at once; one across a network by one thread, for all who wait."""
+
+    def __init__(self, store: OnlineStore, pending: Pending, config: Config) -> None:
+        self._store = store
+        self._pending = pending
+        self._config = config
+        self._seconds = config.serving.deadline_ms / 1000
+        self._junk = {type_: blocked(type_, config.identity) for type_ in config.identity.rules}
+        self._finder = Finder(store, pending)
+        self._gathering = None if store.is_embedded else Gathering(self._read)
+        self._is_filled = True
+
+    def look(self) -> None:
+        """Blocks while the store is asked whether all of gold is in it; until it is, who is not found may only be missing."""
+        try:
+            self._is_filled = state_of(self._store).is_filled
+        except StoreError as error:
+            log.warning("online store: not asked whether it is filled: %s", error)
+
+    async def follow(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.to_thread(self.look)
+
+    def identifier(self, type_: str, value: str) -> Identifier | None:
+        """Type and token; None when nobody could be known by it: an unknown type, a blocked or malformed value."""
+        junk = self._junk.get(type_)
+        if junk is None:
+            return None
+        token = resolve(type_, value, self._config, junk=junk)
+        return None if token is None else (type_, token)
+
+    def strongest(self, identifiers: Iterable[Identifier]) -> Identifier | None:
+        """The one that tells most, by conf/identity.toml; None where none is of a configured type."""
+        rules = self._config.identity.rules
+        return min(
+            (one for one in identifiers if one[0] in rules), key=lambda one: rules[one[0]].priority, default=None
+        )
+
+    async def find(self, asked: Identifier | None, now: datetime) -> Visitor:
+        """The visitor as far as they can be read; `missing` says what could not."""
+        if asked is None:
+            return Visitor(asked=None, profile=None, recent=recent_behaviour([], now))
+        try:
+            if self._gathering is not None:
+                return await self._gathering.ask(Asked(asked, now), self._seconds)
+            (found,) = self._read([Asked(asked, now)])
+            return found if isinstance(found, Visitor) else self.unread(asked, now, _AWAY)
+        except TimeoutError:
+            return self.unread(asked, now, "online store: too slow")
+        except StoreError:
+            return self.unread(asked, now, _AWAY)
+
+    def unread(self, asked: Identifier | None, now: datetime, reason: str = "under pressure") -> Visitor:
+        """The visitor as far as memory knows them."""
+        keys = [] if asked is None else [key_of(timeline, asked) for timeline in TIMELINES]
+        newest = [entry for found in self._pending.timelines(keys).values() for entry in found]
+        return Visitor(asked=asked, profile=None, recent=recent_behaviour(newest, now), missing=(reason,))
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Run something that asks the store, at most until the deadline.
+
+        Raises:
+            StoreError: it cannot answer.
+            TimeoutError: it did not in time.
+        """
+        if self._store.is_embedded:
+            return function()
+        return await asyncio.wait_for(asyncio.to_thread(function), self._seconds)
+
+    def close(self) -> None:
+        if self._gathering is not None:
+            self._gathering.close()
+
+    def _read(self, questions: Sequence[Asked]) -> Sequence[Visitor | StoreError]:
+        return self._finder.find(questions, () if self._is_filled else (NOT_FILLED,))

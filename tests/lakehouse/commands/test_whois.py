@@ -1,0 +1,59 @@
+"""whois on a real small lake: the evidence is a chain of identifiers that link, and of no others."""
+
+from typing import Any
+
+import pytest
+
+from lakehouse.commands.whois import whois
+from lakehouse.errors import StitchlakeError
+from lakehouse.lake.delta import Lake
+from lakehouse.models.registry import Champions
+from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.silver.activity_daily import leaf, with_day
+from tests.accepted import event, events
+
+
+def feed(lake: Lake, *rows: dict[str, Any]) -> None:
+    lake.create_missing()
+    MicroBatch(lake, Champions(lake.config))(leaf(with_day(events(lake.spark, rows)), rates={}), 0)
+
+
+def test_the_chain_goes_from_the_identifier_to_the_oldest_actor_over_what_links(lake: Lake) -> None:
+    feed(
+        lake,
+        event("m1", "2026-02-01 10:00", anonymous_id="cookie"),
+        event("m2", "2026-02-02 10:00", anonymous_id="cookie", user_id="ann"),
+        event("m3", "2026-02-03 10:00", user_id="ann", loyalty_id="card"),
+    )
+    evidence = whois(lake, "loyalty_id", "card").split("  evidence\n")[1].splitlines()
+    assert evidence[0].startswith("    loyalty_id card was carried by actor")
+    assert [line.split("both carried ")[1] for line in evidence[1:-1]] == [
+        "user_id ann (deterministic, priority 1, since 2026-02-03)",
+        "anonymous_id cookie (deterministic, priority 6, since 2026-02-02)",
+    ]
+
+
+def test_a_device_that_two_people_use_is_no_evidence(lake: Lake) -> None:
+    feed(
+        lake,
+        event("m1", "2026-02-01 10:00", device_id="tablet", user_id="ann", loyalty_id="card"),
+        event("m2", "2026-02-02 10:00", device_id="tablet", user_id="bob"),
+        event("m3", "2026-02-03 10:00", device_id="tablet", loyalty_id="card", user_id="ann", anonymous_id="web"),
+    )
+    text = whois(lake, "anonymous_id", "web")
+    assert "both carried device_id" not in text
+    assert "both carried" in text
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "said"),
+    [
+        ("user_id", "nobody", "never seen"),
+        ("user_id", "null", "a blocked value"),
+        ("shoe_size", "44", "unknown identifier type"),
+    ],
+)
+def test_what_cannot_be_found_is_said(lake: Lake, type_: str, value: str, said: str) -> None:
+    feed(lake, event("m1", "2026-02-01 10:00", user_id="ann"))
+    with pytest.raises(StitchlakeError, match=said):
+        whois(lake, type_, value)

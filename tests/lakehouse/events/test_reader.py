@@ -1,0 +1,75 @@
+"""Plain Python reads a message as `events.parse` does: identifiers and time, of hand-picked and of random messages. One Spark run."""
+
+import json
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from lakehouse.config import load
+from lakehouse.events.parse import parse
+from lakehouse.events.reader import Reader
+
+CONFIG = load("dev", environ={})
+ARRIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+IDS: list[Any] = ["u-1", " u-2 ", "null", "", " ", 17, True, None, "a@b.co", "x" * 200, "ü", "tab\t"]
+EMAILS: list[Any] = ["Ann@Example.com", "ann+x@shop.de", "no-reply@x.com", "ann", None, 7]
+PHONES: list[Any] = ["(202) 555-0143", "0171 2345678", "+44 20 7946 0958", "123", 2025550143, None]
+TIMES: list[Any] = [
+    "2026-03-01T11:00:00Z", "2026-03-01T12:30:00+02:00", "2026-2-3", "2026-02-03 04:05:06.789", 1772359200000, "1772359200000",
+    "2026-03-01T12:00:05Z", None, "",
+]  # fmt: skip
+COUNTRIES: list[Any] = ["DE", "us", "XX", None]
+
+
+def random_message(choose: random.Random) -> dict[str, Any]:
+    traits = {"email": choose.choice(EMAILS), "phone": choose.choice(PHONES), "loyaltyId": choose.choice(IDS)}
+    return {
+        "type": choose.choice(["track", "identify", "group", "alias", "page"]), "messageId": f"m{choose.random()}", "event": "Something",
+        "groupId": "g", "name": "n",
+        "userId": choose.choice(IDS), "anonymousId": choose.choice(IDS), "previousId": choose.choice(IDS),
+        "traits": traits | ({"address": {"country": choose.choice(COUNTRIES)}} if choose.random() < 0.5 else {}),
+        "properties": {"email": choose.choice(EMAILS), "loyalty_id": choose.choice(IDS)} if choose.random() < 0.5 else {},
+        "context": {
+            "device": {"id": choose.choice(IDS)}, "traits": {"phone": choose.choice(PHONES)},
+            "externalIds": [{"type": choose.choice(["email", "user_id", "shoe", "device_id"]), "id": choose.choice([*IDS, *EMAILS])}],
+        },
+        "originalTimestamp": choose.choice(TIMES), "sentAt": choose.choice(TIMES), "receivedAt": choose.choice(TIMES),
+    }  # fmt: skip
+
+
+def test_the_same_identifiers_and_the_same_time(spark: SparkSession) -> None:
+    choose = random.Random(5)
+    sent = [random_message(choose) for _ in range(400)]
+    records = spark.createDataFrame(
+        [(bytearray(json.dumps(one).encode()), "events", 0, n, ARRIVED) for n, one in enumerate(sent)],
+        "value binary, topic string, partition int, offset bigint, timestamp timestamp",
+    )
+    parsed = (
+        parse(records, CONFIG).select("offset", "identifiers", "occurred_at", "reason", "detail").toArrow().to_pylist()
+    )
+    reader, accepted = Reader(CONFIG), 0
+    for row in parsed:
+        if row["reason"] is not None:
+            continue
+        accepted += 1
+        message = sent[row["offset"]]
+        found = [(one["type"], one["token"]) for one in row["identifiers"]]
+        assert reader.identifiers(message) == found, message
+        assert reader.occurred_at(message, ARRIVED) == min(row["occurred_at"], ARRIVED), message
+    assert accepted > 100
+
+
+def test_what_is_no_message_has_no_identifiers_and_happened_when_it_came() -> None:
+    reader = Reader(CONFIG)
+    for message in (
+        {},
+        {"userId": {"a": 1}},
+        {"context": 7, "traits": []},
+        {"userId": "\ud800@x"},
+        {"originalTimestamp": "1e999"},
+    ):
+        assert reader.identifiers(message) == []
+        assert reader.occurred_at(message, ARRIVED) == ARRIVED
+    assert reader.occurred_at({"originalTimestamp": "0001-01-01", "sentAt": "9999-12-31"}, ARRIVED).year == 1970

@@ -1,0 +1,170 @@
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from lakehouse.config import Config, LakeConfig
+from lakehouse.errors import ContractError, StitchlakeError
+from lakehouse.lake.delta import Lake, arrow, conform
+from lakehouse.tables.gold import GOLD_SEGMENTS
+from lakehouse.tables.silver import SILVER_IDENTITY_EDGES, SILVER_PERSONAL_TRAITS
+
+
+def traits(lake: Lake, *rows: tuple[str, str, str, str]):  # type: ignore[no-untyped-def]
+    frame = pd.DataFrame(rows, columns=["actor_id", "trait", "value", "seen_at"])
+    return lake.frame(arrow(frame.assign(seen_at=pd.to_datetime(frame["seen_at"])), SILVER_PERSONAL_TRAITS))
+
+
+def stored(lake: Lake) -> list[tuple[str, str]]:
+    rows = lake.read(SILVER_PERSONAL_TRAITS).orderBy("actor_id", "value").collect()
+    return [(row["actor_id"], row["value"]) for row in rows]
+
+
+def test_a_relative_root_is_a_folder_not_a_table_name(
+    spark, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lake = Lake(spark, Config(**{**vars(config), "lake": LakeConfig(root="lake", keep_hours=1)}))
+    lake.create(GOLD_SEGMENTS)
+    assert (tmp_path / "lake" / "gold" / "segments" / "_delta_log").is_dir()
+
+
+@pytest.mark.parametrize("name", ["my lake #1", "sea+süd", "50%20"])
+def test_a_root_with_blanks_and_signs_is_a_folder_like_any_other(
+    spark, config: Config, tmp_path: Path, name: str
+) -> None:
+    lake = Lake(spark, Config(**{**vars(config), "lake": LakeConfig(root=str(tmp_path / name), keep_hours=1)}))
+    lake.create(SILVER_PERSONAL_TRAITS)
+    for value in ("a", "b"):
+        lake.upsert(traits(lake, ("ann", "email", value, "2026-01-31")), SILVER_PERSONAL_TRAITS)
+    assert stored(lake) == [("ann", "b")]
+
+
+def test_a_lake_that_is_not_there_is_said_in_one_line(lake: Lake) -> None:
+    with pytest.raises(StitchlakeError, match=r"no such table.*demo"):
+        lake.read(GOLD_SEGMENTS)
+
+
+def test_the_same_batch_is_appended_once(lake: Lake) -> None:
+    lake.create(SILVER_PERSONAL_TRAITS)
+    ann = traits(lake, ("ann", "email", "a@x.org", "2026-01-31"))
+    for batch_id in (3, 3, 4):
+        lake.append(ann, SILVER_PERSONAL_TRAITS, application="test", batch_id=batch_id)
+    assert stored(lake) == [("ann", "a@x.org")] * 2
+
+
+def test_an_upsert_sets_inserts_and_deletes_by_key(lake: Lake) -> None:
+    lake.create(SILVER_PERSONAL_TRAITS)
+    first = traits(lake, ("ann", "email", "old", "2026-01-01"), ("bob", "email", "gone", "2026-01-01"))
+    lake.overwrite(first, SILVER_PERSONAL_TRAITS)
+    new = traits(
+        lake,
+        ("ann", "email", "new", "2026-01-02"),
+        ("bob", "email", "any", "2026-01-02"),
+        ("cat", "email", "never", "2026-01-02"),
+        ("dan", "email", "added", "2026-01-02"),
+    )
+    lake.upsert(new.selectExpr("*", "actor_id IN ('bob', 'cat') AS is_deleted"), SILVER_PERSONAL_TRAITS, deletes=True)
+    assert stored(lake) == [("ann", "new"), ("dan", "added")]
+
+
+@pytest.fixture(params=["delta-rs", "spark"])
+def either(request: pytest.FixtureRequest, lake: Lake) -> Lake:
+    """The lake with each of its two writers."""
+    lake.uses_delta_rs = request.param == "delta-rs"
+    return lake
+
+
+def test_both_writers_upsert_alike(either: Lake) -> None:
+    either.create(SILVER_PERSONAL_TRAITS)
+    newer = "new.seen_at > stored.seen_at"
+    first = traits(either, ("ann", "email", "a", "2026-01-05"), ("bob", "email", "b", "2026-01-05"))
+    either.upsert(first, SILVER_PERSONAL_TRAITS, update_when=newer)
+    second = traits(either, ("ann", "email", "late", "2026-01-01"), ("bob", "email", "c", "2026-01-06"))
+    for _ in range(2):
+        either.upsert(second, SILVER_PERSONAL_TRAITS, update_when=newer)
+    assert stored(either) == [("ann", "a"), ("bob", "c")]
+    gone = traits(either, ("ann", "email", "x", "2026-01-07")).selectExpr("*", "true AS is_deleted")
+    either.upsert(gone, SILVER_PERSONAL_TRAITS, deletes=True)
+    assert stored(either) == [("bob", "c")]
+
+
+def test_both_writers_add_find_and_clear_rows_alike(either: Lake) -> None:
+    table = SILVER_PERSONAL_TRAITS
+    either.create(table)
+    versions = [either.version(table)]
+    days = {"ann": "2026-01-05", "bob": "2026-01-06", "cat": "2026-01-06"}
+    either.add(traits(either, *((name, "email", name, day) for name, day in days.items())).toArrow(), table)
+    versions.append(either.version(table))
+    assert sum(batch.num_rows for batch in either.batches(table)) == 3
+    found = either.rows_with(table, "actor_id", {"ann", "cat", "nobody"})
+    assert sorted(found["value"].to_pylist()) == ["ann", "cat"]
+    assert sorted(either.newest_rows(table, "seen_at")["value"].to_pylist()) == ["bob", "cat"]
+    either.clear(table)
+    versions.append(either.version(table))
+    assert stored(either) == []
+    assert either.rows_with(table, "actor_id", {"ann"}).num_rows == 0
+    assert either.newest_rows(table, "seen_at").num_rows == 0
+    assert len(set(versions)) == 3
+
+
+def edges(*rows: tuple[str, str, int, float]) -> pa.Table:
+    columns = ["actor_id", "identifier_token", "first_seen_at", "weight"]
+    frame = pd.DataFrame(rows, columns=columns).assign(identifier_type="match", kind="probabilistic")
+    seen = pd.Timestamp("2026-01-05 00:00:00.123456") + pd.to_timedelta(frame["first_seen_at"], unit="D")
+    return arrow(frame.assign(first_seen_at=seen.astype("datetime64[us]")), SILVER_IDENTITY_EDGES)
+
+
+@pytest.mark.parametrize("first_writer", ["delta-rs", "spark"])
+def test_both_writers_set_rows_where_they_are_stored(either: Lake, first_writer: str) -> None:
+    table = SILVER_IDENTITY_EDGES
+    either.create(table)
+    first = edges(("ann", "x", 1, 1.0), ("bob", "x", 5, 1.0), ("cat", "y", 9, 1.0))
+    if first_writer == "spark":
+        either.overwrite(either.frame(first), table)
+    else:
+        either.add(first, table)
+    either.add(edges(("dan", "y", 30, 1.0)), table)
+    rows = edges(("ann", "x", 0, 2.0), ("bob", "x", 5, 2.0))
+    rows = rows.append_column("is_deleted", pa.array([False, True]))
+    for _ in range(2):  # the second time finds ann elsewhere and bob gone
+        either.upsert(rows, table, deletes=True, stored_at=first["first_seen_at"].combine_chunks()[:2])
+    found = either.read(table).orderBy("actor_id").select("actor_id", "weight").collect()
+    assert [tuple(row) for row in found] == [("ann", 2.0), ("cat", 1.0), ("dan", 1.0)]
+
+
+def test_rows_that_a_merge_wrote_are_found_by_text(lake: Lake) -> None:
+    table = SILVER_PERSONAL_TRAITS
+    lake.create(table)
+    for value in ("a", "b"):
+        lake.upsert(traits(lake, ("ann", "email", value, "2026-01-05")), table)
+    assert lake.rows_with(table, "actor_id", {"ann"})["value"].to_pylist() == ["b"]
+
+
+def test_a_null_where_the_contract_has_none_is_refused(lake: Lake) -> None:
+    lake.create(SILVER_PERSONAL_TRAITS)
+    rows = traits(lake, ("ann", "email", "a", "2026-01-05")).selectExpr(
+        "CAST(NULL AS STRING) AS actor_id", "trait", "value", "seen_at"
+    )
+    with pytest.raises(ContractError, match=r"silver\.personal_traits.*actor_id"):
+        lake.upsert(rows, SILVER_PERSONAL_TRAITS)
+
+
+def test_a_busy_table_stays_in_few_files_and_drops_its_old_versions(lake: Lake) -> None:
+    lake.create(SILVER_PERSONAL_TRAITS)
+    tidy = Lake(lake.spark, dataclasses.replace(lake.config, lake=dataclasses.replace(lake.config.lake, keep_hours=0)))
+    one = traits(lake, ("ann", "email", "a", "2026-01-05")).toArrow()
+    for number in range(60):
+        rows = one.set_column(0, one.schema.field(0), pa.array([f"actor {number}"], one.schema.field(0).type))
+        tidy.upsert(rows, SILVER_PERSONAL_TRAITS)
+    files = list(Path(lake.path(SILVER_PERSONAL_TRAITS)).glob("*.parquet"))
+    assert lake.read(SILVER_PERSONAL_TRAITS).count() == 60
+    assert len(files) < 20
+
+
+def test_a_missing_column_is_named(lake: Lake) -> None:
+    frame = traits(lake, ("ann", "email", "a@x.org", "2026-01-31")).drop("value")
+    with pytest.raises(ContractError, match=r"silver\.personal_traits.*'value'"):
+        conform(frame, SILVER_PERSONAL_TRAITS)

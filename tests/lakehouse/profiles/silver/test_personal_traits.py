@@ -1,0 +1,67 @@
+"""silver.personal_traits: the latest value wins, whoever writes it, in whatever order and batches it comes."""
+
+import random
+
+import pandas as pd
+import pytest
+
+from lakehouse.lake.delta import Lake, arrow
+from lakehouse.profiles.silver.personal_traits import merge_traits, traits_of
+from lakehouse.tables.silver import SILVER_PERSONAL_TRAITS
+
+Fact = tuple[str, str, str, int]
+"""actor_id, trait, value, minute it was seen."""
+
+
+@pytest.fixture(params=["delta-rs", "spark"])
+def either(request: pytest.FixtureRequest, lake: Lake) -> Lake:
+    """The lake with each of its two writers."""
+    lake.uses_delta_rs = request.param == "delta-rs"
+    lake.create(SILVER_PERSONAL_TRAITS)
+    return lake
+
+
+def latest(facts: list[Fact]) -> list[Fact]:
+    best: dict[tuple[str, str], Fact] = {}
+    for fact in facts:
+        best[fact[:2]] = max(best.get(fact[:2], fact), fact, key=lambda one: (one[3], one[2]))
+    return sorted(best.values())
+
+
+def merge(lake: Lake, facts: list[Fact]) -> None:
+    frame = pd.DataFrame(latest(facts), columns=SILVER_PERSONAL_TRAITS.column_names)
+    frame["seen_at"] = pd.Timestamp("2026-01-05 00:00:00.000001") + pd.to_timedelta(frame["seen_at"], unit="min")
+    merge_traits(lake, lake.frame(arrow(frame, SILVER_PERSONAL_TRAITS)))
+
+
+def told(rows: list) -> list[Fact]:
+    found = [(row["actor_id"], row["trait"], row["value"], row["seen_at"].minute) for row in rows]
+    return sorted(found)
+
+
+def test_the_latest_value_wins_and_of_one_moment_the_greater_in_any_order_and_batching(either: Lake) -> None:
+    chance = random.Random(7)
+    values = ["a", "b", "ä", "\U0001f600", "zz"]
+    facts = [
+        (
+            chance.choice(["ann", "bob", "cat"]),
+            chance.choice(["email", "city"]),
+            chance.choice(values),
+            chance.randrange(5),
+        )
+        for _ in range(40)
+    ]
+    for first in range(0, len(facts), 10):
+        merge(either, facts[first : first + 10])
+    merge(either, facts[10:20])  # a replay
+    assert told(either.read(SILVER_PERSONAL_TRAITS).collect()) == latest(facts)
+    of_two = [fact for fact in latest(facts) if fact[0] != "cat"]
+    assert told(traits_of(either, {"ann", "bob", "nobody"}).collect()) == of_two
+
+
+def test_what_is_known_already_is_no_commit(lake: Lake) -> None:
+    lake.create(SILVER_PERSONAL_TRAITS)
+    merge(lake, [("ann", "email", "a", 3)])
+    version = lake.version(SILVER_PERSONAL_TRAITS)
+    merge(lake, [("ann", "email", "a", 3), ("ann", "email", "z", 2)])
+    assert lake.version(SILVER_PERSONAL_TRAITS) == version

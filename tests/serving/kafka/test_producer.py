@@ -1,0 +1,69 @@
+import asyncio
+from uuid import uuid4
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+
+from lakehouse import machine
+from lakehouse.errors import BrokerError
+from lakehouse.kafka import broker
+from lakehouse.kafka.broker import RunningBroker
+from serving.kafka.producer import KafkaOut, acknowledged
+
+KEYS = [f"visitor-{number}".encode() for number in range(60)]
+
+
+@pytest.mark.slow
+def test_a_visitor_is_in_the_partition_every_other_producer_puts_them_in(kafka: RunningBroker) -> None:
+    topic = f"kafka-out-{uuid4().hex[:8]}"
+    broker.create_topic(kafka.bootstrap_servers, topic, 5)
+    out = KafkaOut(kafka.bootstrap_servers)
+    out.connect((topic,))
+
+    async def send() -> int:
+        return await acknowledged([out.send(topic, key, b"ours") for key in KEYS], 30)
+
+    assert asyncio.run(send()) == len(KEYS)
+    out.close()
+    other = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
+    theirs = {key: other.send(topic, key=key, value=b"theirs").get(30).partition for key in KEYS}
+    other.close()
+    consumer = KafkaConsumer(
+        topic, bootstrap_servers=kafka.bootstrap_servers, auto_offset_reset="earliest", consumer_timeout_ms=3000
+    )
+    ours = {record.key: record.partition for record in consumer if record.value == b"ours"}
+    consumer.close()
+    assert ours == theirs
+    assert len(set(ours.values())) == 5
+
+
+def test_nobody_to_send_to_is_told_and_every_record_fails_until_there_is() -> None:
+    out = KafkaOut(f"127.0.0.1:{machine.free_port()}")
+    with pytest.raises(BrokerError, match=r"kafka at 127\.0\.0\.1:\d+: got .*, expected a broker"):
+        out.connect(("events",))
+
+    async def send() -> int:
+        return await acknowledged([out.send("events", b"k", b"v")], 5)
+
+    assert not out.is_connected
+    assert asyncio.run(send()) == 0
+    out.close()
+
+
+def test_what_is_told_and_not_taken_is_counted(kafka: RunningBroker) -> None:
+    topic = f"kafka-out-{uuid4().hex[:8]}"
+    broker.create_topic(kafka.bootstrap_servers, topic, 1)
+    out = KafkaOut(kafka.bootstrap_servers)
+    out.tell(topic, b"k", b"before anybody was asked")
+    assert out.lost == 1
+    out.connect((topic,))
+    out.tell(topic, b"k", b"x" * 2_000_000)
+    assert out.lost == 2
+    out.tell(topic, b"k", b"taken")
+    out.close()
+    consumer = KafkaConsumer(
+        topic, bootstrap_servers=kafka.bootstrap_servers, auto_offset_reset="earliest", consumer_timeout_ms=3000
+    )
+    assert [record.value for record in consumer] == [b"taken"]
+    consumer.close()
+    assert out.lost == 2

@@ -1,0 +1,177 @@
+"""Visitors read together, by a guess of what they were: as the store is now, in few exchanges."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lakehouse.decisions.visitor import Visitor
+from lakehouse.errors import StoreError
+from lakehouse.identity.identifier import Identifier
+from lakehouse.machine import wait_until
+from lakehouse.online.profiles import PROFILE, identifier_key
+from lakehouse.online.recent import of_visitor, recent_behaviour
+from lakehouse.online.recent_entries import key_of
+from lakehouse.online.store import Document, Entry, OnlineStore, open_store
+from serving.visitors.pending import Pending
+from serving.visitors.visitor_lookup import Asked, Finder, suppression_key
+from tests.online_people import person, put
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+AT_MS = int(NOW.timestamp() * 1000) - 1000
+PEOPLE: list[Identifier] = [("user_id", "u1"), ("user_id", "u2"), ("anonymous_id", "a1"), ("anonymous_id", "a2")]
+PATIENCE = 30
+_number = itertools.count()
+
+
+class Counted:
+    """A store that counts its exchanges, and may do something after it has read and before it tells."""
+
+    def __init__(self, store: OnlineStore) -> None:
+        self._store = store
+        self.reads = 0
+        self.meanwhile: Any = lambda: None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, *asked: Any) -> Any:
+        self.reads += 1
+        found = self._store.read(*asked)
+        self.meanwhile()
+        return found
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Counted]:
+    opened = open_store(f"lmdb://{tmp_path}/online")
+    yield Counted(opened)
+    opened.close()
+
+
+def view(product: str, n: int = 0) -> Entry:
+    return Entry(AT_MS, f"m-{product}:view:{n}", orjson.dumps({"kind": "view", "product_id": product}))
+
+
+def found_by(finder: Finder, *identifiers: Identifier) -> Sequence[Visitor | StoreError]:
+    return finder.find([Asked(one, NOW) for one in identifiers])
+
+
+def one_by(finder: Finder, identifier: Identifier) -> Visitor:
+    (found,) = found_by(finder, identifier)
+    assert isinstance(found, Visitor)
+    return found
+
+
+def test_somebody_known_costs_one_exchange_however_many_ask(store: Counted) -> None:
+    for n in range(3):
+        put(store, person(f"p{n}", [("user_id", f"u{n}"), ("anonymous_id", f"a{n}")]))  # type: ignore[arg-type]
+    finder = Finder(store, Pending(store, keep=10))  # type: ignore[arg-type]
+    everybody: list[Identifier] = [("user_id", "u0"), ("anonymous_id", "a1"), ("user_id", "u2"), ("user_id", "new")]
+    for reads in (3, 1):
+        store.reads = 0
+        found = found_by(finder, *everybody)
+        assert [one.profile and one.profile.profile_id for one in found if isinstance(one, Visitor)] == [
+            *("p0", "p1", "p2", None)
+        ]
+        assert store.reads == reads
+
+
+def test_a_guess_that_is_wrong_is_never_the_answer(store: Counted) -> None:
+    ana, old, new = ("user_id", "ana"), ("anonymous_id", "old"), ("anonymous_id", "new")
+    put(store, person("p1", [ana, old]))  # type: ignore[arg-type]
+    finder = Finder(store, Pending(store, keep=10))  # type: ignore[arg-type]
+    assert one_by(finder, ana).profile == person("p1", [ana, old])
+    store.append({key_of("r", new): [view("kit")]}, keep=10)
+    put(store, person("p1", [ana, new], version=2))  # type: ignore[arg-type]
+    seen = one_by(finder, ana)
+    assert (seen.profile, seen.recent.viewed_1h) == (person("p1", [ana, new], version=2), ("kit",))
+    put(store, person("p2", [ana], version=3))  # type: ignore[arg-type]
+    seen = one_by(finder, ana)
+    assert (seen.profile, seen.recent.viewed_1h) == (person("p2", [ana], version=3), ())
+    store.put([Document(identifier_key(ana), 4, None)])
+    assert one_by(finder, ana).profile is None
+
+
+def test_a_document_that_cannot_be_read_is_one_visitors_fault(store: Counted) -> None:
+    bad, worse, good = ("user_id", "bad"), ("user_id", "worse"), ("user_id", "good")
+    for n, one in enumerate((bad, worse, good)):
+        put(store, person(f"p{n}", [one]))  # type: ignore[arg-type]
+    store.put([Document(PROFILE + "p0", 2, b"{"), Document(identifier_key(worse), 2, b"[")])
+    found = found_by(Finder(store, Pending(store, keep=10)), bad, worse, good)  # type: ignore[arg-type]
+    assert [type(one) for one in found] == [StoreError, StoreError, Visitor]
+
+
+def test_what_is_written_while_it_is_read_is_not_missed(store: Counted) -> None:
+    """It waited when the question began, and waits no more when the store's answer, without it, comes."""
+    ana = ("user_id", "ana")
+    pending = Pending(store, keep=10)  # type: ignore[arg-type]
+    store.meanwhile = lambda: wait_until(lambda: not (pending.timelines([key]) or pending.documents([left])), PATIENCE)
+    key, left = key_of("r", ana), suppression_key(ana)
+    pending.append([(key, view("kit"))])
+    pending.put([Document(left, 1, b"1")])
+    seen = one_by(Finder(store, pending), ana)  # type: ignore[arg-type]
+    assert (seen.recent.viewed_1h, seen.is_suppressed) == (("kit",), True)
+    pending.close()
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("profile"), st.sampled_from("xyz"), st.lists(st.sampled_from(PEOPLE), unique=True, max_size=4)),
+    st.tuples(st.just("view"), st.sampled_from(PEOPLE), st.sampled_from("klm")),
+    st.tuples(st.just("suppress"), st.sampled_from(PEOPLE), st.booleans()),
+    st.tuples(st.just("ask"), st.lists(st.sampled_from(PEOPLE), min_size=1, max_size=4), st.none()),
+)
+
+
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=st.lists(STEPS, max_size=25))
+def test_every_answer_is_of_the_store_as_it_is(store: Counted, steps: list[tuple[str, Any, Any]]) -> None:
+    """An oracle of plain dictionaries, each visitor by itself."""
+    run = f"{next(_number)}-"
+    unwritten = Pending(store, keep=50)  # type: ignore[arg-type]
+    finder = Finder(store, unwritten)  # type: ignore[arg-type]
+    owner: dict[Identifier, str] = {}
+    profiles: dict[str, Any] = {}
+    views: dict[Identifier, list[Entry]] = {}
+    suppressed: set[Identifier] = set()
+
+    def named(one: Identifier) -> Identifier:
+        return one[0], run + one[1]
+
+    for version, (kind, first, second) in enumerate(steps, 1):
+        if kind == "profile":
+            members = [named(one) for one in second]
+            profile = profiles[first] = person(run + first, members, version=version)
+            put(store, profile)  # type: ignore[arg-type]
+            owner |= dict.fromkeys(members, first)
+        elif kind == "view":
+            one, entry = named(first), view(second, version)
+            views.setdefault(one, []).append(entry)
+            if version % 2:
+                unwritten.append([(key_of("r", one), entry)])
+            else:
+                store.append({key_of("r", one): [entry]}, keep=50)
+        elif kind == "suppress":
+            (suppressed.add if second else suppressed.discard)(named(first))
+            store.put([Document(suppression_key(named(first)), version, b"1" if second else None)])
+        else:
+            asked = [named(one) for one in first]
+            for one, found in zip(asked, found_by(finder, *asked), strict=True):
+                profile = profiles.get(owner.get(one, ""))
+                everybody = list(dict.fromkeys([one, *(profile.identifiers if profile else ())]))
+                entries = [entry for other in everybody for entry in views.get(other, ())]
+                assert found == Visitor(
+                    asked=one,
+                    profile=profile,
+                    recent=recent_behaviour(of_visitor(entries, everybody), NOW),
+                    is_suppressed=not suppressed.isdisjoint(everybody),
+                )
+    unwritten.close()
