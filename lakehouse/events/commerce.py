@@ -1,6 +1,6 @@
 """Ecommerce events: products, order value, currency. Source: Segment spec, V2 ecommerce events.
 
-Only events of that spec are held to it; `value` in somebody's own event may be anything.
+Only events that lakehouse/events/contracts.py names are held to it; `value` in somebody's own event may be anything.
 """
 
 from functools import reduce
@@ -11,28 +11,12 @@ from pyspark.sql import functions as F
 
 from lakehouse.events import amounts, schema
 from lakehouse.events import reasons as R
+from lakehouse.events.contracts import names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.privacy import without_address
 from lakehouse.events.verdict import fault, first
 from lakehouse.tables.contract import MONEY, PRODUCT_LINE
 
-ORDER_COMPLETED, ORDER_REFUNDED, PRODUCTS_SEARCHED = "Order Completed", "Order Refunded", "Products Searched"
-ORDER_VALUE_EVENTS = (ORDER_COMPLETED, ORDER_REFUNDED)
-COMMERCE_EVENTS = (
-    *ORDER_VALUE_EVENTS,
-    PRODUCTS_SEARCHED,
-    *("Order Updated", "Order Cancelled"),
-    *("Product List Viewed", "Product List Filtered", "Product Clicked", "Product Viewed", "Product Added"),
-    *(
-        "Product Removed",
-        "Product Added to Wishlist",
-        "Product Removed from Wishlist",
-        "Wishlist Product Added to Cart",
-    ),
-    *("Cart Viewed", "Checkout Started", "Checkout Step Viewed", "Checkout Step Completed", "Payment Info Entered"),
-    *("Coupon Entered", "Coupon Applied", "Coupon Denied", "Coupon Removed"),
-    *("Promotion Viewed", "Promotion Clicked", "Product Shared", "Cart Shared", "Product Reviewed"),
-)
 _WIDE = "decimal(38,4)"  # price x quantity, summed: 2^31 pieces at 10^16 each, ten thousand lines, still fit
 _MOST_PIECES = 2**31 - 1
 _LINE = "properties.products[]"
@@ -52,7 +36,7 @@ def products() -> Column:
 
 def products_verdict() -> Column:
     """Products that are no array; null = none sent, or an array. Reads `document` and `message`; ecommerce events only."""
-    is_commerce = schema.at("event").isin(*COMMERCE_EVENTS) & schema.at("properties").isNotNull()
+    is_commerce = schema.at("event").isin(*names()) & schema.at("properties").isNotNull()
     is_no_array = schema.is_other_than("ARRAY", "properties.products")
     return F.when(is_commerce & is_no_array, fault(R.WRONG_TYPE, "properties.products: array expected"))
 
@@ -116,17 +100,14 @@ def _figure_verdict() -> Column:
 def verdict() -> Column:
     """First fault of an ecommerce event; null for any other event.
 
-    Reads columns type, event_name, order_id, currency, order_value, products, products_verdict and the amounts'.
+    Reads columns type, event_name, what contracts need, currency, order_value, products, products_verdict and the amounts'.
     """
     event, products = F.col("event_name"), F.col("products")
     of_figures, of_products = _figure_verdict(), F.array_min("products.fault")
-    has_no_value = (event == ORDER_COMPLETED) & F.col("order_value").isNull()
+    has_no_value = event.isin(*names(lambda contract: contract.needs_value)) & F.col("order_value").isNull()
     currency = F.upper("currency")
     rules = first(
-        (
-            event.isin(*ORDER_VALUE_EVENTS) & F.col("order_id").isNull(),
-            fault(R.MISSING_FIELD, schema.TEXTS["order_id"].places[0]),
-        ),
+        *_missing(event),
         (F.col("products_verdict").isNotNull(), F.col("products_verdict")),
         (of_figures.isNotNull(), of_figures),
         (of_products.isNotNull(), of_products),
@@ -137,4 +118,12 @@ def verdict() -> Column:
         (has_no_value, fault(R.MISSING_FIELD, "properties.revenue")),
         (~currency.isin(*sorted(CURRENCIES)), fault(R.UNKNOWN_CURRENCY, "properties.currency: ISO 4217 code expected")),
     )
-    return F.when((F.col("type") == "track") & event.isin(*COMMERCE_EVENTS), rules)
+    return F.when((F.col("type") == "track") & event.isin(*names()), rules)
+
+
+def _missing(event: Column) -> list[tuple[Column, Column]]:
+    """What an event of this name needs and does not have."""
+    return [
+        (event.isin(*needing) & F.col(field).isNull(), fault(R.MISSING_FIELD, schema.TEXTS[field].places[0]))
+        for field, needing in names_by_need().items()
+    ]

@@ -11,7 +11,18 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config import Config
-from lakehouse.events import amounts, clock, commerce, document, envelope, identifiers, privacy, schema, verdict
+from lakehouse.events import (
+    amounts,
+    clock,
+    commerce,
+    contracts,
+    document,
+    envelope,
+    identifiers,
+    privacy,
+    schema,
+    verdict,
+)
 from lakehouse.events.bots import is_bot
 from lakehouse.events.tokens import hidden
 from lakehouse.events.traits import personal_traits
@@ -26,6 +37,8 @@ _SHOWN = (
 )
 _COUNTRY = "traits.address.country"
 _TIMES = ("original_timestamp", "sent_at")
+_WITH_VALUE = contracts.names(lambda contract: contract.has_value)
+_WITH_QUERY = contracts.names(lambda contract: contract.keeps_query)
 
 
 def parse(records: DataFrame, config: Config) -> DataFrame:
@@ -118,7 +131,7 @@ def _judged(fields: DataFrame, config: Config) -> DataFrame:
     """The columns of silver.events and the one verdict."""
     received, occurred_us = F.col("received_at"), F.col("occurred_us")
     corrected = clock.corrected_us(received, F.col("sent_at_time"), F.col("original_timestamp_time"))
-    is_order = (F.col("type") == "track") & F.col("event_name").isin(*commerce.ORDER_VALUE_EVENTS)
+    is_order = (F.col("type") == "track") & F.col("event_name").isin(*_WITH_VALUE)
     timed = fields.withColumns({"occurred_us": corrected, "order_value": F.when(is_order, commerce.order_value())})
     dated = timed.withColumns(
         {
@@ -134,7 +147,7 @@ def _judged(fields: DataFrame, config: Config) -> DataFrame:
 def _event_columns(config: Config) -> dict[str, Column]:
     type_, event, products = F.col("type"), F.col("event_name"), F.col("products")
     is_track = type_ == "track"
-    is_order = is_track & event.isin(*commerce.ORDER_VALUE_EVENTS)
+    is_order = is_track & event.isin(*_WITH_VALUE)
     single = F.when(F.size(products) == 1, F.get(products, F.lit(0))["product_id"])
     currency = F.coalesce(F.upper("currency"), F.lit(config.events.default_currency))
     return {
@@ -149,7 +162,7 @@ def _event_columns(config: Config) -> dict[str, Column]:
         "lines": F.when(is_track, commerce.lines(products)),
         "consent": _consent(),
         "page_url": privacy.bare_url(F.col("sent_page_url")),
-        "query": F.when(event == commerce.PRODUCTS_SEARCHED, privacy.without_email(F.col("sent_query"))),
+        "query": F.when(event.isin(*_WITH_QUERY), privacy.without_email(F.col("sent_query"))),
         "is_bot": is_bot(F.col("user_agent"), config.events.bot_user_agents),
     }
 

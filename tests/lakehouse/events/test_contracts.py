@@ -1,0 +1,23 @@
+"""What an event of a name needs is one declaration: the verdict follows from it."""
+
+import pytest
+
+from lakehouse.events import contracts, schema
+from lakehouse.events.contracts import CONTRACTS, ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need
+
+
+def test_each_name_is_declared_once_and_needs_fields_that_are_read() -> None:
+    assert len({contract.name for contract in CONTRACTS}) == len(CONTRACTS)
+    assert {field for contract in CONTRACTS for field in contract.needs} <= schema.TEXTS.keys()
+
+
+def test_the_events_that_need_a_field_are_found_by_it() -> None:
+    assert names_by_need()["order_id"] == ("Order Completed", "Order Refunded")
+    assert names(lambda contract: contract.has_value) == (ORDER_COMPLETED.name, ORDER_REFUNDED.name)
+    assert "Product Viewed" in names()
+
+
+def test_a_need_that_two_events_share_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    needing = contracts.EventContract(name="Parcel Sent", needs=("order_id", "channel"))
+    monkeypatch.setattr(contracts, "CONTRACTS", (ORDER_COMPLETED, needing))
+    assert names_by_need() == {"order_id": ("Order Completed", "Parcel Sent"), "channel": ("Parcel Sent",)}
