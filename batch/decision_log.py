@@ -10,13 +10,13 @@ import json
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 from lakehouse.config import load
 from lakehouse.job import run
 from lakehouse.kafka.reachable import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import DECISION_LOG, writer
 from lakehouse.spark.session import get_session
+from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 
 NAME = "decision_log"
 KINDS = ("decision", "exposure", "outcome")

@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lakehouse.catalog import GOLD_EXPERIMENT_RESULTS, SILVER_DECISION_LOG
 from lakehouse.config import load
 from lakehouse.config.paths import EXPERIMENTS
 from lakehouse.experiments import off_policy_report, readout_report
@@ -30,10 +29,11 @@ from lakehouse.experiments.log_file import baseline_of, expected_shares, read_lo
 from lakehouse.experiments.new_policies import COLUMNS, NEW_POLICIES, decisions_under
 from lakehouse.experiments.policy_log import decisions_of
 from lakehouse.experiments.readout import ALPHA, ReadOut, read_out
-from lakehouse.experiments.results import LOG, results
+from lakehouse.experiments.results import GOLD_EXPERIMENT_RESULTS, LOG, results
 from lakehouse.job import run
 from lakehouse.kafka.reachable import reachable
 from lakehouse.lake.lock import DECISION_LOG, writer
+from lakehouse.tables.decisions import SILVER_DECISION_LOG
 
 if TYPE_CHECKING:
     from lakehouse.lake.delta import Lake

@@ -13,15 +13,17 @@ from datetime import datetime
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import GOLD_HOUSEHOLDS, SILVER_EVENTS, SILVER_IDENTITY_MAP, SILVER_PERSONAL_TRAITS
 from lakehouse.config import load
 from lakehouse.errors import LakeError
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import HOUSEHOLDS, writer
-from lakehouse.profiles.gold.households import homes, households, institutions
+from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS, homes, households, institutions
 from lakehouse.profiles.micro_batch import utc_now
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.spark.session import get_session
+from lakehouse.tables.events import SILVER_EVENTS
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 log = logging.getLogger("stitchlake.households")
 _NEEDED = (SILVER_EVENTS, SILVER_PERSONAL_TRAITS, SILVER_IDENTITY_MAP)

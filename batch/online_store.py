@@ -15,7 +15,6 @@ from pathlib import Path
 
 from delta.tables import DeltaTable
 
-from lakehouse.catalog import GOLD_ACTIVATION, SILVER_IDENTITY_MAP
 from lakehouse.config import Config, load
 from lakehouse.errors import LakeError, StoreError
 from lakehouse.job import run
@@ -24,9 +23,11 @@ from lakehouse.lake.lock import writer
 from lakehouse.online.content import differences, fill
 from lakehouse.online.lmdb_environment import discard
 from lakehouse.online.store import LMDB, OnlineStore, open_store, store_url
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.stitching.identity_tables import current_index
 from lakehouse.spark.session import get_session
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 TIMEOUT_MS = 5000
 FAULTS = ("missing", "different", "strangers", "wrong_identifiers")

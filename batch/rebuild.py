@@ -24,7 +24,6 @@ def check(lake: Lake) -> int:
     champions.refresh()
     counted = balance(lake)
     rebuilt = rebuild(lake, champions, now=utc_now(), keep_as_of=True)
-    rebuilt.rows.persist()
     differences = [*check_events(lake, counted), *check_profiles(lake, rebuilt)]
     print(f"{'table':28}{'rows':>10}{'missing':>10}{'extra':>10}{'changed':>10}")
     for d in differences:

@@ -1,31 +1,21 @@
-"""The contract of every table, in flow order.
+"""Every table there is, in flow order. A table is declared beside what makes it; here it is listed."""
 
-Pure Python: no Spark session is needed to read it. Physical facts (path, trigger, checkpoint) live in configuration
-and `lakehouse/lake/delta.py`.
-"""
-
-from lakehouse.tables.contract import Column, Table
-from lakehouse.tables.decisions import GOLD_EXPERIMENT_RESULTS, SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
+from lakehouse.experiments.results import GOLD_EXPERIMENT_RESULTS
+from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS
+from lakehouse.profiles.tables import GOLD, LEAF
+from lakehouse.recommend.products import GOLD_PRODUCTS
+from lakehouse.tables.contract import Table
+from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
-from lakehouse.tables.gold import (
-    GOLD_ACTIVATION,
-    GOLD_HOUSEHOLDS,
-    GOLD_PRODUCTS,
-    GOLD_RFM,
-    GOLD_SCORES,
-    GOLD_SEGMENTS,
-)
-from lakehouse.tables.matching import SILVER_IDENTITY_REVIEW, SILVER_MATCH_BLOCKS
-from lakehouse.tables.overrides import SILVER_IDENTITY_OVERRIDES
-from lakehouse.tables.silver import (
-    SILVER_ACTIVITY_DAILY,
+from lakehouse.tables.identity import (
     SILVER_IDENTITY_EDGES,
     SILVER_IDENTITY_HISTORY,
     SILVER_IDENTITY_LOG,
     SILVER_IDENTITY_MAP,
+    SILVER_IDENTITY_OVERRIDES,
+    SILVER_IDENTITY_REVIEW,
     SILVER_IDENTITY_RULES,
-    SILVER_ORDERS,
-    SILVER_PERSONAL_TRAITS,
+    SILVER_MATCH_BLOCKS,
 )
 
 TABLES: dict[str, Table] = {
@@ -34,9 +24,7 @@ TABLES: dict[str, Table] = {
         BRONZE_EVENTS,
         SILVER_EVENTS,
         SILVER_EVENTS_QUARANTINE,
-        SILVER_ACTIVITY_DAILY,
-        SILVER_ORDERS,
-        SILVER_PERSONAL_TRAITS,
+        *LEAF,
         SILVER_MATCH_BLOCKS,
         SILVER_IDENTITY_REVIEW,
         SILVER_IDENTITY_EDGES,
@@ -45,10 +33,7 @@ TABLES: dict[str, Table] = {
         SILVER_IDENTITY_LOG,
         SILVER_IDENTITY_HISTORY,
         SILVER_IDENTITY_RULES,
-        GOLD_RFM,
-        GOLD_SEGMENTS,
-        GOLD_SCORES,
-        GOLD_ACTIVATION,
+        *GOLD,
         GOLD_HOUSEHOLDS,
         GOLD_PRODUCTS,
         SILVER_DECISION_LOG,
@@ -56,32 +41,3 @@ TABLES: dict[str, Table] = {
         GOLD_EXPERIMENT_RESULTS,
     )
 }
-
-__all__ = [
-    "BRONZE_EVENTS",
-    "GOLD_ACTIVATION",
-    "GOLD_EXPERIMENT_RESULTS",
-    "GOLD_HOUSEHOLDS",
-    "GOLD_PRODUCTS",
-    "GOLD_RFM",
-    "GOLD_SCORES",
-    "GOLD_SEGMENTS",
-    "SILVER_ACTIVITY_DAILY",
-    "SILVER_DECISION_LOG",
-    "SILVER_DECISION_LOG_QUARANTINE",
-    "SILVER_EVENTS",
-    "SILVER_EVENTS_QUARANTINE",
-    "SILVER_IDENTITY_EDGES",
-    "SILVER_IDENTITY_HISTORY",
-    "SILVER_IDENTITY_LOG",
-    "SILVER_IDENTITY_MAP",
-    "SILVER_IDENTITY_OVERRIDES",
-    "SILVER_IDENTITY_REVIEW",
-    "SILVER_IDENTITY_RULES",
-    "SILVER_MATCH_BLOCKS",
-    "SILVER_ORDERS",
-    "SILVER_PERSONAL_TRAITS",
-    "TABLES",
-    "Column",
-    "Table",
-]

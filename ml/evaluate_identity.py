@@ -19,7 +19,6 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from lakehouse.config import load
 from lakehouse.errors import ModelError
 from lakehouse.job import run
@@ -27,11 +26,13 @@ from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.matching.accuracy import b_cubed, largest, pairwise
 from lakehouse.matching.people import People, anonymous_id, messages, read_people
+from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries.driver import start_all
 from lakehouse.spark.scratch import scratch_lake
-from lakehouse.spark.streams import await_all, start_all
+from lakehouse.spark.streams import await_all
 from lakehouse.tables.events import SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from ml import train_identity
-from streaming import bronze_events, profiles, silver_events
 
 
 class Stopwatch:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import SILVER_PERSONAL_TRAITS
 from lakehouse.config import load
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake
@@ -24,6 +23,7 @@ from lakehouse.matching.training import train as train_matcher
 from lakehouse.models.publish import Trained as Published
 from lakehouse.models.publish import publish, snapshot
 from lakehouse.models.registry import IDENTITY
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.spark.session import get_session
 
 

@@ -21,14 +21,6 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import (
-    BRONZE_EVENTS,
-    GOLD_PRODUCTS,
-    GOLD_SEGMENTS,
-    SILVER_EVENTS,
-    SILVER_IDENTITY_MAP,
-    SILVER_ORDERS,
-)
 from lakehouse.config import Config, RecommenderConfig, load
 from lakehouse.config.paths import serving_folder
 from lakehouse.errors import LakeError, ModelError
@@ -36,14 +28,18 @@ from lakehouse.job import run
 from lakehouse.lake.delta import Lake
 from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import RECOMMENDER, set_champion
+from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.recommend import files
 from lakehouse.recommend.als import AlsSettings
 from lakehouse.recommend.contest import CHAMPION, POPULAR, Contest, contest
 from lakehouse.recommend.history import collected, interactions
 from lakehouse.recommend.model import POPULARITY, Blend, RecommenderModel
-from lakehouse.recommend.products import products
+from lakehouse.recommend.products import GOLD_PRODUCTS, products
 from lakehouse.recommend.training import Catalogue, FitSettings, Interactions, fit
 from lakehouse.spark.session import get_session
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 
 @dataclass(frozen=True, kw_only=True)

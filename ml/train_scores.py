@@ -15,7 +15,6 @@ import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS
 from lakehouse.config import ScoresConfig, load
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
@@ -25,10 +24,13 @@ from lakehouse.models.examples import CutOffs, cut_offs, examples
 from lakehouse.models.judgement import RECENCY, Judgement, Slice, judge
 from lakehouse.models.propensity import Contender, fit_boosted, fit_logistic
 from lakehouse.models.publish import Trained, publish, snapshot
-from lakehouse.models.registry import SCORES
 from lakehouse.models.scores import BOOSTED, LOGISTIC, ScoreModel
 from lakehouse.profiles.rollup import profile_activity, profile_orders
+from lakehouse.profiles.scores import PURCHASE_PROPENSITY
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.spark.session import get_session
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 PROFILES = 20_000  # at most, by a hash of the id: a score of two dozen features learns no more from more
 RECENCY_DAYS = (30.0, 90.0)  # edges of the recency baseline; never ordered is a bin of its own
@@ -172,7 +174,7 @@ def _trained(
         "test_brier_gain_low": judgement.gain.low,
     }
     return Trained(
-        name=SCORES,
+        name=PURCHASE_PROPENSITY.model,
         pipeline=champion.pipeline,
         parameters=summary.model.to_parameters(),
         inputs=dict.fromkeys(FEATURES, "double"),

@@ -17,7 +17,6 @@ from pyspark.ml.feature import SQLTransformer, StandardScaler, StandardScalerMod
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import GOLD_RFM
 from lakehouse.config import SegmentsConfig, load
 from lakehouse.errors import ModelError
 from lakehouse.job import run
@@ -26,6 +25,7 @@ from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import SEGMENTS
 from lakehouse.models.segment_names import Behaviour, segment_names
 from lakehouse.models.segments import INPUTS, SCORED, Segment, SegmentModel, comparable, pipeline_inputs
+from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.spark.session import get_session
 
 _SIZES = ("profiles", "recency_days", "frequency", "monetary")

@@ -14,10 +14,10 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.config import load
 from lakehouse.lake.delta import Lake
 from lakehouse.spark.session import get_session
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 config = load()
 spark = globals().get("spark") or get_session(config, "notebook")  # a notebook's host gives both

@@ -18,10 +18,11 @@
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 from lakehouse.config import load
 from lakehouse.lake.delta import Lake
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.spark.session import get_session
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 
 config = load()
 spark = globals().get("spark") or get_session(config, "notebook")  # a notebook's host gives both

@@ -13,9 +13,12 @@
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
 from lakehouse.config import load
 from lakehouse.lake.delta import Lake
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold.rfm import GOLD_RFM
+from lakehouse.profiles.gold.scores import GOLD_SCORES
+from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.spark.session import get_session
 
 config = load()

@@ -5,8 +5,8 @@
 """
 
 from lakehouse.job import run
-from lakehouse.spark.streams import run_queries
-from streaming import bronze_events, profiles, silver_events
+from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries.driver import run_queries
 
 
 def main(argv: list[str]) -> None:

@@ -34,7 +34,7 @@ TOPIC = "events"
 
 def build(lake: Lake) -> Lake:
     """Create every table of the lake and fill it. Returns the lake."""
-    lake.create_missing()
+    lake.create_missing(TABLES.values())
     for name, rows in ROWS.items():
         lake.overwrite(frame(lake.spark, TABLES[name], rows), TABLES[name])
     return lake
@@ -49,7 +49,7 @@ def shared(session: SparkSession) -> Lake:
 @functools.cache
 def empty(session: SparkSession) -> Lake:
     """One lake per test process whose tables exist and hold nothing."""
-    (lake := _throwaway(session)).create_missing()
+    (lake := _throwaway(session)).create_missing(TABLES.values())
     return lake
 
 

@@ -10,8 +10,8 @@ from deltalake import DeltaTable
 from lakehouse.catalog import TABLES
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
+from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.silver.activity_daily import leaf, with_day
 from lakehouse.tables.contract import Table
 from tests.accepted import event, events
 
@@ -20,7 +20,7 @@ READABLE = [table for table in TABLES.values() if table.layer in ("silver", "gol
 
 @pytest.fixture
 def filled(lake: Lake) -> Lake:
-    lake.create_missing()
+    lake.create_missing(TABLES.values())
     rows = [
         event("m1", "2026-02-01 10:00", anonymous_id="cookie", user_id="ann", traits={"city": "Oslo"}),
         event("m2", "2026-02-02 10:00", "Order Completed", user_id="ann", order_id="o1", revenue="20.50"),

@@ -11,7 +11,8 @@ from lakehouse.errors import LakeError
 from lakehouse.events.identifiers import resolve
 from lakehouse.machine import local_folder
 from lakehouse.online.profiles import OnlineProfile
-from lakehouse.tables.silver import SILVER_IDENTITY_MAP, SILVER_PERSONAL_TRAITS
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 EMAIL = "email"
 

@@ -38,9 +38,10 @@ def _help(_: list[str]) -> None:
 
 
 def _plan(_: list[str]) -> None:
+    from lakehouse.catalog import TABLES
     from lakehouse.tables import lineage
 
-    print(lineage.plan(load()))
+    print(lineage.plan(load(), TABLES))
 
 
 def _kafka(argv: list[str]) -> int | None:

@@ -16,10 +16,9 @@ from lakehouse.identity.matches import MATCH, MATCH_RULE
 from lakehouse.identity.touched import IDENTIFIER
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.spark.session import get_session
-from lakehouse.tables.gold import GOLD_ACTIVATION
-from lakehouse.tables.matching import SILVER_IDENTITY_REVIEW
-from lakehouse.tables.silver import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP, SILVER_IDENTITY_REVIEW
 
 
 def whois(lake: Lake, type_: str, value: str) -> str:

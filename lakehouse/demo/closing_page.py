@@ -17,7 +17,7 @@ from lakehouse.lake.delta import Lake
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.check import balance
 from lakehouse.tables.events import SILVER_EVENTS
-from lakehouse.tables.silver import SILVER_IDENTITY_MAP
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 
 @dataclass(frozen=True, kw_only=True)

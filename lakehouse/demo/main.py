@@ -32,10 +32,10 @@ from lakehouse.kafka import broker
 from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
+from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries.driver import start_all
 from lakehouse.spark.session import get_session
-from lakehouse.spark.streams import start_all
 from ml import train_recommender, train_scores, train_segments
-from streaming import bronze_events, profiles, silver_events
 
 POLL_SECONDS = 0.25
 TRAINED_ON = 0.9  # share of the events that arrive before training

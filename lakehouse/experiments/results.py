@@ -9,6 +9,7 @@ import pandas as pd
 
 from lakehouse.experiments.definitions import Experiment
 from lakehouse.experiments.readout import Comparison, ReadOut, one_arm_each, read_out
+from lakehouse.tables.contract import Table, optional, required, write_time
 
 LOG = ["unit", "kind", "experiment", "arm", "metric", "value", "occurred_at"]
 
@@ -83,3 +84,37 @@ def _row(experiment: str, found: ReadOut, one: Comparison, as_of: datetime) -> d
         "is_harm": one.is_harm and not found.is_blocked,
         "computed_at": as_of,
     }
+
+
+GOLD_EXPERIMENT_RESULTS = Table(
+    name="gold.experiment_results",
+    grain="one row per experiment, metric and arm other than the baseline",
+    key=("experiment", "metric", "arm"),
+    owner="batch/experiments.py",
+    reads=("silver.decision_log",),
+    columns=(
+        required("experiment", "string", "name in conf/experiments.yaml"),
+        required("metric", "string", "name of the outcome"),
+        required("arm", "string", "arm compared"),
+        required("baseline", "string", "arm it is compared with"),
+        required("units", "bigint", "units exposed to the arm"),
+        required("baseline_units", "bigint", "units exposed to the baseline"),
+        required("excluded_units", "bigint", "units seen in more than one arm, left out"),
+        required("mean", "double", "of the arm: outcome values per unit, within window_days of its first exposure"),
+        required("baseline_mean", "double", "of the baseline"),
+        required("srm_p", "double", "probability of arms as uneven as these by chance"),
+        required("is_blocked", "boolean", "srm_p is below 0.001: assignment or logging is broken, the rest is null"),
+        optional("difference", "double", "arm less baseline"),
+        optional("relative", "double", "difference over the baseline's mean; null = that is 0"),
+        optional("p_fixed", "double", "two-sided, to be looked at once"),
+        optional("p_adjusted", "double", "p_fixed after Holm over the experiment's comparisons"),
+        optional("p_sequential", "double", "always valid: may be looked at at any time"),
+        optional("interval_low", "double", "always-valid 95 % interval of the difference"),
+        optional("interval_high", "double", "always-valid 95 % interval of the difference"),
+        optional("probability_better", "double", "Bayesian, flat prior"),
+        optional("expected_loss", "double", "of choosing the arm, in the metric's unit"),
+        required("is_guardrail", "boolean", "the metric is only held not to get worse"),
+        required("is_harm", "boolean", "a guardrail that may be worse than its margin allows"),
+        write_time("computed_at", "time of the run"),
+    ),
+)

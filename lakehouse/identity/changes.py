@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from lakehouse.tables.silver import SILVER_IDENTITY_LOG
+from lakehouse.tables.identity import SILVER_IDENTITY_LOG
 
 
 def changes(before: pd.DataFrame, after: pd.DataFrame, *, batch_id: int, changed_at: datetime) -> pd.DataFrame:

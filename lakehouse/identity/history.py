@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lakehouse.tables.silver import SILVER_IDENTITY_HISTORY
+from lakehouse.tables.identity import SILVER_IDENTITY_HISTORY
 
 COLUMNS = SILVER_IDENTITY_HISTORY.column_names
 _PLACE = ["actor_id", "profile_id", "valid_from"]

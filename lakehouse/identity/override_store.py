@@ -31,7 +31,7 @@ from lakehouse.identity.requests import Known, Refusal, Request, Undo, asked_at,
 from lakehouse.lake import delta_rs
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.lake.folders import SUFFIX, Folder, folder
-from lakehouse.tables.overrides import SILVER_IDENTITY_OVERRIDES
+from lakehouse.tables.identity import SILVER_IDENTITY_OVERRIDES
 
 log = logging.getLogger("stitchlake.identity")
 

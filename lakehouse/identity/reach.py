@@ -10,7 +10,7 @@ from lakehouse.identity.index import Index
 from lakehouse.identity.lookup import Reader, numbers
 from lakehouse.identity.records import Record
 from lakehouse.identity.touched import EDGE_KEY, IDENTIFIER, SOLVED, Rules, Touched
-from lakehouse.tables.silver import SILVER_IDENTITY_EDGES
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES
 
 _NO_TIME = -(2**63)  # NumPy's
 

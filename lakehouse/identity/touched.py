@@ -16,7 +16,7 @@ from lakehouse.config import IdentifierRule
 from lakehouse.identity.changes import changes
 from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.solve import solve
-from lakehouse.tables.silver import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 
 EDGE_KEY = list(SILVER_IDENTITY_EDGES.key)
 IDENTIFIER = ["identifier_type", "identifier_token"]

@@ -14,7 +14,6 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from lakehouse import machine
-from lakehouse.catalog import TABLES
 from lakehouse.config import Config
 from lakehouse.errors import ContractError
 from lakehouse.lake import delta_rs
@@ -50,9 +49,9 @@ class Lake:
     def checkpoint(self, query: str) -> str:
         return f"{self.root}/_checkpoints/{query}"
 
-    def create_missing(self) -> None:
-        """Create every table that is not there yet, empty, in contract order."""
-        for table in TABLES.values():
+    def create_missing(self, tables: Iterable[Table]) -> None:
+        """Create every table that is not there yet, empty, in contract order; add columns that a table has not yet."""
+        for table in tables:
             self.create(table)
 
     def create(self, table: Table) -> None:
@@ -61,6 +60,14 @@ class Lake:
             builder = builder.addColumn(column.name, column.type, nullable=column.nullable, comment=column.comment)
         with creating(self.config.lake.root):
             builder.execute()
+            self._add_columns(table)
+
+    def _add_columns(self, table: Table) -> None:
+        """What a later version of the contract added is null in the rows that are stored."""
+        stored = self.spark.read.format("delta").load(self.path(table)).columns
+        if not set(stored) >= set(table.column_names):
+            nobody = self.spark.createDataFrame([], table.ddl).select(*table.column_names)
+            nobody.write.format("delta").mode("append").option("mergeSchema", "true").save(self.path(table))
 
     def read(self, table: Table) -> DataFrame:
         """The table as it is now.

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lakehouse.lake.table_index import TableIndex
-from lakehouse.tables.matching import SILVER_MATCH_BLOCKS
+from lakehouse.tables.identity import SILVER_MATCH_BLOCKS
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _COLUMNS = ["actor_id", "fingerprint", "model_version", "block_keys"]

@@ -21,7 +21,7 @@ from lakehouse.matching.blocks import block_keys, candidates
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.records import atoms, records
 from lakehouse.matching.score import probability, scored, with_frequencies
-from lakehouse.tables.matching import SILVER_MATCH_BLOCKS
+from lakehouse.tables.identity import SILVER_MATCH_BLOCKS
 
 log = logging.getLogger("stitchlake.matching")
 

@@ -20,12 +20,12 @@ from lakehouse.errors import ModelError
 from lakehouse.matching.model import MatchModel
 from lakehouse.models.scores import ScoreModel
 from lakehouse.models.segments import SegmentModel
+from lakehouse.profiles.scores import SCORES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SEGMENTS = "segments"
-SCORES = "scores"
 IDENTITY = "identity"
 RECOMMENDER = "recommender"
 CHAMPION = "champion"
@@ -107,8 +107,9 @@ def set_champion(config: Config, name: str, version: str) -> None:
 class Champions:
     """The champions in force, followed from micro-batch to micro-batch.
 
-    `segments`, `scores`, `matcher`: None while there is no registry, no such model or no alias; that is not an error. A registry
-    that cannot be reached or a version that cannot be read leaves the model held so far, and warns once.
+    `segments`, `matcher`: None while there is no registry, no such model or no alias; `scores`: by column, those that have a
+    champion. That is not an error. A registry that cannot be reached or a version that cannot be read leaves the model held so
+    far, and warns once.
     """
 
     def __init__(self, config: Config) -> None:
@@ -118,27 +119,36 @@ class Champions:
         self._warned: set[str] = set()
         self._unusable: dict[str, str] = {}
         self.segments: SegmentModel | None = None
-        self.scores: ScoreModel | None = None
+        self.scores: dict[str, ScoreModel] = {}
         self.matcher: MatchModel | None = None
 
     @property
-    def versions(self) -> tuple[str | None, str | None]:
-        """Versions of the champions gold is made with, segments and scores; None where there is none."""
-        return (
-            self.segments.version if self.segments else None,
-            self.scores.version if self.scores else None,
-        )
+    def versions(self) -> dict[str, str]:
+        """Versions of the champions gold is made with, by model; one without a champion is left out."""
+        segments = {} if self.segments is None else {SEGMENTS: self.segments.version}
+        return segments | {
+            score.model: self.scores[score.column].version for score in SCORES if score.column in self.scores
+        }
 
     def refresh(self) -> bool:
         """Follow the aliases. True if a champion that gold is made with is another than before."""
         before = self.versions
         if self._folder is not None and not (self._folder / "mlflow.db").is_file():
-            self.segments = self.scores = self.matcher = None
+            self.segments, self.scores, self.matcher = None, {}, None
         else:
             self.segments = self._follow(SEGMENTS, self.segments, SegmentModel.from_parameters)
-            self.scores = self._follow(SCORES, self.scores, ScoreModel.from_parameters)
+            self.scores = self._follow_scores()
             self.matcher = self._follow(IDENTITY, self.matcher, MatchModel.from_parameters)
         return self.versions != before
+
+    def _follow_scores(self) -> dict[str, ScoreModel]:
+        """By column, what is champion of every score that some job trains."""
+        models = {
+            score.column: self._follow(score.model, self.scores.get(score.column), ScoreModel.from_parameters)
+            for score in SCORES
+            if score.trained_by
+        }
+        return {column: model for column, model in models.items() if model is not None}
 
     def _follow(self, name: str, held: M | None, parse: Callable[[Mapping[str, Any], str], M]) -> M | None:
         version = None

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehouse.errors import ModelError
@@ -61,22 +61,9 @@ class ScoreModel:
         """JSON-ready; the version is the registry's to give."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "version"}
 
-    def score(self, rows: DataFrame) -> DataFrame:
-        """Feature rows -> profile_id, purchase_propensity (0..1), churn_risk, clv, model_version, as_of.
-
-        churn_risk and clv are null: this model does not speak of them.
-        """
-        return rows.select(
-            "profile_id",
-            self._propensity.alias("purchase_propensity"),
-            F.lit(None).cast("double").alias("churn_risk"),
-            F.lit(None).cast("double").alias("clv"),
-            F.lit(self.version).alias("model_version"),
-            "as_of",
-        )
-
     @cached_property
-    def _propensity(self) -> Column:
+    def value(self) -> Column:
+        """The calibrated probability, 0 to 1, over FEATURES."""
         logit = self.logit * F.lit(self.slope) + F.lit(self.offset)
         return F.lit(1.0) / (F.lit(1.0) + F.exp(-logit))
 

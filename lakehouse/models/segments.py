@@ -78,15 +78,22 @@ class SegmentModel:
         Args:
             rfm: one row per profile with orders: profile_id, first_order_at, last_order_at, frequency, monetary.
         """
-        return rfm.withColumns(self._said)
+        return rfm.withColumns({**self.quintiles(), "segment": self.segment(), "model_version": F.lit(self.version)})
+
+    def quintiles(self) -> Mapping[str, Column]:
+        """r_score, f_score and m_score over the columns of gold.rfm."""
+        return self._quintiles
+
+    def segment(self) -> Column:
+        """Name of the segment over the columns of gold.rfm: the nearest centroid's, the first of several as near."""
+        return self._segment
 
     @cached_property
-    def _said(self) -> dict[str, Column]:
-        scores = {score: quintile(name, self.cuts[name]) for score, name in zip(SCORE_COLUMNS, SCORED, strict=True)}
-        return {**scores, "segment": self._nearest(), "model_version": F.lit(self.version)}
+    def _quintiles(self) -> dict[str, Column]:
+        return {score: quintile(name, self.cuts[name]) for score, name in zip(SCORE_COLUMNS, SCORED, strict=True)}
 
-    def _nearest(self) -> Column:
-        """Name of the centroid at least squared distance; the first of several at the same distance."""
+    @cached_property
+    def _segment(self) -> Column:
         scaled = [
             (F.expr(sql) - F.lit(mean)) / F.lit(deviation) if deviation > 0 else F.lit(0.0)
             for sql, mean, deviation in zip(

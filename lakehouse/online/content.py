@@ -25,8 +25,11 @@ from lakehouse.online.profiles import (
 from lakehouse.online.state import advance
 from lakehouse.online.store import Document, OnlineStore
 from lakehouse.profiles import rollup
-from lakehouse.tables.gold import GOLD_ACTIVATION
-from lakehouse.tables.silver import SILVER_IDENTITY_MAP, SILVER_ORDERS
+from lakehouse.profiles.derivation import GoldRows
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold_writes import stamped
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 log = logging.getLogger("stitchlake.online")
 
@@ -130,18 +133,32 @@ def _holds(data: bytes, row: dict[str, object], identifiers: Sequence[Identifier
 
 
 def gold_rows(lake: Lake) -> Iterator[pa.Table]:
-    """gold.activation with `purchases` and `is_deleted`, piece by piece."""
+    """gold.activation as it is stored, in the form `pieces` has."""
+    stored = lake.read(GOLD_ACTIVATION)
     members = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
-    bought = rollup.purchases(rollup.profile_orders(lake.read(SILVER_ORDERS), members))
-    rows = lake.read(GOLD_ACTIVATION).join(bought, on="profile_id", how="left").withColumn("is_deleted", F.lit(False))
-    return pieces(rows.localCheckpoint())
+    return _in_pieces(_with_purchases(stored.select("profile_id"), stored, members, lake.read(SILVER_ORDERS)))
 
 
-def pieces(rows: DataFrame) -> Iterator[pa.Table]:
-    """Rows that are computed already, on the driver, some PIECE at a time."""
-    count = max(1, -(-rows.count() // PIECE))
+def pieces(rows: GoldRows) -> Iterator[pa.Table]:
+    """The rows of gold.activation with `purchases` and `is_deleted`, some PIECE at a time; every profile has one."""
+    stored = stamped(GOLD_ACTIVATION, rows.tables[GOLD_ACTIVATION], rows.now)
+    wide = _with_purchases(rows.profiles, stored, rows.silver[SILVER_IDENTITY_MAP], rows.silver[SILVER_ORDERS])
+    return iter([wide.toArrow()]) if rows.are_few else _in_pieces(wide)
+
+
+def _with_purchases(profiles: DataFrame, activation: DataFrame, members: DataFrame, orders: DataFrame) -> DataFrame:
+    """`is_deleted`: no actor belongs to the profile any more."""
+    bought = rollup.purchases(rollup.profile_orders(orders, members))
+    known = profiles.select("profile_id").join(activation, on="profile_id", how="left")
+    rows = known.join(bought, on="profile_id", how="left")
+    return rows.withColumn("is_deleted", F.col("first_seen_at").isNull())
+
+
+def _in_pieces(rows: DataFrame) -> Iterator[pa.Table]:
+    computed = rows.localCheckpoint()
+    count = max(1, -(-computed.count() // PIECE))
     for number in range(count):
-        yield rows.where(F.pmod(F.xxhash64("profile_id"), F.lit(count)) == number).toArrow()
+        yield computed.where(F.pmod(F.xxhash64("profile_id"), F.lit(count)) == number).toArrow()
 
 
 def _ms(at: datetime) -> int:

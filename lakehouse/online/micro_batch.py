@@ -6,19 +6,18 @@ committed; at a start where the two differ (a crash, a rebuild or reconcile in b
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-
-import pyarrow as pa
 
 from lakehouse.errors import StoreError
 from lakehouse.identity.index import Index
 from lakehouse.lake.delta import Lake
 from lakehouse.online.changes import Change, Publish
-from lakehouse.online.content import PIECE, fill, write
+from lakehouse.online.content import PIECE, fill, pieces, write
 from lakehouse.online.state import advance, in_flight, land, state_of, take_off
 from lakehouse.online.store import OnlineStore
-from lakehouse.tables.gold import GOLD_ACTIVATION
+from lakehouse.profiles.derivation import GoldRows
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 
 log = logging.getLogger("stitchlake.online")
 
@@ -70,17 +69,17 @@ class OnlineStep:
             return set()
         return set(self.owed)
 
-    def put(self, pieces: Iterator[pa.Table], index: Index, now: datetime) -> bool:
-        """Write wide rows with `purchases`, piece by piece; whether the store took all of them."""
+    def put(self, rows: GoldRows, index: Index, now: datetime) -> bool:
+        """Write the profiles gold is about to have, piece by piece; whether the store took all of them."""
         taken = True
-        for rows in pieces:
-            profiles = rows["profile_id"].to_pylist()
+        for piece in pieces(rows):
+            profiles = piece["profile_id"].to_pylist()
             try:
                 store = self._opened(again=False)
                 self._version = advance(store, gold=self._gold, now_ms=_ms(now))
                 self._in_flight.update(profiles)
                 take_off(store, self._in_flight, version=self._version)
-                write(store, self.lake, index, rows, version=self._version)
+                write(store, self.lake, index, piece, version=self._version)
                 self.owed -= set(profiles)
             except StoreError as error:
                 self._failed(error)

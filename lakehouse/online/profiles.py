@@ -17,7 +17,7 @@ from lakehouse.config import IdentityConfig
 from lakehouse.errors import StoreError
 from lakehouse.identity.identifier import Identifier
 from lakehouse.online.store import REBUILD, Document, OnlineStore
-from lakehouse.tables.gold import GOLD_ACTIVATION
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 
 PROFILE, IDENTIFIER = "p:", "i:"
 MOST_IDENTIFIERS = 64

@@ -9,12 +9,11 @@ from pyspark.sql import functions as F
 from lakehouse.events.parse import parse
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
-from lakehouse.profiles.rebuild import Rebuilt, bronze_records, rebuilt_gold
+from lakehouse.profiles.rebuild import Rebuilt, bronze_records
 from lakehouse.profiles.stitching.history import compare_history, history_of, summarise_history
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
-from lakehouse.tables.gold import GOLD_SEGMENTS
-from lakehouse.tables.silver import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
+from lakehouse.tables.identity import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +66,8 @@ def check_events(lake: Lake, counted: Balance) -> Iterator[Difference]:
 
 def check_profiles(lake: Lake, rebuilt: Rebuilt) -> Iterator[Difference]:
     """Every table of profiles against its rebuild; the log against the map it must fold to."""
-    for table, expected in (rebuilt.silver | rebuilt_gold(rebuilt)).items():
-        stored, key = lake.read(table), table.key
-        if table == GOLD_SEGMENTS:
-            stored, key = stored.where(F.col("valid_to").isNull()), ("profile_id",)
-        yield summarise(table, compare(table, stored, expected, key=key))
+    for table, expected in rebuilt.tables.items():
+        yield summarise(table, compare(table, lake.read(table), expected))
     identity_map = rebuilt.silver[SILVER_IDENTITY_MAP].select("actor_id", F.col("profile_id").alias("to_profile_id"))
     yield _folds(SILVER_IDENTITY_LOG, lake.read(SILVER_IDENTITY_LOG), identity_map)
     yield summarise_history(compare_history(lake, history_of(lake)))

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.profiles.declaration import ProfileTable
 from lakehouse.tables.contract import Table
 
-# When a row was written is not what it says.
-WRITE_TIMES = ("resolved_at", "computed_at", "updated_at", "ingested_at", "quarantined_at", "valid_from", "valid_to")
 FLOAT_TOLERANCE = 1e-9
 
 
@@ -27,12 +26,16 @@ class Difference:
         return self.missing + self.extra + self.changed
 
 
-def compare(table: Table, stored: DataFrame, expected: DataFrame, *, key: tuple[str, ...] = ()) -> DataFrame:
-    """Full outer join by `key` (the table's own if not given): the expected columns, and `status` missing, extra, changed
-    or same. An extra row has null in every column that is not a key.
+def compare(table: Table, stored: DataFrame, expected: DataFrame) -> DataFrame:
+    """Full outer join by key: the expected columns, and `status` missing, extra, changed or same.
+
+    An extra row has null in every column that is not a key. When a row was written is not what it says. Of a table of profiles
+    with validity the rows that hold now are compared.
     """
-    key = key or table.key
-    columns = [c for c in table.columns if c.name not in key and c.name not in WRITE_TIMES]
+    key = table.key
+    if isinstance(table, ProfileTable) and table.has_history:
+        key, stored = table.current_key, stored.where(F.col("valid_to").isNull())
+    columns = [column for column in table.columns if column.name in table.content]
     left = expected.select(*key, *(c.name for c in columns)).withColumn("is_expected", F.lit(True))
     right = stored.select(
         *key, *(F.col(c.name).alias(f"stored_{c.name}") for c in columns), F.lit(True).alias("is_stored")

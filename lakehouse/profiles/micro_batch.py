@@ -1,9 +1,9 @@
 """One micro-batch of the `profiles` query: leaf rows in, every silver and gold table of profiles up to date.
 
     leaf rows -> activity, orders, traits, identity   (independent of each other, written side by side)
-              -> roll-up of the touched profiles      (one plan, cached)
+              -> gold of the touched profiles         (each table from what it reads)
               -> the online store                     (where there is one)
-              -> rfm, segments, scores, activation    (cut from it, written side by side)
+              -> gold, written                        (side by side)
 
 Every value written is absolute and follows from the leaf rows and the stored tables, so a replay of the batch, whole or
 after a crash between any two writes, changes nothing.
@@ -11,30 +11,33 @@ after a crash between any two writes, changes nothing.
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Lock
+from typing import Protocol
 
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.identity.index import Index
 from lakehouse.identity.reach import members, places
-from lakehouse.lake.delta import Lake, differs
-from lakehouse.models.registry import Champions
-from lakehouse.online.content import pieces
-from lakehouse.online.micro_batch import OnlineStep
+from lakehouse.lake.delta import Lake
+from lakehouse.profiles import gold_writes
 from lakehouse.profiles.batch_record import BatchRecord
-from lakehouse.profiles.gold import writes
-from lakehouse.profiles.gold.wide import wide_rows
-from lakehouse.profiles.silver.activity_daily import activity_daily
-from lakehouse.profiles.silver.orders import merge_orders, orders
-from lakehouse.profiles.silver.personal_traits import merge_traits, personal_traits
+from lakehouse.profiles.declaration import Champions
+from lakehouse.profiles.derivation import GoldRows, Settle, derive
+from lakehouse.profiles.gold.scores import GOLD_SCORES
+from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
+from lakehouse.profiles.scores import SCORES
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
-from lakehouse.tables.silver import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS
+from lakehouse.profiles.tables import GOLD, HANDED, LEAF
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 log = logging.getLogger("stitchlake.profiles")
 
@@ -44,6 +47,16 @@ UTC_TIME = pa.timestamp("us", tz="UTC")
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+class OnlineStep(Protocol):
+    """What keeps the online store, see lakehouse/online/micro_batch.py. It may fail without failing the micro-batch."""
+
+    @property
+    def is_due(self) -> bool: ...
+    def catch_up(self, index: Index, now: datetime) -> set[str]: ...
+    def put(self, rows: GoldRows, index: Index, now: datetime) -> bool: ...
+    def settle(self, now: datetime) -> None: ...
 
 
 class MicroBatch:
@@ -62,7 +75,7 @@ class MicroBatch:
         self.identity = IdentityStep(lake)
         self.records: list[BatchRecord] = []
         self._as_of: datetime | None = None
-        self._models_applied: tuple[str | None, str | None] | None = None
+        self._models_applied: Mapping[str, str] | None = None
         self._one_at_a_time = Lock()
 
     def __call__(self, leaves: DataFrame, batch_id: int) -> None:
@@ -90,7 +103,7 @@ class MicroBatch:
         with record.stage("total"):
             self._run(leaves, record)
         self.records.append(record)
-        line = {"batch_id": record.batch_id, "leaf_rows": record.leaf_rows, "orders": record.orders, **record.seconds}
+        line = {"batch_id": record.batch_id, "leaf_rows": record.leaf_rows, **record.sent, **record.seconds}
         log.info(json.dumps(line))
 
     def _run(self, leaves: DataFrame | None, record: BatchRecord) -> None:
@@ -110,18 +123,13 @@ class MicroBatch:
         if as_of is None:
             return
         with record.stage("rollup"):
-            if everyone:
-                rows = self.rows(self._everyone(profiles), as_of, now).localCheckpoint()
-            else:
-                actors = self.lake.frame(_text(members(self.identity.index, profiles)))
-                few = self.rows(self._few(profiles), as_of, now, few_members=actors).toArrow()
-                rows = self.lake.frame(few)
+            rows = self.everybodys_rows(profiles, as_of, now) if everyone else self.few_rows(profiles, as_of, now)
         if self.online is not None:
             with record.stage("online"):
-                if self.online.put(pieces(rows) if everyone else iter([few]), self.identity.index, now):
+                if self.online.put(rows, self.identity.index, now):
                     record.online_at = self.clock()
         with record.stage("gold"):
-            self.write_gold(rows, now)
+            self.write_gold(rows)
         self.identity.settle()
         record.committed_at = self.clock()
         self._models_applied = self.champions.versions
@@ -129,14 +137,15 @@ class MicroBatch:
             self.online.settle(now)
 
     def _count(self, leaves: DataFrame, record: BatchRecord) -> datetime | None:
+        lists = sorted({name for table in LEAF for name in table.sent_in})
         row = leaves.agg(
             F.count(F.lit(1)).alias("leaf_rows"),
-            F.coalesce(F.sum(F.size("orders") + F.size("refunds")), F.lit(0)).alias("orders"),
-            F.coalesce(F.sum(F.size("traits")), F.lit(0)).alias("traits"),
+            *(F.coalesce(F.sum(F.size(name)), F.lit(0)).alias(name) for name in lists),
             F.max("last_at").alias("newest"),
         ).first()
         assert row is not None
-        record.leaf_rows, record.orders, record.traits = row["leaf_rows"], row["orders"], row["traits"]
+        record.leaf_rows = row["leaf_rows"]
+        record.sent = {name: row[name] for name in lists}
         newest: datetime | None = row["newest"]
         return newest
 
@@ -144,11 +153,8 @@ class MicroBatch:
         """Whether some champion is newer than what gold holds: then every profile is due."""
         self.champions.refresh()
         if self._models_applied is None:
-            self._models_applied = writes.models_applied(self.lake)
-        return any(
-            now is not None and now != old
-            for now, old in zip(self.champions.versions, self._models_applied, strict=True)
-        )
+            self._models_applied = models_applied(self.lake)
+        return any(self._models_applied.get(name) != version for name, version in self.champions.versions.items())
 
     def newest_event(self, newest: datetime | None = None) -> datetime | None:
         """The lake's event-time clock: the newest event any profile has seen, kept across restarts by the table."""
@@ -163,23 +169,19 @@ class MicroBatch:
         """Write the silver tables; the profiles whose figures the batch may have changed."""
         if leaves is None:
             return self._resolve(None, record, now, described=[])
-        changed = differs(name for name in SILVER_ACTIVITY_DAILY.column_names if name != "actor_id")
-        with ThreadPoolExecutor(3) as pool:
-            rows = activity_daily(leaves)
-            daily = pool.submit(self.lake.upsert, rows, SILVER_ACTIVITY_DAILY, update_when=changed)
-            bought = pool.submit(merge_orders, self.lake, orders(leaves)) if record.orders else None
-            traits = pool.submit(merge_traits, self.lake, personal_traits(leaves)) if record.traits else None
+        with ThreadPoolExecutor(len(LEAF)) as pool:
+            merges = {
+                table: pool.submit(table.merge, self.lake, table.transform(leaves))
+                for table in LEAF
+                if record.brings(table)
+            }
             described: list[str] = []
-            if traits is not None and self.champions.matcher is not None:
-                traits.result()  # matching reads what is stored
+            if SILVER_PERSONAL_TRAITS in merges and self.champions.matcher is not None:
+                merges[SILVER_PERSONAL_TRAITS].result()  # matching reads what is stored
                 described = self._described(leaves)
             profiles = self._resolve(leaves, record, now, described)
-            for write in (daily, traits):
-                if write is not None:
-                    write.result()
-            # Whoever had bought the batch's orders before: a refund may come from anybody.
-            buyers = set() if bought is None else bought.result()
-            return profiles | set(places(self.identity.index, buyers)["profile_id"])
+            others = {actor for merge in merges.values() for actor in merge.result()}
+            return profiles | set(places(self.identity.index, others)["profile_id"])
 
     def _resolve(self, leaves: DataFrame | None, record: BatchRecord, now: datetime, described: list[str]) -> set[str]:
         matcher, batch_id = self.champions.matcher, record.batch_id
@@ -190,55 +192,71 @@ class MicroBatch:
     def _described(self, leaves: DataFrame) -> list[str]:
         """The actors whose traits the batch brings."""
         actors = leaves.where(F.size("traits") > 0).select("actor_id").distinct()
-        found: list[str] = actors.toArrow()["actor_id"].to_pylist()
-        return found
+        actor_ids: list[str] = actors.toArrow()["actor_id"].to_pylist()
+        return actor_ids
 
-    def _few(self, profiles: set[str]) -> DataFrame:
-        return self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(profiles)})))
+    def few_rows(self, profile_ids: set[str], as_of: datetime, now: datetime) -> GoldRows:
+        """What gold says of these profiles, by way of the driver: their actors are looked up, so that no table is sorted."""
+        actors = F.broadcast(self.lake.frame(_text(members(self.identity.index, profile_ids))))
+        profiles = self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(profile_ids)})))
 
-    def _everyone(self, vanished: set[str]) -> DataFrame:
-        return self.lake.read(SILVER_IDENTITY_MAP).select("profile_id").union(self._few(vanished)).distinct()
+        def settle(rows: DataFrame) -> DataFrame:
+            return F.broadcast(self.lake.frame(rows.toArrow()))
 
-    def rows(
-        self, touched: DataFrame, as_of: datetime, now: datetime, *, few_members: DataFrame | None = None
-    ) -> DataFrame:
-        """Wide rows of the touched profiles (profile_id), from the silver tables as they stand.
+        return self._rows(profiles, actors, settle, as_of, now, are_few=True)
 
-        `few_members`: actor_id and profile_id of all their actors, when they fit into memory, so that no table is sorted
-        to find them.
-        """
-        members = few_members
-        if members is None:
-            members = (
-                self.lake.read(SILVER_IDENTITY_MAP).join(touched, on="profile_id").select("actor_id", "profile_id")
-            )
+    def everybodys_rows(self, vanished: set[str], as_of: datetime, now: datetime) -> GoldRows:
+        """What gold says of all profiles, and of those that are no more."""
+        stored = self.lake.read(SILVER_IDENTITY_MAP).select("profile_id")
+        gone = self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(vanished)})))
+        return self.rows_of(stored.union(gone).distinct(), as_of, now)
+
+    def rows_of(self, profiles: DataFrame, as_of: datetime, now: datetime) -> GoldRows:
+        """What gold says of the profiles (profile_id), from the silver tables as they stand."""
+        actors = self.lake.read(SILVER_IDENTITY_MAP).join(profiles, on="profile_id").select("actor_id", "profile_id")
+        return self._rows(profiles, actors, lambda rows: rows.localCheckpoint(), as_of, now)
+
+    def _rows(
+        self,
+        profiles: DataFrame,
+        actors: DataFrame,
+        settle: Settle,
+        as_of: datetime,
+        now: datetime,
+        *,
+        are_few: bool = False,
+    ) -> GoldRows:
         # Times are joined, not written into the plan: a plan with another literal in it is compiled again.
-        times = pa.table({"as_of": pa.array([as_of], UTC_TIME), "updated_at": pa.array([now], UTC_TIME)})
-        return wide_rows(
-            touched.crossJoin(F.broadcast(self.lake.frame(times))),
-            members if few_members is None else F.broadcast(members),
-            activity=self.lake.read(SILVER_ACTIVITY_DAILY),
-            orders=self.lake.read(SILVER_ORDERS),
-            champions=self.champions,
-            policy=self.lake.config.next_best_action,
-            consent=self.lake.config.consent,
-            with_purchases=self.online is not None,
+        times = pa.table({"as_of": pa.array([as_of], UTC_TIME), "now": pa.array([now], UTC_TIME)})
+        dated = profiles.crossJoin(F.broadcast(self.lake.frame(times)))
+        silver = {SILVER_IDENTITY_MAP: actors} | {table: self.lake.read(table) for table in LEAF if table in HANDED}
+        tables = derive(silver, dated, champions=self.champions, config=self.lake.config, settle=settle)
+        return GoldRows(
+            profiles=dated, now=self.lake.frame(times).select("now"), silver=silver, tables=tables, are_few=are_few
         )
 
-    def write_gold(self, rows: DataFrame, now: datetime) -> None:
-        with ThreadPoolExecutor(3) as pool:
-            written = [
-                pool.submit(writes.write_activation, self.lake, rows),
-                pool.submit(writes.write_rfm, self.lake, rows),
+    def write_gold(self, rows: GoldRows) -> None:
+        """Write every table whose needs are met; the others are left as they are."""
+        with ThreadPoolExecutor(len(GOLD)) as pool:
+            writes = [
+                pool.submit(gold_writes.write, self.lake, table, rows.tables[table], rows.profiles, rows.now)
+                for table in GOLD
+                if table.needs(self.champions)
             ]
-            if self.champions.segments is not None:
-                written.append(pool.submit(writes.write_segments, self.lake, rows, now))
-            if self.champions.scores is not None:
-                written.append(pool.submit(writes.write_scores, self.lake, rows))
-            for write in written:
+            for write in writes:
                 write.result()
 
 
 def _text(rows: pd.DataFrame) -> pa.Table:
     """Rows of text columns only, however many."""
     return pa.table({name: pa.array(rows[name].tolist(), pa.string()) for name in rows.columns})
+
+
+def models_applied(lake: Lake) -> dict[str, str]:
+    """Versions that gold holds, by model; a model is left out where gold holds none or more than one version of it."""
+    open_segments = lake.read(GOLD_SEGMENTS).where(F.col("valid_to").isNull())
+    scores = lake.read(GOLD_SCORES)
+    columns = {"segments": open_segments.select("model_version")}
+    columns |= {score.model: scores.select(score.version_column) for score in SCORES if score.trained_by}
+    versions = {model: column.distinct().limit(2).collect() for model, column in columns.items()}  # at most two rows
+    return {model: rows[0][0] for model, rows in versions.items() if len(rows) == 1 and rows[0][0] is not None}

@@ -11,25 +11,29 @@ from pyspark.sql import functions as F
 
 from lakehouse.events.parse import parse
 from lakehouse.lake.delta import Lake
-from lakehouse.models.registry import Champions
-from lakehouse.profiles.gold.wide import wide_rows
-from lakehouse.profiles.silver.activity_daily import EVENT_COLUMNS, activity_daily, leaf, with_day
-from lakehouse.profiles.silver.orders import orders
-from lakehouse.profiles.silver.personal_traits import personal_traits
+from lakehouse.profiles.declaration import Champions
+from lakehouse.profiles.derivation import GoldRows, derive
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import actors
 from lakehouse.profiles.stitching.rebuilt_identity import rebuilt_identity
+from lakehouse.profiles.tables import LEAF
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
-from lakehouse.tables.gold import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
-from lakehouse.tables.silver import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS, SILVER_PERSONAL_TRAITS
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rebuilt:
-    """Rebuilt silver tables of profiles, by contract, and the wide rows gold is cut from."""
+    """Every table of profiles that follows from events, by contract: leaf and identity tables in `silver`, and gold."""
 
     silver: dict[Table, DataFrame]
-    rows: DataFrame
+    gold: GoldRows
+
+    @property
+    def tables(self) -> dict[Table, DataFrame]:
+        return dict([*self.silver.items(), *self.gold.tables.items()])
 
 
 def bronze_records(lake: Lake) -> DataFrame:
@@ -54,44 +58,19 @@ def rebuild(lake: Lake, champions: Champions, *, now: datetime, keep_as_of: bool
     """
     leaves = rebuilt_leaves(lake).persist()
     of_actors = actors(leaves).persist()
-    silver = {
-        SILVER_ACTIVITY_DAILY: activity_daily(leaves),
-        SILVER_ORDERS: orders(leaves),
-        SILVER_PERSONAL_TRAITS: personal_traits(leaves),
-    }
+    silver: dict[Table, DataFrame] = {table: table.transform(leaves) for table in LEAF}
     silver |= rebuilt_identity(lake, of_actors, silver[SILVER_PERSONAL_TRAITS], champions.matcher, now=now)
     identity_map = silver[SILVER_IDENTITY_MAP]
     newest = leaves.agg(F.max("last_at")).first()
     as_of = F.lit(newest[0] if newest else None).cast("timestamp")
-    touched = identity_map.select("profile_id").distinct().withColumn("as_of", as_of)
+    profiles = identity_map.select("profile_id").distinct().withColumn("as_of", as_of)
     if keep_as_of:
         stored = lake.read(GOLD_ACTIVATION).select("profile_id", F.col("as_of").alias("stored_as_of"))
-        touched = touched.join(stored, on="profile_id", how="left").select(
+        profiles = profiles.join(stored, on="profile_id", how="left").select(
             "profile_id", F.coalesce("stored_as_of", "as_of").alias("as_of")
         )
-    touched = touched.withColumn("updated_at", F.lit(now))
-    rows = wide_rows(
-        touched,
-        identity_map.select("actor_id", "profile_id"),
-        activity=silver[SILVER_ACTIVITY_DAILY],
-        orders=silver[SILVER_ORDERS],
-        champions=champions,
-        policy=lake.config.next_best_action,
-        consent=lake.config.consent,
+    tables = derive(
+        silver, profiles, champions=champions, config=lake.config, settle=lambda rows: rows.localCheckpoint()
     )
-    return Rebuilt(silver=silver, rows=rows)
-
-
-def rebuilt_gold(rebuilt: Rebuilt) -> dict[Table, DataFrame]:
-    """The gold tables cut from the rebuilt wide rows; gold.segments as it stands now, its history left out."""
-    rows = rebuilt.rows
-    return {
-        GOLD_RFM: rows.where("has_orders"),
-        GOLD_SEGMENTS: rows.where(F.col("segment").isNotNull()).withColumnRenamed(
-            "segment_model_version", "model_version"
-        ),
-        GOLD_SCORES: rows.where(F.col("score_model_version").isNotNull()).withColumnRenamed(
-            "score_model_version", "model_version"
-        ),
-        GOLD_ACTIVATION: rows,
-    }
+    now_row = lake.spark.range(1).select(F.lit(now).alias("now"))
+    return Rebuilt(silver=silver, gold=GoldRows(profiles=profiles, now=now_row, silver=silver, tables=tables))

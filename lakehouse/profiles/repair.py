@@ -7,82 +7,70 @@ from pyspark.sql import functions as F
 
 from lakehouse.identity.changes import changes
 from lakehouse.lake.delta import Lake, arrow
+from lakehouse.profiles import gold_writes
 from lakehouse.profiles.differences import Difference, compare, repairs, summarise
-from lakehouse.profiles.gold import writes
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.rebuild import Rebuilt, rebuilt_gold
+from lakehouse.profiles.rebuild import Rebuilt
 from lakehouse.profiles.stitching import rule_changes
 from lakehouse.profiles.stitching.history import compare_history, history_of, history_repairs, summarise_history
 from lakehouse.profiles.stitching.identity_tables import flagged
+from lakehouse.profiles.tables import HANDED
 from lakehouse.tables.contract import Table
-from lakehouse.tables.gold import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
-from lakehouse.tables.silver import (
-    SILVER_ACTIVITY_DAILY,
-    SILVER_IDENTITY_HISTORY,
-    SILVER_IDENTITY_LOG,
-    SILVER_IDENTITY_MAP,
-    SILVER_ORDERS,
-)
+from lakehouse.tables.identity import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 
 
 def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
-    """Replace every table of profiles; the identity log grows by what changed, writes.segments keeps its history."""
-    rows = rebuilt.rows.persist()
-    rows.count()
+    """Replace every table of profiles; the identity log grows by what changed, a table with validity keeps its history."""
     now = _after_all(lake, now)
     _log_changes(lake, rebuilt.silver[SILVER_IDENTITY_MAP], now)
     for table, frame in rebuilt.silver.items():
         lake.overwrite(frame, table)
     lake.overwrite(lake.frame(arrow(history_of(lake), SILVER_IDENTITY_HISTORY)), SILVER_IDENTITY_HISTORY)
     _record_rules(lake, now)
-    of_gold = rebuilt_gold(rebuilt)
-    for table in (GOLD_RFM, GOLD_SCORES, GOLD_ACTIVATION):
-        lake.overwrite(of_gold[table], table)
-    gone = lake.read(GOLD_SEGMENTS).where("valid_to IS NULL").join(rows, on="profile_id", how="left_anti")
-    empty = gone.select(
-        "profile_id", *(F.lit(None).cast("string").alias(c) for c in ("segment", "segment_model_version"))
-    )
-    writes.write_segments(lake, rows.select(*empty.columns).unionByName(empty), now)
+    gold = rebuilt.gold
+    for gold_table, rows in gold.tables.items():
+        if gold_table.has_history:
+            stored = lake.read(gold_table).select("profile_id")
+            everybody = gold.profiles.select("profile_id").union(stored).distinct()
+            gold_writes.write(lake, gold_table, rows, everybody, gold.now)
+        else:
+            lake.overwrite(gold_writes.stamped(gold_table, rows, gold.now), gold_table)
 
 
 def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: datetime) -> list[Difference]:
     """Repair exactly the rows that differ and roll up the profiles they belong to; what was repaired, per table."""
     now = _after_all(lake, now)
     wrong: dict[Table, DataFrame] = {}
-    found = []
+    differences = []
     for table, expected in rebuilt.silver.items():
         # Checkpointed, not persisted: a write to a Delta table recomputes every cached frame that has read it.
         compared = compare(table, lake.read(table), expected).localCheckpoint()
         wrong[table] = repairs(compared)
-        found.append(summarise(table, compared))
+        differences.append(summarise(table, compared))
     touched = _touched(lake, wrong).localCheckpoint()
     _log_changes(lake, rebuilt.silver[SILVER_IDENTITY_MAP], now)
     for table, frame in wrong.items():
         rows = frame.withColumn("resolved_at", F.lit(now)) if table == SILVER_IDENTITY_MAP else frame
         lake.upsert(rows, table, deletes=True)
     of_history = compare_history(lake, history_of(lake))
-    found.append(summarise_history(of_history))
+    differences.append(summarise_history(of_history))
     lake.upsert(flagged(history_repairs(of_history), SILVER_IDENTITY_HISTORY), SILVER_IDENTITY_HISTORY, deletes=True)
     _record_rules(lake, now)
     micro_batch.champions.refresh()
     as_of = micro_batch.newest_event()
     if as_of is not None:
-        micro_batch.write_gold(micro_batch.rows(touched, as_of, now).persist(), now)
-    return found
+        micro_batch.write_gold(micro_batch.rows_of(touched, as_of, now))
+    return differences
 
 
 def _touched(lake: Lake, wrong: dict[Table, DataFrame]) -> DataFrame:
-    """Profiles, as they were and as they will be, of every actor whose activity, orders or place in the graph differs."""
+    """Profiles, as they were and as they will be, of every actor whose leaf rows or place in the graph differ."""
     stored = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
     regrouped = wrong[SILVER_IDENTITY_MAP].select("actor_id", "profile_id")
-    buyers = lake.read(SILVER_ORDERS).join(wrong[SILVER_ORDERS], on="order_id", how="left_semi").select("actor_id")
-    actors = (
-        wrong[SILVER_ACTIVITY_DAILY]
-        .select("actor_id")
-        .union(wrong[SILVER_ORDERS].select("actor_id"))
-        .union(buyers)
-        .union(regrouped.select("actor_id"))
-    )
+    actors = regrouped.select("actor_id")
+    for table in HANDED:
+        before = lake.read(table).join(wrong[table], on=list(table.key), how="left_semi")
+        actors = actors.union(wrong[table].select("actor_id")).union(before.select("actor_id"))
     profiles = stored.join(actors, on="actor_id", how="left_semi").select("profile_id")
     return profiles.union(regrouped.select("profile_id")).where(F.col("profile_id").isNotNull()).distinct()
 

@@ -11,13 +11,13 @@ from lakehouse.tables.contract import MONEY
 
 def profile_activity(activity_daily: DataFrame, members: DataFrame) -> DataFrame:
     """silver.activity_daily with `profile_id`. `members`: one row per actor, actor_id and profile_id."""
-    return activity_daily.join(members, on="actor_id", how="inner")
+    return activity_daily.join(members.select("actor_id", "profile_id"), on="actor_id", how="inner")
 
 
 def profile_orders(orders: DataFrame, members: DataFrame) -> DataFrame:
     """Orders that have been completed, with `profile_id`: profile_id, order_id, ordered_at, revenue, lines."""
     completed = orders.where(F.col("ordered_at").isNotNull())
-    of_profiles = completed.join(members, on="actor_id", how="inner")
+    of_profiles = completed.join(members.select("actor_id", "profile_id"), on="actor_id", how="inner")
     return of_profiles.select("profile_id", "order_id", "ordered_at", "revenue", "lines")
 
 

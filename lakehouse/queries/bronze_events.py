@@ -4,10 +4,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.job import run
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake, conform
-from lakehouse.spark.streams import run_queries
 from lakehouse.spark.triggers import trigger
 from lakehouse.tables.events import BRONZE_EVENTS
 
@@ -32,11 +30,3 @@ def start(lake: Lake, *, available_now: bool) -> StreamingQuery:
         .trigger(**trigger(config.trigger_seconds, available_now=available_now))
         .start(lake.path(BRONZE_EVENTS))
     )
-
-
-def main(argv: list[str]) -> None:
-    run_queries(NAME, [start], argv)
-
-
-if __name__ == "__main__":
-    run(main)

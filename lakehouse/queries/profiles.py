@@ -18,16 +18,15 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import Config
 from lakehouse.events.parse import parse
-from lakehouse.job import run
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.online.changes import KafkaChanges
 from lakehouse.online.micro_batch import OnlineStep
 from lakehouse.online.store import open_store, store_url
+from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.silver.activity_daily import EVENT_COLUMNS, leaf, with_day
-from lakehouse.spark.streams import Start, run_queries
+from lakehouse.spark.streams import Start
 from lakehouse.spark.triggers import trigger
 
 NAME = "profiles"
@@ -95,11 +94,3 @@ def start_with(micro_batch: MicroBatch) -> Start:
         return start(lake, available_now=available_now, micro_batch=micro_batch)
 
     return start_profiles
-
-
-def main(argv: list[str]) -> None:
-    run_queries(NAME, [start], argv)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -17,10 +17,8 @@ from lakehouse.config import Config
 from lakehouse.events import dedupe
 from lakehouse.events.parse import parse
 from lakehouse.events.reasons import ID_CONFLICT
-from lakehouse.job import run
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake, application
-from lakehouse.spark.streams import run_queries
 from lakehouse.spark.triggers import trigger
 from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
@@ -91,11 +89,3 @@ def start(lake: Lake, *, available_now: bool) -> StreamingQuery:
         .trigger(**trigger(config.trigger_seconds, available_now=available_now))
         .start()
     )
-
-
-def main(argv: list[str]) -> None:
-    run_queries(NAME, [start], argv)
-
-
-if __name__ == "__main__":
-    run(main)

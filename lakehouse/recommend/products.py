@@ -11,10 +11,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.events import amounts
-from lakehouse.events.commerce import ORDER_COMPLETED
+from lakehouse.events.contracts import ORDER_COMPLETED, PRODUCT_VIEWED
 from lakehouse.events.money import in_default_currency
 from lakehouse.events.privacy import without_address
-from lakehouse.tables.contract import MONEY
+from lakehouse.tables.contract import MONEY, Table, optional, required
 
 _PLACE = ["topic", "partition", "offset"]
 _SENT_LINES = "array<struct<category:string>>"
@@ -44,8 +44,8 @@ def products(
             *(_latest(name).alias(name) for name in ("category", "name", "price")),
             F.min("occurred_at").alias("first_seen_at"),
             F.max("occurred_at").alias("last_seen_at"),
-            F.count_if(F.col("event") == "Product Viewed").alias("view_count"),
-            F.count_distinct(F.when(F.col("event") == ORDER_COMPLETED, F.col("order_id"))).alias("order_count"),
+            F.count_if(F.col("event") == PRODUCT_VIEWED.name).alias("view_count"),
+            F.count_distinct(F.when(F.col("event") == ORDER_COMPLETED.name, F.col("order_id"))).alias("order_count"),
         )
         .withColumn("is_available", F.col("last_seen_at") >= F.lit(as_of) - F.make_dt_interval(F.lit(gone_days)))
         .withColumn("as_of", F.lit(as_of))
@@ -85,3 +85,26 @@ def _text(sent: Column) -> Column:
 def _latest(name: str) -> Column:
     """Of the latest event that had one; of several at the same time the largest, so that the order of rows says nothing."""
     return F.max(F.when(F.col(name).isNotNull(), F.struct("occurred_at", name)))[name]
+
+
+GOLD_PRODUCTS = Table(
+    name="gold.products",
+    grain="one row per product",
+    key=("product_id",),
+    owner="ml/train_recommender.py",
+    reads=("bronze.events", "silver.events"),
+    columns=(
+        required("product_id", "string", "product"),
+        optional("category", "string", "latest category sent with it; null = none ever sent"),
+        optional("name", "string", "latest name sent with it; null = none ever sent"),
+        optional("price", MONEY, "latest price sent with it, default_currency; null = none ever sent"),
+        required("first_seen_at", "timestamp", "earliest event about it"),
+        required("last_seen_at", "timestamp", "latest event about it"),
+        required("view_count", "bigint", "Product Viewed events"),
+        required("order_count", "bigint", "distinct orders it is in"),
+        required(
+            "is_available", "boolean", "seen within recommender.gone_days of as_of; stock is told to the decision API"
+        ),
+        required("as_of", "timestamp", "time up to which events were read"),
+    ),
+)

@@ -6,42 +6,12 @@ from collections.abc import Callable
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.config import load
 from lakehouse.errors import StitchlakeError
-from lakehouse.kafka.reachable import reachable
 from lakehouse.lake.delta import Lake
-from lakehouse.lake.lock import writer
-from lakehouse.spark.session import get_session
 
 log = logging.getLogger("stitchlake.streams")
 
 Start = Callable[..., StreamingQuery]
-
-
-def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:
-    """A streaming job: start the queries and wait; with --available-now they drain the topic and end.
-
-    Raises:
-        BrokerError: no broker answers; Spark would wait for one for ever.
-    """
-    available_now = "--available-now" in argv
-    config = reachable(load())
-    with writer(config):
-        lake = Lake(get_session(config, name), config)
-        queries = start_all(lake, starts, available_now=available_now)
-        if not available_now:
-            print("ready", flush=True)
-        await_all(lake, queries)
-
-
-def start_all(lake: Lake, starts: list[Start], *, available_now: bool) -> list[StreamingQuery]:
-    """Create missing tables and start the queries, each in a scheduler pool of its own."""
-    lake.create_missing()
-    queries = []
-    for start in starts:
-        lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", start.__module__)
-        queries.append(start(lake, available_now=available_now))
-    return queries
 
 
 def await_all(lake: Lake, queries: list[StreamingQuery]) -> None:

@@ -19,12 +19,20 @@ KAFKA = "kafka"
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column: `type` is a Spark SQL type, `comment` says meaning, unit and what null means."""
+    """One column: `type` is a Spark SQL type, `comment` says meaning, unit and what null means.
+
+    is_write_time: when the row was written, set by whoever writes it and never compared. term: under which group rules may
+    read it, see lakehouse/rules/vocabulary.py; None = they may not. is_online: the profile in the online store has it, as it has
+    every column that rules may read.
+    """
 
     name: str
     type: str
     comment: str
     nullable: bool = True
+    is_write_time: bool = False
+    term: str | None = None
+    is_online: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +55,7 @@ class Table:
         missing = [key for key in self.key if key not in names]
         if missing or len(set(names)) != len(names):
             raise ContractError(
-                f"{self.name}: key columns {missing} missing or a column named twice, got {names}. "
-                "Mend lakehouse/catalog.py"
+                f"{self.name}: key columns {missing} missing or a column named twice, got {names}. Mend its declaration"
             )
 
     @property
@@ -56,8 +63,24 @@ class Table:
         return self.name.split(".")[0]
 
     @property
+    def parameter(self) -> str:
+        """The name under which a transform is handed the table: `gold_rfm` for gold.rfm."""
+        return self.name.replace(".", "_")
+
+    @property
     def column_names(self) -> list[str]:
         return [column.name for column in self.columns]
+
+    @property
+    def content(self) -> list[str]:
+        """Columns that say something: neither key nor time of the write nor validity."""
+        kept = (column.name for column in self.columns if not column.is_write_time and column.name not in self.key)
+        return [name for name in kept if name not in VALIDITY]
+
+    @property
+    def has_history(self) -> bool:
+        """Whether a row says from when to when it held."""
+        return {*VALIDITY} <= {*self.column_names}
 
     @property
     def ddl(self) -> str:
@@ -65,9 +88,17 @@ class Table:
         return ", ".join(f"{c.name} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in self.columns)
 
 
-def required(name: str, type: str, comment: str) -> Column:
-    return Column(name=name, type=type, comment=comment, nullable=False)
+VALIDITY = ("valid_from", "valid_to")
 
 
-def optional(name: str, type: str, comment: str) -> Column:
-    return Column(name=name, type=type, comment=comment)
+def required(name: str, type: str, comment: str, *, term: str | None = None, is_online: bool = False) -> Column:
+    is_online = is_online or term is not None
+    return Column(name=name, type=type, comment=comment, nullable=False, term=term, is_online=is_online)
+
+
+def optional(name: str, type: str, comment: str, *, term: str | None = None, is_online: bool = False) -> Column:
+    return Column(name=name, type=type, comment=comment, term=term, is_online=is_online or term is not None)
+
+
+def write_time(name: str, comment: str, *, is_online: bool = False) -> Column:
+    return Column(name=name, type="timestamp", comment=comment, nullable=False, is_write_time=True, is_online=is_online)

@@ -1,6 +1,6 @@
 """Contracts of the event tables: bronze.events, silver.events, silver.events_quarantine."""
 
-from lakehouse.tables.contract import CONSENT, KAFKA, MONEY, PRODUCT_LINE, Table, optional, required
+from lakehouse.tables.contract import CONSENT, KAFKA, MONEY, PRODUCT_LINE, Table, optional, required, write_time
 
 _LINEAGE = (
     required("topic", "string", "Kafka topic"),
@@ -19,7 +19,7 @@ BRONZE_EVENTS = Table(
         optional("kafka_timestamp", "timestamp", "time the broker or producer stamped on the record"),
         optional("key", "binary", "record key; null = none"),
         optional("value", "binary", "record value; null = tombstone"),
-        required("ingested_at", "timestamp", "time of the micro-batch that wrote the row"),
+        write_time("ingested_at", "time of the micro-batch that wrote the row"),
     ),
 )
 
@@ -73,6 +73,6 @@ SILVER_EVENTS_QUARANTINE = Table(
         required("reason", "string", "code, see lakehouse/events/reasons.py"),
         optional("detail", "string", "which field, what was expected; never a personal value"),
         optional("value", "binary", "the record as it came"),
-        required("quarantined_at", "timestamp", "time of the micro-batch that wrote the row"),
+        write_time("quarantined_at", "time of the micro-batch that wrote the row"),
     ),
 )

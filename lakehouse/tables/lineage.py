@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from lakehouse.catalog import TABLES
 from lakehouse.config import Config
 from lakehouse.config.overlay import shown
 from lakehouse.errors import ContractError
 from lakehouse.tables.contract import KAFKA, Table
 
 
-def order(tables: Mapping[str, Table] = TABLES) -> list[Table]:
+def order(tables: Mapping[str, Table]) -> list[Table]:
     """Every table after all it reads; among those that could come next, as `tables` lists them.
 
     Raises:
@@ -51,7 +50,7 @@ def _unknown_source(table: Table, source: str, tables: Mapping[str, Table]) -> s
     return f"{table.name}: reads '{source}', which is no table; did you mean '{nearest[0]}'?"
 
 
-def markdown(tables: Mapping[str, Table] = TABLES) -> str:
+def markdown(tables: Mapping[str, Table]) -> str:
     """The tables in order as a Markdown table: the one in the README is this text."""
     rows = ["| table | one row per | key | reads | written by |", "|---|---|---|---|---|"]
     for table in order(tables):
@@ -60,7 +59,7 @@ def markdown(tables: Mapping[str, Table] = TABLES) -> str:
     return "\n".join(rows)
 
 
-def plan(config: Config, tables: Mapping[str, Table] = TABLES) -> str:
+def plan(config: Config, tables: Mapping[str, Table]) -> str:
     """What would run and with which settings: tables in order, then the configuration in force, secrets hidden."""
     ordered = order(tables)
     cells = [

@@ -10,13 +10,13 @@ import pytest
 from kafka import KafkaProducer
 
 from batch import decision_log
-from lakehouse.catalog import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 from lakehouse.decisions.remembered import Remembered, decision_message, exposure_messages, outcome_message
 from lakehouse.experiments.definitions import Experiment
 from lakehouse.experiments.results import LOG, results
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lake.delta import Lake
+from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 TRY = Experiment(

@@ -11,9 +11,10 @@ from batch import households as job
 from lakehouse.config import HouseholdsConfig
 from lakehouse.errors import LakeError
 from lakehouse.lake.delta import Lake
+from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.tables.events import SILVER_EVENTS
-from lakehouse.tables.gold import GOLD_HOUSEHOLDS
-from lakehouse.tables.silver import SILVER_IDENTITY_MAP, SILVER_PERSONAL_TRAITS
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from tests import small_lake
 from tests.rows import frame
 

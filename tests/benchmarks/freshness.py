@@ -28,10 +28,11 @@ from lakehouse.kafka.message import Message
 from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries.driver import start_all
 from lakehouse.spark.scratch import scratch_lake
-from lakehouse.spark.streams import Start, await_all, start_all
+from lakehouse.spark.streams import Start, await_all
 from ml import train_scores, train_segments
-from streaming import bronze_events, profiles, silver_events
 from tests.benchmarks.machine import machine
 
 SEED = 7

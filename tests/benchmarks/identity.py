@@ -33,6 +33,7 @@ from pyspark.sql import DataFrame
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from lakehouse.catalog import TABLES
 from lakehouse.config import IdentifierRule, load
 from lakehouse.identity.changes import changes
 from lakehouse.identity.history import history
@@ -46,7 +47,7 @@ from lakehouse.profiles.stitching.identity_tables import all_rows, current_index
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.spark.session import get_session
 from lakehouse.tables.contract import Table
-from lakehouse.tables.silver import (
+from lakehouse.tables.identity import (
     SILVER_IDENTITY_EDGES,
     SILVER_IDENTITY_HISTORY,
     SILVER_IDENTITY_LOG,
@@ -109,7 +110,7 @@ def build(lake: Lake, count: int, bundle: Callable[[int], Bundle] = old_bundle) 
     """Write the identity tables of `count` old actors, each with the identifiers of its `bundle`."""
     for table in (SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_MAP):
         lake.create(table)
-    lake.create_missing()
+    lake.create_missing(TABLES.values())
     edges, actors = rows_of(range(count), bundle)
     solved = solve(edges, actors, lake.config.identity.rules)
     stored = edges.merge(actors, on="actor_id").assign(kind="deterministic", weight=0.0)

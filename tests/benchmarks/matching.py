@@ -35,11 +35,12 @@ from pyspark.sql import DataFrame
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.matching.fields import fields
-from lakehouse.profiles.silver.personal_traits import merge_traits, personal_traits
+from lakehouse.profiles.silver import personal_traits
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching import identity_tables, resolution
 from lakehouse.profiles.stitching.graph_facts import facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
-from lakehouse.tables.silver import SILVER_IDENTITY_EDGES, SILVER_PERSONAL_TRAITS
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES
 from tests.benchmarks.identity import START, Bundle, actor, build, scratch
 from tests.benchmarks.machine import machine
 from tests.lakehouse.matching.match_models import model_of
@@ -155,7 +156,7 @@ def one_batch(
     batch, seconds = leaves(lake, described, at), {}
     started = time.perf_counter()
     with stopwatch(seconds):
-        merge_traits(lake, personal_traits(batch))
+        personal_traits.merge(lake, personal_traits.transform(batch))
         seconds["traits"] = time.perf_counter() - started
         step.resolve_batch(
             facts_of(batch),

@@ -13,6 +13,7 @@ import time
 
 from pyspark.sql import functions as F
 
+from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.demo.shop import Shop
 from lakehouse.events.parse import parse
@@ -20,12 +21,13 @@ from lakehouse.job import run
 from lakehouse.kafka.produce import produce
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries.driver import start_all
 from lakehouse.spark.scratch import scratch_lake
-from lakehouse.spark.streams import await_all, start_all
+from lakehouse.spark.streams import await_all
 from lakehouse.tables.events import SILVER_EVENTS
-from lakehouse.tables.gold import GOLD_ACTIVATION
-from streaming import bronze_events, profiles, silver_events
 from tests.benchmarks.machine import machine
 
 SEED = 7
@@ -51,7 +53,10 @@ def product(lake: Lake) -> tuple[float, MicroBatch]:
     micro_batch = profiles.new_micro_batch(lake)
     started = time.perf_counter()
     gold, *others = start_all(
-        lake, [profiles.start_with(micro_batch), bronze_events.start, silver_events.start], available_now=True
+        lake,
+        [profiles.start_with(micro_batch), bronze_events.start, silver_events.start],
+        tables=TABLES.values(),
+        available_now=True,
     )
     gold.awaitTermination()
     seconds = time.perf_counter() - started

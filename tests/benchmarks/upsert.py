@@ -19,8 +19,8 @@ import pandas as pd
 from lakehouse.config import load
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake, arrow, differs
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.spark.scratch import scratch_lake
-from lakehouse.tables.silver import SILVER_ACTIVITY_DAILY
 from tests.benchmarks.machine import machine
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC).replace(tzinfo=None)

@@ -24,14 +24,15 @@ from lakehouse.kafka.message import Message
 from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.profiles.rebuild import rebuild
 from lakehouse.profiles.repair import reconcile
-from lakehouse.spark.streams import await_all, start_all
+from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries.driver import start_all
+from lakehouse.spark.streams import await_all
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
-from lakehouse.tables.gold import GOLD_ACTIVATION
-from lakehouse.tables.silver import SILVER_IDENTITY_MAP
-from streaming import bronze_events, profiles, silver_events
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 EVENTS = 2_500
 SEED = 11

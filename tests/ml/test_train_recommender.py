@@ -10,15 +10,18 @@ import pandas as pd
 import pytest
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import BRONZE_EVENTS, GOLD_PRODUCTS, SILVER_EVENTS, SILVER_IDENTITY_MAP, SILVER_ORDERS
 from lakehouse.config import LakeConfig
 from lakehouse.errors import LakeError, ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import CHAMPION, RECOMMENDER, client, tracking_uri
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.recommend import contest as contests
 from lakehouse.recommend.interactions import KINDS, Interaction
+from lakehouse.recommend.products import GOLD_PRODUCTS
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.recommend.training import Interactions
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from ml.train_recommender import train, use
 from tests import small_lake
 from tests.lakehouse.recommend.shops import NOW, planted

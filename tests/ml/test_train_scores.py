@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_MAP, SILVER_ORDERS
+from lakehouse.catalog import TABLES
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import features
 from lakehouse.lake.delta import Lake
 from lakehouse.models.judgement import BASE_RATE, RECENCY
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.rollup import profile_activity, profile_orders
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from ml.train_scores import train
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,14 +94,16 @@ def test_a_planted_habit_is_learned_calibrated_and_scored_by_the_stream(lake: La
 
     champions = Champions(lake.config)
     assert champions.refresh() is True
-    assert champions.scores == summary.model
+    assert champions.scores == {"purchase_propensity": summary.model}
     members = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
     known = features(
         profile_activity(lake.read(SILVER_ACTIVITY_DAILY), members),
         profile_orders(lake.read(SILVER_ORDERS), members),
         START + timedelta(days=DAYS),
     )
-    found = champions.scores.score(known).orderBy("profile_id").toPandas()
+    found = (
+        known.select("profile_id", summary.model.value.alias("purchase_propensity")).orderBy("profile_id").toPandas()
+    )
     assert len(found) == 400
     means = [found["purchase_propensity"].to_numpy()[rates == rate].mean() for rate in (0.0, 0.005, 0.05)]
     truth = [1 - (1 - rate) ** 30 for rate in (0.0, 0.005, 0.05)]
@@ -133,6 +138,6 @@ def test_nobody_buying_is_one_line(lake: Lake) -> None:
 
 
 def test_an_empty_lake_is_one_line(lake: Lake) -> None:
-    lake.create_missing()
+    lake.create_missing(TABLES.values())
     with pytest.raises(ModelError, match="nothing to learn from"):
         train(lake)

@@ -12,12 +12,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from sklearn.metrics import silhouette_score
 
-from lakehouse.catalog import GOLD_RFM
 from lakehouse.config import Config
 from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import SEGMENTS, Champions, tracking_uri
 from lakehouse.models.segments import INPUTS, SCORED
+from lakehouse.profiles.gold.rfm import GOLD_RFM
 from ml.train_segments import SegmentsSummary, choose, cut_points, main, prepare, silhouette, train
 
 NEWEST = datetime(2026, 6, 30, tzinfo=UTC)

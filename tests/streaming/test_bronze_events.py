@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lakehouse.lake.delta import Lake
+from lakehouse.queries import bronze_events
 from lakehouse.tables.events import BRONZE_EVENTS
-from streaming import bronze_events
 from tests.rows import ARRIVAL, Value, add_batch, stream
 
 BATCHES: list[list[Value]] = [["first", b"\xff\x00"], [None, "first"]]

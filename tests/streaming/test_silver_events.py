@@ -22,9 +22,9 @@ from lakehouse.events import dedupe
 from lakehouse.events.parse import parse
 from lakehouse.events.reasons import ID_CONFLICT, MALFORMED_JSON
 from lakehouse.lake.delta import Lake
+from lakehouse.queries import silver_events
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
-from streaming import silver_events
 from tests.rows import RECORD, Value, add_batch, row, stream, track
 
 REJECTED = "!"

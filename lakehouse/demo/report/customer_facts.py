@@ -8,8 +8,11 @@ from decimal import Decimal
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import GOLD_ACTIVATION, GOLD_RFM, GOLD_SCORES, GOLD_SEGMENTS
 from lakehouse.lake.delta import Lake
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold.rfm import GOLD_RFM
+from lakehouse.profiles.gold.scores import GOLD_SCORES
+from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 
 BINS = 20  # of purchase_propensity, 0.05 each
 MOST_ROWS = 50  # bounds a collect: segments, actions

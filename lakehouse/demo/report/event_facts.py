@@ -7,8 +7,8 @@ from datetime import date
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.lake.delta import Lake
+from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 MOST_NAMES = 200  # bounds the collect: track names are the sender's, so there may be any number
 MOST_DAYS = 20_000  # 55 years of days

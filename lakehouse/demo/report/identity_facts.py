@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 from lakehouse.demo.report.identity_examples import GraphExample, read_examples
 from lakehouse.lake.delta import Lake
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 
 MOST_CODES = 50
 SIZE_CAP = 50  # actors; larger profiles are counted together

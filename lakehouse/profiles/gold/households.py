@@ -20,7 +20,22 @@ from lakehouse.config import Config
 from lakehouse.events.tokens import token_of
 from lakehouse.matching.fields import ADDRESS, CODE, FAMILY_NAME
 from lakehouse.matching.normalise import normalised
-from lakehouse.tables.gold import GOLD_HOUSEHOLDS
+from lakehouse.tables.contract import Table, required, write_time
+
+GOLD_HOUSEHOLDS = Table(
+    name="gold.households",
+    grain="one row per profile in a household",
+    key=("profile_id",),
+    owner="batch/households.py",
+    reads=("silver.events", "silver.personal_traits", "silver.identity_map"),
+    columns=(
+        required("profile_id", "string", "profile; it stays one, a household never merges anybody"),
+        required("household_id", "string", "HMAC token of the address and family name, or of the group"),
+        required("basis", "string", "address: same street, postal code and family name; group: a group call says so"),
+        required("members", "bigint", "profiles of the household, at most households.max_members; 1 = lives alone"),
+        write_time("computed_at", "time of the run"),
+    ),
+)
 
 _GROUP, _ADDRESS = "group", "address"
 

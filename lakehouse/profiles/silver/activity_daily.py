@@ -1,64 +1,14 @@
-"""The leaf: what one actor did on one UTC day.
-
-An actor never changes identity, so its sums survive every merge and split; a profile is a sum over its actors. The same
-function runs in the stream, under a watermark on `activity_day`, and in the batch rebuild.
-
-Late rule: the watermark column is the event's day, so the deduplication drops an event as late exactly when the
-aggregation has closed its day. A closed day is therefore never emitted again, and what batch/reconcile repairs stays.
-"""
-
-from collections.abc import Mapping
+"""silver.activity_daily: what one actor did on one UTC day, counted. Absolute values: a row that comes again is set, not added."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.events.money import in_default_currency
-from lakehouse.tables.contract import MONEY
-
-# What the leaf needs of an accepted event; silver.events and `events.parse` both have it.
-EVENT_COLUMNS = (
-    "message_id",
-    "actor_id",
-    "type",
-    "event",
-    "occurred_at",
-    "order_id",
-    "revenue",
-    "currency",
-    "lines",
-    "identifiers",
-    "consent",
-)
+from lakehouse.lake.delta import Lake, differs
+from lakehouse.profiles.declaration import LeafTable
+from lakehouse.tables.contract import CONSENT, MONEY, optional, required
 
 
-def with_day(events: DataFrame) -> DataFrame:
-    """Adds `activity_day`, the midnight UTC that starts the event's day (timestamp: a watermark needs one)."""
-    return events.withColumn("activity_day", F.date_trunc("day", "occurred_at"))
-
-
-def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
-    """Events (EVENT_COLUMNS, traits, activity_day) -> one row per actor and day, with the facts later tables need.
-
-    Counts are of messages; `orders`, `refunds` and `traits` are lists of what was sent, in no order.
-    """
-    amount = in_default_currency(F.col("revenue"), F.col("currency"), rates)
-    is_order = F.col("event") == "Order Completed"
-    is_refund = F.col("event") == "Order Refunded"
-    return events.groupBy("actor_id", "activity_day").agg(
-        F.first("identifiers").alias("identifiers"),
-        F.count(F.lit(1)).alias("event_count"),
-        F.count(F.when(F.col("event") == "Product Viewed", 1)).alias("view_count"),
-        F.count(F.when(F.col("event") == "Product Added", 1)).alias("cart_count"),
-        F.min("occurred_at").alias("first_at"),
-        F.max("occurred_at").alias("last_at"),
-        F.max("consent").alias("consent"),
-        F.collect_list(F.when(is_order, _order_fact(amount))).alias("orders"),
-        F.collect_list(F.when(is_refund, _refund_fact(amount))).alias("refunds"),
-        F.collect_list(F.when(F.col("traits").isNotNull(), _traits_fact())).alias("traits"),
-    )
-
-
-def activity_daily(leaves: DataFrame) -> DataFrame:
+def transform(leaves: DataFrame) -> DataFrame:
     """Leaf rows -> rows of silver.activity_daily."""
     first_of_each = first_per_order(F.col("orders"))
     total = F.aggregate(
@@ -91,22 +41,29 @@ def first_per_order(orders: Column) -> Column:
     )
 
 
-def _order_fact(amount: Column) -> Column:
-    # order_id, then time, then message: array_sort puts an order's earliest completion first.
-    return F.struct(
-        "order_id",
-        F.col("occurred_at").alias("ordered_at"),
-        "message_id",
-        "actor_id",
-        amount.alias("revenue"),
-        "currency",
-        "lines",
-    )
+def merge(lake: Lake, rows: DataFrame) -> tuple[()]:
+    """Set the rows that say something else than what is stored."""
+    lake.upsert(rows, SILVER_ACTIVITY_DAILY, update_when=differs(SILVER_ACTIVITY_DAILY.content))
+    return ()
 
 
-def _refund_fact(amount: Column) -> Column:
-    return F.struct("order_id", F.col("occurred_at").alias("refunded_at"), "message_id", amount.alias("amount"))
-
-
-def _traits_fact() -> Column:
-    return F.struct("occurred_at", "traits")
+SILVER_ACTIVITY_DAILY = LeafTable(
+    name="silver.activity_daily",
+    grain="one row per actor and UTC day",
+    key=("actor_id", "activity_date"),
+    transform=transform,
+    merge=merge,
+    columns=(
+        required("actor_id", "string", "actor"),
+        required("activity_date", "date", "UTC day of occurred_at"),
+        optional("user_id", "string", "the actor's user_id; null = anonymous"),
+        required("event_count", "bigint", "events of any kind"),
+        required("view_count", "bigint", "Product Viewed events"),
+        required("cart_count", "bigint", "Product Added events"),
+        required("order_count", "bigint", "distinct order_id among Order Completed"),
+        required("revenue", MONEY, "order value before refunds, default_currency"),
+        required("first_at", "timestamp", "earliest event of the day"),
+        required("last_at", "timestamp", "latest event of the day"),
+        optional("consent", CONSENT, "latest consent the actor gave that day; null = none given"),
+    ),
+)

@@ -9,14 +9,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.lake.delta import Lake
-from lakehouse.tables.contract import MONEY, ORDER_FACT, REFUND_FACT
-from lakehouse.tables.silver import SILVER_ORDERS
+from lakehouse.profiles.declaration import LeafTable
+from lakehouse.tables.contract import MONEY, ORDER_FACT, PRODUCT_LINE, REFUND_FACT, optional, required
 
 _ORDER_FIELDS = ("ordered_at", "message_id", "actor_id", "revenue", "currency", "lines")
 _REFUND_FIELDS = ("refunded_at", "message_id", "amount")
 
 
-def orders(leaves: DataFrame) -> DataFrame:
+def transform(leaves: DataFrame) -> DataFrame:
     """Leaf rows -> rows of silver.orders, from the facts in these leaves alone."""
     completed = leaves.select(F.explode("orders").alias("fact")).select(
         "fact.order_id",
@@ -56,7 +56,7 @@ def settled(completions: Column, refunds: Column) -> dict[str, Column]:
     }
 
 
-def merge_orders(lake: Lake, new: DataFrame) -> set[str]:
+def merge(lake: Lake, new: DataFrame) -> set[str]:
     """Union the facts of `new` into silver.orders; a row whose facts are all known is left alone.
 
     Returns the actors who had bought these orders by then. Collects the rows to the driver.
@@ -79,3 +79,24 @@ def merge_orders(lake: Lake, new: DataFrame) -> set[str]:
 
 def _named(columns: dict[str, Column]) -> list[Column]:
     return [column.alias(name) for name, column in columns.items()]
+
+
+SILVER_ORDERS = LeafTable(
+    name="silver.orders",
+    grain="one row per order",
+    key=("order_id",),
+    transform=transform,
+    merge=merge,
+    sent_in=("orders", "refunds"),
+    columns=(
+        required("order_id", "string", "order"),
+        optional("actor_id", "string", "actor of the earliest completion; null = only a refund has been seen"),
+        optional("ordered_at", "timestamp", "time of the earliest completion; null = only a refund has been seen"),
+        optional("revenue", MONEY, "earliest completion's value less all refunds, default_currency"),
+        optional("lines", f"array<{PRODUCT_LINE}>", "lines of the earliest completion"),
+        required("completions", f"array<{ORDER_FACT}>", "every distinct Order Completed message of the order"),
+        required(
+            "refunds", f"array<{REFUND_FACT}>", "every distinct Order Refunded message; null amount = whole order"
+        ),
+    ),
+)

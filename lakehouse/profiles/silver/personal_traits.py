@@ -1,22 +1,33 @@
 """silver.personal_traits: the latest value of every trait an actor was identified with. Raw personal data.
 
 On this machine an index of the table says what is stored: new rows are appended, and newer ones are set where the old lie.
+It lives in the lake's folder as long as the table, and is made again from empty files when the table is at a version it does
+not know: what is erased there is gone here at the next micro-batch at the latest. Of a remote lake there is none: its
+personal data does not come to rest beside the driver.
+
+    traits    actor_id, hash of the trait -> [trait, value, seen_at]
 """
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Iterator
+from hashlib import blake2b
+from typing import ClassVar
 
+import lmdb
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.lake.delta import Lake, conform
-from lakehouse.lake.table_index import current
-from lakehouse.profiles.silver import personal_traits_index
-from lakehouse.profiles.silver.personal_traits_index import TraitIndex
-from lakehouse.tables.silver import SILVER_PERSONAL_TRAITS
+from lakehouse.lake.delta import Lake, arrow_schema, conform
+from lakehouse.lake.table_index import TableIndex, current
+from lakehouse.profiles.declaration import LeafTable
+from lakehouse.tables.contract import required
+
+Row = tuple[str, str, str, int]
+"""actor_id, trait, value, seen_at in microseconds since 1970."""
 
 
-def personal_traits(leaves: DataFrame) -> DataFrame:
+def transform(leaves: DataFrame) -> DataFrame:
     """Leaf rows -> one row per actor and trait; the latest value wins, at the same instant the greater one."""
     sent = leaves.select("actor_id", F.explode("traits").alias("fact"))
     values = sent.select(
@@ -33,13 +44,14 @@ def personal_traits(leaves: DataFrame) -> DataFrame:
     )
 
 
-def merge_traits(lake: Lake, new: DataFrame) -> None:
+def merge(lake: Lake, new: DataFrame) -> tuple[()]:
     """Set what is newer by the same rule, so that order of arrival does not matter."""
     if lake.uses_delta_rs:
         _set_newer(lake, current(lake, TraitIndex), conform(new, SILVER_PERSONAL_TRAITS).toArrow())
     else:
         newer = "new.seen_at > stored.seen_at OR (new.seen_at = stored.seen_at AND new.value > stored.value)"
         lake.upsert(new, SILVER_PERSONAL_TRAITS, update_when=newer)
+    return ()
 
 
 def traits_of(lake: Lake, actors: Collection[str]) -> DataFrame:
@@ -51,18 +63,101 @@ def traits_of(lake: Lake, actors: Collection[str]) -> DataFrame:
     return lake.read(SILVER_PERSONAL_TRAITS).join(F.broadcast(asked), on="actor_id", how="left_semi")
 
 
-def _set_newer(lake: Lake, index: TraitIndex, rows: pa.Table) -> None:
-    new = personal_traits_index.plain(rows)
-    stored = {row[:2]: row for row in personal_traits_index.plain(index.rows({row[0] for row in new}))}
-    added = personal_traits_index.table([row for row in new if row[:2] not in stored])
+def _set_newer(lake: Lake, index: "TraitIndex", rows: pa.Table) -> None:
+    new = _tuples(rows)
+    stored = {row[:2]: row for row in _tuples(index.rows({row[0] for row in new}))}
+    added = _table([row for row in new if row[:2] not in stored])
     known = [row for row in new if row[:2] in stored]
     newer = [row for row in known if (row[3], row[2]) > (stored[row[:2]][3], stored[row[:2]][2])]
     if not (newer or added.num_rows):
         return
     changed, before = (
-        personal_traits_index.table(newer),
-        personal_traits_index.table([stored[row[:2]] for row in newer]),
+        _table(newer),
+        _table([stored[row[:2]] for row in newer]),
     )
     lake.add(added, SILVER_PERSONAL_TRAITS)
     lake.upsert(changed, SILVER_PERSONAL_TRAITS, stored_at=before["seen_at"].combine_chunks())
     index.follow(lake, pa.concat_tables([added, changed]))
+
+
+SILVER_PERSONAL_TRAITS = LeafTable(
+    name="silver.personal_traits",
+    grain="one row per actor and trait",
+    key=("actor_id", "trait"),
+    transform=transform,
+    merge=merge,
+    sent_in=("traits",),
+    time_column="seen_at",
+    columns=(
+        required("actor_id", "string", "actor"),
+        required("trait", "string", "name of the trait, snake_case: email, phone, first_name, ..."),
+        required("value", "string", "latest value as sent: raw personal data"),
+        required("seen_at", "timestamp", "time of the event that carried the value"),
+    ),
+)
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_SCHEMA = arrow_schema(SILVER_PERSONAL_TRAITS)
+
+
+class TraitIndex(TableIndex):
+    """silver.personal_traits where a micro-batch can look it up."""
+
+    NAME = "personal_traits"
+    TABLE = SILVER_PERSONAL_TRAITS
+    FORMAT = 1
+    MAPS: ClassVar = {"traits": {}}
+
+    def put(self, transaction: lmdb.Transaction, rows: pa.Table) -> None:
+        """Set rows of silver.personal_traits."""
+        entries = [
+            (_key(actor, trait), _encode([trait, value, seen]).encode()) for actor, trait, value, seen in _tuples(rows)
+        ]
+        transaction.cursor(db=self._maps["traits"]).putmulti(sorted(entries))  # ascending: neighbours share a page
+
+    def remove(self, transaction: lmdb.Transaction, keys: Collection[str]) -> None:
+        """Forget actors."""
+        cursor = transaction.cursor(db=self._maps["traits"])
+        for actor in keys:
+            while cursor.set_range(_prefix(actor)) and bytes(cursor.key()).startswith(_prefix(actor)):
+                cursor.delete()
+
+    def rows(self, actors: Collection[str]) -> pa.Table:
+        """The rows of silver.personal_traits of these actors."""
+        found: list[Row] = []
+        with self.transaction() as transaction:
+            cursor = transaction.cursor(db=self._maps["traits"])
+            for actor in sorted(actors):
+                found += [(actor, *told) for told in _held(cursor, _prefix(actor))]
+        return _table(found)
+
+
+def _tuples(rows: pa.Table) -> list[Row]:
+    """Rows of silver.personal_traits as Python has them."""
+    seen = rows["seen_at"].cast(_SCHEMA.field("seen_at").type).cast(pa.int64())
+    texts = (rows[name].to_pylist() for name in ("actor_id", "trait", "value"))
+    return list(zip(*texts, seen.to_pylist(), strict=True))
+
+
+def _table(rows: Collection[Row]) -> pa.Table:
+    """And back."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
+    texts = [pa.array(column, pa.string()) for column in columns[:3]]
+    return pa.Table.from_arrays([*texts, pa.array(columns[3], pa.int64()).cast(_SCHEMA.types[3])], schema=_SCHEMA)
+
+
+def _held(cursor: lmdb.Cursor, prefix: bytes) -> Iterator[tuple[str, str, int]]:
+    is_there = cursor.set_range(prefix)
+    while is_there and bytes(cursor.key()).startswith(prefix):
+        trait, value, seen = json.loads(bytes(cursor.value()))
+        yield trait, value, seen
+        is_there = cursor.next()
+
+
+def _prefix(actor: str) -> bytes:
+    return actor.encode() + b"\0"
+
+
+def _key(actor: str, trait: str) -> bytes:
+    """A trait's name may be longer than a key of LMDB, and of any letters."""
+    return _prefix(actor) + blake2b(trait.encode(), digest_size=16).digest()

@@ -6,7 +6,7 @@ from lakehouse.identity.history import COLUMNS, history
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference
 from lakehouse.profiles.stitching.identity_tables import all_rows
-from lakehouse.tables.silver import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_LOG
+from lakehouse.tables.identity import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_LOG
 
 KEY = list(SILVER_IDENTITY_HISTORY.key)
 

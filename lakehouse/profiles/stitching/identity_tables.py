@@ -21,7 +21,7 @@ from lakehouse.identity.touched import Resolution, Rows
 from lakehouse.lake import local_index
 from lakehouse.lake.delta import Lake, arrow, arrow_schema
 from lakehouse.tables.contract import Table
-from lakehouse.tables.silver import (
+from lakehouse.tables.identity import (
     SILVER_IDENTITY_EDGES,
     SILVER_IDENTITY_HISTORY,
     SILVER_IDENTITY_LOG,

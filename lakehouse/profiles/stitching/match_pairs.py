@@ -29,11 +29,10 @@ from lakehouse.lake.table_index import current
 from lakehouse.matching.block_index import BlockIndex
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.refresh import PAIR, Matched, refresh, refresh_all
-from lakehouse.profiles.silver.personal_traits import traits_of
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS, traits_of
 from lakehouse.profiles.stitching.graph_facts import Facts
 from lakehouse.tables.contract import Table
-from lakehouse.tables.matching import SILVER_IDENTITY_REVIEW, SILVER_MATCH_BLOCKS
-from lakehouse.tables.silver import SILVER_PERSONAL_TRAITS
+from lakehouse.tables.identity import SILVER_IDENTITY_REVIEW, SILVER_MATCH_BLOCKS
 
 log = logging.getLogger("stitchlake.matching")
 

@@ -17,8 +17,12 @@ from lakehouse.profiles.stitching import identity_tables
 from lakehouse.profiles.stitching.graph_facts import edges
 from lakehouse.profiles.stitching.match_pairs import blocks_version, review_rows
 from lakehouse.tables.contract import Table
-from lakehouse.tables.matching import SILVER_IDENTITY_REVIEW, SILVER_MATCH_BLOCKS
-from lakehouse.tables.silver import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
+from lakehouse.tables.identity import (
+    SILVER_IDENTITY_EDGES,
+    SILVER_IDENTITY_MAP,
+    SILVER_IDENTITY_REVIEW,
+    SILVER_MATCH_BLOCKS,
+)
 
 
 def rebuilt_identity(

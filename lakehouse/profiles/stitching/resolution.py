@@ -28,7 +28,7 @@ from lakehouse.matching.model import MatchModel
 from lakehouse.profiles.stitching import identity_tables, rule_changes
 from lakehouse.profiles.stitching.graph_facts import Facts
 from lakehouse.profiles.stitching.match_pairs import blocks_version, with_pairs, write_blocks
-from lakehouse.tables.silver import SILVER_IDENTITY_MAP
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 log = logging.getLogger("stitchlake.identity")
 

@@ -7,7 +7,7 @@ import pandas as pd
 from lakehouse.identity.blocked import fingerprint, rules_text
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.profiles.stitching.identity_tables import all_rows
-from lakehouse.tables.silver import SILVER_IDENTITY_RULES
+from lakehouse.tables.identity import SILVER_IDENTITY_RULES
 
 
 def applied(lake: Lake) -> list[str]:

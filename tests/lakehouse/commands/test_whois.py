@@ -4,17 +4,18 @@ from typing import Any
 
 import pytest
 
+from lakehouse.catalog import TABLES
 from lakehouse.commands.whois import whois
 from lakehouse.errors import StitchlakeError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
+from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.silver.activity_daily import leaf, with_day
 from tests.accepted import event, events
 
 
 def feed(lake: Lake, *rows: dict[str, Any]) -> None:
-    lake.create_missing()
+    lake.create_missing(TABLES.values())
     MicroBatch(lake, Champions(lake.config))(leaf(with_day(events(lake.spark, rows)), rates={}), 0)
 
 

@@ -22,7 +22,7 @@ from lakehouse.profiles.stitching.graph_facts import Facts
 from lakehouse.profiles.stitching.identity_tables import all_rows
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.tables.contract import Table
-from lakehouse.tables.overrides import SILVER_IDENTITY_OVERRIDES
+from lakehouse.tables.identity import SILVER_IDENTITY_OVERRIDES
 from tests.lakehouse.identity.identity_graphs import RULES, Graph, actors_of, at, edges_of
 
 CONFIG = load("dev", environ={})

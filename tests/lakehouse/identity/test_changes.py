@@ -2,8 +2,8 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.catalog import SILVER_IDENTITY_LOG
 from lakehouse.identity.changes import changes, fold
+from lakehouse.tables.identity import SILVER_IDENTITY_LOG
 from tests.lakehouse.identity.identity_graphs import at, examples
 
 

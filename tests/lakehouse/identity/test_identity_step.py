@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.catalog import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP, SILVER_IDENTITY_RULES
 from lakehouse.config import IdentifierRule
 from lakehouse.identity.solve import solve
 from lakehouse.profiles.stitching.resolution import IdentityStep
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP, SILVER_IDENTITY_RULES
 from tests.lakehouse.identity.identity_checks import (
     assert_equals_solve_of_everything,
     assert_log_and_history_tell_the_map,

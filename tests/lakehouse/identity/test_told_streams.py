@@ -7,7 +7,6 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.catalog import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_OVERRIDES
 from lakehouse.identity import override_store, overrides
 from lakehouse.identity.matches import MATCH, match_edges
 from lakehouse.identity.overrides import Identifier, Override
@@ -15,6 +14,7 @@ from lakehouse.identity.requests import Undo
 from lakehouse.identity.solve import over_cap, solve
 from lakehouse.identity.touched import EDGE_KEY, SOLVED
 from lakehouse.profiles.stitching.resolution import IdentityStep
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_OVERRIDES
 from tests.lakehouse.identity.identity_checks import assert_log_and_history_tell_the_map, assert_map_is
 from tests.lakehouse.identity.identity_graphs import RULES, Graph, actors_of, at, edges_of, examples, streams, whole
 from tests.lakehouse.identity.memory_lake import MemoryLake, die_after, memory_lake, take

@@ -8,8 +8,9 @@ import pytest
 from lakehouse.config import Config, LakeConfig
 from lakehouse.errors import ContractError, StitchlakeError
 from lakehouse.lake.delta import Lake, arrow, conform
-from lakehouse.tables.gold import GOLD_SEGMENTS
-from lakehouse.tables.silver import SILVER_IDENTITY_EDGES, SILVER_PERSONAL_TRAITS
+from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES
 
 
 def traits(lake: Lake, *rows: tuple[str, str, str, str]):  # type: ignore[no-untyped-def]

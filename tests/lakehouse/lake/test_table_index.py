@@ -12,8 +12,7 @@ from lakehouse.lake import local_index
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.lake.local_index import folder_of
 from lakehouse.lake.table_index import current
-from lakehouse.profiles.silver.personal_traits_index import TraitIndex
-from lakehouse.tables.silver import SILVER_PERSONAL_TRAITS
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS, TraitIndex
 
 ANN, BOB = "ann" * 8, "bob" * 8
 

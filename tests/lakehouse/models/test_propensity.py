@@ -13,7 +13,7 @@ def both(contender: Contender, rows: DataFrame) -> tuple[np.ndarray, np.ndarray]
     by_pipeline = contender.pipeline.transform(rows).select(
         "profile_id", "as_of", *contender.model.features, vector_to_array("probability")[1].alias("by_pipeline")
     )
-    by_expression = contender.model.score(rows).select("profile_id", "purchase_propensity")
+    by_expression = rows.select("profile_id", contender.model.value.alias("purchase_propensity"))
     found = by_pipeline.join(by_expression, on="profile_id").select("by_pipeline", "purchase_propensity").toPandas()
     assert len(found) == 600
     return found["by_pipeline"].to_numpy(), found["purchase_propensity"].to_numpy()

@@ -6,21 +6,22 @@ import mlflow.spark
 import pytest
 from pyspark.sql import DataFrame
 
-from lakehouse.catalog import GOLD_RFM
 from lakehouse.config import Config
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.lake.delta import Lake
 from lakehouse.models.propensity import fit_logistic
 from lakehouse.models.publish import Trained, feature_schema, publish, snapshot
-from lakehouse.models.registry import CHAMPION, SCORES, Champions, client, tracking_uri
+from lakehouse.models.registry import CHAMPION, Champions, client, tracking_uri
+from lakehouse.profiles.gold.rfm import GOLD_RFM
+from lakehouse.profiles.scores import PURCHASE_PROPENSITY
 
 
 @pytest.fixture
 def trained(example_rows: DataFrame) -> Trained:
     contender = fit_logistic(example_rows, horizon_days=30)
     return Trained(
-        name=SCORES,
+        name=PURCHASE_PROPENSITY.model,
         pipeline=contender.pipeline,
         parameters=contender.model.to_parameters(),
         inputs=dict.fromkeys(FEATURES, "double"),
@@ -36,12 +37,11 @@ def test_a_published_model_is_champion_with_its_provenance_and_loads_as_a_pipeli
     version = publish(config, trained)
     champions = Champions(config)
     champions.refresh()
-    assert champions.versions == (None, version)
-    assert champions.scores is not None
-    assert champions.scores.to_parameters() == trained.parameters
+    assert champions.versions == {PURCHASE_PROPENSITY.model: version}
+    assert champions.scores["purchase_propensity"].to_parameters() == trained.parameters
 
     registry = client(tracking_uri(config))
-    run = registry.get_run(registry.get_model_version_by_alias(SCORES, CHAMPION).run_id)
+    run = registry.get_run(registry.get_model_version_by_alias(PURCHASE_PROPENSITY.model, CHAMPION).run_id)
     assert run.info.status == "FINISHED"
     assert run.data.metrics == {"test_brier": 0.125}
     assert run.data.params == {"seed": "7", "kind": "logistic"}
@@ -50,7 +50,7 @@ def test_a_published_model_is_champion_with_its_provenance_and_loads_as_a_pipeli
     assert run.data.tags["code_version"]
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(config))
-    loaded = mlflow.spark.load_model(f"models:/{SCORES}@{CHAMPION}")
+    loaded = mlflow.spark.load_model(f"models:/{PURCHASE_PROPENSITY.model}@{CHAMPION}")
     assert loaded.transform(example_rows).where("probability IS NULL").count() == 0
 
 
@@ -60,7 +60,7 @@ def test_a_model_that_cannot_be_stored_leaves_the_champion_alone(config: Config,
         publish(config, replace(trained, parameters={"slope": float("nan")}))
     champions = Champions(config)
     champions.refresh()
-    assert champions.versions == (None, version)
+    assert champions.versions == {PURCHASE_PROPENSITY.model: version}
 
 
 def test_a_snapshot_is_the_table_at_the_version_it_names(lake: Lake) -> None:

@@ -10,8 +10,11 @@ from lakehouse.config import Config, LakeConfig, MlflowConfig
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.publish import open_registry
-from lakehouse.models.registry import CHAMPION, PARAMETERS, SCORES, Champions, local_folder, set_champion, tracking_uri
+from lakehouse.models.registry import CHAMPION, PARAMETERS, Champions, local_folder, set_champion, tracking_uri
 from lakehouse.models.scores import LOGISTIC, ScoreModel
+from lakehouse.profiles.scores import PURCHASE_PROPENSITY
+
+SCORES = PURCHASE_PROPENSITY.model
 
 
 def register(config: Config, parameters: dict[str, Any]) -> str:
@@ -39,7 +42,7 @@ def parameters(offset: float) -> dict[str, Any]:
 def test_without_a_registry_there_is_no_champion_and_none_is_made(config: Config) -> None:
     champions = Champions(config)
     assert champions.refresh() is False
-    assert (champions.segments, champions.scores, champions.versions) == (None, None, (None, None))
+    assert (champions.segments, champions.scores, champions.versions) == (None, {}, {})
     folder = local_folder(config)
     assert folder is not None
     assert not folder.exists()
@@ -49,21 +52,23 @@ def test_the_alias_is_followed_forward_and_back_without_restart(config: Config) 
     champions = Champions(config)
     first = register(config, parameters(offset=1.0))
     assert champions.refresh() is True
-    assert champions.scores is not None
-    assert (champions.scores.offset, champions.versions) == (1.0, (None, first))
+    assert (champions.scores["purchase_propensity"].offset, champions.versions) == (1.0, {SCORES: first})
     assert champions.refresh() is False
 
     second = register(config, parameters(offset=2.0))
     assert champions.refresh() is True
-    assert (champions.scores.offset, champions.versions) == (2.0, (None, second))
+    assert (champions.scores["purchase_propensity"].offset, champions.versions) == (2.0, {SCORES: second})
 
     set_champion(config, SCORES, first)
     assert champions.refresh() is True
-    assert (champions.scores.offset, champions.scores.version) == (1.0, first)
+    assert (champions.scores["purchase_propensity"].offset, champions.scores["purchase_propensity"].version) == (
+        1.0,
+        first,
+    )
 
     open_registry(config).delete_registered_model_alias(SCORES, CHAMPION)
     assert champions.refresh() is True
-    assert champions.scores is None
+    assert champions.scores == {}
 
 
 def test_a_champion_that_cannot_be_read_leaves_the_one_before_and_warns_once(
@@ -75,12 +80,12 @@ def test_a_champion_that_cannot_be_read_leaves_the_one_before_and_warns_once(
     broken = register(config, {**parameters(offset=2.0), "features": ["something_else"]})
     with caplog.at_level(logging.WARNING, logger="stitchlake.models"):
         assert [champions.refresh() for _ in range(3)] == [False] * 3
-    assert champions.versions == (None, good)
+    assert champions.versions == {SCORES: good}
     assert [record.getMessage().count(f"version {broken} cannot be used") for record in caplog.records] == [1]
 
     mended = register(config, parameters(offset=3.0))
     assert champions.refresh() is True
-    assert champions.versions == (None, mended)
+    assert champions.versions == {SCORES: mended}
 
 
 def test_promoting_what_does_not_exist_names_it(config: Config) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from lakehouse.catalog import TABLES
 from lakehouse.errors import StoreError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
@@ -19,10 +20,11 @@ from lakehouse.online.micro_batch import OnlineStep
 from lakehouse.online.profiles import OnlineProfile, by_id, find
 from lakehouse.online.state import advance, state_of
 from lakehouse.online.store import Document, OnlineStore, open_store, store_url
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.silver.activity_daily import leaf, with_day
-from lakehouse.tables.gold import GOLD_ACTIVATION
-from lakehouse.tables.silver import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP, SILVER_ORDERS
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from tests.accepted import at, event, events
 
 NOW = at("2026-03-01 00:00")
@@ -44,7 +46,7 @@ class Told(list[Change]):
 
 
 def new_batch(lake: Lake, told: Told | None = None) -> MicroBatch:
-    lake.create_missing()
+    lake.create_missing(TABLES.values())
     online = OnlineStep(lake, lambda: open_store(store_url(lake.config)), publish=told)
     return MicroBatch(lake, Champions(lake.config), clock=lambda: NOW, online=online)
 
@@ -211,7 +213,7 @@ class Breakable:
 def test_a_store_that_is_cut_off_stops_nothing_and_is_caught_up_with(
     lake: Lake, store: OnlineStore, tmp_path: Path
 ) -> None:
-    lake.create_missing()
+    lake.create_missing(TABLES.values())
     cut = Breakable(store)
     online = OnlineStep(lake, lambda: cut)
     batch = MicroBatch(lake, Champions(lake.config), clock=lambda: NOW, online=online)

@@ -12,7 +12,7 @@ from lakehouse.config import load
 from lakehouse.errors import StoreError
 from lakehouse.online.profiles import MOST_BOUGHT, MOST_IDENTIFIERS, OnlineProfile, find, profile_documents
 from lakehouse.online.store import Document, open_store
-from lakehouse.tables.gold import GOLD_ACTIVATION
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 
 AT = datetime(2026, 2, 1, 10, 0, 0, 123456, tzinfo=UTC)
 BY_TYPE = {

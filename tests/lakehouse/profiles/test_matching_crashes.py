@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
+from lakehouse.catalog import TABLES
 from lakehouse.lake import local_index
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.local_index import LocalIndex
-from lakehouse.profiles.silver.activity_daily import leaf, with_day
-from lakehouse.profiles.silver.personal_traits import merge_traits, personal_traits
+from lakehouse.profiles.leaf import leaf, with_day
+from lakehouse.profiles.silver import personal_traits
 from lakehouse.profiles.stitching.graph_facts import facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
-from lakehouse.tables.matching import SILVER_IDENTITY_REVIEW
+from lakehouse.tables.identity import SILVER_IDENTITY_REVIEW
 from tests.accepted import events
 from tests.lakehouse.profiles.test_matching_step import MODEL, NOW, described, differences
 
@@ -60,7 +61,7 @@ def people(chance: random.Random) -> list[dict[str, Any]]:
 def take(lake: Lake, identity: IdentityStep, part: Sequence[dict[str, Any]], batch_id: int) -> None:
     """What a micro-batch does to the tables that matching reads and writes; no gold."""
     leaves = leaf(with_day(events(lake.spark, part)), rates={})
-    merge_traits(lake, personal_traits(leaves))
+    personal_traits.merge(lake, personal_traits.transform(leaves))
     actors = [row["actor_id"] for row in leaves.select("actor_id").distinct().collect()]
     identity.resolve_batch(facts_of(leaves), batch_id=batch_id, now=NOW, matcher=MODEL, described=actors)
 
@@ -91,7 +92,7 @@ def test_a_stream_that_dies_anywhere_comes_to_what_one_matching_of_everybody_doe
 ) -> None:
     chance = random.Random(seed)
     rows = people(chance)
-    lake.create_missing()
+    lake.create_missing(TABLES.values())
     take(lake, identity := IdentityStep(lake), rows[:1], 0)
     deaths = 0
     for batch_id, first in enumerate(range(1, len(rows), 4), start=1):
@@ -111,7 +112,7 @@ def test_a_pair_comes_to_one_row_wherever_the_driver_dies_that_found_it(lake: La
         described(n, "Robert", f"Allen{'abcdefghijklmnop'[n // 2]}", f"19{40 + n // 2}-06-24")
         for n in range(2 * MOST_EFFECTS)
     ]
-    lake.create_missing()
+    lake.create_missing(TABLES.values())
     take(lake, identity := IdentityStep(lake), rows[::2], 0)
     seconds = rows[1::2]
     for effects, second in enumerate(seconds):

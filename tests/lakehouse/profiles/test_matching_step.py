@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse.catalog import TABLES
 from lakehouse.commands.whois import whois
 from lakehouse.identity import override_store
 from lakehouse.identity.overrides import Identifier, Override
@@ -16,18 +17,19 @@ from lakehouse.matching.fields import fields
 from lakehouse.matching.model import MatchModel
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.differences import compare, summarise
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.silver.activity_daily import leaf, with_day
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import actors
 from lakehouse.profiles.stitching.rebuilt_identity import rebuilt_identity
 from lakehouse.tables.contract import Table
-from lakehouse.tables.gold import GOLD_ACTIVATION
-from lakehouse.tables.matching import SILVER_IDENTITY_REVIEW, SILVER_MATCH_BLOCKS
-from lakehouse.tables.silver import (
+from lakehouse.tables.identity import (
     SILVER_IDENTITY_EDGES,
     SILVER_IDENTITY_LOG,
     SILVER_IDENTITY_MAP,
-    SILVER_PERSONAL_TRAITS,
+    SILVER_IDENTITY_REVIEW,
+    SILVER_MATCH_BLOCKS,
 )
 from tests.accepted import event, events
 from tests.lakehouse.matching.match_models import model_of
@@ -58,7 +60,7 @@ def described(number: int, first: str, last: str, birthday: str, minute: int = 0
 
 
 def step(lake: Lake, matcher: MatchModel | None = MODEL) -> MicroBatch:
-    lake.create_missing()
+    lake.create_missing(TABLES.values())
     return MicroBatch(lake, Chosen(lake, matcher), clock=lambda: NOW)
 
 

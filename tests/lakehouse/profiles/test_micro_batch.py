@@ -6,12 +6,16 @@ from typing import Any
 
 from pyspark.sql import Row
 
+from lakehouse.catalog import TABLES
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold.rfm import GOLD_RFM
+from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.silver.activity_daily import leaf, with_day
-from lakehouse.tables.gold import GOLD_ACTIVATION, GOLD_RFM
-from lakehouse.tables.silver import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP, SILVER_ORDERS
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.tables.identity import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 from tests.accepted import at, event, events
 
 TWO_DEVICES = [
@@ -29,7 +33,7 @@ def feed(lake: Lake, micro_batch: MicroBatch, batch_id: int, rows: Sequence[dict
 
 
 def new_batch(lake: Lake) -> MicroBatch:
-    lake.create_missing()
+    lake.create_missing(TABLES.values())
     return MicroBatch(lake, Champions(lake.config), clock=lambda: at("2026-03-01 00:00"))
 
 
@@ -104,8 +108,8 @@ class JustPromoted(Champions):
     """A registry whose segments champion is newer than anything in gold, so that every profile is due."""
 
     @property
-    def versions(self) -> tuple[str | None, str | None]:
-        return ("2", None)
+    def versions(self) -> dict[str, str]:
+        return {"segments": "2"}
 
 
 def test_a_merge_in_the_batch_that_takes_up_a_new_champion_still_removes_the_younger_profile(lake: Lake) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from lakehouse.catalog import BRONZE_EVENTS, GOLD_PRODUCTS, SILVER_EVENTS
-from lakehouse.recommend.products import products
+from lakehouse.recommend.products import GOLD_PRODUCTS, products
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from tests.rows import frame
 
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)

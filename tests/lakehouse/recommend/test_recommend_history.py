@@ -6,9 +6,11 @@ import pandas as pd
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import SILVER_EVENTS, SILVER_IDENTITY_MAP, SILVER_ORDERS
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.recommend.history import collected, interactions
 from lakehouse.recommend.interactions import KINDS
+from lakehouse.tables.events import SILVER_EVENTS
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from tests.lakehouse.recommend.test_products import event
 from tests.rows import frame
 

@@ -11,8 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.config import load
 from lakehouse.events.tokens import token
-from lakehouse.profiles.gold.households import homes, households, institutions
-from lakehouse.tables.gold import GOLD_HOUSEHOLDS
+from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS, homes, households, institutions
 
 CONFIG = load("dev", environ={})
 DAY_0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,0 +1,119 @@
+"""How a table of profiles is declared: contract and transform in one value. What is declared is kept, rebuilt, checked, repaired.
+
+A transform is pure. Its parameters are the tables it is handed, named `<layer>_<table>`; nothing else is in its reach, so what
+a table reads is its transform's signature. After a `*` it may ask for what is no table:
+
+    profiles    the profiles in question: profile_id, and as_of, the event time their figures are taken at
+    champions   the models in force
+    config      the configuration
+"""
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pyspark.sql import Column, DataFrame
+
+from lakehouse.errors import ContractError
+from lakehouse.lake.delta import Lake
+from lakehouse.matching.model import MatchModel
+from lakehouse.tables.contract import KAFKA, Table
+
+GIVEN = ("profiles", "champions", "config")
+PROFILES_QUERY = "streaming/profiles.py"
+
+
+class SegmentChampion(Protocol):
+    """The segments model, over rows of gold.rfm."""
+
+    @property
+    def version(self) -> str: ...
+    def quintiles(self) -> Mapping[str, Column]: ...
+    def segment(self) -> Column: ...
+
+
+class ScoreChampion(Protocol):
+    """A model of one score, over the features of lakehouse/features/point_in_time.py."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def value(self) -> Column: ...
+
+
+class Champions(Protocol):
+    """The models in force. `scores`: by the column of gold.scores; one that is not there has no champion."""
+
+    @property
+    def segments(self) -> SegmentChampion | None: ...
+    @property
+    def scores(self) -> Mapping[str, ScoreChampion]: ...
+    @property
+    def matcher(self) -> MatchModel | None: ...
+    @property
+    def versions(self) -> Mapping[str, str]: ...
+    def refresh(self) -> bool: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeafTable(Table):
+    """A silver table kept from leaf rows alone, see lakehouse/profiles/silver/activity_daily.py.
+
+    transform: leaf rows -> its rows. merge: sets what the rows of a micro-batch say; returns the actors beside those of the
+    batch whose profiles it changed. sent_in: the lists of a leaf row that hold what it is made of; () = any leaf row.
+    """
+
+    transform: Callable[[DataFrame], DataFrame]
+    merge: Callable[[Lake, DataFrame], Collection[str]]
+    sent_in: tuple[str, ...] = ()
+    owner: str = PROFILES_QUERY
+    reads: tuple[str, ...] = (KAFKA,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileTable(Table):
+    """A gold table of profiles. Its key begins with profile_id, by which rows that the transform no longer gives are removed.
+
+    needs: whether what the table is made with is there; while it is not, its rows are left as they are. Of a table with
+    validity the transform gives what holds now, without valid_from and valid_to.
+    """
+
+    transform: Callable[..., DataFrame]
+    needs: Callable[[Champions], bool] = lambda _: True
+    owner: str = PROFILES_QUERY
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.key[0] != "profile_id":
+            raise ContractError(f"{self.name}: key {self.key}, expected profile_id first: rows are removed by it")
+        if self.reads:
+            raise ContractError(f"{self.name}: reads {self.reads}, expected none: its transform says what it reads")
+        given = [p.name for p in self._parameters if p.kind is p.KEYWORD_ONLY and p.name not in GIVEN]
+        if given:
+            raise ContractError(f"{self.name}: its transform asks for {given}, expected some of {GIVEN} after the *")
+        object.__setattr__(self, "reads", tuple(p.replace("_", ".", 1) for p in self.handed))
+
+    @property
+    def handed(self) -> tuple[str, ...]:
+        """The tables its transform is handed, by parameter."""
+        return tuple(p.name for p in self._parameters if p.kind is not p.KEYWORD_ONLY)
+
+    @property
+    def current_key(self) -> tuple[str, ...]:
+        """What a row is known by while it holds: the key without valid_from."""
+        return tuple(name for name in self.key if name != "valid_from")
+
+    @property
+    def given_columns(self) -> tuple[str, ...]:
+        """What its transform gives: every column but the time of the write and validity."""
+        return (*self.current_key, *self.content)
+
+    @property
+    def _parameters(self) -> list[inspect.Parameter]:
+        return list(inspect.signature(self.transform).parameters.values())
+
+    def rows(self, frames: Mapping[str, DataFrame], given: Mapping[str, Any]) -> DataFrame:
+        """Its rows, from the frames its transform asks for and no other."""
+        asked = {p.name: given[p.name] for p in self._parameters if p.kind is p.KEYWORD_ONLY}
+        return self.transform(**{name: frames[name] for name in self.handed}, **asked)

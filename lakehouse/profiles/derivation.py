@@ -1,0 +1,90 @@
+"""Gold from silver: every gold table's rows, each transform handed the frames it reads and no other."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+
+from lakehouse.config import Config
+from lakehouse.errors import ContractError
+from lakehouse.profiles.declaration import Champions, ProfileTable
+from lakehouse.profiles.tables import GOLD
+from lakehouse.tables.contract import Table
+
+Settle = Callable[[DataFrame], DataFrame]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldRows:
+    """What gold says of some profiles.
+
+    profiles: profile_id, as_of. now: one row, `now`. silver: the tables it was made from. tables: rows by table. are_few:
+    whether all of it fits into the driver's memory.
+    """
+
+    profiles: DataFrame
+    now: DataFrame
+    silver: Mapping[Table, DataFrame]
+    tables: Mapping[ProfileTable, DataFrame]
+    are_few: bool = False
+
+
+def derive(
+    silver: Mapping[Table, DataFrame],
+    profiles: DataFrame,
+    *,
+    champions: Champions,
+    config: Config,
+    settle: Settle,
+    tables: tuple[ProfileTable, ...] = GOLD,
+) -> dict[ProfileTable, DataFrame]:
+    """What every gold table says of `profiles`; nothing where what it needs is not there.
+
+    Args:
+        silver: the tables that transforms may read; of silver.identity_map the actors of `profiles` are enough.
+        profiles: profile_id, as_of.
+        champions: the models in force.
+        config: the configuration in force.
+        settle: makes a frame that is read again cheap to read. Tables that do not read each other are settled side by side.
+        tables: each after those it reads.
+
+    Raises:
+        ContractError: a transform asks for a table that is neither silver nor listed before it.
+    """
+    frames = {table.parameter: frame for table, frame in silver.items()}
+    given = {"profiles": profiles, "champions": champions, "config": config}
+    derived: dict[str, Future[DataFrame]] = {}
+
+    def rows(table: ProfileTable) -> DataFrame:
+        if not table.needs(champions):
+            return _none(profiles.sparkSession, table)
+        handed = {name: frames[name] if name in frames else derived[name].result() for name in table.handed}
+        return settle(_given(table.rows(handed, given), table))
+
+    with ThreadPoolExecutor(len(tables)) as pool:
+        for table in tables:
+            unknown = [name for name in table.handed if name not in frames and name not in derived]
+            if unknown:
+                raise ContractError(
+                    f"{table.name}: its transform asks for {unknown}, expected some of {sorted([*frames, *derived])}. "
+                    "List it after the tables it reads, in lakehouse/profiles/tables.py"
+                )
+            derived[table.parameter] = pool.submit(rows, table)
+    return {table: derived[table.parameter].result() for table in tables}
+
+
+def _given(frame: DataFrame, table: ProfileTable) -> DataFrame:
+    """What a transform gives, in the types of the contract."""
+    missing = [name for name in table.given_columns if name not in frame.columns]
+    if missing:
+        raise ContractError(f"{table.name}: columns {missing} missing, got {frame.columns}. Mend its transform")
+    return frame.selectExpr(*(f"CAST({name} AS {type_}) AS {name}" for name, type_ in _types(table).items()))
+
+
+def _none(spark: SparkSession, table: ProfileTable) -> DataFrame:
+    return spark.createDataFrame([], ", ".join(f"{name} {type_}" for name, type_ in _types(table).items()))
+
+
+def _types(table: ProfileTable) -> dict[str, str]:
+    return {column.name: column.type for column in table.columns if column.name in table.given_columns}

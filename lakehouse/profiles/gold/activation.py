@@ -1,0 +1,104 @@
+"""gold.activation: one profile in one row, for BI, exports, rules and the online store.
+
+What of it the online profile holds and what rules may read is said at the columns, and nowhere else.
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.config import Config
+from lakehouse.profiles import rollup
+from lakehouse.profiles.declaration import ProfileTable
+from lakehouse.profiles.gold.rfm import QUINTILES
+from lakehouse.profiles.scores import SCORES
+from lakehouse.tables.contract import MONEY, optional, required, write_time
+
+
+def transform(
+    silver_identity_map: DataFrame,
+    silver_activity_daily: DataFrame,
+    gold_rfm: DataFrame,
+    gold_segments: DataFrame,
+    gold_scores: DataFrame,
+    *,
+    profiles: DataFrame,
+    config: Config,
+) -> DataFrame:
+    activity = rollup.profile_activity(silver_activity_daily, silver_identity_map)
+    purchased = gold_rfm.select("profile_id", "last_order_at", "frequency", "monetary", *QUINTILES)
+    segmented = gold_segments.select("profile_id", "segment", F.col("model_version").alias("segment_model_version"))
+    scored = gold_scores.drop("as_of").withColumnRenamed("model_version", "score_model_version")
+    joined = rollup.summary(activity).join(profiles, on="profile_id", how="inner")
+    for known in (purchased, segmented, scored):
+        joined = joined.join(known, on="profile_id", how="left")
+    filled = joined.withColumns(
+        {
+            "frequency": F.coalesce("frequency", F.lit(0)),
+            "monetary": F.coalesce("monetary", F.lit(0)).cast(MONEY),
+            "consent_analytics": F.col("consent.analytics"),
+            "consent_personalization": F.col("consent.personalization"),
+            "consent_marketing": F.col("consent.marketing"),
+        }
+    )
+    return filled.withColumn("next_best_action", next_best_action(config))
+
+
+def next_best_action(config: Config) -> Column:
+    """What to do next, by rule, for whoever reads gold; the decision service chooses among offers instead.
+
+    In order: marketing denied -> none; never ordered -> first_order_offer if a product is in the cart, else welcome;
+    no order for `lapsed_days` before as_of -> win_back; propensity from `likely_propensity` -> recommend; else nurture.
+    """
+    rule, consent = config.next_best_action, config.consent
+    lapsed = F.col("last_order_at") < F.col("as_of") - F.expr(f"INTERVAL {rule.lapsed_days:d} DAYS")
+    return (
+        F.when(~F.coalesce("consent_marketing", F.lit(consent.assumed)), "none")
+        .when((F.col("frequency") == 0) & (F.col("cart_count") > 0), "first_order_offer")
+        .when(F.col("frequency") == 0, "welcome")
+        .when(lapsed, "win_back")
+        .when(F.coalesce("purchase_propensity", F.lit(0.0)) >= rule.likely_propensity, "recommend")
+        .otherwise("nurture")
+    )
+
+
+GOLD_ACTIVATION = ProfileTable(
+    name="gold.activation",
+    grain="one row per profile",
+    key=("profile_id",),
+    transform=transform,
+    columns=(
+        required("profile_id", "string", "profile"),
+        required("user_ids", "array<string>", "user ids of the profile, sorted; empty = anonymous"),
+        required("first_seen_at", "timestamp", "earliest event", term="profile"),
+        required("last_seen_at", "timestamp", "latest event", term="profile"),
+        required("event_count", "bigint", "events of any kind", term="profile"),
+        required("view_count", "bigint", "Product Viewed events", term="profile"),
+        required("cart_count", "bigint", "Product Added events", term="profile"),
+        optional("last_order_at", "timestamp", "latest order; null = never ordered", term="profile"),
+        required("frequency", "bigint", "distinct orders; 0 = never ordered", term="profile"),
+        required("monetary", MONEY, "net revenue, default_currency; 0 = never ordered", term="profile"),
+        optional("r_score", "int", "quintile of last_order_at, 5 = latest", term="profile"),
+        optional("f_score", "int", "quintile of frequency, 5 = most", term="profile"),
+        optional("m_score", "int", "quintile of monetary, 5 = most", term="profile"),
+        optional("segment", "string", "current segment; null = never ordered, or no model yet", term="segment"),
+        optional("segment_model_version", "string", "version that chose the segment", is_online=True),
+        *(column for score in SCORES for column in score.columns),
+        optional("score_model_version", "string", "version that made the scores, as gold.scores", is_online=True),
+        required(
+            "next_best_action",
+            "string",
+            "what to do next, by rule; none = nothing, or marketing consent denied",
+            term="score",
+        ),
+        optional("consent_analytics", "boolean", "latest word; null = never asked", term="profile"),
+        optional("consent_personalization", "boolean", "latest word; null = never asked", term="profile"),
+        optional("consent_marketing", "boolean", "latest word; null = never asked", term="profile"),
+        required(
+            "as_of",
+            "timestamp",
+            "newest event time in the lake when scores and next_best_action were taken",
+            is_online=True,
+        ),
+        write_time("updated_at", "time of the micro-batch that last wrote the row", is_online=True),
+    ),
+)

@@ -1,0 +1,40 @@
+"""gold.rfm: when, how often and for how much a profile bought. Profiles without orders are not in it.
+
+Days since the last order are computed at read: stored, they would change without events. Quintiles are the segments
+model's, so that they move when the profile buys or a model is promoted, never by the clock.
+"""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.profiles import rollup
+from lakehouse.profiles.declaration import Champions, ProfileTable
+from lakehouse.tables.contract import MONEY, optional, required, write_time
+
+QUINTILES = ("r_score", "f_score", "m_score")
+
+
+def transform(silver_identity_map: DataFrame, silver_orders: DataFrame, *, champions: Champions) -> DataFrame:
+    purchases = rollup.profile_orders(silver_orders, silver_identity_map)
+    model = champions.segments
+    quintiles = dict.fromkeys(QUINTILES, F.lit(None).cast("int")) if model is None else dict(model.quintiles())
+    return rollup.rfm(purchases).withColumns(quintiles)
+
+
+GOLD_RFM = ProfileTable(
+    name="gold.rfm",
+    grain="one row per profile with orders",
+    key=("profile_id",),
+    transform=transform,
+    columns=(
+        required("profile_id", "string", "profile"),
+        required("first_order_at", "timestamp", "earliest order"),
+        required("last_order_at", "timestamp", "latest order; days since are computed at read"),
+        required("frequency", "bigint", "distinct orders"),
+        required("monetary", MONEY, "net revenue of those orders, refunds taken off, default_currency"),
+        optional("r_score", "int", "quintile of last_order_at, 5 = latest; null = no segment model yet"),
+        optional("f_score", "int", "quintile of frequency, 5 = most; null = no segment model yet"),
+        optional("m_score", "int", "quintile of monetary, 5 = most; null = no segment model yet"),
+        write_time("computed_at", "time of the micro-batch that last changed the row"),
+    ),
+)

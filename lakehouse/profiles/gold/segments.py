@@ -1,0 +1,32 @@
+"""gold.segments: which segment a profile is in, and since when. One row per profile is open at any time.
+
+A new model version that keeps the segment's name closes and opens too: who said it is part of the answer.
+"""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.profiles.declaration import Champions, ProfileTable
+from lakehouse.tables.contract import optional, required
+
+
+def transform(gold_rfm: DataFrame, *, champions: Champions) -> DataFrame:
+    model = champions.segments
+    assert model is not None  # the table needs one
+    return gold_rfm.select("profile_id", model.segment().alias("segment"), F.lit(model.version).alias("model_version"))
+
+
+GOLD_SEGMENTS = ProfileTable(
+    name="gold.segments",
+    grain="one row per profile and validity",
+    key=("profile_id", "valid_from"),
+    transform=transform,
+    needs=lambda champions: champions.segments is not None,
+    columns=(
+        required("profile_id", "string", "profile with orders"),
+        required("segment", "string", "name of the segment, in words"),
+        required("model_version", "string", "version of the segments model in the registry"),
+        required("valid_from", "timestamp", "time the profile entered the segment"),
+        optional("valid_to", "timestamp", "time it left; null = still in it"),
+    ),
+)

@@ -1,0 +1,109 @@
+"""Two lakes of the same events, table by table and row by row: what a refactoring must leave as it was.
+
+    PYTHONPATH=. .venv/bin/python -m tests.compare_lakes LAKE OTHER
+
+Left aside is when a row was written, and what follows from how events fell into micro-batches: of the identity log and history,
+who an actor is in the end is compared. Run batch/rebuild.py on both lakes first, so that scores are of the same event time.
+Ends with one line of JSON, and 1 where rows differ.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import duckdb
+from deltalake import DeltaTable
+
+from lakehouse.catalog import TABLES
+from lakehouse.tables.contract import Table
+
+FLOAT_TOLERANCE = 1e-9
+OF_BATCHES = {"silver.identity_rules"}  # nothing of its rows follows from events
+LAST_WORD = {
+    "silver.identity_log": ("actor_id", "to_profile_id", "(changed_at, batch_id)"),
+    "silver.identity_history": ("actor_id", "profile_id", "valid_from"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One table: rows of each lake, and keys that only one has or whose rows differ. new_columns: only the second has them."""
+
+    table: str
+    rows: int
+    other_rows: int
+    differences: int
+    new_columns: tuple[str, ...] = ()
+
+
+def compare_lakes(first: Path, second: Path) -> Iterator[Comparison]:
+    """Every table of the catalogue that the first lake has."""
+    for table in TABLES.values():
+        path = Path(*table.name.split("."))
+        if table.name not in OF_BATCHES and (first / path).is_dir():
+            yield _compare(table, first / path, second / path)
+
+
+def _compare(table: Table, first: Path, second: Path) -> Comparison:
+    with duckdb.connect() as connection:
+        columns = []
+        for name, path in (("a", first), ("b", second)):
+            stored = DeltaTable(path).to_pyarrow_dataset()
+            columns.append([field.name for field in stored.schema])
+            connection.register(f"{name}_stored", stored)
+        key, content = _compared(table, [name for name in columns[0] if name in columns[1]])
+        for name in ("a", "b"):
+            connection.execute(f"CREATE TABLE {name} AS {_rows(table, f'{name}_stored', key, content)}")
+        rows, other_rows = (connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in ("a", "b"))
+        types = {name: type_ for name, type_, *_ in connection.execute("DESCRIBE a").fetchall()}
+        same = " AND ".join(_same(column, types[column]) for column in content) or "true"
+        on = " AND ".join(f'a."{column}" IS NOT DISTINCT FROM b."{column}"' for column in key)
+        differ = f'SELECT count(*) FROM a FULL JOIN b ON {on} WHERE a."{key[0]}" IS NULL OR b."{key[0]}" IS NULL OR NOT ({same})'
+        return Comparison(
+            table=table.name,
+            rows=rows,
+            other_rows=other_rows,
+            differences=connection.execute(differ).fetchall()[0][0],
+            new_columns=tuple(name for name in columns[1] if name not in columns[0]),
+        )
+
+
+def _compared(table: Table, common: list[str]) -> tuple[list[str], list[str]]:
+    if table.name in LAST_WORD:
+        actor, profile, _ = LAST_WORD[table.name]
+        return [actor], [profile]
+    return [name for name in table.key if name != "valid_from"], [name for name in table.content if name in common]
+
+
+def _rows(table: Table, stored: str, key: list[str], content: list[str]) -> str:
+    if table.name in LAST_WORD:
+        actor, profile, order = LAST_WORD[table.name]
+        return f"SELECT {actor}, max_by({profile}, {order}) AS {profile} FROM {stored} GROUP BY {actor}"
+    current = "WHERE valid_to IS NULL" if table.has_history else ""
+    columns = ", ".join(f'"{name}"' for name in (*key, *content))
+    return f"SELECT {columns} FROM {stored} {current}"
+
+
+def _same(column: str, type_: str) -> str:
+    if type_ != "DOUBLE":
+        return f'a."{column}" IS NOT DISTINCT FROM b."{column}"'
+    near = f"abs(a.{column} - b.{column}) <= {FLOAT_TOLERANCE} * greatest(1, abs(a.{column}))"
+    return f"coalesce({near}, a.{column} IS NULL AND b.{column} IS NULL)"
+
+
+def main(argv: list[str]) -> int:
+    first, second = map(Path, argv)
+    comparisons = list(compare_lakes(first, second))
+    print(f"{'table':34}{'rows':>10}{'other':>10}{'differ':>10}  new columns")
+    for one in comparisons:
+        print(f"{one.table:34}{one.rows:>10}{one.other_rows:>10}{one.differences:>10}  {', '.join(one.new_columns)}")
+    differences = sum(one.differences for one in comparisons)
+    tables = {one.table: {k: v for k, v in asdict(one).items() if k != "table"} for one in comparisons}
+    print(json.dumps({"command": "compare_lakes", "differences": differences, "tables": tables}))
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,64 @@
+"""gold.scores: every score there is in a column of its own, with the version that gave it; null where none does."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as F
+
+from lakehouse.profiles.gold.scores import GOLD_SCORES, transform
+from lakehouse.profiles.scores import SCORES
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from tests.accepted import at
+
+
+@dataclass
+class Model:
+    version: str
+    value: Column
+
+
+@dataclass
+class Champions:
+    scores: dict[str, Model] = field(default_factory=dict)
+
+
+def scored(spark: SparkSession, champions: Champions) -> list[dict[str, object]]:
+    ann = spark.createDataFrame([("cookie", "ann")], "actor_id string, profile_id string")
+    day = {"actor_id": "cookie", "activity_date": date(2026, 2, 1), "event_count": 1, "view_count": 3, "cart_count": 0}
+    day |= {
+        "order_count": 0,
+        "revenue": Decimal("0.00"),
+        "first_at": at("2026-02-01 10:00"),
+        "last_at": at("2026-02-01 11:00"),
+    }
+    names = [column.name for column in SILVER_ACTIVITY_DAILY.columns]
+    activity = spark.createDataFrame([tuple(day.get(name) for name in names)], SILVER_ACTIVITY_DAILY.ddl)
+    orders = spark.createDataFrame([], SILVER_ORDERS.ddl)
+    profiles = spark.createDataFrame([("ann", at("2026-02-02 00:00"))], "profile_id string, as_of timestamp")
+    rows = transform(ann, activity, orders, profiles=profiles, champions=champions)  # type: ignore[arg-type] # a stand-in
+    return [row.asDict() for row in rows.select(*GOLD_SCORES.given_columns).collect()]
+
+
+def test_each_score_has_a_version_of_its_own_and_null_where_there_is_no_model(spark: SparkSession) -> None:
+    models = {"purchase_propensity": Model("7", F.col("views_7d") / 4), "clv": Model("2", F.lit(12.5))}
+    (row,) = scored(spark, Champions(models))
+    assert {name: row[name] for name in ("purchase_propensity", "churn_risk", "clv")} == {
+        "purchase_propensity": 0.75,
+        "churn_risk": None,
+        "clv": 12.5,
+    }
+    assert [row[score.version_column] for score in SCORES] == ["7", None, "2"]
+    assert row["model_version"] == "7"
+
+
+def test_the_version_is_the_first_scores_that_there_is(spark: SparkSession) -> None:
+    (row,) = scored(spark, Champions({"clv": Model("2", F.lit(12.5))}))
+    assert (row["purchase_propensity"], row["model_version"]) == (None, "2")
+
+
+def test_the_table_waits_for_a_champion() -> None:
+    assert not GOLD_SCORES.needs(Champions())  # type: ignore[arg-type]
+    assert GOLD_SCORES.needs(Champions({"clv": Model("2", F.lit(1.0))}))  # type: ignore[arg-type]

@@ -1,0 +1,87 @@
+"""What gold says of some profiles, written by one code for every grain: rows set, rows gone removed, validity kept."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import DataFrame
+
+from lakehouse.lake.delta import Lake
+from lakehouse.profiles.declaration import ProfileTable
+from lakehouse.profiles.gold_writes import write
+from lakehouse.tables.contract import optional, required, write_time
+from tests.accepted import at
+
+ID = required("profile_id", "string", "profile")
+PRODUCT = required("product_id", "string", "product")
+COUNT = required("count", "bigint", "how often")
+
+
+def nothing(silver_identity_map: DataFrame) -> DataFrame:
+    return silver_identity_map
+
+
+def table(name: str, key: tuple[str, ...], *columns: Any) -> ProfileTable:
+    return ProfileTable(name=f"gold.{name}", grain="one row", key=key, columns=columns, transform=nothing)
+
+
+PER_PROFILE = table("per_profile", ("profile_id",), ID, COUNT, write_time("computed_at", "time"))
+PER_PRODUCT = table("per_product", ("profile_id", "product_id"), ID, PRODUCT, COUNT)
+VALIDITY = (required("valid_from", "timestamp", "from"), optional("valid_to", "timestamp", "to"))
+PER_VALIDITY = table("per_validity", ("profile_id", "valid_from"), ID, required("name", "string", "name"), *VALIDITY)
+FIRST, SECOND = at("2026-03-01 00:00"), at("2026-03-02 00:00")
+
+
+@pytest.fixture(params=["delta-rs", "spark"])
+def written(lake: Lake, request: pytest.FixtureRequest) -> Lake:
+    lake.uses_delta_rs = request.param == "delta-rs"
+    return lake
+
+
+def say(lake: Lake, table: ProfileTable, rows: Sequence[tuple[Any, ...]], profiles: str, now: datetime) -> None:
+    lake.create(table)
+    types = {column.name: column.type for column in table.columns}
+    frame = lake.spark.createDataFrame(rows, ", ".join(f"{name} {types[name]}" for name in table.given_columns))
+    touched = lake.spark.createDataFrame([(one,) for one in profiles.split()], "profile_id string")
+    write(lake, table, frame, touched, lake.frame(pa.table({"now": pa.array([now], pa.timestamp("us", tz="UTC"))})))
+
+
+def stored(lake: Lake, table: ProfileTable, *columns: str) -> list[tuple[Any, ...]]:
+    return sorted(map(tuple, lake.read(table).select(*columns).collect()))
+
+
+def test_only_the_profiles_in_question_change(written: Lake) -> None:
+    say(written, PER_PROFILE, [("ann", 1), ("bob", 2), ("cat", 3)], "ann bob cat", FIRST)
+    say(written, PER_PROFILE, [("ann", 5)], "ann bob", SECOND)
+    assert stored(written, PER_PROFILE, "profile_id", "count") == [("ann", 5), ("cat", 3)]
+
+
+def test_a_row_that_says_the_same_is_not_written_again(written: Lake) -> None:
+    say(written, PER_PROFILE, [("ann", 1), ("bob", 2)], "ann bob", FIRST)
+    say(written, PER_PROFILE, [("ann", 1), ("bob", 3)], "ann bob", SECOND)
+    times = dict(stored(written, PER_PROFILE, "profile_id", "computed_at"))
+    assert times == {"ann": FIRST.replace(tzinfo=None), "bob": SECOND.replace(tzinfo=None)}
+
+
+def test_rows_of_a_finer_grain_that_are_gone_are_removed(written: Lake) -> None:
+    say(written, PER_PRODUCT, [("ann", "tea", 1), ("ann", "cup", 2), ("bob", "tea", 3)], "ann bob", FIRST)
+    say(written, PER_PRODUCT, [("ann", "cup", 4)], "ann", SECOND)
+    key = ("profile_id", "product_id", "count")
+    assert stored(written, PER_PRODUCT, *key) == [("ann", "cup", 4), ("bob", "tea", 3)]
+    say(written, PER_PRODUCT, [], "ann bob", SECOND)
+    assert stored(written, PER_PRODUCT, *key) == []
+
+
+def test_what_no_longer_holds_is_closed_and_what_stays_is_left_alone(written: Lake) -> None:
+    say(written, PER_VALIDITY, [("ann", "new"), ("bob", "loyal"), ("cat", "new")], "ann bob cat", FIRST)
+    say(written, PER_VALIDITY, [("ann", "loyal"), ("bob", "loyal")], "ann bob cat", SECOND)
+    first, second = FIRST.replace(tzinfo=None), SECOND.replace(tzinfo=None)
+    rows = {row[:3]: row[3] for row in stored(written, PER_VALIDITY, "profile_id", "name", "valid_from", "valid_to")}
+    assert rows == {
+        ("ann", "new", first): second,
+        ("ann", "loyal", second): None,
+        ("bob", "loyal", first): None,
+        ("cat", "new", first): second,
+    }
