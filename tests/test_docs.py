@@ -1,5 +1,6 @@
 """README.md and docs/ name nothing that is not there: files, links, tables, settings. Generated pages are what the code gives."""
 
+import ast
 import re
 
 import pytest
@@ -99,6 +100,34 @@ def test_a_walk_names_each_file_once(number: int, first: str, last: str) -> None
     assert len(files) >= 25
     assert sorted(files) == sorted(set(files))
     assert [file for file in files if not (PROJECT / file).is_file()] == []
+
+
+@pytest.mark.parametrize(("number", "start"), [(1, "streaming/profiles.py"), (2, "serving/__main__.py")])
+def test_every_file_of_a_walk_is_in_the_program_that_walks_it(number: int, start: str) -> None:
+    assert set(_walk(number)) - _imported_from(start) == set()
+
+
+def _imported_from(start: str) -> set[str]:
+    """The file, and every file of the repository that it imports, directly or not."""
+    reached, waiting = set[str](), [start]
+    while waiting:
+        if (file := waiting.pop()) not in reached:
+            reached.add(file)
+            waiting += _imports(file)
+    return reached
+
+
+def _imports(file: str) -> list[str]:
+    tree = ast.parse((PROJECT / file).read_text(encoding="utf-8"))
+    modules = [
+        f"{node.module}.{name.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    ]
+    modules += [module.rpartition(".")[0] for module in modules]
+    files = (f"{module.replace('.', '/')}{end}" for module in modules for end in (".py", "/__init__.py"))
+    return [name for name in files if (PROJECT / name).is_file()]
 
 
 def test_each_decision_has_a_number_of_its_own_and_three_parts() -> None:
