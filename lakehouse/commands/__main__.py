@@ -37,11 +37,10 @@ def _help(_: list[str]) -> None:
     print((Path(__file__).parent / "usage.txt").read_text(encoding="utf-8"), end="")
 
 
-def _plan(_: list[str]) -> None:
-    from lakehouse.catalog import TABLES
-    from lakehouse.tables import lineage
+def _plan(argv: list[str]) -> None:
+    from lakehouse.commands import plan
 
-    print(lineage.plan(load(), TABLES))
+    plan.main(argv)
 
 
 def _kafka(argv: list[str]) -> int | None:

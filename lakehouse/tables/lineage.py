@@ -1,4 +1,4 @@
-"""The order of the tables, from what each reads; the plan and README table drawn from it. Needs no Spark."""
+"""The order of the tables, from what each reads; the plan drawn from it. Needs no Spark."""
 
 import dataclasses
 import difflib
@@ -48,15 +48,6 @@ def _in_contract_order(sorter: "TopologicalSorter[str]", names: list[str], table
 def _unknown_source(table: Table, source: str, tables: Mapping[str, Table]) -> str:
     nearest = difflib.get_close_matches(source, [*tables, KAFKA], n=1, cutoff=0.0)
     return f"{table.name}: reads '{source}', which is no table; did you mean '{nearest[0]}'?"
-
-
-def markdown(tables: Mapping[str, Table]) -> str:
-    """The tables in order as a Markdown table: the one in the README is this text."""
-    rows = ["| table | one row per | key | reads | written by |", "|---|---|---|---|---|"]
-    for table in order(tables):
-        reads = ", ".join(table.reads)
-        rows.append(f"| {table.name} | {_row_of(table)} | {', '.join(table.key)} | {reads} | `{table.owner}` |")
-    return "\n".join(rows)
 
 
 def plan(config: Config, tables: Mapping[str, Table]) -> str:

@@ -61,14 +61,6 @@ def test_a_table_that_reads_itself_is_a_ring() -> None:
         lineage.order(tables(table("a", "a")))
 
 
-def test_markdown_has_one_row_per_table() -> None:
-    assert lineage.markdown(tables(table("silver.a", KAFKA))).splitlines() == [
-        "| table | one row per | key | reads | written by |",
-        "|---|---|---|---|---|",
-        "| silver.a | a | a | kafka | `silver.a.py` |",
-    ]
-
-
 def test_plan_shows_every_table_with_owner_grain_and_sources(config: Config) -> None:
     lines = lineage.plan(config, tables(table("b", "a"), table("a", KAFKA))).splitlines()
     assert lines[1].split() == ["1", "a", "one", "row", "per", "a", "a.py", "reads", "kafka"]

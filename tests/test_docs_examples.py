@@ -1,0 +1,238 @@
+"""Every example of README.md and docs/ works: Python runs on a small lake, commands are taken by their parsers, JSON and YAML are read.
+
+What needs a broker, a cluster or minutes is not started: its file must exist, and its arguments must be ones it knows.
+"""
+
+import argparse
+import ast
+import dataclasses
+import importlib
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+from pydantic import BaseModel
+from pyspark.sql import SparkSession
+
+from lakehouse.actions.destinations import read_destinations
+from lakehouse.commands import identity, launcher
+from lakehouse.config import PROJECT, LakeConfig, load
+from lakehouse.decisions.offers import read_catalogue
+from lakehouse.errors import LakeError, StitchlakeError
+from lakehouse.experiments.definitions import read_experiments
+from lakehouse.moments.definitions import read_moments
+from lakehouse.rules.book import read_rules
+from lakehouse.rules.evaluate import compile_predicate
+from lakehouse.rules.vocabulary import prepared
+from serving.api import collector, requests
+from tests import small_lake
+from tests.documents import PAGES, Example, examples, prose
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SUBMIT = "./spark-submit.sh"
+WORDS: Mapping[str, list[list[str]]] = {
+    **{command: [[]] for command in ("help", "up", "down", "serve")},
+    "kafka": [["start"], ["stop"], ["status"]],
+    "plan": [[], ["--write"]],
+    "rules": [["check"], ["test"]],
+}
+BODIES: Mapping[str, type[BaseModel]] = {
+    "/api/personalized-recommendations": requests.RecommendationRequest,
+    "/api/decide": requests.DecisionRequest,
+    "/api/exposures": requests.ExposureRequest,
+    "/api/outcomes": requests.OutcomeRequest,
+    "/api/products": requests.AvailabilityRequest,
+    "/api/suppressions": requests.SuppressionRequest,
+}
+DECLARED: Mapping[str, Callable[[Path], object]] = {
+    "rules": read_rules,
+    "offers": read_catalogue,
+    "moments": read_moments,
+    "destinations": lambda path: read_destinations(path, {"CRM_TOKEN": "t0ken"}),
+    "experiments": read_experiments,
+}
+
+
+class Parsed(Exception):
+    """A job's parser took its arguments; nothing of the job itself was begun."""
+
+
+def commands(code: str) -> Iterator[list[str]]:
+    """The commands of a shell block as words; one may go on over lines, by a backslash or an open quote."""
+    waiting = ""
+    for line in code.splitlines():
+        waiting += line.removesuffix("\\") + ("" if line.endswith("\\") else "\n")
+        try:
+            words = shlex.split(waiting, comments=True)
+        except ValueError:  # a quote is open
+            continue
+        if line.endswith("\\"):
+            continue
+        waiting = ""
+        if words:
+            yield words
+    assert not waiting.strip(), f"never ends: {waiting}"
+
+
+def check_command(words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Take the words of one command as its program would, without doing anything."""
+    match words:
+        case ["export", *settings]:
+            assert all(re.fullmatch(r"[A-Z][A-Z0-9_]*=.+", setting) for setting in settings)
+        case ["curl", *arguments]:
+            check_request(arguments)
+        case [program, *arguments] if program == SUBMIT:
+            check_submit(arguments, monkeypatch, tmp_path)
+        case _:
+            pytest.fail(f"no test knows how to check: {shlex.join(words)}")
+
+
+def check_submit(argv: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    word, *rest = argv
+    if word in WORDS:
+        assert rest in WORDS[word], shlex.join(argv)
+    elif word == "whois":
+        type_, _ = rest
+        assert type_ in load("dev", environ={}).identity.rules
+    elif word == "identity":
+        check_identity(rest, tmp_path)
+    elif word != "test":
+        check_job(launcher.parse(argv), monkeypatch)
+
+
+def check_identity(argv: list[str], tmp_path: Path) -> None:
+    """Everything about the words is judged before the lake is opened, which is not there."""
+    config = dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=str(tmp_path / "none"), keep_hours=1))
+    with pytest.raises(LakeError, match="no lake"):
+        identity.command(config, argv, NOW)
+
+
+def check_job(job: launcher.Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job's own parser takes its arguments; one without a parser names them in its text."""
+    name = str(job.script.relative_to(PROJECT).with_suffix("")).replace("/", ".")
+    source = job.script.read_text(encoding="utf-8")
+    if "argparse" not in source:
+        runner = (PROJECT / "lakehouse/spark/streams.py").read_text(encoding="utf-8") if "streams" in source else ""
+        assert [word for word in job.arguments if f'"{word}"' not in source + runner] == []
+        return
+    parse = argparse.ArgumentParser.parse_args
+
+    def parse_only(self: argparse.ArgumentParser, *arguments: Any) -> None:
+        parse(self, *arguments)
+        raise Parsed
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
+    with pytest.raises(Parsed):
+        importlib.import_module(name).main(list(job.arguments))
+
+
+def check_request(arguments: list[str]) -> None:
+    """The body is what the route reads."""
+    url = arguments[-1]
+    body = arguments[arguments.index("-d") + 1]
+    path = re.fullmatch(r"http://127\.0\.0\.1:8080(/\S+)", url)
+    assert path is not None, url
+    if path[1].startswith("/v1/"):
+        call = path[1].removeprefix("/v1/")
+        assert collector.one(call, json.loads(body), NOW).event["type"] == call
+    else:
+        BODIES[path[1]].model_validate_json(body)
+
+
+@pytest.mark.parametrize("example", examples("sh"), ids=str)
+def test_every_command_of_a_shell_example_is_taken(
+    example: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for words in commands(example.code):
+        with monkeypatch.context() as patched:
+            check_command(words, patched, tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_named_in_a_sentence_or_table_is_taken(
+    page: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for code in re.findall(r"`(?:time )?(\./spark-submit\.sh [^`]+)`", prose(page)):
+        _, *argv = shlex.split(code)
+        named = [word for word in argv if not re.search(r"[<\[|]", word)]
+        if len(named) == 1 and not named[0].endswith(".py"):
+            assert named[0] in launcher.COMMANDS, code
+            continue
+        if named == ["ml/evaluate_identity.py"]:  # named without the data it needs
+            continue
+        with monkeypatch.context() as patched:
+            check_submit(argv, patched, tmp_path)
+
+
+def test_every_route_the_pages_name_is_one_of_the_service() -> None:
+    application = (PROJECT / "serving/app.py").read_text(encoding="utf-8")
+    routes = {path.partition("{")[0].rstrip("/") for path in re.findall(r'@app\.\w+\("(/\w[^"]*)"', application)}
+    named = {
+        path.rstrip("/") for page in PAGES for path in re.findall(r"[` ](/(?:api|v1|ws|healthz)\b[\w/-]*)", prose(page))
+    }
+    assert named
+    assert {path for path in named if path not in routes and path.rpartition("/")[0] not in routes} == set()
+
+
+@pytest.mark.parametrize("example", examples("yaml"), ids=str)
+def test_every_yaml_example_is_read_as_its_file_would_be(example: Example, tmp_path: Path) -> None:
+    (kind,) = set(yaml.safe_load(example.code)) - {"tests", "holdout"}
+    path = tmp_path / f"{kind}.yaml"
+    path.write_text(example.code, encoding="utf-8")
+    DECLARED[kind](path)
+    if kind == "rules":
+        offers = read_catalogue(PROJECT / "conf/offers.yaml").offers
+        book = read_rules(path, offers)
+        for tried in book.examples:
+            assert (compile_predicate(book.expressions[tried.rule])(prepared(tried.given)) is True) == tried.expect
+
+
+@pytest.mark.parametrize("example", examples("python"), ids=str)
+def test_every_python_example_shows_rows_of_a_lake(
+    example: Example, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Path(small_lake.shared(spark).root)
+    assert lake.name == "lake"
+    monkeypatch.chdir(lake.parent)
+    *steps, last = ast.parse(example.code).body
+    assert isinstance(last, ast.Expr), "the last line of an example shows something"
+    names: dict[str, Any] = {}
+    exec(compile(ast.Module(steps, []), str(example), "exec"), names)
+    shown = eval(compile(ast.Expression(last.value), str(example), "eval"), names)
+    assert shown.height if isinstance(shown, pl.DataFrame) else shown.fetchall()
+
+
+def test_commands_are_cut_where_a_shell_cuts_them() -> None:
+    code = "a b  # not this\n\ncurl -d '{\"x\":\n 1}' \\\n  url\nexport A=1 B=2\n"
+    assert list(commands(code)) == [["a", "b"], ["curl", "-d", '{"x":\n 1}', "url"], ["export", "A=1", "B=2"]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan", "--wrte"],
+        ["kafka", "restart"],
+        ["batch/rebiuld.py"],
+        ["batch/rebuild.py", "--chek"],
+        ["batch/online_store.py", "--chek"],
+        ["streaming", "--available"],
+        ["identity", "link", "user_id", "u-17", "--by", "ann", "--why", "x"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_would_be_refused_is_not_taken(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises((StitchlakeError, AssertionError, SystemExit)):
+        check_submit(words, monkeypatch, tmp_path)
+
+
+def test_there_are_examples_of_every_kind() -> None:
+    assert {example.language for example in examples()} >= {"python", "sh", "yaml"}
