@@ -35,7 +35,7 @@ from lakehouse.rules.book import RuleBook, read_rules
 from serving.api.sockets import Sockets
 from serving.app import Lifespan, create_app
 from serving.deciding.experiments import read_running
-from serving.deciding.lane_candidates import Lane
+from serving.deciding.lane_decisions import LaneDecisions
 from serving.deciding.last_answers import LastAnswers
 from serving.deciding.learning import Learning
 from serving.deciding.pressure import Pressure
@@ -116,7 +116,7 @@ def lifespan_of(service: Service) -> Lifespan:
         service.learning.take(await asyncio.to_thread(service.learning.read), is_start=True)
         for part in (service.rules, service.catalogue, service.recommender, service.experiments):
             part.look()
-        handlers = {config.decisions.topic: Lane(service).handle}
+        handlers = {config.decisions.topic: LaneDecisions(service).handle}
         if config.online_store.publish_changes:
             handlers[config.online_store.changes_topic] = service.changes.handle
         incoming = KafkaIn(bootstrap_servers(config), handlers, loop, on_ready=lambda: _ready(service))

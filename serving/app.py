@@ -27,8 +27,9 @@ from serving.api.requests import (
 )
 from serving.api.responses import Straight, answer, fault
 from serving.api.sockets import Listener
-from serving.deciding import offers, recommendations
-from serving.deciding.question import see
+from serving.deciding.next_best_action import next_best_action
+from serving.deciding.recommendations import recommendations
+from serving.deciding.request_context import count_events
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.service import Service
 
@@ -64,13 +65,13 @@ def _decisions(app: APIRouter, service: Service) -> None:
     async def personalized_recommendations(request: Request) -> Response:
         """Products for somebody, here and now, best first, with the reason for each."""
         with service.span("decision", kind="products"):
-            return await _asked(service, request, RecommendationRequest, recommendations.recommendations)
+            return await _asked(service, request, RecommendationRequest, recommendations)
 
     @app.post("/api/decide", **json_body(DecisionRequest, answers.DecisionAnswer))
     async def decide(request: Request) -> Response:
         """The next best action for somebody, here and now, among the offers of the catalogue."""
         with service.span("decision", kind="offer"):
-            return await _asked(service, request, DecisionRequest, offers.next_best_action)
+            return await _asked(service, request, DecisionRequest, next_best_action)
 
     @app.post("/api/exposures", **json_body(ExposureRequest, answers.ExposureAnswer))
     async def exposures(request: Request) -> Response:
@@ -152,7 +153,7 @@ async def _collected(service: Service, call: str, request: Request) -> Response:
         sent = [service.out.send(topic, record.key, record.value) for record in records]
     except Overloaded as busy:
         return fault(_BUSY, str(busy), **{"retry-after": "1"})
-    see(service, [record.event for record in records], now)
+    count_events(service, [record.event for record in records], now)
     taken = await acknowledged(sent, profiles.PATIENCE_SECONDS)
     if taken < len(records):
         detail = f"kafka: {len(records) - taken} of {len(records)} events not acknowledged. Send the request again"

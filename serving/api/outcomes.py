@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from lakehouse.decisions import exposures, remembered
+from lakehouse.decisions import remembered
 from lakehouse.decisions.remembered import Remembered
 from lakehouse.errors import StitchlakeError, StoreError
 from serving.api.requests import ExposureRequest, OutcomeRequest
-from serving.deciding.question import log
+from serving.deciding.decision_log import keep_exposure, log
 from serving.service import Service
 
 DAY_SECONDS = 86_400
@@ -28,17 +28,8 @@ async def expose(service: Service, request: ExposureRequest) -> dict[str, Any]:
     at_ms = _at_ms(service, request.occurred_at)
     is_new = await _claim(service, f"x:{decision.decision_id}", at_ms)
     if is_new:
-        note(service, decision, at_ms, request.shown)
+        keep_exposure(service, decision, at_ms, request.shown)
     return {"decision_id": decision.decision_id, "logged": is_new, "duplicate": not is_new}
-
-
-def note(service: Service, decision: Remembered, at_ms: int, shown: str | None = None) -> None:
-    """Write down that it was shown: in the log, and where caps look."""
-    log(service, remembered.exposure_messages(decision, at_ms))
-    offer = shown or decision.action if decision.kind == "offer" else None
-    if decision.shown_on is not None:
-        found = exposures.entries(decision.decision_id, offer, decision.context.get("rule"), at_ms)
-        service.pending.append((decision.shown_on, entry) for entry in found)
 
 
 async def record(service: Service, request: OutcomeRequest) -> dict[str, Any]:

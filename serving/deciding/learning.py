@@ -13,7 +13,7 @@ import orjson
 
 from lakehouse.bandits.state import LINUCB, THOMPSON, BanditState, Policy
 from lakehouse.config import ServingConfig
-from lakehouse.decisions.decide import CERTAIN, Explored
+from lakehouse.decisions.decide import CERTAIN, Explored, Explorer
 from lakehouse.errors import ModelError, StoreError
 from lakehouse.online.store import Document, OnlineStore
 from serving.visitors.pending import Pending
@@ -24,7 +24,6 @@ FEATURES = 8
 GREEDY = "greedy"
 _EXCHANGE_SECONDS = 2.0
 _NUMBERS = ("frequency", "monetary", "view_count", "views_in_session")
-Explorer = Callable[[Mapping[str, float], Mapping[str, object]], Explored]
 
 
 class Learning:
