@@ -84,7 +84,7 @@ class RuleActions:
         decided = decide(OfferRequest(channel=None, rule=rule.name), circumstances)
         if not decided.ranked:
             return []
-        offer, product = decided.ranked[0].offer, candidate.event["product_id"]
+        offer, product = decided.ranked[0].offer, candidate.product_id
         return actions_of(
             rule,
             rule.name,
@@ -96,5 +96,5 @@ class RuleActions:
             items=() if product is None else (product,),
             due_ms=candidate.occurred_ms,
             now_ms=now_ms,
-            detail={"rules_version": circumstances.rules_version, "event": candidate.event["event_name"]},
+            detail={"rules_version": circumstances.rules_version, "event": candidate.event_name},
         )

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse.config import load
 from lakehouse.events.reader import Reader
-from lakehouse.lane.candidates import candidates
+from lakehouse.lane.projection import candidates
 from lakehouse.lane.rules import lane_rules, text_version
 from lakehouse.rules.book import RuleBook, read_rules
 from lakehouse.rules.vocabulary import prepared
