@@ -16,11 +16,11 @@ from lakehouse.rules.book import RuleBook
 from serving.api.sockets import Sockets
 from serving.deciding.inputs import read_inputs
 from serving.deciding.last_answers import LastAnswers
-from serving.deciding.learning import Learning
+from serving.deciding.learned_policy import LearnedPolicy
 from serving.deciding.pressure import Pressure
+from serving.deciding.reloadable import Reloadable
 from serving.deciding.stock import Stock
 from serving.kafka.producer import KafkaOut
-from serving.reloading import Reloading
 from serving.telemetry import Span
 from serving.visitors.pending import Pending
 from serving.visitors.profile_changes import Changes
@@ -48,13 +48,13 @@ class Service:
     pending: Pending
     reader: Reader
     visitors: Visitors
-    rules: Reloading[RuleBook]
-    catalogue: Reloading[Catalogue]
-    recommender: Reloading[Recommender]
-    experiments: Reloading[Experiments]
+    rules: Reloadable[RuleBook]
+    catalogue: Reloadable[Catalogue]
+    recommender: Reloadable[Recommender]
+    experiments: Reloadable[Experiments]
     stock: Stock
     changes: Changes
-    learning: Learning
+    policy: LearnedPolicy
     out: KafkaOut
     log: KafkaOut
     sockets: Sockets

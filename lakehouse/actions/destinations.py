@@ -125,9 +125,9 @@ def read_destinations(path: Path, environ: Mapping[str, str]) -> dict[str, Known
         entries.append({"destination": _resolved(entry, environ, f"{place}[{number}]", faults)})
     if not isinstance(sent, list):
         faults.append(f"{place}: expected a list")
-    found = {one.destination.name: one.destination for _, one in checked(entries, _Entry, place, faults)}
+    destinations = {entry.destination.name: entry.destination for _, entry in checked(entries, _Entry, place, faults)}
     refuse(faults)
-    return found
+    return destinations
 
 
 def declared_names(path: Path) -> list[str]:
@@ -149,4 +149,4 @@ def _resolved(value: Any, environ: Mapping[str, str], place: str, faults: list[s
     for name in _REFERENCE.findall(value):
         if name not in environ:
             faults.append(f"{place}: ${{{name}}} is not in the environment. Set it, or disable the destination")
-    return _REFERENCE.sub(lambda found: environ.get(found[1], ""), value)
+    return _REFERENCE.sub(lambda reference: environ.get(reference[1], ""), value)

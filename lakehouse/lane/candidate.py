@@ -102,8 +102,8 @@ class Candidate:
     def decode(cls, value: bytes | None) -> Self | None:
         """None for what is no candidate: the topic may be written by others."""
         try:
-            told = orjson.loads(value or b"")
-            return cls(**{name: coding.read(told.get(coding.name or name)) for name, coding in _CODINGS})
+            document = orjson.loads(value or b"")
+            return cls(**{name: coding.read(document.get(coding.name or name)) for name, coding in _CODINGS})
         except (AttributeError, TypeError, ValueError):
             log.warning("decisions topic: a record is no candidate, got %d bytes; left out", len(value or b""))
             return None
@@ -142,8 +142,8 @@ def encode(matched: "DataFrame", rules_version: str) -> "DataFrame":
     """Rows (key, value) for the decisions topic, one per row of `projection.matched`; what `Candidate.decode` reads."""
     from pyspark.sql import functions as F  # here: whoever only decodes need not load Spark
 
-    told = F.struct(*(F.expr(coding.sql).alias(coding.name or name) for name, coding in _CODINGS))
+    document = F.struct(*(F.expr(coding.sql).alias(coding.name or name) for name, coding in _CODINGS))
     versioned = matched.withColumn("rules_version", F.lit(rules_version))
     return versioned.select(
-        F.col("actor_id").cast("binary").alias("key"), F.to_json(told).cast("binary").alias("value")
+        F.col("actor_id").cast("binary").alias("key"), F.to_json(document).cast("binary").alias("value")
     )

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from lakehouse.decisions import remembered
-from lakehouse.decisions.remembered import Remembered
+from lakehouse.decisions import decision_record
+from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.errors import StitchlakeError, StoreError
-from serving.api.requests import ExposureRequest, OutcomeRequest
+from serving.api.request_models import ExposureRequest, OutcomeRequest
 from serving.deciding.decision_log import keep_exposure, log
 from serving.service import Service
 
@@ -40,14 +40,14 @@ async def record(service: Service, request: OutcomeRequest) -> dict[str, Any]:
     is_late = at_ms - decision.at_ms > service.config.serving.exposure_days * DAY_SECONDS * 1000
     if is_new:
         service.counters.outcomes += 1
-        log(service, [remembered.outcome_message(decision, request.metric, request.value, at_ms)])
+        log(service, [decision_record.outcome_message(decision, request.metric, request.value, at_ms)])
         if not is_late and decision.kind == "offer" and not decision.is_forced:
-            service.learning.observe(decision.action, decision.features, request.value)
+            service.policy.observe(decision.action, decision.features, request.value)
     return {"decision_id": decision.decision_id, "recorded": is_new, "duplicate": not is_new, "late": is_late}
 
 
-async def _recall(service: Service, decision_id: str) -> Remembered:
-    key = remembered.key(decision_id)
+async def _recall(service: Service, decision_id: str) -> DecisionRecord:
+    key = decision_record.key(decision_id)
     value = service.pending.documents([key]).get(key)
     if value is None:
         try:
@@ -59,7 +59,7 @@ async def _recall(service: Service, decision_id: str) -> Remembered:
             f"decision_id: no decision '{decision_id[:64]}' is remembered, expected one the API answered. "
             "Take decision_id from its answer"
         )
-    return remembered.decode(value)
+    return decision_record.decode(value)
 
 
 async def _claim(service: Service, key: str, now_ms: int) -> bool:

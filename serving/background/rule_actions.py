@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lakehouse.actions.action import Action
-from lakehouse.actions.asked import actions_of
+from lakehouse.actions.action_requests import actions_of
 from lakehouse.config import Config
 from lakehouse.decisions.circumstances import DecisionInputs, circumstances_of
 from lakehouse.decisions.decide import OfferRequest, decide
@@ -18,10 +18,10 @@ from lakehouse.errors import ConfigError
 from lakehouse.experiments.definitions import Experiments
 from lakehouse.lane.candidate import Candidate
 from lakehouse.rules.book import Rule, RuleBook
-from serving.background.send_permission import People
+from serving.background.people import People
 from serving.deciding.inputs import read_inputs
+from serving.deciding.reloadable import Reloadable
 from serving.deciding.stock import Stock
-from serving.reloading import Reloading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +30,9 @@ class RuleActions:
 
     config: Config
     people: People
-    rules: Reloading[RuleBook]
-    offers: Reloading[Catalogue]
-    experiments: Reloading[Experiments]
+    rules: Reloadable[RuleBook]
+    offers: Reloadable[Catalogue]
+    experiments: Reloadable[Experiments]
     stock: Stock
     clock: Callable[[], datetime]
     emit: Callable[[Action], None]

@@ -5,24 +5,24 @@ from typing import Any
 
 import orjson
 
-from lakehouse.decisions import exposures, remembered
-from lakehouse.decisions.remembered import Remembered
+from lakehouse.decisions import decision_record, exposures
+from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.online.store import Document
 from serving.service import Service
 
 
-def keep_decision(service: Service, decision: Remembered, candidates: Sequence[str]) -> None:
+def keep_decision(service: Service, decision: DecisionRecord, candidates: Sequence[str]) -> None:
     """Keep the decision until its outcomes are in, and log it. Neither is waited for.
 
     `candidates`: offers or products it was chosen from, the chosen ones among them.
     """
-    service.pending.put([Document(remembered.key(decision.decision_id), decision.at_ms, decision.encode())])
-    log(service, [remembered.decision_message(decision, candidates)])
+    service.pending.put([Document(decision_record.key(decision.decision_id), decision.at_ms, decision.encode())])
+    log(service, [decision_record.decision_message(decision, candidates)])
 
 
-def keep_exposure(service: Service, decision: Remembered, at_ms: int, shown: str | None = None) -> None:
+def keep_exposure(service: Service, decision: DecisionRecord, at_ms: int, shown: str | None = None) -> None:
     """Write down that the decision was shown: in the log, and where caps look. `shown`: the offer, where another was shown."""
-    log(service, remembered.exposure_messages(decision, at_ms))
+    log(service, decision_record.exposure_messages(decision, at_ms))
     offer = shown or decision.action if decision.kind == "offer" else None
     if decision.shown_on is not None:
         entries = exposures.entries(decision.decision_id, offer, decision.context.get("rule"), at_ms)

@@ -5,16 +5,16 @@ from lakehouse.decisions.circumstances import DecisionInputs
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.experiments.definitions import Experiments
 from lakehouse.rules.book import RuleBook
+from serving.deciding.reloadable import Reloadable
 from serving.deciding.stock import Stock
-from serving.reloading import Reloading
 
 
 def read_inputs(
     config: Config,
     *,
-    rules: Reloading[RuleBook],
-    catalogue: Reloading[Catalogue],
-    experiments: Reloading[Experiments],
+    rules: Reloadable[RuleBook],
+    catalogue: Reloadable[Catalogue],
+    experiments: Reloadable[Experiments],
     stock: Stock,
 ) -> DecisionInputs:
     """As the files are now. Serving and background both read by this, so that neither leaves one out."""

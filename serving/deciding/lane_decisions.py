@@ -14,8 +14,8 @@ import orjson
 
 from lakehouse.decisions.circumstances import Circumstances, circumstances_of
 from lakehouse.decisions.decide import CERTAIN, OfferRequest, decide
+from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.decisions.offers import Offer
-from lakehouse.decisions.remembered import Remembered
 from lakehouse.lane.candidate import Candidate
 from serving.deciding.decision_log import keep_decision, keep_exposure
 from serving.service import Service
@@ -83,7 +83,7 @@ class LaneDecisions:
             "decided_at": at_ms,
         }
         service.sockets.push(keys, orjson.dumps(message))
-        decision = Remembered(
+        decision = DecisionRecord(
             decision_id=candidate.decision_id,
             kind="offer",
             unit=visitor.unit,

@@ -3,9 +3,9 @@
 from typing import Any
 
 from lakehouse.decisions.decide import CERTAIN, OfferRequest, Ranked, decide
-from lakehouse.decisions.remembered import Remembered
+from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.decisions.trace import Trace
-from serving.api.requests import DecisionRequest
+from serving.api.request_models import DecisionRequest
 from serving.deciding.decision_log import keep_decision
 from serving.deciding.request_context import await_events, read_context
 from serving.service import Service
@@ -14,7 +14,7 @@ NONE = "none"
 
 
 async def next_best_action(service: Service, request: DecisionRequest) -> dict[str, Any]:
-    """See serving/api/answers.py: DecisionAnswer."""
+    """See serving/api/answer_models.py: DecisionAnswer."""
     is_pressed = service.pressure.is_high
     context = await read_context(service, request, is_pressed=is_pressed)
     circumstances, trace = context.circumstances, Trace(is_wanted=request.explain)
@@ -24,14 +24,14 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
     offer_request = OfferRequest(
         channel=request.context.channel,
         offers=request.offers,
-        explorer=service.learning.explorer(context.decision_id, is_greedy=is_greedy),
+        explorer=service.policy.explorer(context.decision_id, is_greedy=is_greedy),
         trace=trace,
     )
     decided = decide(offer_request, circumstances)
     events = await await_events(context)
     first = decided.ranked[0] if decided.ranked else None
     is_explored = first is not None and not decided.is_forced
-    decision = Remembered(
+    decision = DecisionRecord(
         decision_id=context.decision_id,
         kind="offer",
         unit=context.visitor.unit,
@@ -40,15 +40,15 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
         propensity=CERTAIN if first is None else first.propensity or CERTAIN,
         is_forced=decided.is_forced,
         policy=service.config.serving.policy,
-        policy_version=service.learning.version,
+        policy_version=service.policy.version,
         shown_on=context.visitor.shown_on,
         experiments=circumstances.arm_names,
-        features=service.learning.features(circumstances.context) if is_explored else (),
+        features=service.policy.features(circumstances.context) if is_explored else (),
         context=request.context.said() | ({"rule": decided.rule} if decided.rule else {}),
     )
     keep_decision(service, decision, [ranked.offer.name for ranked in decided.ranked])
     rung = "popularity" if context.missing else "model"
-    return context.answer(service, rung, trace, events, None, service.learning.version, decided.silence) | {
+    return context.answer(service, rung, trace, events, None, service.policy.version, decided.silence) | {
         "action": decision.action,
         "offers": [_shown(ranked, rank) for rank, ranked in enumerate(decided.ranked, 1)],
     }

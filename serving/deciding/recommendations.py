@@ -9,12 +9,12 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lakehouse.decisions.recommend import Propose, recommend
-from lakehouse.decisions.remembered import Remembered
+from lakehouse.decisions.decision_record import DecisionRecord
+from lakehouse.decisions.products import Propose, recommend
 from lakehouse.decisions.trace import Trace
 from lakehouse.recommend.proposal import Proposal
 from lakehouse.recommend.recommender import Recommender
-from serving.api.requests import RecommendationRequest
+from serving.api.request_models import RecommendationRequest
 from serving.deciding.decision_log import keep_decision
 from serving.deciding.request_context import RequestContext, await_events, read_context
 from serving.service import Service
@@ -24,7 +24,7 @@ UNPERSONAL = "no consent to personalization, or held out of it by an experiment:
 
 
 async def recommendations(service: Service, request: RecommendationRequest) -> dict[str, Any]:
-    """See serving/api/answers.py: RecommendationAnswer."""
+    """See serving/api/answer_models.py: RecommendationAnswer."""
     is_pressed = service.pressure.is_high
     context = await read_context(service, request, is_pressed=is_pressed)
     trace = Trace(is_wanted=request.explain)
@@ -34,7 +34,7 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
     if rung == "model" and not context.missing and is_personal:
         service.last_answers.keep(context.visitor.name, items, context.circumstances.now.timestamp())
     events = await await_events(context)
-    decision = Remembered(
+    decision = DecisionRecord(
         decision_id=context.decision_id,
         kind="products",
         unit=context.visitor.unit,

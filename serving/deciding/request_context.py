@@ -14,7 +14,7 @@ from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.online.recent_entries import entries
 from serving.api import collector
-from serving.api.requests import Question
+from serving.api.request_models import Question
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.service import Service
 
@@ -60,7 +60,7 @@ class RequestContext:
         policy_version: str,
         silence: str | None = None,
     ) -> dict[str, Any]:
-        """What every decision's answer begins with: serving/api/answers.py."""
+        """What every decision's answer begins with: serving/api/answer_models.py."""
         profile = self.visitor.profile
         service.counters.decisions += 1
         service.counters.degraded += bool(self.missing)
@@ -88,7 +88,7 @@ async def read_context(service: Service, request: Question, *, is_pressed: bool)
     Under pressure nothing is read: what is left is an answer for anybody.
     """
     now = service.clock()
-    identifier = service.visitors.identifier(*request.asked)
+    identifier = service.visitors.identifier(*request.typed_identifier)
     sent, newest = _send_events(service, request, now)
     visitor = service.visitors.unread(identifier, now) if is_pressed else await service.visitors.find(identifier, now)
     circumstances = circumstances_of(
@@ -113,7 +113,7 @@ def _send_events(
     sent_events = [
         event.model_dump(mode="json", exclude_defaults=True) | {"type": event.type} for event in request.events
     ]
-    records = collector.of_request(sent_events, _identity(*request.asked), now)
+    records = collector.of_request(sent_events, _identity(*request.typed_identifier), now)
     topic, sent = service.config.kafka.events_topic, []
     for record in records:
         try:
@@ -164,7 +164,7 @@ def _decision_id(request: Question) -> str:
     """The same for a request that is sent again under its `request_id`; else of this one alone."""
     if not request.request_id:
         return uuid4().hex
-    cause = [type(request).__name__, *request.asked, request.request_id]
+    cause = [type(request).__name__, *request.typed_identifier, request.request_id]
     return hashlib.sha256(orjson.dumps(cause)).hexdigest()[:32]
 
 

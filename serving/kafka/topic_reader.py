@@ -73,9 +73,11 @@ class KafkaIn:
         """Every partition of every topic, from its end, fixed before anybody is told we are ready."""
         partitions: list[TopicPartition] = []
         while not self._stopped.is_set():
-            found = {topic: consumer.partitions_for_topic(topic) for topic in self._handlers}
-            if all(found.values()):
-                partitions = [TopicPartition(topic, number) for topic, numbers in found.items() for number in numbers]
+            by_topic = {topic: consumer.partitions_for_topic(topic) for topic in self._handlers}
+            if all(by_topic.values()):
+                partitions = [
+                    TopicPartition(topic, number) for topic, numbers in by_topic.items() for number in numbers
+                ]
                 break
             time.sleep(_RETRY_SECONDS / 10)
         if not partitions:

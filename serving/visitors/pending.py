@@ -53,12 +53,12 @@ class Pending:
         if not self._entries:
             return {}
         with self._wake:
-            return {key: list(found) for key in keys if (found := self._entries.get(key)) is not None}
+            return {key: list(entries) for key in keys if (entries := self._entries.get(key)) is not None}
 
     def documents(self, keys: Iterable[str]) -> dict[str, bytes | None]:
         """The values of those of these documents that wait to be written."""
         waiting = self._documents
-        return {key: found.value for key in keys if (found := waiting.get(key)) is not None}
+        return {key: document.value for key in keys if (document := waiting.get(key)) is not None}
 
     def close(self) -> None:
         self._closing.set()
@@ -84,7 +84,7 @@ class Pending:
                 self._is_idle = False
             self._closing.wait(_GATHER_SECONDS)
             with self._wake:
-                entries = {key: list(found) for key, found in self._entries.items()}
+                entries = {key: list(waiting) for key, waiting in self._entries.items()}
                 documents = list(self._documents.values())
             if not entries and not documents:
                 return
@@ -101,8 +101,8 @@ class Pending:
         if documents:
             self._store.put(documents)
         with self._wake:
-            for key, found in entries.items():
-                self._forget(key, len(found))
+            for key, written in entries.items():
+                self._forget(key, len(written))
             for document in documents:
                 if self._documents.get(document.key) is document:
                     del self._documents[document.key]

@@ -21,7 +21,7 @@ def circumstances(
 ) -> Circumstances:
     """As `circumstances_of` makes them, of somebody unknown who allowed everything; `fields` replace what it found."""
     recent = RecentBehaviour(consent={}, exposures={name: tuple(times) for name, times in shown.items()})
-    visitor = Visitor(asked=None, profile=None, recent=recent, is_suppressed=is_suppressed, missing=missing)
+    visitor = Visitor(identifier=None, profile=None, recent=recent, is_suppressed=is_suppressed, missing=missing)
     nothing = DecisionInputs(
         catalogue=catalogue, book=None, experiments=None, unavailable=frozenset(), consent_assumed=True
     )

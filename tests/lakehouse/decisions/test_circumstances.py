@@ -61,7 +61,7 @@ def test_only_a_destination_waits_for_quiet_hours_instead_of_being_silent() -> N
 
 
 def test_what_could_never_be_read_is_missing_and_forbids_nothing_by_itself() -> None:
-    visitor = Visitor(asked=None, profile=None, recent=recent_behaviour([], NOW))
+    visitor = Visitor(identifier=None, profile=None, recent=recent_behaviour([], NOW))
     nothing = DecisionInputs(catalogue=None, book=None, experiments=None, unavailable=set(), consent_assumed=False)
     found = circumstances_of(visitor, nothing, now=NOW)
     assert found.missing == ("rules: none could be read",)
@@ -70,7 +70,7 @@ def test_what_could_never_be_read_is_missing_and_forbids_nothing_by_itself() -> 
 
 
 def test_whoever_is_held_out_is_in_no_arm() -> None:
-    visitor = Visitor(asked=("user_id", "ana"), profile=None, recent=recent_behaviour([], NOW))
+    visitor = Visitor(identifier=("user_id", "ana"), profile=None, recent=recent_behaviour([], NOW))
     salted = (Experiments({}, Holdout(share=0.5, salt=str(number))) for number in range(99))
     experiments = next(one for one in salted if one.held_out("user_id:ana"))
     inputs = DecisionInputs(catalogue=None, book=None, experiments=experiments, unavailable=set(), consent_assumed=True)

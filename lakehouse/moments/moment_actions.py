@@ -1,7 +1,7 @@
 """A moment -> its actions, one for each destination."""
 
 from lakehouse.actions.action import Action
-from lakehouse.actions.asked import actions_of
+from lakehouse.actions.action_requests import actions_of
 from lakehouse.moments.transitions import Moment
 
 

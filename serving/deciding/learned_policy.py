@@ -26,7 +26,7 @@ _EXCHANGE_SECONDS = 2.0
 _NUMBERS = ("frequency", "monetary", "view_count", "views_in_session")
 
 
-class Learning:
+class LearnedPolicy:
     """`explorer` chooses, `observe` learns. `process`: a name no other process of the service has."""
 
     def __init__(self, config: ServingConfig, store: OnlineStore, pending: Pending, process: str) -> None:
@@ -93,24 +93,24 @@ class Learning:
 
     def read(self) -> dict[str, BanditState]:
         """Blocks. What the store holds, by key; a state of another policy is left out, and nothing is there on failure."""
-        found: dict[str, BanditState] = {}
+        states: dict[str, BanditState] = {}
         try:
             for key, value in self._store.scan(PREFIX):
                 state = BanditState.from_json(orjson.loads(value))
                 if state.policy == self._policy:
-                    found[key] = state
+                    states[key] = state
         except (StoreError, ModelError, orjson.JSONDecodeError) as error:
             log.warning("online store: what policies learned is not read, they go on with what they know: %s", error)
-        return found
+        return states
 
-    def take(self, found: Mapping[str, BanditState], *, is_start: bool = False) -> None:
+    def take(self, states: Mapping[str, BanditState], *, is_start: bool = False) -> None:
         """Take in what `read` found. At the start our own sums of an earlier run are ours again."""
-        if is_start and self._key in found:
-            self._own = found[self._key]
-        if not found:
+        if is_start and self._key in states:
+            self._own = states[self._key]
+        if not states:
             return
         others = BanditState(self._policy)
-        for key, state in found.items():
+        for key, state in states.items():
             others = others if key == self._key else others.merged(state)
         self._others = others
         self._all = self._own.merged(others)

@@ -91,7 +91,7 @@ class Question(_Request):
         return self
 
     @property
-    def asked(self) -> tuple[str, str]:
+    def typed_identifier(self) -> tuple[str, str]:
         """Type and value of the identifier."""
         if self.identifier is None:
             return "user_id", self.customer_id or ""
