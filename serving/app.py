@@ -67,23 +67,23 @@ def _decisions(app: APIRouter, service: Service) -> None:
     async def personalized_recommendations(request: Request) -> Response:
         """Products for somebody, here and now, best first, with the reason for each."""
         with service.span("decision", kind="products"):
-            return await _asked(service, request, RecommendationRequest, recommendations)
+            return await _answered(service, request, RecommendationRequest, recommendations)
 
     @app.post("/api/decide", **json_body(DecisionRequest, answer_models.DecisionAnswer))
     async def decide(request: Request) -> Response:
         """The next best action for somebody, here and now, among the offers of the catalogue."""
         with service.span("decision", kind="offer"):
-            return await _asked(service, request, DecisionRequest, next_best_action)
+            return await _answered(service, request, DecisionRequest, next_best_action)
 
     @app.post("/api/exposures", **json_body(ExposureRequest, answer_models.ExposureAnswer))
     async def exposures(request: Request) -> Response:
         """A decision was shown: it counts for caps and experiments, once."""
-        return await _asked(service, request, ExposureRequest, outcomes.expose)
+        return await _answered(service, request, ExposureRequest, outcomes.expose)
 
     @app.post("/api/outcomes", **json_body(OutcomeRequest, answer_models.OutcomeAnswer))
     async def outcome(request: Request) -> Response:
         """What came of a decision: experiments and policies learn from it, once."""
-        return await _asked(service, request, OutcomeRequest, outcomes.record)
+        return await _answered(service, request, OutcomeRequest, outcomes.record)
 
 
 def _facts(app: FastAPI, service: Service) -> None:
@@ -101,12 +101,12 @@ def _facts(app: FastAPI, service: Service) -> None:
     @app.post("/api/products", **json_body(AvailabilityRequest, answer_models.AvailabilityAnswer))
     async def product_availability(request: Request) -> Response:
         """Products that can, or cannot, be bought from now on."""
-        return await _asked(service, request, AvailabilityRequest, availability.set_availability)
+        return await _answered(service, request, AvailabilityRequest, availability.set_availability)
 
     @app.post("/api/suppressions", **json_body(SuppressionRequest, answer_models.SuppressionAnswer))
     async def suppression(request: Request) -> Response:
         """Somebody about whom nothing is decided any more, or is again."""
-        return await _asked(service, request, SuppressionRequest, visitor_profile.suppress)
+        return await _answered(service, request, SuppressionRequest, visitor_profile.suppress)
 
     @app.get("/api/changes", response_class=StreamingResponse)
     async def changes(request: Request) -> Response:
@@ -184,7 +184,7 @@ def _listen(app: FastAPI, service: Service) -> None:
             service.sockets.remove(listener, keys)
 
 
-async def _asked(
+async def _answered(
     service: Service, request: Request, model: type[R], do: Callable[[Service, R], Awaitable[dict[str, Any]]]
 ) -> Response:
     """Read the body as `model` and do it; every refusal says where, what and why. Never a 500."""

@@ -17,6 +17,8 @@ EMAIL = "email"
 
 
 class EmailAddresses(Protocol):
+    """Where a person's e-mail address is looked up."""
+
     def latest(self, profile: OnlineProfile) -> str | None:
         """The address a person was last identified with; None when there is none that is theirs.
 
@@ -39,6 +41,7 @@ class DeltaEmailAddresses:
         self._root = config.lake.root.rstrip("/") if folder is None else str(folder)
 
     def latest(self, profile: OnlineProfile) -> str | None:
+        """See `EmailAddresses`."""
         owned = {token for type_, token in profile.identifiers if type_ == EMAIL}
         if not owned:
             return None

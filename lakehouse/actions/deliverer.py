@@ -52,6 +52,7 @@ class Deliverer:
         return len(fresh)
 
     def start(self) -> None:
+        """One thread for each destination, until `stop`."""
         for worker in self._workers.values():
             thread = Thread(target=worker.run, args=(self._stopped,), name=f"to-{worker.destination}", daemon=True)
             thread.start()
@@ -65,6 +66,7 @@ class Deliverer:
 
     @property
     def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Destination -> sent, retried, suppressed, failed since the start."""
         return {name: dict(worker.counts) for name, worker in self._workers.items()}
 
     def _read(self, value: bytes | None) -> Action | None:

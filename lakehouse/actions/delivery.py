@@ -71,6 +71,7 @@ class Delivery:
         return self.state == "waiting" and self.attempts == 0
 
     def encode(self) -> bytes:
+        """JSON, as `decode` reads it; the id is the key's."""
         document = {
             **{"state": self.state, "version": self.version, "attempts": self.attempts, "at_ms": self.at_ms},
             **{"until_ms": self.until_ms, "reason": self.reason},
@@ -95,6 +96,7 @@ class Delivery:
 
 
 def first(action: Action, now_ms: int) -> Delivery:
+    """The delivery of an action nobody has tried. `now_ms`: ms since 1970."""
     return Delivery(id=action.id, state="waiting", version=1, attempts=0, at_ms=now_ms, action=action)
 
 
@@ -126,4 +128,5 @@ def moved(
 
 
 def forget(store: OnlineStore, delivery: Delivery) -> None:
+    """Remove the document; an older version of it cannot come back."""
     store.put([Document(ATTEMPTS_KEY + delivery.id, delivery.version + 1, None)])

@@ -40,6 +40,7 @@ class Webhook(Destination):
 
     @property
     def retries_unknown(self) -> bool:
+        """Whether an attempt that may have got through is made again; the default for webhooks."""
         return self.if_unknown != "give_up"
 
     @model_validator(mode="after")
@@ -70,6 +71,7 @@ class Mail(Destination):
 
     @property
     def retries_unknown(self) -> bool:
+        """Whether a letter that may have been sent is sent again; only where it is asked for."""
         return self.if_unknown == "retry"
 
     @model_validator(mode="after")
@@ -93,6 +95,7 @@ class Topic(Destination):
 
     @property
     def retries_unknown(self) -> bool:
+        """Whether a record that may have been written is written again; the default for topics."""
         return self.if_unknown != "give_up"
 
 

@@ -55,6 +55,7 @@ class WebhookSender:
             return Retry(type(error).__name__)  # its text may hold the URL
 
     def close(self) -> None:
+        """End the session's connections."""
         self._session.close()
 
 

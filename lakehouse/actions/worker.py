@@ -59,6 +59,7 @@ class Worker:
 
     @property
     def timeline(self) -> str:
+        """Key of the timeline of this destination's timers."""
         return f"due:{self.destination}"
 
     def run(self, stopped: Event) -> None:
@@ -74,6 +75,7 @@ class Worker:
             stopped.wait(pause)
 
     def arm(self, id_: str, at_ms: int) -> None:
+        """Look at the action of this id at that time, ms since 1970."""
         self.store.append({self.timeline: [Entry(at_ms, f"{at_ms}@{id_}", id_.encode())]}, keep=_MOST_TIMERS)
 
     def once(self) -> float:

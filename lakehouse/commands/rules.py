@@ -33,6 +33,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def check(path: Path) -> int:
+    """Print what is in the file, or its faults; the exit code."""
     book = _read(path)
     if book is None:
         return 1
@@ -46,6 +47,7 @@ def check(path: Path) -> int:
 
 
 def test(path: Path) -> int:
+    """Print what Python and Spark say of each of the file's examples; the exit code."""
     book = _read(path)
     if book is None:
         return 1

@@ -119,6 +119,7 @@ def decide(request: OfferRequest, circumstances: Circumstances) -> Decided:
 
 
 def forbids_everything(rule: Rule) -> bool:
+    """A forbid that names no offer, no product and no category."""
     return rule.offer is None and not rule.products and rule.category is None
 
 

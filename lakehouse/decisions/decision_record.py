@@ -34,6 +34,7 @@ class DecisionRecord:
     context: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def encode(self) -> bytes:
+        """JSON, as `decode` reads it."""
         return orjson.dumps(self)  # orjson writes a dataclass itself, without the copies of asdict
 
 
@@ -53,6 +54,7 @@ def decode(value: bytes) -> DecisionRecord:
 
 
 def key(decision_id: str) -> str:
+    """Of the document in the online store."""
     return f"d:{decision_id}"
 
 
@@ -62,6 +64,7 @@ def log_id(*parts: str) -> str:
 
 
 def decision_message(decision: DecisionRecord, candidates: Sequence[str]) -> dict[str, Any]:
+    """The log's message of the decision. `candidates`: the offers or products that could have been chosen."""
     return _message(decision, "decision", log_id("decision", decision.decision_id), decision.at_ms) | {
         "propensity": decision.propensity,
         "context": orjson.dumps(
@@ -81,6 +84,7 @@ def exposure_messages(decision: DecisionRecord, at_ms: int) -> list[dict[str, An
 
 
 def outcome_message(decision: DecisionRecord, metric: str, value: float, at_ms: int) -> dict[str, Any]:
+    """The log's message of an outcome, one for each metric of a decision. `at_ms`: ms since 1970."""
     message = _message(decision, "outcome", log_id("outcome", decision.decision_id, metric), at_ms)
     return message | {"metric": metric, "value": value}
 

@@ -9,15 +9,14 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from lakehouse.identity.identifier import Identifier
 from lakehouse.online.recent_entries import Placed, entries_of
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 log = logging.getLogger("stitchlake.serving")
 DECISION_ID_DIGITS = 32
@@ -110,6 +109,7 @@ class Candidate:
 
     @property
     def occurred_at(self) -> datetime:
+        """UTC."""
         return datetime.fromtimestamp(self.occurred_ms / 1000, UTC)
 
     def context(self) -> dict[str, Any]:
@@ -138,10 +138,8 @@ _CODINGS: tuple[tuple[str, _Coding], ...] = tuple(
 )
 
 
-def encode(matched: "DataFrame", rules_version: str) -> "DataFrame":
+def encode(matched: DataFrame, rules_version: str) -> DataFrame:
     """Rows (key, value) for the decisions topic, one per row of `projection.matched`; what `Candidate.decode` reads."""
-    from pyspark.sql import functions as F  # here: whoever only decodes need not load Spark
-
     document = F.struct(*(F.expr(coding.sql).alias(coding.name or name) for name, coding in _CODINGS))
     versioned = matched.withColumn("rules_version", F.lit(rules_version))
     return versioned.select(

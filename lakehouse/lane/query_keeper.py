@@ -32,6 +32,7 @@ class QueryKeeper:
 
     @property
     def query(self) -> StreamingQuery:
+        """The one that runs now."""
         return self._query
 
     def look(self) -> bool:

@@ -77,10 +77,12 @@ class Definition(Acting, Valid):
 
     @property
     def triggers(self) -> tuple[str, ...]:
+        """Names of the events that begin or prolong an episode."""
         return _TRIGGERS[self.kind]
 
     @property
     def cancels(self) -> frozenset[str]:
+        """Names of the events that end an episode; no trigger is among them."""
         own = _CANCELLED_BY[self.kind] if self.cancelled_by is None else self.cancelled_by
         return frozenset(own).difference(self.triggers)
 

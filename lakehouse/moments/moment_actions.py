@@ -6,6 +6,7 @@ from lakehouse.moments.transitions import Moment
 
 
 def actions_of_moment(moment: Moment, now_ms: int) -> list[Action]:
+    """One action for each destination the moment names. `now_ms`: ms since 1970."""
     definition = moment.definition
     return actions_of(
         definition,

@@ -32,6 +32,7 @@ class Fact:
 
     @property
     def order(self) -> Order:
+        """Where it stands among all facts."""
         return self.at_ms, self.id
 
 
@@ -55,9 +56,11 @@ class VisitorState:
 
     @property
     def newest_ms(self) -> int:
+        """Time of the newest fact, ms since 1970; 0 = there is none."""
         return max((fact.at_ms for fact in self.facts.values()), default=0)
 
     def in_order(self) -> list[Fact]:
+        """The facts, the oldest first."""
         return sorted(self.facts.values(), key=lambda fact: fact.order)
 
     def encode(self) -> bytes:
@@ -130,6 +133,7 @@ def union(states: Iterable[VisitorState]) -> VisitorState:
 
 
 def further(decided: Done | None, other: Done) -> Done:
+    """How far either has been decided, whichever is further."""
     if decided is None:
         return other
     return Done(end=max(decided.end, other.end), due_ms=max(decided.due_ms, other.due_ms))

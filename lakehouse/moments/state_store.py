@@ -23,6 +23,8 @@ Change = Callable[[States], dict[Identifier, int]]
 
 
 class StateStore:
+    """One visitor is one document; its timers lie on one of `shards` timelines."""
+
     def __init__(self, store: OnlineStore, *, shards: int) -> None:
         self._store = store
         self._timelines = [f"timers:{shard}" for shard in range(shards)]
@@ -64,6 +66,7 @@ class StateStore:
         raise StoreError(f"moments: visitors changed under {_TRIES} attempts to write them, expected fewer writers")
 
     def forget(self, visitor: Identifier, state: VisitorState) -> None:
+        """Remove the visitor's document. Raises StoreError."""
         self._store.put([Document(_key(visitor), state.version + 1, None)])
 
     def due(self, now_ms: int, limit: int) -> list[tuple[Identifier, str, Entry]]:
@@ -76,6 +79,7 @@ class StateStore:
         return due
 
     def disarm(self, timeline: str, entries: Iterable[Entry]) -> None:
+        """Take timers out that were looked at. Raises StoreError."""
         self._store.remove(timeline, [entry.id for entry in entries])
 
     def _arm(self, timers: dict[Identifier, int]) -> None:

@@ -52,6 +52,7 @@ async def listening_keys(service: Service, query: Mapping[str, str]) -> list[str
 
 
 def status(service: Service) -> dict[str, Any]:
+    """What GET /api/status answers: what is there, what is faulty, and counts since the process began."""
     recommender, book = service.recommender.current, service.rules.current
     return {
         "kafka": "connected" if service.out.is_connected else "away",

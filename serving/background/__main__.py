@@ -93,7 +93,7 @@ class Background:
         self._producer = KafkaProducer(bootstrap_servers=config.kafka.bootstrap_servers, acks="all", linger_ms=0)
         people = People(self._online, config)
         self._rules = self._rule_actions(files, people, destinations)
-        self._deliverer = self._delivering(files, people).deliverer(destinations)
+        self._deliverer = self._destination_workers(files, people).deliverer(destinations)
         self._reader = Reader(config)
         self._fact_reader = FactReader(config, self._reader)
         self._detector = MomentDetector(
@@ -104,15 +104,15 @@ class Background:
             emit=self._act_on,
         )
         self._fired = 0
-        self._candidates = self._consuming(config.decisions.topic, self._take_candidates, lambda: None)
-        self._events = self._consuming(config.kafka.events_topic, self._take_events, self._tick)
-        self._actions = self._consuming(config.actions.topic, self._take_actions, lambda: None)
+        self._candidates = self._consumer(config.decisions.topic, self._take_candidates, lambda: None)
+        self._events = self._consumer(config.kafka.events_topic, self._take_events, self._tick)
+        self._actions = self._consumer(config.actions.topic, self._take_actions, lambda: None)
 
     def run(self, stopped: Event) -> None:
         """Until stopped; then what is under way is ended, and what is due stays due."""
         self._deliverer.start()
-        consuming = (self._events, self._candidates, self._actions)
-        threads = [Thread(target=consumer.run, args=(stopped,), daemon=True) for consumer in consuming]
+        consumers = (self._events, self._candidates, self._actions)
+        threads = [Thread(target=consumer.run, args=(stopped,), daemon=True) for consumer in consumers]
         for thread in threads:
             thread.start()
         print(READY, flush=True)
@@ -162,7 +162,7 @@ class Background:
             emit=self._queue,
         )
 
-    def _delivering(self, files: Files, people: People) -> DestinationWorkers:
+    def _destination_workers(self, files: Files, people: People) -> DestinationWorkers:
         config = self._config
         return DestinationWorkers(
             config=config,
@@ -179,7 +179,7 @@ class Background:
             span=spans("stitchlake-background", is_on=config.serving.spans),
         )
 
-    def _consuming(
+    def _consumer(
         self, topic: str, handle: Callable[[Sequence[Any]], None], between: Callable[[], None]
     ) -> GroupConsumer:
         servers = self._config.kafka.bootstrap_servers

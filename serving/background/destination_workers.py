@@ -51,6 +51,7 @@ class DestinationWorkers:
     turns: Turns = field(default_factory=Turns)
 
     def deliverer(self, destinations: Destinations) -> Deliverer:
+        """A worker for each destination, and what hands them their actions; not started."""
         return Deliverer(
             self.store,
             [self._worker(destination) for destination in destinations.values()],

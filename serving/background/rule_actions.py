@@ -38,6 +38,7 @@ class RuleActions:
     emit: Callable[[Action], None]
 
     def by_name(self) -> Mapping[str, Rule]:
+        """The rules as they are now; none while they were never readable."""
         book = self.rules.current
         return {} if book is None else book.by_name
 

@@ -22,7 +22,7 @@ class SendPermission:
 
     def capped(self, action: Action, now: datetime) -> frozenset[str]:
         """The subjects of caps that the action counts for, of this person. Raises StoreError."""
-        subjects = capped(*self._told(action))
+        subjects = capped(*self._shown_by(action))
         if not subjects:
             return frozenset()  # nobody need be looked up
         unit = self.people.who(action.identifiers, now).unit
@@ -40,11 +40,11 @@ class SendPermission:
         if not visitor.consent(assumed=self.assumed)[action.purpose]:
             return "consent"
         shown = visitor.recent.exposures
-        offer, rule = self._told(action)
+        offer, rule = self._shown_by(action)
         reached = None if offer is None else offer_cap(offer, shown, now)
         return reached or (None if rule is None else rule_cap(rule, shown, now))
 
-    def _told(self, action: Action) -> tuple[Offer | None, Rule | None]:
+    def _shown_by(self, action: Action) -> tuple[Offer | None, Rule | None]:
         """The offer the action shows and the rule it comes from, as they are now."""
         rule = self.rules().get(action.name) if action.cause == "rule" else None
         return self.offers().get(action.offer or ""), rule

@@ -34,6 +34,7 @@ class LaneDecisions:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def handle(self, values: Sequence[bytes]) -> None:
+        """Decide on each candidate that is new, in a task of its own. Never raises."""
         for value in values:
             candidate = Candidate.decode(value)
             if candidate is not None and self._is_new(candidate.decision_id):

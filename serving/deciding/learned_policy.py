@@ -51,6 +51,8 @@ class LearnedPolicy:
         return f"{self._kind}-{self._outcomes}"
 
     def explorer(self, decision_id: str, *, is_greedy: bool) -> Explorer:
+        """Of one decision, whose id seeds its chance. `is_greedy`: the best by now, nothing is explored."""
+
         def explore(worths: Mapping[str, float], context: Mapping[str, object]) -> Explored:
             choice = self._all.choose(worths, self.features(context), decision_id=decision_id)
             if not is_greedy and self._kind != GREEDY:
@@ -87,6 +89,7 @@ class LearnedPolicy:
             self.take(await asyncio.to_thread(self.read))
 
     def keep(self, now_ms: int) -> None:
+        """Have what was learned written, if it changed. `now_ms`: ms since 1970, the document's version."""
         if self._is_changed:
             self._is_changed = False
             self._pending.put([Document(self._key, now_ms, orjson.dumps(self._own.to_json()))])

@@ -14,7 +14,7 @@ from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.online.recent_entries import entries
 from serving.api import collector
-from serving.api.request_models import Question
+from serving.api.request_models import VisitorRequest
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.service import Service
 
@@ -35,7 +35,7 @@ class RequestContext:
     """
 
     decision_id: str
-    request: Question
+    request: VisitorRequest
     circumstances: Circumstances
     is_pressed: bool
     sent: "list[asyncio.Future[None]]"
@@ -43,6 +43,7 @@ class RequestContext:
 
     @property
     def visitor(self) -> Visitor:
+        """Whom it is about."""
         return self.circumstances.visitor
 
     @property
@@ -82,7 +83,7 @@ class RequestContext:
         return common | ({"explain": [asdict(step) for step in trace.steps]} if trace.is_wanted else {})
 
 
-async def read_context(service: Service, request: Question, *, is_pressed: bool) -> RequestContext:
+async def read_context(service: Service, request: VisitorRequest, *, is_pressed: bool) -> RequestContext:
     """Read the visitor and what holds for them. The events that came along are on their way to Kafka, and counted.
 
     Under pressure nothing is read: what is left is an answer for anybody.
@@ -105,7 +106,7 @@ async def read_context(service: Service, request: Question, *, is_pressed: bool)
 
 
 def _send_events(
-    service: Service, request: Question, now: datetime
+    service: Service, request: VisitorRequest, now: datetime
 ) -> "tuple[list[asyncio.Future[None]], Mapping[str, Any] | None]":
     """Hand the events to Kafka and to the visitor's newest behaviour; the last of them, in the vocabulary of rules."""
     if not request.events:
@@ -160,7 +161,7 @@ def _identity(type_: str, value: str) -> dict[str, Any]:
     return {"context": {"externalIds": [{"type": type_, "id": value}]}}
 
 
-def _decision_id(request: Question) -> str:
+def _decision_id(request: VisitorRequest) -> str:
     """The same for a request that is sent again under its `request_id`; else of this one alone."""
     if not request.request_id:
         return uuid4().hex

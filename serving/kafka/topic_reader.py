@@ -35,9 +35,11 @@ class KafkaIn:
         self._thread = Thread(target=self._run, name="kafka-in", daemon=True)
 
     def start(self) -> None:
+        """Read in a thread; `on_ready` is called in the loop once nothing can be missed."""
         self._thread.start()
 
     def stop(self) -> None:
+        """End the thread, within seconds."""
         self._stopped.set()
         self._thread.join(timeout=5)
 

@@ -35,6 +35,7 @@ class Pending:
         self._thread.start()
 
     def append(self, entries: Iterable[tuple[str, Entry]]) -> None:
+        """Timeline and entry: readable at once, written soon."""
         with self._wake:
             for key, entry in entries:
                 self._entries.setdefault(key, []).append(entry)
@@ -42,6 +43,7 @@ class Pending:
             self._rouse()
 
     def put(self, documents: Iterable[Document]) -> None:
+        """Readable at once, written soon; of one key the last."""
         with self._wake:
             for document in documents:
                 self._documents[document.key] = document
@@ -61,6 +63,7 @@ class Pending:
         return {key: document.value for key in keys if (document := waiting.get(key)) is not None}
 
     def close(self) -> None:
+        """Write what waits, for some seconds, and end."""
         self._closing.set()
         with self._wake:
             self._wake.notify()

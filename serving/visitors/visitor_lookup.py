@@ -131,6 +131,7 @@ class _StoreReads:
 
 
 def suppression_key(identifier: Identifier) -> str:
+    """Of the document that says that whoever has this identifier is to be left alone."""
     return f"suppressed:{identifier[0]}:{identifier[1]}"
 
 

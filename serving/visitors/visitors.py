@@ -102,6 +102,7 @@ class Visitors:
         return await asyncio.wait_for(asyncio.to_thread(function), self._seconds)
 
     def close(self) -> None:
+        """End the reading thread, if there is one."""
         if self._shared_reads is not None:
             self._shared_reads.close()
 
