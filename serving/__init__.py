@@ -1,10 +1,9 @@
-"""The decision service: HTTP in, decisions out, within milliseconds.
+"""The decision service: HTTP in, decisions out, within milliseconds. Imports lakehouse, and is imported by nothing of it.
 
-In reading order: `__main__` (the process), `service` (what it holds), `app` (routes), `plain`, `requests`, `answers`, `collector`
-(events to Kafka), `visitors` (who is asking; `finding`, `gathering`), `asking`, `recommendations`, `offers`, `outcomes`,
-`sockets`, `lane` (decisions from the stream), `changes`, `pressure`, `telemetry`; and `background`, a process of its own: recent
-behaviour, moments, `rule_actions`, actions.
-What is decided, and why, is pure and lives in `lakehouse/decisions`.
+At the top: `__main__` (the process), `service` (what it holds), `app` (routes), `telemetry`. The rooms, in the order of a
+request: `api` (what it may say, how it is answered), `visitors` (who it is about), `deciding` (its answer, and the stream's
+candidates), `kafka` (topics in and out). `background` is a process of its own: recent behaviour, moments, rules of the
+stream, actions. What is decided, and why, is pure and lives in `lakehouse/decisions`.
 """
 
 import os

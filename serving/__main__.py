@@ -34,15 +34,15 @@ from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook, read_rules
 from serving.api.sockets import Sockets
 from serving.app import Lifespan, create_app
-from serving.deciding.experiments import read_running
-from serving.deciding.lane_candidates import Lane
+from serving.deciding.lane_decisions import LaneDecisions
 from serving.deciding.last_answers import LastAnswers
-from serving.deciding.learning import Learning
+from serving.deciding.learned_policy import LearnedPolicy
 from serving.deciding.pressure import Pressure
+from serving.deciding.reloadable import Reloadable
+from serving.deciding.running_experiments import read_running
 from serving.deciding.stock import Stock
 from serving.kafka.producer import KafkaOut
 from serving.kafka.topic_reader import KafkaIn
-from serving.reloading import Reloading
 from serving.service import Service
 from serving.telemetry import carrier, spans
 from serving.visitors.pending import Pending
@@ -73,7 +73,7 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
     pending = Pending(store, keep=MOST_ENTRIES)
     visitors = Visitors(store, pending, config)
     recommender_base = serving_folder(config) / "recommender"
-    offers = Reloading(OFFERS, read_catalogue)
+    offers = Reloadable(OFFERS, read_catalogue)
     headers = carrier if config.serving.spans else list
 
     def read_rule_book(path: Path) -> RuleBook:
@@ -87,13 +87,13 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
         pending=pending,
         reader=Reader(config),
         visitors=visitors,
-        rules=Reloading(RULES, read_rule_book, relies_on=[offers]),
+        rules=Reloadable(RULES, read_rule_book, relies_on=[offers]),
         catalogue=offers,
-        recommender=Reloading(recommender_base / CURRENT, lambda _: Recommender.load_current(recommender_base)),
-        experiments=Reloading(EXPERIMENTS, lambda path: read_running(path, store, clock())),
+        recommender=Reloadable(recommender_base / CURRENT, lambda _: Recommender.load_current(recommender_base)),
+        experiments=Reloadable(EXPERIMENTS, lambda path: read_running(path, store, clock())),
         stock=Stock(store),
         changes=Changes(),
-        learning=Learning(config.serving, store, pending, process),
+        policy=LearnedPolicy(config.serving, store, pending, process),
         out=KafkaOut(bootstrap_servers(config), headers),
         log=KafkaOut(bootstrap_servers(config), headers, linger_ms=_LOG_LINGER_MS),
         sockets=Sockets(),
@@ -113,10 +113,10 @@ def lifespan_of(service: Service) -> Lifespan:
         config = service.config
         await asyncio.to_thread(service.stock.read)
         await asyncio.to_thread(service.visitors.look)
-        service.learning.take(await asyncio.to_thread(service.learning.read), is_start=True)
+        service.policy.take(await asyncio.to_thread(service.policy.read), is_start=True)
         for part in (service.rules, service.catalogue, service.recommender, service.experiments):
             part.look()
-        handlers = {config.decisions.topic: Lane(service).handle}
+        handlers = {config.decisions.topic: LaneDecisions(service).handle}
         if config.online_store.publish_changes:
             handlers[config.online_store.changes_topic] = service.changes.handle
         incoming = KafkaIn(bootstrap_servers(config), handlers, loop, on_ready=lambda: _ready(service))
@@ -125,7 +125,7 @@ def lifespan_of(service: Service) -> Lifespan:
             loop.create_task(_connect(service)),
             loop.create_task(service.stock.follow()),
             loop.create_task(service.visitors.follow()),
-            loop.create_task(service.learning.exchange(lambda: int(service.clock().timestamp() * 1000))),
+            loop.create_task(service.policy.exchange(lambda: int(service.clock().timestamp() * 1000))),
         ]
         gc.freeze()  # what is there for good need not be looked through while somebody waits
         gc.set_threshold(
@@ -139,7 +139,7 @@ def lifespan_of(service: Service) -> Lifespan:
             for task in tasks:
                 task.cancel()
             await asyncio.to_thread(incoming.stop)
-            service.learning.keep(int(service.clock().timestamp() * 1000))
+            service.policy.keep(int(service.clock().timestamp() * 1000))
             await asyncio.to_thread(service.visitors.close)
             await asyncio.to_thread(service.pending.close)
             await asyncio.to_thread(service.out.close)
@@ -188,9 +188,13 @@ def _serve() -> int:
         return 0
     command = [sys.executable, "-m", "serving", "--worker"]
     workers = []
-    for number, one in enumerate(listening):
-        with one:
-            workers.append(subprocess.Popen([*command, str(number), str(one.fileno())], pass_fds=[one.fileno()]))
+    for number, worker_socket in enumerate(listening):
+        with worker_socket:
+            workers.append(
+                subprocess.Popen(
+                    [*command, str(number), str(worker_socket.fileno())], pass_fds=[worker_socket.fileno()]
+                )
+            )
     try:
         os.wait()  # until the first of them ends
     finally:

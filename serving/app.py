@@ -14,10 +14,11 @@ from fastapi import APIRouter, FastAPI, Request, WebSocket
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel, ValidationError
 
-from serving.api import answers, availability, collector, outcomes, profiles
+from serving.api import answer_models, availability, collector, outcomes, visitor_profile
+from serving.api.json_responses import Straight, answer, fault
 from serving.api.limits import App, BodyLimit, is_too_deep
 from serving.api.openapi import document, json_body
-from serving.api.requests import (
+from serving.api.request_models import (
     AvailabilityRequest,
     DecisionRequest,
     ExposureRequest,
@@ -25,10 +26,10 @@ from serving.api.requests import (
     RecommendationRequest,
     SuppressionRequest,
 )
-from serving.api.responses import Straight, answer, fault
 from serving.api.sockets import Listener
-from serving.deciding import offers, recommendations
-from serving.deciding.question import see
+from serving.deciding.next_best_action import next_best_action
+from serving.deciding.recommendations import recommendations
+from serving.deciding.request_context import count_events
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.service import Service
 
@@ -60,50 +61,52 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
 
 
 def _decisions(app: APIRouter, service: Service) -> None:
-    @app.post("/api/personalized-recommendations", **json_body(RecommendationRequest, answers.RecommendationAnswer))
+    @app.post(
+        "/api/personalized-recommendations", **json_body(RecommendationRequest, answer_models.RecommendationAnswer)
+    )
     async def personalized_recommendations(request: Request) -> Response:
         """Products for somebody, here and now, best first, with the reason for each."""
         with service.span("decision", kind="products"):
-            return await _asked(service, request, RecommendationRequest, recommendations.recommendations)
+            return await _answered(service, request, RecommendationRequest, recommendations)
 
-    @app.post("/api/decide", **json_body(DecisionRequest, answers.DecisionAnswer))
+    @app.post("/api/decide", **json_body(DecisionRequest, answer_models.DecisionAnswer))
     async def decide(request: Request) -> Response:
         """The next best action for somebody, here and now, among the offers of the catalogue."""
         with service.span("decision", kind="offer"):
-            return await _asked(service, request, DecisionRequest, offers.next_best_action)
+            return await _answered(service, request, DecisionRequest, next_best_action)
 
-    @app.post("/api/exposures", **json_body(ExposureRequest, answers.ExposureAnswer))
+    @app.post("/api/exposures", **json_body(ExposureRequest, answer_models.ExposureAnswer))
     async def exposures(request: Request) -> Response:
         """A decision was shown: it counts for caps and experiments, once."""
-        return await _asked(service, request, ExposureRequest, outcomes.expose)
+        return await _answered(service, request, ExposureRequest, outcomes.expose)
 
-    @app.post("/api/outcomes", **json_body(OutcomeRequest, answers.OutcomeAnswer))
+    @app.post("/api/outcomes", **json_body(OutcomeRequest, answer_models.OutcomeAnswer))
     async def outcome(request: Request) -> Response:
         """What came of a decision: experiments and policies learn from it, once."""
-        return await _asked(service, request, OutcomeRequest, outcomes.record)
+        return await _answered(service, request, OutcomeRequest, outcomes.record)
 
 
 def _facts(app: FastAPI, service: Service) -> None:
-    @app.get("/api/profiles/{identifier_type}/{value:path}", responses={200: {"model": answers.ProfileAnswer}})
+    @app.get("/api/profiles/{identifier_type}/{value:path}", responses={200: {"model": answer_models.ProfileAnswer}})
     async def profile(identifier_type: str, value: str, request: Request) -> Response:
         """What is known of a person, without personal data. `ETag` changes with anything of it."""
         if not _may(service, request):
             return _no_key()
-        found = await profiles.profile(service, identifier_type, value)
-        etag = f'"{hashlib.sha256(orjson.dumps(found, default=str)).hexdigest()[:16]}"'
-        if request.headers.get("if-none-match") == etag and not found["degraded"]:
+        profile_document = await visitor_profile.profile(service, identifier_type, value)
+        etag = f'"{hashlib.sha256(orjson.dumps(profile_document, default=str)).hexdigest()[:16]}"'
+        if request.headers.get("if-none-match") == etag and not profile_document["degraded"]:
             return Response(status_code=304, headers={"etag": etag})
-        return answer(found, 200, etag=etag, **{"cache-control": "private, no-cache"})
+        return answer(profile_document, 200, etag=etag, **{"cache-control": "private, no-cache"})
 
-    @app.post("/api/products", **json_body(AvailabilityRequest, answers.AvailabilityAnswer))
+    @app.post("/api/products", **json_body(AvailabilityRequest, answer_models.AvailabilityAnswer))
     async def product_availability(request: Request) -> Response:
         """Products that can, or cannot, be bought from now on."""
-        return await _asked(service, request, AvailabilityRequest, availability.set_availability)
+        return await _answered(service, request, AvailabilityRequest, availability.set_availability)
 
-    @app.post("/api/suppressions", **json_body(SuppressionRequest, answers.SuppressionAnswer))
+    @app.post("/api/suppressions", **json_body(SuppressionRequest, answer_models.SuppressionAnswer))
     async def suppression(request: Request) -> Response:
         """Somebody about whom nothing is decided any more, or is again."""
-        return await _asked(service, request, SuppressionRequest, profiles.suppress)
+        return await _answered(service, request, SuppressionRequest, visitor_profile.suppress)
 
     @app.get("/api/changes", response_class=StreamingResponse)
     async def changes(request: Request) -> Response:
@@ -115,11 +118,11 @@ def _facts(app: FastAPI, service: Service) -> None:
     @app.get("/api/status")
     async def status() -> Response:
         """Whether everything the service stands on is there, and what it has done."""
-        return answer(profiles.status(service))
+        return answer(visitor_profile.status(service))
 
     @app.get("/healthz")
     async def healthz() -> Response:
-        """200 as soon as the service answers."""
+        """200 as soon as the service answer_models."""
         return answer({"status": "ok"})
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
@@ -128,7 +131,9 @@ def _facts(app: FastAPI, service: Service) -> None:
 
 
 def _collect(app: FastAPI, service: Service) -> None:
-    @app.post("/v1/{call}", responses={200: {"model": answers.CollectedAnswer}, 400: {"model": answers.Fault}})
+    @app.post(
+        "/v1/{call}", responses={200: {"model": answer_models.CollectedAnswer}, 400: {"model": answer_models.Fault}}
+    )
     async def collect(call: str, request: Request) -> Response:
         """Segment's HTTP API: track, identify, page, screen, group, alias, batch. Write key as user of Basic authentication."""
         with service.span("collector", call=call[:16]):
@@ -152,8 +157,8 @@ async def _collected(service: Service, call: str, request: Request) -> Response:
         sent = [service.out.send(topic, record.key, record.value) for record in records]
     except Overloaded as busy:
         return fault(_BUSY, str(busy), **{"retry-after": "1"})
-    see(service, [record.event for record in records], now)
-    taken = await acknowledged(sent, profiles.PATIENCE_SECONDS)
+    count_events(service, [record.event for record in records], now)
+    taken = await acknowledged(sent, visitor_profile.PATIENCE_SECONDS)
     if taken < len(records):
         detail = f"kafka: {len(records) - taken} of {len(records)} events not acknowledged. Send the request again"
         return fault(_AWAY, detail, **{"retry-after": "1"})
@@ -164,7 +169,7 @@ def _listen(app: FastAPI, service: Service) -> None:
     @app.websocket("/ws")
     async def decisions(socket: WebSocket) -> None:
         """Decisions for a profile (identifier_type and value) or a session (session_id), as they are made."""
-        keys = await profiles.listening_keys(service, dict(socket.query_params))
+        keys = await visitor_profile.listening_keys(service, dict(socket.query_params))
         if not keys or not _may(service, socket):
             await socket.close(
                 code=1008, reason="expected identifier_type and value, or session_id, and a key if one is set"
@@ -179,7 +184,7 @@ def _listen(app: FastAPI, service: Service) -> None:
             service.sockets.remove(listener, keys)
 
 
-async def _asked(
+async def _answered(
     service: Service, request: Request, model: type[R], do: Callable[[Service, R], Awaitable[dict[str, Any]]]
 ) -> Response:
     """Read the body as `model` and do it; every refusal says where, what and why. Never a 500."""
@@ -205,7 +210,7 @@ async def _asked(
 
 def _in_words(error: ValidationError) -> str:
     faults = error.errors(include_url=False, include_input=False, include_context=False)[:5]
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in faults)
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in faults)
 
 
 def _may(service: Service, request: Request | WebSocket) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lakehouse.config import Config
+from lakehouse.decisions.circumstances import DecisionInputs
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.events.reader import Reader
 from lakehouse.experiments.definitions import Experiments
@@ -13,12 +14,13 @@ from lakehouse.online.store import OnlineStore
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook
 from serving.api.sockets import Sockets
+from serving.deciding.inputs import read_inputs
 from serving.deciding.last_answers import LastAnswers
-from serving.deciding.learning import Learning
+from serving.deciding.learned_policy import LearnedPolicy
 from serving.deciding.pressure import Pressure
+from serving.deciding.reloadable import Reloadable
 from serving.deciding.stock import Stock
 from serving.kafka.producer import KafkaOut
-from serving.reloading import Reloading
 from serving.telemetry import Span
 from serving.visitors.pending import Pending
 from serving.visitors.profile_changes import Changes
@@ -46,13 +48,13 @@ class Service:
     pending: Pending
     reader: Reader
     visitors: Visitors
-    rules: Reloading[RuleBook]
-    catalogue: Reloading[Catalogue]
-    recommender: Reloading[Recommender]
-    experiments: Reloading[Experiments]
+    rules: Reloadable[RuleBook]
+    catalogue: Reloadable[Catalogue]
+    recommender: Reloadable[Recommender]
+    experiments: Reloadable[Experiments]
     stock: Stock
     changes: Changes
-    learning: Learning
+    policy: LearnedPolicy
     out: KafkaOut
     log: KafkaOut
     sockets: Sockets
@@ -61,3 +63,13 @@ class Service:
     span: Span
     counters: Counters = field(default_factory=Counters)
     is_listening: asyncio.Event = field(default_factory=asyncio.Event)  # to the stream's decisions
+
+    def inputs(self) -> DecisionInputs:
+        """What every decision of this moment is made from."""
+        return read_inputs(
+            self.config,
+            rules=self.rules,
+            catalogue=self.catalogue,
+            experiments=self.experiments,
+            stock=self.stock,
+        )

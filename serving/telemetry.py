@@ -43,6 +43,6 @@ def carrier() -> list[tuple[str, str | bytes | None]]:
     """Kafka headers that tie a record to the span it is sent in; none while there is no span."""
     from opentelemetry.propagate import inject
 
-    found: dict[str, str] = {}
-    inject(found)
-    return [(name, value.encode()) for name, value in found.items()]
+    headers: dict[str, str] = {}
+    inject(headers)
+    return [(name, value.encode()) for name, value in headers.items()]

@@ -20,12 +20,12 @@ from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import open_lake
 from lakehouse.lane import query
 from lakehouse.lane.query import LaneRules
-from lakehouse.lane.reload import Lane
+from lakehouse.lane.query_keeper import QueryKeeper
 from lakehouse.lane.rules import lane_rules, text_version
 from lakehouse.spark.session import get_session
 
 
-def open_lane(config: Config) -> Lane:
+def open_lane(config: Config) -> QueryKeeper:
     """The running lane of a reachable broker; both topics are made when they are not there."""
     servers, kafka = config.kafka.bootstrap_servers, config.kafka
     for topic in (kafka.events_topic, config.decisions.topic):
@@ -38,7 +38,7 @@ def open_lane(config: Config) -> Lane:
         now = datetime.now(UTC)
         return query.start(lake.spark, config, lake.checkpoint(query.NAME), rules, now=now, partitions=partitions)
 
-    return Lane(version=lambda: text_version(RULES), read=lambda: lane_rules(RULES), start=start)
+    return QueryKeeper(version=lambda: text_version(RULES), read=lambda: lane_rules(RULES), start=start)
 
 
 def _master(config: Config, partitions: int) -> dict[str, str]:

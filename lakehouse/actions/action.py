@@ -37,9 +37,11 @@ class Action(BaseModel):
 
     @property
     def id(self) -> str:
+        """What happens once: `<decision_id>:<destination>`."""
         return f"{self.decision_id}:{self.destination}"
 
     def encode(self) -> bytes:
+        """JSON, as `decode` reads it."""
         return orjson.dumps(self.model_dump())
 
     @classmethod

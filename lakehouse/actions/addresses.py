@@ -18,6 +18,8 @@ EMAIL = "email"
 
 
 class EmailAddresses(Protocol):
+    """Where a person's e-mail address is looked up."""
+
     def latest(self, profile: OnlineProfile) -> str | None:
         """The address a person was last identified with; None when there is none that is theirs.
 
@@ -40,6 +42,7 @@ class DeltaEmailAddresses:
         self._root = config.lake.root.rstrip("/") if folder is None else str(folder)
 
     def latest(self, profile: OnlineProfile) -> str | None:
+        """See `EmailAddresses`."""
         owned = {token for type_, token in profile.identifiers if type_ == EMAIL}
         if not owned:
             return None
@@ -48,7 +51,7 @@ class DeltaEmailAddresses:
             raise LakeError(f"{SILVER_IDENTITY_MAP.name}: knows no profile {profile.profile_id} yet. It is tried again")
         of_actors = pc.field("actor_id").isin([row["actor_id"] for row in actors]) & (pc.field("trait") == EMAIL)
         traits = self._rows(SILVER_PERSONAL_TRAITS.name, "value, seen_at", of_actors)
-        for row in sorted(traits, key=lambda one: (one["seen_at"], one["value"]), reverse=True):
+        for row in sorted(traits, key=lambda trait: (trait["seen_at"], trait["value"]), reverse=True):
             if resolve(EMAIL, row["value"], self._config) in owned:
                 return str(row["value"]).strip()
         return None
@@ -56,8 +59,8 @@ class DeltaEmailAddresses:
     def _rows(self, table: str, columns: str, condition: pc.Expression) -> list[dict[str, Any]]:
         path = f"{self._root}/{table.replace('.', '/')}"
         try:
-            found = DeltaTable(path).to_pyarrow_dataset().to_table(columns=columns.split(", "), filter=condition)
+            table_rows = DeltaTable(path).to_pyarrow_dataset().to_table(columns=columns.split(", "), filter=condition)
         except (TableNotFoundError, DeltaError, OSError) as error:
             raise LakeError(f"{table}: cannot be read now, got {type(error).__name__}. It is tried again") from error
-        rows: list[dict[str, Any]] = found.to_pylist()
+        rows: list[dict[str, Any]] = table_rows.to_pylist()
         return rows

@@ -7,9 +7,9 @@ from threading import Event, Thread
 
 import orjson
 
-from lakehouse.actions import outcome as outcomes
+from lakehouse.actions import delivery as deliveries
 from lakehouse.actions.action import Action
-from lakehouse.actions.outcome import Outcome
+from lakehouse.actions.delivery import Delivery
 from lakehouse.actions.worker import Worker
 from lakehouse.errors import ActionError
 from lakehouse.online.store import Document, OnlineStore
@@ -41,15 +41,18 @@ class Deliverer:
         """
         actions = [action for value in values if (action := self._read(value)) is not None]
         now_ms = self._now_ms()
-        fresh = [outcomes.first(action, now_ms) for action in {one.id: one for one in actions}.values()]
-        self._store.put(Document(outcomes.ATTEMPTS_KEY + one.id, one.version, one.encode()) for one in fresh)
-        held = self._store.get([outcomes.ATTEMPTS_KEY + one.id for one in fresh])
-        for one, data in zip(fresh, held, strict=True):
-            if one.action is not None and data is not None and Outcome.decode(one.id, data).is_untouched:
-                self._workers[one.action.destination].arm(one.id, now_ms)
+        fresh = [deliveries.first(action, now_ms) for action in {action.id: action for action in actions}.values()]
+        self._store.put(
+            Document(deliveries.ATTEMPTS_KEY + delivery.id, delivery.version, delivery.encode()) for delivery in fresh
+        )
+        held = self._store.get([deliveries.ATTEMPTS_KEY + delivery.id for delivery in fresh])
+        for delivery, data in zip(fresh, held, strict=True):
+            if delivery.action is not None and data is not None and Delivery.decode(delivery.id, data).is_untouched:
+                self._workers[delivery.action.destination].arm(delivery.id, now_ms)
         return len(fresh)
 
     def start(self) -> None:
+        """One thread for each destination, until `stop`."""
         for worker in self._workers.values():
             thread = Thread(target=worker.run, args=(self._stopped,), name=f"to-{worker.destination}", daemon=True)
             thread.start()
@@ -63,6 +66,7 @@ class Deliverer:
 
     @property
     def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Destination -> sent, retried, suppressed, failed since the start."""
         return {name: dict(worker.counts) for name, worker in self._workers.items()}
 
     def _read(self, value: bytes | None) -> Action | None:
@@ -71,8 +75,8 @@ class Deliverer:
             action = Action.decode(value)
         except ActionError as error:
             log.warning("%s", error)
-            told = {"reason": str(error), "value_base64": base64.b64encode(value or b"").decode()}
-            self._bury("", orjson.dumps(told))
+            message = {"reason": str(error), "value_base64": base64.b64encode(value or b"").decode()}
+            self._bury("", orjson.dumps(message))
             return None
         if action.destination not in self._workers:
             self._bury(action.id, dead_message(action, "no such destination"))

@@ -40,6 +40,7 @@ class Webhook(Destination):
 
     @property
     def retries_unknown(self) -> bool:
+        """Whether an attempt that may have got through is made again; the default for webhooks."""
         return self.if_unknown != "give_up"
 
     @model_validator(mode="after")
@@ -70,6 +71,7 @@ class Mail(Destination):
 
     @property
     def retries_unknown(self) -> bool:
+        """Whether a letter that may have been sent is sent again; only where it is asked for."""
         return self.if_unknown == "retry"
 
     @model_validator(mode="after")
@@ -93,6 +95,7 @@ class Topic(Destination):
 
     @property
     def retries_unknown(self) -> bool:
+        """Whether a record that may have been written is written again; the default for topics."""
         return self.if_unknown != "give_up"
 
 
@@ -125,9 +128,9 @@ def read_destinations(path: Path, environ: Mapping[str, str]) -> dict[str, Known
         entries.append({"destination": _resolved(entry, environ, f"{place}[{number}]", faults)})
     if not isinstance(sent, list):
         faults.append(f"{place}: expected a list")
-    found = {one.destination.name: one.destination for _, one in checked(entries, _Entry, place, faults)}
+    destinations = {entry.destination.name: entry.destination for _, entry in checked(entries, _Entry, place, faults)}
     refuse(faults)
-    return found
+    return destinations
 
 
 def declared_names(path: Path) -> list[str]:
@@ -149,4 +152,4 @@ def _resolved(value: Any, environ: Mapping[str, str], place: str, faults: list[s
     for name in _REFERENCE.findall(value):
         if name not in environ:
             faults.append(f"{place}: ${{{name}}} is not in the environment. Set it, or disable the destination")
-    return _REFERENCE.sub(lambda found: environ.get(found[1], ""), value)
+    return _REFERENCE.sub(lambda reference: environ.get(reference[1], ""), value)

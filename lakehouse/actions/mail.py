@@ -8,9 +8,9 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import parseaddr
 
+from lakehouse.actions.delivery import GiveUp, Result, Retry, Sent
 from lakehouse.actions.destinations import Mail
 from lakehouse.actions.private_addresses import refuse_private
-from lakehouse.actions.results import GiveUp, Result, Retry, Sent
 from lakehouse.actions.templates import Letter
 from lakehouse.errors import ActionError
 

@@ -24,6 +24,7 @@ class Bucket:
         return 0.0 if self._tokens >= 1 - 1e-9 else (1 - self._tokens) / self._per_second
 
     def take(self) -> None:
+        """One goes; `wait` said it may."""
         self._tokens -= 1
 
 
@@ -44,9 +45,11 @@ class Breaker:
         return max(0.0, self._until - now)
 
     def succeeded(self) -> None:
+        """The failures in a row are over."""
         self._in_a_row, self._until = 0, None
 
     def failed(self, now: float) -> None:
+        """One more in a row. `now`: seconds of the clock that `wait` is given."""
         self._in_a_row += 1
         over = self._in_a_row - self._limit
         if over >= 0:

@@ -19,10 +19,10 @@ def refuse_private(address: str, host: str) -> None:
     ip = ipaddress.ip_address(address.partition("%")[0])
     inner = [ip]
     if isinstance(ip, ipaddress.IPv6Address):
-        inner += [one for one in (ip.ipv4_mapped, ip.sixtofour) if one is not None]
+        inner += [address for address in (ip.ipv4_mapped, ip.sixtofour) if address is not None]
         if ip in ipaddress.ip_network("64:ff9b::/96"):
             inner.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-    if any(not one.is_global or one.is_multicast for one in (inner[1:] or inner)):
+    if any(not each.is_global or each.is_multicast for each in (inner[1:] or inner)):
         raise ActionError(
             f"destination {host}: its address is private, got {address}, expected one of the open Internet. "
             "Mend the URL, or set allow_private: true"

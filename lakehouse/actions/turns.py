@@ -23,7 +23,10 @@ class Turns:
         """
         mine = (decision_id, subjects)
         with self._lock:
-            is_free = all(one == decision_id or subjects.isdisjoint(other) for one, other in self._under_way)
+            is_free = all(
+                other_id == decision_id or subjects.isdisjoint(other_subjects)
+                for other_id, other_subjects in self._under_way
+            )
             if is_free:
                 self._under_way.append(mine)
         try:

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import requests
 
+from lakehouse.actions.delivery import GiveUp, Result, Retry, Sent
 from lakehouse.actions.destinations import Webhook
 from lakehouse.actions.private_addresses import PublicOnly
-from lakehouse.actions.results import GiveUp, Result, Retry, Sent
 from lakehouse.errors import ActionError
 
 KEY_HEADER = "Idempotency-Key"
@@ -55,6 +55,7 @@ class WebhookSender:
             return Retry(type(error).__name__)  # its text may hold the URL
 
     def close(self) -> None:
+        """End the session's connections."""
         self._session.close()
 
 

@@ -1,6 +1,6 @@
 """One destination's actions, one after the other: a slow or broken destination keeps nobody waiting but itself.
 
-What happens once. The outcome's document is claimed before an attempt and settled after it. A crash between the two leaves
+What happens once. The delivery's document is claimed before an attempt and settled after it. A crash between the two leaves
 it open whether the destination took it: a webhook is called again with the same Idempotency-Key (at least once on the wire,
 once in effect for whoever honours the key); an e-mail is not sent again, for nobody's mailbox honours one, and goes to the
 dead topic as `unknown outcome` for a person to judge (at most once). `if_unknown` of a destination turns either around.
@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event
 
-from lakehouse.actions import outcome as outcomes
+from lakehouse.actions import delivery as deliveries
 from lakehouse.actions.action import Action
-from lakehouse.actions.outcome import Outcome, moved
+from lakehouse.actions.delivery import Delivery, GiveUp, Result, Retry, Sent, Suppressed, moved
 from lakehouse.actions.pace import Breaker, Bucket, backoff, quiet_until
-from lakehouse.actions.results import GiveUp, Result, Retry, Sent, Suppressed
 from lakehouse.config import ActionsConfig
 from lakehouse.config.declarations import QuietHours
 from lakehouse.errors import StitchlakeError, StoreError
@@ -25,7 +24,7 @@ from lakehouse.online.store import Entry, OnlineStore
 
 log = logging.getLogger("stitchlake.actions")
 IDLE_SECONDS = 0.25
-KEEP_MS = 30 * 86_400_000  # how long an outcome is remembered, so that a replay of the queue finds it
+KEEP_MS = 30 * 86_400_000  # how long a delivery is remembered, so that a replay of the queue finds it
 _AT_ONCE = 50
 _MOST_TIMERS = 2**31
 _LEASE_MS = 60_000  # beyond the time-out, for looking up and writing the letter
@@ -60,6 +59,7 @@ class Worker:
 
     @property
     def timeline(self) -> str:
+        """Key of the timeline of this destination's timers."""
         return f"due:{self.destination}"
 
     def run(self, stopped: Event) -> None:
@@ -75,6 +75,7 @@ class Worker:
             stopped.wait(pause)
 
     def arm(self, id_: str, at_ms: int) -> None:
+        """Look at the action of this id at that time, ms since 1970."""
         self.store.append({self.timeline: [Entry(at_ms, f"{at_ms}@{id_}", id_.encode())]}, keep=_MOST_TIMERS)
 
     def once(self) -> float:
@@ -92,63 +93,63 @@ class Worker:
     def _turn(self, entry: Entry) -> float:
         """Seconds to wait before this one's turn; 0 = it has had it."""
         now_ms = self._now_ms()
-        outcome = self._read(entry.value.decode())
-        if outcome is None or outcome.action is None:
-            if outcome is not None and now_ms - outcome.at_ms >= KEEP_MS:
-                outcomes.forget(self.store, outcome)
+        delivery = self._read(entry.value.decode())
+        if delivery is None or delivery.action is None:
+            if delivery is not None and now_ms - delivery.at_ms >= KEEP_MS:
+                deliveries.forget(self.store, delivery)
             self.store.remove(self.timeline, [entry.id])
             return 0.0
-        if outcome.state == "sent":
-            self._note(entry, outcome, outcome.action)
+        if delivery.state == "sent":
+            self._note(entry, delivery, delivery.action)
             return 0.0
-        if (later := self._later(outcome, outcome.action)) is not None:
-            self._move(entry, outcome.id, later)
+        if (later := self._later(delivery, delivery.action)) is not None:
+            self._move(entry, delivery.id, later)
             return 0.0
-        with self.turn(outcome.action) as is_its_turn:
+        with self.turn(delivery.action) as is_its_turn:
             if is_its_turn:
-                return self._decided(entry, outcome, outcome.action)
-        self._move(entry, outcome.id, now_ms + int(IDLE_SECONDS * 1000))
+                return self._decided(entry, delivery, delivery.action)
+        self._move(entry, delivery.id, now_ms + int(IDLE_SECONDS * 1000))
         return 0.0
 
-    def _decided(self, entry: Entry, outcome: Outcome, action: Action) -> float:
+    def _decided(self, entry: Entry, delivery: Delivery, action: Action) -> float:
         """Settled or attempted; or seconds to wait, where the destination needs a rest."""
-        if (verdict := self._verdict(outcome, action)) is not None:
-            self._settle(entry, outcome, action, verdict)
+        if (verdict := self._verdict(delivery, action)) is not None:
+            self._settle(entry, delivery, action, verdict)
             return 0.0
         now = self.clock().timestamp()
         if (pause := max(self.breaker.wait(now), self.bucket.wait(now))) > 0:
             return pause
-        self._attempt(entry, outcome, action)
+        self._attempt(entry, delivery, action)
         return 0.0
 
-    def _later(self, outcome: Outcome, action: Action) -> int | None:
+    def _later(self, delivery: Delivery, action: Action) -> int | None:
         """When it may be done, if not now: quiet hours, or another's attempt is under way."""
         now = self.clock()
-        if outcome.state == "sending" and self._now_ms() < outcome.until_ms:
-            return outcome.until_ms
+        if delivery.state == "sending" and self._now_ms() < delivery.until_ms:
+            return delivery.until_ms
         if action.respects_quiet_hours and self._now_ms() < action.expires_ms:
-            quiet = [one for one in (self.quiet, self.offer_quiet(action)) if one is not None]
-            over = [at for one in quiet if (at := quiet_until(one, now)) is not None]
+            quiet = [hours for hours in (self.quiet, self.offer_quiet(action)) if hours is not None]
+            over = [at for hours in quiet if (at := quiet_until(hours, now)) is not None]
             return int(max(over).timestamp() * 1000) if over else None
         return None
 
-    def _verdict(self, outcome: Outcome, action: Action) -> Result | None:
+    def _verdict(self, delivery: Delivery, action: Action) -> Result | None:
         """What can be said without an attempt."""
-        if outcome.state == "sending" and not self.retries_unknown:
+        if delivery.state == "sending" and not self.retries_unknown:
             return GiveUp("unknown outcome: a process ended during the attempt")
         if self._now_ms() >= action.expires_ms:
             return GiveUp("expired")
-        if outcome.attempts >= self.settings.max_attempts:
-            return GiveUp(f"{outcome.attempts} attempts: {outcome.reason or 'ended during the attempt'}")
+        if delivery.attempts >= self.settings.max_attempts:
+            return GiveUp(f"{delivery.attempts} attempts: {delivery.reason or 'ended during the attempt'}")
         refusal = self.refusal(action)
         return None if refusal is None else Suppressed(refusal)
 
-    def _attempt(self, entry: Entry, outcome: Outcome, action: Action) -> None:
+    def _attempt(self, entry: Entry, delivery: Delivery, action: Action) -> None:
         now_ms = self._now_ms()
         until_ms = now_ms + int(1000 * self.settings.timeout_seconds) + _LEASE_MS
-        claimed = moved(outcome, "sending", now_ms, until_ms=until_ms)
-        if not outcomes.write(self.store, claimed):
-            self._move(entry, outcome.id, until_ms)  # somebody else has it
+        claimed = moved(delivery, "sending", now_ms, until_ms=until_ms)
+        if not deliveries.write(self.store, claimed):
+            self._move(entry, delivery.id, until_ms)  # somebody else has it
             return
         self.bucket.take()
         try:
@@ -162,38 +163,38 @@ class Worker:
             self.breaker.succeeded()
         self._settle(entry, claimed, action, result)
 
-    def _settle(self, entry: Entry, outcome: Outcome, action: Action, result: Result) -> None:
+    def _settle(self, entry: Entry, delivery: Delivery, action: Action, result: Result) -> None:
         now_ms, settings = self._now_ms(), self.settings
         if isinstance(result, Retry):
             pause = backoff(
-                outcome.attempts, outcome.id, first=settings.backoff_seconds, most=settings.backoff_max_seconds
+                delivery.attempts, delivery.id, first=settings.backoff_seconds, most=settings.backoff_max_seconds
             )
             again_ms = now_ms + int(1000 * max(pause, result.after or 0.0))
-            if outcome.attempts < settings.max_attempts and again_ms < action.expires_ms:
+            if delivery.attempts < settings.max_attempts and again_ms < action.expires_ms:
                 self.counts["retried"] += 1
-                outcomes.write(self.store, moved(outcome, "waiting", now_ms, reason=result.reason))
-                self._move(entry, outcome.id, again_ms)
+                deliveries.write(self.store, moved(delivery, "waiting", now_ms, reason=result.reason))
+                self._move(entry, delivery.id, again_ms)
                 return
-            result = GiveUp(f"{outcome.attempts} attempts: {result.reason}")
+            result = GiveUp(f"{delivery.attempts} attempts: {result.reason}")
         if isinstance(result, Sent):
             self.counts["sent"] += 1
-            sent = moved(outcome, "sent", now_ms, keeps_action=True)
-            outcomes.write(self.store, sent)
+            sent = moved(delivery, "sent", now_ms, keeps_action=True)
+            deliveries.write(self.store, sent)
             self._note(entry, sent, action)
             return
         if isinstance(result, GiveUp):
             self.give_up(action, result.reason)
-        state: outcomes.State = "failed" if isinstance(result, GiveUp) else "suppressed"
+        state: deliveries.State = "failed" if isinstance(result, GiveUp) else "suppressed"
         self.counts[state] += 1
-        outcomes.write(self.store, moved(outcome, state, now_ms, reason=result.reason))
-        self._move(entry, outcome.id, now_ms + KEEP_MS)
+        deliveries.write(self.store, moved(delivery, state, now_ms, reason=result.reason))
+        self._move(entry, delivery.id, now_ms + KEEP_MS)
 
-    def _note(self, entry: Entry, outcome: Outcome, action: Action) -> None:
+    def _note(self, entry: Entry, delivery: Delivery, action: Action) -> None:
         """A store or broker that is away leaves the timer where it is: it is done again, and the action is not."""
         self.note(action)
         now_ms = self._now_ms()
-        outcomes.write(self.store, moved(outcome, "sent", now_ms))
-        self._move(entry, outcome.id, now_ms + KEEP_MS)
+        deliveries.write(self.store, moved(delivery, "sent", now_ms))
+        self._move(entry, delivery.id, now_ms + KEEP_MS)
 
     def _move(self, entry: Entry, id_: str, at_ms: int) -> None:
         """The new timer first: one too many is a needless look, one too few an action that is never done."""
@@ -201,11 +202,11 @@ class Worker:
         if entry.id != f"{at_ms}@{id_}":
             self.store.remove(self.timeline, [entry.id])
 
-    def _read(self, id_: str) -> Outcome | None:
+    def _read(self, id_: str) -> Delivery | None:
         try:
-            return outcomes.read(self.store, id_)
+            return deliveries.read(self.store, id_)
         except StoreError as error:
-            (data,) = self.store.get([outcomes.ATTEMPTS_KEY + id_])
+            (data,) = self.store.get([deliveries.ATTEMPTS_KEY + id_])
             if data is None:
                 raise
             log.error("%s", error)

@@ -33,11 +33,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def check(path: Path) -> int:
+    """Print what is in the file, or its faults; the exit code."""
     book = _read(path)
     if book is None:
         return 1
     print(f"{'rule':<32}{'effect':<9}{'priority':>8}  {'in the stream on':<20} {'acts at':<12} reads")
-    for rule in sorted(book.by_name.values(), key=lambda one: (-one.priority, one.name)):
+    for rule in sorted(book.by_name.values(), key=lambda rule: (-rule.priority, rule.name)):
         words = ", ".join(dict.fromkeys(reads(book.expressions[rule.name])))
         events, acts_at = (", ".join(names) or "-" for names in (rule.events, rule.destinations))
         print(f"{rule.name:<32}{rule.effect:<9}{rule.priority:>8}  {events:<20} {acts_at:<12} {words}")
@@ -46,6 +47,7 @@ def check(path: Path) -> int:
 
 
 def test(path: Path) -> int:
+    """Print what Python and Spark say of each of the file's examples; the exit code."""
     book = _read(path)
     if book is None:
         return 1
@@ -56,8 +58,10 @@ def test(path: Path) -> int:
         answers = (python_says is True, spark_says is True)
         is_right = answers == (example.expect, example.expect)
         wrong += not is_right
-        told = "" if is_right else f": expected {example.expect}, Python says {python_says}, Spark says {spark_says}"
-        print(f"{'ok   ' if is_right else 'WRONG'} {example.rule} {dict(example.given)}{told}")
+        difference = (
+            "" if is_right else f": expected {example.expect}, Python says {python_says}, Spark says {spark_says}"
+        )
+        print(f"{'ok   ' if is_right else 'WRONG'} {example.rule} {dict(example.given)}{difference}")
     untried = sorted(set(book.by_name) - {example.rule for example in book.examples})
     if untried:
         print(f"no example for: {', '.join(untried)}")
@@ -90,5 +94,5 @@ def _by_spark(book: RuleBook) -> list[object]:
         F.when(F.col("row") == number, to_column(book.expressions[example.rule]))
         for number, example in enumerate(book.examples)
     ]
-    found = rows.select("row", F.coalesce(*answers).alias("answer")).collect()
-    return [row["answer"] for row in sorted(found, key=lambda row: int(row["row"]))]
+    answer_rows = rows.select("row", F.coalesce(*answers).alias("answer")).collect()
+    return [row["answer"] for row in sorted(answer_rows, key=lambda row: int(row["row"]))]

@@ -1,6 +1,7 @@
-"""What is decided for a visitor, and why. Pure: everything read is passed in, nothing is written.
+"""What is decided for a visitor, and why: pure, everything read is passed in. Must not import lane, moments, actions, nor any store.
 
 In reading order: `visitor` (who, and the vocabulary of rules filled for them), `offers` (the catalogue), `exposures` (what
-was shown, and caps), `eligibility`, `decide` (the order of a decision), `streamed` (a rule that the stream proposes),
-`recommend` (products), `trace` (what happened at each step), `remembered` (what is kept and logged of it).
+was shown, and caps), `circumstances` (who is decided on and under what, and what silences a decision: one place for all),
+`eligibility`, `decide` (a request and its circumstances -> an offer), `products` (which of them to recommend), `trace` (what
+happened at each step), `decision_record` (what is kept and logged of it).
 """

@@ -1,17 +1,19 @@
-"""The order in which an offer is decided on. Pure.
+"""The order in which an offer is decided on: `decide(request, circumstances)`, the one way to an offer. Pure.
 
-suppression, consent, forbidding rules   who must be left alone, and what must not be said
-eligibility                              validity, audience, tier, caps, quiet hours, stock
+silence                                  who must be left alone, whatever there is to say
+forbidding rules                         what must not be said
+eligibility                              consent, validity, audience, tier, caps, quiet hours, stock
 forcing rules                            the strongest of them decides, nothing is explored
 proposing rules                          when some propose, only what they propose is weighed; else all that is left
 arbitration                              worth x chance x boost; a bandit explores within it, its propensity is logged
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from lakehouse.decisions.eligibility import Circumstances, refusal
+from lakehouse.decisions.circumstances import Circumstances, silence_of
+from lakehouse.decisions.eligibility import refusal
 from lakehouse.decisions.exposures import rule_cap
 from lakehouse.decisions.offers import Catalogue, Offer
 from lakehouse.decisions.trace import Trace
@@ -45,6 +47,35 @@ class Explorer(Protocol):
     def __call__(self, worths: Mapping[str, float], context: Mapping[str, object]) -> Explored: ...
 
 
+def certain(worths: Mapping[str, float], context: Mapping[str, object]) -> Explored:
+    """The explorer of a choice that is made."""
+    return Explored(first=next(iter(worths)), propensity=CERTAIN, chances=dict.fromkeys(worths, 1.0))
+
+
+def _no_trace() -> Trace:
+    return Trace(is_wanted=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OfferRequest:
+    """What is asked. Where callers rightly differ, they differ in these fields and in nothing else.
+
+    channel: where it is to be said. None: at the destinations a rule declares; their workers wait for quiet hours to
+        end, so quiet hours are not decided on, and an offer's own channels are not asked for.
+    offers: choose among these only; () = among the whole catalogue.
+    rule: name of the rule by which the stream has chosen already; None = nothing is chosen. It must hold and be within
+        its caps; its offer is the only one there is; of the other rules only those that forbid have a say.
+    explorer: chooses among what is left; greedy where nothing may be explored. `certain`, where nothing is left to choose.
+    trace: where the steps are written down, if anybody wants them.
+    """
+
+    channel: str | None
+    offers: Sequence[str] = ()
+    rule: str | None = None
+    explorer: Explorer = certain
+    trace: Trace = field(default_factory=_no_trace)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decided:
     """Offers best first; empty = nothing is to be said. `is_forced`: a rule overrode arbitration."""
@@ -55,55 +86,60 @@ class Decided:
     silence: str | None = None  # why nothing is said
 
 
-def decide(
-    catalogue: Catalogue,
-    rules: Sequence[Rule],
-    seen: Circumstances,
-    explorer: Explorer,
-    trace: Trace,
-    *,
-    only: Sequence[str] = (),
-    silence: str | None = None,
-) -> Decided:
-    """Decide among the catalogue's offers, or among `only`.
-
-    `rules`: those that hold now, strongest first. `silence`: why this person is left alone, whatever there is to say.
-    """
-    if silence is not None:
-        trace.add("suppression", silence)
+def decide(request: OfferRequest, circumstances: Circumstances) -> Decided:
+    """Decide which offer is made, if any."""
+    trace, catalogue = request.trace, circumstances.catalogue
+    silence = silence_of(circumstances)
+    if silence is not None or catalogue is None:
+        trace.add("suppression", str(silence))
         return Decided(silence=silence)
+    rules, offers = circumstances.rules, request.offers
+    if request.rule is not None:
+        chosen = next((rule for rule in rules if rule.name == request.rule), None)
+        if chosen is None:
+            return Decided(silence=f"rule {request.rule} does not hold")
+        if not _within_caps(chosen, circumstances, trace):
+            return Decided(silence=f"rule {request.rule} is at its cap")
+        rules = [*(rule for rule in rules if rule.effect == "forbid"), chosen]
+        offers = (chosen.offer or "",)
     muted = next((rule for rule in rules if rule.effect == "forbid" and forbids_everything(rule)), None)
     if muted is not None:
         trace.add("rule", "forbids every offer", muted.name)
         return Decided(silence=f"rule {muted.name}", rule=muted.name)
-    eligible = _eligible(catalogue, rules, seen, trace, only)
+    eligible = _eligible(catalogue, rules, circumstances, request, offers)
     if not eligible:
         return Decided(silence="no offer is left")
     for rule in rules:
-        if rule.effect == "force" and rule.offer in eligible and _within_caps(rule, seen, trace):
+        if rule.effect == "force" and rule.offer in eligible and _within_caps(rule, circumstances, trace):
             trace.add("rule", f"forces {rule.offer}", rule.name)
             offer = eligible[rule.offer]
             first = Ranked(offer=offer, score=float(offer.value), reason=f"rule {rule.name}", propensity=CERTAIN)
             return Decided(ranked=(first,), is_forced=True, rule=rule.name)
-    return _arbitrate(eligible, rules, seen, explorer, trace)
+    return _arbitrate(eligible, rules, circumstances, request)
 
 
 def forbids_everything(rule: Rule) -> bool:
+    """A forbid that names no offer, no product and no category."""
     return rule.offer is None and not rule.products and rule.category is None
 
 
 def _eligible(
-    catalogue: Catalogue, rules: Sequence[Rule], seen: Circumstances, trace: Trace, only: Sequence[str]
+    catalogue: Catalogue,
+    rules: Sequence[Rule],
+    circumstances: Circumstances,
+    request: OfferRequest,
+    offers: Sequence[str],
 ) -> dict[str, Offer]:
+    trace = request.trace
     forbidden = {rule.offer: rule.name for rule in rules if rule.effect == "forbid" and rule.offer is not None}
     left: dict[str, Offer] = {}
     for name, offer in catalogue.offers.items():
-        if only and name not in only:
+        if offers and name not in offers:
             continue
         if name in forbidden:
             trace.add("rule", f"forbidden by {forbidden[name]}", name)
             continue
-        reason = refusal(offer, catalogue, seen)
+        reason = refusal(offer, catalogue, circumstances, channel=request.channel)
         if reason is None:
             left[name] = offer
         else:
@@ -111,20 +147,21 @@ def _eligible(
     return left
 
 
-def _within_caps(rule: Rule, seen: Circumstances, trace: Trace) -> bool:
-    reached = rule_cap(rule, seen.shown, seen.now)
+def _within_caps(rule: Rule, circumstances: Circumstances, trace: Trace) -> bool:
+    reached = rule_cap(rule, circumstances.shown, circumstances.now)
     if reached is not None:
         trace.add("rule", reached, rule.name)
     return reached is None
 
 
 def _arbitrate(
-    eligible: Mapping[str, Offer], rules: Sequence[Rule], seen: Circumstances, explorer: Explorer, trace: Trace
+    eligible: Mapping[str, Offer], rules: Sequence[Rule], circumstances: Circumstances, request: OfferRequest
 ) -> Decided:
+    trace = request.trace
     proposed: dict[str, str] = {}
     boosts: dict[str, float] = {}
     for rule in rules:
-        if rule.offer is None or rule.offer not in eligible or not _within_caps(rule, seen, trace):
+        if rule.offer is None or rule.offer not in eligible or not _within_caps(rule, circumstances, trace):
             continue
         if rule.effect == "propose":
             proposed.setdefault(rule.offer, rule.name)
@@ -134,7 +171,7 @@ def _arbitrate(
     for name, rule_name in proposed.items():
         trace.add("rule", f"proposes {name}", rule_name)
     worths = {name: float(eligible[name].value) * boosts.get(name, 1.0) for name in names}
-    explored = explorer(worths, seen.context)
+    explored = request.explorer(worths, circumstances.context)
     trace.add("bandit", f"chooses with propensity {explored.propensity:.4f}", explored.first)
     scores = {name: worths[name] * explored.chances[name] for name in names}
     for name in names:

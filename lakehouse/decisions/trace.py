@@ -20,5 +20,6 @@ class Trace:
     steps: list[Step] = field(default_factory=list)
 
     def add(self, step: str, outcome: str, subject: str | None = None) -> None:
+        """Write a step down, if anybody wants the trace."""
         if self.is_wanted:
             self.steps.append(Step(step, outcome, subject))

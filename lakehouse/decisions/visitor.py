@@ -14,9 +14,9 @@ from lakehouse.rules.vocabulary import prepared
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """`asked`: the identifier of the request. `missing`: what could not be read, in words; the answer is degraded by it."""
+    """`identifier`: by which they are asked about; None = nobody can be known by it. `missing`: what could not be read, in words; the answer is degraded by it."""
 
-    asked: Identifier | None
+    identifier: Identifier | None
     profile: OnlineProfile | None
     recent: RecentBehaviour
     is_suppressed: bool = False
@@ -30,7 +30,7 @@ class Visitor:
     @property
     def name(self) -> str:
         """What was asked for: the same whether or not the profile can be read."""
-        return ":".join(self.asked) if self.asked else "nobody"
+        return ":".join(self.identifier) if self.identifier else "nobody"
 
     @property
     def bought(self) -> frozenset[str]:
@@ -40,7 +40,7 @@ class Visitor:
     @property
     def shown_on(self) -> str | None:
         """The timeline where it is written down what this visitor was shown."""
-        return None if self.asked is None else key_of(EXPOSED, self.asked)
+        return None if self.identifier is None else key_of(EXPOSED, self.identifier)
 
     def consent(self, *, assumed: bool) -> Mapping[str, bool]:
         """The latest word for each purpose: what was said just now, then the profile's, then what is assumed.

@@ -10,7 +10,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import Config
 from lakehouse.errors import StitchlakeError
-from lakehouse.lane.candidates import LaneRule, candidates
+from lakehouse.lane.projection import LaneRule, candidates
 
 NAME = "decisions"
 REAL_TIME = "real_time"

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from lakehouse.lane.candidates import LaneRule
+from lakehouse.lane.projection import LaneRule
 from lakehouse.lane.query import LaneRules
 from lakehouse.rules.book import read_rules
 

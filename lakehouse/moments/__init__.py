@@ -1,7 +1,8 @@
-"""Moments: what becomes due because time passed and something did not happen, such as an abandoned cart.
+"""Moments: what becomes due because time passed and something did not happen, such as an abandoned cart. Must not import lane.
 
-    message --events.py--> MomentEvent --machine.py: step--> VisitorState, a set of facts (state.py)
-    a timer wakes --runner.py: facts of all identifiers of the person--> machine.py: fire --> Moment
+message --fact_reader.py--> Fact --transitions.py: step--> VisitorState, a set of facts (state.py)
+a timer wakes --detector.py: facts of all identifiers of the person--> transitions.py: fire --> Moment --moment_actions.py--> actions
 
-What a visitor's episodes are is a pure function of the set of facts (episodes.py), so order, batches and replays do not matter.
+`state_store` keeps states and timers. What a visitor's episodes are is a pure function of the set of facts (episodes.py), so
+order, batches and replays do not matter.
 """

@@ -77,10 +77,12 @@ class Definition(Acting, Valid):
 
     @property
     def triggers(self) -> tuple[str, ...]:
+        """Names of the events that begin or prolong an episode."""
         return _TRIGGERS[self.kind]
 
     @property
     def cancels(self) -> frozenset[str]:
+        """Names of the events that end an episode; no trigger is among them."""
         own = _CANCELLED_BY[self.kind] if self.cancelled_by is None else self.cancelled_by
         return frozenset(own).difference(self.triggers)
 
@@ -93,12 +95,14 @@ class Definitions(Declared):
     @property
     def events(self) -> frozenset[str]:
         """Names of the events that matter to any."""
-        return frozenset(name for one in self.all for name in (*one.triggers, *one.cancels))
+        return frozenset(name for moment in self.all for name in (*moment.triggers, *moment.cancels))
 
     @property
     def keep_ms(self) -> int:
         """How long after its newest fact a visitor can still matter."""
-        lengths = (max(one.after, one.window or 0) + one.valid_for + one.not_again_within for one in self.all)
+        lengths = (
+            max(moment.after, moment.window or 0) + moment.valid_for + moment.not_again_within for moment in self.all
+        )
         return max(lengths, default=0) + DAY_MS
 
 
@@ -112,14 +116,14 @@ def read_moments(
     """
     faults: list[str] = []
     place = f"{path.name}: moments"
-    found = []
-    for number, one in checked(read_document(path, "moments").get("moments"), Definition, place, faults):
-        found.append(one)
-        if offers is not None and one.offer is not None and one.offer not in offers:
+    moments = []
+    for number, moment in checked(read_document(path, "moments").get("moments"), Definition, place, faults):
+        moments.append(moment)
+        if offers is not None and moment.offer is not None and moment.offer not in offers:
             faults.append(
-                f"{place}[{number}].offer: no offer '{one.offer}', expected one of {', '.join(sorted(offers))}"
+                f"{place}[{number}].offer: no offer '{moment.offer}', expected one of {', '.join(sorted(offers))}"
             )
-        faults += one.unknown(f"{place}[{number}]", destinations)
+        faults += moment.unknown(f"{place}[{number}]", destinations)
     refuse(faults)
-    enabled = [one for one in found if one.is_enabled]
-    return Definitions(all=tuple(sorted(enabled, key=lambda one: (-one.priority, one.name))))
+    enabled = [moment for moment in moments if moment.is_enabled]
+    return Definitions(all=tuple(sorted(enabled, key=lambda moment: (-moment.priority, moment.name))))

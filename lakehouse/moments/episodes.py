@@ -26,42 +26,42 @@ def episode(definition: Definition, state: VisitorState) -> Episode | None:
     """The one under way; None when there is none, or it comes too soon after the last one decided."""
     done = state.done.get(definition.name)
     facts = [fact for fact in state.in_order() if done is None or fact.order > done.end]
-    found = _FIND[definition.kind](definition, facts, state)
-    if found is None or done is None or found.due_ms >= done.due_ms + definition.not_again_within:
-        return found
+    under_way = _FIND[definition.kind](definition, facts, state)
+    if under_way is None or done is None or under_way.due_ms >= done.due_ms + definition.not_again_within:
+        return under_way
     return None
 
 
 def _idle(definition: Definition, facts: Sequence[Fact], _: VisitorState) -> Episode | None:
     """Cart and browse: triggers without a pause as long as `after`; due when the pause is."""
-    seen: list[Fact] = []
+    steps: list[Fact] = []
     for fact in facts:
         if fact.event in definition.cancels:
-            seen = []
+            steps = []
         elif fact.event in definition.triggers:
-            if seen and fact.at_ms - seen[-1].at_ms >= definition.after:
-                seen = []
-            seen.append(fact)
-            if not _items(seen) and definition.kind == "abandoned_cart":
-                seen = []  # everything was taken out again
-    if len(seen) < definition.min_views:
+            if steps and fact.at_ms - steps[-1].at_ms >= definition.after:
+                steps = []
+            steps.append(fact)
+            if not _items(steps) and definition.kind == "abandoned_cart":
+                steps = []  # everything was taken out again
+    if len(steps) < definition.min_views:
         return None
-    return _episode(seen, definition)
+    return _episode(steps, definition)
 
 
 def _engaged(definition: Definition, facts: Sequence[Fact], _: VisitorState) -> Episode | None:
     """The first views that are enough within the window."""
     assert definition.window is not None
-    seen: deque[Fact] = deque()
+    steps: deque[Fact] = deque()
     for fact in facts:
         if fact.event in definition.cancels:
-            seen.clear()
+            steps.clear()
         elif fact.event in definition.triggers:
-            seen.append(fact)
-            while fact.at_ms - seen[0].at_ms > definition.window:
-                seen.popleft()
-            if len(seen) == definition.min_views and not _cancelled_later(definition, facts, fact):
-                return _episode(seen, definition)
+            steps.append(fact)
+            while fact.at_ms - steps[0].at_ms > definition.window:
+                steps.popleft()
+            if len(steps) == definition.min_views and not _cancelled_later(definition, facts, fact):
+                return _episode(steps, definition)
     return None
 
 
@@ -83,16 +83,16 @@ def _cancelled_later(definition: Definition, facts: Sequence[Fact], than: Fact) 
     return any(fact.event in definition.cancels and fact.order > than.order for fact in facts)
 
 
-def _episode(seen: Sequence[Fact], definition: Definition) -> Episode:
+def _episode(steps: Sequence[Fact], definition: Definition) -> Episode:
     is_order = definition.kind in ("first_purchase_follow_up", "lapse")
-    items = () if is_order else tuple(reversed(_items(seen)))
-    return Episode(start=seen[0], end=seen[-1].order, due_ms=seen[-1].at_ms + definition.after, items=items)
+    items = () if is_order else tuple(reversed(_items(steps)))
+    return Episode(start=steps[0], end=steps[-1].order, due_ms=steps[-1].at_ms + definition.after, items=items)
 
 
-def _items(seen: Sequence[Fact]) -> list[str]:
+def _items(steps: Sequence[Fact]) -> list[str]:
     """What was added or viewed and not removed since, in order of the last time. A product without id is one, too."""
     held: dict[str, None] = {}
-    for fact in seen:
+    for fact in steps:
         item = fact.item or ""
         held.pop(item, None)
         if fact.event != REMOVED:

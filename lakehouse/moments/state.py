@@ -32,6 +32,7 @@ class Fact:
 
     @property
     def order(self) -> Order:
+        """Where it stands among all facts."""
         return self.at_ms, self.id
 
 
@@ -55,9 +56,11 @@ class VisitorState:
 
     @property
     def newest_ms(self) -> int:
+        """Time of the newest fact, ms since 1970; 0 = there is none."""
         return max((fact.at_ms for fact in self.facts.values()), default=0)
 
     def in_order(self) -> list[Fact]:
+        """The facts, the oldest first."""
         return sorted(self.facts.values(), key=lambda fact: fact.order)
 
     def encode(self) -> bytes:
@@ -65,8 +68,8 @@ class VisitorState:
         who: dict[tuple[Identifier, ...], int] = {}
         facts = [_row(fact, who) for fact in self.in_order()]
         first = None if self.first_order is None else _row(self.first_order, who)
-        done = {name: [*one.end, one.due_ms] for name, one in self.done.items()}
-        told = {
+        done = {name: [*decided.end, decided.due_ms] for name, decided in self.done.items()}
+        document = {
             "v": self.version,
             "facts": facts,
             "first": first,
@@ -74,7 +77,7 @@ class VisitorState:
             "armed": self.armed_ms,
             "who": list(who),
         }
-        return orjson.dumps(told)
+        return orjson.dumps(document)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -84,15 +87,15 @@ class VisitorState:
             StoreError: not a document of this kind.
         """
         try:
-            told = orjson.loads(data)
-            who = [tuple((type_, token) for type_, token in bundle) for bundle in told["who"]]
-            facts = [_fact(row, who) for row in told["facts"]]
+            document = orjson.loads(data)
+            who = [tuple((type_, token) for type_, token in bundle) for bundle in document["who"]]
+            facts = [_fact(row, who) for row in document["facts"]]
             return cls(
                 facts={fact.id: fact for fact in facts},
-                first_order=None if told["first"] is None else _fact(told["first"], who),
-                done={name: Done(end=(at, id_), due_ms=due) for name, (at, id_, due) in told["done"].items()},
-                armed_ms=told["armed"],
-                version=told["v"],
+                first_order=None if document["first"] is None else _fact(document["first"], who),
+                done={name: Done(end=(at, id_), due_ms=due) for name, (at, id_, due) in document["done"].items()},
+                armed_ms=document["armed"],
+                version=document["v"],
             )
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise StoreError(
@@ -119,28 +122,29 @@ def added(state: VisitorState, facts: Iterable[Fact], *, first_orders: Iterable[
 
 def union(states: Iterable[VisitorState]) -> VisitorState:
     """Everything any of them knows; not armed, no document."""
-    found = VisitorState()
+    merged = VisitorState()
     done: dict[str, Done] = {}
     for state in states:
         firsts = [] if state.first_order is None else [state.first_order]
-        found = added(found, state.facts.values(), first_orders=firsts)
-        for name, one in state.done.items():
-            done[name] = further(done.get(name), one)
-    return replace(found, done=done)
+        merged = added(merged, state.facts.values(), first_orders=firsts)
+        for name, decided in state.done.items():
+            done[name] = further(done.get(name), decided)
+    return replace(merged, done=done)
 
 
-def further(one: Done | None, other: Done) -> Done:
-    if one is None:
+def further(decided: Done | None, other: Done) -> Done:
+    """How far either has been decided, whichever is further."""
+    if decided is None:
         return other
-    return Done(end=max(one.end, other.end), due_ms=max(one.due_ms, other.due_ms))
+    return Done(end=max(decided.end, other.end), due_ms=max(decided.due_ms, other.due_ms))
 
 
 def _bounded(facts: Mapping[str, Fact]) -> dict[str, Fact]:
     by_event: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts.values():
         by_event[fact.event].append(fact)
-    kept = (sorted(those, key=lambda fact: fact.order)[-KEEP:] for those in by_event.values())
-    return {fact.id: fact for those in kept for fact in those}
+    kept = (sorted(of_event, key=lambda fact: fact.order)[-KEEP:] for of_event in by_event.values())
+    return {fact.id: fact for of_event in kept for fact in of_event}
 
 
 def _row(fact: Fact, who: dict[tuple[Identifier, ...], int]) -> list[Any]:

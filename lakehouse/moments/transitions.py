@@ -60,7 +60,7 @@ def step(state: VisitorState, events: Iterable[Fact], definitions: Definitions) 
 
 def wake_at(state: VisitorState, definitions: Definitions) -> int:
     """When to look next: when something becomes due, or else when the visitor can be forgotten."""
-    due = (found.due_ms for one in definitions.all if (found := episode(one, state)) is not None)
+    due = (under_way.due_ms for definition in definitions.all if (under_way := episode(definition, state)) is not None)
     return min(due, default=state.newest_ms + definitions.keep_ms)
 
 
@@ -71,13 +71,19 @@ def fire(state: VisitorState, definitions: Definitions, now_ms: int, holds: Hold
     """
     moments: list[Moment] = []
     decided: dict[str, Done] = {}
-    for one in definitions.all:
+    for definition in definitions.all:
         here = state
-        while (found := episode(one, here)) is not None and found.due_ms <= now_ms:
-            decided[one.name] = further(here.done.get(one.name), Done(end=found.end, due_ms=found.due_ms))
-            if now_ms <= found.due_ms + one.valid_for and _is_in_force(one, found) and holds(one, found):
-                moments.append(_moment(one, found))
-            here = replace(here, done={**here.done, one.name: decided[one.name]})
+        while (under_way := episode(definition, here)) is not None and under_way.due_ms <= now_ms:
+            decided[definition.name] = further(
+                here.done.get(definition.name), Done(end=under_way.end, due_ms=under_way.due_ms)
+            )
+            if (
+                now_ms <= under_way.due_ms + definition.valid_for
+                and _is_in_force(definition, under_way)
+                and holds(definition, under_way)
+            ):
+                moments.append(_moment(definition, under_way))
+            here = replace(here, done={**here.done, definition.name: decided[definition.name]})
     return Fired(moment=moments[0] if moments else None, decided=decided)
 
 
@@ -86,21 +92,21 @@ def is_over(state: VisitorState, definitions: Definitions, now_ms: int) -> bool:
     return now_ms >= state.newest_ms + definitions.keep_ms
 
 
-def _moment(definition: Definition, found: Episode) -> Moment:
-    visitor = found.start.who[0]
-    cause = orjson.dumps([definition.name, *visitor, found.start.at_ms, found.start.id])
+def _moment(definition: Definition, under_way: Episode) -> Moment:
+    visitor = under_way.start.who[0]
+    cause = orjson.dumps([definition.name, *visitor, under_way.start.at_ms, under_way.start.id])
     return Moment(
         decision_id=hashlib.sha256(cause).hexdigest()[:_DIGITS],
         definition=definition,
         visitor=visitor,
-        who=found.start.who,
-        start_ms=found.start.at_ms,
-        due_ms=found.due_ms,
-        items=tuple(filter(None, found.items)),
+        who=under_way.start.who,
+        start_ms=under_way.start.at_ms,
+        due_ms=under_way.due_ms,
+        items=tuple(filter(None, under_way.items)),
     )
 
 
-def _is_in_force(definition: Definition, found: Episode) -> bool:
+def _is_in_force(definition: Definition, under_way: Episode) -> bool:
     starts, ends = definition.valid_from, definition.valid_to
-    at = found.due_ms / 1000
+    at = under_way.due_ms / 1000
     return (starts is None or starts.timestamp() <= at) and (ends is None or at < ends.timestamp())

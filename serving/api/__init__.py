@@ -1,1 +1,1 @@
-"""HTTP and WebSocket: what a request may say and how it is answered. Decides nothing."""
+"""HTTP and WebSocket: what a request may say, and what it is answered with. Decides nothing; must not import background."""

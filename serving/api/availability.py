@@ -1,7 +1,7 @@
 """POST /api/products: which products can be bought."""
 
 from lakehouse.online.store import Document
-from serving.api.requests import AvailabilityRequest
+from serving.api.request_models import AvailabilityRequest
 from serving.deciding.stock import PREFIX
 from serving.service import Service
 

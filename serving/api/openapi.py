@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from serving.api.answers import Fault
+from serving.api.answer_models import Fault
 
 _REF = "#/components/schemas/{model}"
 _requests: set[type[BaseModel]] = set()
@@ -29,8 +29,8 @@ def document(app: FastAPI) -> None:
         if app.openapi_schema is None:
             page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             models = sorted(_requests, key=lambda model: model.__name__)
-            _, found = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
-            page["components"]["schemas"] |= found["$defs"]
+            _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
+            page["components"]["schemas"] |= schemas["$defs"]
             app.openapi_schema = page
         return app.openapi_schema
 

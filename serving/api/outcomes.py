@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from lakehouse.decisions import exposures, remembered
-from lakehouse.decisions.remembered import Remembered
+from lakehouse.decisions import decision_record
+from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.errors import StitchlakeError, StoreError
-from serving.api.requests import ExposureRequest, OutcomeRequest
-from serving.deciding.question import log
+from serving.api.request_models import ExposureRequest, OutcomeRequest
+from serving.deciding.decision_log import keep_exposure, log
 from serving.service import Service
 
 DAY_SECONDS = 86_400
@@ -28,17 +28,8 @@ async def expose(service: Service, request: ExposureRequest) -> dict[str, Any]:
     at_ms = _at_ms(service, request.occurred_at)
     is_new = await _claim(service, f"x:{decision.decision_id}", at_ms)
     if is_new:
-        note(service, decision, at_ms, request.shown)
+        keep_exposure(service, decision, at_ms, request.shown)
     return {"decision_id": decision.decision_id, "logged": is_new, "duplicate": not is_new}
-
-
-def note(service: Service, decision: Remembered, at_ms: int, shown: str | None = None) -> None:
-    """Write down that it was shown: in the log, and where caps look."""
-    log(service, remembered.exposure_messages(decision, at_ms))
-    offer = shown or decision.action if decision.kind == "offer" else None
-    if decision.shown_on is not None:
-        found = exposures.entries(decision.decision_id, offer, decision.context.get("rule"), at_ms)
-        service.pending.append((decision.shown_on, entry) for entry in found)
 
 
 async def record(service: Service, request: OutcomeRequest) -> dict[str, Any]:
@@ -49,14 +40,14 @@ async def record(service: Service, request: OutcomeRequest) -> dict[str, Any]:
     is_late = at_ms - decision.at_ms > service.config.serving.exposure_days * DAY_SECONDS * 1000
     if is_new:
         service.counters.outcomes += 1
-        log(service, [remembered.outcome_message(decision, request.metric, request.value, at_ms)])
+        log(service, [decision_record.outcome_message(decision, request.metric, request.value, at_ms)])
         if not is_late and decision.kind == "offer" and not decision.is_forced:
-            service.learning.observe(decision.action, decision.features, request.value)
+            service.policy.observe(decision.action, decision.features, request.value)
     return {"decision_id": decision.decision_id, "recorded": is_new, "duplicate": not is_new, "late": is_late}
 
 
-async def _recall(service: Service, decision_id: str) -> Remembered:
-    key = remembered.key(decision_id)
+async def _recall(service: Service, decision_id: str) -> DecisionRecord:
+    key = decision_record.key(decision_id)
     value = service.pending.documents([key]).get(key)
     if value is None:
         try:
@@ -68,7 +59,7 @@ async def _recall(service: Service, decision_id: str) -> Remembered:
             f"decision_id: no decision '{decision_id[:64]}' is remembered, expected one the API answered. "
             "Take decision_id from its answer"
         )
-    return remembered.decode(value)
+    return decision_record.decode(value)
 
 
 async def _claim(service: Service, key: str, now_ms: int) -> bool:

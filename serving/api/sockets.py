@@ -28,6 +28,7 @@ class Listener:
         return True
 
     def end(self) -> None:
+        """Cut the connection off; what waits is not sent."""
         while not self._waiting.empty():
             self._waiting.get_nowait()
         self._waiting.put_nowait(None)
@@ -59,16 +60,19 @@ class Sockets:
         self.pushed = 0
 
     def add(self, listener: Listener, keys: Iterable[str]) -> None:
+        """From now on the listener hears what is pushed under any of the keys."""
         for key in keys:
             self._by_key[key].add(listener)
 
     def remove(self, listener: Listener, keys: Iterable[str]) -> None:
+        """The listener hears no more under these keys."""
         for key in keys:
             self._by_key[key].discard(listener)
             if not self._by_key[key]:
                 del self._by_key[key]
 
     def listeners(self, keys: Iterable[str]) -> set[Listener]:
+        """Those who listen under any of the keys, each once."""
         return {listener for key in keys for listener in self._by_key.get(key, ())}
 
     def push(self, keys: Iterable[str], message: bytes) -> int:
@@ -79,4 +83,5 @@ class Sockets:
 
     @property
     def count(self) -> int:
+        """Connections, each once."""
         return len({listener for listeners in self._by_key.values() for listener in listeners})

@@ -1,1 +1,1 @@
-"""What nobody waits for: recent behaviour, moments, rules of the stream, actions. A process of its own: python -m serving.background."""
+"""What nobody waits for: recent behaviour, moments, rules of the stream, actions; a process of its own. Must not import api or app."""

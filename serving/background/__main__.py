@@ -29,23 +29,24 @@ from lakehouse.experiments.definitions import read_experiments
 from lakehouse.job import run
 from lakehouse.kafka import broker
 from lakehouse.kafka.reachable import reachable
-from lakehouse.moments.actions import actions_of_moment
 from lakehouse.moments.definitions import Definitions, read_moments
-from lakehouse.moments.events import Facts
-from lakehouse.moments.runner import Moments
-from lakehouse.moments.timers import Visitors
+from lakehouse.moments.detector import MomentDetector
+from lakehouse.moments.fact_reader import FactReader
+from lakehouse.moments.moment_actions import actions_of_moment
+from lakehouse.moments.state_store import StateStore
 from lakehouse.moments.transitions import Moment
 from lakehouse.online.recent_entries import entries, remember
 from lakehouse.online.store import open_kept_store, open_store, store_url
 from lakehouse.rules.book import read_rules
-from serving.background.delivery import Delivering
+from serving.background.destination_workers import DestinationWorkers
+from serving.background.people import People
 from serving.background.rule_actions import RuleActions
-from serving.background.send_permission import MaySend, People
-from serving.background.sent_exposures import ShownActions
+from serving.background.send_permission import SendPermission
+from serving.background.sent_exposures import SentExposures
 from serving.background.signals import set_by_signals
+from serving.deciding.reloadable import Reloadable
 from serving.deciding.stock import Stock
-from serving.kafka.group_consumer import Consuming
-from serving.reloading import Reloading
+from serving.kafka.group_consumer import GroupConsumer
 from serving.telemetry import spans
 
 STATUS_SECONDS = 60.0
@@ -78,11 +79,11 @@ class Background:
         self._config = config
         self._clock = clock
         destinations = read_destinations(files.destinations, environ)
-        for one in destinations.values():
-            if isinstance(one, Topic):
-                broker.create_topic(config.kafka.bootstrap_servers, one.topic, config.kafka.partitions)
-        self._offers = Reloading(files.offers, read_catalogue)
-        self._moments = Reloading(
+        for destination in destinations.values():
+            if isinstance(destination, Topic):
+                broker.create_topic(config.kafka.bootstrap_servers, destination.topic, config.kafka.partitions)
+        self._offers = Reloadable(files.offers, read_catalogue)
+        self._moments = Reloadable(
             files.moments,
             lambda path: read_moments(path, offers=self._known_offers(), destinations=destinations),
             relies_on=[self._offers],
@@ -92,34 +93,34 @@ class Background:
         self._producer = KafkaProducer(bootstrap_servers=config.kafka.bootstrap_servers, acks="all", linger_ms=0)
         people = People(self._online, config)
         self._rules = self._rule_actions(files, people, destinations)
-        self._deliverer = self._delivering(files, people).deliverer(destinations)
+        self._deliverer = self._destination_workers(files, people).deliverer(destinations)
         self._reader = Reader(config)
-        self._facts = Facts(config, self._reader)
-        self._runner = Moments(
-            visitors=Visitors(self._kept, shards=config.moments.shards),
+        self._fact_reader = FactReader(config, self._reader)
+        self._detector = MomentDetector(
+            visitors=StateStore(self._kept, shards=config.moments.shards),
             profiles=self._online,
             identity=config.identity,
             now_ms=self._now_ms,
             emit=self._act_on,
         )
         self._fired = 0
-        self._candidates = self._consuming(config.decisions.topic, self._take_candidates, lambda: None)
-        self._events = self._consuming(config.kafka.events_topic, self._take_events, self._tick)
-        self._actions = self._consuming(config.actions.topic, self._take_actions, lambda: None)
+        self._candidates = self._consumer(config.decisions.topic, self._take_candidates, lambda: None)
+        self._events = self._consumer(config.kafka.events_topic, self._take_events, self._tick)
+        self._actions = self._consumer(config.actions.topic, self._take_actions, lambda: None)
 
     def run(self, stopped: Event) -> None:
         """Until stopped; then what is under way is ended, and what is due stays due."""
         self._deliverer.start()
-        consuming = (self._events, self._candidates, self._actions)
-        threads = [Thread(target=one.run, args=(stopped,), daemon=True) for one in consuming]
+        consumers = (self._events, self._candidates, self._actions)
+        threads = [Thread(target=consumer.run, args=(stopped,), daemon=True) for consumer in consumers]
         for thread in threads:
             thread.start()
         print(READY, flush=True)
-        told = b""
+        printed = b""
         while not stopped.wait(STATUS_SECONDS):
-            if (status := self.status()) != told:
+            if (status := self.status()) != printed:
                 print(status.decode(), flush=True)
-                told = status
+                printed = status
         for thread in threads:
             thread.join()
         self._deliverer.stop()
@@ -130,8 +131,12 @@ class Background:
 
     def status(self) -> bytes:
         """One line of JSON: what has been done since the start, and what is wrong with the files."""
-        read: dict[str, Reloading[Any]] = {"moments": self._moments, "offers": self._offers, "rules": self._rules.rules}
-        faults = {name: one.fault for name, one in read.items()}
+        read: dict[str, Reloadable[Any]] = {
+            "moments": self._moments,
+            "offers": self._offers,
+            "rules": self._rules.rules,
+        }
+        faults = {name: file.fault for name, file in read.items()}
         return orjson.dumps(
             {
                 **{"events": self._events.handled, "candidates": self._candidates.handled, "moments": self._fired},
@@ -145,28 +150,28 @@ class Background:
         return RuleActions(
             config=self._config,
             people=people,
-            rules=Reloading(
+            rules=Reloadable(
                 files.rules,
                 lambda path: read_rules(path, offers=self._known_offers(), destinations=destinations),
                 relies_on=[self._offers],
             ),
             offers=self._offers,
-            experiments=Reloading(files.experiments, read_experiments),
+            experiments=Reloadable(files.experiments, read_experiments),
             stock=Stock(self._online),
             clock=self._clock,
             emit=self._queue,
         )
 
-    def _delivering(self, files: Files, people: People) -> Delivering:
+    def _destination_workers(self, files: Files, people: People) -> DestinationWorkers:
         config = self._config
-        return Delivering(
+        return DestinationWorkers(
             config=config,
             store=self._kept,
             people=people,
-            may_send=MaySend(
+            send_permission=SendPermission(
                 people=people, assumed=config.consent.assumed, offers=self._known_offers, rules=self._rules.by_name
             ),
-            shown=ShownActions(store=self._online, people=people, topic=config.decision_log.topic, tell=self._tell),
+            shown=SentExposures(store=self._online, people=people, topic=config.decision_log.topic, tell=self._tell),
             offers=self._known_offers,
             templates=files.templates,
             clock=self._clock,
@@ -174,19 +179,21 @@ class Background:
             span=spans("stitchlake-background", is_on=config.serving.spans),
         )
 
-    def _consuming(self, topic: str, handle: Callable[[Sequence[Any]], None], between: Callable[[], None]) -> Consuming:
+    def _consumer(
+        self, topic: str, handle: Callable[[Sequence[Any]], None], between: Callable[[], None]
+    ) -> GroupConsumer:
         servers = self._config.kafka.bootstrap_servers
-        return Consuming(servers, topic, f"stitchlake-background-{topic}", handle=handle, between=between)
+        return GroupConsumer(servers, topic, f"stitchlake-background-{topic}", handle=handle, between=between)
 
     def _take_events(self, records: Sequence[Any]) -> None:
         placed, facts = [], []
         for record in records:
             message, arrived_at = _json(record.value), datetime.fromtimestamp(record.timestamp / 1000, UTC)
             placed += entries(message, self._reader, arrived_at=arrived_at)
-            if (fact := self._facts.of(message, arrived_at)) is not None:
+            if (fact := self._fact_reader.of(message, arrived_at)) is not None:
                 facts.append(fact)
         remember(self._online, placed)
-        self._runner.take(facts, self._moments.current or _NO_MOMENTS)
+        self._detector.take(facts, self._moments.current or _NO_MOMENTS)
 
     def _take_candidates(self, records: Sequence[Any]) -> None:
         self._rules.handle([record.value for record in records])
@@ -195,7 +202,7 @@ class Background:
         self._deliverer.accept(record.value for record in records)
 
     def _tick(self) -> None:
-        self._fired += self._runner.tick(self._moments.current or _NO_MOMENTS)
+        self._fired += self._detector.tick(self._moments.current or _NO_MOMENTS)
 
     def _act_on(self, moment: Moment) -> None:
         for action in actions_of_moment(moment, self._now_ms()):

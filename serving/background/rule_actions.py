@@ -5,26 +5,23 @@ it. A candidate that comes again is queued again under the same decision_id, whi
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lakehouse.actions.action import Action
-from lakehouse.actions.asked import actions_of
+from lakehouse.actions.action_requests import actions_of
 from lakehouse.config import Config
-from lakehouse.decisions.decide import Decided, decide
-from lakehouse.decisions.eligibility import Circumstances
-from lakehouse.decisions.exposures import rule_cap
+from lakehouse.decisions.circumstances import DecisionInputs, circumstances_of
+from lakehouse.decisions.decide import OfferRequest, decide
 from lakehouse.decisions.offers import Catalogue
-from lakehouse.decisions.streamed import certain, rules_with
-from lakehouse.decisions.trace import Trace
-from lakehouse.decisions.visitor import Visitor, context_of
 from lakehouse.errors import ConfigError
 from lakehouse.experiments.definitions import Experiments
 from lakehouse.lane.candidate import Candidate
 from lakehouse.rules.book import Rule, RuleBook
-from serving.background.send_permission import People
+from serving.background.people import People
+from serving.deciding.inputs import read_inputs
+from serving.deciding.reloadable import Reloadable
 from serving.deciding.stock import Stock
-from serving.reloading import Reloading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +30,15 @@ class RuleActions:
 
     config: Config
     people: People
-    rules: Reloading[RuleBook]
-    offers: Reloading[Catalogue]
-    experiments: Reloading[Experiments]
+    rules: Reloadable[RuleBook]
+    offers: Reloadable[Catalogue]
+    experiments: Reloadable[Experiments]
     stock: Stock
     clock: Callable[[], datetime]
     emit: Callable[[Action], None]
 
     def by_name(self) -> Mapping[str, Rule]:
+        """The rules as they are now; none while they were never readable."""
         book = self.rules.current
         return {} if book is None else book.by_name
 
@@ -52,35 +50,42 @@ class RuleActions:
             BrokerError: an action was not taken; likewise.
             ConfigError: rules or offers were never readable; likewise, for candidates wait until they are.
         """
-        book, catalogue = self.rules.current, self.offers.current
-        if book is None or catalogue is None:
+        inputs = read_inputs(
+            self.config, rules=self.rules, catalogue=self.offers, experiments=self.experiments, stock=self.stock
+        )
+        if inputs.book is None or inputs.catalogue is None:
             raise ConfigError(f"{self.rules.fault or self.offers.fault}. Nothing is decided on before it is mended")
-        found = [one for value in values if (one := Candidate.decode(value)) is not None]
+        rules = inputs.book.by_name
+        candidates = [candidate for value in values if (candidate := Candidate.decode(value)) is not None]
         acting = [
-            (one, rule) for one in found if (rule := book.by_name.get(one.rule)) is not None and rule.destinations
+            (candidate, rule)
+            for candidate in candidates
+            if (rule := rules.get(candidate.rule)) is not None and rule.destinations
         ]
         if acting:
             self.stock.read()
+            inputs = replace(inputs, unavailable=self.stock.unavailable)
         for candidate, rule in acting:
-            for action in self._actions(candidate, rule, book, catalogue):
+            for action in self._actions(candidate, rule, inputs):
                 self.emit(action)
 
-    def _actions(self, candidate: Candidate, rule: Rule, book: RuleBook, catalogue: Catalogue) -> list[Action]:
+    def _actions(self, candidate: Candidate, rule: Rule, inputs: DecisionInputs) -> list[Action]:
         now = self.clock()
         now_ms = int(now.timestamp() * 1000)
         ranks = self.config.identity.rules
-        who = sorted((one for one in candidate.identifiers if one[0] in ranks), key=lambda one: ranks[one[0]].priority)
+        who = sorted(
+            (identifier for identifier in candidate.identifiers if identifier[0] in ranks),
+            key=lambda identifier: ranks[identifier[0]].priority,
+        )
         if not who or now_ms >= candidate.occurred_ms + rule.valid_for:
             return []
         newest = [entry for _, entry in candidate.entries()]
         visitor = self.people.visitor(who, now, decision_id=candidate.decision_id, newest=newest)
-        context = context_of(visitor, {}, now=now, event=candidate.context())
-        if not book.holds(rule, context) or rule_cap(rule, visitor.recent.exposures, now) is not None:
-            return []
-        decided = self._decide(visitor, rule, book, catalogue, context, now)
+        circumstances = circumstances_of(visitor, inputs, now=now, event=candidate.context())
+        decided = decide(OfferRequest(channel=None, rule=rule.name), circumstances)
         if not decided.ranked:
             return []
-        offer, product = decided.ranked[0].offer, candidate.event["product_id"]
+        offer, product = decided.ranked[0].offer, candidate.product_id
         return actions_of(
             rule,
             rule.name,
@@ -92,28 +97,5 @@ class RuleActions:
             items=() if product is None else (product,),
             due_ms=candidate.occurred_ms,
             now_ms=now_ms,
-            detail={"rules_version": book.version, "event": candidate.event["event_name"]},
+            detail={"rules_version": circumstances.rules_version, "event": candidate.event_name},
         )
-
-    def _decide(
-        self,
-        visitor: Visitor,
-        rule: Rule,
-        book: RuleBook,
-        catalogue: Catalogue,
-        context: dict[str, object],
-        now: datetime,
-    ) -> Decided:
-        experiments = self.experiments.current
-        is_held_out = experiments is not None and experiments.held_out(visitor.unit) is not None
-        seen = Circumstances(
-            now=now,
-            channel=None,
-            context=context,
-            shown=visitor.recent.exposures,
-            unavailable=self.stock.unavailable,
-            consent=visitor.consent(assumed=self.config.consent.assumed),
-        )
-        silence = "suppressed" if visitor.is_suppressed else "held out" if is_held_out else None
-        rules, trace = rules_with(book, rule, context), Trace(is_wanted=False)
-        return decide(catalogue, rules, seen, certain, trace, only=(rule.offer or "",), silence=silence)

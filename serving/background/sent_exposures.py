@@ -7,16 +7,16 @@ from datetime import datetime
 import orjson
 
 from lakehouse.actions.action import Action
-from lakehouse.decisions import exposures, remembered
+from lakehouse.decisions import decision_record, exposures
 from lakehouse.decisions.decide import CERTAIN
-from lakehouse.decisions.remembered import Remembered
+from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.online.recent_entries import EXPOSED, key_of, remember
 from lakehouse.online.store import Document, OnlineStore
-from serving.background.send_permission import People
+from serving.background.people import People
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShownActions:
+class SentExposures:
     """`tell`: topic, key and value of a record; returns once the broker has it. `topic`: the decision log's."""
 
     store: OnlineStore
@@ -33,19 +33,19 @@ class ShownActions:
         """
         at_ms = int(now.timestamp() * 1000)
         decision = self._decision(action, now)
-        self.store.put([Document(remembered.key(action.decision_id), decision.at_ms, decision.encode())])
+        self.store.put([Document(decision_record.key(action.decision_id), decision.at_ms, decision.encode())])
         shown = exposures.entries(action.decision_id, action.offer, decision.context.get("rule"), at_ms)
         remember(self.store, [(key_of(EXPOSED, action.identifiers[0]), entry) for entry in shown])
         candidates = [] if action.offer is None else [action.offer]
         for message in (
-            remembered.decision_message(decision, candidates),
-            *remembered.exposure_messages(decision, at_ms),
+            decision_record.decision_message(decision, candidates),
+            *decision_record.exposure_messages(decision, at_ms),
         ):
             self.tell(self.topic, decision.unit, orjson.dumps(message))
 
-    def _decision(self, action: Action, now: datetime) -> Remembered:
+    def _decision(self, action: Action, now: datetime) -> DecisionRecord:
         who = self.people.who(action.identifiers, now)
-        return Remembered(
+        return DecisionRecord(
             decision_id=action.decision_id,
             kind=action.cause if action.offer is None else "offer",
             unit=who.unit,

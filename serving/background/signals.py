@@ -12,14 +12,14 @@ def set_by_signals() -> Event:
     it might find the event's lock held by the very code it interrupts.
     """
     stopped = Event()
-    told, telling = os.pipe()
-    os.set_blocking(telling, False)
-    signal.set_wakeup_fd(telling)
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    signal.set_wakeup_fd(writable)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
 
     def wait_for_one() -> None:
-        os.read(told, 1)
+        os.read(readable, 1)
         stopped.set()
 
     Thread(target=wait_for_one, daemon=True).start()

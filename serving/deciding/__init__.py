@@ -1,1 +1,1 @@
-"""One request to its answer: what holds for a visitor, and what the process has learned. Knows no HTTP."""
+"""A request or a candidate to its answer, and what a decision is made from. Must not import background; knows no HTTP."""

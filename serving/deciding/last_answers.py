@@ -23,6 +23,7 @@ class LastAnswers:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def keep(self, visitor: str, items: Sequence[Proposal], now: float) -> None:
+        """`now`: seconds, of the clock that `of` is given."""
         self._kept[visitor] = _Kept(now, tuple(items))
         self._kept.move_to_end(visitor)
         if len(self._kept) > _MOST:

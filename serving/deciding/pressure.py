@@ -21,10 +21,12 @@ class Pressure:
         self.at_once = 0
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to measure how late the loop is."""
         self._loop = loop
         self._tick()
 
     def stop(self) -> None:
+        """Measure no more: nothing is late then."""
         self._loop = None
 
     @property
@@ -34,6 +36,7 @@ class Pressure:
 
     @property
     def is_high(self) -> bool:
+        """More at once, or later, than the process can keep up with."""
         return self.at_once > self._most_at_once or self.late_seconds > self._late_seconds
 
     def _tick(self) -> None:

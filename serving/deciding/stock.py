@@ -45,6 +45,7 @@ class Stock:
             await asyncio.to_thread(self.read)
 
     def set(self, product_ids: tuple[str, ...], *, is_available: bool) -> None:
+        """From the next decision on; the store is written by the caller."""
         until = self._clock() + 2 * READ_SECONDS
         self._told |= dict.fromkeys(product_ids, (until, is_available))
         changed = frozenset(product_ids)

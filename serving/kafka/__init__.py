@@ -1,1 +1,1 @@
-"""Topics in and out of an event loop. Knows no message."""
+"""Topics in and out of the process. Knows no message, and must not import another room."""

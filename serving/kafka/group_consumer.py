@@ -20,7 +20,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 _MOST_TRIES = 12  # then the records are read anew: the group may have given the partitions to another by then
 
 
-class Consuming:
+class GroupConsumer:
     """One thread's loop. `handle` may be given the same records again; `between` runs after every poll."""
 
     def __init__(
@@ -103,8 +103,8 @@ class Consuming:
             raise
         except Exception:
             if len(records) == 1:
-                (one,) = records
-                log.exception("%s[%s] offset %s: left out", one.topic, one.partition, one.offset)
+                (record,) = records
+                log.exception("%s[%s] offset %s: left out", record.topic, record.partition, record.offset)
                 return
             for record in records:
                 self._handle_all([record])

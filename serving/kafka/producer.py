@@ -42,6 +42,7 @@ class KafkaOut:
 
     @property
     def is_connected(self) -> bool:
+        """A broker has answered `connect`."""
         return self._producer is not None
 
     def connect(self, topics: tuple[str, ...]) -> None:
@@ -94,11 +95,11 @@ class KafkaOut:
             if self._producer is None:
                 self.lost += 1
             else:
-                self._producer.produce(topic, value, key, on_delivery=self._told, headers=self._headers())
+                self._producer.produce(topic, value, key, on_delivery=self._count_lost, headers=self._headers())
         except (BufferError, KafkaException):
             self.lost += 1
 
-    def _told(self, error: KafkaError | None, _: Message) -> None:
+    def _count_lost(self, error: KafkaError | None, _: Message) -> None:
         self.lost += error is not None
 
     def close(self) -> None:

@@ -35,9 +35,11 @@ class KafkaIn:
         self._thread = Thread(target=self._run, name="kafka-in", daemon=True)
 
     def start(self) -> None:
+        """Read in a thread; `on_ready` is called in the loop once nothing can be missed."""
         self._thread.start()
 
     def stop(self) -> None:
+        """End the thread, within seconds."""
         self._stopped.set()
         self._thread.join(timeout=5)
 
@@ -73,9 +75,11 @@ class KafkaIn:
         """Every partition of every topic, from its end, fixed before anybody is told we are ready."""
         partitions: list[TopicPartition] = []
         while not self._stopped.is_set():
-            found = {topic: consumer.partitions_for_topic(topic) for topic in self._handlers}
-            if all(found.values()):
-                partitions = [TopicPartition(topic, number) for topic, numbers in found.items() for number in numbers]
+            by_topic = {topic: consumer.partitions_for_topic(topic) for topic in self._handlers}
+            if all(by_topic.values()):
+                partitions = [
+                    TopicPartition(topic, number) for topic, numbers in by_topic.items() for number in numbers
+                ]
                 break
             time.sleep(_RETRY_SECONDS / 10)
         if not partitions:

@@ -1,1 +1,1 @@
-"""Who is asking: read together, cached, with what was just seen. Decides nothing."""
+"""Who a visitor is, and what they did a moment ago. Must not import api, deciding, background."""

@@ -35,6 +35,7 @@ class Pending:
         self._thread.start()
 
     def append(self, entries: Iterable[tuple[str, Entry]]) -> None:
+        """Timeline and entry: readable at once, written soon."""
         with self._wake:
             for key, entry in entries:
                 self._entries.setdefault(key, []).append(entry)
@@ -42,6 +43,7 @@ class Pending:
             self._rouse()
 
     def put(self, documents: Iterable[Document]) -> None:
+        """Readable at once, written soon; of one key the last."""
         with self._wake:
             for document in documents:
                 self._documents[document.key] = document
@@ -53,14 +55,15 @@ class Pending:
         if not self._entries:
             return {}
         with self._wake:
-            return {key: list(found) for key in keys if (found := self._entries.get(key)) is not None}
+            return {key: list(entries) for key in keys if (entries := self._entries.get(key)) is not None}
 
     def documents(self, keys: Iterable[str]) -> dict[str, bytes | None]:
         """The values of those of these documents that wait to be written."""
         waiting = self._documents
-        return {key: found.value for key in keys if (found := waiting.get(key)) is not None}
+        return {key: document.value for key in keys if (document := waiting.get(key)) is not None}
 
     def close(self) -> None:
+        """Write what waits, for some seconds, and end."""
         self._closing.set()
         with self._wake:
             self._wake.notify()
@@ -84,7 +87,7 @@ class Pending:
                 self._is_idle = False
             self._closing.wait(_GATHER_SECONDS)
             with self._wake:
-                entries = {key: list(found) for key, found in self._entries.items()}
+                entries = {key: list(waiting) for key, waiting in self._entries.items()}
                 documents = list(self._documents.values())
             if not entries and not documents:
                 return
@@ -101,8 +104,8 @@ class Pending:
         if documents:
             self._store.put(documents)
         with self._wake:
-            for key, found in entries.items():
-                self._forget(key, len(found))
+            for key, written in entries.items():
+                self._forget(key, len(written))
             for document in documents:
                 if self._documents.get(document.key) is document:
                     del self._documents[document.key]

@@ -18,6 +18,7 @@ class Changes:
         self._listeners: set[asyncio.Queue[bytes]] = set()
 
     def handle(self, values: Sequence[bytes]) -> None:
+        """Tell every listener; one that is too far behind misses it."""
         for value in values:
             try:
                 orjson.loads(value)["profile_id"]

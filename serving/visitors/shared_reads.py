@@ -14,7 +14,7 @@ A = TypeVar("A")
 _MOST_TOGETHER = 64
 
 
-class Gathering(Generic[Q, A]):
+class SharedReads(Generic[Q, A]):
     """`answer`: called in the thread, with at least one question; gives an answer or an error to each."""
 
     def __init__(self, answer: Callable[[Sequence[Q]], Sequence[A | Exception]]) -> None:
@@ -43,10 +43,10 @@ class Gathering(Generic[Q, A]):
         while (first := self._waiting.get()) is not None:
             together = [first]
             while len(together) < _MOST_TOGETHER and not self._waiting.empty():
-                if (one := self._waiting.get()) is None:
+                if (waiting := self._waiting.get()) is None:
                     self._waiting.put(None)
                     break
-                together.append(one)
+                together.append(waiting)
             wanted = [(question, future) for question, future in together if not future.done()]
             if wanted:
                 self._settle(wanted)

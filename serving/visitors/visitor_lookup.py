@@ -23,8 +23,8 @@ _MOST_ENTRIES = 60  # of each timeline that a decision looks at
 _MOST_KEPT = 10_000  # visitors whose profile, as it was, is in memory
 
 
-class Asked(NamedTuple):
-    """One question: who, and when."""
+class VisitorQuery(NamedTuple):
+    """Who, and as of when."""
 
     identifier: Identifier
     now: datetime
@@ -37,7 +37,7 @@ class _Guess(NamedTuple):
     profile: OnlineProfile
 
 
-class Finder:
+class VisitorLookup:
     """Reads visitors; remembers the profiles of those who asked lately."""
 
     def __init__(self, store: OnlineStore, pending: Pending) -> None:
@@ -45,49 +45,50 @@ class Finder:
         self._pending = pending
         self._guesses: OrderedDict[Identifier, _Guess] = OrderedDict()
 
-    def find(self, questions: Sequence[Asked], missing: tuple[str, ...] = ()) -> list[Visitor | StoreError]:
+    def find(self, queries: Sequence[VisitorQuery], missing: tuple[str, ...] = ()) -> list[Visitor | StoreError]:
         """An answer to each, with `missing` for those who have no profile; an error where a document cannot be read.
 
         Raises:
             StoreError: the store does not answer.
         """
-        asked = [one.identifier for one in questions]
-        reading = _Reading(self._store, self._pending)
-        guesses = [guess.profile for one in asked if (guess := self._guesses.get(one)) is not None]
-        reading.look(
-            [*map(identifier_key, asked), *(PROFILE + one.profile_id for one in guesses)],
-            {*asked, *(identifier for one in guesses for identifier in one.identifiers)},
+        named = [query.identifier for query in queries]
+        reads = _StoreReads(self._store, self._pending)
+        guesses = [guess.profile for identifier in named if (guess := self._guesses.get(identifier)) is not None]
+        reads.add(
+            [*map(identifier_key, named), *(PROFILE + profile.profile_id for profile in guesses)],
+            {*named, *(identifier for profile in guesses for identifier in profile.identifiers)},
         )
-        owners = [_owner(reading.documents[identifier_key(one)]) for one in asked]
-        reading.look([PROFILE + owner for owner in owners if isinstance(owner, str)], ())
-        profiles = [self._profile(one, owner, reading) for one, owner in zip(asked, owners, strict=True)]
-        reading.look((), {one for found in profiles if isinstance(found, OnlineProfile) for one in found.identifiers})
+        owners = [_owner(reads.documents[identifier_key(identifier)]) for identifier in named]
+        reads.add([PROFILE + owner for owner in owners if isinstance(owner, str)], ())
+        profiles = [self._profile(identifier, owner, reads) for identifier, owner in zip(named, owners, strict=True)]
+        known = (profile for profile in profiles if isinstance(profile, OnlineProfile))
+        reads.add((), {identifier for profile in known for identifier in profile.identifiers})
         return [
-            found if isinstance(found, StoreError) else reading.visitor(question, found, missing)
-            for question, found in zip(questions, profiles, strict=True)
+            profile if isinstance(profile, StoreError) else reads.visitor(query, profile, missing)
+            for query, profile in zip(queries, profiles, strict=True)
         ]
 
     def _profile(
-        self, asked: Identifier, owner: str | StoreError | None, reading: "_Reading"
+        self, identifier: Identifier, owner: str | StoreError | None, reads: "_StoreReads"
     ) -> OnlineProfile | StoreError | None:
-        data = reading.documents[PROFILE + owner] if isinstance(owner, str) else None
+        data = reads.documents[PROFILE + owner] if isinstance(owner, str) else None
         if data is None:
-            self._guesses.pop(asked, None)
+            self._guesses.pop(identifier, None)
             return owner if isinstance(owner, StoreError) else None
-        guess = self._guesses.get(asked)
+        guess = self._guesses.get(identifier)
         if guess is None or guess.data != data:
             try:
                 guess = _Guess(data, OnlineProfile.decode(data))
             except StoreError as error:
                 return error
-            self._guesses[asked] = guess
+            self._guesses[identifier] = guess
             if len(self._guesses) > _MOST_KEPT:
                 self._guesses.popitem(last=False)
-        self._guesses.move_to_end(asked)
+        self._guesses.move_to_end(identifier)
         return guess.profile
 
 
-class _Reading:
+class _StoreReads:
     """What was read for one group of visitors, each key once.
 
     What waits to be written is taken first: what is written meanwhile is then seen twice, not missed; entries and versions
@@ -100,37 +101,37 @@ class _Reading:
         self._timelines: dict[Identifier, list[Entry]] = {}
         self.documents: dict[str, bytes | None] = {}
 
-    def look(self, keys: Iterable[str], identifiers: Iterable[Identifier]) -> None:
+    def add(self, keys: Iterable[str], identifiers: Iterable[Identifier]) -> None:
         """Read what was not yet: documents, and of identifiers whether they are suppressed, and their timelines."""
-        new = [one for one in identifiers if one not in self._timelines]
-        wanted = [one for one in dict.fromkeys((*keys, *map(suppression_key, new))) if one not in self.documents]
+        new = [identifier for identifier in identifiers if identifier not in self._timelines]
+        wanted = [key for key in dict.fromkeys((*keys, *map(suppression_key, new))) if key not in self.documents]
         if not wanted and not new:
             return
-        names = [key_of(timeline, one) for one in new for timeline in TIMELINES]
+        names = [key_of(timeline, identifier) for identifier in new for timeline in TIMELINES]
         waiting, unwritten = self._pending.documents(wanted), self._pending.timelines(names)
         documents, timelines = self._store.read(wanted, names, _MOST_ENTRIES)
         self.documents.update(zip(wanted, documents, strict=True))
         self.documents.update(waiting)
-        for number, one in enumerate(new):
+        for number, identifier in enumerate(new):
             places = range(number * len(TIMELINES), (number + 1) * len(TIMELINES))
-            self._timelines[one] = [
+            self._timelines[identifier] = [
                 entry for place in places for entry in (*timelines[place], *unwritten.get(names[place], ()))
             ]
 
-    def visitor(self, question: Asked, profile: OnlineProfile | None, missing: tuple[str, ...]) -> Visitor:
-        asked, now = question
-        identifiers = list(dict.fromkeys((asked, *(() if profile is None else profile.identifiers))))
-        entries = [entry for one in identifiers for entry in self._timelines[one]]
+    def visitor(self, query: VisitorQuery, profile: OnlineProfile | None, missing: tuple[str, ...]) -> Visitor:
+        identifiers = list(dict.fromkeys((query.identifier, *(() if profile is None else profile.identifiers))))
+        entries = [entry for identifier in identifiers for entry in self._timelines[identifier]]
         return Visitor(
-            asked=asked,
+            identifier=query.identifier,
             profile=profile,
-            recent=recent_behaviour(of_visitor(entries, identifiers), now),
-            is_suppressed=any(self.documents[suppression_key(one)] is not None for one in identifiers),
+            recent=recent_behaviour(of_visitor(entries, identifiers), query.now),
+            is_suppressed=any(self.documents[suppression_key(each)] is not None for each in identifiers),
             missing=missing if profile is None else (),
         )
 
 
 def suppression_key(identifier: Identifier) -> str:
+    """Of the document that says that whoever has this identifier is to be left alone."""
     return f"suppressed:{identifier[0]}:{identifier[1]}"
 
 

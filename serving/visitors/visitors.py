@@ -17,8 +17,8 @@ from lakehouse.online.recent_entries import TIMELINES, key_of
 from lakehouse.online.state import state_of
 from lakehouse.online.store import OnlineStore
 from serving.visitors.pending import Pending
-from serving.visitors.shared_reads import Gathering
-from serving.visitors.visitor_lookup import Asked, Finder
+from serving.visitors.shared_reads import SharedReads
+from serving.visitors.visitor_lookup import VisitorLookup, VisitorQuery
 
 NOT_FILLED = "online store: not filled from gold yet"
 _AWAY = "online store: not there"
@@ -36,8 +36,8 @@ class Visitors:
         self._config = config
         self._seconds = config.serving.deadline_ms / 1000
         self._junk = {type_: blocked(type_, config.identity) for type_ in config.identity.rules}
-        self._finder = Finder(store, pending)
-        self._gathering = None if store.is_embedded else Gathering(self._read)
+        self._lookup = VisitorLookup(store, pending)
+        self._shared_reads = None if store.is_embedded else SharedReads(self._read)
         self._is_filled = True
 
     def look(self) -> None:
@@ -65,28 +65,30 @@ class Visitors:
         """The one that tells most, by conf/identity.toml; None where none is of a configured type."""
         rules = self._config.identity.rules
         return min(
-            (one for one in identifiers if one[0] in rules), key=lambda one: rules[one[0]].priority, default=None
+            (identifier for identifier in identifiers if identifier[0] in rules),
+            key=lambda identifier: rules[identifier[0]].priority,
+            default=None,
         )
 
-    async def find(self, asked: Identifier | None, now: datetime) -> Visitor:
+    async def find(self, identifier: Identifier | None, now: datetime) -> Visitor:
         """The visitor as far as they can be read; `missing` says what could not."""
-        if asked is None:
-            return Visitor(asked=None, profile=None, recent=recent_behaviour([], now))
+        if identifier is None:
+            return Visitor(identifier=None, profile=None, recent=recent_behaviour([], now))
         try:
-            if self._gathering is not None:
-                return await self._gathering.ask(Asked(asked, now), self._seconds)
-            (found,) = self._read([Asked(asked, now)])
-            return found if isinstance(found, Visitor) else self.unread(asked, now, _AWAY)
+            if self._shared_reads is not None:
+                return await self._shared_reads.ask(VisitorQuery(identifier, now), self._seconds)
+            (visitor,) = self._read([VisitorQuery(identifier, now)])
+            return visitor if isinstance(visitor, Visitor) else self.unread(identifier, now, _AWAY)
         except TimeoutError:
-            return self.unread(asked, now, "online store: too slow")
+            return self.unread(identifier, now, "online store: too slow")
         except StoreError:
-            return self.unread(asked, now, _AWAY)
+            return self.unread(identifier, now, _AWAY)
 
-    def unread(self, asked: Identifier | None, now: datetime, reason: str = "under pressure") -> Visitor:
+    def unread(self, identifier: Identifier | None, now: datetime, reason: str = "under pressure") -> Visitor:
         """The visitor as far as memory knows them."""
-        keys = [] if asked is None else [key_of(timeline, asked) for timeline in TIMELINES]
-        newest = [entry for found in self._pending.timelines(keys).values() for entry in found]
-        return Visitor(asked=asked, profile=None, recent=recent_behaviour(newest, now), missing=(reason,))
+        keys = [] if identifier is None else [key_of(timeline, identifier) for timeline in TIMELINES]
+        newest = [entry for entries in self._pending.timelines(keys).values() for entry in entries]
+        return Visitor(identifier=identifier, profile=None, recent=recent_behaviour(newest, now), missing=(reason,))
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run something that asks the store, at most until the deadline.
@@ -100,8 +102,9 @@ class Visitors:
         return await asyncio.wait_for(asyncio.to_thread(function), self._seconds)
 
     def close(self) -> None:
-        if self._gathering is not None:
-            self._gathering.close()
+        """End the reading thread, if there is one."""
+        if self._shared_reads is not None:
+            self._shared_reads.close()
 
-    def _read(self, questions: Sequence[Asked]) -> Sequence[Visitor | StoreError]:
-        return self._finder.find(questions, () if self._is_filled else (NOT_FILLED,))
+    def _read(self, queries: Sequence[VisitorQuery]) -> Sequence[Visitor | StoreError]:
+        return self._lookup.find(queries, () if self._is_filled else (NOT_FILLED,))

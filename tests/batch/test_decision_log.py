@@ -10,7 +10,7 @@ import pytest
 from kafka import KafkaProducer
 
 from batch import decision_log
-from lakehouse.decisions.remembered import Remembered, decision_message, exposure_messages, outcome_message
+from lakehouse.decisions.decision_record import DecisionRecord, decision_message, exposure_messages, outcome_message
 from lakehouse.experiments.definitions import Experiment
 from lakehouse.experiments.results import LOG, results
 from lakehouse.kafka import broker
@@ -32,8 +32,8 @@ TRY = Experiment(
 )
 
 
-def remembered(number: int, arm: str) -> Remembered:
-    return Remembered(
+def remembered(number: int, arm: str) -> DecisionRecord:
+    return DecisionRecord(
         decision_id=f"d-{number}",
         kind="offer",
         unit=f"profile-{number}",

@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 
 from batch import experiments
 from lakehouse.config import Config
-from lakehouse.decisions.remembered import Remembered, decision_message, outcome_message
+from lakehouse.decisions.decision_record import DecisionRecord, decision_message, outcome_message
 from lakehouse.errors import SourceError
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
@@ -159,13 +159,13 @@ RATES = {"welcome": 0.1, "bundle": 0.2, "preview": 0.4}
 CHANCES = {"welcome": 0.5, "bundle": 0.3, "preview": 0.2}
 
 
-def decided(number: int, action: str, **changes: Any) -> Remembered:
+def decided(number: int, action: str, **changes: Any) -> DecisionRecord:
     plain: dict[str, Any] = {
         **{"decision_id": f"d-{number}", "kind": "offer", "unit": f"p-{number}", "at_ms": AT_MS, "action": action},
         **{"propensity": CHANCES.get(action, 1.0), "is_forced": False, "policy": "thompson"},
         **{"policy_version": "thompson-0", "shown_on": None, "experiments": {}},
     }
-    return Remembered(**(plain | changes))
+    return DecisionRecord(**(plain | changes))
 
 
 def messages_of_the_service(decisions: int) -> list[dict[str, Any]]:

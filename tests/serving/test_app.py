@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.api.answers import DecisionAnswer, ExposureAnswer, OutcomeAnswer, ProfileAnswer, RecommendationAnswer
+from serving.api.answer_models import DecisionAnswer, ExposureAnswer, OutcomeAnswer, ProfileAnswer, RecommendationAnswer
 
 RECOMMEND, DECIDE = "/api/personalized-recommendations", "/api/decide"
 DEV = {"auth": ("dev", "")}

@@ -20,7 +20,7 @@ from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lane import query
 from lakehouse.lane.query import LaneRules
-from lakehouse.lane.reload import Lane
+from lakehouse.lane.query_keeper import QueryKeeper
 from lakehouse.lane.rules import lane_rules, text_version
 
 RULE = {"owner": "crm", "effect": "force", "offer": "x", "events": ["Product Viewed"]}
@@ -81,11 +81,11 @@ def test_candidates_in_milliseconds_rules_in_seconds_and_micro_batches_by_one_se
     rules, checkpoint, config = tmp_path / "rules.yaml", str(tmp_path / "checkpoint"), lane_config
     write(rules, "price >= 50")
 
-    def lane() -> Lane:
+    def lane() -> QueryKeeper:
         def start(lane_rules_: LaneRules) -> Any:
             return query.start(spark, config, checkpoint, lane_rules_, now=datetime.now(UTC), partitions=1)
 
-        return Lane(version=lambda: text_version(rules), read=lambda: lane_rules(rules), start=start)
+        return QueryKeeper(version=lambda: text_version(rules), read=lambda: lane_rules(rules), start=start)
 
     topics = Topics(config)
     running = lane()
@@ -133,4 +133,6 @@ def test_too_few_task_slots_are_told_and_faulty_rules_do_not_start(
     path = tmp_path / "rules.yaml"
     path.write_text("rules: [{name: dear}]")
     with pytest.raises(ConfigError):
-        Lane(version=lambda: text_version(path), read=lambda: lane_rules(path), start=lambda _: pytest.fail("started"))
+        QueryKeeper(
+            version=lambda: text_version(path), read=lambda: lane_rules(path), start=lambda _: pytest.fail("started")
+        )

@@ -4,9 +4,9 @@ from email import message_from_bytes, policy
 
 import pytest
 
+from lakehouse.actions.delivery import GiveUp, Retry, Sent
 from lakehouse.actions.destinations import Mail
 from lakehouse.actions.mail import MailSender
-from lakehouse.actions.results import GiveUp, Retry, Sent
 from lakehouse.actions.templates import Letter
 from lakehouse.machine import free_port
 from tests.lakehouse.actions.servers import smtp_server

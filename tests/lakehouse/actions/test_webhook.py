@@ -1,8 +1,8 @@
 import pytest
 
+from lakehouse.actions.delivery import GiveUp, Retry, Sent
 from lakehouse.actions.destinations import Webhook
 from lakehouse.actions.private_addresses import refuse_private
-from lakehouse.actions.results import GiveUp, Retry, Sent
 from lakehouse.actions.webhook import WebhookSender
 from lakehouse.errors import ActionError
 from lakehouse.machine import free_port

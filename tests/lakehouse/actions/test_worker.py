@@ -13,11 +13,10 @@ import pytest
 from lakehouse import machine
 from lakehouse.actions.action import Action
 from lakehouse.actions.deliverer import Deliverer, dead_message
+from lakehouse.actions.delivery import Result, Sent, read
 from lakehouse.actions.destinations import Webhook
-from lakehouse.actions.outcome import read
 from lakehouse.actions.pace import Breaker, Bucket
-from lakehouse.actions.perform import to_machine
-from lakehouse.actions.results import Result, Sent
+from lakehouse.actions.performers import to_machine
 from lakehouse.actions.turns import Turns
 from lakehouse.actions.webhook import WebhookSender
 from lakehouse.actions.worker import KEEP_MS, Worker

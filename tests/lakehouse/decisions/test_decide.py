@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lakehouse.decisions.decide import Decided, Explored, decide
-from lakehouse.decisions.eligibility import Circumstances
+from lakehouse.decisions.decide import Decided, Explored, OfferRequest, certain, decide
 from lakehouse.decisions.offers import Catalogue, Offer
 from lakehouse.decisions.trace import Trace
 from lakehouse.rules.book import Rule
-from lakehouse.rules.vocabulary import prepared
+from tests.lakehouse.decisions.circumstances import circumstances
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -33,17 +32,16 @@ def most_valuable(worths: Mapping[str, float], _: Mapping[str, object]) -> Explo
 
 
 def decided(
-    *rules: Rule, shown: Mapping[str, list[datetime]] = {}, trace: Trace | None = None, **more: object
+    *rules: Rule, only: tuple[str, ...] = (), rule: str | None = None, trace: Trace | None = None, **fields: object
 ) -> Decided:
-    seen = Circumstances(
-        now=NOW,
+    request = OfferRequest(
         channel="web",
-        context=prepared({"now": NOW}),
-        shown=shown,
-        unavailable=frozenset(),
-        consent=more.pop("consent", {"marketing": True, "personalization": True}),  # type: ignore[arg-type]
+        offers=only,
+        rule=rule,
+        explorer=most_valuable if rule is None else certain,
+        trace=trace or Trace(is_wanted=False),
     )
-    return decide(CATALOGUE, rules, seen, most_valuable, trace or Trace(is_wanted=False), **more)  # type: ignore[arg-type]
+    return decide(request, circumstances(catalogue=CATALOGUE, rules=rules, now=NOW, **fields))
 
 
 def names(answer: Decided) -> list[str]:
@@ -58,7 +56,7 @@ def test_the_bandits_choice_comes_first_and_the_rest_by_expected_value() -> None
 
 
 def test_whoever_is_to_be_left_alone_hears_nothing_even_by_force() -> None:
-    answer = decided(rule("push", "force", offer="a"), silence="suppressed")
+    answer = decided(rule("push", "force", offer="a"), is_suppressed=True)
     assert (names(answer), answer.silence) == ([], "suppressed")
 
 
@@ -104,3 +102,17 @@ def test_every_step_can_be_explained() -> None:
     decided(rule("no_a", "forbid", offer="a"), rule("p", "propose", offer="c"), trace=trace)
     told = {(step.step, step.subject) for step in trace.steps}
     assert {("rule", "a"), ("rule", "p"), ("bandit", "c"), ("arbitration", "c")} <= told
+
+
+def test_a_rule_that_has_chosen_leaves_nothing_else_but_what_forbids() -> None:
+    chosen, stronger = rule("p", "propose", offer="a"), rule("push", "force", offer="b", priority=9)
+    answer = decided(stronger, chosen, rule="p")
+    assert (names(answer), answer.ranked[0].propensity, answer.rule) == (["a"], 1.0, "p")
+    assert names(decided(rule("no_a", "forbid", offer="a"), chosen, rule="p")) == []
+    assert decided(rule("legal", "forbid"), chosen, rule="p").silence == "rule legal"
+
+
+def test_a_rule_that_has_chosen_must_hold_and_be_within_its_caps() -> None:
+    assert decided(rule("other", "force", offer="a"), rule="p").silence == "rule p does not hold"
+    capped = rule("p", "boost", offer="a", caps={"lifetime": 1})
+    assert decided(capped, rule="p", shown={"rule:p": [NOW]}).silence == "rule p is at its cap"

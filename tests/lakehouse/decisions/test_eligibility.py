@@ -3,12 +3,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lakehouse.config.declarations import Caps
-from lakehouse.decisions.eligibility import Circumstances, refusal
+from lakehouse.decisions.eligibility import refusal
 from lakehouse.decisions.exposures import cap_reached
 from lakehouse.decisions.offers import Catalogue, Offer
 from lakehouse.rules.evaluate import compile_predicate
 from lakehouse.rules.parse import parse
 from lakehouse.rules.vocabulary import prepared
+from tests.lakehouse.decisions.circumstances import circumstances
 
 NOW = datetime(2026, 11, 26, 20, 30, tzinfo=UTC)
 OFFER = {
@@ -21,15 +22,11 @@ OFFER = {
 }
 
 
-def circumstances(**changes: object) -> Circumstances:
-    plain = {"now": NOW, "channel": "web", "context": prepared({"now": NOW}), "shown": {}, "unavailable": frozenset()}
-    return Circumstances(**{**plain, "consent": {"marketing": True}, **changes})  # type: ignore[arg-type]
-
-
-def reason(offer: dict[str, object], **changes: object) -> str | None:
+def reason(offer: dict[str, object], *, channel: str | None = "web", **changes: object) -> str | None:
     one = Offer.model_validate(OFFER | offer)
     audience = {} if one.when is None else {one.name: compile_predicate(parse(one.when))}
-    return refusal(one, Catalogue({one.name: one}, audience), circumstances(**changes))
+    fields = {"now": NOW, "consent": {"marketing": True}, **changes}
+    return refusal(one, Catalogue({one.name: one}, audience), circumstances(**fields), channel=channel)  # type: ignore[arg-type]
 
 
 def test_an_offer_that_nothing_speaks_against_may_be_made() -> None:

@@ -38,7 +38,7 @@ def write_rules(place: Place, *rules: dict[str, Any]) -> None:
 
 
 def candidate(visitor: str, decision_id: str = "", **changes: Any) -> bytes:
-    """As the lane tells it: lakehouse/lane/candidates.py."""
+    """As the lane tells it: lakehouse/lane/candidate.py."""
     told = {
         **{"decision_id": decision_id or f"d-{visitor}", "rule": "costly_cart", "message_id": f"m-{visitor}"},
         **{"identifiers": [["anonymous_id", visitor]], "event_type": "track", "event_name": "Product Added"},

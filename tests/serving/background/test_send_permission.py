@@ -15,7 +15,7 @@ from lakehouse.errors import StoreError
 from lakehouse.identity.identifier import Identifier
 from lakehouse.online.lmdb_store import LmdbStore
 from lakehouse.rules.book import Rule
-from serving.background.send_permission import MaySend, People
+from serving.background.send_permission import People, SendPermission
 from tests.online_people import person, put
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -30,11 +30,11 @@ RULES = {"once": Rule(name="once", caps=Caps(per_day=1), **RULE), "always": Rule
 
 
 @pytest.fixture
-def may_send(tmp_path: Path) -> Iterator[MaySend]:
+def send_permission(tmp_path: Path) -> Iterator[SendPermission]:
     store = LmdbStore(tmp_path / "online")
     put(store, person("p-ana", ANA))
     people = People(store, load("dev", environ={}))
-    yield MaySend(people=people, assumed=True, offers=lambda: OFFERS, rules=lambda: RULES)
+    yield SendPermission(people=people, assumed=True, offers=lambda: OFFERS, rules=lambda: RULES)
     store.close()
 
 
@@ -47,26 +47,26 @@ def action(identifier: Identifier, name: str = "abandoned_cart", **told: Any) ->
     )
 
 
-def test_a_person_is_one_by_any_identifier_and_another_is_another(may_send: MaySend) -> None:
+def test_a_person_is_one_by_any_identifier_and_another_is_another(send_permission: SendPermission) -> None:
     by_login, by_cookie, stranger = (
-        may_send.capped(action(one, offer="once"), NOW) for one in (*ANA, ("anonymous_id", "b2"))
+        send_permission.capped(action(one, offer="once"), NOW) for one in (*ANA, ("anonymous_id", "b2"))
     )
     assert by_login == by_cookie == {"p-ana:once"}
     assert len(stranger) == 1
     assert stranger.isdisjoint(by_login)
 
 
-def test_an_offer_and_a_rule_of_one_name_are_two(may_send: MaySend) -> None:
-    found = may_send.capped(action(ANA[0], "once", cause="rule", offer="once"), NOW)
+def test_an_offer_and_a_rule_of_one_name_are_two(send_permission: SendPermission) -> None:
+    found = send_permission.capped(action(ANA[0], "once", cause="rule", offer="once"), NOW)
     assert found == {"p-ana:once", "p-ana:rule:once"}
 
 
-def test_what_has_no_cap_counts_for_nothing_and_looks_nobody_up(may_send: MaySend) -> None:
-    may_send.people.find = _away  # type: ignore[method-assign]
+def test_what_has_no_cap_counts_for_nothing_and_looks_nobody_up(send_permission: SendPermission) -> None:
+    send_permission.people.find = _away  # type: ignore[method-assign]
     for told in ({}, {"offer": "always"}, {"cause": "rule", "name": "always"}, {"cause": "rule", "name": "gone"}):
-        assert may_send.capped(action(ANA[0], **{"name": "n", **told}), NOW) == frozenset()
+        assert send_permission.capped(action(ANA[0], **{"name": "n", **told}), NOW) == frozenset()
     with pytest.raises(StoreError):
-        may_send.capped(action(ANA[0], offer="once"), NOW)
+        send_permission.capped(action(ANA[0], offer="once"), NOW)
 
 
 def _away(_: object) -> None:

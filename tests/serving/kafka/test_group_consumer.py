@@ -9,7 +9,7 @@ from kafka import KafkaProducer
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.machine import wait_until
-from serving.kafka.group_consumer import Consuming
+from serving.kafka.group_consumer import GroupConsumer
 
 PATIENCE = 60
 
@@ -21,7 +21,7 @@ def test_a_topic_that_is_not_there_yet_is_waited_for_and_read_from_its_beginning
     def handle(records: Any) -> None:
         seen.extend(record.value for record in records)
 
-    consuming = Consuming(kafka.bootstrap_servers, topic, f"group-{topic}", handle=handle, between=waited.set)
+    consuming = GroupConsumer(kafka.bootstrap_servers, topic, f"group-{topic}", handle=handle, between=waited.set)
     thread = Thread(target=consuming.run, args=(stopped,), daemon=True)
     thread.start()
     assert waited.wait(PATIENCE), "what follows from the clock goes on meanwhile"

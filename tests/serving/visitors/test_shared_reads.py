@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from lakehouse.errors import StoreError
-from serving.visitors.shared_reads import Gathering
+from serving.visitors.shared_reads import SharedReads
 
 PATIENCE = 30.0
 
@@ -34,14 +34,16 @@ def slow() -> Slow:
 
 
 @pytest.fixture
-def gathering(slow: Slow) -> Iterator[Gathering[int, int]]:
-    gathering = Gathering[int, int](slow)
+def gathering(slow: Slow) -> Iterator[SharedReads[int, int]]:
+    gathering = SharedReads[int, int](slow)
     yield gathering
     slow.go_on.set()
     gathering.close()
 
 
-async def _after_first(gathering: Gathering[int, int], slow: Slow, then: Callable[[], list[asyncio.Task[int]]]) -> None:
+async def _after_first(
+    gathering: SharedReads[int, int], slow: Slow, then: Callable[[], list[asyncio.Task[int]]]
+) -> None:
     first = asyncio.create_task(gathering.ask(1, PATIENCE))
     await asyncio.to_thread(slow.entered.wait, PATIENCE)
     tasks = then()
@@ -51,7 +53,7 @@ async def _after_first(gathering: Gathering[int, int], slow: Slow, then: Callabl
     await asyncio.wait(tasks)
 
 
-def test_what_comes_while_it_asks_is_asked_together(gathering: Gathering[int, int], slow: Slow) -> None:
+def test_what_comes_while_it_asks_is_asked_together(gathering: SharedReads[int, int], slow: Slow) -> None:
     tasks: list[asyncio.Task[int]] = []
 
     def many() -> list[asyncio.Task[int]]:
@@ -65,7 +67,7 @@ def test_what_comes_while_it_asks_is_asked_together(gathering: Gathering[int, in
     ]
 
 
-def test_a_question_nobody_waits_for_any_more_is_not_asked(gathering: Gathering[int, int], slow: Slow) -> None:
+def test_a_question_nobody_waits_for_any_more_is_not_asked(gathering: SharedReads[int, int], slow: Slow) -> None:
     async def late() -> None:
         first = asyncio.create_task(gathering.ask(1, PATIENCE))
         await asyncio.to_thread(slow.entered.wait, PATIENCE)
@@ -79,7 +81,7 @@ def test_a_question_nobody_waits_for_any_more_is_not_asked(gathering: Gathering[
 
 
 def test_an_answer_that_breaks_is_told_to_all_who_asked_and_the_next_are_answered(
-    gathering: Gathering[int, int], slow: Slow
+    gathering: SharedReads[int, int], slow: Slow
 ) -> None:
     slow.go_on.set()
 

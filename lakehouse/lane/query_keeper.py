@@ -15,7 +15,7 @@ log = logging.getLogger("stitchlake.lane")
 
 
 @dataclass(kw_only=True)
-class Lane:
+class QueryKeeper:
     """One query, started anew whenever the rules change. `version`: tells cheaply whether they did.
 
     `read` raises StitchlakeError where the rules cannot be used: at the first start that ends the job, later the rules in
@@ -32,6 +32,7 @@ class Lane:
 
     @property
     def query(self) -> StreamingQuery:
+        """The one that runs now."""
         return self._query
 
     def look(self) -> bool:

@@ -10,7 +10,7 @@ from lakehouse.identity.identifier import Identifier
 from lakehouse.moments.definitions import ORDERED, Definition, Definitions
 from lakehouse.moments.episodes import Episode
 from lakehouse.moments.state import Fact, VisitorState, further, union
-from lakehouse.moments.timers import States, Visitors
+from lakehouse.moments.state_store import States, StateStore
 from lakehouse.moments.transitions import Fired, Moment, fire, is_over, step, wake_at
 from lakehouse.online.profiles import OnlineProfile, find
 from lakehouse.online.store import Entry, OnlineStore
@@ -21,13 +21,13 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moments:
+class MomentDetector:
     """`emit` returns only once what it was given is safe, for it is not told again; it may be told twice: decision_id.
 
     visitors: states and timers, in a store that survives. profiles: the online store. now_ms: the clock.
     """
 
-    visitors: Visitors
+    visitors: StateStore
     profiles: OnlineStore
     identity: IdentityConfig
     now_ms: Callable[[], int]
@@ -42,13 +42,13 @@ class Moments:
         of_visitor: dict[Identifier, list[Fact]] = defaultdict(list)
         relevant = [fact for fact in facts if fact.event in definitions.events]
         for fact in relevant:
-            for one in fact.who:
-                of_visitor[one].append(fact)
+            for identifier in fact.who:
+                of_visitor[identifier].append(fact)
 
         def change(states: States) -> dict[Identifier, int]:
             timers: dict[Identifier, int] = {}
-            for visitor, those in of_visitor.items():
-                states[visitor], wake = _stepped(states[visitor], those, visitor, definitions)
+            for visitor, of_this_visitor in of_visitor.items():
+                states[visitor], wake = _stepped(states[visitor], of_this_visitor, visitor, definitions)
                 timers |= {} if wake is None else {visitor: wake}
             return timers
 
@@ -83,7 +83,9 @@ class Moments:
         who, profile = self._person(visitor, own)
         states = self.visitors.read(who)
         merged = _of_person(union(states.values()), who)
-        fired = fire(merged, definitions, now_ms, lambda one, found: _still_holds(one, found, merged, profile))
+        fired = fire(
+            merged, definitions, now_ms, lambda definition, episode: _still_holds(definition, episode, merged, profile)
+        )
         if fired.moment is not None:
             self.emit(fired.moment)
         self._settle(visitor, own, definitions, fired, merged, now_ms)
@@ -99,14 +101,14 @@ class Moments:
         now_ms: int,
     ) -> None:
         """Write down what was decided, with everybody who holds these facts, and set the next timer."""
-        holders = {one for fact in merged.facts.values() for one in fact.who if fired.decided}
+        holders = {identifier for fact in merged.facts.values() for identifier in fact.who if fired.decided}
         decided = {name: further(merged.done.get(name), done) for name, done in fired.decided.items()}
 
         def change(states: States) -> dict[Identifier, int]:
-            for one, state in states.items():
+            for identifier, state in states.items():
                 if state.facts or state.first_order:
                     done = {name: further(state.done.get(name), end) for name, end in decided.items()}
-                    states[one] = replace(state, done={**state.done, **done})
+                    states[identifier] = replace(state, done={**state.done, **done})
             # Of the whole person: a cart that was filled on the telephone may not be looked at before its own time.
             wake = wake_at(replace(merged, done={**merged.done, **decided}), definitions)
             wake = max(wake, now_ms + 1)
@@ -117,9 +119,9 @@ class Moments:
 
     def _person(self, visitor: Identifier, own: VisitorState) -> tuple[list[Identifier], OnlineProfile | None]:
         """Everybody the visitor is known to be: by the events, then by the profile, which others may have merged."""
-        seen = dict.fromkeys([visitor, *(one for fact in own.facts.values() for one in fact.who)])
-        profile = find(self.profiles, seen, self.identity)
-        return list(seen | dict.fromkeys(() if profile is None else profile.identifiers)), profile
+        named = dict.fromkeys([visitor, *(identifier for fact in own.facts.values() for identifier in fact.who)])
+        profile = find(self.profiles, named, self.identity)
+        return list(named | dict.fromkeys(() if profile is None else profile.identifiers)), profile
 
 
 def _stepped(
@@ -137,10 +139,10 @@ def _stepped(
 
 def _of_person(state: VisitorState, who: Sequence[Identifier]) -> VisitorState:
     """Without what other people did on a device they share: events of a user who is nobody of these."""
-    users = {one for one in who if one[0] == USER}
+    users = {identifier for identifier in who if identifier[0] == USER}
 
     def is_own(fact: Fact) -> bool:
-        named = {one for one in fact.who if one[0] == USER}
+        named = {identifier for identifier in fact.who if identifier[0] == USER}
         return not named or not users or not named.isdisjoint(users)
 
     facts = {id_: fact for id_, fact in state.facts.items() if is_own(fact)}
@@ -148,7 +150,7 @@ def _of_person(state: VisitorState, who: Sequence[Identifier]) -> VisitorState:
     return replace(state, facts=facts, first_order=first if first is not None and is_own(first) else None)
 
 
-def _still_holds(definition: Definition, found: Episode, state: VisitorState, profile: OnlineProfile | None) -> bool:
+def _still_holds(definition: Definition, episode: Episode, state: VisitorState, profile: OnlineProfile | None) -> bool:
     """What the profile knows of orders that the facts do not: older ones, and those that came another way."""
     if profile is None or profile.last_order_at is None:
         return True
@@ -157,4 +159,4 @@ def _still_holds(definition: Definition, found: Episode, state: VisitorState, pr
         return profile.frequency <= max(1, len(orders))
     ordered_ms = (profile.last_order_at - _EPOCH) // timedelta(milliseconds=1)
     is_cancelling = ORDERED in definition.cancels or definition.kind == "lapse"
-    return not is_cancelling or ordered_ms <= found.end[0]
+    return not is_cancelling or ordered_ms <= episode.end[0]

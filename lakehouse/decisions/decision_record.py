@@ -16,7 +16,7 @@ from lakehouse.errors import StoreError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remembered:
+class DecisionRecord:
     """One decision. `unit`: the profile, or the visitor while there is none; `shown_on`: the timeline where it is noted that it was shown."""
 
     decision_id: str
@@ -34,10 +34,11 @@ class Remembered:
     context: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def encode(self) -> bytes:
+        """JSON, as `decode` reads it."""
         return orjson.dumps(self)  # orjson writes a dataclass itself, without the copies of asdict
 
 
-def decode(value: bytes) -> Remembered:
+def decode(value: bytes) -> DecisionRecord:
     """The decision that `encode` wrote.
 
     Raises:
@@ -45,7 +46,7 @@ def decode(value: bytes) -> Remembered:
     """
     try:
         fields = orjson.loads(value)
-        return Remembered(**(fields | {"features": tuple(fields["features"])}))
+        return DecisionRecord(**(fields | {"features": tuple(fields["features"])}))
     except (orjson.JSONDecodeError, TypeError, KeyError) as error:
         raise StoreError(
             f"online store: a decision cannot be read ({error!r}), expected one of this version"
@@ -53,6 +54,7 @@ def decode(value: bytes) -> Remembered:
 
 
 def key(decision_id: str) -> str:
+    """Of the document in the online store."""
     return f"d:{decision_id}"
 
 
@@ -61,7 +63,8 @@ def log_id(*parts: str) -> str:
     return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32]
 
 
-def decision_message(decision: Remembered, candidates: Sequence[str]) -> dict[str, Any]:
+def decision_message(decision: DecisionRecord, candidates: Sequence[str]) -> dict[str, Any]:
+    """The log's message of the decision. `candidates`: the offers or products that could have been chosen."""
     return _message(decision, "decision", log_id("decision", decision.decision_id), decision.at_ms) | {
         "propensity": decision.propensity,
         "context": orjson.dumps(
@@ -70,7 +73,7 @@ def decision_message(decision: Remembered, candidates: Sequence[str]) -> dict[st
     }
 
 
-def exposure_messages(decision: Remembered, at_ms: int) -> list[dict[str, Any]]:
+def exposure_messages(decision: DecisionRecord, at_ms: int) -> list[dict[str, Any]]:
     """That it was shown, and one message for each experiment: whoever is exposed twice is logged once."""
     shown = _message(decision, "exposure", log_id("exposure", decision.decision_id), at_ms)
     return [shown] + [
@@ -80,12 +83,13 @@ def exposure_messages(decision: Remembered, at_ms: int) -> list[dict[str, Any]]:
     ]
 
 
-def outcome_message(decision: Remembered, metric: str, value: float, at_ms: int) -> dict[str, Any]:
+def outcome_message(decision: DecisionRecord, metric: str, value: float, at_ms: int) -> dict[str, Any]:
+    """The log's message of an outcome, one for each metric of a decision. `at_ms`: ms since 1970."""
     message = _message(decision, "outcome", log_id("outcome", decision.decision_id, metric), at_ms)
     return message | {"metric": metric, "value": value}
 
 
-def _message(decision: Remembered, kind: str, id_: str, at_ms: int) -> dict[str, Any]:
+def _message(decision: DecisionRecord, kind: str, id_: str, at_ms: int) -> dict[str, Any]:
     return {
         "log_id": id_,
         "kind": kind,

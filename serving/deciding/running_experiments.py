@@ -17,10 +17,14 @@ def read_running(path: Path, store: OnlineStore, now: datetime) -> Experiments:
         RuleError: an experiment was changed while it runs.
         StoreError: the store cannot say what they began with.
     """
-    found = read_experiments(path)
+    experiments = read_experiments(path)
     began = {key.removeprefix(_PREFIX): value.decode() for key, value in store.scan(_PREFIX)}
-    unchanged(found, began, now)
+    unchanged(experiments, began, now)
     at_ms = int(now.timestamp() * 1000)
-    new = [one for one in found.by_name.values() if is_running(one, now) and one.name not in began]
-    store.put(Document(_PREFIX + one.name, at_ms, one.fingerprint.encode()) for one in new)
-    return found
+    new = [
+        experiment
+        for experiment in experiments.by_name.values()
+        if is_running(experiment, now) and experiment.name not in began
+    ]
+    store.put(Document(_PREFIX + experiment.name, at_ms, experiment.fingerprint.encode()) for experiment in new)
+    return experiments

@@ -6,7 +6,7 @@ from typing import Any
 
 from lakehouse.online.recent_entries import PURPOSES
 from lakehouse.online.store import Document
-from serving.api.requests import SuppressionRequest
+from serving.api.request_models import SuppressionRequest
 from serving.service import Service
 from serving.visitors.visitor_lookup import suppression_key
 
@@ -14,16 +14,16 @@ PATIENCE_SECONDS = 2.0  # longest a collector's answer waits for Kafka
 
 
 async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
-    """See serving/api/answers.py: ProfileAnswer. Somebody unknown is a profile of nulls."""
+    """See serving/api/answer_models.py: ProfileAnswer. Somebody unknown is a profile of nulls."""
     visitor = await service.visitors.find(service.visitors.identifier(type_, value), service.clock())
-    found, recent = visitor.profile, visitor.recent
-    said = {} if found is None else {field.name: getattr(found, field.name) for field in fields(found)}
+    known, recent = visitor.profile, visitor.recent
+    said = {} if known is None else {field.name: getattr(known, field.name) for field in fields(known)}
     return {
         "profile_id": said.pop("profile_id", None),
         "version": said.pop("version", None),
         "degraded": bool(visitor.missing),
         "identifiers": said.pop("identifiers", []),
-        "consent": {one: recent.consent.get(one, said.get(f"consent_{one}")) for one in PURPOSES},
+        "consent": {purpose: recent.consent.get(purpose, said.get(f"consent_{purpose}")) for purpose in PURPOSES},
         "profile": said,
         "recent": recent.columns(),
     }
@@ -43,15 +43,16 @@ async def listening_keys(service: Service, query: Mapping[str, str]) -> list[str
     """Under what a listener is found: its session, or every identifier of its profile; nothing when it named nobody."""
     if query.get("session_id"):
         return [f"session:{query['session_id']}"]
-    asked = service.visitors.identifier(query.get("identifier_type", ""), query.get("value", ""))
-    if asked is None:
+    identifier = service.visitors.identifier(query.get("identifier_type", ""), query.get("value", ""))
+    if identifier is None:
         return []
-    visitor = await service.visitors.find(asked, service.clock())
-    known = [asked, *(visitor.profile.identifiers if visitor.profile else ())]
+    visitor = await service.visitors.find(identifier, service.clock())
+    known = [identifier, *(visitor.profile.identifiers if visitor.profile else ())]
     return [f"{type_}:{token}" for type_, token in dict.fromkeys(known)]
 
 
 def status(service: Service) -> dict[str, Any]:
+    """What GET /api/status answers: what is there, what is faulty, and counts since the process began."""
     recommender, book = service.recommender.current, service.rules.current
     return {
         "kafka": "connected" if service.out.is_connected else "away",

@@ -12,8 +12,8 @@ from pyspark.sql import SparkSession
 
 from lakehouse.config import load
 from lakehouse.events.reader import Reader
-from lakehouse.lane.candidates import candidates
-from lakehouse.lane.rules import lane_rules, text_version
+from lakehouse.lane.projection import candidates
+from lakehouse.lane.rules import lane_rules
 from lakehouse.rules.book import RuleBook, read_rules
 from lakehouse.rules.vocabulary import prepared
 from tests.rows import ARRIVAL, records, track
@@ -121,12 +121,3 @@ def test_every_rule_that_may_hold_is_told_and_no_other(spark: SparkSession, tmp_
         "kafka_timestamp": int(ARRIVAL.timestamp() * 1000),
         "occurred_at": int(reader.occurred_at(WHOLE, ARRIVAL).timestamp() * 1000),
     }
-
-
-def test_another_content_is_another_version(tmp_path: Path) -> None:
-    path = rules_file(tmp_path)
-    first = text_version(path)
-    path.write_text(path.read_text() + "\n")
-    assert text_version(path) != first
-    path.unlink()
-    assert text_version(path) == ""

@@ -17,11 +17,9 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.events import amounts, schema
 from lakehouse.events.parse import parse
+from lakehouse.lane.candidate import encode
 from lakehouse.rules.column import event_part
 from lakehouse.rules.expression import Expression
-
-DECISION_ID_DIGITS = 32
-EVENT_FIELDS = ("event_type", "event_name", "product_id", "category", "price", "page_type", "device")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +40,7 @@ class LaneRule:
 def candidates(
     records: DataFrame, config: Config, rules: Sequence[LaneRule], *, rules_version: str, not_before: datetime
 ) -> DataFrame:
-    r"""Rows (key, value) for the decisions topic: one per accepted event and rule whose condition is true of it.
+    """Rows (key, value) for the decisions topic, as candidate.py tells: one per accepted event and rule whose condition is true of it.
 
     Args:
         records: of the Kafka source, as `events.parse` takes them.
@@ -50,15 +48,11 @@ def candidates(
         rules: those of the stream; a condition that is null counts as false.
         rules_version: written into every message.
         not_before: records that arrived earlier set off nothing: a restart replays, and acting late is not acting at once.
-
-    Key: the actor, so that one visitor's candidates stay in order. Value: JSON {decision_id, rule, message_id, identifiers:
-    [[type, token]], EVENT_FIELDS, session_id, occurred_at, kafka_timestamp, rules_version}; what is null is left out; times
-    are milliseconds since 1970. decision_id: first 32 hex digits of SHA-256 of `<rule>\n<message_id>`.
     """
     accepted = parse(records, config).where(
         F.col("reason").isNull() & ~F.col("is_bot") & (F.col("kafka_timestamp") >= F.lit(not_before))
     )
-    return _messages(_matched(vocabulary(accepted), rules), rules_version)
+    return encode(matched(vocabulary(accepted), rules), rules_version)
 
 
 def vocabulary(accepted: DataFrame) -> DataFrame:
@@ -86,29 +80,8 @@ def _first_text(text: Column, *places: str) -> Column:
     return F.coalesce(*(schema.not_blank(F.trim(F.get_json_object(text, place))) for place in places))
 
 
-def _matched(events: DataFrame, rules: Sequence[LaneRule]) -> DataFrame:
-    """One row per event and rule that may hold, with `rule`."""
+def matched(events: DataFrame, rules: Sequence[LaneRule]) -> DataFrame:
+    """One row per event and rule that may hold: the columns of `vocabulary`, and `rule`."""
     names = [F.when(rule.condition(), F.lit(rule.name)) for rule in rules]
     held = F.array(*names).cast("array<string>")
     return events.withColumn("rule", F.explode(F.filter(held, lambda name: name.isNotNull())))
-
-
-def _messages(matched: DataFrame, rules_version: str) -> DataFrame:
-    identity = F.concat_ws("\n", "rule", "message_id").cast("binary")
-    pairs = F.transform("identifiers", lambda one: F.array(one["type"], one["token"]))
-    told = F.struct(
-        F.substring(F.sha2(identity, 256), 1, DECISION_ID_DIGITS).alias("decision_id"),
-        "rule",
-        "message_id",
-        pairs.alias("identifiers"),
-        *EVENT_FIELDS,
-        "session_id",
-        _ms("occurred_at").alias("occurred_at"),
-        _ms("kafka_timestamp").alias("kafka_timestamp"),
-        F.lit(rules_version).alias("rules_version"),
-    )
-    return matched.select(F.col("actor_id").cast("binary").alias("key"), F.to_json(told).cast("binary").alias("value"))
-
-
-def _ms(column: str) -> Column:
-    return F.unix_millis(column)

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from lakehouse.actions.action import Action
 from lakehouse.actions.addresses import DeltaEmailAddresses
 from lakehouse.actions.deliverer import Deliverer, dead_message
+from lakehouse.actions.delivery import Result
 from lakehouse.actions.destinations import Known, Topic, Webhook
 from lakehouse.actions.mail import MailSender
 from lakehouse.actions.pace import Breaker, Bucket
-from lakehouse.actions.perform import Offers, by_topic, to_machine, to_mailbox
-from lakehouse.actions.results import Result
+from lakehouse.actions.performers import Offers, by_topic, to_machine, to_mailbox
 from lakehouse.actions.templates import Templates
 from lakehouse.actions.turns import Turns
 from lakehouse.actions.webhook import WebhookSender
@@ -23,8 +23,9 @@ from lakehouse.config import ActionsConfig, Config
 from lakehouse.config.declarations import QuietHours
 from lakehouse.errors import ConfigError
 from lakehouse.online.store import OnlineStore
-from serving.background.send_permission import MaySend, People
-from serving.background.sent_exposures import ShownActions
+from serving.background.people import People
+from serving.background.send_permission import SendPermission
+from serving.background.sent_exposures import SentExposures
 from serving.telemetry import Span
 
 Destinations = Mapping[str, Known]
@@ -33,14 +34,14 @@ Tell = Callable[[str, str, bytes], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delivering:
+class DestinationWorkers:
     """What every worker needs. `store`: one that survives."""
 
     config: Config
     store: OnlineStore
     people: People
-    may_send: MaySend
-    shown: ShownActions
+    send_permission: SendPermission
+    shown: SentExposures
     offers: Offers
     templates: Path
     clock: Callable[[], datetime]
@@ -50,34 +51,35 @@ class Delivering:
     turns: Turns = field(default_factory=Turns)
 
     def deliverer(self, destinations: Destinations) -> Deliverer:
+        """A worker for each destination, and what hands them their actions; not started."""
         return Deliverer(
             self.store,
-            [self._worker(one) for one in destinations.values()],
+            [self._worker(destination) for destination in destinations.values()],
             bury=lambda key, value: self.tell(self.config.actions.dead_topic, key, value),
             now_ms=lambda: int(self.clock().timestamp() * 1000),
         )
 
-    def _worker(self, one: Known) -> Worker:
+    def _worker(self, destination: Known) -> Worker:
         settings = self.config.actions
-        perform = self._perform(one)
+        perform = self._perform(destination)
 
         def spanned(action: Action) -> Result:
-            with self.span("action", destination=one.name, cause=action.cause, cause_name=action.name):
+            with self.span("action", destination=destination.name, cause=action.cause, cause_name=action.name):
                 return perform(action)
 
         return Worker(
-            destination=one.name,
+            destination=destination.name,
             store=self.store,
             settings=settings,
-            quiet=one.quiet_hours or quiet_hours(settings),
+            quiet=destination.quiet_hours or quiet_hours(settings),
             offer_quiet=self._offer_quiet,
-            retries_unknown=one.retries_unknown,
-            bucket=Bucket(one.per_second or settings.per_second),
+            retries_unknown=destination.retries_unknown,
+            bucket=Bucket(destination.per_second or settings.per_second),
             breaker=Breaker(most_seconds=settings.backoff_max_seconds),
             clock=self.clock,
-            turn=lambda action: self.turns.of(action.decision_id, self.may_send.capped(action, self.clock())),
+            turn=lambda action: self.turns.of(action.decision_id, self.send_permission.capped(action, self.clock())),
             perform=spanned,
-            refusal=lambda action: self.may_send.refusal(action, self.clock()),
+            refusal=lambda action: self.send_permission.refusal(action, self.clock()),
             note=lambda action: self.shown.note(action, self.clock()),
             give_up=lambda action, reason: self.tell(settings.dead_topic, action.id, dead_message(action, reason)),
         )
@@ -86,14 +88,14 @@ class Delivering:
         offer = self.offers().get(action.offer or "")
         return None if offer is None else offer.quiet_hours
 
-    def _perform(self, one: Known) -> Callable[[Action], Result]:
+    def _perform(self, destination: Known) -> Callable[[Action], Result]:
         seconds, find = self.config.actions.timeout_seconds, self.people.find
-        if isinstance(one, Webhook):
-            return to_machine(WebhookSender(one, timeout_seconds=seconds).send, find=find, offers=self.offers)
-        if isinstance(one, Topic):
-            return to_machine(by_topic(self.tell, one.topic), find=find, offers=self.offers)
+        if isinstance(destination, Webhook):
+            return to_machine(WebhookSender(destination, timeout_seconds=seconds).send, find=find, offers=self.offers)
+        if isinstance(destination, Topic):
+            return to_machine(by_topic(self.tell, destination.topic), find=find, offers=self.offers)
         return to_mailbox(
-            MailSender(one, timeout_seconds=seconds),
+            MailSender(destination, timeout_seconds=seconds),
             find=find,
             offers=self.offers,
             addresses=DeltaEmailAddresses(self.config),
@@ -109,9 +111,9 @@ def quiet_hours(settings: ActionsConfig) -> QuietHours | None:
     """
     if settings.quiet_from == settings.quiet_to:
         return None
-    told = {"from": settings.quiet_from, "to": settings.quiet_to, "zone": settings.time_zone}
+    hours = {"from": settings.quiet_from, "to": settings.quiet_to, "zone": settings.time_zone}
     try:
-        return QuietHours.model_validate(told)
+        return QuietHours.model_validate(hours)
     except ValidationError as error:
         raise ConfigError(
             f"actions.time_zone: got '{settings.time_zone}', expected a time zone such as Europe/Berlin. Mend it"

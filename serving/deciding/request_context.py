@@ -1,7 +1,7 @@
-"""What both decisions have in common: who asks, the events that came along, what holds for them, what is remembered."""
+"""What every request of the API is answered from: who asks, under what circumstances, which events came along."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -9,16 +9,12 @@ from uuid import uuid4
 
 import orjson
 
-from lakehouse.decisions import remembered
-from lakehouse.decisions.remembered import Remembered
+from lakehouse.decisions.circumstances import Circumstances, circumstances_of
 from lakehouse.decisions.trace import Trace
-from lakehouse.decisions.visitor import Visitor, context_of
-from lakehouse.experiments.definitions import Arm
+from lakehouse.decisions.visitor import Visitor
 from lakehouse.online.recent_entries import entries
-from lakehouse.online.store import Document
-from lakehouse.rules.book import Rule
 from serving.api import collector
-from serving.api.requests import Question
+from serving.api.request_models import VisitorRequest
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.service import Service
 
@@ -27,33 +23,33 @@ if TYPE_CHECKING:
 
 _FIELDS = {"user_id": "userId", "anonymous_id": "anonymousId"}
 _TRAITS = ("email", "phone", "loyalty_id")
-ACKNOWLEDGE_SECONDS = 0.5  # longest an answer waits for Kafka to take the events that came with the question
+ACKNOWLEDGE_SECONDS = 0.5  # longest an answer waits for Kafka to take the events that came with the request
 
 
 @dataclass(kw_only=True)
-class Asking:
-    """One question, ready to be decided on."""
+class RequestContext:
+    """One request, ready to be decided on.
+
+    sent: of the events that came along, those on their way to Kafka. missing: what the answer should have been made from
+    and was not, in words; it grows while the answer is made.
+    """
 
     decision_id: str
-    now: datetime
-    request: Question
-    visitor: Visitor
-    context: dict[str, object]
-    rules: Sequence[Rule]
-    rules_version: str
-    arms: Mapping[str, Arm]
-    held_out: str | None
+    request: VisitorRequest
+    circumstances: Circumstances
     is_pressed: bool
     sent: "list[asyncio.Future[None]]"
     missing: list[str]
 
     @property
-    def now_ms(self) -> int:
-        return int(self.now.timestamp() * 1000)
+    def visitor(self) -> Visitor:
+        """Whom it is about."""
+        return self.circumstances.visitor
 
     @property
-    def arm_names(self) -> dict[str, str]:
-        return {experiment: arm.name for experiment, arm in self.arms.items()}
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return int(self.circumstances.now.timestamp() * 1000)
 
     def answer(
         self,
@@ -65,7 +61,7 @@ class Asking:
         policy_version: str,
         silence: str | None = None,
     ) -> dict[str, Any]:
-        """What every decision's answer begins with: serving/api/answers.py."""
+        """What every decision's answer begins with: serving/api/answer_models.py."""
         profile = self.visitor.profile
         service.counters.decisions += 1
         service.counters.degraded += bool(self.missing)
@@ -80,46 +76,37 @@ class Asking:
             "silent_because": silence,
             "model_version": model_version,
             "policy_version": policy_version,
-            "rules_version": self.rules_version,
-            "experiments": self.arm_names,
+            "rules_version": self.circumstances.rules_version,
+            "experiments": self.circumstances.arm_names,
             "events": events,
         }
         return common | ({"explain": [asdict(step) for step in trace.steps]} if trace.is_wanted else {})
 
 
-async def ask(service: Service, request: Question, *, is_pressed: bool) -> Asking:
+async def read_context(service: Service, request: VisitorRequest, *, is_pressed: bool) -> RequestContext:
     """Read the visitor and what holds for them. The events that came along are on their way to Kafka, and counted.
 
     Under pressure nothing is read: what is left is an answer for anybody.
     """
     now = service.clock()
-    asked = service.visitors.identifier(*request.asked)
-    sent, newest = _take(service, request, now)
-    visitor = service.visitors.unread(asked, now) if is_pressed else await service.visitors.find(asked, now)
-    missing = list(visitor.missing)
-    book = service.rules.current
-    if book is None:
-        missing.append("rules: none could be read")
-    context = context_of(visitor, request.context.said(), now=now, event=newest, segment=request.segment)
-    experiments = service.experiments.current
-    return Asking(
+    identifier = service.visitors.identifier(*request.typed_identifier)
+    sent, newest = _send_events(service, request, now)
+    visitor = service.visitors.unread(identifier, now) if is_pressed else await service.visitors.find(identifier, now)
+    circumstances = circumstances_of(
+        visitor, service.inputs(), now=now, here=request.context.said(), event=newest, segment=request.segment
+    )
+    return RequestContext(
         decision_id=_decision_id(request),
-        now=now,
         request=request,
-        visitor=visitor,
-        context=context,
-        rules=() if book is None else book.matching(context),
-        rules_version="none" if book is None else book.version,
-        arms={} if experiments is None else experiments.assign(visitor.unit, now),
-        held_out=None if experiments is None else experiments.held_out(visitor.unit),
+        circumstances=circumstances,
         is_pressed=is_pressed,
         sent=sent,
-        missing=missing,
+        missing=list(circumstances.missing),
     )
 
 
-def _take(
-    service: Service, request: Question, now: datetime
+def _send_events(
+    service: Service, request: VisitorRequest, now: datetime
 ) -> "tuple[list[asyncio.Future[None]], Mapping[str, Any] | None]":
     """Hand the events to Kafka and to the visitor's newest behaviour; the last of them, in the vocabulary of rules."""
     if not request.events:
@@ -127,18 +114,18 @@ def _take(
     sent_events = [
         event.model_dump(mode="json", exclude_defaults=True) | {"type": event.type} for event in request.events
     ]
-    records = collector.of_request(sent_events, _identity(*request.asked), now)
+    records = collector.of_request(sent_events, _identity(*request.typed_identifier), now)
     topic, sent = service.config.kafka.events_topic, []
     for record in records:
         try:
             sent.append(service.out.send(topic, record.key, record.value))
         except Overloaded:
             break  # those that were not taken are told as not acknowledged
-    see(service, [record.event for record in records], now)
+    count_events(service, [record.event for record in records], now)
     return sent, vocabulary_of(records[-1].event)
 
 
-def see(service: Service, events: Iterable[Mapping[str, Any]], now: datetime) -> None:
+def count_events(service: Service, events: Iterable[Mapping[str, Any]], now: datetime) -> None:
     """Let events count at once for whoever they are about."""
     for event in events:
         service.counters.events += 1
@@ -174,30 +161,18 @@ def _identity(type_: str, value: str) -> dict[str, Any]:
     return {"context": {"externalIds": [{"type": type_, "id": value}]}}
 
 
-def _decision_id(request: Question) -> str:
-    """The same for a question that is asked again under its `request_id`; else of this question alone."""
+def _decision_id(request: VisitorRequest) -> str:
+    """The same for a request that is sent again under its `request_id`; else of this one alone."""
     if not request.request_id:
         return uuid4().hex
-    cause = [type(request).__name__, *request.asked, request.request_id]
+    cause = [type(request).__name__, *request.typed_identifier, request.request_id]
     return hashlib.sha256(orjson.dumps(cause)).hexdigest()[:32]
 
 
-async def settled(asking: Asking) -> dict[str, int]:
-    """Wait, not long, for Kafka to take the events that came along."""
-    received = len(asking.request.events)
-    taken = await acknowledged(asking.sent, ACKNOWLEDGE_SECONDS)
+async def await_events(context: RequestContext) -> dict[str, int]:
+    """Wait, not long, for Kafka to take the events that came along; how many came, and how many it has."""
+    received = len(context.request.events)
+    taken = await acknowledged(context.sent, ACKNOWLEDGE_SECONDS)
     if taken < received:
-        asking.missing.append(f"kafka: {received - taken} of {received} events not acknowledged. Send them again")
+        context.missing.append(f"kafka: {received - taken} of {received} events not acknowledged. Send them again")
     return {"received": received, "acknowledged": taken}
-
-
-def remember(service: Service, decision: Remembered, candidates: Sequence[str]) -> None:
-    """Keep the decision until its outcomes are in, and log it. Neither is waited for."""
-    service.pending.put([Document(remembered.key(decision.decision_id), decision.at_ms, decision.encode())])
-    log(service, [remembered.decision_message(decision, candidates)])
-
-
-def log(service: Service, messages: Sequence[Mapping[str, Any]]) -> None:
-    """To the decision log. A message Kafka does not take is lost to the statistics and counted, never to the visitor."""
-    for message in messages:
-        service.log.tell(service.config.decision_log.topic, str(message["unit"]).encode(), orjson.dumps(message))

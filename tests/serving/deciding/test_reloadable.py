@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from lakehouse.errors import ConfigError
-from serving.reloading import Reloading
+from serving.deciding.reloadable import Reloadable
 
 PATIENCE = 30
 
@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_fault_keeps_what_was_there_and_ends_with_the_next_file(path: Path) -> None:
-    of_file = Reloading(path, text_of, clock=Clock())
+    of_file = Reloadable(path, text_of, clock=Clock())
     assert (of_file.current, of_file.fault) == ("one", None)
     path.write_text("a fault")
     assert (of_file.current, of_file.fault) == ("one", "rules.yaml: line 1: got a fault, expected none")
@@ -50,7 +50,7 @@ def test_a_fault_keeps_what_was_there_and_ends_with_the_next_file(path: Path) ->
 
 def test_it_looks_once_a_second(path: Path) -> None:
     now = 0.0
-    of_file = Reloading(path, text_of, clock=lambda: now)
+    of_file = Reloadable(path, text_of, clock=lambda: now)
     assert of_file.current == "one"
     path.write_text("two!")
     now = 0.9
@@ -70,7 +70,7 @@ def _held(entered: Event, go_on: Event) -> Callable[[Path], str]:
 
 def test_who_comes_while_it_is_read_for_the_first_time_waits_for_it(path: Path) -> None:
     entered, go_on = Event(), Event()
-    of_file = Reloading(path, _held(entered, go_on))
+    of_file = Reloadable(path, _held(entered, go_on))
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(lambda: of_file.current)
         assert entered.wait(PATIENCE)
@@ -83,7 +83,7 @@ def test_who_comes_while_it_is_read_for_the_first_time_waits_for_it(path: Path) 
 def test_who_comes_while_it_is_read_anew_has_what_was_there_and_does_not_wait(path: Path) -> None:
     entered, go_on = Event(), Event()
     go_on.set()
-    of_file = Reloading(path, _held(entered, go_on), clock=Clock())
+    of_file = Reloadable(path, _held(entered, go_on), clock=Clock())
     assert of_file.current == "one"
     path.write_text("two!")
     entered.clear()
@@ -99,14 +99,14 @@ def test_who_comes_while_it_is_read_anew_has_what_was_there_and_does_not_wait(pa
 def test_what_it_relies_on_is_read_before_it_and_a_fault_of_that_ends_with_it(tmp_path: Path, path: Path) -> None:
     offers_path = tmp_path / "offers.yaml"
     offers_path.write_text("a fault")
-    offers = Reloading(offers_path, text_of, clock=Clock())
+    offers = Reloadable(offers_path, text_of, clock=Clock())
 
     def read(path: Path) -> str:
         if offers.current is None:
             raise ConfigError("no offer is known")
         return f"{path.read_text()} of {offers.current}"
 
-    rules = Reloading(path, read, relies_on=[offers], clock=Clock())
+    rules = Reloadable(path, read, relies_on=[offers], clock=Clock())
     assert (rules.current, rules.fault) == (None, "no offer is known")
     offers_path.write_text("many")
     assert (rules.current, rules.fault) == ("one of many", None)

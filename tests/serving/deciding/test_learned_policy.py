@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse.config import ServingConfig, load
 from lakehouse.online.store import Document, OnlineStore, open_store
-from serving.deciding.learning import PREFIX, Learning
+from serving.deciding.learned_policy import PREFIX, LearnedPolicy
 from serving.visitors.pending import Pending
 
 CONFIG = load("dev", environ={}).serving
@@ -24,10 +24,10 @@ def store(tmp_path: Path) -> Iterator[OnlineStore]:
 
 def learned(
     store: OnlineStore, process: str, rewards: dict[str, list[float]], config: ServingConfig = CONFIG
-) -> Learning:
+) -> LearnedPolicy:
     """A process that has seen these outcomes and has put them into the store."""
     pending = Pending(store, keep=10)
-    learning = Learning(config, store, pending, process)
+    learning = LearnedPolicy(config, store, pending, process)
     for arm, values in rewards.items():
         for value in values:
             learning.observe(arm, learning.features({}), value)
@@ -36,8 +36,8 @@ def learned(
     return learning
 
 
-def chance(learning: Learning, arm: str) -> float:
-    return learning.explorer("d", is_greedy=True)(WORTHS, {}).chances[arm]
+def chance(policy: LearnedPolicy, arm: str) -> float:
+    return policy.explorer("d", is_greedy=True)(WORTHS, {}).chances[arm]
 
 
 def test_two_processes_know_what_either_has_seen(store: OnlineStore) -> None:
@@ -54,7 +54,7 @@ def test_two_processes_know_what_either_has_seen(store: OnlineStore) -> None:
 
 def test_after_a_restart_it_goes_on_where_it_was(store: OnlineStore) -> None:
     learned(store, "one", {"a": [1.0] * 20})
-    again = Learning(CONFIG, store, Pending(store, keep=10), "one")
+    again = LearnedPolicy(CONFIG, store, Pending(store, keep=10), "one")
     again.take(again.read(), is_start=True)
     assert chance(again, "a") == pytest.approx(21 / 40)
 

@@ -13,7 +13,7 @@ import orjson
 
 from lakehouse.bandits.state import LINUCB, THOMPSON, BanditState, Policy
 from lakehouse.config import ServingConfig
-from lakehouse.decisions.decide import CERTAIN, Explored
+from lakehouse.decisions.decide import CERTAIN, Explored, Explorer
 from lakehouse.errors import ModelError, StoreError
 from lakehouse.online.store import Document, OnlineStore
 from serving.visitors.pending import Pending
@@ -24,10 +24,9 @@ FEATURES = 8
 GREEDY = "greedy"
 _EXCHANGE_SECONDS = 2.0
 _NUMBERS = ("frequency", "monetary", "view_count", "views_in_session")
-Explorer = Callable[[Mapping[str, float], Mapping[str, object]], Explored]
 
 
-class Learning:
+class LearnedPolicy:
     """`explorer` chooses, `observe` learns. `process`: a name no other process of the service has."""
 
     def __init__(self, config: ServingConfig, store: OnlineStore, pending: Pending, process: str) -> None:
@@ -52,6 +51,8 @@ class Learning:
         return f"{self._kind}-{self._outcomes}"
 
     def explorer(self, decision_id: str, *, is_greedy: bool) -> Explorer:
+        """Of one decision, whose id seeds its chance. `is_greedy`: the best by now, nothing is explored."""
+
         def explore(worths: Mapping[str, float], context: Mapping[str, object]) -> Explored:
             choice = self._all.choose(worths, self.features(context), decision_id=decision_id)
             if not is_greedy and self._kind != GREEDY:
@@ -88,30 +89,31 @@ class Learning:
             self.take(await asyncio.to_thread(self.read))
 
     def keep(self, now_ms: int) -> None:
+        """Have what was learned written, if it changed. `now_ms`: ms since 1970, the document's version."""
         if self._is_changed:
             self._is_changed = False
             self._pending.put([Document(self._key, now_ms, orjson.dumps(self._own.to_json()))])
 
     def read(self) -> dict[str, BanditState]:
         """Blocks. What the store holds, by key; a state of another policy is left out, and nothing is there on failure."""
-        found: dict[str, BanditState] = {}
+        states: dict[str, BanditState] = {}
         try:
             for key, value in self._store.scan(PREFIX):
                 state = BanditState.from_json(orjson.loads(value))
                 if state.policy == self._policy:
-                    found[key] = state
+                    states[key] = state
         except (StoreError, ModelError, orjson.JSONDecodeError) as error:
             log.warning("online store: what policies learned is not read, they go on with what they know: %s", error)
-        return found
+        return states
 
-    def take(self, found: Mapping[str, BanditState], *, is_start: bool = False) -> None:
+    def take(self, states: Mapping[str, BanditState], *, is_start: bool = False) -> None:
         """Take in what `read` found. At the start our own sums of an earlier run are ours again."""
-        if is_start and self._key in found:
-            self._own = found[self._key]
-        if not found:
+        if is_start and self._key in states:
+            self._own = states[self._key]
+        if not states:
             return
         others = BanditState(self._policy)
-        for key, state in found.items():
+        for key, state in states.items():
             others = others if key == self._key else others.merged(state)
         self._others = others
         self._all = self._own.merged(others)

@@ -22,7 +22,9 @@ Change = Callable[[States], dict[Identifier, int]]
 """Changes the states in place; tells the timers to set, in ms since 1970."""
 
 
-class Visitors:
+class StateStore:
+    """One visitor is one document; its timers lie on one of `shards` timelines."""
+
     def __init__(self, store: OnlineStore, *, shards: int) -> None:
         self._store = store
         self._timelines = [f"timers:{shard}" for shard in range(shards)]
@@ -33,14 +35,14 @@ class Visitors:
         Raises:
             StoreError: the store does not answer.
         """
-        found = {}
+        states = {}
         for visitor, data in zip(visitors, self._store.get([_key(one) for one in visitors]), strict=True):
             if data is not None:
                 try:
-                    found[visitor] = VisitorState.decode(data)
+                    states[visitor] = VisitorState.decode(data)
                 except StoreError:
-                    found[visitor] = VisitorState()
-        return found
+                    states[visitor] = VisitorState()
+        return states
 
     def change(self, visitors: Sequence[Identifier], change: Change, *, now_ms: int) -> None:
         """Read, change, set timers, write. Another who wrote meanwhile is not overwritten: then all of it is done again.
@@ -52,30 +54,32 @@ class Visitors:
         """
         for attempt in range(_TRIES):
             before = self.read(visitors)
-            states = {one: before.get(one, VisitorState()) for one in visitors}
+            states = {visitor: before.get(visitor, VisitorState()) for visitor in visitors}
             self._arm(change(states))
             documents = [
-                _document(one, state, now_ms=now_ms, attempt=attempt)
-                for one, state in states.items()
-                if state != before.get(one)
+                _document(visitor, state, now_ms=now_ms, attempt=attempt)
+                for visitor, state in states.items()
+                if state != before.get(visitor)
             ]
             if self._store.put(documents) == len(documents):
                 return
         raise StoreError(f"moments: visitors changed under {_TRIES} attempts to write them, expected fewer writers")
 
     def forget(self, visitor: Identifier, state: VisitorState) -> None:
+        """Remove the visitor's document. Raises StoreError."""
         self._store.put([Document(_key(visitor), state.version + 1, None)])
 
     def due(self, now_ms: int, limit: int) -> list[tuple[Identifier, str, Entry]]:
         """Visitors to look at by now: with the timeline and the entry to take out afterwards."""
-        found = []
+        due = []
         for timeline in self._timelines:
             for entry in self._store.until(timeline, now_ms, limit):
                 type_, _, token = entry.value.decode().partition(":")
-                found.append(((type_, token), timeline, entry))
-        return found
+                due.append(((type_, token), timeline, entry))
+        return due
 
     def disarm(self, timeline: str, entries: Iterable[Entry]) -> None:
+        """Take timers out that were looked at. Raises StoreError."""
         self._store.remove(timeline, [entry.id for entry in entries])
 
     def _arm(self, timers: dict[Identifier, int]) -> None:

@@ -7,8 +7,8 @@ import orjson
 
 from lakehouse.actions.action import Action
 from lakehouse.actions.addresses import EmailAddresses
+from lakehouse.actions.delivery import GiveUp, Result, Retry, Sent, Suppressed
 from lakehouse.actions.mail import MailSender
-from lakehouse.actions.results import GiveUp, Result, Retry, Sent, Suppressed
 from lakehouse.actions.templates import Templates
 from lakehouse.decisions.offers import Offer
 from lakehouse.errors import ActionError, BrokerError, LakeError, StoreError

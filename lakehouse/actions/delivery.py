@@ -15,13 +15,45 @@ from lakehouse.actions.action import Action
 from lakehouse.errors import ActionError, StoreError
 from lakehouse.online.store import Document, OnlineStore
 
+
+@dataclass(frozen=True)
+class Sent:
+    """The destination has taken it."""
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Not now. `after`: seconds the destination asks for. `is_its_fault`: it counts against the destination, not the action."""
+
+    reason: str
+    after: float | None = None
+    is_its_fault: bool = True
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """Not ever."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Suppressed:
+    """It must not be: consent is missing, or nobody is there."""
+
+    reason: str
+
+
+Result = Sent | Retry | GiveUp | Suppressed
+
+
 State = Literal["waiting", "sending", "sent", "suppressed", "failed"]
 FINAL: frozenset[State] = frozenset({"sent", "suppressed", "failed"})
 ATTEMPTS_KEY = "a:"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Delivery:
     """`action`: None once it is final, for then nobody needs it; of one sent, once that is noted. `attempts`: begun so far."""
 
     id: str
@@ -39,12 +71,13 @@ class Outcome:
         return self.state == "waiting" and self.attempts == 0
 
     def encode(self) -> bytes:
-        told = {
+        """JSON, as `decode` reads it; the id is the key's."""
+        document = {
             **{"state": self.state, "version": self.version, "attempts": self.attempts, "at_ms": self.at_ms},
             **{"until_ms": self.until_ms, "reason": self.reason},
             "action": None if self.action is None else orjson.Fragment(self.action.encode()),
         }
-        return orjson.dumps(told)
+        return orjson.dumps(document)
 
     @classmethod
     def decode(cls, id_: str, data: bytes) -> Self:
@@ -54,44 +87,46 @@ class Outcome:
             StoreError: not a document of this kind.
         """
         try:
-            told = orjson.loads(data)
-            action = None if told["action"] is None else Action.decode(orjson.dumps(told["action"]))
-            fields = {name: told[name] for name in ("state", "version", "attempts", "at_ms", "until_ms", "reason")}
+            document = orjson.loads(data)
+            action = None if document["action"] is None else Action.decode(orjson.dumps(document["action"]))
+            fields = {name: document[name] for name in ("state", "version", "attempts", "at_ms", "until_ms", "reason")}
             return cls(id=id_, action=action, **fields)
         except (ValueError, TypeError, KeyError, ActionError) as error:
             raise StoreError(f"actions: {id_} cannot be read, got {type(error).__name__}. It is left alone") from error
 
 
-def first(action: Action, now_ms: int) -> Outcome:
-    return Outcome(id=action.id, state="waiting", version=1, attempts=0, at_ms=now_ms, action=action)
+def first(action: Action, now_ms: int) -> Delivery:
+    """The delivery of an action nobody has tried. `now_ms`: ms since 1970."""
+    return Delivery(id=action.id, state="waiting", version=1, attempts=0, at_ms=now_ms, action=action)
 
 
-def read(store: OnlineStore, id_: str) -> Outcome | None:
+def read(store: OnlineStore, id_: str) -> Delivery | None:
     """None when there is none, or it is forgotten."""
     (data,) = store.get([ATTEMPTS_KEY + id_])
-    return None if data is None else Outcome.decode(id_, data)
+    return None if data is None else Delivery.decode(id_, data)
 
 
-def write(store: OnlineStore, outcome: Outcome) -> bool:
+def write(store: OnlineStore, delivery: Delivery) -> bool:
     """Whether it was ours to write."""
-    return store.put([Document(ATTEMPTS_KEY + outcome.id, outcome.version, outcome.encode())]) == 1
+    return store.put([Document(ATTEMPTS_KEY + delivery.id, delivery.version, delivery.encode())]) == 1
 
 
 def moved(
-    outcome: Outcome, state: State, now_ms: int, *, until_ms: int = 0, reason: str = "", keeps_action: bool = False
-) -> Outcome:
+    delivery: Delivery, state: State, now_ms: int, *, until_ms: int = 0, reason: str = "", keeps_action: bool = False
+) -> Delivery:
     """The next version. `keeps_action`: also where it is final."""
     return replace(
-        outcome,
+        delivery,
         state=state,
-        version=outcome.version + 1,
-        attempts=outcome.attempts + (state == "sending"),
+        version=delivery.version + 1,
+        attempts=delivery.attempts + (state == "sending"),
         at_ms=now_ms,
         until_ms=until_ms,
         reason=reason,
-        action=outcome.action if keeps_action or state not in FINAL else None,
+        action=delivery.action if keeps_action or state not in FINAL else None,
     )
 
 
-def forget(store: OnlineStore, outcome: Outcome) -> None:
-    store.put([Document(ATTEMPTS_KEY + outcome.id, outcome.version + 1, None)])
+def forget(store: OnlineStore, delivery: Delivery) -> None:
+    """Remove the document; an older version of it cannot come back."""
+    store.put([Document(ATTEMPTS_KEY + delivery.id, delivery.version + 1, None)])

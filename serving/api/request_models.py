@@ -74,7 +74,9 @@ class NewEvent(BaseModel):
         return self
 
 
-class Question(_Request):
+class VisitorRequest(_Request):
+    """About whom, where they are, and what nobody has sent of them yet. One of customer_id and identifier."""
+
     customer_id: Id | None = None
     identifier: Identifier | None = None
     segment: Name | None = None
@@ -84,21 +86,21 @@ class Question(_Request):
     request_id: Id | None = None
 
     @model_validator(mode="after")
-    def _is_about_somebody(self) -> "Question":
+    def _is_about_somebody(self) -> "VisitorRequest":
         if (self.customer_id is None) == (self.identifier is None):
             got = "neither" if self.customer_id is None else "both"
             raise ValueError(f"customer_id, identifier: got {got}, expected one of the two")
         return self
 
     @property
-    def asked(self) -> tuple[str, str]:
+    def typed_identifier(self) -> tuple[str, str]:
         """Type and value of the identifier."""
         if self.identifier is None:
             return "user_id", self.customer_id or ""
         return self.identifier.type, self.identifier.value
 
 
-class RecommendationRequest(Question):
+class RecommendationRequest(VisitorRequest):
     """What to show to somebody, here and now."""
 
     model_config = ConfigDict(
@@ -116,7 +118,7 @@ class RecommendationRequest(Question):
     count: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 10
 
 
-class DecisionRequest(Question):
+class DecisionRequest(VisitorRequest):
     """What to offer to somebody, here and now. `offers`: choose among these only."""
 
     model_config = ConfigDict(

@@ -14,7 +14,7 @@ T = TypeVar("T")
 _LOOK_SECONDS = 1.0
 
 
-class Reloading(Generic[T]):
+class Reloadable(Generic[T]):
     """`current` looks at the file's time at most once a second, and never raises.
 
     Any thread may ask. One reads; the others get what was there before, and wait only where nothing has ever been there: who
@@ -28,7 +28,7 @@ class Reloading(Generic[T]):
         path: Path,
         read: Callable[[Path], T],
         *,
-        relies_on: "Sequence[Reloading[Any]]" = (),
+        relies_on: "Sequence[Reloadable[Any]]" = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = path.name
@@ -67,7 +67,7 @@ class Reloading(Generic[T]):
     def _look(self) -> None:
         try:
             status = self._path.stat()
-            stamp = (status.st_mtime_ns, status.st_size, *(one.version for one in self._relies_on))
+            stamp = (status.st_mtime_ns, status.st_size, *(other.version for other in self._relies_on))
             if stamp != self._stamp:
                 self._stamp = stamp
                 self._value = self._read(self._path)

@@ -10,9 +10,9 @@ import pytest
 from lakehouse.config import load
 from lakehouse.errors import StoreError
 from lakehouse.identity.identifier import Identifier
-from lakehouse.moments.runner import Moments
+from lakehouse.moments.detector import MomentDetector
 from lakehouse.moments.state import Fact
-from lakehouse.moments.timers import Visitors
+from lakehouse.moments.state_store import StateStore
 from lakehouse.moments.transitions import Moment
 from lakehouse.online.lmdb_store import LmdbStore
 from lakehouse.online.store import Document
@@ -40,8 +40,8 @@ class World:
 
     def start(self) -> None:
         self.kept = LmdbStore(self.folder / "kept", survives=True)
-        self.moments = Moments(
-            visitors=Visitors(self.kept, shards=2),
+        self.moments = MomentDetector(
+            visitors=StateStore(self.kept, shards=2),
             profiles=self.online,
             identity=CONFIG.identity,
             now_ms=lambda: T0 + int(self.minute * MINUTE),
@@ -193,7 +193,7 @@ def test_a_document_that_cannot_be_read_is_begun_anew(world: World) -> None:
 
 
 def test_two_processes_writing_one_visitor_lose_nothing(world: World) -> None:
-    other = dataclasses.replace(world.moments, visitors=Visitors(world.kept, shards=2))
+    other = dataclasses.replace(world.moments, visitors=StateStore(world.kept, shards=2))
     real_put, interfering = world.kept.put, [True]
 
     def put(documents):  # type: ignore[no-untyped-def]

@@ -42,8 +42,10 @@ class Straight:
 
 
 def answer(content: Any, status: int = 200, **headers: str) -> Response:
+    """JSON; what orjson does not know is written as text."""
     return Response(orjson.dumps(content, default=str), status, headers, JSON)
 
 
 def fault(status: int, detail: str, **headers: str) -> Response:
+    """A refusal: where, what was wrong, what was expected."""
     return answer({"detail": detail}, status, **headers)

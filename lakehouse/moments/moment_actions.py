@@ -1,11 +1,12 @@
 """A moment -> its actions, one for each destination."""
 
 from lakehouse.actions.action import Action
-from lakehouse.actions.asked import actions_of
+from lakehouse.actions.action_requests import actions_of
 from lakehouse.moments.transitions import Moment
 
 
 def actions_of_moment(moment: Moment, now_ms: int) -> list[Action]:
+    """One action for each destination the moment names. `now_ms`: ms since 1970."""
     definition = moment.definition
     return actions_of(
         definition,

@@ -15,7 +15,7 @@ MOST_IDENTIFIERS = 4  # of one event that a fact is remembered by
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-class Facts:
+class FactReader:
     """Reads messages by one configuration."""
 
     def __init__(self, config: Config, reader: Reader) -> None:
@@ -38,7 +38,7 @@ class Facts:
         return Fact(at_ms=at_ms, id=message_id, event=event, item=_item(message, event), who=who)
 
     def _strongest(self, identifiers: list[Identifier]) -> tuple[Identifier, ...]:
-        ordered = sorted(identifiers, key=lambda one: (self._rules[one[0]].priority, one))
+        ordered = sorted(identifiers, key=lambda identifier: (self._rules[identifier[0]].priority, identifier))
         return tuple(ordered[:MOST_IDENTIFIERS])
 
 

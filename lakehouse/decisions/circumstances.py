@@ -1,0 +1,119 @@
+"""Who is decided on and under what, put together in one place, and what silences a decision, asked in one place. Pure.
+
+Every decision begins here, whoever asks: the API, the lane's pushes, the destinations. None of them reads rules, arms,
+consent or stock for itself, so none of them can forget one.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lakehouse.decisions.exposures import Shown
+from lakehouse.decisions.offers import Catalogue
+from lakehouse.decisions.visitor import Visitor, context_of
+from lakehouse.experiments.definitions import Arm, Experiments
+from lakehouse.rules.book import Rule, RuleBook
+
+NO_RULES = "rules: none could be read"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecisionInputs:
+    """What holds for everybody alike. `None`: it was never readable.
+
+    unavailable: product ids that cannot be bought. consent_assumed: what holds where nobody was asked.
+    """
+
+    catalogue: Catalogue | None
+    book: RuleBook | None
+    experiments: Experiments | None
+    unavailable: Set[str]
+    consent_assumed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Circumstances:
+    """Who is decided on, and under what. Made by `circumstances_of`.
+
+    now: UTC.
+    context: the vocabulary of rules, filled and prepared.
+    catalogue: None while none was readable.
+    rules: those that hold now, strongest first.
+    arms: experiment -> arm, of the experiments that run.
+    held_out: why no experiment and no offer may reach this person; None = it may.
+    unavailable: product ids that cannot be bought.
+    consent: purpose -> whether it is allowed. Every purpose is there.
+    missing: what could not be read of visitor and rules, in words.
+    """
+
+    visitor: Visitor
+    now: datetime
+    context: Mapping[str, object]
+    catalogue: Catalogue | None
+    rules: Sequence[Rule]
+    rules_version: str
+    arms: Mapping[str, Arm]
+    held_out: str | None
+    unavailable: Set[str]
+    consent: Mapping[str, bool]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> Shown:
+        """What this person was shown, and when."""
+        return self.visitor.recent.exposures
+
+    @property
+    def arm_names(self) -> dict[str, str]:
+        """Experiment -> name of the arm."""
+        return {experiment: arm.name for experiment, arm in self.arms.items()}
+
+    @property
+    def is_greedy(self) -> bool:
+        """An experiment lets nothing be explored for this person."""
+        return any(arm.offers == "greedy" for arm in self.arms.values())
+
+
+def circumstances_of(
+    visitor: Visitor,
+    inputs: DecisionInputs,
+    *,
+    now: datetime,
+    here: Mapping[str, Any] | None = None,
+    event: Mapping[str, Any] | None = None,
+    segment: str | None = None,
+) -> Circumstances:
+    """Put together what a decision about the visitor is made from. `here`, `event`, `segment`: see `context_of`."""
+    context = context_of(visitor, here or {}, now=now, event=event, segment=segment)
+    book, experiments = inputs.book, inputs.experiments
+    return Circumstances(
+        visitor=visitor,
+        now=now,
+        context=context,
+        catalogue=inputs.catalogue,
+        rules=() if book is None else book.matching(context),
+        rules_version="none" if book is None else book.version,
+        arms={} if experiments is None else experiments.assign(visitor.unit, now),
+        held_out=None if experiments is None else experiments.held_out(visitor.unit),
+        unavailable=inputs.unavailable,
+        consent=visitor.consent(assumed=inputs.consent_assumed),
+        missing=visitor.missing if book is not None else (*visitor.missing, NO_RULES),
+    )
+
+
+def silence_of(circumstances: Circumstances) -> str | None:
+    """Why nothing at all is said to this person, in words; None = something may be said.
+
+    These are all the rules of silence there are. Consent to one purpose, caps, and what else speaks against one offer
+    but not against another, is eligibility's.
+    """
+    if circumstances.catalogue is None:
+        return "no catalogue of offers"
+    if circumstances.visitor.is_suppressed:
+        return "suppressed"
+    if circumstances.held_out is not None or any(arm.offers == "none" for arm in circumstances.arms.values()):
+        return "held out of every offer by an experiment"
+    if circumstances.visitor.missing:
+        return "consent cannot be looked up"
+    return None

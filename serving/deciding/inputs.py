@@ -1,0 +1,27 @@
+"""What every decision of this moment is made from, read from wherever a process keeps it."""
+
+from lakehouse.config import Config
+from lakehouse.decisions.circumstances import DecisionInputs
+from lakehouse.decisions.offers import Catalogue
+from lakehouse.experiments.definitions import Experiments
+from lakehouse.rules.book import RuleBook
+from serving.deciding.reloadable import Reloadable
+from serving.deciding.stock import Stock
+
+
+def read_inputs(
+    config: Config,
+    *,
+    rules: Reloadable[RuleBook],
+    catalogue: Reloadable[Catalogue],
+    experiments: Reloadable[Experiments],
+    stock: Stock,
+) -> DecisionInputs:
+    """As the files are now. Serving and background both read by this, so that neither leaves one out."""
+    return DecisionInputs(
+        catalogue=catalogue.current,
+        book=rules.current,
+        experiments=experiments.current,
+        unavailable=stock.unavailable,
+        consent_assumed=config.consent.assumed,
+    )

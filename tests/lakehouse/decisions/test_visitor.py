@@ -1,0 +1,43 @@
+"""Whom a decision is about: the latest word on consent, and the vocabulary of rules filled for them."""
+
+from datetime import UTC, datetime
+
+from lakehouse.decisions.visitor import Visitor, context_of
+from lakehouse.online.recent import RecentBehaviour
+from tests.online_people import person
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOTHING = RecentBehaviour(consent={}, exposures={})
+ANA = ("anonymous_id", "ana")
+
+
+def test_what_was_said_just_now_counts_before_the_profile_and_that_before_what_is_assumed() -> None:
+    profile = person("p-ana", [ANA], consent_marketing=False, consent_analytics=False)
+    just_now = RecentBehaviour(consent={"marketing": True}, exposures={})
+    visitor = Visitor(identifier=ANA, profile=profile, recent=just_now)
+    assert visitor.consent(assumed=True) == {"marketing": True, "analytics": False, "personalization": True}
+    assert visitor.consent(assumed=False) == {"marketing": True, "analytics": False, "personalization": False}
+
+
+def test_nothing_is_allowed_while_the_profile_cannot_be_read() -> None:
+    visitor = Visitor(identifier=ANA, profile=None, recent=NOTHING, missing=("online store: not there",))
+    assert set(visitor.consent(assumed=True).values()) == {False}
+
+
+def test_the_unit_is_the_profile_or_the_visitor_while_there_is_none() -> None:
+    known = Visitor(identifier=ANA, profile=person("p-ana", [ANA], bought=("old",)), recent=NOTHING)
+    assert (known.unit, known.name, known.bought) == ("p-ana", "anonymous_id:ana", {"old"})
+    unknown = Visitor(identifier=ANA, profile=None, recent=NOTHING)
+    assert (unknown.unit, unknown.shown_on) == ("anonymous_id:ana", "x:anonymous_id:ana")
+    nobody = Visitor(identifier=None, profile=None, recent=NOTHING)
+    assert (nobody.unit, nobody.shown_on) == ("nobody", None)
+
+
+def test_an_event_is_told_before_the_page_and_a_profiles_segment_before_the_callers() -> None:
+    nobody = Visitor(identifier=None, profile=None, recent=NOTHING)
+    here = {"product_id": "of the page", "page_type": "product"}
+    context = context_of(nobody, here, now=NOW, event={"product_id": "of the event", "price": None}, segment="b2b")
+    assert (context["product_id"], context["page_type"], context["price"]) == ("of the event", "product", None)
+    assert (context["segment"], context["is_known"]) == ("b2b", False)
+    loyal = Visitor(identifier=ANA, profile=person("p-ana", [ANA], segment="loyal"), recent=NOTHING)
+    assert context_of(loyal, {}, now=NOW, segment="b2b")["segment"] == "loyal"
