@@ -8,24 +8,25 @@ from typing import Any
 import orjson
 
 from lakehouse.identity.identifier import Identifier
-from lakehouse.online.profiles import PROFILE, OnlineProfile, identifier_key
+from lakehouse.online.profiles import COLUMNS, PROFILE, OnlineProfile, identifier_key
 from lakehouse.online.store import Document, OnlineStore
 
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def person(profile_id: str, identifiers: Sequence[Identifier], **changes: Any) -> OnlineProfile:
-    """A profile that has done little; `changes` to its fields."""
-    plain: dict[str, Any] = {
-        **{"profile_id": profile_id, "version": 1, "identifiers": tuple(identifiers), "bought": (), "bought_at": ()},
+    """A profile that has done little; `changes` to its fields and figures."""
+    own: dict[str, Any] = {"profile_id": profile_id, "version": 1, "identifiers": tuple(identifiers)}
+    own |= {"bought": (), "bought_at": (), "is_known": True}
+    figures: dict[str, Any] = {
+        **dict.fromkeys(COLUMNS),
         **dict.fromkeys(("first_seen_at", "last_seen_at", "as_of", "updated_at"), SEEN),
         **dict.fromkeys(("event_count", "view_count", "cart_count"), 1),
-        **dict.fromkeys(("r_score", "f_score", "m_score", "segment", "segment_model_version", "last_order_at"), None),
-        **dict.fromkeys(("purchase_propensity", "churn_risk", "clv", "score_model_version"), None),
-        **dict.fromkeys(("consent_analytics", "consent_personalization", "consent_marketing"), None),
-        **{"is_known": True, "frequency": 0, "monetary": Decimal("0.00"), "next_best_action": "none"},
+        **{"frequency": 0, "monetary": Decimal("0.00"), "next_best_action": "none"},
     }
-    return OnlineProfile(**(plain | changes))
+    figures |= {name: value for name, value in changes.items() if name in figures}
+    own |= {name: value for name, value in changes.items() if name not in figures}
+    return OnlineProfile(figures=figures, **own)
 
 
 def put(store: OnlineStore, profile: OnlineProfile) -> None:

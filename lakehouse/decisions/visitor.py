@@ -9,6 +9,7 @@ from lakehouse.identity.identifier import Identifier
 from lakehouse.online.profiles import OnlineProfile
 from lakehouse.online.recent import RecentBehaviour
 from lakehouse.online.recent_entries import EXPOSED, PURPOSES, key_of
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.rules.vocabulary import prepared
 
 
@@ -55,26 +56,11 @@ class Visitor:
         just_now = self.recent.consent.get(purpose)
         if just_now is not None:
             return just_now
-        said: bool | None = None if self.profile is None else getattr(self.profile, f"consent_{purpose}")
+        said: bool | None = None if self.profile is None else self.profile.figures[f"consent_{purpose}"]
         return assumed if said is None else said
 
 
-# Columns of gold.activation that rules may read, as the online profile holds them.
-_OF_PROFILE = (
-    *("first_seen_at", "last_seen_at", "last_order_at", "event_count", "view_count", "cart_count", "frequency"),
-    *(
-        "r_score",
-        "f_score",
-        "m_score",
-        "segment",
-        "purchase_propensity",
-        "churn_risk",
-        "clv",
-        "next_best_action",
-        "monetary",
-    ),
-    *(f"consent_{purpose}" for purpose in PURPOSES),
-)
+_OF_PROFILE = tuple(column.name for column in GOLD_ACTIVATION.columns if column.term is not None)
 _HERE = ("page_type", "device", "product_id", "category", "price")
 
 
@@ -94,7 +80,7 @@ def context_of(
     context: dict[str, object] = {name: here.get(name) for name in _HERE}
     profile = visitor.profile
     if profile is not None:
-        context |= {name: getattr(profile, name) for name in _OF_PROFILE}
+        context |= {name: profile.figures[name] for name in _OF_PROFILE}
     context["is_known"] = profile is not None and profile.is_known
     context |= visitor.recent.columns()
     if event is not None:

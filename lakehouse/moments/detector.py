@@ -152,11 +152,11 @@ def _of_person(state: VisitorState, who: Sequence[Identifier]) -> VisitorState:
 
 def _still_holds(definition: Definition, episode: Episode, state: VisitorState, profile: OnlineProfile | None) -> bool:
     """What the profile knows of orders that the facts do not: older ones, and those that came another way."""
-    if profile is None or profile.last_order_at is None:
+    if profile is None or profile.figures["last_order_at"] is None:
         return True
     if definition.kind == "first_purchase_follow_up":
         orders = {fact.item or fact.id for fact in state.facts.values() if fact.event == ORDERED}
-        return profile.frequency <= max(1, len(orders))
-    ordered_ms = (profile.last_order_at - _EPOCH) // timedelta(milliseconds=1)
+        return int(profile.figures["frequency"]) <= max(1, len(orders))
+    ordered_ms = int((profile.figures["last_order_at"] - _EPOCH) // timedelta(milliseconds=1))
     is_cancelling = ORDERED in definition.cancels or definition.kind == "lapse"
     return not is_cancelling or ordered_ms <= episode.end[0]

@@ -24,21 +24,21 @@ MOST_IDENTIFIERS = 64
 MOST_BOUGHT = 200
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_COLUMNS = {c.name: c.type for c in GOLD_ACTIVATION.columns if c.name not in ("profile_id", "user_ids")}
-_TIMES = frozenset(name for name, type_ in _COLUMNS.items() if type_ == "timestamp")
-_MONEY = frozenset(name for name, type_ in _COLUMNS.items() if type_.startswith("decimal"))
-_NEEDED = frozenset(c.name for c in GOLD_ACTIVATION.columns if c.name in _COLUMNS and not c.nullable)
+COLUMNS = {column.name: column for column in GOLD_ACTIVATION.columns if column.is_online}
+_TIMES = frozenset(name for name, column in COLUMNS.items() if column.type == "timestamp")
+_MONEY = frozenset(name for name, column in COLUMNS.items() if column.type.startswith("decimal"))
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineProfile:
-    """One person, as of `version`. The columns of gold.activation mean what its contract says.
+    """One person, as of `version`.
 
     identifiers: (type, token), the one that turned up last in a new bundle first, at most MOST_IDENTIFIERS.
     is_known: whether it has a user id. bought: products of its orders, the last bought first, each once, at most
-    MOST_BOUGHT; bought_at: when each was last ordered. Times are UTC, to the millisecond.
+    MOST_BOUGHT; bought_at: when each was last ordered. figures: COLUMNS, which mean what the contract of gold.activation says.
+    Times are UTC, to the millisecond.
     """
 
     profile_id: str
@@ -47,29 +47,7 @@ class OnlineProfile:
     bought: tuple[str, ...]
     bought_at: tuple[datetime, ...]
     is_known: bool
-    first_seen_at: datetime
-    last_seen_at: datetime
-    event_count: int
-    view_count: int
-    cart_count: int
-    last_order_at: datetime | None
-    frequency: int
-    monetary: Decimal
-    r_score: int | None
-    f_score: int | None
-    m_score: int | None
-    segment: str | None
-    segment_model_version: str | None
-    purchase_propensity: float | None
-    churn_risk: float | None
-    clv: float | None
-    score_model_version: str | None
-    next_best_action: str
-    consent_analytics: bool | None
-    consent_personalization: bool | None
-    consent_marketing: bool | None
-    as_of: datetime
-    updated_at: datetime
+    figures: Mapping[str, Any]
 
     @classmethod
     def from_row(cls, row: Row, identifiers: Sequence[Identifier], *, version: int) -> Self:
@@ -82,12 +60,16 @@ class OnlineProfile:
             bought=tuple(bought),
             bought_at=tuple(map(_to_millisecond, bought.values())),
             is_known=bool(row["user_ids"]),
-            **{name: _to_millisecond(row[name]) if name in _TIMES else row[name] for name in _COLUMNS},
+            figures={name: _to_millisecond(row[name]) if name in _TIMES else row[name] for name in COLUMNS},
         )
+
+    def own_fields(self) -> dict[str, Any]:
+        """Everything but the figures, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "figures"}
 
     def encode(self) -> bytes:
         """JSON: times as milliseconds since 1970, money as text."""
-        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        values: dict[str, Any] = {**self.own_fields(), **self.figures}
         for name in _TIMES:
             values[name] = _to_ms(values[name])
         for name in _MONEY:
@@ -104,9 +86,9 @@ class OnlineProfile:
         """
         try:
             sent = orjson.loads(data)
-            if any(sent[name] is None for name in _NEEDED):
+            if any(sent[name] is None for name, column in COLUMNS.items() if not column.nullable):
                 raise ValueError("a column is null that never is")
-            values = {name: sent.get(name) for name in _COLUMNS}
+            values = {name: sent.get(name) for name in COLUMNS}
             for name in _TIMES:
                 values[name] = _from_ms(values[name])
             for name in _MONEY:
@@ -118,7 +100,7 @@ class OnlineProfile:
                 bought=tuple(sent["bought"]),
                 bought_at=tuple(datetime.fromtimestamp(at / 1000, UTC) for at in sent["bought_at"]),
                 is_known=sent["is_known"],
-                **values,
+                figures=values,
             )
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError, InvalidOperation) as error:
             raise StoreError(

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+
 Type = Literal["number", "text", "boolean", "time", "texts", "null"]  # null: of a literal null, until it is typed
 SQL_TYPES: Mapping[Type, str] = {
     "number": "double",
@@ -34,6 +36,16 @@ def _terms(group: str, **words: tuple[Type, str]) -> list[Term]:
     return [Term(name, type_, group, meaning) for name, (type_, meaning) in words.items()]
 
 
+def _of_activation() -> list[Term]:
+    """The columns of gold.activation that say under which group rules may read them."""
+    types: Mapping[str, Type] = {"string": "text", "boolean": "boolean", "timestamp": "time"}
+    return [
+        Term(column.name, types.get(column.type, "number"), column.term, column.comment)
+        for column in GOLD_ACTIVATION.columns
+        if column.term is not None
+    ]
+
+
 VOCABULARY: Mapping[str, Term] = {
     term.name: term
     for term in (
@@ -51,30 +63,9 @@ VOCABULARY: Mapping[str, Term] = {
         *_terms(
             "profile",
             is_known=("boolean", "has a user id; false for an anonymous visitor"),
-            first_seen_at=("time", "earliest event"),
-            last_seen_at=("time", "latest event that is in gold"),
-            last_order_at=("time", "latest order; null = never ordered"),
-            event_count=("number", "events of any kind"),
-            view_count=("number", "products viewed"),
-            cart_count=("number", "products put into a cart"),
-            frequency=("number", "orders"),
-            monetary=("number", "net revenue of the orders, default currency"),
-            r_score=("number", "1 to 5, 5 = ordered latest"),
-            f_score=("number", "1 to 5, 5 = ordered most often"),
-            m_score=("number", "1 to 5, 5 = spent most"),
             loyalty_tier=("text", "latest traits.loyalty_tier"),
-            consent_analytics=("boolean", "latest word; null = never asked"),
-            consent_personalization=("boolean", "latest word; null = never asked"),
-            consent_marketing=("boolean", "latest word; null = never asked"),
         ),
-        *_terms("segment", segment=("text", "current segment")),
-        *_terms(
-            "score",
-            purchase_propensity=("number", "probability of an order soon"),
-            churn_risk=("number", "probability of leaving; null while no model is trained"),
-            clv=("number", "lifetime value; null while no model is trained"),
-            next_best_action=("text", "what gold recommends by rule"),
-        ),
+        *_of_activation(),
         *_terms(
             "recent",
             viewed_1h=("texts", "products viewed in the last hour, latest first"),

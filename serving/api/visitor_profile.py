@@ -1,7 +1,6 @@
 """What is known of a person, who is left alone, who is listening, and the state of the service."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from lakehouse.online.recent_entries import PURPOSES
@@ -17,7 +16,7 @@ async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
     """See serving/api/answer_models.py: ProfileAnswer. Somebody unknown is a profile of nulls."""
     visitor = await service.visitors.find(service.visitors.identifier(type_, value), service.clock())
     known, recent = visitor.profile, visitor.recent
-    said = {} if known is None else {field.name: getattr(known, field.name) for field in fields(known)}
+    said = {} if known is None else {**known.own_fields(), **known.figures}
     return {
         "profile_id": said.pop("profile_id", None),
         "version": said.pop("version", None),

@@ -25,7 +25,11 @@ def test_fill_check_and_mend(lake: Lake) -> None:
     }  # fmt: skip
     ann = find(store, [("email", "tok-ann")], lake.config.identity)
     assert ann is not None
-    assert (ann.profile_id, ann.segment, ann.purchase_propensity) == ("ann-phone", "champions", 0.62)
+    assert (ann.profile_id, ann.figures["segment"], ann.figures["purchase_propensity"]) == (
+        "ann-phone",
+        "champions",
+        0.62,
+    )
     assert find(store, [("device_id", "tv-1")], lake.config.identity) is None, (
         "Ann's and Bob's: nobody is shown the other"
     )

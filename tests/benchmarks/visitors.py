@@ -9,7 +9,7 @@ import orjson
 
 from lakehouse.config import Config
 from lakehouse.config.paths import serving_folder
-from lakehouse.online.profiles import OnlineProfile, identifier_key
+from lakehouse.online.profiles import COLUMNS, OnlineProfile, identifier_key
 from lakehouse.online.recent_entries import BEHAVIOUR, MOST_ENTRIES, key_of
 from lakehouse.online.state import advance
 from lakehouse.online.store import Document, Entry, OnlineStore
@@ -52,29 +52,30 @@ def _documents(profiles: int) -> Iterator[Document]:
             bought=tuple(_product(number * 31 + n) for n in range(4)),
             bought_at=tuple(_NOW - timedelta(days=40 + n) for n in range(4)),
             is_known=True,
-            first_seen_at=_NOW - timedelta(days=200),
-            last_seen_at=_NOW - timedelta(hours=number % 48),
-            event_count=80,
-            view_count=40,
-            cart_count=9,
-            last_order_at=_NOW - timedelta(days=40),
-            frequency=3,
-            monetary=Decimal("241.50"),
-            r_score=4,
-            f_score=4,
-            m_score=3,
-            segment=("champions", "recent repeat buyers", "lapsing one-time buyers")[number % 3],
-            segment_model_version="1",
-            purchase_propensity=number % 100 / 100,
-            churn_risk=None,
-            clv=None,
-            score_model_version="1",
-            next_best_action="recommend",
-            consent_analytics=True,
-            consent_personalization=True,
-            consent_marketing=True,
-            as_of=_NOW,
-            updated_at=_NOW,
+            figures=dict.fromkeys(COLUMNS)
+            | {
+                "first_seen_at": _NOW - timedelta(days=200),
+                "last_seen_at": _NOW - timedelta(hours=number % 48),
+                "event_count": 80,
+                "view_count": 40,
+                "cart_count": 9,
+                "last_order_at": _NOW - timedelta(days=40),
+                "frequency": 3,
+                "monetary": Decimal("241.50"),
+                "r_score": 4,
+                "f_score": 4,
+                "m_score": 3,
+                "segment": ("champions", "recent repeat buyers", "lapsing one-time buyers")[number % 3],
+                "segment_model_version": "1",
+                "purchase_propensity": number % 100 / 100,
+                "score_model_version": "1",
+                "next_best_action": "recommend",
+                "consent_analytics": True,
+                "consent_personalization": True,
+                "consent_marketing": True,
+                "as_of": _NOW,
+                "updated_at": _NOW,
+            },
         )
         yield Document(f"p:{profile.profile_id}", 1, profile.encode())
         for identifier in identifiers:

@@ -43,7 +43,7 @@ def test_no_tables_are_in_order() -> None:
 
 
 def test_the_real_tables_are_listed_in_flow_order_already() -> None:
-    assert names(lineage.order()) == list(TABLES)
+    assert names(lineage.order(TABLES)) == list(TABLES)
 
 
 def test_an_unknown_source_names_the_nearest_table() -> None:
@@ -70,7 +70,7 @@ def test_plan_shows_every_table_with_owner_grain_and_sources(config: Config) -> 
 def test_plan_shows_settings_in_force_and_no_secret() -> None:
     environ = {"STITCHLAKE__KAFKA__PARTITIONS": "7", "STITCHLAKE__PRIVACY__HMAC_KEY": "s3cret"}
     environ |= {"STITCHLAKE__MLFLOW__TRACKING_URI": "postgresql://ann:pa55@127.0.0.1/mlflow"}
-    text = lineage.plan(load(environ=environ))
+    text = lineage.plan(load(environ=environ), TABLES)
     assert "kafka.partitions = 7" in text
     assert "identity.email.limit = 5" in text
     assert "privacy.hmac_key = (hidden)" in text
@@ -81,7 +81,7 @@ def test_plan_shows_settings_in_force_and_no_secret() -> None:
 
 
 def test_plan_names_every_key_of_the_configuration(config: Config) -> None:
-    text = lineage.plan(config)
+    text = lineage.plan(config, TABLES)
     for section in dataclasses.fields(Config):
         for key in dataclasses.fields(getattr(config, section.name)):
             value = getattr(getattr(config, section.name), key.name)
