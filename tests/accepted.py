@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from lakehouse.tables.contract import CONSENT, MONEY, PRODUCT_LINE
 
 SCHEMA = (
-    "message_id string, actor_id string, type string, event string, occurred_at timestamp, order_id string, "
+    "message_id string, actor_id string, type string, event string, occurred_at timestamp, product_id string, order_id string, "
     f"revenue {MONEY}, currency string, lines array<{PRODUCT_LINE}>, "
     f"identifiers array<struct<type:string,token:string>>, consent {CONSENT}, traits map<string,string>"
 )
@@ -30,7 +30,7 @@ def actor(**identifiers: str) -> str:
 
 
 def event(message_id: str, occurred_at: str, name: str = "Product Viewed", **rest: Any) -> dict[str, Any]:
-    """One event. Identifiers by their type (`user_id="ann"`); `order_id`, `revenue`, `currency`, `traits`, `consent`."""
+    """One event. Identifiers by their type (`user_id="ann"`); `product_id`, `order_id`, `revenue`, `currency`, `lines`, `traits`, `consent`."""
     known = ("user_id", "anonymous_id", "email", "phone", "device_id", "loyalty_id")
     bundle: Mapping[str, str] = {t: rest[t] for t in known if t in rest}
     revenue = rest.get("revenue")
@@ -40,10 +40,11 @@ def event(message_id: str, occurred_at: str, name: str = "Product Viewed", **res
         "type": "identify" if "traits" in rest else "track",
         "event": None if "traits" in rest else name,
         "occurred_at": at(occurred_at),
+        "product_id": rest.get("product_id"),
         "order_id": rest.get("order_id"),
         "revenue": None if revenue is None else Decimal(str(revenue)),
         "currency": rest.get("currency"),
-        "lines": None,
+        "lines": rest.get("lines"),
         "identifiers": [{"type": t, "token": v} for t, v in sorted(bundle.items())],
         "consent": rest.get("consent"),
         "traits": rest.get("traits"),

@@ -22,6 +22,7 @@ EVENT_COLUMNS = (
     "type",
     "event",
     "occurred_at",
+    "product_id",
     "order_id",
     "revenue",
     "currency",
@@ -39,11 +40,15 @@ def with_day(events: DataFrame) -> DataFrame:
 def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
     """Events (EVENT_COLUMNS, traits, activity_day) -> one row per actor and day, with the facts later tables need.
 
-    Counts are of messages; `orders`, `refunds` and `traits` are lists of what was sent, in no order.
+    Counts are of messages; `products`, `orders`, `refunds` and `traits` are lists of what was sent, in no order.
     """
     amount = in_default_currency(F.col("revenue"), F.col("currency"), rates)
     is_order = F.col("event") == ORDER_COMPLETED.name
     is_refund = F.col("event") == ORDER_REFUNDED.name
+    touch = F.when(
+        F.col("product_id").isNotNull(),
+        F.when(F.col("event") == PRODUCT_VIEWED.name, "view").when(F.col("event") == PRODUCT_ADDED.name, "cart"),
+    )
     return events.groupBy("actor_id", "activity_day").agg(
         F.first("identifiers").alias("identifiers"),
         F.count(F.lit(1)).alias("event_count"),
@@ -52,10 +57,15 @@ def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
         F.min("occurred_at").alias("first_at"),
         F.max("occurred_at").alias("last_at"),
         F.max("consent").alias("consent"),
+        F.collect_list(F.when(touch.isNotNull(), _touch_fact(touch))).alias("products"),
         F.collect_list(F.when(is_order, _order_fact(amount))).alias("orders"),
         F.collect_list(F.when(is_refund, _refund_fact(amount))).alias("refunds"),
         F.collect_list(F.when(F.col("traits").isNotNull(), _traits_fact())).alias("traits"),
     )
+
+
+def _touch_fact(kind: Column) -> Column:
+    return F.struct("product_id", kind.alias("kind"), "occurred_at")
 
 
 def _order_fact(amount: Column) -> Column:

@@ -6,6 +6,7 @@ from lakehouse.errors import ContractError
 
 MONEY = "decimal(18,2)"
 PRODUCT_LINE = f"struct<product_id:string,name:string,quantity:int,price:{MONEY}>"
+PRODUCT_TOUCH = "struct<product_id:string,kind:string,occurred_at:timestamp>"
 ORDER_FACT = (
     "struct<ordered_at:timestamp,message_id:string,actor_id:string,"
     f"revenue:{MONEY},currency:string,lines:array<{PRODUCT_LINE}>>"

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.lake.delta import Lake, differs
 from lakehouse.profiles.declaration import LeafTable
-from lakehouse.tables.contract import CONSENT, MONEY, optional, required
+from lakehouse.tables.contract import CONSENT, MONEY, PRODUCT_TOUCH, optional, required
 
 
 def transform(leaves: DataFrame) -> DataFrame:
@@ -29,6 +29,7 @@ def transform(leaves: DataFrame) -> DataFrame:
         "first_at",
         "last_at",
         "consent",
+        F.array_sort("products").alias("products"),
     )
 
 
@@ -65,5 +66,10 @@ SILVER_ACTIVITY_DAILY = LeafTable(
         required("first_at", "timestamp", "earliest event of the day"),
         required("last_at", "timestamp", "latest event of the day"),
         optional("consent", CONSENT, "latest consent the actor gave that day; null = none given"),
+        optional(
+            "products",
+            f"array<{PRODUCT_TOUCH}>",
+            "products viewed and added to the cart, in order of their ids; kind: view or cart",
+        ),
     ),
 )
