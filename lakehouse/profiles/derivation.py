@@ -68,7 +68,7 @@ def derive(
             if unknown:
                 raise ContractError(
                     f"{table.name}: its transform asks for {unknown}, expected some of {sorted([*frames, *derived])}. "
-                    "List it after the tables it reads, in lakehouse/profiles/tables.py"
+                    "List it after the tables it reads, in lakehouse/profiles/gold/__init__.py"
                 )
             derived[table.parameter] = pool.submit(rows, table)
     return {table: derived[table.parameter].result() for table in tables}

@@ -1,26 +1,20 @@
-"""The tables of profiles, listed once, in flow order. Micro-batch, rebuild, check, reconcile, plan and docs loop over these lists."""
+"""The tables of profiles in flow order. Micro-batch, rebuild, check, reconcile, plan and docs loop over them."""
 
+from graphlib import TopologicalSorter
+
+from lakehouse.profiles import gold, silver
 from lakehouse.profiles.declaration import LeafTable, ProfileTable
-from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
-from lakehouse.profiles.gold.rfm import GOLD_RFM
-from lakehouse.profiles.gold.scores import GOLD_SCORES
-from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
-from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
-from lakehouse.profiles.silver.orders import SILVER_ORDERS
-from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 
-LEAF: tuple[LeafTable, ...] = (
-    SILVER_ACTIVITY_DAILY,
-    SILVER_ORDERS,
-    SILVER_PERSONAL_TRAITS,
-)
 
-GOLD: tuple[ProfileTable, ...] = (
-    GOLD_RFM,
-    GOLD_SEGMENTS,
-    GOLD_SCORES,
-    GOLD_ACTIVATION,
-)
+def _in_flow_order(tables: list[ProfileTable]) -> tuple[ProfileTable, ...]:
+    """Each after those it reads."""
+    by_name = {table.name: table for table in tables}
+    reads = {table.name: [name for name in table.reads if name in by_name] for table in tables}
+    return tuple(by_name[name] for name in TopologicalSorter(reads).static_order())
 
-HANDED = frozenset(table for table in LEAF if any(table.parameter in gold.handed for gold in GOLD))
+
+LEAF = tuple(table for table in vars(silver).values() if isinstance(table, LeafTable))
+GOLD = _in_flow_order([table for table in vars(gold).values() if isinstance(table, ProfileTable)])
+
+HANDED = frozenset(table for table in LEAF if any(table.parameter in gold_table.handed for gold_table in GOLD))
 """The leaf tables that gold is made from."""
