@@ -32,18 +32,18 @@ from lakehouse.online.store import open_store, store_url
 from lakehouse.recommend.files import CURRENT
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook, read_rules
-from serving.api.sockets import Sockets
 from serving.app import Lifespan, create_app
 from serving.deciding.lane_decisions import LaneDecisions
-from serving.deciding.last_answers import LastAnswers
-from serving.deciding.learned_policy import LearnedPolicy
-from serving.deciding.pressure import Pressure
-from serving.deciding.reloadable import Reloadable
-from serving.deciding.running_experiments import read_running
-from serving.deciding.stock import Stock
 from serving.kafka.producer import KafkaOut
 from serving.kafka.topic_reader import KafkaIn
 from serving.service import Service
+from serving.state.last_answers import LastAnswers
+from serving.state.learned_policy import LearnedPolicy
+from serving.state.pressure import Pressure
+from serving.state.reloadable import Reloadable
+from serving.state.running_experiments import read_running
+from serving.state.sockets import Sockets
+from serving.state.stock import Stock
 from serving.telemetry import carrier, spans
 from serving.visitors.pending import Pending
 from serving.visitors.profile_changes import Changes

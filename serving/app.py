@@ -14,11 +14,16 @@ from fastapi import APIRouter, FastAPI, Request, WebSocket
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel, ValidationError
 
-from serving.api import answer_models, availability, collector, outcomes, visitor_profile
+from serving.api import availability, outcomes, visitor_profile
 from serving.api.json_responses import Straight, answer, fault
-from serving.api.limits import App, BodyLimit, is_too_deep
 from serving.api.openapi import document, json_body
-from serving.api.request_models import (
+from serving.deciding.next_best_action import next_best_action
+from serving.deciding.recommendations import recommendations
+from serving.deciding.request_context import count_events
+from serving.kafka.producer import Overloaded, acknowledged
+from serving.messages import answer_models, collector
+from serving.messages.limits import App, BodyLimit, is_too_deep
+from serving.messages.request_models import (
     AvailabilityRequest,
     DecisionRequest,
     ExposureRequest,
@@ -26,12 +31,8 @@ from serving.api.request_models import (
     RecommendationRequest,
     SuppressionRequest,
 )
-from serving.api.sockets import Listener
-from serving.deciding.next_best_action import next_best_action
-from serving.deciding.recommendations import recommendations
-from serving.deciding.request_context import count_events
-from serving.kafka.producer import Overloaded, acknowledged
 from serving.service import Service
+from serving.state.sockets import Listener
 
 _PAGE = Path(__file__).with_name("page") / "page.html"
 _MOST_DEPTH = 32

@@ -1,1 +1,1 @@
-"""HTTP and WebSocket: what a request may say, and what it is answered with. Decides nothing; must not import background."""
+"""HTTP routes: how a request reaches what answers it. Decides nothing; must not import background."""

@@ -1,9 +1,9 @@
 """POST /api/products: which products can be bought."""
 
 from lakehouse.online.store import Document
-from serving.api.request_models import AvailabilityRequest
-from serving.deciding.stock import PREFIX
+from serving.messages.request_models import AvailabilityRequest
 from serving.service import Service
+from serving.state.stock import PREFIX
 
 
 async def set_availability(service: Service, request: AvailabilityRequest) -> dict[str, object]:

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from serving.api.limits import App, Receive, Scope, Send
+from serving.messages.limits import App, Receive, Scope, Send
 
 JSON = "application/json"
 Endpoint = Callable[[Request], Awaitable[Response]]

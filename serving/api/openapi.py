@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from serving.api.answer_models import Fault
+from serving.messages.answer_models import Fault
 
 _REF = "#/components/schemas/{model}"
 _requests: set[type[BaseModel]] = set()

@@ -6,8 +6,8 @@ from typing import Any
 from lakehouse.decisions import decision_record
 from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.errors import StitchlakeError, StoreError
-from serving.api.request_models import ExposureRequest, OutcomeRequest
 from serving.deciding.decision_log import keep_exposure, log
+from serving.messages.request_models import ExposureRequest, OutcomeRequest
 from serving.service import Service
 
 DAY_SECONDS = 86_400

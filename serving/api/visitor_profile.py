@@ -5,7 +5,7 @@ from typing import Any
 
 from lakehouse.online.recent_entries import PURPOSES
 from lakehouse.online.store import Document
-from serving.api.request_models import SuppressionRequest
+from serving.messages.request_models import SuppressionRequest
 from serving.service import Service
 from serving.visitors.visitor_lookup import suppression_key
 
@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 2.0  # longest a collector's answer waits for Kafka
 
 
 async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
-    """See serving/api/answer_models.py: ProfileAnswer. Somebody unknown is a profile of nulls."""
+    """See serving/messages/answer_models.py: ProfileAnswer. Somebody unknown is a profile of nulls."""
     visitor = await service.visitors.find(service.visitors.identifier(type_, value), service.clock())
     known, recent = visitor.profile, visitor.recent
     said = {} if known is None else {**known.own_fields(), **known.figures}

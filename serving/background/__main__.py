@@ -44,9 +44,9 @@ from serving.background.rule_actions import RuleActions
 from serving.background.send_permission import SendPermission
 from serving.background.sent_exposures import SentExposures
 from serving.background.signals import set_by_signals
-from serving.deciding.reloadable import Reloadable
-from serving.deciding.stock import Stock
 from serving.kafka.group_consumer import GroupConsumer
+from serving.state.reloadable import Reloadable
+from serving.state.stock import Stock
 from serving.telemetry import spans
 
 STATUS_SECONDS = 60.0

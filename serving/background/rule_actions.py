@@ -19,9 +19,9 @@ from lakehouse.experiments.definitions import Experiments
 from lakehouse.lane.candidate import Candidate
 from lakehouse.rules.book import Rule, RuleBook
 from serving.background.people import People
-from serving.deciding.inputs import read_inputs
-from serving.deciding.reloadable import Reloadable
-from serving.deciding.stock import Stock
+from serving.state.inputs import read_inputs
+from serving.state.reloadable import Reloadable
+from serving.state.stock import Stock
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""A request or a candidate to its answer, and what a decision is made from. Must not import background; knows no HTTP."""
+"""A request or a candidate of the stream to its answer. Must not import api or background; knows no HTTP."""

@@ -5,16 +5,16 @@ from typing import Any
 from lakehouse.decisions.decide import CERTAIN, OfferRequest, Ranked, decide
 from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.decisions.trace import Trace
-from serving.api.request_models import DecisionRequest
 from serving.deciding.decision_log import keep_decision
 from serving.deciding.request_context import await_events, read_context
+from serving.messages.request_models import DecisionRequest
 from serving.service import Service
 
 NONE = "none"
 
 
 async def next_best_action(service: Service, request: DecisionRequest) -> dict[str, Any]:
-    """See serving/api/answer_models.py: DecisionAnswer."""
+    """See serving/messages/answer_models.py: DecisionAnswer."""
     is_pressed = service.pressure.is_high
     context = await read_context(service, request, is_pressed=is_pressed)
     circumstances, trace = context.circumstances, Trace(is_wanted=request.explain)

@@ -14,9 +14,9 @@ from lakehouse.decisions.products import Propose, recommend
 from lakehouse.decisions.trace import Trace
 from lakehouse.recommend.proposal import Proposal
 from lakehouse.recommend.recommender import Recommender
-from serving.api.request_models import RecommendationRequest
 from serving.deciding.decision_log import keep_decision
 from serving.deciding.request_context import RequestContext, await_events, read_context
+from serving.messages.request_models import RecommendationRequest
 from serving.service import Service
 
 log = logging.getLogger("stitchlake.serving")
@@ -24,7 +24,7 @@ UNPERSONAL = "no consent to personalization, or held out of it by an experiment:
 
 
 async def recommendations(service: Service, request: RecommendationRequest) -> dict[str, Any]:
-    """See serving/api/answer_models.py: RecommendationAnswer."""
+    """See serving/messages/answer_models.py: RecommendationAnswer."""
     is_pressed = service.pressure.is_high
     context = await read_context(service, request, is_pressed=is_pressed)
     trace = Trace(is_wanted=request.explain)

@@ -13,9 +13,9 @@ from lakehouse.decisions.circumstances import Circumstances, circumstances_of
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.online.recent_entries import entries
-from serving.api import collector
-from serving.api.request_models import VisitorRequest
 from serving.kafka.producer import Overloaded, acknowledged
+from serving.messages import collector
+from serving.messages.request_models import VisitorRequest
 from serving.service import Service
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class RequestContext:
         policy_version: str,
         silence: str | None = None,
     ) -> dict[str, Any]:
-        """What every decision's answer begins with: serving/api/answer_models.py."""
+        """What every decision's answer begins with: serving/messages/answer_models.py."""
         profile = self.visitor.profile
         service.counters.decisions += 1
         service.counters.degraded += bool(self.missing)

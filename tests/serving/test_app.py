@@ -9,7 +9,13 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.api.answer_models import DecisionAnswer, ExposureAnswer, OutcomeAnswer, ProfileAnswer, RecommendationAnswer
+from serving.messages.answer_models import (
+    DecisionAnswer,
+    ExposureAnswer,
+    OutcomeAnswer,
+    ProfileAnswer,
+    RecommendationAnswer,
+)
 
 RECOMMEND, DECIDE = "/api/personalized-recommendations", "/api/decide"
 DEV = {"auth": ("dev", "")}

@@ -19,11 +19,11 @@ from lakehouse.errors import StoreError
 from lakehouse.experiments.assignment import bucket
 from lakehouse.online.store import Document, OnlineStore
 from serving.__main__ import make_service
-from serving.api.request_models import DecisionRequest
 from serving.background.people import People
 from serving.background.rule_actions import RuleActions
 from serving.deciding.lane_decisions import LaneDecisions
 from serving.deciding.next_best_action import next_best_action
+from serving.messages.request_models import DecisionRequest
 from serving.service import Service
 from serving.visitors.visitor_lookup import suppression_key
 from tests.benchmarks.visitors import mark_filled

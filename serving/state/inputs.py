@@ -5,8 +5,8 @@ from lakehouse.decisions.circumstances import DecisionInputs
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.experiments.definitions import Experiments
 from lakehouse.rules.book import RuleBook
-from serving.deciding.reloadable import Reloadable
-from serving.deciding.stock import Stock
+from serving.state.reloadable import Reloadable
+from serving.state.stock import Stock
 
 
 def read_inputs(

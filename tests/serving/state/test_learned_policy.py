@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse.config import ServingConfig, load
 from lakehouse.online.store import Document, OnlineStore, open_store
-from serving.deciding.learned_policy import PREFIX, LearnedPolicy
+from serving.state.learned_policy import PREFIX, LearnedPolicy
 from serving.visitors.pending import Pending
 
 CONFIG = load("dev", environ={}).serving

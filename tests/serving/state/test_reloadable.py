@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from lakehouse.errors import ConfigError
-from serving.deciding.reloadable import Reloadable
+from serving.state.reloadable import Reloadable
 
 PATIENCE = 30
 

@@ -15,7 +15,7 @@ import orjson
 
 from lakehouse.errors import StitchlakeError
 from lakehouse.kafka.message import routing_key
-from serving.api.limits import is_too_deep
+from serving.messages.limits import is_too_deep
 
 CALLS: Mapping[str, str] = {
     **{name: name for name in ("track", "identify", "page", "screen", "group", "alias")},

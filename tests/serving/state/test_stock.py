@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse.online.store import Document, OnlineStore, open_store
-from serving.deciding.stock import PREFIX, READ_SECONDS, Stock
+from serving.state.stock import PREFIX, READ_SECONDS, Stock
 
 
 class Clock:

@@ -4,7 +4,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.api.limits import is_too_deep
+from serving.messages.limits import is_too_deep
 
 JSON = st.recursive(
     st.none() | st.integers(-5, 5) | st.text('{}[]"\\a', max_size=6),
