@@ -89,8 +89,6 @@ FUNCTIONS: Mapping[str, Signature] = {
     "trim": _exactly("text", "text"),
     "upper": _exactly("text", "text"),
 }
-# Functions of the list that are checked apart, for what belongs to them besides expressions: a unit, a zone.
-APART = ("from_utc_timestamp", "timestampdiff")
 
 # sqlglot's nodes whose children are the operator's arguments, in order.
 NODES: Mapping[type[Any], str] = {
