@@ -42,7 +42,7 @@ from lakehouse.recommend.contest import CHAMPION, POPULAR, Contest, contest
 from lakehouse.recommend.history import collected, interactions
 from lakehouse.recommend.model import POPULARITY, Blend, RecommenderModel
 from lakehouse.recommend.products import products
-from lakehouse.recommend.training import Catalogue, FitSettings, Interactions, fit
+from lakehouse.recommend.training import FitSettings, Interactions, ProductCatalogue, fit
 from lakehouse.spark.session import get_session
 
 
@@ -139,7 +139,7 @@ def _base(settings: RecommenderConfig) -> FitSettings:
 
 
 def _model(
-    rows: Interactions, known: Catalogue, base: FitSettings, as_of_ms: int
+    rows: Interactions, known: ProductCatalogue, base: FitSettings, as_of_ms: int
 ) -> tuple[RecommenderModel, Contest | None, str | None]:
     """The model that is to serve, what the contest found, and why the winner is refused, if it is."""
     try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from lakehouse.experiments.sample_statistics import Moments, difference
+from lakehouse.experiments.sample_statistics import SampleMoments, difference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Fixed:
     interval: tuple[float, float]
 
 
-def fixed(arm: Moments, baseline: Moments, *, alpha: float) -> Fixed:
+def fixed(arm: SampleMoments, baseline: SampleMoments, *, alpha: float) -> Fixed:
     found = difference(arm, baseline)
     if not found.is_known:
         return Fixed(p=1.0 if found.value == 0 else float("nan"), interval=(float("nan"), float("nan")))

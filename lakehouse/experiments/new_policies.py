@@ -24,7 +24,7 @@ COLUMNS = ["decision_id", "kind", "unit", "action", "propensity", "context", "me
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Decision:
+class _LoggedDecision:
     unit: str
     action: str
     propensity: float
@@ -92,7 +92,7 @@ def _left_out(told: Mapping[str, Any], propensity: float) -> str | None:
     return None
 
 
-def _decision(row: Mapping[Any, Any], told: Mapping[str, Any], reward: float) -> _Decision:
+def _decision(row: Mapping[Any, Any], told: Mapping[str, Any], reward: float) -> _LoggedDecision:
     candidates, action, propensity = tuple(map(str, told["candidates"])), str(row["action"]), row["propensity"]
     place = f"silver.decision_log: decision '{row['decision_id']}'"
     if propensity is None or not 0 < propensity <= 1:
@@ -103,12 +103,12 @@ def _decision(row: Mapping[Any, Any], told: Mapping[str, Any], reward: float) ->
         raise SourceError(
             f"{place}: '{action}' is none of its candidates {', '.join(candidates)}. Find out who logged it"
         )
-    return _Decision(
+    return _LoggedDecision(
         unit=str(row["unit"]), action=action, propensity=float(propensity), candidates=candidates, reward=reward
     )
 
 
-def _under(decisions: Sequence[_Decision], policy: str) -> LoggedDecisions:
+def _under(decisions: Sequence[_LoggedDecision], policy: str) -> LoggedDecisions:
     halves = [bucket("off_policy", one.unit) % 2 for one in decisions]
     models = [
         _mean_reward([one for one, half in zip(decisions, halves, strict=True) if half != side]) for side in (0, 1)
@@ -137,7 +137,7 @@ def _chances(candidates: Sequence[str], mean_reward: Callable[[str], float], pol
     return {name: float(name == best) for name in candidates}
 
 
-def _mean_reward(decisions: Sequence[_Decision]) -> Callable[[str], float]:
+def _mean_reward(decisions: Sequence[_LoggedDecision]) -> Callable[[str], float]:
     """Of each action; one that nobody has tried counts as the mean of all."""
     rewards: dict[str, list[float]] = defaultdict(list)
     for one in decisions:

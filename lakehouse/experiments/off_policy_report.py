@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from lakehouse.experiments.off_policy import Estimate, OffPolicy
+from lakehouse.experiments.off_policy import OffPolicy, ValueEstimate
 from lakehouse.experiments.policy_log import LoggedDecisions
 
 MOST_ACTIONS = 20  # in the table; the most frequent
@@ -44,11 +44,11 @@ def as_json(decisions: LoggedDecisions, found: OffPolicy, left_out: Mapping[str,
     }
 
 
-def _estimates(found: OffPolicy) -> dict[str, Estimate | None]:
+def _estimates(found: OffPolicy) -> dict[str, ValueEstimate | None]:
     return {"ipw": found.ipw, "snipw": found.snipw, "dr": found.dr}
 
 
-def _line(name: str, one: Estimate) -> str:
+def _line(name: str, one: ValueEstimate) -> str:
     low, high = one.interval
     return f"{_NAMES[name]:<24}{one.value:>12.6g}  [{low:.6g}, {high:.6g}]"
 

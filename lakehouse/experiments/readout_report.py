@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lakehouse.experiments.readout import Comparison, ReadOut
+from lakehouse.experiments.readout import ArmComparison, ReadOut
 from lakehouse.experiments.sample_ratio import BLOCKS, WARNS
 
 
@@ -28,7 +28,7 @@ def _judged(p: float) -> str:
     return f": below {WARNS}, look into it before believing anything" if p < WARNS else ""
 
 
-def _line(one: Comparison, alpha: float) -> str:
+def _line(one: ArmComparison, alpha: float) -> str:
     low, high = one.interval_sequential
     return (
         f"{one.metric}: {one.arm} against {one.baseline}: {one.difference:+.6g} ({one.relative:+.2%}), "

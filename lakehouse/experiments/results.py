@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lakehouse.experiments.definitions import Experiment
-from lakehouse.experiments.readout import Comparison, ReadOut, one_arm_each, read_out
+from lakehouse.experiments.readout import ArmComparison, ReadOut, one_arm_each, read_out
 
 LOG = ["unit", "kind", "experiment", "arm", "metric", "value", "occurred_at"]
 
@@ -54,7 +54,7 @@ def exposed_units(
     return units, several
 
 
-def _row(experiment: str, found: ReadOut, one: Comparison, as_of: datetime) -> dict[str, Any]:
+def _row(experiment: str, found: ReadOut, one: ArmComparison, as_of: datetime) -> dict[str, Any]:
     answers = {
         "difference": one.difference,
         "relative": one.relative,

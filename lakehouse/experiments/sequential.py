@@ -11,7 +11,7 @@ with N the units of both arms and rho chosen so that the sequence is tightest at
 import math
 from dataclasses import dataclass
 
-from lakehouse.experiments.sample_statistics import Moments, difference
+from lakehouse.experiments.sample_statistics import SampleMoments, difference
 
 TUNED_FOR = 5000
 
@@ -24,7 +24,7 @@ class Sequential:
     interval: tuple[float, float]
 
 
-def sequential(arm: Moments, baseline: Moments, *, alpha: float, tuned_for: int = TUNED_FOR) -> Sequential:
+def sequential(arm: SampleMoments, baseline: SampleMoments, *, alpha: float, tuned_for: int = TUNED_FOR) -> Sequential:
     found = difference(arm, baseline)
     if not found.is_known:
         nothing = (float("nan"), float("nan"))
