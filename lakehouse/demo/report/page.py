@@ -25,7 +25,7 @@ CONTENTS = (
 
 def render(facts: PageFacts) -> str:
     """A complete HTML document."""
-    folder = resources.files("lakehouse.report")
+    folder = resources.files("lakehouse.demo.report")
     template = Template(folder.joinpath("page.html").read_text(encoding="utf-8"))
     parts = (arrived, rejected, identity, customers, scores, freshness, onward)
     return template.substitute(
