@@ -26,7 +26,7 @@ from lakehouse.job import run
 from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.matching.accuracy import b_cubed, largest, pairwise
-from lakehouse.matching.people import PersonRecords, anonymous_id, messages, read_people
+from lakehouse.matching.person_file import PersonRecords, anonymous_id, messages, read_people
 from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import await_all, start_all
 from lakehouse.tables.events import SILVER_EVENTS_QUARANTINE

@@ -7,8 +7,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse.job import run
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake, conform
-from lakehouse.spark.streams import run_queries
-from lakehouse.spark.triggers import trigger
+from lakehouse.spark.streams import run_queries, trigger
 from lakehouse.tables.events import BRONZE_EVENTS
 
 NAME = "bronze_events"

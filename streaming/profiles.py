@@ -22,13 +22,12 @@ from lakehouse.job import run
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
-from lakehouse.online.changes import KafkaChanges
+from lakehouse.online.change_publisher import KafkaChanges
 from lakehouse.online.micro_batch import OnlineStep
 from lakehouse.online.store import open_store, store_url
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.activity_daily import EVENT_COLUMNS, leaf, with_day
-from lakehouse.spark.streams import Start, run_queries
-from lakehouse.spark.triggers import trigger
+from lakehouse.spark.streams import Start, run_queries, trigger
 
 NAME = "profiles"
 IDLE_SECONDS = 1

@@ -20,8 +20,7 @@ from lakehouse.events.reasons import ID_CONFLICT
 from lakehouse.job import run
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake, application
-from lakehouse.spark.streams import run_queries
-from lakehouse.spark.triggers import trigger
+from lakehouse.spark.streams import run_queries, trigger
 from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 NAME = "silver_events"

@@ -12,7 +12,7 @@ from typing import Any
 
 from lakehouse.config import Config
 from lakehouse.events import schema
-from lakehouse.events.blocked import Blocked, blocked
+from lakehouse.events.blocked_values import Blocked, blocked
 from lakehouse.events.identifiers import FIELDS, resolve
 
 Message = Mapping[str, Any]

@@ -22,8 +22,8 @@ from lakehouse.online.profiles import (
     profile_documents,
     profile_id_of,
 )
-from lakehouse.online.state import advance
 from lakehouse.online.store import Document, OnlineStore
+from lakehouse.online.store_state import advance
 from lakehouse.profiles import rollup
 from lakehouse.tables.gold import GOLD_ACTIVATION
 from lakehouse.tables.silver import SILVER_IDENTITY_MAP, SILVER_ORDERS

@@ -14,10 +14,10 @@ import pyarrow as pa
 from lakehouse.errors import StoreError
 from lakehouse.identity.index import Index
 from lakehouse.lake.delta import Lake
-from lakehouse.online.changes import Change, Publish
+from lakehouse.online.change_publisher import Change, Publish
 from lakehouse.online.content import PIECE, fill, write
-from lakehouse.online.state import advance, in_flight, land, state_of, take_off
 from lakehouse.online.store import OnlineStore
+from lakehouse.online.store_state import advance, in_flight, land, state_of, take_off
 from lakehouse.tables.gold import GOLD_ACTIVATION
 
 log = logging.getLogger("stitchlake.online")

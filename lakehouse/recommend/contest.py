@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from lakehouse.models.evaluation import Estimate, estimate
 from lakehouse.recommend.ease import ease_weights
 from lakehouse.recommend.fold_in import Confidence
+from lakehouse.recommend.holdout import JudgedPerson, Score, judge, people
 from lakehouse.recommend.interactions import Known, known
-from lakehouse.recommend.judged import JudgedPerson, Score, judge, people
 from lakehouse.recommend.model import Blend, RecommenderModel
 from lakehouse.recommend.ranking import K, best, ndcg
 from lakehouse.recommend.scoring import factor_scores, scaled, similarity_scores

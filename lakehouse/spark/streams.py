@@ -1,14 +1,15 @@
-"""Every streaming query in one driver: how they start together, end together, and what is said when one fails."""
+"""Every streaming query in one driver: when they run, how they start and end together, what is said when one fails."""
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import load
 from lakehouse.errors import StitchlakeError
-from lakehouse.kafka.reachable import reachable
+from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
 from lakehouse.spark.session import get_session
@@ -16,6 +17,11 @@ from lakehouse.spark.session import get_session
 log = logging.getLogger("stitchlake.streams")
 
 Start = Callable[..., StreamingQuery]
+
+
+def trigger(seconds: int, *, available_now: bool) -> dict[str, Any]:
+    """Arguments of `DataStreamWriter.trigger`: drain what is there and end, or every `seconds` (0 = at once)."""
+    return {"availableNow": True} if available_now else {"processingTime": f"{seconds} seconds"}
 
 
 def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:

@@ -13,7 +13,7 @@ from batch import decision_log
 from lakehouse.catalog import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 from lakehouse.decisions.remembered import Remembered, decision_message, exposure_messages, outcome_message
 from lakehouse.experiments.definitions import Experiment
-from lakehouse.experiments.results import LOG, results
+from lakehouse.experiments.result_rows import LOG, results
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lake.delta import Lake

@@ -11,8 +11,8 @@ from lakehouse.config import Config
 from lakehouse.config.paths import serving_folder
 from lakehouse.online.profiles import OnlineProfile, identifier_key
 from lakehouse.online.recent_entries import BEHAVIOUR, MOST_ENTRIES, key_of
-from lakehouse.online.state import advance
 from lakehouse.online.store import Document, Entry, OnlineStore
+from lakehouse.online.store_state import advance
 from lakehouse.recommend.files import point, write
 from lakehouse.recommend.interactions import DAY_MS, KINDS
 from lakehouse.recommend.training import FitSettings, Interactions, ProductCatalogue, fit

@@ -16,7 +16,7 @@ from lakehouse.matching.accuracy import Scores, pairwise
 from lakehouse.matching.blocks import block_keys, candidates
 from lakehouse.matching.fields import Field, fields
 from lakehouse.matching.model import MatchModel
-from lakehouse.matching.people import PersonRecords, read_people
+from lakehouse.matching.person_file import PersonRecords, read_people
 from lakehouse.matching.records import atoms, records
 from lakehouse.matching.score import scored, with_frequencies
 from lakehouse.matching.training import TrainedMatcher, train

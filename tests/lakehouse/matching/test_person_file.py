@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lakehouse.errors import SourceError
-from lakehouse.matching.people import PersonRecords, anonymous_id, messages, read_people
+from lakehouse.matching.person_file import PersonRecords, anonymous_id, messages, read_people
 
 
 def _file(folder, text, name="people.csv", encoding="utf-8"):
