@@ -157,7 +157,7 @@ def _state(stored: Override | None, then: Override) -> str:
 
 
 def _identifiers(action: str, words: list[str], config: Config) -> dict[NamedIdentifier, str]:
-    found = {}
+    typed = {}
     for type_, value in zip(words[::2], words[1::2], strict=True):
         if (fault := unknown_type(type_, config.identity.rules)) is not None:
             raise StitchlakeError(f"identity {action}: {fault}")
@@ -167,8 +167,8 @@ def _identifiers(action: str, words: list[str], config: Config) -> dict[NamedIde
                 f"identity {action}: a blocked or malformed {type_}, got '{value}', expected one that can identify "
                 "somebody. See [identity] in the configuration"
             )
-        found[NamedIdentifier(type_, token)] = f"{type_} {value}"
-    return found
+        typed[NamedIdentifier(type_, token)] = f"{type_} {value}"
+    return typed
 
 
 def _options(argv: Iterable[str]) -> tuple[list[str], dict[str, str]]:

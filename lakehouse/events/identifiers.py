@@ -87,8 +87,8 @@ def _one(type_: str, trimmed: Column, config: Config, country: Column | None) ->
         entries = F.array(_entry(F.lit(type_), _token(type_, trimmed, config, country)))
         usable = F.filter(entries, lambda entry: entry["token"].isNotNull())
         return F.when(trimmed.isNotNull(), usable).otherwise(_none())
-    found = _token(type_, trimmed, config, country)
-    return F.when(found.isNotNull(), F.array(_entry(F.lit(type_), found))).otherwise(_none())
+    own_token = _token(type_, trimmed, config, country)
+    return F.when(own_token.isNotNull(), F.array(_entry(F.lit(type_), own_token))).otherwise(_none())
 
 
 def _entry(type_: Column, token_: Column) -> Column:

@@ -28,12 +28,12 @@ def bayesian(arm: SampleMoments, baseline: SampleMoments) -> Bayesian:
     """A larger metric is better. 0.5 where nothing varies and nothing differs."""
     if arm.is_binary and baseline.is_binary:
         return _proportions(arm, baseline)
-    found = difference(arm, baseline)
-    if not found.is_known:
-        return Bayesian(probability_better=0.5 if found.value == 0 else float("nan"), expected_loss=float("nan"))
-    error = math.sqrt(found.squared_error)
-    z = found.value / error
-    loss = error * float(stats.norm.pdf(z)) - found.value * float(stats.norm.sf(z))
+    gap = difference(arm, baseline)
+    if not gap.is_known:
+        return Bayesian(probability_better=0.5 if gap.value == 0 else float("nan"), expected_loss=float("nan"))
+    error = math.sqrt(gap.squared_error)
+    z = gap.value / error
+    loss = error * float(stats.norm.pdf(z)) - gap.value * float(stats.norm.sf(z))
     return Bayesian(probability_better=float(stats.norm.cdf(z)), expected_loss=max(loss, 0.0))
 
 

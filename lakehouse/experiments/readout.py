@@ -74,7 +74,7 @@ def read_out(
     arms = sorted(units["arm"].unique())
     counts = {arm: int((units["arm"] == arm).sum()) for arm in arms}
     srm_p = sample_ratio_p(counts, shares or dict.fromkeys(arms, 1.0))
-    found: dict[str, dict[str, SampleMoments]] = {arm: {} for arm in arms}
+    estimates: dict[str, dict[str, SampleMoments]] = {arm: {} for arm in arms}
     plain: dict[str, dict[str, SampleMoments]] = {arm: {} for arm in arms}
     of_arm = {arm: (units["arm"] == arm).to_numpy() for arm in arms}
     for metric in metrics:
@@ -83,11 +83,11 @@ def read_out(
         used = values if column is None else adjusted(values, units[column].to_numpy(dtype=np.float64))
         for arm in arms:
             plain[arm][metric] = moments(values[of_arm[arm]])
-            found[arm][metric] = moments(used[of_arm[arm]])
+            estimates[arm][metric] = moments(used[of_arm[arm]])
     pairs = [(metric, arm) for metric in metrics for arm in arms if arm != baseline]
-    p_values = [fixed(found[arm][metric], found[baseline][metric], alpha=alpha).p for metric, arm in pairs]
+    p_values = [fixed(estimates[arm][metric], estimates[baseline][metric], alpha=alpha).p for metric, arm in pairs]
     comparisons = [
-        _comparison(metric, arm, baseline, found, p_adjusted, alpha=alpha, margin=(guardrails or {}).get(metric))
+        _comparison(metric, arm, baseline, estimates, p_adjusted, alpha=alpha, margin=(guardrails or {}).get(metric))
         for (metric, arm), p_adjusted in zip(pairs, holm(p_values), strict=True)
     ]
     return ReadOut(
@@ -106,13 +106,13 @@ def _comparison(
     metric: str,
     arm: str,
     baseline: str,
-    found: Mapping[str, Mapping[str, SampleMoments]],
+    estimates: Mapping[str, Mapping[str, SampleMoments]],
     p_adjusted: float,
     *,
     alpha: float,
     margin: float | None,
 ) -> ArmComparison:
-    ours, theirs = found[arm][metric], found[baseline][metric]
+    ours, theirs = estimates[arm][metric], estimates[baseline][metric]
     at_once, always, belief = (
         fixed(ours, theirs, alpha=alpha),
         sequential(ours, theirs, alpha=alpha),

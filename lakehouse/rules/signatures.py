@@ -22,7 +22,9 @@ def _exactly(gives: Type, *takes: Type) -> Signature:
 
 def _all(takes: Type, gives: Type, least: int = 1, most: int = _ANY) -> Signature:
     def signature(arguments: Sequence[Expression]) -> Type | None:
-        return gives if least <= len(arguments) <= most and all(_is(one, takes) for one in arguments) else None
+        return (
+            gives if least <= len(arguments) <= most and all(_is(argument, takes) for argument in arguments) else None
+        )
 
     return signature
 
