@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.config import load
 from lakehouse.job import run
-from lakehouse.kafka.reachable import reachable
+from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import DECISION_LOG, writer
 from lakehouse.spark.session import get_session

@@ -14,6 +14,8 @@ should be, or an estimate is refused, because too few decisions carry it.
 """
 
 import argparse
+import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,14 +26,13 @@ from lakehouse.config import load
 from lakehouse.config.paths import EXPERIMENTS
 from lakehouse.experiments import off_policy_report, readout_report
 from lakehouse.experiments.definitions import read_experiments
-from lakehouse.experiments.json_line import json_line
 from lakehouse.experiments.log_file import baseline_of, expected_shares, read_log, units_of
 from lakehouse.experiments.new_policies import COLUMNS, NEW_POLICIES, decisions_under
 from lakehouse.experiments.policy_log import decisions_of
 from lakehouse.experiments.readout import ALPHA, ReadOut, read_out
-from lakehouse.experiments.results import GOLD_EXPERIMENT_RESULTS, LOG, results
+from lakehouse.experiments.result_rows import GOLD_EXPERIMENT_RESULTS, LOG, results
 from lakehouse.job import run
-from lakehouse.kafka.reachable import reachable
+from lakehouse.kafka.broker import reachable
 from lakehouse.lake.lock import DECISION_LOG, writer
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
 
@@ -113,6 +114,19 @@ def off_policy(options: argparse.Namespace) -> int:
 def rows_of(rows: Sequence[dict[str, Any]]) -> list[Any]:
     """In the order of the contract's columns."""
     return [tuple(row[name] for name in GOLD_EXPERIMENT_RESULTS.column_names) for row in rows]
+
+
+def json_line(facts: Mapping[str, Any]) -> str:
+    """JSON has no nan: what is not known is null."""
+    return json.dumps(_finite(facts))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:

@@ -1,13 +1,17 @@
-"""The shared package of Stitchlake, in reading order.
+"""The shared package of Stitchlake: a folder for each step of the flow. A package may import those above it, never those below.
 
-errors, config        what can go wrong; the one reader of configuration
-tables, flow          the contract of every table; their order
-session, io, lock     Spark session, Delta reads and writes, one writer for each table of a local lake
-events/               Kafka record -> accepted event or quarantined record
-local_index           what a micro-batch looks up in place of a scan; table_index: of one table each
-identity/             actors and identifiers -> profiles
-profiles/             accepted events -> activity, orders, RFM, activation: the `profiles` query
-models/               registry, features, segments, scores
-sources/, broker      demo data; the local Kafka broker
-report/               the page a person reads
+errors, machine, jars, job         what can go wrong; processes and files of this machine; downloaded jars; the frame of a job
+config/                            the one reader of configuration
+tables/                            the contract of every table; their order
+lake/, kafka/, spark/              Delta reads and writes; the broker and its topics; the session and its queries
+events/                            Kafka record -> accepted event or quarantined record
+identity/, matching/               actors and identifiers -> profiles; likely pairs
+features/, profiles/               figures at an instant; accepted events -> activity, orders, RFM, activation
+models/, recommend/                registry, segments, scores; the recommender
+online/                            what a decision needs to know, a key away
+rules/, bandits/, experiments/     expressions; policies that learn; who is in which arm and what came of it
+decisions/                         what is decided for a visitor, and why
+lane/, moments/, actions/          what an event sets off; what becomes due; what leaves
+commands/                          what ./spark-submit.sh calls
+demo/                              simulated shop, data sets, report; nothing else imports it
 """

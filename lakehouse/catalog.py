@@ -1,6 +1,6 @@
 """Every table there is, in flow order. A table is declared beside what makes it; here it is listed."""
 
-from lakehouse.experiments.results import GOLD_EXPERIMENT_RESULTS
+from lakehouse.experiments.result_rows import GOLD_EXPERIMENT_RESULTS
 from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS
 from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.recommend.products import GOLD_PRODUCTS

@@ -25,7 +25,7 @@ from lakehouse.job import run
 from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.matching.accuracy import b_cubed, largest, pairwise
-from lakehouse.matching.people import People, anonymous_id, messages, read_people
+from lakehouse.matching.person_file import PersonRecords, anonymous_id, messages, read_people
 from lakehouse.queries import bronze_events, profiles, silver_events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.scratch import scratch_lake
@@ -49,7 +49,7 @@ class Stopwatch:
         print(f"{name:<10} {self.seconds[name]:>7.1f} s", flush=True)
 
 
-def match(lake: Lake, people: People, watch: Stopwatch) -> dict[str, str]:
+def match(lake: Lake, people: PersonRecords, watch: Stopwatch) -> dict[str, str]:
     """Record id -> profile id: the records through the stream, the matcher trained on them, the stream once more.
 
     A record that the contract refuses is a profile of its own, as in the product: it never reaches the graph.
@@ -83,7 +83,7 @@ def _drain(lake: Lake) -> None:
     await_all(lake, start_all(lake, starts, available_now=True))
 
 
-def _profiles(lake: Lake, people: People) -> dict[str, str]:
+def _profiles(lake: Lake, people: PersonRecords) -> dict[str, str]:
     own = pa.table({"record_id": people.ids, "identifier_token": [anonymous_id(record_id) for record_id in people.ids]})
     carried = lake.read(SILVER_IDENTITY_EDGES).where(F.col("identifier_type") == "anonymous_id")
     found = (
@@ -97,7 +97,7 @@ def _profiles(lake: Lake, people: People) -> dict[str, str]:
     return {record_id: placed.get(record_id, f"alone:{record_id}") for record_id in people.ids}
 
 
-def report(people: People, profile_of: dict[str, str]) -> dict[str, Any]:
+def report(people: PersonRecords, profile_of: dict[str, str]) -> dict[str, Any]:
     """Sizes, and accuracy where the truth is known."""
     found = [profile_of[record_id] for record_id in people.ids]
     facts: dict[str, Any] = {"records": len(found), "profiles": len(set(found)), "largest_cluster": largest(found)}

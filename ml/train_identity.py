@@ -18,7 +18,7 @@ from lakehouse.lake.delta import Lake
 from lakehouse.matching.fields import fields
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.records import atoms, records
-from lakehouse.matching.training import Trained
+from lakehouse.matching.training import TrainedMatcher
 from lakehouse.matching.training import train as train_matcher
 from lakehouse.models.publish import Trained as Published
 from lakehouse.models.publish import publish, snapshot
@@ -32,7 +32,7 @@ class IdentitySummary:
     """What one training found."""
 
     version: str
-    trained: Trained
+    trained: TrainedMatcher
 
     @property
     def model(self) -> MatchModel:

@@ -36,7 +36,7 @@ from lakehouse.recommend.contest import CHAMPION, POPULAR, Contest, contest
 from lakehouse.recommend.history import collected, interactions
 from lakehouse.recommend.model import POPULARITY, Blend, RecommenderModel
 from lakehouse.recommend.products import GOLD_PRODUCTS, products
-from lakehouse.recommend.training import Catalogue, FitSettings, Interactions, fit
+from lakehouse.recommend.training import FitSettings, Interactions, ProductCatalogue, fit
 from lakehouse.spark.session import get_session
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
@@ -135,7 +135,7 @@ def _base(settings: RecommenderConfig) -> FitSettings:
 
 
 def _model(
-    rows: Interactions, known: Catalogue, base: FitSettings, as_of_ms: int
+    rows: Interactions, known: ProductCatalogue, base: FitSettings, as_of_ms: int
 ) -> tuple[RecommenderModel, Contest | None, str | None]:
     """The model that is to serve, what the contest found, and why the winner is refused, if it is."""
     try:

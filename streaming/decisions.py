@@ -15,7 +15,7 @@ from lakehouse.config import Config, load
 from lakehouse.config.paths import RULES
 from lakehouse.job import run
 from lakehouse.kafka import broker
-from lakehouse.kafka.reachable import reachable
+from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import open_lake
 from lakehouse.lane import query

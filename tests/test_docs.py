@@ -90,7 +90,7 @@ def _walk(number: int) -> list[str]:
 @pytest.mark.parametrize(
     ("number", "first", "last"),
     [
-        (1, "streaming/profiles.py", "lakehouse/online/changes.py"),
+        (1, "streaming/profiles.py", "lakehouse/online/change_publisher.py"),
         (2, "serving/messages/limits.py", "serving/api/answers.py"),
     ],
 )

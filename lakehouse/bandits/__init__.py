@@ -1,5 +1,8 @@
-"""Policies that learn from what came of their own choices, and say with which probability they chose. numpy only.
+"""Policies that learn from what came of their own choices. Owns no storage; imports nothing of ours but `errors`. numpy only.
 
-In reading order: `choice` (what a policy answers), `best` (how likely each arm is the best), `thompson`, `linucb`, `state`
-(one policy with all it has learned, which fades if wanted and goes through JSON), `replay` (a policy on the log of another).
+choice     what a policy answers: an arm, and with which probability it was chosen
+best       how likely each arm is the best
+thompson   Thompson sampling for rewards without a context
+linucb     linear upper confidence bounds for rewards with a context
+state      one policy with all it has learned, which fades if wanted and goes through JSON
 """

@@ -38,5 +38,5 @@ def chances_of_best(alpha: Array, beta: Array, worths: Array) -> Array:
     below = np.maximum(mass.cumsum(axis=1) - 0.5 * mass, _LEAST)  # at the middle of each step
     logs_below = np.log(below)
     others = np.exp(logs_below.sum(axis=0) - logs_below)
-    found = (mass * others).sum(axis=1)
-    return np.asarray(found / found.sum(), dtype=np.float64)
+    chances = (mass * others).sum(axis=1)
+    return np.asarray(chances / chances.sum(), dtype=np.float64)

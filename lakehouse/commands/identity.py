@@ -22,9 +22,9 @@ from lakehouse.errors import LakeError, StitchlakeError
 from lakehouse.events.identifiers import resolve
 from lakehouse.identity import override_store
 from lakehouse.identity.contradictions import plainly
+from lakehouse.identity.override_requests import Known, Refusal, Request, Undo, asked_at, decide, take, unknown_type
 from lakehouse.identity.override_store import Store
-from lakehouse.identity.overrides import ACTIONS, Identifier, Override
-from lakehouse.identity.requests import Known, Refusal, Request, Undo, asked_at, decide, take, unknown_type
+from lakehouse.identity.overrides import ACTIONS, NamedIdentifier, Override
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import STAMP, open_lake
@@ -65,7 +65,7 @@ def command(config: Config, argv: list[str], now: datetime) -> str:
     return request(open_store(config), config, asked, typed)
 
 
-def request(store: Store, config: Config, asked: Request, typed: Mapping[Identifier, str]) -> str:
+def request(store: Store, config: Config, asked: Request, typed: Mapping[NamedIdentifier, str]) -> str:
     """Leave the request where the lake's writer finds it, unless what is in force or waits speaks against it.
 
     Args:
@@ -156,8 +156,8 @@ def _state(stored: Override | None, then: Override) -> str:
     return "waiting" if stored is None else "active"
 
 
-def _identifiers(action: str, words: list[str], config: Config) -> dict[Identifier, str]:
-    found = {}
+def _identifiers(action: str, words: list[str], config: Config) -> dict[NamedIdentifier, str]:
+    typed = {}
     for type_, value in zip(words[::2], words[1::2], strict=True):
         if (fault := unknown_type(type_, config.identity.rules)) is not None:
             raise StitchlakeError(f"identity {action}: {fault}")
@@ -167,8 +167,8 @@ def _identifiers(action: str, words: list[str], config: Config) -> dict[Identifi
                 f"identity {action}: a blocked or malformed {type_}, got '{value}', expected one that can identify "
                 "somebody. See [identity] in the configuration"
             )
-        found[Identifier(type_, token)] = f"{type_} {value}"
-    return found
+        typed[NamedIdentifier(type_, token)] = f"{type_} {value}"
+    return typed
 
 
 def _options(argv: Iterable[str]) -> tuple[list[str], dict[str, str]]:

@@ -118,9 +118,9 @@ def new_log(folder: Path) -> Path:
 
 def job_files(project: Path = PROJECT) -> list[str]:
     """Every file that can be started by name, relative to the project."""
-    found = [*(path for folder in ("streaming", "batch", "ml") for path in (project / folder).glob("*.py"))]
-    found += (project / "tests" / "benchmarks").glob("*.py")
-    return sorted(str(path.relative_to(project)) for path in found if path.name != "__init__.py")
+    jobs = [*(path for folder in ("streaming", "batch", "ml") for path in (project / folder).glob("*.py"))]
+    jobs += (project / "tests" / "benchmarks").glob("*.py")
+    return sorted(str(path.relative_to(project)) for path in jobs if path.name != "__init__.py")
 
 
 def _packages() -> str:
@@ -142,14 +142,14 @@ def _split(argv: list[str]) -> tuple[list[str], list[str]]:
 
 def _value_of(option: str, key: str, options: tuple[str, ...]) -> str | None:
     """The last value given as `--option value`, `--option=value` or `--conf key=value`; the option wins over --conf."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for word, following in zip_longest(options, options[1:], fillvalue=""):
         name, has_value, value = word.partition("=")
         name, value = (name, value) if has_value else (word, following)
         if name in ("--conf", "-c"):
             name, _, value = value.partition("=")
-        found[name] = value
-    return found.get(option) or found.get(key)
+        values[name] = value
+    return values.get(option) or values.get(key)
 
 
 def _unknown(target: str, project: Path) -> str:

@@ -175,9 +175,9 @@ def _file(config: Config) -> Path:
 
 def _noted(config: Config) -> Noted | None:
     try:
-        found = json.loads(_file(config).read_text(encoding="utf-8"))
-        children = [(int(pid), str(mark)) for pid, mark in found["children"]]
-        return Noted(up=found["up"], children=children, owns_broker=found["owns_broker"])
+        stored = json.loads(_file(config).read_text(encoding="utf-8"))
+        children = [(int(pid), str(mark)) for pid, mark in stored["children"]]
+        return Noted(up=stored["up"], children=children, owns_broker=stored["owns_broker"])
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

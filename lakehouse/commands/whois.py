@@ -13,7 +13,7 @@ from lakehouse.identity import override_store, overrides
 from lakehouse.identity.evidence import chain, in_words, linking
 from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.matches import MATCH, MATCH_RULE
-from lakehouse.identity.touched import IDENTIFIER
+from lakehouse.identity.touched_components import IDENTIFIER
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION

@@ -146,7 +146,7 @@ def checked(entries: Any, model: type[M], place: str, faults: list[str]) -> list
     if not isinstance(entries, list) or len(entries) > MOST_ENTRIES:
         faults.append(f"{place}: expected a list of at most {MOST_ENTRIES} entries")
         return []
-    found: list[tuple[int, M]] = []
+    declared: list[tuple[int, M]] = []
     names: set[str] = set()
     for number, entry in enumerate(entries):
         try:
@@ -158,8 +158,8 @@ def checked(entries: Any, model: type[M], place: str, faults: list[str]) -> list
         if name is not None and name in names:
             faults.append(f"{place}[{number}].name: '{name}' is there already. Name it otherwise")
         names.add(str(name))
-        found.append((number, one))
-    return found
+        declared.append((number, one))
+    return declared
 
 
 def refuse(faults: Sequence[str]) -> None:

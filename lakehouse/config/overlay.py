@@ -70,12 +70,12 @@ def overlay(
 
 def from_environment(spec: Spec, environ: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
     """Every `STITCHLAKE__<SECTION>__<KEY>` as nested dicts, its text parsed by the kind of the key it sets."""
-    found: dict[str, Any] = {}
+    overlay: dict[str, Any] = {}
     for name, text in sorted(environ.items()):
         if not name.startswith(PREFIX):
             continue
         *sections, key = name.removeprefix(PREFIX).lower().split("__")
-        node, kinds = found, spec
+        node, kinds = overlay, spec
         for section in sections:
             kinds = kinds.get(section, kinds.get(ANY, {}))
             node = node.setdefault(section, {}) if isinstance(kinds, dict) else node
@@ -92,7 +92,7 @@ def from_environment(spec: Spec, environ: Mapping[str, str], faults: list[str]) 
                 faults.append(
                     f"environment: {name}: got {shown(key, text)}, expected {kind_name(kind)}. Mend the value"
                 )
-    return found
+    return overlay
 
 
 def resolve_secrets(node: Any, environ: Mapping[str, str], faults: list[str]) -> Any:

@@ -20,7 +20,7 @@ Shown = Mapping[str, Sequence[datetime]]
 
 
 def entries(decision_id: str, offer: str | None, rule: str | None, at_ms: int) -> list[Entry]:
-    """What is written down of one exposure, as lakehouse/online/recent.py reads it; the same again changes nothing."""
+    """What is written down of one exposure, as lakehouse/online/recent_behaviour.py reads it; the same again changes nothing."""
     subjects = [name for name in (offer, None if rule is None else _of_rule(rule)) if name is not None]
     return [
         Entry(at_ms, f"{decision_id}:exposure:{name}", orjson.dumps({"kind": "exposure", "offer": name}))

@@ -11,8 +11,8 @@ from lakehouse.demo.evaluation import pair_scores
 from lakehouse.demo.freshness import end_offsets, latencies, per_batch, produced
 from lakehouse.demo.report.facts import gather
 from lakehouse.demo.report.page import render
-from lakehouse.demo.report.run import MicroBatch, RunFacts, TruthScores
-from lakehouse.demo.sources import Source
+from lakehouse.demo.report.run import BatchTiming, RunFacts, TruthScores
+from lakehouse.demo.sources import DemoSource
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.check import balance
@@ -22,7 +22,7 @@ from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    source: Source
+    source: DemoSource
     produced: int
     started_at: datetime
     phases: Mapping[str, float]
@@ -62,12 +62,12 @@ def write_page(ending: Ending, lake: Lake) -> str:
     return "\n".join([*lines, f"report      {ending.page.resolve()}"])
 
 
-def _batches(ending: Ending, lake: Lake) -> list[MicroBatch]:
+def _batches(ending: Ending, lake: Lake) -> list[BatchTiming]:
     ends = end_offsets(lake.checkpoint("profiles"), lake.config.kafka.events_topic)
     times = produced(lake).toPandas()
     waits = latencies(ending.records, ends, times)
     return [
-        MicroBatch(
+        BatchTiming(
             batch_id=batch.batch_id,
             rows=batch.rows,
             p50_seconds=batch.p50_seconds,

@@ -25,7 +25,7 @@ from lakehouse.demo.closing_page import Ending, write_page
 from lakehouse.demo.drain import Progress
 from lakehouse.demo.fresh_lake import fresh_lake
 from lakehouse.demo.report.status import StatusLine
-from lakehouse.demo.sources import Source, open_source
+from lakehouse.demo.sources import DemoSource, open_source
 from lakehouse.errors import BrokerError, ModelError, StitchlakeError
 from lakehouse.job import run
 from lakehouse.kafka import broker
@@ -44,7 +44,7 @@ TRAINED_ON = 0.9  # share of the events that arrive before training
 class Demo:
     """One run: the lake, its queries, and what was measured on the way."""
 
-    def __init__(self, lake: Lake, source: Source, status: StatusLine) -> None:
+    def __init__(self, lake: Lake, source: DemoSource, status: StatusLine) -> None:
         self.lake = lake
         self.source = source
         self.status = status
@@ -152,7 +152,7 @@ def _start_broker(config: Config) -> broker.RunningBroker:
         return broker.start(config, port=0)
 
 
-def _demo(config: Config, source: Source) -> None:
+def _demo(config: Config, source: DemoSource) -> None:
     status = StatusLine()
     with writer(config):
         status.update(phase="start Spark")

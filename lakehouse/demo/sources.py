@@ -13,7 +13,7 @@ SEED = 7
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class DemoSource:
     """Messages in order of arrival, how many at most, and how to write the truth once all were sent (shop only)."""
 
     name: str
@@ -22,7 +22,7 @@ class Source:
     write_truth: Callable[[Path], None] | None = None
 
 
-def open_source(name: str, events: int | None) -> Source:
+def open_source(name: str, events: int | None) -> DemoSource:
     """Fetch or simulate a source.
 
     Raises:
@@ -30,10 +30,12 @@ def open_source(name: str, events: int | None) -> Source:
     """
     if name == "shop":
         shop = Shop(events or 100_000, SEED)
-        return Source(name=name, messages=shop.messages(), count=events or 100_000, write_truth=shop.write_truth)
+        return DemoSource(name=name, messages=shop.messages(), count=events or 100_000, write_truth=shop.write_truth)
     if name == "cdnow":
-        return Source(name=name, messages=cdnow.messages(events, SEED), count=cdnow.count(events))
+        return DemoSource(name=name, messages=cdnow.messages(events, SEED), count=cdnow.count(events))
     if name == "completejourney":
-        return Source(name=name, messages=completejourney.messages(events, SEED), count=completejourney.count(events))
+        return DemoSource(
+            name=name, messages=completejourney.messages(events, SEED), count=completejourney.count(events)
+        )
     known = ["shop", "cdnow", "completejourney"]
     raise SourceError(f"demo --source: unknown source, got {name!r}, expected one of {known}. Choose one of them")

@@ -14,10 +14,10 @@ def is_bot(user_agent: Column, pattern: str) -> Column:
     if not words:
         return F.coalesce(user_agent.rlike(pattern), F.lit(False))
     low = F.lower(user_agent)
-    found = low.contains(words[0])
+    is_bot = low.contains(words[0])
     for word in words[1:]:
-        found = found | low.contains(word)
-    return F.coalesce(found, F.lit(False))
+        is_bot = is_bot | low.contains(word)
+    return F.coalesce(is_bot, F.lit(False))
 
 
 def plain_words(pattern: str) -> list[str]:

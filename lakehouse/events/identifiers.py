@@ -1,7 +1,7 @@
 """Which identifiers an event carries: found, normalised, blocked values dropped, personal ones turned into tokens.
 
 Normalised: spaces trimmed; e-mail by lakehouse/events/emails.py; phone by lakehouse/events/phone.py. Blocked:
-lakehouse/events/blocked.py; e-mail and phone are compared in their one form, a phone as the bare digits it was sent in,
+lakehouse/events/blocked_values.py; e-mail and phone are compared in their one form, a phone as the bare digits it was sent in,
 too. E-mail and phone are always tokens, and so is any other identifier that holds an `@`: people put e-mail addresses
 everywhere. `resolve` is the same for one value in Python.
 """
@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.events import emails, phone, schema
 from lakehouse.events.binding import bound
-from lakehouse.events.blocked import Blocked, blocked
+from lakehouse.events.blocked_values import Blocked, blocked
 from lakehouse.events.tokens import hidden, token, token_of
 
 # (identifier type, field of schema.TEXTS that holds one); other configured types come from context.externalIds only
@@ -87,8 +87,8 @@ def _one(type_: str, trimmed: Column, config: Config, country: Column | None) ->
         entries = F.array(_entry(F.lit(type_), _token(type_, trimmed, config, country)))
         usable = F.filter(entries, lambda entry: entry["token"].isNotNull())
         return F.when(trimmed.isNotNull(), usable).otherwise(_none())
-    found = _token(type_, trimmed, config, country)
-    return F.when(found.isNotNull(), F.array(_entry(F.lit(type_), found))).otherwise(_none())
+    own_token = _token(type_, trimmed, config, country)
+    return F.when(own_token.isNotNull(), F.array(_entry(F.lit(type_), own_token))).otherwise(_none())
 
 
 def _entry(type_: Column, token_: Column) -> Column:

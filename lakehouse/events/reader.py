@@ -12,7 +12,7 @@ from typing import Any
 
 from lakehouse.config import Config
 from lakehouse.events import schema
-from lakehouse.events.blocked import Blocked, blocked
+from lakehouse.events.blocked_values import Blocked, blocked
 from lakehouse.events.identifiers import FIELDS, resolve
 
 Message = Mapping[str, Any]
@@ -35,7 +35,7 @@ class Reader:
     def identifiers(self, message: Message) -> list[tuple[str, str]]:
         """(type, token) of every usable identifier, distinct and sorted: what names the actor."""
         country = text_at(message, "traits.address.country")
-        sent = [(type_, found) for type_, field in FIELDS if (found := text(message, field)) is not None]
+        sent = [(type_, value) for type_, field in FIELDS if (value := text(message, field)) is not None]
         tokens = ((type_, self._token(type_, value, country)) for type_, value in [*sent, *_external_ids(message)])
         return sorted({(type_, token) for type_, token in tokens if token is not None})
 
@@ -73,29 +73,29 @@ def text(message: Message, field: str) -> str | None:
             continue  # the group's, not the sender's
         if place == "previousId" and type_ != "alias":
             continue
-        if (found := text_at(message, place)) is not None:
-            return found if len(found.encode()) <= schema.TEXTS[field].limit else None
+        if (sent := text_at(message, place)) is not None:
+            return sent if len(sent.encode()) <= schema.TEXTS[field].limit else None
     return None
 
 
 def text_at(message: Message, place: str) -> str | None:
     """What stands at a place, without spaces around it; None where that is nothing, blank, no text, an object or an array."""
-    found = at(message, place)
-    if isinstance(found, bool):
-        return "true" if found else "false"
-    if not isinstance(found, str | int | float):
+    value = at(message, place)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
         return None
-    sent = str(found).strip(" ")
+    sent = str(value).strip(" ")
     return sent if sent and not _LONE_SURROGATE.search(sent) else None
 
 
 def at(message: Message, place: str) -> Any:
-    found: Any = message
+    value: Any = message
     for name in _names(place):
-        if not isinstance(found, Mapping):
+        if not isinstance(value, Mapping):
             return None
-        found = found.get(name)
-    return found
+        value = value.get(name)
+    return value
 
 
 @cache
@@ -114,8 +114,8 @@ def instant(sent: str | None) -> datetime | None:
             return None
         year, month, day, clock = parts.groups()
         padded = f"{year}-{int(month):02}-{int(day):02}" + (f"T{clock}" if clock else "")
-        found = datetime.fromisoformat(padded)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        moment = datetime.fromisoformat(padded)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

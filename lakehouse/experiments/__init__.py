@@ -1,6 +1,14 @@
-"""Experiments: who is in which arm, and what came of it, said so that it can be believed.
+"""Experiments: who is in which arm, and what came of it. Owns conf/experiments.yaml; imports no decision and reads no table.
 
-In reading order: `definitions` (conf/experiments.yaml), `assignment`, `sample_ratio`, `fixed`, `sequential`, `bayesian`,
-`multiplicity`, `adjustment` (CUPED), `readout` (all of it for one log); `off_policy` (a policy nobody has run yet), over
-`policy_log` (any file) or `new_policies` (the decision log).
+definitions          conf/experiments.yaml
+assignment           unit -> arm
+sample_statistics    what every answer is computed from
+sample_ratio         whether the arms are as large as they should be
+fixed, sequential, bayesian    three answers to one difference
+multiplicity, adjustment       Holm; CUPED
+readout              all of it for one log; readout_report: in words and as JSON
+log_file             a file of any kind -> units
+result_rows          the decision log -> rows of gold.experiment_results
+off_policy           what a policy nobody has run would have earned; off_policy_report: in words and as JSON
+policy_log, new_policies       decisions to evaluate: from any file, from the decision log
 """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from lakehouse.experiments.sample_statistics import Moments, difference
+from lakehouse.experiments.sample_statistics import SampleMoments, difference
 
 _POINTS = 4001
 _FAR = 10.0  # posterior standard deviations the integral goes out to
@@ -24,20 +24,20 @@ class Bayesian:
     expected_loss: float
 
 
-def bayesian(arm: Moments, baseline: Moments) -> Bayesian:
+def bayesian(arm: SampleMoments, baseline: SampleMoments) -> Bayesian:
     """A larger metric is better. 0.5 where nothing varies and nothing differs."""
     if arm.is_binary and baseline.is_binary:
         return _proportions(arm, baseline)
-    found = difference(arm, baseline)
-    if not found.is_known:
-        return Bayesian(probability_better=0.5 if found.value == 0 else float("nan"), expected_loss=float("nan"))
-    error = math.sqrt(found.squared_error)
-    z = found.value / error
-    loss = error * float(stats.norm.pdf(z)) - found.value * float(stats.norm.sf(z))
+    gap = difference(arm, baseline)
+    if not gap.is_known:
+        return Bayesian(probability_better=0.5 if gap.value == 0 else float("nan"), expected_loss=float("nan"))
+    error = math.sqrt(gap.squared_error)
+    z = gap.value / error
+    loss = error * float(stats.norm.pdf(z)) - gap.value * float(stats.norm.sf(z))
     return Bayesian(probability_better=float(stats.norm.cdf(z)), expected_loss=max(loss, 0.0))
 
 
-def _proportions(arm: Moments, baseline: Moments) -> Bayesian:
+def _proportions(arm: SampleMoments, baseline: SampleMoments) -> Bayesian:
     """P(arm > baseline) = integral of the arm's density times the baseline's distribution below; the loss alike."""
     a, b = (stats.beta(1 + one.mean * one.n, 1 + (1 - one.mean) * one.n) for one in (arm, baseline))
     low = max(0.0, min(one.mean() - _FAR * one.std() for one in (a, b)))

@@ -108,22 +108,22 @@ def read_experiments(path: Path) -> Experiments:
     """
     document = read_document(path, "experiments", "holdout")
     faults: list[str] = []
-    found = {
-        one.name: one
-        for _, one in checked(document.get("experiments") or [], Experiment, f"{path.name}: experiments", faults)
+    experiments = {
+        experiment.name: experiment
+        for _, experiment in checked(document.get("experiments") or [], Experiment, f"{path.name}: experiments", faults)
     }
     held = checked([document.get("holdout") or {}], Holdout, f"{path.name}: holdout", faults)
     by_layer: dict[str, list[Experiment]] = defaultdict(list)
-    for one in found.values():
-        for other in by_layer[one.layer]:
-            if one.buckets[0] < other.buckets[1] and other.buckets[0] < one.buckets[1]:
+    for experiment in experiments.values():
+        for other in by_layer[experiment.layer]:
+            if experiment.buckets[0] < other.buckets[1] and other.buckets[0] < experiment.buckets[1]:
                 faults.append(
-                    f"{path.name}: {one.name}: buckets {list(one.buckets)} of layer {one.layer} belong to {other.name} as well, "
+                    f"{path.name}: {experiment.name}: buckets {list(experiment.buckets)} of layer {experiment.layer} belong to {other.name} as well, "
                     "expected buckets of its own. Move it, or put it into another layer"
                 )
-        by_layer[one.layer].append(one)
+        by_layer[experiment.layer].append(experiment)
     refuse(faults)
-    return Experiments(found, held[0][1])
+    return Experiments(experiments, held[0][1])
 
 
 def unchanged(new: Experiments, running: Mapping[str, str], now: datetime) -> None:

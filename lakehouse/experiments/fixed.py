@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from lakehouse.experiments.sample_statistics import Moments, difference
+from lakehouse.experiments.sample_statistics import SampleMoments, difference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,21 +20,21 @@ class Fixed:
     interval: tuple[float, float]
 
 
-def fixed(arm: Moments, baseline: Moments, *, alpha: float) -> Fixed:
-    found = difference(arm, baseline)
-    if not found.is_known:
-        return Fixed(p=1.0 if found.value == 0 else float("nan"), interval=(float("nan"), float("nan")))
-    error = math.sqrt(found.squared_error)
+def fixed(arm: SampleMoments, baseline: SampleMoments, *, alpha: float) -> Fixed:
+    gap = difference(arm, baseline)
+    if not gap.is_known:
+        return Fixed(p=1.0 if gap.value == 0 else float("nan"), interval=(float("nan"), float("nan")))
+    error = math.sqrt(gap.squared_error)
     if arm.is_binary and baseline.is_binary:
         pooled = (arm.mean * arm.n + baseline.mean * baseline.n) / (arm.n + baseline.n)
         spread = math.sqrt(pooled * (1 - pooled) * (1 / arm.n + 1 / baseline.n))
         half = float(stats.norm.isf(alpha / 2)) * error
-        return Fixed(p=float(2 * stats.norm.sf(abs(found.value) / spread)), interval=_around(found.value, half))
-    freedom = found.squared_error**2 / sum(
+        return Fixed(p=float(2 * stats.norm.sf(abs(gap.value) / spread)), interval=_around(gap.value, half))
+    freedom = gap.squared_error**2 / sum(
         one.squared_error**2 / (one.n - 1) for one in (arm, baseline) if one.n > 1 and one.squared_error > 0
     )
     half = float(stats.t.isf(alpha / 2, freedom)) * error
-    return Fixed(p=float(2 * stats.t.sf(abs(found.value) / error, freedom)), interval=_around(found.value, half))
+    return Fixed(p=float(2 * stats.t.sf(abs(gap.value) / error, freedom)), interval=_around(gap.value, half))
 
 
 def _around(value: float, half: float) -> tuple[float, float]:

@@ -46,7 +46,7 @@ def read_log(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """Delimited by whatever makes most columns of its header."""
-    delimiter = max(DELIMITERS, key=lambda one: len(pd.read_csv(path, sep=one, nrows=0).columns))
+    delimiter = max(DELIMITERS, key=lambda delimiter: len(pd.read_csv(path, sep=delimiter, nrows=0).columns))
     return pd.read_csv(path, sep=delimiter, low_memory=False)
 
 
@@ -96,16 +96,16 @@ def numbers(column: pd.Series) -> pd.Series:
     if column.dtype == bool:
         return column.astype(float)
     as_text = column.astype("string").str.strip().str.lower()
-    found = pd.to_numeric(as_text.replace({word: str(value) for word, value in _TRUTH.items()}), errors="coerce")
-    found = found.astype(float)
-    wrong = (found.isna() & column.notna() & (as_text != "")) | found.isin([np.inf, -np.inf])
+    values = pd.to_numeric(as_text.replace({word: str(value) for word, value in _TRUTH.items()}), errors="coerce")
+    values = values.astype(float)
+    wrong = (values.isna() & column.notna() & (as_text != "")) | values.isin([np.inf, -np.inf])
     if wrong.any():
         first = column[wrong]
         raise SourceError(
             f"column '{column.name}', row {first.index[0] + 1}: got '{str(first.iloc[0])[:40]}', "
             "expected numbers, true/false or nothing"
         )
-    return found
+    return values
 
 
 def baseline_of(arms: Sequence[str], asked: str | None) -> str:

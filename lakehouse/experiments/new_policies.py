@@ -24,7 +24,7 @@ COLUMNS = ["decision_id", "kind", "unit", "action", "propensity", "context", "me
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Decision:
+class _LoggedDecision:
     unit: str
     action: str
     propensity: float
@@ -55,11 +55,11 @@ def decisions_under(
     left_out: Counter[str] = Counter()
     decisions = []
     for row in log[log["kind"] == "decision"].to_dict("records"):
-        told = orjson.loads(row["context"] or "{}")
-        if (reason := _left_out(told, row["propensity"])) is not None:
+        context = orjson.loads(row["context"] or "{}")
+        if (reason := _left_out(context, row["propensity"])) is not None:
             left_out[reason] += 1
         else:
-            decisions.append(_decision(row, told, rewards.get(row["decision_id"], 0.0)))
+            decisions.append(_decision(row, context, rewards.get(row["decision_id"], 0.0)))
     if not decisions:
         words = ", ".join(f"{count} {reason}" for reason, count in left_out.items()) or "an empty log"
         raise SourceError(
@@ -92,7 +92,7 @@ def _left_out(told: Mapping[str, Any], propensity: float) -> str | None:
     return None
 
 
-def _decision(row: Mapping[Any, Any], told: Mapping[str, Any], reward: float) -> _Decision:
+def _decision(row: Mapping[Any, Any], told: Mapping[str, Any], reward: float) -> _LoggedDecision:
     candidates, action, propensity = tuple(map(str, told["candidates"])), str(row["action"]), row["propensity"]
     place = f"silver.decision_log: decision '{row['decision_id']}'"
     if propensity is None or not 0 < propensity <= 1:
@@ -103,27 +103,28 @@ def _decision(row: Mapping[Any, Any], told: Mapping[str, Any], reward: float) ->
         raise SourceError(
             f"{place}: '{action}' is none of its candidates {', '.join(candidates)}. Find out who logged it"
         )
-    return _Decision(
+    return _LoggedDecision(
         unit=str(row["unit"]), action=action, propensity=float(propensity), candidates=candidates, reward=reward
     )
 
 
-def _under(decisions: Sequence[_Decision], policy: str) -> LoggedDecisions:
-    halves = [bucket("off_policy", one.unit) % 2 for one in decisions]
+def _under(decisions: Sequence[_LoggedDecision], policy: str) -> LoggedDecisions:
+    halves = [bucket("off_policy", decision.unit) % 2 for decision in decisions]
     models = [
-        _mean_reward([one for one, half in zip(decisions, halves, strict=True) if half != side]) for side in (0, 1)
+        _mean_reward([decision for decision, half in zip(decisions, halves, strict=True) if half != side])
+        for side in (0, 1)
     ]
     target, expected, under = [], [], []
-    for one, half in zip(decisions, halves, strict=True):
+    for decision, half in zip(decisions, halves, strict=True):
         mean_reward = models[half]
-        chances = _chances(one.candidates, mean_reward, policy)
-        target.append(chances[one.action])
-        expected.append(mean_reward(one.action))
+        chances = _chances(decision.candidates, mean_reward, policy)
+        target.append(chances[decision.action])
+        expected.append(mean_reward(decision.action))
         under.append(sum(chance * mean_reward(name) for name, chance in chances.items()))
     return LoggedDecisions(
-        action=[one.action for one in decisions],
-        reward=np.array([one.reward for one in decisions]),
-        propensity=np.array([one.propensity for one in decisions]),
+        action=[decision.action for decision in decisions],
+        reward=np.array([decision.reward for decision in decisions]),
+        propensity=np.array([decision.propensity for decision in decisions]),
         target=np.array(target),
         expected=np.array(expected),
         expected_under_target=np.array(under),
@@ -137,7 +138,7 @@ def _chances(candidates: Sequence[str], mean_reward: Callable[[str], float], pol
     return {name: float(name == best) for name in candidates}
 
 
-def _mean_reward(decisions: Sequence[_Decision]) -> Callable[[str], float]:
+def _mean_reward(decisions: Sequence[_LoggedDecision]) -> Callable[[str], float]:
     """Of each action; one that nobody has tried counts as the mean of all."""
     rewards: dict[str, list[float]] = defaultdict(list)
     for one in decisions:

@@ -19,7 +19,7 @@ MOST_MEAN_WEIGHT_ERROR = 0.2  # a log whose propensities are right has mean weig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class ValueEstimate:
     """Mean reward per decision, with its interval at 1 - alpha."""
 
     value: float
@@ -35,9 +35,9 @@ class OffPolicy:
     mean_weight: float
     largest_share: float
     refused: str | None
-    ipw: Estimate | None = None
-    snipw: Estimate | None = None
-    dr: Estimate | None = None
+    ipw: ValueEstimate | None = None
+    snipw: ValueEstimate | None = None
+    dr: ValueEstimate | None = None
 
 
 def evaluate(
@@ -105,11 +105,11 @@ def _refusal(n: int, effective: float, mean_weight: float, largest: float) -> st
     return None
 
 
-def _mean(values: Array, alpha: float) -> Estimate:
+def _mean(values: Array, alpha: float) -> ValueEstimate:
     return _around(float(values.mean()), values - values.mean(), alpha)
 
 
-def _around(value: float, influence: Array, alpha: float) -> Estimate:
+def _around(value: float, influence: Array, alpha: float) -> ValueEstimate:
     """By the central limit theorem over the rows' influence on the estimate."""
     half = float(stats.norm.isf(alpha / 2)) * float(influence.std(ddof=1)) / math.sqrt(len(influence))
-    return Estimate(value=value, interval=(value - half, value + half))
+    return ValueEstimate(value=value, interval=(value - half, value + half))

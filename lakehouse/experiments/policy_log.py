@@ -65,17 +65,17 @@ def decisions_of(
 
 
 def _filled(column: pd.Series) -> Array:
-    found = numbers(column)
-    _refuse_rows(column, found.isna(), "a number")
-    return found.to_numpy(dtype=np.float64)
+    values = numbers(column)
+    _refuse_rows(column, values.isna(), "a number")
+    return values.to_numpy(dtype=np.float64)
 
 
 def _probability(
     column: pd.Series, holds: Callable[[Array], "np.ndarray[tuple[int], np.dtype[np.bool_]]"], words: str
 ) -> Array:
-    found = _filled(column)
-    _refuse_rows(column, pd.Series(~holds(found), index=column.index), f"a probability {words}")
-    return found
+    probabilities = _filled(column)
+    _refuse_rows(column, pd.Series(~holds(probabilities), index=column.index), f"a probability {words}")
+    return probabilities
 
 
 def _refuse_rows(column: pd.Series, is_wrong: pd.Series, expected: str) -> None:

@@ -11,14 +11,14 @@ from lakehouse.experiments.bayesian import bayesian
 from lakehouse.experiments.fixed import fixed
 from lakehouse.experiments.multiplicity import holm
 from lakehouse.experiments.sample_ratio import BLOCKS, sample_ratio_p
-from lakehouse.experiments.sample_statistics import Moments, moments
+from lakehouse.experiments.sample_statistics import SampleMoments, moments
 from lakehouse.experiments.sequential import sequential
 
 ALPHA = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class ArmComparison:
     """An arm against the baseline on one metric. Differences are arm less baseline, in the metric's unit.
 
     `relative`: difference over the baseline's mean; nan where that is 0. `p_adjusted`: p_fixed after Holm over all
@@ -47,9 +47,9 @@ class ReadOut:
 
     srm_p: float
     is_blocked: bool
-    arms: Mapping[str, Mapping[str, Moments]]
+    arms: Mapping[str, Mapping[str, SampleMoments]]
     counts: Mapping[str, int]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ArmComparison, ...]
     excluded: int
     baseline: str
     alpha: float
@@ -74,8 +74,8 @@ def read_out(
     arms = sorted(units["arm"].unique())
     counts = {arm: int((units["arm"] == arm).sum()) for arm in arms}
     srm_p = sample_ratio_p(counts, shares or dict.fromkeys(arms, 1.0))
-    found: dict[str, dict[str, Moments]] = {arm: {} for arm in arms}
-    plain: dict[str, dict[str, Moments]] = {arm: {} for arm in arms}
+    estimates: dict[str, dict[str, SampleMoments]] = {arm: {} for arm in arms}
+    plain: dict[str, dict[str, SampleMoments]] = {arm: {} for arm in arms}
     of_arm = {arm: (units["arm"] == arm).to_numpy() for arm in arms}
     for metric in metrics:
         values = units[metric].to_numpy(dtype=np.float64)
@@ -83,11 +83,11 @@ def read_out(
         used = values if column is None else adjusted(values, units[column].to_numpy(dtype=np.float64))
         for arm in arms:
             plain[arm][metric] = moments(values[of_arm[arm]])
-            found[arm][metric] = moments(used[of_arm[arm]])
+            estimates[arm][metric] = moments(used[of_arm[arm]])
     pairs = [(metric, arm) for metric in metrics for arm in arms if arm != baseline]
-    p_values = [fixed(found[arm][metric], found[baseline][metric], alpha=alpha).p for metric, arm in pairs]
+    p_values = [fixed(estimates[arm][metric], estimates[baseline][metric], alpha=alpha).p for metric, arm in pairs]
     comparisons = [
-        _comparison(metric, arm, baseline, found, p_adjusted, alpha=alpha, margin=(guardrails or {}).get(metric))
+        _comparison(metric, arm, baseline, estimates, p_adjusted, alpha=alpha, margin=(guardrails or {}).get(metric))
         for (metric, arm), p_adjusted in zip(pairs, holm(p_values), strict=True)
     ]
     return ReadOut(
@@ -106,20 +106,20 @@ def _comparison(
     metric: str,
     arm: str,
     baseline: str,
-    found: Mapping[str, Mapping[str, Moments]],
+    estimates: Mapping[str, Mapping[str, SampleMoments]],
     p_adjusted: float,
     *,
     alpha: float,
     margin: float | None,
-) -> Comparison:
-    ours, theirs = found[arm][metric], found[baseline][metric]
+) -> ArmComparison:
+    ours, theirs = estimates[arm][metric], estimates[baseline][metric]
     at_once, always, belief = (
         fixed(ours, theirs, alpha=alpha),
         sequential(ours, theirs, alpha=alpha),
         bayesian(ours, theirs),
     )
     difference = ours.mean - theirs.mean
-    return Comparison(
+    return ArmComparison(
         metric=metric,
         arm=arm,
         baseline=baseline,

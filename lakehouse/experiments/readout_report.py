@@ -3,22 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lakehouse.experiments.readout import Comparison, ReadOut
+from lakehouse.experiments.readout import ArmComparison, ReadOut
 from lakehouse.experiments.sample_ratio import BLOCKS, WARNS
 
 
-def table(found: ReadOut) -> str:
+def table(readout: ReadOut) -> str:
     """The read-out for a person."""
-    lines = [f"{'arm':<24}{'units':>10}  " + "  ".join(f"{metric:>14}" for metric in next(iter(found.arms.values())))]
-    for arm, metrics in found.arms.items():
+    lines = [f"{'arm':<24}{'units':>10}  " + "  ".join(f"{metric:>14}" for metric in next(iter(readout.arms.values())))]
+    for arm, metrics in readout.arms.items():
         lines.append(
-            f"{arm:<24}{found.counts[arm]:>10}  " + "  ".join(f"{one.mean:>14.6g}" for one in metrics.values())
+            f"{arm:<24}{readout.counts[arm]:>10}  "
+            + "  ".join(f"{moments.mean:>14.6g}" for moments in metrics.values())
         )
-    lines.append(f"sample ratio p = {found.srm_p:.4g}" + _judged(found.srm_p))
-    if found.excluded:
-        lines.append(f"left out: {found.excluded} units that were in more than one arm")
-    if not found.is_blocked:
-        lines += [_line(one, found.alpha) for one in found.comparisons]
+    lines.append(f"sample ratio p = {readout.srm_p:.4g}" + _judged(readout.srm_p))
+    if readout.excluded:
+        lines.append(f"left out: {readout.excluded} units that were in more than one arm")
+    if not readout.is_blocked:
+        lines += [_line(comparison, readout.alpha) for comparison in readout.comparisons]
     return "\n".join(lines)
 
 
@@ -28,31 +29,35 @@ def _judged(p: float) -> str:
     return f": below {WARNS}, look into it before believing anything" if p < WARNS else ""
 
 
-def _line(one: Comparison, alpha: float) -> str:
-    low, high = one.interval_sequential
+def _line(comparison: ArmComparison, alpha: float) -> str:
+    low, high = comparison.interval_sequential
     return (
-        f"{one.metric}: {one.arm} against {one.baseline}: {one.difference:+.6g} ({one.relative:+.2%}), "
-        f"p {one.p_fixed:.3g} (Holm {one.p_adjusted:.3g}), always valid p {one.p_sequential:.3g}, "
-        f"{1 - alpha:.0%} always within [{low:.6g}, {high:.6g}], better with probability {one.probability_better:.4f}"
+        f"{comparison.metric}: {comparison.arm} against {comparison.baseline}: {comparison.difference:+.6g} ({comparison.relative:+.2%}), "
+        f"p {comparison.p_fixed:.3g} (Holm {comparison.p_adjusted:.3g}), always valid p {comparison.p_sequential:.3g}, "
+        f"{1 - alpha:.0%} always within [{low:.6g}, {high:.6g}], better with probability {comparison.probability_better:.4f}"
     )
 
 
-def as_json(found: ReadOut, metrics: Sequence[str], unnamed: int) -> dict[str, Any]:
+def as_json(readout: ReadOut, metrics: Sequence[str], unnamed: int) -> dict[str, Any]:
     """What the last line says. A blocked read-out has no comparisons, and says why."""
     first = metrics[0]
     facts: dict[str, Any] = {
         "command": "experiments",
-        "srm_p": found.srm_p,
-        "is_blocked": found.is_blocked,
-        "baseline": found.baseline,
-        "alpha": found.alpha,
-        "excluded_units": found.excluded,
+        "srm_p": readout.srm_p,
+        "is_blocked": readout.is_blocked,
+        "baseline": readout.baseline,
+        "alpha": readout.alpha,
+        "excluded_units": readout.excluded,
         "rows_without_arm_or_unit": unnamed,
         "arms": {
-            arm: {"n": found.counts[arm], "mean": of[first].mean, "means": {name: one.mean for name, one in of.items()}}
-            for arm, of in found.arms.items()
+            arm: {
+                "n": readout.counts[arm],
+                "mean": of[first].mean,
+                "means": {name: moments.mean for name, moments in of.items()},
+            }
+            for arm, of in readout.arms.items()
         },
     }
-    if found.is_blocked:
-        return facts | {"comparisons": [], "blocked_because": f"sample ratio p {found.srm_p:.3g} is below {BLOCKS}"}
-    return facts | {"comparisons": [{**vars(one)} for one in found.comparisons]}
+    if readout.is_blocked:
+        return facts | {"comparisons": [], "blocked_because": f"sample ratio p {readout.srm_p:.3g} is below {BLOCKS}"}
+    return facts | {"comparisons": [{**vars(comparison)} for comparison in readout.comparisons]}

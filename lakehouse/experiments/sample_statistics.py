@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moments:
+class SampleMoments:
     """`variance`: of one unit, with n - 1 below; nan for fewer than two. `is_binary`: every value was 0 or 1."""
 
     n: int
@@ -21,16 +21,16 @@ class Moments:
         return self.variance / self.n if self.n else float("nan")
 
 
-def moments(values: NDArray[np.float64]) -> Moments:
+def moments(values: NDArray[np.float64]) -> SampleMoments:
     """Of the values, one per unit; none of them nan."""
     n = len(values)
     is_binary = bool(n) and bool(np.isin(values, (0.0, 1.0)).all())
     variance = float(values.var(ddof=1)) if n > 1 else float("nan")
-    return Moments(n=n, mean=float(values.mean()) if n else float("nan"), variance=variance, is_binary=is_binary)
+    return SampleMoments(n=n, mean=float(values.mean()) if n else float("nan"), variance=variance, is_binary=is_binary)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class MeanDifference:
     """Arm less baseline, with its variance."""
 
     value: float
@@ -41,5 +41,5 @@ class Difference:
         return self.squared_error > 0 and np.isfinite(self.squared_error)
 
 
-def difference(arm: Moments, baseline: Moments) -> Difference:
-    return Difference(value=arm.mean - baseline.mean, squared_error=arm.squared_error + baseline.squared_error)
+def difference(arm: SampleMoments, baseline: SampleMoments) -> MeanDifference:
+    return MeanDifference(value=arm.mean - baseline.mean, squared_error=arm.squared_error + baseline.squared_error)

@@ -11,7 +11,7 @@ with N the units of both arms and rho chosen so that the sequence is tightest at
 import math
 from dataclasses import dataclass
 
-from lakehouse.experiments.sample_statistics import Moments, difference
+from lakehouse.experiments.sample_statistics import SampleMoments, difference
 
 TUNED_FOR = 5000
 
@@ -24,17 +24,17 @@ class Sequential:
     interval: tuple[float, float]
 
 
-def sequential(arm: Moments, baseline: Moments, *, alpha: float, tuned_for: int = TUNED_FOR) -> Sequential:
-    found = difference(arm, baseline)
-    if not found.is_known:
+def sequential(arm: SampleMoments, baseline: SampleMoments, *, alpha: float, tuned_for: int = TUNED_FOR) -> Sequential:
+    gap = difference(arm, baseline)
+    if not gap.is_known:
         nothing = (float("nan"), float("nan"))
         return Sequential(p=1.0, interval=nothing)
     n = arm.n + baseline.n
     rho_squared = rho(alpha, tuned_for) ** 2
-    half = math.sqrt(found.squared_error) * width(n, rho_squared, alpha)
+    half = math.sqrt(gap.squared_error) * width(n, rho_squared, alpha)
     return Sequential(
-        p=always_valid_p(found.value**2 / found.squared_error, n, rho_squared),
-        interval=(found.value - half, found.value + half),
+        p=always_valid_p(gap.value**2 / gap.squared_error, n, rho_squared),
+        interval=(gap.value - half, gap.value + half),
     )
 
 

@@ -1,12 +1,25 @@
-"""Actors and identifiers -> profiles: the pure identity core, pandas and numpy on the driver, in reading order.
+"""Actors and identifiers -> profiles. Owns the graph, its solution, and overrides; imports no `profiles` and nothing after it.
 
-graph       edges and actors as integer codes; connected components
-solve       the rule: which profile every actor belongs to, as a pure function of the set of edges
-contested   the union-find of the few components where a limit can bite
-changes     two answers of `solve` -> rows of silver.identity_log, and back
-history     the log, or moves on the map -> rows of silver.identity_history
-touched     one micro-batch: the touched components in, the changed rows out
-index       the stored graph where a micro-batch can look it up (records, lookup: what it keeps, and how)
-reach       the components a micro-batch touches, from the index
-blocked     whether the rules have changed, and which stored identifiers count no longer
+Pure, pandas and numpy on the driver, in reading order:
+
+identifier           a type and a token
+graph                edges and actors as integer codes; connected components
+solve                the rule: which profile every actor belongs to, as a pure function of the set of edges
+limited_union        the union-find of the few components where a limit can bite
+matches, linkage     likely pairs as identifiers; how they join profiles
+changes              two answers of `solve` -> rows of silver.identity_log, and back
+history              the log, or moves on the map -> rows of silver.identity_history
+touched_components   one micro-batch: the components it touches in, the changed rows out
+rules_fingerprint    whether the rules have changed, and which stored identifiers count no longer
+overrides            link, unlink, block: facts that change what `solve` sees
+contradictions       which overrides cannot all be meant
+override_requests    what people ask for, and which of it becomes effective
+
+What is looked up beside the driver:
+
+index                the stored graph where a micro-batch can look it up
+reach                the components a micro-batch reaches, from the index
+owners               the identifiers of a profile, and whose an identifier is
+override_store       silver.identity_overrides, and the requests that wait for the stream
+evidence             why an identifier resolves to its profile: the chain that `whois` prints
 """

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lakehouse.config import IdentifierRule
-from lakehouse.identity.overrides import Identifier, Override
+from lakehouse.identity.overrides import NamedIdentifier, Override
 
-Name = Callable[[Identifier], str]
+Name = Callable[[NamedIdentifier], str]
 
 
 class InForce:
@@ -15,7 +15,7 @@ class InForce:
     """
 
     def __init__(self, overrides: Iterable[Override] = ()) -> None:
-        self._naming: dict[Identifier, dict[str, Override]] = {}
+        self._naming: dict[NamedIdentifier, dict[str, Override]] = {}
         self._order: dict[str, int] = {}
         for override in overrides:
             self.set(override)
@@ -31,7 +31,7 @@ class InForce:
             else:
                 naming.pop(override_id, None)
 
-    def naming(self, action: str, identifiers: Iterable[Identifier]) -> list[Override]:
+    def naming(self, action: str, identifiers: Iterable[NamedIdentifier]) -> list[Override]:
         """Those of the action that name one of the identifiers, each once, in the order they came."""
         found = {o.override_id: o for one in identifiers for o in self._naming.get(one, {}).values()}
         named = [override for override in found.values() if override.action == action]
@@ -41,8 +41,8 @@ class InForce:
 class Tied:
     """Every identifier that links tie to `start`, and the links on a shortest way there. `new`: a link not yet in force."""
 
-    def __init__(self, in_force: InForce, start: Identifier, new: Override | None = None) -> None:
-        self._way: dict[Identifier, tuple[Identifier, str] | None] = {start: None}
+    def __init__(self, in_force: InForce, start: NamedIdentifier, new: Override | None = None) -> None:
+        self._way: dict[NamedIdentifier, tuple[NamedIdentifier, str] | None] = {start: None}
         reached = [start]
         for identifier in reached:
             own = [new] if new is not None and identifier in new.identifiers else []
@@ -54,7 +54,7 @@ class Tied:
                     reached.append(beside)
         self.identifiers = reached
 
-    def through(self, identifier: Identifier) -> list[str]:
+    def through(self, identifier: NamedIdentifier) -> list[str]:
         """The ids of the links that lead to it, from `start` on; none when it is not tied."""
         links: list[str] = []
         step = self._way.get(identifier)
@@ -65,7 +65,7 @@ class Tied:
         return links[::-1]
 
 
-def plainly(identifier: Identifier) -> str:
+def plainly(identifier: NamedIdentifier) -> str:
     return " ".join(identifier)
 
 

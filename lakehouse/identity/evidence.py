@@ -10,7 +10,7 @@ from lakehouse.config import IdentifierRule
 from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.matches import MATCH
 from lakehouse.identity.overrides import Override
-from lakehouse.identity.touched import IDENTIFIER
+from lakehouse.identity.touched_components import IDENTIFIER
 
 Chain = list[tuple[str, Identifier, str]]  # (actor, identifier, next actor)
 

@@ -10,7 +10,7 @@ the two groups, 0 for a pair that was not compared or not likely enough to be ke
 import heapq
 from collections.abc import Iterable, Sequence
 
-from lakehouse.identity.contested import Held, exceeds, find, merge_held
+from lakehouse.identity.limited_union import Held, exceeds, find, merge_held
 
 Pair = tuple[int, int, float]  # group, other group, sum of the probabilities of their records' pairs
 
@@ -23,7 +23,7 @@ def link(
     Args:
         record_counts: of every group 0, 1, ...: its records that were compared with others. A group in a pair has some.
         pairs: of two different groups; one entry per two groups. Which group counts first breaks ties: number them by age.
-        held: per limited type, group -> the values it holds; consumed. See lakehouse/identity/contested.py.
+        held: per limited type, group -> the values it holds; consumed. See lakehouse/identity/limited_union.py.
         limits: per limited type, the values one profile may hold. Two groups that would break one stay apart for good.
         least: mean probability from which two groups are one.
 

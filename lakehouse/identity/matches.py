@@ -1,6 +1,6 @@
 """Likely pairs in the identity graph: a pair is an identifier of type `match` that two actors carry, weighted in bits.
 
-So it is stored, found, logged and taken back like any identifier. How it links is rule 5 of lakehouse/identity/solve.py.
+So it is stored, found, logged and taken back like any identifier. How it links is rule 6 of lakehouse/identity/solve.py.
 """
 
 import numpy as np
@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from lakehouse.config import IdentifierRule
-from lakehouse.identity.crowded import Crowded
 from lakehouse.identity.graph import Graph, Ints
+from lakehouse.identity.limited_union import Crowded
 from lakehouse.identity.linkage import Pair, link
 
 MATCH = "match"

@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
-from lakehouse.identity.overrides import Identifier, Override, around
-from lakehouse.identity.requests import Known, Refusal, Request, Undo, asked_at, parse, take, text
+from lakehouse.identity.override_requests import Known, Refusal, Request, Undo, asked_at, parse, take, text
+from lakehouse.identity.overrides import NamedIdentifier, Override, around
 from lakehouse.lake import delta_rs
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.lake.folders import SUFFIX, Folder, folder
@@ -158,7 +158,8 @@ def _rows(overrides: Iterable[Override]) -> pd.DataFrame:
 
 def _override(row: Mapping[str, Any]) -> Override:
     pair = (
-        row[f"{side}_type"] and Identifier(row[f"{side}_type"], row[f"{side}_token"]) for side in ("first", "second")
+        row[f"{side}_type"] and NamedIdentifier(row[f"{side}_type"], row[f"{side}_token"])
+        for side in ("first", "second")
     )
     words = {name: row[name] for name in SILVER_IDENTITY_OVERRIDES.column_names if name in _FIELDS}
     return Override(identifiers=tuple(filter(None, pair)), **words)

@@ -32,7 +32,7 @@ _LINK = IdentifierRule(priority=0, limit=_ANY, max_actors=_ANY)
 _UNLINK = IdentifierRule(priority=_ANY, limit=1, max_actors=0)
 
 
-class Identifier(NamedTuple):
+class NamedIdentifier(NamedTuple):
     """As silver.identity_edges names one."""
 
     type: str
@@ -48,7 +48,7 @@ class Override:
     """
 
     action: str
-    identifiers: tuple[Identifier, ...]
+    identifiers: tuple[NamedIdentifier, ...]
     created_by: str
     reason: str
     created_at: datetime
@@ -127,18 +127,17 @@ def siblings(identifiers: pd.DataFrame, overrides: Iterable[Override]) -> pd.Dat
     return _frame(identifier for pair in pairs if not given.isdisjoint(pair) for identifier in pair)
 
 
-def touched_by(before: Iterable[Override], after: Iterable[Override]) -> pd.DataFrame:
-    """The identifiers whose components must be solved again when `after` takes the place of `before`.
-
-    Those of every override that is active in one of the two only, and their siblings: an identifier that is no longer
-    blocked may bring a link to life. Distinct and sorted, [identifier_type, identifier_token].
-    """
-    was, now = ({o.override_id: o for o in overrides if o.is_active} for overrides in (before, after))
-    return around([(was | now)[key] for key in was.keys() ^ now.keys()], now.values())
-
-
 def around(changed: Iterable[Override], overrides: Iterable[Override]) -> pd.DataFrame:
-    """`touched_by` for a caller who knows which overrides changed; `overrides`: those in force now."""
+    """The identifiers whose components must be solved again when overrides come or go.
+
+    Args:
+        changed: the overrides that came into force or were undone.
+        overrides: those in force now; undone ones among them are ignored.
+
+    Returns:
+        [identifier_type, identifier_token], distinct and sorted: the identifiers of `changed`, and their siblings, because
+        an identifier that is no longer blocked may bring a link to life.
+    """
     named = _frame(identifier for override in changed for identifier in override.identifiers)
     both = pd.concat([named, siblings(named, overrides)], ignore_index=True)
     return both.drop_duplicates().sort_values(IDENTIFIER, ignore_index=True)
@@ -147,7 +146,7 @@ def around(changed: Iterable[Override], overrides: Iterable[Override]) -> pd.Dat
 def _named(active: Sequence[Override], rules: Mapping[str, IdentifierRule]) -> pd.DataFrame:
     """One row per identifier that an override names: side 1 or 2, and whether it is the weaker of an unlinked pair."""
 
-    def strength(identifier: Identifier) -> tuple[int, Identifier]:
+    def strength(identifier: NamedIdentifier) -> tuple[int, NamedIdentifier]:
         rule = rules.get(identifier.type)
         return (_ANY if rule is None else rule.priority), identifier
 
@@ -196,10 +195,10 @@ def _virtual(edges: pd.DataFrame, counting: pd.DataFrame) -> pd.DataFrame:
     return virtual
 
 
-def _wanted(identifiers: pd.DataFrame, named: set[Identifier]) -> set[Identifier]:
+def _wanted(identifiers: pd.DataFrame, named: set[NamedIdentifier]) -> set[NamedIdentifier]:
     near = identifiers[identifiers["identifier_token"].isin([identifier.token for identifier in named])]
-    return {Identifier(*row) for row in near[IDENTIFIER].itertuples(index=False)} & named
+    return {NamedIdentifier(*row) for row in near[IDENTIFIER].itertuples(index=False)} & named
 
 
-def _frame(identifiers: Iterable[Identifier]) -> pd.DataFrame:
+def _frame(identifiers: Iterable[NamedIdentifier]) -> pd.DataFrame:
     return pd.DataFrame(sorted(set(identifiers)), columns=IDENTIFIER, dtype="str")

@@ -1,4 +1,4 @@
-"""What of the graph a micro-batch reaches, looked up in the index: the rows `lakehouse.identity.touched.resolve` must see."""
+"""What of the graph a micro-batch reaches, looked up in the index: the rows `lakehouse.identity.touched_components.resolve` must see."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -6,10 +6,8 @@ from collections.abc import Collection, Iterable
 import pandas as pd
 
 from lakehouse.identity.identifier import Identifier
-from lakehouse.identity.index import Index
-from lakehouse.identity.lookup import Reader, numbers
-from lakehouse.identity.records import Record
-from lakehouse.identity.touched import EDGE_KEY, IDENTIFIER, SOLVED, Rules, Touched
+from lakehouse.identity.index import ActorRecord, Index, IndexReader, numbers
+from lakehouse.identity.touched_components import EDGE_KEY, IDENTIFIER, SOLVED, Rules, Touched
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES
 
 _NO_TIME = -(2**63)  # NumPy's
@@ -52,7 +50,7 @@ def touched(
         return Touched(map_rows=_map_rows(reader, records), edge_rows=_edge_rows(records), hubs=hubs)
 
 
-def _links(reader: Reader, identifier: Identifier, change: int, cap: int) -> bool:
+def _links(reader: IndexReader, identifier: Identifier, change: int, cap: int) -> bool:
     """Whether it linked when its carriers were last solved, or will once they are solved again.
 
     Edges are written before the map: after a crash there are carriers that the last solve did not know.
@@ -96,7 +94,7 @@ def everyone(index: Index) -> list[str]:
         return [record.actor_id for _, record in reader.records()]
 
 
-def _change(reader: Reader, new: pd.DataFrame, gone: pd.DataFrame | None) -> Counter[Identifier]:
+def _change(reader: IndexReader, new: pd.DataFrame, gone: pd.DataFrame | None) -> Counter[Identifier]:
     """By how many its carriers grow or shrink, for every identifier the batch names."""
     change: Counter[Identifier] = Counter()
     for sign, rows in ((1, new), (-1, gone)):
@@ -114,9 +112,9 @@ def _cap(identifier: Identifier, rules: Rules) -> int:
     return 0 if rule is None else rule.max_actors
 
 
-def _whole(reader: Reader, reached: set[int]) -> Iterable[Record]:
+def _whole(reader: IndexReader, reached: set[int]) -> Iterable[ActorRecord]:
     """The records of the components these actors are in, each once; of one without a map row just its own."""
-    found: dict[int, Record] = {}
+    found: dict[int, ActorRecord] = {}
     components: set[int] = set()
     for number in reached:
         record = reader.record(number)
@@ -132,7 +130,7 @@ def _whole(reader: Reader, reached: set[int]) -> Iterable[Record]:
     return found.values()
 
 
-def _map_rows(reader: Reader, records: Iterable[Record]) -> pd.DataFrame:
+def _map_rows(reader: IndexReader, records: Iterable[ActorRecord]) -> pd.DataFrame:
     name_of: dict[int, str] = {}
     rows = []
     for record in records:
@@ -148,7 +146,7 @@ def _map_rows(reader: Reader, records: Iterable[Record]) -> pd.DataFrame:
     return frame.assign(**times)[["actor_id", *SOLVED, "since"]]
 
 
-def _edge_rows(records: Iterable[Record]) -> pd.DataFrame:
+def _edge_rows(records: Iterable[ActorRecord]) -> pd.DataFrame:
     rows = [(record.actor_id, *name, *facts) for record in records for name, facts in record.edges.items()]
     frame = pd.DataFrame(rows, columns=["actor_id", *IDENTIFIER, "kind", "weight", "first_seen_at"])
     frame = frame.astype(dict.fromkeys(["actor_id", *IDENTIFIER, "kind"], "str") | {"weight": float})
@@ -159,7 +157,7 @@ def _times(micros: pd.Series) -> pd.Series:
     return micros.astype("int64").astype("datetime64[us]")
 
 
-def _name(reader: Reader, number: int, known: dict[int, str]) -> str:
+def _name(reader: IndexReader, number: int, known: dict[int, str]) -> str:
     if number not in known:
         record = reader.record(number)
         assert record is not None, "a profile or component is named after an actor of the index"

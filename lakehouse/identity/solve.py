@@ -23,7 +23,7 @@ The rule, exactly:
 
 Two layers: components (2), and inside them the rest. No identifier that links crosses a component, so the components a
 micro-batch touches may be solved alone. Most components break no limit even when joined whole: those are found by counting. The
-rest go through `contested`. Why limits may not be checked on arrival: 200 of 200 shuffled streams came out differently
+rest go through lakehouse/identity/limited_union.py. Why limits may not be checked on arrival: 200 of 200 shuffled streams came out differently
 (research/identity-resolution.md 3.2).
 """
 
@@ -34,10 +34,9 @@ import numpy as np
 import pandas as pd
 
 from lakehouse.config import IdentifierRule
-from lakehouse.identity.contested import unite
-from lakehouse.identity.crowded import crowded
 from lakehouse.identity.graph import Flags, Graph, Ints, build, components, named, smallest
 from lakehouse.identity.identifier import Identifier
+from lakehouse.identity.limited_union import crowded, unite
 from lakehouse.identity.matches import MATCH, MATCH_RULE, join_likely, probabilities
 
 log = logging.getLogger("stitchlake.identity")

@@ -4,10 +4,11 @@ Its data lives under `<lake.root>/_kafka`, its jars in the user's cache, off Spa
 only, outlives the process that started it and is stopped by pid, never without looking whose pid that is.
 """
 
+import dataclasses
 import json
 import socket
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from lakehouse import machine
@@ -58,7 +59,7 @@ def _launch(config: Config, folder: Path, port: int | None) -> RunningBroker:
             start_new_session=True,  # Ctrl-C in the terminal is not for the broker
         )
     running = RunningBroker(bootstrap_servers=f"{HOST}:{port}", pid=process.pid)
-    _pid_file(config).write_text(json.dumps(asdict(running)), encoding="utf-8")
+    _pid_file(config).write_text(json.dumps(dataclasses.asdict(running)), encoding="utf-8")
     return running
 
 
@@ -97,6 +98,21 @@ def bootstrap_servers(config: Config) -> str:
     is_local = machine.local_folder(config.lake.root) is not None
     running = status(config) if is_local else None
     return running.bootstrap_servers if running else config.kafka.bootstrap_servers
+
+
+def reachable(config: Config) -> Config:
+    """The configuration with the address of the lake's own broker where that runs, or else the configured one.
+
+    Raises:
+        BrokerError: it does not answer.
+    """
+    servers = bootstrap_servers(config)
+    if not answers(servers):
+        raise BrokerError(
+            f"kafka at {servers}: no answer, expected a broker. Start one with ./spark-submit.sh kafka start, or set "
+            "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS"
+        )
+    return dataclasses.replace(config, kafka=dataclasses.replace(config.kafka, bootstrap_servers=servers))
 
 
 def create_topic(bootstrap_servers: str, topic: str, partitions: int) -> None:

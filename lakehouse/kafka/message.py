@@ -1,10 +1,8 @@
-"""What every source yields: one record for the broker, as bytes."""
+"""One record for the broker, as bytes: what every source of events yields."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +16,6 @@ class Message:
     key: bytes | None
     value: bytes | None
     at: datetime
-
-
-class Source(Protocol):
-    """Yields messages in order of arrival: the first `n_events`, or all of them when null."""
-
-    def __call__(self, n_events: int | None, seed: int) -> Iterator[Message]: ...
 
 
 def routing_key(anonymous_id: str | None, user_id: str | None, *others: str | None) -> bytes:

@@ -49,8 +49,8 @@ def mark_of(folder: Path) -> str:
 def last_error(log: Path) -> str:
     """What the broker's log says of why it ended, quoted, at most 300 characters."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    told = [line.strip() for line in lines if re.search(r"ERROR|FATAL|Exception|[Ee]rror:", line)]
-    return repr((told or lines or ["no output"])[-1][:300])
+    errors = [line.strip() for line in lines if re.search(r"ERROR|FATAL|Exception|[Ee]rror:", line)]
+    return repr((errors or lines or ["no output"])[-1][:300])
 
 
 def _format(java: list[str], folder: Path, properties: Path) -> None:

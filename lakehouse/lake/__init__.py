@@ -1,4 +1,4 @@
-"""Delta reads and writes of one lake, and what makes them safe and fast. Knows contracts; knows no table by name.
+"""Delta reads and writes of one lake, and what makes them safe and fast. Knows contracts; imports no table by name.
 
 delta        every read and write, by contract
 delta_rs     the writer of a lake on this machine

@@ -68,8 +68,8 @@ class RemoteFolder:
     def names(self) -> list[str]:
         if not self._files.exists(self._path()):
             return []
-        found = [status.getPath().getName() for status in self._files.listStatus(self._path())]
-        return sorted(name for name in found if name.endswith(SUFFIX))
+        names = [status.getPath().getName() for status in self._files.listStatus(self._path())]
+        return sorted(name for name in names if name.endswith(SUFFIX))
 
     def read(self, name: str) -> str | None:
         try:

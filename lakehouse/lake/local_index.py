@@ -91,8 +91,8 @@ class LocalIndex:
             yield transaction
 
     def meta(self, transaction: lmdb.Transaction, name: str) -> str | None:
-        found = transaction.get(name.encode(), db=self._maps[_META])
-        return None if found is None else bytes(found).decode() or None
+        stored = transaction.get(name.encode(), db=self._maps[_META])
+        return None if stored is None else bytes(stored).decode() or None
 
     def commit(self, body: Callable[[lmdb.Transaction], None], **meta: str | int | None) -> None:
         """Run `body` in one transaction, from its start again when the map was too small for it.

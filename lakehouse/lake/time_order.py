@@ -55,7 +55,7 @@ def files_of(stored: DeltaTable, path: str, column: str) -> list[File]:
         *sides,
         strict=True,
     )
-    found = [
+    files = [
         File(
             path=f"{path}/{unquote(name)}",
             rows=MOST_ROWS if count is None else count,
@@ -64,7 +64,7 @@ def files_of(stored: DeltaTable, path: str, column: str) -> list[File]:
         )
         for name, count, size, least, most in rows
     ]
-    return sorted(found, key=lambda file: file.span)
+    return sorted(files, key=lambda file: file.span)
 
 
 def set_rows(rows: pa.Table, table: Table, path: str, stored_at: pa.Array, *, deletes: bool) -> bool:
@@ -83,12 +83,12 @@ def set_rows(rows: pa.Table, table: Table, path: str, stored_at: pa.Array, *, de
     schema = pa.schema([rows.schema.field(name) for name in table.column_names])
     spans = _joined(_actual(run, table.time_column, schema) for run in runs)
     held = [_held(files, span, table.time_column, schema) for span in spans]
-    changed, found = zip(*(_changed(part, rows, table, deletes=deletes) for part in held), strict=True)
-    if sum(found) < rows.num_rows:
+    changed, stored_counts = zip(*(_changed(part, rows, table, deletes=deletes) for part in held), strict=True)
+    if sum(stored_counts) < rows.num_rows:
         return False
     column = table.time_column
     if all(_lies_in(part, column, span) for part, span in zip(changed, spans, strict=True)):
-        for span, part, count in zip(spans, changed, found, strict=True):
+        for span, part, count in zip(spans, changed, stored_counts, strict=True):
             if count:
                 _replace(path, column, [span], part)
         return True

@@ -13,7 +13,7 @@ LINES = (ADDRESS, TEXT)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class FieldSource:
     """Where a field's value is found. `part`: of a whole name, GIVEN_NAME or FAMILY_NAME; "" = the value as it is."""
 
     trait: str
@@ -26,7 +26,7 @@ class Field:
 
     name: str
     kind: str
-    sources: tuple[Source, ...]
+    sources: tuple[FieldSource, ...]
 
 
 def fields(traits: Mapping[str, str]) -> tuple[Field, ...]:
@@ -46,8 +46,8 @@ def fields(traits: Mapping[str, str]) -> tuple[Field, ...]:
     whole = [trait for trait, kind in traits.items() if kind == FULL_NAME]
     found: list[Field] = []
     for part in (GIVEN_NAME, FAMILY_NAME):
-        separate = [Source(trait=trait) for trait, kind in traits.items() if kind == part]
-        filling = [Source(trait=trait, part=part) for trait in whole]
+        separate = [FieldSource(trait=trait) for trait, kind in traits.items() if kind == part]
+        filling = [FieldSource(trait=trait, part=part) for trait in whole]
         if separate:  # two given names are two fields; a whole name fills the first
             first, *more = separate
             found.append(Field(name=first.trait, kind=part, sources=(first, *filling)))
@@ -55,4 +55,4 @@ def fields(traits: Mapping[str, str]) -> tuple[Field, ...]:
         elif filling:
             found.append(Field(name=f"{whole[0]}.{part}", kind=part, sources=tuple(filling)))
     others = [(trait, kind) for trait, kind in traits.items() if kind not in (GIVEN_NAME, FAMILY_NAME, FULL_NAME)]
-    return (*found, *(Field(name=trait, kind=kind, sources=(Source(trait=trait),)) for trait, kind in others))
+    return (*found, *(Field(name=trait, kind=kind, sources=(FieldSource(trait=trait),)) for trait, kind in others))

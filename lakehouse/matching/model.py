@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from lakehouse.errors import ModelError
-from lakehouse.matching.fields import KINDS, Field, Source
+from lakehouse.matching.fields import KINDS, Field, FieldSource
 from lakehouse.matching.levels import ELSE, levels
 
 FREQUENCY = "frequency"  # what a token of a frequent value is a token of
@@ -121,7 +121,7 @@ def _comparison(read: Mapping[str, Any]) -> Comparison:
     field = read["field"]
     return Comparison(
         field=Field(
-            name=field["name"], kind=field["kind"], sources=tuple(Source(**source) for source in field["sources"])
+            name=field["name"], kind=field["kind"], sources=tuple(FieldSource(**source) for source in field["sources"])
         ),
         levels=tuple(Level(**level) for level in read["levels"]),
         frequent=dict(read["frequent"]),

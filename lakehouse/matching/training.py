@@ -43,7 +43,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
+class TrainedMatcher:
     """A model and what its training saw: records, pairs compared, and the pairs it expects to be one person."""
 
     model: MatchModel
@@ -54,7 +54,7 @@ class Trained:
 
 def train(
     records: pd.DataFrame, fields: Sequence[Field], matching: MatchingConfig, privacy: PrivacyConfig, *, region: str
-) -> Trained:
+) -> TrainedMatcher:
     """Train on records.
 
     Args:
@@ -95,7 +95,7 @@ def train(
         least_probability=matching.review_probability,
         region=region,
     )
-    return Trained(
+    return TrainedMatcher(
         model=model,
         records=len(records),
         candidates=by_rule.pair_count,

@@ -10,9 +10,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import StoreError
-from lakehouse.identity.carried import identifiers_of, owners
 from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.index import Index
+from lakehouse.identity.owners import identifiers_of, owners
 from lakehouse.lake.delta import Lake
 from lakehouse.online.profiles import (
     IDENTIFIER,
@@ -22,8 +22,8 @@ from lakehouse.online.profiles import (
     profile_documents,
     profile_id_of,
 )
-from lakehouse.online.state import advance
 from lakehouse.online.store import Document, OnlineStore
+from lakehouse.online.store_state import advance
 from lakehouse.profiles import rollup
 from lakehouse.profiles.derivation import GoldRows
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION

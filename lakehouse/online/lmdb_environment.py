@@ -124,10 +124,10 @@ class Environment:
         """The lake was deleted and perhaps made again: its new store, if there is one."""
         if self._pid != os.getpid():
             raise StoreError(f"{self.folder}: the online store was opened before a fork. Open it in each process anew")
-        found = self._inode()
-        if found == self._opened:
+        inode = self._inode()
+        if inode == self._opened:
             return
-        if found is None:
+        if inode is None:
             raise StoreError(f"{self.folder}: the online store is gone, expected data.mdb. {REBUILD}, or start again")
         self._env.close()
         self._open()
@@ -156,12 +156,12 @@ class Environment:
             self._refuse(f"{self._data.stat().st_size} bytes", f"{least}")
         with self._env.begin() as transaction:
             is_new = transaction.stat()["entries"] == 0
-            found = None if is_new else transaction.get(b"format")
+            stored_format = None if is_new else transaction.get(b"format")
         if is_new:
             with self._env.begin(write=True) as transaction:
                 transaction.put(b"format", FORMAT, overwrite=False)
-        elif found != FORMAT:
-            self._refuse(f"format {found!r}", repr(FORMAT))
+        elif stored_format != FORMAT:
+            self._refuse(f"format {stored_format!r}", repr(FORMAT))
 
     def _refuse(self, got: str, expected: str) -> None:
         self._env.close()

@@ -11,7 +11,7 @@ Five maps:
 A timeline is named by 16 bytes of its key's hash.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,9 @@ from lakehouse.online.lmdb_layout import (
     PLAIN,
     document_key,
     encoded,
+    entry_of,
     full_key,
+    packed,
     short,
     text_bytes,
     time_bytes,
@@ -33,7 +35,6 @@ from lakehouse.online.lmdb_layout import (
     value_of,
     version_of,
 )
-from lakehouse.online.lmdb_timelines import Added, add, newest, oldest, rows_of, take_out
 from lakehouse.online.store import Document, Entry
 
 _NAMES = (b"documents", b"timelines", b"ids", b"claims", b"expiries")
@@ -41,6 +42,8 @@ _CHUNK = 500  # documents or timelines a transaction: others wait that long to w
 _PAGE = 1000  # documents read a transaction by `scan`
 _CLEARED = 8  # expired claims cleared by each new one
 _Row = tuple[bytes, bytes, int]  # key, data, version
+_EntryRow = tuple[bytes, bytes, bytes]  # time, id, data
+_Added = tuple[bytes, list[_EntryRow]]  # timeline and what is added to it
 _GRACE_MS = 60_000  # how long after its end a claim is kept, for those whose clock is behind
 
 
@@ -67,13 +70,13 @@ class LmdbStore:
 
         def body(transaction: lmdb.Transaction, databases: Databases) -> tuple[list[bytes | None], list[list[Entry]]]:
             documents = [value_of(_stored(transaction, databases[0], name)) for name in names]
-            return documents, newest(transaction, databases, of_timelines, count)
+            return documents, _newest_of_each(transaction, databases, of_timelines, count)
 
         return self._there().read(body)
 
     def put(self, documents: Iterable[Document]) -> int:
         waiting, written = iter(documents), 0
-        while chunk := [(document_key(one.key), encoded(one), one.version) for one in islice(waiting, _CHUNK)]:
+        while chunk := [(document_key(each.key), encoded(each), each.version) for each in islice(waiting, _CHUNK)]:
 
             def body(transaction: lmdb.Transaction, databases: Databases, chunk: list[_Row] = chunk) -> int:
                 return sum(_put(transaction, databases[0], *row) for row in chunk)
@@ -91,28 +94,28 @@ class LmdbStore:
             ) -> tuple[bytes | None, list[tuple[str, bytes]]]:
                 return _page(transaction.cursor(db=databases[0]), after, sought)
 
-            following, found = self._there().read(body)
-            yield from found
+            following, page = self._there().read(body)
+            yield from page
             if following is None:
                 return
             after = following
 
     def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
         waiting = iter(timelines.items())
-        while chunk := [(timeline_name(key), rows_of(entries)) for key, entries in islice(waiting, _CHUNK)]:
+        while chunk := [(timeline_name(key), _rows_of(entries)) for key, entries in islice(waiting, _CHUNK)]:
 
-            def body(transaction: lmdb.Transaction, databases: Databases, chunk: list[Added] = chunk) -> None:
+            def body(transaction: lmdb.Transaction, databases: Databases, chunk: list[_Added] = chunk) -> None:
                 for timeline, rows in chunk:
-                    add(transaction, databases, timeline, rows, keep)
+                    _add(transaction, databases, timeline, rows, keep)
 
             self._there().write(body)
 
     def until(self, key: str, at_ms: int, limit: int) -> list[Entry]:
-        return self._there().read(partial(oldest, timeline=timeline_name(key), at_ms=at_ms, limit=limit))
+        return self._there().read(partial(_oldest, timeline=timeline_name(key), at_ms=at_ms, limit=limit))
 
     def remove(self, key: str, ids: Sequence[str]) -> int:
         names = {short(text_bytes(id_)) for id_ in ids}
-        return self._there().write(partial(take_out, timeline=timeline_name(key), names=names))
+        return self._there().write(partial(_take_out, timeline=timeline_name(key), names=names))
 
     def claim(self, key: str, *, seconds: int, now_ms: int) -> bool:
         name, now, end = short(text_bytes(key)), time_bytes(now_ms), time_bytes(now_ms + 1000 * seconds)
@@ -141,26 +144,26 @@ def _put(transaction: lmdb.Transaction, documents: "lmdb._Database", name: bytes
 
 
 def _stored(transaction: lmdb.Transaction, database: "lmdb._Database", name: bytes) -> bytes | None:
-    found = transaction.get(name, db=database)
-    return None if found is None else bytes(found)
+    stored = transaction.get(name, db=database)
+    return None if stored is None else bytes(stored)
 
 
 def _page(cursor: lmdb.Cursor, after: bytes, sought: bytes) -> tuple[bytes | None, list[tuple[str, bytes]]]:
     """Documents from `after` on, and where to go on; None = that was all."""
-    found: list[tuple[str, bytes]] = []
+    documents: list[tuple[str, bytes]] = []
     start = sought[:PLAIN]
     if not (cursor.set_range(after) if after else cursor.first()):
-        return None, found
+        return None, documents
     for count, (name, stored) in enumerate((bytes(name), bytes(stored)) for name, stored in cursor):
         if not name.startswith(start):
-            return None, found
+            return None, documents
         if count == _PAGE:
-            return name, found
+            return name, documents
         value = value_of(stored)
         key = full_key(name, stored)
         if value is not None and key.startswith(sought):
-            found.append((key.decode("utf-8", "surrogatepass"), value))
-    return None, found
+            documents.append((key.decode("utf-8", "surrogatepass"), value))
+    return None, documents
 
 
 def _claim(transaction: lmdb.Transaction, databases: Databases, name: bytes, now: bytes, end: bytes) -> bool:
@@ -184,3 +187,91 @@ def _clear_claims(transaction: lmdb.Transaction, databases: Databases, old: byte
             break
         transaction.delete(ended[NUMBER.size :], db=claims)
         cursor.delete()
+
+
+def _rows_of(entries: Iterable[Entry]) -> list[_EntryRow]:
+    return [(time_bytes(entry.at_ms), short(text_bytes(entry.id)), packed(entry)) for entry in entries]
+
+
+def _add(
+    transaction: lmdb.Transaction, databases: Databases, timeline: bytes, rows: Sequence[_EntryRow], keep: int
+) -> None:
+    """An id that is there stays as it is; the newest `keep` stay. Adding nothing changes nothing."""
+    if not rows:
+        return
+    _, timelines, ids, _, _ = databases
+    length = _length(transaction, databases, timeline)
+    for time, name, data in rows:
+        if transaction.put(timeline + b"i" + name, time, db=ids, overwrite=False):
+            transaction.put(timeline + time + name, data, db=timelines)
+            length += 1
+    cursor = transaction.cursor(db=timelines)
+    while length > keep and cursor.set_range(timeline):
+        transaction.delete(timeline + b"i" + bytes(cursor.key())[len(timeline) + NUMBER.size :], db=ids)
+        cursor.delete()
+        length -= 1
+    _set_length(transaction, databases, timeline, length)
+
+
+def _newest_of_each(
+    transaction: lmdb.Transaction, databases: Databases, timelines: Iterable[bytes], count: int
+) -> list[list[Entry]]:
+    """Newest first. A timeline nothing is on is not looked for among all entries."""
+    _, entries, lengths, _, _ = databases
+    cursor = transaction.cursor(db=entries)
+    return [_newest(cursor, name, count) if transaction.get(name, db=lengths) else [] for name in timelines]
+
+
+def _oldest(
+    transaction: lmdb.Transaction, databases: Databases, timeline: bytes, at_ms: int, limit: int
+) -> list[Entry]:
+    """Up to `at_ms`, oldest first."""
+    entries: list[Entry] = []
+    cursor = transaction.cursor(db=databases[1])
+    if cursor.set_range(timeline):
+        for name, data in cursor:
+            if len(entries) >= limit or not bytes(name).startswith(timeline):
+                break
+            entry = entry_of(bytes(name), bytes(data))
+            if entry.at_ms > at_ms:
+                break
+            entries.append(entry)
+    return entries
+
+
+def _take_out(transaction: lmdb.Transaction, databases: Databases, timeline: bytes, names: Collection[bytes]) -> int:
+    """How many of the entries named were there."""
+    removed = sum(_take_out_one(transaction, databases, timeline, name) for name in names)
+    _set_length(transaction, databases, timeline, _length(transaction, databases, timeline) - removed)
+    return removed
+
+
+def _newest(cursor: lmdb.Cursor, timeline: bytes, count: int) -> list[Entry]:
+    entries: list[Entry] = []
+    is_on_later = cursor.set_range(timeline + b"\xff" * (NUMBER.size + 1))
+    if count > 0 and (cursor.prev() if is_on_later else cursor.last()):
+        for name, data in cursor.iterprev():
+            if not bytes(name).startswith(timeline):
+                break
+            entries.append(entry_of(bytes(name), bytes(data)))
+            if len(entries) == count:
+                break
+    return entries
+
+
+def _take_out_one(transaction: lmdb.Transaction, databases: Databases, timeline: bytes, name: bytes) -> bool:
+    time = transaction.get(timeline + b"i" + name, db=databases[2])
+    transaction.delete(timeline + b"i" + name, db=databases[2])
+    return time is not None and transaction.delete(timeline + bytes(time) + name, db=databases[1])
+
+
+def _length(transaction: lmdb.Transaction, databases: Databases, timeline: bytes) -> int:
+    length = transaction.get(timeline, db=databases[2])
+    return 0 if length is None else int(NUMBER.unpack(bytes(length))[0])
+
+
+def _set_length(transaction: lmdb.Transaction, databases: Databases, timeline: bytes, length: int) -> None:
+    if length > 0:
+        transaction.put(timeline, NUMBER.pack(length), db=databases[2])
+    else:
+        transaction.delete(timeline, db=databases[2])

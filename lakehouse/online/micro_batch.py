@@ -12,10 +12,10 @@ from datetime import datetime
 from lakehouse.errors import StoreError
 from lakehouse.identity.index import Index
 from lakehouse.lake.delta import Lake
-from lakehouse.online.changes import Change, Publish
+from lakehouse.online.change_publisher import Change, Publish
 from lakehouse.online.content import PIECE, fill, pieces, write
-from lakehouse.online.state import advance, in_flight, land, state_of, take_off
 from lakehouse.online.store import OnlineStore
+from lakehouse.online.store_state import advance, in_flight, land, state_of, take_off
 from lakehouse.profiles.derivation import GoldRows
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 

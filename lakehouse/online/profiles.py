@@ -2,7 +2,7 @@
 
 p:<profile_id>      a profile's document
 i:<type>:<token>    the profile_id an identifier stands for
-m:profiles          what the store holds: see lakehouse/online/state.py
+m:profiles          what the store holds: see lakehouse/online/store_state.py
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """A message -> entries of the timelines of its visitor: what decisions may know of it before any micro-batch does.
 
 One message may say several things; each is an entry `<message_id>:<kind>:<n>`, on a timeline of every usable identifier
-the message carries. A profile's behaviour is the union over its identifiers (lakehouse/online/recent.py), so a merge or a
+the message carries. A profile's behaviour is the union over its identifiers (lakehouse/online/recent_behaviour.py), so a merge or a
 split moves nothing here, either.
 
     r:<type>:<token>    view, cart_add, cart_remove, order (one per line), identify

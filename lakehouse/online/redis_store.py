@@ -21,7 +21,6 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from lakehouse.errors import StoreError
-from lakehouse.online import redis_scripts as scripts
 from lakehouse.online.store import LISTED, MOST, Document, Entry
 
 _PREFIX = b"stitchlake:"
@@ -32,6 +31,64 @@ _GRACE_MS = 60_000  # a claim outlives its end on Redis's clock by as much, beca
 
 T = TypeVar("T")
 _Row = tuple[int, bytes, bytes]  # time, id, value
+
+# Redis runs each of these alone. KEYS, ARGV: as the methods of `RedisStore` hand them over.
+_PUT = """
+local written = 0
+for i, key in ipairs(KEYS) do
+  local stored = redis.call('GETRANGE', key, 0, 15)
+  if stored == '' or tonumber(stored) < tonumber(string.sub(ARGV[i], 1, 16)) then
+    redis.call('SET', key, ARGV[i])
+    written = written + 1
+  end
+end
+return written
+"""
+_APPEND = """
+for i = 2, #ARGV, 3 do
+  if redis.call('ZADD', KEYS[1], 'NX', ARGV[i], ARGV[i + 1]) == 1 then
+    redis.call('HSET', KEYS[2], ARGV[i + 1], ARGV[i + 2])
+  end
+end
+local over = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[1])
+if over > 0 then
+  for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, over - 1)) do
+    redis.call('HDEL', KEYS[2], id)
+  end
+  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, over - 1)
+end
+"""
+_READ = """
+local documents, all = {}, {}
+local first = tonumber(ARGV[1]) + 1
+for i = 1, first - 1 do
+  documents[i] = redis.call('GET', KEYS[i])
+end
+for i = first, #KEYS, 2 do
+  local found = redis.call('ZREVRANGE', KEYS[i], 0, tonumber(ARGV[2]) - 1, 'WITHSCORES')
+  for j = 1, #found, 2 do
+    found[#found + 1] = redis.call('HGET', KEYS[i + 1], found[j])
+  end
+  all[#all + 1] = found
+end
+return {documents, all}
+"""
+_UNTIL = """
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+for j = 1, #found, 2 do
+  found[#found + 1] = redis.call('HGET', KEYS[2], found[j])
+end
+return found
+"""
+_CLAIM = """
+local stored = redis.call('GET', KEYS[1])
+if stored then
+  local ends, taker = string.match(stored, '^(%S+) (%S+)$')
+  if tonumber(ends) > tonumber(ARGV[1]) then return taker == ARGV[3] and 1 or 0 end
+end
+redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[3], 'PX', ARGV[4])
+return 1
+"""
 
 
 class RedisStore:
@@ -55,7 +112,7 @@ class RedisStore:
         self._timeout_ms = timeout_ms
         self._is_closed = False
         self._listed = set[str]()
-        texts: Any = (scripts.PUT, scripts.APPEND, scripts.READ, scripts.UNTIL, scripts.CLAIM)
+        texts: Any = (_PUT, _APPEND, _READ, _UNTIL, _CLAIM)
         self._put, self._append, self._read, self._until, self._claim = map(self._redis.register_script, texts)
 
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
@@ -66,8 +123,8 @@ class RedisStore:
         waiting, written = iter(documents), 0
         while chunk := list(islice(waiting, _CHUNK)):
             for prefix in LISTED:  # first, so that none is written without being listed
-                self._list(prefix, [_name(b"d", one.key) for one in chunk if one.key.startswith(prefix)])
-            names, values = [_name(b"d", one.key) for one in chunk], [_encoded(one) for one in chunk]
+                self._list(prefix, [_name(b"d", each.key) for each in chunk if each.key.startswith(prefix)])
+            names, values = [_name(b"d", each.key) for each in chunk], [_encoded(each) for each in chunk]
             written += self._ask(partial(self._put, keys=names, args=values))
         return written
 
@@ -77,14 +134,14 @@ class RedisStore:
 
     def scan(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         if prefix not in LISTED:
-            yield from self._found(self._names(prefix))
+            yield from self._values(self._names(prefix))
             return
         if prefix not in self._listed:  # what was written before there were lists
             for names in self._names(prefix):
                 self._list(prefix, names)
             self._listed.add(prefix)
         names = list(self._ask(lambda: self._redis.smembers(_name(b"l", prefix))))
-        yield from self._found(names[first : first + _PAGE] for first in range(0, len(names), _PAGE))
+        yield from self._values(names[first : first + _PAGE] for first in range(0, len(names), _PAGE))
 
     def _names(self, prefix: str) -> Iterator[list[bytes]]:
         """Of all documents under keys that begin so, each once."""
@@ -92,14 +149,14 @@ class RedisStore:
         pattern = b"".join(b"\\" + bytes([c]) if c in b"*?[]\\^-" else bytes([c]) for c in start) + b"*"
         cursor, seen = 0, set[bytes]()  # Redis may name a key twice
         while True:
-            cursor, found = self._ask(partial(self._redis.scan, cursor, match=pattern, count=_PAGE))
-            names = [name for name in dict.fromkeys(found) if name not in seen]
+            cursor, page = self._ask(partial(self._redis.scan, cursor, match=pattern, count=_PAGE))
+            names = [name for name in dict.fromkeys(page) if name not in seen]
             seen.update(names)
             yield names
             if cursor == 0:
                 return
 
-    def _found(self, pages: Iterable[Sequence[bytes]]) -> Iterator[tuple[str, bytes]]:
+    def _values(self, pages: Iterable[Sequence[bytes]]) -> Iterator[tuple[str, bytes]]:
         for names in pages:
             stored = self._ask(partial(self._redis.mget, names)) if names else []
             for name, data in zip(names, stored, strict=True):
@@ -129,8 +186,8 @@ class RedisStore:
         names = [_name(b"d", key) for key in keys] + [name for key in asked for name in _both(key)]
         if not names:
             return [], [[] for _ in timelines]
-        documents, found = self._ask(lambda: self._read(keys=names, args=[len(keys), count]))
-        return list(map(_value, documents)), list(map(_entries, found)) if asked else [[] for _ in timelines]
+        documents, stored = self._ask(lambda: self._read(keys=names, args=[len(keys), count]))
+        return list(map(_value, documents)), list(map(_entries, stored)) if asked else [[] for _ in timelines]
 
     def until(self, key: str, at_ms: int, limit: int) -> list[Entry]:
         if limit <= 0:
@@ -210,8 +267,8 @@ def _value(stored: bytes | None) -> bytes | None:
     return None if stored is None or stored[_DIGITS : _DIGITS + 1] == b"-" else stored[_DIGITS + 1 :]
 
 
-def _entries(found: Sequence[bytes]) -> list[Entry]:
+def _entries(stored: Sequence[bytes]) -> list[Entry]:
     """id, time, id, time, ..., value, value, ..."""
-    count = len(found) // 3
-    ids, times, values = found[: 2 * count : 2], found[1 : 2 * count : 2], found[2 * count :]
+    count = len(stored) // 3
+    ids, times, values = stored[: 2 * count : 2], stored[1 : 2 * count : 2], stored[2 * count :]
     return [Entry(int(float(at)), _text(id_), value) for id_, at, value in zip(ids, times, values, strict=True)]

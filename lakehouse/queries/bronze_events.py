@@ -6,7 +6,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake, conform
-from lakehouse.spark.triggers import trigger
+from lakehouse.spark.streams import trigger
 from lakehouse.tables.events import BRONZE_EVENTS
 
 NAME = "bronze_events"

@@ -4,7 +4,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.catalog import TABLES
 from lakehouse.config import load
-from lakehouse.kafka.reachable import reachable
+from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
 from lakehouse.spark.session import get_session

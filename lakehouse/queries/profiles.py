@@ -21,13 +21,12 @@ from lakehouse.events.parse import parse
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
-from lakehouse.online.changes import KafkaChanges
+from lakehouse.online.change_publisher import KafkaChanges
 from lakehouse.online.micro_batch import OnlineStep
 from lakehouse.online.store import open_store, store_url
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.spark.streams import Start
-from lakehouse.spark.triggers import trigger
+from lakehouse.spark.streams import Start, trigger
 
 NAME = "profiles"
 IDLE_SECONDS = 1

@@ -19,7 +19,7 @@ from lakehouse.events.parse import parse
 from lakehouse.events.reasons import ID_CONFLICT
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake, application
-from lakehouse.spark.triggers import trigger
+from lakehouse.spark.streams import trigger
 from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 NAME = "silver_events"

@@ -1,4 +1,4 @@
-"""What to show a visitor next, in reading order. What serving imports needs numpy and orjson, nothing else.
+"""What to show a visitor next. Owns the recommender's files; imports no `online`. What serving imports needs numpy and orjson only.
 
 interactions    what a visitor did with products, and how much each of it says
 fold_in         factors of a visitor by one ridge solve, without retraining
@@ -13,7 +13,7 @@ neighbours      products that go together: in sessions and profiles, and in orde
 ranking         Recall and NDCG of ranked lists
 training        interactions -> a model
 ease            a linear model in closed form, as a yardstick
-judged          the people of a slice of time, and how well lists do for them
+holdout         the people of a slice of time, and how well lists do for them
 contest         which settings win on one slice of time, and whether they beat popularity on the next
 products        events -> gold.products
 history         the lake -> interactions

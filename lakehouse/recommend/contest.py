@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from lakehouse.models.evaluation import Estimate, estimate
 from lakehouse.recommend.ease import ease_weights
 from lakehouse.recommend.fold_in import Confidence
+from lakehouse.recommend.holdout import JudgedPerson, Score, judge, people
 from lakehouse.recommend.interactions import Known, known
-from lakehouse.recommend.judged import Person, Score, judge, people
 from lakehouse.recommend.model import Blend, RecommenderModel
 from lakehouse.recommend.ranking import K, best, ndcg
 from lakehouse.recommend.scoring import factor_scores, scaled, similarity_scores
 from lakehouse.recommend.training import (
-    Catalogue,
     FitSettings,
     Interactions,
+    ProductCatalogue,
     fit,
     profile_baskets,
     with_factors,
@@ -75,7 +75,7 @@ class Contest:
         return "\n".join(lines)
 
 
-def contest(rows: Interactions, catalogue: Catalogue, base: FitSettings, *, as_of_ms: int) -> Contest:
+def contest(rows: Interactions, catalogue: ProductCatalogue, base: FitSettings, *, as_of_ms: int) -> Contest:
     """Choose on validation, judge on test. `base`: rank, half-life and the other settings that are not in question.
 
     Raises:
@@ -104,7 +104,7 @@ def contest(rows: Interactions, catalogue: Catalogue, base: FitSettings, *, as_o
 
 
 def choose(
-    rows: Interactions, catalogue: Catalogue, base: FitSettings, start: int, end: int
+    rows: Interactions, catalogue: ProductCatalogue, base: FitSettings, start: int, end: int
 ) -> tuple[FitSettings, float]:
     """The settings of the highest mean NDCG in start..end, and that NDCG."""
     before = rows.where(rows.at_ms < start)
@@ -124,7 +124,7 @@ def choose(
     return best_settings, value
 
 
-def _by_mix(model: RecommenderModel, found: Sequence[Person], histories: Sequence[Known]) -> list[float]:
+def _by_mix(model: RecommenderModel, found: Sequence[JudgedPerson], histories: Sequence[Known]) -> list[float]:
     """Mean NDCG for every one of MIXES; similarity and factors are computed once."""
     gram = model.gram
     values = np.zeros((len(found), len(MIXES)))
@@ -156,7 +156,7 @@ def _contenders(model: RecommenderModel) -> dict[str, Score]:
     }
 
 
-def _histories(found: Sequence[Person], model: RecommenderModel, blend: Blend, now_ms: int) -> list[Known]:
+def _histories(found: Sequence[JudgedPerson], model: RecommenderModel, blend: Blend, now_ms: int) -> list[Known]:
     index = {product_id: position for position, product_id in enumerate(model.product_ids)}
     return [
         known(person.history, index, now_ms=now_ms, half_life_days=blend.half_life_days, fade=blend.fade)

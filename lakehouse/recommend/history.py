@@ -1,4 +1,4 @@
-"""The lake -> Interactions and Catalogue, what training learns from. Needs Spark; rows pass through the driver.
+"""The lake -> Interactions and the ProductCatalogue, what training learns from. Needs Spark; rows pass through the driver.
 
 Looks, adds and removals come from silver.events, orders from the lines of silver.orders, each rolled up from actor to profile
 by the identity map as it is read. Bots are left out. A session is what the sender says is one; else 30 minutes without
@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakehouse.recommend.interactions import KIND_OF_EVENT, KINDS, ORDER
-from lakehouse.recommend.training import Catalogue, Interactions
+from lakehouse.recommend.training import Interactions, ProductCatalogue
 
 MOST_ROWS = 500  # newest, of one profile: more is a shop's own terminal rather than a shopper
 GAP_MS = 30 * 60 * 1000
@@ -51,7 +51,9 @@ def interactions(
     )
 
 
-def collected(rows: pd.DataFrame, products: pd.DataFrame, segments: pd.DataFrame) -> tuple[Interactions, Catalogue]:
+def collected(
+    rows: pd.DataFrame, products: pd.DataFrame, segments: pd.DataFrame
+) -> tuple[Interactions, ProductCatalogue]:
     """Numbers in place of names; products without a row are left out.
 
     `rows`: as `interactions` gives them. `products`: product_id, category, first_seen_ms, is_available. `segments`: profile,
@@ -75,7 +77,7 @@ def collected(rows: pd.DataFrame, products: pd.DataFrame, segments: pd.DataFrame
     )
     known = products.set_index("product_id").reindex(ids)
     segment_of = segments.drop_duplicates("profile").set_index("profile")["segment"].reindex(numbers)
-    catalogue = Catalogue(
+    catalogue = ProductCatalogue(
         product_ids=tuple(map(str, ids)),
         categories=tuple(_or_none(known["category"])),
         first_seen_ms=known["first_seen_ms"].to_numpy(dtype=np.int64, na_value=0),

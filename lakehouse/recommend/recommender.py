@@ -87,9 +87,6 @@ class Recommender:
         """
         return cls.load(files.current(base))
 
-    def knows(self, product_id: str) -> bool:
-        return product_id in self._index
-
     def category_of(self, product_id: str) -> str | None:
         """None for a product or category that is not known."""
         position = self._index.get(product_id)

@@ -48,7 +48,7 @@ class Interactions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Catalogue:
+class ProductCatalogue:
     """What is known of the products of Interactions, one entry per product number.
 
     `categories`: null = unknown. `segment_of`: per profile number, null = in none.
@@ -72,7 +72,7 @@ class FitSettings:
     new_days: int = 14
 
 
-def fit(rows: Interactions, catalogue: Catalogue, settings: FitSettings, *, as_of_ms: int) -> RecommenderModel:
+def fit(rows: Interactions, catalogue: ProductCatalogue, settings: FitSettings, *, as_of_ms: int) -> RecommenderModel:
     """A model of kind PERSONAL of everything in `rows`."""
     half_life = settings.blend.half_life_days
     decayed = decayed_weights(rows, as_of_ms, half_life)
@@ -112,21 +112,23 @@ def fit(rows: Interactions, catalogue: Catalogue, settings: FitSettings, *, as_o
 
 
 def with_factors(
-    model: RecommenderModel, rows: Interactions, catalogue: Catalogue, settings: FitSettings, *, as_of_ms: int
+    model: RecommenderModel, rows: Interactions, catalogue: ProductCatalogue, settings: FitSettings, *, as_of_ms: int
 ) -> RecommenderModel:
     """The model with factors and confidence by other settings; half-life and everything else stay."""
     by_profile = profile_baskets(model, rows, catalogue, as_of_ms=as_of_ms)
     return replace(model, blend=settings.blend, factors=product_factors(by_profile, settings.als))
 
 
-def profile_baskets(model: RecommenderModel, rows: Interactions, catalogue: Catalogue, *, as_of_ms: int) -> csr_matrix:
+def profile_baskets(
+    model: RecommenderModel, rows: Interactions, catalogue: ProductCatalogue, *, as_of_ms: int
+) -> csr_matrix:
     """Profiles x products of a fitted model, in its order of products."""
     product = positions(model, catalogue)[rows.product]
     decayed = decayed_weights(rows, as_of_ms, model.blend.half_life_days)
     return baskets(rows.profile, product, decayed, (rows.profiles, rows.products))
 
 
-def positions(model: RecommenderModel, catalogue: Catalogue) -> NDArray[np.int64]:
+def positions(model: RecommenderModel, catalogue: ProductCatalogue) -> NDArray[np.int64]:
     """Position in the model of every product number."""
     index = {product_id: position for position, product_id in enumerate(model.product_ids)}
     return np.array([index[product_id] for product_id in catalogue.product_ids], dtype=np.int64)

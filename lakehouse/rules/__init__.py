@@ -1,6 +1,14 @@
-"""Rules: SQL expressions over a documented vocabulary, the same text in the stream and in the decision API.
+"""Rules: SQL expressions over a documented vocabulary, the same text in the stream and in the decision API. Owns conf/rules.yaml.
 
-In reading order: `vocabulary` (what a rule may read), `operators` (what it may do with it, each once, for Python and for
-Spark side by side), `parse` (text -> checked `Expression`), `evaluate` (in Python), `column` (in Spark), `book`
-(conf/rules.yaml), `command` (./spark-submit.sh rules check|test).
+Imports no table and no decision.
+
+vocabulary    what a rule may read
+literals      values of a rule's types
+signatures    which operators take and give which types
+operators     what each does, once, for Python and for Spark side by side
+expression    a checked rule
+parse         text -> `Expression`
+evaluate      in Python
+column, frame in Spark
+book          conf/rules.yaml
 """

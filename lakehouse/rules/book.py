@@ -112,12 +112,12 @@ class RuleBook:
         return [compiled.rule for compiled in self._compiled if compiled.rule.events]
 
     def _candidates(self, context: Values) -> Iterable[int]:
-        found = self._always
+        positions = self._always
         for name, by_value in self._by_value.items():
             value = context[name]
             if value is not None and (more := by_value.get(value)):  # type: ignore[call-overload] # a text
-                found = [*found, *more]
-        return found if found is self._always else sorted(found)
+                positions = [*positions, *more]
+        return positions if positions is self._always else sorted(positions)
 
 
 def read_rules(

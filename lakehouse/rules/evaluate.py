@@ -46,8 +46,8 @@ def _special(expression: Apply) -> Predicate | None:
         case (Read(name, "text"), Constant(str(value))):
 
             def equals(context: Values) -> bool | None:
-                found = context[name]
-                return None if found is None else found == value
+                own = context[name]
+                return None if own is None else own == value
 
             return equals
     return None

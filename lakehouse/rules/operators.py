@@ -67,7 +67,7 @@ def _extreme(sign: int) -> Callable[..., Value]:
 def is_in(value: Value, *among: Value) -> bool | None:
     if value is None:
         return None
-    if any(one is not None and _same(value, one) for one in among):
+    if any(member is not None and _same(value, member) for member in among):
         return True
     return None if None in among else False
 

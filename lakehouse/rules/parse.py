@@ -144,8 +144,8 @@ class _Checker:
     def _like(self, node: Node, depth: int) -> Expression:
         if not isinstance(node.expression, exp.Literal):
             raise RuleError(f"LIKE: got '{short(sql_of(node.expression))}', expected a pattern in quotes")
-        found = self._call("like", [node.this, node.expression], node, depth)
-        return Apply("not", (found,), "boolean") if node.args.get("negate") else found
+        like = self._call("like", [node.this, node.expression], node, depth)
+        return Apply("not", (like,), "boolean") if node.args.get("negate") else like
 
     def _case(self, node: Node, depth: int) -> Expression:
         if node.this is not None:

@@ -22,7 +22,9 @@ def _exactly(gives: Type, *takes: Type) -> Signature:
 
 def _all(takes: Type, gives: Type, least: int = 1, most: int = _ANY) -> Signature:
     def signature(arguments: Sequence[Expression]) -> Type | None:
-        return gives if least <= len(arguments) <= most and all(_is(one, takes) for one in arguments) else None
+        return (
+            gives if least <= len(arguments) <= most and all(_is(argument, takes) for argument in arguments) else None
+        )
 
     return signature
 
@@ -89,8 +91,6 @@ FUNCTIONS: Mapping[str, Signature] = {
     "trim": _exactly("text", "text"),
     "upper": _exactly("text", "text"),
 }
-# Functions of the list that are checked apart, for what belongs to them besides expressions: a unit, a zone.
-APART = ("from_utc_timestamp", "timestampdiff")
 
 # sqlglot's nodes whose children are the operator's arguments, in order.
 NODES: Mapping[type[Any], str] = {

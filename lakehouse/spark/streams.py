@@ -1,7 +1,8 @@
-"""Every streaming query in one driver: how they start together, end together, and what is said when one fails."""
+"""Every streaming query in one driver: when they run, how they start and end together, what is said when one fails."""
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
@@ -12,6 +13,11 @@ from lakehouse.lake.delta import Lake
 log = logging.getLogger("stitchlake.streams")
 
 Start = Callable[..., StreamingQuery]
+
+
+def trigger(seconds: int, *, available_now: bool) -> dict[str, Any]:
+    """Arguments of `DataStreamWriter.trigger`: drain what is there and end, or every `seconds` (0 = at once)."""
+    return {"availableNow": True} if available_now else {"processingTime": f"{seconds} seconds"}
 
 
 def await_all(lake: Lake, queries: list[StreamingQuery]) -> None:

@@ -28,7 +28,7 @@ from lakehouse.events.reader import Reader
 from lakehouse.experiments.definitions import read_experiments
 from lakehouse.job import run
 from lakehouse.kafka import broker
-from lakehouse.kafka.reachable import reachable
+from lakehouse.kafka.broker import reachable
 from lakehouse.moments.definitions import Definitions, read_moments
 from lakehouse.moments.detector import MomentDetector
 from lakehouse.moments.fact_reader import FactReader

@@ -9,9 +9,9 @@ from lakehouse.decisions.visitor import Visitor
 from lakehouse.errors import StoreError
 from lakehouse.identity.identifier import Identifier
 from lakehouse.online.profiles import OnlineProfile, find
-from lakehouse.online.recent import of_visitor, recent_behaviour, recent_of
-from lakehouse.online.state import state_of
+from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour, recent_of
 from lakehouse.online.store import Entry, OnlineStore
+from lakehouse.online.store_state import state_of
 from serving.visitors.visitor_lookup import suppression_key
 from serving.visitors.visitors import NOT_FILLED
 

@@ -9,13 +9,13 @@ from typing import TypeVar
 from lakehouse.config import Config
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.errors import StoreError
-from lakehouse.events.blocked import blocked
+from lakehouse.events.blocked_values import blocked
 from lakehouse.events.identifiers import resolve
 from lakehouse.identity.identifier import Identifier
-from lakehouse.online.recent import recent_behaviour
+from lakehouse.online.recent_behaviour import recent_behaviour
 from lakehouse.online.recent_entries import TIMELINES, key_of
-from lakehouse.online.state import state_of
 from lakehouse.online.store import OnlineStore
+from lakehouse.online.store_state import state_of
 from serving.visitors.pending import Pending
 from serving.visitors.shared_reads import SharedReads
 from serving.visitors.visitor_lookup import VisitorLookup, VisitorQuery

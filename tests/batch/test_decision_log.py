@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 from batch import decision_log
 from lakehouse.decisions.decision_record import DecisionRecord, decision_message, exposure_messages, outcome_message
 from lakehouse.experiments.definitions import Experiment
-from lakehouse.experiments.results import LOG, results
+from lakehouse.experiments.result_rows import LOG, results
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lake.delta import Lake

@@ -18,7 +18,7 @@ from datetime import UTC, timedelta
 from unittest import mock
 
 from lakehouse.identity import override_store
-from lakehouse.identity.overrides import Identifier, Override
+from lakehouse.identity.overrides import NamedIdentifier, Override
 from lakehouse.identity.reach import places
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake
@@ -32,8 +32,8 @@ Wanted = tuple[str, int, int]
 """Action and the two actors."""
 
 
-def devices(one: int, other: int) -> tuple[Identifier, ...]:
-    return tuple(sorted(Identifier("device_id", f"device-{number}") for number in (one, other)))
+def devices(one: int, other: int) -> tuple[NamedIdentifier, ...]:
+    return tuple(sorted(NamedIdentifier("device_id", f"device-{number}") for number in (one, other)))
 
 
 def asked(count: int, overrides: int) -> list[Wanted]:

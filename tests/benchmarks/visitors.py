@@ -11,11 +11,11 @@ from lakehouse.config import Config
 from lakehouse.config.paths import serving_folder
 from lakehouse.online.profiles import COLUMNS, OnlineProfile, identifier_key
 from lakehouse.online.recent_entries import BEHAVIOUR, MOST_ENTRIES, key_of
-from lakehouse.online.state import advance
 from lakehouse.online.store import Document, Entry, OnlineStore
+from lakehouse.online.store_state import advance
 from lakehouse.recommend.files import point, write
 from lakehouse.recommend.interactions import DAY_MS, KINDS
-from lakehouse.recommend.training import Catalogue, FitSettings, Interactions, fit
+from lakehouse.recommend.training import FitSettings, Interactions, ProductCatalogue, fit
 
 MODEL_PRODUCTS = 5_000
 CATEGORIES = 20
@@ -112,7 +112,7 @@ def train_model(config: Config) -> None:
         profiles=people,
         products=MODEL_PRODUCTS,
     )
-    catalogue = Catalogue(
+    catalogue = ProductCatalogue(
         product_ids=tuple(_product(number) for number in range(MODEL_PRODUCTS)),
         categories=tuple(f"category-{number % CATEGORIES:02d}" for number in range(MODEL_PRODUCTS)),
         first_seen_ms=np.full(MODEL_PRODUCTS, now_ms - 90 * DAY_MS),

@@ -30,7 +30,7 @@ class RfmCell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segment:
+class SegmentFacts:
     """Current members of one segment: count, means, total. `recency_days`: from last order to CustomerFacts.as_of."""
 
     name: str
@@ -51,7 +51,7 @@ class CustomerFacts:
     orders: int = 0
     revenue: Decimal = Decimal(0)
     cells: Sequence[RfmCell] = ()
-    segments: Sequence[Segment] = ()
+    segments: Sequence[SegmentFacts] = ()
     segment_versions: Sequence[str] = ()
     actions: Mapping[str, int] = field(default_factory=dict)
 
@@ -128,8 +128,8 @@ def _segments(rfm: DataFrame, members: DataFrame, newest: int | None) -> list[Ro
     return figures.orderBy(F.desc("revenue"), "segment").limit(MOST_ROWS).collect()
 
 
-def _segment(row: Row) -> Segment:
-    return Segment(
+def _segment(row: Row) -> SegmentFacts:
+    return SegmentFacts(
         name=row["segment"],
         profiles=row["profiles"],
         recency_days=row["recency_days"],

@@ -27,7 +27,7 @@ class TableFact:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class PageFacts:
     """One page. `currency`: ISO 4217 code of every amount."""
 
     run: RunFacts
@@ -44,9 +44,9 @@ class Facts:
         return next((fact.rows for fact in self.tables if fact.name == table), 0)
 
 
-def gather(lake: Lake, *, run: RunFacts) -> Facts:
+def gather(lake: Lake, *, run: RunFacts) -> PageFacts:
     """Read the page's facts from a lake whose tables exist, empty or not. Changes nothing."""
-    return Facts(
+    return PageFacts(
         run=run,
         root=lake.root,
         currency=lake.config.events.default_currency,

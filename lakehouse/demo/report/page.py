@@ -4,7 +4,7 @@ from importlib import resources
 from string import Template
 
 from lakehouse.demo.report import words
-from lakehouse.demo.report.facts import Facts
+from lakehouse.demo.report.facts import PageFacts
 from lakehouse.demo.report.html import element, figures, text
 from lakehouse.demo.report.sections_customers import customers
 from lakehouse.demo.report.sections_events import arrived, checks, rejected
@@ -23,9 +23,9 @@ CONTENTS = (
 )
 
 
-def render(facts: Facts) -> str:
+def render(facts: PageFacts) -> str:
     """A complete HTML document."""
-    folder = resources.files("lakehouse.report")
+    folder = resources.files("lakehouse.demo.report")
     template = Template(folder.joinpath("page.html").read_text(encoding="utf-8"))
     parts = (arrived, rejected, identity, customers, scores, freshness, onward)
     return template.substitute(
@@ -38,7 +38,7 @@ def render(facts: Facts) -> str:
     )
 
 
-def header(facts: Facts) -> str:
+def header(facts: PageFacts) -> str:
     """What happened, in one sentence, and the figures to remember."""
     run, known = facts.run, facts.identity
     said = f"{words.plural(run.produced, 'record')} became {words.plural(known.profiles, 'profile')}"
@@ -48,7 +48,7 @@ def header(facts: Facts) -> str:
     return kicker + element("h1", text(said)) + element("p", text(meta), class_="meta") + figures(_key_figures(facts))
 
 
-def _key_figures(facts: Facts) -> list[tuple[str, str, str]]:
+def _key_figures(facts: PageFacts) -> list[tuple[str, str, str]]:
     known, customers_ = facts.identity, facts.customers
     bronze = facts.rows("bronze.events")
     verdicts = {held for held, _ in checks(facts)}

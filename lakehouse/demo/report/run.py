@@ -6,7 +6,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, kw_only=True)
-class MicroBatch:
+class BatchTiming:
     """One micro-batch of the `profiles` query.
 
     `rows`: records read. `p50_seconds`, `p99_seconds`: produced-to-committed-in-gold over those records; None = it read
@@ -43,7 +43,7 @@ class RunFacts:
     started_at: datetime
     finished_at: datetime
     phases: Mapping[str, float] = field(default_factory=dict)
-    batches: Sequence[MicroBatch] = ()
+    batches: Sequence[BatchTiming] = ()
     duplicates: int | None = None
     truth: TruthScores | None = None
     trainings: Sequence[Mapping[str, object]] = ()

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from lakehouse.demo.report import charts, plots, words
 from lakehouse.demo.report.charts import Bar
-from lakehouse.demo.report.customer_facts import CustomerFacts, RfmCell, Segment
-from lakehouse.demo.report.facts import Facts
+from lakehouse.demo.report.customer_facts import CustomerFacts, RfmCell, SegmentFacts
+from lakehouse.demo.report.facts import PageFacts
 from lakehouse.demo.report.html import columns, element, figure, figures, note, section, table, text
 from lakehouse.demo.report.plots import Bubble
 from lakehouse.demo.report.trainings import silhouettes
 
 
-def customers(facts: Facts) -> str:
+def customers(facts: PageFacts) -> str:
     known, currency = facts.customers, facts.currency
     if not known.customers:
         return section("customers", "What they are worth", "No profile has an order yet: gold.rfm is empty.")
@@ -52,7 +52,7 @@ def _actions(known: CustomerFacts) -> str:
     return figure("Next best action", drawn, "By rule, in gold.activation; none where marketing consent was denied.")
 
 
-def _segments(facts: Facts) -> str:
+def _segments(facts: PageFacts) -> str:
     known, currency = facts.customers, facts.currency
     heading = element("h3", "Segments", class_="sub")
     if not known.segments:
@@ -69,7 +69,7 @@ def _segments(facts: Facts) -> str:
     )
 
 
-def _segment_map(segments: Sequence[Segment], currency: str) -> str:
+def _segment_map(segments: Sequence[SegmentFacts], currency: str) -> str:
     points = [
         Bubble(s.recency_days, s.frequency, float(s.revenue), f"{words.plain(s.name)}: {in_words(s, currency)}")
         for s in segments
@@ -79,7 +79,7 @@ def _segment_map(segments: Sequence[Segment], currency: str) -> str:
     return figure("How lately, how often", drawn, "Area: revenue. Numbers as in the table.")
 
 
-def _segment_shares(segments: Sequence[Segment], people: int, revenue: float) -> str:
+def _segment_shares(segments: Sequence[SegmentFacts], people: int, revenue: float) -> str:
     rows = [
         Bar(
             f"{i}  {words.plain(s.name)}",
@@ -94,7 +94,7 @@ def _segment_shares(segments: Sequence[Segment], people: int, revenue: float) ->
     return figure("Share of customers, share of revenue", drawn)
 
 
-def _segment_table(segments: Sequence[Segment], people: int, revenue: float, currency: str) -> str:
+def _segment_table(segments: Sequence[SegmentFacts], people: int, revenue: float, currency: str) -> str:
     rows = [
         [
             str(i),
@@ -112,7 +112,7 @@ def _segment_table(segments: Sequence[Segment], people: int, revenue: float, cur
     return table(head, rows, numbers=(2, 3, 4, 5, 6), wide=(3, 4, 5), caption="Segments: size, means, share of revenue")
 
 
-def in_words(segment: Segment, currency: str) -> str:
+def in_words(segment: SegmentFacts, currency: str) -> str:
     """One sentence a merchandiser can repeat."""
     often = "once" if segment.frequency < 1.05 else f"{segment.frequency:.1f} times"
     lately = f"{words.count(segment.recency_days)} days ago" if segment.recency_days >= 1.5 else "within a day or two"

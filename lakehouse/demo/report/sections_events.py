@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from lakehouse.demo.report import charts, words
 from lakehouse.demo.report.charts import Bar
 from lakehouse.demo.report.event_facts import Day, EventName
-from lakehouse.demo.report.facts import Facts
+from lakehouse.demo.report.facts import PageFacts
 from lakehouse.demo.report.html import columns, element, figure, note, paragraph, section, table, text
 
 MOST_COLUMNS = 60
@@ -14,7 +14,7 @@ SHOWN_NAMES = 12
 _VERDICTS = {True: "good", False: "bad", None: "open"}
 
 
-def arrived(facts: Facts) -> str:
+def arrived(facts: PageFacts) -> str:
     bronze, silver = facts.rows("bronze.events"), facts.rows("silver.events")
     lead = (
         f"{words.plural(facts.run.produced, 'record')} went to the topic and {words.count(bronze)} stand in bronze.events, "
@@ -50,7 +50,7 @@ def arrived(facts: Facts) -> str:
     )
 
 
-def balance(facts: Facts) -> str:
+def balance(facts: PageFacts) -> str:
     """The line silver + quarantine + duplicates = bronze, and the verdict on it."""
     bronze, silver = facts.rows("bronze.events"), facts.rows("silver.events")
     quarantine = facts.rows("silver.events_quarantine")
@@ -78,7 +78,7 @@ def balance(facts: Facts) -> str:
     return element("div", element("div", sums) + drawn, class_="columns balance")
 
 
-def checks(facts: Facts) -> list[tuple[bool | None, str]]:
+def checks(facts: PageFacts) -> list[tuple[bool | None, str]]:
     """What must hold of the counts: (does it, in words). None = it could not be checked."""
     return [_arrival(facts.run.produced, facts.rows("bronze.events")), _balance(facts)]
 
@@ -91,7 +91,7 @@ def _arrival(produced: int, bronze: int) -> tuple[bool, str]:
     return False, f"Does not hold: {counts}; {words.count(abs(produced - bronze))} {what}."
 
 
-def _balance(facts: Facts) -> tuple[bool | None, str]:
+def _balance(facts: PageFacts) -> tuple[bool | None, str]:
     off = facts.rows("silver.events") + facts.rows("silver.events_quarantine") - facts.rows("bronze.events")
     if facts.run.duplicates is None:
         return None, f"Not checked: duplicates were not counted; {words.count(-off)} is what is left of bronze."
@@ -137,7 +137,7 @@ def kind_bars(names: Sequence[EventName]) -> list[Bar]:
     return [Bar(name, count, words.count(count), words.share(count, whole)) for name, count in shown]
 
 
-def _remarks(facts: Facts) -> str:
+def _remarks(facts: PageFacts) -> str:
     parts = []
     if facts.events.bots:
         parts.append(
@@ -148,7 +148,7 @@ def _remarks(facts: Facts) -> str:
     return " ".join(parts)
 
 
-def rejected(facts: Facts) -> str:
+def rejected(facts: PageFacts) -> str:
     rejections, bronze = facts.events.rejections, facts.rows("bronze.events")
     count = sum(rejection.count for rejection in rejections)
     if not rejections:

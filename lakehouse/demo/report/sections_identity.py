@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from lakehouse.demo.report import charts, identity_graph, words
 from lakehouse.demo.report.charts import Bar
-from lakehouse.demo.report.facts import Facts
+from lakehouse.demo.report.facts import PageFacts
 from lakehouse.demo.report.html import columns, element, figure, figures, note, paragraph, section, table, text
 from lakehouse.demo.report.identity_examples import GraphExample
 from lakehouse.demo.report.identity_facts import SIZE_CAP, IdentifierType
@@ -29,7 +29,7 @@ LINES = (
 )
 
 
-def identity(facts: Facts) -> str:
+def identity(facts: PageFacts) -> str:
     known = facts.identity
     if not known.actors:
         return section("identity", "Who it was", "No actor yet: silver.identity_map is empty.")
@@ -68,7 +68,7 @@ def size_bands(sizes: Mapping[int, int]) -> list[tuple[str, float]]:
     return list(zip(names, counts, strict=True))[: max(last + 1, 4) if last >= 0 else 0]
 
 
-def _truth(facts: Facts) -> str:
+def _truth(facts: PageFacts) -> str:
     truth = facts.run.truth
     if truth is None:
         return note("This source carries no truth about its people, so precision and recall cannot be measured.")
@@ -79,7 +79,7 @@ def _truth(facts: Facts) -> str:
     return figures(pairs) + note(f"Measured over {truth.scope}.")
 
 
-def _why(facts: Facts) -> str:
+def _why(facts: PageFacts) -> str:
     known = facts.identity
     ties = [
         Bar(cause or "none: it names its profile", n, words.count(n), words.share(n, known.actors))
@@ -117,7 +117,7 @@ def _types(types: Sequence[IdentifierType]) -> str:
     return table(head, rows, numbers=(1, 2, 3), caption="Identifiers by type")
 
 
-def _examples(facts: Facts) -> str:
+def _examples(facts: PageFacts) -> str:
     if not facts.identity.examples:
         return note("No two actors share an identifier yet, so there is no graph to draw.")
     drawn = [

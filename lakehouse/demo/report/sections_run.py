@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from lakehouse.demo.report import charts, plots, words
 from lakehouse.demo.report.charts import Bar
-from lakehouse.demo.report.facts import Facts
+from lakehouse.demo.report.facts import PageFacts
 from lakehouse.demo.report.html import code_block, columns, element, figure, note, section, table, text
 from lakehouse.demo.report.plots import Span
-from lakehouse.demo.report.run import MicroBatch
+from lakehouse.demo.report.run import BatchTiming
 
 STAGES = {
     "leaf": "Parse, dedupe, aggregate by actor and day",
@@ -46,7 +46,7 @@ export STITCHLAKE__PRIVACY__HMAC_KEY="$(openssl rand -hex 32)" STITCHLAKE__PRIVA
 ./spark-submit.sh streaming"""
 
 
-def freshness(facts: Facts) -> str:
+def freshness(facts: PageFacts) -> str:
     run = facts.run
     took = (run.finished_at - run.started_at).total_seconds()
     phases = [Bar(words.plain(phase), taken, words.seconds(taken)) for phase, taken in run.phases.items()]
@@ -73,7 +73,7 @@ def freshness(facts: Facts) -> str:
     )
 
 
-def _timeline(batches: Sequence[MicroBatch]) -> str:
+def _timeline(batches: Sequence[BatchTiming]) -> str:
     spans = [
         Span(
             b.p50_seconds,
@@ -93,7 +93,7 @@ def _timeline(batches: Sequence[MicroBatch]) -> str:
     )
 
 
-def _rows(batches: Sequence[MicroBatch]) -> str:
+def _rows(batches: Sequence[BatchTiming]) -> str:
     points = [(str(i), float(b.rows)) for i, b in enumerate(batches, 1)]
     return figure(
         "Records by micro-batch",
@@ -101,7 +101,7 @@ def _rows(batches: Sequence[MicroBatch]) -> str:
     )
 
 
-def _stages(batches: Sequence[MicroBatch]) -> str:
+def _stages(batches: Sequence[BatchTiming]) -> str:
     means = {STAGES.get(stage, stage): seconds for stage, seconds in mean_stages([b.stages for b in batches]).items()}
     drawn = plots.stages("fresh-stages", "Mean seconds by stage of a micro-batch", means)
     return figure("Where a micro-batch spends its time", drawn, "Means over the batches in which the stage ran.")
@@ -116,7 +116,7 @@ def mean_stages(stages: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {stage: sum(values) / len(values) for stage, values in taken.items() if stage != "total"}
 
 
-def onward(facts: Facts) -> str:
+def onward(facts: PageFacts) -> str:
     lead = "The tables are plain Delta. Spark, delta-rs, DuckDB and Polars read them where they are."
     rows = [
         [

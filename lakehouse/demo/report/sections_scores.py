@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from lakehouse.demo.report import charts, plots, words
 from lakehouse.demo.report.charts import Bar
 from lakehouse.demo.report.customer_facts import BINS, ScoreFacts
-from lakehouse.demo.report.facts import Facts
+from lakehouse.demo.report.facts import PageFacts
 from lakehouse.demo.report.html import columns, element, figure, note, paragraph, section, table, text
 from lakehouse.demo.report.trainings import NAMES, Judged, judgement, metrics, number, silhouettes, title, version
 from lakehouse.models.registry import RECOMMENDER
 
 
-def scores(facts: Facts) -> str:
+def scores(facts: PageFacts) -> str:
     known = facts.scores
     judged = next((found for training in facts.run.trainings if (found := judgement(training))), None)
     others = [t for t in facts.run.trainings if not silhouettes(t) and judgement(t) is None]

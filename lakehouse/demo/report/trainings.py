@@ -110,7 +110,7 @@ def silhouettes(summary: Mapping[str, object]) -> dict[int, float]:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class IntervalEstimate:
     """A figure and its 95% interval."""
 
     value: float
@@ -131,8 +131,8 @@ class Judged:
     """
 
     champion: str
-    metrics: Mapping[str, Mapping[str, Estimate]]
-    gain: Estimate | None
+    metrics: Mapping[str, Mapping[str, IntervalEstimate]]
+    gain: IntervalEstimate | None
     reliability: tuple[tuple[int, float, float], ...]
 
 
@@ -150,5 +150,5 @@ def judgement(summary: Mapping[str, object]) -> Judged | None:
     )
 
 
-def _estimate(found: Mapping[str, float]) -> Estimate:
-    return Estimate(value=found["value"], low=found["low"], high=found["high"])
+def _estimate(found: Mapping[str, float]) -> IntervalEstimate:
+    return IntervalEstimate(value=found["value"], low=found["low"], high=found["high"])

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from lakehouse.demo.shop.people import Person
+from lakehouse.demo.shop.people import Shopper
 from lakehouse.demo.shop.stay import Personal, Stay
 
 _EVENT = '"type":"track","event":"%s"'
@@ -102,5 +102,5 @@ def phone_as_sent(phone: str, rng: Random) -> str:
     return forms[int(rng.random() * len(forms))]
 
 
-def _name(person: Person) -> str:
+def _name(person: Shopper) -> str:
     return f'"firstName":"{person.first_name}","lastName":"{person.last_name}"'

@@ -34,7 +34,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class ShopCatalogue:
     products: tuple[Product, ...]
     shelves: dict[tuple[str, int], tuple[Product, ...]]  # (category, tier) -> products
 
@@ -56,7 +56,7 @@ def money(cents: int) -> str:
     return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02d}"
 
 
-def build(seed: int) -> Catalogue:
+def build(seed: int) -> ShopCatalogue:
     rng = Random(seed)
     products = []
     for category, nouns in _CATEGORIES.items():
@@ -77,4 +77,4 @@ def build(seed: int) -> Catalogue:
         for category in CATEGORIES
         for tier in (CHEAP, MIDDLE, PREMIUM)
     }
-    return Catalogue(tuple(products), shelves)
+    return ShopCatalogue(tuple(products), shelves)

@@ -13,7 +13,7 @@ from lakehouse.demo.shop.devices import Device, app, bot, browser
 
 
 @dataclass(frozen=True)
-class Behaviour:
+class ShoppingHabit:
     """How a kind of person acts. Shares are of people; `gap_days` is the mean time between two orders."""
 
     name: str
@@ -27,12 +27,12 @@ class Behaviour:
     store: float  # share of orders made in a store
 
 
-LOYAL = Behaviour("loyal", 0.11, 13.0, 0.55, 0.97, 0.06, (2, 4), MIDDLE, 0.3)
-LAPSING = Behaviour("lapsing", 0.13, 11.0, 0.5, 0.88, 0.12, (1, 3), MIDDLE, 0.2)
-BARGAIN = Behaviour("bargain", 0.14, 22.0, 0.6, 0.85, 0.9, (1, 2), CHEAP, 0.08)
-ONE_TIME = Behaviour("one_time", 0.25, 0.0, 0.08, 0.35, 0.15, (1, 2), PREMIUM, 0.2)
-BROWSER = Behaviour("browser", 0.37, 0.0, 0.17, 0.07, 0.0, (1, 1), MIDDLE, 0.0)
-BOT = Behaviour("bot", 0.0, 0.0, 0.0, 0.0, 0.0, (1, 1), MIDDLE, 0.0)
+LOYAL = ShoppingHabit("loyal", 0.11, 13.0, 0.55, 0.97, 0.06, (2, 4), MIDDLE, 0.3)
+LAPSING = ShoppingHabit("lapsing", 0.13, 11.0, 0.5, 0.88, 0.12, (1, 3), MIDDLE, 0.2)
+BARGAIN = ShoppingHabit("bargain", 0.14, 22.0, 0.6, 0.85, 0.9, (1, 2), CHEAP, 0.08)
+ONE_TIME = ShoppingHabit("one_time", 0.25, 0.0, 0.08, 0.35, 0.15, (1, 2), PREMIUM, 0.2)
+BROWSER = ShoppingHabit("browser", 0.37, 0.0, 0.17, 0.07, 0.0, (1, 1), MIDDLE, 0.0)
+BOT = ShoppingHabit("bot", 0.0, 0.0, 0.0, 0.0, 0.0, (1, 1), MIDDLE, 0.0)
 BEHAVIOURS = (LOYAL, LAPSING, BARGAIN, ONE_TIME, BROWSER)
 
 # One person in so many. Rare, because a wrong e-mail or a guest on somebody's tablet cannot be told from its owner.
@@ -43,11 +43,11 @@ _SHARED_PHONE = 0.3  # of households: one landline
 
 
 @dataclass(slots=True)
-class Person:
+class Shopper:
     """One person. `None` identifier: does not have it. `typed_email` is what they enter as a guest."""
 
     number: int
-    behaviour: Behaviour
+    behaviour: ShoppingHabit
     first_name: str
     last_name: str
     email: str
@@ -78,7 +78,7 @@ _AREA_CODES = tuple(code for code in range(201, 990) if code % 100 != 11 and cod
 _ASCII = str.maketrans("ëíü", "eiu")
 
 
-def people(seed: int) -> Iterator[Person]:
+def people(seed: int) -> Iterator[Shopper]:
     """Every person there is, in order of number."""
     previous = _person(0, seed)
     for number in count(1):
@@ -88,14 +88,14 @@ def people(seed: int) -> Iterator[Person]:
         previous = person
 
 
-def bots(seed: int) -> Iterator[Person]:
+def bots(seed: int) -> Iterator[Shopper]:
     """Every crawler there is: one device, no name, views only."""
     for number in count():
         rng = Random(f"{seed}:bot:{number}")
-        yield Person(number, BOT, "", "", "", "", "", None, None, [bot(rng)], None, rng.choice(CATEGORIES), "", 0)
+        yield Shopper(number, BOT, "", "", "", "", "", None, None, [bot(rng)], None, rng.choice(CATEGORIES), "", 0)
 
 
-def _person(number: int, seed: int) -> Person:
+def _person(number: int, seed: int) -> Shopper:
     rng = Random(f"{seed}:person:{number}")
     behaviour = _behaviour(number, rng.random())
     first, last = rng.choice(_FIRST), rng.choice(_LAST)
@@ -107,7 +107,7 @@ def _person(number: int, seed: int) -> Person:
         devices.append(browser(rng))
     if behaviour is not BROWSER and rng.random() < 0.5:
         devices.append(app(rng))
-    return Person(
+    return Shopper(
         number=number,
         behaviour=behaviour,
         first_name=first,
@@ -142,7 +142,7 @@ def _is_guest(number: int) -> bool:
     return number % GUEST_EVERY == 451
 
 
-def _behaviour(number: int, luck: float) -> Behaviour:
+def _behaviour(number: int, luck: float) -> ShoppingHabit:
     if _is_stray(number):
         return ONE_TIME if _types_wrong_email(number) else BROWSER
     for behaviour in BEHAVIOURS:
@@ -164,7 +164,7 @@ def _consent(rng: Random) -> str:
     )
 
 
-def _tie(person: Person, previous: Person) -> None:
+def _tie(person: Shopper, previous: Shopper) -> None:
     """Make the planned mix-ups: a shared tablet (and landline), a guest on somebody's tablet, a wrong e-mail."""
     number = person.number
     if number % HOUSEHOLD_EVERY == 1:

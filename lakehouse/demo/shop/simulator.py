@@ -17,7 +17,7 @@ from lakehouse.demo.shop.catalogue import build
 from lakehouse.demo.shop.clock import DAY_MS, DAYS, HOUR_MS, MINUTE_MS, SECOND_MS, draw_day, draw_instant, instant
 from lakehouse.demo.shop.devices import kiosk
 from lakehouse.demo.shop.faults import FAULTS, plant
-from lakehouse.demo.shop.people import Person, bots, people
+from lakehouse.demo.shop.people import Shopper, bots, people
 from lakehouse.demo.shop.stay import Stay, World
 from lakehouse.demo.shop.visits import Visit, plan
 from lakehouse.demo.truth import Truth, write_truth
@@ -122,7 +122,7 @@ class Shop:
 
 
 def messages(n_events: int | None, seed: int) -> Iterator[Message]:
-    """The shop as a `Source`; the default number of events when null."""
+    """Messages in order of arrival; the default number of events when null."""
     return Shop(DEFAULT_EVENTS if n_events is None else n_events, seed).messages()
 
 
@@ -188,13 +188,13 @@ def _bots(seed: int, n_messages: int) -> Iterator[Visit]:
     return _cut(((bot, [_crawl(bot, Random(f"{seed}:crawl:{bot.number}"))]) for bot in bots(seed)), n_messages)
 
 
-def _crawl(bot: Person, rng: Random) -> Visit:
+def _crawl(bot: Shopper, rng: Random) -> Visit:
     steps = visits.HOME + visits.VIEW * (5 + int(rng.random() * 40))
     device = bot.devices[0]
     return Visit(draw_instant(rng, draw_day(rng, 0, DAYS - 1)), bot, device, device.anonymous_id, False, steps, 0)
 
 
-def _cut(plans: Iterator[tuple[Person, list[Visit]]], n_messages: int) -> Iterator[Visit]:
+def _cut(plans: Iterator[tuple[Shopper, list[Visit]]], n_messages: int) -> Iterator[Visit]:
     left = n_messages
     for _, planned in plans:
         for visit in planned:

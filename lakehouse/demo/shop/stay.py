@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from lakehouse.demo.shop.catalogue import Catalogue, Product
+from lakehouse.demo.shop.catalogue import Product, ShopCatalogue
 from lakehouse.demo.shop.clock import SECOND_MS, iso
 from lakehouse.demo.shop.devices import uuid
-from lakehouse.demo.shop.people import BARGAIN, Person
+from lakehouse.demo.shop.people import BARGAIN, Shopper
 from lakehouse.demo.shop.visits import Visit
 from lakehouse.demo.truth import Truth
 from lakehouse.kafka.message import routing_key
@@ -27,7 +27,7 @@ class World:
     """What every visit shares. `order_count` counts up through `next_order_id`."""
 
     rng: Random
-    catalogue: Catalogue
+    catalogue: ShopCatalogue
     truth: Truth
     emit: Emit
     order_count: list[int]
@@ -55,7 +55,7 @@ class Stay:
     def __init__(self, world: World, visit: Visit) -> None:
         self.world = world
         self.visit = visit
-        self.person: Person = visit.person
+        self.person: Shopper = visit.person
         self.is_known = visit.is_known
         self.at = visit.start
         self.cart: list[tuple[Product, int]] = []

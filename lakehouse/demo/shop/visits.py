@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lakehouse.demo.shop.clock import DAY_MS, DAYS, END_MS, HOUR_MS, MINUTE_MS, draw_day, draw_instant
 from lakehouse.demo.shop.devices import OFFLINE, Device, uuid
-from lakehouse.demo.shop.people import BARGAIN, BROWSER, LAPSING, LOYAL, ONE_TIME, Person
+from lakehouse.demo.shop.people import BARGAIN, BROWSER, LAPSING, LOYAL, ONE_TIME, Shopper
 
 # Steps, one letter each: a visit's steps are one string.
 HOME, SEARCH, VIEW, ADD, REMOVE, CHECKOUT, COUPON = "h", "s", "v", "a", "r", "k", "c"
@@ -24,7 +24,7 @@ class Visit(NamedTuple):
     """One stay. `device` null: a store's till, a call or the server. `late_ms`: how long its events wait to be sent."""
 
     start: int
-    person: Person
+    person: Shopper
     device: Device | None
     anonymous_id: str | None
     is_known: bool  # logged in when it starts
@@ -32,7 +32,7 @@ class Visit(NamedTuple):
     late_ms: int
 
 
-def plan(person: Person, rng: Random, kiosks: tuple[Device, ...]) -> list[Visit]:
+def plan(person: Shopper, rng: Random, kiosks: tuple[Device, ...]) -> list[Visit]:
     """Every visit of the person, in order of start; at least one."""
     intents = sorted(_intents(person, rng))
     cookies = {id(device): device.anonymous_id for device in person.devices}
@@ -40,7 +40,7 @@ def plan(person: Person, rng: Random, kiosks: tuple[Device, ...]) -> list[Visit]
     return [_visit(person, rng, kiosks, start, intent, cookies, known) for start, intent in intents]
 
 
-def order_days(person: Person, rng: Random) -> list[int]:
+def order_days(person: Shopper, rng: Random) -> list[int]:
     """Days on which the person buys."""
     kind = person.behaviour
     if kind is BROWSER:
@@ -59,7 +59,7 @@ def order_days(person: Person, rng: Random) -> list[int]:
     return days
 
 
-def _intents(person: Person, rng: Random) -> list[tuple[int, str]]:
+def _intents(person: Shopper, rng: Random) -> list[tuple[int, str]]:
     kind = person.behaviour
     found: list[tuple[int, str]] = []
     days = order_days(person, rng)
@@ -94,7 +94,7 @@ def _poisson(rng: Random, mean: float) -> int:
 
 
 def _visit(
-    person: Person,
+    person: Shopper,
     rng: Random,
     kiosks: tuple[Device, ...],
     start: int,
@@ -126,20 +126,20 @@ def _visit(
     return Visit(start, person, device, cookies.get(id(device), device.anonymous_id), is_known, steps, late)
 
 
-def _device(person: Person, rng: Random) -> Device:
+def _device(person: Shopper, rng: Random) -> Device:
     if person.shared is not None and rng.random() < 0.3:
         return person.shared
     luck = rng.random()  # the first device is used most
     return person.devices[0 if luck < 0.55 else int(rng.random() * len(person.devices))]
 
 
-def _till(person: Person, rng: Random) -> str:
+def _till(person: Shopper, rng: Random) -> str:
     if person.loyalty_id and rng.random() < 0.8:
         return STORE_LOYALTY
     return STORE_EMAIL if rng.random() < 0.6 else STORE_PHONE
 
 
-def _login(person: Person, rng: Random, is_first: bool) -> str:
+def _login(person: Shopper, rng: Random, is_first: bool) -> str:
     extra = (ALIAS if rng.random() < 0.15 else "") + (GROUP if rng.random() < 0.15 else "")
     return LOGIN + (extra if is_first else "")
 
@@ -152,7 +152,7 @@ def _looking(rng: Random) -> str:
     return steps
 
 
-def _buying(person: Person, rng: Random, is_known: bool, is_first: bool) -> str:
+def _buying(person: Shopper, rng: Random, is_known: bool, is_first: bool) -> str:
     kind = person.behaviour
     fewest, most = kind.lines
     lines = fewest + int(rng.random() * (most - fewest + 1))

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.identity.identifier import Identifier
-from lakehouse.identity.touched import EDGE_KEY
+from lakehouse.identity.touched_components import EDGE_KEY
 from lakehouse.profiles.stitching import identity_tables
 
 

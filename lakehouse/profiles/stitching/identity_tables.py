@@ -12,12 +12,10 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pyarrow as pa
 
-from lakehouse.identity import index as identity_index
-from lakehouse.identity.blocked import fingerprint, is_blocked
 from lakehouse.identity.history import closed, moved, opened
-from lakehouse.identity.index import Index
-from lakehouse.identity.lookup import micros
-from lakehouse.identity.touched import Resolution, Rows
+from lakehouse.identity.index import FORMAT, Index, micros
+from lakehouse.identity.rules_fingerprint import fingerprint, is_blocked
+from lakehouse.identity.touched_components import Resolution, Rows
 from lakehouse.lake import local_index
 from lakehouse.lake.delta import Lake, arrow, arrow_schema
 from lakehouse.tables.contract import Table
@@ -34,7 +32,7 @@ _STAMPED = (SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP, SILVER_IDENTITY_HISTORY)
 def stamp(lake: Lake) -> str:
     """The state of the identity tables, and of what makes the index of them."""
     of_tables = {table.name: lake.version(table) for table in _STAMPED}
-    return json.dumps({"format": identity_index.FORMAT, "rules": fingerprint(lake.config), **of_tables})
+    return json.dumps({"format": FORMAT, "rules": fingerprint(lake.config), **of_tables})
 
 
 def current_index(lake: Lake) -> Index:
@@ -122,7 +120,7 @@ def _mend_history(lake: Lake, changes: pd.DataFrame) -> None:
 
 
 def write(lake: Lake, index: Index, resolution: Resolution, *, now: datetime, logged: Collection[str] = ()) -> None:
-    """Edges, log, history, map; then the index. See lakehouse/identity/touched.py for why in this order.
+    """Edges, log, history, map; then the index. See lakehouse/identity/touched_components.py for why in this order.
 
     Every row is known to be new, or changed, because the index says what is stored: nothing is looked for in the tables.
     `logged`: change_ids that are in the log already, and their history with them.

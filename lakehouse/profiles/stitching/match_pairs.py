@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 from lakehouse.identity.index import Index
 from lakehouse.identity.matches import MATCH, match_edges
 from lakehouse.identity.reach import edges_of
-from lakehouse.identity.touched import EDGE_KEY
+from lakehouse.identity.touched_components import EDGE_KEY
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.lake.table_index import current
 from lakehouse.matching.block_index import BlockIndex

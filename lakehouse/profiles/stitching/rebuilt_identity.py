@@ -7,8 +7,8 @@ from pyspark.sql import DataFrame
 
 from lakehouse.errors import ModelError
 from lakehouse.identity import override_store, overrides
-from lakehouse.identity.blocked import is_blocked
 from lakehouse.identity.matches import match_edges
+from lakehouse.identity.rules_fingerprint import is_blocked
 from lakehouse.identity.solve import over_cap, solve
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.matching.model import MatchModel

@@ -17,12 +17,12 @@ from functools import partial
 import pandas as pd
 
 from lakehouse.identity import override_store, overrides, reach
-from lakehouse.identity.blocked import is_blocked
 from lakehouse.identity.index import Index
 from lakehouse.identity.matches import MATCH, MATCH_RULE
 from lakehouse.identity.override_store import Taken
 from lakehouse.identity.overrides import Override
-from lakehouse.identity.touched import IDENTIFIER, Rules, resolve
+from lakehouse.identity.rules_fingerprint import is_blocked
+from lakehouse.identity.touched_components import IDENTIFIER, Rules, resolve
 from lakehouse.lake.delta import Lake
 from lakehouse.matching.model import MatchModel
 from lakehouse.profiles.stitching import identity_tables, rule_changes

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from lakehouse.identity.blocked import fingerprint, rules_text
+from lakehouse.identity.rules_fingerprint import fingerprint, rules_text
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.profiles.stitching.identity_tables import all_rows
 from lakehouse.tables.identity import SILVER_IDENTITY_RULES

@@ -14,9 +14,9 @@ from lakehouse.commands.identity import command
 from lakehouse.config import Config, LakeConfig
 from lakehouse.errors import LakeError, StitchlakeError
 from lakehouse.identity import override_store
+from lakehouse.identity.override_requests import Undo
 from lakehouse.identity.override_store import WAITING, Taken, ask, pending, settle, store_of, take_in
-from lakehouse.identity.overrides import Identifier, Override
-from lakehouse.identity.requests import Undo
+from lakehouse.identity.overrides import NamedIdentifier, Override
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.folders import Folder, HereFolder, RemoteFolder
 from lakehouse.lake.lock import open_lake, writer
@@ -69,7 +69,7 @@ def test_a_request_waits_is_taken_in_once_and_is_then_in_force(lake: Lake) -> No
         taken = take(lake)
     link = Override(
         action="link",
-        identifiers=(Identifier("loyalty_id", "4711"), Identifier("user_id", "u-17")),
+        identifiers=(NamedIdentifier("loyalty_id", "4711"), NamedIdentifier("user_id", "u-17")),
         created_by="ann",
         reason="seen at the till",
         created_at=NINE,
@@ -200,7 +200,7 @@ def test_an_undo_takes_an_override_back_once(lake: Lake) -> None:
 
 
 def test_of_two_that_were_asked_for_at_once_the_later_is_rejected(lake: Lake) -> None:
-    pair = (Identifier("email", "token"), Identifier("user_id", "u-17"))
+    pair = (NamedIdentifier("email", "token"), NamedIdentifier("user_id", "u-17"))
     for action, by, minute in (("unlink", "zoe", 1), ("link", "ann", 0)):
         asked = NINE + timedelta(minutes=minute)
         ask(store_of(lake), Override(action=action, identifiers=pair, created_by=by, reason="x", created_at=asked))
@@ -284,7 +284,7 @@ def test_a_clock_that_is_behind_comes_after_what_it_follows(lake: Lake) -> None:
 def test_a_time_no_clock_can_show_moves_nobodys(lake: Lake) -> None:
     far = datetime.max.replace(tzinfo=UTC)
     block = Override(
-        action="block", identifiers=(Identifier("device_id", "k"),), created_by="x", reason="x", created_at=far
+        action="block", identifiers=(NamedIdentifier("device_id", "k"),), created_by="x", reason="x", created_at=far
     )
     ask(store_of(lake), block)
     identity(lake.config, LINK)

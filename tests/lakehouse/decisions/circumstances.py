@@ -7,7 +7,7 @@ from datetime import datetime
 from lakehouse.decisions.circumstances import Circumstances, DecisionInputs, circumstances_of
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.decisions.visitor import Visitor
-from lakehouse.online.recent import RecentBehaviour
+from lakehouse.online.recent_behaviour import RecentBehaviour
 
 
 def circumstances(

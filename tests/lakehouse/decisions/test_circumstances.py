@@ -10,7 +10,7 @@ from lakehouse.decisions.decide import OfferRequest, decide
 from lakehouse.decisions.offers import Catalogue, Offer
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.experiments.definitions import Arm, Experiments, Holdout
-from lakehouse.online.recent import recent_behaviour
+from lakehouse.online.recent_behaviour import recent_behaviour
 from lakehouse.rules.book import Rule
 from tests.lakehouse.decisions.circumstances import circumstances
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from lakehouse.decisions import exposures
 from lakehouse.decisions.offers import Offer
-from lakehouse.online.recent import recent_behaviour
+from lakehouse.online.recent_behaviour import recent_behaviour
 from lakehouse.rules.book import Rule
 
 NOW = datetime(2026, 11, 26, 20, 30, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from lakehouse.decisions.visitor import Visitor, context_of
-from lakehouse.online.recent import RecentBehaviour
+from lakehouse.online.recent_behaviour import RecentBehaviour
 from tests.online_people import person
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

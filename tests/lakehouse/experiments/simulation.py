@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from lakehouse.experiments.fixed import fixed
-from lakehouse.experiments.sample_statistics import Moments, moments
+from lakehouse.experiments.sample_statistics import SampleMoments, moments
 from lakehouse.experiments.sequential import TUNED_FOR, rho, width
 
 ALPHA = 0.05
@@ -42,6 +42,6 @@ def interval_coverage(kind: str, *, experiments: int, units: int, seed: int) -> 
     return held / experiments
 
 
-def _proportion(successes: int, n: int) -> Moments:
+def _proportion(successes: int, n: int) -> SampleMoments:
     share = successes / n
-    return Moments(n=n, mean=share, variance=share * (1 - share) * n / (n - 1), is_binary=True)
+    return SampleMoments(n=n, mean=share, variance=share * (1 - share) * n / (n - 1), is_binary=True)

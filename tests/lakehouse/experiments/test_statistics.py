@@ -14,7 +14,7 @@ from lakehouse.experiments.bayesian import bayesian
 from lakehouse.experiments.fixed import fixed
 from lakehouse.experiments.multiplicity import holm
 from lakehouse.experiments.sample_ratio import BLOCKS, sample_ratio_p
-from lakehouse.experiments.sample_statistics import Moments, moments
+from lakehouse.experiments.sample_statistics import SampleMoments, moments
 from lakehouse.experiments.sequential import always_valid_p, rho, sequential, width
 from tests.lakehouse.experiments.simulation import false_positives, interval_coverage
 
@@ -76,7 +76,7 @@ def test_a_split_of_48_to_52_is_blocked_and_the_published_ones_come_out() -> Non
 def test_hillstroms_published_figure() -> None:
     """Mens e-mail against none, conversion: z = 7.385, p = 1.5e-13."""
     arm, none = (
-        Moments(n=n, mean=k / n, variance=k / n * (1 - k / n) * n / (n - 1), is_binary=True)
+        SampleMoments(n=n, mean=k / n, variance=k / n * (1 - k / n) * n / (n - 1), is_binary=True)
         for n, k in ((21_307, 267), (21_306, 122))
     )
     assert fixed(arm, none, alpha=0.05).p == pytest.approx(1.5e-13, rel=0.05)

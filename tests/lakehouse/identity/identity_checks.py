@@ -5,7 +5,7 @@ import pandas as pd
 from lakehouse.identity.changes import fold
 from lakehouse.identity.history import history
 from lakehouse.identity.solve import solve
-from lakehouse.identity.touched import SOLVED
+from lakehouse.identity.touched_components import SOLVED
 from lakehouse.profiles.stitching.history import compare_history
 from lakehouse.tables.identity import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_LOG
 from tests.lakehouse.identity.identity_graphs import RULES, actors_of, edges_of

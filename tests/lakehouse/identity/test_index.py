@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.identity.index import Index
-from lakehouse.identity.lookup import micros
+from lakehouse.identity.index import ActorRecord, Index, identifier_key, micros
 from lakehouse.identity.reach import edges_of, everyone, members, places
-from lakehouse.identity.records import Record, identifier_key
 from lakehouse.lake import local_index
 from lakehouse.lake.local_index import opened
 from tests.lakehouse.identity.identity_graphs import at, examples
@@ -141,9 +139,9 @@ def test_an_index_of_before_the_machine_started_is_thrown_away(tmp_path: Path, m
 
 
 def test_a_record_survives_its_bytes() -> None:
-    record = Record("ann", [1, 2, 3, None], {("email", "ä\x00"): ["probabilistic", 1.5, -7]})
-    assert Record.decode(record.encode()) == record
-    assert Record.decode(Record("bob").encode()) == Record("bob")
+    record = ActorRecord("ann", [1, 2, 3, None], {("email", "ä\x00"): ["probabilistic", 1.5, -7]})
+    assert ActorRecord.decode(record.encode()) == record
+    assert ActorRecord.decode(ActorRecord("bob").encode()) == ActorRecord("bob")
 
 
 def test_equal_texts_of_two_types_have_two_keys() -> None:

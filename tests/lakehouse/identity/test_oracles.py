@@ -10,7 +10,7 @@ import pytest
 
 from lakehouse.events.identifiers import resolve
 from lakehouse.identity.contradictions import InForce, contradiction
-from lakehouse.identity.overrides import Identifier, Override
+from lakehouse.identity.overrides import NamedIdentifier, Override
 from tests.lakehouse.identity.told_events import CONFIG, Graph, end_states, limited, people, profiles, streamed, told
 
 
@@ -328,7 +328,7 @@ def test_posthog_merge_dangerously():
     Differs: no event can; a person can, by ./spark-submit.sh identity link, undone at will, but not against the limit of
     user_id: that is refused in words.
     """
-    pair = (Identifier("user_id", "user-A"), Identifier("user_id", "user-B"))
+    pair = (NamedIdentifier("user_id", "user-A"), NamedIdentifier("user_id", "user-B"))
     link = Override(
         action="link",
         identifiers=pair,

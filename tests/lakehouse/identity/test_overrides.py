@@ -11,7 +11,7 @@ from pandas.testing import assert_frame_equal
 
 from lakehouse.config import IdentifierRule
 from lakehouse.errors import ContractError
-from lakehouse.identity.overrides import IDENTIFIER, Identifier, Override, apply, siblings, touched_by
+from lakehouse.identity.overrides import IDENTIFIER, NamedIdentifier, Override, apply, around, siblings
 from lakehouse.identity.solve import over_cap, solve
 from tests.lakehouse.identity.identity_graphs import (
     FOREVER,
@@ -37,9 +37,9 @@ def override(action: str, *words: str, minute: int = 0) -> Override:
     return Override(action=action, identifiers=identifiers, created_by="ann", reason="she said so", created_at=asked)
 
 
-def identifier(word: str) -> Identifier:
+def identifier(word: str) -> NamedIdentifier:
     kind, token = word.split(":")
-    return Identifier(kind, token)
+    return NamedIdentifier(kind, token)
 
 
 def undone(made: Override) -> Override:
@@ -170,14 +170,20 @@ def test_siblings_are_both_sides_of_active_pairs() -> None:
     assert siblings(frame("user_id:zoe"), pairs).empty
 
 
+def changed(before: list[Override], after: list[Override]) -> list[Override]:
+    """The overrides that are active in one of the two only."""
+    was, now = ({o.override_id: o for o in overrides if o.is_active} for overrides in (before, after))
+    return [(was | now)[key] for key in was.keys() ^ now.keys()]
+
+
 def test_touched_are_the_identifiers_of_overrides_that_came_or_went() -> None:
     stays, comes = override("link", "user_id:ann", "email:a"), override("block", "email:a")
     goes = override("unlink", "user_id:bob", "device_id:x")
     assert_frame_equal(
-        touched_by([stays, goes], [stays, comes, undone(goes)]),
+        around(changed([stays, goes], [stays, comes, undone(goes)]), [stays, comes, undone(goes)]),
         frame("device_id:x", "email:a", "user_id:ann", "user_id:bob"),  # ann: the sibling of email:a
     )
-    assert touched_by([stays, undone(goes)], [stays]).empty
+    assert around(changed([stays, undone(goes)], [stays]), [stays]).empty
 
 
 def test_the_id_is_of_action_identifiers_and_time_in_any_zone() -> None:
@@ -350,7 +356,7 @@ def test_solving_again_only_what_is_touched_equals_solving_everything(stream: li
             active[o.override_id] = not active[o.override_id]
         now = [o if active[o.override_id] else undone(o) for o in overrides]
         met = edges_of(batch)[IDENTIFIER]
-        asked = pd.concat([met, siblings(met, now), touched_by(before, now)]).drop_duplicates()
+        asked = pd.concat([met, siblings(met, now), around(changed(before, now), now)]).drop_duplicates()
         actors = {*edges_of(graph).merge(asked)["actor_id"], *batch}
         together = stored.loc[stored["actor_id"].isin(actors), "component_id"]
         actors |= set(stored.loc[stored["component_id"].isin(together), "actor_id"])

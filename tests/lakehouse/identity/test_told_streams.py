@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from lakehouse.identity import override_store, overrides
 from lakehouse.identity.matches import MATCH, match_edges
-from lakehouse.identity.overrides import Identifier, Override
-from lakehouse.identity.requests import Undo
+from lakehouse.identity.override_requests import Undo
+from lakehouse.identity.overrides import NamedIdentifier, Override
 from lakehouse.identity.solve import over_cap, solve
-from lakehouse.identity.touched import EDGE_KEY, SOLVED
+from lakehouse.identity.touched_components import EDGE_KEY, SOLVED
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_OVERRIDES
 from tests.lakehouse.identity.identity_checks import assert_log_and_history_tell_the_map, assert_map_is
@@ -34,7 +34,7 @@ class Told:
 
 
 def asked(action: str, *words: str, minute: int) -> Override:
-    identifiers = tuple(sorted(Identifier(*word.split(":")) for word in words))
+    identifiers = tuple(sorted(NamedIdentifier(*word.split(":")) for word in words))
     return Override(
         action=action, identifiers=identifiers, created_by="ann", reason="so", created_at=at(minute).replace(tzinfo=UTC)
     )

@@ -16,10 +16,10 @@ from lakehouse.matching.accuracy import Scores, pairwise
 from lakehouse.matching.blocks import block_keys, candidates
 from lakehouse.matching.fields import Field, fields
 from lakehouse.matching.model import MatchModel
-from lakehouse.matching.people import People, read_people
+from lakehouse.matching.person_file import PersonRecords, read_people
 from lakehouse.matching.records import atoms, records
 from lakehouse.matching.score import scored, with_frequencies
-from lakehouse.matching.training import Trained, train
+from lakehouse.matching.training import TrainedMatcher, train
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "identity"
 FEBRL_TRUTH = r"rec_id=rec-(\d+)-"
@@ -34,10 +34,10 @@ FILES = {
 class Labelled:
     """values: what training takes, one row per record, in the order of `people`; actor ids are positions, as text."""
 
-    people: People
+    people: PersonRecords
     fields: tuple[Field, ...]
     values: pd.DataFrame
-    trained: Trained
+    trained: TrainedMatcher
     config: Config
 
     @property

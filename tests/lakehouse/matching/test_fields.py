@@ -1,11 +1,11 @@
 import pytest
 
 from lakehouse.errors import ConfigError
-from lakehouse.matching.fields import Field, Source, fields
+from lakehouse.matching.fields import Field, FieldSource, fields
 
 
 def _field(name, kind, *sources):
-    return Field(name=name, kind=kind, sources=tuple(Source(trait=trait, part=part) for trait, part in sources))
+    return Field(name=name, kind=kind, sources=tuple(FieldSource(trait=trait, part=part) for trait, part in sources))
 
 
 def test_every_trait_is_a_field_and_names_come_first():

@@ -14,12 +14,12 @@ from lakehouse.catalog import TABLES
 from lakehouse.errors import StoreError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
-from lakehouse.online.changes import Change
+from lakehouse.online.change_publisher import Change
 from lakehouse.online.content import differences
 from lakehouse.online.micro_batch import OnlineStep
 from lakehouse.online.profiles import OnlineProfile, by_id, find
-from lakehouse.online.state import advance, state_of
 from lakehouse.online.store import Document, OnlineStore, open_store, store_url
+from lakehouse.online.store_state import advance, state_of
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch

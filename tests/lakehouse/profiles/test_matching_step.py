@@ -10,8 +10,8 @@ import pytest
 from lakehouse.catalog import TABLES
 from lakehouse.commands.whois import whois
 from lakehouse.identity import override_store
-from lakehouse.identity.overrides import Identifier, Override
-from lakehouse.identity.requests import Undo
+from lakehouse.identity.override_requests import Undo
+from lakehouse.identity.overrides import NamedIdentifier, Override
 from lakehouse.lake.delta import Lake
 from lakehouse.matching.fields import fields
 from lakehouse.matching.model import MatchModel
@@ -171,7 +171,7 @@ def test_a_new_model_matches_everybody_again_without_an_event(lake: Lake) -> Non
 
 
 def asked(action: str, one: str, other: str) -> Override:
-    identifiers = tuple(sorted(Identifier("anonymous_id", token) for token in (one, other)))
+    identifiers = tuple(sorted(NamedIdentifier("anonymous_id", token) for token in (one, other)))
     return Override(action=action, identifiers=identifiers, created_by="ann", reason="called us", created_at=NOW)
 
 

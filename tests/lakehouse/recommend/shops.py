@@ -7,7 +7,7 @@ import numpy as np
 
 from lakehouse.recommend.interactions import CART, DAY_MS, KINDS, ORDER, VIEW, Interaction
 from lakehouse.recommend.model import NOBODY, PERSONAL, Blend, RecommenderModel
-from lakehouse.recommend.training import Catalogue, Interactions
+from lakehouse.recommend.training import Interactions, ProductCatalogue
 
 NOW = 1_800_000_000_000
 IDS = ("kettle", "toaster", "mug", "novel", "atlas", "kite", "train", "lamp")
@@ -66,8 +66,8 @@ def table(rows: Sequence[tuple[int, int, str, int, int, int]], profiles: int, pr
     )  # fmt: skip
 
 
-def catalogue(products: int, categories: int) -> Catalogue:
-    return Catalogue(
+def catalogue(products: int, categories: int) -> ProductCatalogue:
+    return ProductCatalogue(
         product_ids=tuple(f"p{number:03}" for number in range(products)),
         categories=tuple(f"c{number % categories}" for number in range(products)),
         first_seen_ms=np.zeros(products, dtype=np.int64),

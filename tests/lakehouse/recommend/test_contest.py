@@ -10,7 +10,7 @@ from lakehouse.recommend import contest as contests
 from lakehouse.recommend.als import AlsSettings
 from lakehouse.recommend.contest import ALS, CHAMPION, EASE, ITEM_ITEM, POPULAR, choose, contest
 from lakehouse.recommend.ease import ease_weights
-from lakehouse.recommend.judged import people
+from lakehouse.recommend.holdout import people
 from lakehouse.recommend.training import FitSettings, fit, profile_baskets
 from tests.lakehouse.recommend.shops import NOW, catalogue, planted
 

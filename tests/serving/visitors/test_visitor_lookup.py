@@ -16,7 +16,7 @@ from lakehouse.errors import StoreError
 from lakehouse.identity.identifier import Identifier
 from lakehouse.machine import wait_until
 from lakehouse.online.profiles import PROFILE, identifier_key
-from lakehouse.online.recent import of_visitor, recent_behaviour
+from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour
 from lakehouse.online.recent_entries import key_of
 from lakehouse.online.store import Document, Entry, OnlineStore, open_store
 from serving.visitors.pending import Pending

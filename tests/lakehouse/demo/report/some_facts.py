@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from lakehouse.demo.report.customer_facts import CustomerFacts, RfmCell, ScoreFacts, Segment
+from lakehouse.demo.report.customer_facts import CustomerFacts, RfmCell, ScoreFacts, SegmentFacts
 from lakehouse.demo.report.event_facts import Day, EventFacts, EventName, Rejection
-from lakehouse.demo.report.facts import Facts, TableFact
+from lakehouse.demo.report.facts import PageFacts, TableFact
 from lakehouse.demo.report.identity_examples import GraphActor, GraphEdge, GraphExample
 from lakehouse.demo.report.identity_facts import IdentifierType, IdentityFacts
-from lakehouse.demo.report.run import MicroBatch, RunFacts, TruthScores
+from lakehouse.demo.report.run import BatchTiming, RunFacts, TruthScores
 
 START, END = datetime(2026, 3, 1, 12, 0, tzinfo=UTC), datetime(2026, 3, 1, 12, 3, 20, tzinfo=UTC)
 
@@ -38,16 +38,16 @@ def run(**changes: Any) -> RunFacts:
         "source": "shop", "produced": 13, "started_at": START, "finished_at": END,
         "phases": {"stream": 100.0, "train": 80.0}, "duplicates": 1,
         "batches": (
-            MicroBatch(batch_id=0, rows=9, p50_seconds=4.0, p99_seconds=7.5, stages={"silver": 1.0, "gold": 3.0, "total": 4.2}),
-            MicroBatch(batch_id=1, rows=0),
-            MicroBatch(batch_id=2, rows=4, p50_seconds=3.0, p99_seconds=3.5, stages={"silver": 2.0, "total": 2.1}),
+            BatchTiming(batch_id=0, rows=9, p50_seconds=4.0, p99_seconds=7.5, stages={"silver": 1.0, "gold": 3.0, "total": 4.2}),
+            BatchTiming(batch_id=1, rows=0),
+            BatchTiming(batch_id=2, rows=4, p50_seconds=3.0, p99_seconds=3.5, stages={"silver": 2.0, "total": 2.1}),
         ),
         "truth": TruthScores(precision=0.9991, recall=0.9934),
     }  # fmt: skip
     return RunFacts(**values | changes)
 
 
-def facts(*, rows: dict[str, int] | None = None, **changes: Any) -> Facts:
+def facts(*, rows: dict[str, int] | None = None, **changes: Any) -> PageFacts:
     counts = {"bronze.events": 13, "silver.events": 10, "silver.events_quarantine": 2} if rows is None else rows
     values: dict[str, Any] = {
         "run": run(),
@@ -70,20 +70,20 @@ def facts(*, rows: dict[str, int] | None = None, **changes: Any) -> Facts:
             as_of=END, customers=2, repeat_customers=1, orders=4, revenue=Decimal("130.50"),
             cells=(RfmCell(r=5, f=5, profiles=1, mean_monetary=115.5), RfmCell(r=2, f=1, profiles=1, mean_monetary=15.0)),
             segments=(
-                Segment(name="champions", profiles=1, recency_days=10, frequency=3, monetary=115.5, revenue=Decimal("115.50")),
-                Segment(name="lost one-time buyers", profiles=1, recency_days=31, frequency=1, monetary=15, revenue=Decimal(15)),
+                SegmentFacts(name="champions", profiles=1, recency_days=10, frequency=3, monetary=115.5, revenue=Decimal("115.50")),
+                SegmentFacts(name="lost one-time buyers", profiles=1, recency_days=31, frequency=1, monetary=15, revenue=Decimal(15)),
             ),
             segment_versions=("2",), actions={"recommend": 1, "nurture": 1, "welcome": 1},
         ),
         "scores": ScoreFacts(scored=3, histogram=(1, 0, 0, 1, *([0] * 8), 1, *([0] * 7)), mean=0.2767, versions=("1",)),
     }  # fmt: skip
-    return Facts(**values | changes)
+    return PageFacts(**values | changes)
 
 
-def nothing() -> Facts:
+def nothing() -> PageFacts:
     """An empty lake after a run that did nothing."""
     idle = RunFacts(source="shop", produced=0, started_at=START, finished_at=END)
-    return Facts(
+    return PageFacts(
         run=idle, root="/data/lake", currency="USD", tables=(), events=EventFacts(), identity=IdentityFacts(),
         customers=CustomerFacts(), scores=ScoreFacts(),
     )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse.demo import report
 
-MODULES = [f"lakehouse.report.{module.name}" for module in pkgutil.iter_modules(report.__path__)]
+MODULES = [f"lakehouse.demo.report.{module.name}" for module in pkgutil.iter_modules(report.__path__)]
 
 
 @pytest.mark.parametrize("name", MODULES)

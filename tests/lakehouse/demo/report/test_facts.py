@@ -7,9 +7,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lakehouse.catalog import TABLES
-from lakehouse.demo.report.customer_facts import CustomerFacts, RfmCell, ScoreFacts, Segment
+from lakehouse.demo.report.customer_facts import CustomerFacts, RfmCell, ScoreFacts, SegmentFacts
 from lakehouse.demo.report.event_facts import Day, EventFacts, EventName, Rejection
-from lakehouse.demo.report.facts import Facts, gather
+from lakehouse.demo.report.facts import PageFacts, gather
 from lakehouse.demo.report.identity_facts import IdentifierType, IdentityFacts
 from lakehouse.demo.report.page import render
 from tests import small_lake
@@ -17,11 +17,11 @@ from tests.lakehouse.demo.report import some_facts
 
 
 @pytest.fixture(scope="module")
-def gathered(_session: SparkSession) -> Facts:
+def gathered(_session: SparkSession) -> PageFacts:
     return gather(small_lake.shared(_session), run=some_facts.run())
 
 
-def test_every_table_is_listed_with_its_rows_and_path(gathered: Facts, spark: SparkSession) -> None:
+def test_every_table_is_listed_with_its_rows_and_path(gathered: PageFacts, spark: SparkSession) -> None:
     lake = small_lake.shared(spark)
     assert {t.name: t.rows for t in gathered.tables} == {name: len(small_lake.ROWS.get(name, ())) for name in TABLES}
     assert [(t.name, t.path) for t in gathered.tables] == [(name, lake.path(table)) for name, table in TABLES.items()]
@@ -29,7 +29,7 @@ def test_every_table_is_listed_with_its_rows_and_path(gathered: Facts, spark: Sp
     assert gathered.rows("silver.nothing") == 0
 
 
-def test_events_are_counted_by_kind_and_day(gathered: Facts) -> None:
+def test_events_are_counted_by_kind_and_day(gathered: PageFacts) -> None:
     assert {(n.type, n.event): n.count for n in gathered.events.names} == {
         ("track", "Order Completed"): 4,
         ("track", "Product Viewed"): 3,
@@ -45,14 +45,14 @@ def test_events_are_counted_by_kind_and_day(gathered: Facts) -> None:
     assert sum(day.events for day in gathered.events.days) == 10
 
 
-def test_rejections_carry_their_most_frequent_detail(gathered: Facts) -> None:
+def test_rejections_carry_their_most_frequent_detail(gathered: PageFacts) -> None:
     assert gathered.events.rejections == (
         Rejection(reason="not_json", count=1, example="expected a JSON object"),
         Rejection(reason="oversized", count=1, example="got 40960 bytes, expected at most 32768"),
     )
 
 
-def test_identity_counts_actors_profiles_components_and_identifiers(gathered: Facts) -> None:
+def test_identity_counts_actors_profiles_components_and_identifiers(gathered: PageFacts) -> None:
     known = gathered.identity
     assert (known.actors, known.profiles, known.components, known.largest_profile) == (7, 3, 2, 4)
     assert (known.profile_sizes, known.component_sizes) == ({1: 1, 2: 1, 4: 1}, {1: 1, 6: 1})
@@ -66,7 +66,7 @@ def test_identity_counts_actors_profiles_components_and_identifiers(gathered: Fa
     )
 
 
-def test_the_shared_component_is_the_example_and_its_identifiers_are_digests(gathered: Facts) -> None:
+def test_the_shared_component_is_the_example_and_its_identifiers_are_digests(gathered: PageFacts) -> None:
     (example,) = gathered.identity.examples
     assert (example.kind, example.component_actors, example.component_profiles) == ("shared", 6, 2)
     assert {a.actor: a.profile for a in example.actors} == {
@@ -80,7 +80,7 @@ def test_the_shared_component_is_the_example_and_its_identifiers_are_digests(gat
     assert not {e.digest for e in example.edges} & {"tv-1", "tok-ann", "ann", "bob"}
 
 
-def test_customers_are_counted_from_the_newest_event(gathered: Facts) -> None:
+def test_customers_are_counted_from_the_newest_event(gathered: PageFacts) -> None:
     known = gathered.customers
     assert known.as_of == datetime(2026, 2, 20, 10, 0, tzinfo=UTC)
     assert (known.customers, known.repeat_customers, known.orders, known.revenue) == (2, 1, 4, Decimal("130.50"))
@@ -91,9 +91,9 @@ def test_customers_are_counted_from_the_newest_event(gathered: Facts) -> None:
     assert known.actions == {"nurture": 1, "recommend": 1, "welcome": 1}
 
 
-def test_segments_are_the_open_ones_largest_revenue_first(gathered: Facts) -> None:
+def test_segments_are_the_open_ones_largest_revenue_first(gathered: PageFacts) -> None:
     champions, lost = gathered.customers.segments
-    assert champions == Segment(
+    assert champions == SegmentFacts(
         name="champions",
         profiles=1,
         recency_days=pytest.approx(9 + 22 / 24),  # 10 February 12:00 to 20 February 10:00
@@ -105,14 +105,14 @@ def test_segments_are_the_open_ones_largest_revenue_first(gathered: Facts) -> No
     assert gathered.customers.segment_versions == ("2",)
 
 
-def test_scores_fall_into_twenty_bins(gathered: Facts) -> None:
+def test_scores_fall_into_twenty_bins(gathered: PageFacts) -> None:
     assert {i: n for i, n in enumerate(gathered.scores.histogram) if n} == {0: 1, 3: 1, 12: 1}
     assert len(gathered.scores.histogram) == 20
     assert gathered.scores.mean == pytest.approx((0.62 + 0.18 + 0.03) / 3)
     assert (gathered.scores.scored, gathered.scores.versions) == (3, ("1",))
 
 
-def test_the_page_of_the_small_lake_balances_and_shows_no_identifier_or_trait(gathered: Facts) -> None:
+def test_the_page_of_the_small_lake_balances_and_shows_no_identifier_or_trait(gathered: PageFacts) -> None:
     page = render(gathered)
     assert "Holds: every record of bronze is accounted for." in page
     for value in ("ann@example.com", "tok-ann", "laptop-1", "tv-1", "{oops"):

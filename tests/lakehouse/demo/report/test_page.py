@@ -6,7 +6,7 @@ import pytest
 
 from lakehouse.demo.report.customer_facts import CustomerFacts, ScoreFacts
 from lakehouse.demo.report.event_facts import EventFacts, EventName, Rejection
-from lakehouse.demo.report.facts import Facts
+from lakehouse.demo.report.facts import PageFacts
 from lakehouse.demo.report.page import CONTENTS, render
 from tests.lakehouse.demo.report import some_facts
 
@@ -52,7 +52,7 @@ class Reader(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def hostile_facts() -> Facts:
+def hostile_facts() -> PageFacts:
     plain = some_facts.facts()
     segment = dataclasses.replace(plain.customers.segments[0], name=HOSTILE)
     return some_facts.facts(
@@ -81,7 +81,7 @@ each_page = pytest.mark.parametrize("facts", PAGES.values(), ids=PAGES.keys())
 
 
 @each_page
-def test_a_page_is_well_formed_and_every_reference_has_its_target(facts: Facts) -> None:
+def test_a_page_is_well_formed_and_every_reference_has_its_target(facts: PageFacts) -> None:
     page = Reader(render(facts))
     assert page.open == []
     assert page.faults == []
@@ -90,7 +90,7 @@ def test_a_page_is_well_formed_and_every_reference_has_its_target(facts: Facts) 
 
 
 @each_page
-def test_a_page_needs_nothing_but_itself(facts: Facts) -> None:
+def test_a_page_needs_nothing_but_itself(facts: PageFacts) -> None:
     page = render(facts)
     assert "script" not in Reader(page).tags
     assert not {"link", "img", "iframe", "object", "image", "use"} & Reader(page).tags
@@ -98,7 +98,7 @@ def test_a_page_needs_nothing_but_itself(facts: Facts) -> None:
 
 
 @each_page
-def test_every_section_is_there_and_every_drawing_has_a_title(facts: Facts) -> None:
+def test_every_section_is_there_and_every_drawing_has_a_title(facts: PageFacts) -> None:
     page = Reader(render(facts))
     assert {name for name, _ in CONTENTS} <= set(page.ids)
     for svg in page.svgs:

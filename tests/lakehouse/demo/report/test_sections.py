@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lakehouse.demo.report import sections_scores
 from lakehouse.demo.report.event_facts import Day, EventName
-from lakehouse.demo.report.facts import Facts
+from lakehouse.demo.report.facts import PageFacts
 from lakehouse.demo.report.sections_customers import customers, in_words
 from lakehouse.demo.report.sections_events import (
     MOST_COLUMNS,
@@ -29,7 +29,7 @@ def said(section: str) -> str:
     return Reader(section).said
 
 
-def counts(bronze: int, silver: int, quarantine: int, **run: object) -> Facts:
+def counts(bronze: int, silver: int, quarantine: int, **run: object) -> PageFacts:
     rows = {"bronze.events": bronze, "silver.events": silver, "silver.events_quarantine": quarantine}
     return some_facts.facts(rows=rows, run=some_facts.run(**run))
 

@@ -10,7 +10,7 @@ from lakehouse.errors import ModelError
 from lakehouse.recommend.interactions import KINDS, Interaction, Known
 from lakehouse.recommend.model import RecommenderModel
 from lakehouse.recommend.ranking import best, ndcg, recall
-from lakehouse.recommend.training import Catalogue, Interactions, positions
+from lakehouse.recommend.training import Interactions, ProductCatalogue, positions
 
 MOST = 3_000  # people of a slice; by the order of their numbers, which says nothing of them
 FEWEST = 20
@@ -19,7 +19,7 @@ Score = Callable[[Known], NDArray[np.floating]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Person:
+class JudgedPerson:
     """`history`: before the slice. `seen`, `relevant`: positions of its products, and of those that were new in the slice."""
 
     history: tuple[Interaction, ...]
@@ -27,7 +27,9 @@ class Person:
     relevant: NDArray[np.intp]
 
 
-def people(rows: Interactions, model: RecommenderModel, catalogue: Catalogue, start: int, end: int) -> list[Person]:
+def people(
+    rows: Interactions, model: RecommenderModel, catalogue: ProductCatalogue, start: int, end: int
+) -> list[JudgedPerson]:
     """Who did something before `start` and touched a product new to them in start..end; MOST at most.
 
     Raises:
@@ -44,7 +46,7 @@ def people(rows: Interactions, model: RecommenderModel, catalogue: Catalogue, st
                 Interaction(model.product_ids[product[one]], KINDS[rows.kind[one]], int(rows.at_ms[one]))
                 for one in before
             )
-            found.append(Person(history=history, seen=np.unique(product[before]), relevant=relevant))
+            found.append(JudgedPerson(history=history, seen=np.unique(product[before]), relevant=relevant))
         if len(found) == MOST:
             break
     if len(found) < FEWEST:
@@ -61,7 +63,7 @@ def _by_profile(rows: Interactions) -> Iterator[NDArray[np.int64]]:
     yield from np.split(order, np.flatnonzero(np.diff(rows.profile[order])) + 1)
 
 
-def judge(found: Sequence[Person], histories: Sequence[Known], score: Score, k: int) -> NDArray[np.float64]:
+def judge(found: Sequence[JudgedPerson], histories: Sequence[Known], score: Score, k: int) -> NDArray[np.float64]:
     """People x (NDCG, Recall) at k of the lists by `score`, what was seen before left out."""
     figures = np.empty((len(found), 2))
     for number, (person, known) in enumerate(zip(found, histories, strict=True)):

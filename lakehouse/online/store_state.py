@@ -33,8 +33,8 @@ def state_of(store: OnlineStore) -> StoreState:
     """EMPTY where nothing, or nothing readable, is told."""
     (data,) = store.get([_KEY])
     try:
-        told = orjson.loads(data or b"")
-        return StoreState(version=told["version"], gold=told["gold"], written_at_ms=told["written_at_ms"])
+        stored = orjson.loads(data or b"")
+        return StoreState(version=stored["version"], gold=stored["gold"], written_at_ms=stored["written_at_ms"])
     except (ValueError, TypeError, KeyError):
         return EMPTY
 
@@ -45,15 +45,15 @@ def advance(store: OnlineStore, *, gold: str | None, now_ms: int) -> int:
     Microseconds since 1970, but always above the last: a clock may be set back.
     """
     version = min(max(1000 * now_ms, state_of(store).version + 1), MOST)
-    told = {"version": version, "gold": gold, "written_at_ms": now_ms}
-    store.put([Document(_KEY, version, orjson.dumps(told))])
+    state = {"version": version, "gold": gold, "written_at_ms": now_ms}
+    store.put([Document(_KEY, version, orjson.dumps(state))])
     return version
 
 
 def take_off(store: OnlineStore, profile_ids: Collection[str], *, version: int) -> None:
     """Note which profiles are about to be ahead of gold: after a crash they must be put again."""
-    told = sorted(profile_ids) if len(profile_ids) <= _MOST_IN_FLIGHT else None
-    store.put([Document(_IN_FLIGHT, version, orjson.dumps(told))])
+    names = sorted(profile_ids) if len(profile_ids) <= _MOST_IN_FLIGHT else None
+    store.put([Document(_IN_FLIGHT, version, orjson.dumps(names))])
 
 
 def land(store: OnlineStore, *, version: int) -> None:
@@ -65,7 +65,7 @@ def in_flight(store: OnlineStore) -> set[str] | None:
     """The profiles that may be ahead of gold; None = any may."""
     (data,) = store.get([_IN_FLIGHT])
     try:
-        told = orjson.loads(data or b"[]")
+        names = orjson.loads(data or b"[]")
     except ValueError:
         return None
-    return None if told is None else set(told)
+    return None if names is None else set(names)

@@ -3,7 +3,7 @@ import pytest
 
 from lakehouse.errors import ContractError
 from lakehouse.identity import reach
-from lakehouse.identity.touched import Resolution, Touched, resolve
+from lakehouse.identity.touched_components import Resolution, Touched, resolve
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 from tests.lakehouse.identity.identity_graphs import RULES, actors_of, at, edges_of
 from tests.lakehouse.identity.memory_lake import EPOCH, memory_lake, stream

@@ -4,11 +4,9 @@ from collections.abc import Collection, Iterable
 from itertools import islice
 
 from lakehouse.identity.identifier import Identifier
-from lakehouse.identity.index import Index
-from lakehouse.identity.lookup import Reader
+from lakehouse.identity.index import ActorRecord, Index, IndexReader
 from lakehouse.identity.matches import MATCH
-from lakehouse.identity.records import Record
-from lakehouse.identity.touched import Rules
+from lakehouse.identity.touched_components import Rules
 
 _MOST_CARRIERS = 1000  # actors looked at to find out whose an identifier is
 
@@ -43,7 +41,7 @@ def owners(index: Index, identifiers: Iterable[Identifier], rules: Rules) -> dic
         return {identifier: _owner(reader, identifier, rules, names) for identifier in identifiers}
 
 
-def _owner(reader: Reader, identifier: Identifier, rules: Rules, names: dict[int, str]) -> str | None:
+def _owner(reader: IndexReader, identifier: Identifier, rules: Rules, names: dict[int, str]) -> str | None:
     rule = rules.get(identifier[0])
     if rule is None or not 0 < reader.degree(identifier) <= rule.max_actors:
         return None
@@ -59,12 +57,12 @@ def _owner(reader: Reader, identifier: Identifier, rules: Rules, names: dict[int
     return _name(reader, profiles.pop(), names) if len(profiles) == 1 else None
 
 
-def _profile(record: Record) -> int:
+def _profile(record: ActorRecord) -> int:
     """The number of its profile; -1 while it has none."""
     return -1 if record.place is None else int(str(record.place[0]))
 
 
-def _name(reader: Reader, number: int, names: dict[int, str]) -> str:
+def _name(reader: IndexReader, number: int, names: dict[int, str]) -> str:
     if number not in names:
         record = reader.record(number)
         assert record is not None, "a profile is named after an actor of the index"

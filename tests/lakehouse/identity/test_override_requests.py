@@ -6,12 +6,12 @@ import networkx as nx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.identity.overrides import Identifier, Override
-from lakehouse.identity.requests import Refusal, Request, Undo, parse, take, text
+from lakehouse.identity.override_requests import Refusal, Request, Undo, parse, take, text
+from lakehouse.identity.overrides import NamedIdentifier, Override
 from tests.lakehouse.identity.identity_graphs import RULES, examples
 
 MORNING = datetime(2026, 3, 1, 8, tzinfo=UTC)
-IDENTIFIERS = [Identifier(type_, token) for type_ in ("user_id", "email", "device_id") for token in "abc"]
+IDENTIFIERS = [NamedIdentifier(type_, token) for type_ in ("user_id", "email", "device_id") for token in "abc"]
 
 
 @st.composite
@@ -78,7 +78,7 @@ def test_a_request_is_read_as_it_was_written(asked: list[Request]) -> None:
 
 def test_a_type_without_a_rule_is_refused_with_the_nearest() -> None:
     shoe = Override(
-        action="block", identifiers=(Identifier("emial", "44"),), created_by="x", reason="x", created_at=MORNING
+        action="block", identifiers=(NamedIdentifier("emial", "44"),), created_by="x", reason="x", created_at=MORNING
     )
     _, _, refused = take([("file", shoe)], {}, RULES)
     assert refused["file"].startswith("block: unknown identifier type 'emial'; did you mean 'email'?")

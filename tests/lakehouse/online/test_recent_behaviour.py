@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lakehouse.config import load
 from lakehouse.events.reader import Reader
-from lakehouse.online.recent import RecentBehaviour, of_visitor, recent_behaviour, recent_of
+from lakehouse.online.recent_behaviour import RecentBehaviour, of_visitor, recent_behaviour, recent_of
 from lakehouse.online.recent_entries import MOST_ENTRIES, Placed, entries, remember
 from lakehouse.online.store import Entry, open_store
 

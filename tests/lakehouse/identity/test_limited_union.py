@@ -1,4 +1,4 @@
-from lakehouse.identity.contested import unite
+from lakehouse.identity.limited_union import unite
 
 
 def test_identifiers_are_taken_in_the_order_given_and_the_refused_are_named():

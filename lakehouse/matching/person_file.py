@@ -21,7 +21,7 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
-class People:
+class PersonRecords:
     """Records to match. ids: distinct texts. traits: trait -> values, None where absent. kinds: by trait. truth: person."""
 
     ids: list[str]
@@ -30,7 +30,7 @@ class People:
     truth: list[str] | None
 
 
-def read_people(files: Sequence[Path], id_column: str, truth: str | None, mapping: Sequence[str]) -> People:
+def read_people(files: Sequence[Path], id_column: str, truth: str | None, mapping: Sequence[str]) -> PersonRecords:
     """Read the files as one table of texts.
 
     Args:
@@ -57,10 +57,12 @@ def read_people(files: Sequence[Path], id_column: str, truth: str | None, mappin
     chosen = _chosen(table, mapping) if mapping else _all_others(table, {id_column, truth_column})
     _check_traits(chosen)
     traits = {trait: _texts(table[column]) for column, trait, _ in chosen}
-    return People(ids=ids.tolist(), traits=traits, kinds={trait: kind for _, trait, kind in chosen}, truth=people)
+    return PersonRecords(
+        ids=ids.tolist(), traits=traits, kinds={trait: kind for _, trait, kind in chosen}, truth=people
+    )
 
 
-def messages(people: People) -> Iterator[Message]:
+def messages(people: PersonRecords) -> Iterator[Message]:
     """One identify event per record: its id as anonymousId, its values as traits, a millisecond after the one before."""
     for number, record_id in enumerate(people.ids):
         traits = {trait: values[number] for trait, values in people.traits.items() if values[number] is not None}

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lakehouse.experiments.definitions import Experiment
-from lakehouse.experiments.readout import Comparison, ReadOut, one_arm_each, read_out
+from lakehouse.experiments.readout import ArmComparison, ReadOut, one_arm_each, read_out
 from lakehouse.tables.contract import Table, optional, required, write_time
 
 LOG = ["unit", "kind", "experiment", "arm", "metric", "value", "occurred_at"]
@@ -28,7 +28,7 @@ def results(log: pd.DataFrame, experiments: Mapping[str, Experiment], *, as_of: 
         arms = set(units["arm"])
         if len(arms) < 2 or experiment.baseline not in arms:
             continue
-        found = read_out(
+        readout = read_out(
             units,
             metrics,
             baseline=experiment.baseline,
@@ -36,7 +36,7 @@ def results(log: pd.DataFrame, experiments: Mapping[str, Experiment], *, as_of: 
             guardrails=experiment.guardrails,
             excluded=several,
         )
-        rows += [_row(experiment.name, found, one, as_of) for one in found.comparisons]
+        rows += [_row(experiment.name, readout, comparison, as_of) for comparison in readout.comparisons]
     return rows
 
 
@@ -55,33 +55,33 @@ def exposed_units(
     return units, several
 
 
-def _row(experiment: str, found: ReadOut, one: Comparison, as_of: datetime) -> dict[str, Any]:
+def _row(experiment: str, readout: ReadOut, comparison: ArmComparison, as_of: datetime) -> dict[str, Any]:
     answers = {
-        "difference": one.difference,
-        "relative": one.relative,
-        "p_fixed": one.p_fixed,
-        "p_adjusted": one.p_adjusted,
-        "p_sequential": one.p_sequential,
-        "interval_low": one.interval_sequential[0],
-        "interval_high": one.interval_sequential[1],
-        "probability_better": one.probability_better,
-        "expected_loss": one.expected_loss,
+        "difference": comparison.difference,
+        "relative": comparison.relative,
+        "p_fixed": comparison.p_fixed,
+        "p_adjusted": comparison.p_adjusted,
+        "p_sequential": comparison.p_sequential,
+        "interval_low": comparison.interval_sequential[0],
+        "interval_high": comparison.interval_sequential[1],
+        "probability_better": comparison.probability_better,
+        "expected_loss": comparison.expected_loss,
     }
     return {
         "experiment": experiment,
-        "metric": one.metric,
-        "arm": one.arm,
-        "baseline": one.baseline,
-        "units": found.counts[one.arm],
-        "baseline_units": found.counts[one.baseline],
-        "excluded_units": found.excluded,
-        "mean": found.arms[one.arm][one.metric].mean,
-        "baseline_mean": found.arms[one.baseline][one.metric].mean,
-        "srm_p": found.srm_p,
-        "is_blocked": found.is_blocked,
-        **{name: None if found.is_blocked or not math.isfinite(value) else value for name, value in answers.items()},
-        "is_guardrail": one.is_guardrail,
-        "is_harm": one.is_harm and not found.is_blocked,
+        "metric": comparison.metric,
+        "arm": comparison.arm,
+        "baseline": comparison.baseline,
+        "units": readout.counts[comparison.arm],
+        "baseline_units": readout.counts[comparison.baseline],
+        "excluded_units": readout.excluded,
+        "mean": readout.arms[comparison.arm][comparison.metric].mean,
+        "baseline_mean": readout.arms[comparison.baseline][comparison.metric].mean,
+        "srm_p": readout.srm_p,
+        "is_blocked": readout.is_blocked,
+        **{name: None if readout.is_blocked or not math.isfinite(value) else value for name, value in answers.items()},
+        "is_guardrail": comparison.is_guardrail,
+        "is_harm": comparison.is_harm and not readout.is_blocked,
         "computed_at": as_of,
     }
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from lakehouse.config import Config, IdentifierRule, load
-from lakehouse.events.blocked import blocked
+from lakehouse.events.blocked_values import blocked
 from lakehouse.events.identifiers import resolve
 
 DEV = load("dev", environ={})

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lakehouse.errors import SourceError
-from lakehouse.matching.people import People, anonymous_id, messages, read_people
+from lakehouse.matching.person_file import PersonRecords, anonymous_id, messages, read_people
 
 
 def _file(folder, text, name="people.csv", encoding="utf-8"):
@@ -20,7 +20,7 @@ def _read(folder, text, *, truth=None, mapping=(), encoding="utf-8"):
     return read_people([_file(folder, text, encoding=encoding)], "id", truth, list(mapping))
 
 
-PLAIN = People(
+PLAIN = PersonRecords(
     ids=["1", "2"],
     traits={"first_name": ["Zoë", "Bob"], "dob": ["1985-01-05", None]},
     kinds={"first_name": "given_name", "dob": "date"},
@@ -164,6 +164,6 @@ def test_every_record_is_an_identify_event_a_millisecond_apart():
 
 
 def test_a_value_that_is_no_unicode_is_sent_all_the_same():
-    people = People(ids=["\ud800"], traits={"city": ["a\ud800b"]}, kinds={"city": "address"}, truth=None)
+    people = PersonRecords(ids=["\ud800"], traits={"city": ["a\ud800b"]}, kinds={"city": "address"}, truth=None)
     (message,) = messages(people)
     assert json.loads(message.value)["traits"] == {"city": "a?b"}

@@ -11,7 +11,7 @@ from typing import Any
 from lakehouse.config import IdentifierRule
 from lakehouse.errors import ContractError
 from lakehouse.identity.contradictions import InForce, Name, contradiction, plainly, same
-from lakehouse.identity.overrides import Identifier, Override
+from lakehouse.identity.overrides import NamedIdentifier, Override
 
 Known = Mapping[str, Override]  # by override_id
 
@@ -131,7 +131,7 @@ def parse(text: str) -> Request | Refusal:
 def _request(words: Mapping[str, Any], by: str, reason: str, at: datetime) -> Request:
     if words["action"] == "undo":
         return Undo(override_id=str(words["override_id"]), by=by, reason=reason, at=at)
-    named = tuple(sorted(Identifier(str(type_), str(token)) for type_, token in words["identifiers"]))
+    named = tuple(sorted(NamedIdentifier(str(type_), str(token)) for type_, token in words["identifiers"]))
     return Override(action=words["action"], identifiers=named, created_by=by, reason=reason, created_at=at)
 
 

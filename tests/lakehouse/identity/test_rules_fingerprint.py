@@ -4,7 +4,7 @@ import pandas as pd
 
 from lakehouse.config import load
 from lakehouse.events.identifiers import resolve
-from lakehouse.identity.blocked import fingerprint, is_blocked
+from lakehouse.identity.rules_fingerprint import fingerprint, is_blocked
 
 CONFIG = load("dev", environ={})
 

@@ -9,7 +9,7 @@ from kafka import KafkaConsumer
 
 from lakehouse import machine
 from lakehouse.kafka.broker import RunningBroker
-from lakehouse.online.changes import Change, KafkaChanges
+from lakehouse.online.change_publisher import Change, KafkaChanges
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
