@@ -2,70 +2,19 @@
 
     ./spark-submit.sh batch/decision_log.py
 
-Drains the topic and ends; streams may run meanwhile, for nothing else writes these tables. Ends with one JSON line.
+Drains the topic and ends, see lakehouse/queries/decision_log.py. Ends with one JSON line.
 """
 
 import json
-
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from lakehouse.config import load
 from lakehouse.job import run
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import DECISION_LOG, writer
+from lakehouse.queries.decision_log import NAME, drain
 from lakehouse.spark.session import get_session
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
-
-NAME = "decision_log"
-KINDS = ("decision", "exposure", "outcome")
-_NEEDED = ("log_id", "kind", "decision_id", "unit", "action", "policy_version", "occurred_at")
-_MESSAGE = (
-    "log_id string, kind string, decision_id string, unit string, experiment string, arm string, metric string, value double, "
-    "propensity double, action string, policy_version string, context string, occurred_at bigint"
-)
-
-
-def transform(records: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """Kafka records -> rows of the log, and rows of its quarantine."""
-    read = records.withColumn("message", F.from_json(F.col("value").cast("string"), _MESSAGE))
-    missing = F.coalesce(*(F.when(F.col(f"message.{name}").isNull(), "missing_field") for name in _NEEDED))
-    is_json = F.try_parse_json(F.col("value").cast("string")).isNotNull()
-    reason = F.when(~F.coalesce(is_json, F.lit(False)), "no_json").otherwise(
-        F.coalesce(missing, F.when(~F.col("message.kind").isin(*KINDS), "unknown_kind"))
-    )
-    judged = read.withColumn("reason", reason).withColumnRenamed("timestamp", "logged_at")
-    told = judged.where(F.col("reason").isNull()).select("message.*", "logged_at")
-    rows = told.withColumn("occurred_at", F.timestamp_millis("occurred_at")).dropDuplicates(["log_id"])
-    bad = judged.where(F.col("reason").isNotNull()).select("partition", "offset", "reason", "value", "logged_at")
-    return rows, bad
-
-
-def drain(lake: Lake) -> None:
-    """Take in what the topic holds; what was taken in before, or twice, changes nothing."""
-    for table in (SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE):
-        lake.create(table)
-
-    def write(records: DataFrame, _: int) -> None:
-        rows, bad = transform(records.persist())
-        lake.upsert(rows, SILVER_DECISION_LOG, update_when="false")
-        lake.upsert(bad, SILVER_DECISION_LOG_QUARANTINE, update_when="false")
-        records.unpersist()
-
-    query = (
-        lake.spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", lake.config.kafka.bootstrap_servers)
-        .option("subscribe", lake.config.decision_log.topic)
-        .option("startingOffsets", "earliest")
-        .load()
-        .writeStream.queryName(NAME)
-        .option("checkpointLocation", lake.checkpoint(NAME))
-        .foreachBatch(write)
-        .trigger(availableNow=True)
-        .start()
-    )
-    query.awaitTermination()
 
 
 def main(argv: list[str]) -> None:

@@ -63,8 +63,8 @@ def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
 @contextmanager
 def drained() -> "Iterator[Lake]":
     """The lake, its decision log as full as the topic."""
-    from batch import decision_log  # here: a log of any kind is read without Spark
     from lakehouse.lake.delta import Lake
+    from lakehouse.queries import decision_log  # here: a log of any kind is read without Spark
     from lakehouse.spark.session import get_session
 
     config = reachable(load())

@@ -21,8 +21,9 @@ from lakehouse.job import run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
 from lakehouse.online.content import differences, fill
+from lakehouse.online.engines import open_store, store_url
 from lakehouse.online.lmdb_environment import discard
-from lakehouse.online.store import LMDB, OnlineStore, open_store, store_url
+from lakehouse.online.store import LMDB, OnlineStore
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.stitching.identity_tables import current_index

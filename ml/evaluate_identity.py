@@ -32,7 +32,7 @@ from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import await_all
 from lakehouse.tables.events import SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
-from ml import train_identity
+from lakehouse.training import identity
 
 
 class Stopwatch:
@@ -71,7 +71,7 @@ def match(lake: Lake, people: PersonRecords, watch: Stopwatch) -> dict[str, str]
 def _train(lake: Lake) -> bool:
     """Whether there is a matcher; without one the records are joined by their identifiers alone, as in the product."""
     try:
-        print(train_identity.train(lake).table())
+        print(identity.train(lake).table())
     except ModelError as error:
         print(f"no matcher: {error}")
         return False

@@ -27,8 +27,8 @@ from lakehouse.events.reader import Reader
 from lakehouse.job import run
 from lakehouse.kafka.broker import bootstrap_servers
 from lakehouse.kafka.server import HOST
+from lakehouse.online.engines import open_store, store_url
 from lakehouse.online.recent_entries import MOST_ENTRIES
-from lakehouse.online.store import open_store, store_url
 from lakehouse.recommend.files import CURRENT
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook, read_rules

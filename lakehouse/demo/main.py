@@ -35,7 +35,6 @@ from lakehouse.lake.lock import writer
 from lakehouse.queries import bronze_events, profiles, silver_events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.session import get_session
-from ml import train_recommender, train_scores, train_segments
 
 POLL_SECONDS = 0.25
 TRAINED_ON = 0.9  # share of the events that arrive before training
@@ -63,14 +62,14 @@ class Demo:
         with self.phase("stream"):
             self._send_and_wait(first, queries, ["profiles"])
         with self.phase("train"):
-            self._train(train_segments, train_scores)
+            self._train(segments, scores)
         with self.phase("stream with champions"):
             self._send_and_wait(None, queries, [query.name for query in queries])
         for query in queries:
             query.stop()
         self._progress.close()
         with self.phase("train recommender"):
-            self._train(train_recommender)
+            self._train(recommender)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -113,7 +112,7 @@ class Demo:
     def _train(self, *jobs: ModuleType) -> None:
         """A source too small for a model is no failure: the tables stand without it, and the page says so."""
         for job in jobs:
-            name = job.__name__.removeprefix("ml.train_")
+            name = job.__name__.rpartition(".")[2]
             self.status.update(phase=f"train {name}")
             try:
                 self.trainings.append({"name": name, **dataclasses.asdict(job.train(self.lake))})

@@ -11,12 +11,7 @@ LMDB (embedded: this machine, microseconds) or Redis (several machines), the sam
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, Protocol
-
-from lakehouse import machine
-from lakehouse.config import Config
-from lakehouse.errors import StoreError
 
 LMDB, REDIS = "lmdb://", ("redis://", "rediss://")
 REBUILD = "Rebuild it from gold: ./spark-submit.sh batch/online_store.py"
@@ -85,58 +80,3 @@ class OnlineStore(Protocol):
 
     def close(self) -> None:
         """Let go. Calls afterwards raise StoreError."""
-
-
-def open_store(url: str, *, timeout_ms: int = 50) -> OnlineStore:
-    """The store at `lmdb://<folder>` (made when it is not there) or `redis://[:password@]host:port[/db]`.
-
-    `timeout_ms`: of each exchange with Redis. A Redis that is not there is noticed by the first call, not here.
-
-    Raises:
-        StoreError: another kind of URL, or LMDB files that cannot be used.
-    """
-    if url.startswith(LMDB) and len(url) > len(LMDB):
-        from lakehouse.online.lmdb_store import LmdbStore  # here: each engine is imported by those who use it
-
-        return LmdbStore(Path(url.removeprefix(LMDB)).absolute())
-    if url.startswith(REDIS):
-        from lakehouse.online.redis_store import RedisStore
-
-        return RedisStore(url, timeout_ms=timeout_ms)
-    raise StoreError(
-        f"online_store.url: unknown kind of store, got '{url.split('@')[-1]}', expected lmdb://<folder> or redis://host:port. "
-        "Mend the configuration"
-    )
-
-
-def open_kept_store(config: Config) -> OnlineStore:
-    """What must outlive the machine and cannot be rebuilt from gold: timers, and what became of actions.
-
-    Beside an LMDB online store one of its own, synced to disk; a Redis online store itself, which its owner makes durable.
-
-    Raises:
-        StoreError: as `open_store`.
-    """
-    url = store_url(config)
-    if url.startswith(REDIS):
-        return open_store(url, timeout_ms=1000)
-    from lakehouse.online.lmdb_store import LmdbStore
-
-    return LmdbStore(Path(f"{url.removeprefix(LMDB)}_kept").absolute(), survives=True)
-
-
-def store_url(config: Config) -> str:
-    """`online_store.url`; where it is empty, LMDB in the lake's own folder.
-
-    Raises:
-        StoreError: it is empty and the lake is not on this machine.
-    """
-    if config.online_store.url:
-        return config.online_store.url
-    folder = machine.local_folder(config.lake.root)
-    if folder is None:
-        raise StoreError(
-            f"online_store.url: empty, got lake.root {config.lake.root}, expected redis://host:port where the lake is not on "
-            "this machine. Set STITCHLAKE__ONLINE_STORE__URL"
-        )
-    return f"{LMDB}{folder}/_online"

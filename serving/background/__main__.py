@@ -35,8 +35,8 @@ from lakehouse.moments.fact_reader import FactReader
 from lakehouse.moments.moment_actions import actions_of_moment
 from lakehouse.moments.state_store import StateStore
 from lakehouse.moments.transitions import Moment
+from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.recent_entries import entries, remember
-from lakehouse.online.store import open_kept_store, open_store, store_url
 from lakehouse.rules.book import read_rules
 from serving.background.destination_workers import DestinationWorkers
 from serving.background.people import People

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from kafka import KafkaProducer
 
-from batch import decision_log
 from lakehouse.decisions.decision_record import DecisionRecord, decision_message, exposure_messages, outcome_message
 from lakehouse.experiments.definitions import Experiment
 from lakehouse.experiments.result_rows import LOG, results
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lake.delta import Lake
+from lakehouse.queries import decision_log
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

@@ -26,7 +26,7 @@ from lakehouse.config import PROJECT, Config, load
 from lakehouse.job import run
 from lakehouse.kafka import broker
 from lakehouse.machine import free_port, wait_until
-from lakehouse.online.store import open_store
+from lakehouse.online.engines import open_store
 from tests.benchmarks.machine import machine
 from tests.benchmarks.open_loop import Load, get, post, run_load
 from tests.benchmarks.visitors import MODEL_PRODUCTS, fill, train_model, user

@@ -32,7 +32,7 @@ from lakehouse.queries import bronze_events, profiles, silver_events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import Start, await_all
-from ml import train_scores, train_segments
+from lakehouse.training import segments
 from tests.benchmarks.machine import machine
 
 SEED = 7
@@ -46,10 +46,10 @@ def remember(lake: Lake, history: Iterable[Message]) -> None:
     kafka = lake.config.kafka
     produce(history, kafka.bootstrap_servers, kafka.events_topic, on_progress=lambda n: None)
     await_all(lake, start_all(lake, QUERIES, available_now=True))
-    train_segments.train(lake)
+    segments.train(lake)
     # A horizon that fits a history of some weeks: how long scoring takes does not depend on it.
     scores = dataclasses.replace(lake.config.scores, horizon_days=HORIZON_DAYS)
-    train_scores.train(Lake(lake.spark, dataclasses.replace(lake.config, scores=scores)))
+    scores.train(Lake(lake.spark, dataclasses.replace(lake.config, scores=scores)))
 
 
 def load_queries(lake: Lake, messages: Iterable[Message], rate: float) -> MicroBatch:

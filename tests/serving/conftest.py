@@ -13,7 +13,7 @@ from lakehouse.commands.supervisor import topics
 from lakehouse.config import Config, load
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
-from lakehouse.online.store import open_store
+from lakehouse.online.engines import open_store
 from serving.__main__ import lifespan_of, make_service
 from serving.app import create_app
 from serving.service import Service

@@ -17,7 +17,7 @@ from lakehouse.config import Config, load
 from lakehouse.config.paths import OFFERS, TEMPLATES
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
-from lakehouse.online.store import open_store, store_url
+from lakehouse.online.engines import open_store, store_url
 from serving.background.__main__ import Background, Files, utc_now
 from tests.benchmarks.visitors import mark_filled
 from tests.lakehouse.actions.servers import Hook, Mailbox, http_server, smtp_server

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 
 from lakehouse.config import Config
 from lakehouse.machine import free_port
-from lakehouse.online.store import open_store
+from lakehouse.online.engines import open_store
 from tests.benchmarks import visitors
 from tests.benchmarks.visitors import mark_filled
 from tests.redis_server import running

@@ -13,7 +13,8 @@ import pytest
 
 from lakehouse.errors import StoreError
 from lakehouse.online import lmdb_environment
-from lakehouse.online.store import Document, Entry, OnlineStore, open_store
+from lakehouse.online.engines import open_store
+from lakehouse.online.store import Document, Entry, OnlineStore
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.online.change_publisher import Change
 from lakehouse.online.content import differences
+from lakehouse.online.engines import open_store, store_url
 from lakehouse.online.micro_batch import OnlineStep
 from lakehouse.online.profiles import OnlineProfile, by_id, find
-from lakehouse.online.store import Document, OnlineStore, open_store, store_url
+from lakehouse.online.store import Document, OnlineStore
 from lakehouse.online.store_state import advance, state_of
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.leaf import leaf, with_day
@@ -129,8 +130,8 @@ class JustPromoted(Champions):
     """A registry whose segments champion is newer than anything in gold, so that every profile is due."""
 
     @property
-    def versions(self) -> tuple[str | None, str | None]:
-        return ("2", None)
+    def versions(self) -> dict[str, str]:
+        return {"segments": "2"}
 
 
 def test_after_random_streams_a_crash_a_replay_and_a_batch_of_everyone_the_store_is_gold(

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from lakehouse.config import load
 from lakehouse.events.reader import Reader
+from lakehouse.online.engines import open_store
 from lakehouse.online.recent_behaviour import RecentBehaviour, of_visitor, recent_behaviour, recent_of
 from lakehouse.online.recent_entries import MOST_ENTRIES, Placed, entries, remember
-from lakehouse.online.store import Entry, open_store
+from lakehouse.online.store import Entry
 
 READER = Reader(load("dev", environ={}))
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

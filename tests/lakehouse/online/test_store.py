@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from lakehouse.config import Config
 from lakehouse.errors import StoreError
-from lakehouse.online.store import MOST, Document, Entry, OnlineStore, open_store, store_url
+from lakehouse.online.engines import open_store, store_url
+from lakehouse.online.store import MOST, Document, Entry, OnlineStore
 from tests.redis_server import running
 
 DAY_MS = 86_400_000

@@ -15,7 +15,7 @@ from deltalake import write_deltalake
 
 from lakehouse.events.identifiers import resolve
 from lakehouse.machine import wait_until
-from lakehouse.online.store import open_store, store_url
+from lakehouse.online.engines import open_store, store_url
 from tests.online_people import person, put
 from tests.serving.place import Place, running
 

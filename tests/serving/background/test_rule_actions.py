@@ -14,7 +14,8 @@ from lakehouse.lake.delta import Lake
 from lakehouse.lane import query
 from lakehouse.lane.rules import lane_rules
 from lakehouse.machine import wait_until
-from lakehouse.online.store import Document, open_store, store_url
+from lakehouse.online.engines import open_store, store_url
+from lakehouse.online.store import Document
 from serving.visitors.visitor_lookup import suppression_key
 from tests.online_people import person, put
 from tests.serving.conftest import Start

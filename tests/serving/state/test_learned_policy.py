@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lakehouse.config import ServingConfig, load
-from lakehouse.online.store import Document, OnlineStore, open_store
+from lakehouse.online.engines import open_store
+from lakehouse.online.store import Document, OnlineStore
 from serving.state.learned_policy import PREFIX, LearnedPolicy
 from serving.visitors.pending import Pending
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.online.store import Document, OnlineStore, open_store
+from lakehouse.online.engines import open_store
+from lakehouse.online.store import Document, OnlineStore
 from serving.state.stock import PREFIX, READ_SECONDS, Stock
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from lakehouse.errors import StoreError
 from lakehouse.machine import wait_until
-from lakehouse.online.store import Document, Entry, open_store
+from lakehouse.online.engines import open_store
+from lakehouse.online.store import Document, Entry
 from serving.visitors.pending import Pending
 
 ENTRY = Entry(1, "e", b"x")

@@ -15,10 +15,11 @@ from lakehouse.decisions.visitor import Visitor
 from lakehouse.errors import StoreError
 from lakehouse.identity.identifier import Identifier
 from lakehouse.machine import wait_until
+from lakehouse.online.engines import open_store
 from lakehouse.online.profiles import PROFILE, identifier_key
 from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour
 from lakehouse.online.recent_entries import key_of
-from lakehouse.online.store import Document, Entry, OnlineStore, open_store
+from lakehouse.online.store import Document, Entry, OnlineStore
 from serving.visitors.pending import Pending
 from serving.visitors.visitor_lookup import VisitorLookup, VisitorQuery, suppression_key
 from tests.online_people import person, put

@@ -22,7 +22,7 @@ from lakehouse.recommend.recommender import Recommender
 from lakehouse.recommend.training import Interactions
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
-from ml.train_recommender import train, use
+from lakehouse.training.recommender import train, use
 from tests import small_lake
 from tests.lakehouse.recommend.shops import NOW, planted
 

@@ -18,7 +18,7 @@ from lakehouse.profiles.rollup import profile_activity, profile_orders
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
-from ml.train_scores import train
+from lakehouse.training.scores import train
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 150

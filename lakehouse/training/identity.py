@@ -1,0 +1,78 @@
+"""The matcher of people whose traits agree although no identifier does: Fellegi-Sunter, without labels.
+
+./spark-submit.sh ml/train_identity.py
+
+Reads silver.personal_traits, the traits of [matching.traits]; the model becomes the champion `identity`, and the running
+stream matches everybody anew with its next micro-batch. See lakehouse/matching/training.py for the method.
+"""
+
+from dataclasses import dataclass
+
+from pyspark.sql import functions as F
+
+from lakehouse.lake.delta import Lake
+from lakehouse.matching.fields import fields
+from lakehouse.matching.model import MatchModel
+from lakehouse.matching.records import atoms, records
+from lakehouse.matching.training import TrainedMatcher
+from lakehouse.matching.training import train as train_matcher
+from lakehouse.models.publish import Trained as Published
+from lakehouse.models.publish import publish, snapshot
+from lakehouse.models.registry import IDENTITY
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentitySummary:
+    """What one training found."""
+
+    version: str
+    trained: TrainedMatcher
+
+    @property
+    def model(self) -> MatchModel:
+        return self.trained.model
+
+    def table(self) -> str:
+        """For a person: sizes, and per field the bits of every level of agreement."""
+        trained = self.trained
+        lines = [
+            f"identity model {self.version} is champion: {trained.records:,} records, {trained.candidates:,} pairs compared, "
+            f"{trained.expected_matches:,.0f} of them expected to be one person, {len(self.model.rules)} blocking rules",
+            f"{'field':<24} {'kind':<12} bits by level of agreement",
+        ]
+        for comparison in self.model.comparisons:
+            bits = ", ".join(f"{level.label} {level.bits:+.1f}" for level in comparison.levels)
+            lines.append(f"{comparison.field.name:<24} {comparison.field.kind:<12} {bits}")
+        return "\n".join(lines)
+
+
+def train(lake: Lake) -> IdentitySummary:
+    """Train on silver.personal_traits as it stands, register, make champion.
+
+    Raises:
+        ModelError: too few described actors, or no two of them have anything in common.
+    """
+    config = lake.config
+    compared = fields(config.matching.traits)
+    traits, delta_version = snapshot(lake, SILVER_PERSONAL_TRAITS)
+    region = config.events.default_region
+    found = atoms(compared)
+    # By a hash of the id: the same sample on every run, and in an order that says nothing of who is who.
+    chosen = (
+        records(traits, compared, region=region)
+        .orderBy(F.xxhash64("actor_id"), "actor_id")
+        .limit(config.matching.sample_records)
+    )
+    values = chosen.select(
+        *(f"v{i}" for i in range(len(compared))), *(part.alias(name) for name, (_, part) in found.items())
+    )
+    trained = train_matcher(values.toPandas(), compared, config.matching, config.privacy, region=region)
+    published = Published(
+        name=IDENTITY,
+        parameters=trained.model.to_parameters(),
+        metrics={"candidates": trained.candidates, "expected_matches": trained.expected_matches},
+        settings={"seed": config.matching.seed, "records": trained.records, "rules": len(trained.model.rules)},
+        snapshot={SILVER_PERSONAL_TRAITS.name: delta_version},
+    )
+    return IdentitySummary(version=publish(config, published), trained=trained)

@@ -1,0 +1,230 @@
+"""Segments of profiles by recency, frequency and monetary value: K-means, k by silhouette, the champion of `segments`.
+
+Reads gold.rfm, one row per profile with orders. ln(1 + x) of recency in days, frequency and monetary, each to mean 0 and
+deviation 1, then K-means for every k of segments.min_k..max_k; the best mean silhouette on squared distances
+(Rousseeuw 1987; MLlib's ClusteringEvaluator) wins, the smaller k if equal. The same rows give the quintile cut points.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.ml import PipelineModel
+from pyspark.ml.clustering import KMeans, KMeansModel
+from pyspark.ml.evaluation import ClusteringEvaluator
+from pyspark.ml.feature import SQLTransformer, StandardScaler, StandardScalerModel, VectorAssembler
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.config import SegmentsConfig
+from lakehouse.errors import ModelError
+from lakehouse.lake.delta import Lake
+from lakehouse.models.publish import Trained, publish, snapshot
+from lakehouse.models.registry import SEGMENTS
+from lakehouse.models.segment_names import Behaviour, segment_names
+from lakehouse.models.segments import INPUTS, SCORED, Segment, SegmentModel, comparable, pipeline_inputs
+from lakehouse.profiles.gold.rfm import GOLD_RFM
+
+_SIZES = ("profiles", "recency_days", "frequency", "monetary")
+FEW = 10  # profiles; below, quintiles and clusters say nothing
+READ = {"last_order_at": "datetime", "frequency": "long", "monetary": "double"}  # MLflow types of what is read
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentsSummary:
+    """What one training found. `silhouettes`: mean silhouette by k tried."""
+
+    version: str
+    profiles: int
+    silhouettes: Mapping[int, float]
+    model: SegmentModel
+
+    @property
+    def k(self) -> int:
+        return len(self.model.segments)
+
+    def table(self) -> str:
+        """For a person: k, silhouettes, and size and means of every segment."""
+        tried = ", ".join(f"{k}: {value:.3f}" for k, value in self.silhouettes.items())
+        lines = [
+            f"segments model {self.version} is champion: {self.k} segments of {self.profiles:,} profiles",
+            f"silhouette by k: {tried}",
+            f"{'segment':<40} {'profiles':>9} {'share':>6} {'days since order':>17} {'orders':>7} {'net revenue':>12}",
+        ]
+        for one in sorted(self.model.segments, key=lambda segment: -segment.profiles):
+            share = one.profiles / self.profiles
+            lines.append(
+                f"{one.name:<40} {one.profiles:>9,} {share:>6.1%} {one.recency_days:>17.1f} "
+                f"{one.frequency:>7.2f} {one.monetary:>12,.2f}"
+            )
+        return "\n".join(lines)
+
+
+def train(lake: Lake) -> SegmentsSummary:
+    """Train on gold.rfm as it stands, register, make champion.
+
+    Raises:
+        ModelError: too few profiles with orders, or all of them alike.
+    """
+    settings = lake.config.segments
+    rfm, delta_version = snapshot(lake, GOLD_RFM)
+    # Hashed and sorted, so that the same rows give the same model however the table's files are cut.
+    rows = (
+        rfm.select("profile_id", "first_order_at", *SCORED)
+        .repartition("profile_id")
+        .sortWithinPartitions("profile_id")
+        .cache()
+    )
+    try:
+        profiles = rows.count()
+        reference_micros = _reference(rows, profiles)
+        preparation = prepare(rows, reference_micros)
+        fitted, silhouettes = choose(preparation.transform(rows), settings)
+        model = _describe(rows, preparation, fitted, reference_micros)
+    finally:
+        rows.unpersist()
+    trained = Trained(
+        name=SEGMENTS,
+        pipeline=PipelineModel(stages=[*preparation.stages, fitted]),
+        parameters=model.to_parameters(),
+        inputs=READ,
+        metrics={"silhouette": silhouettes[fitted.summary.k]} | {f"silhouette_k{k}": s for k, s in silhouettes.items()},
+        settings={
+            "k": fitted.summary.k,
+            "seed": settings.seed,
+            "profiles": profiles,
+            "reference_micros": reference_micros,
+        },
+        snapshot={GOLD_RFM.name: delta_version},
+    )
+    version = publish(lake.config, trained)
+    return SegmentsSummary(
+        version=version,
+        profiles=profiles,
+        silhouettes=silhouettes,
+        model=SegmentModel.from_parameters(model.to_parameters(), version),
+    )
+
+
+def _reference(rows: DataFrame, profiles: int) -> int:
+    """Newest order, in microseconds since 1970: what recency is counted back from."""
+    if profiles < FEW:
+        raise ModelError(
+            f"train_segments: too few profiles with orders in {GOLD_RFM.name}, got {profiles}, expected {FEW} or more. "
+            "Run again when more orders have come in"
+        )
+    newest = rows.agg(F.unix_micros(F.max("last_order_at"))).first()
+    assert newest is not None
+    return int(newest[0])
+
+
+def prepare(rows: DataFrame, reference_micros: int) -> PipelineModel:
+    """Log, assemble and scale, fitted: gold.rfm rows -> the same with a vector column `scaled`."""
+    columns = ", ".join(f"{sql} AS {name}" for name, sql in pipeline_inputs(reference_micros).items())
+    logs = SQLTransformer(statement=f"SELECT *, {columns} FROM __THIS__")
+    assembler = VectorAssembler(inputCols=list(INPUTS), outputCol="logs")
+    scaler = StandardScaler(inputCol="logs", outputCol="scaled", withMean=True, withStd=True)
+    return PipelineModel(stages=[logs, assembler, scaler.fit(assembler.transform(logs.transform(rows)))])
+
+
+def choose(scaled: DataFrame, settings: SegmentsConfig) -> tuple[KMeansModel, dict[int, float]]:
+    """The K-means model of the best silhouette, and the silhouette of every k tried.
+
+    k is chosen on `sample_profiles` profiles at most; if there are more, the winner is fitted again on all.
+
+    Raises:
+        ModelError: the profiles are too alike for min_k clusters.
+    """
+    scaled = scaled.select("profile_id", "scaled").cache()
+    # By a hash of the id: the same sample on every run, and no profile is likelier than another.
+    by_hash = scaled.orderBy(F.xxhash64("profile_id"), "profile_id")
+    sample = by_hash.limit(settings.sample_profiles).cache()
+    try:
+        distinct = scaled.select("scaled").distinct().limit(settings.max_k + 1).count()
+        most = min(settings.max_k, distinct - 1)
+        if most < settings.min_k:
+            raise ModelError(
+                f"train_segments: profiles too alike, got {distinct} different ones, expected more than "
+                f"segments.min_k = {settings.min_k}. Lower segments.min_k or wait for more orders"
+            )
+        models = {k: _kmeans(sample, k, settings.seed) for k in range(settings.min_k, most + 1)}
+        silhouettes = {k: silhouette(model.transform(sample)) for k, model in models.items()}
+        best = max(silhouettes, key=lambda k: (silhouettes[k], -k))
+        is_all = scaled.count() <= settings.sample_profiles
+        return (models[best] if is_all else _kmeans(scaled, best, settings.seed)), silhouettes
+    finally:
+        sample.unpersist()
+        scaled.unpersist()
+
+
+def _kmeans(scaled: DataFrame, k: int, seed: int) -> KMeansModel:
+    return KMeans(k=k, seed=seed, maxIter=20, solver="block", featuresCol="scaled", predictionCol="cluster").fit(scaled)
+
+
+def silhouette(clustered: DataFrame) -> float:
+    """Mean silhouette of rows (scaled, cluster) on squared Euclidean distances, -1..1."""
+    evaluator = ClusteringEvaluator(featuresCol="scaled", predictionCol="cluster", distanceMeasure="squaredEuclidean")
+    return float(evaluator.evaluate(clustered))
+
+
+def _describe(rows: DataFrame, preparation: PipelineModel, fitted: KMeansModel, reference_micros: int) -> SegmentModel:
+    """The fitted stages as plain values, with cut points, names, sizes and means."""
+    scaler = preparation.stages[-1]
+    assert isinstance(scaler, StandardScalerModel)
+    cuts = cut_points(rows)
+    sizes = _sizes(fitted.transform(preparation.transform(rows)))
+    gap = _typical_gap(rows, sizes)
+    names = segment_names([_behaviour(size, cuts, gap) for size in sizes])
+    centres = fitted.clusterCenters()
+    segments = tuple(
+        Segment(name=name, centroid=tuple(centres[size["cluster"]].tolist()), **{k: size[k] for k in _SIZES})
+        for name, size in zip(names, sizes, strict=True)
+    )
+    return SegmentModel(
+        version="",
+        reference_micros=reference_micros,
+        cuts=cuts,
+        means=tuple(scaler.mean.toArray().tolist()),
+        deviations=tuple(scaler.std.toArray().tolist()),
+        segments=segments,
+    )
+
+
+def cut_points(rows: DataFrame) -> dict[str, tuple[float, ...]]:
+    """The 20, 40, 60 and 80 % points of every column of SCORED, exact, by linear interpolation as numpy's default."""
+    shares = F.array(*(F.lit(share) for share in (0.2, 0.4, 0.6, 0.8)))
+    found = rows.agg(*(F.percentile(comparable(name), shares).alias(name) for name in SCORED)).first()
+    assert found is not None
+    return {name: tuple(map(float, found[name])) for name in SCORED}
+
+
+def _typical_gap(rows: DataFrame, sizes: Sequence[Mapping[str, float]]) -> float:
+    """Mean days between two orders of one profile; where nobody has two days with orders, mean days since the last."""
+    span = F.sum((F.unix_micros("last_order_at") - F.unix_micros("first_order_at")) / F.lit(86_400e6))
+    found = rows.agg((span / F.nullif(F.sum(F.col("frequency") - 1), F.lit(0))).alias("gap")).first()
+    if found is not None and found["gap"]:
+        return float(found["gap"])
+    since = sum(size["recency_days"] * size["profiles"] for size in sizes) / sum(size["profiles"] for size in sizes)
+    return since or 1.0
+
+
+def _behaviour(size: Mapping[str, float], cuts: Mapping[str, Sequence[float]], gap: float) -> Behaviour:
+    score = {name: 1 + sum(size[name] > cut for cut in cuts[name]) for name in ("frequency", "monetary")}
+    return Behaviour(
+        recency_gaps=size["recency_days"] / gap,
+        f_score=score["frequency"],
+        m_score=score["monetary"],
+        frequency=size["frequency"],
+        monetary=size["monetary"],
+    )
+
+
+def _sizes(clustered: DataFrame) -> list[dict[str, Any]]:
+    """Per cluster, in order: cluster, profiles, mean days since the last order, mean orders, mean net revenue."""
+    means = clustered.groupBy("cluster").agg(
+        F.count(F.lit(1)).alias("profiles"),
+        F.avg(F.expm1("log_recency_days")).alias("recency_days"),
+        F.avg(F.col("frequency").cast("double")).alias("frequency"),
+        F.avg(F.col("monetary").cast("double")).alias("monetary"),
+    )
+    return [row.asDict() for row in means.orderBy("cluster").collect()]  # at most max_k rows
