@@ -15,7 +15,7 @@ from lakehouse.profiles.stitching.graph_facts import facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.tables.matching import SILVER_IDENTITY_REVIEW
 from tests.accepted import events
-from tests.lakehouse.profiles.test_matching_step import MODEL, NOW, described, differences
+from tests.lakehouse.profiles.stitching.test_match_pairs import MODEL, NOW, described, differences
 
 MOST_EFFECTS = 12  # of one micro-batch on silver and the indexes
 
