@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import longest_first
 from tests.purity import PROJECT, Function
 
 FOLDERS = ("lakehouse", "serving", "streaming", "batch", "ml")
@@ -269,3 +270,4 @@ def test_the_lists_name_modules_and_tests_that_are_there() -> None:
     assert sorted((set(named) | UNTESTED) - set(MODULES)) == [], "gone, moved or without logic"
     assert not set(named) & UNTESTED
     assert [test for test in COVERED if not (PROJECT / test).is_file()] == []
+    assert [test for test in longest_first.FILES if not (PROJECT / test).is_file()] == []

@@ -16,6 +16,7 @@ from lakehouse.models.judgement import BASE_RATE, RECENCY
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.rollup import profile_activity, profile_orders
 from ml.train_scores import train
+from tests.small_lake import copy_empty_tables
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 150
@@ -133,6 +134,6 @@ def test_nobody_buying_is_one_line(lake: Lake) -> None:
 
 
 def test_an_empty_lake_is_one_line(lake: Lake) -> None:
-    lake.create_missing()
+    copy_empty_tables(lake)
     with pytest.raises(ModelError, match="nothing to learn from"):
         train(lake)

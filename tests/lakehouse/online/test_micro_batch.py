@@ -24,6 +24,7 @@ from lakehouse.profiles.silver.activity_daily import leaf, with_day
 from lakehouse.tables.gold import GOLD_ACTIVATION
 from lakehouse.tables.silver import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP, SILVER_ORDERS
 from tests.accepted import at, event, events
+from tests.small_lake import copy_empty_tables
 
 NOW = at("2026-03-01 00:00")
 Event = dict[str, Any]
@@ -44,7 +45,7 @@ class Told(list[Change]):
 
 
 def new_batch(lake: Lake, told: Told | None = None) -> MicroBatch:
-    lake.create_missing()
+    copy_empty_tables(lake)
     online = OnlineStep(lake, lambda: open_store(store_url(lake.config)), publish=told)
     return MicroBatch(lake, Champions(lake.config), clock=lambda: NOW, online=online)
 
@@ -211,7 +212,7 @@ class Breakable:
 def test_a_store_that_is_cut_off_stops_nothing_and_is_caught_up_with(
     lake: Lake, store: OnlineStore, tmp_path: Path
 ) -> None:
-    lake.create_missing()
+    copy_empty_tables(lake)
     cut = Breakable(store)
     online = OnlineStep(lake, lambda: cut)
     batch = MicroBatch(lake, Champions(lake.config), clock=lambda: NOW, online=online)

@@ -13,6 +13,7 @@ from lakehouse.profiles.silver.activity_daily import leaf, with_day
 from lakehouse.tables.gold import GOLD_ACTIVATION, GOLD_RFM
 from lakehouse.tables.silver import SILVER_ACTIVITY_DAILY, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP, SILVER_ORDERS
 from tests.accepted import at, event, events
+from tests.small_lake import copy_empty_tables
 
 TWO_DEVICES = [
     event("m1", "2026-02-01 10:00", anonymous_id="phone"),
@@ -29,7 +30,7 @@ def feed(lake: Lake, micro_batch: MicroBatch, batch_id: int, rows: Sequence[dict
 
 
 def new_batch(lake: Lake) -> MicroBatch:
-    lake.create_missing()
+    copy_empty_tables(lake)
     return MicroBatch(lake, Champions(lake.config), clock=lambda: at("2026-03-01 00:00"))
 
 

@@ -31,6 +31,7 @@ from lakehouse.tables.silver import (
 )
 from tests.accepted import event, events
 from tests.lakehouse.matching.match_models import model_of
+from tests.small_lake import copy_empty_tables
 
 MODEL = model_of(
     fields({"first_name": "given_name", "last_name": "family_name", "birthday": "date"}),
@@ -58,7 +59,7 @@ def described(number: int, first: str, last: str, birthday: str, minute: int = 0
 
 
 def step(lake: Lake, matcher: MatchModel | None = MODEL) -> MicroBatch:
-    lake.create_missing()
+    copy_empty_tables(lake)
     return MicroBatch(lake, Chosen(lake, matcher), clock=lambda: NOW)
 
 
