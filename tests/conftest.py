@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from lakehouse.config import Config, LakeConfig, load
 from lakehouse.lake.delta import Lake
 from lakehouse.spark.session import get_session
+from tests import longest_first
 from tests.local_kafka import kafka
 from tests.redis_server import redis_url
 
@@ -18,6 +19,10 @@ __all__ = ["kafka", "redis_url"]
 
 # pyspark takes a main module without a file for a doctest, and ends it: a process of xdist's has none.
 vars(sys.modules["__main__"]).setdefault("__file__", __file__)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: longest_first.place_of(item.nodeid.partition("::")[0]))  # stable: else as collected
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +55,19 @@ def spark(_session: SparkSession) -> Iterator[SparkSession]:
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     """The development configuration on a lake of the test's own."""
-    return dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=str(tmp_path / "lake"), keep_hours=1))
+    return _config(tmp_path)
+
+
+def _config(folder: Path) -> Config:
+    return dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=str(folder / "lake"), keep_hours=1))
 
 
 @pytest.fixture
 def lake(spark: SparkSession, config: Config) -> Lake:
     return Lake(spark, config)
+
+
+@pytest.fixture(scope="session")
+def new_lake(_session: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Lake]:
+    """Lakes for fixtures of a whole module, whose tests only look: each call gives another, in a folder of that name."""
+    return lambda name: Lake(_session, _config(tmp_path_factory.mktemp(name)))

@@ -5,10 +5,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
 from lakehouse.identity.identifier import Identifier
-from lakehouse.online.profiles import COLUMNS, PROFILE, OnlineProfile, identifier_key
+from lakehouse.online.profiles import COLUMNS, PROFILE, OnlineProfile, profile_documents
 from lakehouse.online.store import Document, OnlineStore
 
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,7 +28,6 @@ def person(profile_id: str, identifiers: Sequence[Identifier], **changes: Any) -
 
 
 def put(store: OnlineStore, profile: OnlineProfile) -> None:
-    pointers = [
-        Document(identifier_key(one), profile.version, orjson.dumps(profile.profile_id)) for one in profile.identifiers
-    ]
+    owners = dict.fromkeys(profile.identifiers, profile.profile_id)
+    pointers = profile_documents([], {}, owners, version=profile.version)
     store.put([Document(PROFILE + profile.profile_id, profile.version, profile.encode()), *pointers])

@@ -1,6 +1,7 @@
 """Silver and gold open in the other readers people use: delta-rs, Polars, and DuckDB over an Arrow dataset."""
 
 import pathlib
+from collections.abc import Callable
 
 import duckdb
 import polars as pl
@@ -14,13 +15,15 @@ from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.tables.contract import Table
 from tests.accepted import event, events
+from tests.small_lake import copy_empty_tables
 
 READABLE = [table for table in TABLES.values() if table.layer in ("silver", "gold")]
 
 
-@pytest.fixture
-def filled(lake: Lake) -> Lake:
-    lake.create_missing(TABLES.values())
+@pytest.fixture(scope="module")
+def filled(new_lake: Callable[[str], Lake]) -> Lake:
+    lake = new_lake("readers")
+    copy_empty_tables(lake)
     rows = [
         event("m1", "2026-02-01 10:00", anonymous_id="cookie", user_id="ann", traits={"city": "Oslo"}),
         event("m2", "2026-02-02 10:00", "Order Completed", user_id="ann", order_id="o1", revenue="20.50"),

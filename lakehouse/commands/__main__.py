@@ -14,7 +14,8 @@ from lakehouse.job import Main, run
 if TYPE_CHECKING:
     from lakehouse.commands import supervisor
 
-_TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile"]  # a Spark session each, which alone keeps less than one core busy
+# A Spark session each, which alone keeps less than one core busy; in the order of tests/longest_first.py.
+_TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def main(argv: list[str]) -> int | None:

@@ -35,6 +35,7 @@ from lakehouse.lake.lock import writer
 from lakehouse.queries import bronze_events, profiles, silver_events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.session import get_session
+from lakehouse.training import recommender, scores, segments
 
 POLL_SECONDS = 0.25
 TRAINED_ON = 0.9  # share of the events that arrive before training

@@ -1,10 +1,10 @@
 """whois on a real small lake: the evidence is a chain of identifiers that link, and of no others."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from lakehouse.catalog import TABLES
 from lakehouse.commands.whois import whois
 from lakehouse.errors import StitchlakeError
 from lakehouse.lake.delta import Lake
@@ -12,10 +12,11 @@ from lakehouse.models.registry import Champions
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from tests.accepted import event, events
+from tests.small_lake import copy_empty_tables
 
 
 def feed(lake: Lake, *rows: dict[str, Any]) -> None:
-    lake.create_missing(TABLES.values())
+    copy_empty_tables(lake)
     MicroBatch(lake, Champions(lake.config))(leaf(with_day(events(lake.spark, rows)), rates={}), 0)
 
 
@@ -46,6 +47,14 @@ def test_a_device_that_two_people_use_is_no_evidence(lake: Lake) -> None:
     assert "both carried" in text
 
 
+@pytest.fixture(scope="module")
+def with_ann(new_lake: Callable[[str], Lake]) -> Lake:
+    """Knows Ann and nobody else; for tests that only look."""
+    lake = new_lake("whois")
+    feed(lake, event("m1", "2026-02-01 10:00", user_id="ann"))
+    return lake
+
+
 @pytest.mark.parametrize(
     ("type_", "value", "said"),
     [
@@ -54,7 +63,6 @@ def test_a_device_that_two_people_use_is_no_evidence(lake: Lake) -> None:
         ("shoe_size", "44", "unknown identifier type"),
     ],
 )
-def test_what_cannot_be_found_is_said(lake: Lake, type_: str, value: str, said: str) -> None:
-    feed(lake, event("m1", "2026-02-01 10:00", user_id="ann"))
+def test_what_cannot_be_found_is_said(with_ann: Lake, type_: str, value: str, said: str) -> None:
     with pytest.raises(StitchlakeError, match=said):
-        whois(lake, type_, value)
+        whois(with_ann, type_, value)

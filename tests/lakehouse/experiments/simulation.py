@@ -43,5 +43,4 @@ def interval_coverage(kind: str, *, experiments: int, units: int, seed: int) -> 
 
 
 def _proportion(successes: int, n: int) -> SampleMoments:
-    share = successes / n
-    return SampleMoments(n=n, mean=share, variance=share * (1 - share) * n / (n - 1), is_binary=True)
+    return moments(np.repeat([1.0, 0.0], [successes, n - successes]))

@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from lakehouse.catalog import TABLES
 from lakehouse.errors import StoreError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
@@ -27,6 +26,7 @@ from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from tests.accepted import at, event, events
+from tests.small_lake import copy_empty_tables
 
 NOW = at("2026-03-01 00:00")
 Event = dict[str, Any]
@@ -47,7 +47,7 @@ class Told(list[Change]):
 
 
 def new_batch(lake: Lake, told: Told | None = None) -> MicroBatch:
-    lake.create_missing(TABLES.values())
+    copy_empty_tables(lake)
     online = OnlineStep(lake, lambda: open_store(store_url(lake.config)), publish=told)
     return MicroBatch(lake, Champions(lake.config), clock=lambda: NOW, online=online)
 
@@ -215,7 +215,7 @@ class Breakable:
 def test_a_store_that_is_cut_off_stops_nothing_and_is_caught_up_with(
     lake: Lake, store: OnlineStore, tmp_path: Path
 ) -> None:
-    lake.create_missing(TABLES.values())
+    copy_empty_tables(lake)
     cut = Breakable(store)
     online = OnlineStep(lake, lambda: cut)
     batch = MicroBatch(lake, Champions(lake.config), clock=lambda: NOW, online=online)

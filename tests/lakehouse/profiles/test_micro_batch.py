@@ -6,7 +6,6 @@ from typing import Any
 
 from pyspark.sql import Row
 
-from lakehouse.catalog import TABLES
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
@@ -17,6 +16,7 @@ from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.identity import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 from tests.accepted import at, event, events
+from tests.small_lake import copy_empty_tables
 
 TWO_DEVICES = [
     event("m1", "2026-02-01 10:00", anonymous_id="phone"),
@@ -33,7 +33,7 @@ def feed(lake: Lake, micro_batch: MicroBatch, batch_id: int, rows: Sequence[dict
 
 
 def new_batch(lake: Lake) -> MicroBatch:
-    lake.create_missing(TABLES.values())
+    copy_empty_tables(lake)
     return MicroBatch(lake, Champions(lake.config), clock=lambda: at("2026-03-01 00:00"))
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import TABLES
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import features
 from lakehouse.lake.delta import Lake
@@ -19,6 +18,7 @@ from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from lakehouse.training.scores import train
+from tests.small_lake import copy_empty_tables
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 150
@@ -138,6 +138,6 @@ def test_nobody_buying_is_one_line(lake: Lake) -> None:
 
 
 def test_an_empty_lake_is_one_line(lake: Lake) -> None:
-    lake.create_missing(TABLES.values())
+    copy_empty_tables(lake)
     with pytest.raises(ModelError, match="nothing to learn from"):
         train(lake)

@@ -1,6 +1,7 @@
 """Training on a small lake of planted groups: K-means, silhouette and names, with scikit-learn as the oracle."""
 
 import dataclasses
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -8,11 +9,9 @@ import mlflow.spark
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from sklearn.metrics import silhouette_score
 
-from lakehouse.config import Config
 from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import SEGMENTS, Champions, tracking_uri
@@ -50,21 +49,34 @@ def write(lake: Lake, rows: list[tuple[str, datetime, datetime, int, Decimal]]) 
     )
 
 
-@pytest.fixture
-def lake(spark: SparkSession, config: Config) -> Lake:
-    """Two or three segments: a planted refund would make a fourth of its own."""
-    return Lake(spark, dataclasses.replace(config, segments=dataclasses.replace(config.segments, min_k=2, max_k=3)))
+def two_or_three_segments(lake: Lake) -> Lake:
+    """A planted refund would make a fourth segment of its own."""
+    segments = dataclasses.replace(lake.config.segments, min_k=2, max_k=3)
+    return Lake(lake.spark, dataclasses.replace(lake.config, segments=segments))
 
 
 @pytest.fixture
-def summary(lake: Lake) -> SegmentsSummary:
+def lake(lake: Lake) -> Lake:
+    return two_or_three_segments(lake)
+
+
+@pytest.fixture(scope="module")
+def trained(new_lake: Callable[[str], Lake]) -> tuple[Lake, SegmentsSummary]:
+    """The planted lake and what was learned of it; for tests that only look."""
+    lake = two_or_three_segments(new_lake("trained"))
     write(lake, planted())
-    return train(lake)
+    return lake, train(lake)
+
+
+@pytest.fixture
+def summary(trained: tuple[Lake, SegmentsSummary]) -> SegmentsSummary:
+    return trained[1]
 
 
 def test_the_planted_groups_are_found_named_and_followed_by_the_stream(
-    lake: Lake, summary: SegmentsSummary, monkeypatch: pytest.MonkeyPatch
+    trained: tuple[Lake, SegmentsSummary], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lake, summary = trained
     champions = Champions(lake.config)
     assert champions.refresh() is True
     assert champions.segments == summary.model

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from lakehouse.catalog import TABLES
 from lakehouse.commands.whois import whois
 from lakehouse.identity import override_store
 from lakehouse.identity.override_requests import Undo
@@ -33,6 +32,7 @@ from lakehouse.tables.identity import (
 )
 from tests.accepted import event, events
 from tests.lakehouse.matching.match_models import model_of
+from tests.small_lake import copy_empty_tables
 
 MODEL = model_of(
     fields({"first_name": "given_name", "last_name": "family_name", "birthday": "date"}),
@@ -60,7 +60,7 @@ def described(number: int, first: str, last: str, birthday: str, minute: int = 0
 
 
 def step(lake: Lake, matcher: MatchModel | None = MODEL) -> MicroBatch:
-    lake.create_missing(TABLES.values())
+    copy_empty_tables(lake)
     return MicroBatch(lake, Chosen(lake, matcher), clock=lambda: NOW)
 
 

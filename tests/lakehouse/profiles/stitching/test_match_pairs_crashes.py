@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from lakehouse.catalog import TABLES
 from lakehouse.lake import local_index
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.local_index import LocalIndex
@@ -16,7 +15,8 @@ from lakehouse.profiles.stitching.graph_facts import facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.tables.identity import SILVER_IDENTITY_REVIEW
 from tests.accepted import events
-from tests.lakehouse.profiles.test_matching_step import MODEL, NOW, described, differences
+from tests.lakehouse.profiles.stitching.test_match_pairs import MODEL, NOW, described, differences
+from tests.small_lake import copy_empty_tables
 
 MOST_EFFECTS = 12  # of one micro-batch on silver and the indexes
 
@@ -92,7 +92,7 @@ def test_a_stream_that_dies_anywhere_comes_to_what_one_matching_of_everybody_doe
 ) -> None:
     chance = random.Random(seed)
     rows = people(chance)
-    lake.create_missing(TABLES.values())
+    copy_empty_tables(lake)
     take(lake, identity := IdentityStep(lake), rows[:1], 0)
     deaths = 0
     for batch_id, first in enumerate(range(1, len(rows), 4), start=1):
@@ -112,7 +112,7 @@ def test_a_pair_comes_to_one_row_wherever_the_driver_dies_that_found_it(lake: La
         described(n, "Robert", f"Allen{'abcdefghijklmnop'[n // 2]}", f"19{40 + n // 2}-06-24")
         for n in range(2 * MOST_EFFECTS)
     ]
-    lake.create_missing(TABLES.values())
+    copy_empty_tables(lake)
     take(lake, identity := IdentityStep(lake), rows[::2], 0)
     seconds = rows[1::2]
     for effects, second in enumerate(seconds):

@@ -1,4 +1,4 @@
-"""Reference identity resolver in plain Python: the rule the lake's solver follows, written without it.
+"""Oracle: an identity resolver in plain Python. The rule the lake's solver follows, written without it.
 
 Strongest identifier type first; an identifier whose members together would put two user_ids into one profile links
 nobody. Limits and blocked values are left out: the planned world stays within them.

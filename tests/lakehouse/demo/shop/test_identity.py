@@ -2,7 +2,7 @@ from collections import defaultdict
 from typing import Any
 
 from lakehouse.demo.evaluation import identifiers, unit_scores
-from tests.lakehouse.demo.shop.resolver import resolve
+from tests.lakehouse.demo.shop.oracle_resolver import resolve
 
 
 def carriers(run: Any, kind: str) -> dict[str, set[str]]:

@@ -1,0 +1,273 @@
+"""Tests mirror the code: what lakehouse/a/b.py does is tested in tests/lakehouse/a/test_b.py, or in the file named here.
+
+A module that holds no function holds no logic: constants, contracts and declarations are tested where they are used.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests import longest_first
+from tests.purity import PROJECT, Function
+
+FOLDERS = ("lakehouse", "serving", "streaming", "batch", "ml")
+
+# test file -> modules it covers. They are tested through the one interface that has them, or as one thing. A module with a test
+# file of its own has no place here, and neither has one that is gone.
+COVERED: dict[str, tuple[str, ...]] = {
+    "tests/batch/test_experiments.py": (
+        "lakehouse/experiments/log_file.py",
+        "lakehouse/experiments/readout.py",
+        "lakehouse/experiments/readout_report.py",
+    ),
+    "tests/batch/test_experiments_off_policy.py": (
+        "lakehouse/experiments/json_line.py",
+        "lakehouse/experiments/new_policies.py",
+        "lakehouse/experiments/off_policy_report.py",
+        "lakehouse/experiments/policy_log.py",
+    ),
+    "tests/batch/test_decision_log.py": ("lakehouse/decisions/remembered.py", "lakehouse/experiments/results.py"),
+    "tests/end_to_end/test_invariants.py": (
+        "batch/rebuild.py",
+        "batch/reconcile.py",
+        "lakehouse/kafka/source.py",
+        "lakehouse/profiles/check.py",
+        "lakehouse/profiles/rebuild.py",
+        "lakehouse/profiles/repair.py",
+        "lakehouse/profiles/stitching/history.py",
+        "lakehouse/profiles/stitching/rule_changes.py",
+        "lakehouse/spark/streams.py",
+        "lakehouse/spark/triggers.py",
+        "streaming/__main__.py",
+        "streaming/profiles.py",
+    ),
+    "tests/lakehouse/actions/test_worker.py": (
+        "lakehouse/actions/action.py",
+        "lakehouse/actions/deliverer.py",
+        "lakehouse/actions/outcome.py",
+        "lakehouse/actions/perform.py",
+        "lakehouse/actions/turns.py",
+    ),
+    "tests/lakehouse/actions/test_webhook.py": ("lakehouse/actions/private_addresses.py",),
+    "tests/lakehouse/config/test_settings.py": (
+        "lakehouse/config/limits.py",
+        "lakehouse/config/overlay.py",
+        "lakehouse/config/sections.py",
+    ),
+    "tests/lakehouse/decisions/test_decide.py": ("lakehouse/decisions/offers.py", "lakehouse/decisions/trace.py"),
+    "tests/lakehouse/demo/report/test_charts.py": (
+        "lakehouse/demo/report/plots.py",
+        "lakehouse/demo/report/svg.py",
+    ),
+    "tests/lakehouse/demo/report/test_facts.py": (
+        "lakehouse/demo/report/customer_facts.py",
+        "lakehouse/demo/report/event_facts.py",
+        "lakehouse/demo/report/identity_facts.py",
+    ),
+    "tests/lakehouse/demo/report/test_identity_graph.py": ("lakehouse/demo/report/identity_examples.py",),
+    "tests/lakehouse/demo/report/test_page.py": ("lakehouse/demo/report/html.py",),
+    "tests/lakehouse/demo/report/test_sections.py": (
+        "lakehouse/demo/report/sections_customers.py",
+        "lakehouse/demo/report/sections_events.py",
+        "lakehouse/demo/report/sections_identity.py",
+        "lakehouse/demo/report/sections_run.py",
+        "lakehouse/demo/report/sections_scores.py",
+        "lakehouse/demo/report/trainings.py",
+    ),
+    "tests/lakehouse/demo/shop/test_simulator.py": (
+        "lakehouse/demo/shop/browsing.py",
+        "lakehouse/demo/shop/orders.py",
+        "lakehouse/demo/shop/stay.py",
+    ),
+    "tests/lakehouse/demo/shop/test_visits.py": ("lakehouse/demo/shop/devices.py",),
+    "tests/lakehouse/events/test_identifiers.py": ("lakehouse/events/binding.py",),
+    "tests/lakehouse/events/test_parse.py": (
+        "lakehouse/events/amounts.py",
+        "lakehouse/events/bots.py",
+        "lakehouse/events/clock.py",
+        "lakehouse/events/commerce.py",
+        "lakehouse/events/document.py",
+        "lakehouse/events/envelope.py",
+        "lakehouse/events/privacy.py",
+        "lakehouse/events/schema.py",
+        "lakehouse/events/traits.py",
+        "lakehouse/events/verdict.py",
+    ),
+    "tests/lakehouse/experiments/test_definitions.py": ("lakehouse/experiments/assignment.py",),
+    "tests/lakehouse/experiments/test_statistics.py": (
+        "lakehouse/experiments/adjustment.py",
+        "lakehouse/experiments/bayesian.py",
+        "lakehouse/experiments/fixed.py",
+        "lakehouse/experiments/multiplicity.py",
+        "lakehouse/experiments/sample_ratio.py",
+        "lakehouse/experiments/sample_statistics.py",
+        "lakehouse/experiments/sequential.py",
+    ),
+    "tests/lakehouse/identity/test_blocked_edges.py": ("lakehouse/identity/blocked.py",),
+    "tests/lakehouse/identity/test_index.py": ("lakehouse/identity/lookup.py", "lakehouse/identity/records.py"),
+    "tests/lakehouse/identity/test_oracles.py": ("lakehouse/identity/contradictions.py",),
+    "tests/lakehouse/identity/test_solve.py": ("lakehouse/identity/crowded.py",),
+    "tests/lakehouse/identity/test_touched.py": ("lakehouse/identity/reach.py",),
+    "tests/lakehouse/commands/test_identity.py": ("lakehouse/identity/override_store.py", "lakehouse/lake/folders.py"),
+    "tests/lakehouse/commands/test_whois.py": ("lakehouse/identity/evidence.py",),
+    "tests/lakehouse/kafka/test_broker.py": ("lakehouse/jars.py", "lakehouse/kafka/server.py"),
+    "tests/lakehouse/lake/test_delta.py": ("lakehouse/lake/delta_rs.py",),
+    "tests/lakehouse/lake/test_table_index.py": (
+        "lakehouse/lake/local_index.py",
+        "lakehouse/profiles/silver/personal_traits_index.py",
+    ),
+    "tests/lakehouse/matching/test_normalise.py": ("lakehouse/matching/scripts.py",),
+    "tests/lakehouse/models/test_scores.py": ("lakehouse/models/trees.py",),
+    "tests/lakehouse/moments/test_runner.py": ("lakehouse/moments/timers.py",),
+    "tests/lakehouse/moments/test_transitions.py": ("lakehouse/moments/episodes.py", "lakehouse/moments/state.py"),
+    "tests/lakehouse/online/test_micro_batch.py": (
+        "lakehouse/identity/carried.py",
+        "lakehouse/online/content.py",
+        "lakehouse/online/state.py",
+    ),
+    "tests/lakehouse/online/test_profile_changes.py": ("lakehouse/online/changes.py",),
+    "tests/lakehouse/online/test_recent.py": ("lakehouse/online/recent_entries.py",),
+    "tests/lakehouse/online/test_store.py": (
+        "lakehouse/online/lmdb_layout.py",
+        "lakehouse/online/lmdb_store.py",
+        "lakehouse/online/lmdb_timelines.py",
+        "lakehouse/online/redis_store.py",
+    ),
+    "tests/lakehouse/profiles/stitching/test_match_pairs.py": (
+        "lakehouse/matching/refresh.py",
+        "lakehouse/profiles/differences.py",
+        "lakehouse/profiles/stitching/graph_facts.py",
+        "lakehouse/profiles/stitching/rebuilt_identity.py",
+    ),
+    "tests/lakehouse/identity/test_identity_step.py": (
+        "lakehouse/profiles/stitching/identity_tables.py",
+        "lakehouse/profiles/stitching/resolution.py",
+    ),
+    "tests/lakehouse/profiles/test_micro_batch.py": (
+        "lakehouse/events/money.py",
+        "lakehouse/profiles/batch_record.py",
+        "lakehouse/profiles/gold/wide.py",
+        "lakehouse/profiles/gold/writes.py",
+        "lakehouse/profiles/rollup.py",
+        "lakehouse/profiles/silver/activity_daily.py",
+        "lakehouse/profiles/silver/orders.py",
+    ),
+    "tests/lakehouse/recommend/test_contest.py": ("lakehouse/recommend/ease.py", "lakehouse/recommend/judged.py"),
+    "tests/lakehouse/recommend/test_recommend_history.py": ("lakehouse/recommend/history.py",),
+    "tests/lakehouse/recommend/test_recommend_training.py": (
+        "lakehouse/recommend/fold_in.py",
+        "lakehouse/recommend/training.py",
+    ),
+    "tests/lakehouse/recommend/test_recommender.py": (
+        "lakehouse/recommend/model.py",
+        "lakehouse/recommend/scoring.py",
+    ),
+    "tests/lakehouse/rules/test_parity.py": (
+        "lakehouse/rules/column.py",
+        "lakehouse/rules/evaluate.py",
+        "lakehouse/rules/frame.py",
+        "lakehouse/rules/literals.py",
+        "lakehouse/rules/operators.py",
+        "lakehouse/rules/vocabulary.py",
+    ),
+    "tests/lakehouse/rules/test_parse_rules.py": (
+        "lakehouse/rules/expression.py",
+        "lakehouse/rules/parse.py",
+        "lakehouse/rules/signatures.py",
+    ),
+    "tests/lakehouse/rules/test_rule_book.py": ("lakehouse/rules/book.py",),
+    "tests/lakehouse/spark/test_session.py": ("lakehouse/spark/properties.py",),
+    "tests/streaming/test_decisions.py": ("lakehouse/lane/query.py", "lakehouse/lane/reload.py"),
+    "tests/streaming/test_silver_events.py": ("lakehouse/events/dedupe.py",),
+    "tests/test_docstrings.py": ("lakehouse/demo/report/words.py",),
+    "tests/lakehouse/actions/test_pace.py": ("lakehouse/config/declarations.py",),
+    "tests/lakehouse/lane/test_candidates.py": ("lakehouse/lane/rules.py",),
+    "tests/lakehouse/tables/test_lineage.py": ("lakehouse/tables/contract.py",),
+    "tests/serving/background/test_background.py": (
+        "lakehouse/actions/asked.py",
+        "lakehouse/moments/actions.py",
+        "lakehouse/moments/events.py",
+        "serving/background/__main__.py",
+        "serving/background/delivery.py",
+        "serving/background/sent_exposures.py",
+    ),
+    "tests/serving/background/test_rule_actions.py": ("lakehouse/decisions/streamed.py", "lakehouse/lane/candidate.py"),
+    "tests/serving/test_app.py": (
+        "lakehouse/decisions/recommend.py",
+        "serving/api/availability.py",
+        "serving/api/collector.py",
+        "serving/api/openapi.py",
+        "serving/api/outcomes.py",
+        "serving/api/profiles.py",
+        "serving/api/requests.py",
+        "serving/api/responses.py",
+        "serving/deciding/experiments.py",
+        "serving/deciding/offers.py",
+        "serving/deciding/question.py",
+        "serving/deciding/recommendations.py",
+    ),
+    "tests/serving/test_faults.py": ("lakehouse/kafka/reachable.py",),
+    "tests/serving/test_scripted_visitor.py": (
+        "serving/api/sockets.py",
+        "serving/deciding/lane_candidates.py",
+        "serving/deciding/last_answers.py",
+        "serving/deciding/pressure.py",
+        "serving/kafka/topic_reader.py",
+        "serving/visitors/profile_changes.py",
+    ),
+    "tests/serving/visitors/test_visitor_lookup.py": ("lakehouse/decisions/visitor.py", "serving/visitors/visitors.py"),
+}
+# Run by a command that no test calls, or called by what is: their parts are tested, they are not.
+UNTESTED = {
+    "lakehouse/commands/rules.py",
+    "lakehouse/config/paths.py",  # one path below the lake
+    "lakehouse/demo/closing_page.py",
+    "lakehouse/demo/drain.py",
+    "lakehouse/demo/fresh_lake.py",
+    "lakehouse/demo/freshness.py",
+    "lakehouse/demo/main.py",
+    "lakehouse/demo/sources.py",
+    "lakehouse/spark/scratch.py",
+    "ml/evaluate_identity.py",
+    "ml/train_identity.py",
+}
+ELSEWHERE = {module: test for test, modules in COVERED.items() for module in modules}
+
+
+def holds_logic(path: Path) -> bool:
+    return any(isinstance(node, Function) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def mirror(module: str) -> str:
+    """The test file that a module has by its name; `__main__` is written without its underscores."""
+    path = Path(module)
+    return str(Path("tests") / path.parent / f"test_{path.stem.strip('_')}.py")
+
+
+MODULES = [
+    str(path.relative_to(PROJECT))
+    for folder in FOLDERS
+    for path in sorted((PROJECT / folder).rglob("*.py"))
+    if path.name != "__init__.py" and holds_logic(path)
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_with_logic_has_a_test_of_its_name_or_is_on_the_list(module: str) -> None:
+    if (PROJECT / mirror(module)).is_file():
+        assert module not in ELSEWHERE, f"has {mirror(module)}: take it off COVERED in {__name__}"
+        assert module not in UNTESTED, f"has {mirror(module)}: take it off UNTESTED in {__name__}"
+    else:
+        assert module in ELSEWHERE or module in UNTESTED, (
+            f"expected {mirror(module)}, or a place on COVERED in {__name__}"
+        )
+
+
+def test_the_lists_name_modules_and_tests_that_are_there() -> None:
+    named = [module for modules in COVERED.values() for module in modules]
+    assert len(named) == len(set(named)), "a module is covered once"
+    assert sorted((set(named) | UNTESTED) - set(MODULES)) == [], "gone, moved or without logic"
+    assert not set(named) & UNTESTED
+    assert [test for test in COVERED if not (PROJECT / test).is_file()] == []
+    assert [test for test in longest_first.FILES if not (PROJECT / test).is_file()] == []
