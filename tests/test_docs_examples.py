@@ -31,8 +31,8 @@ from lakehouse.moments.definitions import read_moments
 from lakehouse.rules.book import read_rules
 from lakehouse.rules.evaluate import compile_predicate
 from lakehouse.rules.vocabulary import prepared
-from serving.api import requests
 from serving.messages import collector
+from serving.messages import request_models as requests
 from tests import small_lake
 from tests.documents import PAGES, Example, examples, prose
 
