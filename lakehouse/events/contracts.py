@@ -50,7 +50,7 @@ CONTRACTS = (
     EventContract(name="Checkout Step Completed"),
     EventContract(name="Payment Info Entered"),
     EventContract(name="Coupon Entered"),
-    EventContract(name="Coupon Applied"),
+    EventContract(name="Coupon Applied", needs=("coupon",)),
     EventContract(name="Coupon Denied"),
     EventContract(name="Coupon Removed"),
     EventContract(name="Promotion Viewed"),

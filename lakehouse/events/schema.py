@@ -55,7 +55,7 @@ TEXTS: dict[str, Text] = {
     "product_id": _id("properties.product_id", "properties.productId"),
     "session_id": _id("properties.session_id", "properties.sessionId", "context.session_id", "context.sessionId"),
     "currency": _text("properties.currency"),
-    "coupon": _text("properties.coupon", "properties.coupon_id", "properties.couponId"),
+    "coupon": _text("properties.coupon", "properties.coupon_id", "properties.couponId", "properties.coupon_name"),
     "campaign": _text("context.campaign.name"),
     "channel": _text("channel", "context.channel"),
 }

@@ -125,6 +125,9 @@ CASES: dict[str, tuple[Value, str | None]] = {
     "order without id": (order(order_id=None), R.MISSING_FIELD),
     "refund without id": (track("Order Refunded", properties={"total": 5}), R.MISSING_FIELD),
     "order without value": (order(revenue=None), R.MISSING_FIELD),
+    "coupon applied, none named": (track("Coupon Applied", properties={"order_id": "o1"}), R.MISSING_FIELD),
+    "coupon applied by name": (track("Coupon Applied", properties={"coupon_name": "spring"}), None),
+    "coupon entered, none named": (track("Coupon Entered", properties={}), None),
     "no identifier": (track(anonymousId=None), R.NO_USABLE_IDENTIFIER),
     "blocked identifiers only": (
         track(anonymousId="00000000-0000-0000-0000-000000000000", userId="NULL", context={"device": {"id": "unknown"}}),
@@ -136,6 +139,7 @@ DETAILS = {
     "40 KB": "at most 32768 bytes expected",
     "JSON text": None,
     "order without id": "properties.order_id",
+    "coupon applied, none named": "properties.coupon",
     "context a text": "context: object expected",
     "time a word": "originalTimestamp: ISO 8601 or epoch milliseconds expected",
     "negative price": "properties.products[].price: zero or more expected",
