@@ -1,1 +1,9 @@
-"""Jobs over tables at rest: rebuild (compute everything from silver; check), reconcile (repair what late events left)."""
+"""Jobs over tables at rest, one file one job.
+
+rebuild         every table of profiles from silver; --check compares
+reconcile       repairs what late events left behind
+households      gold.households
+decision_log    silver.decision_log from its topic
+experiments     gold.experiment_results, and logs of anybody
+online_store    the online store filled from gold, or compared
+"""

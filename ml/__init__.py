@@ -1,5 +1,5 @@
-"""Training, in the order of the demo. Each job reads the lake, registers a version and makes it champion.
+"""Training and evaluation, one file one job; what they run is in lakehouse/training.
 
-train_segments   gold.rfm -> K-means segments and quintile cut points
-train_scores     activity and orders -> calibrated purchase propensity
+train_segments, train_scores, train_recommender, train_identity   register a version and make it champion
+evaluate_identity   any file of person records through the whole path, scored
 """

@@ -64,10 +64,11 @@ class Lake:
 
     def _add_columns(self, table: Table) -> None:
         """What a later version of the contract added is null in the rows that are stored."""
-        stored = self.spark.read.format("delta").load(self.path(table)).columns
+        path = self.path(table)
+        stored = delta_rs.columns(path) if self.uses_delta_rs else self.spark.read.format("delta").load(path).columns
         if not set(stored) >= set(table.column_names):
             nobody = self.spark.createDataFrame([], table.ddl).select(*table.column_names)
-            nobody.write.format("delta").mode("append").option("mergeSchema", "true").save(self.path(table))
+            nobody.write.format("delta").mode("append").option("mergeSchema", "true").save(path)
 
     def read(self, table: Table) -> DataFrame:
         """The table as it is now.

@@ -38,6 +38,11 @@ def files(path: str) -> list[str] | None:
     return [unquote(uri) for uri in stored.file_uris()]
 
 
+def columns(path: str) -> list[str]:
+    """Names of the columns the table has."""
+    return [field.name for field in DeltaTable(path).schema().fields]
+
+
 def version(path: str) -> str:
     """Another text for every version, and for another table made in the same place."""
     stored = DeltaTable(path)

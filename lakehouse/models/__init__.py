@@ -1,6 +1,5 @@
-"""What models know of profiles, in reading order.
+"""What models know of profiles. Owns the registry and what a champion says; imports nothing that serves.
 
-features        activity and orders -> point-in-time features, one code path for training, stream and rebuild
 segments        RFM rows -> quintile scores and a segment, from stored parameters
 segment_names   what a segment does on average -> its name in words
 trees           gradient-boosted trees as plain values and as one column expression

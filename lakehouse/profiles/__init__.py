@@ -1,10 +1,15 @@
-"""Accepted events become profiles, in reading order.
+"""Accepted events become profiles. Owns every table the `profiles` query keeps; imports no model and no online store.
 
-money         amounts in the default currency
-activity      events -> one leaf row per actor and UTC day (streaming and batch alike)
-orders        leaf rows -> silver.orders
-traits        leaf rows -> silver.personal_traits (trait_index: where it is looked up)
-rollup        leaf tables + identity map -> one wide row per profile
-gold          wide rows -> gold.rfm, segments, scores, activation
-micro_batch   the order in which one micro-batch writes all of it
+declaration    how a table of profiles is declared
+leaf           events -> one leaf row per actor and UTC day (streaming and batch alike)
+silver/        leaf rows -> a table each
+stitching/     the identity graph in the lake
+rollup         leaf tables and identity map -> figures per profile
+scores         the scores there are
+gold/          a table each, from what it reads
+tables         all of them, in flow order
+derivation     gold from silver: each transform handed what it reads
+gold_writes    the rows set, removed, closed and opened
+micro_batch    the order in which one micro-batch does all of it
+rebuild, check, repair    the same in one batch; what differs; what differs, set right
 """
