@@ -19,9 +19,9 @@ from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import open_lake
 from lakehouse.lane import query
+from lakehouse.lane.lane_rules import lane_rules, text_version
 from lakehouse.lane.query import LaneRules
 from lakehouse.lane.query_keeper import QueryKeeper
-from lakehouse.lane.rules import lane_rules, text_version
 from lakehouse.spark.session import get_session
 
 

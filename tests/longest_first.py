@@ -13,7 +13,7 @@ FILES = (
     "tests/lakehouse/profiles/test_micro_batch.py",
     "tests/lakehouse/profiles/stitching/test_match_pairs_crashes.py",
     "tests/streaming/test_decisions.py",
-    "tests/lakehouse/online/test_micro_batch.py",
+    "tests/lakehouse/online/test_online_step.py",
     "tests/lakehouse/commands/test_whois.py",
     "tests/test_notebooks.py",
     "tests/serving/test_scripted_visitor.py",

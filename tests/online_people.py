@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from lakehouse.identity.identifier import Identifier
-from lakehouse.online.profiles import COLUMNS, PROFILE, OnlineProfile, profile_documents
+from lakehouse.online.online_profile import COLUMNS, PROFILE, OnlineProfile, profile_documents
 from lakehouse.online.store import Document, OnlineStore
 
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)

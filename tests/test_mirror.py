@@ -33,7 +33,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/profiles/check.py",
         "lakehouse/profiles/rebuild.py",
         "lakehouse/profiles/repair.py",
-        "lakehouse/profiles/stitching/history.py",
+        "lakehouse/profiles/stitching/history_table.py",
         "lakehouse/profiles/stitching/rule_changes.py",
         "lakehouse/queries/driver.py",
         "lakehouse/queries/profiles.py",
@@ -124,13 +124,13 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/lake/test_delta.py": ("lakehouse/lake/delta_rs.py",),
     "tests/lakehouse/lake/test_table_index.py": ("lakehouse/lake/local_index.py",),
     "tests/lakehouse/matching/test_normalise.py": ("lakehouse/matching/scripts.py",),
-    "tests/lakehouse/models/test_scores.py": ("lakehouse/models/trees.py",),
+    "tests/lakehouse/models/test_score_model.py": ("lakehouse/models/trees.py",),
     "tests/lakehouse/moments/test_detector.py": ("lakehouse/moments/state_store.py",),
     "tests/lakehouse/moments/test_transitions.py": (
         "lakehouse/moments/episodes.py",
         "lakehouse/moments/state.py",
     ),
-    "tests/lakehouse/online/test_micro_batch.py": (
+    "tests/lakehouse/online/test_online_step.py": (
         "lakehouse/identity/owners.py",
         "lakehouse/online/content.py",
         "lakehouse/online/store_state.py",
@@ -142,7 +142,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/online/lmdb_store.py",
         "lakehouse/online/redis_store.py",
     ),
-    "tests/lakehouse/profiles/gold/test_scores.py": ("lakehouse/profiles/scores.py",),
+    "tests/lakehouse/profiles/gold/test_scores.py": ("lakehouse/profiles/declared_scores.py",),
     "tests/lakehouse/profiles/stitching/test_match_pairs.py": (
         "lakehouse/matching/refresh.py",
         "lakehouse/profiles/differences.py",

@@ -10,7 +10,7 @@ from lakehouse.config import Config
 from lakehouse.errors import LakeError
 from lakehouse.events.identifiers import resolve
 from lakehouse.machine import local_folder
-from lakehouse.online.profiles import OnlineProfile
+from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 

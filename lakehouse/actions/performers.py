@@ -13,7 +13,7 @@ from lakehouse.actions.templates import Templates
 from lakehouse.decisions.offers import Offer
 from lakehouse.errors import ActionError, BrokerError, LakeError, StoreError
 from lakehouse.identity.identifier import Identifier
-from lakehouse.online.profiles import OnlineProfile
+from lakehouse.online.online_profile import OnlineProfile
 
 Find = Callable[[tuple[Identifier, ...]], OnlineProfile | None]
 Offers = Callable[[], Mapping[str, Offer]]

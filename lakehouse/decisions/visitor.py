@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lakehouse.identity.identifier import Identifier
-from lakehouse.online.profiles import OnlineProfile
+from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.recent_behaviour import RecentBehaviour
 from lakehouse.online.recent_entries import EXPOSED, PURPOSES, key_of
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION

@@ -17,7 +17,7 @@ from pyspark.ml.feature import SQLTransformer, StandardScaler, StandardScalerMod
 from pyspark.sql import DataFrame
 
 from lakehouse.features.point_in_time import FEATURES
-from lakehouse.models.scores import BOOSTED, LOGISTIC, ScoreModel
+from lakehouse.models.score_model import BOOSTED, LOGISTIC, ScoreModel
 from lakehouse.models.trees import boosted_trees
 
 REGULARISATION = 0.001  # L2; windows of one measure overlap, so their weights need holding

@@ -18,9 +18,9 @@ from urllib.parse import unquote, urlparse
 from lakehouse.config import Config
 from lakehouse.errors import ModelError
 from lakehouse.matching.model import MatchModel
-from lakehouse.models.scores import ScoreModel
-from lakehouse.models.segments import SegmentModel
-from lakehouse.profiles.scores import SCORES
+from lakehouse.models.score_model import ScoreModel
+from lakehouse.models.segment_model import SegmentModel
+from lakehouse.profiles.declared_scores import SCORES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

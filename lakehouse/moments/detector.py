@@ -12,7 +12,7 @@ from lakehouse.moments.episodes import Episode
 from lakehouse.moments.state import Fact, VisitorState, further, union
 from lakehouse.moments.state_store import States, StateStore
 from lakehouse.moments.transitions import Fired, Moment, fire, is_over, step, wake_at
-from lakehouse.online.profiles import OnlineProfile, find
+from lakehouse.online.online_profile import OnlineProfile, find
 from lakehouse.online.store import Entry, OnlineStore
 
 USER = "user_id"

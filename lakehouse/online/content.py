@@ -14,7 +14,7 @@ from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.index import Index
 from lakehouse.identity.owners import identifiers_of, owners
 from lakehouse.lake.delta import Lake
-from lakehouse.online.profiles import (
+from lakehouse.online.online_profile import (
     IDENTIFIER,
     PROFILE,
     OnlineProfile,

@@ -10,7 +10,7 @@ from lakehouse.events.parse import parse
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
 from lakehouse.profiles.rebuild import Rebuilt, bronze_records
-from lakehouse.profiles.stitching.history import compare_history, history_of, summarise_history
+from lakehouse.profiles.stitching.history_table import compare_history, history_of, summarise_history
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.identity import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP

@@ -42,7 +42,7 @@ class ScoreChampion(Protocol):
     def value(self) -> Column: ...
 
 
-class Champions(Protocol):
+class ChampionModels(Protocol):
     """The models in force. `scores`: by the column of gold.scores; one that is not there has no champion."""
 
     @property
@@ -80,7 +80,7 @@ class ProfileTable(Table):
     """
 
     transform: Callable[..., DataFrame]
-    needs: Callable[[Champions], bool] = lambda _: True
+    needs: Callable[[ChampionModels], bool] = lambda _: True
     owner: str = PROFILES_QUERY
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.config import Config
 from lakehouse.errors import ContractError
-from lakehouse.profiles.declaration import Champions, ProfileTable
+from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.tables import GOLD
 from lakehouse.tables.contract import Table
 
@@ -34,7 +34,7 @@ def derive(
     silver: Mapping[Table, DataFrame],
     profiles: DataFrame,
     *,
-    champions: Champions,
+    champions: ChampionModels,
     config: Config,
     settle: Settle,
     tables: tuple[ProfileTable, ...] = GOLD,

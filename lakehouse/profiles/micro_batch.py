@@ -27,11 +27,11 @@ from lakehouse.identity.reach import members, places
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles import gold_writes
 from lakehouse.profiles.batch_record import BatchRecord
-from lakehouse.profiles.declaration import Champions
+from lakehouse.profiles.declaration import ChampionModels
+from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, Settle, derive
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
-from lakehouse.profiles.scores import SCORES
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import facts_of
@@ -49,8 +49,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class OnlineStep(Protocol):
-    """What keeps the online store, see lakehouse/online/micro_batch.py. It may fail without failing the micro-batch."""
+class OnlineWriter(Protocol):
+    """What keeps the online store, see lakehouse/online/online_step.py. It may fail without failing the micro-batch."""
 
     @property
     def is_due(self) -> bool: ...
@@ -66,7 +66,7 @@ class MicroBatch:
     """
 
     def __init__(
-        self, lake: Lake, champions: Champions, *, clock: Clock = utc_now, online: OnlineStep | None = None
+        self, lake: Lake, champions: ChampionModels, *, clock: Clock = utc_now, online: OnlineWriter | None = None
     ) -> None:
         self.lake = lake
         self.champions = champions

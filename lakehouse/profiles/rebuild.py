@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.events.parse import parse
 from lakehouse.lake.delta import Lake
-from lakehouse.profiles.declaration import Champions
+from lakehouse.profiles.declaration import ChampionModels
 from lakehouse.profiles.derivation import GoldRows, derive
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
@@ -50,7 +50,7 @@ def rebuilt_leaves(lake: Lake) -> DataFrame:
     return leaf(with_day(events.join(traits, on=lineage, how="left")), rates=lake.config.money.rates)
 
 
-def rebuild(lake: Lake, champions: Champions, *, now: datetime, keep_as_of: bool) -> Rebuilt:
+def rebuild(lake: Lake, champions: ChampionModels, *, now: datetime, keep_as_of: bool) -> Rebuilt:
     """Compute every table of profiles from silver.
 
     `keep_as_of`: take each stored profile's features at the time its stored row was scored, so that a comparison sees

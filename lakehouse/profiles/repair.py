@@ -12,7 +12,7 @@ from lakehouse.profiles.differences import Difference, compare, repairs, summari
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.rebuild import Rebuilt
 from lakehouse.profiles.stitching import rule_changes
-from lakehouse.profiles.stitching.history import compare_history, history_of, history_repairs, summarise_history
+from lakehouse.profiles.stitching.history_table import compare_history, history_of, history_repairs, summarise_history
 from lakehouse.profiles.stitching.identity_tables import flagged
 from lakehouse.profiles.tables import HANDED
 from lakehouse.tables.contract import Table

@@ -23,7 +23,7 @@ from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.online.change_publisher import KafkaChanges
 from lakehouse.online.engines import open_store, store_url
-from lakehouse.online.micro_batch import OnlineStep
+from lakehouse.online.online_step import OnlineStep
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.spark.streams import Start, trigger

@@ -22,9 +22,9 @@ from lakehouse.models.examples import CutOffs, cut_offs, examples
 from lakehouse.models.judgement import RECENCY, Judgement, Slice, judge
 from lakehouse.models.propensity import Contender, fit_boosted, fit_logistic
 from lakehouse.models.publish import Trained, publish, snapshot
-from lakehouse.models.scores import BOOSTED, LOGISTIC, ScoreModel
+from lakehouse.models.score_model import BOOSTED, LOGISTIC, ScoreModel
+from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY
 from lakehouse.profiles.rollup import profile_activity, profile_orders
-from lakehouse.profiles.scores import PURCHASE_PROPENSITY
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP

@@ -21,8 +21,8 @@ from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import SEGMENTS
+from lakehouse.models.segment_model import INPUTS, SCORED, Segment, SegmentModel, comparable, pipeline_inputs
 from lakehouse.models.segment_names import Behaviour, segment_names
-from lakehouse.models.segments import INPUTS, SCORED, Segment, SegmentModel, comparable, pipeline_inputs
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 
 _SIZES = ("profiles", "recency_days", "frequency", "monetary")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lakehouse.decisions.decision_record import DecisionRecord
-from lakehouse.decisions.products import Propose, recommend
+from lakehouse.decisions.product_choice import Propose, recommend
 from lakehouse.decisions.trace import Trace
 from lakehouse.recommend.proposal import Proposal
 from lakehouse.recommend.recommender import Recommender

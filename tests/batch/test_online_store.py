@@ -7,7 +7,7 @@ import pytest
 from batch import online_store as job
 from lakehouse.errors import LakeError, StoreError
 from lakehouse.lake.delta import Lake
-from lakehouse.online.profiles import by_id, find
+from lakehouse.online.online_profile import by_id, find
 from lakehouse.online.store import Document
 from lakehouse.tables.identity import SILVER_IDENTITY_LOG
 from tests import small_lake

@@ -9,7 +9,7 @@ import orjson
 
 from lakehouse.config import Config
 from lakehouse.config.paths import serving_folder
-from lakehouse.online.profiles import COLUMNS, OnlineProfile, identifier_key
+from lakehouse.online.online_profile import COLUMNS, OnlineProfile, identifier_key
 from lakehouse.online.recent_entries import BEHAVIOUR, MOST_ENTRIES, key_of
 from lakehouse.online.store import Document, Entry, OnlineStore
 from lakehouse.online.store_state import advance

@@ -14,7 +14,7 @@ from lakehouse.config import Config
 from lakehouse.config.paths import RULES
 from lakehouse.lake.delta import Lake
 from lakehouse.lane import query
-from lakehouse.lane.rules import lane_rules
+from lakehouse.lane.lane_rules import lane_rules
 from tests.serving.served import PATIENCE_SECONDS, ask, serving, until
 
 VISITOR = "a-scripted"

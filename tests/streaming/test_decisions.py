@@ -19,9 +19,9 @@ from lakehouse.errors import ConfigError, StitchlakeError
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lane import query
+from lakehouse.lane.lane_rules import lane_rules, text_version
 from lakehouse.lane.query import LaneRules
 from lakehouse.lane.query_keeper import QueryKeeper
-from lakehouse.lane.rules import lane_rules, text_version
 
 RULE = {"owner": "crm", "effect": "force", "offer": "x", "events": ["Product Viewed"]}
 

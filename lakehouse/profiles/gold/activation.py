@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ProfileTable
+from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.gold.rfm import QUINTILES
-from lakehouse.profiles.scores import SCORES
 from lakehouse.tables.contract import MONEY, optional, required, write_time
 
 

@@ -8,13 +8,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.profiles import rollup
-from lakehouse.profiles.declaration import Champions, ProfileTable
+from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.tables.contract import MONEY, optional, required, write_time
 
 QUINTILES = ("r_score", "f_score", "m_score")
 
 
-def transform(silver_identity_map: DataFrame, silver_orders: DataFrame, *, champions: Champions) -> DataFrame:
+def transform(silver_identity_map: DataFrame, silver_orders: DataFrame, *, champions: ChampionModels) -> DataFrame:
     purchases = rollup.profile_orders(silver_orders, silver_identity_map)
     model = champions.segments
     quintiles = dict.fromkeys(QUINTILES, F.lit(None).cast("int")) if model is None else dict(model.quintiles())

@@ -5,8 +5,8 @@ from pyspark.sql import functions as F
 
 from lakehouse.features.point_in_time import features
 from lakehouse.profiles import rollup
-from lakehouse.profiles.declaration import Champions, ProfileTable
-from lakehouse.profiles.scores import PURCHASE_PROPENSITY, SCORES
+from lakehouse.profiles.declaration import ChampionModels, ProfileTable
+from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY, SCORES
 from lakehouse.tables.contract import required
 
 
@@ -16,7 +16,7 @@ def transform(
     silver_orders: DataFrame,
     *,
     profiles: DataFrame,
-    champions: Champions,
+    champions: ChampionModels,
 ) -> DataFrame:
     activity = rollup.profile_activity(silver_activity_daily, silver_identity_map)
     purchases = rollup.profile_orders(silver_orders, silver_identity_map)

@@ -6,11 +6,11 @@ A new model version that keeps the segment's name closes and opens too: who said
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.profiles.declaration import Champions, ProfileTable
+from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.tables.contract import optional, required
 
 
-def transform(gold_rfm: DataFrame, *, champions: Champions) -> DataFrame:
+def transform(gold_rfm: DataFrame, *, champions: ChampionModels) -> DataFrame:
     model = champions.segments
     assert model is not None  # the table needs one
     return gold_rfm.select("profile_id", model.segment().alias("segment"), F.lit(model.version).alias("model_version"))

@@ -6,7 +6,7 @@ from lakehouse.identity.changes import fold
 from lakehouse.identity.history import history
 from lakehouse.identity.solve import solve
 from lakehouse.identity.touched_components import SOLVED
-from lakehouse.profiles.stitching.history import compare_history
+from lakehouse.profiles.stitching.history_table import compare_history
 from lakehouse.tables.identity import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_LOG
 from tests.lakehouse.identity.identity_graphs import RULES, actors_of, edges_of
 from tests.lakehouse.identity.memory_lake import MemoryLake

@@ -12,8 +12,8 @@ from pyspark.sql import SparkSession
 
 from lakehouse.config import load
 from lakehouse.events.reader import Reader
+from lakehouse.lane.lane_rules import lane_rules
 from lakehouse.lane.projection import candidates
-from lakehouse.lane.rules import lane_rules
 from lakehouse.rules.book import RuleBook, read_rules
 from lakehouse.rules.vocabulary import prepared
 from tests.rows import ARRIVAL, records, track

@@ -13,8 +13,8 @@ from lakehouse.lake.delta import Lake
 from lakehouse.models.propensity import fit_logistic
 from lakehouse.models.publish import Trained, feature_schema, publish, snapshot
 from lakehouse.models.registry import CHAMPION, Champions, client, tracking_uri
+from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY
 from lakehouse.profiles.gold.rfm import GOLD_RFM
-from lakehouse.profiles.scores import PURCHASE_PROPENSITY
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.publish import open_registry
 from lakehouse.models.registry import CHAMPION, PARAMETERS, Champions, local_folder, set_champion, tracking_uri
-from lakehouse.models.scores import LOGISTIC, ScoreModel
-from lakehouse.profiles.scores import PURCHASE_PROPENSITY
+from lakehouse.models.score_model import LOGISTIC, ScoreModel
+from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY
 
 SCORES = PURCHASE_PROPENSITY.model
 

@@ -15,7 +15,7 @@ from sklearn.metrics import silhouette_score
 from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import SEGMENTS, Champions, tracking_uri
-from lakehouse.models.segments import INPUTS, SCORED
+from lakehouse.models.segment_model import INPUTS, SCORED
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.training.segments import SegmentsSummary, choose, cut_points, main, prepare, silhouette, train
 

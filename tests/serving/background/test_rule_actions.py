@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 from lakehouse.config import Config
 from lakehouse.lake.delta import Lake
 from lakehouse.lane import query
-from lakehouse.lane.rules import lane_rules
+from lakehouse.lane.lane_rules import lane_rules
 from lakehouse.machine import wait_until
 from lakehouse.online.engines import open_store, store_url
 from lakehouse.online.store import Document

@@ -16,7 +16,7 @@ from lakehouse.errors import StoreError
 from lakehouse.identity.identifier import Identifier
 from lakehouse.machine import wait_until
 from lakehouse.online.engines import open_store
-from lakehouse.online.profiles import PROFILE, identifier_key
+from lakehouse.online.online_profile import PROFILE, identifier_key
 from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour
 from lakehouse.online.recent_entries import key_of
 from lakehouse.online.store import Document, Entry, OnlineStore

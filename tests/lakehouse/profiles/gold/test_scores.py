@@ -7,8 +7,8 @@ from decimal import Decimal
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
+from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.gold.scores import GOLD_SCORES, transform
-from lakehouse.profiles.scores import SCORES
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from tests.accepted import at

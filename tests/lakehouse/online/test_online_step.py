@@ -16,8 +16,8 @@ from lakehouse.models.registry import Champions
 from lakehouse.online.change_publisher import Change
 from lakehouse.online.content import differences
 from lakehouse.online.engines import open_store, store_url
-from lakehouse.online.micro_batch import OnlineStep
-from lakehouse.online.profiles import OnlineProfile, by_id, find
+from lakehouse.online.online_profile import OnlineProfile, by_id, find
+from lakehouse.online.online_step import OnlineStep
 from lakehouse.online.store import Document, OnlineStore
 from lakehouse.online.store_state import advance, state_of
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION

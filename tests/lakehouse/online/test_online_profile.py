@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lakehouse.config import load
 from lakehouse.errors import StoreError
 from lakehouse.online.engines import open_store
-from lakehouse.online.profiles import MOST_BOUGHT, MOST_IDENTIFIERS, OnlineProfile, find, profile_documents
+from lakehouse.online.online_profile import MOST_BOUGHT, MOST_IDENTIFIERS, OnlineProfile, find, profile_documents
 from lakehouse.online.store import Document
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 

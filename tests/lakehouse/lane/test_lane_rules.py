@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from lakehouse.lane.rules import lane_rules, text_version
+from lakehouse.lane.lane_rules import lane_rules, text_version
 
 RULE = {"owner": "crm", "effect": "force", "offer": "x", "when": "price > 1"}
 WAITING = RULE | {"name": "waiting", "events": ["Product Viewed"]}

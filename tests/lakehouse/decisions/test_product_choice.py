@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from lakehouse.decisions.products import recommend
+from lakehouse.decisions.product_choice import recommend
 from lakehouse.decisions.trace import Trace
 from lakehouse.recommend.proposal import Proposal
 from lakehouse.rules.book import Rule

@@ -5,7 +5,7 @@
     both       probability = 1 / (1 + exp(-(slope * logit + offset)))     Platt scaling on a later slice of time
 
 Platt, J. (1999), Probabilistic outputs for support vector machines. Applied as column expressions, see
-`lakehouse/models/segments.py`: for 2,000 rows the logistic one added no measurable CPU time to the features and the
+`lakehouse/models/segment_model.py`: for 2,000 rows the logistic one added no measurable CPU time to the features and the
 boosted one as much as its pipeline (0.1 to 0.2 s on a busy core); the logistic pipeline added 0.25 s. A test holds
 expressions and pipelines equal.
 """

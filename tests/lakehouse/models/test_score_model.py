@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
-from lakehouse.models.scores import BOOSTED, LOGISTIC, ScoreModel
+from lakehouse.models.score_model import BOOSTED, LOGISTIC, ScoreModel
 
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from lakehouse.models.segments import Segment, SegmentModel
+from lakehouse.models.segment_model import Segment, SegmentModel
 
 RFM = "profile_id string, first_order_at timestamp, last_order_at timestamp, frequency bigint, monetary decimal(18,2)"
 REFERENCE = datetime(2026, 3, 1, tzinfo=UTC)
