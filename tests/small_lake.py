@@ -234,6 +234,13 @@ ROWS: dict[str, list[Row]] = {
         _change(6, "attach", "ann-tv", "ann-phone", "user_id"),
         _change(7, "attach", "bob-tv", "bob-web", "user_id"),
     ],
+    "gold.product_affinity": [
+        {
+            "profile_id": "ann-phone", "product_id": "tea", "view_count": 1, "cart_count": 1, "order_count": 1,
+            "quantity": 2, "revenue": Decimal("9.00"), "affinity": 6.5,
+            "first_touch_at": at("01-05 09:00"), "last_touch_at": at("02-10 12:00"),
+        }
+    ],  # fmt: skip
     "gold.rfm": [
         _rfm("ann-phone", "01-05 09:00", "02-10 12:00", 3, "115.50", (5, 5, 5)),
         _rfm("bob-web", "01-20 08:00", "01-20 08:00", 1, "15.00", (2, 1, 1)),
