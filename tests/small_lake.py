@@ -240,7 +240,7 @@ ROWS: dict[str, list[Row]] = {
             "quantity": 2, "revenue": Decimal("9.00"), "affinity": 6.5,
             "first_touch_at": at("01-05 09:00"), "last_touch_at": at("02-10 12:00"),
         }
-    ],  # fmt: skip
+    ],
     "gold.rfm": [
         _rfm("ann-phone", "01-05 09:00", "02-10 12:00", 3, "115.50", (5, 5, 5)),
         _rfm("bob-web", "01-20 08:00", "01-20 08:00", 1, "15.00", (2, 1, 1)),
