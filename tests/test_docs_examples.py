@@ -120,7 +120,7 @@ def check_job(job: launcher.Job, monkeypatch: pytest.MonkeyPatch) -> None:
     name = str(job.script.relative_to(PROJECT).with_suffix("")).replace("/", ".")
     source = job.script.read_text(encoding="utf-8")
     if "argparse" not in source:
-        runner = (PROJECT / "lakehouse/spark/streams.py").read_text(encoding="utf-8") if "streams" in source else ""
+        runner = (PROJECT / "lakehouse/queries/driver.py").read_text(encoding="utf-8") if "driver" in source else ""
         assert [word for word in job.arguments if f'"{word}"' not in source + runner] == []
         return
     parse = argparse.ArgumentParser.parse_args
@@ -174,7 +174,7 @@ def test_every_command_named_in_a_sentence_or_table_is_taken(
 
 def test_every_route_the_pages_name_is_one_of_the_service() -> None:
     application = (PROJECT / "serving/app.py").read_text(encoding="utf-8")
-    routes = {path.partition("{")[0].rstrip("/") for path in re.findall(r'@app\.\w+\("(/\w[^"]*)"', application)}
+    routes = {path.partition("{")[0].rstrip("/") for path in re.findall(r'@app\.\w+\(\s*"(/\w[^"]*)"', application)}
     named = {
         path.rstrip("/") for page in PAGES for path in re.findall(r"[` ](/(?:api|v1|ws|healthz)\b[\w/-]*)", prose(page))
     }

@@ -17,7 +17,8 @@ from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import SEGMENTS, Champions, tracking_uri
 from lakehouse.models.segment_model import INPUTS, SCORED
 from lakehouse.profiles.gold.rfm import GOLD_RFM
-from lakehouse.training.segments import SegmentsSummary, choose, cut_points, main, prepare, silhouette, train
+from lakehouse.training.segments import SegmentsSummary, choose, cut_points, prepare, silhouette, train
+from ml.train_segments import main
 
 NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
 # Planted: (profiles, days since the last order, orders, net revenue)
