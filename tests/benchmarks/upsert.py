@@ -32,7 +32,7 @@ def activity(first: int, count: int, events: int) -> pd.DataFrame:
     actors = [f"{number:032x}" for number in range(first, first + count)]
     counts = dict.fromkeys(("event_count", "view_count", "cart_count", "order_count"), events)
     same = {"activity_date": date(2026, 1, 31), "user_id": None, **counts, "revenue": Decimal("1.00")}
-    return pd.DataFrame({"actor_id": actors}).assign(**same, first_at=NOON, last_at=NOON, consent=None)
+    return pd.DataFrame({"actor_id": actors}).assign(**same, first_at=NOON, last_at=NOON, consent=None, products=None)
 
 
 def beside(lake: Lake) -> Lake:

@@ -65,6 +65,7 @@ def _write_tables(lake: Lake, days: list, orders: list, actors: list[str]) -> No
                 "cart_count": F.lit(0),
                 "first_at": F.col("last_at"),
                 "consent": nothing,
+                "products": nothing,
             }
         ),
         SILVER_ACTIVITY_DAILY,
