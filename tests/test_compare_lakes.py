@@ -29,7 +29,7 @@ def test_a_lake_is_equal_to_its_copy(copies: tuple[Path, Path], capsys: pytest.C
 
 def test_a_row_that_says_something_else_or_is_gone_is_found(copies: tuple[Path, Path]) -> None:
     lake, copy = copies
-    DeltaTable(copy / "gold" / "rfm").update({"frequency": "frequency + 1"}, "profile_id = 'ann-phone'")
+    DeltaTable(copy / "gold" / "rfm").update({"frequency": "frequency + 1"}, predicate="profile_id = 'ann-phone'")
     DeltaTable(copy / "silver" / "orders").delete("order_id = 'o3'")
     assert differing(lake, copy) == {"gold.rfm": 1, "silver.orders": 1}
 
