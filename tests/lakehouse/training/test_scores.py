@@ -96,6 +96,7 @@ def test_a_planted_habit_is_learned_calibrated_and_scored_by_the_stream(lake: La
     champions = Champions(lake.config)
     assert champions.refresh() is True
     assert champions.scores == {"purchase_propensity": summary.model}
+    assert champions.versions == {"scores": summary.version}
     members = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
     known = features(
         profile_activity(lake.read(SILVER_ACTIVITY_DAILY), members),
