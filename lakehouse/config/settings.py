@@ -139,8 +139,12 @@ def _build(values: dict[str, Any]) -> Config:
     for field in dataclasses.fields(Config):
         if field.name not in sections:
             assert isinstance(field.type, type)
-            sections[field.name] = field.type(**values[field.name])
+            sections[field.name] = field.type(**{key: _hashable(value) for key, value in values[field.name].items()})
     return Config(**sections)
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _frozen(value: Any) -> Any:
