@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from serving.messages.limits import App, Receive, Scope, Send
+from serving.messages.limits import App, Receive, Scope, Send, refusal
 
 JSON = "application/json"
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -48,4 +48,4 @@ def answer(content: Any, status: int = 200, **headers: str) -> Response:
 
 def fault(status: int, detail: str, **headers: str) -> Response:
     """A refusal: where, what was wrong, what was expected."""
-    return answer({"detail": detail}, status, **headers)
+    return answer(refusal(status, detail), status, **headers)

@@ -99,9 +99,19 @@ class OutcomeAnswer(_Answer):
     late: bool
 
 
+class RefusedAnswer(_Answer):
+    """`index`: which message of the batch, from 0."""
+
+    index: int
+    reason: str
+
+
 class CollectedAnswer(_Answer):
+    """`refused`: what was not taken while the others were; sending it again is of no use."""
+
     success: bool
     acknowledged: int
+    refused: list[RefusedAnswer] | None = None
 
 
 class AvailabilityAnswer(_Answer):
@@ -114,6 +124,9 @@ class SuppressionAnswer(_Answer):
 
 
 class Fault(_Answer):
-    """Every refusal: where, what was wrong, what was expected."""
+    """Every refusal: where, what was wrong, what was expected. The same in `message`, where Segment's libraries read it."""
 
     detail: str
+    code: str
+    message: str
+    refused: list[RefusedAnswer] | None = None

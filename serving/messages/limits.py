@@ -1,4 +1,4 @@
-"""What a request may be at most, checked before anything reads it: bytes of the body, nesting, requests at once."""
+"""What a request may be at most, checked before anything reads it: bytes of the body, also once decompressed, and nesting."""
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -6,19 +6,25 @@ from typing import Any
 
 import orjson
 
+from serving.messages.content_coding import Damaged, Inflated, UnknownCoding, codings_of, inflated
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_BROKEN, _TOO_LARGE, _UNKNOWN_CODING = 400, 413, 415
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"{}[]")))
 _CURLY = bytes.maketrans(b"[]", b"{}")
 
 
 class BodyLimit:
-    """ASGI middleware: a body of more than `most_bytes` is answered with 413, whether its length was announced or not."""
+    """ASGI middleware: a body of more than `most_bytes` is answered with 413, whether its length was announced or not.
+
+    What comes compressed is handed on as it was before, or answered with 400, 413 or 415.
+    """
 
     def __init__(self, app: App, most_bytes: int) -> None:
         self._app = app
@@ -28,11 +34,17 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        announced = next((value for name, value in scope["headers"] if name == b"content-length"), None)
+        headers = dict(scope["headers"])
+        announced = headers.get(b"content-length")
         if announced is not None and (not announced.isdigit() or int(announced) > self._most_bytes):
-            await _refuse(send, self._most_bytes)
+            await _refuse(send, _TOO_LARGE, self._too_large)
             return
-        if announced is not None:  # the server holds a client to the length it announced
+        try:
+            codings = codings_of(headers.get(b"content-encoding", b"").decode("latin-1"))
+        except UnknownCoding as unknown:
+            await _refuse(send, _UNKNOWN_CODING, str(unknown))
+            return
+        if announced is not None and not codings:  # the server holds a client to the length it announced
             await self._app(scope, receive, send)
             return
         body, more = bytearray(), True
@@ -43,23 +55,48 @@ class BodyLimit:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > self._most_bytes:
-                await _refuse(send, self._most_bytes)
+                await _refuse(send, _TOO_LARGE, self._too_large)
                 return
-        whole = {"type": "http.request", "body": bytes(body), "more_body": False}
-        replayed = iter((whole,))
+        try:
+            whole = inflated(bytes(body), codings, self._most_bytes)
+        except Damaged as damaged:
+            await _refuse(send, _BROKEN, str(damaged))
+        except Inflated as large:
+            await _refuse(send, _TOO_LARGE, str(large))
+        else:
+            await self._app(_plain(scope, len(whole)), _replayed(whole, receive), send)
 
-        async def replay() -> Message:
-            return next(replayed, None) or await receive()
+    @property
+    def _too_large(self) -> str:
+        return f"body: more than {self._most_bytes} bytes, expected at most that many. Send less in one request"
 
-        await self._app(scope, replay, send)
+
+def _plain(scope: Scope, length: int) -> Scope:
+    """The request as if its body had come whole and not compressed."""
+    gone = (b"content-encoding", b"content-length", b"transfer-encoding")
+    headers = [header for header in scope["headers"] if header[0] not in gone]
+    return {**scope, "headers": [*headers, (b"content-length", str(length).encode())]}
 
 
-async def _refuse(send: Send, most_bytes: int) -> None:
-    detail = f"body: more than {most_bytes} bytes, expected at most that many. Send less in one request"
-    content = orjson.dumps({"detail": detail})
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    replayed = iter(({"type": "http.request", "body": body, "more_body": False},))
+
+    async def replay() -> Message:
+        return next(replayed, None) or await receive()
+
+    return replay
+
+
+async def _refuse(send: Send, status: int, detail: str) -> None:
+    content = orjson.dumps(refusal(status, detail))
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+def refusal(status: int, detail: str) -> dict[str, Any]:
+    """The body of a refusal; `code` and `message` are where Segment's libraries look for it, and try again without them."""
+    return {"detail": detail, "code": str(status), "message": detail}
 
 
 def is_too_deep(body: bytes, most: int) -> bool:
