@@ -1,9 +1,6 @@
 """The routes of the decision service: HTTP and WebSocket in, what the modules beside answer out."""
 
-import base64
-import binascii
 import hashlib
-import hmac
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -15,12 +12,12 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel, ValidationError
 
 from serving.api import availability, outcomes, visitor_profile
+from serving.api.collected import collected
 from serving.api.json_responses import Straight, answer, fault
+from serving.api.keys import may_decide, no_key
 from serving.api.openapi import document, json_body
 from serving.deciding.next_best_action import next_best_action
 from serving.deciding.recommendations import recommendations
-from serving.deciding.request_context import count_events
-from serving.kafka.producer import Overloaded, acknowledged
 from serving.messages import answer_models, collector
 from serving.messages.limits import App, BodyLimit, is_too_deep
 from serving.messages.request_models import (
@@ -36,7 +33,7 @@ from serving.state.sockets import Listener
 
 _PAGE = Path(__file__).with_name("page") / "page.html"
 _MOST_DEPTH = 32
-_REFUSED, _NO_KEY, _UNKNOWN, _INVALID, _BUSY, _AWAY = 400, 401, 404, 422, 429, 503
+_UNKNOWN, _INVALID, _AWAY = 404, 422, 503
 R = TypeVar("R", bound=BaseModel)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -91,8 +88,8 @@ def _facts(app: FastAPI, service: Service) -> None:
     @app.get("/api/profiles/{identifier_type}/{value:path}", responses={200: {"model": answer_models.ProfileAnswer}})
     async def profile(identifier_type: str, value: str, request: Request) -> Response:
         """What is known of a person, without personal data. `ETag` changes with anything of it."""
-        if not _may(service, request):
-            return _no_key()
+        if not may_decide(service, request):
+            return no_key()
         profile_document = await visitor_profile.profile(service, identifier_type, value)
         etag = f'"{hashlib.sha256(orjson.dumps(profile_document, default=str)).hexdigest()[:16]}"'
         if request.headers.get("if-none-match") == etag and not profile_document["degraded"]:
@@ -112,8 +109,8 @@ def _facts(app: FastAPI, service: Service) -> None:
     @app.get("/api/changes", response_class=StreamingResponse)
     async def changes(request: Request) -> Response:
         """Server-sent events: the id and version of every profile that changes. For caches that keep what was answered."""
-        if not _may(service, request):
-            return _no_key()
+        if not may_decide(service, request):
+            return no_key()
         return StreamingResponse(service.changes.stream(), media_type="text/event-stream")
 
     @app.get("/api/status")
@@ -132,38 +129,16 @@ def _facts(app: FastAPI, service: Service) -> None:
 
 
 def _collect(app: FastAPI, service: Service) -> None:
-    @app.post(
-        "/v1/{call}", responses={200: {"model": answer_models.CollectedAnswer}, 400: {"model": answer_models.Fault}}
-    )
+    answers: dict[int | str, dict[str, Any]] = {
+        200: {"model": answer_models.CollectedAnswer},
+        **{code: {"model": answer_models.Fault} for code in (400, 401, 413, 415, 429, 503)},
+    }
+
+    @app.post("/v1/{call}", responses=answers)
     async def collect(call: str, request: Request) -> Response:
         """Segment's HTTP API: track, identify, page, screen, group, alias, batch. Write key as user of Basic authentication."""
         with service.span("collector", call=call[:16]):
-            return await _collected(service, call, request)
-
-
-async def _collected(service: Service, call: str, request: Request) -> Response:
-    if call not in collector.CALLS and call not in ("batch", "import", "b"):
-        return fault(_UNKNOWN, f"/v1/{call[:32]}: no such call, expected batch or one of {', '.join(collector.CALLS)}")
-    body = await request.body()
-    now = service.clock()
-    try:
-        document_ = collector.read(body, most_depth=_MOST_DEPTH)
-        if not _may_write(service, request, document_):
-            return _no_key()
-        records = [collector.one(call, document_, now)] if call in collector.CALLS else collector.batch(document_, now)
-    except collector.Refused as refused:
-        return fault(_REFUSED, str(refused))
-    topic = service.config.kafka.events_topic
-    try:
-        sent = [service.out.send(topic, record.key, record.value) for record in records]
-    except Overloaded as busy:
-        return fault(_BUSY, str(busy), **{"retry-after": "1"})
-    count_events(service, [record.event for record in records], now)
-    taken = await acknowledged(sent, visitor_profile.PATIENCE_SECONDS)
-    if taken < len(records):
-        detail = f"kafka: {len(records) - taken} of {len(records)} events not acknowledged. Send the request again"
-        return fault(_AWAY, detail, **{"retry-after": "1"})
-    return answer({"success": True, "acknowledged": taken})
+            return await collected(service, call, request, await request.body())
 
 
 def _listen(app: FastAPI, service: Service) -> None:
@@ -171,7 +146,7 @@ def _listen(app: FastAPI, service: Service) -> None:
     async def decisions(socket: WebSocket) -> None:
         """Decisions for a profile (identifier_type and value) or a session (session_id), as they are made."""
         keys = await visitor_profile.listening_keys(service, dict(socket.query_params))
-        if not keys or not _may(service, socket):
+        if not keys or not may_decide(service, socket):
             await socket.close(
                 code=1008, reason="expected identifier_type and value, or session_id, and a key if one is set"
             )
@@ -189,8 +164,8 @@ async def _answered(
     service: Service, request: Request, model: type[R], do: Callable[[Service, R], Awaitable[dict[str, Any]]]
 ) -> Response:
     """Read the body as `model` and do it; every refusal says where, what and why. Never a 500."""
-    if not _may(service, request):
-        return _no_key()
+    if not may_decide(service, request):
+        return no_key()
     body = await request.body()
     service.pressure.at_once += 1
     try:
@@ -212,33 +187,3 @@ async def _answered(
 def _in_words(error: ValidationError) -> str:
     faults = error.errors(include_url=False, include_input=False, include_context=False)[:5]
     return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in faults)
-
-
-def _may(service: Service, request: Request | WebSocket) -> bool:
-    key = service.config.serving.api_key
-    if not key:
-        return True
-    given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    given = given or request.query_params.get("key", "")  # a WebSocket of a page can send no header
-    return hmac.compare_digest(given.encode(), key.encode())
-
-
-def _may_write(service: Service, request: Request, document_: dict[str, Any]) -> bool:
-    """The write key as user of Basic authentication, or as `writeKey` in the body: Segment's two ways."""
-    key = service.config.serving.write_key
-    given = document_.get("writeKey") if isinstance(document_.get("writeKey"), str) else ""
-    kind, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "basic":
-        try:
-            given = base64.b64decode(credentials, validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            given = ""
-    return bool(key) and hmac.compare_digest(str(given).encode(), key.encode())
-
-
-def _no_key() -> Response:
-    return fault(
-        _NO_KEY,
-        "authorization: no key, or another one, expected the key of this service",
-        **{"www-authenticate": "Basic"},
-    )

@@ -7,7 +7,6 @@ import argparse
 import ast
 import dataclasses
 import importlib
-import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -142,7 +141,8 @@ def check_request(arguments: list[str]) -> None:
     assert path is not None, url
     if path[1].startswith("/v1/"):
         call = path[1].removeprefix("/v1/")
-        assert collector.one(call, json.loads(body), NOW).event["type"] == call
+        (record,), refused = collector.read(call, body.encode()).records(NOW)
+        assert (record.event["type"], refused) == (call, {})
     else:
         BODIES[path[1]].model_validate_json(body)
 

@@ -210,7 +210,9 @@ COVERED: dict[str, tuple[str, ...]] = {
     ),
     "tests/serving/test_app.py": (
         "serving/api/availability.py",
+        "serving/api/collected.py",
         "serving/api/json_responses.py",
+        "serving/api/keys.py",
         "serving/api/openapi.py",
         "serving/api/outcomes.py",
         "serving/api/visitor_profile.py",
@@ -218,7 +220,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "serving/deciding/next_best_action.py",
         "serving/deciding/recommendations.py",
         "serving/deciding/request_context.py",
-        "serving/messages/collector.py",
         "serving/messages/request_models.py",
         "serving/service.py",
         "serving/state/running_experiments.py",

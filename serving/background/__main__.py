@@ -45,6 +45,7 @@ from serving.background.send_permission import SendPermission
 from serving.background.sent_exposures import SentExposures
 from serving.background.signals import set_by_signals
 from serving.kafka.group_consumer import GroupConsumer
+from serving.messages.sent_json import value_of
 from serving.state.reloadable import Reloadable
 from serving.state.stock import Stock
 from serving.telemetry import spans
@@ -188,7 +189,7 @@ class Background:
     def _take_events(self, records: Sequence[Any]) -> None:
         placed, facts = [], []
         for record in records:
-            message, arrived_at = _json(record.value), datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            message, arrived_at = value_of(record.value), datetime.fromtimestamp(record.timestamp / 1000, UTC)
             placed += entries(message, self._reader, arrived_at=arrived_at)
             if (fact := self._fact_reader.of(message, arrived_at)) is not None:
                 facts.append(fact)
@@ -225,14 +226,6 @@ class Background:
 
     def _now_ms(self) -> int:
         return int(self._clock().timestamp() * 1000)
-
-
-def _json(value: bytes | None) -> Any:
-    """None for what is no JSON: silver's quarantine tells of it."""
-    try:
-        return orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return None
 
 
 def utc_now() -> datetime:

@@ -1,0 +1,55 @@
+"""What the collector's routes do: messages to Kafka, and an answer that says of each what became of it."""
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from serving.api.json_responses import answer, fault
+from serving.api.keys import may_write, no_key
+from serving.api.visitor_profile import PATIENCE_SECONDS
+from serving.deciding.request_context import count_events
+from serving.kafka.producer import Overloaded, acknowledged
+from serving.messages import collector
+from serving.messages.limits import refusal
+from serving.service import Service
+
+_REFUSED, _UNKNOWN, _BUSY, _AWAY = 400, 404, 429, 503
+_MOST_TOLD = 5
+
+
+async def collected(service: Service, call: str, request: Request, body: bytes) -> Response:
+    """Take the messages of a body sent to `/v1/<call>`."""
+    if call not in collector.CALLS and call not in collector.BATCHES:
+        return fault(_UNKNOWN, f"/v1/{call[:32]}: no such call, expected batch or one of {', '.join(collector.CALLS)}")
+    now = service.clock()
+    try:
+        brought = collector.read(call, body)
+    except collector.Refused as unread:
+        return fault(_REFUSED, str(unread))
+    if not may_write(service, request, brought.write_key):
+        return no_key()
+    records, refused = brought.records(now)
+    if refused and not records:
+        return _all_refused(refused, "batch[{}]: {}" if call in collector.BATCHES else "{1}")
+    topic = service.config.kafka.events_topic
+    try:
+        sent = [service.out.send(topic, record.key, record.value) for record in records]
+    except Overloaded as busy:
+        return fault(_BUSY, str(busy), **{"retry-after": "1"})
+    count_events(service, [record.event for record in records], now)
+    taken = await acknowledged(sent, PATIENCE_SECONDS)
+    if taken < len(records):
+        detail = f"kafka: {len(records) - taken} of {len(records)} events not acknowledged. Send the request again"
+        return fault(_AWAY, detail, **{"retry-after": "1"})
+    return answer({"success": True, "acknowledged": taken} | ({"refused": _told(refused)} if refused else {}))
+
+
+def _all_refused(refused: dict[int, str], words: str) -> Response:
+    told = [words.format(index, reason) for index, reason in list(refused.items())[:_MOST_TOLD]]
+    more = f"; and {len(refused) - _MOST_TOLD} more" if len(refused) > _MOST_TOLD else ""
+    return answer(refusal(_REFUSED, "; ".join(told) + more) | {"refused": _told(refused)}, _REFUSED)
+
+
+def _told(refused: dict[int, str]) -> list[dict[str, Any]]:
+    return [{"index": index, "reason": reason} for index, reason in refused.items()]
