@@ -4,7 +4,7 @@ import difflib
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from lakehouse.decisions.offers import Channel
 
@@ -12,7 +12,15 @@ MOST_EVENTS = 20
 MOST_ITEMS = 100
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+def _digits(sent: Any) -> Any:
+    """Ids that are whole numbers, as Shopify's are, by their digits."""
+    return str(sent) if isinstance(sent, int) and not isinstance(sent, bool) else sent
+
+
+Id = Annotated[str, BeforeValidator(_digits), StringConstraints(min_length=1, max_length=200)]
+MessageId = Annotated[str, BeforeValidator(_digits), StringConstraints(min_length=1, max_length=100)]
 
 
 class _Request(BaseModel):
@@ -61,7 +69,7 @@ class NewEvent(BaseModel):
     type: Literal["track", "page", "screen", "identify"] = "track"
     event: Name | None = None
     name: Name | None = None
-    messageId: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    messageId: MessageId | None = None
     timestamp: datetime | None = None
     properties: dict[str, Any] = {}
     traits: dict[str, Any] = {}
