@@ -12,9 +12,10 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel, ValidationError
 
 from serving.api import availability, outcomes, visitor_profile
-from serving.api.collected import collected
+from serving.api.collected import collected, pixel
 from serving.api.json_responses import Straight, answer, fault
-from serving.api.keys import may_decide, no_key
+from serving.api.keys import is_write_key, may_decide, may_write, no_key
+from serving.api.library_settings import rudder_source_config, segment_settings
 from serving.api.openapi import document, json_body
 from serving.deciding.next_best_action import next_best_action
 from serving.deciding.recommendations import recommendations
@@ -133,6 +134,33 @@ def _collect(app: FastAPI, service: Service) -> None:
         200: {"model": answer_models.CollectedAnswer},
         **{code: {"model": answer_models.Fault} for code in (400, 401, 413, 415, 429, 503)},
     }
+
+    @app.get("/v1/projects/{write_key}/settings")
+    async def settings(write_key: str, request: Request) -> Response:
+        """Segment's libraries ask for it before they send: it points them here."""
+        address = str(request.base_url)
+        return answer(segment_settings(write_key, address)) if is_write_key(service, write_key) else no_key()
+
+    @app.get("/sourceConfig")
+    @app.get("/sourceConfig/", include_in_schema=False)
+    async def source_config(request: Request) -> Response:
+        """RudderStack's libraries ask for it before they send."""
+        return (
+            answer(rudder_source_config(service.config.serving.write_key)) if may_write(service, request) else no_key()
+        )
+
+    @app.post("/beacon/v1/batch", responses=answers)
+    async def beacon(request: Request) -> Response:
+        """RudderStack's beacons: a batch, the write key in the address."""
+        with service.span("collector", call="beacon"):
+            return await collected(service, "batch", request, await request.body())
+
+    @app.get("/pixel/v1/{call}", include_in_schema=False)
+    @app.get("/v1/pixel/{call}", response_class=Response)
+    async def image(call: str, request: Request) -> Response:
+        """Segment's tracking pixel: one message in the address, for mails and pages without scripts."""
+        with service.span("collector", call="pixel"):
+            return await pixel(service, call, request)
 
     @app.post("/v1/{call}", responses=answers)
     async def collect(call: str, request: Request) -> Response:

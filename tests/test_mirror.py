@@ -213,6 +213,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "serving/api/collected.py",
         "serving/api/json_responses.py",
         "serving/api/keys.py",
+        "serving/api/library_settings.py",
         "serving/api/openapi.py",
         "serving/api/outcomes.py",
         "serving/api/visitor_profile.py",

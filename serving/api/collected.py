@@ -1,7 +1,11 @@
 """What the collector's routes do: messages to Kafka, and an answer that says of each what became of it."""
 
+import base64
+import binascii
+import re
 from typing import Any
 
+import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
@@ -15,11 +19,18 @@ from serving.messages.limits import refusal
 from serving.service import Service
 
 _REFUSED, _UNKNOWN, _BUSY, _AWAY = 400, 404, 429, 503
+_METRICS = "m"  # where analytics.js and the mobile libraries tell of themselves
 _MOST_TOLD = 5
+_NOT_STORED = {"cache-control": "no-store"}
+_PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # one transparent point, a GIF
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 
 
 async def collected(service: Service, call: str, request: Request, body: bytes) -> Response:
     """Take the messages of a body sent to `/v1/<call>`."""
+    if call == _METRICS:
+        note = "metrics of libraries are not kept; set metrics.sampleRate to 0 to send none"
+        return answer({"success": True, "acknowledged": 0, "note": note})
     if call not in collector.CALLS and call not in collector.BATCHES:
         return fault(_UNKNOWN, f"/v1/{call[:32]}: no such call, expected batch or one of {', '.join(collector.CALLS)}")
     now = service.clock()
@@ -53,3 +64,45 @@ def _all_refused(refused: dict[int, str], words: str) -> Response:
 
 def _told(refused: dict[int, str]) -> list[dict[str, Any]]:
     return [{"index": index, "reason": reason} for index, reason in refused.items()]
+
+
+async def pixel(service: Service, call: str, request: Request) -> Response:
+    """Take one message out of the address, and answer with an image: whoever sends an image's address can read nothing else.
+
+    Its status is honest. The message is `data`, JSON or base64 of it, or every other parameter: `properties.subject=...`.
+    """
+    if call not in collector.CALLS:
+        outcome = fault(_UNKNOWN, f"/v1/pixel/{call[:32]}: no such call, expected one of {', '.join(collector.CALLS)}")
+    else:
+        outcome = await collected(service, call, request, _in_address(request))
+    return Response(_PIXEL, outcome.status_code, _NOT_STORED, "image/gif")
+
+
+def _in_address(request: Request) -> bytes:
+    data = request.query_params.get("data")
+    if data is None:
+        return orjson.dumps(_tree(dict(request.query_params)))
+    if data.lstrip().startswith("{"):
+        return data.encode()
+    text = data.replace("-", "+").replace("_", "/").replace(" ", "+").rstrip("=")  # an address turns + into a space
+    if _NOT_BASE64.search(text):
+        return data.encode()
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error:
+        return data.encode()  # refused as what it is: no JSON
+
+
+def _tree(parameters: dict[str, str]) -> dict[str, Any]:
+    """`{"a.b": 1}` as `{"a": {"b": 1}}`; a name below a value that is no object is left as it is."""
+    tree: dict[str, Any] = {}
+    for name, value in parameters.items():
+        *parents, leaf = name.split(".")
+        node: Any = tree
+        for parent in parents:
+            node = node.setdefault(parent, {}) if isinstance(node, dict) else node
+        if isinstance(node, dict):
+            node[leaf] = value
+        else:
+            tree[name] = value
+    return tree

@@ -1,5 +1,6 @@
 """The API as its callers see it: answers by their documented models, bad input told and never a 500."""
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -55,7 +56,8 @@ def test_the_same_request_id_is_the_same_decision(api: TestClient) -> None:
     [
         ({}, "expected one of the two"),
         ({"customer_id": "a", "identifier": {"type": "email", "value": "b"}}, "got both"),
-        ({"customer_id": 7}, "customer_id"),
+        ({"customer_id": 7.5}, "customer_id"),
+        ({"customer_id": True}, "customer_id"),
         ({"customer_id": ""}, "customer_id"),
         ({"customer_id": "x" * 201}, "customer_id"),
         ({"customer_id": "a", "contxt": {}}, "did you mean 'context'?"),
@@ -156,6 +158,56 @@ def test_the_collector_takes_segments_calls_and_tells_what_is_none(api: TestClie
     ):
         answer = api.post("/v1/batch", json=bad, **DEV)  # type: ignore[arg-type]
         assert (answer.status_code, told in answer.json()["detail"]) == (400, True), answer.text
+
+
+def test_a_library_of_segments_finds_what_it_needs_and_where(api: TestClient) -> None:
+    segment = api.get("/v1/projects/dev/settings").json()["integrations"]["Segment.io"]
+    assert (segment["apiKey"], segment["apiHost"], segment["protocol"]) == ("dev", "testserver/v1", "http")
+    assert api.get("/v1/projects/other/settings").status_code == 401
+    metrics = api.post("/v1/m", content=b'{"series":[]}')
+    assert (metrics.status_code, metrics.json()["acknowledged"]) == (200, 0)
+    assert "not kept" in metrics.json()["note"]
+
+
+def test_a_library_of_rudderstacks_finds_what_it_needs(api: TestClient) -> None:
+    for path in ("/sourceConfig", "/sourceConfig/?p=web&v=3", "/sourceConfig?writeKey=dev"):
+        source = api.get(path, **DEV).json()["source"]  # type: ignore[arg-type]
+        assert (source["enabled"], source["destinations"]) == (True, [])
+    assert api.get("/sourceConfig").status_code == 401
+    batch = {"batch": [{"type": "track", "userId": "u-3", "event": "x"}]}
+    assert api.post("/beacon/v1/batch?writeKey=dev", json=batch).json()["acknowledged"] == 1
+    assert api.post("/beacon/v1/batch?writeKey=other", json=batch).status_code == 401
+
+
+OPENED = {"writeKey": "dev", "userId": "u-7", "event": "Product Viewed", "properties": {"product_id": "kit-007"}}
+PIXELS = {
+    "base64": {"data": base64.b64encode(json.dumps(OPENED).encode()).decode()},
+    "of an address": {
+        "data": base64.urlsafe_b64encode(json.dumps(OPENED | {"name": "?>"}).encode()).decode().rstrip("=")
+    },
+    "plain": {"data": json.dumps(OPENED)},
+    "spread": {"writeKey": "dev", "userId": "u-7", "event": "Product Viewed", "properties.product_id": "kit-007"},
+}
+
+
+@pytest.mark.parametrize("parameters", PIXELS.values(), ids=PIXELS)
+@pytest.mark.parametrize("path", ["/v1/pixel/track", "/pixel/v1/track"])
+def test_a_mail_that_is_opened_counts_by_its_image(api: TestClient, path: str, parameters: dict[str, str]) -> None:
+    image = api.get(path, params=parameters)
+    assert (image.status_code, image.headers["content-type"], image.content[:6]) == (200, "image/gif", b"GIF89a")
+    recent = api.get("/api/profiles/user_id/u-7").json()["recent"]
+    assert recent["viewed_24h"] == ["kit-007"]
+
+
+def test_an_image_is_no_success_where_nothing_was_taken(api: TestClient) -> None:
+    for path, status in (
+        ("/v1/pixel/track?data=bm9wZQ", 400),
+        ("/v1/pixel/track?data={", 400),
+        ("/v1/pixel/track?userId=u&writeKey=other", 401),
+        ("/v1/pixel/nothing?writeKey=dev", 404),
+    ):
+        image = api.get(path)
+        assert (image.status_code, image.content[:6]) == (status, b"GIF89a")
 
 
 def test_the_profile_of_somebody_just_seen_holds_what_they_did(api: TestClient) -> None:
