@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from serving.api import availability, outcomes, visitor_profile
 from serving.api.collected import collected, pixel
+from serving.api.cross_origin import CrossOrigin
 from serving.api.json_responses import Straight, answer, fault
 from serving.api.keys import is_write_key, may_decide, may_write, no_key
 from serving.api.library_settings import rudder_source_config, segment_settings
@@ -56,7 +57,8 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
     _collect(app, service)
     _listen(app, service)
     document(app)
-    return BodyLimit(Straight(app, decisions.routes), most_bytes=collector.BATCH_BYTES)
+    limited = BodyLimit(Straight(app, decisions.routes), most_bytes=collector.BATCH_BYTES)
+    return CrossOrigin(limited, service.config.serving.origins, service.config.serving.public_url)
 
 
 def _decisions(app: APIRouter, service: Service) -> None:
@@ -138,7 +140,7 @@ def _collect(app: FastAPI, service: Service) -> None:
     @app.get("/v1/projects/{write_key}/settings")
     async def settings(write_key: str, request: Request) -> Response:
         """Segment's libraries ask for it before they send: it points them here."""
-        address = str(request.base_url)
+        address = service.config.serving.public_url or str(request.base_url)
         return answer(segment_settings(write_key, address)) if is_write_key(service, write_key) else no_key()
 
     @app.get("/sourceConfig")

@@ -39,6 +39,11 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("privacy", "hmac_key"): (r"(?s).+", "a key that is not empty"),
     ("privacy", "hmac_key_id"): (r"\S+", "a short name without blanks"),
     ("identity", "email_tags"): (r"all|known", "all or known"),
+    ("serving", "public_url"): (
+        r"|https?://[^\s/?#]+(/[^\s?#]*)?",
+        "an address such as https://events.example.com, or nothing",
+    ),
+    ("serving", "origins"): (r"\*|https?://[^\s/?#*]+", "origins such as https://shop.example.com, or *"),
     ("serving", "policy"): (r"thompson|linucb|greedy", "thompson, linucb or greedy"),
     ("consent", "never_asked"): (r"granted|denied", "granted or denied"),
     ("decisions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
@@ -78,10 +83,11 @@ def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:
                 yield f"conf: {wrong(section, key, value, words)}"
         elif isinstance(value, str) and key.endswith("_pattern"):
             yield from _of_pattern(section, key, value)
-        elif isinstance(value, str) and (section, key) in _SHAPES and "${" not in value:
+        elif (section, key) in _SHAPES:
             pattern, words = _SHAPES[section, key]
-            if not re.fullmatch(pattern, value):
-                yield f"conf: {wrong(section, key, value, words)}"
+            for text in [value] if isinstance(value, str) else value:
+                if "${" not in text and not re.fullmatch(pattern, text):
+                    yield f"conf: {wrong(section, key, text, words)}"
 
 
 def _of_pattern(section: str, key: str, pattern: str) -> Iterator[str]:

@@ -150,10 +150,12 @@ class OnlineStoreConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ServingConfig:
-    """`write_key`, `api_key`: empty = the collector takes nothing, the API asks for no key."""
+    """`write_key`, `api_key`: empty = the collector takes nothing, the API asks for no key. `public_url`: empty = as asked."""
 
     port: int
     workers: int
+    public_url: str
+    origins: tuple[str, ...]
     write_key: str = dataclasses.field(repr=False)
     api_key: str = dataclasses.field(repr=False)
     deadline_ms: int

@@ -1,6 +1,7 @@
 """The API as its callers see it: answers by their documented models, bad input told and never a 500."""
 
 import base64
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lakehouse.config import Config
 from serving.messages.answer_models import (
     DecisionAnswer,
     ExposureAnswer,
@@ -17,6 +19,7 @@ from serving.messages.answer_models import (
     ProfileAnswer,
     RecommendationAnswer,
 )
+from tests.serving.conftest import Start
 
 RECOMMEND, DECIDE = "/api/personalized-recommendations", "/api/decide"
 DEV = {"auth": ("dev", "")}
@@ -167,6 +170,13 @@ def test_a_library_of_segments_finds_what_it_needs_and_where(api: TestClient) ->
     metrics = api.post("/v1/m", content=b'{"series":[]}')
     assert (metrics.status_code, metrics.json()["acknowledged"]) == (200, 0)
     assert "not kept" in metrics.json()["note"]
+
+
+def test_behind_a_proxy_libraries_are_pointed_at_the_public_address(serving_config: Config, start: Start) -> None:
+    serving = dataclasses.replace(serving_config.serving, public_url="https://events.example.com/cdp/")
+    api, _ = start(dataclasses.replace(serving_config, serving=serving))
+    segment = api.get("/v1/projects/dev/settings").json()["integrations"]["Segment.io"]
+    assert (segment["apiHost"], segment["protocol"]) == ("events.example.com/cdp/v1", "https")
 
 
 def test_a_library_of_rudderstacks_finds_what_it_needs(api: TestClient) -> None:

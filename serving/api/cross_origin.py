@@ -1,0 +1,107 @@
+"""Pages of other origins: which may call, told to their browsers on every answer, refusals included.
+
+Source: https://fetch.spec.whatwg.org/#http-cors-protocol. The collector is guarded by its write key and knows no cookies, so
+it may be open to any origin; what decides, tells of people or changes something is open to declared origins alone. A caller
+that names no origin is no page.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+import orjson
+
+from serving.messages.limits import App, Receive, Scope, Send, refusal
+
+ANY = "*"
+_COLLECTOR = ("/v1/", "/pixel/", "/beacon/", "/sourceConfig")
+_GUARDED = ("/api/", "/ws")
+_METHODS = b"GET, POST"
+_HEADERS = ("authorization", "content-type", "content-encoding")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_MOST_HEADERS = 32
+_MAX_AGE_SECONDS = b"7200"  # the longest that Chromium keeps
+_NO_CONTENT, _FORBIDDEN = 204, 403
+
+
+class CrossOrigin:
+    """ASGI middleware. `origins`: as a browser names them, or `*`. `own`: the address this service is reached at, if declared."""
+
+    def __init__(self, app: App, origins: Iterable[str], own: str = "") -> None:
+        self._app = app
+        self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
+        self._own = urlsplit(own).netloc.lower()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope.get("headers", ()))
+        origin = headers.get(b"origin", b"").decode("latin-1").lower()
+        if not origin or scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        allowed = self._allowed(origin, scope["path"])
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        is_own = urlsplit(origin).netloc in {host, self._own} - {""}
+        if scope["type"] == "websocket":
+            if allowed or is_own:
+                await self._app(scope, receive, send)
+            else:
+                await receive()
+                await send({"type": "websocket.close", "code": 1008, "reason": _told(origin)})
+        elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await _preflight(send, allowed, origin, headers.get(b"access-control-request-headers", b""))
+        elif not (allowed or is_own) and scope["path"].startswith(_GUARDED):
+            await _refuse(send, origin)
+        else:
+            await self._app(scope, receive, _telling(send, allowed))
+
+    def _allowed(self, origin: str, path: str) -> bytes:
+        """What `access-control-allow-origin` says; empty = nothing."""
+        if origin in self._origins:
+            return origin.encode("latin-1")
+        return ANY.encode() if ANY in self._origins and path.startswith(_COLLECTOR) else b""
+
+
+def _telling(send: Send, allowed: bytes) -> Send:
+    if not allowed:
+        return send
+
+    async def tell(message: Mapping[str, object]) -> None:
+        if message["type"] == "http.response.start":
+            sent = message.get("headers", ())
+            assert isinstance(sent, Iterable)
+            exposed = (b"access-control-expose-headers", b"retry-after, etag")
+            message = {**message, "headers": [*sent, *_origin(allowed), exposed]}
+        await send(dict(message))
+
+    return tell
+
+
+def _origin(allowed: bytes) -> list[tuple[bytes, bytes]]:
+    return [(b"access-control-allow-origin", allowed), (b"vary", b"origin")]
+
+
+async def _preflight(send: Send, allowed: bytes, origin: str, asked: bytes) -> None:
+    if not allowed:
+        await _refuse(send, origin)
+        return
+    named = [name.strip().lower() for name in asked.decode("latin-1").split(",")][:_MOST_HEADERS]
+    may_send = dict.fromkeys((*_HEADERS, *(name for name in named if _TOKEN.fullmatch(name))))
+    headers = [
+        *_origin(allowed),
+        (b"access-control-allow-methods", _METHODS),
+        (b"access-control-allow-headers", ", ".join(may_send).encode()),
+        (b"access-control-max-age", _MAX_AGE_SECONDS),
+    ]
+    await send({"type": "http.response.start", "status": _NO_CONTENT, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _refuse(send: Send, origin: str) -> None:
+    content = orjson.dumps(refusal(_FORBIDDEN, _told(origin)))
+    headers = [(b"content-type", b"application/json"), (b"vary", b"origin")]
+    await send({"type": "http.response.start", "status": _FORBIDDEN, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+def _told(origin: str) -> str:
+    return f"origin: got {origin[:60]!a}, expected one of serving.origins. Declare it there"
