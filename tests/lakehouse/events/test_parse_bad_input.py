@@ -40,8 +40,8 @@ GOOD = json.dumps(track())
 CASES: dict[str, tuple[Value, str | None]] = {
     "tombstone": (None, R.NULL_VALUE),
     "40 KB": (sized(40_960), R.OVERSIZED),
-    "a byte too long": (sized(32_769), R.OVERSIZED),
-    "as long as allowed": (sized(32_768), None),
+    "a byte too long": (sized(36_865), R.OVERSIZED),
+    "as long as allowed": (sized(36_864), None),
     "not UTF-8": (GOOD.encode().replace(b"anon-1", b"anon-\xc3\x28"), R.INVALID_UTF8),
     "UTF-16": (GOOD.encode("utf-16"), R.INVALID_UTF8),
     "surrogate as bytes": (GOOD.replace("anon-1", "\ud800"), R.INVALID_UTF8),
@@ -136,7 +136,7 @@ CASES: dict[str, tuple[Value, str | None]] = {
     "no e-mail, no phone": (message("identify", anonymousId=None, traits={"email": "ann", "phone": "12"}), R.NO_USABLE_IDENTIFIER),
 }  # fmt: skip
 DETAILS = {
-    "40 KB": "at most 32768 bytes expected",
+    "40 KB": "at most 36864 bytes expected",
     "JSON text": None,
     "order without id": "properties.order_id",
     "coupon applied, none named": "properties.coupon",
