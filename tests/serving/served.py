@@ -23,6 +23,7 @@ def serving(config: Config, *, workers: int = 1) -> Iterator[tuple[str, "subproc
         "STITCHLAKE_ENV": "dev",
         "STITCHLAKE__LAKE__ROOT": config.lake.root,
         "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": config.kafka.bootstrap_servers,
+        "STITCHLAKE__KAFKA__EVENTS_TOPIC": config.kafka.events_topic,
         "STITCHLAKE__ONLINE_STORE__URL": config.online_store.url,
         "STITCHLAKE__SERVING__PORT": "0",
         "STITCHLAKE__SERVING__WORKERS": str(workers),
