@@ -123,7 +123,7 @@ class Body:
         at = self._after_blanks(start + 1)
         while self.text[at : at + 1] != "]":
             if len(elements) == most:  # what follows is not even looked at: every element that is none costs time
-                raise TooMany(f"got more than {most} elements, expected at most that many")
+                raise TooMany(f"got more than {most} elements, expected at most {most}")
             sent, at = self._element(at)
             elements.append(sent)
             if self.text[at] == ",":
