@@ -1,0 +1,100 @@
+"""The libraries that shops really use, as they are, against the served collector: every call is in Kafka, once.
+
+Those that need Node or a browser are in tests/benchmarks/senders.py.
+"""
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from rudderstack.analytics.client import Client as RudderClient
+from segment.analytics.client import Client as SegmentClient
+
+from lakehouse.config import Config
+from lakehouse.kafka import broker
+from tests.serving.served import serving
+from tests.serving.topic_values import values
+
+CALLS = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Collector:
+    address: str
+    config: Config
+
+    def messages(self) -> list[dict[str, Any]]:
+        kafka = self.config.kafka
+        return [json.loads(value) for value in values(kafka.bootstrap_servers, kafka.events_topic)]
+
+
+@pytest.fixture
+def collector(serving_config: Config) -> Iterator[Collector]:
+    """A process of its own, on a topic of its own."""
+    kafka = dataclasses.replace(serving_config.kafka, events_topic=f"senders-{uuid4().hex[:8]}")
+    broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, 1)
+    config = dataclasses.replace(serving_config, kafka=kafka)
+    with serving(config) as (address, _):
+        yield Collector(address, config)
+
+
+Client = type[SegmentClient] | type[RudderClient]
+
+
+@pytest.mark.parametrize("is_compressed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("library", [SegmentClient, RudderClient], ids=["segment", "rudderstack"])
+def test_a_thousand_calls_of_a_python_library_are_there_once(
+    collector: Collector, library: Client, is_compressed: bool
+) -> None:
+    errors: list[Exception] = []
+    client = library(
+        "dev",
+        host=collector.address,
+        gzip=is_compressed,
+        max_retries=1,
+        on_error=lambda error, _: errors.append(error),
+    )
+    for number in range(CALLS):
+        client.track(user_id=f"u-{number}", event="Signed In", properties={"number": number, "word": "Ω"})
+    client.shutdown()
+    assert errors == []
+    messages = collector.messages()
+    assert Counter(message["properties"]["number"] for message in messages) == Counter(range(CALLS))
+    assert {(message["type"], message["event"], message["properties"]["word"]) for message in messages} == {
+        ("track", "Signed In", "Ω")
+    }
+    assert all(message["sentAt"] and message["receivedAt"] and message["messageId"] for message in messages)
+
+
+@pytest.mark.parametrize("library", [SegmentClient, RudderClient], ids=["segment", "rudderstack"])
+def test_every_call_a_python_library_has_keeps_its_type_and_time(collector: Collector, library: Client) -> None:
+    client, at = library("dev", host=collector.address), datetime(2026, 3, 1, 12, tzinfo=UTC)
+    client.identify("u-1", {"email": "ana@example.com", "card": 900719925474099312345}, timestamp=at)
+    client.page("u-1", None, "Home", timestamp=at)
+    client.screen("u-1", None, "Home", timestamp=at)
+    client.group("u-1", "household:1", timestamp=at)
+    client.alias("a-1", "u-1", timestamp=at)
+    client.shutdown()
+    messages = collector.messages()
+    assert [message["type"] for message in messages] == ["identify", "page", "screen", "group", "alias"]
+    assert {datetime.fromisoformat(message["timestamp"]) for message in messages} == {at}
+    traits = messages[0].get("traits") or messages[0]["context"]["traits"]
+    assert traits["card"] == 900719925474099312345
+
+
+@pytest.mark.parametrize("library", [SegmentClient, RudderClient], ids=["segment", "rudderstack"])
+def test_a_library_with_another_key_hears_it_at_once(collector: Collector, library: Client) -> None:
+    """It tries again for minutes where it does not find the refusal in the form it knows."""
+    errors: list[Any] = []
+    client = library("other", host=collector.address, on_error=lambda error, _: errors.append(error))
+    client.track(user_id="u-1", event="Signed In")
+    client.shutdown()
+    assert [(error.status, error.message) for error in errors] == [
+        (401, "authorization: no key, or another one, expected the key of this service")
+    ]
+    assert collector.messages() == []
