@@ -29,12 +29,14 @@ def serving(config: Config, *, workers: int = 1) -> Iterator[tuple[str, "subproc
         "STITCHLAKE__SERVING__WORKERS": str(workers),
     }
     with subprocess.Popen([sys.executable, "-m", "serving"], env=environ, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        address = server.stdout.readline().split()[-1]
-        assert [server.stdout.readline() for _ in range(workers)] == ["ready\n"] * workers
-        until(lambda: ask(address, "/api/status")["kafka"] == "connected")
-        yield address, server
-        server.terminate()
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().split()[-1]
+            assert [server.stdout.readline() for _ in range(workers)] == ["ready\n"] * workers
+            until(lambda: ask(address, "/api/status")["kafka"] == "connected")
+            yield address, server
+        finally:
+            server.terminate()  # else a test that fails is waited for without end
 
 
 def ask(address: str, path: str, body: Any = None, key: str = "") -> dict[str, Any]:
