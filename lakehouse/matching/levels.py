@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from lakehouse.matching import fields as kinds
 from lakehouse.matching.fields import LINES, NAMES, Field
+from lakehouse.matching.normalise import INSTANT
 
 EXACT, ELSE = "exact", "else"
 
@@ -37,7 +38,12 @@ def levels(fields: Sequence[Field], index: int, apart: str = "") -> list[tuple[s
     if kind == kinds.DATE:
         turned = f"substr({left}, 5, 4) = concat(substr({right}, 7, 2), substr({right}, 5, 2))"
         same_year = f"length({left}) = 8 AND left({left}, 4) = left({right}, 4)"
-        return [*exact, ("1 digit", f"{apart} <= 1 OR ({same_year} AND {turned})"), *_up_to(apart, 2, 3)]
+        same_day, day_beside = _days(left, right)
+        return [
+            (EXACT, f"{left} = {right} OR {same_day}"),
+            ("1 digit", f"{apart} <= 1 OR ({same_year} AND {turned}) OR {day_beside}"),
+            *_up_to(apart, 2, 3),
+        ]
     if kind == kinds.EMAIL:
         user = f"split_part({left}, '@', 1) = split_part({right}, '@', 1) AND instr({left}, '@') <> 1"
         return [*exact, ("2 letters", f"{apart} <= 2"), ("user", user), ("alike", f"10 * {apart} <= 3 * {longest}")]
@@ -50,6 +56,14 @@ def levels(fields: Sequence[Field], index: int, apart: str = "") -> list[tuple[s
     within = f"{shortest} >= 5 AND (instr({left}, {right}) > 0 OR instr({right}, {left}) > 0)"
     likeness = [near[0], ("1 in 5", f"5 * {apart} <= {longest}"), ("within", within)]
     return exact + _swapped(fields, index, LINES) + likeness + [("2 in 5", f"5 * {apart} <= 2 * {longest}")]
+
+
+def _days(left: str, right: str) -> tuple[str, str]:
+    """Where one of the two days was read off a time of day: they are the same, they follow on each other."""
+    is_instant = " OR ".join(f"(length({side}) = 9 AND right({side}, 1) = '{INSTANT}')" for side in (left, right))
+    parts = [f"concat(left({side}, 4), '-', substr({side}, 5, 2), '-', substr({side}, 7, 2))" for side in (left, right)]
+    one, other = (f"TRY_CAST({part} AS DATE)" for part in parts)
+    return f"(({is_instant}) AND {one} = {other})", f"(({is_instant}) AND ({one} + 1 = {other} OR {other} + 1 = {one}))"
 
 
 def _up_to(apart: str, *counts: int) -> list[tuple[str, str]]:
