@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from lakehouse.matching import fields as kinds
 from lakehouse.matching.fields import LINES, NAMES, Field
 from lakehouse.matching.normalise import INSTANT
+from lakehouse.matching.short_names import are_one_name
 
 EXACT, ELSE = "exact", "else"
 
@@ -32,7 +33,10 @@ def levels(fields: Sequence[Field], index: int, apart: str = "") -> list[tuple[s
     near = [("1 letter", f"{apart} <= 1 AND {shortest} >= 2"), ("2 letters", f"{apart} <= 2 AND {shortest} >= 4")]
     exact = [(EXACT, f"{left} = {right}")]
     if kind in NAMES:
-        likeness = [near[0], ("short form", f"{shortest} >= 3 AND {begins}"), near[1]]
+        short_form = f"{shortest} >= 3 AND {begins}"
+        if kind == kinds.GIVEN_NAME:
+            short_form += f" OR {are_one_name(left, right)}"
+        likeness = [near[0], ("short form", short_form), near[1]]
         likeness += [("initial", f"{shortest} = 1 AND {begins}"), ("alike", f"5 * {apart} <= 2 * {longest}")]
         return exact + _swapped(fields, index, NAMES) + likeness
     if kind == kinds.DATE:

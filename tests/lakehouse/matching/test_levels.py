@@ -17,6 +17,11 @@ ALONE = {
         ("ann", "anne", "1 letter"),
         ("ann", "bnn", "1 letter"),
         ("rob", "robert", "short form"),
+        ("bob", "robert", "short form"),
+        ("william", "bill", "short form"),
+        ("peg", "margaret", "short form"),
+        ("robert", "roberta", "1 letter"),
+        ("robert", "william", "else"),
         ("smith", "smtih", "2 letters"),
         ("ann", "abb", "else"),  # two of three letters
         ("j", "john", "initial"),
