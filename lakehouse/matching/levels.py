@@ -75,7 +75,19 @@ def _up_to(apart: str, *counts: int) -> list[tuple[str, str]]:
 
 
 def _swapped(fields: Sequence[Field], index: int, group: Sequence[str]) -> list[tuple[str, str]]:
-    """The value stands in another field of the other record: names and address lines change places."""
+    """The value stands in another field of the other record: names and address lines change places.
+
+    Of a given name the other two names must be alike as well, if there are any: `lee ann` and `bob lee` have a family name in
+    common, and that stands in the wrong place. It says nothing of their given names.
+    """
     others = [other for other, field in enumerate(fields) if field.kind in group and other != index]
-    pairs = [f"v{index}_l = v{other}_r OR v{index}_r = v{other}_l" for other in others]
+    pairs = []
+    for other in others:
+        for one, two in (("l", "r"), ("r", "l")):
+            met = f"v{index}_{one} = v{other}_{two}"
+            left, right = f"v{other}_{one}", f"v{index}_{two}"
+            if fields[index].kind == kinds.GIVEN_NAME:
+                alike = f"5 * levenshtein({left}, {right}) <= 2 * greatest(length({left}), length({right}))"
+                met = f"({met} AND coalesce({alike}, TRUE))"
+            pairs.append(met)
     return [("elsewhere", " OR ".join(pairs))] if pairs else []
