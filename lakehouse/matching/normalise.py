@@ -60,8 +60,8 @@ def with_instant(day: Column, value: Column) -> Column:
 
     Such a time was moved from one zone to another, by nobody knows how much: the day beside it is no disagreement.
     """
-    is_instant = F.trim(value).rlike(_INSTANT) & ~F.trim(value).rlike(_MIDNIGHT) & (F.length(day) == 8)
-    return F.when(is_instant, F.concat(day, F.lit(INSTANT))).otherwise(day)
+    is_instant = F.trim(value).rlike(_INSTANT) & ~F.trim(value).rlike(_MIDNIGHT)
+    return F.concat(day, F.when(is_instant, F.lit(INSTANT)).otherwise(F.lit("")))
 
 
 def _plain_letters() -> Iterator[tuple[str, str]]:
@@ -130,12 +130,13 @@ def _date(value: Column, *, month_first: bool) -> Column:
     def joined(year: Column, month: Column, day: Column) -> Column:
         return F.concat(year, F.lpad(month, 2, "0"), F.lpad(day, 2, "0"))
 
-    year, month_of_year, day_of_month = (F.regexp_extract(value, iso, group) for group in (1, 2, 3))
-    written = F.concat_ws("-", year, month_of_year, day_of_month).try_cast("date")
-    return (
-        F.when(value.rlike(_EVENING) & written.isNotNull(), F.date_format(F.date_add(written, 1), "yyyyMMdd"))
-        .when(value.rlike(iso), joined(year, month_of_year, day_of_month))
+    # Every name used twice is computed twice, and a plan too large is not compiled at all.
+    written = F.regexp_extract(value, r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}", 0).try_cast("date")
+    next_day = F.when(value.rlike(_EVENING), F.date_format(F.date_add(written, 1), "yyyyMMdd"))
+    as_written = (
+        F.when(value.rlike(iso), joined(*(F.regexp_extract(value, iso, group) for group in (1, 2, 3))))
         .when(value.rlike(local), joined(F.regexp_extract(value, local, 3), month, day))
         .when(value.rlike(r"\p{L}"), _compact(_words(value)))
         .otherwise(F.regexp_replace(value, r"[^0-9]++", ""))
     )
+    return F.coalesce(next_day, as_written)

@@ -65,10 +65,9 @@ def _parts(kind: str, value: Column) -> dict[str, Column]:
     if kind in NAMES:
         return {"sound": F.soundex(value), "beginning": F.substring(value, 1, 3)}
     if kind == kinds.DATE:
-        is_instant = (F.length(value) == 9) & value.endswith(INSTANT)
-        is_whole = (F.length(value) == 8) | is_instant
+        is_whole = value.rlike(f"^[0-9]{{8}}{INSTANT}?$")
         return {
-            "value": F.when(is_instant, F.substring(value, 1, 8)).otherwise(value),
+            "value": F.rtrim(value, F.lit(INSTANT)),
             "year": F.when(is_whole, F.substring(value, 1, 4)),
             "day": F.when(is_whole, F.substring(value, 5, 4)),
         }

@@ -40,7 +40,7 @@ MODEL = model_of(
     rules=[("1.value",), ("2.value",)],
     max_block=3,
 )
-HOUSEHOLDS = replace(MODEL, sharing=(Sharing(name="household", prior=0.02, shared=(0.02, 1.0, 0.02)),))
+HOUSEHOLDS = replace(MODEL, sharing=(Sharing(name="household", prior=0.02, shared=(0.02, 1.0, 0.2)),))
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
