@@ -49,8 +49,10 @@ class Stopwatch:
         print(f"{name:<10} {self.seconds[name]:>7.1f} s", flush=True)
 
 
-def match(lake: Lake, people: PersonRecords, watch: Stopwatch) -> dict[str, str]:
+def match(lake: Lake, people: PersonRecords, watch: Stopwatch) -> tuple[dict[str, str], str]:
     """Record id -> profile id: the records through the stream, the matcher trained on them, the stream once more.
+
+    And why there is no matcher; empty where there is one.
 
     A record that the contract refuses is a profile of its own, as in the product: it never reaches the graph.
     """
@@ -60,22 +62,22 @@ def match(lake: Lake, people: PersonRecords, watch: Stopwatch) -> dict[str, str]
     with watch.stage("stream"):
         _drain(lake)
     with watch.stage("train"):
-        is_trained = _train(lake)
+        refusal = _train(lake)
     with watch.stage("match"):
-        if is_trained:
+        if not refusal:
             _drain(lake)
     with watch.stage("read"):
-        return _profiles(lake, people)
+        return _profiles(lake, people), refusal
 
 
-def _train(lake: Lake) -> bool:
-    """Whether there is a matcher; without one the records are joined by their identifiers alone, as in the product."""
+def _train(lake: Lake) -> str:
+    """Why there is no matcher; without one the records are joined by their identifiers alone, as in the product."""
     try:
         print(identity.train(lake).table())
     except ModelError as error:
         print(f"no matcher: {error}")
-        return False
-    return True
+        return str(error)
+    return ""
 
 
 def _drain(lake: Lake) -> None:
@@ -146,7 +148,7 @@ def main(argv: list[str]) -> int:
     with ExitStack() as until_read:
         with watch.stage("begin"):
             lake = until_read.enter_context(scratch_lake(config, "evaluate-identity"))
-        profile_of = match(lake, people, watch)
+        profile_of, refusal = match(lake, people, watch)
         refused = lake.read(SILVER_EVENTS_QUARANTINE).count()
     if options.out is not None:
         with options.out.open("w", newline="", encoding="utf-8") as file:
@@ -155,6 +157,8 @@ def main(argv: list[str]) -> int:
             rows.writerows((record_id, profile_of[record_id]) for record_id in people.ids)
     seconds = round(time.perf_counter() - started, 1)
     facts = {"command": "evaluate_identity", **report(people, profile_of), "quarantined": refused, "seconds": seconds}
+    if refusal:
+        facts["no_matcher"] = refusal
     print(json.dumps(facts | {"seconds_by_stage": watch.seconds}))
     return 0
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lakehouse.config import IdentifierRule
 from lakehouse.identity.identifier import Identifier
-from lakehouse.identity.matches import MATCH
+from lakehouse.identity.matches import MATCH, told_apart
 from lakehouse.identity.overrides import Override
 from lakehouse.identity.touched_components import IDENTIFIER
 
@@ -66,7 +66,7 @@ def linking(edges: pd.DataFrame, carriers: pd.DataFrame, rules: Mapping[str, Ide
     actors = counted["actors"].fillna(counted["inside"])
     most = counted["identifier_type"].map(lambda name: rules[name].max_actors if name in rules else 0)
     strength = counted["identifier_type"].map(lambda name: rules[name].priority if name in rules else 0)
-    is_linking = (counted["inside"] == actors) & (actors <= most)
+    is_linking = (counted["inside"] == actors) & (actors <= most) & ~told_apart(counted)
     return counted.assign(strength=strength)[is_linking].sort_values("strength", kind="stable", ignore_index=True)
 
 

@@ -4,7 +4,7 @@ Plain connected components turn a pair precision of 97 % into 70 % on dirty data
 Here the pairs nobody believes in count as well, so a chain of lucky resemblances does not hold.
 
 Sokal, R. and Michener, C. (1958): unweighted pair group method with arithmetic mean; the mean over all pairs of records of
-the two groups, 0 for a pair that was not compared or not likely enough to be kept.
+the two groups, 0 for a pair that was not compared or not likely enough to be kept, -1 for one that was told apart.
 """
 
 import heapq

@@ -1,6 +1,9 @@
 """Likely pairs in the identity graph: a pair is an identifier of type `match` that two actors carry, weighted in bits.
 
 So it is stored, found, logged and taken back like any identifier. How it links is rule 6 of lakehouse/identity/solve.py.
+
+A pair less likely than APART_PROBABILITY is there because it speaks against: two people who live together, such as twins. A record
+without a given name is like both of them. It must not be what joins them, and which of the two it is, nothing tells.
 """
 
 import numpy as np
@@ -8,13 +11,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from lakehouse.config import IdentifierRule
-from lakehouse.identity.graph import Graph, Ints
+from lakehouse.identity.graph import Flags, Graph, Ints
 from lakehouse.identity.limited_union import Crowded
 from lakehouse.identity.linkage import Pair, link
+from lakehouse.tables.identity import APART_PROBABILITY
 
 MATCH = "match"
 # The weakest of all, on purpose far behind whatever is configured; of a pair no more than two actors.
 MATCH_RULE = IdentifierRule(priority=2**30, limit=2**31, max_actors=2)
+
+_CLEARLY = 4.0  # times the odds: so much likelier is the one of two people that a record may be told to be of
+_PROOF = 4.0  # times the odds: so much surer must be who says that two records told apart are one person
+_SUREST = 1 - 2.0**-53
 
 
 def match_edges(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -25,6 +33,13 @@ def match_edges(pairs: pd.DataFrame) -> pd.DataFrame:
         for side in ("actor_l", "actor_r")
     ]
     return pd.concat(sides, ignore_index=True).assign(identifier_type=MATCH, kind="probabilistic")
+
+
+def told_apart(edges: pd.DataFrame) -> pd.Series:
+    """Per edge, whether it is of a pair that speaks against: columns identifier_type and weight, in bits."""
+    bits = np.log2(APART_PROBABILITY / (1 - APART_PROBABILITY))
+    result: pd.Series = (edges["identifier_type"] == MATCH) & (edges["weight"] < bits)
+    return result
 
 
 def probabilities(graph: Graph, edges: pd.DataFrame) -> npt.NDArray[np.float64]:
@@ -63,13 +78,14 @@ def join_likely(
         least: mean probability from which two profiles are one.
     """
     left, right = graph.actor[graph.start[pairs]], graph.actor[graph.start[pairs] + 1]
+    likely = counted(left, right, probability[pairs])
     labels = np.unique(profile[np.concatenate([left, right])])
     group = _by_age(graph, profile, labels)
     described = np.unique(np.concatenate([left, right]))
     record_counts = np.bincount(group[described], minlength=len(labels))
     roots = link(
         record_counts.tolist(),
-        _between(group, left, right, probability[pairs]),
+        _between(group, left, right, likely),
         limited.held(graph, group),
         limited.limits,
         least=least,
@@ -80,6 +96,51 @@ def join_likely(
     joined = profile.copy()
     joined[is_member] = label_of_group[np.array(roots, dtype=np.int64)[group[is_member]]]
     return joined
+
+
+def counted(left: Ints, right: Ints, probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """By pair of actors, what it counts for when two profiles are compared: its probability, or less.
+
+    It is -1 where the two are told apart, and 0 where one of them stands between two who are. An actor that is like both more
+    surely than they are told apart proves that they are one person, badly written down: then their pair counts for nothing.
+    """
+    is_apart = probability < APART_PROBABILITY
+    if not is_apart.any():
+        return probability
+    between = _between_two(left, right, probability, is_apart)
+    likest = between.groupby("pair")["odds"].max()
+    pair = likest.index.to_numpy(dtype=np.int64)
+    refuted = pair[likest.to_numpy() * _odds(probability[pair]) > _PROOF]
+    contested = between[~between["pair"].isin(refuted)].groupby("actor")["odds"].max()
+    level = np.zeros(int(max(left.max(), right.max())) + 1)
+    level[contested.index.to_numpy(dtype=np.int64)] = contested.to_numpy()
+    is_clear = _odds(probability) >= _CLEARLY * np.maximum(level[left], level[right])
+    result = np.where(is_apart, -1.0, np.where(is_clear, probability, 0.0))
+    result[refuted] = 0.0
+    return result
+
+
+def _between_two(left: Ints, right: Ints, probability: npt.NDArray[np.float64], is_apart: Flags) -> pd.DataFrame:
+    """[pair, actor, odds]: actors that are like both of a pair told apart, and the odds of the one they are less like."""
+    likely = np.flatnonzero(~is_apart)
+    near = pd.DataFrame(
+        {
+            "actor": np.concatenate([left[likely], right[likely]]),
+            "other": np.concatenate([right[likely], left[likely]]),
+            "odds": np.tile(_odds(probability[likely]), 2),
+        }
+    )
+    apart = np.flatnonzero(is_apart)
+    pairs = pd.DataFrame({"pair": apart, "one": left[apart], "two": right[apart]})
+    by_one = pairs.merge(near.rename(columns={"other": "one"}), on="one")
+    both = by_one.merge(near.rename(columns={"other": "two"}), on=["actor", "two"], suffixes=("", "_of_two"))
+    return both.assign(odds=both[["odds", "odds_of_two"]].min(axis=1))[["pair", "actor", "odds"]]
+
+
+def _odds(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    likely = np.minimum(probability, _SUREST)
+    result: npt.NDArray[np.float64] = likely / (1 - likely)
+    return result
 
 
 def _between(group: Ints, left: Ints, right: Ints, probability: npt.NDArray[np.float64]) -> list[Pair]:

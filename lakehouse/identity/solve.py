@@ -17,7 +17,8 @@ The rule, exactly:
    limit 1, never two user_ids. Types without a rule have no limit. An actor that breaks a limit all by itself stays alone.
 6. Then likely pairs (type `match`, lakehouse/identity/matches.py) join profiles by average linkage: the two whose records
    agree with the highest mean probability first, while that is at least `match_probability` and no limit is broken. A
-   pair never breaks up what an identifier joined, and never breaks a limit.
+   pair never breaks up what an identifier joined, and never breaks a limit. A pair that was told apart (two people who live
+   together) counts against, and a pair of an actor that stands between two such people counts for nothing.
 7. A profile, and a component, is named after its oldest actor, by (first_seen_at, actor_id): on a merge the older id
    survives, and whoever joins later changes nobody's name.
 
@@ -38,6 +39,7 @@ from lakehouse.identity.graph import Flags, Graph, Ints, build, components, name
 from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.limited_union import crowded, unite
 from lakehouse.identity.matches import MATCH, MATCH_RULE, join_likely, probabilities
+from lakehouse.tables.identity import APART_PROBABILITY
 
 log = logging.getLogger("stitchlake.identity")
 
@@ -89,9 +91,11 @@ def solve(
     pairs = np.flatnonzero(linking & is_match)
     if len(pairs):
         limited = crowded(graph, connected, _limits(of_type))
-        profile = join_likely(graph, profile, probabilities(graph, edges), pairs, limited, least=match_probability)
+        probability = probabilities(graph, edges)
+        profile = join_likely(graph, profile, probability, pairs, limited, least=match_probability)
         first = graph.start[pairs]
-        names_link[pairs] = profile[graph.actor[first]] == profile[graph.actor[first + 1]]
+        is_one = profile[graph.actor[first]] == profile[graph.actor[first + 1]]
+        names_link[pairs] = is_one & (probability[pairs] >= APART_PROBABILITY)
     return _answer(graph, coarse, profile, names_link, of_type)
 
 

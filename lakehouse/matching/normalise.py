@@ -17,6 +17,7 @@ from lakehouse.matching.fields import FAMILY_NAME, GIVEN_NAME
 from lakehouse.matching.scripts import in_latin
 
 LONGEST = 128  # characters; the distance of two values costs the product of their lengths
+INSTANT = "t"  # ends a day that was read off a time of day
 
 # Latin, Greek, Cyrillic; Vietnamese and the like; polytonic Greek; full-width forms.
 _ALPHABETS = (range(0xC0, 0x530), range(0x1E00, 0x2000), range(0xFF01, 0xFF5F))
@@ -25,6 +26,9 @@ _UNDECOMPOSED |= {"\u0131": "i", "\u03c2": "\u03c3"}  # dotless i; the sigma tha
 _LIGATURES = {"ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"}
 _POINTING = r"[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]++"  # written apart: accents, Hebrew and Arabic vowels
 _TITLES = ("mr", "mrs", "ms", "miss", "dr", "prof", "sir", "dame", "lord", "lady", "rev", "hon", "st", "mx")
+_INSTANT = r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,][0-9]*+)?)?(?![0-9])"
+_MIDNIGHT = r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ]00:00(?::00(?:[.,]0*+)?)?(?![0-9])"
+_EVENING = r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ](?:1[3-9]|2[0-3]):(?:00|15|30|45)(?::00(?:[.,]0*+)?)?(?![0-9])"
 _SUFFIXES = ("jr", "sr", "ii", "iii", "iv", "phd", "md", "esq", "obe", "mbe", "cbe", "bt")
 
 
@@ -49,6 +53,15 @@ def normalised(value: Column, kind: str, *, region: str, part: str = "") -> Colu
     else:
         usable = _compact(_words(short))
     return F.nullif(F.substring(usable, 1, LONGEST), F.lit(""))
+
+
+def with_instant(day: Column, value: Column) -> Column:
+    """A day as `normalised` gives it, with INSTANT behind it where the raw value has a time of day other than midnight.
+
+    Such a time was moved from one zone to another, by nobody knows how much: the day beside it is no disagreement.
+    """
+    is_instant = F.trim(value).rlike(_INSTANT) & ~F.trim(value).rlike(_MIDNIGHT)
+    return F.concat(day, F.when(is_instant, F.lit(INSTANT)).otherwise(F.lit("")))
 
 
 def _plain_letters() -> Iterator[tuple[str, str]]:
@@ -104,6 +117,9 @@ def _date(value: Column, *, month_first: bool) -> Column:
 
     Two records with the same typing error agree on it, so an error is no reason to drop the value. Of a date with a word
     in it (`5 Jan 1985`) only the same words in the same order are the same: months have too many names.
+
+    A birthday that was stored as an instant is midnight where it was entered, and all zones differ by quarters of an hour. Such
+    a time after noon is the evening before, east of where it was written down: `1985-01-04T23:00Z` is the fifth.
     """
     iso = r"^([0-9]{4})[^0-9]([0-9]{1,2})[^0-9]([0-9]{1,2})(?:[^0-9].*)?$"
     local = r"^([0-9]{1,2})[^0-9]([0-9]{1,2})[^0-9]([0-9]{4})(?:[^0-9].*)?$"
@@ -114,9 +130,13 @@ def _date(value: Column, *, month_first: bool) -> Column:
     def joined(year: Column, month: Column, day: Column) -> Column:
         return F.concat(year, F.lpad(month, 2, "0"), F.lpad(day, 2, "0"))
 
-    return (
+    # Every name used twice is computed twice, and a plan too large is not compiled at all.
+    written = F.regexp_extract(value, r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}", 0).try_cast("date")
+    next_day = F.when(value.rlike(_EVENING), F.date_format(F.date_add(written, 1), "yyyyMMdd"))
+    as_written = (
         F.when(value.rlike(iso), joined(*(F.regexp_extract(value, iso, group) for group in (1, 2, 3))))
         .when(value.rlike(local), joined(F.regexp_extract(value, local, 3), month, day))
         .when(value.rlike(r"\p{L}"), _compact(_words(value)))
         .otherwise(F.regexp_replace(value, r"[^0-9]++", ""))
     )
+    return F.coalesce(next_day, as_written)

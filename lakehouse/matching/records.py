@@ -6,8 +6,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.matching import fields as kinds
-from lakehouse.matching.fields import FAMILY_NAME, GIVEN_NAME, LINES, NAMES, Field
-from lakehouse.matching.normalise import normalised
+from lakehouse.matching.fields import FAMILY_NAME, GIVEN_NAME, LINES, NAMES, Field, FieldSource
+from lakehouse.matching.normalise import INSTANT, normalised, with_instant
 
 _OWNER_OF_NAMES = -1  # the pair of names, whichever way round
 
@@ -22,14 +22,19 @@ def records(traits: DataFrame, fields: Sequence[Field], *, region: str) -> DataF
     sent = [F.max(F.when(F.col("trait") == trait, F.col("value"))).alias(place[trait]) for trait in needed]
     wide = traits.where(F.col("trait").isin(*needed)).groupBy("actor_id").agg(*sent)
     values = [
-        F.coalesce(
-            *(normalised(F.col(place[s.trait]), field.kind, region=region, part=s.part) for s in field.sources)
-        ).alias(f"v{index}")
+        F.coalesce(*(_value(F.col(place[source.trait]), field, source, region) for source in field.sources)).alias(
+            f"v{index}"
+        )
         for index, field in enumerate(fields)
     ]
     return wide.select("actor_id", *values).where(
         F.coalesce(*(f"v{index}" for index in range(len(fields)))).isNotNull()
     )
+
+
+def _value(sent: Column, field: Field, source: FieldSource, region: str) -> Column:
+    value = normalised(sent, field.kind, region=region, part=source.part)
+    return with_instant(value, sent) if field.kind == kinds.DATE else value
 
 
 def atoms(fields: Sequence[Field]) -> dict[str, tuple[int, Column]]:
@@ -60,8 +65,12 @@ def _parts(kind: str, value: Column) -> dict[str, Column]:
     if kind in NAMES:
         return {"sound": F.soundex(value), "beginning": F.substring(value, 1, 3)}
     if kind == kinds.DATE:
-        is_whole = F.length(value) == 8
-        return {"year": F.when(is_whole, F.substring(value, 1, 4)), "day": F.when(is_whole, F.substring(value, 5, 4))}
+        is_whole = value.rlike(f"^[0-9]{{8}}{INSTANT}?$")
+        return {
+            "value": F.rtrim(value, F.lit(INSTANT)),
+            "year": F.when(is_whole, F.substring(value, 1, 4)),
+            "day": F.when(is_whole, F.substring(value, 5, 4)),
+        }
     if kind == kinds.EMAIL:
         return {"user": F.substring_index(value, "@", 1)}
     if kind == kinds.PHONE:

@@ -20,7 +20,7 @@ from lakehouse.matching.block_index import BlockIndex
 from lakehouse.matching.blocks import block_keys, candidates
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.records import atoms, records
-from lakehouse.matching.score import probability, scored, with_frequencies
+from lakehouse.matching.score import is_told, scored, with_frequencies
 from lakehouse.tables.identity import SILVER_MATCH_BLOCKS
 
 log = logging.getLogger("stitchlake.matching")
@@ -36,9 +36,9 @@ _RECORD = "record"
 class Matched:
     """What matching found. `actors`: whose pairs are all in `pairs`, whatever was kept of theirs before.
 
-    pairs: [actor_l, actor_r, weight, evidence], from least_probability on. blocks: rows of silver.match_blocks to set, to be
-    written after everything else: a replay must find the sizes of blocks as they were. gone: actors that have no usable
-    value any more.
+    pairs: [actor_l, actor_r, weight, evidence], from least_probability on, and those told apart. blocks: rows of
+    silver.match_blocks to set, to be written after everything else: a replay must find the sizes of blocks as they were.
+    gone: actors that have no usable value any more.
     """
 
     actors: Collection[str]
@@ -153,5 +153,5 @@ def _compare(lake: Lake, model: MatchModel, traits_of: TraitsOf, pairs: pd.DataF
 
 def _likely(pairs: DataFrame, of_actors: DataFrame, model: MatchModel) -> pd.DataFrame:
     """The pairs that are kept, on the driver; in one order, so that sums over them come out the same to the last bit."""
-    kept = scored(pairs, of_actors, model).where(probability(F.col("weight")) >= model.least_probability)
+    kept = scored(pairs, of_actors, model).where(is_told(model))
     return kept.toPandas().sort_values(PAIR, ignore_index=True)

@@ -13,8 +13,10 @@ from pyspark.sql import functions as F
 from lakehouse.config import PrivacyConfig
 from lakehouse.events.tokens import token_of
 from lakehouse.matching.levels import EXACT, distance, levels
-from lakehouse.matching.model import FREQUENCY, MatchModel
+from lakehouse.matching.model import CAUTION, FREQUENCY, HOUSEHOLD, MatchModel
+from lakehouse.tables.identity import APART_PROBABILITY
 
+HOUSEHOLD_BITS = -1.0  # from here on two people who live together are likelier than two strangers
 FREQUENCIES = pa.schema([("field", pa.int32()), ("token", pa.string()), ("bits", pa.float64())])
 
 
@@ -28,10 +30,24 @@ def bits_sql(model: MatchModel) -> list[str]:
     return [_field(model, index) for index in range(len(model.comparisons))]
 
 
+def household_sql(model: MatchModel) -> str:
+    """The evidence, in bits, never above 0, that no field gives: the two may be people who live together.
+
+    Reads the columns `b<i>` of `bits_sql`. See lakehouse/matching/model.py for the formula.
+    """
+    terms = [_number(1.0)]
+    for one in model.sharing:
+        caution = CAUTION if one.name == HOUSEHOLD else 1.0
+        share = caution * one.prior / (1 - model.prior)
+        fields = [f"({_number(1 - s)} + {_number(s)} * pow(2.0E0, b{index}))" for index, s in enumerate(one.shared)]
+        terms.append(" * ".join([_number(share), *fields]))
+    return f"-log2({' + '.join(terms)})"
+
+
 def weight_sql(model: MatchModel) -> str:
-    """All the evidence of a pair, in bits, prior included."""
+    """All the evidence of a pair, in bits, prior included. Reads the columns `b<i>`, one for each of `evidence_names`."""
     prior = math.log2(model.prior / (1 - model.prior))
-    return " + ".join([_number(prior), *(f"b{index}" for index in range(len(model.comparisons)))])
+    return " + ".join([_number(prior), *(f"b{index}" for index in range(len(model.evidence_names)))])
 
 
 def _field(model: MatchModel, index: int) -> str:
@@ -67,7 +83,7 @@ def with_frequencies(records: DataFrame, model: MatchModel, privacy: PrivacyConf
 
 
 def scored(pairs: DataFrame, records: DataFrame, model: MatchModel) -> DataFrame:
-    """actor_l, actor_r -> the same with `weight` (bits) and `evidence` (array of bits, one per field in order).
+    """actor_l, actor_r -> the same with `weight` (bits) and `evidence` (array of bits, one for each of `evidence_names`).
 
     `records`: as `with_frequencies` gives them, at least those of the pairs.
     """
@@ -81,8 +97,19 @@ def scored(pairs: DataFrame, records: DataFrame, model: MatchModel) -> DataFrame
     both = pairs.join(left, on="actor_l").join(right, on="actor_r")
     apart = both.selectExpr("*", *(f"{sql} AS {name}" for name, sql in distances_sql(model).items()))
     fields = apart.selectExpr("actor_l", "actor_r", *(f"{sql} AS b{i}" for i, sql in enumerate(bits_sql(model))))
-    evidence = F.array(*(f"b{i}" for i in count)).alias("evidence")
+    if model.sharing:
+        fields = fields.selectExpr("*", f"{household_sql(model)} AS b{len(model.comparisons)}")
+    evidence = F.array(*(f"b{i}" for i in range(len(model.evidence_names)))).alias("evidence")
     return fields.select("actor_l", "actor_r", F.expr(weight_sql(model)).alias("weight"), evidence)
+
+
+def is_told(model: MatchModel) -> Column:
+    """Whether a scored pair is kept: it may be one person, or is told apart from one by the household it shares."""
+    likely = probability(F.col("weight"))
+    if not model.sharing:
+        return likely >= model.least_probability
+    shares_household = F.element_at("evidence", -1) <= HOUSEHOLD_BITS
+    return (likely >= model.least_probability) | ((likely < APART_PROBABILITY) & shares_household)
 
 
 def probability(weight: Column) -> Column:

@@ -2,8 +2,8 @@
 
 1. Candidates: every pair of records with two atoms in common (or one), where not too many have them.
 2. splink estimates u from random pairs and starts m by expectation maximisation within blocks (Dempster et al. 1977).
-3. The same EM goes on over all candidates at once, and gives the prior with it: blocks see a part of the pairs each, and
-   how many pairs are matches follows from none of them.
+3. The same EM goes on over all candidates at once (lakehouse/matching/expectation.py), and gives the prior with it: blocks see a
+   part of the pairs each, and how many pairs are matches follows from none of them. It tells households from people, too.
 4. Blocking rules: the fewest, and cheapest, that find the pairs the model believes in.
 """
 
@@ -20,36 +20,36 @@ from lakehouse.config import MatchingConfig, PrivacyConfig
 from lakehouse.errors import ModelError
 from lakehouse.events.tokens import token
 from lakehouse.matching.block_rules import all_pairs, choose
-from lakehouse.matching.fields import Field
+from lakehouse.matching.expectation import PERSONAL, Patterns, fit
+from lakehouse.matching.fields import ADDRESS, FAMILY_NAME, Field
 from lakehouse.matching.levels import ELSE, EXACT, distance, levels
 from lakehouse.matching.model import FREQUENCY, Comparison, Level, MatchModel
 from lakehouse.matching.records import owners_of_names
-from lakehouse.matching.splink_start import Start, cautious, start
+from lakehouse.matching.splink_start import start
 
 log = logging.getLogger("stitchlake.matching")
 
 FEW = 20  # records
-_ROUNDS = 25
-_UNSEEN = 0.5  # expected matches
-_LEAST_ELSE = 0.005
-_GUESSED = 20.0  # matches that the cautious guess counts for
 _FREQUENT = 5  # records that share a value
 _SURE = 0.95  # probability
 _MOST_UNCERTAIN = (
     0.5  # of the expected matches: 0.00 to 0.45 on data with truth, 0.79 on names and what is made of them
 )
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedMatcher:
-    """A model and what its training saw: records, pairs compared, and the pairs it expects to be one person."""
+    """A model and what its training saw: records, pairs compared, and the pairs it expects to be one person.
+
+    `expected_together`: pairs it expects to be two people who share what a household shares.
+    """
 
     model: MatchModel
     records: int
     candidates: int
     expected_matches: float
+    expected_together: float
 
 
 def train(
@@ -69,6 +69,7 @@ def train(
         ModelError: too few records, nothing that tells them apart, or no two of them have anything in common.
     """
     fields, records = _filled(fields, records)
+    _refuse_households(fields)
     with duckdb.connect() as connection:
         connection.register("given", records)
         connection.execute("CREATE TABLE records AS SELECT row_number() OVER () - 1 AS id, * FROM given")
@@ -81,11 +82,12 @@ def train(
             )
         begun = start(records, fields, seed=matching.seed)
         patterns = _patterns(connection, fields)
-        fitted = _fit(patterns, begun, len(records))
+        fitted = fit(patterns, begun, fields, len(records))
     _refuse_guesswork(fitted.probability)
     model = MatchModel(
         version="",
         prior=fitted.prior,
+        sharing=fitted.sharing,
         comparisons=tuple(
             _comparison(fields, index, begun.u[index], fitted.m[index], records[f"v{index}"], privacy)
             for index in range(len(fields))
@@ -100,7 +102,22 @@ def train(
         records=len(records),
         candidates=by_rule.pair_count,
         expected_matches=float(fitted.probability.sum()),
+        expected_together=fitted.together,
     )
+
+
+def _refuse_households(fields: Sequence[Field]) -> None:
+    """Names of families and addresses say who lives together; alone they do not say who is one person.
+
+    Raises:
+        ModelError: there are such fields, and none that tells two people of one household apart.
+    """
+    together = [field.name for field in fields if field.kind in (FAMILY_NAME, ADDRESS)]
+    if together and not any(field.kind in PERSONAL for field in fields):
+        raise ModelError(
+            f"train_identity: two people of one household cannot be told apart, got {', '.join(together)} and no trait of kind "
+            f"{' or '.join(PERSONAL)} with values, expected one. Send given names or birthdays"
+        )
 
 
 def _refuse_guesswork(probability: Floats) -> None:
@@ -143,7 +160,7 @@ def _filled(fields: Sequence[Field], records: pd.DataFrame) -> tuple[Sequence[Fi
     return [fields[index] for index in told], records[kept].rename(columns=renamed | atom_names)
 
 
-def _patterns(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field]) -> "_Patterns":
+def _patterns(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field]) -> Patterns:
     """Every candidate pair's level of agreement per field; -1 where a side has no value."""
     count = range(len(fields))
     sides = [f"{side}.v{i} AS v{i}_{side}" for side in "lr" for i in count]
@@ -166,62 +183,11 @@ def _patterns(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field]) ->
             SELECT {names}, count(*) AS pairs FROM compared GROUP BY ALL)""")
     found = connection.sql("SELECT * FROM patterns ORDER BY pattern").df()
     of_pair = connection.sql(f"SELECT pattern FROM compared JOIN patterns USING ({names}) ORDER BY pair").fetchnumpy()
-    return _Patterns(
+    return Patterns(
         levels=found[[f"g{i}" for i in count]].to_numpy(dtype=np.int64),
         pairs=found["pairs"].to_numpy(dtype=np.float64),
         of_pair=np.asarray(of_pair["pattern"], dtype=np.int64),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Patterns:
-    """Distinct patterns of agreement: levels [patterns, fields], how many pairs have each, and which one each pair has."""
-
-    levels: Ints
-    pairs: Floats
-    of_pair: Ints
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Fitted:
-    """m per field and level, prior, and the probability of every candidate pair, in order of pair."""
-
-    m: list[Floats]
-    prior: float
-    probability: Floats
-
-
-def _fit(patterns: _Patterns, begun: Start, records: int) -> _Fitted:
-    """Expectation maximisation over the candidates; u stays what random pairs say, pairs not compared are no matches."""
-    possible = records * (records - 1) / 2
-    m, prior = [values.copy() for values in begun.m], min(0.5, 1 / records)
-    probability = np.zeros(len(patterns.pairs))
-    for _ in range(_ROUNDS):
-        weight = np.full(len(patterns.pairs), np.log2(prior / (1 - prior)))
-        for index, (ms, us) in enumerate(zip(m, begun.u, strict=True)):
-            weight += np.append(np.log2(ms / us), 0.0)[patterns.levels[:, index]]  # level -1: no evidence
-        probability = 1 / (1 + np.exp2(-np.clip(weight, -100, 100)))
-        believed = probability * patterns.pairs
-        for index, us in enumerate(begun.u):
-            seen = patterns.levels[:, index] >= 0
-            counts = np.bincount(patterns.levels[seen, index], weights=believed[seen], minlength=len(us))
-            m[index] = _shares(counts.astype(np.float64), us)
-        prior = float(min(max(believed.sum(), 0.5) / possible, 0.5))
-    return _Fitted(m=m, prior=prior, probability=probability[patterns.of_pair])
-
-
-def _shares(counts: Floats, u: Floats) -> Floats:
-    """Expected matches per level -> m. A level that no match is expected at says nothing: its m is its u.
-
-    The last level, no agreement at all, has a least share: nothing is ever filled in without a mistake. Few matches weigh
-    little against the cautious guess: among people of whom nobody is there twice, EM would else take the oddest coincidence
-    for what a match looks like.
-    """
-    shares = np.where(counts < _UNSEEN, u, counts / max(counts.sum(), 1e-9))
-    shares[-1] = max(counts[-1] / max(counts.sum(), 1e-9), _LEAST_ELSE)
-    total = counts.sum()
-    result: Floats = (total * shares / shares.sum() + _GUESSED * cautious(len(u))) / (total + _GUESSED)
-    return result
 
 
 def _comparison(

@@ -2,6 +2,9 @@
 
 from lakehouse.tables.contract import KAFKA, Table, optional, required, write_time
 
+APART_PROBABILITY = 0.1
+"""A pair that is stored although it is less likely than this speaks against: two people who live together."""
+
 SILVER_IDENTITY_EDGES = Table(
     name="silver.identity_edges",
     grain="one row per actor and identifier",
@@ -15,7 +18,7 @@ SILVER_IDENTITY_EDGES = Table(
         required("identifier_token", "string", "value, or HMAC token where the value is personal"),
         required("first_seen_at", "timestamp", "earliest event of the actor"),
         required("kind", "string", "deterministic or probabilistic"),
-        required("weight", "double", "bits of evidence; 0 for deterministic"),
+        required("weight", "double", "bits of evidence; 0 for deterministic, far below 0 for two people told apart"),
     ),
 )
 
@@ -143,10 +146,14 @@ SILVER_IDENTITY_REVIEW = Table(
         required("weight", "double", "bits of evidence that they are one person, prior included"),
         required("probability", "double", "2^weight / (1 + 2^weight)"),
         required(
-            "verdict", "string", "match: likely enough to join two single records; review: for a person to decide"
+            "verdict",
+            "string",
+            "match: likely enough to join two single records; review: for a person to decide; apart: two people who live together",
         ),
         required(
-            "evidence", "array<struct<field:string,bits:double>>", "bits by field; they and the prior add up to weight"
+            "evidence",
+            "array<struct<field:string,bits:double>>",
+            "bits by field, and of a household; they and the prior add up to weight",
         ),
         required("model_version", "string", "identity model that compared them"),
         write_time("computed_at", "time of the micro-batch"),

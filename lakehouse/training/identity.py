@@ -39,11 +39,13 @@ class IdentitySummary:
         lines = [
             f"identity model {self.version} is champion: {trained.records:,} records, {trained.candidates:,} pairs compared, "
             f"{trained.expected_matches:,.0f} of them expected to be one person, {len(self.model.rules)} blocking rules",
-            f"{'field':<24} {'kind':<12} bits by level of agreement",
+            f"{trained.expected_together:,.0f} pairs are expected to be two people who live together or behind one door",
+            f"{'field':<24} {'kind':<12} {'shared':>6} bits by level of agreement; shared: how often a household has one value",
         ]
-        for comparison in self.model.comparisons:
+        household = self.model.sharing[0].shared if self.model.sharing else [0.0] * len(self.model.comparisons)
+        for comparison, shared in zip(self.model.comparisons, household, strict=True):
             bits = ", ".join(f"{level.label} {level.bits:+.1f}" for level in comparison.levels)
-            lines.append(f"{comparison.field.name:<24} {comparison.field.kind:<12} {bits}")
+            lines.append(f"{comparison.field.name:<24} {comparison.field.kind:<12} {shared:>6.2f} {bits}")
         return "\n".join(lines)
 
 
@@ -51,7 +53,8 @@ def train(lake: Lake) -> IdentitySummary:
     """Train on silver.personal_traits as it stands, register, make champion.
 
     Raises:
-        ModelError: too few described actors, or no two of them have anything in common.
+        ModelError: too few described actors, no two of them have anything in common, or the traits tell two people apart too
+            rarely, or two people of one household not at all.
     """
     config = lake.config
     compared = fields(config.matching.traits)
@@ -71,7 +74,11 @@ def train(lake: Lake) -> IdentitySummary:
     published = Published(
         name=IDENTITY,
         parameters=trained.model.to_parameters(),
-        metrics={"candidates": trained.candidates, "expected_matches": trained.expected_matches},
+        metrics={
+            "candidates": trained.candidates,
+            "expected_matches": trained.expected_matches,
+            "expected_together": trained.expected_together,
+        },
         settings={"seed": config.matching.seed, "records": trained.records, "rules": len(trained.model.rules)},
         snapshot={SILVER_PERSONAL_TRAITS.name: delta_version},
     )

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -32,7 +33,7 @@ from lakehouse.matching.refresh import PAIR, Matched, refresh, refresh_all
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS, traits_of
 from lakehouse.profiles.stitching.graph_facts import Facts
 from lakehouse.tables.contract import Table
-from lakehouse.tables.identity import SILVER_IDENTITY_REVIEW, SILVER_MATCH_BLOCKS
+from lakehouse.tables.identity import APART_PROBABILITY, SILVER_IDENTITY_REVIEW, SILVER_MATCH_BLOCKS
 
 log = logging.getLogger("stitchlake.matching")
 
@@ -120,16 +121,16 @@ def _gone(stored: pd.Series, edges: pd.DataFrame) -> pd.DataFrame:
 
 def review_rows(pairs: pd.DataFrame, model: MatchModel, match_probability: float, now: datetime) -> pd.DataFrame:
     """Pairs -> rows of silver.identity_review."""
-    names = [field.name for field in model.fields]
+    names = model.evidence_names
     probability = 1 / (1 + 2.0 ** -pairs["weight"].astype("float64").clip(-500, 500))
-    is_match = probability >= match_probability
+    verdict = np.where(probability >= match_probability, "match", "review")
     told = [
         [{"field": name, "bits": float(bits)} for name, bits in zip(names, evidence, strict=True)]
         for evidence in pairs["evidence"]
     ]
     return pairs[[*PAIR, "weight"]].assign(
         probability=probability,
-        verdict=is_match.map({True: "match", False: "review"}),
+        verdict=pd.Series(np.where(probability < APART_PROBABILITY, "apart", verdict), index=pairs.index, dtype=object),
         evidence=pd.Series(told, index=pairs.index, dtype=object),
         model_version=model.version,
         computed_at=pd.Timestamp(now.astimezone(UTC).replace(tzinfo=None)),
@@ -149,7 +150,7 @@ def _write_review(
     if len(sides):
         taken_back = review_rows(
             pd.DataFrame({"actor_l": sides[0], "actor_r": sides[1], "weight": 0.0, "evidence": [[]] * len(sides)}),
-            replace(model, comparisons=()),
+            replace(model, comparisons=(), sharing=()),
             1.0,
             now,
         )

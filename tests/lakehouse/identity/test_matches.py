@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.identity.graph import build
-from lakehouse.identity.matches import MATCH, match_edges, probabilities
+from lakehouse.identity.matches import MATCH, match_edges, probabilities, told_apart
 from lakehouse.identity.solve import solve
 from tests.lakehouse.identity.identity_graphs import (
     RULES,
@@ -22,7 +22,7 @@ from tests.lakehouse.identity.identity_graphs import (
 )
 
 LEAST = 0.4
-SURE, HALF = 60.0, 0.0  # bits: exactly 1.0 and 0.5 as probabilities, so that ties are ties
+SURE, HALF, APART = 60.0, 0.0, -60.0  # bits: exactly 1.0, 0.5 and as good as 0 as probabilities, so that ties are ties
 
 
 def _pairs(*pairs):
@@ -40,6 +40,19 @@ def _profiles(graph, pairs, edges=None):
     return answer.set_index("actor_id")["profile_id"].to_dict()
 
 
+def _slow_counted(probability):
+    """Nothing for a pair of an actor that is as like two people, who are told apart, as the pair is alike."""
+
+    def between(actor, one, other):
+        return min(probability.get(frozenset([actor, one]), 0.0), probability.get(frozenset([actor, other]), 0.0))
+
+    apart = [tuple(pair) for pair, p in probability.items() if p < 0]
+    return {
+        pair: p if p < 0 or all(p > between(actor, *two) for actor in pair for two in apart) else 0.0
+        for pair, p in probability.items()
+    }
+
+
 def _slow(graph, pairs):
     """Identifiers as without pairs; then in every round the likeliest two profiles, unless a limit breaks."""
     by_identifiers, _ = slow_solve(graph, RULES)
@@ -47,7 +60,7 @@ def _slow(graph, pairs):
     for actor, profile in by_identifiers.items():
         groups.setdefault(profile, set()).add(actor)
     described = {actor for pair in pairs for actor in pair[:2]}
-    probability = {frozenset(pair[:2]): {SURE: 1.0, HALF: 0.5}[pair[2]] for pair in pairs}
+    counts = _slow_counted({frozenset(pair[:2]): {SURE: 1.0, HALF: 0.5, APART: -1.0}[pair[2]] for pair in pairs})
 
     def age(actors):
         return min((graph[actor][0], actor) for actor in actors)
@@ -60,7 +73,7 @@ def _slow(graph, pairs):
     while True:
         ranked = []
         for one, other in combinations(sorted(profiles, key=age), 2):
-            total = sum(probability.get(frozenset([a, b]), 0.0) for a in one for b in other)
+            total = sum(counts.get(frozenset([a, b]), 0.0) for a in one for b in other)
             if total > 0 and fits(one | other):
                 mean = total / (len(one & described) * len(other & described))
                 ranked.append((-mean, age(one), age(other), one, other))
@@ -74,7 +87,7 @@ def _matched(draw):
     graph = draw(communities())
     possible = list(combinations(sorted(graph), 2))
     met = draw(st.lists(st.sampled_from(possible), unique=True, max_size=14)) if possible else []
-    return graph, [(*pair, draw(st.sampled_from([SURE, HALF]))) for pair in met]
+    return graph, [(*pair, draw(st.sampled_from([SURE, HALF, APART]))) for pair in met]
 
 
 @examples(300)
@@ -123,6 +136,35 @@ def test_a_chain_whose_ends_are_nothing_alike_is_not_joined():
     graph = {"a": (0, ""), "b": (1, ""), "c": (2, ""), "d": (3, "")}
     chain = [("a", "b", SURE), ("b", "c", HALF), ("c", "d", HALF)]
     assert _profiles(graph, chain) == {"a": "a", "b": "a", "c": "c", "d": "c"}
+
+
+TWINS = {"ann": (0, ""), "bea": (1, ""), "ann too": (2, ""), "a": (3, "")}
+
+
+def test_a_record_that_is_like_both_twins_joins_neither():
+    apart = [("ann", "bea", APART), ("ann too", "bea", APART), ("ann", "ann too", 9.0)]
+    either = [("ann", "a", 4.0), ("ann too", "a", 4.0), ("bea", "a", 3.0)]
+    assert _profiles(TWINS, apart + either) == {"ann": "ann", "ann too": "ann", "bea": "bea", "a": "a"}
+
+
+def test_a_record_that_is_clearly_liker_one_twin_joins_that_one():
+    apart = [("ann", "bea", APART), ("ann too", "bea", APART), ("ann", "ann too", 9.0)]
+    one = [("ann", "a", 5.1), ("ann too", "a", 5.1), ("bea", "a", 3.0)]
+    assert _profiles(TWINS, apart + one) == {"ann": "ann", "ann too": "ann", "bea": "bea", "a": "ann"}
+
+
+def test_two_records_told_apart_hold_two_profiles_apart():
+    graph = {"ann": (0, "email:x"), "bea": (1, ""), "old": (2, "email:x")}
+    assert _profiles(graph, [("old", "bea", 5.0)])["bea"] == "ann"
+    assert _profiles(graph, [("old", "bea", 5.0), ("ann", "bea", APART)])["bea"] == "bea"  # (0.97 - 1) / 2
+
+
+def test_a_pair_told_apart_is_no_cause_where_an_identifier_joins_the_two():
+    graph = {"ann": (0, "email:x"), "bea": (1, "email:x")}
+    edges = _edges(graph, [("ann", "bea", APART)])
+    answer = solve(edges, actors_of(graph), RULES, match_probability=LEAST).set_index("actor_id")
+    assert answer.loc["bea", ["profile_id", "cause"]].tolist() == ["ann", "email"]
+    assert told_apart(edges).tolist() == [False, False, True, True]
 
 
 def test_only_records_that_were_described_count_in_the_mean():

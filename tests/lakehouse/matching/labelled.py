@@ -12,14 +12,16 @@ from pyspark.sql import functions as F
 
 from lakehouse.config import Config
 from lakehouse.identity.linkage import link
+from lakehouse.identity.matches import counted
 from lakehouse.matching.accuracy import Scores, pairwise
 from lakehouse.matching.blocks import block_keys, candidates
 from lakehouse.matching.fields import Field, fields
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.person_file import PersonRecords, read_people
 from lakehouse.matching.records import atoms, records
-from lakehouse.matching.score import scored, with_frequencies
+from lakehouse.matching.score import HOUSEHOLD_BITS, scored, with_frequencies
 from lakehouse.matching.training import TrainedMatcher, train
+from lakehouse.tables.identity import APART_PROBABILITY
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "identity"
 FEBRL_TRUTH = r"rec_id=rec-(\d+)-"
@@ -94,17 +96,26 @@ def scored_pairs(spark: SparkSession, data: Labelled, model: MatchModel | None =
     return scored(pairs, with_frequencies(described, model, data.config.privacy), model).toPandas()
 
 
-def linked(pairs: pd.DataFrame, count: int, *, least: float, kept: float) -> list[int]:
-    """The person of every record, as the product would have it: pairs below `kept` count as never compared."""
-    probability = 1 / (1 + np.exp2(-pairs["weight"].to_numpy()))
-    rows = zip(pairs["actor_l"].astype(int), pairs["actor_r"].astype(int), probability.tolist(), strict=True)
-    likely = [(one, other, p) for one, other, p in rows if p >= kept]
+def linked(pairs: pd.DataFrame, count: int, *, least: float) -> list[int]:
+    """The person of every record, as the product would have it; pairs: those that `kept_pairs` keeps."""
+    left, right = (pairs[side].astype("int64").to_numpy() for side in ("actor_l", "actor_r"))
+    probability = counted(left, right, 1 / (1 + np.exp2(-pairs["weight"].to_numpy(dtype="float64"))))
+    likely = list(zip(left.tolist(), right.tolist(), probability.tolist(), strict=True))
     return link([1] * count, likely, [], [], least=least)
+
+
+def kept_pairs(pairs: pd.DataFrame, model: MatchModel) -> pd.DataFrame:
+    """Of the pairs of `scored_pairs` those that are kept; the others count as never compared."""
+    probability = 1 / (1 + np.exp2(-pairs["weight"]))
+    is_told = probability >= model.least_probability
+    if model.sharing:
+        is_told |= (probability < APART_PROBABILITY) & (pairs["evidence"].str[-1] <= HOUSEHOLD_BITS)
+    return pairs[is_told]
 
 
 def accuracy(spark: SparkSession, data: Labelled) -> Scores:
     matching = data.config.matching
-    pairs = scored_pairs(spark, data)
-    groups = linked(pairs, len(data.people.ids), least=matching.match_probability, kept=matching.review_probability)
+    pairs = kept_pairs(scored_pairs(spark, data), data.model)
+    groups = linked(pairs, len(data.people.ids), least=matching.match_probability)
     assert data.people.truth is not None
     return pairwise(groups, data.people.truth)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 from lakehouse.matching.fields import Field, fields
 from lakehouse.matching.levels import ELSE, levels
-from lakehouse.matching.model import Comparison, Level, MatchModel
+from lakehouse.matching.model import Comparison, Level, MatchModel, Sharing
 from tests.lakehouse.identity.identity_graphs import examples
 
 PEOPLE = fields({"first": "given_name", "last": "family_name", "dob": "date"})
@@ -19,6 +19,7 @@ def model_of(
     frequent: Mapping[int, Mapping[str, float]] | None = None,
     rare_bits: float = 0.0,
     max_block: int = 50,
+    sharing: Sequence[Sharing] = (),
 ) -> MatchModel:
     """m halves and u doubles from level to level: the strongest is worth 9 bits, each one after it two less."""
     return MatchModel(
@@ -40,6 +41,7 @@ def model_of(
         max_block=max_block,
         least_probability=0.1,
         region="US",
+        sharing=tuple(sharing),
     )
 
 

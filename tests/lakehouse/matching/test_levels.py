@@ -17,6 +17,11 @@ ALONE = {
         ("ann", "anne", "1 letter"),
         ("ann", "bnn", "1 letter"),
         ("rob", "robert", "short form"),
+        ("bob", "robert", "short form"),
+        ("william", "bill", "short form"),
+        ("peg", "margaret", "short form"),
+        ("robert", "roberta", "1 letter"),
+        ("robert", "william", "else"),
         ("smith", "smtih", "2 letters"),
         ("ann", "abb", "else"),  # two of three letters
         ("j", "john", "initial"),
@@ -33,6 +38,13 @@ ALONE = {
         ("19850105", "19850116", "2 digits"),
         ("19850105", "19860116", "3 digits"),
         ("19850105", "19961231", "else"),
+        ("19850105t", "19850105", "exact"),  # a time of day
+        ("19850105t", "19850105t", "exact"),
+        ("19841231t", "19850101", "1 digit"),  # the day beside
+        ("19840229t", "19840301t", "1 digit"),
+        ("19841231", "19850101", "else"),
+        ("19850230t", "19850301", "2 digits"),  # no day at all
+        ("19841230t", "19850101", "else"),
     ],
     "email": [
         ("ann@x.com", "ann@x.com", "exact"),
@@ -136,13 +148,17 @@ def test_names_and_lines_that_changed_places_are_elsewhere():
     compared = fields({"first": "given_name", "last": "family_name", "line_1": "address", "line_2": "address"})
     rows = [
         (("ann", "lee", "12mainst", "redmond"), ("lee", "ann", "redmond", "12mainst")),
-        (("ann", "lee", "12mainst", None), ("lee", "bob", None, "12mainst")),
+        (("anna", "lee", "12mainst", None), ("lee", "ann", None, "12mainst")),
+        (("ann", "lee", None, None), ("lee", "bob", None, None)),  # what they have in common is a family name
+        (("lee", None, None, None), ("bob", "lee", None, None)),
         (("ann", "redmond", "smith", "lee"), ("bob", "kay", "ann", "redmond")),  # a name is no address
     ]
     found = by_duckdb(compared, rows)
     assert found.loc[0].tolist() == ["elsewhere"] * 4
     assert found.loc[1, ["g0", "g1"]].tolist() == ["elsewhere", "elsewhere"]
-    assert found.loc[2].tolist() == ["else"] * 4
+    assert found.loc[2, ["g0", "g1"]].tolist() == ["else", "elsewhere"]
+    assert found.loc[3, "g0"] == "elsewhere"
+    assert found.loc[4].tolist() == ["else"] * 4
 
 
 def test_a_distance_of_its_own_takes_the_place_of_the_column():

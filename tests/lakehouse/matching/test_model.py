@@ -4,10 +4,16 @@ import math
 import pytest
 
 from lakehouse.errors import ModelError
-from lakehouse.matching.model import FORMAT, Level, MatchModel
+from lakehouse.matching.model import FORMAT, HOUSEHOLD, Level, MatchModel, Sharing
 from tests.lakehouse.matching.match_models import PEOPLE, model_of
 
-MODEL = model_of(PEOPLE, rules=(("0.value", "2.year"), ("names.sound",)), frequent={0: {"k1:ab": -1.5}}, rare_bits=4.25)
+MODEL = model_of(
+    PEOPLE,
+    rules=(("0.value", "2.year"), ("names.sound",)),
+    frequent={0: {"k1:ab": -1.5}},
+    rare_bits=4.25,
+    sharing=(Sharing(name="household", prior=0.02, shared=(0.01, 0.9, 0.02)),),
+)
 
 
 def _parameters():
@@ -18,6 +24,11 @@ def test_a_model_survives_json_and_takes_its_version_from_the_registry():
     assert "version" not in _parameters()
     assert MatchModel.from_parameters(_parameters(), "v7") == MODEL
     assert MatchModel.from_parameters(_parameters(), "v8").version == "v8"
+
+
+def test_the_evidence_of_a_pair_is_its_fields_and_the_household():
+    assert MODEL.evidence_names == ("first", "last", "dob", HOUSEHOLD)
+    assert model_of(PEOPLE).evidence_names == ("first", "last", "dob")
 
 
 def test_bits_are_the_logarithm_of_m_over_u():
@@ -33,7 +44,9 @@ def test_another_format_is_refused_with_what_to_do(other):
         MatchModel.from_parameters(_parameters() | {"format": other}, "v7")
 
 
-@pytest.mark.parametrize("part", ["prior", "comparisons", "rules", "max_block", "least_probability", "region"])
+@pytest.mark.parametrize(
+    "part", ["prior", "comparisons", "rules", "max_block", "least_probability", "region", "sharing"]
+)
 def test_a_missing_part_is_named(part):
     parameters = {name: value for name, value in _parameters().items() if name != part}
     with pytest.raises(ModelError, match=rf"v7: incomplete, got KeyError\('{part}'\).*train_identity.py"):
@@ -55,6 +68,14 @@ def _changed(place):
         comparison["levels"][0]["u"] = math.nan
     elif place == "prior":
         parameters["prior"] = 1
+    elif place == "shared":
+        parameters["sharing"][0]["shared"][1] = 1.5
+    elif place == "short":
+        del parameters["sharing"][0]["shared"][1]
+    elif place == "share":
+        parameters["sharing"][0]["prior"] = 0
+    elif place == "together":
+        parameters["sharing"][0]["prior"] = 0.995
     elif place == "field":
         del comparison["field"]["sources"]
     elif place == "source":
@@ -71,6 +92,10 @@ def _changed(place):
         ("m", r"m and u of first, exact, got \(0.0, "),
         ("u", r"m and u of first, exact, got \(0.5, nan\)"),
         ("prior", "prior, got 1.0, expected a probability between 0 and 1"),
+        ("shared", r"sharing household, got \(0.01, 1.5, 0.02\), expected 3 probabilities"),
+        ("short", r"sharing household, got \(0.01, 0.02\), expected 3 probabilities"),
+        ("share", "prior of sharing household, got 0.0, expected a probability between 0 and 1"),
+        ("together", r"prior and those of sharing, got \[0.995\], expected less than 1 together"),
         ("field", r"incomplete, got KeyError\('sources'\)"),
         ("source", "incomplete, got TypeError.*colour"),
     ],

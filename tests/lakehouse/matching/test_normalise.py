@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from lakehouse.matching.fields import KINDS
-from lakehouse.matching.normalise import LONGEST, normalised
+from lakehouse.matching.normalise import INSTANT, LONGEST, normalised, with_instant
 from tests.lakehouse.matching.match_models import spark_examples
 
 NAMES = [
@@ -51,6 +51,13 @@ DATES = [
     ("19850105", "19850105"),
     ("1985-01-05T10:20:30Z", "19850105"),
     ("1985-01-05 00:00:00", "19850105"),
+    ("1985-01-04T23:00:00Z", "19850105"),  # midnight in Berlin
+    ("1985-01-04T22:00:00.000+00:00", "19850105"),
+    ("1984-12-31 18:30", "19850101"),  # midnight in Delhi
+    ("1985-01-05T05:00:00Z", "19850105"),  # midnight in New York
+    ("1985-01-05T12:00:00Z", "19850105"),
+    ("1985-01-05T23:10:00Z", "19850105"),  # midnight nowhere
+    ("1985-13-45T23:00:00Z", "19851345"),
     ("25.1.1985", "19850125"),
     ("1/25/1985", "19850125"),
     ("25/01/1985", "19850125"),
@@ -135,6 +142,26 @@ def test_values_come_to_one_form(spark, kind, part, region):
     raw, expected = zip(*CASES[kind, part, region], strict=True)
     found = _told(_normalised(spark, kind, part, region, list(raw)))
     assert dict(zip(raw, found, strict=True)) == dict(zip(raw, expected, strict=True))
+
+
+INSTANTS = [
+    ("1985-01-05", "19850105"),
+    ("1985-01-05T00:00:00Z", "19850105"),
+    ("1985-01-05 00:00", "19850105"),
+    ("1985-01-04T23:00:00Z", f"19850105{INSTANT}"),
+    ("1985-01-05T10:20:30.5+02:00", f"19850105{INSTANT}"),
+    (" 1985-01-05 06:00 ", f"19850105{INSTANT}"),
+    ("5 Jan 1985 06:00", "5jan19850600"),
+    ("85", "85"),
+    (None, None),
+]
+
+
+def test_a_day_read_off_a_time_of_day_is_marked(spark):
+    rows = pa.table({"n": range(len(INSTANTS)), "raw": pa.array([raw for raw, _ in INSTANTS], pa.string())})
+    marked = with_instant(normalised(F.col("raw"), "date", region="US"), F.col("raw")).alias("value")
+    found = spark.createDataFrame(rows).select("n", marked).orderBy("n").toPandas()["value"].tolist()
+    assert _told(found) == [value for _, value in INSTANTS]
 
 
 def test_long_values_are_cut_before_anything_is_done_with_them(spark):

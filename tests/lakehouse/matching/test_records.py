@@ -86,6 +86,15 @@ def test_atoms_are_what_two_records_may_have_in_common(spark):
     }
 
 
+def test_a_birthday_sent_as_a_time_has_the_atoms_of_its_day(spark):
+    compared = fields({"dob": "date"})
+    traits = spark.createDataFrame([("a1", "dob", "1985-01-04T23:00:00Z"), ("a2", "dob", "1985-01-05")], TRAITS)
+    found = records(traits, compared, region="US")
+    assert _rows(found, "v0") == [("19850105t",), ("19850105",)]
+    told = found.select("actor_id", *(part.alias(name) for name, (_, part) in atoms(compared).items()))
+    assert _rows(told, "`0.value`", "`0.year`", "`0.day`") == [("19850105", "1985", "0105")] * 2
+
+
 def test_the_two_names_are_one_atom_whichever_way_round_and_none_when_one_is_missing(spark):
     compared = fields({"first": "given_name", "last": "family_name"})
     frame = spark.createDataFrame(

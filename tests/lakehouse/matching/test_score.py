@@ -9,8 +9,17 @@ from pyspark.sql import functions as F
 
 from lakehouse.events.tokens import token
 from lakehouse.matching.levels import distance, levels
-from lakehouse.matching.model import FREQUENCY
-from lakehouse.matching.score import bits_sql, distances_sql, probability, scored, weight_sql, with_frequencies
+from lakehouse.matching.model import CAUTION, FREQUENCY, Sharing
+from lakehouse.matching.score import (
+    bits_sql,
+    distances_sql,
+    household_sql,
+    is_told,
+    probability,
+    scored,
+    weight_sql,
+    with_frequencies,
+)
 from tests.lakehouse.matching.labelled import scored_pairs
 from tests.lakehouse.matching.match_models import PEOPLE, model_of
 
@@ -56,6 +65,28 @@ def test_agreeing_on_a_frequent_value_says_less_than_on_a_rare_one(spark, config
     assert found["c", "d"][1] == pytest.approx([9 + 2, 0, 0])
 
 
+HOUSEHOLDS = (
+    Sharing(name="household", prior=0.02, shared=(0.0, 1.0, 0.01)),
+    Sharing(name="door", prior=0.01, shared=(0.0, 0.0, 0.0)),
+)
+
+
+def test_two_people_of_one_household_are_told_from_one_person(spark, config):
+    model = model_of(PEOPLE, sharing=HOUSEHOLDS)
+    people = [("a", "ann", "lee", "19850105"), ("b", "bob", "lee", "19961231"), ("c", "ann", "lee", "19850105")]
+    found = _scores(spark, config, model, people, ("a", "b"), ("a", "c"))
+    # Of the pairs of two people, 0.02 / 0.99 are of a household, of whom all share the family name: 9 bits; the birthday
+    # agrees by chance, once in a hundred for another reason. Of those behind one door all is chance.
+    share, door = CAUTION * 0.02 / 0.99, 0.01 / 0.99
+    couple = share * 2**9 * (0.99 + 0.01 * 2**1)
+    same = share * 2**9 * (0.99 + 0.01 * 2**9)
+    for pair, fields_bits, household in ((("a", "b"), [-5, 9, 1], couple), (("a", "c"), [9, 9, 9], same)):
+        weight, evidence = found[pair]
+        assert evidence == pytest.approx([*fields_bits, -math.log2(1 + door + household)])
+        assert weight == pytest.approx(PRIOR + sum(evidence))
+    assert found["a", "b"][0] < PRIOR < found["a", "c"][0]
+
+
 def test_probability_is_two_to_the_weight(spark):
     rows = spark.createDataFrame([(0.0,), (2.0,), (-2.0,), (5000.0,), (-5000.0,)], "weight double")
     found = [row[0] for row in rows.select(probability(F.col("weight"))).collect()]
@@ -83,8 +114,9 @@ def _by_duckdb(data, pairs):
             WITH sides AS (SELECT actor_l, actor_r, {sides} FROM asked
                 JOIN records AS l ON l.actor_id = actor_l JOIN records AS r ON r.actor_id = actor_r),
             apart AS (SELECT *, {apart} FROM sides),
-            fields AS (SELECT actor_l, actor_r, {bits} FROM apart)
-            SELECT *, {weight_sql(model)} AS weight FROM fields ORDER BY ALL""").df()
+            fields AS (SELECT actor_l, actor_r, {bits} FROM apart),
+            evidence AS (SELECT *, {household_sql(model)} AS b{len(model.comparisons)} FROM fields)
+            SELECT *, {weight_sql(model)} AS weight FROM evidence ORDER BY ALL""").df()
 
 
 @pytest.mark.parametrize("name", ["fake_1000", "febrl4"])
@@ -101,8 +133,9 @@ def test_duckdb_and_spark_agree_on_every_candidate_pair_and_evidence_adds_up(spa
 
 
 def _without_frequencies(model):
+    """Nor households: splink knows of neither."""
     comparisons = (dataclasses.replace(one, frequent={}, rare_bits=0.0) for one in model.comparisons)
-    return dataclasses.replace(model, comparisons=tuple(comparisons))
+    return dataclasses.replace(model, comparisons=tuple(comparisons), sharing=())
 
 
 def _by_splink(model, values):
@@ -139,3 +172,20 @@ def test_splink_gives_the_same_weights(spark, trained_on):
     theirs = _by_splink(model, data.values).set_index(["id_l", "id_r"])["match_weight"]
     asked = pd.MultiIndex.from_arrays([pairs["actor_l"].astype(int), pairs["actor_r"].astype(int)])
     assert np.abs(theirs.reindex(asked).to_numpy() - pairs["weight"].to_numpy()).max() < 1e-6
+
+
+def test_only_likely_pairs_and_those_of_a_household_are_told(spark):
+    rows = [
+        ("likely", 1.0, [2.0, -1.5]),
+        ("between", -2.9, [2.0, -9.0]),
+        ("apart", -9.0, [2.0, -9.0]),
+        ("strangers", -9.0, [2.0, -0.9]),
+    ]
+    pairs = spark.createDataFrame(rows, "name string, weight double, evidence array<double>")
+
+    def told(model):
+        return [row["name"] for row in pairs.where(is_told(model)).orderBy("weight", "name").collect()]
+
+    assert told(dataclasses.replace(model_of(PEOPLE, sharing=HOUSEHOLDS), least_probability=0.5)) == ["apart", "likely"]
+    assert told(model_of(PEOPLE, sharing=HOUSEHOLDS)) == ["apart", "between", "likely"]
+    assert told(model_of(PEOPLE)) == ["between", "likely"]

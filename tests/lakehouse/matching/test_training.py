@@ -10,7 +10,7 @@ from lakehouse.matching.fields import fields
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.records import atoms
 from lakehouse.matching.training import FEW, _refuse_guesswork, train
-from tests.lakehouse.matching.labelled import accuracy, linked, scored_pairs
+from tests.lakehouse.matching.labelled import accuracy, kept_pairs, linked, scored_pairs
 
 COMPARED = fields({"first": "given_name", "last": "family_name", "dob": "date", "zip": "code"})
 _FIRST = ["ann", "bob", "kay", "lea", "tom", "eve", "ian", "zoe", "max", "dot"]
@@ -64,17 +64,12 @@ def test_the_order_of_the_records_changes_nothing_that_matters(spark, trained_on
     values = data.values.iloc[order].reset_index(drop=True)
     other = train(values, data.fields, data.config.matching, data.config.privacy, region="US").model
     assert other.prior == pytest.approx(data.model.prior, rel=0.01)
-    both = [
-        scored_pairs(spark, data, model).set_index(["actor_l", "actor_r"])["weight"] for model in (data.model, other)
-    ]
-    weights = pd.concat(both, axis=1, join="inner").to_numpy()
+    both = [kept_pairs(scored_pairs(spark, data, model), model) for model in (data.model, other)]
+    weights = [one.set_index(["actor_l", "actor_r"])["weight"] for one in both]
+    weights = pd.concat(weights, axis=1, join="inner").to_numpy()
     assert len(weights) > 1000
     assert np.abs(weights[:, 0] - weights[:, 1]).max() < 0.2
-    matching = data.config.matching
-    groups = [
-        linked(one.reset_index(), len(values), least=matching.match_probability, kept=matching.review_probability)
-        for one in both
-    ]
+    groups = [linked(one, len(values), least=data.config.matching.match_probability) for one in both]
     assert np.mean(np.array(groups[0]) == np.array(groups[1])) > 0.99
 
 
@@ -154,3 +149,12 @@ def test_a_matcher_that_mostly_guesses_is_refused():
         _refuse_guesswork(np.full(100, 0.6))
     _refuse_guesswork(np.concatenate([np.full(100, 0.99), np.full(100, 0.3)]))
     _refuse_guesswork(np.full(3, 0.2))  # nobody is expected twice: no harm done
+
+
+@pytest.mark.parametrize("missing", [None, "ann"])
+def test_households_without_given_names_and_birthdays_are_refused(config, missing):
+    rows = [(missing, last, missing, zip_) for _, last, _, zip_ in _people(100, twice=30)]
+    with pytest.raises(
+        ModelError, match="people of one household cannot be told apart, got last and no trait of kind given_name"
+    ):
+        _train(config, rows)

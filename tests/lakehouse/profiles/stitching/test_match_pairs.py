@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from lakehouse.identity.override_requests import Undo
 from lakehouse.identity.overrides import NamedIdentifier, Override
 from lakehouse.lake.delta import Lake
 from lakehouse.matching.fields import fields
-from lakehouse.matching.model import MatchModel
+from lakehouse.matching.model import MatchModel, Sharing
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.differences import compare, summarise
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
@@ -39,6 +40,7 @@ MODEL = model_of(
     rules=[("1.value",), ("2.value",)],
     max_block=3,
 )
+HOUSEHOLDS = replace(MODEL, sharing=(Sharing(name="household", prior=0.02, shared=(0.02, 1.0, 0.2)),))
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -118,6 +120,19 @@ def test_records_of_different_batches_meet(lake: Lake, writer: str) -> None:
     )
 
 
+def test_twins_are_told_apart_and_whom_nothing_tells_joins_neither(lake: Lake) -> None:
+    twins = [described(1, "Ann", "Lee", "1985-01-05"), described(2, "Kate", "Lee", "1985-01-05")]
+    nameless = described(3, "", "Lee", "1985-01-05")
+    feed(step(lake, HOUSEHOLDS), 0, [*twins, nameless])
+    assert groups(lake) == {frozenset({"web-1"}), frozenset({"web-2"}), frozenset({"web-3"})}
+    rows = lake.read(SILVER_IDENTITY_REVIEW).collect()
+    assert sorted(row["verdict"] for row in rows) == ["apart", "match", "match"]
+    (apart,) = [row for row in rows if row["verdict"] == "apart"]
+    assert apart["evidence"][-1]["field"] == "household"
+    assert apart["evidence"][-1]["bits"] < -5
+    assert set(differences(lake, [*twins, nameless], HOUSEHOLDS).values()) == {0}
+
+
 def test_a_corrected_trait_takes_the_pair_back(lake: Lake) -> None:
     batch = step(lake)
     feed(batch, 0, [*TWINS, OTHER])
@@ -151,15 +166,16 @@ def test_order_batches_and_replays_do_not_matter_although_blocks_grow_past_their
     ]
     rows += [described(number, "Ann", "Lee", "1980-01-01", minute=5) for number in chance.sample(range(9), 3)]
     chance.shuffle(rows)
-    batch, batch_id = step(lake), 0
+    matcher = HOUSEHOLDS if seed % 2 else MODEL
+    batch, batch_id = step(lake, matcher), 0
     while batch_id * 3 < len(rows):
         part = rows[batch_id * 3 : batch_id * 3 + 3]
         feed(batch, batch_id, part)
         if chance.random() < 0.3:
-            batch = step(lake)
+            batch = step(lake, matcher)
             feed(batch, batch_id, part)
         batch_id += 1
-    assert set(differences(lake, rows).values()) == {0}
+    assert set(differences(lake, rows, matcher).values()) == {0}
 
 
 def test_a_new_model_matches_everybody_again_without_an_event(lake: Lake) -> None:
