@@ -32,7 +32,7 @@ from lakehouse.queries import bronze_events, profiles, silver_events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import Start, await_all
-from lakehouse.training import segments
+from lakehouse.training import scores, segments
 from tests.benchmarks.machine import machine
 
 SEED = 7
@@ -48,8 +48,8 @@ def remember(lake: Lake, history: Iterable[Message]) -> None:
     await_all(lake, start_all(lake, QUERIES, available_now=True))
     segments.train(lake)
     # A horizon that fits a history of some weeks: how long scoring takes does not depend on it.
-    scores = dataclasses.replace(lake.config.scores, horizon_days=HORIZON_DAYS)
-    scores.train(Lake(lake.spark, dataclasses.replace(lake.config, scores=scores)))
+    short = dataclasses.replace(lake.config.scores, horizon_days=HORIZON_DAYS)
+    scores.train(Lake(lake.spark, dataclasses.replace(lake.config, scores=short)))
 
 
 def load_queries(lake: Lake, messages: Iterable[Message], rate: float) -> MicroBatch:

@@ -43,7 +43,7 @@ def asked(count: int, overrides: int) -> list[Wanted]:
     unlinks = [("unlink", 10 * ten, 10 * ten + 1) for ten in tens[: overrides // 2]]
     alone = [10 * ten + 5 for ten in tens[overrides // 2 :]]
     links = [("link", *alone[place : place + 2]) for place in range(0, 2 * (overrides - len(unlinks)), 2)]
-    return [*unlinks, *links]  # type: ignore[list-item]
+    return [*unlinks, *links]
 
 
 def ask(lake: Lake, wanted: list[Wanted]) -> None:
@@ -87,7 +87,7 @@ def measure(lake: Lake, count: int, overrides: int, size: int) -> dict[str, floa
     def take_in(*words: object) -> override_store.Taken:
         nonlocal deciding
         started = time.perf_counter()
-        taken = plain_take_in(*words)  # type: ignore[arg-type]
+        taken = plain_take_in(*words)
         deciding = time.perf_counter() - started
         return taken
 

@@ -13,7 +13,6 @@ import time
 
 from pyspark.sql import functions as F
 
-from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.demo.shop import Shop
 from lakehouse.events.parse import parse
@@ -55,7 +54,6 @@ def product(lake: Lake) -> tuple[float, MicroBatch]:
     gold, *others = start_all(
         lake,
         [profiles.start_with(micro_batch), bronze_events.start, silver_events.start],
-        tables=TABLES.values(),
         available_now=True,
     )
     gold.awaitTermination()
