@@ -14,6 +14,7 @@ import numpy as np
 from lakehouse.identity.graph import Flags, Graph, Ints
 
 Held = dict[int, set[int]]
+UNIQUE = 1  # the limit that tells people apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,38 +75,102 @@ def _slots(label: Ints, limit: Ints) -> tuple[Ints, Ints]:
     return slot.reshape(-1), pairs[:, 0]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """An identifier that may link: its code, the priority of its type, its actors, the oldest first."""
+
+    identifier: int
+    priority: int
+    actors: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """Of every identifier, by code: the priority of its type, and its place by age."""
+
+    priority: Sequence[int]
+    place: Sequence[int]
+
+
 def unite(
-    actor_count: int, identifiers: Iterable[Sequence[int]], held: Sequence[Held], limits: Sequence[int]
+    actor_count: int, links: Iterable[Link], held: Sequence[Held], limits: Sequence[int], values: Values
 ) -> tuple[list[int], list[int]]:
-    """Join the actors of each identifier, in the order given, unless the joined profile would break a limit.
+    """Join the actors of each identifier, in the order given, as far as limits allow: rule 4 of lakehouse/identity/solve.py.
 
     Args:
         actor_count: actors are 0..actor_count-1.
-        identifiers: the actors of each, distinct, strongest identifier first.
+        links: strongest first.
         held: per limited type, actor -> the values of the type it carries; no entry where none. Consumed.
         limits: per limited type, the values one profile may hold.
+        values: of the identifiers in `held`.
 
     Returns:
-        The profile of every actor, named by one of its actors; and the positions of the identifiers that were refused.
+        The profile of every actor, named by one of its actors; and the positions of the identifiers that joined nobody.
     """
     parent = list(range(actor_count))
     size = [1] * actor_count
-    refused = []
-    for position, members in enumerate(identifiers):
-        roots = {find(parent, member) for member in members}
-        if len(roots) == 1:
-            continue
-        if any(exceeds(values, roots, limit) for values, limit in zip(held, limits, strict=True)):
-            refused.append(position)
-            continue
+    surplus: dict[int, set[int]] = {}  # profile -> its values beyond a limit
+    unique = [values_of for values_of, limit in zip(held, limits, strict=True) if limit == UNIQUE]
+    plural = [(values_of, limit) for values_of, limit in zip(held, limits, strict=True) if limit != UNIQUE]
+    refused, level = [], -1
+
+    def join(roots: set[int]) -> int:
         top = max(roots, key=size.__getitem__)
         roots.discard(top)
         for root in roots:
             parent[root] = top
             size[top] += size[root]
-        for values in held:
-            merge_held(values, roots, top)
+            if (beyond := surplus.pop(root, None)) is not None:
+                surplus.setdefault(top, set()).update(beyond)
+        for values_of in held:
+            merge_held(values_of, roots, top)
+        return top
+
+    def breaks(roots: set[int], priority: int) -> bool:
+        return any(
+            exceeds(values_of, {root for root in roots if _binds(values_of, root, values, priority)}, limit)
+            for values_of, limit in plural
+        )
+
+    for position, link in enumerate(links):
+        if link.priority > level:
+            for values_of, limit in plural:
+                _cut(values_of, limit, values, above=level, to=link.priority, surplus=surplus)
+            level = link.priority
+        in_age = dict.fromkeys(find(parent, actor) for actor in link.actors)
+        roots = [root for root in in_age if link.identifier not in surplus.get(root, ())]
+        if len(roots) < 2:
+            if len(in_age) > 1:
+                refused.append(position)
+            continue
+        if any(exceeds(values_of, set(roots), UNIQUE) for values_of in unique):
+            refused.append(position)
+        elif not breaks(set(roots), link.priority):
+            join(set(roots))
+        else:
+            top, *others = roots
+            joined = 0
+            for root in others:
+                if not breaks({top, root}, link.priority):
+                    top, joined = join({top, root}), joined + 1
+            if not joined:
+                refused.append(position)
     return [find(parent, actor) for actor in range(actor_count)], refused
+
+
+def _binds(values_of: Held, root: int, values: Values, priority: int) -> bool:
+    """Whether the type a profile holds here is no weaker than the identifier that would join it."""
+    held = values_of.get(root)
+    return held is not None and values.priority[next(iter(held))] <= priority
+
+
+def _cut(values_of: Held, limit: int, values: Values, *, above: int, to: int, surplus: dict[int, set[int]]) -> None:
+    """Of the types whose turn it is, leave each profile its oldest `limit` values; the others link nobody to it."""
+    for root, held in values_of.items():
+        if len(held) > limit and above < values.priority[next(iter(held))] <= to:
+            kept = set(sorted(held, key=values.place.__getitem__)[:limit])
+            surplus.setdefault(root, set()).update(held - kept)
+            values_of[root] = kept
 
 
 def find(parent: list[int], actor: int) -> int:

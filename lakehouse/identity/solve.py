@@ -9,12 +9,20 @@ The rule, exactly:
    first, one at a time, until no part of it that is still connected is larger, or one type is left. So no swarm of bots
    can glue a city together; the stronger types still hold.
 4. The others are taken one by one: by `priority` of their type, then by the earliest `first_seen_at` among their actors,
-   then type, then token. At its turn an identifier joins the profiles-so-far of all its actors, or, if the joined profile
-   would hold more than `limit` distinct values of any one type, links nobody at all: a device with two logins leaves both
-   alone, and the anonymous actors on it too. All its actors are known, so it does not matter who came first.
+   then type, then token. At its turn an identifier joins the profiles-so-far of all its actors, as far as limits allow:
+   a. A limit of 1 tells people apart. If all of them together would hold two values of such a type, the identifier links
+      nobody at all: a device with two logins leaves both alone, and the anonymous actors on it too. An actor that holds two
+      by itself stays alone.
+   b. A larger limit stops adding, and never takes apart what a stronger identifier holds together: it binds identifiers of
+      its own type and of weaker ones. Profiles are joined in the order of their oldest actors that carry the identifier; one
+      by which more than `limit` values would come together is left out.
+   c. When it is the turn of a type of which a profile has more than `limit` values by then, all but its oldest (by the
+      earliest first_seen_at among their actors, then token) link nobody to it. A customer's hundred and first cookie is the
+      customer's, and brings nobody else in.
+   All actors are known, so it does not matter who came first.
 5. A profile *holds* every value on any edge of any of its actors: the identifier's own value, and values that link nobody
-   (2, 3, 4), count like any other. So no profile of two or more actors holds more than `limit` values of any type; with
-   limit 1, never two user_ids. Types without a rule have no limit. An actor that breaks a limit all by itself stays alone.
+   (2, 3, 4), count like any other. So no profile of two or more actors ever holds two user_ids. Types without a rule have no
+   limit.
 6. Then likely pairs (type `match`, lakehouse/identity/matches.py) join profiles by average linkage: the two whose records
    agree with the highest mean probability first, while that is at least `match_probability` and no limit is broken. A
    pair never breaks up what an identifier joined, and never breaks a limit. A pair that was told apart (two people who live
@@ -29,15 +37,15 @@ rest go through lakehouse/identity/limited_union.py. Why limits may not be check
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
 from lakehouse.config import IdentifierRule
+from lakehouse.events.identifier import Identifier
 from lakehouse.identity.graph import Flags, Graph, Ints, build, components, named, smallest
-from lakehouse.identity.identifier import Identifier
-from lakehouse.identity.limited_union import crowded, unite
+from lakehouse.identity.limited_union import Link, Values, crowded, unite
 from lakehouse.identity.matches import MATCH, MATCH_RULE, join_likely, probabilities
 from lakehouse.tables.identity import APART_PROBABILITY
 
@@ -152,18 +160,33 @@ def _resolve_contested(
     codes = np.flatnonzero(contested)
     local = np.cumsum(contested) - 1
     chosen = _in_order(graph, np.flatnonzero(linking & contested[graph.actor[graph.start[:-1]]]), of_type)
-    members = local[graph.actor].tolist()
-    starts, ends = graph.start[chosen].tolist(), graph.start[chosen + 1].tolist()
     roots, refused = unite(
         len(codes),
-        (members[start:end] for start, end in zip(starts, ends, strict=True)),
-        limited.held(graph, local),
+        _links(graph, chosen, local, of_type),
+        limited.held(graph, np.where(contested, local, -1)),
         limited.limits,
+        _values(graph, of_type),
     )
     profile[codes] = codes[np.array(roots, dtype=np.int64)]
     really = linking.copy()
     really[chosen[refused]] = False
     return really
+
+
+def _links(graph: Graph, chosen: Ints, local: Ints, of_type: list[IdentifierRule]) -> Iterator[Link]:
+    """The identifiers as `unite` takes them, their actors in order of age."""
+    age = np.lexsort((graph.actor, graph.seen[graph.actor], graph.identifier))
+    actors = local[graph.actor[age]].tolist()
+    starts, ends = graph.start[chosen].tolist(), graph.start[chosen + 1].tolist()
+    for code, start, end in zip(chosen.tolist(), starts, ends, strict=True):
+        yield Link(identifier=code, priority=of_type[int(graph.type[code])].priority, actors=actors[start:end])
+
+
+def _values(graph: Graph, of_type: list[IdentifierRule]) -> Values:
+    priority = np.array([rule.priority for rule in of_type], dtype=np.int64)[graph.type]
+    place = np.empty(len(graph.type), dtype=np.int64)
+    place[_in_order(graph, np.arange(len(graph.type)), of_type)] = np.arange(len(graph.type))
+    return Values(priority=priority.tolist(), place=place.tolist())
 
 
 def _limits(of_type: list[IdentifierRule]) -> Ints:
@@ -182,6 +205,16 @@ def _in_order(graph: Graph, identifiers: Ints, of_type: list[IdentifierRule]) ->
     return identifiers[np.lexsort((token, name, age, priority))]
 
 
+def _is_shared(graph: Graph, profile: Ints) -> Flags:
+    """Per edge: whether another actor of the same profile carries the identifier."""
+    order = np.lexsort((profile[graph.actor], graph.identifier))
+    identifier, owner = graph.identifier[order], profile[graph.actor[order]]
+    same = (np.diff(identifier, append=-1) == 0) & (np.diff(owner, append=-1) == 0)
+    shared = np.empty(len(order), dtype=bool)
+    shared[order] = same | np.concatenate([[False], same[:-1]])[: len(order)]
+    return shared
+
+
 def _answer(graph: Graph, coarse: Ints, profile: Ints, linking: Flags, of_type: list[IdentifierRule]) -> pd.DataFrame:
     count = graph.actor_count
     by_age = np.argsort(graph.seen, kind="stable")  # codes follow actor_id, so it breaks the ties
@@ -191,7 +224,7 @@ def _answer(graph: Graph, coarse: Ints, profile: Ints, linking: Flags, of_type: 
     component = by_age[smallest(coarse, age, count, count - 1)[coarse]]
     strongest = sorted(range(len(of_type)), key=lambda kind: (of_type[kind].priority, graph.types[kind]))
     strength = np.argsort(np.array(strongest, dtype=np.int64))
-    used = linking[graph.identifier]
+    used = linking[graph.identifier] & _is_shared(graph, profile)
     cause = smallest(graph.actor[used], strength[graph.type[graph.identifier[used]]], count, len(strongest))
     cause[oldest] = len(strongest)  # so that a profile of one that grows changes no row but the newcomer's
     names = np.array([*(graph.types[kind] for kind in strongest), None], dtype=object)

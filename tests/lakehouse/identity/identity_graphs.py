@@ -62,17 +62,34 @@ def slow_solve(graph: Graph, rules: Mapping[str, IdentifierRule]) -> tuple[dict[
         kind, token = word.split(":")
         return rules[kind].priority, min(graph[actor][0] for actor in carriers[word]), kind, token
 
+    def held(profile: frozenset[str], kind: str) -> set[str]:
+        return values_of(" ".join(graph[actor][1] for actor in profile), kind)
+
     profiles = [frozenset([actor]) for actor in graph]
-    links = set()
+    beyond: dict[frozenset[str], set[str]] = {profile: set() for profile in profiles}
+    links: set[str] = set()
+    turned: set[str] = set()
     for word in sorted((w for w in carriers if w.split(":")[0] in rules), key=turn):
-        if not 1 < len(carriers[word]) <= rules[word.split(":")[0]].max_actors:
+        own = word.split(":")[0]
+        if not 1 < len(carriers[word]) <= rules[own].max_actors:
             continue
-        joined = [profile for profile in profiles if profile & carriers[word]]
-        together = frozenset().union(*joined)
-        held = " ".join(graph[actor][1] for actor in together)
-        if all(len(values_of(held, kind)) <= rule.limit for kind, rule in rules.items()):
-            profiles = [profile for profile in profiles if profile not in joined] + [together]
-            links.add(word)
+        at_turn = [kind for kind, rule in rules.items() if rule.priority <= rules[own].priority]
+        for kind in at_turn:
+            if kind not in turned and rules[kind].limit > 1:
+                for profile in profiles:
+                    beyond[profile] |= set(sorted(held(profile, kind), key=turn)[rules[kind].limit :])
+            turned.add(kind)
+        linked = [profile for profile in profiles if profile & carriers[word] and word not in beyond[profile]]
+        if any(len(held(frozenset().union(*linked), kind)) > 1 for kind, rule in rules.items() if rule.limit == 1):
+            continue
+        linked.sort(key=lambda profile: min((graph[actor][0], actor) for actor in profile & carriers[word]))
+        for profile in linked[1:]:
+            top = next(one for one in profiles if linked[0] <= one)
+            both = {kind: held(top, kind) - beyond[top] | held(profile, kind) - beyond[profile] for kind in at_turn}
+            if all(len(values) <= rules[kind].limit for kind, values in both.items()):
+                profiles = [one for one in profiles if one not in (top, profile)] + [top | profile]
+                beyond[top | profile] = beyond[top] | beyond[profile]
+                links.add(word)
     oldest = {profile: min(profile, key=lambda actor: (graph[actor][0], actor)) for profile in profiles}
     return {actor: name for profile, name in oldest.items() for actor in profile}, links
 

@@ -1,25 +1,32 @@
-from lakehouse.identity.limited_union import unite
+from lakehouse.identity.limited_union import Link, Values, unite
+
+ANY = Values(priority=[0] * 100_000, place=range(100_000))  # every value of a type as strong as whoever joins
+
+
+def joined(actors, links, held, limits):
+    """`unite` of identifiers given by their actors."""
+    return unite(actors, [Link(identifier=-1, priority=1, actors=link) for link in links], held, limits, ANY)
 
 
 def test_identifiers_are_taken_in_the_order_given_and_the_refused_are_named():
     held = {0: {10}, 2: {20}}  # actors 0 and 2 carry different logins
-    roots, refused = unite(3, [[0, 1], [1, 2]], [held], [1])
+    roots, refused = joined(3, [[0, 1], [1, 2]], [held], [1])
     assert refused == [1]
     assert roots[0] == roots[1] != roots[2]
 
 
 def test_a_value_held_on_both_sides_counts_once():
-    roots, refused = unite(2, [[0, 1]], [{0: {10, 11}, 1: {11, 10}}], [2])
+    roots, refused = joined(2, [[0, 1]], [{0: {10, 11}, 1: {11, 10}}], [2])
     assert refused == []
     assert roots[0] == roots[1]
 
 
 def test_every_limited_type_is_checked():
-    assert unite(2, [[0, 1]], [{0: {1}, 1: {1}}, {0: {5}, 1: {6}}], [1, 1])[1] == [0]
+    assert joined(2, [[0, 1]], [{0: {1}, 1: {1}}, {0: {5}, 1: {6}}], [1, 1])[1] == [0]
 
 
 def test_an_identifier_refused_once_does_not_keep_others_from_joining_part_of_its_actors():
-    roots, refused = unite(4, [[0, 1, 2, 3], [1, 2]], [{0: {1}, 3: {2}}], [1])
+    roots, refused = joined(4, [[0, 1, 2, 3], [1, 2]], [{0: {1}, 3: {2}}], [1])
     assert refused == [0]
     assert roots[1] == roots[2]
     assert len(set(roots)) == 3
@@ -53,6 +60,6 @@ def looks(actors):
     Counted.looks = 0
     held = {actor: Counted([actor]) for actor in range(actors)}
     chain = [[actor, actor + 1] for actor in range(actors - 1)]
-    _, refused = unite(actors, chain + [[0, actors - 1]] * actors, [held], [actors // 2])
+    _, refused = joined(actors, chain + [[0, actors - 1]] * actors, [held], [actors // 2])
     assert len(refused) == actors + 1
     return Counted.looks

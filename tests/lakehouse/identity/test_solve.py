@@ -104,8 +104,19 @@ def test_values_that_link_nobody_still_count_against_the_limit():
     assert profiles(graph) == {name: name for name in graph}
 
 
-def test_an_actor_that_breaks_a_limit_by_itself_stays_alone():
+def test_an_actor_of_two_logins_stays_alone():
     assert profiles({"a": (1, "user_id:1 user_id:2 email:x"), "b": (2, "email:x")}) == {"a": "a", "b": "b"}
+
+
+def test_the_third_address_of_a_customer_is_theirs_and_brings_nobody_else():
+    ann = {f"ann{i}": (i, f"user_id:ann email:{i}") for i in range(3)}
+    friends = {f"friend{i}": (9, f"email:{i}") for i in range(3)}
+    assert profiles(ann | friends) == dict.fromkeys([*ann, "friend0", "friend1"], "ann0") | {"friend2": "friend2"}
+
+
+def test_a_cookie_of_three_addresses_keeps_the_two_it_had_first():
+    graph = {name: (i, f"anonymous_id:c email:{name}") for i, name in enumerate("abc")}
+    assert profiles(graph) == {"a": "a", "b": "a", "c": "c"}
 
 
 def test_a_type_without_a_rule_links_nobody_and_makes_no_component():
