@@ -6,7 +6,7 @@ from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.recommend.products import GOLD_PRODUCTS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
-from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.identity import (
     SILVER_IDENTITY_EDGES,
     SILVER_IDENTITY_HISTORY,
@@ -23,6 +23,7 @@ TABLES: dict[str, Table] = {
     for table in (
         BRONZE_EVENTS,
         SILVER_EVENTS,
+        SILVER_EVENT_FAULTS,
         SILVER_EVENTS_QUARANTINE,
         *LEAF,
         SILVER_MATCH_BLOCKS,

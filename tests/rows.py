@@ -13,7 +13,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.tables.contract import Table
 
-RECORD = "key binary, value binary, topic string, partition int, offset bigint, timestamp timestamp"
+RECORD = (
+    "key binary, value binary, topic string, partition int, offset bigint, timestamp timestamp, arrived_at timestamp"
+)
 _ARROW = pa.schema(
     [
         ("key", pa.binary()),
@@ -22,6 +24,7 @@ _ARROW = pa.schema(
         ("partition", pa.int32()),
         ("offset", pa.int64()),
         ("timestamp", pa.timestamp("us", tz="UTC")),
+        ("arrived_at", pa.timestamp("us", tz="UTC")),
     ]
 )
 ARRIVAL = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)
@@ -54,7 +57,7 @@ def encode(value: Value) -> bytes | None:
 def row(value: Value, offset: int = 0, *, partition: int = 0, arrival: datetime = ARRIVAL) -> tuple[Any, ...]:
     """One record of topic `events` with null key."""
     content = encode(value)
-    return (None, None if content is None else bytearray(content), "events", partition, offset, arrival)
+    return (None, None if content is None else bytearray(content), "events", partition, offset, arrival, arrival)
 
 
 def records(spark: SparkSession, values: Sequence[Value], *, arrival: datetime = ARRIVAL) -> DataFrame:

@@ -7,9 +7,11 @@ from typing import Any
 
 from lakehouse.config.overlay import wrong
 
+PURPOSES = ("analytics", "personalization", "marketing")  # what consent is asked for
 # A whole number is at least 1 unless it is listed here: (lowest, highest or None, in words).
 _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "trigger_seconds": (0, None, "0 or more seconds"),
+    "max_amount": (1, 1_000_000_000_000, "1 to a million millions"),
     "max_future_hours": (0, None, "0 or more hours"),
     "watermark_days": (0, None, "0 or more days"),
     "lapsed_days": (0, None, "0 or more days"),
@@ -34,6 +36,8 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("lake", "root"): (r"(?s).*\S.*", "a folder or URI"),
     ("kafka", "bootstrap_servers"): (r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*", "host:port[,host:port]"),
     ("kafka", "events_topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("events", "oldest"): (r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])", "a day such as 2000-01-01"),
+    ("events", "order_scope"): (r"[A-Za-z_]{0,40}", "the name of a property, or nothing"),
     ("events", "default_currency"): (r"[A-Z]{3}", "an ISO 4217 code such as USD"),
     ("events", "default_region"): (r"[A-Z]{2}", "an ISO 3166 code such as US"),
     ("privacy", "hmac_key"): (r"(?s).+", "a key that is not empty"),
@@ -75,6 +79,8 @@ def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:
     for key, value in keys.items():
         if section == "money.rates":
             yield from _of_rate(key, value)
+        elif section == "consent.categories" and value not in PURPOSES:
+            yield f"conf: {wrong(section, key, value, ' or '.join(PURPOSES))}"
         elif isinstance(value, Mapping):
             yield from _of_section(f"{section}.{key}", value)
         elif isinstance(value, int | float) and not isinstance(value, bool):

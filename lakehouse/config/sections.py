@@ -25,9 +25,14 @@ class EventsConfig:
     max_depth: int
     max_future_hours: int
     dedupe_days: int
+    oldest: str
+    max_amount: int
     default_currency: str
     default_region: str
     bot_user_agents: str
+    own_contact_events: tuple[str, ...]
+    order_scope: str
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +66,7 @@ class IdentifierRule:
 class IdentityConfig:
     blocked_values: tuple[str, ...]
     blocked_pattern: str
+    function_mailboxes: tuple[str, ...]
     rules: Mapping[str, IdentifierRule]
     email_tags: str = "all"
 
@@ -173,7 +179,10 @@ class DecisionLogConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsentConfig:
+    """`categories`: names of consent tools, in lower case, by purpose."""
+
     never_asked: str
+    categories: Mapping[str, str]
 
     @property
     def assumed(self) -> bool:

@@ -117,6 +117,8 @@ def schema() -> Spec:
     """Every known section and key with its kind; `ANY` stands for a name the user may add."""
     spec: dict[str, Any] = {section.name: _kinds(section.type) for section in dataclasses.fields(Config)}
     spec["money"] = {"rates": {ANY: Decimal}}
+    spec["events"]["names"] = {ANY: str}
+    spec["consent"]["categories"] = {ANY: str}
     spec["matching"]["traits"] = {ANY: str}
     keys = {name: kind for name, kind in _kinds(IdentityConfig).items() if name != "rules"}
     spec["identity"] = keys | {ANY: _kinds(IdentifierRule)}
@@ -129,7 +131,9 @@ def _kinds(section: Any) -> dict[str, Any]:
 
 def _build(values: dict[str, Any]) -> Config:
     identity = {key: _frozen(value) for key, value in values["identity"].items()}
+    categories = {name.lower(): purpose for name, purpose in values["consent"]["categories"].items()}
     sections: dict[str, Any] = {
+        "consent": ConsentConfig(never_asked=values["consent"]["never_asked"], categories=categories),
         "money": MoneyConfig(rates={name.upper(): str(rate) for name, rate in values["money"]["rates"].items()}),
         "identity": IdentityConfig(
             **{key: value for key, value in identity.items() if not isinstance(value, dict)},

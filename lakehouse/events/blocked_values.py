@@ -1,7 +1,8 @@
 """Values that identify nobody: the rules of conf/identity.toml, in Python and as columns.
 
-A value is compared trimmed and in lower case, with the values and patterns for all types and those of its own type. A
-pattern is read as Java reads it with `(?d)` and Python with `re.ASCII`: there they agree where a line ends.
+A value is compared in its one form (lakehouse/events/ids.py), in lower case and without brackets around it, with the values and
+patterns for all types and those of its own type. A pattern is read as Java reads it with `(?d)` and Python with `re.ASCII`: there
+they agree where a line ends.
 """
 
 import re
@@ -11,21 +12,25 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehouse.config import IdentifierRule, IdentityConfig
-from lakehouse.events import emails
+from lakehouse.events import emails, ids
 
 _NO_RULE = IdentifierRule(priority=1, limit=1, max_actors=1)
+_BRACKETS = "()[]<>{}"
+_OPEN, _CLOSE = r"[(\[<{ ]*", r"[)\]>} ]*"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Blocked:
-    """What identifies nobody, of one type; a blank value always. Values in lower case."""
+    """What identifies nobody, of one type; a blank value always. Values in lower case, without brackets around them."""
 
     values: frozenset[str]
     patterns: tuple[str, ...]
 
     def holds(self, value: str) -> bool:
+        """Whether a value in its one form identifies nobody."""
         low = value.lower()
-        return low in self.values or any(re.search(pattern, low, re.ASCII) for pattern in self.patterns)
+        is_listed = low.strip(_BRACKETS + " ") in self.values or ids.BROKEN in low
+        return is_listed or any(re.search(pattern, low, re.ASCII) for pattern in self.patterns)
 
     def misses(self, value: Column) -> Column:
         """Whether the value may identify somebody. Null stays null.
@@ -33,10 +38,9 @@ class Blocked:
         The values are one more pattern: as literals of their own each would be planned anew in every micro-batch.
         """
         low = F.lower(value)
-        listed = rf"\A(?:{'|'.join(re.escape(held) for held in sorted(self.values))})\z"
-        first, *others = self.patterns or (listed,)
-        held = low.rlike(f"(?d){first}|{listed}")
-        for pattern in others:
+        listed = "|".join(re.escape(held) for held in sorted(self.values))
+        held = low.rlike(rf"(?d)\A{_OPEN}(?:{listed}){_CLOSE}\z|{ids.BROKEN}")
+        for pattern in self.patterns:
             held = held | low.rlike(f"(?d){pattern}")
         return ~held
 
@@ -48,4 +52,7 @@ def blocked(type_: str, identity: IdentityConfig) -> Blocked:
     if type_ == "email":  # compared in its one form
         values |= {emails.normalise(value, identity.email_tags) or value for value in values}
     patterns = (identity.blocked_pattern, rule.blocked_pattern, rule.reserved_pattern)
-    return Blocked(values=frozenset(values), patterns=tuple(pattern for pattern in patterns if pattern))
+    return Blocked(
+        values=frozenset(value.strip(_BRACKETS + " ") for value in values),
+        patterns=tuple(pattern for pattern in patterns if pattern),
+    )

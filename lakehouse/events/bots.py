@@ -1,27 +1,50 @@
-"""Whether a user agent is a program's. A plain list of words is looked for as such: six times cheaper than the regex."""
+"""Whether a user agent is a crawler's, by the kept list of crawler-user-agents (MIT).
+
+A program that only fetches (curl, python-requests, okhttp) is no crawler by its name alone: it is what a shop's own server, or an
+app, sends its customers' events with. It counts as one where nothing speaks for a server of the shop.
+"""
 
 import re
+from functools import lru_cache
 
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-_WORDS = re.compile(r"\(\?i\)\(?([a-z0-9/_ -]+(?:\|[a-z0-9/_ -]+)*)\)?")
+CRAWLER, FETCHER = "crawler", "fetcher"
+_FETCHES = "http-library"
+# Names of server libraries: analytics-python, @segment/analytics-node, rudder-sdk-ruby, ...; not analytics.js, not analytics-android.
+_SERVER_LIBRARY = (
+    r"(?i)(?:^|[^a-z])(?:python|node|ruby|php|java|go|golang|net|csharp|rust|elixir|server|http)(?:[^a-z]|$)"
+)
 
 
-def is_bot(user_agent: Column, pattern: str) -> Column:
-    """Whether the Java regex `pattern` (events.bot_user_agents) is found in the user agent; false when there is none."""
-    words = plain_words(pattern)
-    if not words:
-        return F.coalesce(user_agent.rlike(pattern), F.lit(False))
-    low = F.lower(user_agent)
-    is_bot = low.contains(words[0])
-    for word in words[1:]:
-        is_bot = is_bot | low.contains(word)
-    return F.coalesce(is_bot, F.lit(False))
+class UserAgents:
+    """Tells programs from people. `pattern`: programs of the shop's own, besides the list (events.bot_user_agents); empty = none."""
+
+    def __init__(self, pattern: str) -> None:
+        listed: dict[str, list[str]] = {CRAWLER: [pattern] if pattern else [], FETCHER: []}
+        for entry in CRAWLER_USER_AGENTS_DATA:
+            listed[FETCHER if _FETCHES in entry.get("tags", ()) else CRAWLER].append(entry["pattern"])
+        self._patterns = {kind: re.compile("|".join(f"(?:{one})" for one in some)) for kind, some in listed.items()}
+        self.kind = lru_cache(maxsize=50_000)(self._kind)
+
+    def _kind(self, user_agent: str) -> str | None:
+        """CRAWLER, FETCHER, or None for a person's."""
+        return next((kind for kind, pattern in self._patterns.items() if pattern.search(user_agent)), None)
 
 
-def plain_words(pattern: str) -> list[str]:
-    """The words of a regex that is nothing but `(?i)(word|word|...)`; empty when it is anything else."""
-    match = _WORDS.fullmatch(pattern)
-    is_balanced = pattern.count("(") == pattern.count(")")
-    return match[1].split("|") if match and is_balanced else []
+def is_bot(kind: Column, channel: Column, library: Column, is_order: Column) -> Column:
+    """Whether an event is a program's own doing. An order never is: somebody pays for it.
+
+    `kind`: of `UserAgents.kind`. `channel`, `library`: channel and context.library.name as sent.
+    """
+    is_of_server = (F.lower(channel) == "server") | F.coalesce(library.rlike(_SERVER_LIBRARY), F.lit(False))
+    is_program = (kind == CRAWLER) | ((kind == FETCHER) & ~F.coalesce(is_of_server, F.lit(False)))
+    return F.coalesce(is_program & ~is_order, F.lit(False))
+
+
+def is_bot_of(kind: str | None, channel: str | None, library: str | None, *, is_order: bool) -> bool:
+    """The same in Python."""
+    is_of_server = (channel or "").lower() == "server" or re.search(_SERVER_LIBRARY, library or "") is not None
+    return not is_order and (kind == CRAWLER or (kind == FETCHER and not is_of_server))

@@ -1,6 +1,11 @@
 """When an event happened: the client's time, corrected for the client's clock.
 
 Segment spec: timestamp = receivedAt - (sentAt - originalTimestamp). All times are UTC; a time without zone is UTC.
+
+A clock that cannot be is no clock: what was sent before it happened counts when it arrived; a sentAt by which the event would
+lie before events.oldest, or LONGEST_DELAY_DAYS back although its own time is a time that can be, is as good as not sent.
+Arrival is the wall clock of whoever takes the event in, and bounds what a sender or a broker says of it.
+`events.reader` does the same in Python.
 """
 
 from pyspark.sql import Column
@@ -10,64 +15,123 @@ from lakehouse.config import EventsConfig
 from lakehouse.events import reasons as R
 from lakehouse.events.verdict import fault, first
 
-_NUMBER = r"\A[-+]?[0-9][0-9.]*+(?:[eE][-+]?[0-9]{1,3})?\z"
-_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # years 1 and 9999: what a timestamp can hold
-_HOUR_US = 3_600_000_000
+LONGEST_DELAY_DAYS = 30
+# One grammar for Spark and Python, of what both read alike: a fraction of up to nine digits, a zone with or without colon.
+ISO = (
+    r"\A[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]{1,9})?)?(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?\z"
+)
+NUMBER = r"\A[-+]?[0-9]{1,30}(?:[.][0-9]{0,30})?(?:[eE][+]?[0-9]{1,2})?\z"
+# A number's size tells its unit: seconds up to the year 5138, milliseconds from 1973 to 5138, and so on.
+UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))  # (below, microseconds of one)
+_LAST_US = 253_402_300_799_999_999.0  # year 9999
+_HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
 
 
 def instant(text: Column) -> Column:
-    """Text -> timestamp: ISO 8601 (zone, fraction, unpadded month and day allowed) or a number of epoch milliseconds.
+    """Text -> timestamp: ISO 8601 (zone, fraction, unpadded month and day allowed) or a number since 1970, see UNITS.
 
-    Null when it is neither. A number outside of years 1 to 9999 becomes the nearest of them, so that it is refused as
-    out of range. A text is a date only with its dash after a year of four digits: Spark would take `12:00` for today.
+    Null when it is neither. A number beyond the years a timestamp can hold becomes the last of them, and so is out of range.
     """
-    number = text.try_cast("double")
-    clamped = F.greatest(F.least(number, F.lit(float(_LAST_MS))), F.lit(float(_FIRST_MS)))
-    milliseconds = F.when(text.rlike(_NUMBER) & number.isNotNull(), F.floor(clamped).try_cast("bigint"))
-    iso = F.when(text.rlike(r"\A[0-9]{4}-"), text.try_cast("timestamp"))
-    return F.coalesce(iso, F.timestamp_millis(milliseconds))
+    iso = F.when(text.rlike(ISO), text.try_cast("timestamp"))
+    number = F.when(text.rlike(NUMBER), text.try_cast("double"))
+    microseconds = F.lit(_LAST_US)
+    for below, unit in reversed(UNITS):
+        microseconds = F.when(F.abs(number) < below, F.floor(number * F.lit(unit))).otherwise(microseconds)
+    within = F.greatest(F.least(microseconds, F.lit(_LAST_US)), F.lit(-_LAST_US / 5))
+    return F.coalesce(iso, F.when(number.isNotNull(), F.timestamp_micros(within.cast("bigint"))))
 
 
-def received_at(sent: Column, kafka_timestamp: Column, config: EventsConfig) -> Column:
-    """The message's receivedAt when it is a sane time: since 1970, at most max_future_hours after Kafka took it in.
+def received_at(sent: Column, kafka: Column, original: Column, arrived_at: Column, config: EventsConfig) -> Column:
+    """The message's receivedAt when it is a time that can be, else Kafka's, else the event's own; null = none of them can be.
 
-    Otherwise the Kafka timestamp.
+    `arrived_at`: wall clock of whoever took the record in. It bounds the others and is none of them, because three queries
+    take a record in, each at its own time.
     """
-    latest = kafka_timestamp + F.make_dt_interval(hours=F.lit(config.max_future_hours))
-    is_sane = (sent >= F.timestamp_seconds(F.lit(0))) & F.coalesce(sent <= latest, F.lit(True))
-    return F.coalesce(F.when(is_sane, sent), kafka_timestamp)
+
+    def sane(moment: Column, latest: Column) -> Column:
+        return F.when((moment >= oldest(config)) & F.coalesce(moment <= _latest(latest, config), F.lit(True)), moment)
+
+    return F.coalesce(sane(sent, F.least(kafka, arrived_at)), sane(kafka, arrived_at), sane(original, arrived_at))
 
 
-def corrected_us(received: Column, sent: Column, original: Column) -> Column:
-    """Microseconds since 1970 of the event: receivedAt - (sentAt - originalTimestamp).
+def oldest(config: EventsConfig) -> Column:
+    return F.lit(config.oldest).cast("timestamp")
 
-    Without sentAt the original time stands; without original time the event happened when it was received.
+
+def _latest(arrived: Column, config: EventsConfig) -> Column:
+    return arrived + F.make_dt_interval(hours=F.lit(config.max_future_hours))
+
+
+def occurred_us(received: Column, sent: Column, original: Column, config: EventsConfig) -> Column:
+    """Microseconds since 1970 of the event, before it is bounded by arrival.
+
+    Without original time the event happened when it was received; without a sentAt that can be the original time stands.
     """
-    received_us, sent_us, original_us = (F.unix_micros(c) for c in (received, sent, original))
-    return F.coalesce(received_us - (sent_us - original_us), original_us, received_us)
+    received_us, original_us = F.unix_micros(received), F.unix_micros(original)
+    corrected = received_us - (F.unix_micros(sent) - original_us)
+    return (
+        F.when(original.isNull(), received_us)
+        .when(uses_sent_at(received, sent, original, config), corrected)
+        .when(is_sent_before(sent, original, config), received_us)
+        .otherwise(original_us)
+    )
 
 
-def occurred_at(received: Column, occurred_us: Column) -> Column:
-    """The corrected time, at most the time of arrival; null when it is before 1970 and so refused."""
-    return F.when(occurred_us >= 0, F.least(F.timestamp_micros(occurred_us), received))
+def is_sent_before(sent: Column, original: Column, config: EventsConfig) -> Column:
+    """Whether the sender's clock was set back between the event and its sending."""
+    return F.coalesce((sent < original) & (sent >= oldest(config)), F.lit(False))
+
+
+def uses_sent_at(received: Column, sent: Column, original: Column, config: EventsConfig) -> Column:
+    """Whether sentAt tells how long ago it happened; false without one."""
+    delay_us = F.unix_micros(sent) - F.unix_micros(original)
+    is_original_sane = (original >= oldest(config)) & (original <= _latest(received, config))
+    can_be = (delay_us >= 0) & (F.unix_micros(received) - delay_us >= F.unix_micros(oldest(config)))
+    return F.coalesce(can_be & ((delay_us <= LONGEST_DELAY_DAYS * _DAY_US) | ~is_original_sane), F.lit(False))
+
+
+def occurred_at(received: Column, occurred_us: Column, config: EventsConfig) -> Column:
+    """The corrected time, at most the time of arrival; null when it is before events.oldest and so refused."""
+    is_in_range = occurred_us >= F.unix_micros(oldest(config))
+    return F.when(is_in_range, F.least(F.timestamp_micros(occurred_us), received))
 
 
 def verdict(received: Column, occurred_us: Column, config: EventsConfig) -> Column:
-    """First fault of the times; null = none. Reads the texts original_timestamp and sent_at, and their `_time`s.
+    """First fault for which no time is left; null = none. Reads original_timestamp and original_timestamp_time.
 
-    A corrected time ahead of arrival by up to max_future_hours is clamped to arrival, not refused.
+    A time ahead of arrival by up to max_future_hours is clamped to arrival, not refused.
     """
     ahead_us = occurred_us - F.unix_micros(received)
-    is_outside = (ahead_us > config.max_future_hours * _HOUR_US) | (occurred_us < 0)
-    unread = [
-        (
-            F.col(field).isNotNull() & F.col(f"{field}_time").isNull(),
-            fault(R.INVALID_TIMESTAMP, f"{place}: ISO 8601 or epoch milliseconds expected"),
-        )
-        for field, place in (("original_timestamp", "originalTimestamp"), ("sent_at", "sentAt"))
-    ]
+    is_outside = (ahead_us > config.max_future_hours * _HOUR_US) | (occurred_us < F.unix_micros(oldest(config)))
+    is_unread = F.col("original_timestamp").isNotNull() & F.col("original_timestamp_time").isNull()
     return first(
-        *unread,
-        (received.isNull(), fault(R.INVALID_TIMESTAMP, "receivedAt: none sent, and none from Kafka")),
+        (is_unread, fault(R.INVALID_TIMESTAMP, "originalTimestamp: ISO 8601 or a number since 1970 expected")),
+        (
+            received.isNull(),
+            fault(R.TIMESTAMP_OUT_OF_RANGE, "receivedAt: none that can be, and none from Kafka"),
+        ),
         (is_outside, fault(R.TIMESTAMP_OUT_OF_RANGE, "originalTimestamp corrected by sentAt")),
     )
+
+
+def faults(received: Column, config: EventsConfig) -> list[Column]:
+    """What was not used, each null when it was, or was not sent. Reads the texts and `_time`s of sent_at, received_at, original."""
+    sent, sent_time, original = F.col("sent_at"), F.col("sent_at_time"), F.col("original_timestamp_time")
+    is_unused = original.isNotNull() & ~uses_sent_at(received, sent_time, original, config)
+    return [
+        first(
+            (
+                sent.isNotNull() & sent_time.isNull(),
+                fault(R.INVALID_TIMESTAMP, "sentAt: ISO 8601 or a number since 1970 expected"),
+            ),
+            (
+                sent_time.isNotNull() & is_unused,
+                fault(R.TIMESTAMP_OUT_OF_RANGE, "sentAt: a time after the event and near its arrival expected"),
+            ),
+        ),
+        F.when(
+            F.col("sent_received_at").isNotNull() & ~F.col("received_at_time").eqNullSafe(received),
+            fault(R.TIMESTAMP_OUT_OF_RANGE, "receivedAt: a time near Kafka's expected"),
+        ),
+    ]

@@ -1,6 +1,7 @@
 """Ecommerce events: products, order value, currency. Source: Segment spec, V2 ecommerce events.
 
-Only events that lakehouse/events/contracts.py names are held to it; `value` in somebody's own event may be anything.
+Only events that lakehouse/events/contracts.py names are held to it; `value` in somebody's own event may be anything. What cannot
+be read leaves its field empty and is told, unless the worth of an order hangs on it.
 """
 
 from functools import reduce
@@ -9,121 +10,152 @@ from operator import or_
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from lakehouse.config import EventsConfig
 from lakehouse.events import amounts, schema
 from lakehouse.events import reasons as R
-from lakehouse.events.contracts import names, names_by_need
+from lakehouse.events.contracts import ORDER_REFUNDED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.privacy import without_address
 from lakehouse.events.verdict import fault, first
 from lakehouse.tables.contract import MONEY, PRODUCT_LINE
 
-_WIDE = "decimal(38,4)"  # price x quantity, summed: 2^31 pieces at 10^16 each, ten thousand lines, still fit
-_MOST_PIECES = 2**31 - 1
+_EXACT = "decimal(38,14)"  # price x quantity, summed; beyond it a sum is null, and so no worth
 _LINE = "properties.products[]"
+_LINE_FIELDS = ("product_id", "name", "quantity", "price")
+_TELLING = ("product_id", "name", "price")  # what a line must tell one of
+_SAID = ("revenue", "total", "value")
 
 
-def products() -> Column:
+def products(config: EventsConfig) -> Column:
     """Products as sent: array of struct<product_id,name,price,quantity,fault>; null = none sent. Reads `document`."""
     element = "struct<product_id:string,productId:string,name:string,quantity:string,price:string>"
-    read = F.transform(
-        schema.array_at("properties.products", element),
-        lambda product: product.withField("price_amount", amounts.amount(F.trim(product["price"]))).withField(
-            "quantity_amount", amounts.amount(F.trim(product["quantity"]))
-        ),
-    )
-    return F.transform(read, _product)
+
+    def texts(sent: Column) -> Column:
+        price, quantity = (F.trim(schema.not_blank(sent[name])) for name in ("price", "quantity"))
+        return sent.withField("price", price).withField("quantity", quantity)
+
+    def figures(sent: Column) -> Column:
+        price = amounts.price(sent["price"], config.max_amount)
+        quantity = amounts.quantity(sent["quantity"], config.max_amount)
+        return sent.withField("price_amount", price).withField("quantity_amount", quantity)
+
+    sent = schema.array_at("properties.products", element)
+    return F.transform(F.transform(F.transform(sent, texts), figures), lambda read: _product(read, config.max_amount))
 
 
-def products_verdict() -> Column:
-    """Products that are no array; null = none sent, or an array. Reads `document` and `message`; ecommerce events only."""
-    is_commerce = schema.at("event").isin(*names()) & schema.at("properties").isNotNull()
-    is_no_array = schema.is_other_than("ARRAY", "properties.products")
-    return F.when(is_commerce & is_no_array, fault(R.WRONG_TYPE, "properties.products: array expected"))
-
-
-def _product(read: Column) -> Column:
+def _product(read: Column, most: int) -> Column:
     price, quantity = read["price_amount"], read["quantity_amount"]
-    price_place, quantity_place = F.lit(f"{_LINE}.price"), F.lit(f"{_LINE}.quantity")
-    most = fault(R.INVALID_NUMBER, f"{_LINE}.quantity: at most {_MOST_PIECES} expected")
-    found = F.coalesce(
-        first((read.isNull(), fault(R.WRONG_TYPE, f"{_LINE}: object expected")), (quantity > _MOST_PIECES, most)),
-        amounts.verdict(read["price"], price, price_place),
-        amounts.verdict(read["quantity"], quantity, quantity_place),
+    spoilt = F.coalesce(
+        first((read.isNull(), fault(R.WRONG_TYPE, f"{_LINE}: object expected"))),
+        amounts.verdict(read["price"], price, F.lit(f"{_LINE}.price"), most),
+        amounts.verdict(read["quantity"], quantity, F.lit(f"{_LINE}.quantity"), most),
     )
+    product_id = schema.usable_id(F.coalesce(read["product_id"], read["productId"]))
     return F.struct(
-        without_address(F.coalesce(read["product_id"], read["productId"])).alias("product_id"),
+        without_address(product_id).alias("product_id"),
         without_address(read["name"]).alias("name"),
-        price.alias("price"),
-        F.least(F.coalesce(quantity, F.lit(1)), F.lit(_MOST_PIECES)).cast("decimal(12,2)").alias("quantity"),
-        found.alias("fault"),
+        F.when(price >= 0, price).alias("price"),
+        F.when(read["quantity"].isNull(), F.lit(1)).otherwise(F.when(quantity >= 0, quantity)).alias("quantity"),
+        spoilt.alias("fault"),
     )
 
 
 def lines(products: Column) -> Column:
-    """Order or cart lines; null = no products sent. A fraction of a piece (weighed goods) is rounded, absent is 1."""
+    """Order or cart lines; null = no products sent. A quantity that is absent is 1, one that cannot be read is null."""
 
     def line(product: Column) -> Column:
-        quantity = F.round(product["quantity"], 0).try_cast("int").alias("quantity")
-        return F.struct(product["product_id"], product["name"], quantity, product["price"])
+        return F.struct(*(product[name].alias(name) for name in _LINE_FIELDS))
 
-    return F.when(F.size(products) > 0, F.transform(products, line).cast(f"array<{PRODUCT_LINE}>"))
+    told = F.filter(
+        products, lambda product: F.coalesce(*(product[name].cast("string") for name in _TELLING)).isNotNull()
+    )
+    return F.when(F.size(products) > 0, F.transform(told, line).cast(f"array<{PRODUCT_LINE}>"))
 
 
-def order_value() -> Column:
+def order_value(config: EventsConfig) -> Column:
     """Revenue, else total, else value, else the sum of price x quantity of the products that have a price; may be null.
 
-    Reads `<amount>_amount` of schema.AMOUNTS and products.
+    Multiplied exactly and rounded once. Of lines with one that cannot be read the sum is not known. A refund is what was said,
+    whatever its sign, else null: its lines are priced by the order they belong to. Reads `<amount>_amount` and products.
     """
 
     def add(sum_: Column, product: Column) -> Column:
-        return F.try_add(sum_, product["price"] * product["quantity"]).try_cast(_WIDE)
+        return F.try_add(sum_, product["price"] * product["quantity"]).try_cast(_EXACT)
 
     priced = F.filter("products", lambda product: product["price"].isNotNull())
-    total = F.aggregate(priced, F.lit(0).cast(_WIDE), add)
-    said = (F.col(f"{name}_amount") for name in ("revenue", "total", "value"))
-    return F.coalesce(*said, F.when(F.size(priced) > 0, total.try_cast(MONEY)))
+    total = F.aggregate(priced, F.lit(0).cast(_EXACT), add).try_cast(MONEY)
+    is_sound = (F.size(priced) > 0) & (F.size(F.filter("products", _is_spoilt)) == 0) & (total <= config.max_amount)
+    said = F.coalesce(*(F.col(f"{name}_amount") for name in _SAID))
+    is_refund = F.col("event_name") == ORDER_REFUNDED.name
+    return F.when(is_refund, F.abs(said)).otherwise(F.coalesce(said, F.when(is_sound, total)))
 
 
-def _figure_verdict() -> Column:
-    """First fault of the single amounts; null = none. Reads `<amount>_text` and `<amount>_amount`."""
-    names = {name: (F.col(f"{name}_text"), F.col(f"{name}_amount")) for name in schema.AMOUNTS}
-    is_unread = reduce(or_, (text.isNotNull() & amount.isNull() for text, amount in names.values()))
-    is_negative = F.least(*(amount for _, amount in names.values())) < 0
-    figures = [
-        F.struct(F.lit(schema.AMOUNTS[name]).alias("place"), text.alias("text"), amount.alias("amount"))
-        for name, (text, amount) in names.items()
+def _is_spoilt(product: Column) -> Column:
+    return product["fault"].isNotNull()
+
+
+def figure_faults(config: EventsConfig) -> Column:
+    """What is wrong with the single amounts, an array that may hold nulls; null = nothing. Reads `<amount>_text`, `<amount>_amount`."""
+    figures = {name: (F.col(f"{name}_text"), F.col(f"{name}_amount")) for name in schema.AMOUNTS}
+    is_unread = reduce(or_, (text.isNotNull() & amount.isNull() for text, amount in figures.values()))
+    is_negative = F.coalesce(F.least(*(amount for _, amount in figures.values())) < 0, F.lit(False))
+    found = [
+        amounts.verdict(text, amount, F.lit(schema.AMOUNTS[name]), config.max_amount)
+        for name, (text, amount) in figures.items()
     ]
-    faults = F.transform(F.array(*figures), lambda f: amounts.verdict(f["text"], f["amount"], f["place"]))
-    return F.when(is_unread | F.coalesce(is_negative, F.lit(False)), F.array_min(faults))
+    return F.when(is_unread | is_negative, F.array(*found))
+
+
+def faults() -> list[Column]:
+    """Arrays of what was left empty of an ecommerce event; null = nothing.
+
+    Reads event_name, products, figure_faults, order_value, order_id and is_track.
+    """
+    event = F.col("event_name")
+    is_known = F.col("is_track") & event.isin(*names())
+    is_refund = event == ORDER_REFUNDED.name
+    spoilt = F.filter("products", _is_spoilt)
+    no_array = fault(R.WRONG_TYPE, "properties.products: array expected")
+    has_amount = F.coalesce(*(F.col(f"{name}_amount") for name in _SAID)).isNotNull()
+    unknown = fault(R.NOT_COUNTED, "event: the name of an order event expected, for it has an order id and an amount")
+    # A refund's sign says no more than its name.
+    figures = F.filter("figure_faults", lambda told: ~(is_refund & told.startswith(R.NEGATIVE_AMOUNT)))
+    return [
+        F.when(is_known & F.col("figure_faults").isNotNull(), figures),
+        F.when(is_known & (F.size(spoilt) > 0), F.transform(spoilt, lambda product: product["fault"])),
+        F.when(is_known & F.col("has_other_products"), F.array(no_array)),
+        F.when(F.col("order_id").isNotNull() & has_amount & ~is_known, F.array(unknown)),
+    ]
 
 
 def verdict() -> Column:
-    """First fault of an ecommerce event; null for any other event.
+    """First fault that takes the meaning from an ecommerce event; null for any other event.
 
-    Reads columns type, event_name, what contracts need, currency, order_value, products, products_verdict and the amounts'.
+    Reads what contracts need, event_name, is_track, currency, order_value, products, figure_faults.
     """
-    event, products = F.col("event_name"), F.col("products")
-    of_figures, of_products = _figure_verdict(), F.array_min("products.fault")
+    event = F.col("event_name")
+    has_value = event.isin(*names(lambda contract: contract.has_value))
     has_no_value = event.isin(*names(lambda contract: contract.needs_value)) & F.col("order_value").isNull()
-    currency = F.upper("currency")
+    is_priced = F.exists("products", lambda product: product["price"].isNotNull())
+    spoilt = F.get(F.filter("products", _is_spoilt), F.lit(0))["fault"]
     rules = first(
         *_missing(event),
-        (F.col("products_verdict").isNotNull(), F.col("products_verdict")),
-        (of_figures.isNotNull(), of_figures),
-        (of_products.isNotNull(), of_products),
-        (
-            has_no_value & F.exists(products, lambda product: product["price"].isNotNull()),
-            fault(R.INVALID_NUMBER, "sum of properties.products"),
-        ),
+        (has_no_value & F.col("figure_faults").isNotNull(), F.array_min("figure_faults")),
+        (has_no_value & spoilt.isNotNull(), spoilt),
+        (has_no_value & is_priced, fault(R.INVALID_NUMBER, "sum of properties.products")),
         (has_no_value, fault(R.MISSING_FIELD, "properties.revenue")),
-        (~currency.isin(*sorted(CURRENCIES)), fault(R.UNKNOWN_CURRENCY, "properties.currency: ISO 4217 code expected")),
+        (has_value & (F.col("order_value") < 0), F.array_min("figure_faults")),
+        (
+            has_value & ~F.col("currency").isin(*sorted(CURRENCIES)),
+            fault(R.UNKNOWN_CURRENCY, "properties.currency: ISO 4217 code expected"),
+        ),
     )
-    return F.when((F.col("type") == "track") & event.isin(*names()), rules)
+    return F.when(F.col("is_track") & event.isin(*names()), rules)
 
 
 def _missing(event: Column) -> list[tuple[Column, Column]]:
     """What an event of this name needs and does not have."""
     return [
-        (event.isin(*needing) & F.col(field).isNull(), fault(R.MISSING_FIELD, schema.TEXTS[field].places[0]))
+        (event.isin(*needing) & F.col(field).isNull(), schema.lacking(field))
         for field, needing in names_by_need().items()
     ]

@@ -1,11 +1,20 @@
 """What an event of a name needs, one declaration a name. Source: Segment spec, V2 ecommerce events.
 
 Only the track events named here are held to the rules of lakehouse/events/commerce.py; anything may stand in somebody's own
-event. To add a name, declare it here: parse, quarantine, silver and docs follow.
+event. To add a name, declare it here: parse, quarantine, silver and docs follow. A name is known in any spelling: case, blanks,
+dashes and underscores say nothing, and older names are those of conf/base.toml, [events.names].
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from lakehouse.events import ids
+
+_BETWEEN_WORDS = r"[\s_.:/-]++"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +33,8 @@ class EventContract:
 
 
 ORDER_COMPLETED = EventContract(name="Order Completed", needs=("order_id",), has_value=True, needs_value=True)
+ORDER_UPDATED = EventContract(name="Order Updated", needs=("order_id",), has_value=True)
+ORDER_CANCELLED = EventContract(name="Order Cancelled", needs=("order_id",), has_value=True)
 ORDER_REFUNDED = EventContract(name="Order Refunded", needs=("order_id",), has_value=True)
 PRODUCTS_SEARCHED = EventContract(name="Products Searched", keeps_query=True)
 PRODUCT_VIEWED = EventContract(name="Product Viewed")
@@ -31,12 +42,12 @@ PRODUCT_ADDED = EventContract(name="Product Added")
 
 CONTRACTS = (
     ORDER_COMPLETED,
+    ORDER_UPDATED,
+    ORDER_CANCELLED,
     ORDER_REFUNDED,
     PRODUCTS_SEARCHED,
     PRODUCT_VIEWED,
     PRODUCT_ADDED,
-    EventContract(name="Order Updated"),
-    EventContract(name="Order Cancelled"),
     EventContract(name="Product List Viewed"),
     EventContract(name="Product List Filtered"),
     EventContract(name="Product Clicked"),
@@ -69,4 +80,25 @@ def names(is_wanted: Callable[[EventContract], bool] = lambda _: True) -> tuple[
 def names_by_need() -> dict[str, tuple[str, ...]]:
     """Field -> names of the events that need it, in the order of the contracts."""
     fields = dict.fromkeys(field for contract in CONTRACTS for field in contract.needs)
-    return {field: tuple(one.name for one in CONTRACTS if field in one.needs) for field in fields}
+    return {field: tuple(contract.name for contract in CONTRACTS if field in contract.needs) for field in fields}
+
+
+def spellings(older: Mapping[str, str]) -> dict[str, str]:
+    """How a name may be spelled, in `spelling` -> the name. `older`: names of other specs -> ours, events.names."""
+    return {spelling(name): name for name in names()} | {spelling(said): name for said, name in older.items()}
+
+
+def spelling(name: str) -> str:
+    """A name without what its spellings differ in: `ORDER_COMPLETED`, `orderCompleted` and `Order  Completed` are one."""
+    return re.sub(_BETWEEN_WORDS, "", ids.normalise(name).lower(), flags=re.ASCII)
+
+
+def canonical(sent: Column, older: Mapping[str, str]) -> Column:
+    """The name of a track event: ours where it is one of its spellings, else as sent; null stays null.
+
+    Looked up by plain string functions: a map would be planned anew, entry by entry, in every micro-batch.
+    """
+    table = "".join(f"|{said}={name}" for said, name in sorted(spellings(older).items())) + "|"
+    key = F.concat(F.lit("|"), F.regexp_replace(F.lower(ids.normalised(sent)), _BETWEEN_WORDS, ""), F.lit("="))
+    name = F.substring_index(F.split_part(F.lit(table), key, F.lit(2)), "|", 1)
+    return F.when(name != "", name).otherwise(sent)

@@ -1,4 +1,6 @@
-"""One event per message_id. The same bytes again are a repeat and are dropped; other bytes are a conflict and are kept.
+"""One event per message_id. The same content again is a repeat and is dropped; another is a conflict and is kept.
+
+Content is what lakehouse/events/document.py leaves of the bytes: when a message was sent is not part of it.
 
 Every accepted record asks two questions of the deduplication state, each a row of its own: is its content (message_id
 and content_hash) new, and is its message_id new? Three cases come out of it, in one batch or over many:
@@ -39,6 +41,8 @@ def ask(judged: DataFrame) -> DataFrame:
         F.when(F.col("asks") == REJECTED, place).otherwise(F.col("message_id")).alias("asked_key"),
         F.when(is_content, F.col("content_hash")).alias("asked_hash"),
         F.when(~is_id, F.col("value")).alias("value"),
+        F.when(is_content, F.col("faults")).alias("faults"),
+        F.when(is_content, F.col("source")).alias("source"),
         *(F.when(is_content, F.col(name)).alias(name) for name in event_columns),
     )
 

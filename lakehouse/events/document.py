@@ -16,13 +16,35 @@ from lakehouse.events.verdict import fault, first
 _ESCAPED = r"(?s)\\."
 _STRING = r'"[^"]*+"'
 _NO_BRACKET = r"[^\[\]{}]++"
-_LONE_SURROGATE = r"\\u[dD][89a-fA-F]"
+_BYTE_ORDER_MARK = "\ufeff"
+_SURROGATE = r"\\u[dD][89a-fA-F]"
+# Half a character: a high surrogate without its low one behind it, or a low one without its high one before it. Its backslash is
+# no escaped one: an even number of them stands before it.
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF = rf"(?<=(?<!\\)(?:\\\\){{0,20}})(?:{_HIGH}(?!{_LOW})|(?<!{_HIGH}){_LOW})"
+_SCALAR = r'(?:"[^"\\]{0,100}+"|[^,{}\[\]\s"]{1,100}+)'
+_TRANSPORT = rf'"(?:sentAt|receivedAt|sent_at|received_at|request_ip|writeKey)"\s*+:\s*+{_SCALAR}'
+_REPLACEMENT = r"\\ufffd"
 
 
 def text_of(value: Column, config: EventsConfig) -> Column:
-    """The value as text; null when there is none, it is too long or it is not UTF-8."""
+    """The value as text, without a byte order mark; null when there is none, it is too long or it is not UTF-8."""
     text = value.cast("string")
-    return F.when((F.octet_length(value) <= config.max_bytes) & F.is_valid_utf8(text), text)
+    bare = F.when(text.startswith(_BYTE_ORDER_MARK), F.substring(text, 2, F.length(text))).otherwise(text)
+    return F.when((F.octet_length(value) <= config.max_bytes) & F.is_valid_utf8(text), bare)
+
+
+def content_hash(value: Column) -> Column:
+    """Hash of the value without what only its transport says: a message that is sent again is the same message.
+
+    Nested fields of these names are left out, too; no sender would tell two messages apart by them.
+    """
+    return F.xxhash64(F.regexp_replace(value.cast("string"), rf",\s*+{_TRANSPORT}|{_TRANSPORT}\s*+,", ""))
+
+
+def mended(text: Column) -> Column:
+    """Every half character replaced by U+FFFD; the whole ones are left as they are."""
+    return F.when(text.rlike(_SURROGATE), F.regexp_replace(text, _HALF, _REPLACEMENT)).otherwise(text)
 
 
 def document_of(text: Column, content_hash: Column) -> Column:
@@ -70,7 +92,7 @@ def verdict(config: EventsConfig) -> Column:
     # Told apart only once parsing has failed: a parser that does not mind repeated keys takes the text.
     lenient = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
     elements = F.from_json(_sealed(text, F.col("content_hash")), "array<string>", lenient)
-    is_repeating = (F.size(elements) == 2) & ~text.rlike(_LONE_SURROGATE)
+    is_repeating = F.size(elements) == 2
     return first(
         (value.isNull(), fault(R.NULL_VALUE)),
         (F.octet_length(value) > config.max_bytes, fault(R.OVERSIZED, f"at most {config.max_bytes} bytes expected")),

@@ -1,7 +1,8 @@
 """E-mail addresses in one form: every spelling that reaches one mailbox is one address. No network, no list of users.
 
-Without white space and invisible characters, in lower case (an internationalised domain, too), without a dot at the
-end. Then what the mailbox's provider says it ignores, by domain:
+Without the name before it (`Kim <kim@x.org>`), `mailto:` and what a list leaves behind it, without white space and invisible
+characters, in Unicode form NFKC, in lower case, the domain in its letters (not in `xn--`). Then what the mailbox's provider says it
+ignores, by domain:
 
 gmail.com, googlemail.com    dots; from `+` on; both names are one (Google: "dots don't matter", task-specific addresses)
 proton.me, protonmail, pm.me dots, dashes, underscores; from `+` on (Proton: one user name per spelling, +aliases)
@@ -16,19 +17,22 @@ their own have it at Google, Microsoft or behind Postfix, which all take `+` for
 people addresses that differ only there. Where one does, two logins still keep the two people apart (user_id is unique).
 
 No address: no `@` or two, an empty local part, a domain without a dot or with an empty label; a local part of more than
-64 bytes, more than 254 in all (RFC 5321). The same regular expressions are read by Python and by Java.
+64 bytes, more than 254 in all (RFC 5321). Names before an address are read by the standard library (RFC 5322).
 """
 
 import re
+import unicodedata
+from email.utils import getaddresses
+from functools import lru_cache
+from urllib.parse import unquote
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
-from lakehouse.events.binding import bound
+import idna
 
 ALL, KNOWN = "all", "known"  # identity.email_tags
 _LONGEST_LOCAL, _LONGEST = 64, 254  # bytes
 
+_MAILTO = re.compile(r"mailto:", re.IGNORECASE)
+_BEFORE, _BEHIND = "<([,;:", ".,;:>)]"  # what lists leave at either end
 _INVISIBLE = r"[ \t\n\x0b\f\r\u0085\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]++"
 _ADDRESS = r"[^@]++@[^@.]++(?:[.][^@.]++)++"
 _COUNTRY = r"[.](?:com|[a-z]{2}|com?[.][a-z]{2})"
@@ -46,39 +50,57 @@ _SAME_DOMAIN = (
 )
 
 
+@lru_cache(maxsize=100_000)
 def normalise(value: str, tags: str = ALL) -> str | None:
     """One address in its one form; None when it is none. `tags`: ALL or KNOWN."""
-    address = re.sub(_INVISIBLE, "", value).lower().rstrip(".")
-    if len(address.encode()) > _LONGEST or len(address.partition("@")[0].encode()) > _LONGEST_LOCAL:
+    address = _bare(value)
+    local, _, domain = address.partition("@")
+    address = f"{local}@{_in_letters(domain)}"
+    if len(address.encode(errors="replace")) > _LONGEST or len(local.encode(errors="replace")) > _LONGEST_LOCAL:
         return None
     for pattern, instead in _rules(tags):
         address = re.sub(pattern, instead, address)
     return address if re.fullmatch(_ADDRESS, address) else None
 
 
-def normalised(value: Column, tags: str = ALL) -> Column:
-    """The same as a column; null when it is no address."""
-    bare = F.rtrim(F.lower(F.regexp_replace(value, _INVISIBLE, "")), F.lit("."))
-    return bound(bare, lambda found: bound(_one_form(found, tags), _if_address))
+def mailbox(address: str) -> str:
+    """The part of a normalised address before its `@`: `info`."""
+    return address.partition("@")[0]
 
 
-def _one_form(bare: Column, tags: str) -> Column:
-    fits = (F.octet_length(bare) <= _LONGEST) & (F.octet_length(F.substring_index(bare, "@", 1)) <= _LONGEST_LOCAL)
-    address = F.when(fits, bare)
-    for pattern, instead in _rules(tags):
-        address = F.regexp_replace(address, _java(pattern), instead)
-    return address
+def _bare(value: str) -> str:
+    """The address alone, in lower case, of what was written around it."""
+    text = unicodedata.normalize("NFKC", value)
+    if _MAILTO.match(text.strip()):
+        text = unquote(_MAILTO.sub("", text.strip()).partition("?")[0])
+    if "<" in text or "(" in text:
+        named = _addresses(text)
+        text = named[0][1] if len(named) == 1 and named[0][1] else text
+    bare = re.sub(_INVISIBLE, "", text).lower()
+    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'`":
+        bare = bare[1:-1]
+    return bare.lstrip(_BEFORE).rstrip(_BEHIND)
 
 
-def _if_address(text: Column) -> Column:
-    return F.when(text.rlike(_java(rf"\A{_ADDRESS}\Z")), text)
+def _addresses(text: str) -> list[tuple[str, str]]:
+    try:
+        return getaddresses([text])
+    except (ValueError, IndexError):  # it is made for headers, not for what people type
+        return []
 
 
-def _java(pattern: str) -> str:
-    return pattern.replace(r"\Z", r"\z")
+def _in_letters(domain: str) -> str:
+    """A domain as people write it; as it is where it is no internationalised one."""
+    if "xn--" not in domain:
+        return domain
+    try:
+        return idna.decode(domain)
+    except (idna.IDNAError, UnicodeError):
+        return domain
 
 
-def _rules(tags: str) -> tuple[tuple[str, str], ...]:
+@lru_cache(maxsize=4)
+def _rules(tags: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     """(pattern, what stands in its place), in order. What is ignored goes in one pass."""
     tagged = "" if tags == ALL else rf"{_TAGGED}\Z"
     ignored = (
@@ -87,4 +109,5 @@ def _rules(tags: str) -> tuple[tuple[str, str], ...]:
         rf"[.](?=[^@]*+@{_GMAIL}\Z)",
         rf"[._-](?=[^@]*+@{_PROTON}\Z)",
     )
-    return (("|".join(ignored), ""), *_SAME_DOMAIN)
+    rules = (("|".join(ignored), ""), *_SAME_DOMAIN)
+    return tuple((re.compile(pattern), instead) for pattern, instead in rules)

@@ -1,21 +1,24 @@
-"""Which identifiers an event carries: found, normalised, blocked values dropped, personal ones turned into tokens.
+"""Which identifiers an event carries: found, brought into one form, blocked values dropped, personal ones turned into tokens.
 
-Normalised: spaces trimmed; e-mail by lakehouse/events/emails.py; phone by lakehouse/events/phone.py. Blocked:
-lakehouse/events/blocked_values.py; e-mail and phone are compared in their one form, a phone as the bare digits it was sent in,
-too. E-mail and phone are always tokens, and so is any other identifier that holds an `@`: people put e-mail addresses
-everywhere. `resolve` is the same for one value in Python.
+One form: ids by lakehouse/events/ids.py, e-mail by emails.py, telephone by phone.py. Blocked: blocked_values.py; e-mail and
+telephone are compared in their one form, a telephone as the bare digits it was sent in, too.
+
+An address is an address wherever it stands: as any other identifier it is compared as one, and names its person as an e-mail
+besides. E-mail and telephone are always tokens, and so is any other identifier that is an address or is written like a telephone
+number: people log in with both. The mailbox of a function (`info@`) is an identifier of a type of its own, a weak one.
 """
 
 import re
-
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from lakehouse.config import Config
-from lakehouse.events import emails, phone, schema
-from lakehouse.events.binding import bound
+from lakehouse.events import emails, ids, phone
+from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import Blocked, blocked
-from lakehouse.events.tokens import hidden, token, token_of
+from lakehouse.events.identifier import Identifier
+from lakehouse.events.tokens import is_personal, token
 
 # (identifier type, field of schema.TEXTS that holds one); other configured types come from context.externalIds only
 FIELDS = (
@@ -27,92 +30,79 @@ FIELDS = (
     ("device_id", "device_id"),
     ("loyalty_id", "loyalty_id"),
 )
-IDENTIFIERS = "array<struct<type:string,token:string>>"
-_NORMAL_FORMS = ("email", "phone")
-_NO_DIGIT = r"[^0-9]++"
+EMAIL, PHONE, MAILBOX = "email", "phone", "mailbox"
+_NO_DIGIT = re.compile(r"[^0-9]+")
+_REMEMBERED = 100_000  # values; the same visitor comes again and again
 
 
-def resolve(
-    type_: str, value: str, config: Config, country: str | None = None, *, junk: Blocked | None = None
-) -> str | None:
-    """The token (or plain value) that stands for an identifier in every table; None when it is blocked or malformed.
+@dataclass(frozen=True)
+class Resolver:
+    """Resolves identifiers by one configuration. Picklable, thread-safe."""
 
-    `country`: ISO 3166 region of the person's address; a phone number without country code is national to it. `junk`: what
-    is blocked of the type, for those who resolve many; None = looked up.
-    """
-    trimmed = value.strip(" ")
-    junk = blocked(type_, config.identity) if junk is None else junk
-    normal: str | None = trimmed
-    if type_ == "email":
-        normal = emails.normalise(trimmed, config.identity.email_tags)
-    elif type_ == "phone":
-        is_junk = junk.holds(re.sub(_NO_DIGIT, "", trimmed))
-        normal = None if is_junk else phone.normalise(trimmed, phone.region(config.events.default_region), country)
-    if normal is None or junk.holds(normal):
-        return None
-    return token(config.privacy, type_, normal) if type_ == "phone" or "@" in normal else normal
+    config: Config
 
+    def __reduce__(self) -> tuple[type, tuple[Config]]:
+        return Resolver, (self.config,)  # what it remembers stays behind
 
-def bundle(config: Config, country: Column | None = None) -> Column:
-    """Every usable identifier of the message, distinct and sorted by type, then token; empty when there is none.
+    def resolve(self, type_: str, value: str, country: str | None = None) -> Identifier | None:
+        """(type, token) that stands for an identifier in every table; None when it is blocked or malformed.
 
-    Reads columns `sent_<field>` of FIELDS and external_ids; `country` as in `resolve`. Type: IDENTIFIERS.
-    """
-    rules = config.identity.rules
-    known = [_one(type_, F.col(f"sent_{field}"), config, country) for type_, field in FIELDS if type_ in rules]
-    return F.sort_array(F.array_distinct(F.concat(*known, F.coalesce("external_ids", _none()))))
+        The type is the one given, but for an address that is a function's. `country`: ISO 3166 region of the person's address; a
+        telephone number without country code is national to it.
+        """
+        identifier = self._remembered(type_, value, country if type_ == PHONE else None)
+        return None if isinstance(identifier, str) else identifier
 
+    def fault(self, type_: str, value: str, country: str | None = None) -> str | None:
+        """Why it is not usable, a code of lakehouse/events/reasons.py; None when it is, or is of no type we know."""
+        identifier = self._remembered(type_, value, country if type_ == PHONE else None)
+        return identifier if isinstance(identifier, str) else None
 
-def external_ids(config: Config, country: Column | None = None) -> Column:
-    """Usable identifiers of context.externalIds, of configured types; null = none sent. Reads `document`."""
-    sent = schema.array_at("context.externalIds", "struct<type:string,id:string>")
-    tokens = F.transform(sent, lambda entry: _entry(entry["type"], _any_token(entry, config, country)))
-    return F.filter(tokens, lambda entry: entry["token"].isNotNull())
+    def bundle(self, sent: Iterable[tuple[str, str]], country: str | None = None) -> list[Identifier]:
+        """Every usable identifier among (type, value), distinct and sorted: what names the actor."""
+        usable = set()
+        for type_, value in sent:
+            if (identifier := self.resolve(type_, value, country)) is not None:
+                usable.add(identifier)
+                if type_ != EMAIL and "@" in value and (address := self.resolve(EMAIL, value)) is not None:
+                    usable.add(address)
+        return sorted(usable)
 
+    @cached_property
+    def _remembered(self) -> Callable[[str, str, str | None], Identifier | str | None]:
+        return lru_cache(maxsize=_REMEMBERED)(self._resolve)
 
-def _any_token(entry: Column, config: Config, country: Column | None) -> Column:
-    """The rules are written once for all types that have none of their own."""
-    value, types = F.trim(entry["id"]), sorted(config.identity.rules)
-    common = blocked("", config.identity)
-    special = [type_ for type_ in types if type_ in _NORMAL_FORMS or blocked(type_, config.identity) != common]
-    cases = [F.when(entry["type"] == type_, _token(type_, value, config, country)) for type_ in special]
-    plain = [type_ for type_ in types if type_ not in special]
-    hidden_ = hidden(config.privacy, entry["type"], value)
-    return F.coalesce(*cases, F.when(entry["type"].isin(*plain) & common.misses(value), hidden_))
+    def _resolve(self, type_: str, value: str, country: str | None) -> Identifier | str | None:
+        """The identifier, or the code of what is wrong with it; None for a type that is not configured."""
+        config, junk = self.config, self._junk.get(type_)
+        if junk is None:
+            return None
+        if type_ == PHONE:
+            number = phone.normalise(value, self._region, country)
+            if junk.holds(_NO_DIGIT.sub("", value)) or (number is not None and junk.holds(number)):
+                return R.PLACEHOLDER
+            return R.UNREADABLE if number is None else (PHONE, token(config.privacy, PHONE, number))
+        address = emails.normalise(value, config.identity.email_tags) if "@" in value else None
+        normal = address or ids.normalise(value.strip(" "))
+        if not normal or junk.holds(normal):
+            return R.PLACEHOLDER
+        if type_ == EMAIL:
+            if address is None:
+                return R.UNREADABLE
+            is_of_function = emails.mailbox(address) in config.identity.function_mailboxes and MAILBOX in self._junk
+            return MAILBOX if is_of_function else EMAIL, token(config.privacy, EMAIL, address)
+        return type_, token(config.privacy, type_, normal) if is_personal(normal) else normal
 
+    @cached_property
+    def _junk(self) -> dict[str, Blocked]:
+        return {type_: blocked(type_, self.config.identity) for type_ in self.config.identity.rules}
 
-def _one(type_: str, trimmed: Column, config: Config, country: Column | None) -> Column:
-    """Array of the one identifier, or of none."""
-    if type_ in _NORMAL_FORMS:
-        entries = F.array(_entry(F.lit(type_), _token(type_, trimmed, config, country)))
-        usable = F.filter(entries, lambda entry: entry["token"].isNotNull())
-        return F.when(trimmed.isNotNull(), usable).otherwise(_none())
-    own_token = _token(type_, trimmed, config, country)
-    return F.when(own_token.isNotNull(), F.array(_entry(F.lit(type_), own_token))).otherwise(_none())
-
-
-def _entry(type_: Column, token_: Column) -> Column:
-    return F.struct(type_.alias("type"), token_.alias("token"))
-
-
-def _none() -> Column:
-    return F.array().cast(IDENTIFIERS)
-
-
-def _token(type_: str, trimmed: Column, config: Config, country: Column | None) -> Column:
-    """`resolve` as a column, of a value without spaces around it. Null: absent, blocked or malformed."""
-    junk = blocked(type_, config.identity)
-    if type_ not in _NORMAL_FORMS:
-        return F.when(junk.misses(trimmed), hidden(config.privacy, F.lit(type_), trimmed))
-    if type_ == "email":
-        normal = emails.normalised(trimmed, config.identity.email_tags)
-    else:
-        usable = junk.misses(F.regexp_replace(trimmed, _NO_DIGIT, ""))
-        number = phone.normalised(trimmed, phone.region(config.events.default_region), country)
-        normal = F.when(usable, number)
-    return bound(normal, lambda one: F.when(junk.misses(one), token_of(config.privacy, F.lit(type_), one)))
+    @cached_property
+    def _region(self) -> str:
+        return phone.region(self.config.events.default_region)
 
 
-def actor_id(identifiers: Column) -> Column:
-    """The actor: 32 hex digits of SHA-256 over the sorted bundle as JSON, which no two bundles share."""
-    return F.substring(F.sha2(F.to_json(identifiers).cast("binary"), 256), 1, 32)
+def resolve(type_: str, value: str, config: Config, country: str | None = None) -> str | None:
+    """The token (or plain value) that stands for an identifier in every table; see `Resolver.resolve`."""
+    identifier = Resolver(config).resolve(type_, value, country)
+    return None if identifier is None else identifier[1]

@@ -1,127 +1,109 @@
-"""Phone numbers in one form, `+<country code><number>`: simple rules, the same in Python and in Spark SQL.
+"""Phone numbers in one form, `+<country code><number>`, as libphonenumber reads them.
 
-An extension (`x`, `ext`, `#`, `;`) is cut off and everything but digits and `+` dropped. Then `+...` and `00...` are
-international. Anything else is national to a region: in North America ten digits, or eleven with a leading 1;
-elsewhere the trunk prefix is dropped and the country code put before. Fewer than 7 or more than 15 digits (ITU-T
-E.164) is no phone number. These rules know no number ranges: a wrong number in the right form passes.
+A number without country code is national to a region: the country of the address sent with it, if libphonenumber knows it,
+else events.default_region. Not that of the browser's language: en-US is what a browser says when nobody has chosen, so it
+would turn a shop's own customers' numbers into American ones. An extension is cut off. A number of a length that no number of its
+country has is no phone number.
 
-The region is the country of the address sent with the number, if we know it, else events.default_region. Not that of
-the browser's language: en-US is what a browser says when nobody has chosen, so it would turn a shop's own customers'
-numbers into American ones.
+Three readings are ours, for what people write and no telephone dials:
+
+- `00` leads abroad everywhere, also where another prefix does: `001 415 555 2671` in the USA.
+- A country code without `+`, where a trunk prefix would have to stand: `49 170 2345670` in Germany.
+- Mexico's mobile 1 and Argentina's mobile 9 are dropped: with and without it is one line (IFT, 2019; ENACOM).
 """
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
 
+import phonenumbers
+import pyarrow as pa
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, PhoneNumberFormat, ValidationResult
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehouse.errors import ConfigError
-from lakehouse.events.binding import bound
+from lakehouse.spark.arrow_function import arrow_function
+
+_SPELLINGS = {"UK": "GB"}  # as addresses say it
+_MOBILE_MARKS = {52: "1", 54: "9"}  # country code -> what some write before the ten digits of a mobile
+_SHORTEST = 7  # digits with the country code; libphonenumber knows shorter ones, which are no subscriber's
+_LONGEST = 250  # characters: what libphonenumber reads at most
+_NOT_DIGITS = re.compile(r"[^0-9]")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Region:
-    """How a country writes its numbers at home."""
-
-    code: str
-    trunk: str  # dialled before a national number, not part of it
-
-
-def _regions(pairs: str, trunk: str) -> dict[str, Region]:
-    return {name: Region(code=code, trunk=trunk) for name, code in (pair.split("+") for pair in pairs.split())}
-
-
-_NORTH_AMERICA = Region(code="1", trunk="1")
-_TRUNK_ZERO = (
-    "GB+44 IE+353 DE+49 AT+43 CH+41 FR+33 BE+32 NL+31 SE+46 FI+358 AU+61 NZ+64 JP+81 KR+82 CN+86 IN+91 ID+62 MY+60 TH+66 "
-    "VN+84 PH+63 TR+90 IL+972 ZA+27 EG+20 NG+234 KE+254 UA+380 RO+40 BG+359 HR+385 SI+386 RS+381 SK+421 LT+370 AR+54 "
-    "BR+55 PE+51 AE+971 SA+966 PK+92 BD+880 LK+94 TW+886"
-)
-_NO_TRUNK = (
-    "IT+39 ES+34 PT+351 DK+45 NO+47 PL+48 CZ+420 GR+30 LU+352 EE+372 LV+371 MT+356 CY+357 IS+354 MX+52 CL+56 CO+57 SG+65 "
-    "HK+852"
-)
-REGIONS: dict[str, Region] = {
-    "US": _NORTH_AMERICA,
-    "CA": _NORTH_AMERICA,
-    "UK": Region(code="44", trunk="0"),  # as addresses say it
-    "HU": Region(code="36", trunk="06"),
-    **_regions(_TRUNK_ZERO, "0"),
-    **_regions(_NO_TRUNK, ""),
-}
-
-_EXTENSION = r"(?s)(?:[xX#;]|[eE][xX][tT]).*+"
-_TRUNK_IN_BRACKETS = r"\(0\)"
-_NOT_DIALLED = r"[^0-9+]++"
-_VALID = r"\A[+][0-9]{7,15}\z"
-
-
-# Looked up by plain string functions: ` DE+49/0 `. A map would be planned anew, entry by entry, in every micro-batch.
-_TABLE = "".join(f" {name}+{region.code}/{region.trunk}" for name, region in REGIONS.items()) + " "
-
-
-def region(name: str) -> Region:
-    """The numbering rules of an ISO 3166 region.
+def region(name: str) -> str:
+    """An ISO 3166 region libphonenumber knows.
 
     Raises:
-        ConfigError: naming the regions that are known.
+        ConfigError: it knows none of that name.
     """
-    if name not in REGIONS:
-        raise ConfigError(f"[events] default_region: got {name!r}, expected one of {sorted(REGIONS)}. Mend the value")
-    return REGIONS[name]
+    known = _SPELLINGS.get(name, name)
+    if known not in phonenumbers.SUPPORTED_REGIONS:
+        raise ConfigError(
+            f"[events] default_region: got {name!r}, expected an ISO 3166 region with telephones, such as US. Mend the value"
+        )
+    return known
 
 
-def normalise(value: str, default: Region, country: str | None = None) -> str | None:
+def normalise(value: str, default: str, country: str | None = None) -> str | None:
     """One number as `+<digits>`; None when it is no phone number.
 
-    `country`: ISO 3166 region a number without country code is national to, in any case, without blanks around; what is
-    not known, and None, means `default`.
+    `default`: of `region`. `country`: ISO 3166 region a number without country code is national to, in any case; what is not
+    known, and None, means `default`.
     """
-    home = REGIONS.get((country or "").upper(), default)
-    kept = re.sub(_EXTENSION, "", value)
-    kept = re.sub(_NOT_DIALLED, "", re.sub(_TRUNK_IN_BRACKETS, "", kept))
-    if kept.startswith("+"):
-        dialled = kept
-    elif kept.startswith("00"):
-        dialled = "+" + kept[2:]
-    elif home.code == _NORTH_AMERICA.code:
-        national = re.fullmatch(r"1?([0-9]{10})", kept)
-        dialled = f"+1{national[1]}" if national else ""
-    else:
-        dialled = f"+{home.code}{kept.removeprefix(home.trunk)}"
-    return dialled if re.fullmatch(r"[+][0-9]{7,15}", dialled) else None
+    sent = (country or "").strip().upper()
+    named = _SPELLINGS.get(sent, sent)
+    return _normalise(value.strip(), named if named in phonenumbers.SUPPORTED_REGIONS else default)
 
 
-def normalised(value: Column, default: Region, country: Column | None = None) -> Column:
-    """The same as a column; null when it is no phone number."""
-    kept = F.regexp_replace(value, _EXTENSION, "")
-    kept = F.regexp_replace(F.regexp_replace(kept, _TRUNK_IN_BRACKETS, ""), _NOT_DIALLED, "")
-    code, trunk = _home(default, country)
-    return bound(bound(kept, lambda digits: _dialled(digits, code, trunk)), _if_number)
+def normalised(value: Column, default: str) -> Column:
+    """The same as a column. Runs in Python, so not in the lane."""
+
+    def numbers(values: pa.Array) -> pa.Array:
+        return pa.array(
+            [None if sent is None else normalise(sent, default) for sent in values.to_pylist()], pa.string()
+        )
+
+    return arrow_function(numbers, "string")(value)
 
 
-def _dialled(kept: Column, code: Column, trunk: Column) -> Column:
-    american = F.when(kept.rlike(r"\A1?[0-9]{10}\z"), F.concat(F.lit("+1"), F.right(kept, F.lit(10))))
-    bare = F.when(kept.startswith(trunk), F.substring(kept, F.length(trunk) + 1, F.lit(40))).otherwise(kept)
-    return (
-        F.when(kept.startswith("+"), kept)
-        .when(kept.startswith("00"), F.concat(F.lit("+"), F.substring(kept, 3, 40)))
-        .when(code == _NORTH_AMERICA.code, american)
-        .otherwise(F.concat(F.lit("+"), code, bare))
-    )
+@lru_cache(maxsize=100_000)
+def _normalise(value: str, home: str) -> str | None:
+    dialled = _NOT_DIGITS.sub("", value)
+    readings = []
+    if dialled.startswith("00"):
+        readings.append(_parsed("+" + re.sub(r"^\D*0\D*0", "", value), home))
+    readings.append(_parsed(value, home))
+    if not value.startswith("+") and _lacks_only_its_plus(dialled, home):
+        readings.insert(0, _parsed("+" + dialled, home))
+    number = next((read for read in readings if read is not None and _is_whole(read)), None)
+    if number is None:
+        return None
+    number.extension = None
+    written = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return written if len(written) > _SHORTEST else None
 
 
-def _if_number(dialled: Column) -> Column:
-    return F.when(dialled.rlike(_VALID), dialled)
+def _is_whole(number: PhoneNumber) -> bool:
+    """Of a length that numbers of its country have, area code included."""
+    return phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
 
 
-def _home(default: Region, country: Column | None) -> tuple[Column, Column]:
-    """Country code and trunk prefix: those of the country where the table has it, else of `default`."""
-    if country is None:
-        return F.lit(default.code), F.lit(default.trunk)
-    name = F.concat(F.lit(" "), F.upper(country), F.lit("+"))
-    is_known = (F.char_length(country) == 2) & F.lit(_TABLE).contains(name)
-    entry = F.substring_index(F.split_part(F.lit(_TABLE), name, F.lit(2)), " ", 1)
-    code = F.when(is_known, F.substring_index(entry, "/", 1)).otherwise(default.code)
-    return code, F.when(is_known, F.substring_index(entry, "/", -1)).otherwise(default.trunk)
+def _parsed(value: str, home: str) -> PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(value[:_LONGEST], home)
+    except NumberParseException:
+        return None
+    digits = str(number.national_number)
+    if len(digits) == 11 and digits[0] == _MOBILE_MARKS.get(number.country_code or 0):
+        number.national_number = int(digits[1:])
+    return number
+
+
+def _lacks_only_its_plus(dialled: str, home: str) -> bool:
+    """Whether digits begin with the region's own country code where a trunk prefix would stand at home, and make a number so."""
+    metadata = PhoneMetadata.metadata_for_region(home)
+    code = str(phonenumbers.country_code_for_region(home))
+    if metadata is None or not metadata.national_prefix or not dialled.startswith(code):
+        return False
+    number = None if dialled.startswith(metadata.national_prefix) else _parsed("+" + dialled, home)
+    return number is not None and phonenumbers.is_valid_number(number)

@@ -1,4 +1,8 @@
-"""Why a record is rejected: code -> meaning, in the order the rules are checked. A record carries the first it breaks."""
+"""Why a record is rejected, or a field of an accepted one left empty: code -> meaning.
+
+A record is rejected only for what makes it meaningless, and carries the first rule it breaks, in this order. Anything else that
+cannot be read leaves its field empty and is told in silver.event_faults.
+"""
 
 NULL_VALUE = "null_value"
 OVERSIZED = "oversized"
@@ -18,6 +22,10 @@ NEGATIVE_AMOUNT = "negative_amount"
 UNKNOWN_CURRENCY = "unknown_currency"
 NO_USABLE_IDENTIFIER = "no_usable_identifier"
 ID_CONFLICT = "id_conflict"
+PLACEHOLDER = "placeholder"
+UNREADABLE = "unreadable"
+BROKEN_TEXT = "broken_text"
+NOT_COUNTED = "not_counted"
 
 REASONS: dict[str, str] = {
     NULL_VALUE: "the record has no value (a tombstone)",
@@ -31,11 +39,18 @@ REASONS: dict[str, str] = {
     MISSING_FIELD: "a field the event type needs is absent, null or blank",
     UNKNOWN_TYPE: "type is not one of track, identify, page, screen, group, alias",
     VALUE_TOO_LONG: "an id is longer than 200 characters, or messageId than 100",
-    INVALID_TIMESTAMP: "a timestamp is neither ISO 8601 nor epoch milliseconds",
-    TIMESTAMP_OUT_OF_RANGE: "the corrected time lies before 1970 or too far ahead of arrival",
-    INVALID_NUMBER: "an amount is not a number, or has more than 16 digits before the point",
+    INVALID_TIMESTAMP: "a timestamp is neither ISO 8601 nor a number of seconds, milli-, micro- or nanoseconds",
+    TIMESTAMP_OUT_OF_RANGE: "the corrected time lies before events.oldest or too far ahead of arrival",
+    INVALID_NUMBER: "an amount is not a number, or larger than events.max_amount",
     NEGATIVE_AMOUNT: "an amount or quantity is below zero",
     UNKNOWN_CURRENCY: "the currency is not an ISO 4217 code",
     NO_USABLE_IDENTIFIER: "no identifier is left once blocked values are dropped",
     ID_CONFLICT: "an earlier event has the same messageId and other content",
+}
+# A field is left empty for one of the reasons above, or for one of these, for which no record is rejected.
+FAULTS: dict[str, str] = {
+    PLACEHOLDER: "what programs and people write for nothing stands where an id belongs",
+    UNREADABLE: "an e-mail address or a telephone number cannot be read as one",
+    BROKEN_TEXT: "half a character, as a length limit leaves it, was replaced",
+    NOT_COUNTED: "the event has an order id and an amount, and a name that is no order's",
 }

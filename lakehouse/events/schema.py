@@ -3,6 +3,7 @@
 Source: Segment spec, common fields and ecommerce events. Both camelCase and snake_case places are read.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -11,22 +12,34 @@ from typing import Any
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from lakehouse.events import ids
 from lakehouse.events import reasons as R
-from lakehouse.events.verdict import fault_at, first
+from lakehouse.events.blocked_values import Blocked
+from lakehouse.events.verdict import fault, fault_at, first
 
 _NO_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """A field that must be text: its places, of which the first that holds something wins, and its longest length."""
+    """A field that must be text: its places, of which the first that holds something wins, and its longest length.
+
+    is_id: brought into the one form of ids. is_held: a placeholder there is no id, see lakehouse/events/blocked_values.py; those
+    of identifiers are dropped where identifiers are read.
+    """
 
     places: tuple[str, ...]
     limit: int = _NO_LIMIT
+    is_id: bool = False
+    is_held: bool = False
+
+
+def _identifier(*places: str) -> Text:
+    return Text(places=places, limit=200, is_id=True)
 
 
 def _id(*places: str) -> Text:
-    return Text(places=places, limit=200)
+    return Text(places=places, limit=200, is_id=True, is_held=True)
 
 
 def _text(*places: str) -> Text:
@@ -36,41 +49,42 @@ def _text(*places: str) -> Text:
 TEXTS: dict[str, Text] = {
     "type": _text("type"),
     "message_id": Text(places=("messageId",), limit=100),
-    "user_id": _id("userId"),
-    "anonymous_id": _id("anonymousId"),
-    "previous_id": _id("previousId"),
+    "user_id": _identifier("userId"),
+    "anonymous_id": _identifier("anonymousId"),
+    "previous_id": _identifier("previousId"),
     "group_id": _id("groupId"),
     "event_name": _text("event"),
     "page_name": _text("name"),
     "original_timestamp": _text("originalTimestamp", "timestamp"),
     "sent_at": _text("sentAt"),
-    "email": _id("traits.email", "context.traits.email", "properties.email"),
-    "phone": _id("traits.phone", "context.traits.phone", "properties.phone"),
-    "loyalty_id": _id(
+    "email": Text(places=("traits.email", "context.traits.email", "properties.email"), limit=400),
+    "phone": Text(places=("traits.phone", "context.traits.phone", "properties.phone"), limit=200),
+    "loyalty_id": _identifier(
         *("traits.loyalty_id", "traits.loyaltyId", "context.traits.loyalty_id", "context.traits.loyaltyId"),
         *("properties.loyalty_id", "properties.loyaltyId"),
     ),
-    "device_id": _id("context.device.id"),
+    "device_id": _identifier("context.device.id"),
     "order_id": _id("properties.order_id", "properties.orderId"),
     "product_id": _id("properties.product_id", "properties.productId"),
     "session_id": _id("properties.session_id", "properties.sessionId", "context.session_id", "context.sessionId"),
-    "currency": _text("properties.currency"),
+    "currency": Text(places=("properties.currency",), is_id=True),
     "coupon": _text("properties.coupon", "properties.coupon_id", "properties.couponId", "properties.coupon_name"),
     "campaign": _text("context.campaign.name"),
     "channel": _text("channel", "context.channel"),
 }
 OBJECTS = ("context", "properties", "traits")
 AMOUNTS = {name: f"properties.{name}" for name in ("revenue", "total", "value", "price", "quantity")}
+# Of what an event tells in its properties only the declared events' address and telephone are the sender's own.
+OF_DECLARED_EVENTS = ("properties.email", "properties.phone")
 
 # Places read as they are: anything unusable there is as good as absent.
 _OTHERS: dict[str, str] = {
     **dict.fromkeys(("receivedAt", "context.userAgent", "context.page.url", "properties.url"), "string"),
-    **dict.fromkeys(("properties.query", *AMOUNTS.values()), "string"),
+    **dict.fromkeys(("properties.query", "context.library.name", *AMOUNTS.values()), "string"),
     **{
         f"traits.address.{part}": "string"
         for part in ("street", "city", "region", "state", "postal_code", "postalCode", "country")
     },
-    "context.consent.categoryPreferences": "struct<analytics:boolean,personalization:boolean,marketing:boolean>",
 }
 
 
@@ -98,21 +112,25 @@ def at(place: str) -> Column:
     return F.col(f"message.{place}")
 
 
-def sent(field: str) -> Column:
-    """The field of TEXTS as it was sent, without spaces around it; null = absent or blank in every place.
+def sent(field: str, declared: Column | None = None) -> Column:
+    """The field of TEXTS as it was sent, without blanks around it; null = absent or blank in every place.
 
-    Numbers and booleans come as text.
+    Numbers and booleans come as text. `declared`: whether the event is one whose properties speak of its
+    sender; None = no event is.
     """
-    return F.trim(F.coalesce(*(_if_of_sender(place, not_blank(at(place))) for place in TEXTS[field].places)))
+    declared = F.lit(False) if declared is None else declared
+    return F.trim(F.coalesce(*(_if_of_sender(place, not_blank(at(place)), declared) for place in TEXTS[field].places)))
 
 
-def _if_of_sender(place: str, text: Column) -> Column:
+def _if_of_sender(place: str, text: Column, declared: Column) -> Column:
     """Null where the place does not speak of who sent the event.
 
     The traits of a group call are the group's: its e-mail and telephone would tie everybody who works there together. And
     a previousId makes two ids one person in an alias call only.
     """
     type_ = F.trim(at("type"))
+    if place in OF_DECLARED_EVENTS:
+        return F.when(declared, text)
     if place.startswith("traits."):
         return F.when(~type_.eqNullSafe("group"), text)
     return F.when(type_ == "alias", text) if place == "previousId" else text
@@ -120,6 +138,35 @@ def _if_of_sender(place: str, text: Column) -> Column:
 
 def not_blank(text: Column) -> Column:
     return F.when(F.trim(text) != "", text)
+
+
+def in_one_form() -> dict[str, Column]:
+    """`sent_<field>` of the fields that are ids, in their one form; empty when nothing was left. A step of its own: it is read often."""
+    return {f"sent_{field}": ids.normalised(F.col(f"sent_{field}")) for field, text in TEXTS.items() if text.is_id}
+
+
+def usable(field: str, junk: Blocked) -> Column:
+    """Column `sent_<field>` where it can be what the field must be; else null. `junk`: what is no id."""
+    text, rule = F.col(f"sent_{field}"), TEXTS[field]
+    is_usable = (text != "") & ~_is_nested(text)
+    if rule.limit != _NO_LIMIT:
+        is_usable = is_usable & (F.char_length(text) <= rule.limit)
+    if rule.is_held:
+        is_usable = is_usable & junk.misses(text)
+    return F.when(is_usable, text)
+
+
+def usable_id(text: Column) -> Column:
+    """An id anywhere else in the document: its one form, null where nothing is left or it is too long."""
+    normal = ids.normalised(F.trim(text))
+    return F.when((normal != "") & (F.char_length(normal) <= 200), normal)
+
+
+def lacking(field: str) -> Column:
+    """Why a field that an event needs is null: what was sent there is of no use, or nothing was, a placeholder included."""
+    missing = fault(R.MISSING_FIELD, TEXTS[field].places[0])
+    spoilt = _fault(field)
+    return F.when(spoilt.startswith(R.PLACEHOLDER), missing).otherwise(F.coalesce(spoilt, missing))
 
 
 def array_at(place: str, element: str) -> Column:
@@ -132,39 +179,45 @@ def array_at(place: str, element: str) -> Column:
 
 
 def is_other_than(kind: str, place: str) -> Column:
-    """Whether the document (column `document`) holds something at `place` that is not of the kind (OBJECT, ARRAY)."""
-    held = F.schema_of_variant(F.try_variant_get("document", f"$[0].{place}", "variant"))
-    return F.coalesce(~held.rlike(f"^({kind}<|VOID$)"), F.lit(False))
+    """Whether the document (column `document`) holds something at `place` that is not of the kind (OBJECT, ARRAY).
 
-
-def text_verdict() -> Column:
-    """First fault of the fields of TEXTS; null = none. Reads columns `sent_<field>`.
-
-    An object or array where text belongs, found by its opening bracket and then made sure of: a text may start with one,
-    too. A text longer than its limit. The rule is written once, over an array, for the few records that may break it.
+    An empty array or object says nothing: PHP writes the one for the other.
     """
-    may_be_nested = [_starts_nested(F.col(f"sent_{field}")) for field in TEXTS]
-    limited = [F.octet_length(f"sent_{field}") for field, text in TEXTS.items() if text.limit != _NO_LIMIT]
-    shortest = min(text.limit for text in TEXTS.values())
-    fields = [
-        F.struct(
-            F.lit(text.places[0]).alias("place"), F.lit(text.limit).alias("limit"), F.col(f"sent_{field}").alias("sent")
-        )
-        for field, text in TEXTS.items()
+    held = F.schema_of_variant(F.try_variant_get("document", f"$[0].{place}", "variant"))
+    return F.coalesce(~held.rlike(f"^({kind}<|VOID$|ARRAY<VOID>$|OBJECT<>$)"), F.lit(False))
+
+
+def structure_faults() -> Column:
+    """Anything else where an object belongs, an array; null = nothing. Reads `document` and `message`."""
+    told = [
+        F.when(is_other_than("OBJECT", place), fault(R.WRONG_TYPE, f"{place}: object expected")) for place in OBJECTS
     ]
-    is_suspicious = reduce(or_, may_be_nested) | (F.greatest(*limited) > shortest)
-    return F.when(is_suspicious, F.array_min(F.transform(F.array(*fields), _fault)))
+    is_suspicious = reduce(or_, (at(place).isNull() for place in OBJECTS))
+    return F.when(is_suspicious, F.array(*told))
 
 
-def _starts_nested(text: Column) -> Column:
-    return text.startswith("{") | text.startswith("[")
+def text_faults(junk: Blocked) -> Column:
+    """What is wrong with the fields of TEXTS, an array that may hold nulls; null = nothing. Reads columns `sent_<field>`, `<field>`."""
+    fields: Sequence[str] = tuple(TEXTS)
+    is_dropped = reduce(or_, ((F.col(f"sent_{field}") != "") & F.col(field).isNull() for field in fields))
+    return F.when(is_dropped, F.array(*(_fault(field) for field in fields)))
 
 
-def _fault(field: Column) -> Column:
-    text, place, limit = field["sent"], field["place"], field["limit"]
-    is_nested = _starts_nested(text) & F.try_parse_json(text).isNotNull()
-    is_long = F.char_length(text) > limit
-    return first(
-        (is_nested, fault_at(R.WRONG_TYPE, place, F.lit("text expected"))),
-        (is_long, fault_at(R.VALUE_TOO_LONG, place, F.concat(F.lit("at most "), limit, F.lit(" characters expected")))),
+def _is_nested(text: Column) -> Column:
+    """An object or array where text belongs, found by its opening bracket and then made sure of: a text may start with one, too."""
+    return (text.startswith("{") | text.startswith("[")) & F.try_parse_json(text).isNotNull()
+
+
+def _fault(field: str) -> Column:
+    """Why column `<field>` is null where `sent_<field>` is not."""
+    text, rule = F.col(f"sent_{field}"), TEXTS[field]
+    place = F.lit(rule.places[0])
+    too_long = fault_at(R.VALUE_TOO_LONG, place, F.lit(f"at most {rule.limit} characters expected"))
+    return F.when(
+        (text != "") & F.col(field).isNull(),
+        first(
+            (_is_nested(text), fault_at(R.WRONG_TYPE, place, F.lit("text expected"))),
+            (F.char_length(text) > rule.limit, too_long),
+            (F.lit(True), fault_at(R.PLACEHOLDER, place, F.lit("an id expected"))),
+        ),
     )

@@ -4,11 +4,14 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.catalog import TABLES
 from lakehouse.config import load
+from lakehouse.job import flags
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
 from lakehouse.spark.session import get_session
 from lakehouse.spark.streams import Start, await_all
+
+AVAILABLE_NOW = "--available-now"
 
 
 def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:
@@ -17,7 +20,7 @@ def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:
     Raises:
         BrokerError: no broker answers; Spark would wait for one for ever.
     """
-    available_now = "--available-now" in argv
+    available_now = AVAILABLE_NOW in flags(argv, AVAILABLE_NOW)
     config = reachable(load())
     with writer(config):
         lake = Lake(get_session(config, name), config)

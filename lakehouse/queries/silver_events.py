@@ -1,6 +1,6 @@
-"""silver.events and silver.events_quarantine: every record parsed, judged by its contract, and kept once.
+"""silver.events, silver.event_faults, silver.events_quarantine: every record parsed, judged by its contract, and kept once.
 
-Duplicate rule: the same message_id with the same bytes is a repeat and is dropped; with other bytes it is a conflict and
+Duplicate rule: the same message_id with the same content is a repeat and is dropped; with another it is a conflict and
 goes to quarantine. The first in a Kafka partition is the event; across partitions, one of the first batch they come in.
 
 Late rule: none. The watermark's clock is the micro-batch's own time, fixed in the offset log, so no record can be behind
@@ -14,13 +14,13 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import Config
-from lakehouse.events import dedupe
+from lakehouse.events import dedupe, document, verdict
 from lakehouse.events.parse import parse
 from lakehouse.events.reasons import ID_CONFLICT
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake, application
 from lakehouse.spark.streams import trigger
-from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 NAME = "silver_events"
 
@@ -60,17 +60,34 @@ def write_batch(lake: Lake, rows: DataFrame, batch_id: int, *, application: str)
         events = rows.where(F.col("asks") == dedupe.CONTENT)
         if ID_CONFLICT in clock:
             held = _conflicts_since(lake, clock[ID_CONFLICT] - _CLOCK_SLACK)
-            events = events.join(held, on="value", how="left_anti")
+            events = events.join(held, on="content_hash", how="left_anti")
         lake.append(events, SILVER_EVENTS, application=application, batch_id=batch_id)
+        faulty = events.where(F.col("faults").isNotNull())
+        if not faulty.isEmpty():
+            lake.append(faults(faulty), SILVER_EVENT_FAULTS, application=application, batch_id=batch_id)
     finally:
         rejected.unpersist()
         rows.unpersist()
 
 
+def faults(events: DataFrame) -> DataFrame:
+    """Accepted events with `faults` and `source` -> rows of silver.event_faults."""
+    told = events.select(*SILVER_EVENTS.key, *BRONZE_EVENTS.key, "event", "source", F.explode("faults").alias("fault"))
+    detail = verdict.detail_of(F.col("fault"))
+    return told.select(
+        "*",
+        verdict.reason_of(F.col("fault")).alias("reason"),
+        F.substring_index(detail, ": ", 1).alias("field"),
+        F.substring_index(detail, ": ", -1).alias("expected"),
+        F.current_timestamp().alias("told_at"),
+    ).dropDuplicates(list(SILVER_EVENT_FAULTS.key))
+
+
 def _conflicts_since(lake: Lake, since: datetime) -> DataFrame:
-    """Bytes (`value`) of the conflicts in quarantine. A batch's own are younger than its clock, less the slack."""
+    """`content_hash` of the conflicts in quarantine. A batch's own are younger than its clock, less the slack."""
     is_recent = F.col("quarantined_at") >= F.lit(since)
-    return lake.read(SILVER_EVENTS_QUARANTINE).where(is_recent & (F.col("reason") == ID_CONFLICT)).select("value")
+    conflicts = lake.read(SILVER_EVENTS_QUARANTINE).where(is_recent & (F.col("reason") == ID_CONFLICT))
+    return conflicts.select(document.content_hash(F.col("value")).alias("content_hash"))
 
 
 def start(lake: Lake, *, available_now: bool) -> StreamingQuery:

@@ -5,14 +5,23 @@ from dataclasses import dataclass
 from lakehouse.errors import ContractError
 
 MONEY = "decimal(18,2)"
-PRODUCT_LINE = f"struct<product_id:string,name:string,quantity:int,price:{MONEY}>"
+PRICE = "decimal(20,8)"  # of one piece
+QUANTITY = "decimal(18,6)"
+RATE = "decimal(18,8)"
+PRODUCT_LINE = f"struct<product_id:string,name:string,quantity:{QUANTITY},price:{PRICE}>"
 PRODUCT_TOUCH = "struct<product_id:string,kind:string,occurred_at:timestamp>"
-ORDER_FACT = (
-    "struct<ordered_at:timestamp,message_id:string,actor_id:string,"
-    f"revenue:{MONEY},currency:string,lines:array<{PRODUCT_LINE}>>"
+ORDER_STATEMENT = (
+    "struct<stated_at:timestamp,message_id:string,kind:string,actor_id:string,"
+    f"amount:{MONEY},currency:string,rate:{RATE},lines:array<{PRODUCT_LINE}>>"
 )
-REFUND_FACT = f"struct<refunded_at:timestamp,message_id:string,amount:{MONEY}>"
+REFUND_STATEMENT = (
+    "struct<stated_at:timestamp,message_id:string,"
+    f"amount:{MONEY},currency:string,rate:{RATE},lines:array<{PRODUCT_LINE}>>"
+)
 CONSENT = "struct<at:timestamp,message_id:string,analytics:boolean,personalization:boolean,marketing:boolean>"
+_WORD = "struct<at:timestamp,message_id:string,is_allowed:boolean>"
+CONSENT_WORDS = f"struct<answered_at:timestamp,analytics:{_WORD},personalization:{_WORD},marketing:{_WORD}>"
+LOYALTY_TIER = "struct<at:timestamp,tier:string>"
 
 
 KAFKA = "kafka"

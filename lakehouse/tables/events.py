@@ -1,4 +1,4 @@
-"""Contracts of the event tables: bronze.events, silver.events, silver.events_quarantine."""
+"""Contracts of the event tables: bronze.events, silver.events, silver.event_faults, silver.events_quarantine."""
 
 from lakehouse.tables.contract import CONSENT, KAFKA, MONEY, PRODUCT_LINE, Table, optional, required, write_time
 
@@ -33,16 +33,28 @@ SILVER_EVENTS = Table(
         required("message_id", "string", "id the sender gave the event"),
         required("actor_id", "string", "hash of the exact bundle of identifiers the event carries"),
         required("type", "string", "track, identify, page, screen, group or alias"),
-        optional("event", "string", "name of a track event, of a page or of a screen; null otherwise"),
+        optional(
+            "event",
+            "string",
+            "name of a track event, in our spelling where it has one; of a page or of a screen; null otherwise",
+        ),
         required("occurred_at", "timestamp", "client time corrected for clock skew, never after arrival"),
         required("received_at", "timestamp", "time the event reached us"),
-        optional("anonymous_id", "string", "anonymousId as sent; null = none"),
-        optional("user_id", "string", "userId; tokenised when it is an e-mail address; null = none"),
+        optional("anonymous_id", "string", "anonymousId; null = none, or a placeholder"),
+        optional(
+            "user_id",
+            "string",
+            "userId; a token when it is an address or a telephone number; null = none, or a placeholder",
+        ),
         optional("product_id", "string", "product the event is about; null = none or several"),
         optional("order_id", "string", "order of an order event; null otherwise"),
-        optional("revenue", MONEY, "order value of Order Completed, amount of Order Refunded (null = whole order)"),
-        optional("currency", "string", "ISO 4217 code of revenue"),
-        optional("session_id", "string", "session as sent; null = none"),
+        optional(
+            "revenue",
+            MONEY,
+            "order value of Order Completed and Order Updated; amount of Order Refunded, null = by its lines, or the whole order",
+        ),
+        optional("currency", "string", "ISO 4217 code of revenue; null = that of the order"),
+        optional("session_id", "string", "session; null = none"),
         optional("lines", f"array<{PRODUCT_LINE}>", "order or cart lines; null = none sent"),
         required(
             "identifiers", "array<struct<type:string,token:string>>", "usable identifiers, typed and tokenised, sorted"
@@ -55,10 +67,34 @@ SILVER_EVENTS = Table(
         optional("coupon", "string", "coupon code of an order or coupon event"),
         optional("campaign", "string", "context.campaign.name"),
         optional("channel", "string", "channel or context.channel as sent: web, mobile, server, store, call_center"),
-        required("is_bot", "boolean", "user agent matches events.bot_user_agents; such events never reach profiles"),
+        required(
+            "is_bot", "boolean", "sent by a crawler or another program, no order; such events never reach profiles"
+        ),
         required("is_clamped", "boolean", "corrected time lay ahead of arrival and was set to arrival"),
-        required("content_hash", "bigint", "hash of the record's bytes; tells a repeat from a conflict"),
+        required(
+            "content_hash",
+            "bigint",
+            "hash of the record without what its transport says; tells a repeat from a conflict",
+        ),
         *_LINEAGE,
+    ),
+)
+
+SILVER_EVENT_FAULTS = Table(
+    name="silver.event_faults",
+    grain="one row per accepted event and field of it that could not be read",
+    key=("topic", "partition", "offset", "field", "reason"),
+    owner="streaming/silver_events.py",
+    reads=(KAFKA,),
+    columns=(
+        *_LINEAGE,
+        required("field", "string", "where in the message; the field is empty in silver.events"),
+        required("reason", "string", "code, see lakehouse/events/reasons.py"),
+        required("expected", "string", "what was expected there; never a value that was sent"),
+        required("message_id", "string", "event in silver.events"),
+        optional("event", "string", "its name, as in silver.events"),
+        optional("source", "string", "program that sent it: context.library.name, else the channel"),
+        write_time("told_at", "time of the micro-batch that wrote the row"),
     ),
 )
 

@@ -173,7 +173,7 @@ def test_what_the_lake_makes_of_it_all(served: Served, spark: SparkSession) -> N
         (served.config.kafka.events_topic, 0, offset, text.encode()) for offset, text in enumerate(served.texts())
     ]
     frame = spark.createDataFrame(records, "topic string, partition int, offset long, value binary")
-    judged = parse(frame.withColumn("timestamp", F.current_timestamp()), served.config)
+    judged = parse(frame.withColumns(dict.fromkeys(("timestamp", "arrived_at"), F.current_timestamp())), served.config)
     rows = {row["offset"]: row for row in judged.collect()}
     by_id = {row["message_id"]: row for row in rows.values() if row["reason"] is None}
     assert {"h03-1", "h03-3", "h03-4", "h03-6", "h05-1", "h08-1", "h08-2", "h09-1", "h09-2"} == by_id.keys()

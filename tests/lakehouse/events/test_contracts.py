@@ -2,8 +2,9 @@
 
 import pytest
 
+from lakehouse.config import load
 from lakehouse.events import contracts, schema
-from lakehouse.events.contracts import CONTRACTS, ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need
+from lakehouse.events.contracts import CONTRACTS, ORDER_COMPLETED, names, names_by_need, spelling, spellings
 
 
 def test_each_name_is_declared_once_and_needs_fields_that_are_read() -> None:
@@ -12,8 +13,8 @@ def test_each_name_is_declared_once_and_needs_fields_that_are_read() -> None:
 
 
 def test_the_events_that_need_a_field_are_found_by_it() -> None:
-    assert names_by_need()["order_id"] == ("Order Completed", "Order Refunded")
-    assert names(lambda contract: contract.has_value) == (ORDER_COMPLETED.name, ORDER_REFUNDED.name)
+    assert names_by_need()["order_id"] == ("Order Completed", "Order Updated", "Order Cancelled", "Order Refunded")
+    assert names(lambda contract: contract.needs_value) == (ORDER_COMPLETED.name,)
     assert "Product Viewed" in names()
 
 
@@ -21,3 +22,14 @@ def test_a_need_that_two_events_share_names_both(monkeypatch: pytest.MonkeyPatch
     needing = contracts.EventContract(name="Parcel Sent", needs=("order_id", "channel"))
     monkeypatch.setattr(contracts, "CONTRACTS", (ORDER_COMPLETED, needing))
     assert names_by_need() == {"order_id": ("Order Completed", "Parcel Sent"), "channel": ("Parcel Sent",)}
+
+
+@pytest.mark.parametrize("sent", ["order completed", "ORDER COMPLETED", "Order  Completed", "order_completed", "orderCompleted",
+                                  "Order-Completed", "Completed Order", "completed_order", "Order Completed\u200b"])  # fmt: skip
+def test_a_name_is_known_in_any_spelling(sent: str) -> None:
+    older = load("dev", environ={}).events.names
+    assert spellings(older).get(spelling(sent)) == ORDER_COMPLETED.name
+
+
+def test_no_two_names_have_a_spelling_in_common() -> None:
+    assert len({spelling(name) for name in names()}) == len(names())

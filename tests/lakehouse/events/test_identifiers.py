@@ -1,13 +1,14 @@
-"""Identifiers: `resolve` in Python is the same as the Spark expressions, for every kind of value. One Spark run."""
+"""Identifiers: what stands for a value in every table, and for what nothing does. That Spark reads alike: test_sender.py."""
 
-import json
+import pickle
 
 import pytest
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lakehouse.config import Config, load
 from lakehouse.events import identifiers
+from lakehouse.events.identifiers import Resolver
 from lakehouse.events.tokens import token
 
 CONFIG = load("dev", environ={})
@@ -57,7 +58,7 @@ KNOWN: dict[tuple[str, str], str | None] = {
     ("phone", "000-000-0000"): None,
     ("phone", "(999) 999-9999"): None,
     ("phone", "123-456-7890"): None,
-    ("phone", "1-123-456-7890"): token(CONFIG.privacy, "phone", "+11234567890"),
+    ("phone", "1-123-456-7890"): None,
     ("device_id", "9774d56d682e549c"): None,
     ("device_id", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"): None,
     ("anonymous_id", "9774d56d682e549c"): "9774d56d682e549c",
@@ -104,70 +105,59 @@ TYPES = ("user_id", "email", "phone", "loyalty_id", "device_id")
 VALUES = [*KNOWN, *((type_, value) for type_ in TYPES for value in ODD)]
 
 
-@pytest.fixture(scope="module", params=[CONFIG, STRICT], ids=["dev", "prod"])
-def config(request: pytest.FixtureRequest) -> Config:
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def found(_session: SparkSession, config: Config) -> dict[tuple[str, str], set[str | None]]:
-    """What Spark makes of each value: in a field of its own, and among context.externalIds."""
-    sent = [(type_, value, _external(type_, value)) for type_, value in VALUES]
-    frame = _session.createDataFrame(sent, "type string, value string, json string")
-    fields = {field: type_ for type_, field in reversed(identifiers.FIELDS)}
-    held = frame.select(
-        "type",
-        "value",
-        F.parse_json("json").alias("document"),
-        *(F.when(F.col("type") == type_, F.trim("value")).alias(f"sent_{name}") for name, type_ in fields.items()),
-    )
-    read = held.withColumn("external_ids", identifiers.external_ids(config))
-    alone = read.drop("external_ids").withColumn("external_ids", F.lit(None).cast(identifiers.IDENTIFIERS))
-    rows = alone.select("type", "value", identifiers.bundle(config).alias("found")).collect()
-    rows += read.select("type", "value", F.col("external_ids").alias("found")).collect()
-    answers: dict[tuple[str, str], set[str | None]] = {}
-    for row in rows:
-        assert {entry["type"] for entry in row["found"]} <= {row["type"]}
-        one = {entry["token"] for entry in row["found"]} or {None}
-        answers.setdefault((row["type"], row["value"]), set()).update(one)
-    return answers
-
-
-def _external(type_: str, value: str) -> str:
-    return json.dumps([{"context": {"externalIds": [{"type": type_, "id": value}]}}, 0])
-
-
 @pytest.mark.parametrize(("type_", "value"), KNOWN)
 def test_an_identifier_is_resolved_as_known(type_: str, value: str) -> None:
     assert identifiers.resolve(type_, value, CONFIG) == KNOWN[type_, value]
 
 
-def test_python_and_spark_resolve_alike(found: dict[tuple[str, str], set[str | None]], config: Config) -> None:
-    assert found == {(type_, value): {identifiers.resolve(type_, value, config)} for type_, value in VALUES}
+@pytest.mark.parametrize("config", [CONFIG, STRICT], ids=["dev", "prod"])
+def test_what_an_identifier_stands_for_is_its_own_form_or_says_why_it_stands_for_nothing(config: Config) -> None:
+    resolver = Resolver(config)
+    for type_, value in VALUES:
+        identifier, fault = resolver.resolve(type_, value), resolver.fault(type_, value)
+        assert (identifier is None) == (fault is not None), (type_, value)
+        if identifier is not None and not identifier[1].startswith(f"{config.privacy.hmac_key_id}:"):
+            assert resolver.resolve(type_, identifier[1]) == identifier
 
 
-def test_a_number_is_national_to_the_country_of_the_address_wherever_it_was_sent(spark: SparkSession) -> None:
+def test_a_number_is_national_to_the_country_of_the_address() -> None:
     berlin = token(CONFIG.privacy, "phone", "+4930901820")
-    rows = [("030 901820", "de", berlin), ("030 901820", None, None), ("202-555-0143", "XX", PHONE)]
-    frame = spark.createDataFrame(rows, "sent_phone string, country string, expected string").select(
-        "*",
-        F.parse_json(
-            F.concat(F.lit('[{"context":{"externalIds":[{"type":"phone","id":"'), "sent_phone", F.lit('"}]}},0]'))
-        ).alias("document"),
-        *(F.lit(None).cast("string").alias(f"sent_{field}") for type_, field in identifiers.FIELDS if type_ != "phone"),
+    assert identifiers.resolve("phone", "030 901820", CONFIG, "de") == berlin
+    assert identifiers.resolve("phone", "030 901820", CONFIG) is None
+    assert identifiers.resolve("phone", "202-555-0143", CONFIG, "XX") == PHONE
+
+
+def test_an_address_is_an_address_wherever_it_stands() -> None:
+    spellings = [
+        "Kim.Lee@Example.com",
+        "kim.lee@example.com",
+        "Kim Lee <kim.lee@example.com>",
+        "mailto:kim.lee@example.com",
+    ]
+    bundles = {tuple(Resolver(CONFIG).bundle([("user_id", one)])) for one in spellings}
+    assert len(bundles) == 1
+    assert [type_ for type_, _ in bundles.pop()] == ["email", "user_id"]
+
+
+def test_the_mailbox_of_a_function_is_an_identifier_of_its_own() -> None:
+    resolver = Resolver(CONFIG)
+    assert resolver.resolve("email", "Info@praxis.example.com") == (
+        "mailbox",
+        token(CONFIG.privacy, "email", "info@praxis.example.com"),
     )
-    country = F.col("country")
-    both = frame.withColumn("external_ids", identifiers.external_ids(CONFIG, country))
-    for row in both.select("*", identifiers.bundle(CONFIG, country).alias("found")).collect():
-        expected = [] if row["expected"] is None else [("phone", row["expected"])]
-        assert [tuple(entry) for entry in row["found"]] == expected
-        assert [tuple(entry) for entry in row["external_ids"]] == expected
-        assert identifiers.resolve("phone", row["sent_phone"], CONFIG, row["country"]) == row["expected"]
+    assert resolver.resolve("email", "infos@praxis.example.com", None)[0] == "email"  # type: ignore[index]
 
 
-def test_an_actor_is_told_from_another_by_any_identifier(spark: SparkSession) -> None:
-    bundles = [[("user_id", "a")], [("user_id", "a"), ("user_id", "b")], [("user_id", 'a"}')], [("email", "a")]]
-    frame = spark.createDataFrame([(bundle,) for bundle in bundles], f"bundle {identifiers.IDENTIFIERS}")
-    actors = [row[0] for row in frame.select(identifiers.actor_id(F.col("bundle"))).collect()]
-    assert len(set(actors)) == len(bundles)
-    assert all(len(actor) == 32 for actor in actors)
+@given(
+    st.sampled_from(sorted(CONFIG.identity.rules)),
+    st.text(max_size=40) | st.text('<>()"@:;,.+0123456789 ax', max_size=40),
+)
+def test_no_value_makes_it_fail(type_: str, value: str) -> None:
+    identifier = Resolver(CONFIG).resolve(type_, value, "DE")
+    assert identifier is None or identifier[1]
+
+
+def test_a_resolver_crosses_to_a_worker_without_what_it_remembers() -> None:
+    resolver = Resolver(CONFIG)
+    resolver.resolve("user_id", "ann")
+    assert pickle.loads(pickle.dumps(resolver)).resolve("user_id", "ann") == ("user_id", "ann")

@@ -83,40 +83,50 @@ CASES: dict[str, tuple[Value, str | None]] = {
     "messageId an array": (track(messageId=["m-1"]), R.WRONG_TYPE),
     "messageId a number": (track(messageId=1), None),
     "event an object": (track(event={"name": "x"}), R.WRONG_TYPE),  # type: ignore[arg-type]
-    "context a text": (track(context="web"), R.WRONG_TYPE),
-    "properties an array": (track(properties=[]), R.WRONG_TYPE),
-    "traits a number": (message("identify", traits=5), R.WRONG_TYPE),
+    "context a text": (track(context="web"), None),
+    "properties an array": (track(properties=[]), None),
+    "traits a number": (message("identify", traits=5), None),
     "context null": ('{"context": null, ' + GOOD[1:], None),
-    "products an object": (track("Product Added", properties={"products": {"price": 1}}), R.WRONG_TYPE),
-    "a product a text": (products("p-1"), R.WRONG_TYPE),
+    "products an object": (track("Product Added", properties={"products": {"price": 1}}), None),
+    "a product a text": (products("p-1"), None),
+    "an order of its lines, one of them a text": (order(revenue=None, products=["p-1", {"price": 5}]), R.WRONG_TYPE),
     "products of somebody's own event": (track("Shelf Counted", properties={"products": 12}), None),
     "revenue a boolean": (order(revenue=True), R.WRONG_TYPE),
-    "price an object": (products({"price": {"eur": 1}}), R.WRONG_TYPE),
+    "price an object": (products({"price": {"eur": 1}}), None),
     "unknown type": (message("purchase"), R.UNKNOWN_TYPE),
     "type in capitals": (message("TRACK", event="x"), R.UNKNOWN_TYPE),
     "messageId of 101": (track(message_id="m" * 101), R.VALUE_TOO_LONG),
     "messageId of 100": (track(message_id="m" * 100), None),
-    "userId of 201": (track(userId="ü" * 201), R.VALUE_TOO_LONG),
+    "userId of 201": (track(userId="ü" * 201), None),
+    "userId of 201, and nothing else": (track(userId="ü" * 201, anonymousId=None), R.NO_USABLE_IDENTIFIER),
+    "order id of 201": (order(order_id="o" * 201), R.VALUE_TOO_LONG),
+    "order id a placeholder": (order(order_id="[object Object]"), R.MISSING_FIELD),
     "userId of 200": (track(userId="ü" * 200), None),
     "time a word": (track(timestamp="yesterday"), R.INVALID_TIMESTAMP),
     "time without day": (track(timestamp="12:00"), R.INVALID_TIMESTAMP),
     "February 30": (track(timestamp="2025-02-30T00:00:00Z"), R.INVALID_TIMESTAMP),
-    "sentAt a word": (track(sentAt="soon"), R.INVALID_TIMESTAMP),
+    "sentAt a word": (track(sentAt="soon"), None),
     "year 1969": (track(timestamp="1969-12-31T23:59:59.999Z"), R.TIMESTAMP_OUT_OF_RANGE),
-    "year 1970": (track(timestamp="1970-01-01T00:00:00Z"), None),
+    "year 1970": (track(timestamp="1970-01-01T00:00:00Z"), R.TIMESTAMP_OUT_OF_RANGE),
+    "zero": (track(timestamp=0), R.TIMESTAMP_OUT_OF_RANGE),
+    "year 1999": (track(timestamp="1999-12-31T23:59:59.999Z"), R.TIMESTAMP_OUT_OF_RANGE),
+    "year 2000": (track(timestamp="2000-01-01T00:00:00Z"), None),
     "year 2999": (track(timestamp="2999-01-01T00:00:00Z"), R.TIMESTAMP_OUT_OF_RANGE),
-    "milliseconds beyond year 9999": (track(timestamp=10**18), R.TIMESTAMP_OUT_OF_RANGE),
+    "a number beyond all units": (track(timestamp=10**21), R.TIMESTAMP_OUT_OF_RANGE),
     "a day and a millisecond ahead": (ahead(days=1, milliseconds=1), R.TIMESTAMP_OUT_OF_RANGE),
     "a day ahead": (ahead(days=1), None),
     "revenue a word": (order(revenue="ten"), R.INVALID_NUMBER),
     "revenue with comma": (order(revenue="1,50"), R.INVALID_NUMBER),
-    "revenue of 17 digits": (order(revenue=10**16), R.INVALID_NUMBER),
-    "revenue of 16 digits": (order(revenue=10**16 - 1), None),
+    "revenue beyond max_amount": (order(revenue=100_000_000.01), R.INVALID_NUMBER),
+    "revenue of max_amount": (order(revenue=100_000_000), None),
+    "lines beyond max_amount": (order(revenue=None, products=[{"price": 60_000_000, "quantity": 2}]), R.INVALID_NUMBER),
     "exponent of Java's nightmares": (order(revenue="1e999999999"), R.INVALID_NUMBER),
     "revenue NaN in quotes": (order(revenue="NaN"), R.INVALID_NUMBER),
-    "quantity of 2^31": (products({"price": 1, "quantity": 2**31}), R.INVALID_NUMBER),
-    "negative price": (products({"price": 5}, {"price": -0.01}), R.NEGATIVE_AMOUNT),
-    "negative quantity": (products({"price": 5, "quantity": -1}), R.NEGATIVE_AMOUNT),
+    "quantity of 2^31": (products({"price": 1, "quantity": 2**31}), None),
+    "negative price": (products({"price": 5}, {"price": -0.01}), None),
+    "negative quantity": (products({"price": 5, "quantity": -1}), None),
+    "an order of its lines, one below zero": (order(revenue=None, products=[{"price": 5}, {"price": -1}]), R.NEGATIVE_AMOUNT),
+    "a refund below zero": (track("Order Refunded", properties={"order_id": "o-1", "total": -5}), None),
     "negative revenue": (order(revenue=-1), R.NEGATIVE_AMOUNT),
     "negative value of somebody's own event": (track("Shelf Counted", properties={"value": -3}), None),
     "free order": (order(revenue=0), None),
@@ -133,6 +143,7 @@ CASES: dict[str, tuple[Value, str | None]] = {
         track(anonymousId="00000000-0000-0000-0000-000000000000", userId="NULL", context={"device": {"id": "unknown"}}),
         R.NO_USABLE_IDENTIFIER,
     ),
+    "blocked beside a good one": (track(userId="NULL"), None),
     "no e-mail, no phone": (message("identify", anonymousId=None, traits={"email": "ann", "phone": "12"}), R.NO_USABLE_IDENTIFIER),
 }  # fmt: skip
 DETAILS = {
@@ -140,11 +151,26 @@ DETAILS = {
     "JSON text": None,
     "order without id": "properties.order_id",
     "coupon applied, none named": "properties.coupon",
-    "context a text": "context: object expected",
-    "time a word": "originalTimestamp: ISO 8601 or epoch milliseconds expected",
-    "negative price": "properties.products[].price: zero or more expected",
-    "revenue a word": "properties.revenue: number of at most 16 digits before the point expected",
-    "userId of 201": "userId: at most 200 characters expected",
+    "time a word": "originalTimestamp: ISO 8601 or a number since 1970 expected",
+    "an order of its lines, one below zero": "properties.products[].price: zero or more expected",
+    "revenue a word": "properties.revenue: number of at most 100000000 expected",
+    "order id of 201": "properties.order_id: at most 200 characters expected",
+}
+# Records that are good enough -> what of them is left empty, and told.
+FAULTS = {
+    "as long as allowed": None,
+    "context a text": ["wrong_type|context: object expected"],
+    "properties an array": None,
+    "traits a number": ["wrong_type|traits: object expected"],
+    "products an object": ["wrong_type|properties.products: array expected"],
+    "a product a text": ["wrong_type|properties.products[]: object expected"],
+    "price an object": ["wrong_type|properties.products[].price: number expected"],
+    "userId of 201": ["value_too_long|userId: at most 200 characters expected"],
+    "sentAt a word": ["invalid_timestamp|sentAt: ISO 8601 or a number since 1970 expected"],
+    "quantity of 2^31": ["invalid_number|properties.products[].quantity: number of at most 100000000 expected"],
+    "negative price": ["negative_amount|properties.products[].price: zero or more expected"],
+    "a refund below zero": None,
+    "blocked beside a good one": ["placeholder|userId: an identifier of somebody expected"],
 }
 
 
@@ -152,7 +178,7 @@ DETAILS = {
 def rows(_session: SparkSession) -> dict[str, Row]:
     """What parse makes of each case."""
     parsed = parse(records(_session, [value for value, _ in CASES.values()]), load("dev", environ={}))
-    columns = ("topic", "partition", "offset", "value", "reason", "detail")
+    columns = ("topic", "partition", "offset", "value", "reason", "detail", "faults")
     return dict(zip(CASES, parsed.select(*columns).orderBy("offset").collect(), strict=True))
 
 
@@ -167,6 +193,11 @@ def test_a_bad_record_is_rejected_for_its_reason_and_keeps_its_bytes(rows: dict[
 @pytest.mark.parametrize("case", DETAILS)
 def test_the_detail_names_field_and_expectation(rows: dict[str, Row], case: str) -> None:
     assert rows[case]["detail"] == DETAILS[case]
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_what_is_left_empty_is_told_with_field_and_expectation(rows: dict[str, Row], case: str) -> None:
+    assert rows[case]["faults"] == FAULTS[case]
 
 
 def test_every_reason_that_one_record_can_give_is_tried_here() -> None:

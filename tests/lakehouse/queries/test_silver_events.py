@@ -24,11 +24,11 @@ from lakehouse.events.reasons import ID_CONFLICT, MALFORMED_JSON
 from lakehouse.lake.delta import Lake
 from lakehouse.queries import silver_events
 from lakehouse.tables.contract import Table
-from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from tests.rows import RECORD, Value, add_batch, row, stream, track
 
 REJECTED = "!"
-YEARS = {"A": 2005, "B": 2024, "C": 1985, "D": 2015}
+YEARS = {"A": 2005, "B": 2024, "C": 2001, "D": 2015}
 # contents of one message_id as they come -> the one that is the event; those in quarantine. What is left are repeats.
 HISTORIES = {
     "A": ("A", ""),
@@ -61,6 +61,7 @@ def new_lake(spark: SparkSession, folder: Path) -> Lake:
         spark, dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=str(folder / "lake"), keep_hours=1))
     )
     lake.create(SILVER_EVENTS)
+    lake.create(SILVER_EVENT_FAULTS)
     lake.create(SILVER_EVENTS_QUARANTINE)
     return lake
 

@@ -1,0 +1,42 @@
+"""An id in its one form, in Python and as a column: what copy and paste, files and cookie libraries put around it is no part of it.
+
+Left out: characters nobody sees, wherever they stand; blanks and quotes around it, quotes of a URL (`%22`) among them; the `.0`
+a spreadsheet puts behind a whole number. The same regular expressions are read by Python and by Java.
+"""
+
+import re
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+BROKEN = "\ufffd"  # stands for what could not be decoded: two ids that hold it may have been different ones
+
+_INVISIBLE = (
+    r"[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u3164\ufe00-\ufe0f\ufeff]++"
+)
+_AROUND = (
+    r"(?:[ \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\"'`\u2018-\u201f\u00ab\u00bb]|%2[27]|\\(?=\"))++"
+)
+_ENDS = rf"\A{_AROUND}|{_AROUND}\z"
+_WHOLE_NUMBER = r"(?<=\A[0-9]{1,100})[.]0{1,100}\z"
+_SUSPICIOUS = r"[^!-~]|\A[\"'`%\\]|[\"'`]\z|%2[27]\z|[.]0{1,100}\z"
+
+
+def normalise(value: str) -> str:
+    """One id in its one form; empty when nothing is left."""
+    if not re.search(_python(_SUSPICIOUS), value):
+        return value
+    bare = re.sub(_python(_ENDS), "", re.sub(_INVISIBLE, "", value))
+    whole = re.fullmatch(r"([0-9]{1,100})[.]0{1,100}", bare)
+    return whole[1] if whole else bare
+
+
+def normalised(value: Column) -> Column:
+    """The same as a column; null stays null."""
+    bare = F.regexp_replace(F.regexp_replace(value, _INVISIBLE, ""), _ENDS, "")
+    return F.when(value.rlike(_SUSPICIOUS), F.regexp_replace(bare, _WHOLE_NUMBER, "")).otherwise(value)
+
+
+def _python(pattern: str) -> str:
+    return pattern.replace(r"\z", r"\Z")

@@ -1,0 +1,116 @@
+"""What senders say of who they are (identity.jsonl): nobody is taken apart, and nobody joined with somebody else.
+
+Each case is a lake of its own in memory: events read as serving reads them, the graph solved as a micro-batch solves it, in the order
+they came and reversed.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from lakehouse.config import load
+from lakehouse.events.identifiers import Resolver
+from lakehouse.events.reader import Reader
+from lakehouse.events.sender import actor_id
+from lakehouse.identity.solve import over_cap, solve
+
+CASES = {
+    case["case"]: case
+    for case in map(json.loads, Path(__file__).with_name("identity.jsonl").read_text("utf-8").splitlines())
+}
+CONFIG = load("dev", environ={})
+ARRIVED = datetime(2026, 11, 28, tzinfo=UTC)
+READER, RESOLVER = Reader(CONFIG), Resolver(CONFIG)
+
+
+def profiles(events: list[Mapping[str, Any]]) -> dict[str, str]:
+    """message id -> profile."""
+    actor_of, edges, seen = {}, [], {}
+    for event in events:
+        bundle = READER.identifiers(event)
+        actor = actor_of[event["messageId"]] = actor_id(bundle)
+        edges += [(actor, *identifier) for identifier in bundle]
+        at = READER.occurred_at(event, ARRIVED).replace(tzinfo=None)
+        seen[actor] = min(at, seen.get(actor, at))
+    frame = pd.DataFrame(
+        edges, columns=["actor_id", "identifier_type", "identifier_token"], dtype="str"
+    ).drop_duplicates()
+    actors = pd.DataFrame(
+        {
+            "actor_id": pd.Series(list(seen), dtype="str"),
+            "first_seen_at": pd.Series(list(seen.values()), dtype="datetime64[us]"),
+        }
+    )
+    rules = CONFIG.identity.rules
+    solved = solve(frame, actors, rules, hubs=over_cap(frame, rules)).set_index("actor_id")["profile_id"]
+    return {message: solved[actor] for message, actor in actor_of.items()}
+
+
+@pytest.fixture(params=[False, True], ids=["in order", "reversed"])
+def of(request: pytest.FixtureRequest) -> Any:
+    """The profiles of a case by message id."""
+    return lambda case: profiles(CASES[case]["events"][:: -1 if request.param else 1])
+
+
+def groups(found: dict[str, str], *prefixes: str) -> list[set[str]]:
+    return [{found[message] for message in prefix.split()} for prefix in prefixes]
+
+
+def test_a_customer_of_a_hundred_and_one_cookies_is_one(of: Any) -> None:
+    assert len(set(of("D01-a-hundred-and-one-cookies").values())) == 1
+
+
+def test_a_friends_address_joins_nobody(of: Any) -> None:
+    found = of("D02-invites-carry-the-friends-address")
+    assert len({profile for message, profile in found.items() if message != "d02-f"}) == 1
+    assert found["d02-f"] != found["d02-o"]
+
+
+def test_an_address_is_one_login_in_any_spelling(of: Any) -> None:
+    assert len(set(of("D03-email-as-userid-in-two-spellings").values())) == 1
+
+
+def test_two_people_at_one_cookie_are_two(of: Any) -> None:
+    found = of("D04-userid-was-the-email-is-a-number-now")
+    assert not {found["d04-1"], found["d04-2"]} & {found["d04-3"], found["d04-4"]}
+    found = of("D09-reset-keeps-the-cookie")
+    assert found["d09-2"] != found["d09-4"]
+
+
+def test_guests_of_one_address_are_left_apart_and_can_be_told_to_be_one(of: Any) -> None:
+    """A user_id is unique unless the shop says otherwise: then the address makes its three guests one."""
+    assert len(set(of("D05-guest-checkouts-with-a-new-userid-each").values())) == 3
+
+
+def test_spellings_of_an_address_are_one(of: Any) -> None:
+    found = of("D06-spellings-of-an-address")
+    assert groups(found, " ".join(f"d06-{n}" for n in range(7)), "d06-7 d06-8") == [{found["d06-0"]}, {found["d06-7"]}]
+    assert found["d06-0"] != found["d06-7"]
+
+
+def test_spellings_of_a_telephone_are_one(of: Any) -> None:
+    found = of("D07-spellings-of-a-telephone")
+    lines = [range(6), range(6, 8), range(8, 10), range(10, 16)]
+    names = [{found[f"d07-{n}"] for n in line} for line in lines]
+    assert [len(name) for name in names] == [1] * 4
+    assert len(set.union(*names)) == 4
+
+
+def test_two_people_who_swap_addresses_stay_two(of: Any) -> None:
+    found = of("D08-two-users-swap-addresses")
+    assert found["d08-1"] == found["d08-3"] == found["d08-5"] != found["d08-2"] == found["d08-4"]
+
+
+def test_a_ring_of_aliases_ends(of: Any) -> None:
+    found = of("D11-alias-chain-and-cycle")
+    assert found["d11-0"] == found["d11-1"]
+    assert found["d11-5"] != found["d11-1"]
+
+
+def test_the_people_of_an_office_are_not_one(of: Any) -> None:
+    assert len(set(of("D12-an-office-mailbox").values())) == 3
