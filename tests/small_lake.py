@@ -164,7 +164,7 @@ def _day(
 def _kept_order(order: str, actor: str, when: str, revenue: str) -> Row:
     return {
         "order_id": order, "actor_id": actor, "ordered_at": at(when), "revenue": Decimal(revenue),
-        "completions": [], "refunds": [],
+        "buyers": 1, "statements": [], "refunds": [],
     }  # fmt: skip
 
 
@@ -237,7 +237,7 @@ ROWS: dict[str, list[Row]] = {
     "gold.product_affinity": [
         {
             "profile_id": "ann-phone", "product_id": "tea", "view_count": 1, "cart_count": 1, "order_count": 1,
-            "quantity": 2, "revenue": Decimal("9.00"), "affinity": 6.5,
+            "quantity": Decimal(2), "revenue": Decimal("9.00"), "affinity": 6.5,
             "first_touch_at": at("01-05 09:00"), "last_touch_at": at("02-10 12:00"),
         }
     ],

@@ -76,11 +76,13 @@ class ProfileTable(Table):
     """A gold table of profiles. Its key begins with profile_id, by which rows that the transform no longer gives are removed.
 
     needs: whether what the table is made with is there; while it is not, its rows are left as they are. Of a table with
-    validity the transform gives what holds now, without valid_from and valid_to.
+    validity the transform gives what holds now, without valid_from and valid_to. revised: columns of such a table that may say
+    something else while what holds goes on.
     """
 
     transform: Callable[..., DataFrame]
     needs: Callable[[ChampionModels], bool] = lambda _: True
+    revised: tuple[str, ...] = ()
     owner: str = PROFILES_QUERY
 
     def __post_init__(self) -> None:

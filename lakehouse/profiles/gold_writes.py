@@ -40,8 +40,12 @@ def stamped(table: ProfileTable, rows: DataFrame, now: DataFrame) -> DataFrame:
 def validity_changes(
     table: ProfileTable, stored: DataFrame, rows: DataFrame, profiles: DataFrame, now: DataFrame
 ) -> DataFrame:
-    """Rows of a table with validity to set: of all that changed, the row that is closed and the one that is opened."""
+    """Rows of a table with validity to set: of all that changed, the row that is closed and the one that is opened.
+
+    Where only what may be revised changed, the open row is set, since when it is open.
+    """
     key, content = list(table.current_key), table.content
+    lasting = [name for name in content if name not in table.revised]
     known = stored.where(F.col("valid_to").isNull()).join(F.broadcast(profiles.select("profile_id")), on="profile_id")
     before = known.select(*key, F.struct(*content).alias("before"), F.col("valid_from").alias("since"))
     after = rows.select(*key, F.struct(*content).alias("after"))
@@ -52,13 +56,16 @@ def validity_changes(
         F.col("since").alias("valid_from"),
         F.col("now").alias("valid_to"),
     )
+    goes_on = F.col("before").isNotNull() & F.col("after").isNotNull()
+    for name in lasting:
+        goes_on = goes_on & F.col(f"before.{name}").eqNullSafe(F.col(f"after.{name}"))
     opened = F.struct(
         *(F.col(f"after.{name}") for name in content),
-        F.col("now").alias("valid_from"),
+        F.when(goes_on, F.col("since")).otherwise(F.col("now")).alias("valid_from"),
         F.lit(None).cast("timestamp").alias("valid_to"),
     )
     set_rows = F.array_compact(
-        F.array(F.when(F.col("before").isNotNull(), closed), F.when(F.col("after").isNotNull(), opened))
+        F.array(F.when(F.col("before").isNotNull() & ~goes_on, closed), F.when(F.col("after").isNotNull(), opened))
     )
     return changed.select(*key, F.explode(set_rows).alias("row")).select(*key, "row.*")
 

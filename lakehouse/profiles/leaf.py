@@ -12,9 +12,20 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, PRODUCT_ADDED, PRODUCT_VIEWED
-from lakehouse.events.money import in_default_currency
+from lakehouse.config.limits import PURPOSES
+from lakehouse.events.contracts import (
+    ORDER_CANCELLED,
+    ORDER_COMPLETED,
+    ORDER_REFUNDED,
+    ORDER_UPDATED,
+    PRODUCT_ADDED,
+    PRODUCT_VIEWED,
+)
+from lakehouse.events.money import rate
 
+# What an event says of an order.
+COMPLETED, UPDATED, CANCELLED = "completed", "updated", "cancelled"
+_STATEMENTS = {ORDER_COMPLETED.name: COMPLETED, ORDER_UPDATED.name: UPDATED, ORDER_CANCELLED.name: CANCELLED}
 # What the leaf needs of an accepted event; silver.events and `events.parse` both have it.
 EVENT_COLUMNS = (
     "message_id",
@@ -42,47 +53,69 @@ def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
 
     Counts are of messages; `products`, `orders`, `refunds` and `traits` are lists of what was sent, in no order.
     """
-    amount = in_default_currency(F.col("revenue"), F.col("currency"), rates)
-    is_order = F.col("event") == ORDER_COMPLETED.name
-    is_refund = F.col("event") == ORDER_REFUNDED.name
-    touch = F.when(
-        F.col("product_id").isNotNull(),
-        F.when(F.col("event") == PRODUCT_VIEWED.name, "view").when(F.col("event") == PRODUCT_ADDED.name, "cart"),
-    )
+    track = F.when(F.col("type") == "track", F.col("event"))  # a page may be called like any of them
+    is_view, is_cart = track == PRODUCT_VIEWED.name, track == PRODUCT_ADDED.name
+    touch = F.when(F.col("product_id").isNotNull(), F.when(is_view, "view").when(is_cart, "cart"))
+    kind = F.coalesce(*(F.when(track == name, F.lit(kind)) for name, kind in _STATEMENTS.items()))
+    tier = F.col("traits")["loyalty_tier"]
+    its_rate = F.when(F.col("currency").isNotNull(), rate(F.col("currency"), rates))
     return events.groupBy("actor_id", "activity_day").agg(
         F.first("identifiers").alias("identifiers"),
         F.count(F.lit(1)).alias("event_count"),
-        F.count(F.when(F.col("event") == PRODUCT_VIEWED.name, 1)).alias("view_count"),
-        F.count(F.when(F.col("event") == PRODUCT_ADDED.name, 1)).alias("cart_count"),
+        F.count(F.when(is_view, 1)).alias("view_count"),
+        F.count(F.when(is_cart, 1)).alias("cart_count"),
         F.min("occurred_at").alias("first_at"),
         F.max("occurred_at").alias("last_at"),
-        F.max("consent").alias("consent"),
+        latest_words().alias("consent"),
+        F.max(F.when(tier.isNotNull(), F.struct(F.col("occurred_at").alias("at"), tier.alias("tier")))).alias(
+            "loyalty_tier"
+        ),
         F.collect_list(F.when(touch.isNotNull(), _touch_fact(touch))).alias("products"),
-        F.collect_list(F.when(is_order, _order_fact(amount))).alias("orders"),
-        F.collect_list(F.when(is_refund, _refund_fact(amount))).alias("refunds"),
+        F.collect_list(F.when(kind.isNotNull(), _order_statement(kind, its_rate))).alias("orders"),
+        F.collect_list(F.when(track == ORDER_REFUNDED.name, _refund_statement(its_rate))).alias("refunds"),
         F.collect_list(F.when(F.col("traits").isNotNull(), _traits_fact())).alias("traits"),
     )
+
+
+def latest_words() -> Column:
+    """The latest word on each purpose among the events of a group, as CONSENT_WORDS; a null one = nothing was said of it."""
+
+    def word(purpose: str) -> Column:
+        said = F.struct("consent.at", "consent.message_id", F.col(f"consent.{purpose}").alias("is_allowed"))
+        return F.max(F.when(F.col(f"consent.{purpose}").isNotNull(), said)).alias(purpose)
+
+    return F.struct(F.max("consent.at").alias("answered_at"), *(word(purpose) for purpose in PURPOSES))
 
 
 def _touch_fact(kind: Column) -> Column:
     return F.struct("product_id", kind.alias("kind"), "occurred_at")
 
 
-def _order_fact(amount: Column) -> Column:
-    # order_id, then time, then message: array_sort puts an order's earliest completion first.
+def _order_statement(kind: Column, rate: Column) -> Column:
+    # order_id, then time, then message: array_sort puts an order's earliest statement first.
     return F.struct(
         "order_id",
-        F.col("occurred_at").alias("ordered_at"),
+        F.col("occurred_at").alias("stated_at"),
         "message_id",
+        kind.alias("kind"),
         "actor_id",
-        amount.alias("revenue"),
+        F.col("revenue").alias("amount"),
         "currency",
+        rate.alias("rate"),
         "lines",
     )
 
 
-def _refund_fact(amount: Column) -> Column:
-    return F.struct("order_id", F.col("occurred_at").alias("refunded_at"), "message_id", amount.alias("amount"))
+def _refund_statement(rate: Column) -> Column:
+    return F.struct(
+        "order_id",
+        F.col("occurred_at").alias("stated_at"),
+        "message_id",
+        F.col("revenue").alias("amount"),
+        "currency",
+        rate.alias("rate"),
+        "lines",
+    )
 
 
 def _traits_fact() -> Column:

@@ -37,8 +37,8 @@ class Rebuilt:
 
 
 def bronze_records(lake: Lake) -> DataFrame:
-    """bronze.events with the column names of a Kafka source."""
-    return lake.read(BRONZE_EVENTS).withColumnRenamed("kafka_timestamp", "timestamp")
+    """bronze.events with the column names of lakehouse/kafka/source.py."""
+    return lake.read(BRONZE_EVENTS).withColumnsRenamed({"kafka_timestamp": "timestamp", "ingested_at": "arrived_at"})
 
 
 def rebuilt_leaves(lake: Lake) -> DataFrame:

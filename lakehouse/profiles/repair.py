@@ -38,7 +38,10 @@ def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
 
 
 def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: datetime) -> list[Difference]:
-    """Repair exactly the rows that differ and roll up the profiles they belong to; what was repaired, per table."""
+    """Repair exactly the rows that differ and roll up the profiles they belong to; what was repaired, per table.
+
+    Gold is held to its rebuild by itself: a repair that died between silver and gold left gold stale.
+    """
     now = _after_all(lake, now)
     wrong: dict[Table, DataFrame] = {}
     differences = []
@@ -47,7 +50,12 @@ def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: dat
         compared = compare(table, lake.read(table), expected).localCheckpoint()
         wrong[table] = repairs(compared)
         differences.append(summarise(table, compared))
-    touched = _touched(lake, wrong).localCheckpoint()
+    stale = lake.read(SILVER_IDENTITY_MAP).select("profile_id").limit(0)
+    for gold_table, expected in rebuilt.gold.tables.items():
+        compared = compare(gold_table, lake.read(gold_table), expected).localCheckpoint()
+        stale = stale.union(repairs(compared).select("profile_id"))
+        differences.append(summarise(gold_table, compared))
+    touched = _touched(lake, wrong).union(stale).distinct().localCheckpoint()
     _log_changes(lake, rebuilt.silver[SILVER_IDENTITY_MAP], now)
     for table, frame in wrong.items():
         rows = frame.withColumn("resolved_at", F.lit(now)) if table == SILVER_IDENTITY_MAP else frame

@@ -6,7 +6,8 @@ A profile's figures are sums over its actors, taken at read of the map; so a mer
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.tables.contract import MONEY
+from lakehouse.config.limits import PURPOSES
+from lakehouse.events.money import EXACT, money
 
 
 def profile_activity(activity_daily: DataFrame, members: DataFrame) -> DataFrame:
@@ -15,7 +16,7 @@ def profile_activity(activity_daily: DataFrame, members: DataFrame) -> DataFrame
 
 
 def profile_orders(orders: DataFrame, members: DataFrame) -> DataFrame:
-    """Orders that have been completed, with `profile_id`: profile_id, order_id, ordered_at, revenue, lines."""
+    """Orders that are completed and not cancelled, with `profile_id`: profile_id, order_id, ordered_at, revenue, lines."""
     completed = orders.where(F.col("ordered_at").isNotNull())
     of_profiles = completed.join(members.select("actor_id", "profile_id"), on="actor_id", how="inner")
     return of_profiles.select("profile_id", "order_id", "ordered_at", "revenue", "lines")
@@ -36,12 +37,12 @@ def rfm(of_profiles: DataFrame) -> DataFrame:
         F.min("ordered_at").alias("first_order_at"),
         F.max("ordered_at").alias("last_order_at"),
         F.count(F.lit(1)).alias("frequency"),
-        F.sum("revenue").cast(MONEY).alias("monetary"),
+        money(F.sum("revenue").cast(EXACT)).alias("monetary"),
     )
 
 
 def summary(of_profiles: DataFrame) -> DataFrame:
-    """`profile_activity` -> one row per profile: user ids, first and last event, counts, latest consent."""
+    """`profile_activity` -> one row per profile: user ids, first and last event, counts, the latest word on each purpose."""
     return of_profiles.groupBy("profile_id").agg(
         F.array_sort(F.collect_set("user_id")).alias("user_ids"),
         F.min("first_at").alias("first_seen_at"),
@@ -49,5 +50,7 @@ def summary(of_profiles: DataFrame) -> DataFrame:
         F.sum("event_count").alias("event_count"),
         F.sum("view_count").alias("view_count"),
         F.sum("cart_count").alias("cart_count"),
-        F.max("consent").alias("consent"),
+        F.max("loyalty_tier")["tier"].alias("loyalty_tier"),
+        F.max("consent.answered_at").alias("answered_at"),
+        *(F.max(f"consent.{purpose}").alias(f"said_of_{purpose}") for purpose in PURPOSES),
     )

@@ -18,6 +18,7 @@ from lakehouse.tables.contract import MONEY, Table, optional, required
 
 _PLACE = ["topic", "partition", "offset"]
 _SENT_LINES = "array<struct<category:string>>"
+_MOST = 10**12  # a larger price is none
 _LONGEST = 200  # characters of a category or name, as of every other id
 
 
@@ -59,7 +60,7 @@ def _touched(about: DataFrame) -> DataFrame:
         "product_id",
         _text(F.get_json_object(text, "$.properties.category")).alias("category"),
         _text(F.get_json_object(text, "$.properties.name")).alias("name"),
-        amounts.amount(F.trim(F.get_json_object(text, "$.properties.price"))).cast(MONEY).alias("price"),
+        amounts.amount(F.trim(F.get_json_object(text, "$.properties.price")), _MOST).cast(MONEY).alias("price"),
     )
     sent = F.from_json(F.get_json_object(text, "$.properties.products"), _SENT_LINES)
 

@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config import Config
+from lakehouse.config.limits import PURPOSES
 from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
@@ -35,12 +36,16 @@ def transform(
         {
             "frequency": F.coalesce("frequency", F.lit(0)),
             "monetary": F.coalesce("monetary", F.lit(0)).cast(MONEY),
-            "consent_analytics": F.col("consent.analytics"),
-            "consent_personalization": F.col("consent.personalization"),
-            "consent_marketing": F.col("consent.marketing"),
+            **{f"consent_{purpose}": _latest_word(purpose) for purpose in PURPOSES},
         }
     )
     return filled.withColumn("next_best_action", next_best_action(config))
+
+
+def _latest_word(purpose: str) -> Column:
+    """What was said of the purpose last; who answered, and said nothing of it, was asked and did not allow it."""
+    was_asked = F.when(F.col("answered_at").isNotNull(), F.lit(False))
+    return F.coalesce(F.col(f"said_of_{purpose}.is_allowed"), was_asked)
 
 
 def next_best_action(config: Config) -> Column:
@@ -90,9 +95,25 @@ GOLD_ACTIVATION = ProfileTable(
             "what to do next, by rule; none = nothing, or marketing consent denied",
             term="score",
         ),
-        optional("consent_analytics", "boolean", "latest word; null = never asked", term="profile"),
-        optional("consent_personalization", "boolean", "latest word; null = never asked", term="profile"),
-        optional("consent_marketing", "boolean", "latest word; null = never asked", term="profile"),
+        optional(
+            "consent_analytics",
+            "boolean",
+            "latest word, false where the answer left it out; null = never asked",
+            term="profile",
+        ),
+        optional(
+            "consent_personalization",
+            "boolean",
+            "latest word, false where the answer left it out; null = never asked",
+            term="profile",
+        ),
+        optional(
+            "consent_marketing",
+            "boolean",
+            "latest word, false where the answer left it out; null = never asked",
+            term="profile",
+        ),
+        optional("loyalty_tier", "string", "latest traits.loyalty_tier; null = none ever told", term="profile"),
         required(
             "as_of",
             "timestamp",

@@ -129,4 +129,4 @@ def _latest(rows: DataFrame, *columns: str, at: Column) -> DataFrame:
 def _home(basis: str, config: Config, *columns: str) -> tuple[Column, Column]:
     """household_id and basis. What is comparable holds no bar, so that no two addresses are one text."""
     key = F.concat_ws("|", F.lit(basis), *columns)
-    return token_of(config.privacy, F.lit("household"), key).alias("household_id"), F.lit(basis).alias("basis")
+    return token_of(config.privacy, "household", key).alias("household_id"), F.lit(basis).alias("basis")

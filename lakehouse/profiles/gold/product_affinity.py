@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ProfileTable
-from lakehouse.tables.contract import MONEY, optional, required
+from lakehouse.tables.contract import MONEY, QUANTITY, optional, required
 
 WEIGHTS = {"view": 1.0, "cart": 3.0, "order": 5.0}
 HALF_LIFE_DAYS = 30
@@ -28,7 +28,7 @@ def transform(silver_identity_map: DataFrame, silver_activity_daily: DataFrame, 
     counts = (F.count_if(F.col("kind") == kind).alias(f"{kind}_count") for kind in WEIGHTS)
     return touches.groupBy("profile_id", "product_id").agg(
         *counts,
-        F.coalesce(F.sum("quantity"), F.lit(0)).alias("quantity"),
+        F.coalesce(F.try_sum("quantity"), F.lit(0)).try_cast(QUANTITY).alias("quantity"),
         F.coalesce(F.try_sum("revenue"), F.lit(0)).try_cast(MONEY).alias("revenue"),
         (F.sum(weight * _growth(F.col("at"))) / _growth(F.max("at"))).alias("affinity"),
         F.min("at").alias("first_touch_at"),
@@ -41,7 +41,7 @@ def _ordered(orders: DataFrame) -> DataFrame:
     lines = orders.select("profile_id", "order_id", F.col("ordered_at").alias("at"), F.inline("lines"))
     value = F.try_multiply("price", "quantity")
     return lines.groupBy("profile_id", "product_id", "order_id", "at", F.lit("order").alias("kind")).agg(
-        F.sum("quantity").alias("quantity"), F.try_sum(value).alias("revenue")
+        F.try_sum("quantity").alias("quantity"), F.try_sum(value).alias("revenue")
     )
 
 
@@ -62,7 +62,7 @@ GOLD_PRODUCT_AFFINITY = ProfileTable(
         required("view_count", "bigint", "Product Viewed events about it"),
         required("cart_count", "bigint", "Product Added events about it"),
         required("order_count", "bigint", "distinct orders it is in"),
-        required("quantity", "bigint", "pieces ordered"),
+        optional("quantity", QUANTITY, "pieces, kilograms or metres ordered; null = beyond the type"),
         optional(
             "revenue", MONEY, "price x quantity of its order lines, refunds not taken off; null = beyond the type"
         ),

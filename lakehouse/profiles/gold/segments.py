@@ -1,6 +1,7 @@
 """gold.segments: which segment a profile is in, and since when. One row per profile is open at any time.
 
-A new model version that keeps the segment's name closes and opens too: who said it is part of the answer.
+A new model that keeps a profile in its segment does not move valid_from: it is the time the profile entered the segment. Its version
+is set on the open row.
 """
 
 from pyspark.sql import DataFrame
@@ -21,11 +22,12 @@ GOLD_SEGMENTS = ProfileTable(
     grain="one row per profile and validity",
     key=("profile_id", "valid_from"),
     transform=transform,
+    revised=("model_version",),
     needs=lambda champions: champions.segments is not None,
     columns=(
         required("profile_id", "string", "profile with orders"),
         required("segment", "string", "name of the segment, in words"),
-        required("model_version", "string", "version of the segments model in the registry"),
+        required("model_version", "string", "version of the segments model that says so, or said so last"),
         required("valid_from", "timestamp", "time the profile entered the segment"),
         optional("valid_to", "timestamp", "time it left; null = still in it"),
     ),

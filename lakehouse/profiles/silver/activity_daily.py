@@ -3,18 +3,21 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.events.money import EXACT, money
 from lakehouse.lake.delta import Lake, differs
 from lakehouse.profiles.declaration import LeafTable
-from lakehouse.tables.contract import CONSENT, MONEY, PRODUCT_TOUCH, optional, required
+from lakehouse.profiles.leaf import COMPLETED
+from lakehouse.tables.contract import CONSENT_WORDS, LOYALTY_TIER, MONEY, PRODUCT_TOUCH, optional, required
 
 
 def transform(leaves: DataFrame) -> DataFrame:
     """Leaf rows -> rows of silver.activity_daily."""
-    first_of_each = first_per_order(F.col("orders"))
+    first_of_each = first_per_order(F.filter("orders", lambda order: order["kind"] == COMPLETED))
     total = F.aggregate(
         first_of_each,
-        F.lit(0).cast(MONEY),
-        lambda sum_, order: (sum_ + F.coalesce(order["revenue"], F.lit(0))).cast(MONEY),
+        F.lit(0).cast(EXACT),
+        lambda sum_, order: (sum_ + F.coalesce(order["amount"] * order["rate"], F.lit(0))).cast(EXACT),
+        money,
     )
     user = F.filter("identifiers", lambda i: i["type"] == "user_id")
     return leaves.select(
@@ -29,12 +32,13 @@ def transform(leaves: DataFrame) -> DataFrame:
         "first_at",
         "last_at",
         "consent",
+        "loyalty_tier",
         F.array_sort("products").alias("products"),
     )
 
 
 def first_per_order(orders: Column) -> Column:
-    """Of an array of order facts, the earliest of each order_id (ties by message_id)."""
+    """Of an array of order statements, the earliest of each order_id (ties by message_id)."""
     in_order = F.array_sort(orders)
     return F.filter(
         in_order,
@@ -65,7 +69,8 @@ SILVER_ACTIVITY_DAILY = LeafTable(
         required("revenue", MONEY, "order value before refunds, default_currency"),
         required("first_at", "timestamp", "earliest event of the day"),
         required("last_at", "timestamp", "latest event of the day"),
-        optional("consent", CONSENT, "latest consent the actor gave that day; null = none given"),
+        optional("consent", CONSENT_WORDS, "latest word of that day on each purpose; answered_at null = nobody asked"),
+        optional("loyalty_tier", LOYALTY_TIER, "latest traits.loyalty_tier of that day; null = none told"),
         optional(
             "products",
             f"array<{PRODUCT_TOUCH}>",

@@ -1,59 +1,111 @@
-"""silver.orders: one row per order, from every message that completed or refunded it.
+"""silver.orders: one row per order, from every message that completed, updated, cancelled or refunded it.
 
-The facts are sets keyed by message, so union is the whole of merging: any order, any batching and any replay give the
-same row. The earliest completion (ties by message_id) speaks for the order; refunds are taken off whoever sent them and
-whenever they came, even before the order itself.
+An order is its latest statement by event time (ties by message_id): what it is worth and holds is what was said last, and once it
+is cancelled it is none, until somebody says otherwise. Who bought and when is the earliest completion. What was only updated or
+refunded, and never completed, is no order yet.
+
+Refunds are taken off whoever sent them and whenever they came, even before the order itself. A refund of no amount is worth its
+lines, at the order's prices; without lines it is the whole order. Without a currency it is in that of the order. An order is never
+worth less than nothing: what was refunded beyond it is told in `over_refunded`.
+
+The facts are sets keyed by message_id, so union is the whole of merging: any order, any batching and any replay give the same row.
+A message's rate is that of its day: another one in the configuration counts from then on, and for all of history after a rebuild.
 """
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.events.money import EXACT, money
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.declaration import LeafTable
-from lakehouse.tables.contract import MONEY, ORDER_FACT, PRODUCT_LINE, REFUND_FACT, optional, required
+from lakehouse.profiles.leaf import CANCELLED, COMPLETED
+from lakehouse.tables.contract import MONEY, ORDER_STATEMENT, PRODUCT_LINE, REFUND_STATEMENT, optional, required
 
-_ORDER_FIELDS = ("ordered_at", "message_id", "actor_id", "revenue", "currency", "lines")
-_REFUND_FIELDS = ("refunded_at", "message_id", "amount")
+_STATEMENT_FIELDS = ("stated_at", "message_id", "kind", "actor_id", "amount", "currency", "rate", "lines")
+_REFUND_FIELDS = ("stated_at", "message_id", "amount", "currency", "rate", "lines")
 
 
 def transform(leaves: DataFrame) -> DataFrame:
     """Leaf rows -> rows of silver.orders, from the facts in these leaves alone."""
-    completed = leaves.select(F.explode("orders").alias("fact")).select(
+    stated = leaves.select(F.explode("orders").alias("fact")).select(
         "fact.order_id",
-        F.struct(*(F.col(f"fact.{name}") for name in _ORDER_FIELDS)).cast(ORDER_FACT).alias("completion"),
-        F.lit(None).cast(REFUND_FACT).alias("refund"),
+        F.struct(*(F.col(f"fact.{name}") for name in _STATEMENT_FIELDS)).cast(ORDER_STATEMENT).alias("statement"),
+        F.lit(None).cast(REFUND_STATEMENT).alias("refund"),
     )
     refunded = leaves.select(F.explode("refunds").alias("fact")).select(
         "fact.order_id",
-        F.lit(None).cast(ORDER_FACT).alias("completion"),
-        F.struct(*(F.col(f"fact.{name}") for name in _REFUND_FIELDS)).cast(REFUND_FACT).alias("refund"),
+        F.lit(None).cast(ORDER_STATEMENT).alias("statement"),
+        F.struct(*(F.col(f"fact.{name}") for name in _REFUND_FIELDS)).cast(REFUND_STATEMENT).alias("refund"),
     )
     facts = (
-        completed.unionByName(refunded)
+        stated.unionByName(refunded)
         .groupBy("order_id")
-        .agg(F.collect_list("completion").alias("completions"), F.collect_list("refund").alias("refunds"))
+        .agg(F.collect_list("statement").alias("statements"), F.collect_list("refund").alias("refunds"))
     )
-    return facts.select("order_id", *_named(settled(F.col("completions"), F.col("refunds"))))
+    return settled(facts)
 
 
-def settled(completions: Column, refunds: Column) -> dict[str, Column]:
-    """The columns of silver.orders (without its key) that follow from its facts."""
-    every_completion = F.array_sort(F.array_distinct(completions))
-    every_refund = F.array_sort(F.array_distinct(refunds))
-    first = F.get(every_completion, F.lit(0))
-    refunded = F.aggregate(
-        every_refund,
-        F.lit(0).cast(MONEY),
-        lambda sum_, refund: (sum_ + F.coalesce(refund["amount"], first["revenue"], F.lit(0))).cast(MONEY),
+def settled(facts: DataFrame) -> DataFrame:
+    """[order_id, statements, refunds], in any order -> rows of silver.orders. Other columns stay."""
+    ordered = facts.withColumns({name: F.array_sort(name) for name in ("statements", "refunds")})
+    bought = F.get(F.filter("statements", _is_completion), F.lit(0))
+    latest = F.try_element_at("statements", F.lit(-1))
+    valued = F.filter("statements", lambda one: one["amount"].isNotNull() & (one["kind"] != CANCELLED))
+    lined = F.filter("statements", lambda one: one["lines"].isNotNull() & (one["kind"] != CANCELLED))
+    described = ordered.withColumns(
+        {
+            "bought": bought,
+            "is_order": bought.isNotNull() & (latest["kind"] != CANCELLED),
+            "valued": F.try_element_at(valued, F.lit(-1)),
+            "lines": F.try_element_at(lined, F.lit(-1))["lines"],
+        }
     )
-    return {
-        "actor_id": first["actor_id"],
-        "ordered_at": first["ordered_at"],
-        "revenue": F.when(first.isNotNull(), (F.coalesce(first["revenue"], F.lit(0)) - refunded).cast(MONEY)),
-        "lines": first["lines"],
-        "completions": every_completion,
-        "refunds": every_refund,
-    }
+    # What says no currency is in that of the completion.
+    its_rate = F.coalesce("valued.rate", "bought.rate", F.lit(1).cast("decimal(18,8)"))
+    worth = F.coalesce(_product("valued.amount", its_rate), F.lit(0).cast(EXACT))
+    priced = described.withColumns({"its_rate": its_rate, "worth": worth})
+    refunded = F.aggregate("refunds", F.lit(0).cast(EXACT), lambda sum_, refund: (sum_ + _off(refund)).cast(EXACT))
+    netted = priced.withColumn("refunded", refunded)
+    is_order = F.col("is_order")
+    return netted.withColumns(
+        {
+            "actor_id": F.when(is_order, F.col("bought.actor_id")),
+            "ordered_at": F.when(is_order, F.col("bought.stated_at")),
+            "revenue": F.when(is_order, money(F.greatest(F.col("worth") - F.col("refunded"), F.lit(0)).cast(EXACT))),
+            "over_refunded": F.when(
+                is_order, money(F.greatest(F.col("refunded") - F.col("worth"), F.lit(0)).cast(EXACT))
+            ),
+            "buyers": F.size(F.array_distinct(F.filter("statements", _is_completion)["actor_id"])),
+            "cancelled_at": F.when(latest["kind"] == CANCELLED, latest["stated_at"]),
+        }
+    ).drop("bought", "is_order", "valued", "its_rate", "worth", "refunded")
+
+
+def _is_completion(statement: Column) -> Column:
+    return statement["kind"] == COMPLETED
+
+
+def _off(refund: Column) -> Column:
+    """What one refund takes off, in the default currency. Reads lines, worth and its_rate of the order."""
+    rate = F.coalesce(refund["rate"], "its_rate")
+    of_lines = F.aggregate(
+        F.transform(refund["lines"], _line_off), F.lit(0).cast(EXACT), lambda sum_, line: (sum_ + line).cast(EXACT)
+    )
+    return F.coalesce(
+        _product(refund["amount"], rate), F.when(refund["lines"].isNotNull(), _product(of_lines, rate)), F.col("worth")
+    )
+
+
+def _line_off(returned: Column) -> Column:
+    """A returned line at the price it was bought for, else at its own; 0 where neither is known."""
+    same = F.filter("lines", lambda line: (line["product_id"] == returned["product_id"]) & line["price"].isNotNull())
+    price = F.coalesce(F.get(same, F.lit(0))["price"], returned["price"])
+    return F.coalesce(F.try_multiply(price, returned["quantity"]).try_cast(EXACT), F.lit(0).cast(EXACT))
+
+
+def _product(amount: Column | str, rate: Column) -> Column:
+    """Null where the amount is, or where it is beyond any sum of money."""
+    return F.try_multiply(F.col(amount) if isinstance(amount, str) else amount, rate).try_cast(EXACT)
 
 
 def merge(lake: Lake, new: DataFrame) -> set[str]:
@@ -62,23 +114,24 @@ def merge(lake: Lake, new: DataFrame) -> set[str]:
     Returns the actors who had bought these orders by then. Collects the rows to the driver.
     """
     stored = lake.read(SILVER_ORDERS).selectExpr(
-        "order_id", "completions AS known_completions", "refunds AS known_refunds"
+        "order_id", "statements AS known_statements", "refunds AS known_refunds"
     )
-    joined = stored.join(F.broadcast(new), on="order_id", how="right").selectExpr(
+    joined = stored.join(F.broadcast(new.select("order_id", "statements", "refunds")), on="order_id", how="right")
+    union = joined.select(
         "order_id",
-        "known_completions.actor_id AS buyers",
-        "coalesce(array_union(known_completions, completions), completions) AS completions",
-        "coalesce(array_union(known_refunds, refunds), refunds) AS refunds",
+        F.col("known_statements.actor_id").alias("bought_by"),
+        *(_union(F.col(f"known_{name}"), F.col(name)).alias(name) for name in ("statements", "refunds")),
     )
-    facts = settled(F.col("completions"), F.col("refunds"))
-    merged = joined.select("order_id", *_named(facts), "buyers").toArrow()
-    grown = " OR ".join(f"(cardinality(new.{c}) > cardinality(stored.{c}))" for c in ("completions", "refunds"))
-    lake.upsert(merged.drop_columns("buyers"), SILVER_ORDERS, update_when=grown)
-    return {actor for buyers in merged["buyers"].to_pylist() if buyers for actor in buyers}
+    merged = settled(union).select(*SILVER_ORDERS.column_names, "bought_by").toArrow()
+    grown = " OR ".join(f"(cardinality(new.{c}) > cardinality(stored.{c}))" for c in ("statements", "refunds"))
+    lake.upsert(merged.drop_columns("bought_by"), SILVER_ORDERS, update_when=grown)
+    return {actor for known in merged["bought_by"].to_pylist() if known for actor in known}
 
 
-def _named(columns: dict[str, Column]) -> list[Column]:
-    return [column.alias(name) for name, column in columns.items()]
+def _union(known: Column, new: Column) -> Column:
+    """The known facts, and those of the new whose message is not among them."""
+    unknown = F.filter(new, lambda one: ~F.array_contains(known["message_id"], one["message_id"]))
+    return F.coalesce(F.concat(known, unknown), new)
 
 
 SILVER_ORDERS = LeafTable(
@@ -90,13 +143,32 @@ SILVER_ORDERS = LeafTable(
     sent_in=("orders", "refunds"),
     columns=(
         required("order_id", "string", "order"),
-        optional("actor_id", "string", "actor of the earliest completion; null = only a refund has been seen"),
-        optional("ordered_at", "timestamp", "time of the earliest completion; null = only a refund has been seen"),
-        optional("revenue", MONEY, "earliest completion's value less all refunds, default_currency"),
-        optional("lines", f"array<{PRODUCT_LINE}>", "lines of the earliest completion"),
-        required("completions", f"array<{ORDER_FACT}>", "every distinct Order Completed message of the order"),
+        optional(
+            "actor_id", "string", "actor of the earliest completion; null = no order: never completed, or cancelled"
+        ),
+        optional(
+            "ordered_at", "timestamp", "time of the earliest completion; null = no order: never completed, or cancelled"
+        ),
+        optional(
+            "revenue",
+            MONEY,
+            "what the order was last said to be worth less its refunds, default_currency; null = no order",
+        ),
+        optional("over_refunded", MONEY, "refunded beyond what the order was worth, default_currency; null = no order"),
         required(
-            "refunds", f"array<{REFUND_FACT}>", "every distinct Order Refunded message; null amount = whole order"
+            "buyers",
+            "int",
+            "distinct actors that completed it: more than 1 = one order told from several devices, or one number of two customers",
+        ),
+        optional(
+            "cancelled_at", "timestamp", "time of the cancellation; null = not cancelled, or said to be one again since"
+        ),
+        optional("lines", f"array<{PRODUCT_LINE}>", "lines last said; null = none ever said"),
+        required("statements", f"array<{ORDER_STATEMENT}>", "what each message said of the order, in order of time"),
+        required(
+            "refunds",
+            f"array<{REFUND_STATEMENT}>",
+            "what each refund said; null amount = its lines, or the whole order",
         ),
     ),
 )

@@ -1,5 +1,7 @@
 """silver.personal_traits: the latest value of every trait an actor was identified with. Raw personal data.
 
+Null takes a trait back (Segment spec). The row stays, without its value, so that an older value that comes late stays away too.
+
 On this machine an index of the table says what is stored: new rows are appended, and newer ones are set where the old lie.
 It lives in the lake's folder as long as the table, and is made again from empty files when the table is at a version it does
 not know: what is erased there is gone here at the next micro-batch at the latest. Of a remote lake there is none: its
@@ -21,14 +23,14 @@ from pyspark.sql import functions as F
 from lakehouse.lake.delta import Lake, arrow_schema, conform
 from lakehouse.lake.table_index import TableIndex, current
 from lakehouse.profiles.declaration import LeafTable
-from lakehouse.tables.contract import required
+from lakehouse.tables.contract import optional, required
 
-Row = tuple[str, str, str, int]
+Row = tuple[str, str, str | None, int]
 """actor_id, trait, value, seen_at in microseconds since 1970."""
 
 
 def transform(leaves: DataFrame) -> DataFrame:
-    """Leaf rows -> one row per actor and trait; the latest value wins, at the same instant the greater one."""
+    """Leaf rows -> one row per actor and trait; the latest value wins, at the same instant the greater one, null the least."""
     sent = leaves.select("actor_id", F.explode("traits").alias("fact"))
     values = sent.select(
         "actor_id",
@@ -37,8 +39,7 @@ def transform(leaves: DataFrame) -> DataFrame:
     )
     latest = F.max(F.struct("seen_at", "value"))
     return (
-        values.where(F.col("value").isNotNull())
-        .groupBy("actor_id", "trait")
+        values.groupBy("actor_id", "trait")
         .agg(latest.alias("latest"))
         .select("actor_id", "trait", "latest.value", "latest.seen_at")
     )
@@ -49,7 +50,10 @@ def merge(lake: Lake, new: DataFrame) -> tuple[()]:
     if lake.uses_delta_rs:
         _set_newer(lake, current(lake, TraitIndex), conform(new, SILVER_PERSONAL_TRAITS).toArrow())
     else:
-        newer = "new.seen_at > stored.seen_at OR (new.seen_at = stored.seen_at AND new.value > stored.value)"
+        newer = (
+            "new.seen_at > stored.seen_at OR (new.seen_at = stored.seen_at "
+            "AND coalesce(new.value, '') > coalesce(stored.value, ''))"
+        )
         lake.upsert(new, SILVER_PERSONAL_TRAITS, update_when=newer)
     return ()
 
@@ -68,7 +72,7 @@ def _set_newer(lake: Lake, index: "TraitIndex", rows: pa.Table) -> None:
     stored = {row[:2]: row for row in _tuples(index.rows({row[0] for row in new}))}
     added = _table([row for row in new if row[:2] not in stored])
     known = [row for row in new if row[:2] in stored]
-    newer = [row for row in known if (row[3], row[2]) > (stored[row[:2]][3], stored[row[:2]][2])]
+    newer = [row for row in known if _age(row) > _age(stored[row[:2]])]
     if not (newer or added.num_rows):
         return
     changed, before = (
@@ -78,6 +82,10 @@ def _set_newer(lake: Lake, index: "TraitIndex", rows: pa.Table) -> None:
     lake.add(added, SILVER_PERSONAL_TRAITS)
     lake.upsert(changed, SILVER_PERSONAL_TRAITS, stored_at=before["seen_at"].combine_chunks())
     index.follow(lake, pa.concat_tables([added, changed]))
+
+
+def _age(row: Row) -> tuple[int, str]:
+    return row[3], row[2] or ""
 
 
 SILVER_PERSONAL_TRAITS = LeafTable(
@@ -91,7 +99,7 @@ SILVER_PERSONAL_TRAITS = LeafTable(
     columns=(
         required("actor_id", "string", "actor"),
         required("trait", "string", "name of the trait, snake_case: email, phone, first_name, ..."),
-        required("value", "string", "latest value as sent: raw personal data"),
+        optional("value", "string", "latest value as sent: raw personal data; null = taken back"),
         required("seen_at", "timestamp", "time of the event that carried the value"),
     ),
 )
@@ -146,7 +154,7 @@ def _table(rows: Collection[Row]) -> pa.Table:
     return pa.Table.from_arrays([*texts, pa.array(columns[3], pa.int64()).cast(_SCHEMA.types[3])], schema=_SCHEMA)
 
 
-def _held(cursor: lmdb.Cursor, prefix: bytes) -> Iterator[tuple[str, str, int]]:
+def _held(cursor: lmdb.Cursor, prefix: bytes) -> Iterator[tuple[str, str | None, int]]:
     is_there = cursor.set_range(prefix)
     while is_there and bytes(cursor.key()).startswith(prefix):
         trait, value, seen = json.loads(bytes(cursor.value()))

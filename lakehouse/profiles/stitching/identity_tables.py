@@ -6,7 +6,7 @@ that change are nearly always of recent actors, so of the last files.
 
 import gc
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -119,14 +119,19 @@ def _mend_history(lake: Lake, changes: pd.DataFrame) -> None:
     lake.upsert(arrow(moved(moves, stored), SILVER_IDENTITY_HISTORY), SILVER_IDENTITY_HISTORY)
 
 
-def write(lake: Lake, index: Index, resolution: Resolution, *, now: datetime, logged: Collection[str] = ()) -> None:
+def write(
+    lake: Lake, index: Index, resolution: Resolution, *, now: datetime, logged: pd.DataFrame | None = None
+) -> None:
     """Edges, log, history, map; then the index. See lakehouse/identity/touched_components.py for why in this order.
 
     Every row is known to be new, or changed, because the index says what is stored: nothing is looked for in the tables.
-    `logged`: change_ids that are in the log already, and their history with them.
+    `logged`: the changes that were written last, and their history with them. Those the map does not have yet come again, from
+    whatever batch: a change is known by who moved from where to where.
     """
     edges, placed = resolution.edges, resolution.map
-    log_rows = resolution.log_rows[~resolution.log_rows["change_id"].isin(logged)]
+    log_rows = resolution.log_rows
+    if logged is not None:
+        log_rows = log_rows[~_moves(log_rows).isin(_moves(logged))]
     if not (len(edges) or len(log_rows) or len(placed)):
         return
     _write_edges(lake, edges)
@@ -144,6 +149,12 @@ def write(lake: Lake, index: Index, resolution: Resolution, *, now: datetime, lo
         stamp=stamp(lake),
         latest=micros(pd.Series([pd.Timestamp(now)]))[0],
     )
+
+
+def _moves(log_rows: pd.DataFrame) -> pd.MultiIndex:
+    """Who moved from where to where."""
+    named = log_rows[["actor_id", "from_profile_id", "to_profile_id"]].astype(object)
+    return pd.MultiIndex.from_frame(named.where(named.notna(), ""))
 
 
 def _turns(log_rows: pd.DataFrame, placed: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:

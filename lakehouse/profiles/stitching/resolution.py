@@ -125,8 +125,7 @@ class IdentityStep:
         if are_new and known:
             log.warning("the rules of identity have changed: every component is solved again")
         facts = replace(facts, seeds=[*facts.seeds, *reach.everyone(index)]) if are_new else facts
-        logged_ids = set(logged["change_id"])
-        profiles = self._resolve(index, facts, batch_id, now, active, logged=logged_ids) | _profiles(logged)
+        profiles = self._resolve(index, facts, batch_id, now, active, logged=logged) | _profiles(logged)
         if are_new:
             rule_changes.record(self.lake, now)
         return profiles
@@ -138,7 +137,7 @@ class IdentityStep:
         batch_id: int,
         now: datetime,
         active: Collection[Override],
-        logged: Collection[str] = (),
+        logged: pd.DataFrame | None = None,
     ) -> set[str]:
         known = reach.places(index, facts.actors["actor_id"])
         news = self._news(facts, known)

@@ -1,6 +1,7 @@
 """From events and orders to numbers: what counts, whose it is, which session it belongs to."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pandas as pd
 from pyspark.sql import SparkSession
@@ -37,9 +38,9 @@ def test_people_are_profiles_and_orders_count_once(spark: SparkSession) -> None:
         for actor, profile in (("ann-phone", "ann"), ("ann-laptop", "ann"), ("bob", "bob"), ("bot", "bob"))
     ]
     orders = [
-        {"order_id": "o1", "actor_id": "ann-laptop", "ordered_at": after(3), "completions": [], "refunds": [],
-         "lines": [("kettle", None, 1, None), ("", None, 1, None)]},
-        {"order_id": "only refunded", "completions": [], "refunds": []},
+        {"order_id": "o1", "actor_id": "ann-laptop", "ordered_at": after(3), "buyers": 1, "statements": [], "refunds": [],
+         "lines": [("kettle", None, Decimal(1), None), ("", None, Decimal(1), None)]},
+        {"order_id": "only refunded", "buyers": 1, "statements": [], "refunds": []},
     ]  # fmt: skip
     tables = (SILVER_EVENTS, SILVER_ORDERS, SILVER_IDENTITY_MAP)
     frames = [

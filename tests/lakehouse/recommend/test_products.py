@@ -30,7 +30,7 @@ def event(offset: int, name: str, at: datetime, sent: Any, **row: Any) -> tuple[
 
 
 def line(product: str, name: str | None, price: str | None) -> tuple[Any, ...]:
-    return (product, name, 1, None if price is None else Decimal(price))
+    return (product, name, Decimal(1), None if price is None else Decimal(price))
 
 
 def test_a_product_is_what_was_last_said_of_it(spark: SparkSession) -> None:

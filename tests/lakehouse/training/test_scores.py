@@ -65,6 +65,7 @@ def _write_tables(lake: Lake, days: list, orders: list, actors: list[str]) -> No
                 "cart_count": F.lit(0),
                 "first_at": F.col("last_at"),
                 "consent": nothing,
+                "loyalty_tier": nothing,
                 "products": nothing,
             }
         ),
@@ -72,8 +73,9 @@ def _write_tables(lake: Lake, days: list, orders: list, actors: list[str]) -> No
     )
     types = {column.name: column.type for column in SILVER_ORDERS.columns}
     schema = "order_id string, actor_id string, ordered_at timestamp, revenue decimal(18,2)"
-    empty = {"lines": nothing.cast(types["lines"])}
-    empty |= {name: F.array().cast(types[name]) for name in ("completions", "refunds")}
+    empty = {name: nothing.cast(types[name]) for name in ("lines", "over_refunded", "cancelled_at")}
+    empty |= {name: F.array().cast(types[name]) for name in ("statements", "refunds")}
+    empty |= {"buyers": F.lit(1)}
     lake.overwrite(lake.spark.createDataFrame(orders, schema).withColumns(empty), SILVER_ORDERS)
     who = lake.spark.createDataFrame([(actor,) for actor in actors], "actor_id string")
     same = {name: F.col("actor_id") for name in ("profile_id", "component_id")}

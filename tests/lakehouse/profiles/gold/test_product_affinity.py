@@ -27,7 +27,7 @@ def affinities(spark: SparkSession, rows: list[dict[str, Any]], people: dict[str
 
 
 def line(product: str | None, quantity: int | None, price: str | None) -> tuple[Any, ...]:
-    return (product, None, quantity, None if price is None else Decimal(price))
+    return (product, None, None if quantity is None else Decimal(quantity), None if price is None else Decimal(price))
 
 
 def test_a_view_a_cart_and_an_order_of_one_product_on_two_devices(spark: SparkSession) -> None:
