@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.recent_behaviour import RecentBehaviour
 from lakehouse.online.recent_entries import EXPOSED, PURPOSES, key_of
@@ -57,7 +57,9 @@ class Visitor:
         if just_now is not None:
             return just_now
         said: bool | None = None if self.profile is None else self.profile.figures[f"consent_{purpose}"]
-        return assumed if said is None else said
+        if said is not None:
+            return said
+        return assumed and not self.recent.consent  # who has just answered was asked, and did not allow it
 
 
 _OF_PROFILE = tuple(column.name for column in GOLD_ACTIVATION.columns if column.term is not None)

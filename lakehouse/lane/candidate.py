@@ -1,6 +1,6 @@
 r"""A message of the decisions topic: a rule that an event may have set off. The one place where it is written and read.
 
-Key: the actor, so that one visitor's candidates stay in order. Value: a JSON object, each field of which is declared once, in
+Key: a hash of its identifiers, so that one visitor's candidates stay in order. Value: a JSON object, each field of which is declared once, in
 `Candidate`: its name, the Spark SQL that writes it, the function that reads it. What is null is left out; times are
 milliseconds since 1970. Spark encodes (projection.py), whoever decides decodes, without a Spark session.
 """
@@ -15,7 +15,9 @@ import orjson
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.contracts import ORDER_COMPLETED
+from lakehouse.events.identifier import Identifier
+from lakehouse.events.reader import Reader
 from lakehouse.online.recent_entries import Placed, entries_of
 
 log = logging.getLogger("stitchlake.serving")
@@ -78,7 +80,7 @@ class Candidate:
 
     decision_id: the first 32 hex digits of SHA-256 of `<rule>\n<message_id>`, so that a repeat is known for one.
     identifiers: type and token. event_type to device: the event, in the vocabulary of rules; price in the default currency.
-    occurred_ms, kafka_ms: ms since 1970. rules_version: of the rule book that the stream went by.
+    occurred_ms, kafka_ms: ms since 1970. user_agent, library, channel: of the program that sent it. rules_version: of the rule book that the stream went by.
     """
 
     decision_id: str = field(metadata=_coded(_ID, _text))
@@ -95,6 +97,9 @@ class Candidate:
     session_id: str | None = field(metadata=_coded("session_id", _text_or_none))
     occurred_ms: int = field(metadata=_coded("unix_millis(occurred_at)", _millis, "occurred_at"))
     kafka_ms: int | None = field(metadata=_coded("unix_millis(kafka_timestamp)", _millis_or_none, "kafka_timestamp"))
+    user_agent: str | None = field(metadata=_coded("user_agent", _text_or_none))
+    library: str | None = field(metadata=_coded("library", _text_or_none))
+    channel: str | None = field(metadata=_coded("channel", _text_or_none))
     rules_version: str | None = field(metadata=_coded("rules_version", _text_or_none))
 
     @classmethod
@@ -116,6 +121,11 @@ class Candidate:
         """The event, in the vocabulary of rules."""
         return {name: getattr(self, name) for name in EVENT_FIELDS} | {"occurred_at": self.occurred_at}
 
+    def is_bot(self, reader: Reader) -> bool:
+        """Whether a program sent the event on its own account."""
+        is_order = self.event_name == ORDER_COMPLETED.name
+        return reader.is_program(self.user_agent, self.channel, self.library, is_order=is_order)
+
     def entries(self) -> list[Placed]:
         """What the event adds to the newest behaviour of its visitor: it counts, whoever is faster."""
         properties = {"product_id": self.product_id, "category": self.category, "price": self.price}
@@ -124,7 +134,9 @@ class Candidate:
             "event": self.event_name,
             "properties": properties | {"session_id": self.session_id},
         }
-        return entries_of(message, self.message_id, self.identifiers, self.occurred_ms)
+        return entries_of(
+            message, self.message_id, self.identifiers, self.occurred_ms, event=self.event_name, consented={}
+        )
 
     def keys(self) -> Iterator[str]:
         """Under what a WebSocket listens for its decisions."""
@@ -143,5 +155,6 @@ def encode(matched: DataFrame, rules_version: str) -> DataFrame:
     document = F.struct(*(F.expr(coding.sql).alias(coding.name or name) for name, coding in _CODINGS))
     versioned = matched.withColumn("rules_version", F.lit(rules_version))
     return versioned.select(
-        F.col("actor_id").cast("binary").alias("key"), F.to_json(document).cast("binary").alias("value")
+        F.sha2(F.to_json("identifiers").cast("binary"), 256).cast("binary").alias("key"),
+        F.to_json(document).cast("binary").alias("value"),
     )

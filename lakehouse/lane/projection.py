@@ -1,6 +1,8 @@
 """Kafka record of an event -> one message per rule it may set off. Stateless projections only, as Real-Time Mode demands.
 
-A candidate is no decision: the stream knows the event and nothing of the person. Serving takes a candidate's event fields and
+A candidate is no decision: the stream knows the event and nothing of the person, and whether a program sent it is asked
+where it is decided on. Of who sent it a candidate names what is no address and no telephone number: those are read in Python, and
+their tokens need a key, which stands in no plan. An event that nothing else names sets off nothing here. Serving takes a candidate's event fields and
 the online profile, evaluates the whole rule and only then acts. So a rule's condition here must hold whenever the
 rule holds (a sound over-approximation), and nothing more.
 
@@ -15,8 +17,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config import Config
-from lakehouse.events import amounts, schema
-from lakehouse.events.parse import parse
+from lakehouse.events import schema
+from lakehouse.events.blocked_values import blocked
+from lakehouse.events.identifiers import EMAIL, FIELDS, PHONE
+from lakehouse.events.parse import read
+from lakehouse.events.tokens import PERSONAL
 from lakehouse.lane.candidate import encode
 from lakehouse.rules.column import event_part
 from lakehouse.rules.expression import Expression
@@ -49,10 +54,22 @@ def candidates(
         rules_version: written into every message.
         not_before: records that arrived earlier set off nothing: a restart replays, and acting late is not acting at once.
     """
-    accepted = parse(records, config).where(
-        F.col("reason").isNull() & ~F.col("is_bot") & (F.col("kafka_timestamp") >= F.lit(not_before))
+    named = read(records, config).withColumn("identifiers", identifiers(config))
+    accepted = named.where(
+        F.col("verdict").isNull() & (F.size("identifiers") > 0) & (F.col("kafka_timestamp") >= F.lit(not_before))
     )
     return encode(matched(vocabulary(accepted), rules), rules_version)
+
+
+def identifiers(config: Config) -> Column:
+    """What names the sender and is not personal: a part of what `events.parse` finds, with the same tokens."""
+    found = []
+    for type_, field in FIELDS:
+        if type_ in config.identity.rules and type_ not in (EMAIL, PHONE):
+            value = F.col(field)
+            is_usable = blocked(type_, config.identity).misses(value) & ~value.rlike(PERSONAL)
+            found.append(F.when(is_usable, F.struct(F.lit(type_).alias("type"), value.alias("token"))))
+    return F.sort_array(F.array_distinct(F.array_compact(F.array(*found))))
 
 
 def vocabulary(accepted: DataFrame) -> DataFrame:
@@ -63,10 +80,11 @@ def vocabulary(accepted: DataFrame) -> DataFrame:
     text, lines = F.col("value").cast("string"), F.col("lines")
     is_single = F.size(lines) == 1
     line_category = F.when(is_single, F.get_json_object(text, "$.properties.products[0].category"))
-    own_price = amounts.amount(F.trim(F.get_json_object(text, "$.properties.price")))
+    own_price = F.when(F.col("price_amount") >= 0, F.col("price_amount"))
     line_price = F.when(is_single, F.get(lines, F.lit(0))["price"])
     return accepted.select(
-        *("message_id", "actor_id", "identifiers", "kafka_timestamp", "occurred_at", "product_id", "session_id"),
+        *("message_id", "identifiers", "kafka_timestamp", "occurred_at", "product_id", "session_id"),
+        *("user_agent", "library", "channel"),
         F.col("type").alias("event_type"),
         F.col("event").alias("event_name"),
         F.coalesce(_first_text(text, "$.properties.category"), line_category).alias("category"),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import Config
@@ -70,4 +71,5 @@ def _records(spark: SparkSession, config: Config) -> DataFrame:
         .option("startingOffsets", "latest")
         .option("failOnDataLoss", "false")
         .load()
+        .withColumn("arrived_at", F.current_timestamp())
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from lakehouse.config import IdentityConfig
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.moments.definitions import ORDERED, Definition, Definitions
 from lakehouse.moments.episodes import Episode
 from lakehouse.moments.state import Fact, VisitorState, further, union

@@ -1,13 +1,12 @@
 """A message -> the fact moments see in it."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lakehouse.config import Config
+from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import Reader, at, text, text_at
-from lakehouse.identity.identifier import Identifier
 from lakehouse.moments.definitions import ORDERED
 from lakehouse.moments.state import Fact
 
@@ -21,15 +20,13 @@ class FactReader:
     def __init__(self, config: Config, reader: Reader) -> None:
         self._reader = reader
         self._rules = config.identity.rules
-        self._is_bot = re.compile(config.events.bot_user_agents)
 
     def of(self, message: Any, arrived_at: datetime) -> Fact | None:
         """None for what is no track event of somebody, and for a robot's."""
         if not isinstance(message, Mapping) or text(message, "type") != "track":
             return None
-        message_id, event = text(message, "message_id"), text(message, "event_name")
-        agent = text_at(message, "context.userAgent")
-        if message_id is None or event is None or (agent is not None and self._is_bot.search(agent)):
+        message_id, event = text(message, "message_id"), self._reader.event_name(message)
+        if message_id is None or event is None or self._reader.is_bot(message):
             return None
         who = self._strongest(self._reader.identifiers(message))
         if not who:

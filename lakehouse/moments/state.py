@@ -12,7 +12,7 @@ from typing import Any, Self
 import orjson
 
 from lakehouse.errors import StoreError
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 
 KEEP = 32
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.moments.definitions import ORDERED, Definition, Definitions
 from lakehouse.moments.episodes import Episode, episode
 from lakehouse.moments.state import Done, Fact, VisitorState, added, further

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import StoreError
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.identity.index import Index
 from lakehouse.identity.owners import identifiers_of, owners
 from lakehouse.lake.delta import Lake

@@ -15,7 +15,7 @@ import orjson
 
 from lakehouse.config import IdentityConfig
 from lakehouse.errors import StoreError
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.online.store import REBUILD, Document, OnlineStore
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 
@@ -28,6 +28,8 @@ COLUMNS = {column.name: column for column in GOLD_ACTIVATION.columns if column.i
 _TIMES = frozenset(name for name, column in COLUMNS.items() if column.type == "timestamp")
 _MONEY = frozenset(name for name, column in COLUMNS.items() if column.type.startswith("decimal"))
 
+_OF_BROWSERS = ("anonymous_id", "device_id")  # as many as somebody has cookies
+
 Row = Mapping[str, Any]
 
 
@@ -35,7 +37,8 @@ Row = Mapping[str, Any]
 class OnlineProfile:
     """One person, as of `version`.
 
-    identifiers: (type, token), the one that turned up last in a new bundle first, at most MOST_IDENTIFIERS.
+    identifiers: (type, token), the one that turned up last in a new bundle first, at most MOST_IDENTIFIERS:
+    of more, cookies and devices are left out first, for what somebody said of an address must be found however many came since.
     is_known: whether it has a user id. bought: products of its orders, the last bought first, each once, at most
     MOST_BOUGHT; bought_at: when each was last ordered. figures: COLUMNS, which mean what the contract of gold.activation says.
     Times are UTC, to the millisecond.
@@ -56,7 +59,7 @@ class OnlineProfile:
         return cls(
             profile_id=row["profile_id"],
             version=version,
-            identifiers=tuple(identifiers[:MOST_IDENTIFIERS]),
+            identifiers=_kept(identifiers),
             bought=tuple(bought),
             bought_at=tuple(map(_to_millisecond, bought.values())),
             is_known=bool(row["user_ids"]),
@@ -175,6 +178,15 @@ def profile_id_of(data: bytes) -> str:
     if not isinstance(found, str):
         raise StoreError(f"online store: an identifier's document cannot be read, got {data[:40]!r}. {REBUILD}")
     return found
+
+
+def _kept(identifiers: Sequence[Identifier]) -> tuple[Identifier, ...]:
+    """Those a document has room for, in the order given."""
+    if len(identifiers) <= MOST_IDENTIFIERS:
+        return tuple(identifiers)
+    by_need = sorted(identifiers, key=lambda identifier: identifier[0] in _OF_BROWSERS)
+    room = set(by_need[:MOST_IDENTIFIERS])
+    return tuple(identifier for identifier in identifiers if identifier in room)
 
 
 def _bought(purchases: Iterable[Row]) -> dict[str, datetime]:

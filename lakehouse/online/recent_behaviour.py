@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.online.recent_entries import MOST_ENTRIES, TIMELINES, USER, key_of
 from lakehouse.online.store import Entry, OnlineStore
 from lakehouse.recommend.interactions import CART, ORDER, REMOVE, VIEW, Interaction

@@ -16,12 +16,12 @@ from typing import Any
 
 import orjson
 
+from lakehouse.config.limits import PURPOSES as PURPOSES
+from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import Message, Reader, at, text, text_at
-from lakehouse.identity.identifier import Identifier
 from lakehouse.online.store import Entry, OnlineStore
 
 MOST_ENTRIES = 200  # of each timeline
-PURPOSES = ("analytics", "personalization", "marketing")
 BEHAVIOUR, SAID, EXPOSED = "r", "s", "x"
 USER = "user_id"  # the identifier that tells people apart who share all others
 TIMELINES = (BEHAVIOUR, SAID, EXPOSED)
@@ -52,14 +52,24 @@ def entries(message: Any, reader: Reader, *, arrived_at: datetime) -> list[Place
     if message_id is None or not identifiers:
         return []
     at_ms = (reader.occurred_at(message, arrived_at) - _EPOCH) // timedelta(milliseconds=1)
-    return entries_of(message, message_id, identifiers, at_ms)
+    return entries_of(
+        message, message_id, identifiers, at_ms, event=reader.event_name(message), consented=reader.consent(message)
+    )
 
 
-def entries_of(message: Message, message_id: str, identifiers: Sequence[Identifier], at_ms: int) -> list[Placed]:
-    """As `entries`, of a message whose identifiers and time are known already."""
+def entries_of(
+    message: Message,
+    message_id: str,
+    identifiers: Sequence[Identifier],
+    at_ms: int,
+    *,
+    event: str | None,
+    consented: Mapping[str, bool | None],
+) -> list[Placed]:
+    """As `entries`, of a message that is read already. `consented`: of each purpose what it says; None = nothing."""
     user = next(({"user": token} for type_, token in identifiers if type_ == USER), {})
     found = []
-    for n, fact in enumerate(_facts(message)):
+    for n, fact in enumerate(_facts(message, event, consented)):
         kind, fact = fact["kind"], fact | user
         entry = Entry(at_ms, f"{message_id}:{kind}:{n}", orjson.dumps(fact))
         found += [(key_of(_TIMELINE.get(kind, BEHAVIOUR), one), entry) for one in identifiers]
@@ -83,12 +93,11 @@ def remember(store: OnlineStore, placed: Iterable[Placed]) -> None:
     store.append(by_key, keep=MOST_ENTRIES)
 
 
-def _facts(message: Message) -> Iterator[Fact]:
+def _facts(message: Message, event: str | None, consented: Mapping[str, bool | None]) -> Iterator[Fact]:
     """In one order, so that the numbers of a message's entries never change."""
-    type_, event = text(message, "type"), text(message, "event_name")
-    for purpose in PURPOSES:
-        allowed = at(message, f"context.consent.categoryPreferences.{purpose}")
-        if isinstance(allowed, bool):
+    type_ = text(message, "type")
+    for purpose, allowed in consented.items():
+        if allowed is not None:
             yield {"kind": "consent", "purpose": purpose, "allowed": allowed}
     if type_ == "identify":
         yield {"kind": "identify"}

@@ -63,7 +63,6 @@ VOCABULARY: Mapping[str, Term] = {
         *_terms(
             "profile",
             is_known=("boolean", "has a user id; false for an anonymous visitor"),
-            loyalty_tier=("text", "latest traits.loyalty_tier"),
         ),
         *_of_activation(),
         *_terms(

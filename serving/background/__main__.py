@@ -24,7 +24,7 @@ from lakehouse.config import Config, load
 from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, MOMENTS, OFFERS, RULES, TEMPLATES
 from lakehouse.decisions.offers import Offer, read_catalogue
 from lakehouse.errors import BrokerError
-from lakehouse.events.reader import Reader
+from lakehouse.events.reader import Reader, document
 from lakehouse.experiments.definitions import read_experiments
 from lakehouse.job import run
 from lakehouse.kafka import broker
@@ -45,7 +45,6 @@ from serving.background.send_permission import SendPermission
 from serving.background.sent_exposures import SentExposures
 from serving.background.signals import set_by_signals
 from serving.kafka.group_consumer import GroupConsumer
-from serving.messages.sent_json import value_of
 from serving.state.reloadable import Reloadable
 from serving.state.stock import Stock
 from serving.telemetry import spans
@@ -92,10 +91,10 @@ class Background:
         self._online = open_store(store_url(config), timeout_ms=_STORE_MS)
         self._kept = open_kept_store(config)
         self._producer = KafkaProducer(bootstrap_servers=config.kafka.bootstrap_servers, acks="all", linger_ms=0)
+        self._reader = Reader(config)
         people = People(self._online, config)
         self._rules = self._rule_actions(files, people, destinations)
         self._deliverer = self._destination_workers(files, people).deliverer(destinations)
-        self._reader = Reader(config)
         self._fact_reader = FactReader(config, self._reader)
         self._detector = MomentDetector(
             visitors=StateStore(self._kept, shards=config.moments.shards),
@@ -150,6 +149,7 @@ class Background:
     def _rule_actions(self, files: Files, people: People, destinations: Mapping[str, Known]) -> RuleActions:
         return RuleActions(
             config=self._config,
+            reader=self._reader,
             people=people,
             rules=Reloadable(
                 files.rules,
@@ -189,7 +189,7 @@ class Background:
     def _take_events(self, records: Sequence[Any]) -> None:
         placed, facts = [], []
         for record in records:
-            message, arrived_at = value_of(record.value), datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            message, arrived_at = document(record.value), datetime.fromtimestamp(record.timestamp / 1000, UTC)
             placed += entries(message, self._reader, arrived_at=arrived_at)
             if (fact := self._fact_reader.of(message, arrived_at)) is not None:
                 facts.append(fact)

@@ -7,7 +7,7 @@ from lakehouse.config import Config
 from lakehouse.decisions.exposures import of_others
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.errors import StoreError
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import OnlineProfile, find
 from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour, recent_of
 from lakehouse.online.store import Entry, OnlineStore

@@ -15,6 +15,7 @@ from lakehouse.decisions.circumstances import DecisionInputs, circumstances_of
 from lakehouse.decisions.decide import OfferRequest, decide
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.errors import ConfigError
+from lakehouse.events.reader import Reader
 from lakehouse.experiments.definitions import Experiments
 from lakehouse.lane.candidate import Candidate
 from lakehouse.rules.book import Rule, RuleBook
@@ -29,6 +30,7 @@ class RuleActions:
     """`emit`: queues an action; returns once the broker has it."""
 
     config: Config
+    reader: Reader
     people: People
     rules: Reloadable[RuleBook]
     offers: Reloadable[Catalogue]
@@ -56,7 +58,8 @@ class RuleActions:
         if inputs.book is None or inputs.catalogue is None:
             raise ConfigError(f"{self.rules.fault or self.offers.fault}. Nothing is decided on before it is mended")
         rules = inputs.book.by_name
-        candidates = [candidate for value in values if (candidate := Candidate.decode(value)) is not None]
+        decoded = (Candidate.decode(value) for value in values)
+        candidates = [candidate for candidate in decoded if candidate is not None and not candidate.is_bot(self.reader)]
         acting = [
             (candidate, rule)
             for candidate in candidates

@@ -37,7 +37,9 @@ class LaneDecisions:
         """Decide on each candidate that is new, in a task of its own. Never raises."""
         for value in values:
             candidate = Candidate.decode(value)
-            if candidate is not None and self._is_new(candidate.decision_id):
+            if candidate is None or candidate.is_bot(self._service.reader):
+                continue
+            if self._is_new(candidate.decision_id):
                 task = asyncio.get_running_loop().create_task(self._decide(candidate))
                 self._tasks.add(task)
                 task.add_done_callback(self._done)

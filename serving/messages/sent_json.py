@@ -11,15 +11,12 @@ from dataclasses import dataclass, field
 from json.decoder import JSONDecoder
 from typing import Any
 
-import orjson
-
 from lakehouse.errors import StitchlakeError
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|["\[\]{},]', re.DOTALL)
 _NAME = re.compile(r'("(?:[^"\\]|\\.)*+")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _OPENING, _CLOSING = frozenset("[{"), frozenset("]}")
 
 
@@ -183,20 +180,3 @@ def decoded(body: bytes) -> Body:
 def encoded(text: str) -> bytes:
     """The bytes it was sent as."""
     return text.encode("utf-8", "surrogateescape")
-
-
-def value_of(record: bytes | None) -> Any:
-    """What a record of the topic holds; None for what is no JSON: silver's quarantine tells of it.
-
-    Whole numbers keep their digits, also where they have more than 64 bits.
-    """
-    try:
-        value = orjson.loads(record or b"")
-    except orjson.JSONDecodeError:
-        return None
-    if record is None or not _LONG_NUMBER.search(record):
-        return value
-    try:
-        return json.loads(record)
-    except RecursionError:  # a thousand levels
-        return value

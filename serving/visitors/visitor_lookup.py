@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.errors import StoreError
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import PROFILE, OnlineProfile, identifier_key, profile_id_of
 from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour
 from lakehouse.online.recent_entries import TIMELINES, key_of

@@ -9,9 +9,8 @@ from typing import TypeVar
 from lakehouse.config import Config
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.errors import StoreError
-from lakehouse.events.blocked_values import blocked
-from lakehouse.events.identifiers import resolve
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
+from lakehouse.events.identifiers import Resolver
 from lakehouse.online.recent_behaviour import recent_behaviour
 from lakehouse.online.recent_entries import TIMELINES, key_of
 from lakehouse.online.store import OnlineStore
@@ -35,7 +34,7 @@ class Visitors:
         self._pending = pending
         self._config = config
         self._seconds = config.serving.deadline_ms / 1000
-        self._junk = {type_: blocked(type_, config.identity) for type_ in config.identity.rules}
+        self._resolver = Resolver(config)
         self._lookup = VisitorLookup(store, pending)
         self._shared_reads = None if store.is_embedded else SharedReads(self._read)
         self._is_filled = True
@@ -55,11 +54,7 @@ class Visitors:
 
     def identifier(self, type_: str, value: str) -> Identifier | None:
         """Type and token; None when nobody could be known by it: an unknown type, a blocked or malformed value."""
-        junk = self._junk.get(type_)
-        if junk is None:
-            return None
-        token = resolve(type_, value, self._config, junk=junk)
-        return None if token is None else (type_, token)
+        return self._resolver.resolve(type_, value)
 
     def strongest(self, identifiers: Iterable[Identifier]) -> Identifier | None:
         """The one that tells most, by conf/identity.toml; None where none is of a configured type."""

@@ -15,7 +15,7 @@ def test_what_was_said_just_now_counts_before_the_profile_and_that_before_what_i
     profile = person("p-ana", [ANA], consent_marketing=False, consent_analytics=False)
     just_now = RecentBehaviour(consent={"marketing": True}, exposures={})
     visitor = Visitor(identifier=ANA, profile=profile, recent=just_now)
-    assert visitor.consent(assumed=True) == {"marketing": True, "analytics": False, "personalization": True}
+    assert visitor.consent(assumed=True) == {"marketing": True, "analytics": False, "personalization": False}
     assert visitor.consent(assumed=False) == {"marketing": True, "analytics": False, "personalization": False}
 
 

@@ -21,7 +21,13 @@ WHOLE = track(
     "Product Viewed",
     messageId="whole",
     anonymousId="ana",
-    context={"traits": {"email": "ana@example.com"}, "device": {"type": "mobile"}},
+    channel="web",
+    context={
+        "traits": {"email": "ana@example.com"},
+        "device": {"type": "mobile"},
+        "userAgent": "Firefox",
+        "library": {"name": "analytics.js"},
+    },
     properties={"price": "60.5", "product_id": "p-1", "category": "toys", "page_type": "home", "session_id": "s1"},
 )
 BARE = track("Product Viewed", messageId="bare", anonymousId="ana", properties={})
@@ -39,18 +45,21 @@ def test_what_spark_encodes_decode_reads_back(spark: SparkSession) -> None:
 
     def expected(message: dict[str, object], **event: object) -> dict[str, object]:
         nothing = dict.fromkeys(("product_id", "category", "price", "page_type", "device", "session_id"))
+        nothing |= dict.fromkeys(("user_agent", "library", "channel"))
+        named = tuple(one for one in reader.identifiers(message) if one[0] not in ("email", "phone"))
         message_id = str(message["messageId"])
         return {
             **nothing,
             **{"decision_id": hashlib.sha256(f"viewed\n{message_id}".encode()).hexdigest()[:32], "rule": "viewed"},
-            **{"message_id": message_id, "identifiers": tuple(reader.identifiers(message))},
+            **{"message_id": message_id, "identifiers": named},
             **{"event_type": "track", "event_name": "Product Viewed"},
             "occurred_ms": int(reader.occurred_at(message, ARRIVAL).timestamp() * 1000),
             **{"kafka_ms": int(ARRIVAL.timestamp() * 1000), "rules_version": "v1", **event},
         }
 
+    sender = {"user_agent": "Firefox", "library": "analytics.js", "channel": "web"}
     said = {"product_id": "p-1", "category": "toys", "price": 60.5, "page_type": "home", "device": "mobile"}
-    assert asdict(read["whole"]) == expected(WHOLE, **said, session_id="s1")
+    assert asdict(read["whole"]) == expected(WHOLE, **said, **sender, session_id="s1")
     assert None not in asdict(read["whole"]).values()  # so that no field is compared as left out only
     assert asdict(read["bare"]) == expected(BARE)
     assert list(orjson.loads(rows[0]["value"])) == [

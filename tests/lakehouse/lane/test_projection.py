@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse.config import load
 from lakehouse.events.reader import Reader
+from lakehouse.lane.candidate import Candidate
 from lakehouse.lane.lane_rules import lane_rules
 from lakehouse.lane.projection import candidates
 from lakehouse.rules.book import RuleBook, read_rules
@@ -94,15 +95,20 @@ def test_every_rule_that_may_hold_is_told_and_no_other(spark: SparkSession, tmp_
     book, rules, reader = read_rules(path), lane_rules(path), Reader(CONFIG)
     sent = messages(150)
     old = track("Product Viewed", messageId="old", properties={"price": 60})
-    robot = track("Product Viewed", messageId="robot", context={"userAgent": "Googlebot"}, properties={"price": 60})
+    robot = track("Product Viewed", messageId="robot", context={"userAgent": "Googlebot/2.1"}, properties={"price": 60})
     values = [*sent, WHOLE, robot, b"{", track("Product Viewed", messageId=None)]
     rows = records(spark, values).union(records(spark, [old], arrival=ARRIVAL - timedelta(seconds=61)))
     not_before = ARRIVAL - timedelta(seconds=60)
     told = candidates(rows, CONFIG, rules.rules, rules_version=rules.version, not_before=not_before).collect()
-    found: dict[str, set[str]] = {message["messageId"]: set() for message in [*sent, WHOLE]}
+    found: dict[str, set[str]] = {message["messageId"]: set() for message in [*sent, WHOLE, robot]}
+    read = {message["messageId"]: message for message in [*sent, WHOLE, robot]}
     whole = None
     for row in told:
         candidate = json.loads(row["value"])
+        decoded = Candidate.decode(row["value"])
+        assert decoded is not None
+        assert set(decoded.identifiers) <= set(reader.identifiers(read[decoded.message_id]))
+        assert decoded.is_bot(reader) == (decoded.message_id == "robot")
         found[candidate["message_id"]].add(candidate["rule"])
         if (candidate["message_id"], candidate["rule"]) == ("whole", "dear"):
             whole = candidate
@@ -115,7 +121,7 @@ def test_every_rule_that_may_hold_is_told_and_no_other(spark: SparkSession, tmp_
     assert {"dear", "home", "of_the_person_too", "morning"} <= set().union(*found.values())
     assert whole == {
         **{"decision_id": hashlib.sha256(b"dear\nwhole").hexdigest()[:32], "rule": "dear", "message_id": "whole"},
-        "identifiers": [list(one) for one in reader.identifiers(WHOLE)],
+        "identifiers": [list(one) for one in reader.identifiers(WHOLE) if one[0] != "email"],
         **{"event_type": "track", "event_name": "Product Viewed", "product_id": "p-1", "price": 60.5},
         **{"session_id": "s1", "rules_version": rules.version},
         "kafka_timestamp": int(ARRIVAL.timestamp() * 1000),

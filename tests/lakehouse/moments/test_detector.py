@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse.config import load
 from lakehouse.errors import StoreError
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.moments.detector import MomentDetector
 from lakehouse.moments.state import Fact
 from lakehouse.moments.state_store import StateStore

@@ -46,7 +46,7 @@ def test_the_strongest_identifier_comes_first_and_few_are_kept() -> None:
         {**track(), "type": "page"},
         track(messageId=None),
         track(anonymousId=None),
-        track(context={"userAgent": "Googlebot"}),
+        track(context={"userAgent": "Googlebot/2.1"}),
     ],
 )
 def test_what_is_no_track_event_of_a_person_is_no_fact(message: Any) -> None:

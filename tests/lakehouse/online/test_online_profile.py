@@ -64,6 +64,12 @@ def test_bought_is_newest_first_each_once_and_capped_like_the_identifiers() -> N
     assert (len(crowded.bought), len(crowded.identifiers)) == (MOST_BOUGHT, MOST_IDENTIFIERS)
 
 
+def test_an_address_is_not_forgotten_for_cookies_that_came_since() -> None:
+    cookies = [("anonymous_id", str(n)) for n in range(99)]
+    profile = OnlineProfile.from_row(a_row(), [*cookies, ("email", "e"), ("user_id", "u")], version=1)
+    assert profile.identifiers == (*cookies[: MOST_IDENTIFIERS - 2], ("email", "e"), ("user_id", "u"))
+
+
 @pytest.mark.parametrize("change", [
     {"monetary": "a lot"}, {"monetary": None}, {"as_of": "today"}, {"as_of": 10**18}, {"identifiers": [["a"]]}, {"identifiers": 7},
     {"bought": None}, {"bought_at": [None]}, {"next_best_action": None},

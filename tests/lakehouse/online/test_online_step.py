@@ -57,7 +57,7 @@ def feed(batch: MicroBatch, batch_id: int, rows: Sequence[Event]) -> None:
 
 
 def order(message_id: str, when: str, order_id: str, *products: str, **rest: Any) -> Event:
-    lines = [(product, None, 1, None) for product in products]
+    lines = [(product, None, Decimal(1), None) for product in products]
     return event(message_id, when, "Order Completed", order_id=order_id, revenue="10.00", **rest) | {"lines": lines}
 
 

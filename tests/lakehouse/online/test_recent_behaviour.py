@@ -96,11 +96,10 @@ def test_the_latest_word_on_consent_tier_and_every_exposure() -> None:
         message("m3", 4, "Promotion Viewed", promotion_id="o7"),
         message("m4", 2, "Promotion Viewed", offer="o7"),
     )
-    assert found.consent == {"marketing": False, "analytics": True}
+    assert found.consent == {"marketing": False, "analytics": False, "personalization": False}
     assert found.loyalty_tier == "gold"
     assert found.exposures == {"o7": (NOW - timedelta(minutes=2), NOW - timedelta(minutes=4))}
     assert found.columns()["consent_marketing"] is False
-    assert "consent_personalization" not in found.columns()
 
 
 def test_a_message_lies_on_the_timeline_of_each_of_its_identifiers_and_counts_once(tmp_path: Path) -> None:

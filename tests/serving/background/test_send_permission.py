@@ -12,7 +12,7 @@ from lakehouse.config import load
 from lakehouse.config.declarations import Caps
 from lakehouse.decisions.offers import Offer
 from lakehouse.errors import StoreError
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.online.lmdb_store import LmdbStore
 from lakehouse.rules.book import Rule
 from serving.background.send_permission import People, SendPermission

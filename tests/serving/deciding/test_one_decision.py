@@ -105,6 +105,7 @@ class Shop:
         service = self.service
         RuleActions(
             config=service.config,
+            reader=service.reader,
             people=People(service.store, service.config),
             rules=service.rules,
             offers=service.catalogue,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.errors import StoreError
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.machine import wait_until
 from lakehouse.online.engines import open_store
 from lakehouse.online.online_profile import PROFILE, identifier_key
