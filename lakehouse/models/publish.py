@@ -48,8 +48,8 @@ class Trained:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def publish(config: Config, trained: Trained) -> str:
-    """Store, register and make champion; the version given to it. The alias moves last, once all of it is there.
+def publish(config: Config, trained: Trained, *, is_champion: bool = True) -> str:
+    """Store, register and make champion, unless told not to; the version given to it. The alias moves last, once all is there.
 
     Raises:
         ModelError: the lake is remote and no tracking URI is set.
@@ -69,7 +69,8 @@ def publish(config: Config, trained: Trained) -> str:
         mlflow.create_registered_model(trained.name)
     source = f"{run.info.artifact_uri}/model" if trained.pipeline is not None else run.info.artifact_uri
     version = mlflow.create_model_version(trained.name, source, run_id=run_id).version
-    mlflow.set_registered_model_alias(trained.name, CHAMPION, version)
+    if is_champion:
+        mlflow.set_registered_model_alias(trained.name, CHAMPION, version)
     return str(version)
 
 

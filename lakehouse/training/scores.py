@@ -44,12 +44,21 @@ class ScoresSummary:
     test_rows: int
     judgement: Judgement
 
+    @property
+    def _place(self) -> str:
+        is_better = self.judgement.beats_baseline
+        return (
+            "is champion"
+            if is_better
+            else "is registered, and not champion, for it is not shown to be better than the baseline"
+        )
+
     def table(self) -> str:
         """For a person: what was trained on which days, and how good it is."""
         cuts = self.cut_offs
         return "\n".join(
             [
-                f"scores model {self.version} is champion: {self.model.kind} model of an order within "
+                f"scores model {self.version} {self._place}: {self.model.kind} model of an order within "
                 f"{self.model.horizon_days} days",
                 f"cut-offs: train {', '.join(map(str, cuts.train))} ({self.train_rows:,} rows), validation "
                 f"{cuts.validation}, test {cuts.test} ({self.test_rows:,} rows)",
@@ -59,7 +68,7 @@ class ScoresSummary:
 
 
 def train(lake: Lake) -> ScoresSummary:
-    """Train on the lake as it stands, register, make champion.
+    """Train on the lake as it stands and register; champion only if it is shown to be better than the recency baseline.
 
     Raises:
         ModelError: too few profiles, too short a history, or nobody (or everybody) bought in some slice.
@@ -87,7 +96,8 @@ def train(lake: Lake) -> ScoresSummary:
         test_rows=len(test.label),
         judgement=judgement,
     )
-    version = publish(lake.config, _trained(summary, champion, settings, versions))
+    trained = _trained(summary, champion, settings, versions)
+    version = publish(lake.config, trained, is_champion=judgement.beats_baseline)
     return replace(summary, version=version, model=replace(summary.model, version=version))
 
 
