@@ -8,7 +8,7 @@ Drains the topic and ends, see lakehouse/queries/decision_log.py. Ends with one 
 import json
 
 from lakehouse.config import load
-from lakehouse.job import run
+from lakehouse.job import flags, run
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import DECISION_LOG, writer
@@ -18,6 +18,7 @@ from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_
 
 
 def main(argv: list[str]) -> None:
+    flags(argv)
     config = reachable(load())
     with writer(config, part=DECISION_LOG):
         lake = Lake(get_session(config, NAME), config)

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.config import load
 from lakehouse.errors import LakeError
-from lakehouse.job import run
+from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import HOUSEHOLDS, writer
 from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS, homes, households, institutions
@@ -65,6 +65,7 @@ def overwrite_households(lake: Lake, *, now: datetime) -> dict[str, int]:
 
 
 def main(argv: list[str]) -> None:
+    flags(argv)
     config = load()
     lake = Lake(get_session(config, "households"), config)
     require_tables(lake)

@@ -7,7 +7,7 @@
 import json
 
 from lakehouse.config import load
-from lakehouse.job import run
+from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
 from lakehouse.models.registry import Champions
@@ -16,6 +16,8 @@ from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import rebuild
 from lakehouse.profiles.repair import overwrite
 from lakehouse.spark.session import get_session
+
+CHECK = "--check"
 
 
 def check(lake: Lake) -> int:
@@ -37,10 +39,11 @@ def check(lake: Lake) -> int:
 
 
 def main(argv: list[str]) -> int:
+    is_check = CHECK in flags(argv, CHECK)
     config = load()
     with writer(config):
         lake = Lake(get_session(config, "rebuild"), config)
-        if "--check" in argv:
+        if is_check:
             return 1 if check(lake) else 0
         champions = Champions(config)
         champions.refresh()

@@ -10,7 +10,7 @@ driver is stopped (on one machine), nightly is usual; running it twice changes n
 import json
 
 from lakehouse.config import load
-from lakehouse.job import run
+from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
 from lakehouse.models.registry import Champions
@@ -21,6 +21,7 @@ from lakehouse.spark.session import get_session
 
 
 def main(argv: list[str]) -> None:
+    flags(argv)
     config = load()
     with writer(config):
         lake = Lake(get_session(config, "reconcile"), config)

@@ -1,9 +1,10 @@
 """How every job of Stitchlake begins and ends: arguments in, one line for what went wrong, an exit code."""
 
+import difflib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,6 +41,20 @@ def describe(error: StitchlakeError) -> str:
     """One line per fault: a ConfigError may hold several, every other error is one."""
     faults = str(error).splitlines() if isinstance(error, ConfigError) else [" ".join(str(error).split())]
     return "\n".join(f"error: {fault}" for fault in faults)
+
+
+def flags(argv: Sequence[str], *known: str) -> set[str]:
+    """The arguments of a job that takes only these, refused before anything is done if there is another.
+
+    Raises:
+        StitchlakeError: naming the nearest known one.
+    """
+    unknown = [argument for argument in argv if argument not in known]
+    if unknown:
+        nearest = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.0)
+        hint = f"did you mean '{nearest[0]}'?" if nearest else "expected none. Leave it out"
+        raise StitchlakeError(f"arguments: got '{unknown[0]}', {hint}")
+    return set(argv)
 
 
 def _leave(signal_number: int, _: object) -> NoReturn:

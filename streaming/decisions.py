@@ -13,7 +13,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import Config, load
 from lakehouse.config.paths import RULES
-from lakehouse.job import run
+from lakehouse.job import flags, run
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
@@ -50,6 +50,7 @@ def _master(config: Config, partitions: int) -> dict[str, str]:
 
 
 def main(argv: list[str]) -> None:
+    flags(argv)
     lane = open_lane(reachable(load()))
     print("ready", flush=True)
     lane.run()
