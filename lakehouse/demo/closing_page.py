@@ -58,7 +58,10 @@ def write_page(ending: Ending, lake: Lake) -> str:
         f"with orders{facts.rows('gold.rfm'):>9,}",
     ]
     if truth is not None:
-        lines.append(f"identity    precision {truth.precision:.4f}, recall {truth.recall:.4f} ({truth.scope})")
+        lines.append(
+            f"identity    precision {truth.precision:.4f}, recall {truth.recall:.4f} of all pairs, {truth.reachable_recall:.4f} of "
+            f"those that can be told ({truth.scope})"
+        )
     return "\n".join([*lines, f"report      {ending.page.resolve()}"])
 
 
@@ -89,6 +92,7 @@ def _truth(ending: Ending, lake: Lake) -> TruthScores | None:
     scores = pair_scores(folder, dict(zip(profiles["message_id"], profiles["profile_id"], strict=True)))
     return TruthScores(
         precision=scores.precision,
-        recall=scores.reachable_recall,
-        scope="pairs of actors; recall over pairs that unshared identifiers connect",
+        recall=scores.recall,
+        reachable_recall=scores.reachable_recall,
+        scope="pairs of actors; those can be told that unshared identifiers connect",
     )

@@ -137,7 +137,7 @@ def main(argv: list[str]) -> None:
     fresh_lake(config)
     running = _start_broker(config)
     try:
-        config = _at(config, running.bootstrap_servers)
+        config = _reaching_back(_at(config, running.bootstrap_servers), source.oldest)
         broker.create_topic(running.bootstrap_servers, config.kafka.events_topic, config.kafka.partitions)
         _demo(config, source)
     finally:
@@ -175,6 +175,14 @@ def demo_ending(demo: Demo) -> Ending:
         records=demo.micro_batch.records,
         page=Path(demo.lake.root) / "report.html",
     )
+
+
+def _reaching_back(config: Config, oldest: str | None) -> Config:
+    """The configuration for a source of another century; whoever looks at its lake afterwards sets events.oldest, too."""
+    if oldest is None or config.events.oldest <= oldest:
+        return config
+    print(f"events.oldest = {oldest} for this source: set STITCHLAKE__EVENTS__OLDEST={oldest} for jobs on its lake")
+    return dataclasses.replace(config, events=dataclasses.replace(config.events, oldest=oldest))
 
 
 def _at(config: Config, bootstrap_servers: str) -> Config:

@@ -1,4 +1,4 @@
-"""What came in and what was rejected, read from silver.events and silver.events_quarantine."""
+"""What came in, what was left empty and what was rejected: silver.events, silver.event_faults, silver.events_quarantine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from lakehouse.lake.delta import Lake
-from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 MOST_NAMES = 200  # bounds the collect: track names are the sender's, so there may be any number
 MOST_DAYS = 20_000  # 55 years of days
@@ -42,12 +42,23 @@ class Rejection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftEmpty:
+    """Accepted events of one source that left one field empty for one reason. `source`: None = it did not say which it is."""
+
+    source: str | None
+    field: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class EventFacts:
-    """`names`: most frequent first. `days`: ascending, days without events left out. `rejections`: most frequent first."""
+    """`names`: most frequent first. `days`: ascending, days without events left out. `rejections`, `left_empty`: most frequent first."""
 
     names: Sequence[EventName] = ()
     days: Sequence[Day] = ()
     rejections: Sequence[Rejection] = ()
+    left_empty: Sequence[LeftEmpty] = ()
     bots: int = 0
     clamped: int = 0
 
@@ -59,6 +70,7 @@ def read_events(lake: Lake) -> EventFacts:
         names=_names(events),
         days=tuple(Day(day=row["day"], events=row["events"], orders=row["orders"]) for row in days),
         rejections=_rejections(lake.read(SILVER_EVENTS_QUARANTINE)),
+        left_empty=_left_empty(lake.read(SILVER_EVENT_FAULTS)),
         bots=sum(row["bots"] for row in days),
         clamped=sum(row["clamped"] for row in days),
     )
@@ -91,3 +103,11 @@ def _rejections(quarantine: DataFrame) -> tuple[Rejection, ...]:
     )
     rows = reasons.orderBy(F.desc("count"), "reason").limit(MOST_NAMES).collect()
     return tuple(Rejection(reason=row["reason"], count=row["count"], example=row["example"]) for row in rows)
+
+
+def _left_empty(faults: DataFrame) -> tuple[LeftEmpty, ...]:
+    counts = faults.groupBy("source", "field", "reason").count()
+    rows = counts.orderBy(F.desc("count"), "source", "field", "reason").limit(MOST_NAMES).collect()
+    return tuple(
+        LeftEmpty(source=row["source"], field=row["field"], reason=row["reason"], count=row["count"]) for row in rows
+    )

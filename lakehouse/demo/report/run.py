@@ -26,6 +26,7 @@ class TruthScores:
 
     precision: float
     recall: float
+    reachable_recall: float
     scope: str = "every pair of actors that the source knows to be one person"
 
 

@@ -153,7 +153,10 @@ def rejected(facts: PageFacts) -> str:
     count = sum(rejection.count for rejection in rejections)
     if not rejections:
         return section(
-            "rejected", "What was rejected", "No record broke its contract: silver.events_quarantine is empty."
+            "rejected",
+            "What was rejected",
+            "No record broke its contract: silver.events_quarantine is empty.",
+            _left_empty(facts),
         )
     lead = (
         f"{words.plural(count, 'record')}, {words.share(count, bronze)} of bronze, broke a contract. They stand whole in "
@@ -179,7 +182,27 @@ def rejected(facts: PageFacts) -> str:
         paragraph(
             "A record sent twice is no fault: the second is dropped. The same message_id with other content is a conflict, and quarantined."
         ),
+        _left_empty(facts),
     )
+
+
+def _left_empty(facts: PageFacts) -> str:
+    """Fields of accepted events that could not be read, by source; nothing where there are none."""
+    if not facts.events.left_empty:
+        return ""
+    rows = [
+        [
+            text(fault.source or "not told"),
+            element("code", text(fault.field)),
+            element("code", text(fault.reason)) + element("span", text(words.meaning(fault.reason)), class_="meaning"),
+            text(words.count(fault.count)),
+        ]
+        for fault in facts.events.left_empty
+    ]
+    return paragraph(
+        "An event is lost only for what makes it meaningless. These were taken with a field left empty; each is a row of "
+        "silver.event_faults."
+    ) + table(["Source", "Field", "Reason", "Events"], rows, numbers=(3,), caption="Fields left empty, by source")
 
 
 def meter(value: float, most: float) -> str:

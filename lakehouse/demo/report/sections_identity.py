@@ -75,6 +75,11 @@ def _truth(facts: PageFacts) -> str:
     pairs = (
         (f"{truth.precision:.4f}", "precision", "of the pairs joined, the share that is one person"),
         (f"{truth.recall:.4f}", "recall", "of the pairs that are one person, the share joined"),
+        (
+            f"{truth.reachable_recall:.4f}",
+            "recall of what can be told",
+            "of such pairs that unshared identifiers connect",
+        ),
     )
     return figures(pairs) + note(f"Measured over {truth.scope}.")
 

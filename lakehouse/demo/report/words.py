@@ -4,7 +4,7 @@ import math
 from datetime import datetime
 from decimal import Decimal
 
-from lakehouse.events.reasons import REASONS
+from lakehouse.events.reasons import FAULTS, REASONS
 
 
 def count(value: float) -> str:
@@ -107,5 +107,5 @@ def meaning(reason: str) -> str:
     >>> meaning("null_value"), meaning("added_later")
     ('The record has no value (a tombstone).', 'Added later')
     """
-    said = REASONS.get(reason)
+    said = (REASONS | FAULTS).get(reason)
     return plain(reason) if said is None else said[0].upper() + said[1:] + "."

@@ -90,12 +90,12 @@ def _not_json(event: dict[str, Any], number: int) -> bytes:
     return _encode(event)[: -10 - number] if number % 2 else b"not json at all"
 
 
-def _in_year(year: str) -> Callable[[dict[str, Any], int], bytes]:
-    """A client time of another century beside a sane sentAt or none, so that no skew correction can explain it."""
+def _in_year(year: str, *, is_sent: bool) -> Callable[[dict[str, Any], int], bytes]:
+    """A client time of another century beside a sane sentAt or none."""
 
     def make(event: dict[str, Any], number: int) -> bytes:
         event["originalTimestamp"] = f"{year}-06-15T12:00:00.000Z"
-        if number % 2:
+        if not is_sent:
             del event["sentAt"]
         return _encode(event)
 
@@ -143,9 +143,14 @@ FAULTS: dict[str, tuple[str | None, Callable[[dict[str, Any], int], bytes | None
     "too_deep": ("too_deep", _too_deep),
     "nan": ("malformed_json", lambda event, number: _encode(event).replace(b"12.99", b"NaN")),
     "duplicate_json_keys": ("duplicate_keys", _duplicate_keys),
-    "year_1969": ("timestamp_out_of_range", _in_year("1969")),
-    "year_2999": ("timestamp_out_of_range", _in_year("2999")),
-    "negative_price": ("negative_amount", _with(properties={"product_id": "boo-001", "price": -12.99, "quantity": 1})),
+    "year_1969": ("timestamp_out_of_range", _in_year("1969", is_sent=True)),
+    "year_2999": ("timestamp_out_of_range", _in_year("2999", is_sent=False)),
+    "sent_before_it_happened": (None, _in_year("2999", is_sent=True)),
+    "negative_order": (
+        "negative_amount",
+        lambda event, number: _order(event, order_id=f"negative-{number}", revenue=-12.99),
+    ),
+    "negative_price": (None, _with(properties={"product_id": "boo-001", "price": -12.99, "quantity": 1})),
     "unknown_currency": (
         "unknown_currency",
         lambda event, number: _order(event, order_id=f"bad-{number}", currency="ZZZ"),

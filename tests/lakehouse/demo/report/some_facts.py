@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from lakehouse.demo.report.customer_facts import CustomerFacts, RfmCell, ScoreFacts, SegmentFacts
-from lakehouse.demo.report.event_facts import Day, EventFacts, EventName, Rejection
+from lakehouse.demo.report.event_facts import Day, EventFacts, EventName, LeftEmpty, Rejection
 from lakehouse.demo.report.facts import PageFacts, TableFact
 from lakehouse.demo.report.identity_examples import GraphActor, GraphEdge, GraphExample
 from lakehouse.demo.report.identity_facts import IdentifierType, IdentityFacts
@@ -42,7 +42,7 @@ def run(**changes: Any) -> RunFacts:
             BatchTiming(batch_id=1, rows=0),
             BatchTiming(batch_id=2, rows=4, p50_seconds=3.0, p99_seconds=3.5, stages={"silver": 2.0, "total": 2.1}),
         ),
-        "truth": TruthScores(precision=0.9991, recall=0.9934),
+        "truth": TruthScores(precision=0.9991, recall=0.8120, reachable_recall=0.9934),
     }  # fmt: skip
     return RunFacts(**values | changes)
 
@@ -58,6 +58,7 @@ def facts(*, rows: dict[str, int] | None = None, **changes: Any) -> PageFacts:
             names=(EventName(type="track", event="Product Viewed", count=6), EventName(type="identify", event=None, count=4)),
             days=(Day(day=date(2026, 1, 1), events=7, orders=1), Day(day=date(2026, 1, 3), events=3, orders=0)),
             rejections=(Rejection(reason="malformed_json", count=2, example="expected an object"),),
+            left_empty=(LeftEmpty(source="analytics.js", field="properties.coupon", reason="wrong_type", count=3),),
             bots=1,
         ),
         "identity": IdentityFacts(

@@ -97,6 +97,8 @@ def test_rare_kinds_are_summed_in_one_bar() -> None:
 
 def test_a_reason_stands_with_its_meaning_its_count_and_an_example() -> None:
     words = said(rejected(some_facts.facts()))
+    assert "analytics.js" in words
+    assert "properties.coupon" in words
     assert "malformed_json The value is not one JSON document" in words
     assert "for example: expected an object" in words
 

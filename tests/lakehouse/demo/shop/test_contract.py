@@ -23,7 +23,9 @@ def test_the_parser_rejects_what_was_planted_and_reads_actors_and_times_as_they_
         "partition": pa.array([0] * len(messages), pa.int32()),
         "offset": pa.array(range(len(messages)), pa.int64()),
         "value": pa.array([message.value for message in messages], pa.binary()),
-        "timestamp": pa.array([message.at for message in messages], pa.timestamp("us", "UTC")),
+        **dict.fromkeys(
+            ("timestamp", "arrived_at"), pa.array([message.at for message in messages], pa.timestamp("us", "UTC"))
+        ),
     }
     pq.write_table(pa.table(records), tmp_path / "records.parquet")
     parsed = parse(spark.read.parquet(str(tmp_path / "records.parquet")), config)

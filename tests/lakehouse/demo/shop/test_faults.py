@@ -60,6 +60,8 @@ def test_duplicate_keys_are_really_twice_in_one_object(planted: dict[str, list[P
         ("unknown_currency", ("properties", "currency"), {"ZZZ"}),
         ("order_without_id", ("properties", "order_id"), {None}),
         ("negative_price", ("properties", "price"), {-12.99}),
+        ("negative_order", ("properties", "revenue"), {-12.99}),
+        ("sent_before_it_happened", ("originalTimestamp",), {"2999-06-15T12:00:00.000Z"}),
         ("blocked_value_beside_good", ("userId",), {"null"}),
         ("year_1969", ("originalTimestamp",), {"1969-06-15T12:00:00.000Z"}),
         ("year_2999", ("originalTimestamp",), {"2999-06-15T12:00:00.000Z"}),
@@ -90,6 +92,8 @@ def test_accepted_kinds_enter_the_truth_as_strangers_and_others_do_not() -> None
     assert {kind for kind, fault in truth.faults.items() if fault.reason is None} == {
         "null_key",
         "blocked_value_beside_good",
+        "sent_before_it_happened",
+        "negative_price",
     }
-    assert len(truth.unit_of) == len(truth.units) == 4
+    assert len(truth.unit_of) == len(truth.units) == 8
     assert set(truth.behaviours.values()) == {"visitor"}

@@ -120,6 +120,8 @@ def test_segments_formula_recovers_the_true_time_of_every_skewed_clock(middle: A
             for name in ("receivedAt", "sentAt", "originalTimestamp")
         )
         true = middle.truth.occurred_at_ms[message_id]
+        if original > sent:  # planted: sent before it happened, which no formula can explain
+            continue
         assert 0 <= received - (sent - original) - true < 1_000
         skewed += abs(original - true) > 60_000
     assert skewed > 400
