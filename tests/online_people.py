@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import COLUMNS, PROFILE, OnlineProfile, profile_documents
 from lakehouse.online.store import Document, OnlineStore
 

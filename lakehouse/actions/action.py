@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lakehouse.decisions.offers import Purpose
 from lakehouse.errors import ActionError
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 
 MOST_BYTES = 65_536
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from lakehouse.actions.action import Action
 from lakehouse.config.declarations import Acting
 from lakehouse.decisions.offers import Purpose
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 
 
 def actions_of(

@@ -8,13 +8,11 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lakehouse.config import Config
 from lakehouse.errors import LakeError
-from lakehouse.events.identifiers import resolve
+from lakehouse.events.identifiers import EMAIL, MAILBOX, Resolver
 from lakehouse.machine import local_folder
 from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
-
-EMAIL = "email"
 
 
 class EmailAddresses(Protocol):
@@ -37,22 +35,23 @@ class DeltaEmailAddresses:
     """
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self._resolver = Resolver(config)
         folder = local_folder(config.lake.root)
         self._root = config.lake.root.rstrip("/") if folder is None else str(folder)
 
     def latest(self, profile: OnlineProfile) -> str | None:
         """See `EmailAddresses`."""
-        owned = {token for type_, token in profile.identifiers if type_ == EMAIL}
+        owned = {(type_, token) for type_, token in profile.identifiers if type_ in (EMAIL, MAILBOX)}
         if not owned:
             return None
         actors = self._rows(SILVER_IDENTITY_MAP.name, "actor_id", pc.field("profile_id") == profile.profile_id)
         if not actors:
             raise LakeError(f"{SILVER_IDENTITY_MAP.name}: knows no profile {profile.profile_id} yet. It is tried again")
-        of_actors = pc.field("actor_id").isin([row["actor_id"] for row in actors]) & (pc.field("trait") == EMAIL)
+        is_told = (pc.field("trait") == EMAIL) & pc.field("value").is_valid()
+        of_actors = pc.field("actor_id").isin([row["actor_id"] for row in actors]) & is_told
         traits = self._rows(SILVER_PERSONAL_TRAITS.name, "value, seen_at", of_actors)
         for row in sorted(traits, key=lambda trait: (trait["seen_at"], trait["value"]), reverse=True):
-            if resolve(EMAIL, row["value"], self._config) in owned:
+            if self._resolver.resolve(EMAIL, row["value"]) in owned:
                 return str(row["value"]).strip()
         return None
 

@@ -12,7 +12,7 @@ from lakehouse.actions.mail import MailSender
 from lakehouse.actions.templates import Templates
 from lakehouse.decisions.offers import Offer
 from lakehouse.errors import ActionError, BrokerError, LakeError, StoreError
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import OnlineProfile
 
 Find = Callable[[tuple[Identifier, ...]], OnlineProfile | None]

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from lakehouse import machine
 from lakehouse.config import Config, load
 from lakehouse.errors import LakeError, StitchlakeError
-from lakehouse.events.identifiers import resolve
+from lakehouse.events.identifiers import Resolver
 from lakehouse.identity import override_store
 from lakehouse.identity.contradictions import plainly
 from lakehouse.identity.override_requests import Known, Refusal, Request, Undo, asked_at, decide, take, unknown_type
@@ -157,17 +157,17 @@ def _state(stored: Override | None, then: Override) -> str:
 
 
 def _identifiers(action: str, words: list[str], config: Config) -> dict[NamedIdentifier, str]:
-    typed = {}
+    typed, resolver = {}, Resolver(config)
     for type_, value in zip(words[::2], words[1::2], strict=True):
         if (fault := unknown_type(type_, config.identity.rules)) is not None:
             raise StitchlakeError(f"identity {action}: {fault}")
-        token = resolve(type_, value, config)
-        if token is None:
+        identifier = resolver.resolve(type_, value)
+        if identifier is None:
             raise StitchlakeError(
                 f"identity {action}: a blocked or malformed {type_}, got '{value}', expected one that can identify "
                 "somebody. See [identity] in the configuration"
             )
-        typed[NamedIdentifier(type_, token)] = f"{type_} {value}"
+        typed[NamedIdentifier(*identifier)] = f"{type_} {value}"
     return typed
 
 

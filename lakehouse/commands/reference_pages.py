@@ -179,7 +179,7 @@ def read_sections(text: str) -> list[Section]:
             sections.append((code.strip("[]"), comment, []))
         elif code:
             section, _, keys = sections[-1]
-            name = code.partition("=")[0].strip()
+            name = code.partition("=")[0].strip().strip('"')
             is_inside = code.endswith("[")
             comment = comment or (shared.get(name, "") if _TYPE_SECTION.fullmatch(section) else "")
             keys.append(Key(section=section, name=name, value=_at(values, section)[name], comment=comment))

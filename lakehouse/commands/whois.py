@@ -8,10 +8,10 @@ from pyspark.sql import functions as F
 
 from lakehouse.config import Config, load
 from lakehouse.errors import StitchlakeError
-from lakehouse.events.identifiers import resolve
+from lakehouse.events.identifier import Identifier
+from lakehouse.events.identifiers import Resolver
 from lakehouse.identity import override_store, overrides
 from lakehouse.identity.evidence import chain, in_words, linking
-from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.matches import MATCH, MATCH_RULE
 from lakehouse.identity.touched_components import IDENTIFIER
 from lakehouse.job import run
@@ -27,7 +27,7 @@ def whois(lake: Lake, type_: str, value: str) -> str:
     Raises:
         StitchlakeError: unknown identifier type, a blocked value, or an identifier never seen.
     """
-    token = _token(lake.config, type_, value)
+    type_, token = _identifier(lake.config, type_, value)
     stored_edges = lake.read(SILVER_IDENTITY_EDGES)
     is_asked = (F.col("identifier_type") == type_) & (F.col("identifier_token") == token)
     identity_map = lake.read(SILVER_IDENTITY_MAP)
@@ -38,14 +38,14 @@ def whois(lake: Lake, type_: str, value: str) -> str:
     return "\n\n".join(_describe(lake, profile, asked, (type_, token)) for profile in profiles)
 
 
-def _token(config: Config, type_: str, value: str) -> str:
+def _identifier(config: Config, type_: str, value: str) -> Identifier:
     known = sorted(config.identity.rules)
     if type_ not in known:
         raise StitchlakeError(f"whois: unknown identifier type, got {type_!r}, expected one of {known}. Mend the type")
-    token = resolve(type_, value, config)
-    if token is None:
+    identifier = Resolver(config).resolve(type_, value)
+    if identifier is None:
         raise StitchlakeError(f"whois {type_}: a blocked value, it identifies nobody. See conf/identity.toml")
-    return token
+    return identifier
 
 
 def _describe(lake: Lake, profile: str, asked: pd.DataFrame, identifier: Identifier) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lakehouse.config import IdentifierRule
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.identity.matches import MATCH, told_apart
 from lakehouse.identity.overrides import Override
 from lakehouse.identity.touched_components import IDENTIFIER

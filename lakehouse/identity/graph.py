@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from lakehouse.errors import ContractError
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

@@ -25,7 +25,7 @@ from typing import ClassVar
 import lmdb
 import pandas as pd
 
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.lake.local_index import Flags, LocalIndex
 
 FORMAT = 2

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from itertools import islice
 
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.identity.index import ActorRecord, Index, IndexReader
 from lakehouse.identity.matches import MATCH
 from lakehouse.identity.touched_components import Rules

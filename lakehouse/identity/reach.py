@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 
 import pandas as pd
 
-from lakehouse.identity.identifier import Identifier
+from lakehouse.events.identifier import Identifier
 from lakehouse.identity.index import ActorRecord, Index, IndexReader, numbers
 from lakehouse.identity.touched_components import EDGE_KEY, IDENTIFIER, SOLVED, Rules, Touched
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES

@@ -7,7 +7,7 @@ from hashlib import blake2b
 import pandas as pd
 
 from lakehouse.config import Config
-from lakehouse.events.identifiers import resolve
+from lakehouse.events.identifiers import Resolver
 
 _NORMAL_FORMS = ("email", "phone")
 _NEVER = r"(?!)"
@@ -33,7 +33,7 @@ def is_blocked(edges: pd.DataFrame, config: Config) -> "pd.Series[bool]":
     known: dict[tuple[str, str], bool] = {}
     hidden = {name: _hidden(name, config) for name in config.identity.rules}
     prefix = f"{config.privacy.hmac_key_id}:"
-    answers = []
+    answers, resolver = [], Resolver(config)
     for identifier in zip(edges["identifier_type"].tolist(), edges["identifier_token"].tolist(), strict=True):
         if identifier not in known:
             type_, token = identifier
@@ -42,7 +42,7 @@ def is_blocked(edges: pd.DataFrame, config: Config) -> "pd.Series[bool]":
             elif type_ in _NORMAL_FORMS or token.startswith(prefix):
                 known[identifier] = token in hidden[type_]
             else:
-                known[identifier] = resolve(type_, token, config) is None
+                known[identifier] = resolver.resolve(type_, token) is None
         answers.append(known[identifier])
     return pd.Series(answers, index=edges.index, dtype=bool)
 
@@ -56,5 +56,6 @@ def _hidden(type_: str, config: Config) -> set[str]:
     }
     open_ = dataclasses.replace(identity, blocked_values=(), blocked_pattern=_NEVER, rules=free)
     listed = {*identity.blocked_values, *identity.rules[type_].blocked_values}
-    tokens = {resolve(type_, value, dataclasses.replace(config, identity=open_)) for value in listed}
-    return {token for token in tokens if token is not None}
+    resolver = Resolver(dataclasses.replace(config, identity=open_))
+    identifiers = (resolver.resolve(type_, value) for value in listed)
+    return {identifier[1] for identifier in identifiers if identifier is not None}

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from lakehouse.config import IdentifierRule
+from lakehouse.events.identifier import Identifier
 from lakehouse.identity.changes import changes
-from lakehouse.identity.identifier import Identifier
 from lakehouse.identity.solve import solve
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 

@@ -38,7 +38,7 @@ def _key(rule: Sequence[str], atoms: Mapping[str, tuple[int, Column]], privacy: 
     first, *others = (atoms[name][1] for name in rule)
     together = F.concat(first, *(part for other in others for part in (F.lit("|"), other)))  # null if one is null
     key_id = len(privacy.hmac_key_id) + 2
-    return F.substring(token_of(privacy, F.lit(f"block {'+'.join(rule)}"), together), key_id, _DIGITS)
+    return F.substring(token_of(privacy, f"block {'+'.join(rule)}", together), key_id, _DIGITS)
 
 
 def candidates(asking: DataFrame, members: DataFrame, sizes: DataFrame, *, max_block: int) -> DataFrame:

@@ -58,7 +58,7 @@ def blocked(of_actors: DataFrame, model: MatchModel, privacy: PrivacyConfig) -> 
     return of_actors.select(
         "actor_id",
         block_keys(model.rules, atoms(model.fields), privacy).alias("block_keys"),
-        token_of(privacy, F.lit(_RECORD), F.concat_ws("\x1f", *values)).alias("fingerprint"),
+        token_of(privacy, _RECORD, F.concat_ws("\x1f", *values)).alias("fingerprint"),
         F.lit(model.version).alias("model_version"),
     )
 

@@ -73,7 +73,7 @@ def with_frequencies(records: DataFrame, model: MatchModel, privacy: PrivacyConf
     known = F.broadcast(records.sparkSession.createDataFrame(told))
     count = len(model.comparisons)
     values = F.posexplode(F.array(*(f"v{index}" for index in range(count)))).alias("field", "value")
-    hidden = token_of(privacy, F.lit(FREQUENCY), F.col("value")).alias("token")
+    hidden = token_of(privacy, FREQUENCY, F.col("value")).alias("token")
     long = records.select("actor_id", values).select("actor_id", "field", hidden)
     long = long.join(known, on=["field", "token"], how="left")
     bits = [F.max(F.when(F.col("field") == index, F.col("bits"))).alias(f"t{index}") for index in range(count)]
