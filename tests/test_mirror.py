@@ -91,7 +91,6 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/events/test_tokens.py": ("lakehouse/spark/arrow_function.py",),
     "tests/lakehouse/events/test_parse.py": (
         "lakehouse/events/amounts.py",
-        "lakehouse/events/bots.py",
         "lakehouse/events/clock.py",
         "lakehouse/events/commerce.py",
         "lakehouse/events/document.py",

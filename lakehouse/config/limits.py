@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -36,7 +37,6 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("lake", "root"): (r"(?s).*\S.*", "a folder or URI"),
     ("kafka", "bootstrap_servers"): (r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*", "host:port[,host:port]"),
     ("kafka", "events_topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
-    ("events", "oldest"): (r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])", "a day such as 2000-01-01"),
     ("events", "order_scope"): (r"[A-Za-z_]{0,40}", "the name of a property, or nothing"),
     ("events", "default_currency"): (r"[A-Z]{3}", "an ISO 4217 code such as USD"),
     ("events", "default_region"): (r"[A-Z]{2}", "an ISO 3166 code such as US"),
@@ -87,13 +87,22 @@ def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:
             low, high, words = _RANGES.get(key, (1, None, "1 or more"))
             if not low <= value <= (float("inf") if high is None else high):
                 yield f"conf: {wrong(section, key, value, words)}"
-        elif isinstance(value, str) and key.endswith("_pattern"):
+        elif section == "events" and key == "oldest" and not _is_day(value):
+            yield f"conf: {wrong(section, key, value, 'a day such as 2000-01-01')}"
+        elif isinstance(value, str) and (key.endswith("_pattern") or key == "bot_user_agents"):
             yield from _of_pattern(section, key, value)
         elif (section, key) in _SHAPES:
             pattern, words = _SHAPES[section, key]
             for text in [value] if isinstance(value, str) else value:
                 if "${" not in text and not re.fullmatch(pattern, text):
                     yield f"conf: {wrong(section, key, text, words)}"
+
+
+def _is_day(text: Any) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == str(text)
+    except (TypeError, ValueError):
+        return False
 
 
 def _of_pattern(section: str, key: str, pattern: str) -> Iterator[str]:

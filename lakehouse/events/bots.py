@@ -23,15 +23,17 @@ class UserAgents:
     """Tells programs from people. `pattern`: programs of the shop's own, besides the list (events.bot_user_agents); empty = none."""
 
     def __init__(self, pattern: str) -> None:
-        listed: dict[str, list[str]] = {CRAWLER: [pattern] if pattern else [], FETCHER: []}
+        listed: dict[str, list[str]] = {CRAWLER: [], FETCHER: []}
         for entry in CRAWLER_USER_AGENTS_DATA:
-            listed[FETCHER if _FETCHES in entry.get("tags", ()) else CRAWLER].append(entry["pattern"])
-        self._patterns = {kind: re.compile("|".join(f"(?:{one})" for one in some)) for kind, some in listed.items()}
+            listed[FETCHER if _FETCHES in entry.get("tags", ()) else CRAWLER].append(f"(?:{entry['pattern']})")
+        # The shop's own stands by itself: it may begin with flags.
+        own = [(CRAWLER, re.compile(pattern))] if pattern else []
+        self._patterns = [*own, *((kind, re.compile("|".join(patterns))) for kind, patterns in listed.items())]
         self.kind = lru_cache(maxsize=50_000)(self._kind)
 
     def _kind(self, user_agent: str) -> str | None:
         """CRAWLER, FETCHER, or None for a person's."""
-        return next((kind for kind, pattern in self._patterns.items() if pattern.search(user_agent)), None)
+        return next((kind for kind, pattern in self._patterns if pattern.search(user_agent)), None)
 
 
 def is_bot(kind: Column, channel: Column, library: Column, is_order: Column) -> Column:

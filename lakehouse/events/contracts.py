@@ -34,7 +34,7 @@ class EventContract:
 
 ORDER_COMPLETED = EventContract(name="Order Completed", needs=("order_id",), has_value=True, needs_value=True)
 ORDER_UPDATED = EventContract(name="Order Updated", needs=("order_id",), has_value=True)
-ORDER_CANCELLED = EventContract(name="Order Cancelled", needs=("order_id",), has_value=True)
+ORDER_CANCELLED = EventContract(name="Order Cancelled", needs=("order_id",))  # what it was worth no longer matters
 ORDER_REFUNDED = EventContract(name="Order Refunded", needs=("order_id",), has_value=True)
 PRODUCTS_SEARCHED = EventContract(name="Products Searched", keeps_query=True)
 PRODUCT_VIEWED = EventContract(name="Product Viewed")

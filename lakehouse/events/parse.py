@@ -7,6 +7,8 @@ fields are written once, over an array of the fields: a streaming query plans an
 size of what is written.
 """
 
+from collections.abc import Iterable
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -55,9 +57,10 @@ def parse(records: DataFrame, config: Config) -> DataFrame:
     the wall clock of whoever took the record in.
 
     Besides: `traits` map<string,string>, raw personal traits of an identify event, null = none; `value`, the bytes;
-    `kafka_timestamp`; `source`, which program sent it: context.library.name, else the channel; `faults`, what was left empty, as verdicts (lakehouse/events/verdict.py), null = nothing; `reason`,
-    `detail`: null when the event is accepted, else the first rule of lakehouse/events/reasons.py that it breaks. Of a rejected
-    record only lineage, value, reason and detail mean anything. No record makes this fail.
+    `kafka_timestamp`; `source`, which program sent it: context.library.name, else the channel; `faults`, what was left empty, as
+    verdicts (lakehouse/events/verdict.py), null = nothing; `reason`, `detail`: null when the event is accepted, else the first rule
+    of lakehouse/events/reasons.py that it breaks. Of a rejected record only lineage, value, reason and detail mean anything. No
+    record makes this fail.
     """
     known = _with_sender(read(records, config), config)
     reason, detail = verdict.reason_of(F.col("verdict")), verdict.detail_of(F.col("verdict"))
@@ -170,39 +173,35 @@ def _judged(fields: DataFrame, config: Config) -> DataFrame:
             "order_value": F.when(has_value, commerce.order_value(events)),
         }
     ).withColumn("occurred_us", clock.occurred_us(F.col("received_at"), sent_at, original, events))
-    received, occurred_us = F.col("received_at"), F.col("occurred_us")
+    received, occurred_us, faults = F.col("received_at"), F.col("occurred_us"), _faults(config)
     dated = timed.withColumns(
         {
             "occurred_at": clock.occurred_at(received, occurred_us, events),
             "is_clamped": F.coalesce(occurred_us > F.unix_micros(received), F.lit(False)),
             "clock_verdict": clock.verdict(received, occurred_us, events),
-            "faults": _faults(config),
+            **faults,
         }
-    )
+    ).withColumn("faults", _together(["structure_faults", *faults]))
     judged = _once(F.coalesce(F.col("document_verdict"), envelope.verdict()))
     return dated.withColumns({"verdict": judged} | _event_columns(config))
 
 
-def _faults(config: Config) -> Column:
-    """What of the message was left empty, as verdicts; null = nothing."""
+def _faults(config: Config) -> dict[str, Column]:
+    """What of the message was left empty: arrays of verdicts that may hold nulls, null = nothing. Columns of their own: read twice."""
     broken = fault(R.BROKEN_TEXT, "document: whole characters expected")
-    single = [F.when(F.col("is_mended"), broken), *clock.faults(F.col("received_at"), config.events)]
-    is_any = single[0].isNotNull()
-    for told in single[1:]:
-        is_any = is_any | told.isNotNull()
-    junk = blocked("", config.identity)
-    arrays = [
-        F.when(is_any, F.array(*single)),
-        F.col("structure_faults"),
-        schema.text_faults(junk),
-        *commerce.faults(),
-    ]
-    is_told = arrays[0].isNotNull()
-    for array in arrays[1:]:
-        is_told = is_told | array.isNotNull()
+    of_commerce = commerce.faults()
+    return {
+        "clock_faults": F.array(F.when(F.col("is_mended"), broken), *clock.faults(F.col("received_at"), config.events)),
+        "text_faults": schema.text_faults(),
+        **{f"commerce_faults_{number}": faults for number, faults in enumerate(of_commerce)},
+    }
+
+
+def _together(arrays: Iterable[str]) -> Column:
+    """The verdicts in these columns, each once; null = none."""
     none = F.array().cast("array<string>")
-    together = F.array_distinct(F.array_compact(F.concat(*(F.coalesce(array, none) for array in arrays))))
-    return F.when(is_told, F.nullif(together, none))
+    told = F.concat(*(F.coalesce(array, none) for array in arrays))
+    return F.nullif(F.array_distinct(F.array_compact(told)), none)
 
 
 def _event_columns(config: Config) -> dict[str, Column]:
@@ -240,7 +239,6 @@ def _with_sender(judged: DataFrame, config: Config) -> DataFrame:
     is_order = F.col("is_track") & (F.col("event_name") == contracts.ORDER_COMPLETED.name)
     hidden_event = F.when(F.col("is_track"), shown["event_name"]).when(F.col("event").isNotNull(), shown["page_name"])
     nobody = F.when(F.size(sender["identifiers"]) == 0, fault(R.NO_USABLE_IDENTIFIER))
-    of_sender = sender["faults"]
     return known.withColumns(
         {
             **shown,
@@ -249,8 +247,6 @@ def _with_sender(judged: DataFrame, config: Config) -> DataFrame:
             "is_bot": bots.is_bot(sender["agent"], F.col("channel"), F.col("library"), is_order),
             "verdict": F.coalesce(F.col("verdict"), nobody),
             "source": F.coalesce("library", "channel"),
-            "faults": F.when(of_sender.isNull(), F.col("faults")).otherwise(
-                F.concat(F.coalesce("faults", F.array().cast("array<string>")), of_sender)
-            ),
+            "faults": _together(["faults", "sender.faults"]),
         }
     )

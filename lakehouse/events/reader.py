@@ -82,12 +82,7 @@ class Reader:
     def consent(self, message: Message) -> dict[str, bool | None]:
         """Every purpose -> whether it is allowed, None = nothing was said of it. See events.consent."""
         sent = at(message, PREFERENCES)
-        scalars = (
-            {name: word for name, word in sent.items() if not isinstance(word, Mapping | list)}
-            if isinstance(sent, Mapping)
-            else {}
-        )
-        return consent.consent(scalars, self._config.consent.categories)
+        return consent.consent(sent if isinstance(sent, Mapping) else {}, self._config.consent.categories)
 
     def id(self, message: Message, field: str) -> str | None:
         """A field of schema.TEXTS that holds an id; None where a placeholder stands there, too."""

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from lakehouse.events import ids
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import Blocked
-from lakehouse.events.verdict import fault, fault_at, first
+from lakehouse.events.verdict import fault, first
 
 _NO_LIMIT = 1_000_000
 
@@ -164,9 +164,7 @@ def usable_id(text: Column) -> Column:
 
 def lacking(field: str) -> Column:
     """Why a field that an event needs is null: what was sent there is of no use, or nothing was, a placeholder included."""
-    missing = fault(R.MISSING_FIELD, TEXTS[field].places[0])
-    spoilt = _fault(field)
-    return F.when(spoilt.startswith(R.PLACEHOLDER), missing).otherwise(F.coalesce(spoilt, missing))
+    return F.coalesce(_spoilt(field), fault(R.MISSING_FIELD, TEXTS[field].places[0]))
 
 
 def array_at(place: str, element: str) -> Column:
@@ -190,13 +188,13 @@ def is_other_than(kind: str, place: str) -> Column:
 def structure_faults() -> Column:
     """Anything else where an object belongs, an array; null = nothing. Reads `document` and `message`."""
     told = [
-        F.when(is_other_than("OBJECT", place), fault(R.WRONG_TYPE, f"{place}: object expected")) for place in OBJECTS
+        F.when(at(place).isNull() & is_other_than("OBJECT", place), fault(R.WRONG_TYPE, f"{place}: object expected"))
+        for place in OBJECTS
     ]
-    is_suspicious = reduce(or_, (at(place).isNull() for place in OBJECTS))
-    return F.when(is_suspicious, F.array(*told))
+    return F.nullif(F.array_compact(F.array(*told)), F.array().cast("array<string>"))
 
 
-def text_faults(junk: Blocked) -> Column:
+def text_faults() -> Column:
     """What is wrong with the fields of TEXTS, an array that may hold nulls; null = nothing. Reads columns `sent_<field>`, `<field>`."""
     fields: Sequence[str] = tuple(TEXTS)
     is_dropped = reduce(or_, ((F.col(f"sent_{field}") != "") & F.col(field).isNull() for field in fields))
@@ -210,14 +208,18 @@ def _is_nested(text: Column) -> Column:
 
 def _fault(field: str) -> Column:
     """Why column `<field>` is null where `sent_<field>` is not."""
+    placeholder = fault(R.PLACEHOLDER, f"{TEXTS[field].places[0]}: an id expected")
+    is_dropped = (F.col(f"sent_{field}") != "") & F.col(field).isNull()
+    return F.when(is_dropped, F.coalesce(_spoilt(field), placeholder))
+
+
+def _spoilt(field: str) -> Column:
+    """Why `sent_<field>` can be no text of this field; null = it can, or nothing was sent."""
     text, rule = F.col(f"sent_{field}"), TEXTS[field]
-    place = F.lit(rule.places[0])
-    too_long = fault_at(R.VALUE_TOO_LONG, place, F.lit(f"at most {rule.limit} characters expected"))
-    return F.when(
-        (text != "") & F.col(field).isNull(),
-        first(
-            (_is_nested(text), fault_at(R.WRONG_TYPE, place, F.lit("text expected"))),
-            (F.char_length(text) > rule.limit, too_long),
-            (F.lit(True), fault_at(R.PLACEHOLDER, place, F.lit("an id expected"))),
+    return first(
+        (_is_nested(text), fault(R.WRONG_TYPE, f"{rule.places[0]}: text expected")),
+        (
+            F.char_length(text) > rule.limit,
+            fault(R.VALUE_TOO_LONG, f"{rule.places[0]}: at most {rule.limit} characters expected"),
         ),
     )

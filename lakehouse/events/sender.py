@@ -63,7 +63,7 @@ def _reader(config: Config, texts: tuple[str, ...]) -> Any:
             bundles.append(resolver.bundle(pairs, country))
             known.append(_known(resolver, values))
             faults.append(_faults(resolver, values, country) or None)
-        hidden_texts = [None if row is None else _hidden(config, texts, row) for row in shown]
+        hidden_texts = [None if row is None else _hidden(resolver.config, texts, row) for row in shown]
         return pa.StructArray.from_arrays(
             [
                 _lists(bundles),

@@ -92,9 +92,21 @@ class Values:
     place: Sequence[int]
 
 
+@dataclass(frozen=True, kw_only=True)
+class United:
+    """What `unite` found. Positions are those of the links given.
+
+    profile: of every actor, named by one of its actors. refused: joined nobody. partial: joined some of their actors, not all.
+    """
+
+    profile: list[int]
+    refused: list[int]
+    partial: list[int]
+
+
 def unite(
     actor_count: int, links: Iterable[Link], held: Sequence[Held], limits: Sequence[int], values: Values
-) -> tuple[list[int], list[int]]:
+) -> United:
     """Join the actors of each identifier, in the order given, as far as limits allow: rule 4 of lakehouse/identity/solve.py.
 
     Args:
@@ -103,74 +115,91 @@ def unite(
         held: per limited type, actor -> the values of the type it carries; no entry where none. Consumed.
         limits: per limited type, the values one profile may hold.
         values: of the identifiers in `held`.
-
-    Returns:
-        The profile of every actor, named by one of its actors; and the positions of the identifiers that joined nobody.
     """
-    parent = list(range(actor_count))
-    size = [1] * actor_count
-    surplus: dict[int, set[int]] = {}  # profile -> its values beyond a limit
-    unique = [values_of for values_of, limit in zip(held, limits, strict=True) if limit == UNIQUE]
-    plural = [(values_of, limit) for values_of, limit in zip(held, limits, strict=True) if limit != UNIQUE]
-    refused, level = [], -1
+    profiles = _Profiles(actor_count, held, limits, values)
+    refused: list[int] = []
+    partial: list[int] = []
+    for position, link in enumerate(links):
+        profiles.take_turn(link.priority)
+        every = dict.fromkeys(profiles.of(actor) for actor in link.actors)
+        roots = [root for root in every if not profiles.is_surplus(link.identifier, root)]
+        is_refused = len(roots) < 2 or profiles.are_of_two_people(roots)
+        joined = 1 if is_refused else profiles.join_in_turn(roots, link.priority)
+        if joined < len(every):
+            (partial if joined > 1 else refused).append(position)
+    return United(profile=[profiles.of(actor) for actor in range(actor_count)], refused=refused, partial=partial)
 
-    def join(roots: set[int]) -> int:
-        top = max(roots, key=size.__getitem__)
-        roots.discard(top)
-        for root in roots:
-            parent[root] = top
-            size[top] += size[root]
-            if (beyond := surplus.pop(root, None)) is not None:
-                surplus.setdefault(top, set()).update(beyond)
-        for values_of in held:
-            merge_held(values_of, roots, top)
-        return top
 
-    def breaks(roots: set[int], priority: int) -> bool:
+class _Profiles:
+    """The profiles so far, each named by one of its actors, and the values they hold."""
+
+    def __init__(self, actor_count: int, held: Sequence[Held], limits: Sequence[int], values: Values) -> None:
+        self._parent = list(range(actor_count))
+        self._size = [1] * actor_count
+        self._held = held
+        self._unique = [of_type for of_type, limit in zip(held, limits, strict=True) if limit == UNIQUE]
+        self._plural = [pair for pair in zip(held, limits, strict=True) if pair[1] != UNIQUE]
+        self._values = values
+        self._surplus: dict[int, set[int]] = {}  # profile -> its values beyond a limit
+        self._turn = -1
+
+    def of(self, actor: int) -> int:
+        return find(self._parent, actor)
+
+    def is_surplus(self, identifier: int, profile: int) -> bool:
+        return identifier in self._surplus.get(profile, ())
+
+    def are_of_two_people(self, profiles: Iterable[int]) -> bool:
+        return any(exceeds(of_type, set(profiles), UNIQUE) for of_type in self._unique)
+
+    def take_turn(self, priority: int) -> None:
+        """Of the types whose turn it is now, leave each profile its oldest values up to the limit; the others are surplus."""
+        if priority <= self._turn:
+            return
+        for of_type, limit in self._plural:
+            for profile, held in of_type.items():
+                if len(held) > limit and self._turn < self._strength(held) <= priority:
+                    kept = set(sorted(held, key=self._values.place.__getitem__)[:limit])
+                    self._surplus.setdefault(profile, set()).update(held - kept)
+                    of_type[profile] = kept
+        self._turn = priority
+
+    def join_in_turn(self, profiles: Sequence[int], priority: int) -> int:
+        """Join to the first those that limits allow, all at once if it can be; how many are one now."""
+        if not self._breaks(set(profiles), priority):
+            self._join(set(profiles))
+            return len(profiles)
+        top, *others = profiles
+        joined = 1
+        for profile in others:
+            if not self._breaks({top, profile}, priority):
+                top, joined = self._join({top, profile}), joined + 1
+        return joined
+
+    def _breaks(self, profiles: set[int], priority: int) -> bool:
+        """Whether together they hold too many values of a type no weaker than that of the identifier that would join them."""
         return any(
-            exceeds(values_of, {root for root in roots if _binds(values_of, root, values, priority)}, limit)
-            for values_of, limit in plural
+            exceeds(
+                of_type, {p for p in profiles if (held := of_type.get(p)) and self._strength(held) <= priority}, limit
+            )
+            for of_type, limit in self._plural
         )
 
-    for position, link in enumerate(links):
-        if link.priority > level:
-            for values_of, limit in plural:
-                _cut(values_of, limit, values, above=level, to=link.priority, surplus=surplus)
-            level = link.priority
-        in_age = dict.fromkeys(find(parent, actor) for actor in link.actors)
-        roots = [root for root in in_age if link.identifier not in surplus.get(root, ())]
-        if len(roots) < 2:
-            if len(in_age) > 1:
-                refused.append(position)
-            continue
-        if any(exceeds(values_of, set(roots), UNIQUE) for values_of in unique):
-            refused.append(position)
-        elif not breaks(set(roots), link.priority):
-            join(set(roots))
-        else:
-            top, *others = roots
-            joined = 0
-            for root in others:
-                if not breaks({top, root}, link.priority):
-                    top, joined = join({top, root}), joined + 1
-            if not joined:
-                refused.append(position)
-    return [find(parent, actor) for actor in range(actor_count)], refused
+    def _strength(self, held: set[int]) -> int:
+        """The priority of the one type these values are of."""
+        return self._values.priority[next(iter(held))]
 
-
-def _binds(values_of: Held, root: int, values: Values, priority: int) -> bool:
-    """Whether the type a profile holds here is no weaker than the identifier that would join it."""
-    held = values_of.get(root)
-    return held is not None and values.priority[next(iter(held))] <= priority
-
-
-def _cut(values_of: Held, limit: int, values: Values, *, above: int, to: int, surplus: dict[int, set[int]]) -> None:
-    """Of the types whose turn it is, leave each profile its oldest `limit` values; the others link nobody to it."""
-    for root, held in values_of.items():
-        if len(held) > limit and above < values.priority[next(iter(held))] <= to:
-            kept = set(sorted(held, key=values.place.__getitem__)[:limit])
-            surplus.setdefault(root, set()).update(held - kept)
-            values_of[root] = kept
+    def _join(self, profiles: set[int]) -> int:
+        top = max(profiles, key=self._size.__getitem__)
+        profiles.discard(top)
+        for profile in profiles:
+            self._parent[profile] = top
+            self._size[top] += self._size[profile]
+            if (beyond := self._surplus.pop(profile, None)) is not None:
+                self._surplus.setdefault(top, set()).update(beyond)
+        for of_type in self._held:
+            merge_held(of_type, profiles, top)
+        return top
 
 
 def find(parent: list[int], actor: int) -> int:

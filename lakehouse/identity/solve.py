@@ -95,7 +95,7 @@ def solve(
     label = components(graph, linking & ~is_match) if is_match.any() else connected
     count = graph.actor_count
     profile = smallest(label, np.arange(count), count, count)[label]
-    names_link = _resolve_contested(graph, label, linking & ~is_match, of_type, profile)
+    names_link, partial = _resolve_contested(graph, label, linking & ~is_match, of_type, profile)
     pairs = np.flatnonzero(linking & is_match)
     if len(pairs):
         limited = crowded(graph, connected, _limits(of_type))
@@ -104,7 +104,7 @@ def solve(
         first = graph.start[pairs]
         is_one = profile[graph.actor[first]] == profile[graph.actor[first + 1]]
         names_link[pairs] = is_one & (probability[pairs] >= APART_PROBABILITY)
-    return _answer(graph, coarse, profile, names_link, of_type)
+    return _answer(graph, coarse, profile, names_link[graph.identifier] & ~_left_out(graph, profile, partial), of_type)
 
 
 def _rule(name: str, rules: Mapping[str, IdentifierRule]) -> IdentifierRule:
@@ -151,26 +151,26 @@ def _without_swarms(
 
 def _resolve_contested(
     graph: Graph, label: Ints, linking: Flags, of_type: list[IdentifierRule], profile: Ints
-) -> Flags:
-    """Set `profile` where a limit can bite; return the identifiers that really link."""
+) -> tuple[Flags, Ints]:
+    """Set `profile` where a limit can bite; return which identifiers really link, and which of them only some of their actors."""
     limited = crowded(graph, label, _limits(of_type))
     contested: Flags = limited.is_crowded[label]
     if not contested.any():
-        return linking
+        return linking, np.zeros(0, dtype=np.int64)
     codes = np.flatnonzero(contested)
     local = np.cumsum(contested) - 1
     chosen = _in_order(graph, np.flatnonzero(linking & contested[graph.actor[graph.start[:-1]]]), of_type)
-    roots, refused = unite(
+    united = unite(
         len(codes),
         _links(graph, chosen, local, of_type),
-        limited.held(graph, np.where(contested, local, -1)),
+        limited.held(graph, local),
         limited.limits,
         _values(graph, of_type),
     )
-    profile[codes] = codes[np.array(roots, dtype=np.int64)]
+    profile[codes] = codes[np.array(united.profile, dtype=np.int64)]
     really = linking.copy()
-    really[chosen[refused]] = False
-    return really
+    really[chosen[united.refused]] = False
+    return really, chosen[united.partial]
 
 
 def _links(graph: Graph, chosen: Ints, local: Ints, of_type: list[IdentifierRule]) -> Iterator[Link]:
@@ -205,17 +205,22 @@ def _in_order(graph: Graph, identifiers: Ints, of_type: list[IdentifierRule]) ->
     return identifiers[np.lexsort((token, name, age, priority))]
 
 
-def _is_shared(graph: Graph, profile: Ints) -> Flags:
-    """Per edge: whether another actor of the same profile carries the identifier."""
-    order = np.lexsort((profile[graph.actor], graph.identifier))
-    identifier, owner = graph.identifier[order], profile[graph.actor[order]]
-    same = (np.diff(identifier, append=-1) == 0) & (np.diff(owner, append=-1) == 0)
-    shared = np.empty(len(order), dtype=bool)
-    shared[order] = same | np.concatenate([[False], same[:-1]])[: len(order)]
-    return shared
+def _left_out(graph: Graph, profile: Ints, partial: Ints) -> Flags:
+    """Per edge: whether its identifier, one of those that join some of their actors, joins this one to nobody."""
+    left_out = np.zeros(len(graph.actor), dtype=bool)
+    edges = np.flatnonzero(np.isin(graph.identifier, partial))
+    place, count = np.unique(
+        np.stack([graph.identifier[edges], profile[graph.actor[edges]]]),
+        axis=1,
+        return_inverse=True,
+        return_counts=True,
+    )[1:]
+    left_out[edges] = count[place.reshape(-1)] == 1
+    return left_out
 
 
-def _answer(graph: Graph, coarse: Ints, profile: Ints, linking: Flags, of_type: list[IdentifierRule]) -> pd.DataFrame:
+def _answer(graph: Graph, coarse: Ints, profile: Ints, used: Flags, of_type: list[IdentifierRule]) -> pd.DataFrame:
+    """used: per edge, whether it holds its actor in its profile."""
     count = graph.actor_count
     by_age = np.argsort(graph.seen, kind="stable")  # codes follow actor_id, so it breaks the ties
     age = np.empty(count, dtype=np.int64)
@@ -224,7 +229,6 @@ def _answer(graph: Graph, coarse: Ints, profile: Ints, linking: Flags, of_type: 
     component = by_age[smallest(coarse, age, count, count - 1)[coarse]]
     strongest = sorted(range(len(of_type)), key=lambda kind: (of_type[kind].priority, graph.types[kind]))
     strength = np.argsort(np.array(strongest, dtype=np.int64))
-    used = linking[graph.identifier] & _is_shared(graph, profile)
     cause = smallest(graph.actor[used], strength[graph.type[graph.identifier[used]]], count, len(strongest))
     cause[oldest] = len(strongest)  # so that a profile of one that grows changes no row but the newcomer's
     names = np.array([*(graph.types[kind] for kind in strongest), None], dtype=object)

@@ -32,19 +32,18 @@ class FactReader:
         if not who:
             return None
         at_ms = (self._reader.occurred_at(message, arrived_at) - _EPOCH) // timedelta(milliseconds=1)
-        return Fact(at_ms=at_ms, id=message_id, event=event, item=_item(message, event), who=who)
+        return Fact(at_ms=at_ms, id=message_id, event=event, item=self._item(message, event), who=who)
 
     def _strongest(self, identifiers: list[Identifier]) -> tuple[Identifier, ...]:
         ordered = sorted(identifiers, key=lambda identifier: (self._rules[identifier[0]].priority, identifier))
         return tuple(ordered[:MOST_IDENTIFIERS])
 
-
-def _item(message: Mapping[str, Any], event: str) -> str | None:
-    if event == ORDERED:
-        return text(message, "order_id")
-    if (own := text(message, "product_id")) is not None:
-        return own
-    lines = at(message, "properties.products")
-    if isinstance(lines, list) and len(lines) == 1 and isinstance(lines[0], Mapping):
-        return text_at(lines[0], "product_id") or text_at(lines[0], "productId")
-    return None
+    def _item(self, message: Mapping[str, Any], event: str) -> str | None:
+        if event == ORDERED:
+            return self._reader.id(message, "order_id")
+        if (own := self._reader.id(message, "product_id")) is not None:
+            return own
+        lines = at(message, "properties.products")
+        if isinstance(lines, list) and len(lines) == 1 and isinstance(lines[0], Mapping):
+            return text_at(lines[0], "product_id") or text_at(lines[0], "productId")
+        return None

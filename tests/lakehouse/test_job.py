@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse import job
 from lakehouse.config import PROJECT
-from lakehouse.errors import ConfigError, LakeError
+from lakehouse.errors import ConfigError, LakeError, StitchlakeError
 
 JOB = """
 import sys
@@ -69,3 +69,12 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 def test_only_a_configuration_error_may_have_several_lines() -> None:
     assert job.describe(ConfigError("a: b\nc: d")) == "error: a: b\nerror: c: d"
     assert job.describe(LakeError("a: b\n   c")) == "error: a: b c"
+
+
+def test_an_argument_that_is_not_known_is_refused_with_the_nearest() -> None:
+    assert job.flags(["--check"], "--check") == {"--check"}
+    assert job.flags([], "--check") == set()
+    with pytest.raises(StitchlakeError, match=r"got '--chek', did you mean '--check'\?"):
+        job.flags(["--chek"], "--check")
+    with pytest.raises(StitchlakeError, match="got '--check', expected none"):
+        job.flags(["--check"])

@@ -140,6 +140,17 @@ def test_a_reference_inside_a_text_is_resolved(folder: Path) -> None:
             "-1",
             "[profiles] trigger_seconds: got -1, expected 0 or more seconds",
         ),
+        (
+            "STITCHLAKE__EVENTS__OLDEST",
+            "2000-02-31",
+            "[events] oldest: got '2000-02-31', expected a day such as 2000-01-01",
+        ),
+        (
+            "STITCHLAKE__EVENTS__BOT_USER_AGENTS",
+            "(",
+            "[events] bot_user_agents: got '(', expected a regular expression",
+        ),
+        ("STITCHLAKE__EVENTS__ORDER_SCOPE", "a.b", "[events] order_scope: got 'a.b', expected the name of a property"),
         ("STITCHLAKE__IDENTITY__EMAIL_TAGS", "some", "[identity] email_tags: got 'some', expected all or known"),
         (
             "STITCHLAKE__IDENTITY__BLOCKED_PATTERN",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
 
 from lakehouse.config import load
 from lakehouse.events.parse import parse
@@ -70,6 +71,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "refund of the whole order": (
         shown("Order Refunded", order_id="o-1"),
         {"event": "Order Refunded", "order_id": "o-1", "revenue": None, "lines": None},
+    ),
+    "a cancellation is one whatever it says of money": (
+        shown("Order Cancelled", order_id="o-1", total=-60, currency="?"),
+        {"event": "Order Cancelled", "order_id": "o-1", "revenue": None, "currency": None},
     ),
     "refund in part": (shown("Order Refunded", orderId=17, total="5.5"), {"order_id": "17", "revenue": Decimal("5.50")}),
     "amounts of other events": (shown(revenue=5, product_id="p-1"), {"revenue": None, "currency": None, "product_id": "p-1"}),
@@ -233,3 +238,18 @@ def test_no_column_of_silver_shows_an_address(rows: dict[str, Row]) -> None:
     shown_text = str([[row[name] for name in SILVER_EVENTS.column_names] for row in rows.values()]).lower()
     assert "example.com" not in shown_text
     assert "5550143" not in shown_text
+
+
+def test_arrival_bounds_what_the_broker_says(spark: SparkSession) -> None:
+    """A producer may stamp any time on a record: it moves no event, no watermark and no clock of the lake."""
+    far = ARRIVAL.replace(year=2099)
+    sent = [
+        track(),
+        track(timestamp=None, receivedAt="2025-01-31T12:00:00Z"),
+        track(timestamp=None),
+        track(timestamp=far.isoformat()),
+    ]
+    stamped = records(spark, sent, arrival=far).withColumn("arrived_at", F.lit(ARRIVAL))
+    rows = parse(stamped, CONFIG).orderBy("offset").collect()
+    assert [row["reason"] for row in rows] == [None, None, "timestamp_out_of_range", "timestamp_out_of_range"]
+    assert {row["occurred_at"].year for row in rows[:2]} == {row["received_at"].year for row in rows[:2]} == {2025}

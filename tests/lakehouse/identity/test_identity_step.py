@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from lakehouse.config import IdentifierRule
 from lakehouse.identity.solve import solve
 from lakehouse.profiles.stitching.resolution import IdentityStep
-from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP, SILVER_IDENTITY_RULES
+from lakehouse.tables.identity import (
+    SILVER_IDENTITY_EDGES,
+    SILVER_IDENTITY_LOG,
+    SILVER_IDENTITY_MAP,
+    SILVER_IDENTITY_RULES,
+)
 from tests.lakehouse.identity.identity_checks import (
     assert_equals_solve_of_everything,
     assert_log_and_history_tell_the_map,
@@ -53,6 +58,22 @@ def test_a_crash_after_any_write_heals_on_replay(batches, writes, data):
             take(again, batches[batch_id], batch_id)
         assert_equals_solve_of_everything(lake, whole(batches))
         assert_log_and_history_tell_the_map(lake)
+
+
+@given(batches=streams(), writes=st.integers(0, MOST_WRITES), data=st.data())
+@examples(25)
+def test_a_change_is_logged_once_although_another_batch_brings_it_after_a_crash(batches, writes, data):
+    """As catching up does after a start: the batch that died is not the one that ends its work."""
+    crashed = data.draw(st.integers(0, len(batches) - 1))
+    with memory_lake() as lake, memory_lake() as other:
+        step = stream(lake, *batches[:crashed])
+        die_after(writes, lake, step, batches[crashed], crashed)
+        take(IdentityStep(lake), batches[crashed], crashed + 1000)
+        stream(other, *batches[: crashed + 1])
+        assert_log_and_history_tell_the_map(lake)
+        moves = ["actor_id", "from_profile_id", "to_profile_id"]
+        logs = [one.rows(SILVER_IDENTITY_LOG)[moves].astype(object).fillna("none") for one in (lake, other)]
+        assert sorted(logs[0].itertuples(index=False)) == sorted(logs[1].itertuples(index=False))
 
 
 @pytest.mark.parametrize("writes", range(MOST_WRITES + 1))

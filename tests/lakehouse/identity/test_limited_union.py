@@ -5,7 +5,8 @@ ANY = Values(priority=[0] * 100_000, place=range(100_000))  # every value of a t
 
 def joined(actors, links, held, limits):
     """`unite` of identifiers given by their actors."""
-    return unite(actors, [Link(identifier=-1, priority=1, actors=link) for link in links], held, limits, ANY)
+    united = unite(actors, [Link(identifier=-1, priority=1, actors=link) for link in links], held, limits, ANY)
+    return united.profile, united.refused
 
 
 def test_identifiers_are_taken_in_the_order_given_and_the_refused_are_named():

@@ -31,6 +31,14 @@ PER_PROFILE = table("per_profile", ("profile_id",), ID, COUNT, write_time("compu
 PER_PRODUCT = table("per_product", ("profile_id", "product_id"), ID, PRODUCT, COUNT)
 VALIDITY = (required("valid_from", "timestamp", "from"), optional("valid_to", "timestamp", "to"))
 PER_VALIDITY = table("per_validity", ("profile_id", "valid_from"), ID, required("name", "string", "name"), *VALIDITY)
+REVISED = ProfileTable(
+    name="gold.revised",
+    grain="one row",
+    key=("profile_id", "valid_from"),
+    columns=(ID, required("name", "string", "name"), required("version", "string", "who says so"), *VALIDITY),
+    transform=nothing,
+    revised=("version",),
+)
 FIRST, SECOND = at("2026-03-01 00:00"), at("2026-03-02 00:00")
 
 
@@ -84,4 +92,16 @@ def test_what_no_longer_holds_is_closed_and_what_stays_is_left_alone(written: La
         ("ann", "loyal", second): None,
         ("bob", "loyal", first): None,
         ("cat", "new", first): second,
+    }
+
+
+def test_what_may_be_revised_is_set_on_the_open_row_and_closes_nothing(written: Lake) -> None:
+    say(written, REVISED, [("ann", "new", "1"), ("bob", "new", "1")], "ann bob", FIRST)
+    say(written, REVISED, [("ann", "new", "2"), ("bob", "loyal", "2")], "ann bob", SECOND)
+    first, second = FIRST.replace(tzinfo=None), SECOND.replace(tzinfo=None)
+    rows = written.read(REVISED).select("profile_id", "name", "version", "valid_from", "valid_to").collect()
+    assert set(map(tuple, rows)) == {
+        ("ann", "new", "2", first, None),
+        ("bob", "new", "1", first, second),
+        ("bob", "loyal", "2", second, None),
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehouse.config import LakeConfig
@@ -69,12 +70,16 @@ def write(lake: Lake, rows: Interactions) -> None:
 def _fill(lake: Lake, table, rows) -> None:
     """The rows with what the contract has beyond them: null, or empty where it must not be."""
     lacking = {
-        column.name: (F.lit(None) if column.nullable else F.array()).cast(column.type)
+        column.name: F.lit(None).cast(column.type) if column.nullable else _empty(column.type)
         for column in table.columns
         if column.name not in rows.columns
     }
     lake.create(table)
     lake.overwrite(rows.withColumns(lacking), table)
+
+
+def _empty(type_: str) -> Column:
+    return (F.array() if type_.startswith("array") else F.lit(0)).cast(type_)
 
 
 def test_a_planted_taste_is_served_and_an_earlier_version_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,6 +123,10 @@ def test_where_there_is_nothing_to_learn_no_model_is_called_better_than_the_base
     assert not judgement.beats_baseline
     assert judgement.metrics[judgement.champion]["auc"].low < 0.55
     assert "NOT shown to be better" in summary.table()
+    assert "is registered, and not champion" in summary.table()
+    champions = Champions(lake.config)
+    champions.refresh()
+    assert dict(champions.scores) == {}
 
 
 def test_too_few_profiles_and_too_short_a_history_are_one_line(lake: Lake) -> None:
