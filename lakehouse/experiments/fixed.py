@@ -29,7 +29,8 @@ def fixed(arm: SampleMoments, baseline: SampleMoments, *, alpha: float) -> Fixed
         pooled = (arm.mean * arm.n + baseline.mean * baseline.n) / (arm.n + baseline.n)
         spread = math.sqrt(pooled * (1 - pooled) * (1 / arm.n + 1 / baseline.n))
         half = float(stats.norm.isf(alpha / 2)) * error
-        return Fixed(p=float(2 * stats.norm.sf(abs(gap.value) / spread)), interval=_around(gap.value, half))
+        p = float(2 * stats.norm.sf(abs(gap.value) / spread)) if spread > 0 else 1.0
+        return Fixed(p=p, interval=_around(gap.value, half))
     freedom = gap.squared_error**2 / sum(
         one.squared_error**2 / (one.n - 1) for one in (arm, baseline) if one.n > 1 and one.squared_error > 0
     )

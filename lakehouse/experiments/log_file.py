@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from lakehouse.errors import SourceError
 from lakehouse.experiments.readout import one_arm_each, per_unit
@@ -24,17 +26,18 @@ BASELINES = (
     "false",
 )
 DELIMITERS = (",", ";", "\t", "|")
+_MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "None"]  # of a number
 _TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0}
 
 
-def read_log(path: Path) -> pd.DataFrame:
-    """Every column as it stands.
+def read_log(path: Path, *, names: Sequence[str] = ()) -> pd.DataFrame:
+    """Every column as it stands. `names`: columns of names, such as unit and arm: text, character by character.
 
     Raises:
         SourceError: the file is not there, not CSV or Parquet, or empty.
     """
     try:
-        frame = pd.read_parquet(path) if path.suffix in (".parquet", ".pq") else _read_csv(path)
+        frame = _read_parquet(path, names) if path.suffix in (".parquet", ".pq") else _read_csv(path, names)
     except (OSError, ValueError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SourceError(f"{path.name}: cannot be read ({first}), expected CSV or Parquet with a header") from error
@@ -44,10 +47,28 @@ def read_log(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, names: Sequence[str]) -> pd.DataFrame:
     """Delimited by whatever makes most columns of its header."""
-    delimiter = max(DELIMITERS, key=lambda delimiter: len(pd.read_csv(path, sep=delimiter, nrows=0).columns))
-    return pd.read_csv(path, sep=delimiter, low_memory=False)
+    headers = {delimiter: pd.read_csv(path, sep=delimiter, nrows=0).columns for delimiter in DELIMITERS}
+    delimiter = max(DELIMITERS, key=lambda delimiter: len(headers[delimiter]))
+    missing = {column: [""] if column in names else _MISSING for column in headers[delimiter]}
+    return pd.read_csv(
+        path,
+        sep=delimiter,
+        low_memory=False,
+        dtype=dict.fromkeys(names, str),
+        na_values=missing,
+        keep_default_na=False,
+    )
+
+
+def _read_parquet(path: Path, names: Sequence[str]) -> pd.DataFrame:
+    table = pq.read_table(path)
+    for place, field in enumerate(table.schema):
+        if field.name in names:  # before pandas, which makes floats of whole numbers where one is missing
+            table = table.set_column(place, field.name, table[field.name].cast(pa.string()))
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    return frame
 
 
 def units_of(
@@ -57,21 +78,23 @@ def units_of(
     arm: str,
     metrics: Sequence[str],
     covariates: Sequence[str] = (),
+    declared: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, int, int]:
     """One row per unit: unit, arm, metrics, covariates; how many units were in several arms; how many rows named no arm.
 
-    `unit` None: every row is one. Several rows of a unit are summed. Raises SourceError for what cannot be used.
+    `unit` None: every row is one. Several rows of a unit are summed. `declared`: arms that there are, whoever is in them. Raises
+    SourceError for what cannot be used.
     """
     has_columns(frame, [*([unit] if unit else []), arm, *metrics, *covariates])
-    named = frame[arm].notna() & (frame[unit].notna() if unit else True)
+    every = pd.DataFrame({"arm": _names(frame[arm])})
+    every["unit"] = _names(frame[unit]) if unit else np.arange(len(frame)).astype(str)
+    named = every["arm"].notna() & every["unit"].notna()
     kept = frame[named]
-    rows = pd.DataFrame(
-        {"unit": kept[unit].astype(str) if unit else np.arange(len(kept)), "arm": kept[arm].map(_arm_name)}
-    )
+    rows = every.loc[named, ["unit", "arm"]].astype(str)
     for column in [*metrics, *covariates]:
         rows[column] = numbers(kept[column])
     rows, several = one_arm_each(rows)
-    if rows["arm"].nunique() < 2:
+    if len({*rows["arm"].unique(), *declared}) < 2:
         arms = ", ".join(sorted(rows["arm"].unique())) or "none"
         raise SourceError(f"column '{arm}': got one arm ({arms}), expected at least two")
     return per_unit(rows, metrics, covariates), several, int((~named).sum())
@@ -122,11 +145,11 @@ def baseline_of(arms: Sequence[str], asked: str | None) -> str:
     return named[0] if len(named) == 1 else sorted(arms)[0]
 
 
-def expected_shares(asked: Sequence[str], arms: Sequence[str]) -> Mapping[str, float] | None:
-    """From ARM=SHARE words, any unit; None when none was given: even.
+def expected_shares(asked: Sequence[str], arms: Sequence[str] = ()) -> Mapping[str, float] | None:
+    """From ARM=SHARE words, any unit; None when none was given: even. `arms`: those somebody is in.
 
     Raises:
-        SourceError: a word of another shape, an unknown arm, or an arm left out.
+        SourceError: a word of another shape, or an arm left out.
     """
     shares: dict[str, float] = {}
     for word in asked:
@@ -135,13 +158,15 @@ def expected_shares(asked: Sequence[str], arms: Sequence[str]) -> Mapping[str, f
             shares[name] = float(share)
         except ValueError as error:
             raise SourceError(f"--expected: got '{word}', expected ARM=SHARE such as control=0.5") from error
-        if name not in arms or not 0 < shares[name] < float("inf"):
-            raise SourceError(f"--expected: got '{word}', expected a share above 0 of one of {', '.join(arms)}")
+        if not name or not 0 < shares[name] < float("inf"):
+            raise SourceError(f"--expected: got '{word}', expected a share above 0 of an arm")
     missing = [arm for arm in arms if arm not in shares]
     if shares and missing:
         raise SourceError(f"--expected: no share of {', '.join(missing)}, expected one for every arm")
     return shares or None
 
 
-def _arm_name(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+def _names(column: pd.Series) -> pd.Series:
+    """As text; null = none. A whole number that passed through a float is one again."""
+    texts = column.astype("string").str.strip().str.replace(r"^([0-9]+)[.]0+$", r"\1", regex=True)
+    return texts.mask(texts == "")

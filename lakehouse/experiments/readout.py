@@ -68,10 +68,11 @@ def read_out(
 ) -> ReadOut:
     """Read out one row per unit: `arm` (text), the metrics as floats without nan, and covariates as floats.
 
-    `shares`: expected, of every arm; None = even. `guardrails`: metric -> margin (0 or more) the arm may be worse by.
+    `shares`: expected, of every declared arm, those without a unit among them; None = even shares of the arms there are. What
+    cannot be said, as of an arm without units, is nan. `guardrails`: metric -> margin (0 or more) the arm may be worse by.
     `covariates`: metric -> column of the same quantity before the experiment (CUPED).
     """
-    arms = sorted(units["arm"].unique())
+    arms = sorted({*units["arm"].unique(), *(shares or ())})
     counts = {arm: int((units["arm"] == arm).sum()) for arm in arms}
     srm_p = sample_ratio_p(counts, shares or dict.fromkeys(arms, 1.0))
     estimates: dict[str, dict[str, SampleMoments]] = {arm: {} for arm in arms}

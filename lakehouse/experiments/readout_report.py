@@ -1,5 +1,6 @@
 """A read-out for a person, and as the JSON a command ends with."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,11 +32,21 @@ def _judged(p: float) -> str:
 
 def _line(comparison: ArmComparison, alpha: float) -> str:
     low, high = comparison.interval_sequential
+    if not math.isfinite(low):
+        return f"{comparison.metric}: {comparison.arm} against {comparison.baseline}: {_why_unknown(comparison)}"
     return (
         f"{comparison.metric}: {comparison.arm} against {comparison.baseline}: {comparison.difference:+.6g} ({comparison.relative:+.2%}), "
         f"p {comparison.p_fixed:.3g} (Holm {comparison.p_adjusted:.3g}), always valid p {comparison.p_sequential:.3g}, "
         f"{1 - alpha:.0%} always within [{low:.6g}, {high:.6g}], better with probability {comparison.probability_better:.4f}"
     )
+
+
+def _why_unknown(comparison: ArmComparison) -> str:
+    if math.isnan(comparison.difference):
+        return "one of them has no unit, so nothing can be said"
+    if comparison.difference == 0:
+        return "nothing varies and nothing differs"
+    return f"{comparison.difference:+.6g}, but too little varies for an interval or a p"
 
 
 def as_json(readout: ReadOut, metrics: Sequence[str], unnamed: int) -> dict[str, Any]:

@@ -25,9 +25,6 @@ def results(log: pd.DataFrame, experiments: Mapping[str, Experiment], *, as_of: 
             continue
         metrics = list(dict.fromkeys([*experiment.metrics, *experiment.guardrails]))
         units, several = exposed_units(of_one, outcomes, metrics, window_days=experiment.window_days)
-        arms = set(units["arm"])
-        if len(arms) < 2 or experiment.baseline not in arms:
-            continue
         readout = read_out(
             units,
             metrics,
@@ -75,15 +72,19 @@ def _row(experiment: str, readout: ReadOut, comparison: ArmComparison, as_of: da
         "units": readout.counts[comparison.arm],
         "baseline_units": readout.counts[comparison.baseline],
         "excluded_units": readout.excluded,
-        "mean": readout.arms[comparison.arm][comparison.metric].mean,
-        "baseline_mean": readout.arms[comparison.baseline][comparison.metric].mean,
+        "mean": _known(readout.arms[comparison.arm][comparison.metric].mean),
+        "baseline_mean": _known(readout.arms[comparison.baseline][comparison.metric].mean),
         "srm_p": readout.srm_p,
         "is_blocked": readout.is_blocked,
-        **{name: None if readout.is_blocked or not math.isfinite(value) else value for name, value in answers.items()},
+        **{name: None if readout.is_blocked else _known(value) for name, value in answers.items()},
         "is_guardrail": comparison.is_guardrail,
         "is_harm": comparison.is_harm and not readout.is_blocked,
         "computed_at": as_of,
     }
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 GOLD_EXPERIMENT_RESULTS = Table(
@@ -100,8 +101,12 @@ GOLD_EXPERIMENT_RESULTS = Table(
         required("units", "bigint", "units exposed to the arm"),
         required("baseline_units", "bigint", "units exposed to the baseline"),
         required("excluded_units", "bigint", "units seen in more than one arm, left out"),
-        required("mean", "double", "of the arm: outcome values per unit, within window_days of its first exposure"),
-        required("baseline_mean", "double", "of the baseline"),
+        optional(
+            "mean",
+            "double",
+            "of the arm: outcome values per unit, within window_days of its first exposure; null = no unit was exposed to it",
+        ),
+        optional("baseline_mean", "double", "of the baseline; null = no unit was exposed to it"),
         required("srm_p", "double", "probability of arms as uneven as these by chance"),
         required("is_blocked", "boolean", "srm_p is below 0.001: assignment or logging is broken, the rest is null"),
         optional("difference", "double", "arm less baseline"),

@@ -13,16 +13,20 @@ WARNS = 0.01
 
 
 def sample_ratio_p(counts: Mapping[str, int], shares: Mapping[str, float]) -> float:
-    """Probability of counts as uneven as these, if the shares hold. `shares`: of every arm, in any unit; 1 for one arm.
+    """Probability of counts as uneven as these, if the shares hold.
+
+    `shares`: of every declared arm, in any unit. An arm that nobody is in counts as 0, and is uneven for it. Units in an arm that
+    was not declared cannot be: 0. Nothing is uneven among fewer than two arms, or where there is no unit: 1.
 
     Raises:
-        ValueError: an arm without a share above 0.
+        ValueError: a share that is not above 0.
     """
-    arms = sorted(counts)
-    if any(shares.get(arm, 0.0) <= 0 for arm in arms):
-        raise ValueError(f"shares: got {dict(shares)}, expected one above 0 for each of {', '.join(arms)}")
-    total, whole = sum(counts.values()), sum(shares[arm] for arm in arms)
-    if len(arms) < 2 or total == 0:
+    if any(share <= 0 for share in shares.values()):
+        raise ValueError(f"shares: got {dict(shares)}, expected each above 0")
+    total, whole = sum(counts.values()), sum(shares.values())
+    if any(count > 0 and arm not in shares for arm, count in counts.items()):
+        return 0.0
+    if len(shares) < 2 or total == 0:
         return 1.0
-    expected = [total * shares[arm] / whole for arm in arms]
-    return float(stats.chisquare([counts[arm] for arm in arms], expected).pvalue)
+    expected = [total * share / whole for share in shares.values()]
+    return float(stats.chisquare([counts.get(arm, 0) for arm in shares], expected).pvalue)

@@ -17,7 +17,14 @@ class SampleMoments:
 
     @property
     def squared_error(self) -> float:
-        """Variance of the mean; nan for fewer than two units."""
+        """Variance of the mean; nan for fewer than two units.
+
+        Of a proportion seen as 0 or 1 it is not 0: a success and a failure are added. Source: Agresti and Coull, Approximate Is
+        Better than "Exact" for Interval Estimation of Binomial Proportions, The American Statistician 52 (1998).
+        """
+        if self.n > 1 and self.is_binary and self.variance == 0:
+            share = (self.mean * self.n + 1) / (self.n + 2)
+            return share * (1 - share) / self.n
         return self.variance / self.n if self.n else float("nan")
 
 

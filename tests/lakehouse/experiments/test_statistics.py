@@ -73,6 +73,20 @@ def test_a_split_of_48_to_52_is_blocked_and_the_published_ones_come_out() -> Non
     assert sample_ratio_p({"a": 900, "b": 100}, {"a": 0.9, "b": 0.1}) == pytest.approx(1.0)
 
 
+def test_an_arm_that_nobody_is_in_and_one_that_was_never_declared_are_seen() -> None:
+    assert sample_ratio_p({"a": 100}, {"a": 1, "b": 1}) < BLOCKS
+    assert sample_ratio_p({"a": 100, "b": 100, "c": 1}, {"a": 1, "b": 1}) == 0.0
+    assert sample_ratio_p({"a": 3}, {"a": 1, "b": 1}) > BLOCKS  # chance, so far
+
+
+def test_all_against_none_is_a_difference_although_nothing_varies() -> None:
+    all_of_them, none = moments(np.ones(100)), moments(np.zeros(100))
+    assert fixed(all_of_them, none, alpha=0.05).p < 1e-6
+    assert sequential(all_of_them, none, alpha=0.05).interval[0] > 0.5
+    rare = moments(np.array([1.0] + [0.0] * 99))
+    assert sequential(rare, none, alpha=0.05).p > 0.05
+
+
 def test_hillstroms_published_figure() -> None:
     """Mens e-mail against none, conversion: z = 7.385, p = 1.5e-13."""
     arm, none = (
@@ -104,7 +118,7 @@ def test_what_was_there_before_is_taken_off() -> None:
 
 
 def test_what_does_not_vary_says_nothing() -> None:
-    same = moments(np.ones(10))
+    same = moments(np.full(10, 7.0))
     assert fixed(same, same, alpha=0.05).p == 1.0
     assert sequential(same, same, alpha=0.05).p == 1.0
     assert math.isnan(fixed(moments(np.array([1.0])), same, alpha=0.05).interval[0])

@@ -122,3 +122,12 @@ def test_each_message_is_in_the_log_once_and_what_cannot_be_read_in_quarantine(
     reasons = lake.read(SILVER_DECISION_LOG_QUARANTINE).toPandas()["reason"].value_counts().to_dict()
     assert reasons == {"no_json": 4, "missing_field": 4, "unknown_kind": 4}
     producer.close()
+
+
+def test_an_arm_that_nobody_was_shown_blocks_the_verdict() -> None:
+    log = log_of(400, {"control": 0.10, "new": 0.13}, 1)
+    of_control = log[log["unit"].isin(log[log["arm"] == "control"]["unit"])]
+    (converted, unsubscribed) = results(of_control, {"try": TRY}, as_of=NOW)
+    assert (converted["arm"], converted["units"], converted["baseline_units"]) == ("new", 0, 200)
+    assert (converted["is_blocked"], converted["mean"], converted["difference"]) == (True, None, None)
+    assert unsubscribed["is_blocked"]
