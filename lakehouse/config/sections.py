@@ -95,6 +95,7 @@ class ProfilesConfig:
     trigger_seconds: int
     max_offsets_per_trigger: int
     watermark_days: int
+    late_seconds: int
 
 
 @dataclass(frozen=True, kw_only=True)

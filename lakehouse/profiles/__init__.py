@@ -3,6 +3,7 @@
 declaration    how a table of profiles is declared
 leaf           events -> one leaf row per actor and UTC day (streaming and batch alike)
 silver/        leaf rows -> a table each
+late_days      days that events reached after they were closed
 stitching/     the identity graph in the lake
 rollup         leaf tables and identity map -> figures per profile
 scores         the scores there are

@@ -92,6 +92,17 @@ class MicroBatch:
             if self._is_due():
                 self._record(None, BatchRecord(self.identity.batch_id_without_batch))
 
+    def repair(self, leaves: Callable[[], DataFrame]) -> int:
+        """Take in leaf rows that no micro-batch brings, computed while none runs; how many there were."""
+        with self._one_at_a_time:
+            rows = leaves().persist()
+            try:
+                record = BatchRecord(self.identity.batch_id_without_batch)
+                self._record(rows, record)
+            finally:
+                rows.unpersist()
+        return record.leaf_rows
+
     def _is_due(self) -> bool:
         moved = self._models_moved()
         return moved or self._is_due_as_it_is()

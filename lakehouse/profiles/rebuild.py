@@ -41,13 +41,16 @@ def bronze_records(lake: Lake) -> DataFrame:
     return lake.read(BRONZE_EVENTS).withColumnsRenamed({"kafka_timestamp": "timestamp", "ingested_at": "arrived_at"})
 
 
-def rebuilt_leaves(lake: Lake) -> DataFrame:
-    """silver.events (without bots) and the traits of bronze -> leaf rows."""
+def rebuilt_leaves(lake: Lake, *, of: DataFrame | None = None) -> DataFrame:
+    """silver.events (without bots) and the traits of bronze -> leaf rows. `of`: of these [actor_id, activity_day] only, a few."""
     lineage = list(BRONZE_EVENTS.key)
-    events = lake.read(SILVER_EVENTS).where(~F.col("is_bot")).select(*EVENT_COLUMNS, *lineage)
-    parsed = parse(bronze_records(lake), lake.config)
-    traits = parsed.where(F.col("traits").isNotNull()).select(*lineage, "traits")
-    return leaf(with_day(events.join(traits, on=lineage, how="left")), rates=lake.config.money.rates)
+    events = with_day(lake.read(SILVER_EVENTS).where(~F.col("is_bot")).select(*EVENT_COLUMNS, *lineage))
+    records = bronze_records(lake)
+    if of is not None:
+        events = events.join(F.broadcast(of), on=["actor_id", "activity_day"], how="left_semi").localCheckpoint()
+        records = records.join(F.broadcast(events.select(*lineage)), on=lineage, how="left_semi")
+    traits = parse(records, lake.config).where(F.col("traits").isNotNull()).select(*lineage, "traits")
+    return leaf(events.join(traits, on=lineage, how="left"), rates=lake.config.money.rates)
 
 
 def rebuild(lake: Lake, champions: ChampionModels, *, now: datetime, keep_as_of: bool) -> Rebuilt:

@@ -3,5 +3,6 @@
 bronze_events    Kafka -> bronze.events
 silver_events    Kafka -> silver.events and its quarantine
 profiles         Kafka -> every table of profiles, the online store
+late_events      what came behind the watermark of profiles, by way of silver
 driver           several of them in one driver
 """

@@ -3,8 +3,8 @@
 Kafka -> the same parse as silver -> deduplication and one aggregation per (actor, UTC day) under one watermark on event
 time -> `MicroBatch`, which keeps the identity graph, orders, RFM, segments, scores and the activation table.
 
-Late rule: an event whose day lies more than profiles.watermark_days before the newest day seen is in silver.events but
-not here; batch/reconcile.py repairs exactly the rows it leaves behind. Duplicate rule: the first of a message_id counts.
+Late rule: an event whose day lies more than profiles.watermark_days before the newest day seen comes by way of silver, see
+lakehouse/queries/late_events.py; where another driver keeps silver, by batch/reconcile.py. Duplicate rule: the first of a message_id counts.
 """
 
 import atexit
@@ -26,6 +26,8 @@ from lakehouse.online.engines import open_store, store_url
 from lakehouse.online.online_step import OnlineStep
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.queries import silver_events
+from lakehouse.queries.late_events import LateEvents
 from lakehouse.spark.streams import Start, trigger
 
 NAME = "profiles"
@@ -58,7 +60,7 @@ def start(lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = N
         .start()
     )
     if not available_now:
-        Thread(target=_catch_up_while_idle, args=(query, micro_batch), name="profiles-idle", daemon=True).start()
+        Thread(target=_catch_up_while_idle, args=(lake, query, micro_batch), name="profiles-idle", daemon=True).start()
     return query
 
 
@@ -74,16 +76,26 @@ def new_micro_batch(lake: Lake) -> MicroBatch:
     return MicroBatch(lake, Champions(config), online=online)
 
 
-def _catch_up_while_idle(query: StreamingQuery, micro_batch: MicroBatch) -> None:
-    """No event, no micro-batch: overrides and new models must not wait for one."""
+def _catch_up_while_idle(lake: Lake, query: StreamingQuery, micro_batch: MicroBatch) -> None:
+    """No event, no micro-batch: overrides, new models and late events must not wait for one."""
+    late: LateEvents | None = None
     while query.isActive:
         try:
             if not query.awaitTermination(IDLE_SECONDS):
                 micro_batch.catch_up()
+                late = late or _late_events(lake, query, micro_batch)
+                if late is not None:
+                    late.take_in()
         except StreamingQueryException:  # whoever started the query hears of it
             return
         except Exception:
             log.exception("catching up without events failed; tried again, and by the next micro-batch")
+
+
+def _late_events(lake: Lake, query: StreamingQuery, micro_batch: MicroBatch) -> LateEvents | None:
+    """None while silver is not kept by this driver."""
+    silver = next((other for other in lake.spark.streams.active if other.name == silver_events.NAME), None)
+    return None if silver is None else LateEvents(lake, query, silver, lambda: micro_batch)
 
 
 def start_with(micro_batch: MicroBatch) -> Start:
