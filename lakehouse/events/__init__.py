@@ -8,5 +8,6 @@ clock                 client time -> event time
 identifiers           who it was: emails, phone (one form each), blocked_values (junk), tokens (HMAC of personal values)
 commerce              amounts, currencies: orders and their lines
 privacy, bots, traits addresses and search texts without personal data; programs; raw traits for matching
+sender, worker_daemon who sent it, read in Python workers; the process these are forked from
 dedupe                one event per message_id, conflicts to quarantine: used by the silver query
 """

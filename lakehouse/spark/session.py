@@ -38,6 +38,7 @@ def get_session(config: Config, app_name: str, extra: dict[str, str] | None = No
 def _from_config(config: Config) -> dict[str, str]:
     return {
         "spark.pyspark.python": sys.executable,
+        "spark.python.daemon.module": "lakehouse.events.worker_daemon",
         "spark.sql.shuffle.partitions": str(config.spark.shuffle_partitions),
         "spark.sql.streaming.stateStore.providerClass": STATE_STORES[config.spark.state_store],
         "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
