@@ -35,6 +35,7 @@ from lakehouse.job import run
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.lock import DECISION_LOG, writer
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 
 if TYPE_CHECKING:
     from lakehouse.lake.delta import Lake
@@ -42,12 +43,13 @@ if TYPE_CHECKING:
 
 def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
     """The read-out of a file, and how many of its rows named no arm or unit."""
-    frame = read_log(options.log)
+    frame = read_log(options.log, names=[name for name in (options.unit, options.arm) if name])
     covariates = [options.covariate] if options.covariate else []
+    declared = expected_shares(options.expected) or {}
     units, several, unnamed = units_of(
-        frame, unit=options.unit, arm=options.arm, metrics=options.metric, covariates=covariates
+        frame, unit=options.unit, arm=options.arm, metrics=options.metric, covariates=covariates, declared=[*declared]
     )
-    arms = sorted(units["arm"].unique())
+    arms = sorted({*units["arm"].unique(), *declared})
     found = read_out(
         units,
         options.metric,
@@ -64,7 +66,7 @@ def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
 def drained() -> "Iterator[Lake]":
     """The lake, its decision log as full as the topic."""
     from lakehouse.lake.delta import Lake
-    from lakehouse.queries import decision_log  # here: a log of any kind is read without Spark
+    from lakehouse.queries import decision_log
     from lakehouse.spark.session import get_session
 
     config = reachable(load())
@@ -76,8 +78,11 @@ def drained() -> "Iterator[Lake]":
 
 def of_lake() -> int:
     """Set gold.experiment_results to what the decision log says of every experiment, and print it."""
+    from lakehouse.experiments.persons import by_person  # here: a log of any kind is read without Spark
+
     with drained() as lake:
-        logged = lake.read(SILVER_DECISION_LOG).where("kind <> 'decision'").select(*LOG).toPandas()
+        log = lake.read(SILVER_DECISION_LOG).where("kind <> 'decision'").select(*LOG)
+        logged = by_person(log, lake.read(SILVER_IDENTITY_EDGES), lake.read(SILVER_IDENTITY_MAP)).toPandas()
         now = datetime.now(UTC)
         rows = results(logged, read_experiments(EXPERIMENTS).by_name, as_of=now)
         lake.create(GOLD_EXPERIMENT_RESULTS)
@@ -93,7 +98,7 @@ def off_policy(options: argparse.Namespace) -> int:
     left_out: Mapping[str, int] = {}
     if options.off_policy:
         decisions = decisions_of(
-            read_log(Path(options.off_policy)),
+            read_log(Path(options.off_policy), names=[options.action]),
             action=options.action,
             reward=options.reward,
             propensity=options.propensity,

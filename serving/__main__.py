@@ -27,7 +27,7 @@ from lakehouse.events.reader import Reader
 from lakehouse.job import run
 from lakehouse.kafka.broker import bootstrap_servers
 from lakehouse.kafka.server import HOST
-from lakehouse.online.engines import open_store, store_url
+from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.recent_entries import MOST_ENTRIES
 from lakehouse.recommend.files import CURRENT
 from lakehouse.recommend.recommender import Recommender
@@ -70,8 +70,10 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
         StoreError: the online store cannot be opened.
     """
     store = open_store(store_url(config), timeout_ms=config.serving.deadline_ms)
+    kept = open_kept_store(config) if store.is_embedded else store
     pending = Pending(store, keep=MOST_ENTRIES)
-    visitors = Visitors(store, pending, config)
+    facts = pending if kept is store else Pending(kept, keep=MOST_ENTRIES)
+    visitors = Visitors(pending, facts, config)
     recommender_base = serving_folder(config) / "recommender"
     offers = Reloadable(OFFERS, read_catalogue)
     headers = carrier if config.serving.spans else list
@@ -84,16 +86,18 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
         config=config,
         clock=clock,
         store=store,
+        kept=kept,
         pending=pending,
+        facts=facts,
         reader=Reader(config),
         visitors=visitors,
         rules=Reloadable(RULES, read_rule_book, relies_on=[offers]),
         catalogue=offers,
         recommender=Reloadable(recommender_base / CURRENT, lambda _: Recommender.load_current(recommender_base)),
-        experiments=Reloadable(EXPERIMENTS, lambda path: read_running(path, store, clock())),
-        stock=Stock(store),
+        experiments=Reloadable(EXPERIMENTS, lambda path: read_running(path, kept, clock())),
+        stock=Stock(kept),
         changes=Changes(),
-        policy=LearnedPolicy(config.serving, store, pending, process),
+        policy=LearnedPolicy(config.serving, kept, facts, process),
         out=KafkaOut(bootstrap_servers(config), headers),
         log=KafkaOut(bootstrap_servers(config), headers, linger_ms=_LOG_LINGER_MS),
         sockets=Sockets(),
@@ -142,6 +146,9 @@ def lifespan_of(service: Service) -> Lifespan:
             service.policy.keep(int(service.clock().timestamp() * 1000))
             await asyncio.to_thread(service.visitors.close)
             await asyncio.to_thread(service.pending.close)
+            if service.facts is not service.pending:
+                await asyncio.to_thread(service.facts.close)
+                service.kept.close()
             await asyncio.to_thread(service.out.close)
             await asyncio.to_thread(service.log.close)
             service.store.close()

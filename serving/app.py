@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Request, WebSocket
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel, ValidationError
 
-from serving.api import availability, outcomes, visitor_profile
+from serving.api import availability, outcomes, suppressions, visitor_profile
 from serving.api.collected import collected, pixel
 from serving.api.cross_origin import CrossOrigin
 from serving.api.json_responses import Straight, answer, fault
@@ -106,8 +106,11 @@ def _facts(app: FastAPI, service: Service) -> None:
 
     @app.post("/api/suppressions", **json_body(SuppressionRequest, answer_models.SuppressionAnswer))
     async def suppression(request: Request) -> Response:
-        """Somebody about whom nothing is decided any more, or is again."""
-        return await _answered(service, request, SuppressionRequest, visitor_profile.suppress)
+        """Somebody who is to be left alone, by whatever identifier they are known, or is not any more. Answered when it is kept for good.
+
+        `is_suppressed` of the answer: whether they are; another of their identifiers may still be.
+        """
+        return await _answered(service, request, SuppressionRequest, suppressions.suppress)
 
     @app.get("/api/changes", response_class=StreamingResponse)
     async def changes(request: Request) -> Response:

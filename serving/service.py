@@ -40,12 +40,18 @@ class Counters:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """Everything an answer is made from."""
+    """Everything an answer is made from.
+
+    store, pending: a cache of gold and of what just happened, and what waits to be written to it. kept, facts: the same of what
+    was told to the service and must outlive the machine; in Redis, one store is both.
+    """
 
     config: Config
     clock: Callable[[], datetime]
     store: OnlineStore
+    kept: OnlineStore
     pending: Pending
+    facts: Pending
     reader: Reader
     visitors: Visitors
     rules: Reloadable[RuleBook]

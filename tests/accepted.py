@@ -30,15 +30,16 @@ def actor(**identifiers: str) -> str:
 
 
 def event(message_id: str, occurred_at: str, name: str = "Product Viewed", **rest: Any) -> dict[str, Any]:
-    """One event. Identifiers by their type (`user_id="ann"`); `product_id`, `order_id`, `revenue`, `currency`, `lines`, `traits`, `consent`."""
+    """One event. Identifiers by their type (`user_id="ann"`); `type`, `product_id`, `order_id`, `revenue`, `currency`, `lines`, `traits`, `consent`."""
     known = ("user_id", "anonymous_id", "email", "phone", "device_id", "loyalty_id")
     bundle: Mapping[str, str] = {t: rest[t] for t in known if t in rest}
     revenue = rest.get("revenue")
+    type_ = rest.get("type", "identify" if "traits" in rest else "track")
     return {
         "message_id": message_id,
         "actor_id": actor(**bundle),
-        "type": "identify" if "traits" in rest else "track",
-        "event": None if "traits" in rest else name,
+        "type": type_,
+        "event": name if type_ == "track" else None,
         "occurred_at": at(occurred_at),
         "product_id": rest.get("product_id"),
         "order_id": rest.get("order_id"),

@@ -40,10 +40,11 @@ class Circumstances:
     context: the vocabulary of rules, filled and prepared.
     catalogue: None while none was readable.
     rules: those that hold now, strongest first.
-    arms: experiment -> arm, of the experiments that run.
+    arms: experiment -> arm, of the experiments that run; empty where the person cannot be looked up.
     held_out: why no experiment and no offer may reach this person; None = it may.
     unavailable: product ids that cannot be bought.
     consent: purpose -> whether it is allowed. Every purpose is there.
+    is_counted: whether some experiment or holdout asks as whom the person counts: it must then stay so.
     missing: what could not be read of visitor and rules, in words.
     """
 
@@ -57,6 +58,7 @@ class Circumstances:
     held_out: str | None
     unavailable: Set[str]
     consent: Mapping[str, bool]
+    is_counted: bool = False
     missing: tuple[str, ...] = ()
 
     @property
@@ -86,7 +88,9 @@ def circumstances_of(
 ) -> Circumstances:
     """Put together what a decision about the visitor is made from. `here`, `event`, `segment`: see `context_of`."""
     context = context_of(visitor, here or {}, now=now, event=event, segment=segment)
-    book, experiments = inputs.book, inputs.experiments
+    book = inputs.book
+    # Whose first name cannot be read might be counted as somebody else: they are in no experiment now.
+    experiments = None if visitor.missing else inputs.experiments
     return Circumstances(
         visitor=visitor,
         now=now,
@@ -98,6 +102,7 @@ def circumstances_of(
         held_out=None if experiments is None else experiments.held_out(visitor.unit),
         unavailable=inputs.unavailable,
         consent=visitor.consent(assumed=inputs.consent_assumed),
+        is_counted=experiments is not None and visitor.identifier is not None and experiments.ask(now),
         missing=visitor.missing if book is not None else (*visitor.missing, NO_RULES),
     )
 

@@ -1,10 +1,11 @@
 """Who is asking: a profile, if there is one, and what they have done just now. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from lakehouse.decisions.experiment_unit import Units
 from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.recent_behaviour import RecentBehaviour
@@ -21,11 +22,14 @@ class Visitor:
     profile: OnlineProfile | None
     recent: RecentBehaviour
     is_suppressed: bool = False
+    units: Units = field(default=Units())
     missing: tuple[str, ...] = field(default=())
 
     @property
     def unit(self) -> str:
-        """Whom experiments and the log count: the profile, or the visitor while there is none."""
+        """Whom experiments and the log count: as whom they were counted first; else the profile, or the visitor while there is none."""
+        if self.units.first is not None:
+            return self.units.first.unit
         return self.name if self.profile is None else self.profile.profile_id
 
     @property
@@ -60,6 +64,16 @@ class Visitor:
         if said is not None:
             return said
         return assumed and not self.recent.consent  # who has just answered was asked, and did not allow it
+
+
+def suppression_key(identifier: Identifier) -> str:
+    """Of the document that says that whoever has this identifier is to be left alone. Kept: lakehouse/online/engines.py."""
+    return f"suppressed:{identifier[0]}:{identifier[1]}"
+
+
+def is_suppressed(profile: OnlineProfile | None, words: Iterable[bytes | None]) -> bool:
+    """Whether a person is to be left alone: by the profile, or by the document of any identifier. `words`: those documents."""
+    return any(word is not None for word in words) or (profile is not None and bool(profile.figures["is_suppressed"]))
 
 
 _OF_PROFILE = tuple(column.name for column in GOLD_ACTIVATION.columns if column.term is not None)

@@ -1,4 +1,7 @@
-"""The contract of a message: which fields an event of each type needs, and what they may hold. Source: Segment spec."""
+"""The contract of a message: which fields an event of each type needs, and what they may hold. Source: Segment spec.
+
+Two types are our own: that whoever carries the identifier is to be left alone, or is not any more.
+"""
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -7,7 +10,8 @@ from lakehouse.events import commerce, schema
 from lakehouse.events import reasons as R
 from lakehouse.events.verdict import fault, first
 
-TYPES = ("track", "identify", "page", "screen", "group", "alias")
+SUPPRESS, UNSUPPRESS = "suppress", "unsuppress"  # ours: the decision service sends them, and takes them from nobody
+TYPES = ("track", "identify", "page", "screen", "group", "alias", SUPPRESS, UNSUPPRESS)
 # fields without which an event means nothing: (type, None = every type; field)
 _NEEDED = (
     (None, "type"),

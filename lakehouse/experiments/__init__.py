@@ -10,5 +10,6 @@ readout              all of it for one log; readout_report: in words and as JSON
 log_file             a file of any kind -> units
 result_rows          the decision log -> rows of gold.experiment_results
 off_policy           what a policy nobody has run would have earned; off_policy_report: in words and as JSON
+persons              units of the log -> the profiles they are by now
 policy_log, new_policies       decisions to evaluate: from any file, from the decision log
 """

@@ -90,6 +90,10 @@ class Experiments:
             if is_running(one, now) and one.buckets[0] <= bucket(one.layer, unit) < one.buckets[1]
         }
 
+    def ask(self, now: datetime) -> bool:
+        """Whether anything depends on who is who: an experiment that runs, or a holdout."""
+        return self.holdout.share > 0 or any(is_running(one, now) for one in self.by_name.values())
+
     def held_out(self, unit: str) -> str | None:
         """HOLDOUT, or None."""
         return HOLDOUT if bucket(self.holdout.salt, unit) < self.holdout.share * BUCKETS else None

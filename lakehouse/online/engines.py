@@ -31,7 +31,7 @@ def open_store(url: str, *, timeout_ms: int = 50) -> OnlineStore:
 
 
 def open_kept_store(config: Config) -> OnlineStore:
-    """What must outlive the machine and cannot be rebuilt from gold: timers, and what became of actions.
+    """What must outlive the machine and cannot be rebuilt from gold: what was told to the service, timers, what became of actions.
 
     Beside an LMDB online store one of its own, synced to disk; a Redis online store itself, which its owner makes durable.
 

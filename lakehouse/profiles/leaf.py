@@ -21,6 +21,7 @@ from lakehouse.events.contracts import (
     PRODUCT_ADDED,
     PRODUCT_VIEWED,
 )
+from lakehouse.events.envelope import SUPPRESS, UNSUPPRESS
 from lakehouse.events.money import rate
 
 # What an event says of an order.
@@ -58,6 +59,7 @@ def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
     touch = F.when(F.col("product_id").isNotNull(), F.when(is_view, "view").when(is_cart, "cart"))
     kind = F.coalesce(*(F.when(track == name, F.lit(kind)) for name, kind in _STATEMENTS.items()))
     tier = F.col("traits")["loyalty_tier"]
+    is_suppression = F.col("type").isin(SUPPRESS, UNSUPPRESS)
     its_rate = F.when(F.col("currency").isNotNull(), rate(F.col("currency"), rates))
     return events.groupBy("actor_id", "activity_day").agg(
         F.first("identifiers").alias("identifiers"),
@@ -70,6 +72,7 @@ def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
         F.max(F.when(tier.isNotNull(), F.struct(F.col("occurred_at").alias("at"), tier.alias("tier")))).alias(
             "loyalty_tier"
         ),
+        F.max(F.when(is_suppression, _suppression())).alias("suppression"),
         F.collect_list(F.when(touch.isNotNull(), _touch_fact(touch))).alias("products"),
         F.collect_list(F.when(kind.isNotNull(), _order_statement(kind, its_rate))).alias("orders"),
         F.collect_list(F.when(track == ORDER_REFUNDED.name, _refund_statement(its_rate))).alias("refunds"),
@@ -85,6 +88,10 @@ def latest_words() -> Column:
         return F.max(F.when(F.col(f"consent.{purpose}").isNotNull(), said)).alias(purpose)
 
     return F.struct(F.max("consent.at").alias("answered_at"), *(word(purpose) for purpose in PURPOSES))
+
+
+def _suppression() -> Column:
+    return F.struct(F.col("occurred_at").alias("at"), "message_id", (F.col("type") == SUPPRESS).alias("is_suppressed"))
 
 
 def _touch_fact(kind: Column) -> Column:

@@ -3,7 +3,7 @@
 A profile's figures are sums over its actors, taken at read of the map; so a merge or a split re-keys nothing.
 """
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config.limits import PURPOSES
@@ -42,8 +42,12 @@ def rfm(of_profiles: DataFrame) -> DataFrame:
 
 
 def summary(of_profiles: DataFrame) -> DataFrame:
-    """`profile_activity` -> one row per profile: user ids, first and last event, counts, the latest word on each purpose."""
-    return of_profiles.groupBy("profile_id").agg(
+    """`profile_activity` -> one row per profile: user ids, first and last event, counts, the latest word on each purpose.
+
+    `is_suppressed`: whether the latest word of any actor is to be left alone; null = no actor ever said so.
+    """
+    suppression = F.when(F.col("suppression").isNotNull(), F.struct("actor_id", "suppression"))
+    summed = of_profiles.groupBy("profile_id").agg(
         F.array_sort(F.collect_set("user_id")).alias("user_ids"),
         F.min("first_at").alias("first_seen_at"),
         F.max("last_at").alias("last_seen_at"),
@@ -53,4 +57,20 @@ def summary(of_profiles: DataFrame) -> DataFrame:
         F.max("loyalty_tier")["tier"].alias("loyalty_tier"),
         F.max("consent.answered_at").alias("answered_at"),
         *(F.max(f"consent.{purpose}").alias(f"said_of_{purpose}") for purpose in PURPOSES),
+        F.collect_list(suppression).alias("suppressions"),
     )
+    said = F.size("suppressions") > 0
+    return summed.withColumn("is_suppressed", F.when(said, _is_any_suppressed(F.col("suppressions")))).drop(
+        "suppressions"
+    )
+
+
+def _is_any_suppressed(words: Column) -> Column:
+    """array<struct<actor_id, suppression>> -> whether the latest word of any actor is so. Whom another's word would free is not."""
+
+    def is_latest(word: Column) -> Column:
+        return ~F.exists(
+            words, lambda other: (other["actor_id"] == word["actor_id"]) & (other["suppression"] > word["suppression"])
+        )
+
+    return F.exists(words, lambda word: word["suppression"]["is_suppressed"] & is_latest(word))

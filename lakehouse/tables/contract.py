@@ -21,6 +21,7 @@ REFUND_STATEMENT = (
 CONSENT = "struct<at:timestamp,message_id:string,analytics:boolean,personalization:boolean,marketing:boolean>"
 _WORD = "struct<at:timestamp,message_id:string,is_allowed:boolean>"
 CONSENT_WORDS = f"struct<answered_at:timestamp,analytics:{_WORD},personalization:{_WORD},marketing:{_WORD}>"
+SUPPRESSION = "struct<at:timestamp,message_id:string,is_suppressed:boolean>"
 LOYALTY_TIER = "struct<at:timestamp,tier:string>"
 
 

@@ -12,7 +12,11 @@ SILVER_DECISION_LOG = Table(
         required("log_id", "string", "hash of what the message tells; the same again is left out"),
         required("kind", "string", "decision, exposure or outcome"),
         required("decision_id", "string", "decision it is about"),
-        required("unit", "string", "profile_id, or <identifier type>:<token> while there was no profile"),
+        required(
+            "unit",
+            "string",
+            "as whom they were counted first: profile_id, or <identifier type>:<token> while there was no profile",
+        ),
         optional("experiment", "string", "of an exposure to an experiment; null = of the decision only"),
         optional("arm", "string", "arm of that experiment"),
         optional("metric", "string", "of an outcome, such as converted"),

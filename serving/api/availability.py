@@ -11,5 +11,5 @@ async def set_availability(service: Service, request: AvailabilityRequest) -> di
     at_ms = int(service.clock().timestamp() * 1000)
     value = None if request.is_available else b"1"
     service.stock.set(request.product_ids, is_available=request.is_available)
-    service.pending.put(Document(f"{PREFIX}{product_id}", at_ms, value) for product_id in request.product_ids)
+    service.facts.put(Document(f"{PREFIX}{product_id}", at_ms, value) for product_id in request.product_ids)
     return {"product_ids": list(request.product_ids), "is_available": request.is_available}

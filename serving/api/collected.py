@@ -11,7 +11,6 @@ from fastapi.responses import Response
 
 from serving.api.json_responses import answer, fault
 from serving.api.keys import may_write, no_key
-from serving.api.visitor_profile import PATIENCE_SECONDS
 from serving.deciding.request_context import count_events
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.messages import collector
@@ -49,7 +48,7 @@ async def collected(service: Service, call: str, request: Request, body: bytes) 
     except Overloaded as busy:
         return fault(_BUSY, str(busy), **{"retry-after": "1"})
     count_events(service, [record.event for record in records], now)
-    taken = await acknowledged(sent, PATIENCE_SECONDS)
+    taken = await acknowledged(sent, collector.PATIENCE_SECONDS)
     if taken < len(records):
         detail = f"kafka: {len(records) - taken} of {len(records)} events not acknowledged. Send the request again"
         return fault(_AWAY, detail, **{"retry-after": "1"})

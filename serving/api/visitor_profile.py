@@ -1,15 +1,10 @@
-"""What is known of a person, who is left alone, who is listening, and the state of the service."""
+"""What is known of a person, who is listening, and the state of the service."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from lakehouse.online.recent_entries import PURPOSES
-from lakehouse.online.store import Document
-from serving.messages.request_models import SuppressionRequest
 from serving.service import Service
-from serving.visitors.visitor_lookup import suppression_key
-
-PATIENCE_SECONDS = 2.0  # longest a collector's answer waits for Kafka
 
 
 async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
@@ -26,16 +21,6 @@ async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
         "profile": said,
         "recent": recent.columns(),
     }
-
-
-async def suppress(service: Service, request: SuppressionRequest) -> dict[str, Any]:
-    """Nothing is decided about whoever carries the identifier, from now on; or it is again."""
-    identifier = service.visitors.identifier(request.identifier.type, request.identifier.value)
-    if identifier is not None:
-        at_ms = int(service.clock().timestamp() * 1000)
-        value = b"1" if request.is_suppressed else None
-        service.pending.put([Document(suppression_key(identifier), at_ms, value)])
-    return {"is_suppressed": request.is_suppressed and identifier is not None}
 
 
 async def listening_keys(service: Service, query: Mapping[str, str]) -> list[str]:

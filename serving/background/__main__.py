@@ -92,7 +92,7 @@ class Background:
         self._kept = open_kept_store(config)
         self._producer = KafkaProducer(bootstrap_servers=config.kafka.bootstrap_servers, acks="all", linger_ms=0)
         self._reader = Reader(config)
-        people = People(self._online, config)
+        people = People(self._online, self._kept, config)
         self._rules = self._rule_actions(files, people, destinations)
         self._deliverer = self._destination_workers(files, people).deliverer(destinations)
         self._fact_reader = FactReader(config, self._reader)
@@ -158,7 +158,7 @@ class Background:
             ),
             offers=self._offers,
             experiments=Reloadable(files.experiments, read_experiments),
-            stock=Stock(self._online),
+            stock=Stock(self._kept),
             clock=self._clock,
             emit=self._queue,
         )

@@ -4,23 +4,24 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lakehouse.config import Config
+from lakehouse.decisions.experiment_unit import Units, unit_keys, units_told
 from lakehouse.decisions.exposures import of_others
-from lakehouse.decisions.visitor import Visitor
+from lakehouse.decisions.visitor import Visitor, is_suppressed, suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import OnlineProfile, find
 from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour, recent_of
 from lakehouse.online.store import Entry, OnlineStore
 from lakehouse.online.store_state import state_of
-from serving.visitors.visitor_lookup import suppression_key
 from serving.visitors.visitors import NOT_FILLED
 
 
 class People:
-    """Reads the online store for whoever acts on people outside a request."""
+    """Reads the online store for whoever acts on people outside a request. `kept`: as of lakehouse/online/engines.py."""
 
-    def __init__(self, store: OnlineStore, config: Config) -> None:
+    def __init__(self, store: OnlineStore, kept: OnlineStore, config: Config) -> None:
         self._store = store
+        self._kept = kept
         self._identity = config.identity
 
     def find(self, identifiers: tuple[Identifier, ...]) -> OnlineProfile | None:
@@ -33,7 +34,13 @@ class People:
 
     def who(self, identifiers: tuple[Identifier, ...], now: datetime) -> Visitor:
         """The person, without what they did: whom the log and caps count. Raises StoreError as `find` does."""
-        return Visitor(identifier=identifiers[0], profile=self.find(identifiers), recent=recent_behaviour([], now))
+        profile = self.find(identifiers)
+        return Visitor(
+            identifier=identifiers[0],
+            profile=profile,
+            recent=recent_behaviour([], now),
+            units=self._units(everybody_of(identifiers, profile), profile),
+        )
 
     def visitor(
         self, identifiers: Sequence[Identifier], now: datetime, *, decision_id: str, newest: Sequence[Entry] = ()
@@ -52,12 +59,26 @@ class People:
         profile = self.find(tuple(identifiers))
         if profile is None and not state_of(self._store).is_filled:
             raise StoreError(f"{NOT_FILLED}. It is tried again")
-        everybody = list(dict.fromkeys([*identifiers, *(() if profile is None else profile.identifiers)]))
-        suppressed = self._store.get([suppression_key(identifier) for identifier in everybody])
+        everybody = everybody_of(identifiers, profile)
+        words = self._kept.get([suppression_key(identifier) for identifier in everybody])
         entries = of_visitor([*recent_of(self._store, everybody), *newest], everybody)
         return Visitor(
             identifier=identifiers[0],
             profile=profile,
             recent=recent_behaviour(of_others(entries, decision_id), now),
-            is_suppressed=any(value is not None for value in suppressed),
+            is_suppressed=is_suppressed(profile, words),
+            units=self._units(everybody, profile),
         )
+
+    def remember_unit(self, visitor: Visitor, now: datetime) -> None:
+        """Keep as whom experiments count the person. Raises StoreError."""
+        self._kept.put(visitor.units.to_tell(visitor.unit, int(now.timestamp() * 1000)))
+
+    def _units(self, everybody: Sequence[Identifier], profile: OnlineProfile | None) -> Units:
+        keys = unit_keys(everybody, profile)
+        return units_told(keys, dict(zip(keys, self._kept.get(keys), strict=True)))
+
+
+def everybody_of(identifiers: Sequence[Identifier], profile: OnlineProfile | None) -> list[Identifier]:
+    """The identifiers of a person: those given, then the profile's, each once."""
+    return list(dict.fromkeys([*identifiers, *(() if profile is None else profile.identifiers)]))

@@ -85,6 +85,8 @@ class RuleActions:
         newest = [entry for _, entry in candidate.entries()]
         visitor = self.people.visitor(who, now, decision_id=candidate.decision_id, newest=newest)
         circumstances = circumstances_of(visitor, inputs, now=now, event=candidate.context())
+        if circumstances.is_counted:
+            self.people.remember_unit(visitor, now)
         decided = decide(OfferRequest(channel=None, rule=rule.name), circumstances)
         if not decided.ranked:
             return []

@@ -18,6 +18,7 @@ from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.decisions.offers import Offer
 from lakehouse.lane.candidate import Candidate
 from serving.deciding.decision_log import keep_decision, keep_exposure
+from serving.deciding.request_context import remember_unit
 from serving.service import Service
 
 log = logging.getLogger("stitchlake.serving")
@@ -66,6 +67,7 @@ class LaneDecisions:
         service.pending.append(candidate.entries())  # the event itself counts, whoever is faster
         visitor = await service.visitors.find(service.visitors.strongest(candidate.identifiers), now)
         circumstances = circumstances_of(visitor, service.inputs(), now=now, event=candidate.context())
+        remember_unit(service, circumstances)
         decided = decide(OfferRequest(channel="web", rule=candidate.rule), circumstances)
         keys = list(candidate.keys())
         if visitor.profile is not None:

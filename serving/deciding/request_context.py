@@ -95,6 +95,7 @@ async def read_context(service: Service, request: VisitorRequest, *, is_pressed:
     circumstances = circumstances_of(
         visitor, service.inputs(), now=now, here=request.context.said(), event=newest, segment=request.segment
     )
+    remember_unit(service, circumstances)
     return RequestContext(
         decision_id=_decision_id(request),
         request=request,
@@ -103,6 +104,13 @@ async def read_context(service: Service, request: VisitorRequest, *, is_pressed:
         sent=sent,
         missing=list(circumstances.missing),
     )
+
+
+def remember_unit(service: Service, circumstances: Circumstances) -> None:
+    """Keep as whom experiments count the visitor: the arm that is told now stays."""
+    if circumstances.is_counted:
+        visitor, at_ms = circumstances.visitor, int(circumstances.now.timestamp() * 1000)
+        service.facts.put(visitor.units.to_tell(visitor.unit, at_ms))
 
 
 def _send_events(

@@ -19,10 +19,10 @@ _GATHER_SECONDS = 0.01  # what comes together is written together
 
 
 class Pending:
-    """Appended timeline entries and documents, readable at once, written behind by one thread."""
+    """Appended timeline entries and documents, readable at once, written behind by one thread. `store`: where to."""
 
     def __init__(self, store: OnlineStore, *, keep: int, most: int = 50_000) -> None:
-        self._store = store
+        self.store = store
         self._keep = keep
         self._most = most
         self._entries: OrderedDict[str, list[Entry]] = OrderedDict()
@@ -100,9 +100,9 @@ class Pending:
 
     def _write(self, entries: dict[str, list[Entry]], documents: list[Document]) -> None:
         if entries:
-            self._store.append(entries, keep=self._keep)
+            self.store.append(entries, keep=self._keep)
         if documents:
-            self._store.put(documents)
+            self.store.put(documents)
         with self._wake:
             for key, written in entries.items():
                 self._forget(key, len(written))

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from lakehouse.decisions.visitor import Visitor
+from lakehouse.decisions.experiment_unit import unit_key, unit_keys, units_told
+from lakehouse.decisions.visitor import Visitor, is_suppressed, suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import PROFILE, OnlineProfile, identifier_key, profile_id_of
 from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour
 from lakehouse.online.recent_entries import TIMELINES, key_of
-from lakehouse.online.store import Entry, OnlineStore
+from lakehouse.online.store import Entry
 from serving.visitors.pending import Pending
 
 _MOST_ENTRIES = 60  # of each timeline that a decision looks at
@@ -38,11 +39,11 @@ class _Guess(NamedTuple):
 
 
 class VisitorLookup:
-    """Reads visitors; remembers the profiles of those who asked lately."""
+    """Reads visitors; remembers the profiles of those who asked lately. `facts`: of the kept store, `pending` itself in Redis."""
 
-    def __init__(self, store: OnlineStore, pending: Pending) -> None:
-        self._store = store
+    def __init__(self, pending: Pending, facts: Pending) -> None:
         self._pending = pending
+        self._facts = facts
         self._guesses: OrderedDict[Identifier, _Guess] = OrderedDict()
 
     def find(self, queries: Sequence[VisitorQuery], missing: tuple[str, ...] = ()) -> list[Visitor | StoreError]:
@@ -52,17 +53,22 @@ class VisitorLookup:
             StoreError: the store does not answer.
         """
         named = [query.identifier for query in queries]
-        reads = _StoreReads(self._store, self._pending)
+        reads = _StoreReads(self._pending, self._facts)
         guesses = [guess.profile for identifier in named if (guess := self._guesses.get(identifier)) is not None]
         reads.add(
             [*map(identifier_key, named), *(PROFILE + profile.profile_id for profile in guesses)],
             {*named, *(identifier for profile in guesses for identifier in profile.identifiers)},
+            [key for profile in guesses for key in unit_keys((), profile)],
         )
         owners = [_owner(reads.documents[identifier_key(identifier)]) for identifier in named]
         reads.add([PROFILE + owner for owner in owners if isinstance(owner, str)], ())
         profiles = [self._profile(identifier, owner, reads) for identifier, owner in zip(named, owners, strict=True)]
-        known = (profile for profile in profiles if isinstance(profile, OnlineProfile))
-        reads.add((), {identifier for profile in known for identifier in profile.identifiers})
+        known = [profile for profile in profiles if isinstance(profile, OnlineProfile)]
+        reads.add(
+            (),
+            {identifier for profile in known for identifier in profile.identifiers},
+            [key for profile in known for key in unit_keys((), profile)],
+        )
         return [
             profile if isinstance(profile, StoreError) else reads.visitor(query, profile, missing)
             for query, profile in zip(queries, profiles, strict=True)
@@ -95,22 +101,30 @@ class _StoreReads:
     make twice the same as once.
     """
 
-    def __init__(self, store: OnlineStore, pending: Pending) -> None:
-        self._store = store
+    def __init__(self, pending: Pending, facts: Pending) -> None:
         self._pending = pending
+        self._facts = facts
         self._timelines: dict[Identifier, list[Entry]] = {}
         self.documents: dict[str, bytes | None] = {}
 
-    def add(self, keys: Iterable[str], identifiers: Iterable[Identifier]) -> None:
-        """Read what was not yet: documents, and of identifiers whether they are suppressed, and their timelines."""
+    def add(self, keys: Iterable[str], identifiers: Iterable[Identifier], facts: Iterable[str] = ()) -> None:
+        """Read what was not yet: documents, facts, and of identifiers their timelines and the facts that are told of them."""
         new = [identifier for identifier in identifiers if identifier not in self._timelines]
-        wanted = [key for key in dict.fromkeys((*keys, *map(suppression_key, new))) if key not in self.documents]
-        if not wanted and not new:
+        of_new = (key(identifier) for identifier in new for key in (suppression_key, unit_key))
+        wanted = [key for key in dict.fromkeys(keys) if key not in self.documents]
+        told = [key for key in dict.fromkeys((*facts, *of_new)) if key not in self.documents]
+        if not wanted and not told:
             return
         names = [key_of(timeline, identifier) for identifier in new for timeline in TIMELINES]
-        waiting, unwritten = self._pending.documents(wanted), self._pending.timelines(names)
-        documents, timelines = self._store.read(wanted, names, _MOST_ENTRIES)
-        self.documents.update(zip(wanted, documents, strict=True))
+        waiting = self._pending.documents(wanted) | self._facts.documents(told)
+        unwritten = self._pending.timelines(names)
+        in_one = (
+            [*wanted, *told] if self._facts is self._pending else wanted
+        )  # in one exchange, where it crosses a network
+        documents, timelines = self._pending.store.read(in_one, names, _MOST_ENTRIES)
+        if self._facts is not self._pending:
+            documents = documents + self._facts.store.get(told)
+        self.documents.update(zip([*wanted, *told], documents, strict=True))
         self.documents.update(waiting)
         for number, identifier in enumerate(new):
             places = range(number * len(TIMELINES), (number + 1) * len(TIMELINES))
@@ -125,14 +139,10 @@ class _StoreReads:
             identifier=query.identifier,
             profile=profile,
             recent=recent_behaviour(of_visitor(entries, identifiers), query.now),
-            is_suppressed=any(self.documents[suppression_key(each)] is not None for each in identifiers),
+            is_suppressed=is_suppressed(profile, (self.documents[suppression_key(each)] for each in identifiers)),
+            units=units_told(unit_keys(identifiers, profile), self.documents),
             missing=missing if profile is None else (),
         )
-
-
-def suppression_key(identifier: Identifier) -> str:
-    """Of the document that says that whoever has this identifier is to be left alone."""
-    return f"suppressed:{identifier[0]}:{identifier[1]}"
 
 
 def _owner(data: bytes | None) -> str | StoreError | None:

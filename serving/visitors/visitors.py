@@ -13,7 +13,6 @@ from lakehouse.events.identifier import Identifier
 from lakehouse.events.identifiers import Resolver
 from lakehouse.online.recent_behaviour import recent_behaviour
 from lakehouse.online.recent_entries import TIMELINES, key_of
-from lakehouse.online.store import OnlineStore
 from lakehouse.online.store_state import state_of
 from serving.visitors.pending import Pending
 from serving.visitors.shared_reads import SharedReads
@@ -29,14 +28,14 @@ log = logging.getLogger("stitchlake.serving")
 class Visitors:
     """An embedded store is read at once; one across a network by one thread, for all who wait."""
 
-    def __init__(self, store: OnlineStore, pending: Pending, config: Config) -> None:
-        self._store = store
+    def __init__(self, pending: Pending, facts: Pending, config: Config) -> None:
+        self._store = pending.store
         self._pending = pending
         self._config = config
         self._seconds = config.serving.deadline_ms / 1000
         self._resolver = Resolver(config)
-        self._lookup = VisitorLookup(store, pending)
-        self._shared_reads = None if store.is_embedded else SharedReads(self._read)
+        self._lookup = VisitorLookup(pending, facts)
+        self._shared_reads = None if pending.store.is_embedded else SharedReads(self._read)
         self._is_filled = True
 
     def look(self) -> None:

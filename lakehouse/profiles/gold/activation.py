@@ -51,13 +51,14 @@ def _latest_word(purpose: str) -> Column:
 def next_best_action(config: Config) -> Column:
     """What to do next, by rule, for whoever reads gold; the decision service chooses among offers instead.
 
-    In order: marketing denied -> none; never ordered -> first_order_offer if a product is in the cart, else welcome;
+    In order: suppressed, or marketing denied -> none; never ordered -> first_order_offer if a product is in the cart, else welcome;
     no order for `lapsed_days` before as_of -> win_back; propensity from `likely_propensity` -> recommend; else nurture.
     """
     rule, consent = config.next_best_action, config.consent
     lapsed = F.col("last_order_at") < F.col("as_of") - F.expr(f"INTERVAL {rule.lapsed_days:d} DAYS")
     return (
-        F.when(~F.coalesce("consent_marketing", F.lit(consent.assumed)), "none")
+        F.when(F.coalesce("is_suppressed", F.lit(False)), "none")
+        .when(~F.coalesce("consent_marketing", F.lit(consent.assumed)), "none")
         .when((F.col("frequency") == 0) & (F.col("cart_count") > 0), "first_order_offer")
         .when(F.col("frequency") == 0, "welcome")
         .when(lapsed, "win_back")
@@ -92,7 +93,7 @@ GOLD_ACTIVATION = ProfileTable(
         required(
             "next_best_action",
             "string",
-            "what to do next, by rule; none = nothing, or marketing consent denied",
+            "what to do next, by rule; none = nothing: suppressed, or marketing consent denied",
             term="score",
         ),
         optional(
@@ -114,6 +115,12 @@ GOLD_ACTIVATION = ProfileTable(
             term="profile",
         ),
         optional("loyalty_tier", "string", "latest traits.loyalty_tier; null = none ever told", term="profile"),
+        optional(
+            "is_suppressed",
+            "boolean",
+            "true = to be left alone: no export, message or decision may reach them; false = not any more; null = never said",
+            is_online=True,
+        ),
         required(
             "as_of",
             "timestamp",

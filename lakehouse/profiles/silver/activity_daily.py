@@ -7,7 +7,7 @@ from lakehouse.events.money import EXACT, money
 from lakehouse.lake.delta import Lake, differs
 from lakehouse.profiles.declaration import LeafTable
 from lakehouse.profiles.leaf import COMPLETED
-from lakehouse.tables.contract import CONSENT_WORDS, LOYALTY_TIER, MONEY, PRODUCT_TOUCH, optional, required
+from lakehouse.tables.contract import CONSENT_WORDS, LOYALTY_TIER, MONEY, PRODUCT_TOUCH, SUPPRESSION, optional, required
 
 
 def transform(leaves: DataFrame) -> DataFrame:
@@ -33,6 +33,7 @@ def transform(leaves: DataFrame) -> DataFrame:
         "last_at",
         "consent",
         "loyalty_tier",
+        "suppression",
         F.array_sort("products").alias("products"),
     )
 
@@ -71,6 +72,7 @@ SILVER_ACTIVITY_DAILY = LeafTable(
         required("last_at", "timestamp", "latest event of the day"),
         optional("consent", CONSENT_WORDS, "latest word of that day on each purpose; answered_at null = nobody asked"),
         optional("loyalty_tier", LOYALTY_TIER, "latest traits.loyalty_tier of that day; null = none told"),
+        optional("suppression", SUPPRESSION, "latest word of that day on being left alone; null = none said"),
         optional(
             "products",
             f"array<{PRODUCT_TOUCH}>",

@@ -10,13 +10,13 @@ import yaml
 from kafka import KafkaProducer
 
 from lakehouse.config import Config
+from lakehouse.decisions.visitor import suppression_key
 from lakehouse.lake.delta import Lake
 from lakehouse.lane import query
 from lakehouse.lane.lane_rules import lane_rules
 from lakehouse.machine import wait_until
-from lakehouse.online.engines import open_store, store_url
+from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.store import Document
-from serving.visitors.visitor_lookup import suppression_key
 from tests.online_people import person, put
 from tests.serving.conftest import Start
 from tests.serving.place import Place, running
@@ -61,8 +61,10 @@ def test_one_call_however_often_the_lane_tells_it_and_none_where_it_must_not_be(
     write_rules(place, RULE)
     store = open_store(store_url(place.config))
     put(store, person("p-no", [("anonymous_id", "refused"), ("user_id", "u")], consent_marketing=False))
-    store.put([Document(suppression_key(("anonymous_id", "left")), 1, b"1")])
     store.close()
+    kept = open_kept_store(place.config)
+    kept.put([Document(suppression_key(("anonymous_id", "left")), 1, b"1")])
+    kept.close()
     long_ago = int((datetime.now(UTC) - timedelta(days=2)).timestamp() * 1000)
     silent = [
         candidate("refused"),

@@ -33,7 +33,7 @@ RULES = {"once": Rule(name="once", caps=Caps(per_day=1), **RULE), "always": Rule
 def send_permission(tmp_path: Path) -> Iterator[SendPermission]:
     store = LmdbStore(tmp_path / "online")
     put(store, person("p-ana", ANA))
-    people = People(store, load("dev", environ={}))
+    people = People(store, store, load("dev", environ={}))
     yield SendPermission(people=people, assumed=True, offers=lambda: OFFERS, rules=lambda: RULES)
     store.close()
 

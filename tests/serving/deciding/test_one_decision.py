@@ -15,6 +15,7 @@ from lakehouse.actions.action import Action
 from lakehouse.config import Config
 from lakehouse.decisions.circumstances import Circumstances
 from lakehouse.decisions.decide import Decided, OfferRequest, decide
+from lakehouse.decisions.visitor import suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.experiments.assignment import bucket
 from lakehouse.online.store import Document, OnlineStore
@@ -25,7 +26,6 @@ from serving.deciding.lane_decisions import LaneDecisions
 from serving.deciding.next_best_action import next_best_action
 from serving.messages.request_models import DecisionRequest
 from serving.service import Service
-from serving.visitors.visitor_lookup import suppression_key
 from tests.benchmarks.visitors import mark_filled
 from tests.online_people import person, put
 
@@ -106,7 +106,7 @@ class Shop:
         RuleActions(
             config=service.config,
             reader=service.reader,
-            people=People(service.store, service.config),
+            people=People(service.store, service.kept, service.config),
             rules=service.rules,
             offers=service.catalogue,
             experiments=service.experiments,
@@ -141,8 +141,9 @@ def shop(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
         monkeypatch.setattr(place, spy)
     yield shop
-    service.pending.close()
-    service.store.close()
+    for pending in (service.pending, service.facts):
+        pending.close()
+        pending.store.close()
 
 
 def arrange(shop: Shop, case: Case, folder: Path) -> None:
@@ -154,7 +155,7 @@ def arrange(shop: Shop, case: Case, folder: Path) -> None:
     if case.profile:
         put(store, person("p-ana", [ANA], **case.profile))
     if case.is_suppressed:
-        store.put([Document(suppression_key(ANA), 1, b"1")])
+        shop.service.kept.put([Document(suppression_key(ANA), 1, b"1")])
     if case.is_filled:
         mark_filled(store)
     shop.service.visitors.look()

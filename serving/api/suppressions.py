@@ -1,0 +1,63 @@
+"""POST /api/suppressions: somebody who is to be left alone, or is not any more.
+
+Here at once; for ever in the lake, where it is an event like any other, so that it is in every rebuild, in gold and in every
+online store that is filled from it. It is answered when both are safe.
+"""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from lakehouse.decisions.visitor import suppression_key
+from lakehouse.errors import StoreError
+from lakehouse.events.envelope import SUPPRESS, UNSUPPRESS
+from lakehouse.kafka.message import routing_key
+from lakehouse.online.store import Document
+from serving.api.outcomes import Unavailable
+from serving.kafka.producer import Overloaded, acknowledged
+from serving.messages.collector import PATIENCE_SECONDS
+from serving.messages.request_models import SuppressionRequest
+from serving.service import Service
+
+
+async def suppress(service: Service, request: SuppressionRequest) -> dict[str, Any]:
+    """Set what holds for one identifier. A person is left alone while any identifier of theirs is.
+
+    Raises:
+        Unavailable: it is not kept everywhere. To be sent again; whoever asked to be left alone is, meanwhile.
+    """
+    identifier = service.visitors.identifier(request.identifier.type, request.identifier.value)
+    if identifier is None:
+        return {"is_suppressed": False}
+    now = service.clock()
+    visitor = await service.visitors.find(identifier, now)
+    everybody = dict.fromkeys([identifier, *(() if visitor.profile is None else visitor.profile.identifiers)])
+    word = Document(suppression_key(identifier), int(now.timestamp() * 1000), b"1" if request.is_suppressed else None)
+
+    def keep() -> bool:
+        service.kept.put([word])
+        return any(held is not None for held in service.kept.get(list(map(suppression_key, everybody))))
+
+    try:
+        is_suppressed = await asyncio.to_thread(keep)
+        sent = service.out.send(service.config.kafka.events_topic, *_record(request, now))
+    except (StoreError, Overloaded) as error:
+        raise Unavailable(f"{error}. It is not kept everywhere yet; send it again") from error
+    if not await acknowledged([sent], PATIENCE_SECONDS):
+        raise Unavailable("kafka: not acknowledged. It is not kept everywhere yet; send it again")
+    return {"is_suppressed": is_suppressed}
+
+
+def _record(request: SuppressionRequest, now: datetime) -> tuple[bytes, bytes]:
+    """Key and value of the event."""
+    named = request.identifier
+    message = {
+        "messageId": uuid4().hex,
+        "type": SUPPRESS if request.is_suppressed else UNSUPPRESS,
+        "timestamp": now.isoformat(timespec="milliseconds"),
+        "context": {"externalIds": [{"type": named.type, "id": named.value}], "library": {"name": "stitchlake"}},
+    }
+    return routing_key(None, None, named.value), orjson.dumps(message)
