@@ -2,6 +2,7 @@
 
 from lakehouse.experiments.result_rows import GOLD_EXPERIMENT_RESULTS
 from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS
+from lakehouse.profiles.gold.order_balance import GOLD_ORDER_BALANCE
 from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.recommend.products import GOLD_PRODUCTS
 from lakehouse.tables.contract import Table
@@ -36,6 +37,7 @@ TABLES: dict[str, Table] = {
         SILVER_IDENTITY_RULES,
         *GOLD,
         GOLD_HOUSEHOLDS,
+        GOLD_ORDER_BALANCE,
         GOLD_PRODUCTS,
         SILVER_DECISION_LOG,
         SILVER_DECISION_LOG_QUARANTINE,

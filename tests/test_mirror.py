@@ -36,6 +36,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/profiles/stitching/history_table.py",
         "lakehouse/profiles/stitching/rule_changes.py",
         "lakehouse/queries/driver.py",
+        "lakehouse/queries/late_events.py",
         "lakehouse/queries/profiles.py",
         "lakehouse/spark/streams.py",
         "streaming/__main__.py",
@@ -142,6 +143,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/online/lmdb_store.py",
         "lakehouse/online/redis_store.py",
     ),
+    "tests/lakehouse/profiles/gold/test_order_balance.py": ("batch/order_balance.py",),
     "tests/lakehouse/profiles/gold/test_scores.py": ("lakehouse/profiles/declared_scores.py",),
     "tests/lakehouse/profiles/stitching/test_match_pairs.py": (
         "lakehouse/matching/refresh.py",
@@ -159,7 +161,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/profiles/gold/activation.py",
         "lakehouse/profiles/gold/rfm.py",
         "lakehouse/profiles/gold/segments.py",
-        "lakehouse/profiles/rollup.py",
         "lakehouse/profiles/silver/activity_daily.py",
     ),
     "tests/lakehouse/queries/test_bronze_events.py": ("streaming/bronze_events.py",),

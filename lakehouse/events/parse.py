@@ -7,8 +7,6 @@ fields are written once, over an array of the fields: a streaming query plans an
 size of what is written.
 """
 
-from collections.abc import Iterable
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -181,7 +179,7 @@ def _judged(fields: DataFrame, config: Config) -> DataFrame:
             "clock_verdict": clock.verdict(received, occurred_us, events),
             **faults,
         }
-    ).withColumn("faults", _together(["structure_faults", *faults]))
+    ).withColumn("faults", verdict.together(["structure_faults", *faults]))
     judged = _once(F.coalesce(F.col("document_verdict"), envelope.verdict()))
     return dated.withColumns({"verdict": judged} | _event_columns(config))
 
@@ -191,17 +189,12 @@ def _faults(config: Config) -> dict[str, Column]:
     broken = fault(R.BROKEN_TEXT, "document: whole characters expected")
     of_commerce = commerce.faults()
     return {
-        "clock_faults": F.array(F.when(F.col("is_mended"), broken), *clock.faults(F.col("received_at"), config.events)),
+        "clock_faults": verdict.if_any(
+            [F.when(F.col("is_mended"), broken), *clock.faults(F.col("received_at"), config.events)]
+        ),
         "text_faults": schema.text_faults(),
         **{f"commerce_faults_{number}": faults for number, faults in enumerate(of_commerce)},
     }
-
-
-def _together(arrays: Iterable[str]) -> Column:
-    """The verdicts in these columns, each once; null = none."""
-    none = F.array().cast("array<string>")
-    told = F.concat(*(F.coalesce(array, none) for array in arrays))
-    return F.nullif(F.array_distinct(F.array_compact(told)), none)
 
 
 def _event_columns(config: Config) -> dict[str, Column]:
@@ -247,6 +240,6 @@ def _with_sender(judged: DataFrame, config: Config) -> DataFrame:
             "is_bot": bots.is_bot(sender["agent"], F.col("channel"), F.col("library"), is_order),
             "verdict": F.coalesce(F.col("verdict"), nobody),
             "source": F.coalesce("library", "channel"),
-            "faults": _together(["faults", "sender.faults"]),
+            "faults": verdict.together(["faults", "sender.faults"]),
         }
     )

@@ -3,7 +3,6 @@
 Source: Segment spec, common fields and ecommerce events. Both camelCase and snake_case places are read.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -15,7 +14,7 @@ from pyspark.sql import functions as F
 from lakehouse.events import ids
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import Blocked
-from lakehouse.events.verdict import fault, first
+from lakehouse.events.verdict import fault, first, if_any
 
 _NO_LIMIT = 1_000_000
 
@@ -186,19 +185,18 @@ def is_other_than(kind: str, place: str) -> Column:
 
 
 def structure_faults() -> Column:
-    """Anything else where an object belongs, an array; null = nothing. Reads `document` and `message`."""
+    """Anything else where an object belongs, an array that may hold nulls; null = nothing. Reads `document` and `message`."""
     told = [
         F.when(at(place).isNull() & is_other_than("OBJECT", place), fault(R.WRONG_TYPE, f"{place}: object expected"))
         for place in OBJECTS
     ]
-    return F.nullif(F.array_compact(F.array(*told)), F.array().cast("array<string>"))
+    return if_any(told)
 
 
 def text_faults() -> Column:
     """What is wrong with the fields of TEXTS, an array that may hold nulls; null = nothing. Reads columns `sent_<field>`, `<field>`."""
-    fields: Sequence[str] = tuple(TEXTS)
-    is_dropped = reduce(or_, ((F.col(f"sent_{field}") != "") & F.col(field).isNull() for field in fields))
-    return F.when(is_dropped, F.array(*(_fault(field) for field in fields)))
+    is_dropped = reduce(or_, ((F.col(f"sent_{field}") != "") & F.col(field).isNull() for field in TEXTS))
+    return F.when(is_dropped, F.array(*(_fault(field) for field in TEXTS)))
 
 
 def _is_nested(text: Column) -> Column:

@@ -3,6 +3,8 @@
 One text and not a struct, because there are many rules and Spark plans, compiles and evaluates each of them.
 """
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -26,6 +28,19 @@ def first(*rules: tuple[Column, Column]) -> Column:
     for condition, found in others:
         case = case.when(condition, found)
     return case
+
+
+def if_any(verdicts: Sequence[Column]) -> Column:
+    """The verdicts as an array, nulls among them; null where all are: of a good event no array is made or looked through."""
+    return F.when(F.coalesce(*verdicts).isNotNull(), F.array(*verdicts))
+
+
+def together(arrays: Sequence[str]) -> Column:
+    """The verdicts in these columns, each once; null = none. A column that is null costs nothing."""
+    none = F.array().cast("array<string>")
+    told = F.concat(*(F.coalesce(array, none) for array in arrays))
+    distinct = F.array_distinct(F.array_compact(told))
+    return F.when(F.coalesce(*arrays).isNotNull(), F.nullif(distinct, none))
 
 
 def reason_of(verdict: Column) -> Column:

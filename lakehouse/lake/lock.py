@@ -28,7 +28,11 @@ from lakehouse.errors import LakeError
 
 LAKE_VERSION = 1  # of the layout: raised whenever an older lake cannot be read or written by this code
 STAMP = "_stitchlake.json"
-DECISION_LOG, HOUSEHOLDS = "decision_log", "households"  # parts: tables that only a job of their own writes
+DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE = (
+    "decision_log",
+    "households",
+    "order_balance",
+)  # parts: tables that only a job of their own writes
 _held: set[Path] = set()  # locks this process holds
 
 

@@ -18,7 +18,7 @@ from lakehouse.profiles.late_days import closed_to, late_leaves
 from lakehouse.profiles.micro_batch import MicroBatch
 
 log = logging.getLogger("stitchlake.profiles")
-_MOST_REMEMBERED = 100  # progresses of a query that Spark keeps
+_REMEMBERED = "spark.sql.streaming.numRecentProgressUpdates"  # progresses of a query that Spark keeps
 
 
 class LateEvents:
@@ -67,7 +67,9 @@ class LateEvents:
         new = [progress for progress in progresses if progress["batchId"] > self._seen_to]
         if not new:
             return 0
-        is_gap = len(new) == _MOST_REMEMBERED  # some may be forgotten, and with them what they dropped
+        is_gap = len(new) == int(
+            self._lake.spark.conf.get(_REMEMBERED) or 0
+        )  # some may be forgotten, and with them what they dropped
         self._seen_to = new[-1]["batchId"]
         operators = (operator for progress in new for operator in progress["stateOperators"])
         dropped: int = sum(operator["numRowsDroppedByWatermark"] for operator in operators)

@@ -39,6 +39,8 @@ def _from_config(config: Config) -> dict[str, str]:
     return {
         "spark.pyspark.python": sys.executable,
         "spark.python.daemon.module": "lakehouse.events.worker_daemon",
+        # By the row: to weigh a batch, Spark goes through all of its vectors again with every row it adds.
+        "spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1),
         "spark.sql.shuffle.partitions": str(config.spark.shuffle_partitions),
         "spark.sql.streaming.stateStore.providerClass": STATE_STORES[config.spark.state_store],
         "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",

@@ -8,6 +8,8 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from lakehouse.lake.delta import Lake
+from lakehouse.profiles.gold.order_balance import order_balance
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 MOST_NAMES = 200  # bounds the collect: track names are the sender's, so there may be any number
@@ -52,13 +54,24 @@ class LeftEmpty:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OrderOutcome:
+    """Messages that complete an order, or would, of one outcome: see gold.order_balance."""
+
+    outcome: str
+    reason: str | None
+    messages: int
+    orders: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class EventFacts:
-    """`names`: most frequent first. `days`: ascending, days without events left out. `rejections`, `left_empty`: most frequent first."""
+    """`names`: most frequent first. `days`: ascending, days without events left out. `rejections`, `left_empty`, `order_outcomes`: most frequent first."""
 
     names: Sequence[EventName] = ()
     days: Sequence[Day] = ()
     rejections: Sequence[Rejection] = ()
     left_empty: Sequence[LeftEmpty] = ()
+    order_outcomes: Sequence[OrderOutcome] = ()
     bots: int = 0
     clamped: int = 0
 
@@ -71,6 +84,7 @@ def read_events(lake: Lake) -> EventFacts:
         days=tuple(Day(day=row["day"], events=row["events"], orders=row["orders"]) for row in days),
         rejections=_rejections(lake.read(SILVER_EVENTS_QUARANTINE)),
         left_empty=_left_empty(lake.read(SILVER_EVENT_FAULTS)),
+        order_outcomes=_order_outcomes(lake),
         bots=sum(row["bots"] for row in days),
         clamped=sum(row["clamped"] for row in days),
     )
@@ -111,3 +125,10 @@ def _left_empty(faults: DataFrame) -> tuple[LeftEmpty, ...]:
     return tuple(
         LeftEmpty(source=row["source"], field=row["field"], reason=row["reason"], count=row["count"]) for row in rows
     )
+
+
+def _order_outcomes(lake: Lake) -> tuple[OrderOutcome, ...]:
+    read = (SILVER_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE, SILVER_ORDERS)
+    balance = order_balance(*(lake.read(table) for table in read), config=lake.config)
+    rows = balance.orderBy(F.desc("messages"), "outcome", "reason").limit(MOST_NAMES).collect()
+    return tuple(OrderOutcome(**row.asDict()) for row in rows)

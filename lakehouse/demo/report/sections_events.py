@@ -8,6 +8,7 @@ from lakehouse.demo.report.charts import Bar
 from lakehouse.demo.report.event_facts import Day, EventName
 from lakehouse.demo.report.facts import PageFacts
 from lakehouse.demo.report.html import columns, element, figure, note, paragraph, section, table, text
+from lakehouse.profiles.gold.order_balance import COUNTED
 
 MOST_COLUMNS = 60
 SHOWN_NAMES = 12
@@ -157,6 +158,7 @@ def rejected(facts: PageFacts) -> str:
             "What was rejected",
             "No record broke its contract: silver.events_quarantine is empty.",
             _left_empty(facts),
+            _order_outcomes(facts),
         )
     lead = (
         f"{words.plural(count, 'record')}, {words.share(count, bronze)} of bronze, broke a contract. They stand whole in "
@@ -183,6 +185,7 @@ def rejected(facts: PageFacts) -> str:
             "A record sent twice is no fault: the second is dropped. The same message_id with other content is a conflict, and quarantined."
         ),
         _left_empty(facts),
+        _order_outcomes(facts),
     )
 
 
@@ -203,6 +206,28 @@ def _left_empty(facts: PageFacts) -> str:
         "An event is lost only for what makes it meaningless. These were taken with a field left empty; each is a row of "
         "silver.event_faults."
     ) + table(["Source", "Field", "Reason", "Events"], rows, numbers=(3,), caption="Fields left empty, by source")
+
+
+def _order_outcomes(facts: PageFacts) -> str:
+    """Where every order message went; nothing where none was sent."""
+    outcomes = facts.events.order_outcomes
+    if not outcomes:
+        return ""
+    rows = [
+        [
+            element("code", text(one.outcome))
+            + ("" if one.reason is None else element("span", text(words.meaning(one.reason)), class_="meaning")),
+            text(words.count(one.messages)),
+            text(words.count(one.orders)),
+        ]
+        for one in outcomes
+    ]
+    sent = sum(one.messages for one in outcomes)
+    counted = sum(one.messages for one in outcomes if one.outcome == COUNTED)
+    return paragraph(
+        f"{words.plural(sent, 'message')} completed an order, or would have: {words.count(counted)} are counted, each other one is "
+        "explained. gold.order_balance holds the same, once batch/order_balance.py has run."
+    ) + table(["Outcome", "Messages", "Orders"], rows, numbers=(1, 2), caption="Where the orders went")
 
 
 def meter(value: float, most: float) -> str:

@@ -1,0 +1,79 @@
+"""Microseconds of an event in `events.parse`, as a multiple of what Spark's own from_json takes to read the same bytes.
+
+    ./spark-submit.sh tests/benchmarks/parse.py [--events 100000] [--runs 5]
+
+Records lie in memory, results go nowhere: what is left is the parse. The first run pays for the JVM's compiler and is told apart.
+"""
+
+import argparse
+import json
+import time
+from statistics import median
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.config import load
+from lakehouse.demo.shop import Shop
+from lakehouse.events import schema
+from lakehouse.events.parse import parse
+from lakehouse.job import run
+from lakehouse.spark.session import get_session
+from tests.benchmarks.machine import machine
+
+SEED = 7
+
+
+def seconds(frame: DataFrame) -> float:
+    """To compute every column of every row."""
+    started = time.perf_counter()
+    frame.write.format("noop").mode("overwrite").save()
+    return time.perf_counter() - started
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="parse")
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args(argv)
+    config = load()
+    spark = get_session(config, "parse")
+    values = [message.value for message in Shop(options.events, SEED).messages()]
+    rows = pa.table({"value": pa.array(values, pa.binary()), "offset": pa.array(range(len(values)), pa.int64())})
+    cores = spark.sparkContext.defaultParallelism
+    records = (
+        spark.createDataFrame(rows)
+        .withColumns(
+            {
+                "topic": F.lit("events"),
+                "partition": F.lit(0),
+                "timestamp": F.current_timestamp(),
+                "arrived_at": F.current_timestamp(),
+            }
+        )
+        .repartition(cores)
+        .cache()
+    )
+    records.count()
+    parsed = parse(records, config)
+    plain = records.select(F.from_json(F.col("value").cast("string"), schema.ddl()).alias("message"))
+    cold = seconds(parsed)
+    seconds(plain)
+    pairs = [(seconds(parsed), seconds(plain)) for _ in range(options.runs)]
+    ours, theirs = (median(side) * cores / len(values) * 1e6 for side in zip(*pairs, strict=True))
+    result = {
+        "benchmark": "parse",
+        "events": len(values),
+        "times_from_json": round(ours / theirs, 2),
+        "core_microseconds": round(ours, 1),
+        "from_json_core_microseconds": round(theirs, 1),
+        "cold_seconds": round(cold, 1),
+        "runs": options.runs,
+        **machine(config),
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    run(main)
