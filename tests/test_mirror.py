@@ -29,7 +29,6 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/end_to_end/test_invariants.py": (
         "batch/rebuild.py",
         "batch/reconcile.py",
-        "lakehouse/kafka/source.py",
         "lakehouse/profiles/check.py",
         "lakehouse/profiles/rebuild.py",
         "lakehouse/profiles/repair.py",

@@ -8,8 +8,11 @@ import dataclasses
 import json
 import socket
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 from lakehouse import machine
 from lakehouse.config import Config
@@ -147,6 +150,20 @@ def partitions(bootstrap_servers: str, topic: str) -> int:
     Raises:
         BrokerError: no broker answers there, or it has no such topic.
     """
+    return len(_described(bootstrap_servers, topic)["partitions"])
+
+
+def topic_id(bootstrap_servers: str, topic: str) -> str | None:
+    """The id the broker gave the topic when it was created; None of a broker that gives none (before Kafka 2.8).
+
+    Raises:
+        BrokerError: as `partitions`.
+    """
+    id_ = UUID(str(_described(bootstrap_servers, topic)["topic_id"]))
+    return str(id_) if id_.int else None
+
+
+def _described(bootstrap_servers: str, topic: str) -> Mapping[str, Any]:
     from kafka.admin import KafkaAdminClient
     from kafka.errors import KafkaError
 
@@ -165,7 +182,7 @@ def partitions(bootstrap_servers: str, topic: str) -> int:
         raise BrokerError(
             f"kafka at {bootstrap_servers}: no topic '{topic}', expected it to be there. Create it, or mend kafka.events_topic"
         )
-    return len(described["partitions"])
+    return dict(described)
 
 
 def answers(bootstrap_servers: str) -> bool:

@@ -3,17 +3,26 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.errors import BrokerError
+from lakehouse.kafka import broker
 from lakehouse.lake.delta import Lake
+from lakehouse.lake.stamp import stamped
+
+_TOPIC_ID = "topic_id"  # in the query's checkpoint, so that who deletes the one deletes the other
 
 
-def read_records(lake: Lake, max_offsets: int) -> DataFrame:
-    """The topic as a stream, from its first record on; at most `max_offsets` records a micro-batch.
+def read_records(lake: Lake, max_offsets: int, *, query: str) -> DataFrame:
+    """The topic as a stream for `query`, from its first record on; at most `max_offsets` records a micro-batch.
 
     Besides Kafka's columns: `arrived_at`, the wall clock of the micro-batch, the same on a replay.
 
     A record that is gone before it was read stops the query: silently skipping it would be losing it.
+
+    Raises:
+        BrokerError: another topic has the name by now: its records at offsets that were read already would be skipped.
     """
     kafka = lake.config.kafka
+    _hold_to_its_topic(lake, query)
     return (
         lake.spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", kafka.bootstrap_servers)
@@ -24,3 +33,18 @@ def read_records(lake: Lake, max_offsets: int) -> DataFrame:
         .load()
         .withColumn("arrived_at", F.current_timestamp())
     )
+
+
+def _hold_to_its_topic(lake: Lake, query: str) -> None:
+    kafka = lake.config.kafka
+    now = broker.topic_id(kafka.bootstrap_servers, kafka.events_topic)
+    if now is None:
+        return
+    ours = f"{kafka.events_topic} {now}"
+    read = stamped(lake.checkpoint(query), _TOPIC_ID, ours, lake.spark)
+    if read is not None and read != ours:
+        raise BrokerError(
+            f"kafka.events_topic: query {query} has read topic {read}, got {ours}, expected the same: it was deleted and created "
+            "again, or another is configured. Give the new one a name of its own, delete <lake.root>/_checkpoints, start again, and run "
+            "batch/reconcile.py once"
+        )

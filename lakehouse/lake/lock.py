@@ -25,6 +25,7 @@ from pyspark.sql import SparkSession
 from lakehouse import machine
 from lakehouse.config import Config
 from lakehouse.errors import LakeError
+from lakehouse.lake.stamp import stamped
 
 LAKE_VERSION = 1  # of the layout: raised whenever an older lake cannot be read or written by this code
 STAMP = "_stitchlake.json"
@@ -85,16 +86,9 @@ def open_lake(config: Config, spark: SparkSession | None = None) -> None:
         "hmac_key_id": config.privacy.hmac_key_id,
         "hmac_key_check": _key_check(config.privacy.hmac_key),
     }
-    folder = machine.local_folder(config.lake.root)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = _read(folder / STAMP)
-        if text is None:
-            _write(folder / STAMP, json.dumps(ours))
-    elif spark is not None:
-        text = _remote_stamp(spark, f"{config.lake.root.rstrip('/')}/{STAMP}", json.dumps(ours))
-    else:
+    if machine.local_folder(config.lake.root) is None and spark is None:
         return
+    text = stamped(config.lake.root, STAMP, json.dumps(ours), spark)
     if text is not None:
         _compare(config.lake.root, text, ours)
 
@@ -141,31 +135,3 @@ def _take(handle: Any, folder: Path, part: str | None) -> None:
     handle.truncate(0)
     handle.write(f"pid {os.getpid()} ({shlex.join(sys.argv)[:200]})\n")
     handle.flush()
-
-
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
-
-
-def _write(path: Path, text: str) -> None:
-    """All or nothing, so that a crash leaves no half stamp."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
-def _remote_stamp(spark: SparkSession, uri: str, ours: str) -> str | None:
-    """The stamp at `uri` by Hadoop's file system; written and None when there is none."""
-    jvm, hadoop = spark._jvm, spark._jsparkSession.sessionState().newHadoopConf()
-    assert jvm is not None
-    path = jvm.org.apache.hadoop.fs.Path(uri)
-    files = path.getFileSystem(hadoop)
-    if files.exists(path):
-        stream = files.open(path)
-        text = jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")
-        stream.close()
-        return str(text)
-    stream = files.create(path, True)
-    stream.write(bytearray(ours, "utf-8"))
-    stream.close()
-    return None

@@ -22,7 +22,7 @@ def start(lake: Lake, *, available_now: bool) -> StreamingQuery:
     """Start the query; with `available_now` it drains the topic and ends."""
     config = lake.config.bronze_events
     return (
-        transform(read_records(lake, config.max_offsets_per_trigger))
+        transform(read_records(lake, config.max_offsets_per_trigger, query=NAME))
         .writeStream.queryName(NAME)
         .format("delta")
         .outputMode("append")

@@ -49,7 +49,7 @@ def start(lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = N
     config = lake.config.profiles
     micro_batch = micro_batch or new_micro_batch(lake)
     micro_batch.catch_up()
-    records = read_records(lake, config.max_offsets_per_trigger)
+    records = read_records(lake, config.max_offsets_per_trigger, query=NAME)
     query = (
         transform(records, lake.config)
         .writeStream.queryName(NAME)

@@ -98,7 +98,7 @@ def start(lake: Lake, *, available_now: bool) -> StreamingQuery:
         write_batch(lake, rows, batch_id, application=application(NAME, rows))
 
     return (
-        transform(read_records(lake, config.max_offsets_per_trigger), lake.config)
+        transform(read_records(lake, config.max_offsets_per_trigger, query=NAME), lake.config)
         .writeStream.queryName(NAME)
         .outputMode("append")
         .option("checkpointLocation", lake.checkpoint(NAME))

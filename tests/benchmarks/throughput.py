@@ -34,7 +34,7 @@ SEED = 7
 
 def pass_through(lake: Lake, name: str) -> float:
     """Seconds to parse the topic into one Delta table."""
-    parsed = parse(read_records(lake, lake.config.profiles.max_offsets_per_trigger), lake.config)
+    parsed = parse(read_records(lake, lake.config.profiles.max_offsets_per_trigger, query=name), lake.config)
     accepted = parsed.where(F.col("reason").isNull()).select(*SILVER_EVENTS.column_names)
     started = time.perf_counter()
     query = (

@@ -20,7 +20,7 @@ from lakehouse.config import Config
 from lakehouse.events.parse import parse
 from lakehouse.kafka import broker
 from serving.messages.answer_models import CollectedAnswer, DecisionAnswer
-from tests.serving.conftest import Start
+from tests.serving.conftest import Start, filled
 from tests.serving.topic_values import values
 
 ORIGIN = "https://shop.example.com"
@@ -38,9 +38,9 @@ class Served:
 
     def answers(self, case: str) -> list[httpx.Response]:
         """Of every request of a case, in their order."""
-        return [self._sent(request) for request in CASES[case]]
+        return [self.sent(request) for request in CASES[case]]
 
-    def _sent(self, request: Mapping[str, Any]) -> httpx.Response:
+    def sent(self, request: Mapping[str, Any]) -> httpx.Response:
         body = request.get("body_base64")
         content = base64.b64decode(body) if body else (request["body"] or "").encode()
         return self.api.request(request["method"], request["path"], headers=request["headers"], content=content)
@@ -163,6 +163,17 @@ def test_a_shop_whose_customers_are_numbers_gets_decisions(served: Served) -> No
     as_text = {"identifier": {"type": "user_id", "value": "7358220173425"}, "request_id": "7"}
     ids = [served.api.post("/api/decide", json=body).json()["decision_id"] for body in (by_identifier, as_text)]
     assert ids[0] == ids[1]
+
+
+def test_who_asked_to_be_left_alone_is_after_a_reboot(served: Served, start: Start, tmp_path: Path) -> None:
+    suppressed, decided = CASES["P03-suppression-survives-a-reboot"]
+    answer = served.sent(suppressed)
+    assert (answer.status_code, answer.json()) == (200, {"is_suppressed": True})
+    served.api.__exit__(None, None, None)
+    (tmp_path / "online").rename(tmp_path / "before-the-reboot")
+    filled(served.config.online_store.url)
+    again = Served(start(served.config)[0], served.config)
+    assert again.sent(decided).json()["silent_because"] == "suppressed"
 
 
 def test_what_the_lake_makes_of_it_all(served: Served, spark: SparkSession) -> None:

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
 from lakehouse.config import PROJECT, Config, LakeConfig
 from lakehouse.errors import LakeError
-from lakehouse.lake.lock import DECISION_LOG, HOUSEHOLDS, STAMP, _remote_stamp, open_lake, writer
+from lakehouse.lake.lock import DECISION_LOG, HOUSEHOLDS, STAMP, open_lake, writer
 
 HOLD = """
 import dataclasses, sys
@@ -151,9 +150,3 @@ def test_a_spoilt_stamp_is_refused(config: Config, text: str) -> None:
     stamp(config).write_text(text)
     with pytest.raises(LakeError, match="not a stamp of a lake"):
         open_lake(config)
-
-
-def test_a_stamp_on_another_file_system_is_written_once_and_then_read(spark: SparkSession, tmp_path: Path) -> None:
-    uri = f"file://{tmp_path}/{STAMP}"
-    assert _remote_stamp(spark, uri, '{"version": 1}') is None
-    assert _remote_stamp(spark, uri, '{"version": 9}') == '{"version": 1}'

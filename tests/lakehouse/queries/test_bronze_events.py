@@ -20,7 +20,7 @@ def folder(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "records"
     for batch in BATCHES:
         add_batch(folder, batch)
-    monkeypatch.setattr(bronze_events, "read_records", lambda lake, max_offsets: stream(lake.spark, folder))
+    monkeypatch.setattr(bronze_events, "read_records", lambda lake, max_offsets, query: stream(lake.spark, folder))
     lake.create(BRONZE_EVENTS)
     return folder
 

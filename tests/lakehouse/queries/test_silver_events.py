@@ -74,7 +74,7 @@ def send(lake: Lake, *batches: list[str]) -> None:
 def drain(lake: Lake) -> None:
     folder = Path(lake.root).parent / "records"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(silver_events, "read_records", lambda lake, max_offsets: stream(lake.spark, folder))
+        patch.setattr(silver_events, "read_records", lambda lake, max_offsets, query: stream(lake.spark, folder))
         silver_events.start(lake, available_now=True).awaitTermination()
 
 

@@ -1,0 +1,54 @@
+"""A topic that was deleted and created again under its name is another topic: nothing of it is skipped in silence."""
+
+import dataclasses
+
+import pytest
+from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient
+
+from lakehouse.errors import BrokerError
+from lakehouse.kafka import broker
+from lakehouse.kafka.broker import RunningBroker
+from lakehouse.lake.delta import Lake
+from lakehouse.machine import wait_until
+from lakehouse.queries import bronze_events
+from lakehouse.tables.events import BRONZE_EVENTS
+
+TOPIC = "created-again"
+
+
+def send(servers: str, *values: bytes) -> None:
+    producer = KafkaProducer(bootstrap_servers=servers)
+    for value in values:
+        producer.send(TOPIC, value).get(10)
+    producer.close()
+
+
+def is_gone(servers: str) -> bool:
+    try:
+        broker.topic_id(servers, TOPIC)
+    except BrokerError:
+        return True
+    return False
+
+
+def test_another_topic_of_the_same_name_stops_the_query_with_the_remedy(lake: Lake, kafka: RunningBroker) -> None:
+    servers = kafka.bootstrap_servers
+    config = dataclasses.replace(lake.config.kafka, bootstrap_servers=servers, events_topic=TOPIC)
+    lake = Lake(lake.spark, dataclasses.replace(lake.config, kafka=config))
+    lake.create(BRONZE_EVENTS)
+    broker.create_topic(servers, TOPIC, 1)
+    send(servers, b"1", b"2")
+    for _ in range(2):  # a restart reads on
+        bronze_events.start(lake, available_now=True).awaitTermination()
+    assert lake.read(BRONZE_EVENTS).count() == 2
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    admin.delete_topics([TOPIC])
+    admin.close()
+    assert wait_until(lambda: is_gone(servers), 30)
+    broker.create_topic(servers, TOPIC, 1)
+    send(servers, b"skipped", b"skipped", b"3")
+    with pytest.raises(
+        BrokerError, match=r"^kafka\.events_topic: query bronze_events has read topic created-again .*reconcile"
+    ):
+        bronze_events.start(lake, available_now=True)

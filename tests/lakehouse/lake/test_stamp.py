@@ -1,0 +1,19 @@
+"""What a stamp says is what was written first, on this machine's disk and on any other file system."""
+
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from lakehouse.lake.stamp import _remote, stamped
+
+
+def test_it_is_written_once_and_then_read(tmp_path: Path) -> None:
+    assert stamped(str(tmp_path), "made/_stamp", "first", None) is None
+    assert stamped(str(tmp_path), "made/_stamp", "second", None) == "first"
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["_stamp"]
+
+
+def test_on_another_file_system_too(spark: SparkSession, tmp_path: Path) -> None:
+    uri = f"file://{tmp_path}/_stamp"
+    assert _remote(spark, uri, "first") is None
+    assert _remote(spark, uri, "second") == "first"
