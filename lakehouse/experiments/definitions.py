@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import orjson
 from pydantic import Field, model_validator
@@ -26,6 +26,25 @@ class Arm(Declared):
     offers: Literal["policy", "greedy", "none"] = "policy"
 
 
+class Guardrail(Declared):
+    """What an arm must not make worse: by at most `margin`, in the metric's unit. `better`: which way is; nobody can guess it."""
+
+    margin: float = Field(ge=0)
+    better: Literal["higher", "lower"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_whole(cls, sent: Any) -> Any:
+        if not isinstance(sent, Mapping | Guardrail):
+            raise ValueError(f"got {sent}, expected {{margin: {sent}, better: higher}}, or lower where less is better")
+        return sent
+
+    def may_be_broken(self, interval: tuple[float, float]) -> bool:
+        """Whether the interval of arm less baseline does not rule out more harm than the margin."""
+        low, high = interval
+        return low < -self.margin if self.better == "higher" else high > self.margin
+
+
 class Experiment(Valid):
     """One experiment. Two of one layer share nobody: each owns its own `buckets` of the layer's 10,000."""
 
@@ -38,7 +57,7 @@ class Experiment(Valid):
     arms: tuple[Arm, ...] = Field(min_length=2)
     baseline: str
     metrics: tuple[str, ...] = Field(min_length=1)
-    guardrails: Mapping[str, float] = {}
+    guardrails: Mapping[str, Guardrail] = {}
     window_days: int = Field(default=14, ge=1, le=365)
     is_enabled: bool = True
 

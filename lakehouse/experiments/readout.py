@@ -8,6 +8,7 @@ import pandas as pd
 
 from lakehouse.experiments.adjustment import adjusted
 from lakehouse.experiments.bayesian import bayesian
+from lakehouse.experiments.definitions import Guardrail
 from lakehouse.experiments.fixed import fixed
 from lakehouse.experiments.multiplicity import holm
 from lakehouse.experiments.sample_ratio import BLOCKS, sample_ratio_p
@@ -61,7 +62,7 @@ def read_out(
     *,
     baseline: str,
     shares: Mapping[str, float] | None = None,
-    guardrails: Mapping[str, float] | None = None,
+    guardrails: Mapping[str, Guardrail] | None = None,
     covariates: Mapping[str, str] | None = None,
     excluded: int = 0,
     alpha: float = ALPHA,
@@ -69,7 +70,7 @@ def read_out(
     """Read out one row per unit: `arm` (text), the metrics as floats without nan, and covariates as floats.
 
     `shares`: expected, of every declared arm, those without a unit among them; None = even shares of the arms there are. What
-    cannot be said, as of an arm without units, is nan. `guardrails`: metric -> margin (0 or more) the arm may be worse by.
+    cannot be said, as of an arm without units, is nan. `guardrails`: by metric.
     `covariates`: metric -> column of the same quantity before the experiment (CUPED).
     """
     arms = sorted({*units["arm"].unique(), *(shares or ())})
@@ -88,7 +89,7 @@ def read_out(
     pairs = [(metric, arm) for metric in metrics for arm in arms if arm != baseline]
     p_values = [fixed(estimates[arm][metric], estimates[baseline][metric], alpha=alpha).p for metric, arm in pairs]
     comparisons = [
-        _comparison(metric, arm, baseline, estimates, p_adjusted, alpha=alpha, margin=(guardrails or {}).get(metric))
+        _comparison(metric, arm, baseline, estimates, p_adjusted, alpha=alpha, guardrail=(guardrails or {}).get(metric))
         for (metric, arm), p_adjusted in zip(pairs, holm(p_values), strict=True)
     ]
     return ReadOut(
@@ -111,7 +112,7 @@ def _comparison(
     p_adjusted: float,
     *,
     alpha: float,
-    margin: float | None,
+    guardrail: Guardrail | None,
 ) -> ArmComparison:
     ours, theirs = estimates[arm][metric], estimates[baseline][metric]
     at_once, always, belief = (
@@ -133,8 +134,8 @@ def _comparison(
         interval_sequential=always.interval,
         probability_better=belief.probability_better,
         expected_loss=belief.expected_loss,
-        is_guardrail=margin is not None,
-        is_harm=margin is not None and always.interval[0] < -margin,
+        is_guardrail=guardrail is not None,
+        is_harm=guardrail is not None and guardrail.may_be_broken(always.interval),
     )
 
 

@@ -76,3 +76,12 @@ def test_what_is_wrong_with_the_file_is_told(tmp_path: Path, change: tuple[str, 
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, TWO.replace(*change))
     assert told in str(caught.value)
+
+
+def test_a_guardrail_says_which_way_is_better(tmp_path: Path) -> None:
+    number = TWO.replace("metrics: [m]}", "metrics: [m], guardrails: {left: 0.1}}", 1)
+    with pytest.raises(ConfigError, match=r"guardrails.*got 0\.1, expected \{margin: 0\.1, better: higher\}, or lower"):
+        read(tmp_path, number)
+    told = number.replace("{left: 0.1}", "{left: {margin: 0.1, better: lower}}")
+    guardrail = read(tmp_path, told).by_name["one"].guardrails["left"]
+    assert [guardrail.may_be_broken(interval) for interval in ((-9, 0.1), (0, 0.2))] == [False, True]

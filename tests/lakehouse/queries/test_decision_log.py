@@ -27,7 +27,7 @@ TRY = Experiment(
     arms=({"name": "control"}, {"name": "new"}),  # type: ignore[arg-type]
     baseline="control",
     metrics=("converted",),
-    guardrails={"unsubscribed": 0.01},
+    guardrails={"unsubscribed": {"margin": 0.01, "better": "lower"}},  # type: ignore[dict-item]
     window_days=7,
 )
 
@@ -131,3 +131,11 @@ def test_an_arm_that_nobody_was_shown_blocks_the_verdict() -> None:
     assert (converted["arm"], converted["units"], converted["baseline_units"]) == ("new", 0, 200)
     assert (converted["is_blocked"], converted["mean"], converted["difference"]) == (True, None, None)
     assert unsubscribed["is_blocked"]
+
+
+@pytest.mark.parametrize(("rate", "is_harm"), [(0.02, False), (0.06, True), (0.0, False)])
+def test_more_who_unsubscribe_is_harm_and_fewer_is_none(rate: float, is_harm: bool) -> None:
+    log = log_of(20_000, {"control": 0.02, "new": rate}, 3)
+    log.loc[log["metric"] == "converted", "metric"] = "unsubscribed"
+    _, guard = results(log, {"try": TRY}, as_of=NOW)
+    assert (guard["metric"], guard["is_harm"]) == ("unsubscribed", is_harm)
