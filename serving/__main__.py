@@ -7,6 +7,7 @@ import asyncio
 import gc
 import logging
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -117,7 +118,7 @@ def lifespan_of(service: Service) -> Lifespan:
         config = service.config
         await asyncio.to_thread(service.stock.read)
         await asyncio.to_thread(service.visitors.look)
-        service.policy.take(await asyncio.to_thread(service.policy.read), is_start=True)
+        service.policy.take(await asyncio.to_thread(service.policy.read))
         for part in (service.rules, service.catalogue, service.recommender, service.experiments):
             part.look()
         handlers = {config.decisions.topic: LaneDecisions(service).handle}
@@ -214,7 +215,7 @@ def _serve() -> int:
 def _work(config: Config, listening: socket.socket, number: int) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # an absent broker is told once, by us
-    service = make_service(config, f"{listening.getsockname()[1]}-{number}")
+    service = make_service(config, f"{platform.node()}-{listening.getsockname()[1]}-{number}")
     app = create_app(service, lifespan_of(service))
     settings = uvicorn.Config(
         app,

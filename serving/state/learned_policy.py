@@ -44,6 +44,9 @@ class LearnedPolicy:
         self._all = self._own
         self._outcomes = 0
         self._is_changed = False
+        self._is_begun = (
+            False  # what an earlier run of this process learned is known: until then it must not be written over
+        )
 
     @property
     def version(self) -> str:
@@ -90,28 +93,36 @@ class LearnedPolicy:
 
     def keep(self, now_ms: int) -> None:
         """Have what was learned written, if it changed. `now_ms`: ms since 1970, the document's version."""
-        if self._is_changed:
+        if self._is_changed and self._is_begun:
             self._is_changed = False
             self._pending.put([Document(self._key, now_ms, orjson.dumps(self._own.to_json()))])
 
-    def read(self) -> dict[str, BanditState]:
-        """Blocks. What the store holds, by key; a state of another policy is left out, and nothing is there on failure."""
+    def read(self) -> dict[str, BanditState] | None:
+        """Blocks. What the store holds, by key, without states of another policy and what cannot be read; None = it does not answer."""
         states: dict[str, BanditState] = {}
         try:
             for key, value in self._store.scan(PREFIX):
-                state = BanditState.from_json(orjson.loads(value))
+                try:
+                    state = BanditState.from_json(orjson.loads(value))
+                except (ModelError, orjson.JSONDecodeError) as error:
+                    log.warning(
+                        "online store: %s: what a policy learned cannot be read, it is left out: %s", key, error
+                    )
+                    continue
                 if state.policy == self._policy:
                     states[key] = state
-        except (StoreError, ModelError, orjson.JSONDecodeError) as error:
+        except StoreError as error:
             log.warning("online store: what policies learned is not read, they go on with what they know: %s", error)
+            return None
         return states
 
-    def take(self, states: Mapping[str, BanditState], *, is_start: bool = False) -> None:
-        """Take in what `read` found. At the start our own sums of an earlier run are ours again."""
-        if is_start and self._key in states:
-            self._own = states[self._key]
-        if not states:
+    def take(self, states: Mapping[str, BanditState] | None) -> None:
+        """Take in what `read` found. The first time our own sums of an earlier run are ours again, with what was learned since."""
+        if states is None:
             return
+        if not self._is_begun:
+            self._is_begun = True
+            self._own = states[self._key].merged(self._own) if self._key in states else self._own
         others = BanditState(self._policy)
         for key, state in states.items():
             others = others if key == self._key else others.merged(state)

@@ -29,6 +29,7 @@ def learned(
     """A process that has seen these outcomes and has put them into the store."""
     pending = Pending(store, keep=10)
     learning = LearnedPolicy(config, store, pending, process)
+    learning.take(learning.read())
     for arm, values in rewards.items():
         for value in values:
             learning.observe(arm, learning.features({}), value)
@@ -56,8 +57,29 @@ def test_two_processes_know_what_either_has_seen(store: OnlineStore) -> None:
 def test_after_a_restart_it_goes_on_where_it_was(store: OnlineStore) -> None:
     learned(store, "one", {"a": [1.0] * 20})
     again = LearnedPolicy(CONFIG, store, Pending(store, keep=10), "one")
-    again.take(again.read(), is_start=True)
+    again.take(again.read())
     assert chance(again, "a") == pytest.approx(21 / 40)
+
+
+def test_a_store_that_did_not_answer_at_the_start_is_not_taken_for_empty(store: OnlineStore) -> None:
+    learned(store, "one", {"a": [1.0] * 20})
+    pending = Pending(store, keep=10)
+    again = LearnedPolicy(CONFIG, store, pending, "one")
+    again.take(None)  # as `read` says of a store that does not answer
+    again.observe("a", again.features({}), 1.0)
+    again.keep(2)  # would write one outcome over twenty
+    again.take(again.read())
+    again.keep(3)
+    pending.close()
+    third = learned(store, "third", {})
+    third.take(third.read())
+    assert chance(third, "a") == pytest.approx(22 / 41)
+
+
+def test_a_store_that_does_not_answer_says_nothing(store: OnlineStore) -> None:
+    one = learned(store, "one", {"a": [1.0] * 20})
+    store.close()
+    assert one.read() is None
 
 
 def test_the_sums_of_another_policy_are_left_out(store: OnlineStore) -> None:
