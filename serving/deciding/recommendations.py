@@ -1,8 +1,10 @@
 """POST /api/personalized-recommendations: products for somebody, here and now, and the rung they came from.
 
 model       item similarity, factors and popularity, folded in with what the visitor did just now
-cached      the visitor's last good answer, when the store or the model is away
-popularity  what everybody likes: also for those who do not want to be known, and under pressure
+cached      the visitor's last good answer, when the model is away
+popularity  what everybody likes: also for those who do not want to be known or cannot be looked up, and under pressure
+
+For whom nothing personal may be shown, rules know nothing of them either: of those that tell people apart only what forbids holds.
 """
 
 import logging
@@ -12,8 +14,11 @@ from typing import Any
 from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.decisions.product_choice import Propose, recommend
 from lakehouse.decisions.trace import Trace
+from lakehouse.decisions.visitor import Visitor, context_of
+from lakehouse.online.recent_behaviour import recent_behaviour
 from lakehouse.recommend.proposal import Proposal
 from lakehouse.recommend.recommender import Recommender
+from lakehouse.rules.book import Rule
 from serving.deciding.decision_log import keep_decision
 from serving.deciding.request_context import RequestContext, await_events, read_context
 from serving.messages.request_models import RecommendationRequest
@@ -84,25 +89,38 @@ def _climb(
         except Exception:  # whatever a model does wrong, the visitor gets an answer
             log.exception("recommender %s: failed", model.version)
             context.missing.append(f"recommender {model.version}: failed")
-    if is_personal or context.visitor.missing:
+    if is_personal:
         kept = service.last_answers.of(context.visitor.name, context.circumstances.now.timestamp())
-        if kept and _may_be_known(context):
+        if kept:
             trace.add("fallback", "the last good answer")
             return "cached", _chosen(context, trace, lambda _: kept, model)
     trace.add("fallback", "what everybody likes")
-    return "popularity", _chosen(context, trace, lambda count: _popular(context, model, count), model)
+    rules = context.circumstances.rules if is_personal else _rules_for_anybody(service, context)
+    return "popularity", _chosen(context, trace, lambda count: _popular(context, model, count), model, rules)
 
 
-def _may_be_known(context: RequestContext) -> bool:
-    """Whether nobody has heard, just now, that this visitor does not want to be known."""
-    return context.visitor.recent.consent.get("personalization") is not False and not context.visitor.is_suppressed
+def _rules_for_anybody(service: Service, context: RequestContext) -> list[Rule]:
+    """Rules that hold where the visitor is, whoever they are; and whatever forbids, which spares everybody something."""
+    here, now = context.request.context.said(), context.circumstances.now
+    anybody = Visitor(identifier=None, profile=None, recent=recent_behaviour([], now))
+    book = service.rules.current
+    of_anybody = () if book is None else book.matching(context_of(anybody, here, now=now))
+    forbidding = (rule for rule in context.circumstances.rules if rule.effect == "forbid")
+    return [*forbidding, *(rule for rule in of_anybody if rule.effect != "forbid")]
 
 
-def _chosen(context: RequestContext, trace: Trace, propose: Propose, model: Recommender | None) -> list[Proposal]:
+def _chosen(
+    context: RequestContext,
+    trace: Trace,
+    propose: Propose,
+    model: Recommender | None,
+    rules: Sequence[Rule] | None = None,
+) -> list[Proposal]:
+    """`rules`: those that hold; None = those of the visitor."""
     assert isinstance(context.request, RecommendationRequest)
     return recommend(
         propose,
-        context.circumstances.rules,
+        context.circumstances.rules if rules is None else rules,
         trace,
         count=context.request.count,
         excluded=context.visitor.bought | context.circumstances.unavailable | _viewing(context),

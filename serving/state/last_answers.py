@@ -1,4 +1,4 @@
-"""The last good answers, by the identifier that was asked for: the second rung of the ladder, for when the store or the model is away."""
+"""The last good answers, by the identifier that was asked for: the second rung of the ladder, for when the model is away."""
 
 from collections import OrderedDict
 from collections.abc import Sequence

@@ -53,8 +53,7 @@ def test_a_redis_that_freezes_or_dies_degrades_and_comes_back(
         os.kill(process, signal.SIGSTOP)
         try:
             frozen = answered(api, RECOMMEND, KNOWN)
-            assert (frozen["degraded"], frozen["rung"]) == (True, "cached")
-            assert [item["product_id"] for item in frozen["items"]] == [item["product_id"] for item in first["items"]]
+            assert (frozen["degraded"], frozen["rung"]) == (True, "popularity")  # nobody knows what they said meanwhile
             silent = answered(api, DECIDE)
             assert (silent["action"], silent["silent_because"]) == ("none", "consent cannot be looked up")
             away = api.post("/api/outcomes", json={"decision_id": "d" * 32})
@@ -146,6 +145,6 @@ def test_under_pressure_everybody_gets_what_everybody_likes(serving_config: Conf
     assert api.portal is not None
     answers = api.portal.call(burst)
     assert {answer.status_code for answer in answers} == {200}
-    pressed = [answer.json() for answer in answers if answer.json()["degraded"]]
+    pressed = [answer.json() for answer in answers if "under pressure" in answer.json()["degraded_because"]]
     assert pressed
-    assert all("under pressure" in answer["degraded_because"] and answer["items"] for answer in pressed)
+    assert all(answer["items"] and answer["rung"] == "popularity" for answer in pressed)
