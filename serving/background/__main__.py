@@ -169,9 +169,7 @@ class Background:
             config=config,
             store=self._kept,
             people=people,
-            send_permission=SendPermission(
-                people=people, assumed=config.consent.assumed, offers=self._known_offers, rules=self._rules.by_name
-            ),
+            send_permission=SendPermission(people=people, inputs=self._rules.inputs, rules=self._rules.by_name),
             shown=SentExposures(store=self._online, people=people, topic=config.decision_log.topic, tell=self._tell),
             offers=self._known_offers,
             templates=files.templates,

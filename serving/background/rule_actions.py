@@ -5,7 +5,7 @@ it. A candidate that comes again is queued again under the same decision_id, whi
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from lakehouse.actions.action import Action
@@ -44,6 +44,13 @@ class RuleActions:
         book = self.rules.current
         return {} if book is None else book.by_name
 
+    def inputs(self) -> DecisionInputs:
+        """What decisions of this moment are made from; stock is read anew."""
+        self.stock.read()
+        return read_inputs(
+            self.config, rules=self.rules, catalogue=self.offers, experiments=self.experiments, stock=self.stock
+        )
+
     def handle(self, values: Sequence[bytes | None]) -> None:
         """Decide on candidates; nothing is done for those of rules without a destination.
 
@@ -52,9 +59,7 @@ class RuleActions:
             BrokerError: an action was not taken; likewise.
             ConfigError: rules or offers were never readable; likewise, for candidates wait until they are.
         """
-        inputs = read_inputs(
-            self.config, rules=self.rules, catalogue=self.offers, experiments=self.experiments, stock=self.stock
-        )
+        inputs = self.inputs()
         if inputs.book is None or inputs.catalogue is None:
             raise ConfigError(f"{self.rules.fault or self.offers.fault}. Nothing is decided on before it is mended")
         rules = inputs.book.by_name
@@ -65,9 +70,6 @@ class RuleActions:
             for candidate in candidates
             if (rule := rules.get(candidate.rule)) is not None and rule.destinations
         ]
-        if acting:
-            self.stock.read()
-            inputs = replace(inputs, unavailable=self.stock.unavailable)
         for candidate, rule in acting:
             for action in self._actions(candidate, rule, inputs):
                 self.emit(action)

@@ -1,50 +1,65 @@
-"""Whether a person may be written to, asked right before it is done: suppression, consent and caps as of now."""
+"""Whether a person may be written to, asked right before it is done: by the rules every decision is made by, as of now."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from lakehouse.actions.action import Action
+from lakehouse.decisions.circumstances import DecisionInputs, circumstances_of, silence_of
+from lakehouse.decisions.decide import OfferRequest, decide
 from lakehouse.decisions.exposures import capped, offer_cap, rule_cap
 from lakehouse.decisions.offers import Offer
+from lakehouse.errors import StoreError
 from lakehouse.rules.book import Rule
 from serving.background.people import People
 
 
 @dataclass(frozen=True, kw_only=True)
 class SendPermission:
-    """`assumed`: consent where nobody was asked. `offers`, `rules`: by name, as they are now."""
+    """`inputs`: what decisions of this moment are made from. `rules`: by name, as they are now."""
 
     people: People
-    assumed: bool
-    offers: Callable[[], Mapping[str, Offer]]
+    inputs: Callable[[], DecisionInputs]
     rules: Callable[[], Mapping[str, Rule]]
 
     def capped(self, action: Action, now: datetime) -> frozenset[str]:
         """The subjects of caps that the action counts for, of this person. Raises StoreError."""
-        subjects = capped(*self._shown_by(action))
+        subjects = capped(*self._shown_by(action, self.inputs()))
         if not subjects:
             return frozenset()  # nobody need be looked up
         unit = self.people.who(action.identifiers, now).unit
         return frozenset(f"{unit}:{subject}" for subject in subjects)
 
     def refusal(self, action: Action, now: datetime) -> str | None:
-        """Why the action must not be done, in a word or two; None when it may.
+        """Why the action must not be done, in words; None when it may.
+
+        What a rule offers was found to be for the person by the event that set it off, which is gone by now: of that only caps are
+        asked again. What a moment offers is decided on here.
 
         Raises:
             StoreError: nobody knows; then nobody may be written to.
         """
+        inputs = self.inputs()
+        if inputs.catalogue is None or inputs.book is None:
+            raise StoreError("offers or rules: none could be read. Nobody is written to; it is tried again")
         visitor = self.people.visitor(action.identifiers, now, decision_id=action.decision_id)
-        if visitor.is_suppressed:
-            return "suppressed"
-        if not visitor.consent(assumed=self.assumed)[action.purpose]:
+        circumstances = circumstances_of(visitor, inputs, now=now)
+        if (silence := silence_of(circumstances)) is not None:
+            return silence
+        if not circumstances.consent[action.purpose]:
             return "consent"
-        shown = visitor.recent.exposures
-        offer, rule = self._shown_by(action)
-        reached = None if offer is None else offer_cap(offer, shown, now)
-        return reached or (None if rule is None else rule_cap(rule, shown, now))
+        offer, rule = self._shown_by(action, inputs)
+        if rule is not None and (reached := rule_cap(rule, circumstances.shown, now)) is not None:
+            return reached
+        if offer is None:
+            return None
+        if action.cause == "rule":
+            return offer_cap(offer, circumstances.shown, now)
+        decided = decide(OfferRequest(channel=None, offers=(offer.name,)), circumstances)
+        return None if decided.ranked else f"{offer.name}: {decided.silence}"
 
-    def _shown_by(self, action: Action) -> tuple[Offer | None, Rule | None]:
+    def _shown_by(self, action: Action, inputs: DecisionInputs) -> tuple[Offer | None, Rule | None]:
         """The offer the action shows and the rule it comes from, as they are now."""
         rule = self.rules().get(action.name) if action.cause == "rule" else None
-        return self.offers().get(action.offer or ""), rule
+        offers = {} if inputs.catalogue is None else inputs.catalogue.offers
+        return offers.get(action.offer or ""), rule

@@ -1,6 +1,7 @@
 """What an action counts for is the same by whichever identifier it knows the person."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,22 @@ import pytest
 from lakehouse.actions.action import Action
 from lakehouse.config import load
 from lakehouse.config.declarations import Caps
-from lakehouse.decisions.offers import Offer
+from lakehouse.decisions.circumstances import DecisionInputs
+from lakehouse.decisions.offers import Catalogue, Offer
 from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
+from lakehouse.experiments.assignment import bucket
+from lakehouse.experiments.definitions import Experiments, Holdout
 from lakehouse.online.lmdb_store import LmdbStore
-from lakehouse.rules.book import Rule
+from lakehouse.rules.book import Rule, RuleBook
+from lakehouse.rules.evaluate import compile_predicate
+from lakehouse.rules.parse import parse
 from serving.background.send_permission import People, SendPermission
 from tests.online_people import person, put
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ANA: tuple[Identifier, ...] = (("user_id", "ana"), ("anonymous_id", "a1"))
+SALT = next(salt for salt in map(str, range(99)) if bucket(salt, "p-ana") < 5_000)
 OFFER: dict[str, Any] = {"title": "t", "owner": "o", "purpose": "marketing", "channels": ("web",), "value": "1.00"}
 RULE: dict[str, Any] = {"owner": "o", "when": "true", "effect": "force", "offer": "once"}
 OFFERS = {
@@ -28,13 +35,21 @@ OFFERS = {
 }
 RULES = {"once": Rule(name="once", caps=Caps(per_day=1), **RULE), "always": Rule(name="always", **RULE)}
 
+INPUTS = DecisionInputs(
+    catalogue=Catalogue(OFFERS, {}),
+    book=RuleBook({}, {}, []),
+    experiments=None,
+    unavailable=frozenset(),
+    consent_assumed=True,
+)
+
 
 @pytest.fixture
 def send_permission(tmp_path: Path) -> Iterator[SendPermission]:
     store = LmdbStore(tmp_path / "online")
     put(store, person("p-ana", ANA))
     people = People(store, store, load("dev", environ={}))
-    yield SendPermission(people=people, assumed=True, offers=lambda: OFFERS, rules=lambda: RULES)
+    yield SendPermission(people=people, inputs=lambda: INPUTS, rules=lambda: RULES)
     store.close()
 
 
@@ -67,6 +82,51 @@ def test_what_has_no_cap_counts_for_nothing_and_looks_nobody_up(send_permission:
         assert send_permission.capped(action(ANA[0], **{"name": "n", **told}), NOW) == frozenset()
     with pytest.raises(StoreError):
         send_permission.capped(action(ANA[0], offer="once"), NOW)
+
+
+def with_offer(**changes: Any) -> DecisionInputs:
+    changed = OFFERS["always"].model_copy(update=changes)
+    when = {} if changed.when is None else {"always": compile_predicate(parse(changed.when))}
+    return replace(INPUTS, catalogue=Catalogue({"always": changed}, when))
+
+
+def forbidding() -> DecisionInputs:
+    rule = Rule(name="legal", owner="o", when="true", effect="forbid")
+    return replace(INPUTS, book=RuleBook({"legal": rule}, {"legal": parse(rule.when)}, []))
+
+
+REFUSED = {
+    "it has expired": (with_offer(valid_to=NOW), "always: no offer is left"),
+    "it is not for this person": (with_offer(when="frequency = 0 and segment = 'new'"), "always: no offer is left"),
+    "it is sold out": (
+        replace(with_offer(products=("p",)), unavailable=frozenset({"p"})),
+        "always: no offer is left",
+    ),
+    "it needs another consent": (
+        replace(with_offer(purpose="personalization"), consent_assumed=True),
+        "always: no offer is left",
+    ),
+    "a rule forbids it": (forbidding(), "always: rule legal"),
+    "everybody is held out": (
+        replace(INPUTS, experiments=Experiments({}, Holdout(share=0.5, salt=SALT))),
+        "held out of every offer by an experiment",
+    ),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_a_moment_offers_is_decided_on_as_any_offer_is(send_permission: SendPermission, why: str) -> None:
+    put(send_permission.people._store, person("p-ana", ANA, version=2, consent_personalization=False))
+    moment = action(ANA[0], offer="always")
+    assert send_permission.refusal(moment, NOW) is None
+    inputs, reason = REFUSED[why]
+    assert replace(send_permission, inputs=lambda: inputs).refusal(moment, NOW) == reason
+
+
+def test_while_no_offer_and_no_rule_can_be_read_nobody_is_written_to(send_permission: SendPermission) -> None:
+    for nothing in (replace(INPUTS, catalogue=None), replace(INPUTS, book=None)):
+        with pytest.raises(StoreError, match="tried again"):
+            replace(send_permission, inputs=lambda nothing=nothing: nothing).refusal(action(ANA[0]), NOW)
 
 
 def _away(_: object) -> None:
