@@ -6,6 +6,7 @@ By `./spark-submit.sh test -n 2 --dist loadfile --no-loadscope-reorder --duratio
 FILES = (
     "tests/lakehouse/profiles/stitching/test_match_pairs.py",
     "tests/end_to_end/test_invariants.py",
+    "tests/end_to_end/test_cases.py",
     "tests/lakehouse/training/test_scores.py",
     "tests/lakehouse/queries/test_silver_events.py",
     "tests/lakehouse/identity/test_identity_step.py",

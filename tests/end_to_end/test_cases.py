@@ -1,0 +1,148 @@
+"""The inputs of other people's bug reports, and hostile ones, through a real broker and the whole path.
+
+Whatever is right or wrong with them, no query stops, and the stream's tables are those of one computation from silver.
+"""
+
+import dataclasses
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from kafka import KafkaProducer
+
+from batch.rebuild import check
+from lakehouse.kafka import broker
+from lakehouse.lake.delta import Lake
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries.driver import drain
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
+
+SEED = 11
+HOSTILE: tuple[Any, ...] = (
+    *(
+        None,
+        True,
+        0,
+        -1,
+        7,
+        12345.0,
+        2**70,
+        1e308,
+        0.125,
+        -0.01,
+        "",
+        " ",
+        "null",
+        "undefined",
+        "[object Object]",
+        "NaN",
+        "1e-999",
+    ),
+    *(
+        [],
+        {},
+        [None],
+        [1, "a"],
+        {"a": {"b": []}},
+        "x" * 400,
+        "9" * 16,
+        "9" * 40,
+        "12,50",
+        "\u200bid\u00a0",
+        "\ud83d",
+        "\0",
+        "%22q%22",
+    ),
+    *("kim@example.com", "Kim <KIM@Example.com>", "+4917012345678", "0049 (0)170 12345678", "2026-11-27T10:00:00Z"),
+    *("9999-12-31T23:59:59Z", "0001-01-01", 1795774800, 1795774800000, "2026-11-27 10:00:00 UTC", "EUR", "HRK", "zzz"),
+)
+NAMES = (
+    "Order Completed",
+    "order_completed",
+    "Order Refunded",
+    "Order Cancelled",
+    "Order Updated",
+    "Product Viewed",
+    "Product Added",
+)
+TYPES = ("track", "track", "track", "identify", "page", "group", "alias", "suppress", "unsuppress")
+FIELDS = {
+    "userId": ("u-1", "u-2", "u-3"),
+    "anonymousId": ("c-1", "c-2", "c-3", "c-4"),
+    "timestamp": ("2026-11-27T10:00:00Z", "2026-11-20T10:00:00Z", "2025-01-01T00:00:00Z"),
+    "sentAt": ("2026-11-27T10:00:01Z",),
+    "traits.email": ("kim@example.com", "bo@example.com"),
+    "traits.loyalty_tier": ("gold",),
+    "context.consent.categoryPreferences": ({"marketing": True}, {"marketing": False}, {"C0004": "0"}),
+    "properties.order_id": ("o-1", "o-2", "o-3"),
+    "properties.revenue": (10, "19.90", 9_999_999_999_999_999),
+    "properties.currency": ("USD", "EUR"),
+    "properties.product_id": ("p-1",),
+    "properties.products": ([{"product_id": "p-1", "price": 10, "quantity": 2}], [{"price": "1e30", "quantity": 1e30}]),
+}
+
+
+def sent() -> list[bytes]:
+    """The value of every record, in the order of the files."""
+    cases = Path(__file__).parents[1] / "cases"
+    values = [json.loads(line)["value"] for line in (cases / "ingest.jsonl").read_text("utf-8").splitlines()]
+    lists = [json.loads(line)["events"] for line in (cases / "identity.jsonl").read_text("utf-8").splitlines()]
+    values += [json.dumps(event) for events in lists for event in events]
+    return [value.encode("utf-8", "surrogatepass") for value in values]
+
+
+def hostile(count: int) -> list[bytes]:
+    """Messages that are mostly accepted, each with some field that holds what nobody expects there."""
+    chance = random.Random(SEED)
+    values = []
+    for number in range(count):
+        message: dict[str, Any] = {
+            "messageId": f"h-{number}",
+            "type": chance.choice(TYPES),
+            "event": chance.choice(NAMES),
+        }
+        for place, usual in FIELDS.items():
+            if chance.random() < 0.6:
+                *parents, name = place.split(".")
+                node = message
+                for parent in parents:
+                    node = node.setdefault(parent, {})
+                node[name] = chance.choice(HOSTILE) if chance.random() < 0.15 else chance.choice(usual)
+        values.append(json.dumps(message).encode())
+    return values
+
+
+def drained(lake: Lake, servers: str, values: Sequence[bytes]) -> Lake:
+    """A lake that has read the values from a topic of its own, in small micro-batches."""
+    topic = f"cases-{uuid4().hex[:8]}"
+    broker.create_topic(servers, topic, 2)
+    producer = KafkaProducer(bootstrap_servers=servers)
+    for value in values:
+        producer.send(topic, value)
+    producer.close()
+    config = lake.config
+    config = dataclasses.replace(
+        config,
+        kafka=dataclasses.replace(config.kafka, bootstrap_servers=servers, events_topic=topic),
+        profiles=dataclasses.replace(config.profiles, max_offsets_per_trigger=len(values) // 2),
+    )
+    lake = Lake(lake.spark, config)
+    drain(lake, [profiles.start, bronze_events.start, silver_events.start])
+    return lake
+
+
+@pytest.mark.parametrize("which", ["as they stand", "shuffled", "hostile"])
+def test_the_stream_gives_what_one_computation_gives(lake: Lake, kafka: broker.RunningBroker, which: str) -> None:
+    values = hostile(1500) if which == "hostile" else sent()
+    if which == "shuffled":
+        random.Random(SEED).shuffle(values)
+    lake = drained(lake, kafka.bootstrap_servers, values)
+    assert lake.read(BRONZE_EVENTS).count() == len(values)
+    assert lake.read(SILVER_EVENTS).count() > len(values) / 2
+    assert check(lake) == 0
+    assert lake.read(SILVER_ORDERS).where("revenue < 0").isEmpty()
