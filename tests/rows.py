@@ -9,7 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lakehouse.tables.contract import Table
 
@@ -84,3 +85,13 @@ def stream(spark: SparkSession, folder: Path) -> DataFrame:
 def frame(spark: SparkSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
     """Rows by column name as a frame of the contract; a column that is not given is null."""
     return spark.createDataFrame([tuple(row.get(name) for name in table.column_names) for row in rows], table.ddl)
+
+
+def completed(rows: DataFrame, table: Table) -> DataFrame:
+    """The rows with the columns of the contract they lack: null, or empty or 0 where they must not be null."""
+    lacking = [column for column in table.columns if column.name not in rows.columns]
+    return rows.withColumns({c.name: F.lit(None).cast(c.type) if c.nullable else _empty(c.type) for c in lacking})
+
+
+def _empty(type_: str) -> Column:
+    return (F.array() if type_.startswith("array") else F.lit(0)).cast(type_)

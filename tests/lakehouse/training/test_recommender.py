@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.sql import Column
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config import LakeConfig
@@ -21,11 +21,13 @@ from lakehouse.recommend.interactions import KINDS, Interaction
 from lakehouse.recommend.products import GOLD_PRODUCTS
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.recommend.training import Interactions
+from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from lakehouse.training.recommender import train, use
 from tests import small_lake
 from tests.lakehouse.recommend.shops import NOW, planted
+from tests.rows import completed
 
 EVENTS = ("Product Viewed", "Product Added", "Product Removed", "Order Completed")
 AT = "timestamp_millis(at_ms)"
@@ -67,19 +69,9 @@ def write(lake: Lake, rows: Interactions) -> None:
     )
 
 
-def _fill(lake: Lake, table, rows) -> None:
-    """The rows with what the contract has beyond them: null, or empty where it must not be."""
-    lacking = {
-        column.name: F.lit(None).cast(column.type) if column.nullable else _empty(column.type)
-        for column in table.columns
-        if column.name not in rows.columns
-    }
+def _fill(lake: Lake, table: Table, rows: DataFrame) -> None:
     lake.create(table)
-    lake.overwrite(rows.withColumns(lacking), table)
-
-
-def _empty(type_: str) -> Column:
-    return (F.array() if type_.startswith("array") else F.lit(0)).cast(type_)
+    lake.overwrite(completed(rows, table), table)
 
 
 def test_a_planted_taste_is_served_and_an_earlier_version_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from lakehouse.training.scores import train
+from tests.rows import completed
 from tests.small_lake import copy_empty_tables
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,31 +57,17 @@ def _write_tables(lake: Lake, days: list, orders: list, actors: list[str]) -> No
     schema = (
         "actor_id string, activity_date date, view_count int, order_count int, revenue decimal(18,2), last_at timestamp"
     )
-    nothing = F.lit(None)
-    lake.overwrite(
-        lake.spark.createDataFrame(daily, schema).withColumns(
-            {
-                "user_id": nothing,
-                "event_count": F.lit(1),
-                "cart_count": F.lit(0),
-                "first_at": F.col("last_at"),
-                "consent": nothing,
-                "loyalty_tier": nothing,
-                "products": nothing,
-            }
-        ),
-        SILVER_ACTIVITY_DAILY,
+    seen = lake.spark.createDataFrame(daily, schema).withColumns(
+        {"event_count": F.lit(1), "first_at": F.col("last_at")}
     )
-    types = {column.name: column.type for column in SILVER_ORDERS.columns}
+    lake.overwrite(completed(seen, SILVER_ACTIVITY_DAILY), SILVER_ACTIVITY_DAILY)
     schema = "order_id string, actor_id string, ordered_at timestamp, revenue decimal(18,2)"
-    empty = {name: nothing.cast(types[name]) for name in ("lines", "over_refunded", "cancelled_at")}
-    empty |= {name: F.array().cast(types[name]) for name in ("statements", "refunds")}
-    empty |= {"buyers": F.lit(1)}
-    lake.overwrite(lake.spark.createDataFrame(orders, schema).withColumns(empty), SILVER_ORDERS)
+    bought = lake.spark.createDataFrame(orders, schema).withColumn("buyers", F.lit(1))
+    lake.overwrite(completed(bought, SILVER_ORDERS), SILVER_ORDERS)
     who = lake.spark.createDataFrame([(actor,) for actor in actors], "actor_id string")
     same = {name: F.col("actor_id") for name in ("profile_id", "component_id")}
     stamps = {name: F.lit(START) for name in ("first_seen_at", "resolved_at")}
-    lake.overwrite(who.withColumns({**same, **stamps, "cause": nothing}), SILVER_IDENTITY_MAP)
+    lake.overwrite(completed(who.withColumns({**same, **stamps}), SILVER_IDENTITY_MAP), SILVER_IDENTITY_MAP)
 
 
 def test_a_planted_habit_is_learned_calibrated_and_scored_by_the_stream(lake: Lake) -> None:
