@@ -218,7 +218,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "serving/api/visitor_profile.py",
         "serving/deciding/decision_log.py",
         "serving/deciding/next_best_action.py",
-        "serving/deciding/recommendations.py",
         "serving/deciding/request_context.py",
         "serving/messages/request_models.py",
         "serving/service.py",
