@@ -48,11 +48,12 @@ class LateEvents:
         Nothing while silver is behind: to be called again.
         """
         self._dropped += self._dropped_lately()
-        if not self._dropped or self._clock() < self._not_before or not self._is_silver_there():
+        if not self._dropped or self._clock() < self._not_before:
             return 0
         micro_batch = self._micro_batch()
+        # Before silver is asked for: what a later micro-batch takes in is of days after those that are closed by now.
         newest = micro_batch.newest_event()
-        if newest is None:
+        if newest is None or not self._is_silver_there(micro_batch):
             return 0
         dropped, self._dropped = self._dropped, 0
         self._not_before = self._clock() + self._lake.config.profiles.late_seconds
@@ -67,15 +68,19 @@ class LateEvents:
         new = [progress for progress in progresses if progress["batchId"] > self._seen_to]
         if not new:
             return 0
-        is_gap = len(new) == int(
-            self._lake.spark.conf.get(_REMEMBERED) or 0
-        )  # some may be forgotten, and with them what they dropped
+        # Of more than these some may be forgotten, and with them what they dropped.
+        is_gap = len(new) == int(self._lake.spark.conf.get(_REMEMBERED) or 0)
         self._seen_to = new[-1]["batchId"]
         operators = (operator for progress in new for operator in progress["stateOperators"])
         dropped: int = sum(operator["numRowsDroppedByWatermark"] for operator in operators)
         return dropped + is_gap
 
-    def _is_silver_there(self) -> bool:
+    def _is_silver_there(self, micro_batch: MicroBatch) -> bool:
+        """Whether silver has read all that the micro-batches so far have, the last one among them."""
+        progress: Any = self._profiles.lastProgress
+        last = max((record.batch_id for record in micro_batch.records), default=-1)
+        if progress is None or progress["batchId"] < last:
+            return False  # it has just ended, and where it ended is not told yet
         ours, theirs = _ends(self._profiles), _ends(self._silver)
         return all(theirs.get(place, -1) >= end for place, end in ours.items())
 

@@ -44,9 +44,8 @@ class LearnedPolicy:
         self._all = self._own
         self._outcomes = 0
         self._is_changed = False
-        self._is_begun = (
-            False  # what an earlier run of this process learned is known: until then it must not be written over
-        )
+        # Whether it is known what an earlier run of this process learned; until then it must not be written over.
+        self._is_begun = False
 
     @property
     def version(self) -> str:

@@ -118,11 +118,11 @@ class _StoreReads:
         names = [key_of(timeline, identifier) for identifier in new for timeline in TIMELINES]
         waiting = self._pending.documents(wanted) | self._facts.documents(told)
         unwritten = self._pending.timelines(names)
-        in_one = (
-            [*wanted, *told] if self._facts is self._pending else wanted
-        )  # in one exchange, where it crosses a network
-        documents, timelines = self._pending.store.read(in_one, names, _MOST_ENTRIES)
-        if self._facts is not self._pending:
+        is_one_store = self._facts is self._pending  # across a network: one exchange for all of it
+        documents, timelines = self._pending.store.read(
+            [*wanted, *told] if is_one_store else wanted, names, _MOST_ENTRIES
+        )
+        if not is_one_store:
             documents = documents + self._facts.store.get(told)
         self.documents.update(zip([*wanted, *told], documents, strict=True))
         self.documents.update(waiting)
