@@ -8,8 +8,6 @@ import re
 from functools import lru_cache
 
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
-from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 CRAWLER, FETCHER = "crawler", "fetcher"
 _FETCHES = "http-library"
@@ -36,17 +34,10 @@ class UserAgents:
         return next((kind for kind, pattern in self._patterns if pattern.search(user_agent)), None)
 
 
-def is_bot(kind: Column, channel: Column, library: Column, is_order: Column) -> Column:
+def is_bot(kind: str | None, channel: str | None, library: str | None, *, is_order: bool) -> bool:
     """Whether an event is a program's own doing. An order never is: somebody pays for it.
 
     `kind`: of `UserAgents.kind`. `channel`, `library`: channel and context.library.name as sent.
     """
-    is_of_server = (F.lower(channel) == "server") | F.coalesce(library.rlike(_SERVER_LIBRARY), F.lit(False))
-    is_program = (kind == CRAWLER) | ((kind == FETCHER) & ~F.coalesce(is_of_server, F.lit(False)))
-    return F.coalesce(is_program & ~is_order, F.lit(False))
-
-
-def is_bot_of(kind: str | None, channel: str | None, library: str | None, *, is_order: bool) -> bool:
-    """The same in Python."""
     is_of_server = (channel or "").lower() == "server" or re.search(_SERVER_LIBRARY, library or "") is not None
     return not is_order and (kind == CRAWLER or (kind == FETCHER and not is_of_server))

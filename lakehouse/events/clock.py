@@ -1,19 +1,20 @@
-"""When an event happened: the client's time, corrected for the client's clock.
+"""When an event happened: the client's time, corrected for the client's clock, in whole microseconds since 1970, UTC.
 
-Segment spec: timestamp = receivedAt - (sentAt - originalTimestamp). All times are UTC; a time without zone is UTC.
+Segment spec: timestamp = receivedAt - (sentAt - originalTimestamp). A time without zone is UTC.
 
 A clock that cannot be is no clock: what was sent before it happened counts when it arrived; a sentAt by which the event would
 lie before events.oldest, or LONGEST_DELAY_DAYS back although its own time is a time that can be, is as good as not sent.
-Arrival is the wall clock of whoever takes the event in, and bounds what a sender or a broker says of it.
-`events.reader` does the same in Python.
+Arrival is the wall clock of whoever takes the event in, and bounds what a sender or a broker says of it: it bounds the others and is
+none of them, because several queries take a record in, each at its own time.
 """
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from lakehouse.config import EventsConfig
 from lakehouse.events import reasons as R
-from lakehouse.events.verdict import fault, first
+from lakehouse.events.verdict import fault
 
 LONGEST_DELAY_DAYS = 30
 # One grammar for Spark and Python, of what both read alike: a fraction of up to nine digits, a zone with or without colon.
@@ -24,114 +25,132 @@ ISO = (
 NUMBER = r"\A[-+]?[0-9]{1,30}(?:[.][0-9]{0,30})?(?:[eE][+]?[0-9]{1,2})?\z"
 # A number's size tells its unit: seconds up to the year 5138, milliseconds from 1973 to 5138, and so on.
 UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))  # (below, microseconds of one)
-_LAST_US = 253_402_300_799_999_999.0  # year 9999
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_LAST_US = 253_402_300_799_999_999
+_FIRST_US = -_LAST_US // 5
+_ISO = re.compile(
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
+    r"(?:[T ]([0-9]{2}:[0-9]{2})(?::([0-9]{2})(?:[.]([0-9]{1,9}))?)?(?: ?(Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+)
+_NUMBER = re.compile(NUMBER.removeprefix(r"\A").removesuffix(r"\z"))
 
 
-def instant(text: Column) -> Column:
-    """Text -> timestamp: ISO 8601 (zone, fraction, unpadded month and day allowed) or a number since 1970, see UNITS.
-
-    Null when it is neither. A number beyond the years a timestamp can hold becomes the last of them, and so is out of range.
-    """
-    iso = F.when(text.rlike(ISO), text.try_cast("timestamp"))
-    number = F.when(text.rlike(NUMBER), text.try_cast("double"))
-    microseconds = F.lit(_LAST_US)
-    for below, unit in reversed(UNITS):
-        microseconds = F.when(F.abs(number) < below, F.floor(number * F.lit(unit))).otherwise(microseconds)
-    within = F.greatest(F.least(microseconds, F.lit(_LAST_US)), F.lit(-_LAST_US / 5))
-    return F.coalesce(iso, F.when(number.isNotNull(), F.timestamp_micros(within.cast("bigint"))))
-
-
-def received_at(sent: Column, kafka: Column, original: Column, arrived_at: Column, config: EventsConfig) -> Column:
-    """The message's receivedAt when it is a time that can be, else Kafka's, else the event's own; null = none of them can be.
-
-    `arrived_at`: wall clock of whoever took the record in. It bounds the others and is none of them, because three queries
-    take a record in, each at its own time.
+class Times(NamedTuple):
+    """received, occurred: None = no time that can be; occurred is never after received. verdict: why no time is left. faults: what was
+    not used of the others. is_clamped: it lay ahead of arrival, by no more than max_future_hours.
     """
 
-    def sane(moment: Column, latest: Column) -> Column:
-        return F.when((moment >= oldest(config)) & F.coalesce(moment <= _latest(latest, config), F.lit(True)), moment)
-
-    return F.coalesce(sane(sent, F.least(kafka, arrived_at)), sane(kafka, arrived_at), sane(original, arrived_at))
-
-
-def oldest(config: EventsConfig) -> Column:
-    return F.lit(config.oldest).cast("timestamp")
+    received: int | None
+    occurred: int | None
+    is_clamped: bool
+    verdict: str | None
+    faults: list[str]
 
 
-def _latest(arrived: Column, config: EventsConfig) -> Column:
-    return arrived + F.make_dt_interval(hours=F.lit(config.max_future_hours))
+class ClockReader:
+    """Reads times by one configuration. Thread-safe."""
+
+    def __init__(self, events: EventsConfig) -> None:
+        self._oldest = microseconds(datetime.fromisoformat(events.oldest).replace(tzinfo=UTC))
+        self._future = events.max_future_hours * _HOUR_US
+
+    def read(
+        self, received: str | None, original: str | None, sent: str | None, *, kafka: int | None, arrived: int
+    ) -> Times:
+        """Texts as sent; `kafka`: the time on the record; `arrived`: wall clock of whoever took the record in."""
+        received_us, original_us, sent_us = instant(received), instant(original), instant(sent)
+        arrival = self._arrival(received_us, original_us, kafka, arrived)
+        faults = []
+        if sent is not None and sent_us is None:
+            faults.append(fault(R.INVALID_TIMESTAMP, "sentAt: ISO 8601 or a number since 1970 expected"))
+        elif sent_us is not None and original_us is not None and not self._uses(arrival, sent_us, original_us):
+            faults.append(
+                fault(R.TIMESTAMP_OUT_OF_RANGE, "sentAt: a time after the event and near its arrival expected")
+            )
+        if received is not None and received_us != arrival:
+            faults.append(fault(R.TIMESTAMP_OUT_OF_RANGE, "receivedAt: a time near Kafka's expected"))
+        occurred = None if arrival is None else self._occurred(arrival, sent_us, original_us)
+        verdict = None
+        if original is not None and original_us is None:
+            verdict = fault(R.INVALID_TIMESTAMP, "originalTimestamp: ISO 8601 or a number since 1970 expected")
+        elif arrival is None or occurred is None:
+            verdict = fault(R.TIMESTAMP_OUT_OF_RANGE, "receivedAt: none that can be, and none from Kafka")
+        elif not self._oldest <= occurred <= arrival + self._future:
+            verdict = fault(R.TIMESTAMP_OUT_OF_RANGE, "originalTimestamp corrected by sentAt")
+        if verdict is not None or arrival is None or occurred is None:
+            return Times(arrival, None, False, verdict, faults)
+        return Times(arrival, min(occurred, arrival), occurred > arrival, None, faults)
+
+    def moment(self, received: str | None, original: str | None, sent: str | None, *, arrived: int) -> int:
+        """When an event happened that cannot wait for its verdict: a time that cannot be is the nearest that can."""
+        received_us, original_us = instant(received), instant(original)
+        arrival = self._arrival(received_us, original_us, arrived, arrived)
+        arrival = arrived if arrival is None else arrival
+        occurred = self._occurred(arrival, instant(sent), original_us)
+        return max(min(occurred, arrival, arrived), self._oldest)
+
+    def _arrival(self, received: int | None, original: int | None, kafka: int | None, arrived: int) -> int | None:
+        """The message's receivedAt when it is a time that can be, else Kafka's, else the event's own; None = none of them can be."""
+        earlier = arrived if kafka is None else min(kafka, arrived)
+        for moment, latest in ((received, earlier), (kafka, arrived), (original, arrived)):
+            if moment is not None and self._oldest <= moment <= latest + self._future:
+                return moment
+        return None
+
+    def _occurred(self, received: int, sent: int | None, original: int | None) -> int:
+        if original is None:
+            return received
+        if sent is None:
+            return original
+        if self._uses(received, sent, original):
+            return received - (sent - original)
+        is_sent_before = self._oldest <= sent < original  # the clock was set back between the event and its sending
+        return received if is_sent_before else original
+
+    def _uses(self, received: int | None, sent: int, original: int) -> bool:
+        """Whether sentAt tells how long ago it happened."""
+        if received is None:
+            return False
+        delay = sent - original
+        if delay < 0 or received - delay < self._oldest:
+            return False
+        is_sane = self._oldest <= original <= received + self._future
+        return delay <= LONGEST_DELAY_DAYS * _DAY_US or not is_sane
 
 
-def occurred_us(received: Column, sent: Column, original: Column, config: EventsConfig) -> Column:
-    """Microseconds since 1970 of the event, before it is bounded by arrival.
-
-    Without original time the event happened when it was received; without a sentAt that can be the original time stands.
-    """
-    received_us, original_us = F.unix_micros(received), F.unix_micros(original)
-    corrected = received_us - (F.unix_micros(sent) - original_us)
-    return (
-        F.when(original.isNull(), received_us)
-        .when(uses_sent_at(received, sent, original, config), corrected)
-        .when(is_sent_before(sent, original, config), received_us)
-        .otherwise(original_us)
-    )
+def microseconds(moment: datetime) -> int:
+    delta = moment - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
-def is_sent_before(sent: Column, original: Column, config: EventsConfig) -> Column:
-    """Whether the sender's clock was set back between the event and its sending."""
-    return F.coalesce((sent < original) & (sent >= oldest(config)), F.lit(False))
+def instant(sent: str | None) -> int | None:
+    """ISO 8601 or a number since 1970, by the grammar of clock.ISO and NUMBER; None for anything else."""
+    if sent is None:
+        return None
+    try:
+        if len(sent) == 24 and sent[4] == sent[7] == "-" and sent[10] == "T" and sent[19] == "." and sent[23] == "Z":
+            return microseconds(datetime.fromisoformat(sent))  # as every SDK writes it
+        if (parts := _ISO.fullmatch(sent)) is None:
+            return _of_number(float(sent)) if _NUMBER.fullmatch(sent) else None
+        year, month, day, minutes, seconds, fraction, zone = parts.groups()
+        return microseconds(
+            datetime.fromisoformat(
+                f"{year}-{int(month):02}-{int(day):02}T{minutes or '00:00'}:{seconds or '00'}.{(fraction or '')[:6]:0<6}{_offset(zone)}"
+            )
+        )
+    except (ValueError, OverflowError):
+        return None
 
 
-def uses_sent_at(received: Column, sent: Column, original: Column, config: EventsConfig) -> Column:
-    """Whether sentAt tells how long ago it happened; false without one."""
-    delay_us = F.unix_micros(sent) - F.unix_micros(original)
-    is_original_sane = (original >= oldest(config)) & (original <= _latest(received, config))
-    can_be = (delay_us >= 0) & (F.unix_micros(received) - delay_us >= F.unix_micros(oldest(config)))
-    return F.coalesce(can_be & ((delay_us <= LONGEST_DELAY_DAYS * _DAY_US) | ~is_original_sane), F.lit(False))
+def _of_number(number: float) -> int:
+    """The size of a number tells its unit; one beyond the years a timestamp can hold is the last of them."""
+    unit = next((unit for below, unit in UNITS if abs(number) < below), None)
+    return _LAST_US if unit is None else int(max(min(number * unit // 1, _LAST_US), _FIRST_US))
 
 
-def occurred_at(received: Column, occurred_us: Column, config: EventsConfig) -> Column:
-    """The corrected time, at most the time of arrival; null when it is before events.oldest and so refused."""
-    is_in_range = occurred_us >= F.unix_micros(oldest(config))
-    return F.when(is_in_range, F.least(F.timestamp_micros(occurred_us), received))
-
-
-def verdict(received: Column, occurred_us: Column, config: EventsConfig) -> Column:
-    """First fault for which no time is left; null = none. Reads original_timestamp and original_timestamp_time.
-
-    A time ahead of arrival by up to max_future_hours is clamped to arrival, not refused.
-    """
-    ahead_us = occurred_us - F.unix_micros(received)
-    is_outside = (ahead_us > config.max_future_hours * _HOUR_US) | (occurred_us < F.unix_micros(oldest(config)))
-    is_unread = F.col("original_timestamp").isNotNull() & F.col("original_timestamp_time").isNull()
-    return first(
-        (is_unread, fault(R.INVALID_TIMESTAMP, "originalTimestamp: ISO 8601 or a number since 1970 expected")),
-        (
-            received.isNull(),
-            fault(R.TIMESTAMP_OUT_OF_RANGE, "receivedAt: none that can be, and none from Kafka"),
-        ),
-        (is_outside, fault(R.TIMESTAMP_OUT_OF_RANGE, "originalTimestamp corrected by sentAt")),
-    )
-
-
-def faults(received: Column, config: EventsConfig) -> list[Column]:
-    """What was not used, each null when it was, or was not sent. Reads the texts and `_time`s of sent_at, received_at, original."""
-    sent, sent_time, original = F.col("sent_at"), F.col("sent_at_time"), F.col("original_timestamp_time")
-    is_unused = original.isNotNull() & ~uses_sent_at(received, sent_time, original, config)
-    return [
-        first(
-            (
-                sent.isNotNull() & sent_time.isNull(),
-                fault(R.INVALID_TIMESTAMP, "sentAt: ISO 8601 or a number since 1970 expected"),
-            ),
-            (
-                sent_time.isNotNull() & is_unused,
-                fault(R.TIMESTAMP_OUT_OF_RANGE, "sentAt: a time after the event and near its arrival expected"),
-            ),
-        ),
-        F.when(
-            F.col("sent_received_at").isNotNull() & ~F.col("received_at_time").eqNullSafe(received),
-            fault(R.TIMESTAMP_OUT_OF_RANGE, "receivedAt: a time near Kafka's expected"),
-        ),
-    ]
+def _offset(zone: str | None) -> str:
+    if zone in (None, "Z", "UTC", "GMT"):
+        return "+00:00"
+    digits = zone.replace(":", "")
+    return f"{digits[:3]}:{digits[3:] or '00'}"

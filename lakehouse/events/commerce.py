@@ -1,161 +1,207 @@
-"""Ecommerce events: products, order value, currency. Source: Segment spec, V2 ecommerce events.
+"""What a message says of money: its amounts, its lines, what an order is worth. Source: Segment spec, V2 ecommerce events.
 
-Only events that lakehouse/events/contracts.py names are held to it; `value` in somebody's own event may be anything. What cannot
-be read leaves its field empty and is told, unless the worth of an order hangs on it.
+Only events that contracts.py names are held to it; `value` in somebody's own event may be anything. What cannot be read leaves its
+field empty and is told, unless the worth of an order hangs on it.
 """
 
-from functools import reduce
-from operator import or_
-
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from lakehouse.config import EventsConfig
-from lakehouse.events import amounts, schema
+from lakehouse.events import amounts, ids
 from lakehouse.events import reasons as R
-from lakehouse.events.contracts import ORDER_REFUNDED, names, names_by_need
+from lakehouse.events.amounts import CENT, EXACT, PRICE_STEP, QUANTITY_STEP
+from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
-from lakehouse.events.privacy import without_address
-from lakehouse.events.verdict import fault, first
-from lakehouse.tables.contract import MONEY, PRODUCT_LINE
+from lakehouse.events.document import text_of
+from lakehouse.events.fields import Fields, Spoilt, lacking
+from lakehouse.events.privacy import holds_address
+from lakehouse.events.schema import AMOUNTS
+from lakehouse.events.verdict import fault
 
-_EXACT = "decimal(38,14)"  # price x quantity, summed; beyond it a sum is null, and so no worth
 _LINE = "properties.products[]"
-_LINE_FIELDS = ("product_id", "name", "quantity", "price")
-_TELLING = ("product_id", "name", "price")  # what a line must tell one of
 _SAID = ("revenue", "total", "value")
+_NO_ARRAY = fault(R.WRONG_TYPE, "properties.products: array expected")
+_NO_OBJECT = fault(R.WRONG_TYPE, f"{_LINE}: object expected")
+_UNKNOWN = fault(R.NOT_COUNTED, "event: the name of an order event expected, for it has an order id and an amount")
+_KNOWN = frozenset(names())
+_WITH_VALUE = frozenset(names(lambda contract: contract.has_value))
+_NEEDS_VALUE = frozenset(names(lambda contract: contract.needs_value))
+_NEEDS = [(field, frozenset(needing)) for field, needing in names_by_need().items()]
+_ONE = Decimal(1)
 
 
-def products(config: EventsConfig) -> Column:
-    """Products as sent: array of struct<product_id,name,price,quantity,fault>; null = none sent. Reads `document`."""
-    element = "struct<product_id:string,productId:string,name:string,quantity:string,price:string>"
+class Line(NamedTuple):
+    product_id: str | None
+    name: str | None
+    quantity: Decimal | None
+    price: Decimal | None
 
-    def texts(sent: Column) -> Column:
-        price, quantity = (F.trim(schema.not_blank(sent[name])) for name in ("price", "quantity"))
-        return sent.withField("price", price).withField("quantity", quantity)
-
-    def figures(sent: Column) -> Column:
-        price = amounts.price(sent["price"], config.max_amount)
-        quantity = amounts.quantity(sent["quantity"], config.max_amount)
-        return sent.withField("price_amount", price).withField("quantity_amount", quantity)
-
-    sent = schema.array_at("properties.products", element)
-    return F.transform(F.transform(F.transform(sent, texts), figures), lambda read: _product(read, config.max_amount))
+    @property
+    def is_telling(self) -> bool:
+        return self.product_id is not None or self.name is not None or self.price is not None
 
 
-def _product(read: Column, most: int) -> Column:
-    price, quantity = read["price_amount"], read["quantity_amount"]
-    spoilt = F.coalesce(
-        first((read.isNull(), fault(R.WRONG_TYPE, f"{_LINE}: object expected"))),
-        amounts.verdict(read["price"], price, F.lit(f"{_LINE}.price"), most),
-        amounts.verdict(read["quantity"], quantity, F.lit(f"{_LINE}.quantity"), most),
-    )
-    product_id = schema.usable_id(F.coalesce(read["product_id"], read["productId"]))
-    return F.struct(
-        without_address(product_id).alias("product_id"),
-        without_address(read["name"]).alias("name"),
-        F.when(price >= 0, price).alias("price"),
-        F.when(read["quantity"].isNull(), F.lit(1)).otherwise(F.when(quantity >= 0, quantity)).alias("quantity"),
-        spoilt.alias("fault"),
-    )
+class Figures(NamedTuple):
+    """What a message says in numbers. amounts: by name, those that could be read; faults: of amounts, and of lines."""
+
+    amounts: dict[str, Decimal]
+    amount_faults: list[str]
+    lines: list[Line]
+    line_faults: list[str]
+
+    @property
+    def said(self) -> Decimal | None:
+        """What the sender says it is worth: revenue, else total, else value."""
+        return next((self.amounts[name] for name in _SAID if name in self.amounts), None)
+
+    @property
+    def told_lines(self) -> list[Line] | None:
+        return [line for line in self.lines if line.is_telling] if self.lines else None
+
+    @property
+    def only_product(self) -> str | None:
+        return self.lines[0].product_id if len(self.lines) == 1 else None
 
 
-def lines(products: Column) -> Column:
-    """Order or cart lines; null = no products sent. A quantity that is absent is 1, one that cannot be read is null."""
+class Order(NamedTuple):
+    """worth: None = not known, or no money moves. faults: what was left empty. verdict: why the event means nothing; None = it does."""
 
-    def line(product: Column) -> Column:
-        return F.struct(*(product[name].alias(name) for name in _LINE_FIELDS))
-
-    told = F.filter(
-        products, lambda product: F.coalesce(*(product[name].cast("string") for name in _TELLING)).isNotNull()
-    )
-    return F.when(F.size(products) > 0, F.transform(told, line).cast(f"array<{PRODUCT_LINE}>"))
+    worth: Decimal | None = None
+    currency: str | None = None
+    faults: Sequence[str] = ()
+    verdict: str | None = None
 
 
-def order_value(config: EventsConfig) -> Column:
-    """Revenue, else total, else value, else the sum of price x quantity of the products that have a price; may be null.
+class CommerceReader:
+    """Reads figures and orders by one configuration. Thread-safe."""
 
-    Multiplied exactly and rounded once. Of lines with one that cannot be read the sum is not known. A refund is what was said,
-    whatever its sign, else null: its lines are priced by the order they belong to. Reads `<amount>_amount` and products.
-    """
+    def __init__(self, events: EventsConfig) -> None:
+        self._most = Decimal(events.max_amount)
+        self._currency = events.default_currency
+        self._expected = f"number of at most {events.max_amount} expected"
 
-    def add(sum_: Column, product: Column) -> Column:
-        return F.try_add(sum_, product["price"] * product["quantity"]).try_cast(_EXACT)
+    def figures(self, properties: Mapping[str, Any]) -> Figures:
+        amounts: dict[str, Decimal] = {}
+        faults: list[str] = []
+        for name, place in AMOUNTS.items():
+            if (sent := properties.get(name)) is not None:
+                read, told = self._number(sent, CENT, place)
+                if read is not None:
+                    amounts[name] = read
+                if told is not None:
+                    faults.append(told)
+        products = properties.get("products")
+        return Figures(amounts, faults, *(self._lines(products) if isinstance(products, list) else ([], [])))
 
-    priced = F.filter("products", lambda product: product["price"].isNotNull())
-    total = F.aggregate(priced, F.lit(0).cast(_EXACT), add).try_cast(MONEY)
-    is_sound = (F.size(priced) > 0) & (F.size(F.filter("products", _is_spoilt)) == 0) & (total <= config.max_amount)
-    said = F.coalesce(*(F.col(f"{name}_amount") for name in _SAID))
-    is_refund = F.col("event_name") == ORDER_REFUNDED.name
-    return F.when(is_refund, F.abs(said)).otherwise(F.coalesce(said, F.when(is_sound, total)))
+    def order(self, fields: Fields, spoilt: Spoilt, figures: Figures, products: Any) -> Order:
+        """`products`: as sent. A page may have an order's name; it is none."""
+        event = fields["event_name"]
+        if fields["type"] != "track" or event not in _KNOWN:
+            is_order = fields["order_id"] is not None and figures.said is not None
+            return Order(faults=(_UNKNOWN,)) if is_order else _NO_ORDER
+        worth = currency = None
+        if event in _WITH_VALUE:
+            worth = (
+                abs(figures.said)
+                if event == ORDER_REFUNDED.name and figures.said is not None
+                else self._worth(event, figures)
+            )
+            currency = fields["currency"] or (self._currency if event == ORDER_COMPLETED.name else None)
+        # A refund's sign says no more than its name.
+        is_idle = R.NEGATIVE_AMOUNT if event == ORDER_REFUNDED.name else "no reason"
+        faults = [told for told in figures.amount_faults if not told.startswith(is_idle)] + figures.line_faults
+        if (
+            products is not None and not isinstance(products, list) and products != {}
+        ):  # PHP writes {} for an empty array
+            faults.append(_NO_ARRAY)
+        return Order(worth, currency, faults, _verdict(fields, spoilt, figures, worth))
+
+    def _number(self, sent: Any, step: Decimal, place: str) -> tuple[Decimal | None, str | None]:
+        """The number, and what is wrong with it; None and None where nothing was sent."""
+        text = (text_of(sent) or "").strip(" ")
+        if not text:
+            return None, None
+        read = amounts.number(text, step, self._most)
+        if read is not None:
+            return read, fault(R.NEGATIVE_AMOUNT, f"{place}: zero or more expected") if read < 0 else None
+        if text in ("true", "false") or text[0] in "{[":
+            return None, fault(R.WRONG_TYPE, f"{place}: number expected")
+        return None, fault(R.INVALID_NUMBER, f"{place}: {self._expected}")
+
+    def _lines(self, products: list[Any]) -> tuple[list[Line], list[str]]:
+        lines, faults = [], []
+        for sent in products:
+            if not isinstance(sent, dict):
+                lines.append(Line(None, None, _ONE, None))
+                faults.append(_NO_OBJECT)
+                continue
+            price, price_fault = self._number(sent.get("price"), PRICE_STEP, f"{_LINE}.price")
+            quantity, quantity_fault = self._number(sent.get("quantity"), QUANTITY_STEP, f"{_LINE}.quantity")
+            if quantity is None and quantity_fault is None:
+                quantity = _ONE
+            product_id = _product_id(sent)
+            lines.append(
+                Line(product_id, _without_address(text_of(sent.get("name"))), _positive(quantity), _positive(price))
+            )
+            if (told := price_fault or quantity_fault) is not None:
+                faults.append(told)
+        return lines, faults
+
+    def _worth(self, event: str | None, figures: Figures) -> Decimal | None:
+        """What was said, else the sum of price x quantity of the lines that have a price, multiplied exactly and rounded once.
+
+        Of lines with one that cannot be read the sum is not known. A refund without an amount is priced by its order's lines.
+        """
+        if figures.said is not None or event == ORDER_REFUNDED.name:
+            return figures.said
+        priced = [(line.price, line.quantity) for line in figures.lines if line.price is not None]
+        if not priced or figures.line_faults:
+            return None
+        exact = sum((EXACT.multiply(price, quantity) for price, quantity in priced if quantity is not None), Decimal(0))
+        total = exact.quantize(CENT, context=EXACT)
+        return total if total <= self._most else None
 
 
-def _is_spoilt(product: Column) -> Column:
-    return product["fault"].isNotNull()
+_NO_ORDER = Order()
 
 
-def figure_faults(config: EventsConfig) -> Column:
-    """What is wrong with the single amounts, an array that may hold nulls; null = nothing. Reads `<amount>_text`, `<amount>_amount`."""
-    figures = {name: (F.col(f"{name}_text"), F.col(f"{name}_amount")) for name in schema.AMOUNTS}
-    is_unread = reduce(or_, (text.isNotNull() & amount.isNull() for text, amount in figures.values()))
-    is_negative = F.coalesce(F.least(*(amount for _, amount in figures.values())) < 0, F.lit(False))
-    found = [
-        amounts.verdict(text, amount, F.lit(schema.AMOUNTS[name]), config.max_amount)
-        for name, (text, amount) in figures.items()
-    ]
-    return F.when(is_unread | is_negative, F.array(*found))
+def _verdict(fields: Fields, spoilt: Spoilt, figures: Figures, worth: Decimal | None) -> str | None:
+    """First fault that takes the meaning from an event that contracts.py names."""
+    event = fields["event_name"]
+    for field, needing in _NEEDS:
+        if event in needing and fields[field] is None:
+            return lacking(field, spoilt)
+    if event in _NEEDS_VALUE and worth is None:
+        if figures.amount_faults:
+            return min(figures.amount_faults)
+        if figures.line_faults:
+            return figures.line_faults[0]
+        is_priced = any(line.price is not None for line in figures.lines)
+        return (
+            fault(R.INVALID_NUMBER, "sum of properties.products")
+            if is_priced
+            else fault(R.MISSING_FIELD, "properties.revenue")
+        )
+    if event in _WITH_VALUE:
+        if worth is not None and worth < 0:
+            return min(figures.amount_faults)
+        if fields["currency"] is not None and fields["currency"] not in CURRENCIES:
+            return fault(R.UNKNOWN_CURRENCY, "properties.currency: ISO 4217 code expected")
+    return None
 
 
-def faults() -> list[Column]:
-    """Arrays of what was left empty of an ecommerce event; null = nothing.
-
-    Reads event_name, products, figure_faults, order_value, order_id and is_track.
-    """
-    event = F.col("event_name")
-    is_known = F.col("is_track") & event.isin(*names())
-    is_refund = event == ORDER_REFUNDED.name
-    spoilt = F.filter("products", _is_spoilt)
-    no_array = fault(R.WRONG_TYPE, "properties.products: array expected")
-    has_amount = F.coalesce(*(F.col(f"{name}_amount") for name in _SAID)).isNotNull()
-    unknown = fault(R.NOT_COUNTED, "event: the name of an order event expected, for it has an order id and an amount")
-    # A refund's sign says no more than its name.
-    figures = F.filter("figure_faults", lambda told: ~(is_refund & told.startswith(R.NEGATIVE_AMOUNT)))
-    return [
-        F.when(is_known & F.col("figure_faults").isNotNull(), figures),
-        F.when(is_known & (F.size(spoilt) > 0), F.transform(spoilt, lambda product: product["fault"])),
-        F.when(is_known & F.col("has_other_products"), F.array(no_array)),
-        F.when(F.col("order_id").isNotNull() & has_amount & ~is_known, F.array(unknown)),
-    ]
+def _product_id(sent: Mapping[str, Any]) -> str | None:
+    value = sent.get("product_id")
+    text = text_of(sent.get("productId") if value is None else value)
+    normal = None if text is None else ids.normalise(text.strip(" "))
+    return _without_address(normal if normal and len(normal) <= 200 else None)
 
 
-def verdict() -> Column:
-    """First fault that takes the meaning from an ecommerce event; null for any other event.
-
-    Reads what contracts need, event_name, is_track, currency, order_value, products, figure_faults.
-    """
-    event = F.col("event_name")
-    has_value = event.isin(*names(lambda contract: contract.has_value))
-    has_no_value = event.isin(*names(lambda contract: contract.needs_value)) & F.col("order_value").isNull()
-    is_priced = F.exists("products", lambda product: product["price"].isNotNull())
-    spoilt = F.get(F.filter("products", _is_spoilt), F.lit(0))["fault"]
-    rules = first(
-        *_missing(event),
-        (has_no_value & F.col("figure_faults").isNotNull(), F.array_min("figure_faults")),
-        (has_no_value & spoilt.isNotNull(), spoilt),
-        (has_no_value & is_priced, fault(R.INVALID_NUMBER, "sum of properties.products")),
-        (has_no_value, fault(R.MISSING_FIELD, "properties.revenue")),
-        (has_value & (F.col("order_value") < 0), F.array_min("figure_faults")),
-        (
-            has_value & ~F.col("currency").isin(*sorted(CURRENCIES)),
-            fault(R.UNKNOWN_CURRENCY, "properties.currency: ISO 4217 code expected"),
-        ),
-    )
-    return F.when(F.col("is_track") & event.isin(*names()), rules)
+def _positive(number: Decimal | None) -> Decimal | None:
+    return None if number is None or number < 0 else number
 
 
-def _missing(event: Column) -> list[tuple[Column, Column]]:
-    """What an event of this name needs and does not have."""
-    return [
-        (event.isin(*needing) & F.col(field).isNull(), schema.lacking(field))
-        for field, needing in names_by_need().items()
-    ]
+def _without_address(text: str | None) -> str | None:
+    return None if text is None or holds_address(text) else text

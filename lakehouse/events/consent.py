@@ -1,4 +1,4 @@
-"""What an event says of consent: categories as consent tools name them -> our purposes, in Python and as a column.
+"""What an event says of consent: categories as consent tools name them -> our purposes.
 
 Names are mapped by conf/base.toml, [consent.categories], case aside. Words and numbers are read as well as booleans; what is neither a
 yes nor a no counts as a no. Of several categories of one purpose one no is a no. A refusal of a category that is mapped to nothing
@@ -7,9 +7,6 @@ a purpose they said nothing of is not one they were never asked about.
 """
 
 from collections.abc import Mapping
-
-from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehouse.config.limits import PURPOSES
 from lakehouse.events import ids
@@ -34,23 +31,3 @@ def consent(preferences: Mapping[str, object], categories: Mapping[str, str]) ->
 
 def _is_yes(word: object) -> bool:
     return str(word).strip().lower() in _YES
-
-
-def consented(preferences: Column, categories: Mapping[str, str]) -> dict[str, Column]:
-    """The same of a map<string,string>, a column a purpose; null where it is null, too."""
-    words = F.filter(F.map_entries(preferences), lambda entry: entry["value"].isNotNull())
-
-    def exists(names: list[str], *, is_mapped: bool = True, is_yes: bool) -> Column:
-        def holds(entry: Column) -> Column:
-            is_named = F.lower(ids.normalised(entry["key"])).isin(*names)
-            return (is_named == F.lit(is_mapped)) & (F.lower(F.trim(entry["value"])).isin(*_YES) == F.lit(is_yes))
-
-        return F.exists(words, holds)
-
-    refused_something = exists(sorted(categories), is_mapped=False, is_yes=False)
-    columns = {}
-    for purpose in PURPOSES:
-        names = sorted(name for name, mapped in categories.items() if mapped == purpose)
-        is_refused, is_allowed = exists(names, is_yes=False), exists(names, is_yes=True)
-        columns[purpose] = F.when(is_refused, False).when(is_allowed, True).when(refused_something, False)
-    return columns

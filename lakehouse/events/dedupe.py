@@ -1,6 +1,6 @@
 """One event per message_id. The same content again is a repeat and is dropped; another is a conflict and is kept.
 
-Content is what lakehouse/events/document.py leaves of the bytes: when a message was sent is not part of it.
+Content is what lakehouse/events/content_hash.py leaves of the bytes: when a message was sent is not part of it.
 
 Every accepted record asks two questions of the deduplication state, each a row of its own: is its content (message_id
 and content_hash) new, and is its message_id new? Three cases come out of it, in one batch or over many:

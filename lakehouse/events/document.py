@@ -1,105 +1,160 @@
-"""Record bytes -> one JSON document, or the reason why there is none. The record's bytes are parsed exactly once.
+"""Record bytes -> the JSON message in them, or the verdict why there is none.
 
-The text is parsed inside an array, `[<text>,<hash of the text>]`: Spark's parser stops after the first value, so a text
-with anything behind its document (`{} junk`, `{}{}`) would pass; in the array it is an error, or the hash is not there.
-No expression here recurses or backtracks over the text: the JSON parser refuses 1000 levels, and every regular
-expression is a chain of possessive character classes.
+A text that orjson writes back byte for byte is sound: no key stands in it twice, no digit of a number was lost, no half of a
+character was sent. That is most of them, and the fastest test there is. Whatever is not so is read by the standard library, exactly.
 """
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any, NamedTuple
+
+import orjson
 
 from lakehouse.config import EventsConfig
+from lakehouse.events import ids
 from lakehouse.events import reasons as R
-from lakehouse.events.verdict import fault, first
+from lakehouse.events.verdict import fault
 
-_ESCAPED = r"(?s)\\."
-_STRING = r'"[^"]*+"'
-_NO_BRACKET = r"[^\[\]{}]++"
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_STRING = re.compile(r'"[^"]*+"')
+_NO_BRACKET = re.compile(r"[^\[\]{}]++")
 _BYTE_ORDER_MARK = "\ufeff"
-_SURROGATE = r"\\u[dD][89a-fA-F]"
-# Half a character: a high surrogate without its low one behind it, or a low one without its high one before it. Its backslash is
-# no escaped one: an even number of them stands before it.
-_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_HALF = rf"(?<=(?<!\\)(?:\\\\){{0,20}})(?:{_HIGH}(?!{_LOW})|(?<!{_HIGH}){_LOW})"
-_SCALAR = r'(?:"[^"\\]{0,100}+"|[^,{}\[\]\s"]{1,100}+)'
-_TRANSPORT = rf'"(?:sentAt|receivedAt|sent_at|received_at|request_ip|writeKey)"\s*+:\s*+{_SCALAR}'
-_REPLACEMENT = r"\\ufffd"
+_NOTHING: Mapping[str, Any] = {}
+_HALF = re.compile("[\ud800-\udfff]")  # half a character, which no table could hold
 
 
-def text_of(value: Column, config: EventsConfig) -> Column:
-    """The value as text, without a byte order mark; null when there is none, it is too long or it is not UTF-8."""
-    text = value.cast("string")
-    bare = F.when(text.startswith(_BYTE_ORDER_MARK), F.substring(text, 2, F.length(text))).otherwise(text)
-    return F.when((F.octet_length(value) <= config.max_bytes) & F.is_valid_utf8(text), bare)
+class Record(NamedTuple):
+    """message: the JSON object; None where `verdict` says why there is none. is_mended: halves of characters were replaced."""
+
+    message: dict[str, Any] | None
+    verdict: str | None = None
+    is_mended: bool = False
 
 
-def content_hash(value: Column) -> Column:
-    """Hash of the value without what only its transport says: a message that is sent again is the same message.
-
-    Nested fields of these names are left out, too; no sender would tell two messages apart by them.
-    """
-    return F.xxhash64(F.regexp_replace(value.cast("string"), rf",\s*+{_TRANSPORT}|{_TRANSPORT}\s*+,", ""))
-
-
-def mended(text: Column) -> Column:
-    """Every half character replaced by U+FFFD; the whole ones are left as they are."""
-    return F.when(text.rlike(_SURROGATE), F.regexp_replace(text, _HALF, _REPLACEMENT)).otherwise(text)
-
-
-def document_of(text: Column, content_hash: Column) -> Column:
-    """The variant `[message, content_hash]`; null when the text is not JSON."""
-    return F.try_parse_json(_sealed(text, content_hash))
-
-
-def _sealed(text: Column, content_hash: Column) -> Column:
-    return F.concat(F.lit("["), text, F.lit(","), content_hash.cast("string"), F.lit("]"))
+def record(value: bytes | None, config: EventsConfig) -> Record:
+    """Whole numbers are int with every digit, others float, or Decimal where a float would not say the same."""
+    if value is None:
+        return _refused(R.NULL_VALUE)
+    if len(value) > config.max_bytes:
+        return _refused(R.OVERSIZED, f"at most {config.max_bytes} bytes expected")
+    half = (
+        config.max_depth // 2 + 1
+    )  # more levels than that need more than half as many braces, or half as many brackets
+    if value.count(b"{") < half and value.count(b"[") < half:
+        try:
+            message = orjson.loads(value)
+            if message.__class__ is dict and orjson.dumps(message) == value:
+                return Record(message)
+        except orjson.JSONDecodeError:
+            pass
+    return _exactly(value, config)
 
 
-def is_too_deep(text: Column, config: EventsConfig) -> Column:
-    """Whether brackets outside of strings nest deeper than max_depth; false for null.
+def _exactly(value: bytes, config: EventsConfig) -> Record:
+    try:
+        text = value.decode().removeprefix(_BYTE_ORDER_MARK)
+    except UnicodeDecodeError:
+        return _refused(R.INVALID_UTF8)
+    if depth(text) > config.max_depth:
+        return _refused(R.TOO_DEEP, f"at most {config.max_depth} levels expected")
+    has_twice: list[str] = []
 
-    Few texts hold that many opening brackets at all; only those are counted exactly.
-    """
-    # More levels than that need more than half as many braces, or half as many brackets. Java splits at one escaped
-    # character by a vectorised search; counting by a regular expression costs five times as much.
-    half = config.max_depth // 2 + 1
-    is_suspicious = (F.size(F.split(text, r"\{", half + 1)) > half) | (F.size(F.split(text, r"\[", half + 1)) > half)
-    return F.coalesce(F.when(is_suspicious, depth(text) > config.max_depth), F.lit(False))
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            has_twice.append("")
+        return made
+
+    try:
+        message = json.loads(text, object_pairs_hook=once, parse_float=_number, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        is_more = isinstance(error, json.JSONDecodeError) and error.msg == "Extra data"
+        return _refused(R.MALFORMED_JSON, "one document expected" if is_more else "")
+    if has_twice:
+        return _refused(R.DUPLICATE_KEYS)
+    if not isinstance(message, dict):
+        return _refused(R.NOT_AN_OBJECT)
+    if "\\u" not in text:
+        return Record(message)
+    whole = mended(message)
+    return Record(whole, is_mended=whole != message)
 
 
-def depth(text: Column) -> Column:
-    """Levels of nested objects and arrays: highest count of brackets open at once."""
-    bare = F.regexp_replace(F.regexp_replace(text, _ESCAPED, ""), _STRING, "")
-    brackets = F.split(F.regexp_replace(bare, _NO_BRACKET, ""), "")
-    step = F.struct(F.lit(0).alias("open"), F.lit(0).alias("most"))
-
-    def count(state: Column, bracket: Column) -> Column:
-        change = F.when(bracket.isin("[", "{"), 1).when(bracket.isin("]", "}"), -1).otherwise(0)
-        now = state["open"] + change
-        return F.struct(now.alias("open"), F.greatest(state["most"], now).alias("most"))
-
-    return F.aggregate(brackets, step, count, lambda state: state["most"])
+def depth(text: str) -> int:
+    """Levels of nested objects and arrays: highest count of brackets open at once, outside of strings."""
+    levels = most = 0
+    for bracket in _NO_BRACKET.sub("", _STRING.sub("", _ESCAPED.sub("", text))):
+        levels += 1 if bracket in "[{" else -1
+        most = max(most, levels)
+    return most
 
 
-def verdict(config: EventsConfig) -> Column:
-    """First fault of the record as a document; null = one JSON object.
+def mended(node: Any) -> Any:
+    """Every half character replaced by U+FFFD, in keys, too."""
+    if isinstance(node, str):
+        return _HALF.sub(ids.BROKEN, node)
+    if isinstance(node, dict):
+        return {mended(key): mended(value) for key, value in node.items()}
+    return [mended(value) for value in node] if isinstance(node, list) else node
 
-    Reads columns value, text, document, content_hash and message of the frame.
-    """
-    value, text, document = F.col("value"), F.col("text"), F.col("document")
-    is_sealed = F.try_variant_get(document, "$[1]", "bigint") == F.col("content_hash")
-    # Told apart only once parsing has failed: a parser that does not mind repeated keys takes the text.
-    lenient = {"allowNonNumericNumbers": "false", "allowSingleQuotes": "false"}
-    elements = F.from_json(_sealed(text, F.col("content_hash")), "array<string>", lenient)
-    is_repeating = F.size(elements) == 2
-    return first(
-        (value.isNull(), fault(R.NULL_VALUE)),
-        (F.octet_length(value) > config.max_bytes, fault(R.OVERSIZED, f"at most {config.max_bytes} bytes expected")),
-        (text.isNull(), fault(R.INVALID_UTF8)),
-        (is_too_deep(text, config), fault(R.TOO_DEEP, f"at most {config.max_depth} levels expected")),
-        (document.isNull() & is_repeating, fault(R.DUPLICATE_KEYS)),
-        (document.isNull(), fault(R.MALFORMED_JSON)),
-        (~F.coalesce(is_sealed, F.lit(False)), fault(R.MALFORMED_JSON, "one document expected")),
-        (F.col("message").isNull(), fault(R.NOT_AN_OBJECT)),
-    )
+
+def text_of(value: Any) -> str | None:
+    """A JSON value as text: numbers without trailing zeros, objects and arrays as JSON; None for null."""
+    kind = value.__class__
+    if kind is str:
+        text: str = value
+        return text if text.isascii() else _HALF.sub(ids.BROKEN, text)
+    if value is None:
+        return None
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int:
+        return str(value)
+    if kind is float:
+        text = repr(value)
+        return text.removesuffix(".0")
+    if isinstance(value, Decimal):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def at(message: Any, place: str) -> Any:
+    """What a message holds at a place, `context.device.id` say; None where one of the objects on the way is none."""
+    value = message
+    for name in _names(place):
+        value = value.get(name) if value.__class__ is dict else None
+    return value
+
+
+@cache
+def _names(place: str) -> tuple[str, ...]:
+    return tuple(place.split("."))
+
+
+def text_at(message: Any, place: str) -> str | None:
+    """What stands at a place as text, without blanks around it; None where that is nothing, blank, an object or an array."""
+    value = at(message, place)
+    text = None if isinstance(value, dict | list) else text_of(value)
+    return text.strip(" ") or None if text is not None else None
+
+
+def object_at(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The object under a name; an empty one where anything else is, or nothing."""
+    value = message.get(name)
+    return value if value.__class__ is dict else _NOTHING
+
+
+def _number(text: str) -> float | Decimal:
+    number = float(text)
+    return number if repr(number) == text else Decimal(text)
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _refused(reason: str, detail: str = "") -> Record:
+    return Record(None, fault(reason, detail))

@@ -1,27 +1,30 @@
 """What keeps personal data out of free text: web addresses and search texts. Identifiers: lakehouse/events/identifiers.py."""
 
+import re
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-_QUERY = r"(?s)[?#].*+"
+_ADDRESS = r"[^\s@]@[^\s@]"
+_QUERY = re.compile(r"[?#].*+", re.DOTALL)
 
 
-def bare_url(url: Column) -> Column:
+def bare_url(url: str) -> str:
     """The address without query string and fragment, and without any part of it that holds an `@`."""
-    bare = F.regexp_replace(url, _QUERY, "")
-    parts = F.transform(F.split(bare, "/"), lambda part: F.when(_holds_at(part), F.lit("-")).otherwise(part))
-    return F.when(_holds_at(bare), F.array_join(parts, "/")).otherwise(bare)
+    bare = _QUERY.sub("", url)
+    return "/".join("-" if holds_at(part) else part for part in bare.split("/")) if holds_at(bare) else bare
 
 
-def without_email(text: Column) -> Column:
-    """The text; null when it looks like it holds an e-mail address."""
-    return F.when(~_holds_at(text), text)
+def holds_at(text: str) -> bool:
+    """Whether it looks like an e-mail address stands in it."""
+    return "@" in text or "%40" in text
+
+
+def holds_address(text: str) -> bool:
+    """Whether an e-mail address stands in it. An `@` between spaces is none."""
+    return re.search(_ADDRESS, text) is not None
 
 
 def without_address(text: Column) -> Column:
-    """The text; null when an e-mail address stands in it. An `@` between spaces is none."""
-    return F.when(~text.rlike(r"[^\s@]@[^\s@]"), text)
-
-
-def _holds_at(text: Column) -> Column:
-    return text.contains("@") | text.contains("%40")
+    """The text; null where `holds_address`."""
+    return F.when(~text.rlike(_ADDRESS), text)

@@ -20,7 +20,7 @@ def main() -> None:
         import pandas  # noqa: F401
         import pyspark.worker  # noqa: F401
 
-        import lakehouse.events.sender  # noqa: F401
+        import lakehouse.events.event_rows  # noqa: F401
 
     if not _THREADS.is_dir() or len(list(_THREADS.iterdir())) > 1:
         os.execv(sys.executable, [sys.executable, "-m", "pyspark.daemon", *sys.argv[1:]])

@@ -17,12 +17,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config import Config
-from lakehouse.events import schema
 from lakehouse.events.blocked_values import blocked
 from lakehouse.events.identifiers import EMAIL, FIELDS, PHONE
-from lakehouse.events.parse import read
 from lakehouse.events.tokens import PERSONAL
 from lakehouse.lane.candidate import encode
+from lakehouse.lane.reading.places import not_blank
+from lakehouse.lane.reading.read import read
 from lakehouse.rules.column import event_part
 from lakehouse.rules.expression import Expression
 
@@ -95,7 +95,7 @@ def vocabulary(accepted: DataFrame) -> DataFrame:
 
 
 def _first_text(text: Column, *places: str) -> Column:
-    return F.coalesce(*(schema.not_blank(F.trim(F.get_json_object(text, place))) for place in places))
+    return F.coalesce(*(not_blank(F.trim(F.get_json_object(text, place))) for place in places))
 
 
 def matched(events: DataFrame, rules: Sequence[LaneRule]) -> DataFrame:

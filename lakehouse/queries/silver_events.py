@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import Config
-from lakehouse.events import dedupe, document, verdict
+from lakehouse.events import dedupe, verdict
+from lakehouse.events.content_hash import content_hash
 from lakehouse.events.parse import parse
 from lakehouse.events.reasons import ID_CONFLICT
 from lakehouse.kafka.source import read_records
@@ -87,7 +88,7 @@ def _conflicts_since(lake: Lake, since: datetime) -> DataFrame:
     """`content_hash` of the conflicts in quarantine. A batch's own are younger than its clock, less the slack."""
     is_recent = F.col("quarantined_at") >= F.lit(since)
     conflicts = lake.read(SILVER_EVENTS_QUARANTINE).where(is_recent & (F.col("reason") == ID_CONFLICT))
-    return conflicts.select(document.content_hash(F.col("value")).alias("content_hash"))
+    return conflicts.select(content_hash(F.col("value")).alias("content_hash"))
 
 
 def start(lake: Lake, *, available_now: bool) -> StreamingQuery:

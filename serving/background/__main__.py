@@ -24,7 +24,7 @@ from lakehouse.config import Config, load
 from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, MOMENTS, OFFERS, RULES, TEMPLATES
 from lakehouse.decisions.offers import Offer, read_catalogue
 from lakehouse.errors import BrokerError
-from lakehouse.events.reader import Reader, document
+from lakehouse.events.reader import Reader
 from lakehouse.experiments.definitions import read_experiments
 from lakehouse.job import run
 from lakehouse.kafka import broker
@@ -187,7 +187,8 @@ class Background:
     def _take_events(self, records: Sequence[Any]) -> None:
         placed, facts = [], []
         for record in records:
-            message, arrived_at = document(record.value), datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            message = self._reader.document(record.value)
+            arrived_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
             placed += entries(message, self._reader, arrived_at=arrived_at)
             if (fact := self._fact_reader.of(message, arrived_at)) is not None:
                 facts.append(fact)

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.config import load
 from lakehouse.events.parse import parse
-from lakehouse.events.reader import Reader, document
+from lakehouse.events.reader import Reader
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.silver import orders
 from tests.rows import records
@@ -52,7 +52,8 @@ def test_lake_and_online_side_read_it_alike(rows: list[Row], number: int) -> Non
     row = rows[number]
     if row["reason"] is not None:
         return
-    message, reader = document(CASES[number]["value"].encode("utf-8", "surrogatepass")), Reader(CONFIG)
+    reader = Reader(CONFIG)
+    message = reader.document(CASES[number]["value"].encode("utf-8", "surrogatepass"))
     assert reader.identifiers(message) == [(one["type"], one["token"]) for one in row["identifiers"]]
     assert reader.occurred_at(message, ARRIVAL).replace(tzinfo=None) == row["occurred_at"]
     assert reader.is_bot(message) == row["is_bot"]

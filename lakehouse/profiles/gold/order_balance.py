@@ -8,9 +8,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config import Config
-from lakehouse.events import parse
 from lakehouse.events import reasons as R
 from lakehouse.events.contracts import ORDER_COMPLETED
+from lakehouse.events.parse import parse
 from lakehouse.profiles.leaf import COMPLETED
 from lakehouse.tables.contract import Table, optional, required, write_time
 
@@ -57,8 +57,9 @@ def _refused(quarantine: DataFrame, config: Config) -> DataFrame:
     arrived_at = F.col("quarantined_at")
     records = quarantine.withColumns({"timestamp": arrived_at, "arrived_at": arrived_at})
     place = ("topic", "partition", "offset")
-    read = parse.read(records, config).where(F.col("is_track") & (F.col("event_name") == ORDER_COMPLETED.name))
-    refused = read.select(*place, "order_id").join(quarantine.select(*place, "reason"), on=list(place))
+    read = parse(records, config)
+    orders = read.where((F.col("type") == "track") & (F.col("event") == ORDER_COMPLETED.name))
+    refused = orders.select(*place, "order_id").join(quarantine.select(*place, "reason"), on=list(place))
     return refused.select(F.lit(REFUSED).alias("outcome"), "reason", "order_id")
 
 

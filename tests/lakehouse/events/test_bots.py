@@ -2,7 +2,7 @@
 
 import pytest
 
-from lakehouse.events.bots import CRAWLER, FETCHER, UserAgents, is_bot_of
+from lakehouse.events.bots import CRAWLER, FETCHER, UserAgents, is_bot
 
 KINDS = {
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)": CRAWLER,
@@ -43,4 +43,4 @@ def test_the_pattern_of_the_shop_may_begin_with_flags() -> None:
 def test_who_only_fetches_is_a_bot_where_nothing_speaks_for_a_server(
     kind: str | None, channel: str | None, library: str | None, is_order: bool, expected: bool
 ) -> None:
-    assert is_bot_of(kind, channel, library, is_order=is_order) is expected
+    assert is_bot(kind, channel, library, is_order=is_order) is expected

@@ -1,15 +1,11 @@
-"""Consent as tools name it: a state machine in plain words is the oracle; Python and Spark alike in one Spark run."""
+"""Consent as tools name it."""
 
-import itertools
-import json
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from lakehouse.config import load
-from lakehouse.events.consent import PURPOSES, consent, consented
+from lakehouse.events.consent import consent
 
 CATEGORIES = load("dev", environ={}).consent.categories
 
@@ -37,20 +33,3 @@ SAID: list[tuple[dict[str, Any], tuple[bool | None, ...]]] = [
 @pytest.mark.parametrize(("preferences", "expected"), SAID)
 def test_what_was_said_of_each_purpose(preferences: dict[str, Any], expected: tuple[bool | None, ...]) -> None:
     assert tuple(consent(preferences, CATEGORIES).values()) == expected
-
-
-def test_spark_hears_the_same(spark: SparkSession) -> None:
-    names, words = ["analytics", "C0002", "ADS", "mine"], [True, False, "no", 1, None]
-    sent = [
-        dict(zip(pair, said, strict=True))
-        for pair in itertools.combinations(names, 2)
-        for said in itertools.product(words, repeat=2)
-    ]
-    sent += [preferences for preferences, _ in SAID]
-    frame = spark.createDataFrame([(json.dumps(one),) for one in sent], "text string")
-    read = frame.select("text", F.try_variant_get(F.parse_json("text"), "$", "map<string,string>").alias("preferences"))
-    rows = read.select(
-        "text", *(column.alias(name) for name, column in consented(F.col("preferences"), CATEGORIES).items())
-    ).collect()
-    for row in rows:
-        assert {name: row[name] for name in PURPOSES} == consent(json.loads(row["text"]), CATEGORIES), row["text"]

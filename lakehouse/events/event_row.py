@@ -1,0 +1,230 @@
+"""One record -> one row: the columns of silver.events, personal traits, and the verdict. The reading of an event, in plain Python.
+
+Spark calls it for whole Arrow batches (parse.py), the same pieces answer for single messages (reader.py). No record makes it fail.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from lakehouse.config import Config
+from lakehouse.config.limits import PURPOSES
+from lakehouse.events import bots, consent, contracts
+from lakehouse.events import reasons as R
+from lakehouse.events.clock import ClockReader, Times
+from lakehouse.events.commerce import CommerceReader, Line, Order
+from lakehouse.events.document import object_at, record, text_of
+from lakehouse.events.envelope import NEEDED, TYPES
+from lakehouse.events.fields import FieldReader, Fields, Message, Spoilt, lacking
+from lakehouse.events.identifier import Identifier
+from lakehouse.events.privacy import bare_url, holds_at
+from lakehouse.events.schema import OBJECTS, TEXTS
+from lakehouse.events.sender import Sender, SenderReader
+from lakehouse.events.tokens import hidden
+from lakehouse.events.traits import Traits, personal_traits
+from lakehouse.events.verdict import fault
+
+_REMEMBERED = 100_000
+_WITH_QUERY = frozenset(contracts.names(lambda contract: contract.keeps_query))
+_UNKNOWN_TYPE = fault(R.UNKNOWN_TYPE, f"type: one of {', '.join(TYPES)} expected")
+_MENDED = fault(R.BROKEN_TEXT, "document: whole characters expected")
+# Fields that tables show as they were sent: never an e-mail address or a telephone number, which begin with one of these.
+_SHOWN = (
+    *("message_id", "group_id", "order_id", "product_id", "session_id"),
+    *("event_name", "page_name", "coupon", "campaign", "channel"),
+)
+_BEFORE_A_NUMBER = "tT(+0"
+
+
+class Consent(NamedTuple):
+    """What an event says of consent, when it was said, one word a purpose; None = nothing was said of it."""
+
+    at: int | None
+    message_id: str | None
+    analytics: bool | None
+    personalization: bool | None
+    marketing: bool | None
+
+
+class EventRow(NamedTuple):
+    """Columns of silver.events but for lineage and content, times in microseconds since 1970.
+
+    traits: raw personal traits of an identify event, None = none. source: which program sent it: context.library.name, else the channel.
+    faults: what was left empty, as verdicts, None = nothing. verdict: None when the event is accepted, else the first rule of reasons.py
+    that it breaks; the rest is then what could be read, and nobody vouches for it.
+    """
+
+    message_id: str | None = None
+    actor_id: str | None = None
+    type: str | None = None
+    event: str | None = None
+    occurred_at: int | None = None
+    received_at: int | None = None
+    anonymous_id: str | None = None
+    user_id: str | None = None
+    product_id: str | None = None
+    order_id: str | None = None
+    revenue: Decimal | None = None
+    currency: str | None = None
+    session_id: str | None = None
+    lines: list[Line] | None = None
+    identifiers: list[Identifier] | None = None
+    consent: Consent | None = None
+    group_id: str | None = None
+    previous_id: str | None = None
+    page_url: str | None = None
+    query: str | None = None
+    coupon: str | None = None
+    campaign: str | None = None
+    channel: str | None = None
+    is_bot: bool | None = None
+    is_clamped: bool | None = None
+    traits: Traits | None = None
+    faults: list[str] | None = None
+    source: str | None = None
+    verdict: str | None = None
+
+
+class EventReader:
+    """Reads records by one configuration. Thread-safe."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._fields = FieldReader(config)
+        self._senders = SenderReader(config)
+        self._clocks = ClockReader(config.events)
+        self._commerce = CommerceReader(config.events)
+        self._agents = bots.UserAgents(config.events.bot_user_agents)
+        self._names = contracts.spellings(config.events.names)
+        self._name = lru_cache(maxsize=_REMEMBERED)(lambda name: self._names.get(contracts.spelling(name), name))
+        self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
+        self._said = lru_cache(maxsize=_REMEMBERED)(self._words)
+
+    def read(self, value: bytes | None, kafka: int | None, arrived: int) -> EventRow:
+        """`kafka`: the record's time; `arrived`: wall clock of whoever took it in; microseconds since 1970."""
+        message, verdict, is_mended = record(value, self._config.events)
+        if message is None:
+            return EventRow(verdict=verdict)
+        context, properties = object_at(message, "context"), object_at(message, "properties")
+        fields, spoilt = self._fields.read(message)
+        self._bring_into_form(fields, properties)
+        received = (text_of(message.get("receivedAt")) or "").strip(" ") or None
+        times = self._clocks.read(
+            received, fields["original_timestamp"], fields["sent_at"], kafka=kafka, arrived=arrived
+        )
+        figures = self._commerce.figures(properties)
+        type_, name = fields["type"], fields["event_name"]
+        is_track = type_ == "track"
+        order = self._commerce.order(fields, spoilt, figures, properties.get("products"))
+        sender = self._senders.read(message, fields)
+        faults = _faults(message, is_mended, times, spoilt, order, sender)
+        verdict = _verdict(fields, spoilt, times, order, sender)
+        self._hide(fields)
+        user_id, anonymous_id, previous_id = sender.shown
+        library = text_of(object_at(context, "library").get("name"))
+        is_order = is_track and name == contracts.ORDER_COMPLETED.name
+        return EventRow(
+            message_id=fields["message_id"],
+            actor_id=sender.actor_id,
+            type=type_,
+            event=fields["event_name"] if is_track else fields["page_name"] if type_ in ("page", "screen") else None,
+            occurred_at=times.occurred,
+            received_at=times.received,
+            anonymous_id=anonymous_id,
+            user_id=user_id,
+            product_id=fields["product_id"] or figures.only_product,
+            order_id=fields["order_id"],
+            revenue=order.worth,
+            currency=order.currency,
+            session_id=fields["session_id"],
+            lines=figures.told_lines if is_track else None,
+            identifiers=sender.identifiers,
+            consent=self._consent(context, times.occurred, fields["message_id"]),
+            group_id=fields["group_id"],
+            previous_id=previous_id,
+            page_url=_page_url(context, properties),
+            query=_query(properties) if name in _WITH_QUERY else None,
+            coupon=fields["coupon"],
+            campaign=fields["campaign"],
+            channel=fields["channel"],
+            is_bot=self._is_bot(text_of(context.get("userAgent")), fields["channel"], library, is_order),
+            is_clamped=times.is_clamped,
+            traits=personal_traits(message.get("traits")) if type_ == "identify" else None,
+            faults=faults or None,
+            source=fields["channel"] if library is None else library,
+            verdict=verdict,
+        )
+
+    def _bring_into_form(self, fields: Fields, properties: Mapping[str, Any]) -> None:
+        """An event's name in our spelling, a currency in capitals, an order under the shop whose number it is."""
+        if fields["type"] == "track" and (name := fields["event_name"]) is not None:
+            fields["event_name"] = self._name(name)
+        if (currency := fields["currency"]) is not None:
+            fields["currency"] = currency.upper()
+        scope = self._config.events.order_scope
+        if scope and (order_id := fields["order_id"]) is not None:
+            shop = (text_of(properties.get(scope)) or "").strip(" ")
+            fields["order_id"] = f"{shop}/{order_id}" if shop else order_id
+
+    def _hide(self, fields: Fields) -> None:
+        """Personal texts become tokens."""
+        for name in _SHOWN:
+            if (text := fields[name]) is not None and ("@" in text or text[0] in _BEFORE_A_NUMBER):
+                fields[name] = hidden(self._config.privacy, name, text)
+
+    def _consent(self, context: Mapping[str, Any], occurred: int | None, message_id: str | None) -> Consent | None:
+        """None = nobody was asked."""
+        preferences = object_at(object_at(context, "consent"), "categoryPreferences")
+        if not preferences:
+            return None
+        said = tuple((name, text_of(word)) for name, word in preferences.items())
+        return Consent(occurred, message_id, *self._said(said))
+
+    def _words(self, said: tuple[tuple[str, str | None], ...]) -> tuple[bool | None, ...]:
+        words = consent.consent(dict(said), self._config.consent.categories)
+        return tuple(words[purpose] for purpose in PURPOSES)
+
+    def _is_program(self, agent: str | None, channel: str | None, library: str | None, is_order: bool) -> bool:
+        return bots.is_bot(None if agent is None else self._agents.kind(agent), channel, library, is_order=is_order)
+
+
+def _page_url(context: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:
+    sent = object_at(context, "page").get("url")
+    url = text_of(properties.get("url") if sent is None else sent)
+    return None if url is None else bare_url(url)
+
+
+def _query(properties: Mapping[str, Any]) -> str | None:
+    query = text_of(properties.get("query"))
+    return None if query is None or holds_at(query) else query
+
+
+def _verdict(fields: Fields, spoilt: Spoilt, times: Times, order: Order, sender: Sender) -> str | None:
+    """First fault that takes the meaning from a message; None = none."""
+    type_ = fields["type"]
+    for needing, field in NEEDED:
+        if (needing is None or needing == type_) and fields[field] is None:
+            return lacking(field, spoilt)
+    if type_ not in TYPES:
+        return _UNKNOWN_TYPE
+    nobody = None if sender.identifiers else fault(R.NO_USABLE_IDENTIFIER)
+    return times.verdict or order.verdict or nobody
+
+
+def _faults(message: Message, is_mended: bool, times: Times, spoilt: Spoilt, order: Order, sender: Sender) -> list[str]:
+    """What of the message was left empty, each once."""
+    told = [fault(R.WRONG_TYPE, f"{name}: object expected") for name in OBJECTS if _is_no_object(message.get(name))]
+    if is_mended:
+        told.append(_MENDED)
+    told += times.faults
+    told += [spoilt[field] for field in TEXTS if field in spoilt] if spoilt else []
+    told += [*order.faults, *sender.faults]
+    return list(dict.fromkeys(told)) if told else told
+
+
+def _is_no_object(held: Any) -> bool:
+    """An empty array says nothing: PHP writes it for an empty object."""
+    if held is None or held.__class__ is dict:
+        return False
+    return not isinstance(held, list) or any(entry is not None for entry in held)

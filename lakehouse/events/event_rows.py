@@ -1,0 +1,120 @@
+"""Arrow columns of records -> one Arrow struct of event rows: what Spark's Python workers run."""
+
+import pickle
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+
+from lakehouse.config import Config
+from lakehouse.config.limits import PURPOSES
+from lakehouse.events.event_row import EventReader, EventRow
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
+
+OF_RECORD = (*BRONZE_EVENTS.key, "content_hash")  # columns of silver.events that Spark has without reading the message
+BESIDES = ("traits", "faults", "source", "verdict")
+_TYPES = {"traits": "map<string,string>", "faults": "array<string>", "source": "string", "verdict": "string"}
+_TYPES |= {column.name: column.type for column in SILVER_EVENTS.columns}
+EVENT_ROW = "struct<" + ",".join(f"{name}:{_TYPES[name]}" for name in EventRow._fields) + ">"
+
+_TEXT, _FLAG, _TIME = pa.string(), pa.bool_(), pa.timestamp("us", tz="UTC")
+_IDENTIFIER = {"type": _TEXT, "token": _TEXT}
+_LINE = {"product_id": _TEXT, "name": _TEXT, "quantity": pa.decimal128(18, 6), "price": pa.decimal128(20, 8)}
+_CONSENT = {"at": _TIME, "message_id": _TEXT, **dict.fromkeys(PURPOSES, _FLAG)}
+Rows = Sequence[Any]
+
+
+def event_rows(config: Config) -> Callable[..., pa.Array]:
+    """(value, time on the record, time it was taken in) -> EVENT_ROW, row by row. The key of the tokens stands in no plan."""
+    pickled = pickle.dumps(config)
+
+    def read(values: pa.Array, kafka: pa.Array, arrived: pa.Array) -> pa.Array:
+        reader = _reader(pickled)
+        times = (column.cast(_TIME).cast(pa.int64()).to_pylist() for column in (kafka, arrived))
+        rows = [reader.read(*record) for record in zip(values.to_pylist(), *times, strict=True)]
+        columns = list(zip(*rows, strict=True)) or [()] * len(EventRow._fields)
+        made = [_MAKE.get(name, _texts)(column) for name, column in zip(EventRow._fields, columns, strict=True)]
+        return pa.StructArray.from_arrays(made, names=list(EventRow._fields))
+
+    return read
+
+
+@lru_cache(maxsize=4)
+def _reader(pickled: bytes) -> EventReader:
+    """Of one configuration, kept for as long as the worker lives: what it remembers is what makes it fast."""
+    return EventReader(pickle.loads(pickled))
+
+
+def _texts(column: Rows) -> pa.Array:
+    return pa.array(column, _TEXT)
+
+
+def _flags(column: Rows) -> pa.Array:
+    return pa.array(column, _FLAG)
+
+
+def _times(column: Rows) -> pa.Array:
+    return pa.array(column, pa.int64()).cast(_TIME)
+
+
+def _money(column: Rows) -> pa.Array:
+    return pa.array(column, pa.decimal128(18, 2))
+
+
+def _faults(column: Rows) -> pa.Array:
+    return pa.array(column, pa.list_(_TEXT))
+
+
+def _traits(column: Rows) -> pa.Array:
+    return pa.array([None if traits is None else list(traits.items()) for traits in column], pa.map_(_TEXT, _TEXT))
+
+
+def _identifiers(column: Rows) -> pa.Array:
+    return _lists(column, _IDENTIFIER)
+
+
+def _lines(column: Rows) -> pa.Array:
+    return _lists(column, _LINE)
+
+
+def _consents(column: Rows) -> pa.Array:
+    nothing = (None,) * len(_CONSENT)
+    return _structs([nothing if one is None else one for one in column], _CONSENT, mask=_missing(column))
+
+
+def _lists(column: Rows, fields: dict[str, pa.DataType]) -> pa.Array:
+    """array<struct> of rows of tuples; None stays null."""
+    offsets = [0]
+    flat: list[Any] = []
+    for rows in column:
+        flat += rows or ()
+        offsets.append(len(flat))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), _structs(flat, fields), mask=_missing(column))
+
+
+def _structs(rows: Rows, fields: dict[str, pa.DataType], mask: pa.Array | None = None) -> pa.Array:
+    """Built from flat columns: a Python dict for each would cost more than reading the event."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(fields)
+    made = [
+        _times(column) if type_ == _TIME else pa.array(column, type_)
+        for column, type_ in zip(columns, fields.values(), strict=True)
+    ]
+    named = [pa.field(name, type_) for name, type_ in fields.items()]
+    return pa.StructArray.from_arrays(made, fields=named, mask=mask)
+
+
+def _missing(column: Rows) -> pa.Array:
+    return pa.array([one is None for one in column], _FLAG)
+
+
+_MAKE: dict[str, Callable[[Rows], pa.Array]] = {
+    **dict.fromkeys(("occurred_at", "received_at"), _times),
+    **dict.fromkeys(("is_bot", "is_clamped"), _flags),
+    "revenue": _money,
+    "lines": _lines,
+    "identifiers": _identifiers,
+    "consent": _consents,
+    "traits": _traits,
+    "faults": _faults,
+}
