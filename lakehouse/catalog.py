@@ -1,6 +1,7 @@
 """Every table there is, in flow order. A table is declared beside what makes it; here it is listed."""
 
 from lakehouse.experiments.result_rows import GOLD_EXPERIMENT_RESULTS
+from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS
 from lakehouse.profiles.gold.order_balance import GOLD_ORDER_BALANCE
 from lakehouse.profiles.tables import GOLD, LEAF
@@ -36,6 +37,7 @@ TABLES: dict[str, Table] = {
         SILVER_IDENTITY_HISTORY,
         SILVER_IDENTITY_RULES,
         *GOLD,
+        GOLD_CHANGES,
         GOLD_HOUSEHOLDS,
         GOLD_ORDER_BALANCE,
         GOLD_PRODUCTS,

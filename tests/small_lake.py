@@ -251,6 +251,13 @@ ROWS: dict[str, list[Row]] = {
         {"profile_id": "bob-web", "segment": "lost one-time buyers", "model_version": "2", "valid_from": BATCH},
     ],
     "gold.scores": [_scored("ann-phone", 0.62), _scored("bob-web", 0.18), _scored("cat-web", 0.03)],
+    "gold.changes": [
+        {"profile_id": profile, "version": 1, "kind": kind, "merged_into": into, "changed_at": BATCH}
+        for profile, kind, into in (
+            ("ann-phone", "upserted", None), ("ann-laptop", "merged", "ann-phone"), ("bob-web", "upserted", None),
+            ("cat-web", "upserted", None),
+        )
+    ],
     "gold.activation": [
         _active(
             "ann-phone", ["ann"], "01-05 09:00", "02-12 12:00", "recommend", last_order_at=at("02-10 12:00"), frequency=3,

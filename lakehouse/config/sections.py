@@ -96,6 +96,7 @@ class ProfilesConfig:
     max_offsets_per_trigger: int
     watermark_days: int
     late_seconds: int
+    changes_days: int
 
 
 @dataclass(frozen=True, kw_only=True)

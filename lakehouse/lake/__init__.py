@@ -2,6 +2,7 @@
 
 delta        every read and write, by contract
 delta_rs     the writer of a lake on this machine
+change_feed  which rows the commits of a table set and removed
 time_order   files in the order of a time, so that setting rows reads few of them
 lock         one writer for each part of a local lake
 folders      small text files beside the tables

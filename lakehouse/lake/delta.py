@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 
 import pandas as pd
 import pyarrow as pa
@@ -28,6 +28,7 @@ _PLAIN_TYPES = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
+CHANGE_FEED = "delta.enableChangeDataFeed"
 MOST_FILES = 32  # from more on Spark lists files by a job of its own
 
 
@@ -61,6 +62,8 @@ class Lake:
         with creating(self.config.lake.root):
             builder.execute()
             self._add_columns(table)
+            if table.has_change_feed:
+                self._switch_on(table, CHANGE_FEED)
 
     def _add_columns(self, table: Table) -> None:
         """What a later version of the contract added is null in the rows that are stored."""
@@ -69,6 +72,14 @@ class Lake:
         if not set(stored) >= set(table.column_names):
             nobody = self.spark.createDataFrame([], table.ddl).select(*table.column_names)
             nobody.write.format("delta").mode("append").option("mergeSchema", "true").save(path)
+
+    def _switch_on(self, table: Table, feature: str) -> None:
+        path = self.path(table)
+        if self.uses_delta_rs:
+            delta_rs.switch_on(path, feature)
+        elif DeltaTable.forPath(self.spark, path).detail().head(1)[0]["properties"].get(feature) != "true":
+            statement = f"ALTER TABLE IDENTIFIER(:place) SET TBLPROPERTIES ('{feature}' = 'true')"
+            self.spark.sql(statement, args={"place": f"delta.`{path}`"})
 
     def read(self, table: Table) -> DataFrame:
         """The table as it is now.
@@ -123,6 +134,13 @@ class Lake:
             delta_rs.clear(self.path(table))
         else:
             DeltaTable.forPath(self.spark, self.path(table)).delete()
+
+    def delete_before(self, table: Table, column: str, moment: datetime) -> None:
+        """Delete the rows whose time in `column` is before the moment."""
+        if self.uses_delta_rs:
+            delta_rs.delete_before(self.path(table), column, moment)
+        else:
+            DeltaTable.forPath(self.spark, self.path(table)).delete(F.col(column) < F.lit(moment))
 
     def frame(self, rows: pa.Table) -> DataFrame:
         """Rows computed on the driver as a Spark frame."""

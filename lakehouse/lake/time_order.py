@@ -158,9 +158,7 @@ def _held(files: Iterable[File], span: Span, column: str, schema: pa.Schema) -> 
 
 def _replace(path: str, column: str, spans: Iterable[Span], rows: pa.Table) -> None:
     """Put rows in the place of all rows of the spans. Delta refuses rows that lie outside of them."""
-    predicate = " OR ".join(
-        f"({column} >= {_literal(least)} AND {column} <= {_literal(most)})" for least, most in spans
-    )
+    predicate = " OR ".join(f"({column} >= {literal(least)} AND {column} <= {literal(most)})" for least, most in spans)
     write_deltalake(path, rows.sort_by(column), mode="overwrite", predicate=predicate, target_file_size=FILE_BYTES)
 
 
@@ -219,7 +217,7 @@ def _micros(times: pa.Array | pa.ChunkedArray) -> list[int]:
     return micros
 
 
-def _literal(micros: int) -> str:
+def literal(micros: int) -> str:
     """As DataFusion must be told it: its own TIMESTAMP counts nanoseconds without a zone, and is not compared with Delta's."""
     moment = (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds")
     return f"arrow_cast('{moment}', 'Timestamp(Microsecond, Some(\"UTC\"))')"

@@ -11,6 +11,7 @@ gold/          a table each, from what it reads
 tables         all of them, in flow order
 derivation     gold from silver: each transform handed what it reads
 gold_writes    the rows set, removed, closed and opened
+change_log     which profiles that changed, told once
 micro_batch    the order in which one micro-batch does all of it
 rebuild, check, repair    the same in one batch; what differs; what differs, set right
 """

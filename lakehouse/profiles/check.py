@@ -9,6 +9,8 @@ from pyspark.sql import functions as F
 from lakehouse.events.parse import parse
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold.changes import GOLD_CHANGES, UPSERTED
 from lakehouse.profiles.rebuild import Rebuilt, bronze_records
 from lakehouse.profiles.stitching.history_table import compare_history, history_of, summarise_history
 from lakehouse.tables.contract import Table
@@ -65,12 +67,13 @@ def check_events(lake: Lake, counted: Balance) -> Iterator[Difference]:
 
 
 def check_profiles(lake: Lake, rebuilt: Rebuilt) -> Iterator[Difference]:
-    """Every table of profiles against its rebuild; the log against the map it must fold to."""
+    """Every table of profiles against its rebuild; the logs against what they tell of."""
     for table, expected in rebuilt.tables.items():
         yield summarise(table, compare(table, lake.read(table), expected))
     identity_map = rebuilt.silver[SILVER_IDENTITY_MAP].select("actor_id", F.col("profile_id").alias("to_profile_id"))
     yield _folds(SILVER_IDENTITY_LOG, lake.read(SILVER_IDENTITY_LOG), identity_map)
     yield summarise_history(compare_history(lake, history_of(lake)))
+    yield _told(lake.read(GOLD_CHANGES), lake.read(GOLD_ACTIVATION))
 
 
 def _folds(table: Table, log: DataFrame, identity_map: DataFrame) -> Difference:
@@ -78,6 +81,15 @@ def _folds(table: Table, log: DataFrame, identity_map: DataFrame) -> Difference:
     joined = identity_map.join(last, on="actor_id", how="full_outer")
     wrong = joined.where(~F.col("to_profile_id").eqNullSafe(F.col("folded"))).count()
     return Difference(table=table.name, rows=log.count(), missing=0, extra=0, changed=wrong)
+
+
+def _told(changes: DataFrame, activation: DataFrame) -> Difference:
+    """What was told of a profile last is so: it is there, or it is not."""
+    last = changes.groupBy("profile_id").agg(F.max_by("kind", F.struct("changed_at", "version")).alias("told"))
+    there = activation.select("profile_id", F.lit(True).alias("is_there"))
+    joined = last.join(there, on="profile_id", how="left")
+    wrong = joined.where((F.col("told") == UPSERTED) != F.coalesce("is_there", F.lit(False))).count()
+    return Difference(table=GOLD_CHANGES.name, rows=changes.count(), missing=0, extra=0, changed=wrong)
 
 
 def _count(table: Table, stored: int, expected: int) -> Difference:

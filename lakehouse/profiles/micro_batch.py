@@ -4,6 +4,7 @@
               -> gold of the touched profiles         (each table from what it reads)
               -> the online store                     (where there is one)
               -> gold, written                        (side by side)
+              -> gold.changes                         (what of it is another)
 
 Every value written is absolute and follows from the leaf rows and the stored tables, so a replay of the batch, whole or
 after a crash between any two writes, changes nothing.
@@ -11,7 +12,7 @@ after a crash between any two writes, changes nothing.
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Lock
@@ -27,6 +28,7 @@ from lakehouse.identity.reach import members, places
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles import gold_writes
 from lakehouse.profiles.batch_record import BatchRecord
+from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.declaration import ChampionModels
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, Settle, derive
@@ -73,6 +75,7 @@ class MicroBatch:
         self.clock = clock
         self.online = online
         self.identity = IdentityStep(lake)
+        self.changes = ChangeLog(lake)
         self.records: list[BatchRecord] = []
         self._as_of: datetime | None = None
         self._models_applied: Mapping[str, str] | None = None
@@ -141,6 +144,8 @@ class MicroBatch:
                     record.online_at = self.clock()
         with record.stage("gold"):
             self.write_gold(rows)
+        with record.stage("changes"):
+            self.tell_changes(now)
         self.identity.settle()
         record.committed_at = self.clock()
         self._models_applied = self.champions.versions
@@ -256,6 +261,14 @@ class MicroBatch:
             ]
             for write in writes:
                 write.result()
+
+    def tell_changes(self, now: datetime) -> None:
+        """Say in gold.changes what gold has changed."""
+        self.changes.tell(self._places, now)
+
+    def _places(self, actor_ids: Collection[str]) -> Mapping[str, str]:
+        found = places(self.identity.index, actor_ids)
+        return dict(zip(found["actor_id"].tolist(), found["profile_id"].tolist(), strict=True))
 
 
 def _text(rows: pd.DataFrame) -> pa.Table:

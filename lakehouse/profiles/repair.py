@@ -1,6 +1,8 @@
 """Writing a rebuild: all of it (rebuild), or only the rows that differ (reconcile)."""
 
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -8,7 +10,10 @@ from pyspark.sql import functions as F
 from lakehouse.identity.changes import changes
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.profiles import gold_writes
+from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.differences import Difference, compare, repairs, summarise
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.rebuild import Rebuilt
 from lakehouse.profiles.stitching import rule_changes
@@ -21,6 +26,7 @@ from lakehouse.tables.identity import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_L
 
 def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
     """Replace every table of profiles; the identity log grows by what changed, a table with validity keeps its history."""
+    lake.create_missing((GOLD_ACTIVATION, GOLD_CHANGES))  # of a lake from before there were changes
     now = _after_all(lake, now)
     _log_changes(lake, rebuilt.silver[SILVER_IDENTITY_MAP], now)
     for table, frame in rebuilt.silver.items():
@@ -35,6 +41,7 @@ def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
             gold_writes.write(lake, gold_table, rows, everybody, gold.now)
         else:
             lake.overwrite(gold_writes.stamped(gold_table, rows, gold.now), gold_table)
+    ChangeLog(lake).tell(partial(_places, lake), now)
 
 
 def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: datetime) -> list[Difference]:
@@ -68,7 +75,13 @@ def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: dat
     as_of = micro_batch.newest_event()
     if as_of is not None:
         micro_batch.write_gold(micro_batch.rows_of(touched, as_of, now))
+        micro_batch.tell_changes(now)
     return differences
+
+
+def _places(lake: Lake, actor_ids: Collection[str]) -> Mapping[str, str]:
+    found = lake.rows_with(SILVER_IDENTITY_MAP, "actor_id", actor_ids)
+    return dict(zip(found["actor_id"].to_pylist(), found["profile_id"].to_pylist(), strict=True))
 
 
 def _touched(lake: Lake, wrong: dict[Table, DataFrame]) -> DataFrame:

@@ -51,6 +51,7 @@ class Table:
     """One table. `grain` is the sentence "one row per ..."; `reads` names the tables it is made from.
 
     time_column: never null, and its files follow it: rows whose stored value of it is known are set without reading the others.
+    has_change_feed: Delta notes with each commit which rows it set and removed, see lakehouse/lake/change_feed.py.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Table:
     owner: str
     reads: tuple[str, ...] = ()
     time_column: str | None = None
+    has_change_feed: bool = False
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

@@ -72,6 +72,7 @@ GOLD_ACTIVATION = ProfileTable(
     grain="one row per profile",
     key=("profile_id",),
     transform=transform,
+    has_change_feed=True,
     columns=(
         required("profile_id", "string", "profile"),
         required("user_ids", "array<string>", "user ids of the profile, sorted; empty = anonymous"),
