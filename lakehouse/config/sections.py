@@ -67,6 +67,7 @@ class IdentityConfig:
     blocked_values: tuple[str, ...]
     blocked_pattern: str
     function_mailboxes: tuple[str, ...]
+    guest_sources: tuple[str, ...]
     rules: Mapping[str, IdentifierRule]
     email_tags: str = "all"
 

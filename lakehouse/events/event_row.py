@@ -20,7 +20,7 @@ from lakehouse.events.fields import FieldReader, Fields, Message, Spoilt, lackin
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.privacy import bare_url, holds_at
 from lakehouse.events.schema import OBJECTS, TEXTS
-from lakehouse.events.sender import Sender, SenderReader
+from lakehouse.events.sender import Sender, SenderReader, source
 from lakehouse.events.tokens import hidden
 from lakehouse.events.traits import Traits, personal_traits
 from lakehouse.events.verdict import fault
@@ -50,7 +50,7 @@ class Consent(NamedTuple):
 class EventRow(NamedTuple):
     """Columns of silver.events but for lineage and content, times in microseconds since 1970.
 
-    traits: raw personal traits of an identify event, None = none. source: which program sent it: context.library.name, else the channel.
+    traits: raw personal traits of an identify event, None = none. source: which program sent it.
     faults: what was left empty, as verdicts, None = nothing. verdict: None when the event is accepted, else the first rule of reasons.py
     that it breaks; the rest is then what could be read, and nobody vouches for it.
     """
@@ -152,7 +152,7 @@ class EventReader:
             is_clamped=times.is_clamped,
             traits=personal_traits(message.get("traits")) if type_ == "identify" else None,
             faults=faults or None,
-            source=fields["channel"] if library is None else library,
+            source=source(message, fields),
             verdict=verdict,
         )
 

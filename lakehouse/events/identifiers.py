@@ -5,7 +5,9 @@ telephone are compared in their one form, a telephone as the bare digits it was 
 
 An address is an address wherever it stands: as any other identifier it is compared as one, and names its person as an e-mail
 besides. E-mail and telephone are always tokens, and so is any other identifier that is an address or is written like a telephone
-number: people log in with both. The mailbox of a function (`info@`) is an identifier of a type of its own, a weak one.
+number: people log in with both. The mailbox of a function (`info@`) is an identifier of a type of its own, a weak one. So is a user
+id of a source that makes a new one for every checkout (identity.guest_sources): it ties one checkout together, and two of them may be
+one person's.
 """
 
 import re
@@ -31,6 +33,7 @@ FIELDS = (
     ("loyalty_id", "loyalty_id"),
 )
 EMAIL, PHONE, MAILBOX = "email", "phone", "mailbox"
+USER, GUEST = "user_id", "guest_id"
 _NO_DIGIT = re.compile(r"[^0-9]+")
 _REMEMBERED = 100_000  # values; the same visitor comes again and again
 
@@ -58,10 +61,17 @@ class Resolver:
         identifier = self._remembered(type_, value, country if type_ == PHONE else None)
         return identifier if isinstance(identifier, str) else None
 
-    def bundle(self, sent: Iterable[tuple[str, str]], country: str | None = None) -> list[Identifier]:
+    def is_of_guests(self, source: str | None) -> bool:
+        """Whether the user ids of a source, in capitals or not, are new at every checkout."""
+        return (source or "").lower() in self.config.identity.guest_sources
+
+    def bundle(
+        self, sent: Iterable[tuple[str, str]], country: str | None = None, source: str | None = None
+    ) -> list[Identifier]:
         """Every usable identifier among (type, value), distinct and sorted: what names the actor."""
-        usable = set()
-        for type_, value in sent:
+        usable, are_guests = set(), self.is_of_guests(source)
+        for named, value in sent:
+            type_ = GUEST if are_guests and named == USER else named
             if (identifier := self.resolve(type_, value, country)) is not None:
                 usable.add(identifier)
                 if type_ != EMAIL and "@" in value and (address := self.resolve(EMAIL, value)) is not None:

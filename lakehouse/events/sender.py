@@ -22,7 +22,7 @@ _SHOWN = ("user_id", "anonymous_id", "previous_id")
 
 
 class Sender(NamedTuple):
-    """identifiers: usable, distinct, sorted. shown: user_id, anonymous_id, previous_id. faults: of identifiers that are of no use."""
+    """identifiers: usable, distinct, sorted. shown: user_id, anonymous_id, previous_id, as they are known. faults: of identifiers that are of no use."""
 
     identifiers: list[Identifier]
     actor_id: str
@@ -38,24 +38,39 @@ class SenderReader:
         self._known = lru_cache(maxsize=_REMEMBERED)(self._sender)
 
     def read(self, message: Message, fields: Fields) -> Sender:
-        country = text_at(message, "traits.address.country")
-        return self._known(tuple(fields[field] for _, field in FIELDS), country, _external_ids(message))
+        country, told_by = text_at(message, "traits.address.country"), source(message, fields)
+        are_guests = self._resolver.is_of_guests(told_by)
+        return self._known(
+            tuple(fields[field] for _, field in FIELDS), country, _external_ids(message), told_by if are_guests else None
+        )
 
     def _sender(
-        self, values: tuple[str | None, ...], country: str | None, external: tuple[tuple[str, str], ...]
+        self,
+        values: tuple[str | None, ...],
+        country: str | None,
+        external: tuple[tuple[str, str], ...],
+        guests: str | None,
     ) -> Sender:
+        """`guests`: the source where its user ids are new at every checkout, so that none is shown as somebody's; else None."""
         sent = [
             (type_, field, value) for (type_, field), value in zip(FIELDS, values, strict=True) if value is not None
         ]
-        bundle = self._resolver.bundle([*((type_, value) for type_, _, value in sent), *external], country)
+        bundle = self._resolver.bundle([*((type_, value) for type_, _, value in sent), *external], country, guests)
         told = [
             fault(reason, f"{TEXTS[field].places[0]}: an identifier of somebody expected")
             for type_, field, value in sent
             if (reason := self._resolver.fault(type_, value, country)) is not None
         ]
         known = {field: self._resolver.resolve(type_, value) for type_, field, value in sent if field in _SHOWN}
+        if guests is not None:
+            known.pop("user_id", None)
         shown = tuple(None if (one := known.get(field)) is None else one[1] for field in _SHOWN)
         return Sender(bundle, actor_id(bundle), shown, told)
+
+
+def source(message: Message, fields: Fields) -> str | None:
+    """Which program sent it: context.library.name, else the channel."""
+    return text_at(message, "context.library.name") or fields["channel"]
 
 
 def actor_id(identifiers: Sequence[Identifier]) -> str:

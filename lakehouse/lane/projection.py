@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.config import Config
 from lakehouse.events.blocked_values import blocked
-from lakehouse.events.identifiers import EMAIL, FIELDS, PHONE
+from lakehouse.events.identifiers import EMAIL, FIELDS, GUEST, PHONE, USER
 from lakehouse.events.tokens import PERSONAL
 from lakehouse.lane.candidate import encode
 from lakehouse.lane.reading.places import not_blank
@@ -63,12 +63,15 @@ def candidates(
 
 def identifiers(config: Config) -> Column:
     """What names the sender and is not personal: a part of what `events.parse` finds, with the same tokens."""
+    source = F.lower(F.coalesce(not_blank(F.trim("library")), F.col("channel")))
+    is_of_guests = F.coalesce(source.isin(*config.identity.guest_sources), F.lit(False))
     found = []
     for type_, field in FIELDS:
         if type_ in config.identity.rules and type_ not in (EMAIL, PHONE):
             value = F.col(field)
             is_usable = blocked(type_, config.identity).misses(value) & ~value.rlike(PERSONAL)
-            found.append(F.when(is_usable, F.struct(F.lit(type_).alias("type"), value.alias("token"))))
+            named = F.when(is_of_guests, GUEST).otherwise(type_) if type_ == USER else F.lit(type_)
+            found.append(F.when(is_usable, F.struct(named.alias("type"), value.alias("token"))))
     return F.sort_array(F.array_distinct(F.array_compact(F.array(*found))))
 
 

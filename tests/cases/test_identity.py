@@ -5,13 +5,15 @@ they came and reversed.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lakehouse.config import load
 from lakehouse.events.identifiers import Resolver
@@ -28,11 +30,11 @@ ARRIVED = datetime(2026, 11, 28, tzinfo=UTC)
 READER, RESOLVER = Reader(CONFIG), Resolver(CONFIG)
 
 
-def profiles(events: list[Mapping[str, Any]]) -> dict[str, str]:
+def profiles(events: Sequence[Mapping[str, Any]], reader: Reader = READER) -> dict[str, str]:
     """message id -> profile."""
     actor_of, edges, seen = {}, [], {}
     for event in events:
-        bundle = READER.identifiers(event)
+        bundle = reader.identifiers(event)
         actor = actor_of[event["messageId"]] = actor_id(bundle)
         edges += [(actor, *identifier) for identifier in bundle]
         at = READER.occurred_at(event, ARRIVED).replace(tzinfo=None)
@@ -85,6 +87,47 @@ def test_two_people_at_one_cookie_are_two(of: Any) -> None:
 def test_guests_of_one_address_are_left_apart_and_can_be_told_to_be_one(of: Any) -> None:
     """A user_id is unique unless the shop says otherwise: then the address makes its three guests one."""
     assert len(set(of("D05-guest-checkouts-with-a-new-userid-each").values())) == 3
+
+
+GUESTS = Reader(load("dev", environ={"STITCHLAKE__IDENTITY__GUEST_SOURCES": "shopify"}))
+CHECKOUT = st.fixed_dictionaries(
+    {"user": st.integers(1, 6), "email": st.sampled_from([None, "ann@shop.de", "bob@shop.de", "cy@shop.de"])}
+)
+
+
+def checkout(number: int, told: Mapping[str, Any], library: str = "shopify") -> dict[str, Any]:
+    traits = {} if told["email"] is None else {"email": told["email"]}
+    sent = {"type": "identify", "messageId": f"m{number}", "userId": str(told["user"]), "traits": traits}
+    return sent | {"timestamp": "2026-11-27T10:00:00Z", "context": {"library": {"name": library}}}
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_guests_of_one_address_are_one_where_the_shop_says_that_its_ids_are_new_at_each_checkout(step: int) -> None:
+    sent = CASES["D05-guest-checkouts-with-a-new-userid-each"]["events"][::step]
+    assert len(set(profiles([one | {"channel": "Shopify"} for one in sent], GUESTS).values())) == 1
+    assert len(set(profiles([one | {"channel": "web"} for one in sent], GUESTS).values())) == 3
+
+
+@given(st.lists(CHECKOUT, max_size=12), st.randoms(use_true_random=False))
+def test_an_id_of_a_guest_ties_its_own_checkout_and_never_tells_two_apart(told: list[Any], chance: Any) -> None:
+    """Against a plain search: who shares an id or an address with somebody, and so on, is one person."""
+    events = [checkout(number, one) for number, one in enumerate(told)]
+    chance.shuffle(events)
+    found = profiles(events, GUESTS)
+    assert found.keys() == {f"m{number}" for number in range(len(told))}
+    for first, one in enumerate(told):
+        reached, known = {first}, {("user", one["user"]), ("email", one["email"])} - {("email", None)}
+        while new := {n for n, other in enumerate(told) if n not in reached and known & set(other.items())}:
+            reached |= new
+            known |= {pair for n in new for pair in told[n].items() if pair[1] is not None}
+        same = {number for number in range(len(told)) if found[f"m{number}"] == found[f"m{first}"]}
+        assert same == reached
+
+
+def test_a_guests_id_is_not_the_same_id_of_a_customer() -> None:
+    guest, customer = checkout(0, {"user": 1, "email": None}), checkout(1, {"user": 1, "email": None}, "analytics.js")
+    assert len(set(profiles([guest, customer], GUESTS).values())) == 2
+    assert GUESTS.identifiers(guest) == [("guest_id", "1")]
 
 
 def test_spellings_of_an_address_are_one(of: Any) -> None:

@@ -11,7 +11,7 @@ from lakehouse.config import load
 from lakehouse.events.parse import parse
 from lakehouse.events.reader import Reader
 
-CONFIG = load("dev", environ={})
+CONFIG = load("dev", environ={"STITCHLAKE__IDENTITY__GUEST_SOURCES": "till,17"})
 ARRIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 IDS: list[Any] = [
     "u-1",
@@ -42,6 +42,7 @@ TIMES: list[Any] = [
     "2026-03-01T11:00:00,5Z", "20260301T110000Z", "2026-03-01T16:30:00+0530", "9999-05-28T13:13:23.260Z", "0001-01-01T00:00:00Z",
     "2569-03-01T11:00:00Z", "2026-03-01T11:00:00.123456789Z", "2026-03-01T24:00:00Z", "\u0662\u0660\u0662\u0666-\u0660\u0663-\u0660\u0661", [], {}, True,
 ]  # fmt: skip
+SOURCES: list[Any] = ["till", " till ", "Till", "17", 17, "", " ", {"a": 1}, None]
 COUNTRIES: list[Any] = ["DE", "us", "XX", None]
 
 
@@ -53,7 +54,9 @@ def random_message(choose: random.Random) -> dict[str, Any]:
         "userId": choose.choice(IDS), "anonymousId": choose.choice(IDS), "previousId": choose.choice(IDS),
         "traits": traits | ({"address": {"country": choose.choice(COUNTRIES)}} if choose.random() < 0.5 else {}),
         "properties": {"email": choose.choice(EMAILS), "loyalty_id": choose.choice(IDS)} if choose.random() < 0.5 else {},
+        "channel": choose.choice(SOURCES),
         "context": {
+            "library": {"name": choose.choice(SOURCES)},
             "device": {"id": choose.choice(IDS)}, "traits": {"phone": choose.choice(PHONES)},
             "externalIds": [{"type": choose.choice(["email", "user_id", "shoe", "device_id"]), "id": choose.choice([*IDS, *EMAILS])}],
         },
@@ -69,9 +72,9 @@ def test_the_same_identifiers_and_the_same_time(spark: SparkSession) -> None:
         "value binary, topic string, partition int, offset bigint, timestamp timestamp, arrived_at timestamp",
     )
     parsed = (
-        parse(records, CONFIG).select("offset", "identifiers", "occurred_at", "reason", "detail").toArrow().to_pylist()
+        parse(records, CONFIG).select("offset", "identifiers", "user_id", "occurred_at", "reason").toArrow().to_pylist()
     )
-    reader, accepted = Reader(CONFIG), 0
+    reader, accepted, guests = Reader(CONFIG), 0, 0
     for row in parsed:
         if row["reason"] is not None:
             continue
@@ -79,8 +82,12 @@ def test_the_same_identifiers_and_the_same_time(spark: SparkSession) -> None:
         message = sent[row["offset"]]
         found = [(one["type"], one["token"]) for one in row["identifiers"]]
         assert reader.identifiers(message) == found, message
+        if any(type_ == "guest_id" for type_, _ in found):
+            guests += 1
+            assert row["user_id"] is None
         assert reader.occurred_at(message, ARRIVED) == min(row["occurred_at"], ARRIVED), message
     assert accepted > 100
+    assert guests > 20
 
 
 def test_what_is_no_message_has_no_identifiers_and_happened_when_it_came() -> None:
