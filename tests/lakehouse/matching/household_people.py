@@ -1,7 +1,7 @@
 """Made-up people who live together, and the records that a web shop, a till and a call centre keep of them. Seeded.
 
-Households are singles, couples, families, families with twins, families where father and son have one name, and doors behind
-which people of different names live. Whoever lives together shares the address, most of them the family name, many the
+Households are singles, couples, families, families with twins, families where father and son have one name, half of them with
+birthdays in one month or on one day of it, and doors behind which people of different names live. Whoever lives together shares the address, most of them the family name, many the
 landline and some an e-mail address. Each person has one to four records, with typing errors, nicknames, initials, names in
 each other's place, gaps, and a former address now and then.
 
@@ -189,8 +189,17 @@ def _household(chance: random.Random, town: _Town, kind: str, household: int) ->
         children[:1] = [replace(children[0], is_twin=True), replace(home.child(born, taken), is_twin=True)]
     if kind == "namesakes":
         father = replace(father, is_namesake=True)
-        children[0] = replace(children[0], first_name=father.first_name, gender=father.gender, is_namesake=True)
+        son = replace(children[0], first_name=father.first_name, gender=father.gender, is_namesake=True)
+        children[0] = replace(son, birthday=_near(father.birthday, son.birthday, random.Random(household)))
     yield from (father, mother, *children)
+
+
+def _near(father: date, son: date, chance: random.Random) -> date:
+    """One son in four is born on his father's birthday, one in four in its month."""
+    day, month = chance.choice(
+        [(father.day, father.month), (son.day, father.month), (son.day, son.month), (son.day, son.month)]
+    )
+    return date(son.year, month, min(day, 28))
 
 
 @dataclass(frozen=True, kw_only=True)
