@@ -41,7 +41,10 @@ class SenderReader:
         country, told_by = text_at(message, "traits.address.country"), source(message, fields)
         are_guests = self._resolver.is_of_guests(told_by)
         return self._known(
-            tuple(fields[field] for _, field in FIELDS), country, _external_ids(message), told_by if are_guests else None
+            tuple(fields[field] for _, field in FIELDS),
+            country,
+            _external_ids(message),
+            told_by if are_guests else None,
         )
 
     def _sender(
