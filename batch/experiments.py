@@ -30,12 +30,11 @@ from lakehouse.experiments.log_file import baseline_of, expected_shares, read_lo
 from lakehouse.experiments.new_policies import COLUMNS, NEW_POLICIES, decisions_under
 from lakehouse.experiments.policy_log import decisions_of
 from lakehouse.experiments.readout import ALPHA, ReadOut, read_out
-from lakehouse.experiments.result_rows import GOLD_EXPERIMENT_RESULTS, LOG, results
+from lakehouse.experiments.result_rows import GOLD_EXPERIMENT_RESULTS
 from lakehouse.job import run
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.lock import DECISION_LOG, writer
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
-from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 
 if TYPE_CHECKING:
     from lakehouse.lake.delta import Lake
@@ -55,8 +54,9 @@ def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
         options.metric,
         baseline=baseline_of(arms, options.baseline),
         shares=expected_shares(options.expected, arms),
-        covariates={options.metric[0]: options.covariate} if options.covariate else None,
+        covariates={options.metric[0]: covariates},
         excluded=several,
+        broken=0 if options.leave_out_crossovers else several,
         alpha=options.alpha,
     )
     return found, unnamed
@@ -77,14 +77,12 @@ def drained() -> "Iterator[Lake]":
 
 
 def of_lake() -> int:
-    """Set gold.experiment_results to what the decision log says of every experiment, and print it."""
-    from lakehouse.experiments.persons import by_person  # here: a log of any kind is read without Spark
+    """Set gold.experiment_results to what the decision log and the tables say of every experiment, and print it."""
+    from lakehouse.experiments.lake_readout import results_of  # here: a log of any kind is read without Spark
 
+    experiments = read_experiments(EXPERIMENTS)
     with drained() as lake:
-        log = lake.read(SILVER_DECISION_LOG).where("kind <> 'decision'").select(*LOG)
-        logged = by_person(log, lake.read(SILVER_IDENTITY_EDGES), lake.read(SILVER_IDENTITY_MAP)).toPandas()
-        now = datetime.now(UTC)
-        rows = results(logged, read_experiments(EXPERIMENTS).by_name, as_of=now)
+        rows = results_of(lake, experiments, as_of=datetime.now(UTC))
         lake.create(GOLD_EXPERIMENT_RESULTS)
         lake.overwrite(lake.spark.createDataFrame(rows_of(rows), GOLD_EXPERIMENT_RESULTS.ddl), GOLD_EXPERIMENT_RESULTS)
     for row in rows:
@@ -149,6 +147,11 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--expected", nargs="+", default=[], metavar="ARM=SHARE", help="intended shares; even unless given"
     )
     parser.add_argument("--covariate", metavar="COLUMN", help="the first metric before the experiment (CUPED)")
+    parser.add_argument(
+        "--leave-out-crossovers",
+        action="store_true",
+        help="units in more than one arm do not block; they are in neither's figures",
+    )
     parser.add_argument("--alpha", type=float, default=ALPHA)
     _off_policy_arguments(parser.add_argument_group("off-policy evaluation"))
     options = parser.parse_args(argv)

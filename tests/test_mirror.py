@@ -111,9 +111,17 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/lane/reading/places.py",
         "lakehouse/lane/reading/verdict.py",
     ),
-    "tests/lakehouse/experiments/test_definitions.py": ("lakehouse/experiments/assignment.py",),
+    "tests/lakehouse/experiments/test_definitions.py": (
+        "lakehouse/experiments/assignment.py",
+        "lakehouse/experiments/metrics.py",
+    ),
+    "tests/lakehouse/experiments/test_lake_readout.py": (
+        "lakehouse/commands/experiments.py",
+        "lakehouse/experiments/exposure_log.py",
+        "lakehouse/experiments/lake_history.py",
+        "lakehouse/experiments/metric_sources.py",
+    ),
     "tests/lakehouse/experiments/test_statistics.py": (
-        "lakehouse/experiments/adjustment.py",
         "lakehouse/experiments/bayesian.py",
         "lakehouse/experiments/fixed.py",
         "lakehouse/experiments/multiplicity.py",

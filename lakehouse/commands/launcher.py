@@ -21,12 +21,27 @@ from lakehouse.config import PROJECT
 from lakehouse.errors import StitchlakeError
 from lakehouse.spark.properties import CONF, DEFAULTS, LOCAL, PACKAGES, properties
 
-COMMANDS = ("demo", "test", "up", "down", "kafka", "streaming", "plan", "whois", "identity", "rules", "serve", "help")
+COMMANDS = (
+    "demo",
+    "test",
+    "up",
+    "down",
+    "kafka",
+    "streaming",
+    "plan",
+    "whois",
+    "identity",
+    "rules",
+    "experiments",
+    "serve",
+    "help",
+)
 SCRIPTS = {
     "demo": "lakehouse/demo/main.py",
     "streaming": "streaming/__main__.py",
     "whois": "lakehouse/commands/whois.py",
     "identity": "lakehouse/commands/identity.py",
+    "experiments": "lakehouse/commands/experiments.py",
 }
 KEPT_LOGS = 20
 

@@ -12,7 +12,7 @@ from typing import Any
 from lakehouse.decisions.exposures import Shown
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.decisions.visitor import Visitor, context_of
-from lakehouse.experiments.definitions import Arm, Experiments
+from lakehouse.experiments.definitions import HOLDOUT, Arm, Experiments
 from lakehouse.rules.book import Rule, RuleBook
 
 NO_RULES = "rules: none could be read"
@@ -44,6 +44,7 @@ class Circumstances:
     held_out: why no experiment and no offer may reach this person; None = it may.
     unavailable: product ids that cannot be bought.
     consent: purpose -> whether it is allowed. Every purpose is there.
+    holdout_arm: held_out or served, what the read-out compares; None = there is no holdout, or nobody can say.
     is_counted: whether some experiment or holdout asks as whom the person counts: it must then stay so.
     missing: what could not be read of visitor and rules, in words.
     """
@@ -58,6 +59,7 @@ class Circumstances:
     held_out: str | None
     unavailable: Set[str]
     consent: Mapping[str, bool]
+    holdout_arm: str | None = None
     is_counted: bool = False
     missing: tuple[str, ...] = ()
 
@@ -70,6 +72,11 @@ class Circumstances:
     def arm_names(self) -> dict[str, str]:
         """Experiment -> name of the arm."""
         return {experiment: arm.name for experiment, arm in self.arms.items()}
+
+    @property
+    def logged_arms(self) -> dict[str, str]:
+        """What the decision log says the person was in: the arms, and on which side of the holdout."""
+        return self.arm_names | ({} if self.holdout_arm is None else {HOLDOUT: self.holdout_arm})
 
     @property
     def is_greedy(self) -> bool:
@@ -102,6 +109,7 @@ def circumstances_of(
         held_out=None if experiments is None else experiments.held_out(visitor.unit),
         unavailable=inputs.unavailable,
         consent=visitor.consent(assumed=inputs.consent_assumed),
+        holdout_arm=None if experiments is None else experiments.holdout_arm(visitor.unit),
         is_counted=experiments is not None and visitor.identifier is not None and experiments.ask(now),
         missing=visitor.missing if book is not None else (*visitor.missing, NO_RULES),
     )

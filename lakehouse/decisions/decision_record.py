@@ -29,7 +29,7 @@ class DecisionRecord:
     policy: str
     policy_version: str
     shown_on: str | None
-    experiments: Mapping[str, str]  # experiment -> arm
+    experiments: Mapping[str, str]  # experiment -> arm; holdout -> its side of it
     features: tuple[float, ...] = ()  # what the bandit saw
     context: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -64,11 +64,20 @@ def log_id(*parts: str) -> str:
 
 
 def decision_message(decision: DecisionRecord, candidates: Sequence[str]) -> dict[str, Any]:
-    """The log's message of the decision. `candidates`: the offers or products that could have been chosen."""
+    """The log's message of the decision, with the arms of who was decided on: an arm that shows nothing is known by it alone.
+
+    `candidates`: the offers or products that could have been chosen.
+    """
     return _message(decision, "decision", log_id("decision", decision.decision_id), decision.at_ms) | {
         "propensity": decision.propensity,
         "context": orjson.dumps(
-            {**decision.context, "kind": decision.kind, "is_forced": decision.is_forced, "candidates": list(candidates)}
+            {
+                **decision.context,
+                "kind": decision.kind,
+                "is_forced": decision.is_forced,
+                "candidates": list(candidates),
+                "arms": decision.experiments,
+            }
         ).decode(),
     }
 

@@ -2,19 +2,22 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import orjson
 from pydantic import Field, model_validator
 
-from lakehouse.config.declarations import Declared, Name, Valid, checked, read_document, refuse
+from lakehouse.config.declarations import Declared, Name, checked, read_document, refuse
 from lakehouse.errors import RuleError
 from lakehouse.experiments.assignment import BUCKETS, arm_of, bucket
+from lakehouse.experiments.metrics import Judged, Metric
 
 HOLDOUT = "holdout"
+HELD_OUT, SERVED = "held_out", "served"
+"""The arms of the holdout, which is read out as an experiment of that name."""
 
 
 class Arm(Declared):
@@ -26,27 +29,12 @@ class Arm(Declared):
     offers: Literal["policy", "greedy", "none"] = "policy"
 
 
-class Guardrail(Declared):
-    """What an arm must not make worse: by at most `margin`, in the metric's unit. `better`: which way is; nobody can guess it."""
+class Experiment(Judged):
+    """One experiment. Two of one layer share nobody: each owns its own `buckets` of the layer's 10,000.
 
-    margin: float = Field(ge=0)
-    better: Literal["higher", "lower"]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _is_whole(cls, sent: Any) -> Any:
-        if not isinstance(sent, Mapping | Guardrail):
-            raise ValueError(f"got {sent}, expected {{margin: {sent}, better: higher}}, or lower where less is better")
-        return sent
-
-    def may_be_broken(self, interval: tuple[float, float]) -> bool:
-        """Whether the interval of arm less baseline does not rule out more harm than the margin."""
-        low, high = interval
-        return low < -self.margin if self.better == "higher" else high > self.margin
-
-
-class Experiment(Valid):
-    """One experiment. Two of one layer share nobody: each owns its own `buckets` of the layer's 10,000."""
+    trigger: who counts, and from when on. shown: who was shown something; decided: who was decided on, which is what an arm
+    that shows nothing needs.
+    """
 
     name: Name
     owner: str
@@ -56,9 +44,7 @@ class Experiment(Valid):
     salt: str = ""
     arms: tuple[Arm, ...] = Field(min_length=2)
     baseline: str
-    metrics: tuple[str, ...] = Field(min_length=1)
-    guardrails: Mapping[str, Guardrail] = {}
-    window_days: int = Field(default=14, ge=1, le=365)
+    trigger: Literal["shown", "decided"] | None = None
     is_enabled: bool = True
 
     @model_validator(mode="after")
@@ -73,7 +59,14 @@ class Experiment(Valid):
             raise ValueError(
                 f"buckets: got [{first}, {last}], expected [first, one past the last] within 0 and {BUCKETS}"
             )
+        if self.trigger == "shown" and any(arm.offers == "none" for arm in self.arms):
+            raise ValueError("trigger: got shown, expected decided: an arm without offers is never shown one")
         return self
+
+    @property
+    def counts_from(self) -> Literal["shown", "decided"]:
+        """`trigger`, or what it must be."""
+        return self.trigger or ("decided" if any(arm.offers == "none" for arm in self.arms) else "shown")
 
     @property
     def fingerprint(self) -> str:
@@ -85,19 +78,48 @@ class Experiment(Valid):
         return arm_of(f"{self.name}\x1f{self.salt}", unit, self.arms, [arm.weight for arm in self.arms])
 
 
-class Holdout(Declared):
-    """A permanent share of everybody: they get no offer and no personal recommendation, in any experiment."""
+class Holdout(Judged):
+    """A permanent share of everybody: they get no offer and no personal recommendation, in any experiment.
+
+    It is read out over who was decided on from `valid_from` on. Set that when the share or the salt changes: who was served
+    before and is held out now would be in two arms.
+    """
 
     share: float = Field(default=0.0, ge=0, le=0.5)
     salt: str = HOLDOUT
+    metrics: tuple[str, ...] = ("converted",)
+
+    def experiment(self) -> Experiment:
+        """As one, to be read out: everybody else against those held out. The share must be above 0."""
+        asked = {name: getattr(self, name) for name in Judged.model_fields}
+        arms = (Arm(name=SERVED, weight=1 - self.share), Arm(name=HELD_OUT, weight=self.share, offers="none"))
+        return Experiment(
+            name=HOLDOUT, owner="everybody", layer=HOLDOUT, buckets=(0, BUCKETS), arms=arms, baseline=HELD_OUT, **asked
+        )
 
 
 class Experiments:
-    """All of the file, for one question: what is this unit in?"""
+    """All of the file, for one question: what is this unit in? `metrics`: declared ones, by name."""
 
-    def __init__(self, experiments: Mapping[str, Experiment], holdout: Holdout) -> None:
+    def __init__(
+        self, experiments: Mapping[str, Experiment], holdout: Holdout, metrics: Mapping[str, Metric] = {}
+    ) -> None:
         self.by_name = experiments
         self.holdout = holdout
+        self.metrics = metrics
+
+    @property
+    def read_out(self) -> Mapping[str, Experiment]:
+        """What a read-out may find in the log: the experiments, and the holdout as one."""
+        return {**self.by_name, **({HOLDOUT: self.holdout.experiment()} if self.holdout.share > 0 else {})}
+
+    def covariates_of(self, one: Judged) -> tuple[str, ...]:
+        """Declared metrics that are taken from before the exposure, to explain some of the noise."""
+        if one.covariates is not None:
+            return one.covariates
+        declared = [self.metrics[name] for name in one.asked if name in self.metrics]
+        parts = dict.fromkeys(part for metric in declared for part in metric.parts if part in self.metrics)
+        return tuple(name for name in parts if self.metrics[name].is_per_person and self.metrics[name].has_time)
 
     def assign(self, unit: str, now: datetime) -> dict[str, Arm]:
         """Experiment -> arm, of those that run now and own the unit's bucket; nothing for who is held out."""
@@ -113,6 +135,12 @@ class Experiments:
         """Whether anything depends on who is who: an experiment that runs, or a holdout."""
         return self.holdout.share > 0 or any(is_running(one, now) for one in self.by_name.values())
 
+    def holdout_arm(self, unit: str) -> str | None:
+        """HELD_OUT or SERVED; None where there is no holdout."""
+        if self.holdout.share == 0:
+            return None
+        return SERVED if self.held_out(unit) is None else HELD_OUT
+
     def held_out(self, unit: str) -> str | None:
         """HOLDOUT, or None."""
         return HOLDOUT if bucket(self.holdout.salt, unit) < self.holdout.share * BUCKETS else None
@@ -127,26 +155,51 @@ def read_experiments(path: Path) -> Experiments:
     """Read and check the file.
 
     Raises:
-        ConfigError: one line for every fault found; among them two experiments of a layer that share buckets.
+        ConfigError: one line for every fault found; among them two experiments of a layer that share buckets, and metrics that
+            are made of none.
     """
-    document = read_document(path, "experiments", "holdout")
+    document = read_document(path, "experiments", "holdout", "metrics")
     faults: list[str] = []
-    experiments = {
-        experiment.name: experiment
-        for _, experiment in checked(document.get("experiments") or [], Experiment, f"{path.name}: experiments", faults)
-    }
+    declared = checked(document.get("metrics") or [], Metric, f"{path.name}: metrics", faults)
+    metrics = {metric.name: metric for _, metric in declared}
+    listed = checked(document.get("experiments") or [], Experiment, f"{path.name}: experiments", faults)
+    experiments = {experiment.name: experiment for _, experiment in listed}
     held = checked([document.get("holdout") or {}], Holdout, f"{path.name}: holdout", faults)
+    if HOLDOUT in experiments:
+        faults.append(f"{path.name}: {HOLDOUT}: is what the holdout is read out as, expected another name")
+    faults += [f"{path.name}: {fault}" for fault in _shared_buckets(experiments.values())]
+    asked = [*experiments.items(), *((HOLDOUT, one) for _, one in held)]
+    faults += [f"{path.name}: {fault}" for fault in _unmade_metrics(asked, metrics)]
+    refuse(faults)
+    return Experiments(experiments, held[0][1], metrics)
+
+
+def _shared_buckets(experiments: Iterable[Experiment]) -> Iterator[str]:
     by_layer: dict[str, list[Experiment]] = defaultdict(list)
-    for experiment in experiments.values():
+    for experiment in experiments:
         for other in by_layer[experiment.layer]:
             if experiment.buckets[0] < other.buckets[1] and other.buckets[0] < experiment.buckets[1]:
-                faults.append(
-                    f"{path.name}: {experiment.name}: buckets {list(experiment.buckets)} of layer {experiment.layer} belong to {other.name} as well, "
+                yield (
+                    f"{experiment.name}: buckets {list(experiment.buckets)} of layer {experiment.layer} belong to {other.name} as well, "
                     "expected buckets of its own. Move it, or put it into another layer"
                 )
         by_layer[experiment.layer].append(experiment)
-    refuse(faults)
-    return Experiments(experiments, held[0][1])
+
+
+def _unmade_metrics(asked: Iterable[tuple[str, Judged]], metrics: Mapping[str, Metric]) -> Iterator[str]:
+    """What a metric is made of must have a value of each person, and a covariate a time: of what may come after, none is made."""
+    for metric in metrics.values():
+        for part in metric.parts if metric.is_ratio else ():
+            if part in metrics and not metrics[part].is_per_person:
+                yield f"{metric.name}: got {part}, which no single person has a value of, expected a count, a sum or an any"
+    for name, one in asked:
+        for covariate in one.covariates or ():
+            known = metrics.get(covariate)
+            if known is None or not known.is_per_person or not known.has_time:
+                yield (
+                    f"{name}: covariates: got {covariate}, expected a declared count, sum or any over a table of silver: "
+                    "of others nobody can say what was there before the exposure"
+                )
 
 
 def unchanged(new: Experiments, running: Mapping[str, str], now: datetime) -> None:

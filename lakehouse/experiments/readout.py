@@ -1,59 +1,80 @@
-"""One experiment read out: every arm against the baseline on every metric, behind the sample-ratio check. Pure."""
+"""One experiment read out: every arm against the baseline on every metric, behind the checks that come before. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from lakehouse.experiments.adjustment import adjusted
+from lakehouse.experiments.balance import SEGMENT, by_segment, uneven
 from lakehouse.experiments.bayesian import bayesian
-from lakehouse.experiments.definitions import Guardrail
+from lakehouse.experiments.estimates import Estimate, Floats, mean, quantile, ratio, winsorised
 from lakehouse.experiments.fixed import fixed
-from lakehouse.experiments.multiplicity import holm
+from lakehouse.experiments.metrics import Guardrail, Metric
+from lakehouse.experiments.multiplicity import holm_within
 from lakehouse.experiments.sample_ratio import BLOCKS, sample_ratio_p
-from lakehouse.experiments.sample_statistics import SampleMoments, moments
+from lakehouse.experiments.sample_statistics import SampleMoments
 from lakehouse.experiments.sequential import sequential
 
 ALPHA = 0.05
+Role = Literal["primary", "secondary", "guardrail"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmComparison:
     """An arm against the baseline on one metric. Differences are arm less baseline, in the metric's unit.
 
-    `relative`: difference over the baseline's mean; nan where that is 0. `p_adjusted`: p_fixed after Holm over all
-    comparisons of the read-out. `is_harm`: of a guardrail, that the arm may be worse than its margin allows.
+    `relative`: difference over the baseline's value; nan where that is 0. `p_adjusted`, `p_sequential_adjusted`: after Holm over the
+    comparisons of one role. `guardrail`: what the always-valid interval says of it, None = it is none. `is_harm`: harm was shown.
     """
 
     metric: str
     arm: str
     baseline: str
+    role: Role
     difference: float
     relative: float
     p_fixed: float
     interval_fixed: tuple[float, float]
-    p_adjusted: float
     p_sequential: float
     interval_sequential: tuple[float, float]
     probability_better: float
     expected_loss: float
-    is_guardrail: bool = False
-    is_harm: bool = False
+    p_adjusted: float = float("nan")
+    p_sequential_adjusted: float = float("nan")
+    guardrail: Literal["harm", "no_harm", "unclear"] | None = None
+
+    @property
+    def is_guardrail(self) -> bool:
+        return self.guardrail is not None
+
+    @property
+    def is_harm(self) -> bool:
+        return self.guardrail == "harm"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOut:
-    """`arms`: arm -> metric -> moments. `excluded`: units seen in more than one arm, in no arm's figures."""
+    """`arms`: arm -> metric -> moments, without CUPED. `blocked_because`: in words; where there is a reason no comparison is worth reading.
+
+    excluded: units in no arm's figures, for they were in several. segments: segment -> p of its arms' sizes, after Holm.
+    """
 
     srm_p: float
-    is_blocked: bool
+    blocked_because: tuple[str, ...]
     arms: Mapping[str, Mapping[str, SampleMoments]]
     counts: Mapping[str, int]
     comparisons: tuple[ArmComparison, ...]
     excluded: int
     baseline: str
     alpha: float
+    segments: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_blocked(self) -> bool:
+        return bool(self.blocked_because)
 
 
 def read_out(
@@ -62,80 +83,160 @@ def read_out(
     *,
     baseline: str,
     shares: Mapping[str, float] | None = None,
+    declared: Mapping[str, Metric] | None = None,
+    primary: Sequence[str] | None = None,
     guardrails: Mapping[str, Guardrail] | None = None,
-    covariates: Mapping[str, str] | None = None,
+    covariates: Mapping[str, Sequence[str]] | None = None,
     excluded: int = 0,
+    broken: int = 0,
     alpha: float = ALPHA,
 ) -> ReadOut:
-    """Read out one row per unit: `arm` (text), the metrics as floats without nan, and covariates as floats.
+    """Read out one row per unit: `arm` (text), what the metrics are made of, covariates as floats, and `segment` if it has one.
 
-    `shares`: expected, of every declared arm, those without a unit among them; None = even shares of the arms there are. What
-    cannot be said, as of an arm without units, is nan. `guardrails`: by metric.
-    `covariates`: metric -> column of the same quantity before the experiment (CUPED).
+    A metric that is not `declared` is a column of floats without nan, as are all that a declared one is made of; a quantile's column
+    has an array of floats a unit. `shares`: expected, of every declared arm, those without a unit among them; None = even shares of the
+    arms there are. What cannot be said, as of an arm without units, is nan. `primary`: None = all but guardrails.
+    `covariates`: metric -> columns of what its units did before the experiment (CUPED). `broken`: units of `excluded` that break the
+    promise of one arm each.
     """
+    declared, guardrails, covariates = declared or {}, guardrails or {}, covariates or {}
     arms = sorted({*units["arm"].unique(), *(shares or ())})
-    counts = {arm: int((units["arm"] == arm).sum()) for arm in arms}
-    srm_p = sample_ratio_p(counts, shares or dict.fromkeys(arms, 1.0))
-    estimates: dict[str, dict[str, SampleMoments]] = {arm: {} for arm in arms}
+    shares = shares or dict.fromkeys(arms, 1.0)
+    of_arm = {arm: units[units["arm"] == arm] for arm in arms}
+    counts = {arm: len(rows) for arm, rows in of_arm.items()}
     plain: dict[str, dict[str, SampleMoments]] = {arm: {} for arm in arms}
-    of_arm = {arm: (units["arm"] == arm).to_numpy() for arm in arms}
-    for metric in metrics:
-        values = units[metric].to_numpy(dtype=np.float64)
-        column = (covariates or {}).get(metric)
-        used = values if column is None else adjusted(values, units[column].to_numpy(dtype=np.float64))
+    used: dict[str, dict[str, SampleMoments]] = {arm: {} for arm in arms}
+    for name in metrics:
+        estimates = estimated(name, declared, units, of_arm)
+        explained = less_explained(estimates, of_arm, covariates.get(name, ()))
         for arm in arms:
-            plain[arm][metric] = moments(values[of_arm[arm]])
-            estimates[arm][metric] = moments(used[of_arm[arm]])
-    pairs = [(metric, arm) for metric in metrics for arm in arms if arm != baseline]
-    p_values = [fixed(estimates[arm][metric], estimates[baseline][metric], alpha=alpha).p for metric, arm in pairs]
-    comparisons = [
-        _comparison(metric, arm, baseline, estimates, p_adjusted, alpha=alpha, guardrail=(guardrails or {}).get(metric))
-        for (metric, arm), p_adjusted in zip(pairs, holm(p_values), strict=True)
-    ]
+            plain[arm][name], used[arm][name] = estimates[arm].moments, explained[arm].moments
+    deciding = [name for name in metrics if name not in guardrails] if primary is None else primary
+    roles = {name: _role(name, deciding, guardrails) for name in metrics}
+    srm_p = sample_ratio_p(counts, shares)
+    segments = by_segment(units, shares) if SEGMENT in units else {}
+    every = list(dict.fromkeys(column for columns in covariates.values() for column in columns))
     return ReadOut(
         srm_p=srm_p,
-        is_blocked=srm_p < BLOCKS,
+        blocked_because=tuple(_blocked(srm_p, broken, segments, uneven(units, every, baseline))),
         arms=plain,
         counts=counts,
-        comparisons=tuple(comparisons),
+        comparisons=tuple(_comparisons(used, roles, baseline, guardrails, alpha)),
         excluded=excluded,
         baseline=baseline,
         alpha=alpha,
+        segments=segments,
     )
+
+
+def _role(name: str, primary: Sequence[str], guardrails: Mapping[str, Guardrail]) -> Role:
+    return "guardrail" if name in guardrails else "primary" if name in primary else "secondary"
+
+
+def less_explained(
+    estimates: Mapping[str, Estimate], of_arm: Mapping[str, pd.DataFrame], covariates: Sequence[str]
+) -> Mapping[str, Estimate]:
+    """CUPED on columns of the units."""
+    if not covariates:
+        return estimates
+    return adjusted(estimates, {arm: rows[[*covariates]].to_numpy(dtype=np.float64) for arm, rows in of_arm.items()})
+
+
+def estimated(
+    name: str, declared: Mapping[str, Metric], units: pd.DataFrame, of_arm: Mapping[str, pd.DataFrame]
+) -> dict[str, Estimate]:
+    """By arm. What is winsorised is so by the people of all arms together."""
+    metric = declared.get(name)
+    if metric is not None and metric.quantile is not None:
+        return {arm: _quantile(rows[name], metric.quantile) for arm, rows in of_arm.items()}
+    parts = [
+        _capped(units[part].to_numpy(dtype=np.float64), declared.get(part))
+        for part in (metric.parts if metric else (name,))
+    ]
+    is_in = {arm: (units["arm"] == arm).to_numpy() for arm in of_arm}
+    if len(parts) == 2:
+        return {arm: ratio(parts[0][inside], parts[1][inside]) for arm, inside in is_in.items()}
+    return {arm: mean(parts[0][inside]) for arm, inside in is_in.items()}
+
+
+def _quantile(arrays: pd.Series, share: float) -> Estimate:
+    """`arrays`: each person's rows."""
+    counts = arrays.map(len).to_numpy(dtype=np.int64)
+    rows = np.array([row for array in arrays for row in array], dtype=np.float64)
+    return quantile(rows, np.repeat(np.arange(len(counts)), counts), len(counts), share)
+
+
+def _capped(values: Floats, metric: Metric | None) -> Floats:
+    return values if metric is None or metric.winsorise is None else winsorised(values, metric.winsorise)
+
+
+def _blocked(srm_p: float, broken: int, segments: Mapping[str, float], uneven: Mapping[str, float]) -> list[str]:
+    """Why no difference is worth reading, in words."""
+    reasons = [f"sample ratio p {srm_p:.3g} is below {BLOCKS}"] if srm_p < BLOCKS else []
+    if broken:
+        reasons.append(
+            f"{broken} {'was' if broken == 1 else 'were'} in more than one arm, expected everybody to stay in one"
+        )
+    reasons += [
+        f"segment {name}: sample ratio p {p:.3g} is below {BLOCKS}" for name, p in segments.items() if p < BLOCKS
+    ]
+    return reasons + [
+        f"covariate {name}: arms differ in it (p {p:.3g}), as nothing from before the exposure does. Leave it out if it is from after"
+        for name, p in uneven.items()
+    ]
+
+
+def _comparisons(
+    used: Mapping[str, Mapping[str, SampleMoments]],
+    roles: Mapping[str, Role],
+    baseline: str,
+    guardrails: Mapping[str, Guardrail],
+    alpha: float,
+) -> list[ArmComparison]:
+    if baseline not in used:
+        return []
+    alone = [
+        _comparison(metric, arm, baseline, role, used, guardrails.get(metric), alpha)
+        for metric, role in roles.items()
+        for arm in used
+        if arm != baseline
+    ]
+    families = [one.role for one in alone]
+    at_once = holm_within(families, [one.p_fixed for one in alone])
+    always = holm_within(families, [one.p_sequential for one in alone])
+    return [
+        replace(one, p_adjusted=p, p_sequential_adjusted=always_valid)
+        for one, p, always_valid in zip(alone, at_once, always, strict=True)
+    ]
 
 
 def _comparison(
     metric: str,
     arm: str,
     baseline: str,
-    estimates: Mapping[str, Mapping[str, SampleMoments]],
-    p_adjusted: float,
-    *,
-    alpha: float,
+    role: Role,
+    used: Mapping[str, Mapping[str, SampleMoments]],
     guardrail: Guardrail | None,
+    alpha: float,
 ) -> ArmComparison:
-    ours, theirs = estimates[arm][metric], estimates[baseline][metric]
-    at_once, always, belief = (
-        fixed(ours, theirs, alpha=alpha),
-        sequential(ours, theirs, alpha=alpha),
-        bayesian(ours, theirs),
-    )
+    ours, theirs = used[arm][metric], used[baseline][metric]
+    at_once, always = fixed(ours, theirs, alpha=alpha), sequential(ours, theirs, alpha=alpha)
+    belief = bayesian(ours, theirs)
     difference = ours.mean - theirs.mean
     return ArmComparison(
         metric=metric,
         arm=arm,
         baseline=baseline,
+        role=role,
         difference=difference,
         relative=difference / abs(theirs.mean) if theirs.mean else float("nan"),
         p_fixed=at_once.p,
         interval_fixed=at_once.interval,
-        p_adjusted=p_adjusted,
         p_sequential=always.p,
         interval_sequential=always.interval,
         probability_better=belief.probability_better,
         expected_loss=belief.expected_loss,
-        is_guardrail=guardrail is not None,
-        is_harm=guardrail is not None and guardrail.may_be_broken(always.interval),
+        guardrail=None if guardrail is None else guardrail.judge(always.interval),
     )
 
 

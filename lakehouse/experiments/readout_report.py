@@ -17,8 +17,10 @@ def table(readout: ReadOut) -> str:
             + "  ".join(f"{moments.mean:>14.6g}" for moments in metrics.values())
         )
     lines.append(f"sample ratio p = {readout.srm_p:.4g}" + _judged(readout.srm_p))
+    lines += [f"segment {name}: sample ratio p = {p:.4g}" for name, p in readout.segments.items()]
     if readout.excluded:
         lines.append(f"left out: {readout.excluded} units that were in more than one arm")
+    lines += [f"blocked: {reason}" for reason in readout.blocked_because]
     if not readout.is_blocked:
         lines += [_line(comparison, readout.alpha) for comparison in readout.comparisons]
     return "\n".join(lines)
@@ -36,8 +38,10 @@ def _line(comparison: ArmComparison, alpha: float) -> str:
         return f"{comparison.metric}: {comparison.arm} against {comparison.baseline}: {_why_unknown(comparison)}"
     return (
         f"{comparison.metric}: {comparison.arm} against {comparison.baseline}: {comparison.difference:+.6g} ({comparison.relative:+.2%}), "
-        f"p {comparison.p_fixed:.3g} (Holm {comparison.p_adjusted:.3g}), always valid p {comparison.p_sequential:.3g}, "
+        f"p {comparison.p_fixed:.3g} (Holm {comparison.p_adjusted:.3g}), always valid p {comparison.p_sequential:.3g} "
+        f"(Holm {comparison.p_sequential_adjusted:.3g}), "
         f"{1 - alpha:.0%} always within [{low:.6g}, {high:.6g}], better with probability {comparison.probability_better:.4f}"
+        + ("" if comparison.guardrail is None else f", guardrail: {comparison.guardrail}")
     )
 
 
@@ -59,6 +63,7 @@ def as_json(readout: ReadOut, metrics: Sequence[str], unnamed: int) -> dict[str,
         "baseline": readout.baseline,
         "alpha": readout.alpha,
         "excluded_units": readout.excluded,
+        "segments": dict(readout.segments),
         "rows_without_arm_or_unit": unnamed,
         "arms": {
             arm: {
@@ -70,5 +75,9 @@ def as_json(readout: ReadOut, metrics: Sequence[str], unnamed: int) -> dict[str,
         },
     }
     if readout.is_blocked:
-        return facts | {"comparisons": [], "blocked_because": f"sample ratio p {readout.srm_p:.3g} is below {BLOCKS}"}
-    return facts | {"comparisons": [{**vars(comparison)} for comparison in readout.comparisons]}
+        return facts | {"comparisons": [], "blocked_because": "; ".join(readout.blocked_because)}
+    return facts | {"comparisons": [_facts(comparison) for comparison in readout.comparisons]}
+
+
+def _facts(comparison: ArmComparison) -> dict[str, Any]:
+    return {**vars(comparison), "is_guardrail": comparison.is_guardrail, "is_harm": comparison.is_harm}

@@ -24,7 +24,11 @@ SILVER_DECISION_LOG = Table(
         optional("propensity", "double", "of a decision: probability with which it was chosen"),
         required("action", "string", "offer, products comma-separated, or moment:<name>; none = nothing was said"),
         required("policy_version", "string", "policy that chose"),
-        optional("context", "string", "of a decision: JSON of page, candidates, and whether a rule forced it"),
+        optional(
+            "context",
+            "string",
+            "of a decision: JSON of page, candidates, arms by experiment, and whether a rule forced it",
+        ),
         required("occurred_at", "timestamp", "time of the decision, exposure or outcome"),
         required("logged_at", "timestamp", "time the broker took the message"),
     ),

@@ -42,7 +42,7 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
         policy=service.config.serving.policy,
         policy_version=service.policy.version,
         shown_on=context.visitor.shown_on,
-        experiments=circumstances.arm_names,
+        experiments=circumstances.logged_arms,
         features=service.policy.features(circumstances.context) if is_explored else (),
         context=request.context.said() | ({"rule": decided.rule} if decided.rule else {}),
     )

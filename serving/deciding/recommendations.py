@@ -50,7 +50,7 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
         policy="recommendations",
         policy_version="none" if model is None else model.version,
         shown_on=context.visitor.shown_on,
-        experiments=context.circumstances.arm_names,
+        experiments=context.circumstances.logged_arms,
         context=request.context.said(),
     )
     keep_decision(service, decision, [item.product_id for item in items])

@@ -43,5 +43,6 @@ def test_the_same_message_has_the_same_id_and_no_other_has() -> None:
     assert decision_record.exposure_messages(RECORD, 9)[0]["log_id"] == exposures[0]["log_id"]
     assert [(message.get("experiment"), message.get("arm")) for message in exposures] == [(None, None), ("quiet", "a")]
     assert orjson.loads(decision["context"]) == {
-        **{"page_type": "cart", "kind": "offer", "is_forced": False, "candidates": ["gift", "bundle"]}
+        **{"page_type": "cart", "kind": "offer", "is_forced": False, "candidates": ["gift", "bundle"]},
+        "arms": {"quiet": "a"},
     }

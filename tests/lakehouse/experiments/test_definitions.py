@@ -84,4 +84,14 @@ def test_a_guardrail_says_which_way_is_better(tmp_path: Path) -> None:
         read(tmp_path, number)
     told = number.replace("{left: 0.1}", "{left: {margin: 0.1, better: lower}}")
     guardrail = read(tmp_path, told).by_name["one"].guardrails["left"]
-    assert [guardrail.may_be_broken(interval) for interval in ((-9, 0.1), (0, 0.2))] == [False, True]
+    assert [guardrail.judge(interval) for interval in ((-9, 0.1), (0, 0.2), (0.11, 0.2))] == [
+        "no_harm",
+        "unclear",
+        "harm",
+    ]
+    more = guardrail.model_copy(update={"better": "higher"})
+    assert [more.judge(interval) for interval in ((-0.1, 9), (-0.2, 0), (-0.2, -0.11))] == [
+        "no_harm",
+        "unclear",
+        "harm",
+    ]

@@ -77,7 +77,7 @@ def test_a_planted_lift_comes_out_and_only_outcomes_in_the_window_count() -> Non
     assert (guard["is_guardrail"], guard["is_harm"]) == (True, False)
 
 
-def test_uneven_arms_block_the_read_out_and_units_in_two_arms_are_left_out() -> None:
+def test_uneven_arms_and_units_in_two_arms_block_the_read_out() -> None:
     log = log_of(4000, {"control": 0.1, "new": 0.1}, 2)
     lost = log[~((log["arm"] == "new") & (log["unit"].str.len() % 2 == 0))]
     rows = results(lost, {"try": TRY}, as_of=NOW)
@@ -86,7 +86,9 @@ def test_uneven_arms_block_the_read_out_and_units_in_two_arms_are_left_out() -> 
         arm=lambda frame: frame["arm"].map({"control": "new"})
     )
     rows = results(pd.concat([log, twice]), {"try": TRY}, as_of=NOW)
-    assert {row["excluded_units"] for row in rows} == {2}
+    assert {(row["excluded_units"], row["is_blocked"], row["blocked_because"]) for row in rows} == {
+        (2, True, "2 were in more than one arm, expected everybody to stay in one")
+    }
     assert results(log, {}, as_of=NOW + timedelta(days=1)) == []
 
 
