@@ -76,3 +76,4 @@ def test_whoever_is_held_out_is_in_no_arm() -> None:
     inputs = DecisionInputs(catalogue=None, book=None, experiments=experiments, unavailable=set(), consent_assumed=True)
     found = circumstances_of(visitor, inputs, now=NOW + timedelta(days=1))
     assert (found.held_out, found.arms) == ("holdout", {})
+    assert found.logged_arms == {"holdout": "held_out"}

@@ -95,3 +95,81 @@ def test_a_guardrail_says_which_way_is_better(tmp_path: Path) -> None:
         "unclear",
         "harm",
     ]
+
+
+METRICS = """
+metrics:
+  - {name: orders, table: silver.orders, aggregate: count}
+  - {name: revenue, table: silver.orders, aggregate: sum, column: revenue}
+  - {name: order_value, numerator: revenue, denominator: orders}
+  - {name: large_order, table: silver.orders, aggregate: quantile, column: revenue, quantile: 0.9}
+  - {name: worth, table: gold.scores, aggregate: sum, column: clv}
+"""
+
+
+def test_covariates_are_what_can_be_from_before_of_what_is_asked(tmp_path: Path) -> None:
+    asked = TWO.replace("metrics: [m]", "metrics: [order_value, large_order, worth, m]", 1)
+    found = read(tmp_path, METRICS + asked)
+    assert found.covariates_of(found.by_name["one"]) == ("revenue", "orders")
+    assert found.covariates_of(found.by_name["two"]) == ()
+    none = read(tmp_path, METRICS + asked.replace("baseline: a", "baseline: a, covariates: []", 1))
+    assert none.covariates_of(none.by_name["one"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("{name: x, table: silver.orders}", "aggregate: got none, expected count, any, sum or quantile"),
+        ("{name: x, table: silver.orders, aggregate: sum}", "column: got None, expected one for sum and quantile"),
+        (
+            "{name: x, table: silver.orders, aggregate: quantile, column: revenue}",
+            "quantile: expected a share such as 0.9",
+        ),
+        ("{name: x, numerator: orders}", "expected either table and aggregate, or numerator and denominator"),
+        ("{name: x, numerator: orders, denominator: large_order}", "x: got large_order, which no single person has"),
+        ("{name: x, numerator: revenue, denominator: orders, winsorise: 0.9}", "a quotient has only numerator and"),
+    ],
+)
+def test_a_metric_that_is_made_of_nothing_is_told(tmp_path: Path, metric: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, f"{METRICS}  - {metric}\n{TWO}")
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            "covariates: [worth]",
+            "one: covariates: got worth, expected a declared count, sum or any over a table of silver",
+        ),
+        ("covariates: [clicked]", "one: covariates: got clicked, expected a declared"),
+        ("primary: [n]", "primary: got ['n'], expected some of metrics: ['m']"),
+        ("trigger: seen", "trigger: Input should be 'shown' or 'decided'"),
+    ],
+)
+def test_what_an_experiment_asks_in_vain_is_told(tmp_path: Path, change: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, METRICS + TWO.replace("metrics: [m]", f"metrics: [m], {change}", 1))
+    assert told in str(caught.value)
+
+
+def test_an_arm_that_shows_nothing_counts_from_the_decision(tmp_path: Path) -> None:
+    quiet = TWO.replace("{name: b, weight: 3}", "{name: b, weight: 3, offers: none}")
+    found = read(tmp_path, quiet).by_name
+    assert (found["one"].counts_from, found["two"].counts_from) == ("decided", "shown")
+    with pytest.raises(ConfigError, match="an arm without offers is never shown one"):
+        read(tmp_path, quiet.replace("baseline: a", "baseline: a, trigger: shown", 1))
+
+
+def test_the_holdout_is_read_out_as_an_experiment_of_its_shares(tmp_path: Path) -> None:
+    found = read(tmp_path, TWO)
+    holdout = found.read_out["holdout"]
+    sides = [found.holdout_arm(unit) for unit in UNITS]
+    assert [(arm.name, arm.weight) for arm in holdout.arms] == [("served", 0.9), ("held_out", 0.1)]
+    assert sides.count("held_out") == sum(found.held_out(unit) is not None for unit in UNITS)
+    assert (holdout.baseline, holdout.counts_from) == ("held_out", "decided")
+    nobody = read(tmp_path, TWO.replace("share: 0.1", "share: 0"))
+    assert ("holdout" in nobody.read_out, nobody.holdout_arm(UNITS[0])) == (False, None)
+    with pytest.raises(ConfigError, match="holdout: is what the holdout is read out as"):
+        read(tmp_path, TWO.replace("name: far", "name: holdout"))

@@ -37,6 +37,12 @@ def test_welch_is_scipys() -> None:
     assert found.interval == pytest.approx(tuple(oracle.confidence_interval(0.95)))
 
 
+def test_two_proportions_are_scipys_chi_square() -> None:
+    arm, baseline = (moments(np.repeat([1.0, 0.0], counts)) for counts in ((130, 870), (95, 805)))
+    oracle = stats.chi2_contingency([[130, 870], [95, 805]], correction=False)
+    assert fixed(arm, baseline, alpha=0.05).p == pytest.approx(oracle.pvalue)
+
+
 def test_the_always_valid_p_is_where_the_interval_touches_zero() -> None:
     squared = rho(0.05, 5000) ** 2
     for z in (1.2, 2.8, 3.5, 5.0):

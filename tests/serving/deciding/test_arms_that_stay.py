@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 
@@ -98,4 +99,21 @@ def test_an_experiment_that_was_changed_while_it_ran_is_refused_after_a_reboot_t
     service = serve()
     assert service.experiments.current is None
     assert "changed while it runs" in (service.experiments.fault or "")
+    close(service)
+
+
+def test_the_log_tells_the_arms_and_the_side_of_the_holdout_of_everybody_decided_on(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrange(tmp_path, experiments=[EXPERIMENT], holdout={"share": 0.3})
+    told: list[Any] = []
+    monkeypatch.setattr("serving.deciding.decision_log.log", lambda _, messages: told.extend(messages))
+    service = serve()
+    answers = ask(service, [f"v{number}" for number in range(60)])
+    arms = [orjson.loads(message["context"])["arms"] for message in told]
+    sides = [of_one["holdout"] for of_one in arms]
+    assert {side: sides.count(side) > 5 for side in sides} == {"held_out": True, "served": True}
+    for (experiments, silence), of_one in zip(answers, arms, strict=True):
+        assert of_one == experiments | {"holdout": "served" if silence is None else "held_out"}
+        assert ("try" in of_one) == (of_one["holdout"] == "served")
     close(service)
