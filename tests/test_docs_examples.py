@@ -57,6 +57,7 @@ DECLARED: Mapping[str, Callable[[Path], object]] = {
     "moments": read_moments,
     "destinations": lambda path: read_destinations(path, {"CRM_TOKEN": "t0ken"}),
     "experiments": read_experiments,
+    "metrics": read_experiments,
 }
 
 

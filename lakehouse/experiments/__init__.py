@@ -2,7 +2,8 @@
 
 definitions, metrics    conf/experiments.yaml
 assignment           unit -> arm
-estimates            mean, quotient, quantile: a value, and how much each person moves it; adjustment: CUPED on it
+estimates            mean, quotient, quantile: a value, and how much each person moves it; adjustment: CUPED on it;
+                     arm_estimates: of a declared metric, by arm
 sample_statistics    what every answer is computed from
 fixed, sequential, bayesian    three answers to one difference; multiplicity: Holm
 sample_ratio, balance, sticky  what blocks: arms of the wrong size, arms that were not alike before, people in two of them

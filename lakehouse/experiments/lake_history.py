@@ -11,11 +11,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import StitchlakeError
+from lakehouse.experiments.arm_estimates import estimated, less_explained
 from lakehouse.experiments.definitions import Experiments
 from lakehouse.experiments.lake_readout import measure
 from lakehouse.experiments.metric_sources import check_metrics
 from lakehouse.experiments.metrics import BEFORE, Judged
-from lakehouse.experiments.readout import estimated, less_explained
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.silver import SILVER_ACTIVITY_DAILY
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP

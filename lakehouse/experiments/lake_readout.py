@@ -5,14 +5,16 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.experiments.balance import SEGMENT
 from lakehouse.experiments.definitions import Experiments
+from lakehouse.experiments.estimates import winsorised
 from lakehouse.experiments.exposure_log import exposure_log, history_of, names_of_several
 from lakehouse.experiments.metric_sources import SOURCES, check_metrics, per_person
-from lakehouse.experiments.metrics import Judged, Metric
+from lakehouse.experiments.metrics import BEFORE, Judged, Metric
 from lakehouse.experiments.result_rows import Measured, results, told_of
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.gold import GOLD_SEGMENTS
@@ -60,6 +62,9 @@ def measure(lake: Lake, first: pd.DataFrame, judged: Judged, experiments: Experi
     for metric in of_tables:
         if metric.quantile is not None:
             units[metric.name] = [[] if rows is None else rows for rows in units[metric.name]]
+        if metric.winsorise is not None and metric.name in covariates:  # as the metric itself is when it is read out
+            before = BEFORE + metric.name
+            units[before] = winsorised(units[before].to_numpy(dtype="float64"), metric.winsorise)
     return Measured(units=units, declared=declared, covariates=covariates)
 
 
@@ -86,5 +91,6 @@ def with_segment(lake: Lake, measured: Measured, first: pd.DataFrame) -> Measure
 
 def _frame(lake: Lake, first: pd.DataFrame) -> DataFrame:
     """unit, exposed_at."""
-    renamed = first[["unit", "occurred_at"]].rename(columns={"occurred_at": "exposed_at"})
-    return lake.spark.createDataFrame(renamed, "unit string, exposed_at timestamp")
+    schema = pa.schema([("unit", pa.string()), ("exposed_at", pa.timestamp("us", tz="UTC"))])
+    renamed = first.rename(columns={"occurred_at": "exposed_at"})
+    return lake.frame(pa.Table.from_pandas(renamed, schema=schema, preserve_index=False))

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
-from lakehouse.experiments.adjustment import adjusted
+from lakehouse.experiments.arm_estimates import estimated, less_explained
 from lakehouse.experiments.balance import SEGMENT, by_segment, uneven
 from lakehouse.experiments.bayesian import bayesian
-from lakehouse.experiments.estimates import Estimate, Floats, mean, quantile, ratio, winsorised
+from lakehouse.experiments.estimates import Estimate
 from lakehouse.experiments.fixed import fixed
 from lakehouse.experiments.metrics import Guardrail, Metric
 from lakehouse.experiments.multiplicity import holm_within
@@ -104,13 +103,8 @@ def read_out(
     shares = shares or dict.fromkeys(arms, 1.0)
     of_arm = {arm: units[units["arm"] == arm] for arm in arms}
     counts = {arm: len(rows) for arm, rows in of_arm.items()}
-    plain: dict[str, dict[str, SampleMoments]] = {arm: {} for arm in arms}
-    used: dict[str, dict[str, SampleMoments]] = {arm: {} for arm in arms}
-    for name in metrics:
-        estimates = estimated(name, declared, units, of_arm)
-        explained = less_explained(estimates, of_arm, covariates.get(name, ()))
-        for arm in arms:
-            plain[arm][name], used[arm][name] = estimates[arm].moments, explained[arm].moments
+    plain = {name: estimated(name, declared, units, of_arm) for name in metrics}
+    used = {name: less_explained(plain[name], of_arm, covariates.get(name, ())) for name in metrics}
     deciding = [name for name in metrics if name not in guardrails] if primary is None else primary
     roles = {name: _role(name, deciding, guardrails) for name in metrics}
     srm_p = sample_ratio_p(counts, shares)
@@ -119,9 +113,9 @@ def read_out(
     return ReadOut(
         srm_p=srm_p,
         blocked_because=tuple(_blocked(srm_p, broken, segments, uneven(units, every, baseline))),
-        arms=plain,
+        arms=_by_arm(plain, arms),
         counts=counts,
-        comparisons=tuple(_comparisons(used, roles, baseline, guardrails, alpha)),
+        comparisons=tuple(_comparisons(_by_arm(used, arms), roles, baseline, guardrails, alpha)),
         excluded=excluded,
         baseline=baseline,
         alpha=alpha,
@@ -129,45 +123,15 @@ def read_out(
     )
 
 
+def _by_arm(
+    estimates: Mapping[str, Mapping[str, Estimate]], arms: Sequence[str]
+) -> dict[str, dict[str, SampleMoments]]:
+    """Metric -> arm -> estimate as arm -> metric -> moments."""
+    return {arm: {name: of_arm[arm].moments for name, of_arm in estimates.items()} for arm in arms}
+
+
 def _role(name: str, primary: Sequence[str], guardrails: Mapping[str, Guardrail]) -> Role:
     return "guardrail" if name in guardrails else "primary" if name in primary else "secondary"
-
-
-def less_explained(
-    estimates: Mapping[str, Estimate], of_arm: Mapping[str, pd.DataFrame], covariates: Sequence[str]
-) -> Mapping[str, Estimate]:
-    """CUPED on columns of the units."""
-    if not covariates:
-        return estimates
-    return adjusted(estimates, {arm: rows[[*covariates]].to_numpy(dtype=np.float64) for arm, rows in of_arm.items()})
-
-
-def estimated(
-    name: str, declared: Mapping[str, Metric], units: pd.DataFrame, of_arm: Mapping[str, pd.DataFrame]
-) -> dict[str, Estimate]:
-    """By arm. What is winsorised is so by the people of all arms together."""
-    metric = declared.get(name)
-    if metric is not None and metric.quantile is not None:
-        return {arm: _quantile(rows[name], metric.quantile) for arm, rows in of_arm.items()}
-    parts = [
-        _capped(units[part].to_numpy(dtype=np.float64), declared.get(part))
-        for part in (metric.parts if metric else (name,))
-    ]
-    is_in = {arm: (units["arm"] == arm).to_numpy() for arm in of_arm}
-    if len(parts) == 2:
-        return {arm: ratio(parts[0][inside], parts[1][inside]) for arm, inside in is_in.items()}
-    return {arm: mean(parts[0][inside]) for arm, inside in is_in.items()}
-
-
-def _quantile(arrays: pd.Series, share: float) -> Estimate:
-    """`arrays`: each person's rows."""
-    counts = arrays.map(len).to_numpy(dtype=np.int64)
-    rows = np.array([row for array in arrays for row in array], dtype=np.float64)
-    return quantile(rows, np.repeat(np.arange(len(counts)), counts), len(counts), share)
-
-
-def _capped(values: Floats, metric: Metric | None) -> Floats:
-    return values if metric is None or metric.winsorise is None else winsorised(values, metric.winsorise)
 
 
 def _blocked(srm_p: float, broken: int, segments: Mapping[str, float], uneven: Mapping[str, float]) -> list[str]:
@@ -193,8 +157,6 @@ def _comparisons(
     guardrails: Mapping[str, Guardrail],
     alpha: float,
 ) -> list[ArmComparison]:
-    if baseline not in used:
-        return []
     alone = [
         _comparison(metric, arm, baseline, role, used, guardrails.get(metric), alpha)
         for metric, role in roles.items()

@@ -31,6 +31,7 @@ from tests.lakehouse.experiments.metric_trials import Trials, cuped, quantiles, 
 from tests.lakehouse.experiments.simulation import ALPHA, false_positives, interval_coverage
 from tests.lakehouse.experiments.test_off_policy import simulated
 
+SEQUENTIAL = "false_positives_sequential"
 PEOPLE = {"cuped": 4000, "quotient": 4000, "median": 800, "quantile_90": 800}  # of one arm, at the last look
 
 
@@ -159,7 +160,7 @@ def limits(result: dict, runs: int) -> list[str]:
     }
     broken = [f"{name} {result[name]} < {limit}" for name, limit in least.items() if result[name] < limit]
     broken += [
-        f"{name} {value} > 0.05" for name, value in result.items() if name.startswith("sequential_") and value > 0.05
+        f"{name} {value} > 0.05" for name, value in result.items() if name.startswith(SEQUENTIAL) and value > 0.05
     ]
     broken += [
         f"{name} {value} is not within a point of 0.95"
@@ -190,12 +191,13 @@ def main(argv: list[str]) -> int:
     runs, looks = options.runs, options.looks
     metric_trials.check(seed=11)
     at_once, always = false_positives(experiments=runs, looks=looks, units=20_000, seed=1)
-    result = {"benchmark": "experiments", "runs": runs, "looks": looks, "false_positives_fixed": at_once}
-    result["sequential_share"] = always
+    result = {"benchmark": "experiments", "runs": runs, "looks": looks}
+    result[f"false_positives_fixed_{looks}_looks"] = at_once
+    result[f"{SEQUENTIAL}_{looks}_looks"] = always
     for seed, (kind, people) in enumerate(PEOPLE.items(), 20):
-        result[f"sequential_{kind}"] = trials_of(kind, runs, looks, people, seed).found()
+        result[f"{SEQUENTIAL}_{kind}"] = trials_of(kind, runs, looks, people, seed).found()
         result[f"coverage_{kind}"] = 1 - trials_of(kind, 5 * runs, 1, min(people, 1000), seed + 10).found_once()
-    result["sequential_four_metrics"] = several_metrics(runs, looks, 40)
+    result[f"{SEQUENTIAL}_four_metrics"] = several_metrics(runs, looks, 40)
     result["coverage_proportion"] = interval_coverage("proportion", experiments=5 * runs, units=2000, seed=3)
     result["coverage_skewed"] = interval_coverage("skewed", experiments=2 * runs, units=2000, seed=4)
     result["power_fixed"], result["power_sequential"] = power(min(runs, 500), 10_000, 2)
@@ -203,7 +205,7 @@ def main(argv: list[str]) -> int:
     result["harm_2_to_6_found"], _ = guardrail((0.02, 0.06), runs, looks, 51)
     result["gain_6_to_2_called_harm"], result["gain_6_to_2_cleared"] = guardrail((0.06, 0.02), runs, looks, 52)
     result["harm_within_margin_called"], _ = guardrail((0.02, 0.022), runs, looks, 53)
-    result["covariate_after_blocked"], result["sequential_covariate_after"] = covariate_after(min(runs, 300), 8, 2.0)
+    result["covariate_after_blocked"], result[f"{SEQUENTIAL}_covariate_after"] = covariate_after(min(runs, 300), 8, 2.0)
     _, result["covariate_little_after_found"] = covariate_after(min(runs, 300), 9, 0.5)  # nobody can tell: no limit
     result |= {"blocked_48_52": blocked(runs, 5), **planted(), "off_policy_coverage": off_policy(runs, 6)}
     broken = limits(result, runs)
