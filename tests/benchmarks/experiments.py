@@ -175,7 +175,7 @@ def limits(result: dict, runs: int) -> list[str]:
     broken += [
         f"{name} {result[name]} != 0.8"
         for name in ("planned_once", "planned_any_time")
-        if abs(result[name] - 0.8) > 0.06
+        if abs(result[name] - 0.8) > max(0.05, 2 * chance)
     ]
     broken += [
         f"{name}: {result[name]}" for name in ("blocked_one_in_two_arms", "blocked_empty_arm") if not result[name]
