@@ -24,6 +24,7 @@ def person(profile_id: str, identifiers: Sequence[Identifier], **changes: Any) -
     }
     figures |= {name: value for name, value in changes.items() if name in figures}
     own |= {name: value for name, value in changes.items() if name not in figures}
+    own["bought_at"] = own["bought_at"] or (SEEN,) * len(own["bought"])
     return OnlineProfile(figures=figures, **own)
 
 

@@ -121,6 +121,7 @@ class RecommenderConfig:
     rank: int
     new_days: int
     gone_days: int
+    again_days: int
     max_profiles: int
     seed: int
 

@@ -11,6 +11,7 @@ from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.recent_behaviour import RecentBehaviour
 from lakehouse.online.recent_entries import EXPOSED, PURPOSES, key_of
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.recommend.interactions import ORDER
 from lakehouse.rules.vocabulary import prepared
 
 
@@ -38,9 +39,13 @@ class Visitor:
         return ":".join(self.identifier) if self.identifier else "nobody"
 
     @property
-    def bought(self) -> frozenset[str]:
-        """Products of the person's orders, those of just now among them."""
-        return frozenset(self.recent.bought_30d).union(self.profile.bought if self.profile else ())
+    def last_bought(self) -> Mapping[str, int]:
+        """Products of the person's orders, those of just now among them, and when each was ordered last, UTC milliseconds."""
+        found = dict(self.profile.last_bought) if self.profile else {}
+        for one in self.recent.actions:
+            if one.kind == ORDER:
+                found[one.product_id] = max(one.at_ms, found.get(one.product_id, one.at_ms))
+        return found
 
     @property
     def shown_on(self) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any, Self
 
 import orjson
@@ -65,6 +66,11 @@ class OnlineProfile:
             is_known=bool(row["user_ids"]),
             figures={name: _to_millisecond(row[name]) if name in _TIMES else row[name] for name in COLUMNS},
         )
+
+    @cached_property
+    def last_bought(self) -> Mapping[str, int]:
+        """Product -> when it was ordered last, UTC milliseconds since 1970."""
+        return {product: (at - _EPOCH) // _MILLISECOND for product, at in zip(self.bought, self.bought_at, strict=True)}
 
     def own_fields(self) -> dict[str, Any]:
         """Everything but the figures, by name."""

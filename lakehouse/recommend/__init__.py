@@ -8,6 +8,8 @@ scoring         a history -> scores of every product
 recommender     history of a visitor -> proposals with their reasons
 
 For training only:
+interaction_table   interactions and products as numbers
+repurchase      which products are bought again, and how long after
 als             factors of products by implicit alternating least squares
 neighbours      products that go together: in sessions and profiles, and in orders
 ranking         Recall and NDCG of ranked lists

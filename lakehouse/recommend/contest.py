@@ -19,18 +19,12 @@ from lakehouse.models.evaluation import Estimate, estimate
 from lakehouse.recommend.ease import ease_weights
 from lakehouse.recommend.fold_in import Confidence
 from lakehouse.recommend.holdout import JudgedPerson, Score, judge, people
+from lakehouse.recommend.interaction_table import Interactions, ProductCatalogue
 from lakehouse.recommend.interactions import Known, known
 from lakehouse.recommend.model import Blend, RecommenderModel
 from lakehouse.recommend.ranking import K, best, ndcg
 from lakehouse.recommend.scoring import factor_scores, scaled, similarity_scores
-from lakehouse.recommend.training import (
-    FitSettings,
-    Interactions,
-    ProductCatalogue,
-    fit,
-    profile_baskets,
-    with_factors,
-)
+from lakehouse.recommend.training import FitSettings, fit, profile_baskets, with_factors
 
 POPULAR, EASE, ITEM_ITEM, ALS, CHAMPION = "popularity", "EASE (yardstick)", "item-item", "ALS", "champion"
 MIXES = (0.0, 0.25, 0.5, 0.75, 1.0)

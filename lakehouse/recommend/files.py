@@ -25,7 +25,7 @@ from lakehouse.errors import ModelError
 from lakehouse.recommend.fold_in import Confidence
 from lakehouse.recommend.model import Blend, RecommenderModel
 
-SCHEMA: Final = 1  # of both files; another number is another layout
+SCHEMA: Final = 2  # of both files; another number is another layout
 ARRAYS: Final = "model.npz"
 ABOUT: Final = "model.json"
 CURRENT: Final = "current"
@@ -92,12 +92,13 @@ def read(folder: Path) -> tuple[RecommenderModel, dict[str, Any]]:
     if digest != about.get("sha256"):
         raise ModelError(f"{folder / ARRAYS}: damaged, got sha256 {digest}, expected {about.get('sha256')}. {_AGAIN}")
     try:
-        return _model(about, content), about
+        return unpacked(about, content), about
     except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"{folder}: unreadable, got {error!r}, expected layout {SCHEMA}. {_AGAIN}") from error
 
 
-def _model(about: Mapping[str, Any], content: bytes) -> RecommenderModel:
+def unpacked(about: Mapping[str, Any], content: bytes) -> RecommenderModel:
+    """`packed` undone. `about`: with `kind` and `blend`. Raises KeyError, ValueError, TypeError, EOFError or BadZipFile."""
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         values: dict[str, Any] = {name: arrays[name] for name in arrays.files}
     texts: dict[str, Any] = {name: tuple(map(str, orjson.loads(values.pop(name).tobytes()))) for name in _TEXTS}

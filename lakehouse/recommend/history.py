@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from lakehouse.recommend.interaction_table import Interactions, ProductCatalogue
 from lakehouse.recommend.interactions import KIND_OF_EVENT, KINDS, ORDER
-from lakehouse.recommend.training import Interactions, ProductCatalogue
 
 MOST_ROWS = 500  # newest, of one profile: more is a shop's own terminal rather than a shopper
 GAP_MS = 30 * 60 * 1000

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lakehouse.errors import ModelError
+from lakehouse.recommend.interaction_table import Interactions, ProductCatalogue
 from lakehouse.recommend.interactions import KINDS, Interaction, Known
 from lakehouse.recommend.model import RecommenderModel
 from lakehouse.recommend.ranking import best, ndcg, recall
-from lakehouse.recommend.training import Interactions, ProductCatalogue, positions
+from lakehouse.recommend.training import positions
 
 MOST = 3_000  # people of a slice; by the order of their numbers, which says nothing of them
 FEWEST = 20

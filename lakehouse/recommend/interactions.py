@@ -41,13 +41,13 @@ class Known:
     """A visitor's history as a model sees it: positions of its products, newest first, what each weighs, and the cart.
 
     `positions` and `weights` are of one length, every product once. `cart`: newest first, what was added and since neither
-    removed nor ordered. `ordered`: positions.
+    removed nor ordered. `ordered`: positions, and when each was ordered last, UTC milliseconds.
     """
 
     positions: NDArray[np.intp]
     weights: NDArray[np.float64]
     cart: tuple[int, ...]
-    ordered: frozenset[int]
+    ordered: Mapping[int, int]
 
 
 def known(
@@ -68,21 +68,21 @@ def known(
     found.sort(reverse=True)
     sums: dict[int, float] = {}
     in_cart: dict[int, bool] = {}
-    ordered: set[int] = set()
+    ordered: dict[int, int] = {}
     rate = 1.0 / (half_life_days * DAY_MS)
     for at_ms, _, position, kind in found[:newest]:
         weight = KIND_WEIGHTS.get(kind, 1.0)
         if weight:
             sums[position] = sums.get(position, 0.0) + weight * 0.5 ** (max(0, now_ms - at_ms) * rate)
         if kind == ORDER:
-            ordered.add(position)
+            ordered.setdefault(position, at_ms)
         if kind in (CART, REMOVE, ORDER):
             in_cart.setdefault(position, kind == CART)
     positions = np.fromiter(sums, dtype=np.intp, count=len(sums))
     weights = saturated(np.fromiter(sums.values(), dtype=np.float64, count=len(sums)))
     if fade < 1.0:
         weights *= fade ** np.arange(len(weights))
-    return Known(positions, weights, tuple(p for p, is_in in in_cart.items() if is_in), frozenset(ordered))
+    return Known(positions, weights, tuple(p for p, is_in in in_cart.items() if is_in), ordered)
 
 
 def saturated(sums: NDArray[np.float64]) -> NDArray[np.float64]:

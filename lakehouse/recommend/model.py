@@ -19,15 +19,16 @@ POPULARITY: Final = "popularity"
 
 @dataclass(frozen=True, kw_only=True)
 class Blend:
-    """How a visitor's history becomes scores, as chosen in the contest.
+    """How a visitor's history becomes a list, as chosen in the contest.
 
     `mix`: share of item-item similarity, 0..1; the rest is the factors'. `half_life_days`, `fade`: see
-    lakehouse/recommend/interactions.py.
+    lakehouse/recommend/interactions.py. `again`: share of the places for what was bought and is due again, 0..1.
     """
 
     mix: float = 0.5
     half_life_days: float = 30.0
     fade: float = 1.0
+    again: float = 0.0
     confidence: Confidence = field(default_factory=Confidence)
 
 
@@ -38,6 +39,7 @@ class RecommenderModel:
     `kind`: PERSONAL, or POPULARITY where nothing better was found. `category_of`: P, position in `categories`, NOBODY = unknown.
     `popularity`: P, 0..1, falling. `segment_popularity`: S x P, 0..1. `is_available`: P. `new`: positions of new products,
     newest first. `neighbours`, `complements`: P x K positions, NOBODY-padded, with their scores. `factors`: P x F.
+    `again_rate`, `again_after_days`: P, see lakehouse/recommend/repurchase.py; rate 0 and infinite days = durable.
     """
 
     kind: str
@@ -55,6 +57,8 @@ class RecommenderModel:
     complements: NDArray[np.int32]
     complement_scores: NDArray[np.float32]
     factors: NDArray[np.float32]
+    again_rate: NDArray[np.float32]
+    again_after_days: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         for fault in self._faults():
@@ -81,6 +85,8 @@ class RecommenderModel:
             "complements": (self.complements.shape, (products, *self.complements.shape[1:2])),
             "complement_scores": (self.complement_scores.shape, self.complements.shape),
             "factors": (self.factors.shape, (products, *self.factors.shape[1:2])),
+            "again_rate": (self.again_rate.shape, (products,)),
+            "again_after_days": (self.again_after_days.shape, (products,)),
         }
         faults = [
             f"{name}: wrong shape, got {got}, expected {want}" for name, (got, want) in shapes.items() if got != want
@@ -92,12 +98,14 @@ class RecommenderModel:
             self.category_of.min() >= NOBODY and self.category_of.max() < len(self.categories)
         ):
             faults.append(f"category_of: unknown category, expected -1..{len(self.categories) - 1}")
-        figures = ("popularity", "segment_popularity", "neighbour_scores", "complement_scores", "factors")
+        figures = ("popularity", "segment_popularity", "neighbour_scores", "complement_scores", "factors", "again_rate")
         faults += [
             f"{name}: got not-a-number, expected figures"
             for name in figures
             if not np.isfinite(getattr(self, name)).all()
         ]
+        if np.isnan(self.again_after_days).any():
+            faults.append("again_after_days: got not-a-number, expected days, infinite where a product is durable")
         if self.kind not in (PERSONAL, POPULARITY):
             faults.append(f"kind: got {self.kind!r}, expected {PERSONAL} or {POPULARITY}")
         if len(set(self.product_ids)) != products:

@@ -2,17 +2,18 @@
 
 Places of the list, first to last:
     every fourth, from the second on   goes with what is in the cart: bought together in orders, of another category
+    a share of them, as it was learned  bought before and due again, what is bought again most first
     the last, in lists of four or more a new product of the category at hand; the turn passes on every hour
     all others                         the blend of similarity and factors; then what is popular in the category at hand, in the
                                        segment, anywhere; then what was seen before and still can be bought
-A place whose source has nothing is filled from the main one. What was bought, is in the cart, is being viewed or cannot be
-had is in no place. Equal scores go by popularity, then product_id.
+A place whose source has nothing is filled from the main one. What was bought and is not due again, is in the cart, is being
+viewed or cannot be had is in no place; what is durable is never due. Equal scores go by popularity, then product_id.
 """
 
 import functools
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lakehouse.recommend import files
-from lakehouse.recommend.interactions import VIEW, Interaction, Known, known
+from lakehouse.recommend.interactions import DAY_MS, VIEW, Interaction, Known, known
 from lakehouse.recommend.model import NOBODY, PERSONAL, RecommenderModel
 from lakehouse.recommend.proposal import Proposal
 from lakehouse.recommend.ranking import best
@@ -32,8 +33,10 @@ WITH_CART: Final = "goes_with_cart"
 FOR_YOU: Final = "for_you"
 POPULAR: Final = "popular"
 NEW: Final = "new_arrival"
+AGAIN: Final = "buy_again"
 _CROSS_EVERY: Final = 4
 _HOUR_MS: Final = 3_600_000
+_NOTHING: Final[Mapping[str, int]] = {}
 
 
 class _Place(NamedTuple):
@@ -56,6 +59,7 @@ class Recommender:
         self._index = {product_id: position for position, product_id in enumerate(model.product_ids)}
         self._gram = model.gram
         self._category_of: list[int] = model.category_of.tolist()
+        self._again_after_ms: list[float] = (model.again_after_days.astype(np.float64) * DAY_MS).tolist()
         self._complements = functools.lru_cache(maxsize=4096)(self._complements_of)
         self._available = functools.lru_cache(maxsize=4)(self._all_but)
         self._of_category = [
@@ -93,18 +97,24 @@ class Recommender:
         category = NOBODY if position is None else self._category_of[position]
         return None if category == NOBODY else self.model.categories[category]
 
+    def is_waiting(self, product_id: str, bought_ms: int, now_ms: int) -> bool:
+        """Whether what was bought then is not due again; so is what the model does not know."""
+        position = self._index.get(product_id)
+        return position is None or now_ms - bought_ms < self._again_after_ms[position]
+
     def propose(
         self,
         history: Sequence[Interaction],
         *,
         now_ms: int,
         viewing: str | None = None,
-        bought: AbstractSet[str] = frozenset(),
+        last_bought: Mapping[str, int] = _NOTHING,
         unavailable: AbstractSet[str] = frozenset(),
         count: int = 10,
         category: str | None = None,
         segment: str | None = None,
         explain: bool = False,
+        is_personal: bool = True,
     ) -> list[Proposal]:
         """At most `count` products, best first. Products, categories and segments the model does not know are ignored.
 
@@ -112,12 +122,13 @@ class Recommender:
             history: what the visitor did, in any order.
             now_ms: the moment of the answer, UTC milliseconds; interactions ahead of it count as of now.
             viewing: product of the page; counts as looked at now, and is not proposed.
-            bought: never proposed.
+            last_bought: product -> when it was ordered last, UTC milliseconds; not proposed until it is due again.
             unavailable: sold out or withdrawn; never proposed. The same frozenset again costs nothing.
             count: of proposals, at most.
             category: of the page, where it shows no product.
             segment: of the profile; used where the history says nothing.
             explain: tell `because`.
+            is_personal: whether what somebody did may speak for a product. Else it only keeps products out.
         """
         if (count := min(count, len(self._index))) <= 0:
             return []
@@ -125,18 +136,24 @@ class Recommender:
         looked = [*history, Interaction(viewing, VIEW, now_ms)] if viewing is not None else history
         person = known(looked, self._index, now_ms=now_ms, half_life_days=blend.half_life_days, fade=blend.fade)
         allowed = self._available(frozenset(unavailable)).copy()
-        for one in (*person.cart, *person.ordered, *self._positions(bought), *self._positions((viewing,))):
+        due = self._due(person, last_bought, now_ms, allowed)
+        for one in (*person.cart, *self._positions((viewing,))):
             allowed[one] = False
         fresh = allowed.copy()
         fresh[person.positions] = False
+        fresh[due] = False
         at_hand = self._categories_at_hand(person, viewing, category)
         main: Iterator[_Place] = self._popular(fresh, at_hand, segment)
         cross: Iterator[_Place] = iter(())
-        if self.model.kind == PERSONAL and len(person.positions):
-            main = itertools.chain(self._personal(person, fresh, count, explain), main)
-            cross = self._with_cart(person, fresh)
+        again: Iterator[_Place] = iter(())
+        if self.model.kind == PERSONAL and is_personal:
+            again = self._again(due, allowed)
+            if len(person.positions):
+                main = itertools.chain(self._personal(person, fresh, count, explain), main)
+                cross = self._with_cart(person, fresh)
         main = itertools.chain(main, self._popular(allowed, at_hand, segment))
-        return [self._proposal(one) for one in _filled(count, main, cross, self._new(fresh, at_hand, now_ms))]
+        new = self._new(fresh, at_hand, now_ms)
+        return [self._proposal(one) for one in _filled(count, main, cross, new, again, blend.again)]
 
     def _positions(self, product_ids: Iterable[str | None]) -> list[int]:
         return [self._index[one] for one in product_ids if one in self._index]
@@ -146,6 +163,27 @@ class Recommender:
         allowed = self.model.is_available.copy()
         allowed[self._positions(unavailable)] = False
         return allowed
+
+    def _due(self, person: Known, last_bought: Mapping[str, int], now_ms: int, allowed: NDArray[np.bool_]) -> list[int]:
+        """Positions of what was bought and is due again. What is not is taken out of `allowed`."""
+        bought = dict(person.ordered)
+        for product_id, at_ms in last_bought.items():
+            if (position := self._index.get(product_id)) is not None:
+                bought[position] = max(at_ms, bought.get(position, at_ms))
+        due = []
+        for position, at_ms in bought.items():
+            if now_ms - at_ms < self._again_after_ms[position]:
+                allowed[position] = False
+            else:
+                due.append(position)
+        return due
+
+    def _again(self, due: Sequence[int], allowed: NDArray[np.bool_]) -> Iterator[_Place]:
+        """What was bought and is due, what most of its buyers buy again first."""
+        rate = self.model.again_rate
+        for position in sorted(due, key=lambda one: (-rate[one], one)):
+            if allowed[position]:
+                yield _Place(position, float(rate[position]), AGAIN)
 
     def _categories_at_hand(self, person: Known, viewing: str | None, category: str | None) -> list[int]:
         """Of the product being viewed, of the page, of what was touched last; each once."""
@@ -221,13 +259,25 @@ def _turned(positions: list[int], times: int) -> list[int]:
     return positions[turn:] + positions[:turn]
 
 
-def _filled(count: int, main: Iterator[_Place], cross: Iterator[_Place], new: Iterator[_Place]) -> list[_Place]:
+def _filled(
+    count: int,
+    main: Iterator[_Place],
+    cross: Iterator[_Place],
+    new: Iterator[_Place],
+    again: Iterator[_Place],
+    again_share: float,
+) -> list[_Place]:
     """`count` different places, fewer where the sources run dry."""
     chosen: dict[int, _Place] = {}
     for number in range(count):
-        is_last = number == count - 1 and count >= _CROSS_EVERY
-        own = new if is_last else cross if number % _CROSS_EVERY == 1 else iter(())
-        for place in itertools.chain(own, main):
+        own = []
+        if number == count - 1 and count >= _CROSS_EVERY:
+            own.append(new)
+        if number % _CROSS_EVERY == 1:
+            own.append(cross)
+        if int((number + 1) * again_share) > int(number * again_share):
+            own.append(again)
+        for place in itertools.chain(*own, main):
             if place.position not in chosen:
                 chosen[place.position] = place
                 break

@@ -11,65 +11,31 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 
 from lakehouse.recommend.als import AlsSettings, product_factors
+from lakehouse.recommend.interaction_table import Interactions, ProductCatalogue
 from lakehouse.recommend.interactions import DAY_MS, KIND_WEIGHTS, saturated
 from lakehouse.recommend.model import NOBODY, PERSONAL, Blend, RecommenderModel
 from lakehouse.recommend.neighbours import neighbours, stacked
+from lakehouse.recommend.repurchase import repurchase
 
 LEAST_TOGETHER = 2  # orders two products must share to be complements: one may be chance
 _WEIGHTS = np.array(list(KIND_WEIGHTS.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Interactions:
-    """One row per thing done with one product, in the order of `at_ms`.
-
-    `profile`, `product`, `session`, `order`: numbers from 0; session and order below 0 = none. `kind`: place in KINDS.
-    `profiles`, `products`: how many there are of each.
-    """
-
-    profile: NDArray[np.int64]
-    product: NDArray[np.int64]
-    session: NDArray[np.int64]
-    order: NDArray[np.int64]
-    kind: NDArray[np.int8]
-    at_ms: NDArray[np.int64]
-    profiles: int
-    products: int
-
-    def __len__(self) -> int:
-        return len(self.profile)
-
-    def where(self, chosen: NDArray[np.bool_]) -> "Interactions":
-        return Interactions(
-            profile=self.profile[chosen], product=self.product[chosen], session=self.session[chosen],
-            order=self.order[chosen], kind=self.kind[chosen], at_ms=self.at_ms[chosen],
-            profiles=self.profiles, products=self.products,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProductCatalogue:
-    """What is known of the products of Interactions, one entry per product number.
-
-    `categories`: null = unknown. `segment_of`: per profile number, null = in none.
-    """
-
-    product_ids: tuple[str, ...]
-    categories: tuple[str | None, ...]
-    first_seen_ms: NDArray[np.int64]
-    is_available: NDArray[np.bool_]
-    segment_of: tuple[str | None, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class FitSettings:
-    """`shrink`, `session_weight`: see lakehouse/recommend/neighbours.py. `new_days`: a product is new that long."""
+    """`shrink`, `session_weight`: see lakehouse/recommend/neighbours.py. `new_days`: a product is new that long.
+
+    `gone_days`: nobody touched it for that long, and it is held to be gone. `again_days`: window of
+    lakehouse/recommend/repurchase.py.
+    """
 
     als: AlsSettings = field(default_factory=AlsSettings)
     blend: Blend = field(default_factory=Blend)
     shrink: float = 1.0
     session_weight: float = 1.0
     new_days: int = 14
+    gone_days: int = 90
+    again_days: int = 90
 
 
 def fit(rows: Interactions, catalogue: ProductCatalogue, settings: FitSettings, *, as_of_ms: int) -> RecommenderModel:
@@ -92,6 +58,7 @@ def fit(rows: Interactions, catalogue: ProductCatalogue, settings: FitSettings, 
         _of(rows.order, product, ones, rows.products), shrink=settings.shrink, apart=category_of, least=LEAST_TOGETHER
     )
     segments, of_segment = _segment_popularity(rows, product, decayed, catalogue.segment_of)
+    again = repurchase(replace(rows, product=product), category_of, as_of_ms=as_of_ms, window_days=settings.again_days)
     return RecommenderModel(
         kind=PERSONAL,
         blend=settings.blend,
@@ -108,6 +75,8 @@ def fit(rows: Interactions, catalogue: ProductCatalogue, settings: FitSettings, 
         complements=with_it.ids,
         complement_scores=with_it.scores,
         factors=product_factors(by_profile, settings.als),
+        again_rate=again.rate,
+        again_after_days=again.after_days,
     )
 
 
@@ -191,12 +160,12 @@ def _shares(sums: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def _new(first_seen_ms: NDArray[np.int64], as_of_ms: int, new_days: int) -> NDArray[np.int32]:
-    """Positions of products first seen in the last `new_days`, newest first.
+    """Positions of products first seen in the last `new_days` up to `as_of_ms`, newest first.
 
     Not those of the first `new_days` of the record: everything looks new when a record begins.
     """
     if len(first_seen_ms) == 0:
         return np.empty(0, dtype=np.int32)
     since = max(as_of_ms - new_days * DAY_MS, int(first_seen_ms.min()) + new_days * DAY_MS)
-    found = np.flatnonzero(first_seen_ms > since)
+    found = np.flatnonzero((first_seen_ms > since) & (first_seen_ms <= as_of_ms))
     return found[np.lexsort((found, -first_seen_ms[found]))].astype(np.int32)

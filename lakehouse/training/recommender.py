@@ -32,9 +32,10 @@ from lakehouse.recommend import files
 from lakehouse.recommend.als import AlsSettings
 from lakehouse.recommend.contest import CHAMPION, POPULAR, Contest, contest
 from lakehouse.recommend.history import collected, interactions
+from lakehouse.recommend.interaction_table import Interactions, ProductCatalogue
 from lakehouse.recommend.model import POPULARITY, Blend, RecommenderModel
 from lakehouse.recommend.products import GOLD_PRODUCTS, products
-from lakehouse.recommend.training import FitSettings, Interactions, ProductCatalogue, fit
+from lakehouse.recommend.training import FitSettings, fit
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
@@ -128,6 +129,8 @@ def _base(settings: RecommenderConfig) -> FitSettings:
         als=AlsSettings(rank=settings.rank, seed=settings.seed),
         blend=Blend(half_life_days=float(settings.half_life_days)),
         new_days=settings.new_days,
+        gone_days=settings.gone_days,
+        again_days=settings.again_days,
     )
 
 

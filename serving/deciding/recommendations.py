@@ -8,11 +8,10 @@ For whom nothing personal may be shown, rules know nothing of them either: of th
 """
 
 import logging
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lakehouse.decisions.decision_record import DecisionRecord
-from lakehouse.decisions.product_choice import Propose, recommend
+from lakehouse.decisions.product_choice import Asked, personal_list, popular_list, recommend
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor, context_of
 from lakehouse.online.recent_behaviour import recent_behaviour
@@ -81,11 +80,12 @@ def _climb(
     service: Service, context: RequestContext, model: Recommender | None, trace: Trace, *, is_personal: bool
 ) -> tuple[str, list[Proposal]]:
     """The first rung that holds, and what stands on it."""
+    asked, rules = _asked(context), context.circumstances.rules
     if not is_personal:
         trace.add("consent", UNPERSONAL if not context.is_pressed else "under pressure: what everybody likes")
     elif model is not None and not context.visitor.missing:
         try:
-            return "model", _chosen(context, trace, lambda count: _proposals(context, model, count), model)
+            return "model", personal_list(model, asked, rules, trace)
         except Exception:  # whatever a model does wrong, the visitor gets an answer
             log.exception("recommender %s: failed", model.version)
             context.missing.append(f"recommender {model.version}: failed")
@@ -93,10 +93,12 @@ def _climb(
         kept = service.last_answers.of(context.visitor.name, context.circumstances.now.timestamp())
         if kept:
             trace.add("fallback", "the last good answer")
-            return "cached", _chosen(context, trace, lambda _: kept, model)
+            return "cached", recommend(lambda _: kept, rules, trace, asked=asked, model=model)
     trace.add("fallback", "what everybody likes")
-    rules = context.circumstances.rules if is_personal else _rules_for_anybody(service, context)
-    return "popularity", _chosen(context, trace, lambda count: _popular(context, model, count), model, rules)
+    # In memory since the last model that could be read; rules alone when there never was one.
+    return "popularity", popular_list(
+        model, asked, rules if is_personal else _rules_for_anybody(service, context), trace
+    )
 
 
 def _rules_for_anybody(service: Service, context: RequestContext) -> list[Rule]:
@@ -109,54 +111,17 @@ def _rules_for_anybody(service: Service, context: RequestContext) -> list[Rule]:
     return [*forbidding, *(rule for rule in of_anybody if rule.effect != "forbid")]
 
 
-def _chosen(
-    context: RequestContext,
-    trace: Trace,
-    propose: Propose,
-    model: Recommender | None,
-    rules: Sequence[Rule] | None = None,
-) -> list[Proposal]:
-    """`rules`: those that hold; None = those of the visitor."""
+def _asked(context: RequestContext) -> Asked:
     assert isinstance(context.request, RecommendationRequest)
-    return recommend(
-        propose,
-        context.circumstances.rules if rules is None else rules,
-        trace,
-        count=context.request.count,
-        excluded=context.visitor.bought | context.circumstances.unavailable | _viewing(context),
-        category_of=(lambda _: None) if model is None else model.category_of,
-    )
-
-
-def _proposals(context: RequestContext, model: Recommender, count: int) -> Sequence[Proposal]:
     here = context.request.context
-    return model.propose(
-        context.visitor.recent.actions,
+    return Asked(
+        count=context.request.count,
         now_ms=context.now_ms,
-        viewing=here.product_id,
-        bought=context.visitor.bought,
+        actions=context.visitor.recent.actions,
+        last_bought=context.visitor.last_bought,
         unavailable=context.circumstances.unavailable,
-        count=count,
+        viewing=here.product_id,
         category=here.category,
         segment=segment if isinstance(segment := context.circumstances.context["segment"], str) else None,
         explain=context.request.explain,
     )
-
-
-def _popular(context: RequestContext, model: Recommender | None, count: int) -> Iterable[Proposal]:
-    """In memory since the last model that could be read; nothing when there never was one."""
-    if model is None:
-        return ()
-    return model.propose(
-        [],
-        now_ms=context.now_ms,
-        bought=context.visitor.bought,
-        unavailable=context.circumstances.unavailable,
-        count=count,
-        category=context.request.context.category,
-    )
-
-
-def _viewing(context: RequestContext) -> frozenset[str]:
-    viewing = context.request.context.product_id
-    return frozenset() if viewing is None else frozenset({viewing})

@@ -134,6 +134,8 @@ def latency(products: int, rank: int, calls: int) -> Mapping[str, float]:
         complements=random.integers(0, products, (products, 50)).astype(np.int32),
         complement_scores=random.random((products, 50)).astype(np.float32),
         factors=random.normal(size=(products, rank)).astype(np.float32),
+        again_rate=random.random(products).astype(np.float32),
+        again_after_days=random.uniform(0, 60, products).astype(np.float32),
     )
     recommender, sold_out = Recommender(model), frozenset(ids[::25])
     took = []

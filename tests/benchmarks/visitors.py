@@ -14,8 +14,9 @@ from lakehouse.online.recent_entries import BEHAVIOUR, MOST_ENTRIES, key_of
 from lakehouse.online.store import Document, Entry, OnlineStore
 from lakehouse.online.store_state import advance
 from lakehouse.recommend.files import point, write
+from lakehouse.recommend.interaction_table import Interactions, ProductCatalogue
 from lakehouse.recommend.interactions import DAY_MS, KINDS
-from lakehouse.recommend.training import FitSettings, Interactions, ProductCatalogue, fit
+from lakehouse.recommend.training import FitSettings, fit
 
 MODEL_PRODUCTS = 5_000
 CATEGORIES = 20

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from lakehouse.decisions.visitor import Visitor, context_of
 from lakehouse.online.recent_behaviour import RecentBehaviour
-from tests.online_people import person
+from lakehouse.recommend.interactions import DAY_MS, Interaction
+from tests.online_people import SEEN, person
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOTHING = RecentBehaviour(consent={}, exposures={})
@@ -26,11 +27,23 @@ def test_nothing_is_allowed_while_the_profile_cannot_be_read() -> None:
 
 def test_the_unit_is_the_profile_or_the_visitor_while_there_is_none() -> None:
     known = Visitor(identifier=ANA, profile=person("p-ana", [ANA], bought=("old",)), recent=NOTHING)
-    assert (known.unit, known.name, known.bought) == ("p-ana", "anonymous_id:ana", {"old"})
+    assert (known.unit, known.name, set(known.last_bought)) == ("p-ana", "anonymous_id:ana", {"old"})
     unknown = Visitor(identifier=ANA, profile=None, recent=NOTHING)
     assert (unknown.unit, unknown.shown_on) == ("anonymous_id:ana", "x:anonymous_id:ana")
     nobody = Visitor(identifier=None, profile=None, recent=NOTHING)
     assert (nobody.unit, nobody.shown_on) == ("nobody", None)
+
+
+def test_what_was_bought_is_known_by_the_last_time_wherever_it_is_told() -> None:
+    at_ms = int(SEEN.timestamp() * 1000)
+    just_now = (
+        *(Interaction(one, "order", at_ms + DAY_MS) for one in ("tea", "new")),
+        Interaction("tea", "order", at_ms - DAY_MS),
+        Interaction("seen", "view", at_ms),
+    )
+    recent = RecentBehaviour(consent={}, exposures={}, actions=just_now)
+    visitor = Visitor(identifier=ANA, profile=person("p-ana", [ANA], bought=("tea", "old")), recent=recent)
+    assert visitor.last_bought == {"tea": at_ms + DAY_MS, "new": at_ms + DAY_MS, "old": at_ms}
 
 
 def test_an_event_is_told_before_the_page_and_a_profiles_segment_before_the_callers() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from lakehouse.recommend.interaction_table import Interactions, ProductCatalogue
 from lakehouse.recommend.interactions import CART, DAY_MS, KINDS, ORDER, VIEW, Interaction
 from lakehouse.recommend.model import NOBODY, PERSONAL, Blend, RecommenderModel
-from lakehouse.recommend.training import Interactions, ProductCatalogue
 
 NOW = 1_800_000_000_000
 IDS = ("kettle", "toaster", "mug", "novel", "atlas", "kite", "train", "lamp")
@@ -29,6 +29,8 @@ def by_hand(**other: Any) -> RecommenderModel:
         "is_available": np.ones(8, dtype=np.bool_),
         "new": np.empty(0, dtype=np.int32),
         "factors": np.zeros((8, 2), dtype=np.float32),
+        "again_rate": np.zeros(8, dtype=np.float32),
+        "again_after_days": np.full(8, np.inf, dtype=np.float32),
         **_lists(
             "neighbour", {"kettle": {"toaster": 0.9, "mug": 0.5}, "toaster": {"kettle": 0.9}, "novel": {"atlas": 0.8}}
         ),
@@ -95,3 +97,29 @@ def planted(people: int, *, products: int = 60, categories: int = 6, taste: floa
                 rows.append((person, product, CART, at + 180_000, person * 100 + session, -1))
                 rows.append((person, product, ORDER, at + 200_000, person * 100 + session, person * 100 + session))
     return table(rows, people, products)
+
+
+def pantry(people: int, *, days: int = 240, seed: int = 1) -> tuple[Interactions, np.ndarray, np.ndarray]:
+    """A shop of 60 products in ten categories, c0..c4 consumed and c5..c9 durable: orders, which are consumed, and their medians.
+
+    Everybody keeps to four consumed products and orders each again after a log-normal time (median 8..30 days by category, spread
+    0.3), one in ten times never; and orders six durable ones, each once.
+    """
+    random = np.random.default_rng(seed)
+    number = np.arange(60)
+    is_consumed = number % 10 < 5
+    median_days = np.where(is_consumed, 8.0 + 5.5 * (number % 10), np.inf)
+    rows = []
+    for person in range(people):
+        for product in random.choice(number[is_consumed], 4, replace=False):
+            day = random.uniform(0, 30)
+            while day < days:
+                rows.append((person, int(product), day))
+                day += median_days[product] * np.exp(0.3 * random.normal()) if random.random() < 0.9 else days
+        for product in random.choice(number[~is_consumed], 6, replace=False):
+            rows.append((person, int(product), random.uniform(0, days)))
+    lines = [
+        (who, one, ORDER, NOW - int((days - day) * DAY_MS), who * 1_000 + int(day), who * 1_000 + int(day))
+        for who, one, day in rows
+    ]
+    return table(lines, people, 60), is_consumed, median_days

@@ -48,7 +48,7 @@ def test_a_version_written_again_replaces_what_was_there(tmp_path: Path) -> None
         ("model.npz", b"", "damaged, got sha256"),
         ("model.json", b"{", "no recommender"),
         ("model.json", b"[]", "another layout"),
-        ("model.json", b'{"schema": 99}', "got schema 99, expected 1"),
+        ("model.json", b'{"schema": 99}', "got schema 99, expected 2"),
         ("model.npz", None, "no recommender"),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.config import PROJECT
-from lakehouse.recommend.interactions import Interaction
+from lakehouse.recommend.interactions import DAY_MS, Interaction
 from lakehouse.recommend.model import POPULARITY, Blend
 from lakehouse.recommend.proposal import Proposal
 from lakehouse.recommend.recommender import Recommender
@@ -44,8 +44,43 @@ def test_a_view_changes_the_next_proposals(recommender: Recommender) -> None:
 
 def test_a_purchase_removes_the_product(recommender: Recommender) -> None:
     assert proposed(recommender, "view kettle")[0] == ("toaster", "similar_to_viewed")
-    assert "toaster" not in dict(proposed(recommender, "view kettle", bought={"toaster"}, count=8))
+    assert "toaster" not in dict(proposed(recommender, "view kettle", last_bought={"toaster": 0}, count=8))
     assert "kettle" not in dict(proposed(recommender, "order kettle", count=8))
+
+
+def consumed(**other: object) -> Recommender:
+    """A shop whose kettles are bought again after ten days, its mugs after twenty and less often."""
+    rate, after = np.zeros(8, dtype=np.float32), np.full(8, np.inf, dtype=np.float32)
+    rate[[0, 2]], after[[0, 2]] = (0.6, 0.3), (10.0, 20.0)
+    return Recommender(by_hand(again_rate=rate, again_after_days=after, **{"blend": Blend(mix=1.0, again=0.5)} | other))
+
+
+def test_what_is_consumed_comes_back_when_it_is_due_and_not_before() -> None:
+    last_bought = {"kettle": NOW - 12 * DAY_MS, "mug": NOW - 12 * DAY_MS, "novel": NOW - 900 * DAY_MS}
+    asked = {"last_bought": last_bought, "count": 8}
+    soon = proposed(consumed(), **asked)
+    assert soon[1] == ("kettle", "buy_again")
+    assert not {"mug", "novel"} & dict(soon).keys()
+    later = proposed(consumed(), **asked, now_ms=NOW + 8 * DAY_MS)
+    assert [later[1], later[3]] == [("kettle", "buy_again"), ("mug", "buy_again")]
+    ordered = {"mug": NOW - 40 * DAY_MS}
+    assert "mug" not in dict(proposed(consumed(), "order mug", last_bought=ordered, count=8)), "ordered again just now"
+    assert "kettle" not in dict(proposed(consumed(), **asked, unavailable={"kettle"}))
+    assert "kettle" not in dict(proposed(consumed(), "cart kettle", **asked))
+
+
+def test_a_refused_model_has_no_places_for_what_is_due_but_lets_it_come_back() -> None:
+    found = proposed(consumed(kind=POPULARITY), last_bought={"kettle": NOW - 12 * DAY_MS, "mug": NOW}, count=8)
+    assert ("kettle", "popular") in found
+    assert "mug" not in dict(found)
+
+
+@pytest.mark.parametrize(("share", "places"), [(0.0, []), (0.25, [3, 7]), (0.5, [1, 3, 5, 7]), (1.0, list(range(8)))])
+def test_a_share_of_the_places_is_for_what_is_due(share: float, places: list[int]) -> None:
+    every = {"again_rate": np.linspace(0.1, 0.8, 8, dtype=np.float32), "again_after_days": np.ones(8, dtype=np.float32)}
+    recommender = Recommender(by_hand(**every, blend=Blend(again=share)))
+    found = proposed(recommender, last_bought=dict.fromkeys(IDS, 0), count=8)
+    assert [place for place, (_, reason) in enumerate(found) if reason == "buy_again"] == places
 
 
 def test_what_cannot_be_had_is_out_though_the_set_changes(recommender: Recommender) -> None:
@@ -124,7 +159,7 @@ def test_unknown_products_and_kinds_are_no_fault(recommender: Recommender) -> No
         Interaction("kettle", "stared at", NOW + 10**15),
     ]
     known = recommender.propose([Interaction("kettle", "view", NOW)], now_ms=NOW)
-    assert recommender.propose(strange, now_ms=NOW, viewing="\ud800", bought={"x"}, unavailable={"y"}) == known
+    assert recommender.propose(strange, now_ms=NOW, viewing="\ud800", last_bought={"x": 0}, unavailable={"y"}) == known
 
 
 def test_categories_are_told(recommender: Recommender) -> None:
@@ -149,7 +184,7 @@ def test_a_list_is_full_of_different_allowed_products_whatever_is_asked(
     asked = {
         "now_ms": NOW,
         "viewing": viewing,
-        "bought": bought,
+        "last_bought": dict.fromkeys(bought, 0),
         "unavailable": out,
         "count": count,
         "category": category,

@@ -17,10 +17,10 @@ from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import CHAMPION, RECOMMENDER, client, tracking_uri
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.recommend import contest as contests
+from lakehouse.recommend.interaction_table import Interactions
 from lakehouse.recommend.interactions import KINDS, Interaction
 from lakehouse.recommend.products import GOLD_PRODUCTS
 from lakehouse.recommend.recommender import Recommender
-from lakehouse.recommend.training import Interactions
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
