@@ -30,6 +30,7 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "backoff_max_seconds": (0.001, None, "0.001 or more seconds"),
     "timeout_seconds": (0.001, None, "0.001 or more seconds"),
     "explore": (0.001, 1.0, "a share from 0.001 to 1"),
+    "margin": (0.0, 1.0, "a share from 0 to 1"),
 }
 
 # (section, key) -> (pattern the whole text must match, in words).

@@ -122,6 +122,7 @@ class RecommenderConfig:
     new_days: int
     gone_days: int
     again_days: int
+    margin: float
     max_profiles: int
     seed: int
 

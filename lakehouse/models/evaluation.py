@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 Metric = Callable[[Array, Array], float]
 
 RESAMPLES = 100
+MEAN_RESAMPLES = 1_000
 _LEAST = 1e-12  # a probability of exactly 0 or 1 would make the log-loss infinite
 
 
@@ -82,6 +83,13 @@ def estimate(metric: Metric, p: Array, y: Array, seed: int, resamples: int = RES
     draws = (random.integers(0, len(y), len(y)) for _ in range(resamples))
     low, high = np.quantile([metric(p[rows], y[rows]) for rows in draws], (0.025, 0.975))
     return Estimate(value=metric(p, y), low=float(low), high=float(high))
+
+
+def mean_estimate(values: Array, seed: int) -> Estimate:
+    """Of a figure per person, or of a paired difference: its mean, resampled by person. The same seed draws the same people."""
+    draws = np.random.default_rng(seed).integers(0, len(values), (MEAN_RESAMPLES, len(values)))
+    low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975))
+    return Estimate(value=float(values.mean()), low=float(low), high=float(high))
 
 
 def brier_gain(p: Array, baseline: Array, y: Array, seed: int) -> Estimate:

@@ -104,6 +104,33 @@ def set_champion(config: Config, name: str, version: str) -> None:
         ) from error
 
 
+def champion_file(config: Config, name: str, file: str) -> tuple[str, Mapping[str, Any], bytes] | None:
+    """Version, parameters and one file of the champion; None where there is no champion, or it has no such file.
+
+    Raises:
+        ModelError: the lake is remote and no tracking URI is set.
+    """
+    folder = local_folder(config)
+    if folder is not None and not (folder / "mlflow.db").is_file():
+        return None
+    from mlflow.exceptions import MlflowException
+
+    registry = client(tracking_uri(config))
+    try:
+        found = registry.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException as error:
+        if error.error_code in _ABSENT:
+            return None
+        raise
+    if file not in {one.path for one in registry.list_artifacts(found.run_id)}:
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        parameters, content = (
+            Path(registry.download_artifacts(found.run_id, one, scratch)).read_bytes() for one in (PARAMETERS, file)
+        )
+    return str(found.version), json.loads(parameters), content
+
+
 class Champions:
     """The champions in force, followed from micro-batch to micro-batch.
 

@@ -13,10 +13,11 @@ repurchase      which products are bought again, and how long after
 als             factors of products by implicit alternating least squares
 neighbours      products that go together: in sessions and profiles, and in orders
 ranking         Recall and NDCG of ranked lists
+variety         coverage, Gini, diversity and popularity of lists
 training        interactions -> a model
 ease            a linear model in closed form, as a yardstick
 holdout         the people of a slice of time, and how well lists do for them
-contest         which settings win on one slice of time, and whether they beat popularity on the next
+contest         which settings win on one slice of time, and how well their scores do on the next
 products        events -> gold.products
 history         the lake -> interactions
 """

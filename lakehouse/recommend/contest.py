@@ -1,4 +1,4 @@
-"""Which settings win, and whether they beat popularity: chosen on one slice of time, judged on the next.
+"""Which settings win, and how well their scores do: chosen on one slice of time, judged on the next.
 
     train ........................ | validation ...... | test ...... | as_of
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lakehouse.models.evaluation import Estimate, estimate
+from lakehouse.models.evaluation import Estimate, mean_estimate
 from lakehouse.recommend.ease import ease_weights
 from lakehouse.recommend.fold_in import Confidence
 from lakehouse.recommend.holdout import JudgedPerson, Score, judge, people
@@ -26,19 +26,18 @@ from lakehouse.recommend.ranking import K, best, ndcg
 from lakehouse.recommend.scoring import factor_scores, scaled, similarity_scores
 from lakehouse.recommend.training import FitSettings, fit, profile_baskets, with_factors
 
-POPULAR, EASE, ITEM_ITEM, ALS, CHAMPION = "popularity", "EASE (yardstick)", "item-item", "ALS", "champion"
+POPULAR, EASE, ITEM_ITEM, ALS, CHALLENGER = "popularity", "EASE (yardstick)", "item-item", "ALS", "challenger"
 MIXES = (0.0, 0.25, 0.5, 0.75, 1.0)
 FADES = (1.0, 0.85)
 CONFIDENCES = tuple(Confidence(alpha=alpha, regularisation=reg) for alpha in (2.0, 10.0) for reg in (0.01, 0.03))
 EASE_PRODUCTS = 2_000
 EASE_RIDGE = 300.0
 SHARES = (0.7, 0.85)  # of the interactions, by time: where validation and test begin
-RESAMPLES = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contest:
-    """`figures`: by contender, then "ndcg" and "recall" at 20. `gain`: NDCG of the champion less popularity's, person by person.
+    """`figures`: by contender, then "ndcg" and "recall" at 20. `gain`: NDCG of the challenger less popularity's, person by person.
 
     `validation_ndcg`: of the settings chosen, on the slice they were chosen by.
     """
@@ -49,36 +48,32 @@ class Contest:
     gain: Estimate
     judged: int
 
-    @property
-    def beats_popularity(self) -> bool:
-        """The gate: better with the whole 95 % interval."""
-        return self.gain.low > 0
-
     def table(self) -> str:
-        """For a person: everyone's figures, the champion's settings, the verdict."""
+        """For a person: everyone's figures, the winner's settings."""
         blend, als = self.settings.blend, self.settings.als
         lines = [f"{f'test slice, {self.judged:,} people':<28} {'NDCG@20, 95 % interval':<26} Recall@20"]
         lines += [f"{who:<28} {found['ndcg']!s:<26} {found['recall']}" for who, found in self.figures.items()]
         lines += [
-            f"champion: {blend.mix:.0%} item-item, {1 - blend.mix:.0%} ALS of rank {als.rank}, alpha {als.confidence.alpha:g}, "
+            f"challenger: {blend.mix:.0%} item-item, {1 - blend.mix:.0%} ALS of rank {als.rank}, alpha {als.confidence.alpha:g}, "
             f"regularisation {als.confidence.regularisation:g}, fade {blend.fade:g}; NDCG@20 {self.validation_ndcg:.4f} on "
             "validation",
-            f"champion is {'better than' if self.beats_popularity else 'NOT shown to be better than'} popularity: "
-            f"NDCG gain {self.gain}",
+            f"NDCG gain of its scores over popularity {self.gain}",
         ]
         return "\n".join(lines)
 
 
-def contest(rows: Interactions, catalogue: ProductCatalogue, base: FitSettings, *, as_of_ms: int) -> Contest:
-    """Choose on validation, judge on test. `base`: rank, half-life and the other settings that are not in question.
+def contest(
+    rows: Interactions, catalogue: ProductCatalogue, base: FitSettings, *, first: int, second: int, as_of_ms: int
+) -> tuple[Contest, RecommenderModel]:
+    """Choose in first..second, judge in second..as_of. `base`: rank, half-life and the other settings that are not in question.
+
+    Returns what was found, and the winner as it was judged: fitted on what came before `second`, and knowing nothing after it.
 
     Raises:
         ModelError: too few people to judge by in a slice.
     """
-    first, second = (int(one) for one in np.quantile(rows.at_ms, SHARES))
     settings, validation_ndcg = choose(rows, catalogue, base, first, second)
-    before = rows.where(rows.at_ms < second)
-    model = fit(before, catalogue, settings, as_of_ms=second)
+    model, before = fit_at(rows, catalogue, settings, second)
     found = people(rows, model, catalogue, second, as_of_ms + 1)
     lists = _contenders(model)
     if rows.products <= EASE_PRODUCTS:
@@ -88,21 +83,35 @@ def contest(rows: Interactions, catalogue: ProductCatalogue, base: FitSettings, 
     scores = {who: judge(found, histories, score, K) for who, score in lists.items()}
     seed = base.als.seed
     figures = {
-        who: {name: _mean(values, seed) for name, values in zip(("ndcg", "recall"), found_.T, strict=True)}
+        who: {name: mean_estimate(values, seed) for name, values in zip(("ndcg", "recall"), found_.T, strict=True)}
         for who, found_ in scores.items()
     }
-    gain = _mean(scores[CHAMPION][:, 0] - scores[POPULAR][:, 0], seed)
-    return Contest(
+    gain = mean_estimate(scores[CHALLENGER][:, 0] - scores[POPULAR][:, 0], seed)
+    result = Contest(
         settings=settings, validation_ndcg=validation_ndcg, figures=figures, gain=gain, judged=len(found)
     )  # fmt: skip
+    return result, model
+
+
+def boundaries(rows: Interactions) -> tuple[int, int]:
+    """Where validation and test begin."""
+    first, second = (int(one) for one in np.quantile(rows.at_ms, SHARES))
+    return first, second
+
+
+def fit_at(
+    rows: Interactions, catalogue: ProductCatalogue, settings: FitSettings, at_ms: int
+) -> tuple[RecommenderModel, Interactions]:
+    """A model as it would have been at `at_ms`, and the rows it was fitted on."""
+    before = rows.where(rows.at_ms < at_ms)
+    return fit(before, catalogue.known_at(rows, at_ms, settings.gone_days), settings, as_of_ms=at_ms), before
 
 
 def choose(
     rows: Interactions, catalogue: ProductCatalogue, base: FitSettings, start: int, end: int
 ) -> tuple[FitSettings, float]:
     """The settings of the highest mean NDCG in start..end, and that NDCG."""
-    before = rows.where(rows.at_ms < start)
-    model = fit(before, catalogue, base, as_of_ms=start)
+    model, before = fit_at(rows, catalogue, base, start)
     found = people(rows, model, catalogue, start, end)
     tried: list[tuple[float, FitSettings]] = []
     for confidence in CONFIDENCES:
@@ -146,7 +155,7 @@ def _contenders(model: RecommenderModel) -> dict[str, Score]:
         POPULAR: lambda one: model.popularity,
         ITEM_ITEM: lambda one: similarity_scores(model, one),
         ALS: lambda one: factor_scores(model, gram, one, blend),
-        CHAMPION: mixed,
+        CHALLENGER: mixed,
     }
 
 
@@ -156,7 +165,3 @@ def _histories(found: Sequence[JudgedPerson], model: RecommenderModel, blend: Bl
         known(person.history, index, now_ms=now_ms, half_life_days=blend.half_life_days, fade=blend.fade)
         for person in found
     ]
-
-
-def _mean(values: NDArray[np.float64], seed: int) -> Estimate:
-    return estimate(lambda found, _: float(found.mean()), values, values, seed, resamples=RESAMPLES)

@@ -38,7 +38,7 @@ def people(
     """
     product = positions(model, catalogue)[rows.product].astype(np.intp)
     found = []
-    for numbers in _by_profile(rows):
+    for numbers in by_profile(rows):
         at_ms = rows.at_ms[numbers]
         before, within = numbers[at_ms < start], numbers[(at_ms >= start) & (at_ms < end)]
         relevant = np.setdiff1d(product[within], product[before])
@@ -58,7 +58,7 @@ def people(
     return found
 
 
-def _by_profile(rows: Interactions) -> Iterator[NDArray[np.int64]]:
+def by_profile(rows: Interactions) -> Iterator[NDArray[np.int64]]:
     """Row numbers of each profile, oldest first."""
     order = np.argsort(rows.profile, kind="stable")
     yield from np.split(order, np.flatnonzero(np.diff(rows.profile[order])) + 1)

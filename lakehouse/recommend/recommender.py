@@ -60,6 +60,7 @@ class Recommender:
         self._gram = model.gram
         self._category_of: list[int] = model.category_of.tolist()
         self._again_after_ms: list[float] = (model.again_after_days.astype(np.float64) * DAY_MS).tolist()
+        self._again_rate: list[float] = model.again_rate.tolist()
         self._complements = functools.lru_cache(maxsize=4096)(self._complements_of)
         self._available = functools.lru_cache(maxsize=4)(self._all_but)
         self._of_category = [
@@ -180,10 +181,10 @@ class Recommender:
 
     def _again(self, due: Sequence[int], allowed: NDArray[np.bool_]) -> Iterator[_Place]:
         """What was bought and is due, what most of its buyers buy again first."""
-        rate = self.model.again_rate
+        rate = self._again_rate
         for position in sorted(due, key=lambda one: (-rate[one], one)):
             if allowed[position]:
-                yield _Place(position, float(rate[position]), AGAIN)
+                yield _Place(position, rate[position], AGAIN)
 
     def _categories_at_hand(self, person: Known, viewing: str | None, category: str | None) -> list[int]:
         """Of the product being viewed, of the page, of what was touched last; each once."""

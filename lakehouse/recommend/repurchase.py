@@ -11,7 +11,7 @@ log-normal of the time between two purchases says so. Ours in addition:
               if the buyers' later purchases were drawn from all that is sold. To have bought a durable thing makes the next
               purchase of it far less likely than chance; what everybody buys all the time, such as bananas, is no more likely
               than chance, and yet bought again. Anything that is not consumed is durable and never due.
-    wait      the lower quartile of the time between: from then on a quarter of those who buy again have done so.
+    wait      the 10 % quantile of the time between: nine of ten who buy again do so later, and find it.
 
 Purchases of one product on one UTC day are one. A record shorter than a window has no buyer to count: nothing comes back.
 """
@@ -29,7 +29,7 @@ from lakehouse.recommend.interactions import DAY_MS, KINDS, ORDER
 LEAST_RATE = 0.1  # of the buyers; for fewer a place of the list is better used
 LEAST_ODDS = 0.5  # ratios of odds keep their meaning where few products are sold and chance is high
 _QUANTILE = 0.05
-_LOWER_QUARTILE = -0.6745  # of the standard normal
+_EARLIEST = -1.2816  # 10 % quantile of the standard normal
 _PRIOR_GAPS = 10.0  # of its category, that the gaps of a product are added to
 _WEIGHTS = (1.0, 10_000.0)  # least and most of a prior, in buyers
 
@@ -131,7 +131,7 @@ def _weight(again: Floats, buyers: Floats, centre: Floats, centres: int) -> floa
 
 
 def _waits(bought: _Purchases, group: Whole, window_days: int, products: int) -> Floats:
-    """Days: lower quartile of a log-normal, its mean drawn to that of the category, its spread the category's."""
+    """Days: 10 % quantile of a log-normal, its mean drawn to that of the category, its spread the category's."""
     is_gap = (bought.gap > 0) & (bought.gap <= window_days)
     logs, product = np.log(bought.gap[is_gap]), bought.product[is_gap]
     count = int(group.max(initial=0)) + 1
@@ -142,7 +142,7 @@ def _waits(bought: _Purchases, group: Whole, window_days: int, products: int) ->
     spread = np.sqrt((_PRIOR_GAPS * everyone[1] ** 2 + squares) / in_group)
     in_product = _PRIOR_GAPS + np.bincount(product, minlength=products)
     own = (_PRIOR_GAPS * mean[group] + _summed(product, logs, products)) / in_product
-    return np.asarray(np.maximum(1.0, np.exp(own + _LOWER_QUARTILE * spread[group])), dtype=np.float64)
+    return np.asarray(np.maximum(1.0, np.exp(own + _EARLIEST * spread[group])), dtype=np.float64)
 
 
 def _summed(place: Whole, values: NDArray[np.generic], count: int) -> Floats:

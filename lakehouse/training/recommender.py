@@ -4,14 +4,15 @@
     ./spark-submit.sh ml/train_recommender.py --use VERSION      serve an earlier version again
 
 Reads silver.events, silver.orders and silver.identity_map, bronze.events for categories, and gold.segments. Item-item
-similarity and implicit ALS, alone and blended, are tuned on one slice of time and judged on the next beside popularity
-(lakehouse/recommend/contest.py); the winner is trained again on everything. Where it is not better than popularity with its whole
-95 % interval it is refused: popularity serves, and says so. Streams may run meanwhile: nothing else writes gold.products.
+similarity and implicit ALS, alone and blended, are tuned on one slice of time and judged on the next (lakehouse/recommend/contest.py),
+as the lists people would have seen (served_lists.py), beside popularity and the champion in force (promotion.py); the winner is trained
+again on everything. Every version is registered and exported, so that --use can serve it; whether it is the one served is the
+verdict's. Streams may run meanwhile: nothing else writes gold.products.
 """
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.config import Config, RecommenderConfig
+from lakehouse.config import Config
 from lakehouse.config.paths import serving_folder
 from lakehouse.errors import LakeError, ModelError
 from lakehouse.lake.delta import Lake
@@ -29,45 +30,52 @@ from lakehouse.models.registry import RECOMMENDER, set_champion
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.recommend import files
-from lakehouse.recommend.als import AlsSettings
-from lakehouse.recommend.contest import CHAMPION, POPULAR, Contest, contest
+from lakehouse.recommend.contest import Contest
 from lakehouse.recommend.history import collected, interactions
-from lakehouse.recommend.interaction_table import Interactions, ProductCatalogue
-from lakehouse.recommend.model import POPULARITY, Blend, RecommenderModel
+from lakehouse.recommend.model import RecommenderModel
 from lakehouse.recommend.products import GOLD_PRODUCTS, products
-from lakehouse.recommend.training import FitSettings, fit
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+from lakehouse.training.judged_model import JudgedModel, judged_model
+from lakehouse.training.promotion import STAYS, Verdict, judged_files, reigning
+from lakehouse.training.served_lists import POPULAR, SERVED, ListFigures
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecommenderSummary:
-    """What one training found. `found`: null where there was too little to judge by, and `refusal` says it.
+    """What one training found. `found`, `lists`, `ruled`: null where there was too little to judge by, and `refusal` says it.
 
-    `folder`: what serving reads; null = not exported, and `refusal` or the table says why.
+    `outcome`: see promotion.py. `folder`: what serving can read; null = not exported, and the table says why. NDCG is that of the
+    served list and of popularity's.
     """
 
     version: str
     kind: str
+    outcome: str
     products: int
     profiles: int
     interactions: int
     ndcg: float | None
     baseline_ndcg: float | None
     found: Contest | None
+    lists: ListFigures | None
+    ruled: Verdict | None
     refusal: str | None
     folder: str | None
 
     def table(self) -> str:
         """For a person: what serves now, and what it was judged by."""
+        is_champion = "is not made champion" if self.outcome == STAYS else "is champion"
         lines = [
-            f"recommender model {self.version} is champion: {self.kind}, from {self.interactions:,} interactions of "
+            f"recommender model {self.version} {is_champion}: {self.kind}, from {self.interactions:,} interactions of "
             f"{self.profiles:,} profiles with {self.products:,} products"
         ]
-        lines += [self.found.table()] if self.found else []
-        lines += [f"refused: {self.refusal}. Popularity serves"] if self.refusal else []
+        lines += [one.table() for one in (self.found, self.lists) if one is not None]
+        lines += [f"{self.outcome}: {self.ruled.reason}"] if self.ruled else []
+        then = "The champion stays" if self.outcome == STAYS else "Popularity serves"
+        lines += [f"refused: {self.refusal}. {then}"] if self.refusal else []
         lines += [
-            f"serving reads {self.folder}"
+            f"serving {'can read' if self.outcome == STAYS else 'reads'} {self.folder}"
             if self.folder
             else "not exported for serving: lake.root is not on this machine. Run the training where serving's lake is"
         ]
@@ -95,10 +103,10 @@ def train(lake: Lake, as_of: datetime | None = None) -> RecommenderSummary:
             "Run ./spark-submit.sh streaming, or a later --as-of"
         )
     as_of_ms = int(as_of.timestamp() * 1000)
-    model, found, refusal = _model(rows, known, _base(settings), as_of_ms)
+    judged = judged_model(rows, known, settings, reigning(lake.config), as_of_ms)
     counts = {"interactions": len(rows), "profiles": rows.profiles, "products": rows.products}
     read = {table.name: version for table, version in zip(tables, versions, strict=True)}
-    return _publish(lake, model, found, refusal, counts, read, as_of)
+    return _publish(lake, judged, counts, read, as_of)
 
 
 def _newest(events: DataFrame) -> datetime:
@@ -124,82 +132,58 @@ def _segments(lake: Lake) -> DataFrame:
     return now.select(F.xxhash64("profile_id").alias("profile"), "segment")
 
 
-def _base(settings: RecommenderConfig) -> FitSettings:
-    return FitSettings(
-        als=AlsSettings(rank=settings.rank, seed=settings.seed),
-        blend=Blend(half_life_days=float(settings.half_life_days)),
-        new_days=settings.new_days,
-        gone_days=settings.gone_days,
-        again_days=settings.again_days,
-    )
-
-
-def _model(
-    rows: Interactions, known: ProductCatalogue, base: FitSettings, as_of_ms: int
-) -> tuple[RecommenderModel, Contest | None, str | None]:
-    """The model that is to serve, what the contest found, and why the winner is refused, if it is."""
-    try:
-        found = contest(rows, known, base, as_of_ms=as_of_ms)
-    except ModelError as error:  # too little to judge by: what everybody likes is known all the same
-        return replace(fit(rows, known, base, as_of_ms=as_of_ms), kind=POPULARITY), None, str(error)
-    model = fit(rows, known, found.settings, as_of_ms=as_of_ms)
-    if found.beats_popularity:
-        return model, found, None
-    return replace(model, kind=POPULARITY), found, f"not better than popularity, NDCG gain {found.gain}"
-
-
 def _publish(
-    lake: Lake,
-    model: RecommenderModel,
-    found: Contest | None,
-    refusal: str | None,
-    counts: Mapping[str, int],
-    read: Mapping[str, int],
-    as_of: datetime,
+    lake: Lake, judged: JudgedModel, counts: Mapping[str, int], read: Mapping[str, int], as_of: datetime
 ) -> RecommenderSummary:
-    """Register and make champion, then export and let serving follow."""
-    figures = found.figures if found else {}
-    metrics = {f"test_{name}_{who.split()[0]}": one.value for who, of in figures.items() for name, one in of.items()}
-    if found:
-        metrics |= {"test_ndcg_gain": found.gain.value, "test_ndcg_gain_low": found.gain.low}
+    """Register and export; make champion and let serving follow, unless what served before stays."""
+    model, is_champion = judged.model, judged.outcome != STAYS
+    metrics = judged.metrics()
     about = {
         "trained_at": datetime.now(UTC).isoformat(),
         "as_of": as_of.isoformat(),
         "snapshot": dict(read),
         "metrics": metrics,
-        "refusal": refusal,
+        "outcome": judged.outcome,
+        "refusal": judged.refusal,
         **counts,
     }
+    blend = dataclasses.asdict(model.blend)
     trained = Trained(
         name=RECOMMENDER,
-        parameters={**about, "kind": model.kind, "blend": dataclasses.asdict(model.blend)},
+        parameters={**about, "kind": model.kind, "blend": blend, "judged_until_ms": judged.until_ms},
         metrics=metrics,
         settings={"kind": model.kind, "as_of": as_of.isoformat(), "seed": lake.config.recommender.seed, **counts},
         snapshot=read,
-        files={files.ARRAYS: files.packed(model)},
+        files={files.ARRAYS: files.packed(model), **judged_files(judged.as_judged)},
     )
-    version = publish(lake.config, trained)
-    folder = _export(lake, version, model, about)
+    version = publish(lake.config, trained, is_champion=is_champion)
+    figures = judged.lists.figures if judged.lists else {}
     return RecommenderSummary(
         version=version,
         kind=model.kind,
-        ndcg=figures[CHAMPION]["ndcg"].value if found else None,
-        baseline_ndcg=figures[POPULAR]["ndcg"].value if found else None,
-        found=found,
-        refusal=refusal,
-        folder=folder,
+        outcome=judged.outcome,
+        ndcg=figures[SERVED]["ndcg"].value if figures else None,
+        baseline_ndcg=figures[POPULAR]["ndcg"].value if figures else None,
+        found=judged.found,
+        lists=judged.lists,
+        ruled=judged.ruled,
+        refusal=judged.refusal,
+        folder=_export(lake, version, model, about, is_champion=is_champion),
         **counts,
     )
 
 
-def _export(lake: Lake, version: str, model: RecommenderModel, about: Mapping[str, object]) -> str | None:
-    """The folder serving reads from now on; None where the lake is not on this machine."""
+def _export(
+    lake: Lake, version: str, model: RecommenderModel, about: Mapping[str, object], *, is_champion: bool
+) -> str | None:
+    """The folder serving can read, and the champion's is read from now on; None where the lake is not on this machine."""
     try:
         base = serving_folder(lake.config) / RECOMMENDER
     except LakeError:
         return None
     folder = files.write(base, version, model, about)
-    files.point(base, version)
+    if is_champion:
+        files.point(base, version)
     return str(folder)
 
 

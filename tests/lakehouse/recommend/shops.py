@@ -102,7 +102,7 @@ def planted(people: int, *, products: int = 60, categories: int = 6, taste: floa
 def pantry(people: int, *, days: int = 240, seed: int = 1) -> tuple[Interactions, np.ndarray, np.ndarray]:
     """A shop of 60 products in ten categories, c0..c4 consumed and c5..c9 durable: orders, which are consumed, and their medians.
 
-    Everybody keeps to four consumed products and orders each again after a log-normal time (median 8..30 days by category, spread
+    Everybody keeps to ten consumed products and orders each again after a log-normal time (median 8..30 days by category, spread
     0.3), one in ten times never; and orders six durable ones, each once.
     """
     random = np.random.default_rng(seed)
@@ -111,7 +111,7 @@ def pantry(people: int, *, days: int = 240, seed: int = 1) -> tuple[Interactions
     median_days = np.where(is_consumed, 8.0 + 5.5 * (number % 10), np.inf)
     rows = []
     for person in range(people):
-        for product in random.choice(number[is_consumed], 4, replace=False):
+        for product in random.choice(number[is_consumed], 10, replace=False):
             day = random.uniform(0, 30)
             while day < days:
                 rows.append((person, int(product), day))

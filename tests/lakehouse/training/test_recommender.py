@@ -80,7 +80,8 @@ def test_a_planted_taste_is_served_and_an_earlier_version_again(lake: Lake, monk
     summary = train(lake)
     assert (summary.version, summary.kind, summary.products, summary.refusal) == ("1", "personal", 60, None)
     assert summary.ndcg > summary.baseline_ndcg + 0.05
-    assert "better than popularity" in summary.table()
+    assert summary.outcome == "promoted"
+    assert "promoted: NDCG@10 gain over popularity" in summary.table()
     assert json.dumps(dataclasses.asdict(summary), default=str)  # the demo's page takes it as plain values
 
     base = Path(lake.root) / "_serving" / RECOMMENDER
@@ -93,24 +94,34 @@ def test_a_planted_taste_is_served_and_an_earlier_version_again(lake: Lake, monk
 
     registry = client(tracking_uri(lake.config))
     run = registry.get_run(registry.get_model_version_by_alias(RECOMMENDER, CHAMPION).run_id)
-    assert run.data.metrics["test_ndcg_gain_low"] > 0
+    assert run.data.metrics["list_gain_over_popularity_low"] > 0
+    assert {"served_coverage", "served_gini", "served_diversity", "served_popularity"} <= run.data.metrics.keys()
     assert run.data.tags["delta_version.silver.events"] == str(served.about["snapshot"]["silver.events"])
-    assert {file.path for file in registry.list_artifacts(run.info.run_id)} == {"model.npz", "parameters.json"}
+    assert {file.path for file in registry.list_artifacts(run.info.run_id)} == {
+        "judged.npz",
+        "model.npz",
+        "parameters.json",
+    }
 
     early = datetime.fromtimestamp(NOW / 1000 - 58 * 86_400, UTC)
     thin = train(lake, early)
-    assert (thin.version, thin.kind, thin.found) == ("2", "popularity", None)
-    assert "too few people to judge by" in thin.refusal
-    assert "refused: " in thin.table()
-    assert Recommender.load_current(base).about["as_of"] == early.isoformat()
-    assert {one.reason for one in Recommender.load_current(base).propose(history, now_ms=NOW)} == {"popular"}
-
-    assert use(lake.config, "1") == base / "1"
+    assert (thin.version, thin.kind, thin.outcome, thin.found) == ("2", "popularity", "stays", None)
+    assert "too few people to judge" in thin.refusal
+    assert "model 2 is not made champion" in thin.table()
+    assert "The champion stays" in thin.table()
     assert Recommender.load_current(base).version == "1"
     assert str(registry.get_model_version_by_alias(RECOMMENDER, CHAMPION).version) == "1"
+
+    assert use(lake.config, "2") == base / "2"
+    assert Recommender.load_current(base).about["as_of"] == early.isoformat()
+    assert {one.reason for one in Recommender.load_current(base).propose(history, now_ms=NOW)} == {"popular"}
+    assert str(registry.get_model_version_by_alias(RECOMMENDER, CHAMPION).version) == "2"
     with pytest.raises(ModelError, match="no recommender"):
         use(lake.config, "9")
-    assert Recommender.load_current(base).version == "1"
+    assert Recommender.load_current(base).version == "2"
+
+    assert train(lake).outcome == "promoted", "popularity reigns, which any that beats it may follow"
+    assert Recommender.load_current(base).version == "3"
 
 
 def test_an_empty_lake_is_one_line(lake: Lake) -> None:
