@@ -142,13 +142,13 @@ class Recommender:
             allowed[one] = False
         fresh = allowed.copy()
         fresh[person.positions] = False
-        fresh[due] = False
         at_hand = self._categories_at_hand(person, viewing, category)
         main: Iterator[_Place] = self._popular(fresh, at_hand, segment)
         cross: Iterator[_Place] = iter(())
         again: Iterator[_Place] = iter(())
         if self.model.kind == PERSONAL and is_personal:
             again = self._again(due, allowed)
+            fresh[due] = False  # they have places of their own
             if len(person.positions):
                 main = itertools.chain(self._personal(person, fresh, count, explain), main)
                 cross = self._with_cart(person, fresh)

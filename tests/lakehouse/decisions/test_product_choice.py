@@ -88,7 +88,7 @@ def test_what_is_in_view_does_not_shorten_the_list() -> None:
 def test_where_nothing_personal_may_be_shown_nothing_comes_for_having_been_bought() -> None:
     due = {"again_rate": np.full(8, 0.5, dtype=np.float32), "again_after_days": np.ones(8, dtype=np.float32)}
     model = Recommender(by_hand(**due, blend=Blend(again=1.0)))
-    asked = Asked(count=8, now_ms=NOW, last_bought={"lamp": 0, "kettle": NOW}, actions=did("view novel"))
+    asked = Asked(count=8, now_ms=NOW, last_bought={"lamp": 0, "toaster": 0, "kettle": NOW}, actions=did("view novel"))
     assert personal_list(model, asked, (), Trace(is_wanted=False))[0].reason == "buy_again"
     found = popular_list(model, asked, (), Trace(is_wanted=False))
     assert {item.reason for item in found} == {"popular"}

@@ -51,13 +51,6 @@ def test_a_worse_model_does_not_replace_a_better_one(good: RecommenderModel, bad
     assert "over champion 3 -" in found.reason
 
 
-def test_a_worse_model_that_still_beats_popularity_does_not_replace_a_better_one(good: RecommenderModel) -> None:
-    forgetful = dataclasses.replace(good, blend=dataclasses.replace(good.blend, again=0.25))
-    found = ruled(forgetful, good)
-    assert found.over_popularity.low > 0
-    assert found.outcome == STAYS
-
-
 def test_a_better_one_replaces_a_worse_and_the_same_one_nothing(good: RecommenderModel, bad: RecommenderModel) -> None:
     assert ruled(good, bad).outcome == PROMOTED
     same = ruled(good, good)
