@@ -178,7 +178,7 @@ def _listen(app: FastAPI, service: Service) -> None:
     @app.websocket("/ws")
     async def decisions(socket: WebSocket) -> None:
         """Decisions for a profile (identifier_type and value) or a session (session_id), as they are made."""
-        keys = await visitor_profile.listening_keys(service, dict(socket.query_params))
+        keys = visitor_profile.listening_keys(service, dict(socket.query_params))
         if not keys or not may_decide(service, socket):
             await socket.close(
                 code=1008, reason="expected identifier_type and value, or session_id, and a key if one is set"

@@ -1,6 +1,7 @@
 """One action: what is to be said to whom, through which destination. The messages of actions.topic."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 import orjson
@@ -16,6 +17,7 @@ MOST_BYTES = 65_536
 class Action(BaseModel):
     """`identifiers`: tokens; no personal value is ever queued. Times in ms since 1970. `detail`: for templates and webhooks.
 
+    `event`: what set off a rule, in the vocabulary of rules, and `occurred_ms`; a moment has none.
     A decision has one action for each destination: (decision_id, destination) is what happens once.
     """
 
@@ -34,6 +36,15 @@ class Action(BaseModel):
     created_ms: int = Field(ge=0, lt=2**53)
     expires_ms: int = Field(ge=0, lt=2**53)
     detail: Mapping[str, Any] = {}
+    event: Mapping[str, Any] | None = None
+
+    def context(self) -> dict[str, Any] | None:
+        """What set it off, as a decision's context takes it; None for a moment."""
+        if self.event is None:
+            return None
+        said = {name: value for name, value in self.event.items() if name != "occurred_ms"}
+        at_ms = self.event.get("occurred_ms", self.created_ms)
+        return said | {"occurred_at": datetime.fromtimestamp(at_ms / 1000, UTC)}
 
     @property
     def id(self) -> str:

@@ -22,8 +22,9 @@ def actions_of(
     due_ms: int,
     now_ms: int,
     detail: Mapping[str, Any],
+    event: Mapping[str, Any] | None = None,
 ) -> list[Action]:
-    """`who`: the strongest identifier first. `due_ms`: from then on it is worth saying for `valid_for`."""
+    """`who`: the strongest identifier first. `due_ms`: from then on it is worth saying for `valid_for`. `event`: of `Action`."""
     return [
         Action(
             decision_id=decision_id,
@@ -39,6 +40,7 @@ def actions_of(
             created_ms=max(now_ms, 0),
             expires_ms=due_ms + acting.valid_for,
             detail=detail,
+            event=event,
         )
         for destination in acting.destinations
     ]

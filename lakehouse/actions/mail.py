@@ -12,6 +12,7 @@ from lakehouse.actions.delivery import GiveUp, Result, Retry, Sent
 from lakehouse.actions.destinations import Mail
 from lakehouse.actions.private_addresses import refuse_private
 from lakehouse.actions.templates import Letter
+from lakehouse.decisions.gate import Permitted
 from lakehouse.errors import ActionError
 
 
@@ -22,10 +23,10 @@ class MailSender:
         self._destination = destination
         self._timeout = timeout_seconds
 
-    def send(self, letter: Letter, address: str, key: str) -> Result:
+    def send(self, letter: Permitted[Letter], address: str, key: str) -> Result:
         """Hand over once. `key` makes the Message-ID, the same for every attempt: mail systems may tell a repeat by it."""
         try:
-            message = self._message(letter, address, key)
+            message = self._message(letter.what, address, key)
         except (MessageError, ValueError, IndexError):
             return GiveUp("the letter cannot be put into a message")
         try:

@@ -1,4 +1,4 @@
-"""How an action is done: what another system is told, what a letter says."""
+"""How an action is done: what another system is told, what a letter says. Nothing is done that did not pass the gate."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,27 +10,23 @@ from lakehouse.actions.addresses import EmailAddresses
 from lakehouse.actions.delivery import GiveUp, Result, Retry, Sent, Suppressed
 from lakehouse.actions.mail import MailSender
 from lakehouse.actions.templates import Templates
+from lakehouse.decisions.gate import Permitted
 from lakehouse.decisions.offers import Offer
-from lakehouse.errors import ActionError, BrokerError, LakeError, StoreError
-from lakehouse.events.identifier import Identifier
-from lakehouse.online.online_profile import OnlineProfile
+from lakehouse.errors import ActionError, BrokerError, LakeError
 
-Find = Callable[[tuple[Identifier, ...]], OnlineProfile | None]
 Offers = Callable[[], Mapping[str, Offer]]
 
 
-Send = Callable[[Mapping[str, Any], str], Result]
+Perform = Callable[[Permitted[Action]], Result]
+Send = Callable[[Permitted[Mapping[str, Any]], str], Result]
 """A body and the key of the action, the same for every attempt."""
 
 
-def to_machine(send: Send, *, find: Find, offers: Offers) -> Callable[[Action], Result]:
-    """The whole action as JSON, with the profile as it resolves now, and the offer's content."""
+def to_machine(send: Send, *, offers: Offers) -> Perform:
+    """The whole action as JSON, with the profile that passed, and the offer's content."""
 
-    def perform(action: Action) -> Result:
-        try:
-            profile = find(action.identifiers)
-        except StoreError as error:
-            return Retry(str(error), is_its_fault=False)
+    def perform(permitted: Permitted[Action]) -> Result:
+        action, profile = permitted.what, permitted.circumstances.visitor.profile
         body = {
             **{"decision_id": action.decision_id, "cause": action.cause, "name": action.name},
             "profile_id": None if profile is None else profile.profile_id,
@@ -38,7 +34,7 @@ def to_machine(send: Send, *, find: Find, offers: Offers) -> Callable[[Action], 
             **{"purpose": action.purpose, "offer": _offer(action, offers), "items": action.items},
             **{"created_ms": action.created_ms, "detail": action.detail},
         }
-        return send(body, action.id)
+        return send(permitted.put_as(body), action.id)
 
     return perform
 
@@ -46,9 +42,9 @@ def to_machine(send: Send, *, find: Find, offers: Offers) -> Callable[[Action], 
 def by_topic(tell: Callable[[str, str, bytes], None], topic: str) -> Send:
     """A record of a topic."""
 
-    def send(body: Mapping[str, Any], key: str) -> Result:
+    def send(body: Permitted[Mapping[str, Any]], key: str) -> Result:
         try:
-            tell(topic, key, orjson.dumps(body))
+            tell(topic, key, orjson.dumps(body.what))
         except BrokerError as error:
             return Retry(str(error))
         return Sent()
@@ -57,20 +53,20 @@ def by_topic(tell: Callable[[str, str, bytes], None], topic: str) -> Send:
 
 
 def to_mailbox(
-    sender: MailSender, *, find: Find, offers: Offers, addresses: EmailAddresses, templates: Templates
-) -> Callable[[Action], Result]:
+    sender: MailSender, *, offers: Offers, addresses: EmailAddresses, templates: Templates
+) -> Perform:
     """A letter to the address the person was last identified with, looked up now.
 
     Content blocks: `<offer>` and `items`, those the templates have.
     """
 
-    def perform(action: Action) -> Result:
+    def perform(permitted: Permitted[Action]) -> Result:
+        action, profile = permitted.what, permitted.circumstances.visitor.profile
         try:
-            profile = find(action.identifiers)
             address = None if profile is None else addresses.latest(profile)
-        except (StoreError, LakeError) as error:
+        except LakeError as error:
             return Retry(str(error), is_its_fault=False)
-        if profile is None or address is None:
+        if address is None:
             return Suppressed("no e-mail address")
         offer = _offer(action, offers)
         blocks = ([str(action.offer)] if offer else []) + (["items"] if action.items else [])
@@ -79,7 +75,7 @@ def to_mailbox(
             letter = templates.letter(action.template or action.name, values, blocks=tuple(blocks))
         except ActionError as error:
             return GiveUp(str(error))
-        return sender.send(letter, address, action.id)
+        return sender.send(permitted.put_as(letter), address, action.id)
 
     return perform
 

@@ -11,6 +11,7 @@ import requests
 from lakehouse.actions.delivery import GiveUp, Result, Retry, Sent
 from lakehouse.actions.destinations import Webhook
 from lakehouse.actions.private_addresses import PublicOnly
+from lakehouse.decisions.gate import Permitted
 from lakehouse.errors import ActionError
 
 KEY_HEADER = "Idempotency-Key"
@@ -30,7 +31,7 @@ class WebhookSender:
             for scheme in ("https://", "http://"):
                 self._session.mount(scheme, PublicOnly())
 
-    def send(self, body: Mapping[str, Any], key: str) -> Result:
+    def send(self, body: Permitted[Mapping[str, Any]], key: str) -> Result:
         """POST once. `key`: the same for every attempt of one action, so that the destination can tell a repeat.
 
         Of the response only status and headers are looked at.
@@ -40,7 +41,7 @@ class WebhookSender:
         try:
             with self._session.post(
                 self._destination.url.get_secret_value(),
-                data=orjson.dumps(body),
+                data=orjson.dumps(body.what),
                 headers=headers,
                 timeout=self._timeout,
                 allow_redirects=False,

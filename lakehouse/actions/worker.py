@@ -19,6 +19,7 @@ from lakehouse.actions.delivery import Delivery, GiveUp, Result, Retry, Sent, Su
 from lakehouse.actions.pace import Breaker, Bucket, backoff, quiet_until
 from lakehouse.config import ActionsConfig
 from lakehouse.config.declarations import QuietHours
+from lakehouse.decisions.gate import Permitted, Refused
 from lakehouse.errors import StitchlakeError, StoreError
 from lakehouse.online.store import Entry, OnlineStore
 
@@ -32,7 +33,7 @@ _LEASE_MS = 60_000  # beyond the time-out, for looking up and writing the letter
 
 @dataclass(kw_only=True)
 class Worker:
-    """`perform` does it; `refusal` is asked right before, why it must not be; `note` writes down that it was done.
+    """`perform` does it; `permit` is asked right before, whether it may be; `note` writes down that it was done.
 
     `quiet`: of the destination; `offer_quiet`: of what the action offers. `turn`: whether no other decision is under way that
     counts for the same caps, and none is while it is held. `give_up` tells the dead topic. It and `note` return once that is
@@ -49,8 +50,8 @@ class Worker:
     breaker: Breaker
     clock: Callable[[], datetime]
     turn: Callable[[Action], AbstractContextManager[bool]]
-    perform: Callable[[Action], Result]
-    refusal: Callable[[Action], str | None]
+    perform: Callable[[Permitted[Action]], Result]
+    permit: Callable[[Action], Permitted[Action] | Refused]
     note: Callable[[Action], None]
     give_up: Callable[[Action, str], None]
     counts: dict[str, int] = field(
@@ -113,13 +114,14 @@ class Worker:
 
     def _decided(self, entry: Entry, delivery: Delivery, action: Action) -> float:
         """Settled or attempted; or seconds to wait, where the destination needs a rest."""
-        if (verdict := self._verdict(delivery, action)) is not None:
+        verdict = self._verdict(delivery, action)
+        if not isinstance(verdict, Permitted):
             self._settle(entry, delivery, action, verdict)
             return 0.0
         now = self.clock().timestamp()
         if (pause := max(self.breaker.wait(now), self.bucket.wait(now))) > 0:
             return pause
-        self._attempt(entry, delivery, action)
+        self._attempt(entry, delivery, verdict)
         return 0.0
 
     def _later(self, delivery: Delivery, action: Action) -> int | None:
@@ -133,18 +135,19 @@ class Worker:
             return int(max(over).timestamp() * 1000) if over else None
         return None
 
-    def _verdict(self, delivery: Delivery, action: Action) -> Result | None:
-        """What can be said without an attempt."""
+    def _verdict(self, delivery: Delivery, action: Action) -> Permitted[Action] | Result:
+        """What can be said without an attempt; else that it may be made."""
         if delivery.state == "sending" and not self.retries_unknown:
             return GiveUp("unknown outcome: a process ended during the attempt")
         if self._now_ms() >= action.expires_ms:
             return GiveUp("expired")
         if delivery.attempts >= self.settings.max_attempts:
             return GiveUp(f"{delivery.attempts} attempts: {delivery.reason or 'ended during the attempt'}")
-        refusal = self.refusal(action)
-        return None if refusal is None else Suppressed(refusal)
+        passed = self.permit(action)
+        return Suppressed(passed.reason) if isinstance(passed, Refused) else passed
 
-    def _attempt(self, entry: Entry, delivery: Delivery, action: Action) -> None:
+    def _attempt(self, entry: Entry, delivery: Delivery, permitted: Permitted[Action]) -> None:
+        action = permitted.what
         now_ms = self._now_ms()
         until_ms = now_ms + int(1000 * self.settings.timeout_seconds) + _LEASE_MS
         claimed = moved(delivery, "sending", now_ms, until_ms=until_ms)
@@ -153,7 +156,7 @@ class Worker:
             return
         self.bucket.take()
         try:
-            result = self.perform(action)
+            result = self.perform(permitted)
         except Exception as error:
             log.exception("action %s was not done", action.id)
             result = Retry(type(error).__name__, is_its_fault=False)

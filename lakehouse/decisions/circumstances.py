@@ -1,4 +1,4 @@
-"""Who is decided on and under what, put together in one place, and what silences a decision, asked in one place. Pure.
+"""Who is decided on and under what, put together in one place. Pure. Whether anything may leave is asked of gate.py.
 
 Every decision begins here, whoever asks: the API, the lane's pushes, the destinations. None of them reads rules, arms,
 consent or stock for itself, so none of them can forget one.
@@ -16,6 +16,7 @@ from lakehouse.experiments.definitions import HOLDOUT, Arm, Experiments
 from lakehouse.rules.book import Rule, RuleBook
 
 NO_RULES = "rules: none could be read"
+NO_EXPERIMENTS = "experiments: none could be read"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +47,7 @@ class Circumstances:
     consent: purpose -> whether it is allowed. Every purpose is there.
     holdout_arm: held_out or served, what the read-out compares; None = there is no holdout, or nobody can say.
     is_counted: whether some experiment or holdout asks as whom the person counts: it must then stay so.
-    missing: what could not be read of visitor and rules, in words.
+    missing: what could not be read of visitor, rules and experiments, in words.
     """
 
     visitor: Visitor
@@ -98,6 +99,8 @@ def circumstances_of(
     book = inputs.book
     # Whose first name cannot be read might be counted as somebody else: they are in no experiment now.
     experiments = None if visitor.missing else inputs.experiments
+    unread = [NO_RULES] if book is None else []
+    unread += [NO_EXPERIMENTS] if inputs.experiments is None else []
     return Circumstances(
         visitor=visitor,
         now=now,
@@ -111,22 +114,5 @@ def circumstances_of(
         consent=visitor.consent(assumed=inputs.consent_assumed),
         holdout_arm=None if experiments is None else experiments.holdout_arm(visitor.unit),
         is_counted=experiments is not None and visitor.identifier is not None and experiments.ask(now),
-        missing=visitor.missing if book is not None else (*visitor.missing, NO_RULES),
+        missing=(*visitor.missing, *unread),
     )
-
-
-def silence_of(circumstances: Circumstances) -> str | None:
-    """Why nothing at all is said to this person, in words; None = something may be said.
-
-    These are all the rules of silence there are. Consent to one purpose, caps, and what else speaks against one offer
-    but not against another, is eligibility's.
-    """
-    if circumstances.catalogue is None:
-        return "no catalogue of offers"
-    if circumstances.visitor.is_suppressed:
-        return "suppressed"
-    if circumstances.held_out is not None or any(arm.offers == "none" for arm in circumstances.arms.values()):
-        return "held out of every offer by an experiment"
-    if circumstances.visitor.missing:
-        return "consent cannot be looked up"
-    return None

@@ -1,8 +1,9 @@
 """The order in which an offer is decided on: `decide(request, circumstances)`, the one way to an offer. Pure.
 
-silence                                  who must be left alone, whatever there is to say
+silence                                  who must be left alone, whatever there is to say: gate.py
 forbidding rules                         what must not be said
-eligibility                              consent, validity, audience, tier, caps, quiet hours, stock
+gate                                     consent to the offer's purpose
+eligibility                              validity, audience, tier, caps, quiet hours, stock
 forcing rules                            the strongest of them decides, nothing is explored
 proposing rules                          when some propose, only what they propose is weighed; else all that is left
 arbitration                              worth x chance x boost; a bandit explores within it, its propensity is logged
@@ -12,24 +13,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lakehouse.decisions.circumstances import Circumstances, silence_of
+from lakehouse.decisions.circumstances import Circumstances
 from lakehouse.decisions.eligibility import refusal
 from lakehouse.decisions.exposures import rule_cap
+from lakehouse.decisions.gate import Permitted, Refused, permit, silence_of
 from lakehouse.decisions.offers import Catalogue, Offer
 from lakehouse.decisions.trace import Trace
 from lakehouse.rules.book import Rule
 
 CERTAIN = 1.0
+NO_CATALOGUE = "no catalogue of offers"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranked:
     """An offer in the answer. `propensity`: probability with which it came first; None for those that did not."""
 
-    offer: Offer
+    permitted: Permitted[Offer]
     score: float
     reason: str
     propensity: float | None = None
+
+    @property
+    def offer(self) -> Offer:
+        return self.permitted.what
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +96,7 @@ class Decided:
 def decide(request: OfferRequest, circumstances: Circumstances) -> Decided:
     """Decide which offer is made, if any."""
     trace, catalogue = request.trace, circumstances.catalogue
-    silence = silence_of(circumstances)
+    silence = NO_CATALOGUE if catalogue is None else silence_of(circumstances)
     if silence is not None or catalogue is None:
         trace.add("suppression", str(silence))
         return Decided(silence=silence)
@@ -112,8 +119,9 @@ def decide(request: OfferRequest, circumstances: Circumstances) -> Decided:
     for rule in rules:
         if rule.effect == "force" and rule.offer in eligible and _within_caps(rule, circumstances, trace):
             trace.add("rule", f"forces {rule.offer}", rule.name)
-            offer = eligible[rule.offer]
-            first = Ranked(offer=offer, score=float(offer.value), reason=f"rule {rule.name}", propensity=CERTAIN)
+            permitted = eligible[rule.offer]
+            score, reason = float(permitted.what.value), f"rule {rule.name}"
+            first = Ranked(permitted=permitted, score=score, reason=reason, propensity=CERTAIN)
             return Decided(ranked=(first,), is_forced=True, rule=rule.name)
     return _arbitrate(eligible, rules, circumstances, request)
 
@@ -129,21 +137,23 @@ def _eligible(
     circumstances: Circumstances,
     request: OfferRequest,
     offers: Sequence[str],
-) -> dict[str, Offer]:
+) -> dict[str, Permitted[Offer]]:
     trace = request.trace
     forbidden = {rule.offer: rule.name for rule in rules if rule.effect == "forbid" and rule.offer is not None}
-    left: dict[str, Offer] = {}
+    left: dict[str, Permitted[Offer]] = {}
     for name, offer in catalogue.offers.items():
         if offers and name not in offers:
             continue
         if name in forbidden:
             trace.add("rule", f"forbidden by {forbidden[name]}", name)
             continue
-        reason = refusal(offer, catalogue, circumstances, channel=request.channel)
-        if reason is None:
-            left[name] = offer
-        else:
+        passed = permit(offer, circumstances, offer.purpose)
+        if isinstance(passed, Refused):
+            trace.add("eligibility", passed.reason, name)
+        elif (reason := refusal(offer, catalogue, circumstances, channel=request.channel)) is not None:
             trace.add("eligibility", reason, name)
+        else:
+            left[name] = passed
     return left
 
 
@@ -155,7 +165,7 @@ def _within_caps(rule: Rule, circumstances: Circumstances, trace: Trace) -> bool
 
 
 def _arbitrate(
-    eligible: Mapping[str, Offer], rules: Sequence[Rule], circumstances: Circumstances, request: OfferRequest
+    eligible: Mapping[str, Permitted[Offer]], rules: Sequence[Rule], circumstances: Circumstances, request: OfferRequest
 ) -> Decided:
     trace = request.trace
     proposed: dict[str, str] = {}
@@ -170,7 +180,7 @@ def _arbitrate(
     names = [name for name in eligible if name in proposed] if proposed else list(eligible)
     for name, rule_name in proposed.items():
         trace.add("rule", f"proposes {name}", rule_name)
-    worths = {name: float(eligible[name].value) * boosts.get(name, 1.0) for name in names}
+    worths = {name: float(eligible[name].what.value) * boosts.get(name, 1.0) for name in names}
     explored = request.explorer(worths, circumstances.context)
     trace.add("bandit", f"chooses with propensity {explored.propensity:.4f}", explored.first)
     scores = {name: worths[name] * explored.chances[name] for name in names}
@@ -179,10 +189,10 @@ def _arbitrate(
     rest = sorted((name for name in names if name != explored.first), key=lambda name: (-scores[name], name))
     reasons = {name: f"rule {proposed[name]}" if name in proposed else "expected value" for name in names}
     first = Ranked(
-        offer=eligible[explored.first],
+        permitted=eligible[explored.first],
         score=scores[explored.first],
         reason=reasons[explored.first],
         propensity=explored.propensity,
     )
-    others = (Ranked(offer=eligible[name], score=scores[name], reason=reasons[name]) for name in rest)
+    others = (Ranked(permitted=eligible[name], score=scores[name], reason=reasons[name]) for name in rest)
     return Decided(ranked=(first, *others), rule=proposed.get(explored.first))

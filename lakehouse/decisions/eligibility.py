@@ -1,4 +1,4 @@
-"""Which offers may be made at all: consent, validity, audience, tier, caps, quiet hours, stock. In that order. Pure."""
+"""Which offers may be made at all: validity, audience, tier, caps, quiet hours, stock. In that order. Consent is the gate's. Pure."""
 
 from lakehouse.decisions.circumstances import Circumstances
 from lakehouse.decisions.exposures import offer_cap
@@ -11,8 +11,6 @@ def refusal(offer: Offer, catalogue: Catalogue, circumstances: Circumstances, *,
     `channel` None: where it is said was declared, and quiet hours are waited for, not decided on.
     """
     now, context = circumstances.now, circumstances.context
-    if not circumstances.consent.get(offer.purpose, False):
-        return f"no consent to {offer.purpose}"
     if offer.valid_from is not None and now < offer.valid_from:
         return f"not valid before {offer.valid_from:%Y-%m-%d %H:%M} UTC"
     if offer.valid_to is not None and now >= offer.valid_to:

@@ -121,6 +121,11 @@ class Candidate:
         """The event, in the vocabulary of rules."""
         return {name: getattr(self, name) for name in EVENT_FIELDS} | {"occurred_at": self.occurred_at}
 
+    def event(self) -> dict[str, Any]:
+        """The same as JSON has it, its time as `occurred_ms`: what an action carries until it is done."""
+        said = {name: getattr(self, name) for name in EVENT_FIELDS}
+        return {name: value for name, value in said.items() if value is not None} | {"occurred_ms": self.occurred_ms}
+
     def is_bot(self, reader: Reader) -> bool:
         """Whether a program sent the event on its own account."""
         is_order = self.event_name == ORDER_COMPLETED.name

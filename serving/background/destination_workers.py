@@ -14,13 +14,14 @@ from lakehouse.actions.delivery import Result
 from lakehouse.actions.destinations import Known, Topic, Webhook
 from lakehouse.actions.mail import MailSender
 from lakehouse.actions.pace import Breaker, Bucket
-from lakehouse.actions.performers import Offers, by_topic, to_machine, to_mailbox
+from lakehouse.actions.performers import Offers, Perform, by_topic, to_machine, to_mailbox
 from lakehouse.actions.templates import Templates
 from lakehouse.actions.turns import Turns
 from lakehouse.actions.webhook import WebhookSender
 from lakehouse.actions.worker import Worker
 from lakehouse.config import ActionsConfig, Config
 from lakehouse.config.declarations import QuietHours
+from lakehouse.decisions.gate import Permitted
 from lakehouse.errors import ConfigError
 from lakehouse.online.store import OnlineStore
 from serving.background.people import People
@@ -63,9 +64,10 @@ class DestinationWorkers:
         settings = self.config.actions
         perform = self._perform(destination)
 
-        def spanned(action: Action) -> Result:
+        def spanned(permitted: Permitted[Action]) -> Result:
+            action = permitted.what
             with self.span("action", destination=destination.name, cause=action.cause, cause_name=action.name):
-                return perform(action)
+                return perform(permitted)
 
         return Worker(
             destination=destination.name,
@@ -79,7 +81,7 @@ class DestinationWorkers:
             clock=self.clock,
             turn=lambda action: self.turns.of(action.decision_id, self.send_permission.capped(action, self.clock())),
             perform=spanned,
-            refusal=lambda action: self.send_permission.refusal(action, self.clock()),
+            permit=lambda action: self.send_permission.permit(action, self.clock()),
             note=lambda action: self.shown.note(action, self.clock()),
             give_up=lambda action, reason: self.tell(settings.dead_topic, action.id, dead_message(action, reason)),
         )
@@ -88,15 +90,14 @@ class DestinationWorkers:
         offer = self.offers().get(action.offer or "")
         return None if offer is None else offer.quiet_hours
 
-    def _perform(self, destination: Known) -> Callable[[Action], Result]:
-        seconds, find = self.config.actions.timeout_seconds, self.people.find
+    def _perform(self, destination: Known) -> Perform:
+        seconds = self.config.actions.timeout_seconds
         if isinstance(destination, Webhook):
-            return to_machine(WebhookSender(destination, timeout_seconds=seconds).send, find=find, offers=self.offers)
+            return to_machine(WebhookSender(destination, timeout_seconds=seconds).send, offers=self.offers)
         if isinstance(destination, Topic):
-            return to_machine(by_topic(self.tell, destination.topic), find=find, offers=self.offers)
+            return to_machine(by_topic(self.tell, destination.topic), offers=self.offers)
         return to_mailbox(
             MailSender(destination, timeout_seconds=seconds),
-            find=find,
             offers=self.offers,
             addresses=DeltaEmailAddresses(self.config),
             templates=Templates(self.templates),

@@ -105,4 +105,5 @@ class RuleActions:
             due_ms=candidate.occurred_ms,
             now_ms=now_ms,
             detail={"rules_version": circumstances.rules_version, "event": candidate.event_name},
+            event=candidate.event(),
         )

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lakehouse.actions.action import Action
-from lakehouse.decisions.circumstances import DecisionInputs, circumstances_of, silence_of
+from lakehouse.decisions.circumstances import Circumstances, DecisionInputs, circumstances_of
 from lakehouse.decisions.decide import OfferRequest, decide
-from lakehouse.decisions.exposures import capped, offer_cap, rule_cap
+from lakehouse.decisions.exposures import capped, rule_cap
+from lakehouse.decisions.gate import Permitted, Refused, permit
 from lakehouse.decisions.offers import Offer
 from lakehouse.errors import StoreError
 from lakehouse.rules.book import Rule
@@ -30,31 +31,34 @@ class SendPermission:
         unit = self.people.who(action.identifiers, now).unit
         return frozenset(f"{unit}:{subject}" for subject in subjects)
 
-    def refusal(self, action: Action, now: datetime) -> str | None:
-        """Why the action must not be done, in words; None when it may.
+    def permit(self, action: Action, now: datetime) -> Permitted[Action] | Refused:
+        """Let the action pass as of now, or say why not.
 
-        What a rule offers was found to be for the person by the event that set it off, which is gone by now: of that only caps are
-        asked again. What a moment offers is decided on here.
+        That a rule fires was decided by the event that set it off, which is gone by now. What it offers is decided on here, as what a
+        moment offers is: validity, audience, tier, stock, caps, and the rules that forbid.
 
         Raises:
             StoreError: nobody knows; then nobody may be written to.
         """
         inputs = self.inputs()
-        if inputs.catalogue is None or inputs.book is None:
-            raise StoreError("offers or rules: none could be read. Nobody is written to; it is tried again")
+        if inputs.catalogue is None or inputs.book is None or inputs.experiments is None:
+            raise StoreError("offers, rules or experiments: cannot be read. Nobody is written to; it is tried again")
         visitor = self.people.visitor(action.identifiers, now, decision_id=action.decision_id)
-        circumstances = circumstances_of(visitor, inputs, now=now)
-        if (silence := silence_of(circumstances)) is not None:
-            return silence
-        if not circumstances.consent[action.purpose]:
-            return "consent"
+        circumstances = circumstances_of(visitor, inputs, now=now, event=action.context())
+        passed = permit(action, circumstances, action.purpose)
+        if isinstance(passed, Refused):
+            return passed
+        reason = self._speaks_against(action, circumstances, inputs)
+        return passed if reason is None else Refused(reason)
+
+    def _speaks_against(self, action: Action, circumstances: Circumstances, inputs: DecisionInputs) -> str | None:
         offer, rule = self._shown_by(action, inputs)
-        if rule is not None and (reached := rule_cap(rule, circumstances.shown, now)) is not None:
+        if rule is not None and (reached := rule_cap(rule, circumstances.shown, circumstances.now)) is not None:
             return reached
-        if offer is None:
+        if action.offer is None:
             return None
-        if action.cause == "rule":
-            return offer_cap(offer, circumstances.shown, now)
+        if offer is None:
+            return f"{action.offer}: no longer an offer"
         decided = decide(OfferRequest(channel=None, offers=(offer.name,)), circumstances)
         return None if decided.ranked else f"{offer.name}: {decided.silence}"
 
@@ -63,3 +67,4 @@ class SendPermission:
         rule = self.rules().get(action.name) if action.cause == "rule" else None
         offers = {} if inputs.catalogue is None else inputs.catalogue.offers
         return offers.get(action.offer or ""), rule
+

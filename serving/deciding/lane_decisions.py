@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 import orjson
 
-from lakehouse.decisions.circumstances import Circumstances, circumstances_of
+from lakehouse.decisions.circumstances import circumstances_of
 from lakehouse.decisions.decide import CERTAIN, OfferRequest, decide
 from lakehouse.decisions.decision_record import DecisionRecord
+from lakehouse.decisions.gate import Permitted
 from lakehouse.decisions.offers import Offer
 from lakehouse.lane.candidate import Candidate
 from serving.deciding.decision_log import keep_decision, keep_exposure
@@ -65,7 +66,8 @@ class LaneDecisions:
         if not is_known or now.timestamp() * 1000 - candidate.occurred_ms > _MOST_AGE_MS:
             return
         service.pending.append(candidate.entries())  # the event itself counts, whoever is faster
-        visitor = await service.visitors.find(service.visitors.strongest(candidate.identifiers), now)
+        who = service.visitors.strongest(candidate.identifiers)
+        visitor = await service.visitors.find(who, now, others=candidate.identifiers)
         circumstances = circumstances_of(visitor, service.inputs(), now=now, event=candidate.context())
         remember_unit(service, circumstances)
         decided = decide(OfferRequest(channel="web", rule=candidate.rule), circumstances)
@@ -73,10 +75,11 @@ class LaneDecisions:
         if visitor.profile is not None:
             keys += [f"{type_}:{token}" for type_, token in visitor.profile.identifiers]
         if decided.ranked and service.sockets.listeners(keys):
-            self._push(candidate, circumstances, decided.ranked[0].offer, keys)
+            self._push(candidate, decided.ranked[0].permitted, keys)
 
-    def _push(self, candidate: Candidate, circumstances: Circumstances, offer: Offer, keys: Sequence[str]) -> None:
-        service, visitor = self._service, circumstances.visitor
+    def _push(self, candidate: Candidate, permitted: Permitted[Offer], keys: Sequence[str]) -> None:
+        service, offer, circumstances = self._service, permitted.what, permitted.circumstances
+        visitor = circumstances.visitor
         at_ms = int(circumstances.now.timestamp() * 1000)
         message = {
             "decision_id": candidate.decision_id,
@@ -87,7 +90,7 @@ class LaneDecisions:
             "rules_version": circumstances.rules_version,
             "decided_at": at_ms,
         }
-        service.sockets.push(keys, orjson.dumps(message))
+        service.sockets.push(keys, permitted.put_as(orjson.dumps(message)))
         decision = DecisionRecord(
             decision_id=candidate.decision_id,
             kind="offer",

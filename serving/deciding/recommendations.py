@@ -4,13 +4,16 @@ model       item similarity, factors and popularity, folded in with what the vis
 cached      the visitor's last good answer, when the model is away
 popularity  what everybody likes: also for those who do not want to be known or cannot be looked up, and under pressure
 
-For whom nothing personal may be shown, rules know nothing of them either: of those that tell people apart only what forbids holds.
+What is personal is made from `Permitted[Visitor]`, which the gate alone gives. For whom nothing personal may be shown, the list is
+made from where they are, and nothing of who they are: neither purchases nor rules that tell people apart, but those that forbid.
 """
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from lakehouse.decisions.decision_record import DecisionRecord
+from lakehouse.decisions.gate import Permitted, permit
 from lakehouse.decisions.product_choice import Asked, personal_list, popular_list, recommend
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor, context_of
@@ -24,7 +27,6 @@ from serving.messages.request_models import RecommendationRequest
 from serving.service import Service
 
 log = logging.getLogger("stitchlake.serving")
-UNPERSONAL = "no consent to personalization, or held out of it by an experiment: what everybody likes"
 
 
 async def recommendations(service: Service, request: RecommendationRequest) -> dict[str, Any]:
@@ -32,11 +34,8 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
     is_pressed = service.pressure.is_high
     context = await read_context(service, request, is_pressed=is_pressed)
     trace = Trace(is_wanted=request.explain)
-    is_personal = _is_personal(context)
     model = _model(service, context)
-    rung, items = _climb(service, context, model, trace, is_personal=is_personal)
-    if rung == "model" and not context.missing and is_personal:
-        service.last_answers.keep(context.visitor.name, items, context.circumstances.now.timestamp())
+    rung, items = _climb(service, context, model, trace)
     events = await await_events(context)
     decision = DecisionRecord(
         decision_id=context.decision_id,
@@ -49,7 +48,7 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
         policy="recommendations",
         policy_version="none" if model is None else model.version,
         shown_on=context.visitor.shown_on,
-        experiments=context.circumstances.logged_arms,
+        experiments=context.circumstances.arm_names,
         context=request.context.said(),
     )
     keep_decision(service, decision, [item.product_id for item in items])
@@ -61,14 +60,6 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
     }
 
 
-def _is_personal(context: RequestContext) -> bool:
-    circumstances = context.circumstances
-    is_popularity_arm = any(arm.recommendations == "popularity" for arm in circumstances.arms.values())
-    return circumstances.consent["personalization"] and not (
-        context.visitor.is_suppressed or context.is_pressed or circumstances.held_out is not None or is_popularity_arm
-    )
-
-
 def _model(service: Service, context: RequestContext) -> Recommender | None:
     model = service.recommender.current
     if model is None:
@@ -77,28 +68,37 @@ def _model(service: Service, context: RequestContext) -> Recommender | None:
 
 
 def _climb(
-    service: Service, context: RequestContext, model: Recommender | None, trace: Trace, *, is_personal: bool
+    service: Service, context: RequestContext, model: Recommender | None, trace: Trace
 ) -> tuple[str, list[Proposal]]:
     """The first rung that holds, and what stands on it."""
-    asked, rules = _asked(context), context.circumstances.rules
-    if not is_personal:
-        trace.add("consent", UNPERSONAL if not context.is_pressed else "under pressure: what everybody likes")
-    elif model is not None and not context.visitor.missing:
+    passed = permit(context.visitor, context.circumstances, "personalization", "products")
+    if not isinstance(passed, Permitted):
+        trace.add("consent", f"{passed.reason}: what everybody likes")
+        return "popularity", popular_list(model, _asked(context), _rules_for_anybody(service, context), trace)
+    asked, rules = _asked_for(context, passed), passed.circumstances.rules
+    kept_under, now = _kept_under(passed), context.circumstances.now.timestamp()
+    if model is not None:
         try:
-            return "model", personal_list(model, asked, rules, trace)
+            items = personal_list(model, asked, rules, trace)
         except Exception:  # whatever a model does wrong, the visitor gets an answer
             log.exception("recommender %s: failed", model.version)
             context.missing.append(f"recommender {model.version}: failed")
-    if is_personal:
-        kept = service.last_answers.of(context.visitor.name, context.circumstances.now.timestamp())
-        if kept:
-            trace.add("fallback", "the last good answer")
-            return "cached", recommend(lambda _: kept, rules, trace, asked=asked, model=model)
+        else:
+            if not context.missing:
+                service.last_answers.keep(kept_under, items, now)
+            return "model", items
+    if kept := service.last_answers.of(kept_under, now):
+        trace.add("fallback", "the last good answer")
+        return "cached", recommend(lambda _: kept, rules, trace, asked=asked, model=model)
     trace.add("fallback", "what everybody likes")
     # In memory since the last model that could be read; rules alone when there never was one.
-    return "popularity", popular_list(
-        model, asked, rules if is_personal else _rules_for_anybody(service, context), trace
-    )
+    return "popularity", popular_list(model, asked, rules, trace)
+
+
+def _kept_under(permitted: Permitted[Visitor]) -> str:
+    """Of whom an answer is kept: who an identifier stands for may change, and what was said to one is not said to the next."""
+    visitor = permitted.what
+    return visitor.name if visitor.profile is None else f"{visitor.name} {visitor.profile.profile_id}"
 
 
 def _rules_for_anybody(service: Service, context: RequestContext) -> list[Rule]:
@@ -112,16 +112,24 @@ def _rules_for_anybody(service: Service, context: RequestContext) -> list[Rule]:
 
 
 def _asked(context: RequestContext) -> Asked:
+    """Where and when a list is made, and nothing of who it is for."""
     assert isinstance(context.request, RecommendationRequest)
     here = context.request.context
     return Asked(
         count=context.request.count,
         now_ms=context.now_ms,
-        actions=context.visitor.recent.actions,
-        last_bought=context.visitor.last_bought,
         unavailable=context.circumstances.unavailable,
         viewing=here.product_id,
         category=here.category,
-        segment=segment if isinstance(segment := context.circumstances.context["segment"], str) else None,
         explain=context.request.explain,
+    )
+
+
+def _asked_for(context: RequestContext, permitted: Permitted[Visitor]) -> Asked:
+    visitor, segment = permitted.what, context.circumstances.context["segment"]
+    return replace(
+        _asked(context),
+        actions=visitor.recent.actions,
+        last_bought=visitor.last_bought,
+        segment=segment if isinstance(segment, str) else None,
     )

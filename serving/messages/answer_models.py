@@ -73,7 +73,10 @@ class DecisionAnswer(_Decision):
 
 
 class ProfileAnswer(_Answer):
-    """What is known of a person, without personal data: identifiers as tokens where they are personal."""
+    """What is known of a person, without personal data: identifiers as tokens where they are personal.
+
+    `withheld`: why `profile` and `recent` are empty: nothing personal may be told of them; null = it is told.
+    """
 
     profile_id: str | None
     version: int | None
@@ -82,6 +85,7 @@ class ProfileAnswer(_Answer):
     profile: dict[str, Any]
     recent: dict[str, Any]
     consent: dict[str, bool | None]
+    withheld: str | None
 
 
 class ExposureAnswer(_Answer):

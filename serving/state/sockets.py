@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from lakehouse.decisions.gate import Permitted
+
 log = logging.getLogger("stitchlake.serving")
 _MOST_WAITING = 100  # messages a listener may be behind; beyond, it is cut off and may come again
 
@@ -75,9 +77,9 @@ class Sockets:
         """Those who listen under any of the keys, each once."""
         return {listener for key in keys for listener in self._by_key.get(key, ())}
 
-    def push(self, keys: Iterable[str], message: bytes) -> int:
+    def push(self, keys: Iterable[str], message: Permitted[bytes]) -> int:
         """To everybody who listens under any of the keys, once each; how many they were."""
-        reached = sum(listener.push(message) for listener in self.listeners(keys))
+        reached = sum(listener.push(message.what) for listener in self.listeners(keys))
         self.pushed += reached
         return reached
 

@@ -25,10 +25,11 @@ _MOST_KEPT = 10_000  # visitors whose profile, as it was, is in memory
 
 
 class VisitorQuery(NamedTuple):
-    """Who, and as of when."""
+    """Who, and as of when. `others`: identifiers that came along, whether or not the profile has them."""
 
     identifier: Identifier
     now: datetime
+    others: tuple[Identifier, ...] = ()
 
 
 class _Guess(NamedTuple):
@@ -57,7 +58,11 @@ class VisitorLookup:
         guesses = [guess.profile for identifier in named if (guess := self._guesses.get(identifier)) is not None]
         reads.add(
             [*map(identifier_key, named), *(PROFILE + profile.profile_id for profile in guesses)],
-            {*named, *(identifier for profile in guesses for identifier in profile.identifiers)},
+            {
+                *named,
+                *(identifier for query in queries for identifier in query.others),
+                *(identifier for profile in guesses for identifier in profile.identifiers),
+            },
             [key for profile in guesses for key in unit_keys((), profile)],
         )
         owners = [_owner(reads.documents[identifier_key(identifier)]) for identifier in named]
@@ -133,14 +138,15 @@ class _StoreReads:
             ]
 
     def visitor(self, query: VisitorQuery, profile: OnlineProfile | None, missing: tuple[str, ...]) -> Visitor:
-        identifiers = list(dict.fromkeys((query.identifier, *(() if profile is None else profile.identifiers))))
+        own = list(dict.fromkeys((query.identifier, *(() if profile is None else profile.identifiers))))
+        identifiers = list(dict.fromkeys((*own, *query.others)))
         entries = [entry for identifier in identifiers for entry in self._timelines[identifier]]
         return Visitor(
             identifier=query.identifier,
             profile=profile,
             recent=recent_behaviour(of_visitor(entries, identifiers), query.now),
             is_suppressed=is_suppressed(profile, (self.documents[suppression_key(each)] for each in identifiers)),
-            units=units_told(unit_keys(identifiers, profile), self.documents),
+            units=units_told(unit_keys(own, profile), self.documents),
             missing=missing if profile is None else (),
         )
 

@@ -64,14 +64,20 @@ class Visitors:
             default=None,
         )
 
-    async def find(self, identifier: Identifier | None, now: datetime) -> Visitor:
-        """The visitor as far as they can be read; `missing` says what could not."""
+    async def find(
+        self, identifier: Identifier | None, now: datetime, *, others: Sequence[Identifier] = ()
+    ) -> Visitor:
+        """The visitor as far as they can be read; `missing` says what could not.
+
+        `others`: identifiers they came under as well, which may not be in their profile yet; what was said by those holds, too.
+        """
         if identifier is None:
             return Visitor(identifier=None, profile=None, recent=recent_behaviour([], now))
+        query = VisitorQuery(identifier, now, tuple(others))
         try:
             if self._shared_reads is not None:
-                return await self._shared_reads.ask(VisitorQuery(identifier, now), self._seconds)
-            (visitor,) = self._read([VisitorQuery(identifier, now)])
+                return await self._shared_reads.ask(query, self._seconds)
+            (visitor,) = self._read([query])
             return visitor if isinstance(visitor, Visitor) else self.unread(identifier, now, _AWAY)
         except TimeoutError:
             return self.unread(identifier, now, "online store: too slow")

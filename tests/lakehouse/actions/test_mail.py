@@ -10,6 +10,7 @@ from lakehouse.actions.mail import MailSender
 from lakehouse.actions.templates import Letter
 from lakehouse.machine import free_port
 from tests.lakehouse.actions.servers import smtp_server
+from tests.lakehouse.decisions.circumstances import passed
 
 LETTER = Letter("Grüße: 10 % off", "Hello\n.\nsecond line\n", "<p>Hello</p>")
 
@@ -23,7 +24,7 @@ def sender(port: int, *, allow_private: bool = True) -> MailSender:
 def test_a_letter_arrives_as_it_was_written_with_an_id_that_never_changes() -> None:
     with smtp_server() as mailbox:
         for _ in range(2):
-            assert sender(mailbox.port).send(LETTER, "ana@example.com", "d1:letters") == Sent()
+            assert sender(mailbox.port).send(passed(LETTER), "ana@example.com", "d1:letters") == Sent()
         assert [to for to, _ in mailbox.letters] == [["ana@example.com"]] * 2
         first, second = (message_from_bytes(data, policy=policy.default) for _, data in mailbox.letters)
     assert first["Subject"] == LETTER.subject
@@ -42,21 +43,21 @@ def test_a_letter_arrives_as_it_was_written_with_an_id_that_never_changes() -> N
 def test_a_refusal_for_now_is_tried_again_and_one_for_good_is_not(answer: str, kind: type) -> None:
     with smtp_server() as mailbox:
         mailbox.answer = answer
-        assert isinstance(sender(mailbox.port).send(LETTER, "ana@example.com", "k"), kind)
+        assert isinstance(sender(mailbox.port).send(passed(LETTER), "ana@example.com", "k"), kind)
 
 
 def test_nobody_there_is_tried_again() -> None:
-    assert isinstance(sender(free_port()).send(LETTER, "ana@example.com", "k"), Retry)
+    assert isinstance(sender(free_port()).send(passed(LETTER), "ana@example.com", "k"), Retry)
 
 
 def test_a_private_server_is_not_told_anything_unless_it_is_allowed() -> None:
     with smtp_server() as mailbox:
-        assert isinstance(sender(mailbox.port, allow_private=False).send(LETTER, "ana@example.com", "k"), GiveUp)
+        assert isinstance(sender(mailbox.port, allow_private=False).send(passed(LETTER), "ana@example.com", "k"), GiveUp)
         assert mailbox.letters == []
 
 
 @pytest.mark.parametrize("address", ["a@example.com\nBcc: b@example.com", "a b@example.com", "ana", ""])
 def test_an_address_that_is_none_reaches_nobody(address: str) -> None:
     with smtp_server() as mailbox:
-        assert isinstance(sender(mailbox.port).send(LETTER, address, "k"), GiveUp)
+        assert isinstance(sender(mailbox.port).send(passed(LETTER), address, "k"), GiveUp)
         assert mailbox.letters == []

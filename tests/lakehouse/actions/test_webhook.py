@@ -7,6 +7,7 @@ from lakehouse.actions.webhook import WebhookSender
 from lakehouse.errors import ActionError
 from lakehouse.machine import free_port
 from tests.lakehouse.actions.servers import http_server
+from tests.lakehouse.decisions.circumstances import passed
 
 
 def sender(url: str, **changes: object) -> WebhookSender:
@@ -20,9 +21,9 @@ def test_a_private_address_is_not_sent_a_byte_however_it_is_named() -> None:
         for host in ("127.0.0.1", "localhost", "2130706433", "0x7f.1"):
             one = sender(f"http://{host}:{port}")
             public = one._destination.model_copy(update={"allow_private": False})
-            assert isinstance(WebhookSender(public, timeout_seconds=0.3).send({}, "k"), GiveUp), host
+            assert isinstance(WebhookSender(public, timeout_seconds=0.3).send(passed({}), "k"), GiveUp), host
         assert hook.calls == []
-        assert sender(hook.url).send({"a": 1}, "k") == Sent()
+        assert sender(hook.url).send(passed({"a": 1}), "k") == Sent()
 
 
 @pytest.mark.parametrize(
@@ -55,14 +56,14 @@ def test_proxies_of_the_environment_see_nothing(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     with http_server() as hook:
-        assert sender(hook.url).send({}, "k") == Sent()
+        assert sender(hook.url).send(passed({}), "k") == Sent()
 
 
 def test_nobody_there_and_nobody_answering_are_tried_again() -> None:
-    assert isinstance(sender(f"http://127.0.0.1:{free_port()}/").send({}, "k"), Retry)
+    assert isinstance(sender(f"http://127.0.0.1:{free_port()}/").send(passed({}), "k"), Retry)
     with http_server() as hook:
         hook.gate.clear()
-        found = sender(hook.url).send({}, "k")
+        found = sender(hook.url).send(passed({}), "k")
         assert isinstance(found, Retry)
         assert "127.0.0.1" not in found.reason
 
@@ -73,10 +74,10 @@ def test_nobody_there_and_nobody_answering_are_tried_again() -> None:
 def test_it_waits_as_long_as_it_is_asked_within_reason(header: str, after: float | None) -> None:
     with http_server() as hook:
         hook.answers = [(503, {"Retry-After": header})]
-        assert sender(hook.url).send({}, "k") == Retry("status 503", after=after)
+        assert sender(hook.url).send(passed({}), "k") == Retry("status 503", after=after)
 
 
 def test_headers_of_the_destination_go_along() -> None:
     with http_server() as hook:
-        sender(hook.url, headers={"Authorization": "Bearer x"}).send({}, "k")
+        sender(hook.url, headers={"Authorization": "Bearer x"}).send(passed({}), "k")
         assert hook.calls[0][0]["Authorization"] == "Bearer x"

@@ -16,15 +16,17 @@ from lakehouse.actions.deliverer import Deliverer, dead_message
 from lakehouse.actions.delivery import Result, Sent, read
 from lakehouse.actions.destinations import Webhook
 from lakehouse.actions.pace import Breaker, Bucket
-from lakehouse.actions.performers import to_machine
+from lakehouse.actions.performers import Perform, to_machine
 from lakehouse.actions.turns import Turns
 from lakehouse.actions.webhook import WebhookSender
 from lakehouse.actions.worker import KEEP_MS, Worker
 from lakehouse.config import load
 from lakehouse.config.declarations import QuietHours
+from lakehouse.decisions.gate import Permitted, Refused
 from lakehouse.errors import StoreError
 from lakehouse.online.lmdb_store import LmdbStore
 from tests.lakehouse.actions.servers import Hook, http_server
+from tests.lakehouse.decisions.circumstances import passed
 
 SETTINGS = dataclasses.replace(load("dev", environ={}).actions, timeout_seconds=1.0, max_attempts=4)
 NOON = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
@@ -48,11 +50,11 @@ class World:
         self.worker = self.make("crm", self.webhook())
         self.deliverer = Deliverer(self.store, [self.worker], bury=self.bury, now_ms=self.now_ms)
 
-    def webhook(self) -> Callable[[Action], Result]:
+    def webhook(self) -> Perform:
         one = Webhook.model_validate({"name": "crm", "kind": "webhook", "url": self.hook.url, "allow_private": True})
-        return to_machine(WebhookSender(one, timeout_seconds=1.0).send, find=lambda _: None, offers=dict)
+        return to_machine(WebhookSender(one, timeout_seconds=1.0).send, offers=dict)
 
-    def make(self, name: str, perform: Callable[[Action], Result], **changes: Any) -> Worker:
+    def make(self, name: str, perform: Perform, **changes: Any) -> Worker:
         return Worker(
             **{
                 **{"destination": name, "store": self.store, "settings": SETTINGS, "quiet": NIGHT},
@@ -60,7 +62,7 @@ class World:
                 **{
                     "clock": lambda: self.now,
                     "perform": perform,
-                    "refusal": lambda _: None if self.allows else "consent",
+                    "permit": lambda action: passed(action) if self.allows else Refused("consent"),
                 },
                 **{"turn": lambda action: self.turns.of(action.decision_id, self.capped(action))},
                 **{"note": self.note, "offer_quiet": lambda _: self.offer_quiet},
@@ -136,15 +138,18 @@ def test_one_call_with_the_key_however_often_the_queue_tells_it(world: World) ->
 def test_of_two_destinations_in_one_instant_only_one_finds_room_under_a_cap(world: World) -> None:
     called: list[str] = []
 
-    def mail(action: Action) -> Result:
-        called.append(action.id)
+    def mail(permitted: Permitted[Action]) -> Result:
+        called.append(permitted.what.id)
         return Sent()
 
-    def crm(action: Action) -> Result:
+    def crm(permitted: Permitted[Action]) -> Result:
         world.work(other)  # the other destination's thread, just while this one is under way
-        return mail(action)
+        return mail(permitted)
 
-    capped: dict[str, Any] = {"refusal": lambda _: "shown once" if "d1:crm" in world.noted else None}
+    def permit(action: Action) -> Permitted[Action] | Refused:
+        return Refused("shown once") if "d1:crm" in world.noted else passed(action)
+
+    capped: dict[str, Any] = {"permit": permit}
     other = world.make("mail", mail, **capped)
     one = world.make("crm", crm, **capped)
     world.deliverer = Deliverer(world.store, [one, other], bury=world.bury, now_ms=world.now_ms)
@@ -356,7 +361,7 @@ def test_a_destination_that_hangs_keeps_no_other_waiting(world: World) -> None:
 
 
 def test_an_error_nobody_foresaw_is_an_attempt(world: World) -> None:
-    def breaks(_: Action) -> Result:
+    def breaks(_: Permitted[Action]) -> Result:
         raise ZeroDivisionError
 
     worker = world.make("crm", breaks)

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TypeVar
 
 from lakehouse.decisions.circumstances import Circumstances, DecisionInputs, circumstances_of
+from lakehouse.decisions.gate import Permitted, permit
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.decisions.visitor import Visitor
+from lakehouse.experiments.definitions import Experiments, Holdout
 from lakehouse.online.recent_behaviour import RecentBehaviour
+from lakehouse.rules.book import RuleBook
+
+T = TypeVar("T")
 
 
 def circumstances(
@@ -22,7 +28,18 @@ def circumstances(
     """As `circumstances_of` makes them, of somebody unknown who allowed everything; `fields` replace what it found."""
     recent = RecentBehaviour(consent={}, exposures={name: tuple(times) for name, times in shown.items()})
     visitor = Visitor(identifier=None, profile=None, recent=recent, is_suppressed=is_suppressed, missing=missing)
-    nothing = DecisionInputs(
-        catalogue=catalogue, book=None, experiments=None, unavailable=frozenset(), consent_assumed=True
+    inputs = DecisionInputs(
+        catalogue=catalogue,
+        book=RuleBook({}, {}, []),
+        experiments=Experiments({}, Holdout()),
+        unavailable=frozenset(),
+        consent_assumed=True,
     )
-    return replace(circumstances_of(visitor, nothing, now=now), **fields)  # type: ignore[arg-type]
+    return replace(circumstances_of(visitor, inputs, now=now), **fields)  # type: ignore[arg-type]
+
+
+def passed(what: T) -> Permitted[T]:
+    """It, as the gate lets it pass to somebody unknown whom nothing speaks against."""
+    found = permit(what, circumstances(now=datetime(2026, 1, 1, tzinfo=UTC)), "marketing")
+    assert isinstance(found, Permitted)
+    return found

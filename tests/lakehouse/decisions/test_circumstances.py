@@ -7,6 +7,7 @@ import pytest
 
 from lakehouse.decisions.circumstances import DecisionInputs, circumstances_of
 from lakehouse.decisions.decide import OfferRequest, decide
+from lakehouse.decisions.gate import silence_of
 from lakehouse.decisions.offers import Catalogue, Offer
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.experiments.definitions import Arm, Experiments, Holdout
@@ -60,11 +61,12 @@ def test_only_a_destination_waits_for_quiet_hours_instead_of_being_silent() -> N
     assert decide(OfferRequest(channel=None, rule="added"), held).ranked
 
 
-def test_what_could_never_be_read_is_missing_and_forbids_nothing_by_itself() -> None:
+def test_what_could_never_be_read_is_missing_and_nobody_knows_what_it_forbids() -> None:
     visitor = Visitor(identifier=None, profile=None, recent=recent_behaviour([], NOW))
     nothing = DecisionInputs(catalogue=None, book=None, experiments=None, unavailable=set(), consent_assumed=False)
     found = circumstances_of(visitor, nothing, now=NOW)
-    assert found.missing == ("rules: none could be read",)
+    assert found.missing == ("rules: none could be read", "experiments: none could be read")
+    assert silence_of(found) == "rules: none could be read"
     assert (found.rules, found.rules_version, found.arms, found.held_out) == ((), "none", {}, None)
     assert set(found.consent.values()) == {False}
 

@@ -25,7 +25,7 @@ OFFER = {
 def reason(offer: dict[str, object], *, channel: str | None = "web", **changes: object) -> str | None:
     one = Offer.model_validate(OFFER | offer)
     audience = {} if one.when is None else {one.name: compile_predicate(parse(one.when))}
-    fields = {"now": NOW, "consent": {"marketing": True}, **changes}
+    fields = {"now": NOW, **changes}
     return refusal(one, Catalogue({one.name: one}, audience), circumstances(**fields), channel=channel)  # type: ignore[arg-type]
 
 
@@ -43,8 +43,6 @@ def test_where_it_is_said_and_quiet_hours_are_nobodys_question_where_a_destinati
 @pytest.mark.parametrize(
     ("offer", "changes", "told"),
     [
-        ({}, {"consent": {"marketing": False}}, "no consent to marketing"),
-        ({}, {"consent": {}}, "no consent to marketing"),
         ({"valid_from": "2026-11-26T20:31:00Z"}, {}, "not valid before 2026-11-26 20:31 UTC"),
         ({"valid_to": "2026-11-26T20:30:00Z"}, {}, "not valid since 2026-11-26 20:30 UTC"),
         ({}, {"channel": "email"}, "not for channel email, only web, push"),

@@ -12,6 +12,7 @@ from lakehouse.actions.action import Action
 from lakehouse.config import load
 from lakehouse.config.declarations import Caps
 from lakehouse.decisions.circumstances import DecisionInputs
+from lakehouse.decisions.gate import Refused
 from lakehouse.decisions.offers import Catalogue, Offer
 from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
@@ -38,7 +39,7 @@ RULES = {"once": Rule(name="once", caps=Caps(per_day=1), **RULE), "always": Rule
 INPUTS = DecisionInputs(
     catalogue=Catalogue(OFFERS, {}),
     book=RuleBook({}, {}, []),
-    experiments=None,
+    experiments=Experiments({}, Holdout()),
     unavailable=frozenset(),
     consent_assumed=True,
 )
@@ -111,22 +112,42 @@ REFUSED = {
         replace(INPUTS, experiments=Experiments({}, Holdout(share=0.5, salt=SALT))),
         "held out of every offer by an experiment",
     ),
+    "it is an offer no more": (replace(INPUTS, catalogue=Catalogue({}, {})), "always: no longer an offer"),
 }
+CAUSES: dict[str, dict[str, Any]] = {"moment": {}, "rule": {"cause": "rule", "name": "always", "event": {}}}
 
 
+def reason(send_permission: SendPermission, one: Action) -> str | None:
+    passed = send_permission.permit(one, NOW)
+    return passed.reason if isinstance(passed, Refused) else None
+
+
+@pytest.mark.parametrize("cause", CAUSES)
 @pytest.mark.parametrize("why", REFUSED)
-def test_what_a_moment_offers_is_decided_on_as_any_offer_is(send_permission: SendPermission, why: str) -> None:
+def test_what_a_moment_or_rule_offers_is_decided_on_as_any_offer_is(
+    send_permission: SendPermission, why: str, cause: str
+) -> None:
     put(send_permission.people._store, person("p-ana", ANA, version=2, consent_personalization=False))
-    moment = action(ANA[0], offer="always")
-    assert send_permission.refusal(moment, NOW) is None
-    inputs, reason = REFUSED[why]
-    assert replace(send_permission, inputs=lambda: inputs).refusal(moment, NOW) == reason
+    one = action(ANA[0], offer="always", **CAUSES[cause])
+    assert reason(send_permission, one) is None
+    inputs, told = REFUSED[why]
+    assert reason(replace(send_permission, inputs=lambda: inputs), one) == told
+
+
+def test_whom_an_offer_is_for_may_depend_on_the_event_that_set_off_its_rule(send_permission: SendPermission) -> None:
+    kettles = replace(send_permission, inputs=lambda: with_offer(when="category = 'kettles' and occurred_at < now"))
+    by_kettle, by_toy = (
+        action(ANA[0], offer="always", cause="rule", name="always", event={"category": category, "occurred_ms": 1})
+        for category in ("kettles", "toys")
+    )
+    assert reason(kettles, by_kettle) is None
+    assert reason(kettles, by_toy) == "always: no offer is left"
 
 
 def test_while_no_offer_and_no_rule_can_be_read_nobody_is_written_to(send_permission: SendPermission) -> None:
-    for nothing in (replace(INPUTS, catalogue=None), replace(INPUTS, book=None)):
+    for nothing in (replace(INPUTS, catalogue=None), replace(INPUTS, book=None), replace(INPUTS, experiments=None)):
         with pytest.raises(StoreError, match="tried again"):
-            replace(send_permission, inputs=lambda nothing=nothing: nothing).refusal(action(ANA[0]), NOW)
+            replace(send_permission, inputs=lambda nothing=nothing: nothing).permit(action(ANA[0]), NOW)
 
 
 def _away(_: object) -> None:
