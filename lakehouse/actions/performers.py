@@ -52,9 +52,7 @@ def by_topic(tell: Callable[[str, str, bytes], None], topic: str) -> Send:
     return send
 
 
-def to_mailbox(
-    sender: MailSender, *, offers: Offers, addresses: EmailAddresses, templates: Templates
-) -> Perform:
+def to_mailbox(sender: MailSender, *, offers: Offers, addresses: EmailAddresses, templates: Templates) -> Perform:
     """A letter to the address the person was last identified with, looked up now.
 
     Content blocks: `<offer>` and `items`, those the templates have.

@@ -25,7 +25,9 @@ async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
     visitor = await service.visitors.find(service.visitors.identifier(type_, value), now)
     passed = permit(visitor, circumstances_of(visitor, service.inputs(), now=now), "personalization", "profile")
     known = visitor.profile
-    said = {f"consent_{purpose}": None if known is None else known.figures[f"consent_{purpose}"] for purpose in PURPOSES}
+    said = {
+        f"consent_{purpose}": None if known is None else known.figures[f"consent_{purpose}"] for purpose in PURPOSES
+    }
     return {
         "profile_id": None if known is None else known.profile_id,
         "version": None if known is None else known.version,

@@ -67,4 +67,3 @@ class SendPermission:
         rule = self.rules().get(action.name) if action.cause == "rule" else None
         offers = {} if inputs.catalogue is None else inputs.catalogue.offers
         return offers.get(action.offer or ""), rule
-

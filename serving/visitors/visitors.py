@@ -64,9 +64,7 @@ class Visitors:
             default=None,
         )
 
-    async def find(
-        self, identifier: Identifier | None, now: datetime, *, others: Sequence[Identifier] = ()
-    ) -> Visitor:
+    async def find(self, identifier: Identifier | None, now: datetime, *, others: Sequence[Identifier] = ()) -> Visitor:
         """The visitor as far as they can be read; `missing` says what could not.
 
         `others`: identifiers they came under as well, which may not be in their profile yet; what was said by those holds, too.

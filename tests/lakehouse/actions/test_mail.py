@@ -52,7 +52,9 @@ def test_nobody_there_is_tried_again() -> None:
 
 def test_a_private_server_is_not_told_anything_unless_it_is_allowed() -> None:
     with smtp_server() as mailbox:
-        assert isinstance(sender(mailbox.port, allow_private=False).send(passed(LETTER), "ana@example.com", "k"), GiveUp)
+        assert isinstance(
+            sender(mailbox.port, allow_private=False).send(passed(LETTER), "ana@example.com", "k"), GiveUp
+        )
         assert mailbox.letters == []
 
 
