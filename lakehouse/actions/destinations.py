@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
+from lakehouse.actions.signature import ID, SIGNATURE, TIMESTAMP, key_of
 from lakehouse.config.declarations import Declared, Name, QuietHours, checked, read_document, refuse
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _OURS = frozenset({"idempotency-key", "content-type", "content-length", "host", "transfer-encoding", "connection"})
+_OURS |= {ID, TIMESTAMP, SIGNATURE}
 Unknown = Literal["retry", "give_up"]
 
 
@@ -32,11 +34,15 @@ class Destination(Declared):
 
 
 class Webhook(Destination):
-    """POST of JSON with an Idempotency-Key. Headers may hold secrets: `${NAME}` of the environment."""
+    """POST of JSON with an Idempotency-Key. Headers may hold secrets: `${NAME}` of the environment.
+
+    signing_secrets: each call is signed by each of them, see signature.py; without one nobody knows that it is us.
+    """
 
     kind: Literal["webhook"]
     url: SecretStr
     headers: Mapping[str, SecretStr] = {}
+    signing_secrets: tuple[SecretStr, ...] = Field(default=(), max_length=4)
 
     @property
     def retries_unknown(self) -> bool:
@@ -50,6 +56,11 @@ class Webhook(Destination):
             raise ValueError("url: expected https://host/path, without a user name")
         if parts.scheme == "http" and not self.allow_private:
             raise ValueError("url: http is only for a private network, expected https, or allow_private: true")
+        for secret in self.signing_secrets:
+            try:
+                key_of(secret.get_secret_value())
+            except ValueError as error:
+                raise ValueError(f"signing_secrets: {error}") from None
         for name, value in self.headers.items():
             if not _HEADER.fullmatch(name) or name.lower() in _OURS:
                 raise ValueError(f"headers: '{name[:40]}' cannot be set, expected a header of the destination's own")

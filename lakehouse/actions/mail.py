@@ -6,6 +6,7 @@ import ssl
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import parseaddr
 
 from lakehouse.actions.delivery import GiveUp, Result, Retry, Sent
@@ -14,6 +15,8 @@ from lakehouse.actions.private_addresses import refuse_private
 from lakehouse.actions.templates import Letter
 from lakehouse.decisions.gate import Permitted
 from lakehouse.errors import ActionError
+
+_UNBROKEN = SMTP.clone(max_line_length=990)  # a link that is broken over lines would be written as an encoded word
 
 
 class MailSender:
@@ -44,13 +47,16 @@ class MailSender:
         return Sent()
 
     def _message(self, letter: Letter, address: str, key: str) -> EmailMessage:
-        message = EmailMessage()
+        message = EmailMessage(policy=_UNBROKEN)
         message["Subject"] = letter.subject
         message["From"] = self._destination.sender
         message["To"] = Address(addr_spec=address)
         domain = parseaddr(self._destination.sender)[1].rpartition("@")[2]
         message["Message-ID"] = f"<{key.replace(':', '.')}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"
+        if letter.unsubscribe_url is not None:  # RFC 2369, 3.2; RFC 8058, 3.1
+            message["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(letter.text)
         if letter.html is not None:
             message.add_alternative(letter.html, subtype="html")

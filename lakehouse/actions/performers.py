@@ -1,6 +1,7 @@
 """How an action is done: what another system is told, what a letter says. Nothing is done that did not pass the gate."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from lakehouse.actions.addresses import EmailAddresses
 from lakehouse.actions.delivery import GiveUp, Result, Retry, Sent, Suppressed
 from lakehouse.actions.mail import MailSender
 from lakehouse.actions.templates import Templates
+from lakehouse.actions.unsubscribe_links import UnsubscribeLinks
 from lakehouse.decisions.gate import Permitted
 from lakehouse.decisions.offers import Offer
 from lakehouse.errors import ActionError, BrokerError, LakeError
@@ -52,7 +54,14 @@ def by_topic(tell: Callable[[str, str, bytes], None], topic: str) -> Send:
     return send
 
 
-def to_mailbox(sender: MailSender, *, offers: Offers, addresses: EmailAddresses, templates: Templates) -> Perform:
+def to_mailbox(
+    sender: MailSender,
+    *,
+    offers: Offers,
+    addresses: EmailAddresses,
+    templates: Templates,
+    links: UnsubscribeLinks | None,
+) -> Perform:
     """A letter to the address the person was last identified with, looked up now.
 
     Content blocks: `<offer>` and `items`, those the templates have.
@@ -68,12 +77,14 @@ def to_mailbox(sender: MailSender, *, offers: Offers, addresses: EmailAddresses,
             return Suppressed("no e-mail address")
         offer = _offer(action, offers)
         blocks = ([str(action.offer)] if offer else []) + (["items"] if action.items else [])
+        url = None if links is None else links.url(address)
         values = {"offer": offer, "items": action.items, "name": action.name, "detail": action.detail}
+        values |= {"unsubscribe_url": url}
         try:
             letter = templates.letter(action.template or action.name, values, blocks=tuple(blocks))
         except ActionError as error:
             return GiveUp(str(error))
-        return sender.send(permitted.put_as(letter), address, action.id)
+        return sender.send(permitted.put_as(replace(letter, unsubscribe_url=url)), address, action.id)
 
     return perform
 

@@ -20,11 +20,12 @@ _MOST_CHARACTERS = 500_000
 
 @dataclass(frozen=True)
 class Letter:
-    """`html` None: plain text only."""
+    """`html` None: plain text only. `unsubscribe_url` None: there is no such link."""
 
     subject: str
     text: str
     html: str | None
+    unsubscribe_url: str | None = None
 
 
 class Templates:

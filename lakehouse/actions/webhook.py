@@ -1,6 +1,6 @@
 """An action as an HTTP call."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -11,6 +11,7 @@ import requests
 from lakehouse.actions.delivery import GiveUp, Result, Retry, Sent
 from lakehouse.actions.destinations import Webhook
 from lakehouse.actions.private_addresses import PublicOnly
+from lakehouse.actions.signature import signed
 from lakehouse.decisions.gate import Permitted
 from lakehouse.errors import ActionError
 
@@ -22,8 +23,10 @@ _MOST_WAIT = 3600.0
 class WebhookSender:
     """One session of one destination. Redirects are not followed, proxies of the environment not used."""
 
-    def __init__(self, destination: Webhook, *, timeout_seconds: float) -> None:
+    def __init__(self, destination: Webhook, *, timeout_seconds: float, clock: Callable[[], datetime]) -> None:
         self._destination = destination
+        self._clock = clock
+        self._secrets = [secret.get_secret_value() for secret in destination.signing_secrets]
         self._timeout = timeout_seconds
         self._session = requests.Session()
         self._session.trust_env = False
@@ -34,14 +37,17 @@ class WebhookSender:
     def send(self, body: Permitted[Mapping[str, Any]], key: str) -> Result:
         """POST once. `key`: the same for every attempt of one action, so that the destination can tell a repeat.
 
-        Of the response only status and headers are looked at.
+        Signed where the destination has a secret: signature.py. Of the response only status and headers are looked at.
         """
         headers = {name: value.get_secret_value() for name, value in self._destination.headers.items()}
         headers |= {KEY_HEADER: key, "Content-Type": "application/json", "User-Agent": "stitchlake"}
+        data = orjson.dumps(body.what)
+        if self._secrets:
+            headers |= signed(data, id_=key, at_seconds=int(self._clock().timestamp()), secrets=self._secrets)
         try:
             with self._session.post(
                 self._destination.url.get_secret_value(),
-                data=orjson.dumps(body.what),
+                data=data,
                 headers=headers,
                 timeout=self._timeout,
                 allow_redirects=False,

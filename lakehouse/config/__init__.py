@@ -19,6 +19,7 @@ from lakehouse.config.sections import (
     IdentityConfig,
     KafkaConfig,
     LakeConfig,
+    MailConfig,
     MatchingConfig,
     MlflowConfig,
     MomentsConfig,
@@ -33,6 +34,7 @@ from lakehouse.config.sections import (
     SegmentsConfig,
     ServingConfig,
     SparkConfig,
+    TrainingConfig,
 )
 from lakehouse.config.settings import PROJECT, RULE_DEFAULTS, Config, load, schema
 
@@ -50,6 +52,7 @@ __all__ = [
     "IdentityConfig",
     "KafkaConfig",
     "LakeConfig",
+    "MailConfig",
     "MatchingConfig",
     "MlflowConfig",
     "MomentsConfig",
@@ -64,6 +67,7 @@ __all__ = [
     "SegmentsConfig",
     "ServingConfig",
     "SparkConfig",
+    "TrainingConfig",
     "load",
     "schema",
 ]

@@ -33,6 +33,7 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "margin": (0.0, 1.0, "a share from 0 to 1"),
 }
 
+_PURPOSE = ("|".join(PURPOSES), " or ".join(PURPOSES))
 # (section, key) -> (pattern the whole text must match, in words).
 _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("lake", "root"): (r"(?s).*\S.*", "a folder or URI"),
@@ -50,6 +51,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ),
     ("serving", "origins"): (r"\*|https?://[^\s/?#*]+", "origins such as https://shop.example.com, or *"),
     ("serving", "policy"): (r"thompson|linucb|greedy", "thompson, linucb or greedy"),
+    **{("training", model): _PURPOSE for model in ("segments", "scores", "recommender", "identity")},
     ("consent", "never_asked"): (r"granted|denied", "granted or denied"),
     ("decisions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
     ("decisions", "mode"): (r"real_time|micro_batch", "real_time or micro_batch"),
@@ -57,6 +59,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("actions", "dead_topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
     ("actions", "quiet_from"): (r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 21:00"),
     ("actions", "quiet_to"): (r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 08:00"),
+    ("mail", "unsubscribe_keys"): (r"\S{32,}", "keys of 32 random letters or more"),
     ("spark", "state_store"): (r"memory|rocksdb", "memory or rocksdb"),
     ("online_store", "changes_topic"): (
         r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}",

@@ -128,6 +128,16 @@ class RecommenderConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """The purpose that somebody must have consented to, for each model to learn from them."""
+
+    segments: str
+    scores: str
+    recommender: str
+    identity: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NextBestActionConfig:
     lapsed_days: int
     likely_propensity: float
@@ -210,6 +220,13 @@ class MomentsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MailConfig:
+    """`unsubscribe_keys`: the first makes links, all read them; empty = no letter may leave to the world."""
+
+    unsubscribe_keys: tuple[str, ...] = dataclasses.field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActionsConfig:
     topic: str
     dead_topic: str
@@ -218,7 +235,6 @@ class ActionsConfig:
     backoff_seconds: float
     backoff_max_seconds: float
     timeout_seconds: float
-    expire_hours: int
     quiet_from: str
     quiet_to: str
     time_zone: str

@@ -27,6 +27,7 @@ from lakehouse.config.sections import (
     IdentityConfig,
     KafkaConfig,
     LakeConfig,
+    MailConfig,
     MatchingConfig,
     MlflowConfig,
     MomentsConfig,
@@ -41,6 +42,7 @@ from lakehouse.config.sections import (
     SegmentsConfig,
     ServingConfig,
     SparkConfig,
+    TrainingConfig,
 )
 from lakehouse.errors import ConfigError
 
@@ -67,6 +69,7 @@ class Config:
     segments: SegmentsConfig
     scores: ScoresConfig
     recommender: RecommenderConfig
+    training: TrainingConfig
     next_best_action: NextBestActionConfig
     households: HouseholdsConfig
     spark: SparkConfig
@@ -77,6 +80,7 @@ class Config:
     decisions: DecisionsConfig
     moments: MomentsConfig
     actions: ActionsConfig
+    mail: MailConfig
     decision_log: DecisionLogConfig
 
 

@@ -2,8 +2,9 @@
 
 ./spark-submit.sh ml/train_identity.py
 
-Reads silver.personal_traits, the traits of [matching.traits]; the model becomes the champion `identity`, and the running
-stream matches everybody anew with its next micro-batch. See lakehouse/matching/training.py for the method.
+Reads silver.personal_traits, the traits of [matching.traits], of those who may be learned from (consenting.py); the model becomes
+the champion `identity`, and the running stream matches everybody anew with its next micro-batch. See
+lakehouse/matching/training.py for the method.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,10 @@ from lakehouse.matching.training import train as train_matcher
 from lakehouse.models.publish import Trained as Published
 from lakehouse.models.publish import publish, snapshot
 from lakehouse.models.registry import IDENTITY
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+from lakehouse.training.consenting import consenting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +62,15 @@ def train(lake: Lake) -> IdentitySummary:
     """
     config = lake.config
     compared = fields(config.matching.traits)
-    traits, delta_version = snapshot(lake, SILVER_PERSONAL_TRAITS)
+    tables = (SILVER_PERSONAL_TRAITS, SILVER_IDENTITY_MAP, GOLD_ACTIVATION)
+    (traits, identity_map, activation), versions = zip(*(snapshot(lake, table) for table in tables), strict=True)
+    placed = traits.join(identity_map.select("actor_id", "profile_id"), on="actor_id", how="left")
+    willing = consenting(placed, activation, config.training.identity, config).select(*traits.columns)
     region = config.events.default_region
     found = atoms(compared)
     # By a hash of the id: the same sample on every run, and in an order that says nothing of who is who.
     chosen = (
-        records(traits, compared, region=region)
+        records(willing, compared, region=region)
         .orderBy(F.xxhash64("actor_id"), "actor_id")
         .limit(config.matching.sample_records)
     )
@@ -80,6 +87,6 @@ def train(lake: Lake) -> IdentitySummary:
             "expected_together": trained.expected_together,
         },
         settings={"seed": config.matching.seed, "records": trained.records, "rules": len(trained.model.rules)},
-        snapshot={SILVER_PERSONAL_TRAITS.name: delta_version},
+        snapshot={table.name: version for table, version in zip(tables, versions, strict=True)},
     )
     return IdentitySummary(version=publish(config, published), trained=trained)

@@ -3,8 +3,8 @@
     ./spark-submit.sh ml/train_recommender.py [--as-of 2026-01-31T00:00:00Z]
     ./spark-submit.sh ml/train_recommender.py --use VERSION      serve an earlier version again
 
-Reads silver.events, silver.orders and silver.identity_map, bronze.events for categories, and gold.segments. Item-item
-similarity and implicit ALS, alone and blended, are tuned on one slice of time and judged on the next (lakehouse/recommend/contest.py),
+Reads silver.events, silver.orders and silver.identity_map, bronze.events for categories, and gold.segments, of those who may be
+learned from (consenting.py). Item-item similarity and implicit ALS, alone and blended, are tuned on one slice of time and judged on the next (lakehouse/recommend/contest.py),
 as the lists people would have seen (served_lists.py), beside popularity and the champion in force (promotion.py); the winner is trained
 again on everything. Every version is registered and exported, so that --use can serve it; whether it is the one served is the
 verdict's. Streams may run meanwhile: nothing else writes gold.products.
@@ -27,6 +27,7 @@ from lakehouse.errors import LakeError, ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import RECOMMENDER, set_champion
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.recommend import files
@@ -36,6 +37,7 @@ from lakehouse.recommend.model import RecommenderModel
 from lakehouse.recommend.products import GOLD_PRODUCTS, products
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+from lakehouse.training.consenting import consenting
 from lakehouse.training.judged_model import JudgedModel, judged_model
 from lakehouse.training.promotion import STAYS, Verdict, judged_files, reigning
 from lakehouse.training.served_lists import POPULAR, SERVED, ListFigures
@@ -89,13 +91,16 @@ def train(lake: Lake, as_of: datetime | None = None) -> RecommenderSummary:
         ModelError: no table, or nobody touched a product.
     """
     settings = lake.config.recommender
-    tables = (SILVER_EVENTS, BRONZE_EVENTS, SILVER_ORDERS, SILVER_IDENTITY_MAP)
-    (events, bronze, orders, identity_map), versions = zip(*(snapshot(lake, table) for table in tables), strict=True)
+    tables = (SILVER_EVENTS, BRONZE_EVENTS, SILVER_ORDERS, SILVER_IDENTITY_MAP, GOLD_ACTIVATION)
+    (events, bronze, orders, identity_map, activation), versions = zip(
+        *(snapshot(lake, table) for table in tables), strict=True
+    )
     as_of = as_of or _newest(events)
     catalogue = products(events, bronze, rates=lake.config.money.rates, as_of=as_of, gone_days=settings.gone_days)
     lake.create(GOLD_PRODUCTS)
     lake.overwrite(catalogue, GOLD_PRODUCTS)
-    done = interactions(events, orders, identity_map, as_of=as_of, max_profiles=settings.max_profiles)
+    willing = consenting(identity_map, activation, lake.config.training.recommender, lake.config)
+    done = interactions(events, orders, willing, as_of=as_of, max_profiles=settings.max_profiles)
     rows, known = collected(done.toPandas(), _known_products(lake), _segments(lake).toPandas())
     if len(rows) == 0:
         raise ModelError(

@@ -1,8 +1,8 @@
 """Purchase propensity: will a profile order within scores.horizon_days. The champion of `scores`.
 
-Reads silver.activity_daily, silver.orders and silver.identity_map. Logistic regression and gradient-boosted trees
-(MLlib) on point-in-time features at past cut-offs, split by time with a horizon between the slices
-(`lakehouse/models/examples.py`). Both are calibrated by Platt scaling on the validation slice; the lower log-loss
+Reads silver.activity_daily, silver.orders and silver.identity_map, of those who may be learned from (consenting.py). Logistic
+regression and gradient-boosted trees (MLlib) on point-in-time features at past cut-offs, split by time with a horizon
+between the slices (`lakehouse/models/examples.py`). Both are calibrated by Platt scaling on the validation slice; the lower log-loss
 there, out of fold, becomes champion; the test slice only judges (`lakehouse/models/judgement.py`).
 """
 
@@ -24,10 +24,12 @@ from lakehouse.models.propensity import Contender, fit_boosted, fit_logistic
 from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.score_model import BOOSTED, LOGISTIC, ScoreModel
 from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.rollup import profile_activity, profile_orders
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+from lakehouse.training.consenting import consenting
 
 PROFILES = 20_000  # at most, by a hash of the id: a score of two dozen features learns no more from more
 RECENCY_DAYS = (30.0, 90.0)  # edges of the recency baseline; never ordered is a bin of its own
@@ -103,8 +105,8 @@ def train(lake: Lake) -> ScoresSummary:
 
 def _examples(lake: Lake, settings: ScoresConfig) -> tuple[DataFrame, CutOffs, dict[str, int]]:
     """Example rows of every cut-off the lake allows, and the Delta versions they were made from."""
-    tables = (SILVER_ACTIVITY_DAILY, SILVER_ORDERS, SILVER_IDENTITY_MAP)
-    (daily, orders, identity_map), versions = zip(*(snapshot(lake, table) for table in tables), strict=True)
+    tables = (SILVER_ACTIVITY_DAILY, SILVER_ORDERS, SILVER_IDENTITY_MAP, GOLD_ACTIVATION)
+    (daily, orders, identity_map, activation), versions = zip(*(snapshot(lake, table) for table in tables), strict=True)
     seen = daily.agg(F.min("activity_date").alias("first"), F.max("activity_date").alias("newest")).first()
     if seen is None or seen["first"] is None:
         raise ModelError(
@@ -112,7 +114,9 @@ def _examples(lake: Lake, settings: ScoresConfig) -> tuple[DataFrame, CutOffs, d
             "Run ./spark-submit.sh streaming"
         )
     cuts = cut_offs(seen["first"], seen["newest"], settings.horizon_days)
-    by_hash = identity_map.select("profile_id").distinct().orderBy(F.xxhash64("profile_id"), "profile_id")
+    known = identity_map.select("profile_id").distinct()
+    willing = consenting(known, activation, lake.config.training.scores, lake.config)
+    by_hash = willing.orderBy(F.xxhash64("profile_id"), "profile_id")
     profiles = by_hash.limit(PROFILES)
     members = identity_map.join(profiles, on="profile_id", how="left_semi").select("actor_id", "profile_id")
     rows = examples(

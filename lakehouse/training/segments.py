@@ -1,6 +1,6 @@
 """Segments of profiles by recency, frequency and monetary value: K-means, k by silhouette, the champion of `segments`.
 
-Reads gold.rfm, one row per profile with orders. ln(1 + x) of recency in days, frequency and monetary, each to mean 0 and
+Reads gold.rfm, one row per profile with orders, of those who may be learned from (consenting.py). ln(1 + x) of recency in days, frequency and monetary, each to mean 0 and
 deviation 1, then K-means for every k of segments.min_k..max_k; the best mean silhouette on squared distances
 (Rousseeuw 1987; MLlib's ClusteringEvaluator) wins, the smaller k if equal. The same rows give the quintile cut points.
 """
@@ -23,7 +23,9 @@ from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import SEGMENTS
 from lakehouse.models.segment_model import INPUTS, SCORED, Segment, SegmentModel, comparable, pipeline_inputs
 from lakehouse.models.segment_names import Behaviour, segment_names
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
+from lakehouse.training.consenting import consenting
 
 _SIZES = ("profiles", "recency_days", "frequency", "monetary")
 FEW = 10  # profiles; below, quintiles and clusters say nothing
@@ -68,9 +70,11 @@ def train(lake: Lake) -> SegmentsSummary:
     """
     settings = lake.config.segments
     rfm, delta_version = snapshot(lake, GOLD_RFM)
+    activation, activation_version = snapshot(lake, GOLD_ACTIVATION)
+    willing = consenting(rfm, activation, lake.config.training.segments, lake.config)
     # Hashed and sorted, so that the same rows give the same model however the table's files are cut.
     rows = (
-        rfm.select("profile_id", "first_order_at", *SCORED)
+        willing.select("profile_id", "first_order_at", *SCORED)
         .repartition("profile_id")
         .sortWithinPartitions("profile_id")
         .cache()
@@ -95,7 +99,7 @@ def train(lake: Lake) -> SegmentsSummary:
             "profiles": profiles,
             "reference_micros": reference_micros,
         },
-        snapshot={GOLD_RFM.name: delta_version},
+        snapshot={GOLD_RFM.name: delta_version, GOLD_ACTIVATION.name: activation_version},
     )
     version = publish(lake.config, trained)
     return SegmentsSummary(

@@ -17,6 +17,7 @@ from lakehouse.actions.pace import Breaker, Bucket
 from lakehouse.actions.performers import Offers, Perform, by_topic, to_machine, to_mailbox
 from lakehouse.actions.templates import Templates
 from lakehouse.actions.turns import Turns
+from lakehouse.actions.unsubscribe_links import links_of
 from lakehouse.actions.webhook import WebhookSender
 from lakehouse.actions.worker import Worker
 from lakehouse.config import ActionsConfig, Config
@@ -93,7 +94,8 @@ class DestinationWorkers:
     def _perform(self, destination: Known) -> Perform:
         seconds = self.config.actions.timeout_seconds
         if isinstance(destination, Webhook):
-            return to_machine(WebhookSender(destination, timeout_seconds=seconds).send, offers=self.offers)
+            sender = WebhookSender(destination, timeout_seconds=seconds, clock=self.clock)
+            return to_machine(sender.send, offers=self.offers)
         if isinstance(destination, Topic):
             return to_machine(by_topic(self.tell, destination.topic), offers=self.offers)
         return to_mailbox(
@@ -101,6 +103,7 @@ class DestinationWorkers:
             offers=self.offers,
             addresses=DeltaEmailAddresses(self.config),
             templates=Templates(self.templates),
+            links=links_of(self.config, is_private=destination.allow_private),
         )
 
 

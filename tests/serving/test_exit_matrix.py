@@ -208,7 +208,7 @@ class World:
         return {
             "webhook": to_machine(call, offers=lambda: known),
             "record": to_machine(by_topic(tell, "t"), offers=lambda: known),
-            "letter": to_mailbox(post, offers=lambda: known, addresses=Addresses(), templates=templates),
+            "letter": to_mailbox(post, offers=lambda: known, addresses=Addresses(), templates=templates, links=None),
         }
 
     async def ask(self) -> None:

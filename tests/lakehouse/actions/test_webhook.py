@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from lakehouse.actions.delivery import GiveUp, Retry, Sent
@@ -9,10 +11,12 @@ from lakehouse.machine import free_port
 from tests.lakehouse.actions.servers import http_server
 from tests.lakehouse.decisions.circumstances import passed
 
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
 
 def sender(url: str, **changes: object) -> WebhookSender:
     one = Webhook.model_validate({"name": "x", "kind": "webhook", "url": url, "allow_private": True} | changes)
-    return WebhookSender(one, timeout_seconds=0.3)
+    return WebhookSender(one, timeout_seconds=0.3, clock=lambda: NOW)
 
 
 def test_a_private_address_is_not_sent_a_byte_however_it_is_named() -> None:
@@ -21,7 +25,9 @@ def test_a_private_address_is_not_sent_a_byte_however_it_is_named() -> None:
         for host in ("127.0.0.1", "localhost", "2130706433", "0x7f.1"):
             one = sender(f"http://{host}:{port}")
             public = one._destination.model_copy(update={"allow_private": False})
-            assert isinstance(WebhookSender(public, timeout_seconds=0.3).send(passed({}), "k"), GiveUp), host
+            assert isinstance(
+                WebhookSender(public, timeout_seconds=0.3, clock=lambda: NOW).send(passed({}), "k"), GiveUp
+            ), host
         assert hook.calls == []
         assert sender(hook.url).send(passed({"a": 1}), "k") == Sent()
 

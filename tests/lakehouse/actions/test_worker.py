@@ -52,7 +52,7 @@ class World:
 
     def webhook(self) -> Perform:
         one = Webhook.model_validate({"name": "crm", "kind": "webhook", "url": self.hook.url, "allow_private": True})
-        return to_machine(WebhookSender(one, timeout_seconds=1.0).send, offers=dict)
+        return to_machine(WebhookSender(one, timeout_seconds=1.0, clock=lambda: self.now).send, offers=dict)
 
     def make(self, name: str, perform: Perform, **changes: Any) -> Worker:
         return Worker(

@@ -15,6 +15,7 @@ from lakehouse.config import LakeConfig
 from lakehouse.errors import LakeError, ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import CHAMPION, RECOMMENDER, client, tracking_uri
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.recommend import contest as contests
 from lakehouse.recommend.interaction_table import Interactions
@@ -53,6 +54,7 @@ def write(lake: Lake, rows: Interactions) -> None:
         "concat('m', offset) AS message_id", "actor AS actor_id", "'track' AS type", "product AS product_id", "session AS session_id",
         "false AS is_bot", "false AS is_clamped", "offset AS content_hash",
     ).cache()  # fmt: skip
+    lake.create(GOLD_ACTIVATION)
     _fill(lake, BRONZE_EVENTS, wide)
     _fill(lake, SILVER_EVENTS, wide)
     bought = wide.where("event = 'Order Completed'").selectExpr(

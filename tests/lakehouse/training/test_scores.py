@@ -13,6 +13,7 @@ from lakehouse.features.point_in_time import features
 from lakehouse.lake.delta import Lake
 from lakehouse.models.judgement import BASE_RATE, RECENCY
 from lakehouse.models.registry import Champions
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.rollup import profile_activity, profile_orders
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
@@ -41,7 +42,7 @@ def write(lake: Lake, rates: np.ndarray, views: np.ndarray, seed: int = 3) -> No
 
 
 def _write_tables(lake: Lake, days: list, orders: list, actors: list[str]) -> None:
-    for table in (SILVER_ACTIVITY_DAILY, SILVER_ORDERS, SILVER_IDENTITY_MAP):
+    for table in (SILVER_ACTIVITY_DAILY, SILVER_ORDERS, SILVER_IDENTITY_MAP, GOLD_ACTIVATION):
         lake.create(table)
     daily = [
         (

@@ -16,6 +16,7 @@ from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import SEGMENTS, Champions, tracking_uri
 from lakehouse.models.segment_model import INPUTS, SCORED
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.training.segments import SegmentsSummary, choose, cut_points, prepare, silhouette, train
 from ml.train_segments import main
@@ -45,6 +46,7 @@ def write(lake: Lake, rows: list[tuple[str, datetime, datetime, int, Decimal]]) 
     )
     absent = {name: F.lit(None) for name in ("r_score", "f_score", "m_score")}
     lake.create(GOLD_RFM)
+    lake.create(GOLD_ACTIVATION)
     lake.overwrite(
         lake.spark.createDataFrame(rows, schema).withColumns({**absent, "computed_at": F.lit(NEWEST)}), GOLD_RFM
     )
