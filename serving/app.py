@@ -11,7 +11,8 @@ from fastapi import APIRouter, FastAPI, Request, WebSocket
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from pydantic import BaseModel, ValidationError
 
-from serving.api import availability, outcomes, suppressions, visitor_profile
+from lakehouse.actions.unsubscribe_links import links_of
+from serving.api import availability, mail_feedback, outcomes, suppressions, unsubscribe, visitor_profile
 from serving.api.collected import collected, pixel
 from serving.api.cross_origin import CrossOrigin
 from serving.api.json_responses import Straight, answer, fault
@@ -54,6 +55,7 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
     _decisions(decisions, service)
     app.include_router(decisions)
     _facts(app, service)
+    _letters(app, service)
     _collect(app, service)
     _listen(app, service)
     document(app)
@@ -132,6 +134,36 @@ def _facts(app: FastAPI, service: Service) -> None:
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def page() -> HTMLResponse:
         return HTMLResponse(_PAGE.read_text(encoding="utf-8"))
+
+
+def _letters(app: FastAPI, service: Service) -> None:
+    links = links_of(service.config, is_private=True)
+
+    @app.get("/unsubscribe/{token}", response_class=HTMLResponse)
+    async def ask(token: str) -> HTMLResponse:
+        """Asks whoever got a letter whether it was the last; changes nothing."""
+        return unsubscribe.ask(links, token)
+
+    @app.post("/unsubscribe/{token}", response_class=HTMLResponse)
+    async def stop(token: str) -> HTMLResponse:
+        """It was the last. A mail program posts this by one click (RFC 8058)."""
+        return await unsubscribe.unsubscribe(service, links, token)
+
+    @app.post(
+        "/api/mail-feedback",
+        responses={200: {"model": answer_models.FeedbackAnswer}, 503: {"model": answer_models.Fault}},
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
+    )
+    async def feedback(request: Request) -> Response:
+        """Bounces and complaints as Amazon SES, SendGrid or a program of yours reports them: serving/messages/mail_feedback.py."""
+        if not may_decide(service, request):
+            return no_key()
+        try:
+            return answer(await mail_feedback.take_feedback(service, await request.body()))
+        except collector.Refused as refused:
+            return fault(_INVALID, str(refused))
+        except outcomes.Unavailable as away:
+            return fault(_AWAY, str(away), **{"retry-after": "1"})
 
 
 def _collect(app: FastAPI, service: Service) -> None:

@@ -55,7 +55,9 @@ DECLARED: Mapping[str, Callable[[Path], object]] = {
     "rules": read_rules,
     "offers": read_catalogue,
     "moments": read_moments,
-    "destinations": lambda path: read_destinations(path, {"CRM_TOKEN": "t0ken"}),
+    "destinations": lambda path: read_destinations(
+        path, {"CRM_TOKEN": "t0ken", "CRM_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+    ),
     "experiments": read_experiments,
     "metrics": read_experiments,
 }

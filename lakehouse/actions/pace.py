@@ -65,14 +65,27 @@ def backoff(attempt: int, key: str, *, first: float, most: float) -> float:
 def quiet_until(quiet: QuietHours, now: datetime) -> datetime | None:
     """When the quiet hours that hold now are over, UTC; None when none hold.
 
-    Where clocks are set forward over the end, it is the first moment after.
+    Where clocks are set forward over the end, it is the first moment after. Where they are set back over it, it is the first of the two
+    that lies ahead.
     """
     if not quiet.hold(now):
         return None
     zone = ZoneInfo(quiet.zone)
-    local = now.astimezone(zone)
+    today = now.astimezone(zone).date()
     for days in (0, 1):
-        end = datetime.combine(local.date() + timedelta(days=days), quiet.end, tzinfo=zone).astimezone(UTC)
-        if end > now:
-            return end
+        end = datetime.combine(today + timedelta(days=days), quiet.end, tzinfo=zone)
+        early, late = sorted(end.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+        if early > now and early.astimezone(zone).time() == quiet.end:
+            return early
+        if late > now:
+            return late if late.astimezone(zone).time() == quiet.end else _change(zone, early, late)
     raise AssertionError("an end within a day")
+
+
+def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The moment between two at which clocks are set forward, to the second."""
+    offset = before.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=1) // 2)
+        before, after = (middle, after) if middle.astimezone(zone).utcoffset() == offset else (before, middle)
+    return after

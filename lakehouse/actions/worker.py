@@ -35,7 +35,8 @@ _LEASE_MS = 60_000  # beyond the time-out, for looking up and writing the letter
 class Worker:
     """`perform` does it; `permit` is asked right before, whether it may be; `note` writes down that it was done.
 
-    `quiet`: of the destination; `offer_quiet`: of what the action offers. `turn`: whether no other decision is under way that
+    `quiet`: of the destination; `offer_quiet`: of what the action offers; both are hours of the recipient's own day, whose `zone` is asked
+    for, and of the declared zone where it is None. `turn`: whether no other decision is under way that
     counts for the same caps, and none is while it is held. `give_up` tells the dead topic. It and `note` return once that is
     safe, and may be called again with the same.
     """
@@ -45,6 +46,7 @@ class Worker:
     settings: ActionsConfig
     quiet: QuietHours | None
     offer_quiet: Callable[[Action], QuietHours | None]
+    zone: Callable[[Action], str | None]
     retries_unknown: bool
     bucket: Bucket
     breaker: Breaker
@@ -131,7 +133,8 @@ class Worker:
             return delivery.until_ms
         if action.respects_quiet_hours and self._now_ms() < action.expires_ms:
             quiet = [hours for hours in (self.quiet, self.offer_quiet(action)) if hours is not None]
-            over = [at for hours in quiet if (at := quiet_until(hours, now)) is not None]
+            zone = self.zone(action) if quiet else None
+            over = [at for hours in quiet if (at := quiet_until(hours.in_zone(zone), now)) is not None]
             return int(max(over).timestamp() * 1000) if over else None
         return None
 

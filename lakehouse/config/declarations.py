@@ -109,6 +109,10 @@ class QuietHours(Declared):
     end: time = Field(alias="to")
     zone: Zone
 
+    def in_zone(self, zone: str | None) -> Self:
+        """The same hours where somebody else is. `zone`: of a time zone; None = nobody knows, and the declared one holds."""
+        return self if zone is None else self.model_copy(update={"zone": zone})
+
     def hold(self, now: datetime) -> bool:
         local = now.astimezone(ZoneInfo(self.zone)).time()
         if self.start <= self.end:

@@ -17,7 +17,10 @@ from lakehouse.rules.vocabulary import prepared
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """`identifier`: by which they are asked about; None = nobody can be known by it. `missing`: what could not be read, in words; the answer is degraded by it."""
+    """`identifier`: by which they are asked about; None = nobody can be known by it. `missing`: what could not be read, in words; the answer is degraded by it.
+
+    also: profiles of other identifiers that came along: two people by what the lake knows, and what is said reaches both.
+    """
 
     identifier: Identifier | None
     profile: OnlineProfile | None
@@ -25,6 +28,7 @@ class Visitor:
     is_suppressed: bool = False
     units: Units = field(default=Units())
     missing: tuple[str, ...] = field(default=())
+    also: tuple[OnlineProfile, ...] = field(default=())
 
     @property
     def unit(self) -> str:
@@ -55,13 +59,15 @@ class Visitor:
     def consent(self, *, assumed: bool) -> Mapping[str, bool]:
         """The latest word for each purpose: what was said just now, then the profile's, then what is assumed.
 
-        Nothing is allowed while the profile cannot be read: nobody knows what they said.
+        Nothing is allowed while the profile cannot be read: nobody knows what they said. What any of `also` refused is not.
         """
         if self.missing:
             return dict.fromkeys(PURPOSES, False)
         return {purpose: self._word(purpose, assumed) for purpose in PURPOSES}
 
     def _word(self, purpose: str, assumed: bool) -> bool:
+        if any(other.figures[f"consent_{purpose}"] is False for other in self.also):
+            return False
         just_now = self.recent.consent.get(purpose)
         if just_now is not None:
             return just_now
@@ -76,9 +82,10 @@ def suppression_key(identifier: Identifier) -> str:
     return f"suppressed:{identifier[0]}:{identifier[1]}"
 
 
-def is_suppressed(profile: OnlineProfile | None, words: Iterable[bytes | None]) -> bool:
-    """Whether a person is to be left alone: by the profile, or by the document of any identifier. `words`: those documents."""
-    return any(word is not None for word in words) or (profile is not None and bool(profile.figures["is_suppressed"]))
+def is_suppressed(profiles: Iterable[OnlineProfile | None], words: Iterable[bytes | None]) -> bool:
+    """Whether a person is to be left alone: by a profile, or by the document of any identifier. `words`: those documents."""
+    by_lake = any(bool(profile.figures["is_suppressed"]) for profile in profiles if profile is not None)
+    return by_lake or any(word is not None for word in words)
 
 
 _OF_PROFILE = tuple(column.name for column in GOLD_ACTIVATION.columns if column.term is not None)

@@ -5,7 +5,7 @@ i:<type>:<token>    the profile_id an identifier stands for
 m:profiles          what the store holds: see lakehouse/online/store_state.py
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -166,13 +166,17 @@ def find(store: OnlineStore, identifiers: Iterable[Identifier], rules: IdentityC
     Raises:
         StoreError: as `by_id`.
     """
+    return next(find_each(store, identifiers, rules), None)
+
+
+def find_each(store: OnlineStore, identifiers: Iterable[Identifier], rules: IdentityConfig) -> Iterator[OnlineProfile]:
+    """Every profile the identifiers stand for, that of the strongest first. Raises StoreError as `by_id`."""
     known = [one for one in dict.fromkeys(identifiers) if one[0] in rules.rules]
     known.sort(key=lambda one: rules.rules[one[0]].priority)
     pointed = store.get([identifier_key(one) for one in known]) if known else []
     for profile_id in dict.fromkeys(profile_id_of(data) for data in pointed if data is not None):
         if (profile := by_id(store, profile_id)) is not None:
-            return profile
-    return None
+            yield profile
 
 
 def profile_id_of(data: bytes) -> str:

@@ -19,6 +19,7 @@ from kafka.errors import KafkaError
 
 from lakehouse.actions.action import Action
 from lakehouse.actions.destinations import Known, Topic, read_destinations
+from lakehouse.actions.recipient_zones import RecipientZones
 from lakehouse.commands.supervisor import READY
 from lakehouse.config import Config, load
 from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, MOMENTS, OFFERS, RULES, TEMPLATES
@@ -93,6 +94,7 @@ class Background:
         self._producer = KafkaProducer(bootstrap_servers=config.kafka.bootstrap_servers, acks="all", linger_ms=0)
         self._reader = Reader(config)
         people = People(self._online, self._kept, config)
+        self._zones = RecipientZones(self._kept, self._reader)
         self._rules = self._rule_actions(files, people, destinations)
         self._deliverer = self._destination_workers(files, people).deliverer(destinations)
         self._fact_reader = FactReader(config, self._reader)
@@ -169,6 +171,7 @@ class Background:
             config=config,
             store=self._kept,
             people=people,
+            zones=self._zones,
             send_permission=SendPermission(people=people, inputs=self._rules.inputs, rules=self._rules.by_name),
             shown=SentExposures(store=self._online, people=people, topic=config.decision_log.topic, tell=self._tell),
             offers=self._known_offers,
@@ -185,13 +188,15 @@ class Background:
         return GroupConsumer(servers, topic, f"stitchlake-background-{topic}", handle=handle, between=between)
 
     def _take_events(self, records: Sequence[Any]) -> None:
-        placed, facts = [], []
+        placed, facts, messages = [], [], []
         for record in records:
             message = self._reader.document(record.value)
             arrived_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            messages.append((message, arrived_at))
             placed += entries(message, self._reader, arrived_at=arrived_at)
             if (fact := self._fact_reader.of(message, arrived_at)) is not None:
                 facts.append(fact)
+        self._zones.take(messages)
         remember(self._online, placed)
         self._detector.take(facts, self._moments.current or _NO_MOMENTS)
 

@@ -15,6 +15,7 @@ from lakehouse.actions.destinations import Known, Topic, Webhook
 from lakehouse.actions.mail import MailSender
 from lakehouse.actions.pace import Breaker, Bucket
 from lakehouse.actions.performers import Offers, Perform, by_topic, to_machine, to_mailbox
+from lakehouse.actions.recipient_zones import RecipientZones
 from lakehouse.actions.templates import Templates
 from lakehouse.actions.turns import Turns
 from lakehouse.actions.unsubscribe_links import links_of
@@ -25,7 +26,7 @@ from lakehouse.config.declarations import QuietHours
 from lakehouse.decisions.gate import Permitted
 from lakehouse.errors import ConfigError
 from lakehouse.online.store import OnlineStore
-from serving.background.people import People
+from serving.background.people import People, everybody_of
 from serving.background.send_permission import SendPermission
 from serving.background.sent_exposures import SentExposures
 from serving.telemetry import Span
@@ -42,6 +43,7 @@ class DestinationWorkers:
     config: Config
     store: OnlineStore
     people: People
+    zones: RecipientZones
     send_permission: SendPermission
     shown: SentExposures
     offers: Offers
@@ -76,6 +78,7 @@ class DestinationWorkers:
             settings=settings,
             quiet=destination.quiet_hours or quiet_hours(settings),
             offer_quiet=self._offer_quiet,
+            zone=self._zone,
             retries_unknown=destination.retries_unknown,
             bucket=Bucket(destination.per_second or settings.per_second),
             breaker=Breaker(most_seconds=settings.backoff_max_seconds),
@@ -86,6 +89,9 @@ class DestinationWorkers:
             note=lambda action: self.shown.note(action, self.clock()),
             give_up=lambda action, reason: self.tell(settings.dead_topic, action.id, dead_message(action, reason)),
         )
+
+    def _zone(self, action: Action) -> str | None:
+        return self.zones.of(everybody_of(action.identifiers, self.people.find(action.identifiers)))
 
     def _offer_quiet(self, action: Action) -> QuietHours | None:
         offer = self.offers().get(action.offer or "")

@@ -9,7 +9,7 @@ from lakehouse.decisions.exposures import of_others
 from lakehouse.decisions.visitor import Visitor, is_suppressed, suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
-from lakehouse.online.online_profile import OnlineProfile, find
+from lakehouse.online.online_profile import OnlineProfile, find, find_each
 from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour, recent_of
 from lakehouse.online.store import Entry, OnlineStore
 from lakehouse.online.store_state import state_of
@@ -56,7 +56,8 @@ class People:
         Raises:
             StoreError: the store does not answer, or is being filled: nobody knows then what the person said.
         """
-        profile = self.find(tuple(identifiers))
+        found = list(find_each(self._store, identifiers, self._identity))
+        profile = found[0] if found else None
         if profile is None and not state_of(self._store).is_filled:
             raise StoreError(f"{NOT_FILLED}. It is tried again")
         everybody = everybody_of(identifiers, profile)
@@ -66,8 +67,9 @@ class People:
             identifier=identifiers[0],
             profile=profile,
             recent=recent_behaviour(of_others(entries, decision_id), now),
-            is_suppressed=is_suppressed(profile, words),
+            is_suppressed=is_suppressed(found, words),
             units=self._units(everybody, profile),
+            also=tuple(found[1:]),
         )
 
     def remember_unit(self, visitor: Visitor, now: datetime) -> None:

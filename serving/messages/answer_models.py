@@ -127,6 +127,13 @@ class SuppressionAnswer(_Answer):
     is_suppressed: bool
 
 
+class FeedbackAnswer(_Answer):
+    """suppressed: addresses that are left alone now. ignored: what said nothing of an address, or named none."""
+
+    suppressed: int
+    ignored: int
+
+
 class Fault(_Answer):
     """Every refusal: where, what was wrong, what was expected. The same in `message`, where Segment's libraries read it."""
 

@@ -54,19 +54,24 @@ class VisitorLookup:
             StoreError: the store does not answer.
         """
         named = [query.identifier for query in queries]
+        others = [identifier for query in queries for identifier in query.others]
         reads = _StoreReads(self._pending, self._facts)
         guesses = [guess.profile for identifier in named if (guess := self._guesses.get(identifier)) is not None]
         reads.add(
-            [*map(identifier_key, named), *(PROFILE + profile.profile_id for profile in guesses)],
+            [*map(identifier_key, (*named, *others)), *(PROFILE + profile.profile_id for profile in guesses)],
             {
                 *named,
-                *(identifier for query in queries for identifier in query.others),
+                *others,
                 *(identifier for profile in guesses for identifier in profile.identifiers),
             },
             [key for profile in guesses for key in unit_keys((), profile)],
         )
         owners = [_owner(reads.documents[identifier_key(identifier)]) for identifier in named]
-        reads.add([PROFILE + owner for owner in owners if isinstance(owner, str)], ())
+        owners_of_others = [_owner(reads.documents[identifier_key(identifier)]) for identifier in others]
+        reads.add([PROFILE + owner for owner in (*owners, *owners_of_others) if isinstance(owner, str)], ())
+        also = dict(
+            zip(others, (self._profile(*one, reads) for one in zip(others, owners_of_others, strict=True)), strict=True)
+        )
         profiles = [self._profile(identifier, owner, reads) for identifier, owner in zip(named, owners, strict=True)]
         known = [profile for profile in profiles if isinstance(profile, OnlineProfile)]
         reads.add(
@@ -75,7 +80,9 @@ class VisitorLookup:
             [key for profile in known for key in unit_keys((), profile)],
         )
         return [
-            profile if isinstance(profile, StoreError) else reads.visitor(query, profile, missing)
+            profile
+            if isinstance(profile, StoreError)
+            else reads.visitor(query, profile, [also[other] for other in query.others], missing)
             for query, profile in zip(queries, profiles, strict=True)
         ]
 
@@ -137,7 +144,19 @@ class _StoreReads:
                 entry for place in places for entry in (*timelines[place], *unwritten.get(names[place], ()))
             ]
 
-    def visitor(self, query: VisitorQuery, profile: OnlineProfile | None, missing: tuple[str, ...]) -> Visitor:
+    def visitor(
+        self,
+        query: VisitorQuery,
+        profile: OnlineProfile | None,
+        of_others: Sequence[OnlineProfile | StoreError | None],
+        missing: tuple[str, ...],
+    ) -> Visitor | StoreError:
+        """`of_others`: profiles of `query.others`; where one cannot be read nobody knows what it says."""
+        if (error := next((one for one in of_others if isinstance(one, StoreError)), None)) is not None:
+            return error
+        own_id = None if profile is None else profile.profile_id
+        by_id = {one.profile_id: one for one in of_others if isinstance(one, OnlineProfile)}
+        also = tuple(one for profile_id, one in by_id.items() if profile_id != own_id)
         own = list(dict.fromkeys((query.identifier, *(() if profile is None else profile.identifiers))))
         identifiers = list(dict.fromkeys((*own, *query.others)))
         entries = [entry for identifier in identifiers for entry in self._timelines[identifier]]
@@ -145,9 +164,12 @@ class _StoreReads:
             identifier=query.identifier,
             profile=profile,
             recent=recent_behaviour(of_visitor(entries, identifiers), query.now),
-            is_suppressed=is_suppressed(profile, (self.documents[suppression_key(each)] for each in identifiers)),
+            is_suppressed=is_suppressed(
+                (profile, *also), (self.documents[suppression_key(each)] for each in identifiers)
+            ),
             units=units_told(unit_keys(own, profile), self.documents),
             missing=missing if profile is None else (),
+            also=also,
         )
 
 

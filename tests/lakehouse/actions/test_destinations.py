@@ -42,6 +42,8 @@ def test_a_missing_secret_is_a_fault_unless_the_destination_is_disabled(tmp_path
     ("entry", "place"),
     [
         (HOOK | {"url": "http://crm.example.com/x"}, "url"),
+        (HOOK | {"signing_secrets": ["short"]}, "signing_secrets: expected whsec_"),
+        (HOOK | {"headers": {"Webhook-Signature": "v1,mine"}}, "cannot be set"),
         (HOOK | {"url": "ftp://crm.example.com/x"}, "url"),
         (HOOK | {"url": "https://user:pw@crm.example.com/x"}, "url"),
         (HOOK | {"headers": {"Idempotency-Key": "mine"}}, "headers"),

@@ -1,5 +1,6 @@
 """Letters against a real SMTP server."""
 
+import dataclasses
 from email import message_from_bytes, policy
 
 import pytest
@@ -8,6 +9,7 @@ from lakehouse.actions.delivery import GiveUp, Retry, Sent
 from lakehouse.actions.destinations import Mail
 from lakehouse.actions.mail import MailSender
 from lakehouse.actions.templates import Letter
+from lakehouse.actions.unsubscribe_links import UnsubscribeLinks
 from lakehouse.machine import free_port
 from tests.lakehouse.actions.servers import smtp_server
 from tests.lakehouse.decisions.circumstances import passed
@@ -34,6 +36,17 @@ def test_a_letter_arrives_as_it_was_written_with_an_id_that_never_changes() -> N
     assert html is not None
     assert text.get_content().replace("\r\n", "\n") == LETTER.text
     assert "<p>Hello</p>" in html.get_content()
+
+
+def test_a_letter_says_by_which_one_click_it_was_the_last() -> None:
+    links = UnsubscribeLinks(["k" * 32], "https://shop.example.com")
+    url = links.url("somebody.with.a.long.name.and.a.longer.one@mail.some-department.example.com")
+    with smtp_server() as mailbox:
+        letter = dataclasses.replace(LETTER, unsubscribe_url=url)
+        assert sender(mailbox.port).send(passed(letter), "ana@example.com", "k") == Sent()
+        ((_, data),) = mailbox.letters
+    assert f"\r\nList-Unsubscribe: <{url}>\r\n".encode() in data  # in one line, as it is
+    assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in data
 
 
 @pytest.mark.parametrize(

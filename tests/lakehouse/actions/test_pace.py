@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -99,3 +99,23 @@ def test_after_the_quiet_hours_it_is_loud_or_they_begin_anew(start, end, zone, n
     assert (until - now).total_seconds() <= 25 * 3600
     local = until.astimezone(ZoneInfo(zone)).time()
     assert local == end or not quiet.hold(until) or start == end
+
+
+NIGHTS = {  # the UTC day around which clocks are set, and the zone
+    "Europe/Berlin": (datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)),
+    "America/New_York": (datetime(2026, 3, 8, 6, tzinfo=UTC), datetime(2026, 11, 1, 6, tzinfo=UTC)),
+    "Australia/Lord_Howe": (datetime(2026, 4, 4, 15, tzinfo=UTC), datetime(2026, 10, 3, 15, tzinfo=UTC)),
+}
+NEAR = st.times(time(0), time(4)).map(lambda one: one.replace(second=0, microsecond=0))
+
+
+@given(st.sampled_from(sorted(NIGHTS)), st.booleans(), TIMES, NEAR, st.integers(-180, 300))
+@settings(max_examples=120, deadline=None)
+def test_where_clocks_are_set_it_is_the_first_minute_that_is_loud(
+    zone: str, is_forward: bool, start: time, end: time, minutes: int
+) -> None:
+    quiet = QuietHours.model_validate({"from": start, "to": end, "zone": zone})
+    now = NIGHTS[zone][is_forward] + timedelta(minutes=minutes)
+    later = (now + timedelta(minutes=n) for n in range(26 * 60))
+    loud = next(at for at in later if not quiet.hold(at))
+    assert quiet_until(quiet, now) == (None if loud == now else loud)

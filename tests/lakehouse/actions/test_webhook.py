@@ -1,3 +1,6 @@
+import base64
+import hmac
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +14,7 @@ from lakehouse.machine import free_port
 from tests.lakehouse.actions.servers import http_server
 from tests.lakehouse.decisions.circumstances import passed
 
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -56,6 +60,21 @@ def test_private_addresses(address: str) -> None:
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
 def test_public_addresses(address: str) -> None:
     refuse_private(address, "x")
+
+
+def test_a_call_is_signed_over_the_bytes_that_arrive() -> None:
+    with http_server() as hook:
+        assert sender(hook.url, signing_secrets=[SECRET]).send(passed({"a": "ü"}), "d1:crm") == Sent()
+        ((headers, body),) = hook.calls
+        content = (
+            f"d1:crm.{int(NOW.timestamp())}.".encode()
+            + json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        )
+        expected = hmac.new(base64.b64decode(SECRET.removeprefix("whsec_")), content, "sha256").digest()
+        assert headers["webhook-signature"] == "v1," + base64.b64encode(expected).decode()
+        assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("d1:crm", str(int(NOW.timestamp())))
+        assert sender(hook.url).send(passed({}), "k") == Sent()
+        assert "webhook-signature" not in hook.calls[1][0]
 
 
 def test_proxies_of_the_environment_see_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,7 @@ class World:
         self.noted: list[str] = []
         self.is_away = False
         self.offer_quiet: QuietHours | None = None
+        self.zone: str | None = None
         self.turns = Turns()
         self.store = LmdbStore(folder, survives=True)
         self.worker = self.make("crm", self.webhook())
@@ -65,7 +66,7 @@ class World:
                     "permit": lambda action: passed(action) if self.allows else Refused("consent"),
                 },
                 **{"turn": lambda action: self.turns.of(action.decision_id, self.capped(action))},
-                **{"note": self.note, "offer_quiet": lambda _: self.offer_quiet},
+                **{"note": self.note, "offer_quiet": lambda _: self.offer_quiet, "zone": lambda _: self.zone},
                 **{"give_up": lambda action, reason: self.bury(action.id, dead_message(action, reason))},
                 **changes,
             }
@@ -223,6 +224,17 @@ def test_nobody_is_called_in_quiet_hours_and_everybody_after(world: World) -> No
     assert [body["decision_id"] for _, body in world.hook.calls] == ["d2"]
     world.now = NOON.replace(day=11, hour=7, minute=59)
     world.work()
+    assert len(world.hook.calls) == 1
+    world.wait(60)
+    assert len(world.hook.calls) == 2
+
+
+def test_it_is_the_recipients_own_night(world: World) -> None:
+    world.zone = "Asia/Tokyo"  # 21:00 there
+    world.accept(world.action(), world.action("d2", respects_quiet_hours=False))
+    world.work()
+    assert [body["decision_id"] for _, body in world.hook.calls] == ["d2"]
+    world.wait(11 * 3600 - 60)  # 07:59 there, and the night of the declared zone
     assert len(world.hook.calls) == 1
     world.wait(60)
     assert len(world.hook.calls) == 2

@@ -1,0 +1,70 @@
+"""In which time zone somebody is, as their events say it: whose night it is that quiet hours spare.
+
+A document `zone:<type>:<token>` for each identifier, [ms since 1970, zone], in the store that survives. Of a person the latest holds.
+Source of the fields: https://segment.com/docs/connections/spec/common/#context (`timezone`), and the trait of that name.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import available_timezones
+
+import orjson
+
+from lakehouse.events.identifier import Identifier
+from lakehouse.events.reader import Reader, text_at
+from lakehouse.online.store import Document, OnlineStore
+
+_PLACES = ("context.timezone", "traits.timezone", "context.traits.timezone")
+_MOST_KNOWN = 200_000
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+class RecipientZones:
+    """`store`: one that survives. Of one thread, but `of`, which any may ask."""
+
+    def __init__(self, store: OnlineStore, reader: Reader) -> None:
+        self._store = store
+        self._reader = reader
+        self._zones = available_timezones()
+        self._known: OrderedDict[Identifier, str] = OrderedDict()  # as written: most events say what the last did
+
+    def take(self, messages: Iterable[tuple[Any, datetime]]) -> None:
+        """Remember what events say. `messages`: parsed JSON, and when it arrived. The same again changes nothing.
+
+        Raises:
+            StoreError: the store does not answer; to be called again with the same.
+        """
+        told: dict[Identifier, tuple[int, str]] = {}
+        for message, arrived_at in messages:
+            zone = self._zone(message)
+            if zone is None:
+                continue
+            at_ms = (self._reader.occurred_at(message, arrived_at) - _EPOCH) // timedelta(milliseconds=1)
+            for identifier in self._reader.identifiers(message):
+                told[identifier] = max((at_ms, zone), told.get(identifier, (0, "")))
+        new = {identifier: said for identifier, said in told.items() if self._known.get(identifier) != said[1]}
+        if new:
+            self._store.put(Document(_key(one), said[0], orjson.dumps(said)) for one, said in new.items())
+        for identifier, (_, zone) in new.items():
+            self._known[identifier] = zone
+            if len(self._known) > _MOST_KNOWN:
+                self._known.popitem(last=False)
+
+    def of(self, identifiers: Sequence[Identifier]) -> str | None:
+        """The zone of a person; None = they never said one. Raises StoreError."""
+        held = self._store.get([_key(identifier) for identifier in identifiers])
+        said = [(at_ms, zone) for data in held if data is not None for at_ms, zone in [orjson.loads(data)]]
+        return max(said)[1] if said else None
+
+    def _zone(self, message: Any) -> str | None:
+        """The first that is a zone; what is none is as good as not said."""
+        if not isinstance(message, dict):
+            return None
+        said = (text_at(message, place) for place in _PLACES)
+        return next((zone for zone in said if zone in self._zones), None)
+
+
+def _key(identifier: Identifier) -> str:
+    return f"zone:{identifier[0]}:{identifier[1]}"

@@ -1,0 +1,33 @@
+"""POST /api/mail-feedback: bounces and complaints, as a mail system reports them, are suppressions like any other."""
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from serving.api.suppressions import suppress
+from serving.messages.mail_feedback import mail_feedback
+from serving.messages.request_models import Identifier, SuppressionRequest
+from serving.service import Service
+
+log = logging.getLogger("stitchlake.serving")
+
+
+async def take_feedback(service: Service, body: bytes) -> dict[str, Any]:
+    """Leave every address alone that must not be written to. The same report again changes nothing.
+
+    Raises:
+        Refused: a report of no known shape.
+        Unavailable: not all of it is kept everywhere; to be sent again.
+    """
+    feedback = mail_feedback(body)
+    if feedback.confirm_at is not None:
+        host = urlsplit(feedback.confirm_at).hostname or ""
+        is_sns = host.startswith("sns.") and host.endswith(".amazonaws.com")
+        place = feedback.confirm_at if is_sns else "the console of SNS"
+        log.warning("mail feedback: SNS asks to confirm its subscription. Open %s", place)
+    suppressed = 0
+    for address in feedback.addresses:
+        request = SuppressionRequest(identifier=Identifier(type="email", value=address[:200]))
+        suppressed += (await suppress(service, request))["is_suppressed"]
+    unreadable = len(feedback.addresses) - suppressed
+    return {"suppressed": suppressed, "ignored": feedback.ignored + unreadable}

@@ -1,0 +1,41 @@
+"""Bounces and complaints leave their people alone, by the same way as anybody who asks for it."""
+
+import dataclasses
+
+import orjson
+
+from lakehouse.config import Config
+from lakehouse.kafka import broker
+from tests.serving.api.test_suppressions import STOP, silence
+from tests.serving.conftest import Start
+from tests.serving.topic_values import values
+
+FEEDBACK = "/api/mail-feedback"
+
+
+def test_a_bounce_is_a_suppression_in_kafka_and_here(serving_config: Config, start: Start) -> None:
+    kafka = dataclasses.replace(serving_config.kafka, events_topic="feedback-heard")
+    config = dataclasses.replace(serving_config, kafka=kafka)
+    broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, 1)
+    api, _ = start(config)
+    report = {"events": [{"type": "bounce", "email": STOP["value"]}, {"type": "complaint", "email": "no address"}]}
+    assert api.post(FEEDBACK, json=report).json() == {"suppressed": 1, "ignored": 1}
+    assert silence(api) == "suppressed"
+    (sent,) = (orjson.loads(value) for value in values(kafka.bootstrap_servers, kafka.events_topic))
+    assert (sent["type"], sent["context"]["externalIds"]) == ("suppress", [{"type": "email", "id": STOP["value"]}])
+
+
+def test_it_needs_the_key_and_a_shape_that_is_known(serving_config: Config, start: Start) -> None:
+    config = dataclasses.replace(serving_config, serving=dataclasses.replace(serving_config.serving, api_key="k"))
+    api, _ = start(config)
+    assert api.post(FEEDBACK, json=[]).status_code == 401
+    assert api.post(f"{FEEDBACK}?key=k", json=[]).json() == {"suppressed": 0, "ignored": 0}
+    assert api.post(f"{FEEDBACK}?key=k", json={"a": 1}).status_code == 422
+
+
+def test_without_a_broker_it_is_to_be_sent_again(serving_config: Config, start: Start) -> None:
+    nobody = dataclasses.replace(serving_config.kafka, bootstrap_servers="127.0.0.1:1")
+    api, _ = start(dataclasses.replace(serving_config, kafka=nobody), connected=False)
+    report = [{"event": "spamreport", "email": STOP["value"]}]
+    assert api.post(FEEDBACK, json=report).status_code == 503
+    assert silence(api) == "suppressed"
