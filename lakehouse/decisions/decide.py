@@ -17,7 +17,7 @@ from lakehouse.decisions.circumstances import Circumstances
 from lakehouse.decisions.eligibility import refusal
 from lakehouse.decisions.exposures import rule_cap
 from lakehouse.decisions.gate import Permitted, Refused, permit, silence_of
-from lakehouse.decisions.offers import Catalogue, Offer
+from lakehouse.decisions.offers import Catalogue, Offer, Purpose
 from lakehouse.decisions.trace import Trace
 from lakehouse.rules.book import Rule
 
@@ -141,19 +141,22 @@ def _eligible(
     trace = request.trace
     forbidden = {rule.offer: rule.name for rule in rules if rule.effect == "forbid" and rule.offer is not None}
     left: dict[str, Permitted[Offer]] = {}
+    by_purpose: dict[Purpose, Permitted[None] | Refused] = {}  # of eight offers most are for one purpose
     for name, offer in catalogue.offers.items():
         if offers and name not in offers:
             continue
         if name in forbidden:
             trace.add("rule", f"forbidden by {forbidden[name]}", name)
             continue
-        passed = permit(offer, circumstances, offer.purpose)
+        passed = by_purpose.get(offer.purpose)
+        if passed is None:
+            passed = by_purpose[offer.purpose] = permit(None, circumstances, offer.purpose)
         if isinstance(passed, Refused):
             trace.add("eligibility", passed.reason, name)
         elif (reason := refusal(offer, catalogue, circumstances, channel=request.channel)) is not None:
             trace.add("eligibility", reason, name)
         else:
-            left[name] = passed
+            left[name] = passed.put_as(offer)
     return left
 
 
