@@ -14,13 +14,10 @@ should be, or an estimate is refused, because too few decisions carry it.
 """
 
 import argparse
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lakehouse.config import load
 from lakehouse.config.paths import EXPERIMENTS
@@ -31,13 +28,8 @@ from lakehouse.experiments.new_policies import COLUMNS, NEW_POLICIES, decisions_
 from lakehouse.experiments.policy_log import decisions_of
 from lakehouse.experiments.readout import ALPHA, ReadOut, read_out
 from lakehouse.experiments.result_rows import GOLD_EXPERIMENT_RESULTS
-from lakehouse.job import run
-from lakehouse.kafka.broker import reachable
-from lakehouse.lake.lock import DECISION_LOG, writer
+from lakehouse.job import json_line, run
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
-
-if TYPE_CHECKING:
-    from lakehouse.lake.delta import Lake
 
 
 def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
@@ -62,26 +54,13 @@ def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
     return found, unnamed
 
 
-@contextmanager
-def drained() -> "Iterator[Lake]":
-    """The lake, its decision log as full as the topic."""
-    from lakehouse.lake.delta import Lake
-    from lakehouse.queries import decision_log
-    from lakehouse.spark.session import get_session
-
-    config = reachable(load())
-    with writer(config, part=DECISION_LOG):
-        lake = Lake(get_session(config, "experiments"), config)
-        decision_log.drain(lake)
-        yield lake
-
-
 def of_lake() -> int:
     """Set gold.experiment_results to what the decision log and the tables say of every experiment, and print it."""
     from lakehouse.experiments.lake_readout import results_of  # here: a log of any kind is read without Spark
+    from lakehouse.queries.decision_log import drained
 
     experiments = read_experiments(EXPERIMENTS)
-    with drained() as lake:
+    with drained(load(), "experiments") as lake:
         rows = results_of(lake, experiments, as_of=datetime.now(UTC))
         lake.create(GOLD_EXPERIMENT_RESULTS)
         lake.overwrite(lake.spark.createDataFrame(rows_of(rows), GOLD_EXPERIMENT_RESULTS.ddl), GOLD_EXPERIMENT_RESULTS)
@@ -104,7 +83,9 @@ def off_policy(options: argparse.Namespace) -> int:
             values=options.value,
         )
     else:
-        with drained() as lake:
+        from lakehouse.queries.decision_log import drained  # here: a file is read without Spark
+
+        with drained(load(), "experiments") as lake:
             days = lake.config.serving.exposure_days
             log = lake.read(SILVER_DECISION_LOG).where("kind <> 'exposure'").select(*COLUMNS).toPandas()
         decisions, left_out = decisions_under(log, options.policy, metric=options.reward, window_days=days)
@@ -117,19 +98,6 @@ def off_policy(options: argparse.Namespace) -> int:
 def rows_of(rows: Sequence[dict[str, Any]]) -> list[Any]:
     """In the order of the contract's columns."""
     return [tuple(row[name] for name in GOLD_EXPERIMENT_RESULTS.column_names) for row in rows]
-
-
-def json_line(facts: Mapping[str, Any]) -> str:
-    """JSON has no nan: what is not known is null."""
-    return json.dumps(_finite(facts))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _finite(inner) for name, inner in value.items()}
-    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:

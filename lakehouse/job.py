@@ -1,12 +1,14 @@
 """How every job of Stitchlake begins and ends: arguments in, one line for what went wrong, an exit code."""
 
 import difflib
+import json
+import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lakehouse.errors import ConfigError, StitchlakeError
 
@@ -55,6 +57,23 @@ def flags(argv: Sequence[str], *known: str) -> set[str]:
         hint = f"did you mean '{nearest[0]}'?" if nearest else "expected none. Leave it out"
         raise StitchlakeError(f"arguments: got '{unknown[0]}', {hint}")
     return set(argv)
+
+
+def json_line(facts: Mapping[str, Any]) -> str:
+    """What a command ends with, for another program. JSON has no nan and nothing endless: what is not known is null.
+
+    >>> json_line({"value": float("nan"), "interval": (-float("inf"), 1.5)})
+    '{"value": null, "interval": [null, 1.5]}'
+    """
+    return json.dumps(_finite(facts))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _leave(signal_number: int, _: object) -> NoReturn:

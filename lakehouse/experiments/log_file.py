@@ -86,8 +86,8 @@ def units_of(
     SourceError for what cannot be used.
     """
     has_columns(frame, [*([unit] if unit else []), arm, *metrics, *covariates])
-    every = pd.DataFrame({"arm": _names(frame[arm])})
-    every["unit"] = _names(frame[unit]) if unit else np.arange(len(frame)).astype(str)
+    every = pd.DataFrame({"arm": names_of(frame[arm])})
+    every["unit"] = names_of(frame[unit]) if unit else np.arange(len(frame)).astype(str)
     named = every["arm"].notna() & every["unit"].notna()
     kept = frame[named]
     rows = every.loc[named, ["unit", "arm"]].astype(str)
@@ -166,7 +166,7 @@ def expected_shares(asked: Sequence[str], arms: Sequence[str] = ()) -> Mapping[s
     return shares or None
 
 
-def _names(column: pd.Series) -> pd.Series:
-    """As text; null = none. A whole number that passed through a float is one again."""
+def names_of(column: pd.Series) -> pd.Series:
+    """Of arms, units, levels: as text; null = none. A whole number that passed through a float is one again."""
     texts = column.astype("string").str.strip().str.replace(r"^([0-9]+)[.]0+$", r"\1", regex=True)
     return texts.mask(texts == "")

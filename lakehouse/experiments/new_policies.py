@@ -8,6 +8,7 @@ what is no offer: lists of products, moments without one.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import fmean
 from typing import Any
 
@@ -24,8 +25,11 @@ COLUMNS = ["decision_id", "kind", "unit", "action", "propensity", "context", "me
 
 
 @dataclass(frozen=True, kw_only=True)
-class _LoggedDecision:
+class LoggedDecision:
+    """One decision that can be weighed. `reward`: sum of its outcomes of one metric within the window."""
+
     unit: str
+    occurred_at: datetime
     action: str
     propensity: float
     candidates: tuple[str, ...]
@@ -51,6 +55,14 @@ def decisions_under(
     """
     if policy not in NEW_POLICIES:
         raise SourceError(f"--policy: got '{policy}', expected one of {', '.join(NEW_POLICIES)} for the lake's own log")
+    decisions, left_out = weighable(log, metric=metric, window_days=window_days)
+    return _under(decisions, policy), left_out
+
+
+def weighable(
+    log: pd.DataFrame, *, metric: str, window_days: int
+) -> tuple[Sequence[LoggedDecision], Mapping[str, int]]:
+    """The decisions chosen by chance, and how many others there are, by reason. Arguments and errors as `decisions_under`."""
     rewards = _rewards(log, metric, window_days)
     left_out: Counter[str] = Counter()
     decisions = []
@@ -65,7 +77,7 @@ def decisions_under(
         raise SourceError(
             f"silver.decision_log: no decision to weigh, got {words}. Let the service explore ([serving] policy)"
         )
-    return _under(decisions, policy), dict(left_out)
+    return decisions, dict(left_out)
 
 
 def _rewards(log: pd.DataFrame, metric: str, window_days: int) -> dict[str, float]:
@@ -92,7 +104,7 @@ def _left_out(told: Mapping[str, Any], propensity: float) -> str | None:
     return None
 
 
-def _decision(row: Mapping[Any, Any], told: Mapping[str, Any], reward: float) -> _LoggedDecision:
+def _decision(row: Mapping[Any, Any], told: Mapping[str, Any], reward: float) -> LoggedDecision:
     candidates, action, propensity = tuple(map(str, told["candidates"])), str(row["action"]), row["propensity"]
     place = f"silver.decision_log: decision '{row['decision_id']}'"
     if propensity is None or not 0 < propensity <= 1:
@@ -103,12 +115,17 @@ def _decision(row: Mapping[Any, Any], told: Mapping[str, Any], reward: float) ->
         raise SourceError(
             f"{place}: '{action}' is none of its candidates {', '.join(candidates)}. Find out who logged it"
         )
-    return _LoggedDecision(
-        unit=str(row["unit"]), action=action, propensity=float(propensity), candidates=candidates, reward=reward
+    return LoggedDecision(
+        unit=str(row["unit"]),
+        occurred_at=row["occurred_at"],
+        action=action,
+        propensity=float(propensity),
+        candidates=candidates,
+        reward=reward,
     )
 
 
-def _under(decisions: Sequence[_LoggedDecision], policy: str) -> LoggedDecisions:
+def _under(decisions: Sequence[LoggedDecision], policy: str) -> LoggedDecisions:
     halves = [bucket("off_policy", decision.unit) % 2 for decision in decisions]
     models = [
         _mean_reward([decision for decision, half in zip(decisions, halves, strict=True) if half != side])
@@ -138,7 +155,7 @@ def _chances(candidates: Sequence[str], mean_reward: Callable[[str], float], pol
     return {name: float(name == best) for name in candidates}
 
 
-def _mean_reward(decisions: Sequence[_LoggedDecision]) -> Callable[[str], float]:
+def _mean_reward(decisions: Sequence[LoggedDecision]) -> Callable[[str], float]:
     """Of each action; one that nobody has tried counts as the mean of all."""
     rewards: dict[str, list[float]] = defaultdict(list)
     for one in decisions:

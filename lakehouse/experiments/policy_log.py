@@ -51,29 +51,33 @@ def decisions_of(
         )
     has_columns(frame, [action, reward, propensity, policy, *values])
     _refuse_rows(frame[action], frame[action].isna(), "an action")
-    models = [_filled(frame[name]) for name in values]
+    models = [filled(frame[name]) for name in values]
     return LoggedDecisions(
         action=frame[action].astype(str).tolist(),
-        reward=_filled(frame[reward]),
-        propensity=_probability(
-            frame[propensity], lambda p: (p > 0) & (p <= 1), "above 0 and at most 1: it was chosen, so it could be"
-        ),
+        reward=filled(frame[reward]),
+        propensity=propensities(frame[propensity]),
         target=_probability(frame[policy], lambda p: (p >= 0) & (p <= 1), "from 0 to 1"),
         expected=models[0] if models else None,
         expected_under_target=models[1] if models else None,
     )
 
 
-def _filled(column: pd.Series) -> Array:
+def filled(column: pd.Series) -> Array:
+    """As numbers. Raises SourceError for what is none, and for what is missing."""
     values = numbers(column)
     _refuse_rows(column, values.isna(), "a number")
     return values.to_numpy(dtype=np.float64)
 
 
+def propensities(column: pd.Series) -> Array:
+    """With which what was done was chosen. Raises SourceError for what can be none."""
+    return _probability(column, lambda p: (p > 0) & (p <= 1), "above 0 and at most 1: it was chosen, so it could be")
+
+
 def _probability(
     column: pd.Series, holds: Callable[[Array], "np.ndarray[tuple[int], np.dtype[np.bool_]]"], words: str
 ) -> Array:
-    probabilities = _filled(column)
+    probabilities = filled(column)
     _refuse_rows(column, pd.Series(~holds(probabilities), index=column.index), f"a probability {words}")
     return probabilities
 

@@ -3,10 +3,17 @@
 Drains the topic and ends; streams may run meanwhile, for nothing else writes these tables.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.config import Config
+from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
+from lakehouse.lake.lock import DECISION_LOG, writer
+from lakehouse.spark.session import get_session
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 
 NAME = "decision_log"
@@ -57,3 +64,13 @@ def drain(lake: Lake) -> None:
         .start()
     )
     query.awaitTermination()
+
+
+@contextmanager
+def drained(config: Config, job: str) -> Iterator[Lake]:
+    """The lake, its decision log as full as the topic, and nobody else's to write meanwhile. `job`: names the session."""
+    config = reachable(config)
+    with writer(config, part=DECISION_LOG):
+        lake = Lake(get_session(config, job), config)
+        drain(lake)
+        yield lake
