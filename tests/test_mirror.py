@@ -144,6 +144,10 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/lake/test_table_index.py": ("lakehouse/lake/local_index.py",),
     "tests/lakehouse/matching/test_normalise.py": ("lakehouse/matching/scripts.py",),
     "tests/lakehouse/models/test_score_model.py": ("lakehouse/models/trees.py",),
+    "tests/lakehouse/uplift/test_study.py": (
+        "lakehouse/uplift/report.py",
+        "lakehouse/uplift/targeted.py",
+    ),
     "tests/lakehouse/moments/test_detector.py": ("lakehouse/moments/state_store.py",),
     "tests/lakehouse/moments/test_transitions.py": (
         "lakehouse/moments/episodes.py",

@@ -1,0 +1,154 @@
+"""Uplift over the lake's own log: who was given what by chance, what came of it, and what was known of them the day before."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.config import Config
+from lakehouse.errors import SourceError
+from lakehouse.experiments.definitions import Experiment
+from lakehouse.experiments.new_policies import COLUMNS, weighable
+from lakehouse.experiments.persons import by_person
+from lakehouse.experiments.result_rows import LOG, exposed_units
+from lakehouse.features.point_in_time import FEATURES, end_of_day, features
+from lakehouse.lake.delta import Lake
+from lakehouse.models.publish import Trained, publish, snapshot
+from lakehouse.profiles.rollup import profile_activity, profile_orders
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.tables.decisions import SILVER_DECISION_LOG
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
+from lakehouse.uplift.encoding import Category
+from lakehouse.uplift.experiment_log import ExperimentLog
+from lakehouse.uplift.study import Study
+
+ROWS = ["unit", "arm", "reward", "propensity", "occurred_at"]
+
+
+def log_of_experiment(lake: Lake, experiment: Experiment, metric: str) -> tuple[ExperimentLog, Mapping[str, int]]:
+    """Persons in one arm of the experiment, from their first exposure on, and the Delta versions they were read from.
+
+    Raises:
+        SourceError: nobody was exposed, or no outcome has that name.
+    """
+    log, versions = _log(lake, LOG)
+    exposures = log[(log["kind"] == "exposure") & (log["experiment"] == experiment.name)]
+    outcomes = log[log["kind"] == "outcome"]
+    if exposures.empty:
+        raise SourceError(f"--experiment: nobody was exposed to '{experiment.name}' yet. Run again when somebody was")
+    known = sorted(outcomes["metric"].dropna().unique())
+    if metric not in known:
+        raise SourceError(
+            f"--reward: no outcome '{metric}' in silver.decision_log, there are: {', '.join(known) or 'none'}"
+        )
+    units, several = exposed_units(exposures, outcomes, [metric], window_days=experiment.window_days)
+    began = exposures.groupby("unit")["occurred_at"].min()
+    weights = {arm.name: arm.weight for arm in experiment.arms}
+    rows = pd.DataFrame(
+        {
+            "unit": units["unit"],
+            "arm": units["arm"],
+            "reward": units[metric],
+            "propensity": units["arm"].map(weights).astype(float) / sum(weights.values()),
+            "occurred_at": units["unit"].map(began),
+        }
+    )
+    left_out = {
+        "of persons in several arms": several,
+        "of an arm that is not declared": int(rows["propensity"].isna().sum()),
+    }
+    return _with_features(lake, rows[rows["propensity"].notna()], left_out, versions)
+
+
+def log_of_decisions(lake: Lake, metric: str) -> tuple[ExperimentLog, Mapping[str, int]]:
+    """Offers the service chose by chance from its commonest candidates, and the Delta versions they were read from.
+
+    An arm's effect on people whom it could not be given is not known, so decisions among other candidates are left out.
+
+    Raises:
+        SourceError: no outcome of that name, or no decision by chance.
+    """
+    log, versions = _log(lake, COLUMNS)
+    decisions, left_out = weighable(log, metric=metric, window_days=lake.config.serving.exposure_days)
+    candidates = Counter(frozenset(decision.candidates) for decision in decisions)
+    commonest = max(candidates, key=lambda names: (candidates[names], sorted(names)))
+    same = [decision for decision in decisions if frozenset(decision.candidates) == commonest]
+    rows = pd.DataFrame(
+        [(one.unit, one.action, one.reward, one.propensity, one.occurred_at) for one in same], columns=ROWS
+    )
+    others = {"among other candidates": len(decisions) - len(same)}
+    return _with_features(lake, rows, {**left_out, **others}, versions)
+
+
+def _log(lake: Lake, columns: Sequence[str]) -> tuple[pd.DataFrame, Mapping[str, int]]:
+    """Of persons as they are known now."""
+    log, version = snapshot(lake, SILVER_DECISION_LOG)
+    identity = (lake.read(table) for table in (SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP))
+    return by_person(log.select(*columns), *identity).toPandas(), {SILVER_DECISION_LOG.name: version}
+
+
+def _with_features(
+    lake: Lake, rows: pd.DataFrame, left_out: Mapping[str, int], versions: Mapping[str, int]
+) -> tuple[ExperimentLog, Mapping[str, int]]:
+    """FEATURES as of the end of the day before: what the decision itself led to is not among them. nan = nothing was known."""
+    tables = (SILVER_ACTIVITY_DAILY, SILVER_ORDERS, SILVER_IDENTITY_MAP)
+    (daily, orders, identity_map), read = zip(*(snapshot(lake, table) for table in tables), strict=True)
+    days = [at.date() - timedelta(days=1) for at in rows["occurred_at"]]
+    keyed = rows.assign(day=[day.isoformat() for day in days])
+    stamps = sorted({(unit, end_of_day(day)) for unit, day in zip(rows["unit"], days, strict=True)})
+    stamped = lake.spark.createDataFrame(stamps, "profile_id string, as_of timestamp")
+    known = _known(daily, orders, identity_map, stamped).toPandas()
+    joined = keyed.merge(known, left_on=["unit", "day"], right_on=["profile_id", "day"], how="left")
+    log = ExperimentLog(
+        unit=joined["unit"].to_numpy(dtype=np.str_),
+        arm=joined["arm"].to_numpy(dtype=np.str_),
+        reward=joined["reward"].to_numpy(dtype=np.float64),
+        propensity=joined["propensity"].to_numpy(dtype=np.float64),
+        features=joined[list(FEATURES)].astype(float),
+        left_out={reason: count for reason, count in left_out.items() if count},
+    )
+    return log, {**versions, **{table.name: version for table, version in zip(tables, read, strict=True)}}
+
+
+def _known(daily: DataFrame, orders: DataFrame, identity_map: DataFrame, stamped: DataFrame) -> DataFrame:
+    members = identity_map.join(stamped, on="profile_id", how="left_semi").select("actor_id", "profile_id")
+    found = features(profile_activity(daily, members), profile_orders(orders, members), stamped)
+    return found.select("profile_id", F.to_date("as_of").cast("string").alias("day"), *FEATURES)
+
+
+def publish_policy(config: Config, study: Study, name: str, versions: Mapping[str, int]) -> str:
+    """Register the study's policy as model `name`; champion only if it is offered. The version given to it.
+
+    Raises:
+        ModelError: the lake is remote and no tracking URI is set.
+        ValueError: the study has no policy.
+    """
+    if study.policy is None:
+        raise ValueError("uplift: a study without a policy has nothing to publish")
+    figures = {f"value_{place}": arm.value.value for place, arm in enumerate(study.arms)}
+    figures |= {"gain_over_best_low": study.gain_low or 0.0, "qini": study.curve.qini if study.curve else 0.0}
+    trained = Trained(
+        name=name,
+        parameters=study.policy.to_parameters(),
+        metrics={metric: value for metric, value in figures.items() if math.isfinite(value)},
+        settings={
+            "reward": study.reward,
+            "alpha": study.alpha,
+            "decisions": study.rows,
+            "arms": ", ".join(study.policy.arms),
+            "best_blanket": study.best,
+            "verdict": study.verdict,
+        },
+        inputs={
+            column.name: "string" if isinstance(column, Category) else "double"
+            for column in study.policy.encoding.columns
+        },
+        snapshot=versions,
+    )
+    return publish(config, trained, is_champion=study.is_offered)

@@ -1,0 +1,167 @@
+"""Features of any kind as numbers: straight columns for a line, codes for trees. Learned from features alone, told as plain values.
+
+A number is one code: how many of EDGES quantiles it lies above, plus 1; missing is 0. In the line it is drawn in to the middle
+98 % and scaled; missing is the mean, and a column of its own. A category is a code and a column per level: 1 or 0. Rare levels,
+and those not seen before, are one level together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lakehouse.errors import SourceError
+from lakehouse.experiments.log_file import has_columns, names_of, numbers
+from lakehouse.uplift.response_model import People
+
+Array = NDArray[np.float64]
+
+EDGES = 15
+MOST_LEVELS = 12
+LEAST_IN_LEVEL = 0.005  # of the rows
+OTHER = "(other)"
+MISSING = "(missing)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """`edges`: rising; `low`, `high`: where values are drawn in to; `mean`, `deviation`: of what is left."""
+
+    name: str
+    edges: tuple[float, ...]
+    low: float
+    high: float
+    mean: float
+    deviation: float
+    has_missing: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Category:
+    """`levels`: those that have a column; any other value is OTHER."""
+
+    name: str
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoding:
+    """`left_out`: columns that say nothing, with the reason."""
+
+    columns: tuple[Number | Category, ...]
+    left_out: Mapping[str, str]
+
+    def people(self, frame: pd.DataFrame) -> People:
+        """Of every row. A level that was not seen before is OTHER.
+
+        Raises:
+            SourceError: a column that is not there, or one of numbers that holds something else.
+        """
+        has_columns(frame, [column.name for column in self.columns])
+        codes: list[NDArray[Any]] = []
+        line: list[NDArray[Any]] = []
+        for column in self.columns:
+            if isinstance(column, Category):
+                levels = _dummies(column, typed(frame[column.name], is_category=True))
+                codes, line = codes + levels, line + levels
+            else:
+                values = numbers(frame[column.name]).to_numpy(dtype=np.float64)
+                codes.append(np.where(np.isnan(values), 0, 1 + np.searchsorted(column.edges, values, side="left")))
+                line += _straight(column, values)
+        rows = len(frame)
+        return People(
+            line=np.column_stack(line).astype(np.float64) if line else np.zeros((rows, 0)),
+            codes=np.asfortranarray(np.column_stack(codes).astype(np.uint8))
+            if codes
+            else np.zeros((rows, 0), np.uint8),
+        )
+
+    @classmethod
+    def from_parameters(cls, told: Sequence[Mapping[str, Any]]) -> Self:
+        columns = [
+            Category(name=one["name"], levels=tuple(one["levels"]))
+            if "levels" in one
+            else Number(**{**one, "edges": tuple(one["edges"])})
+            for one in told
+        ]
+        return cls(columns=tuple(columns), left_out={})
+
+    def to_parameters(self) -> list[dict[str, Any]]:
+        return [dict(vars(column)) for column in self.columns]
+
+
+def typed(column: pd.Series, *, is_category: bool = False) -> pd.Series:
+    """As floats with nan where missing, if all of it is numbers; else as text, MISSING where missing."""
+    if not is_category:
+        try:
+            return numbers(column)
+        except SourceError:
+            if pd.api.types.is_numeric_dtype(column):
+                raise  # endless: a fault, and no category
+    return names_of(column).fillna(MISSING).astype(object)
+
+
+def encoding_of(frame: pd.DataFrame) -> Encoding:
+    """Learn from columns as `typed` gives them."""
+    columns: list[Number | Category] = []
+    left_out = {}
+    for name in frame.columns:
+        is_text = not pd.api.types.is_float_dtype(frame[name])
+        column = _category(str(name), frame[name]) if is_text else _number(str(name), frame[name])
+        if isinstance(column, str):
+            left_out[str(name)] = column
+        else:
+            columns.append(column)
+    return Encoding(columns=tuple(columns), left_out=left_out)
+
+
+def _number(name: str, column: pd.Series) -> Number | str:
+    values = column.to_numpy(dtype=np.float64)
+    known = values[~np.isnan(values)]
+    has_missing = len(known) < len(values)
+    distinct = np.unique(known)
+    if len(distinct) < 2 and not (has_missing and len(distinct)):
+        return "it has one value only" if len(distinct) else "it has no value"
+    quantiles = np.quantile(known, np.arange(1, EDGES + 1) / (EDGES + 1), method="higher")
+    edges = distinct[:-1] if len(distinct) <= EDGES + 1 else np.unique(quantiles)
+    edges = edges[edges < distinct[-1]]
+    low, high = (distinct[0], distinct[-1]) if len(distinct) <= EDGES + 1 else np.quantile(known, (0.01, 0.99))
+    drawn_in = np.clip(known, low, high)
+    return Number(
+        name=name,
+        edges=tuple(float(edge) for edge in edges),
+        low=float(low),
+        high=float(high),
+        mean=float(drawn_in.mean()),
+        deviation=float(drawn_in.std()) or 1.0,
+        has_missing=has_missing,
+    )
+
+
+def _category(name: str, column: pd.Series) -> Category | str:
+    counts = column.value_counts()
+    frequent = counts[counts >= max(2, LEAST_IN_LEVEL * len(column))].index[:MOST_LEVELS]
+    if len(counts) < 2:
+        return "it has one value only"
+    if len(frequent) == 0:
+        return "nearly every row has a value of its own"
+    return Category(name=name, levels=tuple(sorted(map(str, frequent))))
+
+
+def _told(column: Category) -> tuple[str, ...]:
+    return (*column.levels, OTHER)
+
+
+def _straight(column: Number, values: Array) -> list[NDArray[Any]]:
+    is_missing = np.isnan(values)
+    drawn_in = np.where(is_missing, column.mean, np.clip(values, column.low, column.high))
+    scaled = (drawn_in - column.mean) / column.deviation
+    return [scaled, is_missing] if column.has_missing else [scaled]
+
+
+def _dummies(column: Category, values: pd.Series) -> list[NDArray[Any]]:
+    levels = values.where(values.isin(column.levels), OTHER).to_numpy(dtype=object)
+    return [(levels == level) for level in _told(column)]

@@ -1,0 +1,42 @@
+"""What every arm would have given every row: scores of augmented inverse propensity weighting. Pure.
+
+    score of arm a in row i = expected[i, a] + (reward[i] - expected[i, a]) / propensity[i] where a is what was done, else expected[i, a]
+
+Robins, Rotnitzky and Zhao (1994); its use for policies: Athey and Wager (2021), Policy learning with observational data; for
+effects: Kennedy (2020), arXiv 2004.14497. With propensities that are known the mean of a column is the arm's mean reward
+whatever is expected, as long as that was not learned from the row itself: a bad model makes scores noisy, not wrong.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def scores(reward: Array, arm: NDArray[np.int64], propensity: Array, expected: Array) -> Array:
+    """Rows x arms.
+
+    Args:
+        reward: of what was done.
+        arm: what was done, as a column of `expected`; -1 = none of them.
+        propensity: probability with which it was chosen in that row; above 0.
+        expected: rows x arms: a model's reward of every arm.
+    """
+    found = expected.copy()
+    rows = np.flatnonzero(arm >= 0)
+    found[rows, arm[rows]] += (reward[rows] - expected[rows, arm[rows]]) / propensity[rows]
+    return found
+
+
+def contrasts(arms: int) -> Array:
+    """Arms x (arms - 1), orthonormal: what of a row of scores is left when its mean does not count.
+
+    >>> bool(np.allclose(contrasts(3).T @ contrasts(3), np.eye(2))), bool(np.allclose(contrasts(3).sum(axis=0), 0))
+    (True, True)
+    """
+    columns = []
+    for last in range(1, arms):
+        column = np.zeros(arms)
+        column[:last], column[last] = -1.0, last
+        columns.append(column / np.sqrt(last * (last + 1)))
+    return np.column_stack(columns) if columns else np.zeros((arms, 0))

@@ -1,0 +1,226 @@
+"""Whom to give what: effects per person from an experiment's log, and a policy where one is shown to be better than any blanket action.
+
+    ./spark-submit.sh ml/train_uplift.py --log hillstrom.csv --arm segment --reward visit --feature recency history mens channel
+    ./spark-submit.sh ml/train_uplift.py --experiment welcome_mail --reward converted   # one of conf/experiments.yaml, over the lake
+    ./spark-submit.sh ml/train_uplift.py --reward converted                             # what the service chose by chance, over the lake
+
+--assign FILE writes what a policy that is offered gives to the rows of another file, else the best blanket action, and each arm's
+effect over the baseline. A study of the lake is registered (a file's with --name), and champion only where the policy is offered.
+
+Ends with one JSON line; exit code 1 when the log is refused, because the propensities cannot be those its arms were chosen by.
+"""
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lakehouse.config import load
+from lakehouse.config.paths import EXPERIMENTS
+from lakehouse.errors import SourceError
+from lakehouse.experiments.definitions import read_experiments
+from lakehouse.experiments.log_file import baseline_of, names_of, read_log
+from lakehouse.job import json_line, run
+from lakehouse.uplift import report
+from lakehouse.uplift.experiment_log import ExperimentLog, log_of
+from lakehouse.uplift.study import Study, study
+
+ALPHA = 0.05
+
+
+def main(argv: Sequence[str]) -> int:
+    options = arguments(argv)
+    if options.log is not None:
+        found = studied(of_file(options), options)
+        version = register(found, options.name, {}) if options.name else None
+    else:
+        found, version = of_lake(options)
+    if options.assign is not None and found.refused is None:
+        assign(found, options.assign, options.to, options.unit)
+    print(report.table(found))
+    if version is not None:
+        print(version)
+    print(json_line(report.as_json(found)))
+    return 1 if found.refused is not None else 0
+
+
+def of_file(options: argparse.Namespace) -> ExperimentLog:
+    names = [name for name in (options.unit, options.arm) if name]
+    return log_of(
+        read_log(options.log, names=names),
+        arm=options.arm,
+        reward=options.reward,
+        features=options.feature,
+        unit=options.unit,
+        propensity=options.propensity,
+        shares=options.expected,
+        categories=options.category,
+    )
+
+
+def studied(log: ExperimentLog, options: argparse.Namespace) -> Study:
+    arms = sorted({str(arm) for arm in log.arm})
+    return study(
+        log,
+        reward=options.reward,
+        baseline=baseline_of(arms, options.baseline),
+        cost=costs(options.cost),
+        alpha=options.alpha,
+    )
+
+
+def of_lake(options: argparse.Namespace) -> tuple[Study, str | None]:
+    """The study of the lake's own log, and where it stands in the registry."""
+    from lakehouse.queries.decision_log import drained  # here: a log of any kind is read without Spark
+    from lakehouse.training.uplift import log_of_decisions, log_of_experiment
+
+    experiments = read_experiments(EXPERIMENTS).by_name
+    if options.experiment is not None and options.experiment not in experiments:
+        names = ", ".join(experiments) or "none"
+        raise SourceError(
+            f"--experiment: no experiment '{options.experiment}' in {EXPERIMENTS.name}, there are: {names}"
+        )
+    with drained(load(), "train_uplift") as lake:
+        if options.experiment is None:
+            log, snapshot = log_of_decisions(lake, options.reward)
+        else:
+            log, snapshot = log_of_experiment(lake, experiments[options.experiment], options.reward)
+    found = studied(log, options)
+    return found, register(found, options.name or f"uplift_{options.experiment or 'decisions'}", snapshot)
+
+
+def register(found: Study, name: str, snapshot: Mapping[str, int]) -> str | None:
+    """Its place in the registry, in words; None where there is no policy to register."""
+    from lakehouse.training.uplift import publish_policy
+
+    if found.policy is None:
+        return None
+    version = publish_policy(load(), found, name, snapshot)
+    place = "is champion" if found.is_offered else "is registered, and not champion, for it is not shown to be better"
+    return f"model {name} {version} {place}"
+
+
+def assign(found: Study, path: Path, to: Path, unit: str | None) -> None:
+    """Write unit, arm and effect_<arm> (over the baseline, cost taken off) of every row of `path`, as CSV.
+
+    Raises:
+        SourceError: the file cannot be read or lacks a feature, or no arm could be judged.
+    """
+    if not found.best:
+        raise SourceError(f"--assign: nothing to give, {found.verdict}")
+    frame = read_log(path, names=[unit] if unit else [])
+    columns: dict[str, Any] = {"unit": names_of(frame[unit]) if unit in frame.columns else range(len(frame))}
+    if found.policy is None or not found.is_offered:
+        columns["arm"] = found.best
+    else:
+        columns["arm"] = found.policy.choose(frame)
+    if found.policy is not None:
+        effects = found.policy.effects(frame)
+        start = effects[:, found.policy.arms.index(found.baseline)]
+        columns |= {f"effect_{arm}": effects[:, place] - start for place, arm in enumerate(found.policy.arms)}
+    pd.DataFrame(columns).to_csv(to, index=False)
+
+
+def costs(asked: Sequence[str]) -> dict[str, float]:
+    """From ARM=COST words.
+
+    Raises:
+        SourceError: a word of another shape.
+    """
+    found = {}
+    for word in asked:
+        name, _, amount = word.rpartition("=")
+        try:
+            found[name] = float(amount)
+        except ValueError:
+            found[name] = math.nan
+        if not name or not math.isfinite(found[name]):
+            raise SourceError(f"--cost: got '{word}', expected ARM=COST such as mail=0.02, in the unit of the reward")
+    return found
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="train_uplift", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE", help="CSV or Parquet, a row per decision; without it the lake's own log"
+    )
+    parser.add_argument(
+        "--experiment", metavar="NAME", help="of the lake's log; without it what the service chose by chance"
+    )
+    parser.add_argument(
+        "--reward", required=True, metavar="COLUMN", help="more is better; of the lake's log: an outcome's metric"
+    )
+    parser.add_argument("--arm", metavar="COLUMN", help="what was done")
+    parser.add_argument(
+        "--feature", nargs="+", action="extend", default=[], metavar="COLUMN", help="known before it was done"
+    )
+    parser.add_argument(
+        "--category",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="COLUMN",
+        help="features that are no numbers though they look so",
+    )
+    parser.add_argument("--unit", metavar="COLUMN", help="the person; without it every row is somebody else")
+    parser.add_argument(
+        "--propensity",
+        metavar="COLUMN",
+        help="probability with which the row's arm was chosen; without it an arm's share of all rows",
+    )
+    parser.add_argument(
+        "--expected",
+        nargs="+",
+        default=[],
+        metavar="ARM=SHARE",
+        help="shares the arms were meant to have, for all rows",
+    )
+    parser.add_argument(
+        "--cost", nargs="+", default=[], metavar="ARM=COST", help="of doing it once, in the unit of the reward"
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="ARM",
+        help="where the curve starts; an arm called control or the like, else the first in order",
+    )
+    parser.add_argument("--alpha", type=float, default=ALPHA)
+    parser.add_argument("--assign", type=Path, metavar="FILE", help="people to give an arm to, with the same features")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="CSV that --assign writes")
+    parser.add_argument(
+        "--name", metavar="MODEL", help="in the registry; of the lake's log uplift_<experiment> unless given"
+    )
+    options = parser.parse_args(argv)
+    _refuse_incomplete(parser, options)
+    return options
+
+
+def _refuse_incomplete(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    of_file = {
+        "--arm": options.arm, "--feature": options.feature, "--category": options.category, "--unit": options.unit,
+        "--propensity": options.propensity, "--expected": options.expected, "--assign": options.assign,
+    }  # fmt: skip
+    given = [flag for flag, value in of_file.items() if value]
+    if options.log is None and given:
+        parser.error(f"{given[0]} is of a file, expected --log")
+    if options.log is not None and (options.arm is None or not options.feature):
+        parser.error("--log needs --arm and at least one --feature")
+    if options.log is not None and options.experiment is not None:
+        parser.error("--experiment is of the lake's log, --log of a file: two questions")
+    if (options.assign is None) != (options.to is None):
+        parser.error("--assign and --to are given together")
+    if options.propensity and options.expected:
+        parser.error("--propensity and --expected both say with which chance an arm was chosen: give one")
+    strange = [name for name in options.category if name not in options.feature]
+    if strange:
+        parser.error(f"--category: '{strange[0]}' is no --feature")
+    if not 0 < options.alpha < 1:
+        parser.error(f"--alpha: got {options.alpha}, expected a share between 0 and 1")
+
+
+if __name__ == "__main__":
+    run(main)
