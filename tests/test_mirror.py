@@ -163,6 +163,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/online/engines.py",
         "lakehouse/online/lmdb_layout.py",
         "lakehouse/online/lmdb_store.py",
+        "lakehouse/online/lmdb_timelines.py",
         "lakehouse/online/redis_store.py",
     ),
     "tests/lakehouse/profiles/gold/test_order_balance.py": ("batch/order_balance.py",),

@@ -6,11 +6,13 @@ from hashlib import blake2b
 from lakehouse.errors import StoreError
 from lakehouse.online.store import MOST, Document, Entry
 
+DOCUMENTS, TIMELINES, IDS, CLAIMS, EXPIRIES, ENDED = range(6)  # places of the maps, as they are named in lmdb_store
 PLAIN = 400  # bytes; LMDB's keys end at 511. A longer one goes by its beginning and a hash
 HEAD = struct.Struct(">QBH")  # version, flags, length of the key where it is too long
-GONE = 1
+GONE, ENDS = 1, 2  # flags: the value is gone; the head is followed by when the document ends
 NUMBER = struct.Struct(">Q")
 LENGTH = struct.Struct(">H")
+OF_DOCUMENT, OF_TIMELINE = b"d", b"t"  # what it is that ends
 OLDEST = 2**63  # added to a time, so that those before 1970 sort first
 
 
@@ -37,25 +39,37 @@ def encoded(document: Document) -> bytes:
             f"online store: got version {document.version} and a key of {len(name)} bytes, expected 0 to {MOST} and at most "
             "65535. Mend the caller"
         )
-    flags = 0 if document.value is not None else GONE
+    flags = (GONE if document.value is None else 0) | (0 if document.ends_ms is None else ENDS)
     head = HEAD.pack(document.version, flags, len(name) if is_long else 0)
-    return head + (name if is_long else b"") + (document.value or b"")
+    ends = b"" if document.ends_ms is None else time_bytes(document.ends_ms)
+    return head + ends + (name if is_long else b"") + (document.value or b"")
 
 
 def version_of(stored: bytes) -> int:
     return int(HEAD.unpack_from(stored)[0])
 
 
+def end_of(stored: bytes) -> bytes | None:
+    """As `time_bytes`; None = the document does not end."""
+    is_ending = HEAD.unpack_from(stored)[1] & ENDS
+    return stored[HEAD.size : HEAD.size + NUMBER.size] if is_ending else None
+
+
 def value_of(stored: bytes | None) -> bytes | None:
     if stored is None:
         return None
     _, flags, length = HEAD.unpack_from(stored)
-    return None if flags & GONE else stored[HEAD.size + length :]
+    return None if flags & GONE else stored[_start(flags) + length :]
 
 
 def full_key(name: bytes, stored: bytes) -> bytes:
-    length = HEAD.unpack_from(stored)[2]
-    return stored[HEAD.size : HEAD.size + length] if length else name
+    _, flags, length = HEAD.unpack_from(stored)
+    start = _start(flags)
+    return stored[start : start + length] if length else name
+
+
+def _start(flags: int) -> int:
+    return HEAD.size + (NUMBER.size if flags & ENDS else 0)
 
 
 def timeline_name(key: str) -> bytes:

@@ -39,13 +39,14 @@ for i, key in ipairs(KEYS) do
   local stored = redis.call('GETRANGE', key, 0, 15)
   if stored == '' or tonumber(stored) < tonumber(string.sub(ARGV[i], 1, 16)) then
     redis.call('SET', key, ARGV[i])
+    if ARGV[#KEYS + i] ~= '' then redis.call('PEXPIREAT', key, ARGV[#KEYS + i]) end
     written = written + 1
   end
 end
 return written
 """
 _APPEND = """
-for i = 2, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
   if redis.call('ZADD', KEYS[1], 'NX', ARGV[i], ARGV[i + 1]) == 1 then
     redis.call('HSET', KEYS[2], ARGV[i + 1], ARGV[i + 2])
   end
@@ -56,6 +57,12 @@ if over > 0 then
     redis.call('HDEL', KEYS[2], id)
   end
   redis.call('ZREMRANGEBYRANK', KEYS[1], 0, over - 1)
+end
+local newest = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
+if ARGV[2] ~= '' and newest then
+  local ends = string.format('%.0f', newest + ARGV[2])
+  redis.call('PEXPIREAT', KEYS[1], ends)
+  redis.call('PEXPIREAT', KEYS[2], ends)
 end
 """
 _READ = """
@@ -125,7 +132,8 @@ class RedisStore:
             for prefix in LISTED:  # first, so that none is written without being listed
                 self._list(prefix, [_name(b"d", each.key) for each in chunk if each.key.startswith(prefix)])
             names, values = [_name(b"d", each.key) for each in chunk], [_encoded(each) for each in chunk]
-            written += self._ask(partial(self._put, keys=names, args=values))
+            ends = [b"" if each.ends_ms is None else b"%d" % _time(each.ends_ms) for each in chunk]
+            written += self._ask(partial(self._put, keys=names, args=[*values, *ends]))
         return written
 
     def _list(self, prefix: str, names: Sequence[bytes]) -> None:
@@ -163,16 +171,17 @@ class RedisStore:
                 if (value := _value(data)) is not None:
                     yield _text(name[len(_PREFIX) + 2 :]), value
 
-    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
+    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int, keep_ms: int | None = None) -> None:
         waiting = iter(timelines.items())
+        limits = (keep, "" if keep_ms is None else keep_ms)
         while chunk := [(_both(key), _rows(entries)) for key, entries in islice(waiting, _CHUNK)]:
-            self._ask(partial(self._append_all, chunk, keep))
+            self._ask(partial(self._append_all, chunk, limits))
 
-    def _append_all(self, chunk: Sequence[tuple[tuple[bytes, bytes], list[_Row]]], keep: int) -> None:
+    def _append_all(self, chunk: Sequence[tuple[tuple[bytes, bytes], list[_Row]]], limits: tuple[Any, Any]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
         for names, rows in chunk:
             for first in range(0, len(rows), _CHUNK):
-                arguments: list[Any] = [keep, *chain.from_iterable(rows[first : first + _CHUNK])]
+                arguments: list[Any] = [*limits, *chain.from_iterable(rows[first : first + _CHUNK])]
                 self._append(keys=names, args=arguments, client=pipeline)
         pipeline.execute()
 
@@ -209,6 +218,9 @@ class RedisStore:
         _time(now_ms)
         arguments: list[Any] = [now_ms, now_ms + 1000 * seconds, uuid4().hex, max(1000 * seconds, 0) + _GRACE_MS]
         return bool(self._ask(lambda: self._claim(keys=[_name(b"c", key)], args=arguments)))
+
+    def expire(self, now_ms: int, limit: int) -> int:
+        return 0  # Redis does it, by its own clock
 
     def close(self) -> None:
         self._is_closed = True

@@ -6,6 +6,9 @@ Three kinds of things, each under text keys of the caller's:
     timelines   entries in order of (at_ms, id), each id once, only the newest kept
     claims      taken by the first who asks, until they expire: what makes an effect happen once
 
+Documents and timelines may have an end. Up to it they are there, and some time after it they are gone: LMDB lets go of them in
+`expire`, Redis by its own clock. Whoever must know exactly keeps the time in the value.
+
 LMDB (embedded: this machine, microseconds) or Redis (several machines), the same contract: tests/lakehouse/online/test_store.py.
 """
 
@@ -15,17 +18,21 @@ from typing import NamedTuple, Protocol
 
 LMDB, REDIS = "lmdb://", ("redis://", "rediss://")
 REBUILD = "Rebuild it from gold: ./spark-submit.sh batch/online_store.py"
-LISTED = ("b:", "e:", "u:")  # documents that are few, and asked for all together every few seconds: see `scan`
+LISTED = ("e:", "u:")  # documents that are few, and asked for all together every few seconds: see `scan`
 MOST = 2**53 - 1  # the largest version or time that every engine keeps exactly
 
 
 @dataclass(frozen=True)
 class Document:
-    """`value` None: it is gone. The version stays, so that an older value does not come back. 0 <= version <= MOST."""
+    """`value` None: it is gone. The version stays, so that an older value does not come back. 0 <= version <= MOST.
+
+    `ends_ms`: ms since 1970 from which even the version may be forgotten; None = never.
+    """
 
     key: str
     version: int
     value: bytes | None
+    ends_ms: int | None = None
 
 
 class Entry(NamedTuple):
@@ -60,9 +67,10 @@ class OnlineStore(Protocol):
         Costs as much as there are such documents for a prefix of LISTED, else perhaps as much as there are documents at all.
         """
 
-    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
+    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int, keep_ms: int | None = None) -> None:
         """Add to timelines, by key. An id that is present stays as it is. Of each only the newest `keep` stay.
 
+        A timeline ends `keep_ms` after its newest entry; None = never, or as an earlier call said.
         Adding nothing changes nothing. Each timeline at once; not one transaction, however many.
         """
 
@@ -77,6 +85,12 @@ class OnlineStore(Protocol):
 
     def claim(self, key: str, *, seconds: int, now_ms: int) -> bool:
         """True for the first who asks; for others False until `seconds` after the first's `now_ms`."""
+
+    def expire(self, now_ms: int, limit: int) -> int:
+        """Let go of at most `limit` documents and timelines that ended before `now_ms`; how many ends were looked at.
+
+        Fewer than `limit`: nothing is left that has ended.
+        """
 
     def close(self) -> None:
         """Let go. Calls afterwards raise StoreError."""

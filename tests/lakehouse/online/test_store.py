@@ -9,6 +9,7 @@ import string
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,46 @@ def test_an_id_that_is_there_stays_as_it_is(store: OnlineStore) -> None:
     assert store.remove("r:x", []) == 0
     store.append({"r:x": [Entry(99, "m1", b"later")]}, keep=5)
     assert store.latest(["r:x"], 5) == [[Entry(99, "m1", b"later")]]
+
+
+PAST_MS, NOW_MS, FUTURE_MS = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000) for year in (2001, 2020, 2100))
+
+
+def expire(store: OnlineStore) -> None:
+    while store.expire(NOW_MS, 2) == 2:
+        pass
+
+
+def test_a_document_is_there_up_to_its_end_and_gone_some_time_after(store: OnlineStore) -> None:
+    ends = {"d:past": PAST_MS, "d:later": FUTURE_MS, "d:never": None, "é" * 400: PAST_MS}
+    store.put(Document(key, 7, b"x", ends_ms) for key, ends_ms in ends.items())
+    store.put([Document("d:moved", 1, b"x", PAST_MS), Document("d:gone", 1, None, PAST_MS)])
+    store.put([Document("d:moved", 2, b"y", FUTURE_MS)])
+    expire(store)
+    assert store.get(list(ends)) == [None, b"x", b"x", None]
+    assert store.get(["d:moved"]) == [b"y"]
+    assert store.put([Document("d:past", 1, b"z"), Document("d:gone", 1, b"z")]) == 2  # the version is forgotten, too
+    assert store.put([Document("d:later", 1, b"z"), Document("d:never", 1, b"z")]) == 0
+    expire(store)
+    assert store.get(["d:past", "d:later"]) == [b"z", b"x"]
+    assert sorted(key for key, _ in store.scan("d:")) == ["d:gone", "d:later", "d:moved", "d:never", "d:past"]
+
+
+def test_a_timeline_ends_after_its_newest_entry(store: OnlineStore) -> None:
+    old, new = Entry(PAST_MS, "m1", b"old"), Entry(FUTURE_MS, "m2", b"new")
+    store.append({"r:past": [old], "r:went_on": [old]}, keep=9, keep_ms=DAY_MS)
+    store.append({"r:never": [old]}, keep=9)
+    store.append({"r:went_on": [new]}, keep=9, keep_ms=DAY_MS)
+    store.append({"r:emptied": [old]}, keep=9, keep_ms=DAY_MS)
+    store.remove("r:emptied", ["m1"])
+    store.append({"r:emptied": [old]}, keep=9)
+    expire(store)
+    found = store.latest(["r:past", "r:never", "r:emptied"], 9)
+    assert found == [[], [old], [old]]
+    assert store.latest(["r:went_on"], 1) == [[new]]
+    store.append({"r:past": [Entry(FUTURE_MS, "m1", b"again")]}, keep=9, keep_ms=DAY_MS)
+    expire(store)
+    assert store.latest(["r:past"], 9) == [[Entry(FUTURE_MS, "m1", b"again")]]
 
 
 def test_many_timelines_are_added_to_at_once(store: OnlineStore) -> None:
