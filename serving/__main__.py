@@ -7,7 +7,6 @@ import asyncio
 import gc
 import logging
 import os
-import platform
 import socket
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from lakehouse.job import run
 from lakehouse.kafka.broker import bootstrap_servers
 from lakehouse.kafka.server import HOST
 from lakehouse.online.engines import open_kept_store, open_store, store_url
-from lakehouse.online.recent_entries import MOST_ENTRIES
+from lakehouse.online.recent_entries import KEPT_MS, MOST_ENTRIES
 from lakehouse.recommend.files import CURRENT
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook, read_rules
@@ -38,6 +37,7 @@ from serving.deciding.lane_decisions import LaneDecisions
 from serving.kafka.producer import KafkaOut
 from serving.kafka.topic_reader import KafkaIn
 from serving.service import Service
+from serving.state.expiry import let_go
 from serving.state.last_answers import LastAnswers
 from serving.state.learned_policy import LearnedPolicy
 from serving.state.pressure import Pressure
@@ -62,18 +62,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_service(config: Config, process: str, *, clock: Callable[[], datetime] = utc_now) -> Service:
+def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now) -> Service:
     """Everything an answer is made from; nothing of it is connected yet but the online store.
-
-    `process`: a name no other process of the service has, the same after a restart.
 
     Raises:
         StoreError: the online store cannot be opened.
     """
     store = open_store(store_url(config), timeout_ms=config.serving.deadline_ms)
     kept = open_kept_store(config) if store.is_embedded else store
-    pending = Pending(store, keep=MOST_ENTRIES)
-    facts = pending if kept is store else Pending(kept, keep=MOST_ENTRIES)
+    pending = Pending(store, keep=MOST_ENTRIES, keep_ms=KEPT_MS)
+    facts = pending if kept is store else Pending(kept, keep=MOST_ENTRIES, keep_ms=KEPT_MS)
     visitors = Visitors(pending, facts, config)
     recommender_base = serving_folder(config) / "recommender"
     offers = Reloadable(OFFERS, read_catalogue)
@@ -98,7 +96,7 @@ def make_service(config: Config, process: str, *, clock: Callable[[], datetime] 
         experiments=Reloadable(EXPERIMENTS, lambda path: read_running(path, kept, clock())),
         stock=Stock(kept),
         changes=Changes(),
-        policy=LearnedPolicy(config.serving, kept, facts, process),
+        policy=LearnedPolicy(config.serving, kept),
         out=KafkaOut(bootstrap_servers(config), headers),
         log=KafkaOut(bootstrap_servers(config), headers, linger_ms=_LOG_LINGER_MS),
         sockets=Sockets(),
@@ -118,7 +116,7 @@ def lifespan_of(service: Service) -> Lifespan:
         config = service.config
         await asyncio.to_thread(service.stock.read)
         await asyncio.to_thread(service.visitors.look)
-        service.policy.take(await asyncio.to_thread(service.policy.read))
+        await asyncio.to_thread(service.policy.learn, service.now_ms())
         for part in (service.rules, service.catalogue, service.recommender, service.experiments):
             part.look()
         handlers = {config.decisions.topic: LaneDecisions(service).handle}
@@ -130,7 +128,8 @@ def lifespan_of(service: Service) -> Lifespan:
             loop.create_task(_connect(service)),
             loop.create_task(service.stock.follow()),
             loop.create_task(service.visitors.follow()),
-            loop.create_task(service.policy.exchange(lambda: int(service.clock().timestamp() * 1000))),
+            loop.create_task(service.policy.follow(service.now_ms)),
+            loop.create_task(let_go({service.store, service.kept}, service.now_ms)),
         ]
         gc.freeze()  # what is there for good need not be looked through while somebody waits
         gc.set_threshold(
@@ -144,7 +143,6 @@ def lifespan_of(service: Service) -> Lifespan:
             for task in tasks:
                 task.cancel()
             await asyncio.to_thread(incoming.stop)
-            service.policy.keep(int(service.clock().timestamp() * 1000))
             await asyncio.to_thread(service.visitors.close)
             await asyncio.to_thread(service.pending.close)
             if service.facts is not service.pending:
@@ -178,8 +176,8 @@ def main(argv: list[str]) -> int:
     match argv:
         case []:
             return _serve()
-        case ["--worker", number, file] if number.isdecimal() and file.isdecimal():
-            _work(load(), socket.socket(fileno=int(file)), int(number))
+        case ["--worker", file] if file.isdecimal():
+            _work(load(), socket.socket(fileno=int(file)))
             return 0
     raise StitchlakeError(
         f"serve: got '{' '.join(argv)}', expected no argument. Settings are in conf/base.toml: [serving]"
@@ -192,17 +190,13 @@ def _serve() -> int:
     listening = _listen(config.serving.port, config.serving.workers)
     print(f"serving at http://{HOST}:{listening[0].getsockname()[1]}", flush=True)
     if len(listening) == 1:
-        _work(config, listening[0], 0)
+        _work(config, listening[0])
         return 0
     command = [sys.executable, "-m", "serving", "--worker"]
     workers = []
-    for number, worker_socket in enumerate(listening):
+    for worker_socket in listening:
         with worker_socket:
-            workers.append(
-                subprocess.Popen(
-                    [*command, str(number), str(worker_socket.fileno())], pass_fds=[worker_socket.fileno()]
-                )
-            )
+            workers.append(subprocess.Popen([*command, str(worker_socket.fileno())], pass_fds=[worker_socket.fileno()]))
     try:
         os.wait()  # until the first of them ends
     finally:
@@ -212,10 +206,10 @@ def _serve() -> int:
     return max(codes, key=abs)
 
 
-def _work(config: Config, listening: socket.socket, number: int) -> None:
+def _work(config: Config, listening: socket.socket) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # an absent broker is told once, by us
-    service = make_service(config, f"{platform.node()}-{listening.getsockname()[1]}-{number}")
+    service = make_service(config)
     app = create_app(service, lifespan_of(service))
     settings = uvicorn.Config(
         app,

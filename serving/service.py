@@ -70,6 +70,10 @@ class Service:
     counters: Counters = field(default_factory=Counters)
     is_listening: asyncio.Event = field(default_factory=asyncio.Event)  # to the stream's decisions
 
+    def now_ms(self) -> int:
+        """Milliseconds since 1970, by the service's clock."""
+        return int(self.clock().timestamp() * 1000)
+
     def inputs(self) -> DecisionInputs:
         """What every decision of this moment is made from."""
         return read_inputs(

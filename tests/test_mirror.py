@@ -221,6 +221,11 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/training/test_recommender.py": ("ml/train_recommender.py",),
     "tests/lakehouse/training/test_scores.py": ("ml/train_scores.py",),
     "tests/lakehouse/training/test_segments.py": ("ml/train_segments.py",),
+    "tests/batch/test_learned_policy.py": ("lakehouse/learning/told.py",),
+    "tests/serving/api/test_outcomes.py": (
+        "lakehouse/learning/exposure.py",
+        "lakehouse/learning/reward.py",
+    ),
     "tests/serving/background/test_main.py": (
         "lakehouse/actions/action_requests.py",
         "lakehouse/moments/moment_actions.py",
@@ -238,7 +243,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "serving/api/keys.py",
         "serving/api/library_settings.py",
         "serving/api/openapi.py",
-        "serving/api/outcomes.py",
         "serving/api/visitor_profile.py",
         "serving/deciding/decision_log.py",
         "serving/deciding/next_best_action.py",

@@ -64,7 +64,9 @@ def choose(
     mean = solved[:, :, 0] @ x
     bonus = alpha * np.sqrt(np.maximum(solved[:, :, 1] @ x, 0.0))
     upper = (mean + bonus) * np.array([worths[arm] for arm in arms])
-    likely = np.zeros(len(arms))
-    likely[int(upper.argmax())] = 1.0
+    best = np.isclose(upper, upper.max(), rtol=1e-12, atol=0.0)
+    likely = (
+        best / best.sum()
+    )  # several while nothing is known of them: the first would have them all until its window closes
     expected = dict(zip(arms, np.clip(mean, 0.0, 1.0).tolist(), strict=True))
     return explored(arms, likely, expected, explore, luck(decision_id, seed))

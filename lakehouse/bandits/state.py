@@ -120,6 +120,19 @@ class BanditState:
                 both._sums[arm] = one * factor if mine is None else mine + one * factor
         return both
 
+    def under(self, policy: Policy) -> "BanditState":
+        """The same sums, under a policy that explores otherwise.
+
+        Raises:
+            ModelError: the sums of `policy` are others: its kind, its features or its half-life.
+        """
+        mine, asked = self.policy, policy
+        if (mine.kind, mine.features, mine.half_life_days) != (asked.kind, asked.features, asked.half_life_days):
+            raise ModelError(f"bandits: got sums of {mine}, expected of {asked}. Start anew")
+        state = BanditState(policy)
+        state._landmark_ms, state._sums = self._landmark_ms, dict(self._sums)
+        return state
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for orjson or json."""
         return {

@@ -52,6 +52,8 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("serving", "origins"): (r"\*|https?://[^\s/?#*]+", "origins such as https://shop.example.com, or *"),
     ("serving", "policy"): (r"thompson|linucb|greedy", "thompson, linucb or greedy"),
     **{("training", model): _PURPOSE for model in ("segments", "scores", "recommender", "identity")},
+    ("serving", "reward_metric"): (r"[a-z][a-z0-9_]{0,63}", "the metric of an outcome, such as converted"),
+    ("serving", "reward_direction"): (r"higher|lower", "higher or lower"),
     ("consent", "never_asked"): (r"granted|denied", "granted or denied"),
     ("decisions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
     ("decisions", "mode"): (r"real_time|micro_batch", "real_time or micro_batch"),

@@ -183,6 +183,8 @@ class ServingConfig:
     max_at_once: int
     policy: str
     explore: float
+    reward_metric: str
+    reward_direction: str
     exposure_days: int
     spans: bool
 

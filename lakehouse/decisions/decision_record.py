@@ -30,8 +30,14 @@ class DecisionRecord:
     policy_version: str
     shown_on: str | None
     experiments: Mapping[str, str]  # experiment -> arm; holdout -> its side of it
-    features: tuple[float, ...] = ()  # what the bandit saw
-    context: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    rule: str | None = None  # that brought the offer: its caps count, too
+    features: tuple[float, ...] = ()  # what the bandit saw; nothing where it had no say
+    context: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # what the caller said: anything
+
+    @property
+    def is_explored(self) -> bool:
+        """A policy chose this offer among those that were left, by a known chance."""
+        return self.kind == "offer" and not self.is_forced and bool(self.features)
 
     def encode(self) -> bytes:
         """JSON, as `decode` reads it."""
@@ -74,6 +80,7 @@ def decision_message(decision: DecisionRecord, candidates: Sequence[str]) -> dic
             {
                 **decision.context,
                 "kind": decision.kind,
+                "rule": decision.rule,
                 "is_forced": decision.is_forced,
                 "candidates": list(candidates),
                 "arms": decision.experiments,
@@ -82,20 +89,28 @@ def decision_message(decision: DecisionRecord, candidates: Sequence[str]) -> dic
     }
 
 
-def exposure_messages(decision: DecisionRecord, at_ms: int) -> list[dict[str, Any]]:
-    """That it was shown, and one message for each experiment: whoever is exposed twice is logged once."""
+def exposure_messages(
+    decision: DecisionRecord, at_ms: int, teaches: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """That it was shown, and one message for each experiment: whoever is exposed twice is logged once.
+
+    `teaches`: what a policy needs to learn from it; None = none does.
+    """
     shown = _message(decision, "exposure", log_id("exposure", decision.decision_id), at_ms)
-    return [shown] + [
+    context = {} if teaches is None else {"context": orjson.dumps({"teaches": teaches}).decode()}
+    return [shown | context] + [
         _message(decision, "exposure", log_id("exposure", experiment, decision.unit), at_ms)
         | {"experiment": experiment, "arm": arm}
         for experiment, arm in decision.experiments.items()
     ]
 
 
-def outcome_message(decision: DecisionRecord, metric: str, value: float, at_ms: int) -> dict[str, Any]:
+def outcome_message(
+    decision: DecisionRecord, metric: str, value: float, at_ms: int, *, is_late: bool = False
+) -> dict[str, Any]:
     """The log's message of an outcome, one for each metric of a decision. `at_ms`: ms since 1970."""
     message = _message(decision, "outcome", log_id("outcome", decision.decision_id, metric), at_ms)
-    return message | {"metric": metric, "value": value}
+    return message | {"metric": metric, "value": value, "context": orjson.dumps({"is_late": is_late}).decode()}
 
 
 def _message(decision: DecisionRecord, kind: str, id_: str, at_ms: int) -> dict[str, Any]:

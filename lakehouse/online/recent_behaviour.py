@@ -25,7 +25,7 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class RecentBehaviour:
-    """What a visitor did lately. Products and times newest first, each product once; nothing older than 30 days.
+    """What a visitor did lately. Products and times newest first, each product once; nothing older than 30 days but exposures.
 
     bought_30d: products of its orders. cart: what was added and neither removed nor ordered since; an order that names no
     product empties it. views_in_session: product views since the session began (its session id, or a gap of 30 minutes); 0
@@ -114,7 +114,11 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
     """
     now_ms = (now - _EPOCH) // _MILLISECOND
     oldest = now_ms - MONTH_MS
-    read = [seen for one in _each_once(entries) if one.at_ms > oldest and (seen := _read(one, now_ms)) is not None]
+    read = [
+        seen
+        for one in _each_once(entries)
+        if (one.at_ms > oldest or b'"exposure"' in one.value) and (seen := _read(one, now_ms)) is not None
+    ]
     newest_first = sorted(read, reverse=True)
     by_kind: dict[str, list[_Seen]] = defaultdict(list)
     for seen in newest_first:

@@ -22,6 +22,7 @@ from lakehouse.events.reader import Message, Reader, at, text, text_at
 from lakehouse.online.store import Entry, OnlineStore
 
 MOST_ENTRIES = 200  # of each timeline
+KEPT_MS = 31 * 86_400_000  # a timeline's, after its newest entry: nothing older than 30 days is read
 BEHAVIOUR, SAID, EXPOSED = "r", "s", "x"
 USER = "user_id"  # the identifier that tells people apart who share all others
 TIMELINES = (BEHAVIOUR, SAID, EXPOSED)
@@ -90,7 +91,7 @@ def remember(store: OnlineStore, placed: Iterable[Placed]) -> None:
     by_key: dict[str, list[Entry]] = defaultdict(list)
     for key, entry in placed:
         by_key[key].append(entry)
-    store.append(by_key, keep=MOST_ENTRIES)
+    store.append(by_key, keep=MOST_ENTRIES, keep_ms=KEPT_MS)
 
 
 def _facts(message: Message, event: str | None, consented: Mapping[str, bool | None]) -> Iterator[Fact]:

@@ -27,7 +27,7 @@ SILVER_DECISION_LOG = Table(
         optional(
             "context",
             "string",
-            "of a decision: JSON of page, candidates, arms by experiment, and whether a rule forced it",
+            "JSON; of a decision: page, candidates, rule, arms by experiment, and whether it was forced; of an exposure: what a policy learns; of an outcome: whether it came late",
         ),
         required("occurred_at", "timestamp", "time of the decision, exposure or outcome"),
         required("logged_at", "timestamp", "time the broker took the message"),

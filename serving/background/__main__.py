@@ -23,6 +23,7 @@ from lakehouse.actions.recipient_zones import RecipientZones
 from lakehouse.commands.supervisor import READY
 from lakehouse.config import Config, load
 from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, MOMENTS, OFFERS, RULES, TEMPLATES
+from lakehouse.decisions.exposures import lifetimes
 from lakehouse.decisions.offers import Offer, read_catalogue
 from lakehouse.errors import BrokerError
 from lakehouse.events.reader import Reader
@@ -30,6 +31,8 @@ from lakehouse.experiments.definitions import read_experiments
 from lakehouse.job import run
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import reachable
+from lakehouse.learning.lifetime import remember_for_life
+from lakehouse.learning.reward import Reward
 from lakehouse.moments.definitions import Definitions, read_moments
 from lakehouse.moments.detector import MomentDetector
 from lakehouse.moments.fact_reader import FactReader
@@ -173,7 +176,15 @@ class Background:
             people=people,
             zones=self._zones,
             send_permission=SendPermission(people=people, inputs=self._rules.inputs, rules=self._rules.by_name),
-            shown=SentExposures(store=self._online, people=people, topic=config.decision_log.topic, tell=self._tell),
+            shown=SentExposures(
+                store=self._online,
+                kept=self._kept,
+                caps=self._caps_for_life,
+                reward=Reward.of(config.serving),
+                people=people,
+                topic=config.decision_log.topic,
+                tell=self._tell,
+            ),
             offers=self._known_offers,
             templates=files.templates,
             clock=self._clock,
@@ -198,6 +209,7 @@ class Background:
                 facts.append(fact)
         self._zones.take(messages)
         remember(self._online, placed)
+        remember_for_life(self._kept, placed, self._caps_for_life())
         self._detector.take(facts, self._moments.current or _NO_MOMENTS)
 
     def _take_candidates(self, records: Sequence[Any]) -> None:
@@ -227,6 +239,9 @@ class Background:
     def _known_offers(self) -> Mapping[str, Offer]:
         catalogue = self._offers.current
         return {} if catalogue is None else catalogue.offers
+
+    def _caps_for_life(self) -> Mapping[str, int]:
+        return lifetimes(self._known_offers().values(), self._rules.by_name().values())
 
     def _now_ms(self) -> int:
         return int(self._clock().timestamp() * 1000)

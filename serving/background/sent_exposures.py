@@ -1,6 +1,6 @@
 """An action that was sent has been shown: it counts for caps, is in the decision log, and outcomes can be told of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,9 @@ from lakehouse.actions.action import Action
 from lakehouse.decisions import decision_record, exposures
 from lakehouse.decisions.decide import CERTAIN
 from lakehouse.decisions.decision_record import DecisionRecord
+from lakehouse.learning.exposure import kept_until
+from lakehouse.learning.lifetime import remember_for_life
+from lakehouse.learning.reward import Reward
 from lakehouse.online.recent_entries import EXPOSED, key_of, remember
 from lakehouse.online.store import Document, OnlineStore
 from serving.background.people import People
@@ -17,9 +20,12 @@ from serving.background.people import People
 
 @dataclass(frozen=True, kw_only=True)
 class SentExposures:
-    """`tell`: topic, key and value of a record; returns once the broker has it. `topic`: the decision log's."""
+    """`caps`: for life, by subject, as they are now. `tell`: topic, key and value of a record; returns once the broker has it. `topic`: the decision log's."""
 
     store: OnlineStore
+    kept: OnlineStore
+    caps: Callable[[], Mapping[str, int]]
+    reward: Reward
     people: People
     topic: str
     tell: Callable[[str, str, bytes], None]
@@ -33,9 +39,12 @@ class SentExposures:
         """
         at_ms = int(now.timestamp() * 1000)
         decision = self._decision(action, now)
-        self.store.put([Document(decision_record.key(action.decision_id), decision.at_ms, decision.encode())])
-        shown = exposures.entries(action.decision_id, action.offer, decision.context.get("rule"), at_ms)
-        remember(self.store, [(key_of(EXPOSED, action.identifiers[0]), entry) for entry in shown])
+        ends_ms = kept_until(at_ms, self.reward)
+        self.store.put([Document(decision_record.key(action.decision_id), decision.at_ms, decision.encode(), ends_ms)])
+        shown = exposures.entries(action.decision_id, action.offer, decision.rule, at_ms)
+        placed = [(key_of(EXPOSED, action.identifiers[0]), entry) for entry in shown]
+        remember(self.store, placed)
+        remember_for_life(self.kept, placed, self.caps())
         candidates = [] if action.offer is None else [action.offer]
         for message in (
             decision_record.decision_message(decision, candidates),
@@ -57,5 +66,6 @@ class SentExposures:
             policy_version=str(action.detail.get("rules_version") or f"{action.cause}s"),
             shown_on=who.shown_on,
             experiments={},
+            rule=action.name if action.cause == "rule" else None,
             context={action.cause: action.name},
         )

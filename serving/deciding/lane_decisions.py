@@ -18,7 +18,7 @@ from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.decisions.gate import Permitted
 from lakehouse.decisions.offers import Offer
 from lakehouse.lane.candidate import Candidate
-from serving.deciding.decision_log import keep_decision, keep_exposure
+from serving.deciding.decision_log import keep_decision, keep_exposure, keep_for_life
 from serving.deciding.request_context import remember_unit
 from serving.service import Service
 
@@ -75,9 +75,10 @@ class LaneDecisions:
         if visitor.profile is not None:
             keys += [f"{type_}:{token}" for type_, token in visitor.profile.identifiers]
         if decided.ranked and service.sockets.listeners(keys):
-            self._push(candidate, decided.ranked[0].permitted, keys)
+            decision = self._push(candidate, decided.ranked[0].permitted, keys)
+            await asyncio.to_thread(keep_for_life, service, decision, decision.at_ms)
 
-    def _push(self, candidate: Candidate, permitted: Permitted[Offer], keys: Sequence[str]) -> None:
+    def _push(self, candidate: Candidate, permitted: Permitted[Offer], keys: Sequence[str]) -> DecisionRecord:
         service, offer, circumstances = self._service, permitted.what, permitted.circumstances
         visitor = circumstances.visitor
         at_ms = int(circumstances.now.timestamp() * 1000)
@@ -103,7 +104,8 @@ class LaneDecisions:
             policy_version=circumstances.rules_version,
             shown_on=visitor.shown_on,
             experiments={},  # an arm without offers is pushed nothing: exposures of the other arm alone would be lopsided
-            context={"rule": candidate.rule},
+            rule=candidate.rule,
         )
-        keep_decision(service, decision, [offer.name])
+        keep_decision(service, decision, [offer.name], is_shown=True)
         keep_exposure(service, decision, at_ms)
+        return decision

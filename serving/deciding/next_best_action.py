@@ -5,6 +5,7 @@ from typing import Any
 from lakehouse.decisions.decide import CERTAIN, OfferRequest, Ranked, decide
 from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.decisions.trace import Trace
+from serving.deciding.answered_once import answered_before, answered_meanwhile
 from serving.deciding.decision_log import keep_decision
 from serving.deciding.request_context import await_events, read_context
 from serving.messages.request_models import DecisionRequest
@@ -15,6 +16,8 @@ NONE = "none"
 
 async def next_best_action(service: Service, request: DecisionRequest) -> dict[str, Any]:
     """See serving/messages/answer_models.py: DecisionAnswer."""
+    if (before := await answered_before(service, request)) is not None:
+        return before
     is_pressed = service.pressure.is_high
     context = await read_context(service, request, is_pressed=is_pressed)
     circumstances, trace = context.circumstances, Trace(is_wanted=request.explain)
@@ -44,14 +47,18 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
         shown_on=context.visitor.shown_on,
         experiments=circumstances.logged_arms,
         features=service.policy.features(circumstances.context) if is_explored else (),
-        context=request.context.said() | ({"rule": decided.rule} if decided.rule else {}),
+        rule=decided.rule,
+        context=request.context.said(),
     )
-    keep_decision(service, decision, [ranked.offer.name for ranked in decided.ranked])
     rung = "popularity" if context.missing else "model"
-    return context.answer(service, rung, trace, events, None, service.policy.version, decided.silence) | {
+    answer = context.answer(service, rung, trace, events, None, decision.policy_version, decided.silence) | {
         "action": decision.action,
         "offers": [_shown(ranked, rank) for rank, ranked in enumerate(decided.ranked, 1)],
     }
+    if (meanwhile := await answered_meanwhile(service, context, answer)) is not None:
+        return meanwhile
+    keep_decision(service, decision, [ranked.offer.name for ranked in decided.ranked])
+    return answer
 
 
 def _shown(ranked: Ranked, rank: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from lakehouse.online.recent_behaviour import recent_behaviour
 from lakehouse.recommend.proposal import Proposal
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import Rule
+from serving.deciding.answered_once import answered_before, answered_meanwhile
 from serving.deciding.decision_log import keep_decision
 from serving.deciding.request_context import RequestContext, await_events, read_context
 from serving.messages.request_models import RecommendationRequest
@@ -31,6 +32,8 @@ log = logging.getLogger("stitchlake.serving")
 
 async def recommendations(service: Service, request: RecommendationRequest) -> dict[str, Any]:
     """See serving/messages/answer_models.py: RecommendationAnswer."""
+    if (before := await answered_before(service, request)) is not None:
+        return before
     is_pressed = service.pressure.is_high
     context = await read_context(service, request, is_pressed=is_pressed)
     trace = Trace(is_wanted=request.explain)
@@ -51,13 +54,16 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
         experiments=context.circumstances.arm_names,
         context=request.context.said(),
     )
-    keep_decision(service, decision, [item.product_id for item in items])
-    return context.answer(service, rung, trace, events, decision.policy_version, decision.policy_version) | {
+    answer = context.answer(service, rung, trace, events, decision.policy_version, decision.policy_version) | {
         "items": [
             {"product_id": item.product_id, "rank": rank, "score": item.score, "reason": item.reason}
             for rank, item in enumerate(items, 1)
         ]
     }
+    if (meanwhile := await answered_meanwhile(service, context, answer)) is not None:
+        return meanwhile
+    keep_decision(service, decision, [item.product_id for item in items])
+    return answer
 
 
 def _model(service: Service, context: RequestContext) -> Recommender | None:

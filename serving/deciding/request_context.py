@@ -97,7 +97,7 @@ async def read_context(service: Service, request: VisitorRequest, *, is_pressed:
     )
     remember_unit(service, circumstances)
     return RequestContext(
-        decision_id=_decision_id(request),
+        decision_id=decision_id_of(request),
         request=request,
         circumstances=circumstances,
         is_pressed=is_pressed,
@@ -169,7 +169,7 @@ def _identity(type_: str, value: str) -> dict[str, Any]:
     return {"context": {"externalIds": [{"type": type_, "id": value}]}}
 
 
-def _decision_id(request: VisitorRequest) -> str:
+def decision_id_of(request: VisitorRequest) -> str:
     """The same for a request that is sent again under its `request_id`; else of this one alone."""
     if not request.request_id:
         return uuid4().hex

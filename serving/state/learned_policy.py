@@ -1,7 +1,7 @@
-"""What offers have achieved, in memory, and the policy that chooses by it. Outcomes are kept in the online store as sums.
+"""What offers have achieved, in memory, and the policy that chooses by it.
 
-Each process keeps a document of its own (`b:<process>`) and reads those of the others now and then: sums add up, so no
-two processes ever write one document. A reward is an outcome between 0 and 1; a larger one (revenue) counts as 1.
+The sums are in the online store, one for all processes: each of them counts what is due and reads what the others counted, see
+lakehouse/learning/learned_store.py. While the store does not answer, a process chooses by what it read last.
 """
 
 import asyncio
@@ -9,54 +9,40 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 
-import orjson
-
-from lakehouse.bandits.state import LINUCB, THOMPSON, BanditState, Policy
+from lakehouse.bandits.learned import Learned
+from lakehouse.bandits.state import BanditState
 from lakehouse.config import ServingConfig
 from lakehouse.decisions.decide import CERTAIN, Explored, Explorer
 from lakehouse.errors import ModelError, StoreError
-from lakehouse.online.store import Document, OnlineStore
-from serving.visitors.pending import Pending
+from lakehouse.learning.learned_store import LearnedStore, policy_of
+from lakehouse.learning.reward import Reward
+from lakehouse.online.store import OnlineStore
 
 log = logging.getLogger("stitchlake.serving")
-PREFIX = "b:"
-FEATURES = 8
 GREEDY = "greedy"
-_EXCHANGE_SECONDS = 2.0
+_LOOK_SECONDS = 2.0
 _NUMBERS = ("frequency", "monetary", "view_count", "views_in_session")
 
 
 class LearnedPolicy:
-    """`explorer` chooses, `observe` learns. `process`: a name no other process of the service has."""
+    """`explorer` chooses. `reward`: what it learns from. `kept`: a store that survives a restart of the machine."""
 
-    def __init__(self, config: ServingConfig, store: OnlineStore, pending: Pending, process: str) -> None:
+    def __init__(self, config: ServingConfig, kept: OnlineStore) -> None:
         self._kind = config.policy
-        self._policy = Policy(
-            kind=LINUCB if config.policy == LINUCB else THOMPSON,
-            features=FEATURES if config.policy == LINUCB else 0,
-            explore=config.explore,
-        )
-        self._store = store
-        self._pending = pending
-        self._key = f"{PREFIX}{process}"
-        self._own = BanditState(self._policy)
-        self._others = BanditState(self._policy)
-        self._all = self._own
-        self._outcomes = 0
-        self._is_changed = False
-        # Whether it is known what an earlier run of this process learned; until then it must not be written over.
-        self._is_begun = False
+        self.reward = Reward.of(config)
+        self.store = LearnedStore(kept, policy_of(config), self.reward)
+        self._learned = Learned(state=BanditState(policy_of(config)))
 
     @property
     def version(self) -> str:
-        """The policy, and how many outcomes this process has learned from since it began."""
-        return f"{self._kind}-{self._outcomes}"
+        """The policy, and how many exposures it has learned from."""
+        return f"{self._kind}-{self._learned.count}"
 
     def explorer(self, decision_id: str, *, is_greedy: bool) -> Explorer:
         """Of one decision, whose id seeds its chance. `is_greedy`: the best by now, nothing is explored."""
 
         def explore(worths: Mapping[str, float], context: Mapping[str, object]) -> Explored:
-            choice = self._all.choose(worths, self.features(context), decision_id=decision_id)
+            choice = self._learned.state.choose(worths, self.features(context), decision_id=decision_id)
             if not is_greedy and self._kind != GREEDY:
                 return Explored(first=choice.arm, propensity=choice.propensity, chances=choice.expected)
             best = max(sorted(worths), key=lambda arm: worths[arm] * choice.expected[arm])
@@ -76,57 +62,18 @@ class LearnedPolicy:
             1.0 if context.get("cart") else 0.0,
         )
 
-    def observe(self, arm: str, features: tuple[float, ...], reward: float) -> None:
-        """Once for each decision; the caller sees to that."""
-        self._own.observe(arm, features, min(max(reward, 0.0), 1.0))
-        self._all = self._own.merged(self._others)
-        self._outcomes += 1
-        self._is_changed = True
-
-    async def exchange(self, now_ms: Callable[[], int]) -> None:
-        """Keep what was learned and take in what others have; until cancelled."""
+    async def follow(self, now_ms: Callable[[], int]) -> None:
+        """Learn, every few seconds; until cancelled."""
         while True:
-            await asyncio.sleep(_EXCHANGE_SECONDS)
-            self.keep(now_ms())
-            self.take(await asyncio.to_thread(self.read))
+            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.to_thread(self.learn, now_ms())
 
-    def keep(self, now_ms: int) -> None:
-        """Have what was learned written, if it changed. `now_ms`: ms since 1970, the document's version."""
-        if self._is_changed and self._is_begun:
-            self._is_changed = False
-            self._pending.put([Document(self._key, now_ms, orjson.dumps(self._own.to_json()))])
-
-    def read(self) -> dict[str, BanditState] | None:
-        """Blocks. What the store holds, by key, without states of another policy and what cannot be read; None = it does not answer."""
-        states: dict[str, BanditState] = {}
+    def learn(self, now_ms: int) -> None:
+        """Blocks. Count what is due and take up what all processes know; what was known stays where that fails."""
         try:
-            for key, value in self._store.scan(PREFIX):
-                try:
-                    state = BanditState.from_json(orjson.loads(value))
-                except (ModelError, orjson.JSONDecodeError) as error:
-                    log.warning(
-                        "online store: %s: what a policy learned cannot be read, it is left out: %s", key, error
-                    )
-                    continue
-                if state.policy == self._policy:
-                    states[key] = state
-        except StoreError as error:
-            log.warning("online store: what policies learned is not read, they go on with what they know: %s", error)
-            return None
-        return states
-
-    def take(self, states: Mapping[str, BanditState] | None) -> None:
-        """Take in what `read` found. The first time our own sums of an earlier run are ours again, with what was learned since."""
-        if states is None:
-            return
-        if not self._is_begun:
-            self._is_begun = True
-            self._own = states[self._key].merged(self._own) if self._key in states else self._own
-        others = BanditState(self._policy)
-        for key, state in states.items():
-            others = others if key == self._key else others.merged(state)
-        self._others = others
-        self._all = self._own.merged(others)
+            self._learned = self.store.settle(now_ms)
+        except (StoreError, ModelError) as error:
+            log.warning("online store: nothing new is learned, the policy goes on with what it knows: %s", error)
 
 
 def _squashed(value: object) -> float:

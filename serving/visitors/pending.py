@@ -19,11 +19,12 @@ _GATHER_SECONDS = 0.01  # what comes together is written together
 
 
 class Pending:
-    """Appended timeline entries and documents, readable at once, written behind by one thread. `store`: where to."""
+    """Appended timeline entries and documents, readable at once, written behind by one thread. `store`: where to. `keep`, `keep_ms`: of a timeline, see its `append`."""
 
-    def __init__(self, store: OnlineStore, *, keep: int, most: int = 50_000) -> None:
+    def __init__(self, store: OnlineStore, *, keep: int, keep_ms: int | None = None, most: int = 50_000) -> None:
         self.store = store
         self._keep = keep
+        self._keep_ms = keep_ms
         self._most = most
         self._entries: OrderedDict[str, list[Entry]] = OrderedDict()
         self._documents: OrderedDict[str, Document] = OrderedDict()
@@ -100,7 +101,7 @@ class Pending:
 
     def _write(self, entries: dict[str, list[Entry]], documents: list[Document]) -> None:
         if entries:
-            self.store.append(entries, keep=self._keep)
+            self.store.append(entries, keep=self._keep, keep_ms=self._keep_ms)
         if documents:
             self.store.put(documents)
         with self._wake:

@@ -69,7 +69,7 @@ def start() -> Iterator[Start]:
     def begin(
         config: Config, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), connected: bool = True
     ) -> tuple[TestClient, Service]:
-        service = make_service(config, "test", clock=clock)
+        service = make_service(config, clock=clock)
         client = TestClient(create_app(service, lifespan_of(service)))
         client.__enter__()
         running.append(client)

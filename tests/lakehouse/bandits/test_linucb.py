@@ -40,6 +40,15 @@ def test_the_greedy_arm_has_all_but_what_exploring_gives_the_others() -> None:
     assert seen == pytest.approx({"a": 0.1, "b": 0.8, "c": 0.1})
 
 
+def test_arms_of_which_nothing_is_known_are_chosen_evenly_until_something_is() -> None:
+    chosen = [
+        choose({}, dict.fromkeys(ARMS, 1.0), [1.0, 0.5], alpha=0.6, explore=0.01, decision_id=f"{n}", seed=1)
+        for n in range(300)
+    ]
+    assert [choice.propensity for choice in chosen] == pytest.approx([1 / 3] * 300)
+    assert min(sum(choice.arm == arm for choice in chosen) for arm in ARMS) > 70
+
+
 @pytest.mark.parametrize("features", [[1.0], [1.0, float("nan")], [1.0, 2.0, 3.0]])
 def test_what_is_no_context_is_not_learned(features: list[float]) -> None:
     with pytest.raises(ValueError, match="expected 2 finite numbers"):

@@ -1,5 +1,7 @@
 """What is kept of a decision is read back as it was, and each of its messages is known for one."""
 
+import dataclasses
+
 import orjson
 import pytest
 
@@ -43,6 +45,12 @@ def test_the_same_message_has_the_same_id_and_no_other_has() -> None:
     assert decision_record.exposure_messages(RECORD, 9)[0]["log_id"] == exposures[0]["log_id"]
     assert [(message.get("experiment"), message.get("arm")) for message in exposures] == [(None, None), ("quiet", "a")]
     assert orjson.loads(decision["context"]) == {
-        **{"page_type": "cart", "kind": "offer", "is_forced": False, "candidates": ["gift", "bundle"]},
+        **{"page_type": "cart", "kind": "offer", "rule": None, "is_forced": False, "candidates": ["gift", "bundle"]},
         "arms": {"quiet": "a"},
     }
+
+
+def test_a_policy_learns_of_what_it_chose_and_of_nothing_else() -> None:
+    assert RECORD.is_explored
+    for change in ({"is_forced": True}, {"features": ()}, {"kind": "products"}):
+        assert not dataclasses.replace(RECORD, **change).is_explored

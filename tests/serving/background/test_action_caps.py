@@ -19,7 +19,7 @@ PATIENCE = 30
 
 @contextmanager
 def serving(place: Place) -> Iterator[TestClient]:
-    service = make_service(place.config, "caps")
+    service = make_service(place.config)
     with TestClient(create_app(service, lifespan_of(service))) as api:
         yield api
 

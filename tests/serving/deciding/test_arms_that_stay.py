@@ -41,9 +41,7 @@ def serve(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Se
         if started:
             close(started[-1])
         url = f"lmdb://{tmp_path}/online"
-        service = make_service(
-            replace(config, online_store=replace(config.online_store, url=url)), "x", clock=lambda: NOW
-        )
+        service = make_service(replace(config, online_store=replace(config.online_store, url=url)), clock=lambda: NOW)
         mark_filled(service.store)
         started.append(service)
         return service

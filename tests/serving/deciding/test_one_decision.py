@@ -130,7 +130,7 @@ def shop(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     for name in ("RULES", "OFFERS", "EXPERIMENTS"):
         monkeypatch.setattr(f"serving.__main__.{name}", tmp_path / f"{name.lower()}.yaml")
     config = replace(config, online_store=replace(config.online_store, url=f"lmdb://{tmp_path}/online"))
-    service = make_service(config, "test", clock=lambda: NOW)
+    service = make_service(config, clock=lambda: NOW)
     shop = Shop(service)
     service.sockets.add(shop, [":".join(ANA)])  # type: ignore[arg-type] # a listener is pushed to, nothing else
     for caller, place in PLACES.items():

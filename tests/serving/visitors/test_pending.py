@@ -21,7 +21,7 @@ class Away:
         self.store = store
         self.is_away = True
 
-    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int) -> None:
+    def append(self, timelines: Mapping[str, Iterable[Entry]], *, keep: int, keep_ms: int | None = None) -> None:
         if self.is_away:
             raise StoreError("away")
         self.store.append(timelines, keep=keep)  # type: ignore[attr-defined]
