@@ -14,6 +14,7 @@ import orjson
 from lakehouse.config.declarations import Caps
 from lakehouse.decisions.offers import Offer
 from lakehouse.errors import StoreError
+from lakehouse.events.identifier import Identifier
 from lakehouse.online.store import Entry
 from lakehouse.rules.book import Rule
 
@@ -64,9 +65,9 @@ def with_those_for_life(
     return version + 1, orjson.dumps([version + 1, shown])
 
 
-def life_key(timeline: str) -> str:
-    """Of the document of a timeline `x:<type>:<token>`."""
-    return f"life:{timeline.partition(':')[2]}"
+def life_key(identifier: Identifier) -> str:
+    """Of the document of whoever has this identifier. Kept: lakehouse/online/engines.py."""
+    return f"life:{identifier[0]}:{identifier[1]}"
 
 
 def of_others(entries: Iterable[Entry], decision_id: str) -> list[Entry]:

@@ -20,8 +20,9 @@ def remember_for_life(store: OnlineStore, placed: Iterable[Placed], caps: Mappin
         return
     by_key: dict[str, list[Entry]] = defaultdict(list)
     for timeline, entry in placed:
-        if timeline.startswith(f"{EXPOSED}:"):
-            by_key[life_key(timeline)].append(entry)
+        kind, type_, token = timeline.split(":", 2)
+        if kind == EXPOSED:
+            by_key[life_key((type_, token))].append(entry)
     for key, entries in by_key.items():
         while (following := with_those_for_life(store.get([key])[0], entries, caps)) is not None:
             if store.put([Document(key, *following)]):

@@ -11,7 +11,6 @@ from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import OnlineProfile, find, find_each
 from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour, recent_of
-from lakehouse.online.recent_entries import EXPOSED, key_of
 from lakehouse.online.store import Entry, OnlineStore
 from lakehouse.online.store_state import state_of
 from serving.visitors.visitors import NOT_FILLED
@@ -63,7 +62,7 @@ class People:
             raise StoreError(f"{NOT_FILLED}. It is tried again")
         everybody = everybody_of(identifiers, profile)
         words = self._kept.get([suppression_key(identifier) for identifier in everybody])
-        shown = self._kept.get([life_key(key_of(EXPOSED, identifier)) for identifier in everybody])
+        shown = self._kept.get([life_key(identifier) for identifier in everybody])
         lasting = [entry for document in shown for entry in for_life(document)]
         entries = of_visitor([*recent_of(self._store, everybody), *newest, *lasting], everybody)
         return Visitor(

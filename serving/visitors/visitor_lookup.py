@@ -17,7 +17,7 @@ from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import PROFILE, OnlineProfile, identifier_key, profile_id_of
 from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour
-from lakehouse.online.recent_entries import EXPOSED, TIMELINES, key_of
+from lakehouse.online.recent_entries import TIMELINES, key_of
 from lakehouse.online.store import Entry
 from serving.visitors.pending import Pending
 
@@ -123,7 +123,7 @@ class _StoreReads:
     def add(self, keys: Iterable[str], identifiers: Iterable[Identifier], facts: Iterable[str] = ()) -> None:
         """Read what was not yet: documents, facts, and of identifiers their timelines and the facts that are told of them."""
         new = [identifier for identifier in identifiers if identifier not in self._timelines]
-        of_new = (key(identifier) for identifier in new for key in (suppression_key, unit_key, _life_key))
+        of_new = (key(identifier) for identifier in new for key in (suppression_key, unit_key, life_key))
         wanted = [key for key in dict.fromkeys(keys) if key not in self.documents]
         told = [key for key in dict.fromkeys((*facts, *of_new)) if key not in self.documents]
         if not wanted and not told:
@@ -162,7 +162,7 @@ class _StoreReads:
         identifiers = list(dict.fromkeys((*own, *query.others)))
         entries = [entry for identifier in identifiers for entry in self._timelines[identifier]]
         try:
-            entries += [one for identifier in identifiers for one in for_life(self.documents[_life_key(identifier)])]
+            entries += [one for identifier in identifiers for one in for_life(self.documents[life_key(identifier)])]
         except StoreError as error:
             return error
         return Visitor(
@@ -176,10 +176,6 @@ class _StoreReads:
             missing=missing if profile is None else (),
             also=also,
         )
-
-
-def _life_key(identifier: Identifier) -> str:
-    return life_key(key_of(EXPOSED, identifier))
 
 
 def _owner(data: bytes | None) -> str | StoreError | None:
