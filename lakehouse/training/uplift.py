@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 
 import numpy as np
@@ -13,9 +13,10 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.errors import SourceError
 from lakehouse.experiments.definitions import Experiment
+from lakehouse.experiments.exposure_log import exposure_log, history_of, names_of_several
 from lakehouse.experiments.new_policies import COLUMNS, weighable
 from lakehouse.experiments.persons import by_person
-from lakehouse.experiments.result_rows import LOG, exposed_units
+from lakehouse.experiments.result_rows import Measured, told_of, with_outcomes
 from lakehouse.features.point_in_time import FEATURES, end_of_day, features
 from lakehouse.lake.delta import Lake
 from lakehouse.models.publish import Trained, publish, snapshot
@@ -23,7 +24,7 @@ from lakehouse.profiles.rollup import profile_activity, profile_orders
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
-from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_MAP
 from lakehouse.uplift.encoding import Category
 from lakehouse.uplift.experiment_log import ExperimentLog
 from lakehouse.uplift.study import Study
@@ -37,18 +38,22 @@ def log_of_experiment(lake: Lake, experiment: Experiment, metric: str) -> tuple[
     Raises:
         SourceError: nobody was exposed, or no outcome has that name.
     """
-    log, versions = _log(lake, LOG)
-    exposures = log[(log["kind"] == "exposure") & (log["experiment"] == experiment.name)]
-    outcomes = log[log["kind"] == "outcome"]
-    if exposures.empty:
+    decision_log, version = snapshot(lake, SILVER_DECISION_LOG)
+    edges, people = lake.read(SILVER_IDENTITY_EDGES), lake.read(SILVER_IDENTITY_MAP)
+    since = {} if experiment.valid_from is None else {experiment.name: experiment.valid_from}
+    logged = exposure_log(decision_log, edges, people, since=since)
+    history = history_of(names_of_several(logged), edges, lake.read(SILVER_IDENTITY_HISTORY)).toPandas()
+    log = logged.toPandas()
+    told = told_of(log, {experiment.name: experiment}, history).get(experiment.name)
+    if told is None:
         raise SourceError(f"--experiment: nobody was exposed to '{experiment.name}' yet. Run again when somebody was")
-    known = sorted(outcomes["metric"].dropna().unique())
+    known = sorted(log.loc[log["kind"] == "outcome", "metric"].dropna().unique())
     if metric not in known:
         raise SourceError(
             f"--reward: no outcome '{metric}' in silver.decision_log, there are: {', '.join(known) or 'none'}"
         )
-    units, several = exposed_units(exposures, outcomes, [metric], window_days=experiment.window_days)
-    began = exposures.groupby("unit")["occurred_at"].min()
+    of_metric = experiment.model_copy(update={"metrics": (metric,), "guardrails": {}})
+    units = with_outcomes(told.first, log, of_metric, Measured())
     weights = {arm.name: arm.weight for arm in experiment.arms}
     rows = pd.DataFrame(
         {
@@ -56,14 +61,14 @@ def log_of_experiment(lake: Lake, experiment: Experiment, metric: str) -> tuple[
             "arm": units["arm"],
             "reward": units[metric],
             "propensity": units["arm"].map(weights).astype(float) / sum(weights.values()),
-            "occurred_at": units["unit"].map(began),
+            "occurred_at": units["unit"].map(told.first.set_index("unit")["occurred_at"]),
         }
     )
     left_out = {
-        "of persons in several arms": several,
+        "of persons in several arms": len(told.broken) + len(told.merged),
         "of an arm that is not declared": int(rows["propensity"].isna().sum()),
     }
-    return _with_features(lake, rows[rows["propensity"].notna()], left_out, versions)
+    return _with_features(lake, rows[rows["propensity"].notna()], left_out, {SILVER_DECISION_LOG.name: version})
 
 
 def log_of_decisions(lake: Lake, metric: str) -> tuple[ExperimentLog, Mapping[str, int]]:
@@ -74,7 +79,7 @@ def log_of_decisions(lake: Lake, metric: str) -> tuple[ExperimentLog, Mapping[st
     Raises:
         SourceError: no outcome of that name, or no decision by chance.
     """
-    log, versions = _log(lake, COLUMNS)
+    log, versions = _log(lake)
     decisions, left_out = weighable(log, metric=metric, window_days=lake.config.serving.exposure_days)
     candidates = Counter(frozenset(decision.candidates) for decision in decisions)
     commonest = max(candidates, key=lambda names: (candidates[names], sorted(names)))
@@ -86,11 +91,11 @@ def log_of_decisions(lake: Lake, metric: str) -> tuple[ExperimentLog, Mapping[st
     return _with_features(lake, rows, {**left_out, **others}, versions)
 
 
-def _log(lake: Lake, columns: Sequence[str]) -> tuple[pd.DataFrame, Mapping[str, int]]:
+def _log(lake: Lake) -> tuple[pd.DataFrame, Mapping[str, int]]:
     """Of persons as they are known now."""
     log, version = snapshot(lake, SILVER_DECISION_LOG)
     identity = (lake.read(table) for table in (SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP))
-    return by_person(log.select(*columns), *identity).toPandas(), {SILVER_DECISION_LOG.name: version}
+    return by_person(log.select(*COLUMNS), *identity).toPandas(), {SILVER_DECISION_LOG.name: version}
 
 
 def _with_features(

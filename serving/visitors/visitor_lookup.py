@@ -153,8 +153,8 @@ class _StoreReads:
         missing: tuple[str, ...],
     ) -> Visitor | StoreError:
         """`of_others`: profiles of `query.others`; where one cannot be read nobody knows what it says."""
-        if (error := next((one for one in of_others if isinstance(one, StoreError)), None)) is not None:
-            return error
+        if (unread := next((one for one in of_others if isinstance(one, StoreError)), None)) is not None:
+            return unread
         own_id = None if profile is None else profile.profile_id
         by_id = {one.profile_id: one for one in of_others if isinstance(one, OnlineProfile)}
         also = tuple(one for profile_id, one in by_id.items() if profile_id != own_id)

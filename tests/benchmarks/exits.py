@@ -394,7 +394,7 @@ def shop(config: Config, folder: Path, clock: Callable[[], datetime]) -> Service
         online_store=replace(config.online_store, url=f"lmdb://{folder / 'online'}"),
         consent=replace(config.consent, never_asked="denied"),
     )
-    service = make_service(config, "exits", clock=clock)
+    service = make_service(config, clock=clock)
     gift = Offer.model_validate(
         {"name": "gift", "title": "Gift", "owner": "o", "purpose": "marketing", "channels": ["web"], "value": 5}
     )

@@ -314,7 +314,7 @@ def world(
         online_store=replace(config.online_store, url=f"lmdb://{tmp_path}/online"),
         consent=replace(config.consent, never_asked=request.param),
     )
-    service = make_service(config, "test", clock=lambda: NOW)
+    service = make_service(config, clock=lambda: NOW)
     people = everybody()
     for who in people:
         settle(service, who)

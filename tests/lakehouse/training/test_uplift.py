@@ -21,7 +21,7 @@ from lakehouse.models.registry import CHAMPION, client, tracking_uri
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
-from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_MAP
 from lakehouse.training.uplift import log_of_decisions, log_of_experiment, publish_policy
 from lakehouse.uplift.policy import TargetingPolicy
 from lakehouse.uplift.study import study
@@ -72,6 +72,7 @@ def logged(new_lake: Callable[[str], Lake]) -> Lake:
         SILVER_DECISION_LOG,
         SILVER_IDENTITY_EDGES,
         SILVER_IDENTITY_MAP,
+        SILVER_IDENTITY_HISTORY,
         SILVER_ACTIVITY_DAILY,
         SILVER_ORDERS,
     ):
