@@ -6,23 +6,22 @@ Prints one line with the address once it answers.
 import asyncio
 import gc
 import logging
-import os
 import socket
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import uvicorn
 from fastapi import FastAPI
 
 from lakehouse.commands.supervisor import READY
 from lakehouse.config import Config, load
+from lakehouse.config.keys import Keyring
 from lakehouse.config.paths import EXPERIMENTS, OFFERS, RULES, serving_folder
 from lakehouse.decisions.offers import read_catalogue
-from lakehouse.errors import BrokerError, StitchlakeError
+from lakehouse.errors import BrokerError, ConfigError, StitchlakeError
 from lakehouse.events.reader import Reader
 from lakehouse.job import run
 from lakehouse.kafka.broker import bootstrap_servers
@@ -32,15 +31,20 @@ from lakehouse.online.recent_entries import KEPT_MS, MOST_ENTRIES
 from lakehouse.recommend.files import CURRENT
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook, read_rules
+from serving import workers
+from serving.api.visitor_profile import take
 from serving.app import Lifespan, create_app
 from serving.deciding.lane_decisions import LaneDecisions
 from serving.kafka.producer import KafkaOut
-from serving.kafka.topic_reader import KafkaIn
+from serving.kafka.topic_reader import Handle, KafkaIn
 from serving.service import Service
 from serving.state.expiry import let_go
 from serving.state.last_answers import LastAnswers
 from serving.state.learned_policy import LearnedPolicy
+from serving.state.meters import Meters, shared_by
+from serving.state.page_tokens import PageTokens
 from serving.state.pressure import Pressure
+from serving.state.rates import Rates
 from serving.state.reloadable import Reloadable
 from serving.state.running_experiments import read_running
 from serving.state.sockets import Sockets
@@ -53,7 +57,6 @@ from serving.visitors.visitors import Visitors
 log = logging.getLogger("stitchlake.serving")
 _CONNECT_SECONDS = 2.0
 _LOG_LINGER_MS = 50  # nobody waits for the decision log
-_BACKLOG = 2048
 _YOUNG_OBJECTS = 50_000
 _SWITCH_SECONDS = 0.0005  # how long a thread may hold the interpreter while the loop waits for it
 
@@ -62,10 +65,15 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now) -> Service:
+def make_service(
+    config: Config, *, clock: Callable[[], datetime] = utc_now, shared: Path | None = None
+) -> Service:
     """Everything an answer is made from; nothing of it is connected yet but the online store.
 
+    `shared`: a folder of all processes of the service, for what Prometheus is told; None = there is one.
+
     Raises:
+        ConfigError: nobody could be let in, for there are no keys.
         StoreError: the online store cannot be opened.
     """
     store = open_store(store_url(config), timeout_ms=config.serving.deadline_ms)
@@ -103,7 +111,27 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now) -> 
         pressure=Pressure(config.serving.max_at_once),
         last_answers=LastAnswers(),
         span=spans("stitchlake-serving", is_on=config.serving.spans),
+        keys=keyring(config),
+        page_tokens=PageTokens(config.privacy.hmac_key),
+        key_rates=Rates(config.serving.key_per_second),
+        address_rates=Rates(config.serving.address_per_second),
+        meters=Meters(shared),
     )
+
+
+def keyring(config: Config) -> Keyring:
+    """Who may call.
+
+    Raises:
+        ConfigError: nobody, for there are no keys.
+    """
+    keys = Keyring(config.serving.keys, is_open=config.serving.is_open)
+    if not keys:
+        raise ConfigError(
+            "serving.keys: empty, expected the keys of those who may call. Make one with ./spark-submit.sh key NAME SCOPE, and "
+            "set STITCHLAKE__SERVING__KEYS to the entries it prints, with commas between them"
+        )
+    return keys
 
 
 def lifespan_of(service: Service) -> Lifespan:
@@ -119,10 +147,19 @@ def lifespan_of(service: Service) -> Lifespan:
         await asyncio.to_thread(service.policy.learn, service.now_ms())
         for part in (service.rules, service.catalogue, service.recommender, service.experiments):
             part.look()
-        handlers = {config.decisions.topic: LaneDecisions(service).handle}
+        lane, changes_topic = LaneDecisions(service), config.online_store.changes_topic
+        handlers: dict[str, Handle] = {
+            config.decisions.topic: lambda records: lane.handle([record.value for record in records])
+        }
         if config.online_store.publish_changes:
-            handlers[config.online_store.changes_topic] = service.changes.handle
-        incoming = KafkaIn(bootstrap_servers(config), handlers, loop, on_ready=lambda: _ready(service))
+            handlers[changes_topic] = service.changes.handle
+        incoming = KafkaIn(
+            bootstrap_servers(config),
+            handlers,
+            loop,
+            on_ready=lambda: _ready(service),
+            on_begin={changes_topic: service.changes.begin},
+        )
         incoming.start()
         tasks = [
             loop.create_task(_connect(service)),
@@ -130,6 +167,7 @@ def lifespan_of(service: Service) -> Lifespan:
             loop.create_task(service.visitors.follow()),
             loop.create_task(service.policy.follow(service.now_ms)),
             loop.create_task(let_go({service.store, service.kept}, service.now_ms)),
+            loop.create_task(service.meters.follow(lambda: take(service))),
         ]
         gc.freeze()  # what is there for good need not be looked through while somebody waits
         gc.set_threshold(
@@ -143,13 +181,10 @@ def lifespan_of(service: Service) -> Lifespan:
             for task in tasks:
                 task.cancel()
             await asyncio.to_thread(incoming.stop)
-            await asyncio.to_thread(service.visitors.close)
-            await asyncio.to_thread(service.pending.close)
-            if service.facts is not service.pending:
-                await asyncio.to_thread(service.facts.close)
+            ends = (service.visitors, service.pending, service.facts, service.out, service.log)
+            await asyncio.gather(*(asyncio.to_thread(part.close) for part in ends))  # each within a second or two
+            if service.kept is not service.store:
                 service.kept.close()
-            await asyncio.to_thread(service.out.close)
-            await asyncio.to_thread(service.log.close)
             service.store.close()
 
     return lifespan
@@ -176,8 +211,10 @@ def main(argv: list[str]) -> int:
     match argv:
         case []:
             return _serve()
-        case ["--worker", file] if file.isdecimal():
-            _work(load(), socket.socket(fileno=int(file)))
+        case ["--worker", folder, *files] if all(map(str.isdecimal, files)) and len(files) == 2:
+            listening, lifeline = map(int, files)
+            workers.end_with(lifeline)
+            _work(load(), socket.socket(fileno=listening), Path(folder))
             return 0
     raise StitchlakeError(
         f"serve: got '{' '.join(argv)}', expected no argument. Settings are in conf/base.toml: [serving]"
@@ -187,67 +224,27 @@ def main(argv: list[str]) -> int:
 def _serve() -> int:
     """One process, or several at one port; when one of several ends, all do."""
     config = load()
-    listening = _listen(config.serving.port, config.serving.workers)
+    keyring(config)  # before anybody could connect
+    listening = workers.listen(config.serving.port, config.serving.workers)
     print(f"serving at http://{HOST}:{listening[0].getsockname()[1]}", flush=True)
     if len(listening) == 1:
         _work(config, listening[0])
         return 0
-    command = [sys.executable, "-m", "serving", "--worker"]
-    workers = []
-    for worker_socket in listening:
-        with worker_socket:
-            workers.append(subprocess.Popen([*command, str(worker_socket.fileno())], pass_fds=[worker_socket.fileno()]))
-    try:
-        os.wait()  # until the first of them ends
-    finally:
-        for worker in workers:
-            worker.terminate()
-        codes = [worker.wait() for worker in workers]
-    return max(codes, key=abs)
+    with TemporaryDirectory(prefix="stitchlake-metrics-") as folder:
+        command = [sys.executable, "-m", "serving", "--worker", folder]
+        return workers.run_together(command, listening, shared_by(folder))
 
 
-def _work(config: Config, listening: socket.socket) -> None:
+def _work(config: Config, listening: socket.socket, shared: Path | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # an absent broker is told once, by us
-    service = make_service(config)
-    app = create_app(service, lifespan_of(service))
-    settings = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
-    )
-    uvicorn.Server(settings).run(sockets=[listening])
+    service = make_service(config, shared=shared)
 
+    def end_streams() -> None:
+        service.changes.end()
+        service.sockets.end()
 
-def _listen(port: int, count: int) -> list[socket.socket]:
-    """A socket for each process. The kernel deals connections out evenly to several sockets at one port; processes that wait at
-    one socket do not: the one that wakes first takes all that are there.
-    """
-    alone = _bound(port)  # refused where anybody listens, which several at one port would not notice
-    if count == 1:
-        return [alone]
-    with alone:
-        port = alone.getsockname()[1]
-    return [_bound(port, is_shared=True) for _ in range(count)]
-
-
-def _bound(port: int, *, is_shared: bool = False) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if is_shared:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        listening.bind((HOST, port))
-    except OSError as error:
-        raise StitchlakeError(
-            f"serving.port: {port} is taken ({error.strerror}), expected a free port. Set STITCHLAKE__SERVING__PORT"
-        ) from error
-    listening.listen(_BACKLOG)  # whoever connects from now on waits for the process that is to be ready
-    return listening
+    workers.serve(create_app(service, lifespan_of(service)), listening, end_streams)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The routes of the decision service: HTTP and WebSocket in, what the modules beside answer out."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -7,18 +8,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-from fastapi import APIRouter, FastAPI, Request, WebSocket
-from fastapi.responses import HTMLResponse, Response, StreamingResponse
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
 
 from lakehouse.actions.unsubscribe_links import links_of
-from serving.api import availability, mail_feedback, outcomes, suppressions, unsubscribe, visitor_profile
-from serving.api.collected import collected, pixel
+from serving.api import availability, mail_feedback, outcomes, readiness, suppressions, unsubscribe, visitor_profile
+from serving.api.collector_routes import collect
 from serving.api.cross_origin import CrossOrigin
+from serving.api.gate import WHOM, guard
+from serving.api.hosts import Hosts
 from serving.api.json_responses import Straight, answer, fault
-from serving.api.keys import is_write_key, may_decide, may_write, no_key
-from serving.api.library_settings import rudder_source_config, segment_settings
-from serving.api.openapi import document, json_body
+from serving.api.openapi import document, faults, json_body
 from serving.deciding.next_best_action import next_best_action
 from serving.deciding.recommendations import recommendations
 from serving.messages import answer_models, collector
@@ -28,6 +31,7 @@ from serving.messages.request_models import (
     DecisionRequest,
     ExposureRequest,
     OutcomeRequest,
+    PageTokenRequest,
     RecommendationRequest,
     SuppressionRequest,
 )
@@ -37,6 +41,7 @@ from serving.state.sockets import Listener
 _PAGE = Path(__file__).with_name("page") / "page.html"
 _MOST_DEPTH = 32
 _UNKNOWN, _INVALID, _AWAY = 404, 422, 503
+_UNFRAMED = {"content-security-policy": "frame-ancestors 'none'"}  # it holds a key: no other page may show it in itself
 R = TypeVar("R", bound=BaseModel)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -51,19 +56,21 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
         docs_url="/docs",
         redoc_url=None,
     )
-    decisions = APIRouter()
-    _decisions(decisions, service)
-    app.include_router(decisions)
+    _decisions(app, service)
     _facts(app, service)
     _letters(app, service)
-    _collect(app, service)
+    _state(app, service)
+    collect(app, service)
     _listen(app, service)
     document(app)
-    limited = BodyLimit(Straight(app, decisions.routes), most_bytes=collector.BATCH_BYTES)
-    return CrossOrigin(limited, service.config.serving.origins, service.config.serving.public_url)
+    app.add_exception_handler(HTTPException, _no_route)
+    direct = guard(app.routes, service)
+    limited = BodyLimit(Straight(app, direct), most_bytes=collector.BATCH_BYTES)
+    serving = service.config.serving
+    return Hosts(CrossOrigin(limited, serving.origins, serving.public_url), serving.hosts, serving.public_url)
 
 
-def _decisions(app: APIRouter, service: Service) -> None:
+def _decisions(app: FastAPI, service: Service) -> None:
     @app.post(
         "/api/personalized-recommendations", **json_body(RecommendationRequest, answer_models.RecommendationAnswer)
     )
@@ -78,23 +85,33 @@ def _decisions(app: APIRouter, service: Service) -> None:
         with service.span("decision", kind="offer"):
             return await _answered(service, request, DecisionRequest, next_best_action)
 
-    @app.post("/api/exposures", **json_body(ExposureRequest, answer_models.ExposureAnswer))
+    @app.post("/api/exposures", **json_body(ExposureRequest, answer_models.ExposureAnswer, 404, 503))
     async def exposures(request: Request) -> Response:
         """A decision was shown: it counts for caps and experiments, once."""
         return await _answered(service, request, ExposureRequest, outcomes.expose)
 
-    @app.post("/api/outcomes", **json_body(OutcomeRequest, answer_models.OutcomeAnswer))
+    @app.post("/api/outcomes", **json_body(OutcomeRequest, answer_models.OutcomeAnswer, 404, 503))
     async def outcome(request: Request) -> Response:
         """What came of a decision: experiments and policies learn from it, once."""
         return await _answered(service, request, OutcomeRequest, outcomes.record)
 
+    @app.post("/api/page-tokens", **json_body(PageTokenRequest, answer_models.PageTokenAnswer))
+    async def page_token(request: Request) -> Response:
+        """A short-lived token with which a page listens to one visitor's decisions: `/ws?token=`. Pages never hold a key."""
+        return await _answered(service, request, PageTokenRequest, visitor_profile.page_token)
+
 
 def _facts(app: FastAPI, service: Service) -> None:
-    @app.get("/api/profiles/{identifier_type}/{value:path}", responses={200: {"model": answer_models.ProfileAnswer}})
+    @app.get(
+        "/api/profiles/{identifier_type}/{value:path}",
+        responses={
+            200: {"model": answer_models.ProfileAnswer},
+            304: {"description": "as `if-none-match`"},
+            **faults(404),
+        },
+    )
     async def profile(identifier_type: str, value: str, request: Request) -> Response:
         """What is known of a person, without personal data. `ETag` changes with anything of it."""
-        if not may_decide(service, request):
-            return no_key()
         profile_document = await visitor_profile.profile(service, identifier_type, value)
         etag = f'"{hashlib.sha256(orjson.dumps(profile_document, default=str)).hexdigest()[:16]}"'
         if request.headers.get("if-none-match") == etag and not profile_document["degraded"]:
@@ -106,7 +123,7 @@ def _facts(app: FastAPI, service: Service) -> None:
         """Products that can, or cannot, be bought from now on."""
         return await _answered(service, request, AvailabilityRequest, availability.set_availability)
 
-    @app.post("/api/suppressions", **json_body(SuppressionRequest, answer_models.SuppressionAnswer))
+    @app.post("/api/suppressions", **json_body(SuppressionRequest, answer_models.SuppressionAnswer, 503))
     async def suppression(request: Request) -> Response:
         """Somebody who is to be left alone, by whatever identifier they are known, or is not any more. Answered when it is kept for good.
 
@@ -114,26 +131,46 @@ def _facts(app: FastAPI, service: Service) -> None:
         """
         return await _answered(service, request, SuppressionRequest, suppressions.suppress)
 
-    @app.get("/api/changes", response_class=StreamingResponse)
+    @app.get(
+        "/api/changes",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {}}}, **faults()},
+    )
     async def changes(request: Request) -> Response:
-        """Server-sent events: the id and version of every profile that changes. For caches that keep what was answered."""
-        if not may_decide(service, request):
-            return no_key()
-        return StreamingResponse(service.changes.stream(), media_type="text/event-stream")
+        """Server-sent events: the id and version of every profile that changes. For caches that keep what was answered.
 
-    @app.get("/api/status")
+        After `Last-Event-ID` nothing is missed; the event `resync` says that something is.
+        """
+        last_id = request.headers.get("last-event-id", "")
+        return StreamingResponse(service.changes.stream(last_id), media_type="text/event-stream")
+
+
+def _state(app: FastAPI, service: Service) -> None:
+    @app.get("/api/status", responses={200: {"model": answer_models.StatusAnswer}, **faults()})
     async def status() -> Response:
-        """Whether everything the service stands on is there, and what it has done."""
+        """Whether everything the service stands on is there, and what this process has done."""
         return answer(visitor_profile.status(service))
 
-    @app.get("/healthz")
+    @app.get("/metrics", response_class=PlainTextResponse, responses=faults())
+    async def metrics() -> Response:
+        """What all processes have done, in Prometheus' text format."""
+        visitor_profile.take(service)
+        return Response(await asyncio.to_thread(service.meters.text), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/healthz", responses={200: {"model": answer_models.HealthAnswer}})
     async def healthz() -> Response:
-        """200 as soon as the service answer_models."""
+        """200 while the process runs and answers. Restart it where it does not."""
         return answer({"status": "ok"})
+
+    @app.get("/readyz", responses={code: {"model": answer_models.ReadyAnswer} for code in (200, _AWAY)})
+    async def readyz() -> Response:
+        """200 when a request is answered from everything the service stands on; else 503, and what it waits for."""
+        waits_for = await readiness.waits_for(service)
+        return answer({"ready": not waits_for, "waits_for": waits_for}, _AWAY if waits_for else 200)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def page() -> HTMLResponse:
-        return HTMLResponse(_PAGE.read_text(encoding="utf-8"))
+        return HTMLResponse(_PAGE.read_text(encoding="utf-8"), headers=_UNFRAMED)
 
 
 def _letters(app: FastAPI, service: Service) -> None:
@@ -156,8 +193,6 @@ def _letters(app: FastAPI, service: Service) -> None:
     )
     async def feedback(request: Request) -> Response:
         """Bounces and complaints as Amazon SES, SendGrid or a program of yours reports them: serving/messages/mail_feedback.py."""
-        if not may_decide(service, request):
-            return no_key()
         try:
             return answer(await mail_feedback.take_feedback(service, await request.body()))
         except collector.Refused as refused:
@@ -166,59 +201,21 @@ def _letters(app: FastAPI, service: Service) -> None:
             return fault(_AWAY, str(away), **{"retry-after": "1"})
 
 
-def _collect(app: FastAPI, service: Service) -> None:
-    answers: dict[int | str, dict[str, Any]] = {
-        200: {"model": answer_models.CollectedAnswer},
-        **{code: {"model": answer_models.Fault} for code in (400, 401, 413, 415, 429, 503)},
-    }
-
-    @app.get("/v1/projects/{write_key}/settings")
-    async def settings(write_key: str, request: Request) -> Response:
-        """Segment's libraries ask for it before they send: it points them here."""
-        address = service.config.serving.public_url or str(request.base_url)
-        return answer(segment_settings(write_key, address)) if is_write_key(service, write_key) else no_key()
-
-    @app.get("/sourceConfig")
-    @app.get("/sourceConfig/", include_in_schema=False)
-    async def source_config(request: Request) -> Response:
-        """RudderStack's libraries ask for it before they send."""
-        return (
-            answer(rudder_source_config(service.config.serving.write_key)) if may_write(service, request) else no_key()
-        )
-
-    @app.post("/beacon/v1/batch", responses=answers)
-    async def beacon(request: Request) -> Response:
-        """RudderStack's beacons: a batch, the write key in the address."""
-        with service.span("collector", call="beacon"):
-            return await collected(service, "batch", request, await request.body())
-
-    @app.get("/pixel/v1/{call}", include_in_schema=False)
-    @app.get("/v1/pixel/{call}", response_class=Response)
-    async def image(call: str, request: Request) -> Response:
-        """Segment's tracking pixel: one message in the address, for mails and pages without scripts."""
-        with service.span("collector", call="pixel"):
-            return await pixel(service, call, request)
-
-    @app.post("/v1/{call}", responses=answers)
-    async def collect(call: str, request: Request) -> Response:
-        """Segment's HTTP API: track, identify, page, screen, group, alias, batch. Write key as user of Basic authentication."""
-        with service.span("collector", call=call[:16]):
-            return await collected(service, call, request, await request.body())
-
-
 def _listen(app: FastAPI, service: Service) -> None:
     @app.websocket("/ws")
     async def decisions(socket: WebSocket) -> None:
-        """Decisions for a profile (identifier_type and value) or a session (session_id), as they are made."""
-        keys = visitor_profile.listening_keys(service, dict(socket.query_params))
-        if not keys or not may_decide(service, socket):
-            await socket.close(
-                code=1008, reason="expected identifier_type and value, or session_id, and a key if one is set"
-            )
+        """Decisions for a profile (identifier_type and value), a session (session_id) or whom a page token is for, as they are made.
+
+        `after`: the decision_id of the last message that was received; those after it are sent again.
+        """
+        whom = socket.scope.get(WHOM) or visitor_profile.whom(service, dict(socket.query_params))
+        if whom is None:
+            await socket.close(code=1008, reason="expected identifier_type and value, session_id, or token")
             return
+        keys = visitor_profile.listening_keys(whom)
         await socket.accept()
         listener = Listener(socket)
-        service.sockets.add(listener, keys)
+        service.sockets.add(listener, keys, socket.query_params.get("after"))
         try:
             await listener.run()
         finally:
@@ -229,8 +226,6 @@ async def _answered(
     service: Service, request: Request, model: type[R], do: Callable[[Service, R], Awaitable[dict[str, Any]]]
 ) -> Response:
     """Read the body as `model` and do it; every refusal says where, what and why. Never a 500."""
-    if not may_decide(service, request):
-        return no_key()
     body = await request.body()
     service.pressure.at_once += 1
     try:
@@ -247,6 +242,13 @@ async def _answered(
         return fault(_AWAY, str(away), **{"retry-after": "1"})
     finally:
         service.pressure.at_once -= 1
+
+
+async def _no_route(_: Request, error: Exception) -> Response:
+    """No such path, or not by this method."""
+    assert isinstance(error, HTTPException)
+    detail = f"address: {str(error.detail).lower()}, expected one of /docs"
+    return fault(error.status_code, detail, **(error.headers or {}))
 
 
 def _in_words(error: ValidationError) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lakehouse.config import Config
+from lakehouse.config.keys import Keyring
 from lakehouse.decisions.circumstances import DecisionInputs
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.events.reader import Reader
@@ -17,7 +18,10 @@ from serving.kafka.producer import KafkaOut
 from serving.state.inputs import read_inputs
 from serving.state.last_answers import LastAnswers
 from serving.state.learned_policy import LearnedPolicy
+from serving.state.meters import Meters
+from serving.state.page_tokens import PageTokens
 from serving.state.pressure import Pressure
+from serving.state.rates import Rates
 from serving.state.reloadable import Reloadable
 from serving.state.sockets import Sockets
 from serving.state.stock import Stock
@@ -67,6 +71,11 @@ class Service:
     pressure: Pressure
     last_answers: LastAnswers
     span: Span
+    keys: Keyring
+    page_tokens: PageTokens
+    key_rates: Rates
+    address_rates: Rates
+    meters: Meters
     counters: Counters = field(default_factory=Counters)
     is_listening: asyncio.Event = field(default_factory=asyncio.Event)  # to the stream's decisions
 

@@ -91,7 +91,7 @@ def _walk(number: int) -> list[str]:
     ("number", "first", "last"),
     [
         (1, "streaming/profiles.py", "lakehouse/online/change_publisher.py"),
-        (2, "serving/api/cross_origin.py", "serving/messages/answer_models.py"),
+        (2, "serving/api/hosts.py", "serving/messages/answer_models.py"),
     ],
 )
 def test_a_walk_names_each_file_once(number: int, first: str, last: str) -> None:

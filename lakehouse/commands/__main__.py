@@ -28,6 +28,7 @@ def main(argv: list[str]) -> int | None:
         "up": _up,
         "down": _down,
         "serve": _serve,
+        "key": _key,
         "rules": _rules,
         "test": _test,
     }
@@ -96,6 +97,12 @@ def _module(name: str) -> "supervisor.Child":
 
 def _serve(argv: list[str]) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-m", "serving", *argv])
+
+
+def _key(argv: list[str]) -> None:
+    from lakehouse.commands import key
+
+    key.main(argv)
 
 
 def _rules(argv: list[str]) -> int | None:

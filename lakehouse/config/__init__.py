@@ -5,6 +5,7 @@ sections       the schema: every section of conf/base.toml
 overlay        files and environment variables into one tree
 limits         the range of every value
 declarations   conf/*.yaml: lists of entries, checked, every fault told at once
+keys           who may call the service: scopes, hashes
 paths          where these files lie
 """
 

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from lakehouse.config.keys import DECLARED, IN_WORDS
 from lakehouse.config.overlay import wrong
 
 PURPOSES = ("analytics", "personalization", "marketing")  # what consent is asked for
@@ -23,6 +24,9 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "review_probability": (0.0, 1.0, "a probability from 0 to 1"),
     "max_block": (2, None, "2 or more"),
     "likely_propensity": (0.0, 1.0, "a probability from 0 to 1"),
+    "proxies": (0, None, "0 or more"),
+    "key_per_second": (0, None, "0 or more"),
+    "address_per_second": (0, None, "0 or more"),
     "port": (0, 65535, "a port from 0 to 65535"),
     "cores": (0, None, "0 or more"),
     "per_second": (0.001, None, "0.001 or more"),
@@ -50,6 +54,11 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
         "an address such as https://events.example.com, or nothing",
     ),
     ("serving", "origins"): (r"\*|https?://[^\s/?#*]+", "origins such as https://shop.example.com, or *"),
+    ("serving", "hosts"): (
+        r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]",
+        "host names without a port, such as events.example.com",
+    ),
+    ("serving", "keys"): (DECLARED, IN_WORDS),
     ("serving", "policy"): (r"thompson|linucb|greedy", "thompson, linucb or greedy"),
     **{("training", model): _PURPOSE for model in ("segments", "scores", "recommender", "identity")},
     ("serving", "reward_metric"): (r"[a-z][a-z0-9_]{0,63}", "the metric of an outcome, such as converted"),

@@ -28,6 +28,8 @@ _NAMES = {
     bool: "true or false",
 }
 _SECRET = re.compile(r"(?i)(secret|password|passphrase|credential|token|key)(?!.*_id$)")
+_AS_HASH = "declare the key's hash in serving.keys, which ./spark-submit.sh key prints"
+_GONE = {("serving", "write_key"): _AS_HASH, ("serving", "api_key"): _AS_HASH}  # settings of earlier versions
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 
 
@@ -125,7 +127,9 @@ def _missing(values: Mapping[str, Any], spec: Spec, where: str, section: str = "
 
 
 def unknown(section: str, key: str, spec: Spec) -> str:
-    """The text of the fault "no such section or key", with the nearest that exists."""
+    """The text of the fault "no such section or key", with what took its place, or the nearest that exists."""
+    if (section, key) in _GONE:
+        return f"[{section}] '{key}' is gone; {_GONE[section, key]}"
     nearest = difflib.get_close_matches(key, [name for name in spec if name != ANY], n=1, cutoff=0.0)
     hint = f"did you mean '{nearest[0]}'?" if nearest else "remove it"
     return f"[{section}] unknown key '{key}'; {hint}" if section else f"unknown section '{key}'; {hint}"

@@ -171,14 +171,18 @@ class OnlineStoreConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ServingConfig:
-    """`write_key`, `api_key`: empty = the collector takes nothing, the API asks for no key. `public_url`: empty = as asked."""
+    """`keys`: see lakehouse/config/keys.py. `is_open`: a scope of no key is open; only in `dev`. `public_url`: empty = as asked."""
 
     port: int
     workers: int
     public_url: str
+    hosts: tuple[str, ...]
     origins: tuple[str, ...]
-    write_key: str = dataclasses.field(repr=False)
-    api_key: str = dataclasses.field(repr=False)
+    proxies: int
+    keys: tuple[str, ...] = dataclasses.field(repr=False)
+    is_open: bool
+    key_per_second: float
+    address_per_second: float
     deadline_ms: int
     max_at_once: int
     policy: str

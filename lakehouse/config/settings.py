@@ -46,6 +46,7 @@ from lakehouse.config.sections import (
 )
 from lakehouse.errors import ConfigError
 
+OPEN_ENV = "dev"  # the only environment whose service may be open to whoever has no key
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 # What a new [identity.<type>] section need not say: the weakest type, with middling limits.
@@ -112,6 +113,8 @@ def load(
             values["identity"][name] = RULE_DEFAULTS | values["identity"][name]
     faults += overlay.missing(values, spec)
     faults += limits.faults(values)
+    if env != OPEN_ENV and values.get("serving", {}).get("is_open"):
+        faults.append(f"conf/{env}.toml: {overlay.wrong('serving', 'is_open', True, f'false outside {OPEN_ENV}')}")
     if faults:
         raise ConfigError("\n".join(faults))
     return _build(values)

@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from serving.api.json_responses import answer, fault
-from serving.api.keys import may_write, no_key
+from serving.api.keys import may_not_write
 from serving.deciding.request_context import count_events
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.messages import collector
@@ -37,8 +37,8 @@ async def collected(service: Service, call: str, request: Request, body: bytes) 
         brought = collector.read(call, body)
     except collector.Refused as unread:
         return fault(_REFUSED, str(unread))
-    if not may_write(service, request, brought.write_key):
-        return no_key()
+    if (no := may_not_write(service, request, brought.write_key)) is not None:
+        return no
     records, refused = brought.records(now)
     if refused and not records:
         return _all_refused(refused, "batch[{}]: {}" if call in collector.BATCHES else "{1}")

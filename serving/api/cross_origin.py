@@ -1,8 +1,8 @@
 """Pages of other origins: which may call, told to their browsers on every answer, refusals included.
 
 Source: https://fetch.spec.whatwg.org/#http-cors-protocol. The collector is guarded by its write key and knows no cookies, so
-it may be open to any origin; what decides, tells of people or changes something is open to declared origins alone. A caller
-that names no origin is no page.
+it may be open to any origin; all else is open to declared origins alone. What is not allowed is not done: a page may send what it
+may not read the answer of. A caller that names no origin is no page, or one that fetches an image; browsers name it with all else.
 """
 
 import re
@@ -15,7 +15,6 @@ from serving.messages.limits import App, Receive, Scope, Send, refusal
 
 ANY = "*"
 _COLLECTOR = ("/v1/", "/pixel/", "/beacon/", "/sourceConfig")
-_GUARDED = ("/api/", "/ws")
 _METHODS = b"GET, POST"
 _HEADERS = ("authorization", "content-type", "content-encoding")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
@@ -30,7 +29,7 @@ class CrossOrigin:
     def __init__(self, app: App, origins: Iterable[str], own: str = "") -> None:
         self._app = app
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
-        self._own = urlsplit(own).netloc.lower()
+        self._own = "://".join(urlsplit(own.lower())[:2])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope.get("headers", ()))
@@ -40,7 +39,7 @@ class CrossOrigin:
             return
         allowed = self._allowed(origin, scope["path"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
-        is_own = urlsplit(origin).netloc in {host, self._own} - {""}
+        is_own = origin in (f"http://{host}", f"https://{host}", self._own)  # the host was looked at: it is ours
         if scope["type"] == "websocket":
             if allowed or is_own:
                 await self._app(scope, receive, send)
@@ -49,7 +48,7 @@ class CrossOrigin:
                 await send({"type": "websocket.close", "code": 1008, "reason": _told(origin)})
         elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             await _preflight(send, allowed, origin, headers.get(b"access-control-request-headers", b""))
-        elif not (allowed or is_own) and scope["path"].startswith(_GUARDED):
+        elif not (allowed or is_own):
             await _refuse(send, origin)
         else:
             await self._app(scope, receive, _telling(send, allowed))

@@ -1,13 +1,11 @@
 """What routes of the service share: plain in, JSON out."""
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import orjson
 from fastapi import Request
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute
 
 from serving.messages.limits import App, Receive, Scope, Send, refusal
 
@@ -16,29 +14,29 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Straight:
-    """ASGI middleware: routes that take a request and give a response are called at once, by their method and path.
+    """ASGI middleware: routes of a fixed path that take a request and give a response are called at once.
 
     The framework's own way to them, past everything that could be injected and looked up, costs a tenth of a decision. It
-    still documents them, and answers whatever is no such route.
+    still documents them, and answers whatever is no such route. `direct`: by method and path.
     """
 
-    def __init__(self, app: App, routes: Iterable[BaseRoute]) -> None:
+    def __init__(self, app: App, direct: Mapping[tuple[str, str], App]) -> None:
         self._app = app
-        self._endpoints: dict[tuple[str, str], Endpoint] = {
-            (method, route.path): cast(Endpoint, route.endpoint)
-            for route in routes
-            if isinstance(route, APIRoute)
-            for method in route.methods or ()
-        }
+        self._direct = direct
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            endpoint = self._endpoints.get((scope["method"], scope["path"]))
-            if endpoint is not None:
-                response = await endpoint(Request(scope, receive))
-                await response(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        app = self._direct.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        await (app or self._app)(scope, receive, send)
+
+
+def called(endpoint: Endpoint) -> App:
+    """An endpoint as an ASGI application."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await endpoint(Request(scope, receive))
+        await response(scope, receive, send)
+
+    return call
 
 
 def answer(content: Any, status: int = 200, **headers: str) -> Response:

@@ -1,56 +1,56 @@
-"""Who may call: the key of the decision API, and the write key of the collector."""
+"""Who may call: the key a request gives, what it may do, and how often. Keys themselves: lakehouse/config/keys.py."""
 
 import base64
-import binascii
-import hmac
 from typing import Any
 
-from fastapi import Request, WebSocket
 from fastapi.responses import Response
+from starlette.requests import HTTPConnection
 
+from lakehouse.config.keys import NOBODY
 from serving.api.json_responses import fault
 from serving.service import Service
 
-_NO_KEY = 401
+INGEST, DECIDE, PROFILES, SUPPRESS, ADMIN = "ingest", "decide", "profiles", "suppress", "admin"
+_NO_KEY, _OTHER_SCOPE, _TOO_MANY = 401, 403, 429
 
 
-def may_decide(service: Service, request: Request | WebSocket) -> bool:
-    """Whether the request has the key of the decision API, if one is set."""
-    key = service.config.serving.api_key
-    if not key:
-        return True
-    given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    given = given or request.query_params.get("key", "")  # a WebSocket of a page can send no header
-    return _is_same(given, key)
-
-
-def may_write(service: Service, request: Request, in_body: Any = None) -> bool:
-    """The write key: user of Basic authentication, or `writeKey` in the body, or in the address as RudderStack's beacons have it."""
-    given = _basic_user(request) or in_body or request.query_params.get("writeKey")
-    return isinstance(given, str) and is_write_key(service, given)
-
-
-def is_write_key(service: Service, given: str) -> bool:
-    """Whether it is the one this service has; it may have none."""
-    return bool(service.config.serving.write_key) and _is_same(given, service.config.serving.write_key)
-
-
-def _is_same(given: str, key: str) -> bool:
-    return hmac.compare_digest(given.encode(errors="replace"), key.encode())
-
-
-def _basic_user(request: Request) -> str | None:
-    """Empty for Basic authentication without a user; None for none."""
+def given_key(request: HTTPConnection) -> str | None:
+    """The bearer token, or the user of Basic authentication; empty for Basic without a user, None for neither."""
     kind, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return credentials.strip()
     if kind.lower() != "basic":
         return None
     try:
         return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no text in it
         return "\0"  # no key there ever was
 
 
-def no_key() -> Response:
-    """The refusal of whoever has none."""
-    detail = "authorization: no key, or another one, expected the key of this service"
-    return fault(_NO_KEY, detail, **{"www-authenticate": "Basic"})
+def refused(service: Service, scope: str, given: str | None) -> Response | None:
+    """The refusal of who gives no key, another one, one of another scope, or one that has been used too often; None = come in."""
+    key = service.keys.holder(given) if given else None
+    if service.keys.is_open(scope):
+        key = key or NOBODY
+    elif key is None:
+        detail = (
+            f"authorization: got no key of this service, expected one with the scope {scope}. Send it as a bearer token"
+        )
+        return fault(_NO_KEY, detail, **{"www-authenticate": "Basic"})
+    elif scope not in key.scopes:
+        return fault(_OTHER_SCOPE, f"authorization: got the key '{key.name}', which has not the scope {scope}")
+    return too_many(service.key_rates.wait(key.name)) if key.name else None
+
+
+def may_not_write(service: Service, request: HTTPConnection, in_body: Any = None) -> Response | None:
+    """`refused` of the write key: as any key, or `writeKey` in the body, or in the address as RudderStack's beacons have it."""
+    given = given_key(request) or in_body or request.query_params.get("writeKey")
+    return refused(service, INGEST, given if isinstance(given, str) else None)
+
+
+def too_many(seconds: int) -> Response | None:
+    """The refusal of who is to come again after so many seconds; None = come in."""
+    if not seconds:
+        return None
+    detail = f"rate: more requests than one caller may send. Send it again in {seconds} s"
+    return fault(_TOO_MANY, detail, **{"retry-after": str(seconds)})

@@ -10,16 +10,26 @@ from pydantic.json_schema import models_json_schema
 from serving.messages.answer_models import Fault
 
 _REF = "#/components/schemas/{model}"
+Answers = dict[int | str, dict[str, Any]]  # of a route, by status
 _requests: set[type[BaseModel]] = set()
 
 
-def json_body(request: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
-    """Keyword arguments of a route: what it takes and gives."""
+def faults(*codes: int) -> Answers:
+    """The refusals that any route with a scope has, and these."""
+    return {code: {"model": Fault} for code in (401, 403, 429, *codes)}
+
+
+def json_text(schema: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of a route whose body has no model."""
+    return {"openapi_extra": {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}}
+
+
+def json_body(request: type[BaseModel], answer: type[BaseModel], *codes: int) -> dict[str, Any]:
+    """Keyword arguments of a route: what it takes and gives, and by which further codes it refuses."""
     _requests.add(request)
     schema = {"$ref": _REF.format(model=request.__name__)}
-    body = {"required": True, "content": {"application/json": {"schema": schema}}}
-    faults = {code: {"model": Fault} for code in (401, 413, 422)}
-    return {"openapi_extra": {"requestBody": body}, "responses": {200: {"model": answer}, **faults}}
+    refusals = faults(400, 413, 415, 422, *codes)
+    return {**json_text(schema), "responses": {200: {"model": answer}, **refusals}}
 
 
 def document(app: FastAPI) -> None:

@@ -91,7 +91,7 @@ class LaneDecisions:
             "rules_version": circumstances.rules_version,
             "decided_at": at_ms,
         }
-        service.sockets.push(keys, permitted.put_as(orjson.dumps(message)))
+        service.sockets.push(keys, candidate.decision_id, permitted.put_as(orjson.dumps(message)))
         decision = DecisionRecord(
             decision_id=candidate.decision_id,
             kind="offer",

@@ -144,14 +144,23 @@ def vocabulary_of(event: Mapping[str, Any]) -> dict[str, Any]:
     """The event, in the vocabulary of rules; a value of another type than the vocabulary's is as good as absent."""
     properties = event.get("properties")
     properties = properties if isinstance(properties, Mapping) else {}
-    price = properties.get("price")
     return {
         "event_type": event.get("type"),
         "event_name": _text(event.get("event") or event.get("name")),
         "product_id": _text(properties.get("product_id") or properties.get("productId")),
         "category": _text(properties.get("category")),
-        "price": float(price) if isinstance(price, int | float) and not isinstance(price, bool) else None,
+        "price": _number(properties.get("price")),
     }
+
+
+def _number(value: Any) -> float | None:
+    """None, too, for whole numbers that no float reaches."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _text(value: Any) -> str | None:

@@ -14,6 +14,7 @@ Headers = list[tuple[str, str | bytes | None]]
 Reported = list[tuple["asyncio.Future[None]", KafkaError | None]]
 
 _TRIED_SECONDS = 5.0  # longest the producer itself tries a record; a caller's own deadline is shorter
+_CLOSED_SECONDS = 1.5  # for what waits when the process ends
 _ANSWER_SECONDS = 2.0  # for the first answer of a broker; then it is tried anew
 _POLL_SECONDS = 0.5  # how soon the thread notices that it is to end
 _MOST_UNDER_WAY = 20_000  # records; beyond, the caller is told to come again
@@ -106,7 +107,7 @@ class KafkaOut:
         """Send what waits, not for long."""
         self._is_open = False
         if self._producer is not None:
-            self._producer.flush(_TRIED_SECONDS)
+            self._producer.flush(_CLOSED_SECONDS)
 
     def _report(self, producer: Producer) -> None:
         """Tell the loop what became of records, all at once that came in at once."""

@@ -5,19 +5,34 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Thread
+from typing import NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 log = logging.getLogger("stitchlake.serving")
-Handle = Callable[[Sequence[bytes]], None]
 _POLL_MS = 100  # a poll returns as soon as there is something; this is how often a stop is looked for
 _RETRY_SECONDS = 2.0
 _BOOTSTRAP_MS = 2000  # for the first answer of a broker; then it is tried anew
 
 
+class Received(NamedTuple):
+    """A record as far as handlers ask: where it stands in its topic, and what it says."""
+
+    partition: int
+    offset: int
+    value: bytes
+
+
+Handle = Callable[[Sequence[Received]], None]
+Begin = Callable[[Mapping[int, int]], None]
+
+
 class KafkaIn:
-    """Calls a topic's handler in the loop with the values that came. No consumer group: every process hears everything."""
+    """Calls a topic's handler in the loop with the records that came. No consumer group: every process hears everything.
+
+    `on_begin`: told, by topic, of each partition the offset of the first record that is read; again when reading begins anew.
+    """
 
     def __init__(
         self,
@@ -26,10 +41,12 @@ class KafkaIn:
         loop: asyncio.AbstractEventLoop,
         *,
         on_ready: Callable[[], None],
+        on_begin: Mapping[str, Begin] | None = None,
     ) -> None:
         self._servers = bootstrap_servers
         self._handlers = handlers
         self._loop = loop
+        self._on_begin = on_begin or {}
         self._stopped = Event()
         self._on_ready: Callable[[], None] | None = on_ready
         self._thread = Thread(target=self._run, name="kafka-in", daemon=True)
@@ -39,9 +56,9 @@ class KafkaIn:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, within seconds."""
+        """End the thread, within a second; a broker that does not answer is not waited for."""
         self._stopped.set()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=1)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -64,8 +81,12 @@ class KafkaIn:
             self._assign(consumer)
             while not self._stopped.is_set():
                 for partition, records in consumer.poll(timeout_ms=_POLL_MS).items():
-                    values = [record.value for record in records if record.value is not None]
-                    self._loop.call_soon_threadsafe(self._handlers[partition.topic], values)
+                    received = [
+                        Received(record.partition, record.offset, record.value)
+                        for record in records
+                        if record.value is not None
+                    ]
+                    self._loop.call_soon_threadsafe(self._handlers[partition.topic], received)
         except RuntimeError:  # the loop is closed: the process ends
             self._stopped.set()
         finally:
@@ -86,8 +107,10 @@ class KafkaIn:
             return  # stopped before the topics were there
         consumer.assign(partitions)
         consumer.seek_to_end(*partitions)
-        for partition in partitions:
-            consumer.position(partition)
+        first = {partition: consumer.position(partition) for partition in partitions}
+        for topic, begin in self._on_begin.items():
+            own = {partition.partition: offset for partition, offset in first.items() if partition.topic == topic}
+            self._loop.call_soon_threadsafe(begin, own)
         if self._on_ready is not None:
             self._loop.call_soon_threadsafe(self._on_ready)
             self._on_ready = None

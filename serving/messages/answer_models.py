@@ -1,5 +1,6 @@
 """What the API answers, as documented in its OpenAPI page; tests hold every answer to these models."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -132,6 +133,47 @@ class FeedbackAnswer(_Answer):
 
     suppressed: int
     ignored: int
+
+
+class PageTokenAnswer(_Answer):
+    """`token`: null where nobody could be known by the identifier."""
+
+    token: str | None
+    expires_at: datetime
+
+
+class HealthAnswer(_Answer):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+class StatusAnswer(_Answer):
+    """What is there, what is faulty, and sums since this process began."""
+
+    kafka: Literal["connected", "away"]
+    online_store: Literal["lmdb", "redis"]
+    recommender: str
+    rules: str
+    faults: list[str]
+    decisions: int
+    by_rung: dict[Rung, int]
+    degraded: int
+    events: int
+    outcomes: int
+    listeners: int
+    pushed: int
+    decision_log_lost: int
+    newest_behaviour_dropped: int
+    late_milliseconds: float
+    now: datetime
+
+
+class ReadyAnswer(_Answer):
+    """`waits_for`: each part that is not there, and why. Answered with 503 unless it is empty."""
+
+    ready: bool
+    waits_for: dict[str, str]
 
 
 class Fault(_Answer):

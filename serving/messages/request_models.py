@@ -1,12 +1,29 @@
 """What a request may say. Unknown fields are errors, so that a misspelt one is not silently without effect."""
 
 import difflib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from lakehouse.decisions.offers import Channel
+
+JSON = dict[str, Any]
+
+
+def _one_of(*names: str, examples: Sequence[JSON] = ()) -> ConfigDict:
+    """Of a model that takes exactly one of these fields: said in its schema, too."""
+    told: list[Any] = [
+        {
+            "required": [one],
+            "properties": {name: {"type": "null"} if name != one else {"not": {"type": "null"}} for name in names},
+        }
+        for one in names
+    ]
+    return ConfigDict(json_schema_extra={"oneOf": told, "examples": list(examples)})
+
 
 MOST_EVENTS = 20
 MOST_ITEMS = 100
@@ -56,15 +73,30 @@ class Context(BaseModel):
     session_id: Id | None = None
     channel: Channel = "web"
 
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> "Context":
+        for name, value in (self.model_extra or {}).items():
+            try:
+                orjson.dumps(value)
+            except TypeError as error:  # the decision's log holds it
+                raise ValueError(
+                    f"{name[:60]}: {error}, expected numbers of at most 64 bits. Send it as text"
+                ) from error
+        return self
+
     def said(self) -> dict[str, Any]:
         """Everything but what was left out."""
         return {name: value for name, value in self if value is not None}
 
 
+_NAMED: JSON = {"required": ["event"], "properties": {"event": {"type": "string"}}}
+_NO_TRACK: JSON = {"required": ["type"], "properties": {"type": {"enum": ["page", "screen", "identify"]}}}
+
+
 class NewEvent(BaseModel):
     """An event of the visitor's that nobody has sent yet, in the Segment spec; identifiers are those of the request."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra={"anyOf": [_NAMED, _NO_TRACK]})
 
     type: Literal["track", "page", "screen", "identify"] = "track"
     event: Name | None = None
@@ -80,6 +112,9 @@ class NewEvent(BaseModel):
         if self.type == "track" and self.event is None:
             raise ValueError("event: missing, a track event needs its name, such as 'Product Viewed'")
         return self
+
+
+_WHOM = ("customer_id", "identifier")
 
 
 class VisitorRequest(_Request):
@@ -111,17 +146,16 @@ class VisitorRequest(_Request):
 class RecommendationRequest(VisitorRequest):
     """What to show to somebody, here and now."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "customer_id": "u-1001",
-                    "context": {"page_type": "product", "device": "mobile", "product_id": "kit-003"},
-                    "events": [{"event": "Product Viewed", "properties": {"product_id": "kit-003"}}],
-                    "count": 8,
-                }
-            ]
-        }
+    model_config = _one_of(
+        *_WHOM,
+        examples=[
+            {
+                "customer_id": "u-1001",
+                "context": {"page_type": "product", "device": "mobile", "product_id": "kit-003"},
+                "events": [{"event": "Product Viewed", "properties": {"product_id": "kit-003"}}],
+                "count": 8,
+            }
+        ],
     )
     count: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 10
 
@@ -129,15 +163,14 @@ class RecommendationRequest(VisitorRequest):
 class DecisionRequest(VisitorRequest):
     """What to offer to somebody, here and now. `offers`: choose among these only."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "identifier": {"type": "anonymous_id", "value": "a-77"},
-                    "context": {"page_type": "cart", "device": "desktop", "channel": "web"},
-                }
-            ]
-        }
+    model_config = _one_of(
+        *_WHOM,
+        examples=[
+            {
+                "identifier": {"type": "anonymous_id", "value": "a-77"},
+                "context": {"page_type": "cart", "device": "desktop", "channel": "web"},
+            }
+        ],
     )
     offers: Annotated[tuple[Name, ...], Field(max_length=MOST_ITEMS)] = ()
 
@@ -165,6 +198,25 @@ class OutcomeRequest(_Request):
     metric: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = "converted"
     value: Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)] = 1.0
     occurred_at: datetime | None = None
+
+
+class PageTokenRequest(_Request):
+    """Whose decisions a page may listen to, and for how long it may begin to. One of identifier and session_id."""
+
+    model_config = _one_of(
+        *("identifier", "session_id"),
+        examples=[{"identifier": {"type": "anonymous_id", "value": "a-77"}, "seconds": 300}],
+    )
+    identifier: Identifier | None = None
+    session_id: Id | None = None
+    seconds: Annotated[int, Field(ge=1, le=3600)] = 300
+
+    @model_validator(mode="after")
+    def _is_about_one(self) -> "PageTokenRequest":
+        if (self.session_id is None) == (self.identifier is None):
+            got = "neither" if self.session_id is None else "both"
+            raise ValueError(f"identifier, session_id: got {got}, expected one of the two")
+        return self
 
 
 class AvailabilityRequest(_Request):

@@ -55,6 +55,11 @@ class Reloadable(Generic[T]):
         return self._value
 
     @property
+    def is_there(self) -> bool:
+        """Whether there is a file, readable or not."""
+        return self._path.exists()
+
+    @property
     def version(self) -> int:
         """How often it was read without a fault, by now."""
         return 0 if self.current is None else self._version

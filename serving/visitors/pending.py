@@ -68,7 +68,7 @@ class Pending:
         self._closing.set()
         with self._wake:
             self._wake.notify()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=2)
 
     def _rouse(self) -> None:
         if self._is_idle:

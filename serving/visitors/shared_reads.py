@@ -37,7 +37,7 @@ class SharedReads(Generic[Q, A]):
     def close(self) -> None:
         """Answer what waits, and end."""
         self._waiting.put(None)
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=2)
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:

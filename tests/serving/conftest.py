@@ -2,11 +2,14 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from lakehouse.commands.supervisor import topics
@@ -70,7 +73,7 @@ def start() -> Iterator[Start]:
         config: Config, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), connected: bool = True
     ) -> tuple[TestClient, Service]:
         service = make_service(config, clock=clock)
-        client = TestClient(create_app(service, lifespan_of(service)))
+        client = TestClient(create_app(service, lifespan_of(service)), base_url="http://127.0.0.1:8080")
         client.__enter__()
         running.append(client)
         if connected:
@@ -92,3 +95,35 @@ async def _connected(service: Service) -> None:
 @pytest.fixture
 def api(serving_config: Config, start: Start) -> TestClient:
     return start(serving_config)[0]
+
+
+@pytest.fixture
+def door(config: Config, tmp_path: Path) -> Iterator[Callable[..., tuple[TestClient, Service]]]:
+    """A service without a broker and without a model, at its front door; `door(keys=...)`: with these settings of [serving]."""
+    opened: list[Service] = []
+
+    def begin(**settings: Any) -> tuple[TestClient, Service]:
+        name = f"online-{len(opened)}"
+        filled(f"lmdb://{tmp_path}/{name}")
+        service = make_service(
+            dataclasses.replace(
+                config,
+                lake=dataclasses.replace(config.lake, root=str(tmp_path)),
+                online_store=dataclasses.replace(config.online_store, url=f"lmdb://{tmp_path}/{name}"),
+                serving=dataclasses.replace(config.serving, **settings),
+            ),
+            "test",
+        )
+        opened.append(service)
+        return TestClient(create_app(service, _nothing), base_url="http://127.0.0.1:8080"), service
+
+    yield begin
+    for service in opened:
+        for part in (service.pending, service.facts):
+            part.close()
+            part.store.close()
+
+
+@asynccontextmanager
+async def _nothing(_: FastAPI) -> AsyncIterator[None]:
+    yield

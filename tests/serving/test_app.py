@@ -165,7 +165,7 @@ def test_the_collector_takes_segments_calls_and_tells_what_is_none(api: TestClie
 
 def test_a_library_of_segments_finds_what_it_needs_and_where(api: TestClient) -> None:
     segment = api.get("/v1/projects/dev/settings").json()["integrations"]["Segment.io"]
-    assert (segment["apiKey"], segment["apiHost"], segment["protocol"]) == ("dev", "testserver/v1", "http")
+    assert (segment["apiKey"], segment["apiHost"], segment["protocol"]) == ("dev", "127.0.0.1:8080/v1", "http")
     assert api.get("/v1/projects/other/settings").status_code == 401
     metrics = api.post("/v1/m", content=b'{"series":[]}')
     assert (metrics.status_code, metrics.json()["acknowledged"]) == (200, 0)

@@ -1,11 +1,11 @@
-import socket
-from contextlib import ExitStack
+import dataclasses
 
 import pytest
 
-from lakehouse.errors import StitchlakeError
-from lakehouse.machine import free_port
-from serving.__main__ import _listen, main
+from lakehouse.config import Config
+from lakehouse.config.keys import make
+from lakehouse.errors import ConfigError, StitchlakeError
+from serving.__main__ import keyring, main
 
 
 def test_serve_takes_no_argument() -> None:
@@ -13,24 +13,18 @@ def test_serve_takes_no_argument() -> None:
         main(["--port=1"])
 
 
-@pytest.mark.parametrize("there", [1, 2])
-@pytest.mark.parametrize("coming", [1, 2])
-def test_a_port_that_is_taken_is_told(there: int, coming: int) -> None:
-    port = free_port()
-    with ExitStack() as stack:
-        for one in _listen(port, there):
-            stack.enter_context(one)
-        with pytest.raises(StitchlakeError, match=f"serving.port: {port} is taken"):
-            _listen(port, coming)
+def test_outside_dev_the_service_does_not_start_without_keys(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "STITCHLAKE_HMAC_KEY", "STITCHLAKE_HMAC_KEY_ID"):
+        monkeypatch.setenv(name, "127.0.0.1:9")
+    monkeypatch.setenv("STITCHLAKE_ENV", "prod")
+    with pytest.raises(ConfigError, match=r"serving\.keys: empty.*spark-submit\.sh key"):
+        main([])
+    closed = dataclasses.replace(config, serving=dataclasses.replace(config.serving, keys=(), is_open=False))
+    with pytest.raises(ConfigError, match=r"serving\.keys: empty"):
+        keyring(closed)
+    one = (make("web", ["ingest"])[1].declared,)
+    assert keyring(dataclasses.replace(closed, serving=dataclasses.replace(closed.serving, keys=one)))
 
 
-def test_connections_are_dealt_out_to_several_processes() -> None:
-    with ExitStack() as stack:
-        listening = [stack.enter_context(one) for one in _listen(0, 2)]
-        (address,) = {one.getsockname() for one in listening}
-        for _ in range(64):
-            stack.enter_context(socket.create_connection(address))
-        for one in listening:
-            one.setblocking(False)
-            for _ in range(8):  # of 32 or so
-                stack.enter_context(one.accept()[0])
+def test_in_dev_it_starts_as_it_is(config: Config) -> None:
+    assert keyring(config)

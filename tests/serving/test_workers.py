@@ -1,16 +1,133 @@
 """Several processes of the service at one port: one service to whoever asks."""
 
+import os
+import re
 import signal
+import socket
+import subprocess
+import sys
 import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
-from lakehouse.config import Config
+from lakehouse.config import PROJECT, Config
+from lakehouse.errors import StitchlakeError
+from lakehouse.machine import free_port
+from serving.workers import listen
 from tests.serving.served import ask, serving, until
 
 ASKED = 60
+END_SECONDS = 20.0  # about 3 on a calm machine; without an end of streams, never
+
+
+@contextmanager
+def started(folder: Path, workers: int) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """The service, with nothing behind it, once every process of it answers: a broker that is not there is the hardest to leave."""
+    environ = os.environ | {
+        "PYTHONPATH": str(PROJECT),
+        "STITCHLAKE_ENV": "dev",
+        "STITCHLAKE__LAKE__ROOT": str(folder),
+        "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}",
+        "STITCHLAKE__SERVING__PORT": "0",
+        "STITCHLAKE__SERVING__WORKERS": str(workers),
+    }
+    with subprocess.Popen([sys.executable, "-m", "serving"], env=environ, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().split()[-1], server
+        finally:
+            server.kill()
+
+
+def listening(address: str, stack: ExitStack) -> None:
+    """Sixteen who listen without end, at whichever process, by server-sent events and WebSockets."""
+    for number in range(8):
+        stream = stack.enter_context(urllib.request.urlopen(f"{address}/api/changes", timeout=60))
+        assert stream.readline().startswith(b":")
+        stack.enter_context(connect(f"{address.replace('http', 'ws')}/ws?session_id=s-{number}", open_timeout=60))
+
+
+def children(pid: int) -> list[int]:
+    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_signal_ends_all_within_seconds_whoever_listens(tmp_path: Path, workers: int) -> None:
+    with ExitStack() as stack, started(tmp_path, workers) as (address, server):
+        listening(address, stack)
+        pids = children(server.pid)
+        assert len(pids) == (workers if workers > 1 else 0)
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=END_SECONDS) in (0, 143, -15)
+        assert not any(map(is_alive, pids))
+
+
+@pytest.mark.slow
+def test_no_worker_outlives_a_parent_that_was_killed(tmp_path: Path) -> None:
+    with ExitStack() as stack, started(tmp_path, 2) as (address, server):
+        listening(address, stack)
+        pids = children(server.pid)
+        assert len(pids) == 2
+        server.kill()
+        until(lambda: not any(map(is_alive, pids)))
+
+
+@pytest.mark.slow
+def test_metrics_are_those_of_all_processes_whichever_is_asked(tmp_path: Path) -> None:
+    with started(tmp_path, 2) as (address, _):
+        for _ in range(ASKED):
+            ask(address, "/api/decide", {"customer_id": "u-1"})
+
+        def counted() -> dict[float, int]:
+            found: dict[float, int] = {}
+            for _ in range(8):  # on connections of their own: both processes are asked
+                text = urllib.request.urlopen(f"{address}/metrics", timeout=10).read().decode()
+                (answers,) = re.findall(
+                    r'^stitchlake_answers_total\{route="/api/decide",status="200"\} (.*)$', text, re.M
+                )
+                rungs = re.findall(r"^stitchlake_decisions_(?:model|cached|popularity)_total (.*)$", text, re.M)
+                found[float(answers)] = found.get(float(answers), 0) + (sum(map(float, rungs)) == ASKED)
+            return found
+
+        until(lambda: counted() == {ASKED: 8})
+
+
+@pytest.mark.parametrize("there", [1, 2])
+@pytest.mark.parametrize("coming", [1, 2])
+def test_a_port_that_is_taken_is_told(there: int, coming: int) -> None:
+    port = free_port()
+    with ExitStack() as stack:
+        for one in listen(port, there):
+            stack.enter_context(one)
+        with pytest.raises(StitchlakeError, match=f"serving.port: {port} is taken"):
+            listen(port, coming)
+
+
+def test_connections_are_dealt_out_to_several_processes() -> None:
+    with ExitStack() as stack:
+        listening = [stack.enter_context(one) for one in listen(0, 2)]
+        (address,) = {one.getsockname() for one in listening}
+        for _ in range(64):
+            stack.enter_context(socket.create_connection(address))
+        for one in listening:
+            one.setblocking(False)
+            for _ in range(8):  # of 32 or so
+                stack.enter_context(one.accept()[0])
 
 
 @pytest.mark.slow

@@ -46,11 +46,13 @@ def asked(
         ([SHOP], COLLECTOR, SHOP, 200, SHOP),
         ([SHOP], DECISIONS, SHOP, 200, SHOP),
         ([SHOP + "/"], DECISIONS, "HTTPS://Shop.example.com", 200, SHOP),
-        ([SHOP], COLLECTOR, OTHER, 200, None),
+        ([SHOP], COLLECTOR, OTHER, 403, None),
         ([SHOP], DECISIONS, OTHER, 403, None),
         ([], DECISIONS, "http://in:8080", 200, None),
         ([], DECISIONS, "null", 403, None),
-        ([], PAGE, OTHER, 200, None),
+        ([], PAGE, OTHER, 403, None),
+        ([], DECISIONS, "http://[", 403, None),
+        ([], DECISIONS, "http://in:9090", 403, None),
     ],
 )
 def test_who_may_call_what(origins: list[str], path: str, origin: str, status: int, allowed: str | None) -> None:

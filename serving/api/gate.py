@@ -1,0 +1,89 @@
+"""Before each route: how often this address has come, and whether the key may do what the route does. Counts what is answered."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import cast
+
+from fastapi.routing import APIRoute
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from serving.api.json_responses import Endpoint, called
+from serving.api.keys import given_key, refused, too_many
+from serving.api.scopes import ASKED_BY_ROUTE, OPEN, SCOPES
+from serving.messages.limits import App, Message, Receive, Scope, Send
+from serving.service import Service
+
+WHOM = "stitchlake.whom"  # in the ASGI scope: the one visitor a page token is for
+Clock = Callable[[], float]
+
+
+class Gate:
+    """ASGI middleware of one route."""
+
+    def __init__(self, app: App, service: Service, path: str, *, clock: Clock = time.perf_counter) -> None:
+        self._app = app
+        self._service = service
+        self._scope = SCOPES[path]
+        self._meter = service.meters.route(path)
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, refusal = self._clock(), self._refusal(scope)
+        if scope["type"] == "websocket":
+            if refusal is None:
+                await self._app(scope, receive, send)
+            else:
+                await receive()
+                await send({"type": "websocket.close", "code": 1008, "reason": "no key or page token that may listen"})
+            return
+
+        async def count(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._meter.answered(message["status"], self._clock() - started)
+            await send(message)
+
+        await (self._app if refusal is None else cast(App, refusal))(scope, receive, count)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        service = self._service
+        if self._scope == OPEN:
+            return None
+        if service.address_rates.is_on:
+            refusal = too_many(service.address_rates.wait(_address(scope, service.config.serving.proxies)))
+            if refusal is not None:
+                return refusal
+        if self._scope == ASKED_BY_ROUTE:
+            return None
+        request = HTTPConnection(scope)
+        if scope["type"] == "websocket" and (token := request.query_params.get("token")):
+            scope[WHOM] = service.page_tokens.read(token, service.clock())
+            return None if scope[WHOM] is not None else refused(service, self._scope, None)
+        return refused(service, self._scope, given_key(request))
+
+
+def guard(routes: Iterable[BaseRoute], service: Service) -> Mapping[tuple[str, str], App]:
+    """Put a gate before every route; those of a fixed path that take a request and give a response, by method and path.
+
+    Raises:
+        KeyError: a route is not in the table of scopes.
+    """
+    direct: dict[tuple[str, str], App] = {}
+    for route in routes:
+        assert isinstance(route, Route | WebSocketRoute)
+        if isinstance(route, APIRoute) and "{" not in route.path and "POST" in (route.methods or ()):
+            direct["POST", route.path] = Gate(called(cast(Endpoint, route.endpoint)), service, route.path)
+        route.app = Gate(route.app, service, route.path)
+    return direct
+
+
+def _address(scope: Scope, proxies: int) -> str:
+    """Whose request it is. Each proxy in front appends the address it was called from, so the client's is that many from the end."""
+    if proxies:
+        named = HTTPConnection(scope).headers.getlist("x-forwarded-for")
+        addresses = [address.strip() for line in named for address in line.split(",")]
+        if len(addresses) >= proxies:
+            return addresses[-proxies][:64]
+    client = scope.get("client")
+    return str(client[0]) if client else ""

@@ -1,0 +1,35 @@
+"""What each route asks for: every route of the service, in one table. The service does not start with a route that is not in it."""
+
+from collections.abc import Mapping
+
+from serving.api.keys import ADMIN, DECIDE, INGEST, PROFILES, SUPPRESS
+
+OPEN = ""  # tells of nobody and changes nothing
+SCOPES: Mapping[str, str] = {
+    "/": OPEN,
+    "/docs": OPEN,
+    "/docs/oauth2-redirect": OPEN,
+    "/openapi.json": OPEN,
+    "/healthz": OPEN,
+    "/readyz": OPEN,
+    "/metrics": ADMIN,
+    "/api/status": ADMIN,
+    "/api/products": ADMIN,
+    "/api/personalized-recommendations": DECIDE,
+    "/api/decide": DECIDE,
+    "/api/exposures": DECIDE,
+    "/api/outcomes": DECIDE,
+    "/api/page-tokens": DECIDE,
+    "/ws": DECIDE,  # or a page token
+    "/api/profiles/{identifier_type}/{value:path}": PROFILES,
+    "/api/changes": PROFILES,
+    "/api/suppressions": SUPPRESS,
+    "/v1/{call}": INGEST,
+    "/beacon/v1/batch": INGEST,
+    "/pixel/v1/{call}": INGEST,
+    "/v1/pixel/{call}": INGEST,
+    "/v1/projects/{write_key}/settings": INGEST,
+    "/sourceConfig": INGEST,
+    "/sourceConfig/": INGEST,
+}
+ASKED_BY_ROUTE = INGEST  # its key may be in the body, which only the route reads

@@ -1,0 +1,143 @@
+"""The processes of the service: one, or several at one port that begin and end together, within seconds, whatever they wait for.
+
+A worker holds the reading end of a pipe whose other end its parent holds. When that closes, the parent is gone, also by `kill -9`,
+and the worker ends as by SIGTERM.
+"""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from threading import Thread, Timer
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from lakehouse.errors import StitchlakeError
+from lakehouse.kafka.server import HOST
+
+log = logging.getLogger("stitchlake.serving")
+_BACKLOG = 2048
+_REQUESTS_SECONDS = 1  # that are being answered when the end comes
+_WORKER_SECONDS = 3.5  # of a worker, from the signal to its end; beyond, it is cut short
+_ALL_SECONDS = 4.2
+_THREADS_SECONDS = 0.2  # of threads, once all is kept
+
+
+class Server(uvicorn.Server):
+    """Ends within _WORKER_SECONDS of a signal. `on_end`: lets go whoever listens without end, first."""
+
+    def __init__(self, config: uvicorn.Config, on_end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_end = on_end
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal to end came."""
+        _end_after(_WORKER_SECONDS, 1, f"not ended within {_WORKER_SECONDS} s of the signal; cut short")
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams end, then requests are answered, then what runs beside them ends: all is kept. A thread that still waits for
+        a broker that is not there is not waited for.
+        """
+        self._on_end()
+        await super().shutdown(sockets)
+        _end_after(_THREADS_SECONDS, 128 + signal.SIGTERM)
+
+
+def _end_after(seconds: float, code: int, why: str = "") -> None:
+    def end() -> None:
+        if why:
+            log.error("serving: %s", why)
+        os._exit(code)
+
+    watch = Timer(seconds, end)
+    watch.daemon = True
+    watch.start()
+
+
+def serve(app: Any, listening: socket.socket, on_end: Callable[[], None]) -> None:
+    """Answer at the socket until a signal says to end."""
+    settings = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=_REQUESTS_SECONDS,
+    )
+    Server(settings, on_end).run(sockets=[listening])
+
+
+def end_with(lifeline: int) -> None:
+    """End this process, as by SIGTERM, when nobody holds the other end of the pipe any more."""
+
+    def wait() -> None:
+        os.read(lifeline, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=wait, name="lifeline", daemon=True).start()
+
+
+def run_together(command: Sequence[str], sockets: Sequence[socket.socket], environ: dict[str, str]) -> int:
+    """A worker for each socket, `<command> <number> <socket> <lifeline>`; when one ends, all do. The worst of their exit codes."""
+    lifeline, own_end = os.pipe()  # own_end is inherited by nobody
+    workers: list[subprocess.Popen[bytes]] = []
+    try:
+        for number, worker_socket in enumerate(sockets):
+            with worker_socket:
+                files = [worker_socket.fileno(), lifeline]
+                workers.append(subprocess.Popen([*command, str(number), *map(str, files)], pass_fds=files, env=environ))
+        os.close(lifeline)
+        os.wait()  # until the first of them ends
+    finally:
+        os.close(own_end)
+        codes = _ended(workers)
+    return max(codes, key=abs)
+
+
+def _ended(workers: "Sequence[subprocess.Popen[bytes]]") -> list[int]:
+    deadline = time.monotonic() + _ALL_SECONDS
+    for worker in workers:
+        worker.terminate()
+    codes = []
+    for worker in workers:
+        try:
+            codes.append(worker.wait(max(0.0, deadline - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            codes.append(worker.wait())
+    return codes
+
+
+def listen(port: int, count: int) -> list[socket.socket]:
+    """A socket for each process. The kernel deals connections out evenly to several sockets at one port; processes that wait at
+    one socket do not: the one that wakes first takes all that are there.
+    """
+    alone = _bound(port)  # refused where anybody listens, which several at one port would not notice
+    if count == 1:
+        return [alone]
+    with alone:
+        port = alone.getsockname()[1]
+    return [_bound(port, is_shared=True) for _ in range(count)]
+
+
+def _bound(port: int, *, is_shared: bool = False) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if is_shared:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listening.bind((HOST, port))
+    except OSError as error:
+        raise StitchlakeError(
+            f"serving.port: {port} is taken ({error.strerror}), expected a free port. Set STITCHLAKE__SERVING__PORT"
+        ) from error
+    listening.listen(_BACKLOG)  # whoever connects from now on waits for the process that is to be ready
+    return listening

@@ -1,0 +1,131 @@
+"""The front door: what each route asks for, who is refused and with what."""
+
+import base64
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
+
+from lakehouse.config.keys import SCOPES as KEY_SCOPES
+from lakehouse.config.keys import make
+from serving.api.gate import guard
+from serving.api.scopes import OPEN, SCOPES
+from serving.service import Service
+
+Door = Callable[..., tuple[TestClient, Service]]
+KEYS = {scope: make(scope, [scope]) for scope in KEY_SCOPES}
+CLOSED: dict[str, Any] = {"keys": tuple(key.declared for _, key in KEYS.values()), "is_open": False}
+WS = "ws://127.0.0.1:8080/ws"
+ENDLESS = "/api/changes"  # answers without end
+
+
+def routes(client: TestClient) -> list[Route | WebSocketRoute]:
+    app: Any = client.app
+    while not isinstance(app, FastAPI):
+        app = app._app
+    return list(app.routes)
+
+
+def bearer(scope: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {KEYS[scope][0]}"}
+
+
+def calls(client: TestClient) -> list[tuple[str, str, str]]:
+    """Method, address and scope of every HTTP route but the open ones."""
+    return [
+        (method, re.sub(r"\{.*?\}", "track", route.path), SCOPES[route.path])
+        for route in routes(client)
+        if isinstance(route, Route) and SCOPES[route.path] != OPEN
+        for method in route.methods or ()
+    ]
+
+
+def test_every_route_is_in_the_table_and_the_table_has_no_other(door: Door) -> None:
+    assert {route.path for route in routes(door()[0])} == set(SCOPES)
+
+
+def test_a_route_that_is_not_in_the_table_lets_nothing_start(door: Door) -> None:
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.get("/new")(lambda: None)
+    with pytest.raises(KeyError, match="/new"):
+        guard(app.routes, door()[1])
+
+
+def test_without_a_key_nothing_is_done_and_with_anothers_neither(door: Door) -> None:
+    client, _ = door(**CLOSED)
+    body = {"content": b'{"batch":[{}]}'}
+    for method, path, scope in calls(client):
+        sent = body if method == "POST" else {}
+        named = f"{method} {path}"
+        assert client.request(method, path, **sent).status_code == 401, named
+        assert client.request(method, path, headers={"authorization": "Bearer x"}, **sent).status_code == 401, named
+        for other in KEY_SCOPES:
+            if "projects" in path or (other == scope and path == ENDLESS):
+                continue  # the key is in the address; or the answer has no end
+            answered = client.request(method, path, headers=bearer(other), **sent).status_code
+            assert (answered in (401, 403)) == (other != scope), f"{named} with {other}: {answered}"
+
+
+def test_a_key_may_come_as_basic_user_and_never_in_the_address(door: Door) -> None:
+    client, _ = door(**CLOSED)
+    text = KEYS["admin"][0]
+    basic = base64.b64encode(f"{text}:".encode()).decode()
+    assert client.get("/api/status", headers={"authorization": f"Basic {basic}"}).status_code == 200
+    assert client.get(f"/api/status?key={text}").status_code == 401
+    assert client.get("/api/status", headers={"authorization": "Basic nope"}).status_code == 401
+
+
+def test_in_dev_all_but_the_collector_is_open_and_that_has_the_key_dev(door: Door) -> None:
+    client, _ = door()
+    assert client.get("/api/status").status_code == 200
+    assert client.post("/api/decide", json={"customer_id": "u"}).status_code == 200
+    assert client.get("/sourceConfig").status_code == 401
+    assert client.get("/sourceConfig", auth=("dev", "")).status_code == 200
+
+
+def test_a_page_listens_with_a_token_for_one_visitor_and_not_without(door: Door) -> None:
+    client, service = door(**CLOSED)
+    ask = {"session_id": "s-1", "seconds": 60}
+    token = client.post("/api/page-tokens", json=ask, headers=bearer("decide")).json()["token"]
+    with client.websocket_connect(f"{WS}?token={token}&session_id=s-2"):
+        assert service.sockets.listeners(["session:s-1"])
+        assert not service.sockets.listeners(["session:s-2"])
+    with client.websocket_connect(f"{WS}?session_id=s-2", headers=bearer("decide")):
+        assert service.sockets.listeners(["session:s-2"])
+    for query in (f"token={token}x", "session_id=s-1", f"session_id=s-1&key={KEYS['decide'][0]}", "token="):
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect(f"{WS}?{query}"):
+            pass
+    assert client.post("/api/decide", json={"customer_id": "u"}, headers={"authorization": token}).status_code == 401
+
+
+def test_who_comes_too_often_is_told_when_to_come_again(door: Door) -> None:
+    client, _ = door(**CLOSED, key_per_second=0.5)
+    assert [client.get("/api/status", headers=bearer("admin")).status_code for _ in range(2)] == [200, 429]
+    refused = client.get("/api/status", headers=bearer("admin"))
+    assert 1 <= int(refused.headers["retry-after"]) <= 2
+    assert refused.json()["code"] == "429"
+    assert client.post("/api/decide", json={"customer_id": "u"}, headers=bearer("decide")).status_code == 200
+
+
+def test_an_address_is_the_clients_also_behind_proxies(door: Door) -> None:
+    client, _ = door(**CLOSED, address_per_second=0.5, proxies=1)
+
+    def answered(forwarded: str) -> int:
+        return client.get("/api/status", headers={"x-forwarded-for": forwarded}).status_code
+
+    assert [answered("192.0.2.1"), answered("192.0.2.1"), answered("192.0.2.2")] == [401, 429, 401]
+    assert answered("192.0.2.9, 192.0.2.1") == 429  # what the client itself claims is not believed
+
+
+def test_what_was_answered_is_counted_by_route_and_status(door: Door) -> None:
+    client, _ = door(**CLOSED)
+    client.get("/api/profiles/email/kim@example.com")
+    text = client.get("/metrics", headers=bearer("admin")).text
+    path = "/api/profiles/{identifier_type}/{value:path}"
+    assert f'stitchlake_answers_total{{route="{path}",status="401"}} 1.0' in text
+    assert "kim" not in text

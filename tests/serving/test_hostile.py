@@ -1,0 +1,137 @@
+"""Hostile requests: nothing anybody sends is a 500, and every answer is as the OpenAPI page says.
+
+Two searches, the same each time: schemathesis makes requests from the page, and hostile values are put into every place of whole
+requests. Kafka is away: what needs it is a 503, which the page says. tests/benchmarks/hostile.py makes more of both.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+
+from serving.service import Service
+
+Door = Callable[..., tuple[TestClient, Service]]
+Place = tuple[str | int, ...]
+EXAMPLES = 12
+ENDLESS = "/api/changes"
+MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+
+VALUES: tuple[Any, ...] = (
+    *(2**64, -(2**70), 10**400, 1e308, -1, 10**18),
+    *("\ud800", "\0", "x" * 300, "9" * 400, "1e999", "9999-12-31T23:59:59-14:00", "2026-01-01T00:00:00+23:59"),
+    *(None, True, [], {}, [2**70], {"": {"\ud83d": 2**80}}),
+)
+EVENT = {
+    "type": "track",
+    "event": "Product Viewed",
+    "timestamp": "2026-01-01T00:00:00Z",
+    "properties": {"product_id": "p", "category": "c", "price": 1, "products": [{"product_id": "a", "quantity": 1}]},
+    "traits": {"email": "kim@example.com"},
+    "context": {"consent": {"categoryPreferences": {"a": True}}, "externalIds": [{"type": "email", "id": "x"}]},
+}
+DECISION = {"customer_id": "u", "context": {"price": 1, "product_id": "p", "more": 1}, "events": [EVENT]}
+KIM = {"type": "email", "value": "kim@example.com"}
+WHOLE: tuple[tuple[str, Any], ...] = (
+    ("/api/decide", DECISION),
+    ("/api/personalized-recommendations", {"identifier": KIM, "context": {"price": 1, "more": 1}, "count": 5}),
+    ("/api/exposures", {"decision_id": "?", "shown": "b", "occurred_at": "2026-01-01T00:00:00Z"}),
+    ("/api/outcomes", {"decision_id": "?", "metric": "converted", "value": 1, "occurred_at": "2026-01-01T00:00:00Z"}),
+    ("/api/products", {"product_ids": ["a"], "is_available": False}),
+    ("/api/suppressions", {"identifier": KIM, "is_suppressed": True}),
+    ("/api/page-tokens", {"identifier": KIM, "seconds": 5}),
+    ("/v1/track", EVENT | {"anonymousId": "a", "writeKey": "dev"}),
+    ("/v1/batch", {"batch": [EVENT], "writeKey": "dev", "context": {"a": 1}, "sentAt": "2026"}),
+)
+
+
+def places(node: Any, at: Place = ()) -> Iterator[Place]:
+    """Every place of a document, one more in each object, and the document itself."""
+    yield at
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for name, value in inner:
+        yield from places(value, (*at, name))
+    if isinstance(node, dict):
+        yield (*at, "zz")
+
+
+def put(node: Any, at: Place, value: Any) -> Any:
+    if not at:
+        return value
+    if isinstance(node, dict):
+        return {**node, at[0]: put(node.get(at[0]), at[1:], value)}
+    return [put(inner, at[1:], value) if number == at[0] else inner for number, inner in enumerate(node)]
+
+
+@pytest.fixture
+def at_the_door(door: Door) -> TestClient:
+    return door()[0]  # raises what is not caught, instead of a 500
+
+
+@pytest.mark.parametrize(("path", "whole"), WHOLE, ids=[path for path, _ in WHOLE])
+def test_hostile_values_in_every_place_are_told_and_never_a_500(at_the_door: TestClient, path: str, whole: Any) -> None:
+    decision = at_the_door.post("/api/decide", json={"customer_id": "u"}).json()["decision_id"]
+    whole = json.loads(json.dumps(whole).replace('"?"', f'"{decision}"'))
+    for at in places(whole):
+        for value in VALUES:
+            answer = at_the_door.post(path, content=json.dumps(put(whole, at, value)))
+            assert answer.status_code in (200, 400, 401, 404, 422, 503), (at, value, answer.text)
+
+
+def test_addresses_and_headers_of_any_bytes_are_no_500(at_the_door: TestClient) -> None:
+    odd = ("%00", "%ff%fe", "%ed%a0%80", "%0a", "%2e%2e%2f", "a" * 4000, "%25", ";", "%F0%9F%98%80")
+    for text in odd:
+        for path in (
+            f"/api/profiles/email/{text}",
+            f"/api/profiles/{text}/x",
+            f"/v1/pixel/{text}",
+            f"/v1/projects/{text}/settings",
+        ):
+            assert at_the_door.get(path).status_code in (200, 401, 404)
+        assert at_the_door.get(f"/v1/pixel/track?data={text}&writeKey={text}").status_code in (400, 401)
+    for value in (b"\xff\xfe", b"Basic \xff", b"Bearer \xff", b"Basic " + b"=" * 99, b""):
+        for name in ("authorization", "origin", "if-none-match", "last-event-id", "x-forwarded-for", "content-type"):
+            assert at_the_door.get("/api/profiles/email/x", headers={name: value}).status_code in (200, 403)
+
+
+def test_requests_made_from_the_page_are_answered_as_the_page_says(at_the_door: TestClient) -> None:
+    told = made_from_the_page(at_the_door, EXAMPLES)
+    assert not told, "\n".join(told)
+
+
+def made_from_the_page(client: TestClient, examples: int) -> list[str]:
+    """What was answered otherwise than the page says, each kind once. `examples`: of each route, sound ones and faulty ones."""
+    told: dict[tuple[str, int, str], str] = {}
+    for result in schemathesis.openapi.from_dict(client.get("/openapi.json").json()).get_all_operations():
+        operation = result.ok()
+        modes = MODES if operation.body else MODES[:1]
+        for mode in modes if operation.path != ENDLESS else ():
+
+            @seed(1)
+            @settings(
+                max_examples=examples,
+                deadline=None,
+                database=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def ask(case: schemathesis.Case) -> None:
+                sent = case.as_transport_kwargs(base_url=str(client.base_url))
+                sent.pop("cookies", None)
+                answer = client.request(**sent)
+                assert answer.status_code != 500
+                try:
+                    case.validate_response(answer, excluded_checks=[not_a_server_error])  # 503 is one, too
+                except AssertionError as error:
+                    kind = (case.operation.label, answer.status_code, str(error)[:80])
+                    told.setdefault(kind, f"{case.operation.label}: {error}")
+
+            ask()
+    return list(told.values())
