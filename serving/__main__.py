@@ -65,9 +65,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_service(
-    config: Config, *, clock: Callable[[], datetime] = utc_now, shared: Path | None = None
-) -> Service:
+def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, shared: Path | None = None) -> Service:
     """Everything an answer is made from; nothing of it is connected yet but the online store.
 
     `shared`: a folder of all processes of the service, for what Prometheus is told; None = there is one.
