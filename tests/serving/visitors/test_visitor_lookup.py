@@ -116,6 +116,34 @@ def test_a_document_that_cannot_be_read_is_one_visitors_fault(store: Counted) ->
     assert [type(one) for one in found] == [StoreError, StoreError, Visitor]
 
 
+def test_what_came_along_under_another_name_has_a_say_too(store: Counted) -> None:
+    ana, cookie, both = ("user_id", "ana"), ("anonymous_id", "c"), ("anonymous_id", "d")
+    yes = {"consent_marketing": True, "consent_personalization": True}
+    put(store, person("p1", [ana, both], **yes))  # type: ignore[arg-type]
+    put(store, person("p2", [cookie], consent_marketing=False, is_suppressed=None))  # type: ignore[arg-type]
+    finder = finder_of(Pending(store, keep=10))  # type: ignore[arg-type]
+
+    def asked(*others: Identifier) -> Visitor:
+        (found,) = finder.find([VisitorQuery(ana, NOW, others)])
+        assert isinstance(found, Visitor)
+        return found
+
+    allowed = {"analytics": False, "marketing": True, "personalization": True}
+    assert asked().consent(assumed=False) == asked(both).consent(assumed=False) == allowed
+    with_cookie = asked(ana, cookie)
+    assert with_cookie.consent(assumed=False) == allowed | {"marketing": False}
+    assert (with_cookie.profile, with_cookie.also) == (
+        asked().profile,
+        (person("p2", [cookie], consent_marketing=False),),
+    )
+    assert not with_cookie.is_suppressed
+    put(store, person("p2", [cookie], version=2, is_suppressed=True))  # type: ignore[arg-type]
+    assert asked(cookie).is_suppressed
+    assert not asked(both).is_suppressed
+    store.put([Document(PROFILE + "p2", 3, b"{")])
+    assert isinstance(finder.find([VisitorQuery(ana, NOW, (cookie,))])[0], StoreError)
+
+
 def test_what_is_written_while_it_is_read_is_not_missed(store: Counted) -> None:
     """It waited when the question began, and waits no more when the store's answer, without it, comes."""
     ana = ("user_id", "ana")
