@@ -158,6 +158,8 @@ def declared_names(path: Path) -> list[str]:
 def _resolved(value: Any, environ: Mapping[str, str], place: str, faults: list[str]) -> Any:
     if isinstance(value, dict):
         return {key: _resolved(inner, environ, f"{place}.{key}", faults) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_resolved(inner, environ, f"{place}[{number}]", faults) for number, inner in enumerate(value)]
     if not isinstance(value, str):
         return value
     for name in _REFERENCE.findall(value):

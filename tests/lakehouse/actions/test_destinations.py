@@ -1,3 +1,4 @@
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,16 @@ def test_secrets_come_from_the_environment_and_are_never_shown(tmp_path: Path) -
     assert hook.headers["Authorization"].get_secret_value() == "Bearer s3cret"
     assert "s3cret" not in repr(found)
     assert (hook.retries_unknown, mail.retries_unknown) == (True, False)
+
+
+def test_secrets_of_signatures_come_from_the_environment_too(tmp_path: Path) -> None:
+    path = write(tmp_path, HOOK | {"signing_secrets": ["${NEW}", "${OLD}"]})
+    secrets = {name: "whsec_" + base64.b64encode(name.encode() * 8).decode() for name in ("NEW", "OLD")}
+    hook = read_destinations(path, secrets)["crm"]
+    assert isinstance(hook, Webhook)
+    assert [secret.get_secret_value() for secret in hook.signing_secrets] == [*secrets.values()]
+    with pytest.raises(ConfigError, match=r"signing_secrets\[1\]: \$\{OLD\}"):
+        read_destinations(path, {"NEW": secrets["NEW"]})
 
 
 def test_a_missing_secret_is_a_fault_unless_the_destination_is_disabled(tmp_path: Path) -> None:
