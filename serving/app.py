@@ -206,7 +206,7 @@ def _listen(app: FastAPI, service: Service) -> None:
     async def decisions(socket: WebSocket) -> None:
         """Decisions for a profile (identifier_type and value), a session (session_id) or whom a page token is for, as they are made.
 
-        `after`: the decision_id of the last message that was received; those after it are sent again.
+        `after`: the decision_id of the last message that was received; `{"resync": true}` says that there were others since.
         """
         whom = socket.scope.get(WHOM) or visitor_profile.whom(service, dict(socket.query_params))
         if whom is None:

@@ -54,7 +54,7 @@ class Gate:
             refusal = too_many(service.address_rates.wait(_address(scope, service.config.serving.proxies)))
             if refusal is not None:
                 return refusal
-        if self._scope == ASKED_BY_ROUTE:
+        if self._scope in ASKED_BY_ROUTE:
             return None
         request = HTTPConnection(scope)
         if scope["type"] == "websocket" and (token := request.query_params.get("token")):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from serving.api.keys import ADMIN, DECIDE, INGEST, PROFILES, SUPPRESS
 
 OPEN = ""  # tells of nobody and changes nothing
+LINK = "link"  # its address is a signed link, which is the key
 SCOPES: Mapping[str, str] = {
     "/": OPEN,
     "/docs": OPEN,
@@ -24,6 +25,8 @@ SCOPES: Mapping[str, str] = {
     "/api/profiles/{identifier_type}/{value:path}": PROFILES,
     "/api/changes": PROFILES,
     "/api/suppressions": SUPPRESS,
+    "/api/mail-feedback": SUPPRESS,
+    "/unsubscribe/{token}": LINK,
     "/v1/{call}": INGEST,
     "/beacon/v1/batch": INGEST,
     "/pixel/v1/{call}": INGEST,
@@ -32,4 +35,4 @@ SCOPES: Mapping[str, str] = {
     "/sourceConfig": INGEST,
     "/sourceConfig/": INGEST,
 }
-ASKED_BY_ROUTE = INGEST  # its key may be in the body, which only the route reads
+ASKED_BY_ROUTE = (INGEST, LINK)  # their key may be in the body or the address, which only the route reads

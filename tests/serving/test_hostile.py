@@ -1,7 +1,7 @@
 """Hostile requests: nothing anybody sends is a 500, and every answer is as the OpenAPI page says.
 
 Two searches, the same each time: schemathesis makes requests from the page, and hostile values are put into every place of whole
-requests. Kafka is away: what needs it is a 503, which the page says. tests/benchmarks/hostile.py makes more of both.
+requests. Kafka is away: what needs it is a 503, which the page says.
 """
 
 import json
