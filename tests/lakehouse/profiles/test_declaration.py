@@ -91,8 +91,8 @@ def test_what_cannot_be_declared_is_refused() -> None:
         table(asks_for_a_clock)
 
 
-def test_every_table_the_query_keeps_is_listed_or_of_the_identity_graph() -> None:
+def test_every_table_the_query_keeps_is_listed_or_of_the_identity_graph_or_tells_of_changes() -> None:
     kept = {name for name, table in TABLES.items() if table.owner == PROFILES_QUERY}
     listed = {table.name for table in (*LEAF, *GOLD)}
     assert listed <= kept
-    assert {name.split("_")[0] for name in kept - listed} == {"silver.identity", "silver.match"}
+    assert {name.split("_")[0] for name in kept - listed} == {"silver.identity", "silver.match", "gold.changes"}

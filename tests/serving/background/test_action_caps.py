@@ -20,7 +20,7 @@ PATIENCE = 30
 @contextmanager
 def serving(place: Place) -> Iterator[TestClient]:
     service = make_service(place.config)
-    with TestClient(create_app(service, lifespan_of(service))) as api:
+    with TestClient(create_app(service, lifespan_of(service)), base_url="http://127.0.0.1:8080") as api:
         yield api
 
 

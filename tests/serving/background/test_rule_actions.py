@@ -126,7 +126,7 @@ def test_a_rules_cap_holds_where_it_is_pushed_to_sockets_too(
     def told(visitor: str, decision_id: str) -> None:
         producer.send(serving_config.decisions.topic, candidate(visitor, decision_id)).get(10)
 
-    path = "/ws?identifier_type=anonymous_id&value="
+    path = "ws://127.0.0.1:8080/ws?identifier_type=anonymous_id&value="
     with client.websocket_connect(f"{path}ana") as ana, client.websocket_connect(f"{path}bo") as bo:
         told("ana", "first")
         assert ana.receive_json()["decision_id"] == "first"
