@@ -78,8 +78,8 @@ class Lake:
         if self.uses_delta_rs:
             delta_rs.switch_on(path, feature)
         elif DeltaTable.forPath(self.spark, path).detail().head(1)[0]["properties"].get(feature) != "true":
-            statement = f"ALTER TABLE IDENTIFIER(:place) SET TBLPROPERTIES ('{feature}' = 'true')"
-            self.spark.sql(statement, args={"place": f"delta.`{path}`"})
+            quoted = path.replace("`", "``")  # Delta's parser takes no parameter here
+            self.spark.sql(f"ALTER TABLE delta.`{quoted}` SET TBLPROPERTIES ('{feature}' = 'true')")
 
     def read(self, table: Table) -> DataFrame:
         """The table as it is now.

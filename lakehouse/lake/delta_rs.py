@@ -161,7 +161,8 @@ def _tidy(path: str, keep_hours: int, table: Table, schema: pa.Schema) -> None:
         else:
             time_order.tidy(table, path, schema)
             stored = DeltaTable(path)
-        stored.vacuum(retention_hours=keep_hours, enforce_retention_duration=False, dry_run=False)
+        # `full`: the files of a change feed are in no version, and are only found by looking.
+        stored.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False, full=table.has_change_feed)
 
 
 def matching(key: Iterable[str]) -> str:
