@@ -119,6 +119,9 @@ class Likes:
     def propose(self, actions: Sequence[Any], **_: Any) -> list[Proposal]:
         return [Proposal(one.product_id, 1.0, "m") for one in actions] + [Proposal("popular", 0.1, "m")]
 
+    def is_waiting(self, *_: Any) -> bool:
+        return True
+
     def category_of(self, _: str) -> None:
         return None
 

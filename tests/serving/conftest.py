@@ -111,8 +111,7 @@ def door(config: Config, tmp_path: Path) -> Iterator[Callable[..., tuple[TestCli
                 lake=dataclasses.replace(config.lake, root=str(tmp_path)),
                 online_store=dataclasses.replace(config.online_store, url=f"lmdb://{tmp_path}/{name}"),
                 serving=dataclasses.replace(config.serving, **settings),
-            ),
-            "test",
+            )
         )
         opened.append(service)
         return TestClient(create_app(service, _nothing), base_url="http://127.0.0.1:8080"), service

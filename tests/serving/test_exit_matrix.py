@@ -5,7 +5,7 @@ exit x rung x what somebody said of consent x suppression x experiment, all comb
 
 import asyncio
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -118,10 +118,13 @@ class Model:
 
     version = "m1"
 
-    def propose(self, actions: Sequence[Any], *, bought: frozenset[str] = frozenset(), **_: Any) -> list[Proposal]:
+    def propose(self, actions: Sequence[Any], *, last_bought: Mapping[str, int] = {}, **_: Any) -> list[Proposal]:
         seen = list(dict.fromkeys(one.product_id for one in actions))
         wanted = [*seen, "popular-1", "popular-2", "owned"]
-        return [Proposal(product, 1.0 / n, "m") for n, product in enumerate(wanted, 1) if product not in bought]
+        return [Proposal(product, 1.0 / n, "m") for n, product in enumerate(wanted, 1) if product not in last_bought]
+
+    def is_waiting(self, *_: Any) -> bool:
+        return True
 
     def category_of(self, _: str) -> None:
         return None

@@ -139,7 +139,7 @@ def test_under_pressure_everybody_gets_what_everybody_likes(serving_config: Conf
     app = api.app
 
     async def burst() -> list[httpx.Response]:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8080") as client:
             return await asyncio.gather(*(client.post(RECOMMEND, json=WHO) for _ in range(200)))
 
     assert api.portal is not None

@@ -95,6 +95,9 @@ def test_a_library_with_another_key_hears_it_at_once(collector: Collector, libra
     client.track(user_id="u-1", event="Signed In")
     client.shutdown()
     assert [(error.status, error.message) for error in errors] == [
-        (401, "authorization: no key, or another one, expected the key of this service")
+        (
+            401,
+            "authorization: got no key of this service, expected one with the scope ingest. Send it as a bearer token",
+        )
     ]
     assert collector.messages() == []

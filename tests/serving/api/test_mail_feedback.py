@@ -1,11 +1,15 @@
 """Bounces and complaints leave their people alone, by the same way as anybody who asks for it."""
 
 import dataclasses
+from collections.abc import Callable
 
 import orjson
+from fastapi.testclient import TestClient
 
 from lakehouse.config import Config
+from lakehouse.config.keys import make
 from lakehouse.kafka import broker
+from serving.service import Service
 from tests.serving.api.test_suppressions import STOP, silence
 from tests.serving.conftest import Start
 from tests.serving.topic_values import values
@@ -25,12 +29,15 @@ def test_a_bounce_is_a_suppression_in_kafka_and_here(serving_config: Config, sta
     assert (sent["type"], sent["context"]["externalIds"]) == ("suppress", [{"type": "email", "id": STOP["value"]}])
 
 
-def test_it_needs_the_key_and_a_shape_that_is_known(serving_config: Config, start: Start) -> None:
-    config = dataclasses.replace(serving_config, serving=dataclasses.replace(serving_config.serving, api_key="k"))
-    api, _ = start(config)
+def test_it_needs_the_key_and_a_shape_that_is_known(door: Callable[..., tuple[TestClient, Service]]) -> None:
+    text, key = make("mailer", ["suppress"])
+    api, _ = door(keys=(key.declared,), is_open=False)
     assert api.post(FEEDBACK, json=[]).status_code == 401
-    assert api.post(f"{FEEDBACK}?key=k", json=[]).json() == {"suppressed": 0, "ignored": 0}
-    assert api.post(f"{FEEDBACK}?key=k", json={"a": 1}).status_code == 422
+    assert api.post(FEEDBACK, json=[], auth=(text, "")).json() == {
+        "suppressed": 0,
+        "ignored": 0,
+    }  # as SES can be told to
+    assert api.post(FEEDBACK, json={"a": 1}, auth=(text, "")).status_code == 422
 
 
 def test_without_a_broker_it_is_to_be_sent_again(serving_config: Config, start: Start) -> None:

@@ -6,6 +6,7 @@ from fastapi.testclient import TestClient
 
 from lakehouse.actions.unsubscribe_links import links_of
 from lakehouse.config import Config
+from lakehouse.config.keys import make
 from tests.serving.api.test_suppressions import STOP, silence
 from tests.serving.conftest import Start
 
@@ -21,9 +22,11 @@ def path_of(config: Config) -> str:
 def test_one_click_needs_no_key_and_a_program_that_only_looks_changes_nothing(
     serving_config: Config, start: Start
 ) -> None:
-    config = dataclasses.replace(serving_config, serving=dataclasses.replace(serving_config.serving, api_key="k"))
+    text, made = make("shop", ["decide"])
+    closed = dataclasses.replace(serving_config.serving, keys=(made.declared,), is_open=False)
+    config = dataclasses.replace(serving_config, serving=closed)
     api, service = start(config)
-    key = {"authorization": "Bearer k"}
+    key = {"authorization": f"Bearer {text}"}
     path = path_of(config)
 
     def silent(api: TestClient) -> str | None:
