@@ -86,14 +86,14 @@ def end_with(lifeline: int) -> None:
 
 
 def run_together(command: Sequence[str], sockets: Sequence[socket.socket], environ: dict[str, str]) -> int:
-    """A worker for each socket, `<command> <number> <socket> <lifeline>`; when one ends, all do. The worst of their exit codes."""
+    """A worker for each socket, `<command> <socket> <lifeline>`; when one ends, all do. The worst of their exit codes."""
     lifeline, own_end = os.pipe()  # own_end is inherited by nobody
     workers: list[subprocess.Popen[bytes]] = []
     try:
-        for number, worker_socket in enumerate(sockets):
+        for worker_socket in sockets:
             with worker_socket:
                 files = [worker_socket.fileno(), lifeline]
-                workers.append(subprocess.Popen([*command, str(number), *map(str, files)], pass_fds=files, env=environ))
+                workers.append(subprocess.Popen([*command, *map(str, files)], pass_fds=files, env=environ))
         os.close(lifeline)
         os.wait()  # until the first of them ends
     finally:

@@ -188,7 +188,7 @@ def facts_strategy() -> st.SearchStrategy[list[Fact]]:
         st.sampled_from(["p1", "p2", None]),
         st.integers(0, 60).map(str),
     )
-    return st.lists(one, max_size=60)
+    return st.lists(one, max_size=60, unique_by=lambda each: each.id)  # an id is one fact
 
 
 @settings(max_examples=150, deadline=None)
