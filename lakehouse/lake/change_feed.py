@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from lakehouse.lake.delta import Lake
@@ -34,7 +35,7 @@ def touched(lake: Lake, table: Table, *, after: int, to: int) -> pd.DataFrame | 
         return pd.DataFrame(columns=[*table.key, "is_there"])
     try:
         noted = _noted(lake, table, after + 1, to)
-    except (DeltaError, pa.ArrowException, PySparkException, OSError) as error:
+    except (DeltaError, pa.ArrowException, PySparkException, Py4JError, OSError) as error:
         log.warning("%s: what changed after version %d cannot be read any more: %s", table.name, after, error)
         return None
     return last_state(noted, list(table.key))

@@ -78,7 +78,7 @@ def _fill(lake: Lake, table: Table, rows: DataFrame) -> None:
 
 def test_a_planted_taste_is_served_and_an_earlier_version_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contests, "CONFIDENCES", contests.CONFIDENCES[:1])
-    write(lake, planted(100, taste=0.95))
+    write(lake, planted(300, taste=0.95))
     summary = train(lake)
     assert (summary.version, summary.kind, summary.products, summary.refusal) == ("1", "personal", 60, None)
     assert summary.ndcg > summary.baseline_ndcg + 0.05
