@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
-from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 SUFFIX = ".json"
