@@ -14,7 +14,7 @@ from lakehouse.events import reasons as R
 from lakehouse.events.amounts import CENT, EXACT, PRICE_STEP, QUANTITY_STEP
 from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
-from lakehouse.events.document import text_of
+from lakehouse.events.document import is_nested, text_of
 from lakehouse.events.fields import Fields, Spoilt, lacking
 from lakehouse.events.privacy import holds_address
 from lakehouse.events.schema import AMOUNTS
@@ -102,31 +102,29 @@ class CommerceReader:
             is_order = fields["order_id"] is not None and figures.said is not None
             return Order(faults=(_UNKNOWN,)) if is_order else _NO_ORDER
         worth = currency = None
+        is_refund = event == ORDER_REFUNDED.name
         if event in _WITH_VALUE:
-            worth = (
-                abs(figures.said)
-                if event == ORDER_REFUNDED.name and figures.said is not None
-                else self._worth(event, figures)
-            )
+            worth = self._worth(figures, is_refund=is_refund)
             currency = fields["currency"] or (self._currency if event == ORDER_COMPLETED.name else None)
-        # A refund's sign says no more than its name.
-        is_idle = R.NEGATIVE_AMOUNT if event == ORDER_REFUNDED.name else "no reason"
-        faults = [told for told in figures.amount_faults if not told.startswith(is_idle)] + figures.line_faults
-        if (
-            products is not None and not isinstance(products, list) and products != {}
-        ):  # PHP writes {} for an empty array
+        faults = [*figures.amount_faults, *figures.line_faults]
+        if is_refund:  # whose sign says no more than its name
+            faults = [told for told in faults if not told.startswith(R.NEGATIVE_AMOUNT) or _LINE in told]
+        is_empty = products is None or products == {}  # PHP writes {} for an empty array
+        if not is_empty and not isinstance(products, list):
             faults.append(_NO_ARRAY)
         return Order(worth, currency, faults, _verdict(fields, spoilt, figures, worth))
 
     def _number(self, sent: Any, step: Decimal, place: str) -> tuple[Decimal | None, str | None]:
         """The number, and what is wrong with it; None and None where nothing was sent."""
+        if is_nested(sent):
+            return None, fault(R.WRONG_TYPE, f"{place}: number expected")
         text = (text_of(sent) or "").strip(" ")
         if not text:
             return None, None
         read = amounts.number(text, step, self._most)
         if read is not None:
             return read, fault(R.NEGATIVE_AMOUNT, f"{place}: zero or more expected") if read < 0 else None
-        if text in ("true", "false") or text[0] in "{[":
+        if text in ("true", "false") or text[0] in "{[":  # a library may write an object as text
             return None, fault(R.WRONG_TYPE, f"{place}: number expected")
         return None, fault(R.INVALID_NUMBER, f"{place}: {self._expected}")
 
@@ -149,13 +147,16 @@ class CommerceReader:
                 faults.append(told)
         return lines, faults
 
-    def _worth(self, event: str | None, figures: Figures) -> Decimal | None:
+    def _worth(self, figures: Figures, *, is_refund: bool) -> Decimal | None:
         """What was said, else the sum of price x quantity of the lines that have a price, multiplied exactly and rounded once.
 
         Of lines with one that cannot be read the sum is not known. A refund without an amount is priced by its order's lines.
         """
-        if figures.said is not None or event == ORDER_REFUNDED.name:
-            return figures.said
+        said = figures.said
+        if is_refund:
+            return None if said is None else abs(said)
+        if said is not None:
+            return said
         priced = [(line.price, line.quantity) for line in figures.lines if line.price is not None]
         if not priced or figures.line_faults:
             return None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from lakehouse.config.limits import PURPOSES
 from lakehouse.events import ids
+from lakehouse.events.document import text_of
 
 _YES = (
     *("true", "1", "yes", "y", "on", "granted", "grant", "allowed", "allow", "accepted", "accept", "optin", "opt-in"),
@@ -30,4 +31,4 @@ def consent(preferences: Mapping[str, object], categories: Mapping[str, str]) ->
 
 
 def _is_yes(word: object) -> bool:
-    return str(word).strip().lower() in _YES
+    return (text_of(word) or "").strip().lower() in _YES

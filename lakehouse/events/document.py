@@ -40,9 +40,8 @@ def record(value: bytes | None, config: EventsConfig) -> Record:
         return _refused(R.NULL_VALUE)
     if len(value) > config.max_bytes:
         return _refused(R.OVERSIZED, f"at most {config.max_bytes} bytes expected")
-    half = (
-        config.max_depth // 2 + 1
-    )  # more levels than that need more than half as many braces, or half as many brackets
+    # More levels than max_depth need more than half as many braces, or half as many brackets.
+    half = config.max_depth // 2 + 1
     if value.count(b"{") < half and value.count(b"[") < half:
         try:
             message = orjson.loads(value)
@@ -102,7 +101,7 @@ def mended(node: Any) -> Any:
 
 
 def text_of(value: Any) -> str | None:
-    """A JSON value as text: numbers without trailing zeros, objects and arrays as JSON; None for null."""
+    """A JSON value as text, a whole number without point; None for null, and for an object or an array, which is no text."""
     kind = value.__class__
     if kind is str:
         text: str = value
@@ -116,9 +115,12 @@ def text_of(value: Any) -> str | None:
     if kind is float:
         text = repr(value)
         return text.removesuffix(".0")
-    if isinstance(value, Decimal):
-        return str(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return str(value) if isinstance(value, Decimal) else None
+
+
+def is_nested(value: Any) -> bool:
+    """Whether it is an object or an array."""
+    return value.__class__ is dict or value.__class__ is list
 
 
 def at(message: Any, place: str) -> Any:
@@ -136,9 +138,7 @@ def _names(place: str) -> tuple[str, ...]:
 
 def text_at(message: Any, place: str) -> str | None:
     """What stands at a place as text, without blanks around it; None where that is nothing, blank, an object or an array."""
-    value = at(message, place)
-    text = None if isinstance(value, dict | list) else text_of(value)
-    return text.strip(" ") or None if text is not None else None
+    return (text_of(at(message, place)) or "").strip(" ") or None
 
 
 def object_at(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:

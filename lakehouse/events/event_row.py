@@ -13,8 +13,8 @@ from lakehouse.config.limits import PURPOSES
 from lakehouse.events import bots, consent, contracts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader, Times
-from lakehouse.events.commerce import CommerceReader, Line, Order
-from lakehouse.events.document import object_at, record, text_of
+from lakehouse.events.commerce import CommerceReader, Figures, Line, Order
+from lakehouse.events.document import is_nested, object_at, record, text_at, text_of
 from lakehouse.events.envelope import NEEDED, TYPES
 from lakehouse.events.fields import FieldReader, Fields, Message, Spoilt, lacking
 from lakehouse.events.identifier import Identifier
@@ -29,6 +29,7 @@ _REMEMBERED = 100_000
 _WITH_QUERY = frozenset(contracts.names(lambda contract: contract.keeps_query))
 _UNKNOWN_TYPE = fault(R.UNKNOWN_TYPE, f"type: one of {', '.join(TYPES)} expected")
 _MENDED = fault(R.BROKEN_TEXT, "document: whole characters expected")
+_NO_TIME = fault(R.WRONG_TYPE, "receivedAt: text expected")
 # Fields that tables show as they were sent: never an e-mail address or a telephone number, which begin with one of these.
 _SHOWN = (
     *("message_id", "group_id", "order_id", "product_id", "session_id"),
@@ -86,6 +87,19 @@ class EventRow(NamedTuple):
     verdict: str | None = None
 
 
+class _Parts(NamedTuple):
+    """What a message says, part by part. `fields` are hidden where they are personal once the row is made."""
+
+    message: Message
+    is_mended: bool
+    fields: Fields
+    spoilt: Spoilt
+    times: Times
+    figures: Figures
+    order: Order
+    sender: Sender
+
+
 class EventReader:
     """Reads records by one configuration. Thread-safe."""
 
@@ -106,20 +120,30 @@ class EventReader:
         message, verdict, is_mended = record(value, self._config.events)
         if message is None:
             return EventRow(verdict=verdict)
-        context, properties = object_at(message, "context"), object_at(message, "properties")
+        return self._row(self._parts(message, is_mended, kafka, arrived))
+
+    def _parts(self, message: Message, is_mended: bool, kafka: int | None, arrived: int) -> _Parts:
+        properties = object_at(message, "properties")
         fields, spoilt = self._fields.read(message)
         self._bring_into_form(fields, properties)
-        received = (text_of(message.get("receivedAt")) or "").strip(" ") or None
-        times = self._clocks.read(
-            received, fields["original_timestamp"], fields["sent_at"], kafka=kafka, arrived=arrived
-        )
+        sent = (text_at(message, "receivedAt"), fields["original_timestamp"], fields["sent_at"])
         figures = self._commerce.figures(properties)
+        return _Parts(
+            message=message,
+            is_mended=is_mended,
+            fields=fields,
+            spoilt=spoilt,
+            times=self._clocks.read(*sent, kafka=kafka, arrived=arrived),
+            figures=figures,
+            order=self._commerce.order(fields, spoilt, figures, properties.get("products")),
+            sender=self._senders.read(message, fields),
+        )
+
+    def _row(self, parts: _Parts) -> EventRow:
+        message, fields, times, order, sender = parts.message, parts.fields, parts.times, parts.order, parts.sender
+        context, properties = object_at(message, "context"), object_at(message, "properties")
         type_, name = fields["type"], fields["event_name"]
         is_track = type_ == "track"
-        order = self._commerce.order(fields, spoilt, figures, properties.get("products"))
-        sender = self._senders.read(message, fields)
-        faults = _faults(message, is_mended, times, spoilt, order, sender)
-        verdict = _verdict(fields, spoilt, times, order, sender)
         self._hide(fields)
         user_id, anonymous_id, previous_id = sender.shown
         library = text_of(object_at(context, "library").get("name"))
@@ -133,12 +157,12 @@ class EventReader:
             received_at=times.received,
             anonymous_id=anonymous_id,
             user_id=user_id,
-            product_id=fields["product_id"] or figures.only_product,
+            product_id=fields["product_id"] or parts.figures.only_product,
             order_id=fields["order_id"],
             revenue=order.worth,
             currency=order.currency,
             session_id=fields["session_id"],
-            lines=figures.told_lines if is_track else None,
+            lines=parts.figures.told_lines if is_track else None,
             identifiers=sender.identifiers,
             consent=self._consent(context, times.occurred, fields["message_id"]),
             group_id=fields["group_id"],
@@ -151,9 +175,9 @@ class EventReader:
             is_bot=self._is_bot(text_of(context.get("userAgent")), fields["channel"], library, is_order),
             is_clamped=times.is_clamped,
             traits=personal_traits(message.get("traits")) if type_ == "identify" else None,
-            faults=faults or None,
+            faults=_faults(parts) or None,
             source=source(message, fields),
-            verdict=verdict,
+            verdict=_verdict(parts),
         )
 
     def _bring_into_form(self, fields: Fields, properties: Mapping[str, Any]) -> None:
@@ -178,7 +202,8 @@ class EventReader:
         preferences = object_at(object_at(context, "consent"), "categoryPreferences")
         if not preferences:
             return None
-        said = tuple((name, text_of(word)) for name, word in preferences.items())
+        # By its text a word is remembered: true, 1 and 1.0 are one key of a dictionary, and an object is none.
+        said = tuple((name, None if word is None else text_of(word) or "") for name, word in preferences.items())
         return Consent(occurred, message_id, *self._said(said))
 
     def _words(self, said: tuple[tuple[str, str | None], ...]) -> tuple[bool | None, ...]:
@@ -200,26 +225,29 @@ def _query(properties: Mapping[str, Any]) -> str | None:
     return None if query is None or holds_at(query) else query
 
 
-def _verdict(fields: Fields, spoilt: Spoilt, times: Times, order: Order, sender: Sender) -> str | None:
+def _verdict(parts: _Parts) -> str | None:
     """First fault that takes the meaning from a message; None = none."""
-    type_ = fields["type"]
+    type_ = parts.fields["type"]
     for needing, field in NEEDED:
-        if (needing is None or needing == type_) and fields[field] is None:
-            return lacking(field, spoilt)
+        if (needing is None or needing == type_) and parts.fields[field] is None:
+            return lacking(field, parts.spoilt)
     if type_ not in TYPES:
         return _UNKNOWN_TYPE
-    nobody = None if sender.identifiers else fault(R.NO_USABLE_IDENTIFIER)
-    return times.verdict or order.verdict or nobody
+    nobody = None if parts.sender.identifiers else fault(R.NO_USABLE_IDENTIFIER)
+    return parts.times.verdict or parts.order.verdict or nobody
 
 
-def _faults(message: Message, is_mended: bool, times: Times, spoilt: Spoilt, order: Order, sender: Sender) -> list[str]:
+def _faults(parts: _Parts) -> list[str]:
     """What of the message was left empty, each once."""
+    message, spoilt = parts.message, parts.spoilt
     told = [fault(R.WRONG_TYPE, f"{name}: object expected") for name in OBJECTS if _is_no_object(message.get(name))]
-    if is_mended:
+    if parts.is_mended:
         told.append(_MENDED)
-    told += times.faults
+    if is_nested(message.get("receivedAt")):
+        told.append(_NO_TIME)
+    told += parts.times.faults
     told += [spoilt[field] for field in TEXTS if field in spoilt] if spoilt else []
-    told += [*order.faults, *sender.faults]
+    told += [*parts.order.faults, *parts.sender.faults]
     return list(dict.fromkeys(told)) if told else told
 
 

@@ -13,7 +13,7 @@ from lakehouse.config import Config
 from lakehouse.events import ids
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import blocked
-from lakehouse.events.document import at, text_of
+from lakehouse.events.document import at, is_nested, text_of
 from lakehouse.events.schema import OF_DECLARED_EVENTS, TEXTS, Text
 from lakehouse.events.verdict import fault
 
@@ -56,13 +56,13 @@ class FieldReader:
         usable: Fields = dict.fromkeys(TEXTS)
         spoilt: Spoilt = {}
         for field, value in self._sent(message).items():
-            rule = TEXTS[field]
-            text = (text_of(value) or "").strip(" ")
+            rule, text = TEXTS[field], (text_of(value) or "").strip(" ")
             if rule.is_id:
                 text = self._id(text)
-            if not text:
-                continue
-            if (told := _fault(rule, value, text)) is None and rule.is_held and self._is_junk(text):
+            told = _fault(rule, value, text)
+            if told is None and not text:
+                continue  # of an id nothing was left: as good as not sent
+            if told is None and rule.is_held and self._is_junk(text):
                 told = fault(R.PLACEHOLDER, f"{rule.places[0]}: an id expected")
             if told is None:
                 usable[field] = text
@@ -103,7 +103,7 @@ def text(message: Message, field: str) -> str | None:
     for place in rule.places:
         value = at(message, place)
         sent = (text_of(value) or "").strip(" ")
-        if sent:
+        if sent or is_nested(value):
             read = ids.normalise(sent) if rule.is_id else sent
             return read if read and _fault(rule, value, read) is None else None
     return None
@@ -119,7 +119,7 @@ def lacking(field: str, spoilt: Mapping[str, str]) -> str:
 
 def _fault(rule: Text, value: Any, text: str) -> str | None:
     """Why it can be no text of the field; None when it can."""
-    if value.__class__ is dict or value.__class__ is list or (text[0] in "{[" and _is_json(text)):
+    if is_nested(value) or (text.startswith(("{", "[")) and _is_json(text)):
         return fault(R.WRONG_TYPE, f"{rule.places[0]}: text expected")
     if len(text) > rule.limit:
         return fault(R.VALUE_TOO_LONG, f"{rule.places[0]}: at most {rule.limit} characters expected")

@@ -2,6 +2,7 @@
 
 import json
 import random
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,16 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.config import load
+from lakehouse.events.clock import microseconds
 from lakehouse.events.event_row import EventReader
 from lakehouse.events.event_rows import event_rows
+from lakehouse.events.reader import Reader
 from lakehouse.events.reasons import REASONS
 from tests.lakehouse.events.test_fuzz import make
 from tests.lakehouse.events.test_reader import random_message
 from tests.rows import encode, order
 
 CONFIG = load("dev", environ={})
-READER = EventReader(CONFIG)
-NOON_US = 1_772_366_400_000_000
+READER, ALONE = EventReader(CONFIG), Reader(CONFIG)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOON_US = microseconds(NOON)
 HOSTILE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -57,6 +61,54 @@ def test_anything_at_any_place_gets_a_row_or_a_reason(fields: dict[str, Any]) ->
         assert row.received_at is not None
     else:
         assert row.verdict.partition("|")[0] in REASONS
+
+
+@given(st.dictionaries(NAMES, HOSTILE, max_size=8))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_what_is_asked_of_a_message_alone_is_what_its_row_says(fields: dict[str, Any]) -> None:
+    value = encode({"type": "track", "messageId": "m", "anonymousId": "a", "event": "Seen"} | fields)
+    row, message = READER.read(value, NOON_US, NOON_US), ALONE.document(value)
+    if row.verdict is not None or message is None:
+        return
+    assert ALONE.identifiers(message) == row.identifiers
+    assert ALONE.is_bot(message) == row.is_bot
+    assert microseconds(ALONE.occurred_at(message, NOON)) == row.occurred_at
+    if row.type == "track" and row.event is not None and not row.event.startswith("dev:"):
+        assert ALONE.event_name(message) == row.event
+
+
+@pytest.mark.parametrize("word", [True, 1, 1.0, "1", 0, 0.0, "no", [True], {"a": 1}, [[[]]], "", None])
+def test_a_word_of_consent_is_heard_alike_whoever_said_another_before(word: Any) -> None:
+    for said in (True, 1.0, word):
+        message = {
+            "type": "page",
+            "messageId": "m",
+            "anonymousId": "a",
+            "context": {"consent": {"categoryPreferences": {"marketing": said}}},
+        }
+        heard = READER.read(encode(message), NOON_US, NOON_US).consent
+        assert heard is not None
+        assert heard.marketing == ALONE.consent(message)["marketing"]
+
+
+def test_what_nests_thousands_of_levels_is_no_text_and_breaks_nothing() -> None:
+    deep: Any = "u-1"
+    for _ in range(5_000):
+        deep = [deep]
+    message = {
+        **dict.fromkeys(("type", "event", "userId", "messageId", "receivedAt", "originalTimestamp"), deep),
+        "anonymousId": "a",
+        "context": {
+            "externalIds": [{"type": "user_id", "id": deep}],
+            "consent": {"categoryPreferences": {"x": deep}},
+            "userAgent": deep,
+        },
+        "traits": {"email": deep, "address": deep},
+    }
+    assert ALONE.identifiers(message) == [("anonymous_id", "a")]
+    assert ALONE.consent(message)["marketing"] is False
+    assert (ALONE.event_name(message), ALONE.is_bot(message)) == (None, False)
+    assert ALONE.occurred_at(message, NOON) == NOON
 
 
 @pytest.mark.parametrize("seed", range(3))
