@@ -9,20 +9,13 @@ import json
 
 from lakehouse.config import load
 from lakehouse.job import flags, run
-from lakehouse.kafka.broker import reachable
-from lakehouse.lake.delta import Lake
-from lakehouse.lake.lock import DECISION_LOG, writer
-from lakehouse.queries.decision_log import NAME, drain
-from lakehouse.spark.session import get_session
+from lakehouse.queries.decision_log import NAME, drained
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 
 
 def main(argv: list[str]) -> None:
     flags(argv)
-    config = reachable(load())
-    with writer(config, part=DECISION_LOG):
-        lake = Lake(get_session(config, NAME), config)
-        drain(lake)
+    with drained(load(), NAME) as lake:
         counts = {
             table.name: lake.read(table).count() for table in (SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE)
         }

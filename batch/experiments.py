@@ -24,12 +24,11 @@ from lakehouse.config.paths import EXPERIMENTS
 from lakehouse.experiments import off_policy_report, readout_report
 from lakehouse.experiments.definitions import read_experiments
 from lakehouse.experiments.log_file import baseline_of, expected_shares, read_log, units_of
-from lakehouse.experiments.new_policies import COLUMNS, NEW_POLICIES, decisions_under
+from lakehouse.experiments.new_policies import NEW_POLICIES, decisions_under
 from lakehouse.experiments.policy_log import decisions_of
 from lakehouse.experiments.readout import ALPHA, ReadOut, read_out
 from lakehouse.experiments.result_rows import GOLD_EXPERIMENT_RESULTS
 from lakehouse.job import json_line, run
-from lakehouse.tables.decisions import SILVER_DECISION_LOG
 
 
 def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
@@ -57,9 +56,11 @@ def of_log(options: argparse.Namespace) -> tuple[ReadOut, int]:
 def of_lake() -> int:
     """Set gold.experiment_results to what the decision log and the tables say of every experiment, and print it."""
     from lakehouse.experiments.lake_readout import results_of  # here: a log of any kind is read without Spark
+    from lakehouse.experiments.metric_sources import check_metrics
     from lakehouse.queries.decision_log import drained
 
     experiments = read_experiments(EXPERIMENTS)
+    check_metrics(experiments.metrics.values())
     with drained(load(), "experiments") as lake:
         rows = results_of(lake, experiments, as_of=datetime.now(UTC))
         lake.create(GOLD_EXPERIMENT_RESULTS)
@@ -83,11 +84,12 @@ def off_policy(options: argparse.Namespace) -> int:
             values=options.value,
         )
     else:
-        from lakehouse.queries.decision_log import drained  # here: a file is read without Spark
+        from lakehouse.experiments.lake_readout import decisions_by_person  # here: a file is read without Spark
+        from lakehouse.queries.decision_log import drained
 
         with drained(load(), "experiments") as lake:
             days = lake.config.serving.exposure_days
-            log = lake.read(SILVER_DECISION_LOG).where("kind <> 'exposure'").select(*COLUMNS).toPandas()
+            log = decisions_by_person(lake.read).toPandas()
         decisions, left_out = decisions_under(log, options.policy, metric=options.reward, window_days=days)
     found = decisions.evaluated(options.alpha)
     print(off_policy_report.table(decisions, found, left_out))

@@ -15,8 +15,6 @@ from typing import Any
 
 from lakehouse.config import Config, load
 from lakehouse.job import flags, run
-from lakehouse.kafka.broker import reachable
-from lakehouse.lake.lock import DECISION_LOG, writer
 from lakehouse.learning.learned_store import LearnedStore, policy_of
 from lakehouse.learning.reward import Reward
 from lakehouse.learning.told import COLUMNS, told
@@ -51,17 +49,12 @@ def rebuilt(config: Config, rows: Iterable[Mapping[str, Any]], now_ms: int, *, i
 
 def main(argv: list[str]) -> int:
     options = flags(argv, "--check")
-    from lakehouse.lake.delta import Lake
-    from lakehouse.queries import decision_log
-    from lakehouse.spark.session import get_session
+    from lakehouse.queries.decision_log import drained  # here: flags are checked before Spark starts
 
-    config = reachable(load())
-    with writer(config, part=DECISION_LOG):
-        lake = Lake(get_session(config, NAME), config)
-        decision_log.drain(lake)
+    with drained(load(), NAME) as lake:
         log = lake.read(SILVER_DECISION_LOG).where("kind <> 'decision' and experiment is null").select(*COLUMNS)
         rows = (row.asDict() for row in log.toLocalIterator())
-        found = rebuilt(config, rows, int(time.time() * 1000), is_check="--check" in options)
+        found = rebuilt(lake.config, rows, int(time.time() * 1000), is_check="--check" in options)
     print(json.dumps({"command": NAME, **found}))
     return 0 if found.get("is_equal", True) else 1
 

@@ -22,19 +22,21 @@ from lakehouse.config import load
 from lakehouse.config.paths import EXPERIMENTS
 from lakehouse.errors import SourceError
 from lakehouse.experiments.definitions import read_experiments
-from lakehouse.experiments.log_file import baseline_of, names_of, read_log
+from lakehouse.experiments.log_file import baseline_of, has_columns, names_of, read_log
+from lakehouse.experiments.readout import ALPHA
 from lakehouse.job import json_line, run
 from lakehouse.uplift import report
 from lakehouse.uplift.experiment_log import ExperimentLog, log_of
 from lakehouse.uplift.study import Study, study
 
-ALPHA = 0.05
+_MODELS = "uplift_"  # under other names the registry has other models
 
 
 def main(argv: Sequence[str]) -> int:
     options = arguments(argv)
     if options.log is not None:
-        found = studied(of_file(options), options)
+        log = of_file(options)
+        found = studied(log, options, baseline_of(arms_of(log), options.baseline))
         version = register(found, options.name, {}) if options.name else None
     else:
         found, version = of_lake(options)
@@ -61,15 +63,12 @@ def of_file(options: argparse.Namespace) -> ExperimentLog:
     )
 
 
-def studied(log: ExperimentLog, options: argparse.Namespace) -> Study:
-    arms = sorted({str(arm) for arm in log.arm})
-    return study(
-        log,
-        reward=options.reward,
-        baseline=baseline_of(arms, options.baseline),
-        cost=costs(options.cost),
-        alpha=options.alpha,
-    )
+def studied(log: ExperimentLog, options: argparse.Namespace, baseline: str) -> Study:
+    return study(log, reward=options.reward, baseline=baseline, cost=costs(options.cost), alpha=options.alpha)
+
+
+def arms_of(log: ExperimentLog) -> list[str]:
+    return sorted({str(arm) for arm in log.arm})
 
 
 def of_lake(options: argparse.Namespace) -> tuple[Study, str | None]:
@@ -77,19 +76,23 @@ def of_lake(options: argparse.Namespace) -> tuple[Study, str | None]:
     from lakehouse.queries.decision_log import drained  # here: a log of any kind is read without Spark
     from lakehouse.training.uplift import log_of_decisions, log_of_experiment
 
-    experiments = read_experiments(EXPERIMENTS).by_name
+    experiments = read_experiments(EXPERIMENTS).read_out
     if options.experiment is not None and options.experiment not in experiments:
         names = ", ".join(experiments) or "none"
         raise SourceError(
             f"--experiment: no experiment '{options.experiment}' in {EXPERIMENTS.name}, there are: {names}"
         )
+    declared = None
     with drained(load(), "train_uplift") as lake:
         if options.experiment is None:
             log, snapshot = log_of_decisions(lake, options.reward)
         else:
+            declared = experiments[options.experiment].baseline
             log, snapshot = log_of_experiment(lake, experiments[options.experiment], options.reward)
-    found = studied(log, options)
-    return found, register(found, options.name or f"uplift_{options.experiment or 'decisions'}", snapshot)
+    arms = arms_of(log)
+    asked = options.baseline or (declared if declared in arms else None)
+    found = studied(log, options, baseline_of(arms, asked))
+    return found, register(found, options.name or f"{_MODELS}{options.experiment or 'decisions'}", snapshot)
 
 
 def register(found: Study, name: str, snapshot: Mapping[str, int]) -> str | None:
@@ -112,7 +115,8 @@ def assign(found: Study, path: Path, to: Path, unit: str | None) -> None:
     if not found.best:
         raise SourceError(f"--assign: nothing to give, {found.verdict}")
     frame = read_log(path, names=[unit] if unit else [])
-    columns: dict[str, Any] = {"unit": names_of(frame[unit]) if unit in frame.columns else range(len(frame))}
+    has_columns(frame, [unit] if unit else [])
+    columns: dict[str, Any] = {"unit": names_of(frame[unit]) if unit else range(len(frame))}
     if found.policy is None or not found.is_offered:
         columns["arm"] = found.best
     else:
@@ -218,6 +222,10 @@ def _refuse_incomplete(parser: argparse.ArgumentParser, options: argparse.Namesp
     strange = [name for name in options.category if name not in options.feature]
     if strange:
         parser.error(f"--category: '{strange[0]}' is no --feature")
+    if options.name and not options.name.startswith(_MODELS):
+        parser.error(
+            f"--name: got {options.name}, expected {_MODELS}...: under other names the registry has other models"
+        )
     if not 0 < options.alpha < 1:
         parser.error(f"--alpha: got {options.alpha}, expected a share between 0 and 1")
 

@@ -20,6 +20,7 @@ from lakehouse.errors import StitchlakeError
 from lakehouse.experiments.assignment import BUCKETS
 from lakehouse.experiments.definitions import Experiments, read_experiments
 from lakehouse.experiments.lake_history import MetricHistory, histories
+from lakehouse.experiments.metric_sources import check_metrics
 from lakehouse.experiments.metrics import Judged
 from lakehouse.experiments.power import Design, detectable, people_needed
 from lakehouse.job import run
@@ -31,6 +32,7 @@ _LOOKS = {"once": False, "any_time": True}  # whether one may look at any time
 def main(argv: list[str]) -> None:
     options = _arguments(argv)
     experiments = read_experiments(EXPERIMENTS)
+    check_metrics(experiments.metrics.values())
     judged, design, share = _asked(options, experiments)
     from lakehouse.lake.delta import Lake  # here: what is asked for is checked before Spark starts
     from lakehouse.spark.session import get_session
@@ -51,7 +53,7 @@ def _asked(options: argparse.Namespace, experiments: Experiments) -> tuple[Judge
             raise StitchlakeError(
                 f"--experiment: got {options.experiment}, expected one of conf/experiments.yaml: {known}"
             )
-        judged: Judged = Judged(**{name: getattr(one, name) for name in Judged.model_fields})
+        judged: Judged = one
         arms, share, primary = len(one.arms), (one.buckets[1] - one.buckets[0]) / BUCKETS, len(one.deciding)
     else:
         judged = Judged(metrics=tuple(options.metric), window_days=options.window_days)

@@ -60,7 +60,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ),
     ("serving", "keys"): (DECLARED, IN_WORDS),
     ("serving", "policy"): (r"thompson|linucb|greedy", "thompson, linucb or greedy"),
-    **{("training", model): _PURPOSE for model in ("segments", "scores", "recommender", "identity")},
+    **{("training", model): _PURPOSE for model in ("segments", "scores", "recommender", "identity", "uplift")},
     ("serving", "reward_metric"): (r"[a-z][a-z0-9_]{0,63}", "the metric of an outcome, such as converted"),
     ("serving", "reward_direction"): (r"higher|lower", "higher or lower"),
     ("consent", "never_asked"): (r"granted|denied", "granted or denied"),

@@ -135,6 +135,7 @@ class TrainingConfig:
     scores: str
     recommender: str
     identity: str
+    uplift: str
 
 
 @dataclass(frozen=True, kw_only=True)

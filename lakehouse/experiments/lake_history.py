@@ -14,7 +14,6 @@ from lakehouse.errors import StitchlakeError
 from lakehouse.experiments.arm_estimates import estimated, less_explained
 from lakehouse.experiments.definitions import Experiments
 from lakehouse.experiments.lake_readout import measure
-from lakehouse.experiments.metric_sources import check_metrics
 from lakehouse.experiments.metrics import BEFORE, Judged
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.silver import SILVER_ACTIVITY_DAILY
@@ -37,10 +36,8 @@ def histories(lake: Lake, judged: Judged, experiments: Experiments, *, days: int
     """One for every metric of `judged` that is declared. `days`: how long people came in.
 
     Raises:
-        ConfigError: a declared metric names a table or column that is not there.
-        StitchlakeError: the lake holds fewer days than `days` and the metrics' windows after and before, or nobody came.
+        StitchlakeError: the lake holds fewer days than `days` and the metrics' window after, or nobody came.
     """
-    check_metrics(experiments.metrics.values())
     activity = lake.read(SILVER_ACTIVITY_DAILY)
     oldest, newest = activity.agg(F.min("activity_date"), F.max("activity_date")).toPandas().iloc[0]
     first = _period(oldest, newest, judged, days)

@@ -1,6 +1,6 @@
 """The experiments of a lake, read out: its decision log, and what its tables say of the people in it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,37 +10,52 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.experiments.balance import SEGMENT
-from lakehouse.experiments.definitions import Experiments
+from lakehouse.experiments.definitions import Experiment, Experiments
 from lakehouse.experiments.estimates import winsorised
 from lakehouse.experiments.exposure_log import exposure_log, history_of, names_of_several
-from lakehouse.experiments.metric_sources import SOURCES, check_metrics, per_person
+from lakehouse.experiments.metric_sources import SOURCES, per_person
 from lakehouse.experiments.metrics import BEFORE, Judged, Metric
+from lakehouse.experiments.new_policies import COLUMNS
+from lakehouse.experiments.persons import by_person
 from lakehouse.experiments.result_rows import Measured, results, told_of
+from lakehouse.experiments.sticky import ArmsTold
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.gold import GOLD_SEGMENTS
+from lakehouse.tables.contract import Table
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_MAP
 
 
 def results_of(lake: Lake, experiments: Experiments, *, as_of: datetime) -> list[dict[str, Any]]:
-    """Rows of gold.experiment_results.
-
-    Raises:
-        ConfigError: a declared metric names a table or column that is not there.
-    """
-    check_metrics(experiments.metrics.values())
+    """Rows of gold.experiment_results. `experiments`: see `check_metrics`."""
     asked = experiments.read_out
-    edges, people = lake.read(SILVER_IDENTITY_EDGES), lake.read(SILVER_IDENTITY_MAP)
-    since = {name: one.valid_from for name, one in asked.items() if one.valid_from is not None}
-    logged = exposure_log(lake.read(SILVER_DECISION_LOG), edges, people, since=since).persist()
-    history = history_of(names_of_several(logged), edges, lake.read(SILVER_IDENTITY_HISTORY)).toPandas()
-    log = logged.toPandas()
-    logged.unpersist()
+    log, told = told_log(lake.read, asked)
     measured = {
-        name: with_segment(lake, measure(lake, told.first, asked[name], experiments), told.first)
-        for name, told in told_of(log, asked, history).items()
+        name: with_segment(lake, measure(lake, one.first, asked[name], experiments), one.first)
+        for name, one in told.items()
     }
-    return results(log, asked, as_of=as_of, measured=measured, history=history)
+    return results(log, asked, told, as_of=as_of, measured=measured)
+
+
+def told_log(
+    read: Callable[[Table], DataFrame], asked: Mapping[str, Experiment]
+) -> tuple[pd.DataFrame, dict[str, ArmsTold]]:
+    """The decision log by person, columns LOG, and who was told which arm of the experiments asked for. `read`: a table of the lake."""
+    edges, people = read(SILVER_IDENTITY_EDGES), read(SILVER_IDENTITY_MAP)
+    since = {name: one.valid_from for name, one in asked.items() if one.valid_from is not None}
+    logged = exposure_log(read(SILVER_DECISION_LOG), edges, people, since=since).persist()
+    try:
+        history = history_of(names_of_several(logged), edges, read(SILVER_IDENTITY_HISTORY)).toPandas()
+        log = logged.toPandas()
+    finally:
+        logged.unpersist()
+    return log, told_of(log, asked, history)
+
+
+def decisions_by_person(read: Callable[[Table], DataFrame]) -> DataFrame:
+    """Decisions and outcomes of the log, columns of `weighable`, each of the person as they are known now."""
+    log = read(SILVER_DECISION_LOG).where("kind <> 'exposure'").select(*COLUMNS)
+    return by_person(log, read(SILVER_IDENTITY_EDGES), read(SILVER_IDENTITY_MAP))
 
 
 def measure(lake: Lake, first: pd.DataFrame, judged: Judged, experiments: Experiments) -> Measured:

@@ -31,17 +31,17 @@ class Measured:
 def results(
     log: pd.DataFrame,
     experiments: Mapping[str, Experiment],
+    told: Mapping[str, ArmsTold],
     *,
     as_of: datetime,
     measured: Mapping[str, Measured] | None = None,
-    history: pd.DataFrame = NO_HISTORY,
 ) -> list[dict[str, Any]]:
-    """Rows of gold.experiment_results. `log`: columns LOG; experiments without exposures give none. `history`: see `arms_told`."""
+    """Rows of gold.experiment_results. `log`: columns LOG. `told`: of `told_of`; experiments that are not in it give none."""
     rows: list[dict[str, Any]] = []
-    for name, told in told_of(log, experiments, history).items():
+    for name, one in told.items():
         experiment = experiments[name]
         of_tables = (measured or {}).get(name, Measured())
-        units = with_outcomes(told.first, log, experiment, of_tables)
+        units = with_outcomes(one.first, log, experiment, of_tables)
         before = [BEFORE + covariate for covariate in of_tables.covariates]
         readout = read_out(
             units,
@@ -52,14 +52,16 @@ def results(
             primary=experiment.deciding,
             guardrails=experiment.guardrails,
             covariates=dict.fromkeys(experiment.asked, before),
-            excluded=len(told.broken) + len(told.merged),
-            broken=len(told.broken),
+            excluded=len(one.broken) + len(one.merged),
+            broken=len(one.broken),
         )
         rows += [_row(name, readout, comparison, as_of) for comparison in readout.comparisons]
     return rows
 
 
-def told_of(log: pd.DataFrame, experiments: Mapping[str, Experiment], history: pd.DataFrame) -> dict[str, ArmsTold]:
+def told_of(
+    log: pd.DataFrame, experiments: Mapping[str, Experiment], history: pd.DataFrame = NO_HISTORY
+) -> dict[str, ArmsTold]:
     """Experiment -> who was told which arm, by its trigger, while it was valid."""
     occurred_at = pd.to_datetime(log["occurred_at"], utc=True)
     log = log.assign(

@@ -4,10 +4,10 @@
     ./spark-submit.sh ml/train_recommender.py --use VERSION      serve an earlier version again
 
 Reads silver.events, silver.orders and silver.identity_map, bronze.events for categories, and gold.segments, of those who may be
-learned from (consenting.py). Item-item similarity and implicit ALS, alone and blended, are tuned on one slice of time and judged on the next (lakehouse/recommend/contest.py),
-as the lists people would have seen (served_lists.py), beside popularity and the champion in force (promotion.py); the winner is trained
-again on everything. Every version is registered and exported, so that --use can serve it; whether it is the one served is the
-verdict's. Streams may run meanwhile: nothing else writes gold.products.
+learned from (consenting.py). Item-item similarity and implicit ALS, alone and blended, are tuned on one slice of time and judged on the
+next (lakehouse/recommend/contest.py), as the lists people would have seen (served_lists.py), beside popularity and the champion in force
+(promotion.py); the winner is trained again on everything. Every version is registered and exported, so that --use can serve it;
+whether it is the one served is the verdict's. Streams may run meanwhile: nothing else writes gold.products.
 """
 
 import dataclasses

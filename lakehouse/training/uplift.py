@@ -13,18 +13,19 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.errors import SourceError
 from lakehouse.experiments.definitions import Experiment
-from lakehouse.experiments.exposure_log import exposure_log, history_of, names_of_several
-from lakehouse.experiments.new_policies import COLUMNS, weighable
-from lakehouse.experiments.persons import by_person
-from lakehouse.experiments.result_rows import Measured, told_of, with_outcomes
+from lakehouse.experiments.lake_readout import decisions_by_person, told_log
+from lakehouse.experiments.new_policies import weighable
+from lakehouse.experiments.result_rows import Measured, with_outcomes
 from lakehouse.features.point_in_time import FEATURES, end_of_day, features
 from lakehouse.lake.delta import Lake
 from lakehouse.models.publish import Trained, publish, snapshot
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.rollup import profile_activity, profile_orders
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
-from lakehouse.tables.decisions import SILVER_DECISION_LOG
-from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_MAP
+from lakehouse.tables.contract import Table
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+from lakehouse.training.consenting import consenting
 from lakehouse.uplift.encoding import Category
 from lakehouse.uplift.experiment_log import ExperimentLog
 from lakehouse.uplift.study import Study
@@ -32,21 +33,36 @@ from lakehouse.uplift.study import Study
 ROWS = ["unit", "arm", "reward", "propensity", "occurred_at"]
 
 
+class _Snapshots:
+    """Tables of one lake, each as it was when it was first asked for; `versions`: of those that were."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.versions: dict[str, int] = {}
+        self._frames: dict[Table, DataFrame] = {}
+
+    def read(self, table: Table) -> DataFrame:
+        if table not in self._frames:
+            self._frames[table], self.versions[table.name] = snapshot(self.lake, table)
+        return self._frames[table]
+
+
 def log_of_experiment(lake: Lake, experiment: Experiment, metric: str) -> tuple[ExperimentLog, Mapping[str, int]]:
     """Persons in one arm of the experiment, from their first exposure on, and the Delta versions they were read from.
 
     Raises:
-        SourceError: nobody was exposed, or no outcome has that name.
+        SourceError: nobody was exposed, no outcome has that name, or somebody was told two arms.
     """
-    decision_log, version = snapshot(lake, SILVER_DECISION_LOG)
-    edges, people = lake.read(SILVER_IDENTITY_EDGES), lake.read(SILVER_IDENTITY_MAP)
-    since = {} if experiment.valid_from is None else {experiment.name: experiment.valid_from}
-    logged = exposure_log(decision_log, edges, people, since=since)
-    history = history_of(names_of_several(logged), edges, lake.read(SILVER_IDENTITY_HISTORY)).toPandas()
-    log = logged.toPandas()
-    told = told_of(log, {experiment.name: experiment}, history).get(experiment.name)
+    tables = _Snapshots(lake)
+    log, found = told_log(tables.read, {experiment.name: experiment})
+    told = found.get(experiment.name)
     if told is None:
         raise SourceError(f"--experiment: nobody was exposed to '{experiment.name}' yet. Run again when somebody was")
+    if told.broken:
+        raise SourceError(
+            f"--experiment: {len(told.broken)} persons were told two arms of '{experiment.name}', expected one each. "
+            "Read it out with batch/experiments.py"
+        )
     known = sorted(log.loc[log["kind"] == "outcome", "metric"].dropna().unique())
     if metric not in known:
         raise SourceError(
@@ -65,10 +81,10 @@ def log_of_experiment(lake: Lake, experiment: Experiment, metric: str) -> tuple[
         }
     )
     left_out = {
-        "of persons in several arms": len(told.broken) + len(told.merged),
+        "of persons in several arms": len(told.merged),
         "of an arm that is not declared": int(rows["propensity"].isna().sum()),
     }
-    return _with_features(lake, rows[rows["propensity"].notna()], left_out, {SILVER_DECISION_LOG.name: version})
+    return _with_features(tables, rows[rows["propensity"].notna()], left_out), tables.versions
 
 
 def log_of_decisions(lake: Lake, metric: str) -> tuple[ExperimentLog, Mapping[str, int]]:
@@ -79,7 +95,8 @@ def log_of_decisions(lake: Lake, metric: str) -> tuple[ExperimentLog, Mapping[st
     Raises:
         SourceError: no outcome of that name, or no decision by chance.
     """
-    log, versions = _log(lake)
+    tables = _Snapshots(lake)
+    log = decisions_by_person(tables.read).toPandas()
     decisions, left_out = weighable(log, metric=metric, window_days=lake.config.serving.exposure_days)
     candidates = Counter(frozenset(decision.candidates) for decision in decisions)
     commonest = max(candidates, key=lambda names: (candidates[names], sorted(names)))
@@ -88,37 +105,38 @@ def log_of_decisions(lake: Lake, metric: str) -> tuple[ExperimentLog, Mapping[st
         [(one.unit, one.action, one.reward, one.propensity, one.occurred_at) for one in same], columns=ROWS
     )
     others = {"among other candidates": len(decisions) - len(same)}
-    return _with_features(lake, rows, {**left_out, **others}, versions)
+    return _with_features(tables, rows, {**left_out, **others}), tables.versions
 
 
-def _log(lake: Lake) -> tuple[pd.DataFrame, Mapping[str, int]]:
-    """Of persons as they are known now."""
-    log, version = snapshot(lake, SILVER_DECISION_LOG)
-    identity = (lake.read(table) for table in (SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP))
-    return by_person(log.select(*COLUMNS), *identity).toPandas(), {SILVER_DECISION_LOG.name: version}
+def _with_features(tables: _Snapshots, rows: pd.DataFrame, left_out: Mapping[str, int]) -> ExperimentLog:
+    """Those who may be learned from, with FEATURES as of the end of the day before: what the decision itself led to is not among them.
 
-
-def _with_features(
-    lake: Lake, rows: pd.DataFrame, left_out: Mapping[str, int], versions: Mapping[str, int]
-) -> tuple[ExperimentLog, Mapping[str, int]]:
-    """FEATURES as of the end of the day before: what the decision itself led to is not among them. nan = nothing was known."""
-    tables = (SILVER_ACTIVITY_DAILY, SILVER_ORDERS, SILVER_IDENTITY_MAP)
-    (daily, orders, identity_map), read = zip(*(snapshot(lake, table) for table in tables), strict=True)
-    days = [at.date() - timedelta(days=1) for at in rows["occurred_at"]]
-    keyed = rows.assign(day=[day.isoformat() for day in days])
-    stamps = sorted({(unit, end_of_day(day)) for unit, day in zip(rows["unit"], days, strict=True)})
-    stamped = lake.spark.createDataFrame(stamps, "profile_id string, as_of timestamp")
-    known = _known(daily, orders, identity_map, stamped).toPandas()
+    nan = nothing was known.
+    """
+    willing = rows[rows["unit"].isin(_willing(tables, rows["unit"]))]
+    days = [at.date() - timedelta(days=1) for at in willing["occurred_at"]]
+    keyed = willing.assign(day=[day.isoformat() for day in days])
+    stamps = sorted({(unit, end_of_day(day)) for unit, day in zip(willing["unit"], days, strict=True)})
+    stamped = tables.lake.spark.createDataFrame(stamps, "profile_id string, as_of timestamp")
+    daily, orders = tables.read(SILVER_ACTIVITY_DAILY), tables.read(SILVER_ORDERS)
+    known = _known(daily, orders, tables.read(SILVER_IDENTITY_MAP), stamped).toPandas()
     joined = keyed.merge(known, left_on=["unit", "day"], right_on=["profile_id", "day"], how="left")
-    log = ExperimentLog(
+    reasons = {**left_out, "of people who are not to be learned from": len(rows) - len(willing)}
+    return ExperimentLog(
         unit=joined["unit"].to_numpy(dtype=np.str_),
         arm=joined["arm"].to_numpy(dtype=np.str_),
         reward=joined["reward"].to_numpy(dtype=np.float64),
         propensity=joined["propensity"].to_numpy(dtype=np.float64),
         features=joined[list(FEATURES)].astype(float),
-        left_out={reason: count for reason, count in left_out.items() if count},
+        left_out={reason: count for reason, count in reasons.items() if count},
     )
-    return log, {**versions, **{table.name: version for table, version in zip(tables, read, strict=True)}}
+
+
+def _willing(tables: _Snapshots, units: pd.Series) -> set[str]:
+    config = tables.lake.config
+    people = tables.lake.spark.createDataFrame([(unit,) for unit in sorted(set(units))], "profile_id string")
+    rows = consenting(people, tables.read(GOLD_ACTIVATION), config.training.uplift, config).collect()
+    return {row["profile_id"] for row in rows}
 
 
 def _known(daily: DataFrame, orders: DataFrame, identity_map: DataFrame, stamped: DataFrame) -> DataFrame:

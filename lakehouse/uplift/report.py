@@ -83,6 +83,7 @@ def as_json(study: Study) -> dict[str, Any]:
         "verdict": study.verdict,
         "baseline": study.baseline or None,
         "best_blanket": study.best or None,
+        "rows_left_out": dict(study.rows_left_out),
         "arms": {
             arm.name: {
                 "n": arm.rows,

@@ -3,7 +3,7 @@
     ./spark-submit.sh tests/benchmarks/experiments.py [--runs 2000] [--looks 100]
 
 False positives of A/A tests that are looked at a hundred times: of shares, with CUPED, of quotients, of quantiles, and of
-several primary metrics together; coverage of intervals; power, found and planned; guardrails of both directions; what must
+several primary metrics together; coverage of intervals; power, as found (told only) and as planned; guardrails of both directions; what must
 block a read-out; off-policy estimates against the truth of a simulator. Exit code 1 when a limit is broken.
 """
 
@@ -20,7 +20,7 @@ from lakehouse.experiments.fixed import fixed
 from lakehouse.experiments.metrics import Guardrail
 from lakehouse.experiments.power import Design, detectable
 from lakehouse.experiments.readout import read_out
-from lakehouse.experiments.result_rows import LOG, results
+from lakehouse.experiments.result_rows import LOG, results, told_of
 from lakehouse.experiments.sample_ratio import BLOCKS, sample_ratio_p
 from lakehouse.experiments.sample_statistics import moments
 from lakehouse.experiments.sequential import TUNED_FOR, always_valid_p, rho, sequential
@@ -132,7 +132,8 @@ def planted() -> dict[str, bool]:
             "metrics": ("converted",),
         }
         experiment = Experiment.model_validate({**one, "arms": arms[:declared]})
-        return results(rows, {"try": experiment}, as_of=now)[0]["is_blocked"]
+        declared_ones = {"try": experiment}
+        return results(rows, declared_ones, told_of(rows, declared_ones), as_of=now)[0]["is_blocked"]
 
     return {
         "blocked_one_in_two_arms": is_blocked(pd.concat([log, again]), 2),
@@ -171,6 +172,11 @@ def limits(result: dict, runs: int) -> list[str]:
         f"{name} {result[name]} > 0.05"
         for name in ("gain_6_to_2_called_harm", "harm_within_margin_called")
         if result[name] > 0.05
+    ]
+    broken += [
+        f"off_policy_coverage {name} {value} < 0.95 by more than a point"
+        for name, value in result["off_policy_coverage"].items()
+        if value < 0.95 - max(0.01, chance)
     ]
     broken += [
         f"{name} {result[name]} != 0.8"

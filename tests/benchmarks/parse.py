@@ -2,7 +2,8 @@
 
     ./spark-submit.sh tests/benchmarks/parse.py [--events 100000] [--runs 5]
 
-Records lie in memory, results go nowhere: what is left is the parse. The first run pays for the JVM's compiler and is told apart.
+Records lie in memory, results go nowhere: what is left is the parse. The first run pays for the JVM's compiler
+and for starting the Python workers, and is told apart.
 """
 
 import argparse

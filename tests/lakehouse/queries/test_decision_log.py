@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from kafka import KafkaProducer
 
 from lakehouse.decisions.decision_record import DecisionRecord, decision_message, exposure_messages, outcome_message
 from lakehouse.experiments.definitions import Experiment
-from lakehouse.experiments.result_rows import LOG, results
+from lakehouse.experiments.result_rows import LOG, results, told_of
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lake.delta import Lake
@@ -66,8 +67,12 @@ def log_of(units: int, rates: dict[str, float], seed: int) -> pd.DataFrame:
     return frame
 
 
+def read_out_of(log: pd.DataFrame, experiments: dict[str, Experiment], *, as_of: datetime) -> list[dict[str, Any]]:
+    return results(log, experiments, told_of(log, experiments), as_of=as_of)
+
+
 def test_a_planted_lift_comes_out_and_only_outcomes_in_the_window_count() -> None:
-    rows = results(log_of(8000, {"control": 0.10, "new": 0.13}, 1), {"try": TRY}, as_of=NOW)
+    rows = read_out_of(log_of(8000, {"control": 0.10, "new": 0.13}, 1), {"try": TRY}, as_of=NOW)
     converted = next(row for row in rows if row["metric"] == "converted")
     assert converted["units"] == converted["baseline_units"] == 4000
     assert converted["baseline_mean"] == pytest.approx(0.10, abs=0.015)
@@ -80,16 +85,16 @@ def test_a_planted_lift_comes_out_and_only_outcomes_in_the_window_count() -> Non
 def test_uneven_arms_and_units_in_two_arms_block_the_read_out() -> None:
     log = log_of(4000, {"control": 0.1, "new": 0.1}, 2)
     lost = log[~((log["arm"] == "new") & (log["unit"].str.len() % 2 == 0))]
-    rows = results(lost, {"try": TRY}, as_of=NOW)
+    rows = read_out_of(lost, {"try": TRY}, as_of=NOW)
     assert all(row["is_blocked"] and row["difference"] is None for row in rows)
     twice = log[log["unit"].isin(["profile-2", "profile-4"])].assign(
         arm=lambda frame: frame["arm"].map({"control": "new"})
     )
-    rows = results(pd.concat([log, twice]), {"try": TRY}, as_of=NOW)
+    rows = read_out_of(pd.concat([log, twice]), {"try": TRY}, as_of=NOW)
     assert {(row["excluded_units"], row["is_blocked"], row["blocked_because"]) for row in rows} == {
         (2, True, "2 were in more than one arm, expected everybody to stay in one")
     }
-    assert results(log, {}, as_of=NOW + timedelta(days=1)) == []
+    assert read_out_of(log, {}, as_of=NOW + timedelta(days=1)) == []
 
 
 @pytest.mark.slow
@@ -129,7 +134,7 @@ def test_each_message_is_in_the_log_once_and_what_cannot_be_read_in_quarantine(
 def test_an_arm_that_nobody_was_shown_blocks_the_verdict() -> None:
     log = log_of(400, {"control": 0.10, "new": 0.13}, 1)
     of_control = log[log["unit"].isin(log[log["arm"] == "control"]["unit"])]
-    (converted, unsubscribed) = results(of_control, {"try": TRY}, as_of=NOW)
+    (converted, unsubscribed) = read_out_of(of_control, {"try": TRY}, as_of=NOW)
     assert (converted["arm"], converted["units"], converted["baseline_units"]) == ("new", 0, 200)
     assert (converted["is_blocked"], converted["mean"], converted["difference"]) == (True, None, None)
     assert unsubscribed["is_blocked"]
@@ -139,5 +144,5 @@ def test_an_arm_that_nobody_was_shown_blocks_the_verdict() -> None:
 def test_more_who_unsubscribe_is_harm_and_fewer_is_none(rate: float, is_harm: bool) -> None:
     log = log_of(20_000, {"control": 0.02, "new": rate}, 3)
     log.loc[log["metric"] == "converted", "metric"] = "unsubscribed"
-    _, guard = results(log, {"try": TRY}, as_of=NOW)
+    _, guard = read_out_of(log, {"try": TRY}, as_of=NOW)
     assert (guard["metric"], guard["is_harm"]) == ("unsubscribed", is_harm)

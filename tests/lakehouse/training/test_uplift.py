@@ -18,6 +18,7 @@ from lakehouse.experiments.definitions import Experiment
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import CHAMPION, client, tracking_uri
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
@@ -47,7 +48,7 @@ def is_keen(person: int) -> bool:
 
 
 def messages() -> list[dict[str, Any]]:
-    """Of every person: an exposure to the experiment, a decision by chance, and what came of both; one person of two arms."""
+    """Of every person: an exposure to the experiment, a decision by chance, and what came of both; of another, one person told two arms."""
     rng, rows = np.random.default_rng(4), []
     for person in range(PEOPLE):
         arm, offer = ("mail" if rng.random() < 0.75 else "control"), ("big" if rng.random() < 0.5 else "small")
@@ -62,7 +63,7 @@ def messages() -> list[dict[str, Any]]:
         earned = 5.0 + (2.0 if is_keen(person) else -2.0) * (arm == "mail") + rng.normal()
         rows.append({**one, "kind": "outcome", "metric": "revenue", "value": earned, "at": SHOWN + timedelta(days=1)})
         rows.append({**one, "kind": "outcome", "metric": "revenue", "value": 900.0, "at": SHOWN + timedelta(days=90)})
-    one = {"decision_id": "d0", "unit": "p0000", "action": "big", "kind": "exposure", "experiment": "mail"}
+    one = {"decision_id": "d0", "unit": "p0000", "action": "big", "kind": "exposure", "experiment": "broken"}
     return [*rows, *({**one, "arm": arm, "at": SHOWN + timedelta(hours=2)} for arm in ("mail", "control"))]
 
 
@@ -74,6 +75,7 @@ def logged(new_lake: Callable[[str], Lake]) -> Lake:
         SILVER_IDENTITY_EDGES,
         SILVER_IDENTITY_MAP,
         SILVER_IDENTITY_HISTORY,
+        GOLD_ACTIVATION,
         SILVER_ACTIVITY_DAILY,
         SILVER_ORDERS,
     ):
@@ -106,25 +108,33 @@ def logged(new_lake: Callable[[str], Lake]) -> Lake:
     same = {name: F.col("actor_id") for name in ("profile_id", "component_id")}
     stamps = {name: F.lit(SHOWN) for name in ("first_seen_at", "resolved_at")}
     lake.overwrite(completed(who.withColumns({**same, **stamps}), SILVER_IDENTITY_MAP), SILVER_IDENTITY_MAP)
+    refused = lake.spark.createDataFrame([("p0001", False)], "profile_id string, consent_personalization boolean")
+    lake.overwrite(completed(refused, GOLD_ACTIVATION), GOLD_ACTIVATION)
     return lake
 
 
 def test_an_experiment_is_one_row_per_person_with_what_was_known_the_day_before(logged: Lake) -> None:
     log, versions = log_of_experiment(logged, EXPERIMENT, "revenue")
-    assert len(log) == PEOPLE - 1  # one was in two arms
-    assert dict(log.left_out) == {"of persons in several arms": 1}
+    assert len(log) == PEOPLE - 1
+    assert dict(log.left_out) == {"of people who are not to be learned from": 1}
+    assert "p0001" not in set(log.unit)
     np.testing.assert_allclose(log.propensity, np.where(log.arm == "mail", 0.75, 0.25))
     assert log.reward.max() < 100  # what came after the window does not count
     assert list(log.features.columns) == list(FEATURES)
     keen = np.array([is_keen(int(unit[1:])) for unit in log.unit])
     np.testing.assert_array_equal(log.features["views_30d"], np.where(keen, 9.0, 1.0))  # of the day itself nothing
-    assert set(versions) == {"silver.decision_log", "silver.activity_daily", "silver.orders", "silver.identity_map"}
+    of_identity = {"silver.identity_map", "silver.identity_edges", "silver.identity_history"}
+    read = {"silver.decision_log", "silver.activity_daily", "silver.orders", "gold.activation", *of_identity}
+    assert set(versions) == read
 
 
 def test_decisions_among_the_commonest_candidates_are_those_compared(logged: Lake) -> None:
     log, _ = log_of_decisions(logged, "revenue")
-    assert len(log) == PEOPLE * 9 // 10
-    assert dict(log.left_out) == {"among other candidates": PEOPLE // 10}
+    assert len(log) == PEOPLE * 9 // 10 - 1
+    assert dict(log.left_out) == {
+        "among other candidates": PEOPLE // 10,
+        "of people who are not to be learned from": 1,
+    }
     assert set(log.arm) == {"big", "small"}
     assert set(log.propensity) == {0.5}
 
@@ -134,6 +144,11 @@ def test_what_is_not_there_is_told(logged: Lake) -> None:
         log_of_experiment(logged, EXPERIMENT, "visits")
     with pytest.raises(SourceError, match="nobody was exposed to 'other' yet"):
         log_of_experiment(logged, EXPERIMENT.model_copy(update={"name": "other"}), "revenue")
+
+
+def test_whoever_was_told_two_arms_blocks(logged: Lake) -> None:
+    with pytest.raises(SourceError, match="1 persons were told two arms of 'broken'"):
+        log_of_experiment(logged, EXPERIMENT.model_copy(update={"name": "broken"}), "revenue")
 
 
 def test_only_a_policy_that_is_offered_is_champion(logged: Lake) -> None:
