@@ -3,25 +3,19 @@
 Prints one line with the address once it answers.
 """
 
-import asyncio
-import gc
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fastapi import FastAPI
-
-from lakehouse.commands.supervisor import READY
 from lakehouse.config import Config, load
 from lakehouse.config.keys import Keyring
 from lakehouse.config.paths import EXPERIMENTS, OFFERS, RULES, serving_folder
 from lakehouse.decisions.offers import read_catalogue
-from lakehouse.errors import BrokerError, ConfigError, StitchlakeError
+from lakehouse.errors import ConfigError, StitchlakeError
 from lakehouse.events.reader import Reader
 from lakehouse.job import run
 from lakehouse.kafka.broker import bootstrap_servers
@@ -32,13 +26,10 @@ from lakehouse.recommend.files import CURRENT
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook, read_rules
 from serving import workers
-from serving.api.visitor_profile import take
-from serving.app import Lifespan, create_app
-from serving.deciding.lane_decisions import LaneDecisions
+from serving.app import create_app
 from serving.kafka.producer import KafkaOut
-from serving.kafka.topic_reader import Handle, KafkaIn
+from serving.lifespan import lifespan_of
 from serving.service import Service
-from serving.state.expiry import let_go
 from serving.state.last_answers import LastAnswers
 from serving.state.learned_policy import LearnedPolicy
 from serving.state.meters import Meters, shared_by
@@ -54,11 +45,7 @@ from serving.visitors.pending import Pending
 from serving.visitors.profile_changes import Changes
 from serving.visitors.visitors import Visitors
 
-log = logging.getLogger("stitchlake.serving")
-_CONNECT_SECONDS = 2.0
 _LOG_LINGER_MS = 50  # nobody waits for the decision log
-_YOUNG_OBJECTS = 50_000
-_SWITCH_SECONDS = 0.0005  # how long a thread may hold the interpreter while the loop waits for it
 
 
 def utc_now() -> datetime:
@@ -130,79 +117,6 @@ def keyring(config: Config) -> Keyring:
             "set STITCHLAKE__SERVING__KEYS to the entries it prints, with commas between them"
         )
     return keys
-
-
-def lifespan_of(service: Service) -> Lifespan:
-    """What runs beside the requests, from the first to the last."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-        sys.setswitchinterval(_SWITCH_SECONDS)
-        config = service.config
-        await asyncio.to_thread(service.stock.read)
-        await asyncio.to_thread(service.visitors.look)
-        await asyncio.to_thread(service.policy.learn, service.now_ms())
-        for part in (service.rules, service.catalogue, service.recommender, service.experiments):
-            part.look()
-        lane, changes_topic = LaneDecisions(service), config.online_store.changes_topic
-        handlers: dict[str, Handle] = {
-            config.decisions.topic: lambda records: lane.handle([record.value for record in records])
-        }
-        if config.online_store.publish_changes:
-            handlers[changes_topic] = service.changes.handle
-        incoming = KafkaIn(
-            bootstrap_servers(config),
-            handlers,
-            loop,
-            on_ready=lambda: _ready(service),
-            on_begin={changes_topic: service.changes.begin},
-        )
-        incoming.start()
-        tasks = [
-            loop.create_task(_connect(service)),
-            loop.create_task(service.stock.follow()),
-            loop.create_task(service.visitors.follow()),
-            loop.create_task(service.policy.follow(service.now_ms)),
-            loop.create_task(let_go({service.store, service.kept}, service.now_ms)),
-            loop.create_task(service.meters.follow(lambda: take(service))),
-        ]
-        gc.freeze()  # what is there for good need not be looked through while somebody waits
-        gc.set_threshold(
-            _YOUNG_OBJECTS
-        )  # an answer leaves no cycles behind: looking for them less often saves a twentieth
-        service.pressure.start(loop)
-        try:
-            yield
-        finally:
-            service.pressure.stop()
-            for task in tasks:
-                task.cancel()
-            await asyncio.to_thread(incoming.stop)
-            ends = (service.visitors, service.pending, service.facts, service.out, service.log)
-            await asyncio.gather(*(asyncio.to_thread(part.close) for part in ends))  # each within a second or two
-            if service.kept is not service.store:
-                service.kept.close()
-            service.store.close()
-
-    return lifespan
-
-
-def _ready(service: Service) -> None:
-    service.is_listening.set()
-    print(READY, flush=True)
-
-
-async def _connect(service: Service) -> None:
-    """Until the broker answers: the service begins without it, and says so."""
-    config = service.config
-    while not (service.out.is_connected and service.log.is_connected):
-        try:
-            await asyncio.to_thread(service.log.connect, (config.decision_log.topic,))
-            await asyncio.to_thread(service.out.connect, (config.kafka.events_topic,))
-        except BrokerError as error:
-            log.warning("%s", error)
-            await asyncio.sleep(_CONNECT_SECONDS)
 
 
 def main(argv: list[str]) -> int:

@@ -21,11 +21,12 @@ from serving.api.cross_origin import CrossOrigin
 from serving.api.gate import WHOM, guard
 from serving.api.hosts import Hosts
 from serving.api.json_responses import Straight, answer, fault
-from serving.api.openapi import document, faults, json_body
+from serving.api.openapi import Answers, document, faults, json_body, json_text
 from serving.deciding.next_best_action import next_best_action
 from serving.deciding.recommendations import recommendations
 from serving.messages import answer_models, collector
 from serving.messages.limits import App, BodyLimit, is_too_deep
+from serving.messages.mail_feedback import SCHEMA
 from serving.messages.request_models import (
     AvailabilityRequest,
     DecisionRequest,
@@ -176,29 +177,28 @@ def _state(app: FastAPI, service: Service) -> None:
 def _letters(app: FastAPI, service: Service) -> None:
     links = links_of(service.config, is_private=True)
 
-    @app.get("/unsubscribe/{token}", response_class=HTMLResponse)
+    said = {"description": "a page that says so", "content": {"text/html": {}}}
+    pages: Answers = {404: said, 503: said, 429: {"description": "too often", "content": {"application/json": {}}}}
+
+    @app.get("/unsubscribe/{token}", response_class=HTMLResponse, responses=pages)
     async def ask(token: str) -> HTMLResponse:
         """Asks whoever got a letter whether it was the last; changes nothing."""
         return unsubscribe.ask(links, token)
 
-    @app.post("/unsubscribe/{token}", response_class=HTMLResponse)
+    @app.post("/unsubscribe/{token}", response_class=HTMLResponse, responses=pages)
     async def stop(token: str) -> HTMLResponse:
         """It was the last. A mail program posts this by one click (RFC 8058)."""
         return await unsubscribe.unsubscribe(service, links, token)
 
     @app.post(
         "/api/mail-feedback",
-        responses={200: {"model": answer_models.FeedbackAnswer}, 503: {"model": answer_models.Fault}},
-        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
+        responses={200: {"model": answer_models.FeedbackAnswer}, **faults(400, 413, 415, 422, 503)},
+        **json_text(dict(SCHEMA)),
     )
     async def feedback(request: Request) -> Response:
-        """Bounces and complaints as Amazon SES, SendGrid or a program of yours reports them: serving/messages/mail_feedback.py."""
-        try:
-            return answer(await mail_feedback.take_feedback(service, await request.body()))
-        except collector.Refused as refused:
-            return fault(_INVALID, str(refused))
-        except outcomes.Unavailable as away:
-            return fault(_AWAY, str(away), **{"retry-after": "1"})
+        """Bounces and complaints as Amazon SES, SendGrid or a program of yours reports them: docs/how-to/add-a-destination.md."""
+        body = await request.body()
+        return await _told(lambda: mail_feedback.take_feedback(service, body))
 
 
 def _listen(app: FastAPI, service: Service) -> None:
@@ -231,17 +231,25 @@ async def _answered(
     try:
         if is_too_deep(body, _MOST_DEPTH):
             return fault(_INVALID, f"body: more than {_MOST_DEPTH} levels of nesting, expected at most that many")
-        return answer(await do(service, model.model_validate_json(body)))
-    except ValidationError as error:
-        return fault(_INVALID, _in_words(error))
+        try:
+            asked = model.model_validate_json(body)
+        except ValidationError as error:
+            return fault(_INVALID, _in_words(error))
+        return await _told(lambda: do(service, asked))
+    finally:
+        service.pressure.at_once -= 1
+
+
+async def _told(do: Callable[[], Awaitable[dict[str, Any]]]) -> Response:
+    """The answer, or the refusal in its form."""
+    try:
+        return answer(await do())
     except collector.Refused as refused:
         return fault(_INVALID, str(refused))
     except outcomes.Unknown as unknown:
         return fault(_UNKNOWN, str(unknown))
     except outcomes.Unavailable as away:
         return fault(_AWAY, str(away), **{"retry-after": "1"})
-    finally:
-        service.pressure.at_once -= 1
 
 
 async def _no_route(_: Request, error: Exception) -> Response:

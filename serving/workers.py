@@ -86,7 +86,7 @@ def end_with(lifeline: int) -> None:
 
 
 def run_together(command: Sequence[str], sockets: Sequence[socket.socket], environ: dict[str, str]) -> int:
-    """A worker for each socket, `<command> <socket> <lifeline>`; when one ends, all do. The worst of their exit codes."""
+    """A worker for each socket, `<command> <socket> <lifeline>`; when one ends, all do. The exit code of that one."""
     lifeline, own_end = os.pipe()  # own_end is inherited by nobody
     workers: list[subprocess.Popen[bytes]] = []
     try:
@@ -95,25 +95,25 @@ def run_together(command: Sequence[str], sockets: Sequence[socket.socket], envir
                 files = [worker_socket.fileno(), lifeline]
                 workers.append(subprocess.Popen([*command, *map(str, files)], pass_fds=files, env=environ))
         os.close(lifeline)
-        os.wait()  # until the first of them ends
+        pid, status = os.wait()  # until the first of them ends
+        first = next(worker for worker in workers if worker.pid == pid)
+        first.returncode = os.waitstatus_to_exitcode(status)  # Popen, which did not wait, would take it for 0
     finally:
         os.close(own_end)
-        codes = _ended(workers)
-    return max(codes, key=abs)
+        _end(workers)
+    return first.returncode
 
 
-def _ended(workers: "Sequence[subprocess.Popen[bytes]]") -> list[int]:
+def _end(workers: "Sequence[subprocess.Popen[bytes]]") -> None:
     deadline = time.monotonic() + _ALL_SECONDS
     for worker in workers:
         worker.terminate()
-    codes = []
     for worker in workers:
         try:
-            codes.append(worker.wait(max(0.0, deadline - time.monotonic())))
+            worker.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             worker.kill()
-            codes.append(worker.wait())
-    return codes
+            worker.wait()
 
 
 def listen(port: int, count: int) -> list[socket.socket]:

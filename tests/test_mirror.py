@@ -244,6 +244,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "serving/api/json_responses.py",
         "serving/api/library_settings.py",
         "serving/api/openapi.py",
+        "serving/lifespan.py",
         "serving/api/visitor_profile.py",
         "serving/deciding/decision_log.py",
         "serving/deciding/next_best_action.py",

@@ -1,8 +1,8 @@
-"""One policy with all it has learned: chooses, observes, fades, adds up with others, goes through JSON.
+"""One policy with all it has learned: chooses, observes, fades, goes through JSON.
 
 What is kept are sums over outcomes, each counted 2 ** ((its time - landmark) / half-life): forward decay (Cormode, Shkapenyuk,
 Srivastava, Xu, ICDE 2009). Seen from `now`, all of it is scaled by one factor. So outcomes may come late and in any order,
-and the sums of several workers add up, also while they fade. Counting an outcome once is the caller's to see to, by decision_id.
+also while they fade. Counting an outcome once is the caller's to see to, by decision_id.
 """
 
 import math
@@ -99,26 +99,6 @@ class BanditState:
                 self._sums[arm] = seen.observed(context, reward, weight)
         except ValueError as error:
             raise ModelError(f"bandits: outcome of {arm!r} not learned: {error}. Mend the caller") from error
-
-    def merged(self, other: "BanditState") -> "BanditState":
-        """What both have seen. They must have seen different decisions.
-
-        Raises:
-            ModelError: they are states of different policies.
-        """
-        if self.policy != other.policy:
-            raise ModelError(
-                f"bandits: got states of {self.policy} and {other.policy}, expected one policy. Start anew"
-            )
-        both = BanditState(self.policy)
-        marks = [one for one in (self._landmark_ms, other._landmark_ms) if one is not None]
-        both._landmark_ms = max(marks, default=None)
-        for state in (self, other):
-            factor = 1.0 if both._landmark_ms is None else state._factor(both._landmark_ms)
-            for arm, one in state._sums.items():
-                mine: Any = both._sums.get(arm)
-                both._sums[arm] = one * factor if mine is None else mine + one * factor
-        return both
 
     def under(self, policy: Policy) -> "BanditState":
         """The same sums, under a policy that explores otherwise.

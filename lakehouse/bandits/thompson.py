@@ -1,7 +1,7 @@
 """Thompson sampling: an arm is chosen as often as it is likely to be the best, worth taken into account.
 
 Source: Chapelle and Li, An Empirical Evaluation of Thompson Sampling, NeurIPS 2011. Rewards in 0..1 with a Beta
-posterior; state is sums, so that outcomes may come late and in any order, and states of several processes add up.
+posterior; state is sums, so that outcomes may come late and in any order.
 """
 
 import functools
@@ -18,13 +18,10 @@ PRIOR_SUCCESSES, PRIOR_FAILURES = 1.0, 19.0  # one in twenty, worth twenty obser
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Outcomes of one arm: how many, and the sum of their rewards. Tallies add up."""
+    """Outcomes of one arm: how many, and the sum of their rewards."""
 
     count: float = 0.0
     reward: float = 0.0
-
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(self.count + other.count, self.reward + other.reward)
 
     def __mul__(self, factor: float) -> "Tally":
         return Tally(self.count * factor, self.reward * factor)

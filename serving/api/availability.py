@@ -8,7 +8,7 @@ from serving.state.stock import PREFIX
 
 async def set_availability(service: Service, request: AvailabilityRequest) -> dict[str, object]:
     """From the next decision on."""
-    at_ms = int(service.clock().timestamp() * 1000)
+    at_ms = service.now_ms()
     value = None if request.is_available else b"1"
     service.stock.set(request.product_ids, is_available=request.is_available)
     service.facts.put(Document(f"{PREFIX}{product_id}", at_ms, value) for product_id in request.product_ids)

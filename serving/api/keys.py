@@ -6,11 +6,11 @@ from typing import Any
 from fastapi.responses import Response
 from starlette.requests import HTTPConnection
 
-from lakehouse.config.keys import NOBODY
+from lakehouse.config.keys import NOBODY, SCOPES
 from serving.api.json_responses import fault
 from serving.service import Service
 
-INGEST, DECIDE, PROFILES, SUPPRESS, ADMIN = "ingest", "decide", "profiles", "suppress", "admin"
+INGEST, DECIDE, PROFILES, SUPPRESS, ADMIN = SCOPES
 _NO_KEY, _OTHER_SCOPE, _TOO_MANY = 401, 403, 429
 
 

@@ -1,5 +1,6 @@
 """POST /api/mail-feedback: bounces and complaints, as a mail system reports them, are suppressions like any other."""
 
+import asyncio
 import logging
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ from serving.messages.request_models import Identifier, SuppressionRequest
 from serving.service import Service
 
 log = logging.getLogger("stitchlake.serving")
+_LONGEST = 200  # characters of an identifier in a request: no mailbox has an address of more
+_AT_ONCE = 50  # each waits for the store and for Kafka
 
 
 async def take_feedback(service: Service, body: bytes) -> dict[str, Any]:
@@ -25,9 +28,14 @@ async def take_feedback(service: Service, body: bytes) -> dict[str, Any]:
         is_sns = host.startswith("sns.") and host.endswith(".amazonaws.com")
         place = feedback.confirm_at if is_sns else "the console of SNS"
         log.warning("mail feedback: SNS asks to confirm its subscription. Open %s", place)
+    readable = [address for address in feedback.addresses if len(address) <= _LONGEST]
     suppressed = 0
-    for address in feedback.addresses:
-        request = SuppressionRequest(identifier=Identifier(type="email", value=address[:200]))
-        suppressed += (await suppress(service, request))["is_suppressed"]
+    for start in range(0, len(readable), _AT_ONCE):
+        told = (suppress(service, _request(address)) for address in readable[start : start + _AT_ONCE])
+        suppressed += sum(answer["is_suppressed"] for answer in await asyncio.gather(*told))
     unreadable = len(feedback.addresses) - suppressed
     return {"suppressed": suppressed, "ignored": feedback.ignored + unreadable}
+
+
+def _request(address: str) -> SuppressionRequest:
+    return SuppressionRequest(identifier=Identifier(type="email", value=address))

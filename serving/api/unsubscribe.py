@@ -13,7 +13,7 @@ from serving.service import Service
 
 _HEADERS = {
     "cache-control": "no-store",
-    "referrer-policy": "no-referrer",  # the link is whoever's it is
+    "referrer-policy": "same-origin",  # the link is whoever's it is; of no-referrer a form's Origin is null, and refused
     "x-robots-tag": "noindex",
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
 }

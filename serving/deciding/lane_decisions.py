@@ -74,9 +74,13 @@ class LaneDecisions:
         keys = list(candidate.keys())
         if visitor.profile is not None:
             keys += [f"{type_}:{token}" for type_, token in visitor.profile.identifiers]
-        if decided.ranked and service.sockets.listeners(keys):
-            decision = self._push(candidate, decided.ranked[0].permitted, keys)
-            await asyncio.to_thread(keep_for_life, service, decision, decision.at_ms)
+        if not decided.ranked:
+            return
+        if not service.sockets.listeners(keys):
+            service.sockets.missed(keys, candidate.decision_id)
+            return
+        decision = self._push(candidate, decided.ranked[0].permitted, keys)
+        await asyncio.to_thread(keep_for_life, service, decision, decision.at_ms)
 
     def _push(self, candidate: Candidate, permitted: Permitted[Offer], keys: Sequence[str]) -> DecisionRecord:
         service, offer, circumstances = self._service, permitted.what, permitted.circumstances

@@ -16,8 +16,9 @@ NONE = "none"
 
 async def next_best_action(service: Service, request: DecisionRequest) -> dict[str, Any]:
     """See serving/messages/answer_models.py: DecisionAnswer."""
-    if (before := await answered_before(service, request)) is not None:
-        return before
+    before = await answered_before(service, request, "offer")
+    if before.answer is not None:
+        return before.answer
     is_pressed = service.pressure.is_high
     context = await read_context(service, request, is_pressed=is_pressed)
     circumstances, trace = context.circumstances, Trace(is_wanted=request.explain)
@@ -55,7 +56,8 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
         "action": decision.action,
         "offers": [_shown(ranked, rank) for rank, ranked in enumerate(decided.ranked, 1)],
     }
-    if (meanwhile := await answered_meanwhile(service, context, answer)) is not None:
+    purposes = [ranked.offer.purpose for ranked in decided.ranked]
+    if (meanwhile := await answered_meanwhile(service, context, answer, purposes, before)) is not None:
         return meanwhile
     keep_decision(service, decision, [ranked.offer.name for ranked in decided.ranked])
     return answer

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from lakehouse.decisions.decision_record import DecisionRecord
-from lakehouse.decisions.gate import Permitted, permit
+from lakehouse.decisions.gate import Permitted, Refused, permit
+from lakehouse.decisions.offers import Purpose
 from lakehouse.decisions.product_choice import Asked, personal_list, popular_list, recommend
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor, context_of
@@ -32,13 +33,15 @@ log = logging.getLogger("stitchlake.serving")
 
 async def recommendations(service: Service, request: RecommendationRequest) -> dict[str, Any]:
     """See serving/messages/answer_models.py: RecommendationAnswer."""
-    if (before := await answered_before(service, request)) is not None:
-        return before
+    before = await answered_before(service, request, "products")
+    if before.answer is not None:
+        return before.answer
     is_pressed = service.pressure.is_high
     context = await read_context(service, request, is_pressed=is_pressed)
     trace = Trace(is_wanted=request.explain)
     model = _model(service, context)
-    rung, items = _climb(service, context, model, trace)
+    passed = permit(context.visitor, context.circumstances, "personalization", "products")
+    rung, items = _climb(service, context, passed, model, trace)
     events = await await_events(context)
     decision = DecisionRecord(
         decision_id=context.decision_id,
@@ -51,7 +54,7 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
         policy="recommendations",
         policy_version="none" if model is None else model.version,
         shown_on=context.visitor.shown_on,
-        experiments=context.circumstances.arm_names,
+        experiments=context.circumstances.logged_arms,
         context=request.context.said(),
     )
     answer = context.answer(service, rung, trace, events, decision.policy_version, decision.policy_version) | {
@@ -60,7 +63,8 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
             for rank, item in enumerate(items, 1)
         ]
     }
-    if (meanwhile := await answered_meanwhile(service, context, answer)) is not None:
+    purposes: list[Purpose] = ["personalization"] if isinstance(passed, Permitted) else []
+    if (meanwhile := await answered_meanwhile(service, context, answer, purposes, before)) is not None:
         return meanwhile
     keep_decision(service, decision, [item.product_id for item in items])
     return answer
@@ -74,10 +78,13 @@ def _model(service: Service, context: RequestContext) -> Recommender | None:
 
 
 def _climb(
-    service: Service, context: RequestContext, model: Recommender | None, trace: Trace
+    service: Service,
+    context: RequestContext,
+    passed: Permitted[Visitor] | Refused,
+    model: Recommender | None,
+    trace: Trace,
 ) -> tuple[str, list[Proposal]]:
     """The first rung that holds, and what stands on it."""
-    passed = permit(context.visitor, context.circumstances, "personalization", "products")
     if not isinstance(passed, Permitted):
         trace.add("consent", f"{passed.reason}: what everybody likes")
         return "popularity", popular_list(model, _asked(context), _rules_for_anybody(service, context), trace)

@@ -17,9 +17,16 @@ import orjson
 from serving.messages.collector import Refused
 
 MOST_EVENTS = 5_000
-_EXPECTED = (
-    "expected events of ours, a notification of Amazon SES, or a list of SendGrid's events. See docs/operations.md"
-)
+_EVENTS = {"type": "array", "items": {"type": "object"}, "maxItems": MOST_EVENTS}
+SCHEMA: Mapping[str, Any] = {
+    "anyOf": [
+        {"type": "object", "required": ["events"], "properties": {"events": _EVENTS}},
+        *({"type": "object", "required": [kind]} for kind in ("notificationType", "eventType")),
+        _EVENTS,
+    ]
+}
+"""The shapes as JSON Schema, SNS's envelope around the second apart."""
+_EXPECTED = "expected events of ours, a notification of Amazon SES, or a list of SendGrid's events. See docs/how-to/add-a-destination.md"
 _OURS = frozenset({"complaint", "unsubscribe"})
 _SENDGRID = frozenset({"spamreport", "unsubscribe", "group_unsubscribe"})
 _SENDGRID_DROPPED = ("bounced address", "spam reporting address", "unsubscribed address", "invalid")

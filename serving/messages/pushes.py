@@ -1,4 +1,4 @@
-"""What is pushed to a listener: numbered, so that it may ask again for what it missed, and bounded, so that a slow one costs little."""
+"""What is pushed to a listener: bounded, so that a slow one costs little, and is told what it misses."""
 
 import asyncio
 from collections import deque

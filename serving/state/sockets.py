@@ -86,10 +86,14 @@ class Sockets:
 
     def push(self, keys: Sequence[str], id_: str, message: Permitted[bytes]) -> int:
         """To everybody who listens under any of the keys, once each; how many they were."""
-        self._pushed.append((id_, frozenset(keys)))
+        self.missed(keys, id_)
         reached = sum(listener.push(message.what) for listener in self.listeners(keys))
         self.pushed += reached
         return reached
+
+    def missed(self, keys: Sequence[str], id_: str) -> None:
+        """A message for the keys; whoever does not listen now is told of it when they name an older one."""
+        self._pushed.append((id_, frozenset(keys)))
 
     def end(self) -> None:
         """Cut everybody off."""

@@ -17,8 +17,9 @@ from lakehouse.config import Config, load
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.online.engines import open_store
-from serving.__main__ import lifespan_of, make_service
+from serving.__main__ import make_service
 from serving.app import create_app
+from serving.lifespan import lifespan_of
 from serving.service import Service
 from tests.benchmarks.visitors import mark_filled, train_model
 from tests.serving.place import place

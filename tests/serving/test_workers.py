@@ -88,6 +88,16 @@ def test_no_worker_outlives_a_parent_that_was_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_worker_that_is_killed_ends_all_and_is_told_by_the_exit_code(tmp_path: Path) -> None:
+    with started(tmp_path, 2) as (_, server):
+        until(lambda: len(children(server.pid)) == 2)
+        pids = children(server.pid)
+        os.kill(pids[0], signal.SIGKILL)
+        assert server.wait(timeout=END_SECONDS) == -signal.SIGKILL % 256
+        assert not any(map(is_alive, pids))
+
+
+@pytest.mark.slow
 def test_metrics_are_those_of_all_processes_whichever_is_asked(tmp_path: Path) -> None:
     with started(tmp_path, 2) as (address, _):
         for _ in range(ASKED):

@@ -23,7 +23,10 @@ def test_a_bounce_is_a_suppression_in_kafka_and_here(serving_config: Config, sta
     broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, 1)
     api, _ = start(config)
     report = {"events": [{"type": "bounce", "email": STOP["value"]}, {"type": "complaint", "email": "no address"}]}
-    assert api.post(FEEDBACK, json=report).json() == {"suppressed": 1, "ignored": 1}
+    report["events"].append(
+        {"type": "bounce", "email": f"{'x' * 200}{STOP['value']}"}
+    )  # cut off, it would be another's
+    assert api.post(FEEDBACK, json=report).json() == {"suppressed": 1, "ignored": 2}
     assert silence(api) == "suppressed"
     (sent,) = (orjson.loads(value) for value in values(kafka.bootstrap_servers, kafka.events_topic))
     assert (sent["type"], sent["context"]["externalIds"]) == ("suppress", [{"type": "email", "id": STOP["value"]}])

@@ -9,8 +9,9 @@ import yaml
 from fastapi.testclient import TestClient
 
 from lakehouse.machine import wait_until
-from serving.__main__ import lifespan_of, make_service
+from serving.__main__ import make_service
 from serving.app import create_app
+from serving.lifespan import lifespan_of
 from tests.serving.place import CART, Place, running
 
 OFFER = "newsletter"  # of conf/offers.yaml: once a week

@@ -2,14 +2,18 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from lakehouse.decisions.visitor import suppression_key
 from lakehouse.errors import StoreError
+from lakehouse.online.store import Document
 from serving.deciding.next_best_action import next_best_action
 from serving.deciding.recommendations import recommendations
 from serving.messages.request_models import DecisionRequest, RecommendationRequest
+from tests.online_people import person, put
 from tests.serving.quiet_shop import BEGIN, DAY, QuietShop, decide, expose, quiet_shop
 
 __all__ = ["quiet_shop"]
@@ -117,3 +121,25 @@ def test_a_request_without_an_id_asks_the_store_nothing_more(
         monkeypatch.setattr(service.store, name, spy)
     decide(service)
     assert asked == ["read"]
+
+
+def test_what_was_said_once_is_not_said_again_to_who_is_to_be_left_alone(quiet_shop: QuietShop) -> None:
+    service = quiet_shop.start()
+    first = decide(service, request_id="r")
+    assert first["action"] != "none"
+    key = suppression_key(("anonymous_id", "ana"))
+    service.kept.put([Document(key, service.now_ms(), b"1")])
+    quiet_shop.now += timedelta(seconds=1)
+    again = [decide(one, request_id="r") for one in (service, quiet_shop.start(), service)]
+    assert {(answer["action"], answer["silent_because"]) for answer in again} == {("none", "suppressed")}
+    assert len({row["log_id"] for row in quiet_shop.of_kind("decision")}) == 1
+
+
+def test_what_was_said_to_one_is_not_said_again_to_another_by_the_same_identifier(quiet_shop: QuietShop) -> None:
+    service = quiet_shop.start()
+    put(service.store, person("one", [("anonymous_id", "ana")]))
+    first = decide(service, request_id="r")
+    assert (first["profile_id"], decide(service, request_id="r")) == ("one", first)
+    put(service.store, person("two", [("anonymous_id", "ana")], version=2))
+    quiet_shop.now += timedelta(seconds=1)
+    assert decide(service, request_id="r")["profile_id"] == "two"

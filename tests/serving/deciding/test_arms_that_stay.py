@@ -14,7 +14,8 @@ import yaml
 from lakehouse.config import Config
 from serving.__main__ import make_service
 from serving.deciding.next_best_action import next_best_action
-from serving.messages.request_models import DecisionRequest
+from serving.deciding.recommendations import recommendations
+from serving.messages.request_models import DecisionRequest, RecommendationRequest
 from serving.service import Service
 from tests.benchmarks.visitors import mark_filled
 from tests.online_people import person, put
@@ -114,4 +115,8 @@ def test_the_log_tells_the_arms_and_the_side_of_the_holdout_of_everybody_decided
     for (experiments, silence), of_one in zip(answers, arms, strict=True):
         assert of_one == experiments | {"holdout": "served" if silence is None else "held_out"}
         assert ("try" in of_one) == (of_one["holdout"] == "served")
+    told.clear()
+    body = {"identifier": {"type": "anonymous_id", "value": "v0"}}
+    asyncio.run(recommendations(service, RecommendationRequest.model_validate(body)))
+    assert [orjson.loads(message["context"])["arms"]["holdout"] for message in told] == sides[:1]
     close(service)
