@@ -17,6 +17,7 @@ from lakehouse.errors import SourceError
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lake.delta import Lake
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from tests.lakehouse.lake.test_lock import another_writer
 
 COLUMNS = ["--action", "item", "--reward", "click", "--propensity", "p", "--policy", "new"]
@@ -200,6 +201,8 @@ def logged(kafka: RunningBroker, config: Config, lake: Lake, monkeypatch: pytest
     for message in messages_of_the_service(3000):
         producer.send(topic, json.dumps(message).encode())
     producer.close()
+    for table in (SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP):  # which say whose the logged names are
+        lake.create(table)
     with another_writer(config):
         yield
 
