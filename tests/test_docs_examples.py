@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from pyspark.sql import SparkSession
 
 from lakehouse.actions.destinations import read_destinations
-from lakehouse.commands import identity, launcher
+from lakehouse.commands import identity, key, launcher
 from lakehouse.config import PROJECT, LakeConfig, load
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import LakeError, StitchlakeError
@@ -106,6 +106,8 @@ def check_submit(argv: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         assert type_ in load("dev", environ={}).identity.rules
     elif word == "identity":
         check_identity(rest, tmp_path)
+    elif word == "key":
+        key.main(rest)
     elif word != "test":
         check_job(launcher.parse(argv), monkeypatch)
 
@@ -176,7 +178,7 @@ def test_every_command_named_in_a_sentence_or_table_is_taken(
 
 
 def test_every_route_the_pages_name_is_one_of_the_service() -> None:
-    application = (PROJECT / "serving/app.py").read_text(encoding="utf-8")
+    application = "".join(path.read_text(encoding="utf-8") for path in sorted((PROJECT / "serving").rglob("*.py")))
     routes = {path.partition("{")[0].rstrip("/") for path in re.findall(r'@app\.\w+\(\s*"(/\w[^"]*)"', application)}
     named = {
         path.rstrip("/") for page in PAGES for path in re.findall(r"[` ](/(?:api|v1|ws|healthz)\b[\w/-]*)", prose(page))

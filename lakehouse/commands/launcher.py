@@ -34,6 +34,7 @@ COMMANDS = (
     "rules",
     "experiments",
     "serve",
+    "key",
     "help",
 )
 SCRIPTS = {
