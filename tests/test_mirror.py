@@ -251,7 +251,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "serving/deciding/request_context.py",
         "serving/messages/request_models.py",
         "serving/service.py",
-        "serving/state/running_experiments.py",
     ),
     "tests/serving/test_scripted_visitor.py": (
         "serving/deciding/lane_decisions.py",

@@ -27,7 +27,6 @@ from lakehouse.decisions.exposures import lifetimes
 from lakehouse.decisions.offers import Offer, read_catalogue
 from lakehouse.errors import BrokerError
 from lakehouse.events.reader import Reader
-from lakehouse.experiments.definitions import read_experiments
 from lakehouse.job import run
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import reachable
@@ -50,6 +49,7 @@ from serving.background.sent_exposures import SentExposures
 from serving.background.signals import set_by_signals
 from serving.kafka.group_consumer import GroupConsumer
 from serving.state.reloadable import Reloadable
+from serving.state.running_experiments import read_running
 from serving.state.stock import Stock
 from serving.telemetry import spans
 
@@ -140,6 +140,7 @@ class Background:
             "moments": self._moments,
             "offers": self._offers,
             "rules": self._rules.rules,
+            "experiments": self._rules.experiments,
         }
         faults = {name: file.fault for name, file in read.items()}
         return orjson.dumps(
@@ -162,7 +163,7 @@ class Background:
                 relies_on=[self._offers],
             ),
             offers=self._offers,
-            experiments=Reloadable(files.experiments, read_experiments),
+            experiments=Reloadable(files.experiments, lambda path: read_running(path, self._kept, self._clock())),
             stock=Stock(self._kept),
             clock=self._clock,
             emit=self._queue,

@@ -57,11 +57,12 @@ class RuleActions:
         Raises:
             StoreError: the online store does not answer; to be called again with the same.
             BrokerError: an action was not taken; likewise.
-            ConfigError: rules or offers were never readable; likewise, for candidates wait until they are.
+            ConfigError: rules, offers or experiments were never readable; likewise, for candidates wait until they are.
         """
         inputs = self.inputs()
-        if inputs.book is None or inputs.catalogue is None:
-            raise ConfigError(f"{self.rules.fault or self.offers.fault}. Nothing is decided on before it is mended")
+        if inputs.book is None or inputs.catalogue is None or inputs.experiments is None:
+            fault = self.rules.fault or self.offers.fault or self.experiments.fault
+            raise ConfigError(f"{fault}. Nothing is decided on before it is mended")
         rules = inputs.book.by_name
         decoded = (Candidate.decode(value) for value in values)
         candidates = [candidate for candidate in decoded if candidate is not None and not candidate.is_bot(self.reader)]

@@ -1,4 +1,7 @@
-"""Something made from files, made anew when they change; a faulty change keeps what was there and is told."""
+"""Something made from files, made anew when they change; a faulty change keeps what was there and is told.
+
+What a file says may be held against the online store. While that does not answer, the file is read again at every look.
+"""
 
 import logging
 import time
@@ -7,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
-from lakehouse.errors import StitchlakeError
+from lakehouse.errors import StitchlakeError, StoreError
 
 log = logging.getLogger("stitchlake.serving")
 T = TypeVar("T")
@@ -79,6 +82,8 @@ class Reloadable(Generic[T]):
                 self._version += 1
                 self.fault = None
         except (OSError, StitchlakeError, ValueError) as error:
+            if isinstance(error, StoreError):
+                self._stamp = None  # no fault of the file, which may never change: it is read at the next look, too
             fault = str(error) if isinstance(error, StitchlakeError) else f"{self.name}: {_reason(error)}"
             if fault != self.fault:
                 log.warning("%s; what was there before stays in force", fault)

@@ -16,7 +16,7 @@ from lakehouse.config import Config
 from lakehouse.decisions.circumstances import Circumstances
 from lakehouse.decisions.decide import Decided, OfferRequest, decide
 from lakehouse.decisions.visitor import suppression_key
-from lakehouse.errors import StoreError
+from lakehouse.errors import ConfigError, StoreError
 from lakehouse.experiments.assignment import bucket
 from lakehouse.online.store import Document, OnlineStore
 from serving.__main__ import make_service
@@ -178,3 +178,11 @@ def test_one_decision_is_made_the_same_whoever_asks(shop: Shop, name: str, tmp_p
     assert answer["silent_because"] == case.silence
     is_said = case.silence is None
     assert [answer["action"], len(shop.pushed), len(shop.queued)] == ["gift" if is_said else "none", is_said, is_said]
+
+
+def test_a_candidate_waits_for_experiments_that_could_never_be_read(shop: Shop, tmp_path: Path) -> None:
+    arrange(shop, CASES["nothing speaks against it"], tmp_path)
+    (tmp_path / "experiments.yaml").write_text("experiments: 1")
+    with pytest.raises(ConfigError, match=r"experiments.yaml: .* before it is mended"):
+        shop.act()
+    assert not shop.queued

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from lakehouse.errors import ConfigError
+from lakehouse.errors import ConfigError, StoreError
 from serving.state.reloadable import Reloadable
 
 PATIENCE = 30
@@ -112,3 +112,17 @@ def test_what_it_relies_on_is_read_before_it_and_a_fault_of_that_ends_with_it(tm
     assert (rules.current, rules.fault) == ("one of many", None)
     offers_path.write_text("few")
     assert rules.current == "one of few"
+
+
+def test_a_store_that_was_away_while_it_was_read_is_no_fault_of_the_file(path: Path) -> None:
+    answers = iter([StoreError("store: away"), "one"])
+
+    def read(path: Path) -> str:
+        if isinstance(answer := next(answers), StoreError):
+            raise answer
+        return answer
+
+    of_file = Reloadable(path, read, clock=Clock())
+    assert (of_file.current, of_file.fault) == (None, "store: away")
+    assert (of_file.current, of_file.fault) == ("one", None)
+    assert of_file.current == "one"  # and is not read again
