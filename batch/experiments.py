@@ -114,7 +114,12 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--metric", action="append", default=[], metavar="COLUMN", help="may be given several times")
     parser.add_argument("--baseline", metavar="ARM", help="an arm called control or the like, else the first in order")
     parser.add_argument(
-        "--expected", nargs="+", default=[], metavar="ARM=SHARE", help="intended shares; even unless given"
+        "--expected",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="ARM=SHARE",
+        help="intended shares; even unless given",
     )
     parser.add_argument("--covariate", metavar="COLUMN", help="the first metric before the experiment (CUPED)")
     parser.add_argument(

@@ -11,7 +11,6 @@ Ends with one JSON line; exit code 1 when the log is refused, because the propen
 """
 
 import argparse
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from lakehouse.config import load
 from lakehouse.config.paths import EXPERIMENTS
 from lakehouse.errors import SourceError
 from lakehouse.experiments.definitions import read_experiments
-from lakehouse.experiments.log_file import baseline_of, has_columns, names_of, read_log
+from lakehouse.experiments.log_file import baseline_of, by_arm, has_columns, names_of, read_log
 from lakehouse.experiments.readout import ALPHA
 from lakehouse.job import json_line, run
 from lakehouse.uplift import report
@@ -64,7 +63,8 @@ def of_file(options: argparse.Namespace) -> ExperimentLog:
 
 
 def studied(log: ExperimentLog, options: argparse.Namespace, baseline: str) -> Study:
-    return study(log, reward=options.reward, baseline=baseline, cost=costs(options.cost), alpha=options.alpha)
+    cost = by_arm("--cost", options.cost, "ARM=COST such as mail=0.02, in the unit of the reward")
+    return study(log, reward=options.reward, baseline=baseline, cost=cost, alpha=options.alpha)
 
 
 def arms_of(log: ExperimentLog) -> list[str]:
@@ -128,79 +128,51 @@ def assign(found: Study, path: Path, to: Path, unit: str | None) -> None:
     pd.DataFrame(columns).to_csv(to, index=False)
 
 
-def costs(asked: Sequence[str]) -> dict[str, float]:
-    """From ARM=COST words.
-
-    Raises:
-        SourceError: a word of another shape.
-    """
-    found = {}
-    for word in asked:
-        name, _, amount = word.rpartition("=")
-        try:
-            found[name] = float(amount)
-        except ValueError:
-            found[name] = math.nan
-        if not name or not math.isfinite(found[name]):
-            raise SourceError(f"--cost: got '{word}', expected ARM=COST such as mail=0.02, in the unit of the reward")
-    return found
-
-
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="train_uplift", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--log", type=Path, metavar="FILE", help="CSV or Parquet, a row per decision; without it the lake's own log"
-    )
-    parser.add_argument(
-        "--experiment", metavar="NAME", help="of the lake's log; without it what the service chose by chance"
-    )
-    parser.add_argument(
-        "--reward", required=True, metavar="COLUMN", help="more is better; of the lake's log: an outcome's metric"
-    )
-    parser.add_argument("--arm", metavar="COLUMN", help="what was done")
-    parser.add_argument(
-        "--feature", nargs="+", action="extend", default=[], metavar="COLUMN", help="known before it was done"
-    )
-    parser.add_argument(
-        "--category",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="COLUMN",
-        help="features that are no numbers though they look so",
-    )
-    parser.add_argument("--unit", metavar="COLUMN", help="the person; without it every row is somebody else")
-    parser.add_argument(
-        "--propensity",
-        metavar="COLUMN",
-        help="probability with which the row's arm was chosen; without it an arm's share of all rows",
-    )
-    parser.add_argument(
-        "--expected",
-        nargs="+",
-        default=[],
-        metavar="ARM=SHARE",
-        help="shares the arms were meant to have, for all rows",
-    )
-    parser.add_argument(
-        "--cost", nargs="+", default=[], metavar="ARM=COST", help="of doing it once, in the unit of the reward"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--experiment", metavar="NAME", help="of the lake's log; without it what the service chose by chance")
+    add("--reward", required=True, metavar="COLUMN", help="more is better; of the lake's log: an outcome's metric")
+    add(
+        "--cost", nargs="+", action="extend", default=[], metavar="ARM=COST",
+        help="of doing it once, in the unit of the reward",
+    )  # fmt: skip
+    add(
         "--baseline",
         metavar="ARM",
         help="where the curve starts; an arm called control or the like, else the first in order",
     )
-    parser.add_argument("--alpha", type=float, default=ALPHA)
-    parser.add_argument("--assign", type=Path, metavar="FILE", help="people to give an arm to, with the same features")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="CSV that --assign writes")
-    parser.add_argument(
-        "--name", metavar="MODEL", help="in the registry; of the lake's log uplift_<experiment> unless given"
-    )
+    add("--alpha", type=float, default=ALPHA)
+    add("--name", metavar="MODEL", help="in the registry; of the lake's log uplift_<experiment> unless given")
+    _file_arguments(parser.add_argument_group("a file in place of the lake's own log"))
     options = parser.parse_args(argv)
     _refuse_incomplete(parser, options)
     return options
+
+
+def _file_arguments(group: "argparse._ArgumentGroup") -> None:
+    add = group.add_argument
+    add("--log", type=Path, metavar="FILE", help="CSV or Parquet, a row per decision")
+    add("--arm", metavar="COLUMN", help="what was done")
+    add("--feature", nargs="+", action="extend", default=[], metavar="COLUMN", help="known before it was done")
+    add(
+        "--category", nargs="+", action="extend", default=[], metavar="COLUMN",
+        help="features that are no numbers though they look so",
+    )  # fmt: skip
+    add("--unit", metavar="COLUMN", help="the person; without it every row is somebody else")
+    add(
+        "--propensity",
+        metavar="COLUMN",
+        help="probability with which the row's arm was chosen; without it an arm's share of all rows",
+    )
+    add(
+        "--expected", nargs="+", action="extend", default=[], metavar="ARM=SHARE",
+        help="shares the arms were meant to have, for all rows",
+    )  # fmt: skip
+    add("--assign", type=Path, metavar="FILE", help="people to give an arm to, with the same features")
+    add("--to", type=Path, metavar="FILE", help="CSV that --assign writes")
 
 
 def _refuse_incomplete(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

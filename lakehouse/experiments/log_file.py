@@ -149,21 +149,37 @@ def expected_shares(asked: Sequence[str], arms: Sequence[str] = ()) -> Mapping[s
     """From ARM=SHARE words, any unit; None when none was given: even. `arms`: those somebody is in.
 
     Raises:
-        SourceError: a word of another shape, or an arm left out.
+        SourceError: as `by_arm`; a share of 0 or less, or an arm left out.
     """
-    shares: dict[str, float] = {}
-    for word in asked:
-        name, _, share = word.rpartition("=")
-        try:
-            shares[name] = float(share)
-        except ValueError as error:
-            raise SourceError(f"--expected: got '{word}', expected ARM=SHARE such as control=0.5") from error
-        if not name or not 0 < shares[name] < float("inf"):
-            raise SourceError(f"--expected: got '{word}', expected a share above 0 of an arm")
+    shares = by_arm("--expected", asked, "ARM=SHARE such as control=0.5")
+    for name, share in shares.items():
+        if share <= 0:
+            raise SourceError(f"--expected: got '{name}={share:g}', expected a share above 0 of an arm")
     missing = [arm for arm in arms if arm not in shares]
     if shares and missing:
         raise SourceError(f"--expected: no share of {', '.join(missing)}, expected one for every arm")
     return shares or None
+
+
+def by_arm(flag: str, words: Sequence[str], expected: str) -> dict[str, float]:
+    """From ARM=NUMBER words. `expected`: such a word, told where one is of another shape.
+
+    Raises:
+        SourceError: a word of another shape, or an arm named twice.
+    """
+    numbers_by_arm: dict[str, float] = {}
+    for word in words:
+        name, _, text = word.rpartition("=")
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if not name or not np.isfinite(number):
+            raise SourceError(f"{flag}: got '{word}', expected {expected}")
+        if name in numbers_by_arm:
+            raise SourceError(f"{flag}: got '{name}' twice, expected it once. Leave one out")
+        numbers_by_arm[name] = number
+    return numbers_by_arm
 
 
 def names_of(column: pd.Series) -> pd.Series:

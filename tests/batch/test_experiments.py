@@ -81,7 +81,7 @@ def test_whole_numbers_keep_their_digits_where_one_is_missing(
 
 def test_an_arm_that_nobody_is_in_blocks_the_read_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     UNITS.to_csv(tmp_path / "log.csv", index=False)
-    declared = ["--expected", "control=1", "new=1", "newer=1"]
+    declared = ["--expected", "control=1", "new=1", "--expected", "newer=1"]
     assert experiments.main(["--log", str(tmp_path / "log.csv"), *COLUMNS, *declared]) == 1
     facts = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert facts["is_blocked"]

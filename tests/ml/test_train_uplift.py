@@ -99,6 +99,9 @@ def test_bad_columns_and_costs_are_told(tmp_path: Path) -> None:
         (["--feature", "spend"], "is the reward"),
         (["--feature", "x0", "--cost", "arm 1=dear"], "--cost: got 'arm 1=dear', expected ARM=COST"),
         (["--feature", "x0", "--cost", "arm 7=1"], "--cost: no arm 'arm 7'"),
+        (["--feature", "x0", "--cost", "arm 7=1", "--cost", "arm 1=1"], "--cost: no arm 'arm 7'"),
+        (["--feature", "x0", "--cost", "arm 1=1", "arm 1=2"], "--cost: got 'arm 1' twice"),
+        (["--feature", "x0", "--expected", "arm 1=0"], "--expected: got 'arm 1=0', expected a share above 0"),
         (["--feature", "x0", "--baseline", "arm 7"], "--baseline: no arm 'arm 7'"),
     ):
         with pytest.raises(SourceError, match=words):
