@@ -10,9 +10,16 @@ from lakehouse.recommend.contest import Contest, boundaries, contest
 from lakehouse.recommend.interaction_table import Interactions, ProductCatalogue
 from lakehouse.recommend.model import POPULARITY, Blend, RecommenderModel
 from lakehouse.recommend.training import FitSettings, fit
-from lakehouse.training import promotion
 from lakehouse.training.promotion import STAYS, Reigning, Verdict, verdict
-from lakehouse.training.served_lists import POPULAR, SERVED, ListFigures, choose_again, list_figures, visits
+from lakehouse.training.served_lists import (
+    POPULAR,
+    SERVED,
+    ListFigures,
+    choose_again,
+    list_figures,
+    shown_lists,
+    visits,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,21 +70,16 @@ def judged_model(
         test = visits(rows, known, second, as_of_ms + 1)
     except ModelError as error:  # too little to judge by: what everybody likes is known all the same
         popular = replace(fit(rows, known, base, as_of_ms=as_of_ms), kind=POPULARITY)
-        return JudgedModel(model=popular, outcome=STAYS if champion else promotion.POPULAR, refusal=str(error))
-    ruled = verdict(
-        as_judged,
-        champion,
-        test,
-        margin=settings.margin,
-        seed=settings.seed,
-    )
-    is_popular = ruled.outcome == promotion.POPULAR
+        return JudgedModel(model=popular, outcome=STAYS if champion else POPULAR, refusal=str(error))
+    shown = shown_lists(as_judged, test)
+    ruled = verdict(shown, champion, test, margin=settings.margin, seed=settings.seed)
+    is_popular = ruled.outcome == POPULAR
     model = fit(rows, known, chosen, as_of_ms=as_of_ms)
     return JudgedModel(
         model=replace(model, kind=POPULARITY) if is_popular else model,
         outcome=ruled.outcome,
         found=found,
-        lists=list_figures(as_judged, test, settings.seed),
+        lists=list_figures(as_judged, shown, test, settings.seed),
         ruled=ruled,
         refusal=f"not better than popularity, {ruled.reason}" if is_popular else None,
         as_judged=None if is_popular else as_judged,

@@ -19,17 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lakehouse.config import Config
-from lakehouse.decisions.product_choice import popular_list
 from lakehouse.models.evaluation import Estimate, mean_estimate
 from lakehouse.models.registry import RECOMMENDER, champion_file
 from lakehouse.recommend import files
 from lakehouse.recommend.model import PERSONAL, RecommenderModel
-from lakehouse.training.served_lists import COUNT, Visit, lists, scores
+from lakehouse.training.served_lists import COUNT, POPULAR, SERVED, Lists, Visit, lists, scores
 
 JUDGED: Final = "judged.npz"
 PROMOTED: Final = "promoted"
 STAYS: Final = "stays"
-POPULAR: Final = "popularity"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +69,10 @@ def reigning(config: Config) -> Reigning | None:
     Raises:
         ModelError: the lake is remote and no tracking URI is set.
     """
-    found = champion_file(config, RECOMMENDER, JUDGED)
-    if found is None:
+    stored = champion_file(config, RECOMMENDER, JUDGED)
+    if stored is None:
         return None
-    version, parameters, content = found
+    version, parameters, content = stored
     try:
         if parameters["kind"] != PERSONAL:
             return None
@@ -85,21 +83,21 @@ def reigning(config: Config) -> Reigning | None:
 
 
 def verdict(
-    challenger: RecommenderModel,
+    shown: Mapping[str, Lists],
     champion: Reigning | None,
-    found: Sequence[Visit],
+    held_out: Sequence[Visit],
     *,
     margin: float,
     seed: int,
 ) -> Verdict:
-    """`margin`: share of the champion's NDCG the new one may be worse by."""
-    own, popular = lists(challenger, found), lists(challenger, found, popular_list)
-    own_ndcg, popular_ndcg = _ndcg(own, found), _ndcg(popular, found)
+    """`shown`: SERVED and POPULAR of the new one, of `shown_lists`. `margin`: share of the champion's NDCG it may be worse by."""
+    own, popular = shown[SERVED], shown[POPULAR]
+    own_ndcg, popular_ndcg = _ndcg(own, held_out), _ndcg(popular, held_out)
     over_popularity = mean_estimate(own_ndcg - popular_ndcg, seed)
     if champion is None:
         return Verdict(outcome=PROMOTED if over_popularity.low > 0 else POPULAR, over_popularity=over_popularity)
-    its = lists(champion.model, found)
-    its_ndcg = _ndcg(its, found)
+    its = lists(champion.model, held_out)
+    its_ndcg = _ndcg(its, held_out)
     over_champion = mean_estimate(own_ndcg - its_ndcg, seed)
     worst = -margin * float(its_ndcg.mean())
     its_gain = mean_estimate(its_ndcg - popular_ndcg, seed)
@@ -127,5 +125,5 @@ def judged_files(model: RecommenderModel | None) -> Mapping[str, bytes]:
     return {} if model is None else {JUDGED: files.packed(model)}
 
 
-def _ndcg(shown: Sequence[Sequence[str]], found: Sequence[Visit]) -> NDArray[np.float64]:
-    return scores(shown, found)[:, 0]
+def _ndcg(shown: Lists, held_out: Sequence[Visit]) -> NDArray[np.float64]:
+    return scores(shown, held_out)[:, 0]

@@ -147,16 +147,22 @@ def variants(model: RecommenderModel) -> dict[str, RecommenderModel]:
     }
 
 
-def lists(model: RecommenderModel, found: Sequence[Visit], rung: Rung = personal_list) -> Lists:
+def lists(model: RecommenderModel, held_out: Sequence[Visit], rung: Rung = personal_list) -> Lists:
     """What the service would have shown, product ids best first."""
     recommender, trace = Recommender(model), Trace(is_wanted=False)
-    return [[one.product_id for one in rung(recommender, visit.asked, (), trace)] for visit in found]
+    return [[proposal.product_id for proposal in rung(recommender, visit.asked, (), trace)] for visit in held_out]
 
 
-def scores(shown: Sequence[Sequence[str]], found: Sequence[Visit]) -> NDArray[np.float64]:
+def shown_lists(model: RecommenderModel, held_out: Sequence[Visit]) -> dict[str, Lists]:
+    """What it would have shown with the model (SERVED), with each variant of it, and as popularity (POPULAR)."""
+    shown = {who: lists(variant, held_out) for who, variant in variants(model).items()}
+    return shown | {POPULAR: lists(model, held_out, popular_list)}
+
+
+def scores(shown: Lists, held_out: Sequence[Visit]) -> NDArray[np.float64]:
     """People x (NDCG, Recall) at COUNT."""
-    figures = np.empty((len(found), 2))
-    for number, (ids, visit) in enumerate(zip(shown, found, strict=True)):
+    figures = np.empty((len(held_out), 2))
+    for number, (ids, visit) in enumerate(zip(shown, held_out, strict=True)):
         # Whatever was shown has its place for a number; wanted are the places of hits, and numbers of no place.
         hits = [place for place, one in enumerate(ids) if one in visit.wanted]
         wanted = np.array([*hits, *range(COUNT, COUNT + len(visit.wanted) - len(hits))], dtype=np.intp)
@@ -176,17 +182,17 @@ def choose_again(
     model, _ = fit_at(rows, catalogue, settings, start)
     if not (model.again_rate > 0).any():
         return settings
-    found = visits(rows, catalogue, start, end)
+    held_out = visits(rows, catalogue, start, end)
     blends = [replace(settings.blend, again=share) for share in AGAIN]
-    values = [float(scores(lists(replace(model, blend=one), found), found)[:, 0].mean()) for one in blends]
+    values = [float(scores(lists(replace(model, blend=blend), held_out), held_out)[:, 0].mean()) for blend in blends]
     return replace(settings, blend=blends[int(np.argmax(values))])
 
 
-def list_figures(model: RecommenderModel, found: Sequence[Visit], seed: int) -> ListFigures:
-    """The served list and its variants on the same visits."""
-    shown = {who: lists(one, found) for who, one in variants(model).items()}
-    shown[POPULAR] = lists(model, found, popular_list)
-    scored = {who: scores(one, found) for who, one in shown.items()}
+def list_figures(
+    model: RecommenderModel, shown: Mapping[str, Lists], held_out: Sequence[Visit], seed: int
+) -> ListFigures:
+    """The served list and its variants on the same visits. `shown`: of `shown_lists`."""
+    scored = {who: scores(its, held_out) for who, its in shown.items()}
     own = scored[SERVED][:, 0]
     return ListFigures(
         figures={
@@ -194,15 +200,15 @@ def list_figures(model: RecommenderModel, found: Sequence[Visit], seed: int) -> 
             for who, one in scored.items()
         },
         gains={who: mean_estimate(own - one[:, 0], seed) for who, one in scored.items() if who != SERVED},
-        variety={who: _variety(model, shown[who], found) for who in (SERVED, POPULAR)},
-        judged=len(found),
+        variety={who: _variety(model, shown[who], held_out) for who in (SERVED, POPULAR)},
+        judged=len(held_out),
     )
 
 
-def _variety(model: RecommenderModel, shown: Sequence[Sequence[str]], found: Sequence[Visit]) -> Variety:
+def _variety(model: RecommenderModel, shown: Lists, held_out: Sequence[Visit]) -> Variety:
     index = {product_id: position for position, product_id in enumerate(model.product_ids)}
     return variety(
         model,
         [np.array([index[one] for one in ids], dtype=np.intp) for ids in shown],
-        [np.array([index[one] for one in sorted(visit.wanted)], dtype=np.intp) for visit in found],
+        [np.array([index[one] for one in sorted(visit.wanted)], dtype=np.intp) for visit in held_out],
     )

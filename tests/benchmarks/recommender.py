@@ -50,6 +50,7 @@ from lakehouse.training.served_lists import (
     SERVED,
     choose_again,
     list_figures,
+    shown_lists,
     visits,
 )
 from tests.benchmarks.machine import machine
@@ -222,7 +223,7 @@ def served(
     settings = choose_again(rows, shop, settings, first, second)
     model, _ = fit_at(rows, shop, settings, second)
     found = visits(rows, shop, second, int(rows.at_ms.max()) + 1)
-    figures = list_figures(model, found, 7)
+    figures = list_figures(model, shown_lists(model, found), found, 7)
     print(
         f"{name}: {len(rows):,} orders' lines, {rows.products:,} products, {(model.again_rate > 0).mean():.1%} of them consumed, "
     )

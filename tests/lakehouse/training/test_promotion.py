@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lakehouse.config import LakeConfig, load
+from lakehouse.decisions.product_choice import popular_list
 from lakehouse.models.evaluation import Estimate
 from lakehouse.models.publish import Trained, publish
 from lakehouse.models.registry import RECOMMENDER
@@ -14,7 +15,7 @@ from lakehouse.recommend import files
 from lakehouse.recommend.contest import fit_at
 from lakehouse.recommend.model import POPULARITY, RecommenderModel
 from lakehouse.training.promotion import PROMOTED, STAYS, Reigning, Verdict, judged_files, outcome, reigning, verdict
-from lakehouse.training.served_lists import visits
+from lakehouse.training.served_lists import POPULAR, SERVED, lists, visits
 from tests.lakehouse.recommend.shops import NOW, by_hand, pantry
 from tests.lakehouse.training.test_served_lists import SETTINGS, SHOP, START
 
@@ -35,7 +36,8 @@ def bad(good: RecommenderModel) -> RecommenderModel:
 
 def ruled(new: RecommenderModel, old: RecommenderModel | None, margin: float = 0.05) -> Verdict:
     champion = None if old is None else Reigning(version="3", model=old, until_ms=START)
-    return verdict(new, champion, VISITS, margin=margin, seed=7)
+    shown = {SERVED: lists(new, VISITS), POPULAR: lists(new, VISITS, popular_list)}
+    return verdict(shown, champion, VISITS, margin=margin, seed=7)
 
 
 def test_where_nothing_reigns_what_beats_popularity_is_promoted(good: RecommenderModel, bad: RecommenderModel) -> None:

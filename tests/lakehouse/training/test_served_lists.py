@@ -20,6 +20,7 @@ from lakehouse.training.served_lists import (
     list_figures,
     lists,
     scores,
+    shown_lists,
     visits,
 )
 from tests.lakehouse.recommend.shops import NOW, catalogue, pantry, planted, table
@@ -98,7 +99,8 @@ def test_figures_are_those_of_the_lists(rows, model: RecommenderModel) -> None:
 
 
 def test_where_goods_are_consumed_repurchase_and_waiting_for_it_bring_hits(rows, model: RecommenderModel) -> None:
-    found = list_figures(model, visits(rows, SHOP, START, NOW + 1), 7)
+    held_out = visits(rows, SHOP, START, NOW + 1)
+    found = list_figures(model, shown_lists(model, held_out), held_out, 7)
     assert found.gains["without repurchase"].low > 0.05
     assert found.gains["without places for what is due"].low > 0.05
     assert found.gains["without waiting until it is due"].low > 0
@@ -113,9 +115,9 @@ def test_what_the_mixing_spoils_is_seen_though_the_scores_are_the_same(rows, mod
     found = visits(rows, SHOP, START, NOW + 1)
     nobody_wants = np.array([model.product_ids.index("p059")], dtype=np.int32)
     spoiled = dataclasses.replace(model, new=nobody_wants, blend=dataclasses.replace(model.blend, again=1.0))
-    figures = list_figures(spoiled, found, 7)
+    figures = list_figures(spoiled, shown_lists(spoiled, found), found, 7)
     assert figures.gains["without new arrivals"].high <= 0
-    assert figures.figures[ALONE] == list_figures(model, found, 7).figures[ALONE]
+    assert figures.figures[ALONE] == list_figures(model, shown_lists(model, found), found, 7).figures[ALONE]
 
 
 def test_the_share_of_places_for_what_is_due_is_learned(rows) -> None:
