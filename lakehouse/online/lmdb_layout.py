@@ -6,7 +6,7 @@ from hashlib import blake2b
 from lakehouse.errors import StoreError
 from lakehouse.online.store import MOST, Document, Entry
 
-DOCUMENTS, TIMELINES, IDS, CLAIMS, EXPIRIES, ENDED = range(6)  # places of the maps, as they are named in lmdb_store
+DOCUMENTS, TIMELINES, IDS, ENDED = range(4)  # places of the maps, as they are named in lmdb_store
 PLAIN = 400  # bytes; LMDB's keys end at 511. A longer one goes by its beginning and a hash
 HEAD = struct.Struct(">QBH")  # version, flags, length of the key where it is too long
 GONE, ENDS = 1, 2  # flags: the value is gone; the head is followed by when the document ends

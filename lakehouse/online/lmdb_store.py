@@ -1,13 +1,11 @@
 """The online store in LMDB: a folder that all processes of one machine read and write.
 
-Six maps:
+Four maps:
 
     documents   key -> version, whether it is gone, when it ends, the key when it is too long for LMDB, value
     timelines   timeline, time, id -> id, value; so a timeline lies in its order
     ids         timeline, id -> time; timeline alone -> how many entries it has, when it ends
-    claims      key -> when it expires
-    expiries    when it expires, key -> nothing: so that old claims can be cleared without a search
-    ends        when it ends, document or timeline -> nothing: likewise
+    ends        when it ends, document or timeline -> nothing: so that what has ended is found without a search
 
 A timeline is named by 16 bytes of its key's hash.
 """
@@ -22,10 +20,8 @@ import lmdb
 from lakehouse.errors import StoreError
 from lakehouse.online.lmdb_environment import Databases, Environment, acquire, release
 from lakehouse.online.lmdb_layout import (
-    CLAIMS,
     DOCUMENTS,
     ENDED,
-    EXPIRIES,
     NUMBER,
     OF_DOCUMENT,
     PLAIN,
@@ -43,12 +39,10 @@ from lakehouse.online.lmdb_layout import (
 from lakehouse.online.lmdb_timelines import Added, add, drop_ended, newest_of_each, oldest, rows_of, take_out
 from lakehouse.online.store import Document, Entry
 
-_NAMES = (b"documents", b"timelines", b"ids", b"claims", b"expiries", b"ends")
+_NAMES = (b"documents", b"timelines", b"ids", b"ends")
 _CHUNK = 500  # documents or timelines a transaction: others wait that long to write
 _PAGE = 1000  # documents read a transaction by `scan`
-_CLEARED = 8  # expired claims cleared by each new one
 _Row = tuple[bytes, bytes, int]  # key, data, version
-_GRACE_MS = 60_000  # how long after its end a claim is kept, for those whose clock is behind
 
 
 class LmdbStore:
@@ -121,16 +115,6 @@ class LmdbStore:
         names = {short(text_bytes(id_)) for id_ in ids}
         return self._there().write(partial(take_out, timeline=timeline_name(key), names=names))
 
-    def claim(self, key: str, *, seconds: int, now_ms: int) -> bool:
-        name, now, end = short(text_bytes(key)), time_bytes(now_ms), time_bytes(now_ms + 1000 * seconds)
-        old = time_bytes(now_ms - _GRACE_MS)
-
-        def body(transaction: lmdb.Transaction, databases: Databases) -> bool:
-            _clear_claims(transaction, databases, old)
-            return _claim(transaction, databases, name, now, end)
-
-        return self._there().write(body)
-
     def expire(self, now_ms: int, limit: int) -> int:
         return self._there().write(partial(_expire, now=time_bytes(now_ms), limit=limit))
 
@@ -176,29 +160,6 @@ def _page(cursor: lmdb.Cursor, after: bytes, sought: bytes) -> tuple[bytes | Non
         if value is not None and key.startswith(sought):
             documents.append((key.decode("utf-8", "surrogatepass"), value))
     return None, documents
-
-
-def _claim(transaction: lmdb.Transaction, databases: Databases, name: bytes, now: bytes, end: bytes) -> bool:
-    claims, expiries = databases[CLAIMS], databases[EXPIRIES]
-    stored = _stored(transaction, claims, name)
-    if stored is not None and stored > now:
-        return False
-    if stored is not None:
-        transaction.delete(stored + name, db=expiries)
-    transaction.put(name, end, db=claims)
-    transaction.put(end + name, b"", db=expiries)
-    return True
-
-
-def _clear_claims(transaction: lmdb.Transaction, databases: Databases, old: bytes) -> None:
-    """Forget a few that ended before `old`."""
-    claims, expiries = databases[CLAIMS], databases[EXPIRIES]
-    cursor = transaction.cursor(db=expiries)
-    for _ in range(_CLEARED):
-        if not cursor.first() or (ended := bytes(cursor.key()))[: NUMBER.size] >= old:
-            break
-        transaction.delete(ended[NUMBER.size :], db=claims)
-        cursor.delete()
 
 
 def _expire(transaction: lmdb.Transaction, databases: Databases, now: bytes, limit: int) -> int:

@@ -4,17 +4,15 @@
     stitchlake:t:{<key>} timeline: sorted set of ids by time
     stitchlake:v:{<key>} hash id -> value of the same timeline
     stitchlake:l:<prefix> set of the names of documents under a prefix of LISTED, and of some that are gone
-    stitchlake:c:<key>   claim: when it expires, and by whom it was taken
 
 Whatever reads before it writes is a script, which Redis runs alone. A connection that broke is tried once more: every
-call may be repeated, since versions, ids and the claim's taker make the second time do nothing.
+call may be repeated, since versions and ids make the second time do nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import redis
 from redis.backoff import NoBackoff
@@ -27,7 +25,6 @@ _PREFIX = b"stitchlake:"
 _CHUNK = 200  # documents a script, or timelines an exchange: others wait that long
 _PAGE = 1000
 _DIGITS = 16
-_GRACE_MS = 60_000  # a claim outlives its end on Redis's clock by as much, because the caller's clock decides
 
 T = TypeVar("T")
 _Row = tuple[int, bytes, bytes]  # time, id, value
@@ -87,15 +84,6 @@ for j = 1, #found, 2 do
 end
 return found
 """
-_CLAIM = """
-local stored = redis.call('GET', KEYS[1])
-if stored then
-  local ends, taker = string.match(stored, '^(%S+) (%S+)$')
-  if tonumber(ends) > tonumber(ARGV[1]) then return taker == ARGV[3] and 1 or 0 end
-end
-redis.call('SET', KEYS[1], ARGV[2] .. ' ' .. ARGV[3], 'PX', ARGV[4])
-return 1
-"""
 
 
 class RedisStore:
@@ -119,8 +107,8 @@ class RedisStore:
         self._timeout_ms = timeout_ms
         self._is_closed = False
         self._listed = set[str]()
-        texts: Any = (_PUT, _APPEND, _READ, _UNTIL, _CLAIM)
-        self._put, self._append, self._read, self._until, self._claim = map(self._redis.register_script, texts)
+        texts: Any = (_PUT, _APPEND, _READ, _UNTIL)
+        self._put, self._append, self._read, self._until = map(self._redis.register_script, texts)
 
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
         names = [_name(b"d", key) for key in keys]
@@ -213,11 +201,6 @@ class RedisStore:
         pipeline.zrem(names[0], *ids)
         pipeline.hdel(names[1], *ids)
         return int(pipeline.execute()[0])
-
-    def claim(self, key: str, *, seconds: int, now_ms: int) -> bool:
-        _time(now_ms)
-        arguments: list[Any] = [now_ms, now_ms + 1000 * seconds, uuid4().hex, max(1000 * seconds, 0) + _GRACE_MS]
-        return bool(self._ask(lambda: self._claim(keys=[_name(b"c", key)], args=arguments)))
 
     def expire(self, now_ms: int, limit: int) -> int:
         return 0  # Redis does it, by its own clock

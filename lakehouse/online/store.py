@@ -1,10 +1,10 @@
 """The online store: what a decision needs to know, a key away. A cache of gold, and the timelines of what just happened.
 
-Three kinds of things, each under text keys of the caller's:
+Two kinds of things, each under text keys of the caller's:
 
-    documents   the newest version of a value; an older version never replaces a newer one, so replays do no harm
+    documents   the newest version of a value; an older version never replaces a newer one, so replays do no harm. Of several who
+                write one version the first has it: what makes an effect happen once
     timelines   entries in order of (at_ms, id), each id once, only the newest kept
-    claims      taken by the first who asks, until they expire: what makes an effect happen once
 
 Documents and timelines may have an end. Up to it they are there, and some time after it they are gone: LMDB lets go of them in
 `expire`, Redis by its own clock. Whoever must know exactly keeps the time in the value.
@@ -82,9 +82,6 @@ class OnlineStore(Protocol):
 
     def remove(self, key: str, ids: Sequence[str]) -> int:
         """Take entries out of a timeline; how many were there."""
-
-    def claim(self, key: str, *, seconds: int, now_ms: int) -> bool:
-        """True for the first who asks; for others False until `seconds` after the first's `now_ms`."""
 
     def expire(self, now_ms: int, limit: int) -> int:
         """Let go of at most `limit` documents and timelines that ended before `now_ms`; how many ends were looked at.

@@ -112,7 +112,7 @@ def test_a_writer_that_is_killed_leaves_a_whole_store(folder: Path, store: Onlin
         (timeline,) = store.latest(["r:x"], 99)
         newest = int((store.get(["k"])[0] or b"0").decode())
         assert timeline[0].at_ms - newest in (0, 1), "what was committed is there"
-        assert store.claim(f"c{newest}", seconds=1, now_ms=0)
+        assert store.put([Document(f"c{newest}", 1, b"")]) == 1
 
 
 @pytest.mark.parametrize("content", [b"not LMDB at all" * 1000, b"\0" * 8192])

@@ -195,25 +195,18 @@ def test_many_timelines_are_added_to_at_once(store: OnlineStore) -> None:
         assert store.latest([key], 5) == [entries[::-1][:2]]
 
 
-def test_a_claim_is_of_the_first_until_it_expires(store: OnlineStore) -> None:
-    assert store.claim("c", seconds=10, now_ms=1_000)
-    assert not store.claim("c", seconds=10, now_ms=10_999)
-    assert store.claim("d", seconds=10, now_ms=1_000)
-    assert store.claim("c", seconds=10, now_ms=11_000)
-    assert not store.claim("c", seconds=10, now_ms=20_999)
+def firsts(store: OnlineStore, count: int) -> list[int]:
+    """Numbers of the documents that were ours to write, of one version each."""
+    return [n for n in range(count) if store.put([Document(f"c{n}", 1, b"")])]
 
 
-def test_many_threads_claim_each_thing_once(store: OnlineStore) -> None:
-    def count(_: int) -> int:
-        return sum(store.claim(f"c{n}", seconds=60, now_ms=1_000) for n in range(60))
-
+def test_many_threads_write_each_version_once(store: OnlineStore) -> None:
     with ThreadPoolExecutor(6) as pool:
-        assert sum(pool.map(count, range(6))) == 60
+        assert sum(len(own) for own in pool.map(lambda _: firsts(store, 60), range(6))) == 60
 
 
-def _claims(url: str, answers: Any) -> None:
-    store = open_store(url, timeout_ms=5000)
-    answers.put([n for n in range(200) if store.claim(f"c{n}", seconds=60, now_ms=1_000)])
+def _firsts(url: str, answers: Any) -> None:
+    answers.put(firsts(open_store(url, timeout_ms=5000), 200))
 
 
 def _writes(url: str, answers: Any) -> None:
@@ -237,8 +230,8 @@ def in_processes(act: Callable[[str, Any], None], url: str, *told: int) -> Any:
     return answers, processes
 
 
-def test_two_processes_claim_each_thing_once(store: OnlineStore, url: str) -> None:
-    answers, processes = in_processes(_claims, url)
+def test_two_processes_write_each_version_once(store: OnlineStore, url: str) -> None:
+    answers, processes = in_processes(_firsts, url)
     won = [answers.get(timeout=60), answers.get(timeout=60)]
     for process in processes:
         process.join(60)
@@ -291,7 +284,6 @@ class LikeAModel(RuleBasedStateMachine):
         self.run = f"{next(_number)}:"
         self.documents: dict[str, Document] = {}
         self.timelines: dict[str, list[Entry]] = {}
-        self.claims: dict[str, int] = {}
 
     @rule(rows=st.lists(st.tuples(KEYS, st.integers(0, 9), st.none() | st.binary(max_size=3)), max_size=6))
     def put(self, rows: list[tuple[str, int, bytes | None]]) -> None:
@@ -317,13 +309,6 @@ class LikeAModel(RuleBasedStateMachine):
         before = self.timelines.get(key, [])
         self.timelines[key] = [entry for entry in before if entry.id not in ids]
         assert self.store.remove(self.run + key, ids) == len(before) - len(self.timelines[key])
-
-    @rule(key=KEYS, now=st.integers(0, 9), seconds=st.integers(0, 4))
-    def claim(self, key: str, now: int, seconds: int) -> None:
-        is_free = self.claims.get(key, 0) <= now
-        if is_free:
-            self.claims[key] = now + seconds
-        assert self.store.claim(self.run + key, seconds=seconds, now_ms=1000 * now) == is_free
 
     @rule(key=KEYS, at=st.integers(-4, 7), limit=st.integers(0, 4))
     def look(self, key: str, at: int, limit: int) -> None:
@@ -369,7 +354,6 @@ def test_a_frozen_redis_raises_within_the_timeout_and_answers_again_once_it_thaw
                 lambda: store.put([Document("k", 2, b"y")]),
                 lambda: list(store.scan("k")),
                 lambda: store.latest(["t"], 1),
-                lambda: store.claim("c", seconds=1, now_ms=0),
             ):
                 started = time.perf_counter()
                 with pytest.raises(StoreError, match="no answer"):
@@ -383,7 +367,7 @@ def test_a_frozen_redis_raises_within_the_timeout_and_answers_again_once_it_thaw
 def test_a_redis_that_is_not_there_or_was_restarted(tmp_path: Path) -> None:
     with running(tmp_path) as (url, _):
         store = open_store(url)
-        assert store.claim("c", seconds=60, now_ms=0)
+        assert store.put([Document("c", 1, b"x")]) == 1
         store._redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")  # type: ignore[attr-defined]
         assert store.get(["k"]) == [None], "a connection that was cut is opened again"
     with pytest.raises(StoreError, match=r"no answer.*ConnectionError"):

@@ -110,7 +110,7 @@ def test_a_request_without_an_id_asks_the_store_nothing_more(
     service = quiet_shop.start()
     decide(service)
     asked: list[str] = []
-    for name in ("get", "put", "read", "append", "claim", "scan", "latest"):
+    for name in ("get", "put", "read", "append", "scan", "latest"):
         real = getattr(service.store, name)
 
         def spy(*arguments: Any, name: str = name, real: Any = real, **named: Any) -> Any:
