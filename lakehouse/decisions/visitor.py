@@ -82,8 +82,13 @@ def suppression_key(identifier: Identifier) -> str:
     return f"suppressed:{identifier[0]}:{identifier[1]}"
 
 
+def everybody_with(identifiers: Iterable[Identifier], also: Iterable[OnlineProfile]) -> list[Identifier]:
+    """Under whatever somebody may have asked to be left alone: a visitor's identifiers, and those of `Visitor.also`, each once."""
+    return list(dict.fromkeys((*identifiers, *(own for profile in also for own in profile.identifiers))))
+
+
 def is_suppressed(profiles: Iterable[OnlineProfile | None], words: Iterable[bytes | None]) -> bool:
-    """Whether a person is to be left alone: by a profile, or by the document of any identifier. `words`: those documents."""
+    """Whether a person is to be left alone: by a profile, or by the document of any identifier of `everybody_with`: `words`."""
     by_lake = any(bool(profile.figures["is_suppressed"]) for profile in profiles if profile is not None)
     return by_lake or any(word is not None for word in words)
 

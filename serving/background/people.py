@@ -6,7 +6,7 @@ from datetime import datetime
 from lakehouse.config import Config
 from lakehouse.decisions.experiment_unit import Units, unit_keys, units_told
 from lakehouse.decisions.exposures import for_life, life_key, of_others
-from lakehouse.decisions.visitor import Visitor, is_suppressed, suppression_key
+from lakehouse.decisions.visitor import Visitor, everybody_with, is_suppressed, suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import OnlineProfile, find, find_each
@@ -56,12 +56,12 @@ class People:
         Raises:
             StoreError: the store does not answer, or is being filled: nobody knows then what the person said.
         """
-        found = list(find_each(self._store, identifiers, self._identity))
-        profile = found[0] if found else None
+        profiles = list(find_each(self._store, identifiers, self._identity))
+        profile, also = next(iter(profiles), None), tuple(profiles[1:])
         if profile is None and not state_of(self._store).is_filled:
             raise StoreError(f"{NOT_FILLED}. It is tried again")
         everybody = everybody_of(identifiers, profile)
-        words = self._kept.get([suppression_key(identifier) for identifier in everybody])
+        words = self._kept.get(list(map(suppression_key, everybody_with(everybody, also))))
         shown = self._kept.get([life_key(identifier) for identifier in everybody])
         lasting = [entry for document in shown for entry in for_life(document)]
         entries = of_visitor([*recent_of(self._store, everybody), *newest, *lasting], everybody)
@@ -69,9 +69,9 @@ class People:
             identifier=identifiers[0],
             profile=profile,
             recent=recent_behaviour(of_others(entries, decision_id), now),
-            is_suppressed=is_suppressed(found, words),
+            is_suppressed=is_suppressed(profiles, words),
             units=self._units(everybody, profile),
-            also=tuple(found[1:]),
+            also=also,
         )
 
     def remember_unit(self, visitor: Visitor, now: datetime) -> None:

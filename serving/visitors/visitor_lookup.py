@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lakehouse.decisions.experiment_unit import unit_key, unit_keys, units_told
 from lakehouse.decisions.exposures import for_life, life_key
-from lakehouse.decisions.visitor import Visitor, is_suppressed, suppression_key
+from lakehouse.decisions.visitor import Visitor, everybody_with, is_suppressed, suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import PROFILE, OnlineProfile, identifier_key, profile_id_of
@@ -70,14 +70,15 @@ class VisitorLookup:
         owners = [_owner(reads.documents[identifier_key(identifier)]) for identifier in named]
         owners_of_others = [_owner(reads.documents[identifier_key(identifier)]) for identifier in others]
         reads.add([PROFILE + owner for owner in (*owners, *owners_of_others) if isinstance(owner, str)], ())
-        also = dict(
-            zip(others, (self._profile(*one, reads) for one in zip(others, owners_of_others, strict=True)), strict=True)
-        )
+        also = {
+            identifier: self._profile(identifier, owner, reads)
+            for identifier, owner in zip(others, owners_of_others, strict=True)
+        }
         profiles = [self._profile(identifier, owner, reads) for identifier, owner in zip(named, owners, strict=True)]
         known = [profile for profile in profiles if isinstance(profile, OnlineProfile)]
         reads.add(
             (),
-            {identifier for profile in known for identifier in profile.identifiers},
+            everybody_with((), (one for one in (*known, *also.values()) if isinstance(one, OnlineProfile))),
             [key for profile in known for key in unit_keys((), profile)],
         )
         return [
@@ -170,7 +171,7 @@ class _StoreReads:
             profile=profile,
             recent=recent_behaviour(of_visitor(entries, identifiers), query.now),
             is_suppressed=is_suppressed(
-                (profile, *also), (self.documents[suppression_key(each)] for each in identifiers)
+                (profile, *also), (self.documents[suppression_key(each)] for each in everybody_with(identifiers, also))
             ),
             units=units_told(unit_keys(own, profile), self.documents),
             missing=missing if profile is None else (),

@@ -14,11 +14,13 @@ from lakehouse.config.declarations import Caps
 from lakehouse.decisions.circumstances import DecisionInputs
 from lakehouse.decisions.gate import Refused
 from lakehouse.decisions.offers import Catalogue, Offer
+from lakehouse.decisions.visitor import suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
 from lakehouse.experiments.assignment import bucket
 from lakehouse.experiments.definitions import Experiments, Holdout
 from lakehouse.online.lmdb_store import LmdbStore
+from lakehouse.online.store import Document
 from lakehouse.rules.book import Rule, RuleBook
 from lakehouse.rules.evaluate import compile_predicate
 from lakehouse.rules.parse import parse
@@ -132,6 +134,15 @@ def test_what_a_moment_or_rule_offers_is_decided_on_as_any_offer_is(
     assert reason(send_permission, one) is None
     inputs, told = REFUSED[why]
     assert reason(replace(send_permission, inputs=lambda: inputs), one) == told
+
+
+def test_who_is_named_along_is_left_alone_under_any_name_of_theirs(send_permission: SendPermission) -> None:
+    store, cookie, letters = send_permission.people._store, ("anonymous_id", "b2"), ("email", "e")
+    put(store, person("p-bo", [cookie, letters]))
+    both = action(ANA[0]).model_copy(update={"identifiers": (ANA[0], cookie)})
+    assert reason(send_permission, both) is None
+    store.put([Document(suppression_key(letters), 1, b"1")])
+    assert reason(send_permission, both) == "suppressed"
 
 
 def test_whom_an_offer_is_for_may_depend_on_the_event_that_set_off_its_rule(send_permission: SendPermission) -> None:

@@ -140,7 +140,13 @@ def test_what_came_along_under_another_name_has_a_say_too(store: Counted) -> Non
     put(store, person("p2", [cookie], version=2, is_suppressed=True))  # type: ignore[arg-type]
     assert asked(cookie).is_suppressed
     assert not asked(both).is_suppressed
-    store.put([Document(PROFILE + "p2", 3, b"{")])
+    letters = ("email", "e")
+    put(store, person("p2", [cookie, letters], version=3))  # type: ignore[arg-type]
+    assert not asked(cookie).is_suppressed
+    store.put([Document(suppression_key(letters), 1, b"1")])  # told just now: the lake does not know yet
+    assert asked(cookie).is_suppressed
+    assert not asked(both).is_suppressed
+    store.put([Document(PROFILE + "p2", 4, b"{")])
     assert isinstance(finder.find([VisitorQuery(ana, NOW, (cookie,))])[0], StoreError)
 
 
