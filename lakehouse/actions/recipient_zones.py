@@ -18,6 +18,7 @@ from lakehouse.online.store import Document, OnlineStore
 
 _PLACES = ("context.timezone", "traits.timezone", "context.traits.timezone")
 _MOST_KNOWN = 200_000
+_AGAIN_MS = 86_400_000  # a zone that is said every minute is written once a day
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -28,7 +29,8 @@ class RecipientZones:
         self._store = store
         self._reader = reader
         self._zones = available_timezones()
-        self._known: OrderedDict[Identifier, str] = OrderedDict()  # as written: most events say what the last did
+        # As it was written last: most events say what the one before did.
+        self._known: OrderedDict[Identifier, tuple[int, str]] = OrderedDict()
 
     def take(self, messages: Iterable[tuple[Any, datetime]]) -> None:
         """Remember what events say. `messages`: parsed JSON, and when it arrived. The same again changes nothing.
@@ -44,13 +46,22 @@ class RecipientZones:
             at_ms = (self._reader.occurred_at(message, arrived_at) - _EPOCH) // timedelta(milliseconds=1)
             for identifier in self._reader.identifiers(message):
                 told[identifier] = max((at_ms, zone), told.get(identifier, (0, "")))
-        new = {identifier: said for identifier, said in told.items() if self._known.get(identifier) != said[1]}
+        new = {identifier: said for identifier, said in told.items() if self._is_news(identifier, said)}
         if new:
-            self._store.put(Document(_key(one), said[0], orjson.dumps(said)) for one, said in new.items())
-        for identifier, (_, zone) in new.items():
-            self._known[identifier] = zone
+            self._store.put(Document(_key(identifier), said[0], orjson.dumps(said)) for identifier, said in new.items())
+        for identifier, said in new.items():
+            self._known[identifier] = said
+            self._known.move_to_end(identifier)
             if len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
+
+    def _is_news(self, identifier: Identifier, said: tuple[int, str]) -> bool:
+        """Later than what is known, and another zone, or the same a day after: of several identifiers the latest word holds."""
+        known = self._known.get(identifier)
+        if known is None:
+            return True
+        later_ms, is_other = said[0] - known[0], said[1] != known[1]
+        return later_ms > 0 and (is_other or later_ms >= _AGAIN_MS)
 
     def of(self, identifiers: Sequence[Identifier]) -> str | None:
         """The zone of a person; None = they never said one. Raises StoreError."""

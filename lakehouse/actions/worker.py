@@ -28,6 +28,7 @@ IDLE_SECONDS = 0.25
 KEEP_MS = 30 * 86_400_000  # how long a delivery is remembered, so that a replay of the queue finds it
 _AT_ONCE = 50
 _MOST_TIMERS = 2**31
+_LONGEST_PAUSE = 10.0
 _LEASE_MS = 60_000  # beyond the time-out, for looking up and writing the letter
 
 
@@ -66,15 +67,16 @@ class Worker:
         return f"due:{self.destination}"
 
     def run(self, stopped: Event) -> None:
-        """Until stopped; a store that does not answer is asked again, ever more slowly."""
+        """Until stopped; whatever goes wrong is tried again, ever more slowly: a thread that ended would leave its destination silent."""
         failures = 0
         while not stopped.is_set():
             try:
                 pause, failures = self.once(), 0
-            except StitchlakeError as error:
+            except Exception as error:
                 failures += 1
-                pause = min(IDLE_SECONDS * 2**failures, 10.0)
-                log.warning("destination %s: %s", self.destination, error)
+                pause = min(IDLE_SECONDS * 2.0 ** min(failures, 10), _LONGEST_PAUSE)
+                unforeseen = not isinstance(error, StitchlakeError)
+                log.warning("destination %s: tried again: %s", self.destination, error, exc_info=unforeseen)
             stopped.wait(pause)
 
     def arm(self, id_: str, at_ms: int) -> None:

@@ -50,6 +50,21 @@ def test_the_latest_word_holds_in_whatever_order_and_batch_it_comes(store: LmdbS
     assert RecipientZones(store, READER).of([ANA, A1]) == "Europe/Paris"  # after a restart
 
 
+def test_a_word_that_comes_late_does_not_hide_the_same_word_said_anew(store: LmdbStore) -> None:
+    zones = told(store, event(1, "Europe/Berlin"), event(3, "Asia/Tokyo"))
+    zones.take([event(2, "Europe/Berlin")])
+    assert zones.of([ANA]) == "Asia/Tokyo"
+    zones.take([event(4, "Europe/Berlin")])
+    assert zones.of([ANA]) == "Europe/Berlin"
+
+
+def test_of_two_identifiers_the_one_whose_word_was_said_anew_holds(store: LmdbStore) -> None:
+    zones = told(store, event(1, "Europe/Berlin", userId="ana"), event(2, "Asia/Tokyo", anonymousId="a1"))
+    assert zones.of([ANA, A1]) == "Asia/Tokyo"
+    zones.take([event(1 + 25, "Europe/Berlin", userId="ana")])
+    assert zones.of([ANA, A1]) == "Europe/Berlin"
+
+
 @pytest.mark.parametrize("said", ["Mars/Olympus", "+02:00", "../etc/passwd", "", 7, None, ["UTC"]])
 def test_what_is_no_zone_says_nothing(store: LmdbStore, said: object) -> None:
     assert told(store, event(1, "Europe/Berlin"), event(2, said)).of([ANA]) == "Europe/Berlin"

@@ -395,3 +395,31 @@ def test_what_is_no_action_is_buried_with_its_bytes(world: World, value: bytes |
 def test_an_action_for_nowhere_is_buried(world: World) -> None:
     world.accept(world.action(destination="gone"))
     assert world.dead[0]["reason"] == "no such destination"
+
+
+class Patience:
+    """A stop that comes after so many waits, which take no time."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.waits: list[float] = []
+
+    def is_set(self) -> bool:
+        return len(self.waits) == self.count
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+@pytest.mark.parametrize("error", [StoreError("away"), ValueError("unforeseen")])
+def test_a_worker_outlasts_whatever_goes_wrong_for_hours(
+    world: World, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def once() -> float:
+        raise error
+
+    monkeypatch.setattr(world.worker, "once", once)
+    stopped = Patience(1_100)  # at ten seconds each, three hours
+    world.worker.run(stopped)  # type: ignore[arg-type] # as much of an Event as it asks for
+    assert stopped.waits[:3] == [0.5, 1.0, 2.0]
+    assert max(stopped.waits) == stopped.waits[-1] == 10.0
