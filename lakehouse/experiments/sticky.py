@@ -41,13 +41,18 @@ def arms_told(exposures: pd.DataFrame, history: pd.DataFrame) -> ArmsTold:
 
 
 def _was_one(told: pd.DataFrame, history: pd.DataFrame) -> bool:
-    """Whether some two of one person's exposures, of different arms, were of somebody known to be one at the later of them."""
-    rows = list(told.sort_values("decided_at")[["told_as", "arm", "decided_at"]].itertuples(index=False, name=None))
-    return any(
-        one != other and (name == later or _known_as_one(history, name, later, at))
-        for number, (later, other, at) in enumerate(rows)
-        for name, one, _ in rows[:number]
-    )
+    """Whether some two of one person's exposures, of different arms, were of somebody known to be one at the later of them.
+
+    Of many exposures of one name in one arm the first stands for all at a later one, so the cost is the exposures times the names.
+    """
+    before: set[tuple[str, str]] = set()
+    rows = told.sort_values("decided_at")[["told_as", "arm", "decided_at"]]
+    for name, arm, at in rows.itertuples(index=False, name=None):
+        others = {earlier for earlier, its_arm in before if its_arm != arm}
+        if name in others or any(_known_as_one(history, earlier, name, at) for earlier in others):
+            return True
+        before.add((name, arm))
+    return False
 
 
 def _known_as_one(history: pd.DataFrame, name: str, other: str, at: pd.Timestamp) -> bool:

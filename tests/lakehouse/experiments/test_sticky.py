@@ -1,8 +1,11 @@
 """Who was in two arms: a promise that was not kept, or two names that became one person later."""
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
+from lakehouse.experiments import sticky
 from lakehouse.experiments.readout import read_out
 from lakehouse.experiments.sticky import arms_told
 
@@ -44,6 +47,22 @@ def test_two_names_of_one_person_are_a_break_when_that_was_known(known: pd.DataF
     found = arms_told(TWO_ARMS, known)
     assert (found.broken, found.merged) == ((("ann",), ()) if is_break else ((), ("ann",)))
     assert found.first["unit"].tolist() == ["bob"]
+
+
+def test_many_exposures_of_a_person_cost_no_more_than_their_number_times_their_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = history(("phone", "p", 0, 500), ("phone", "l", 500, None), ("laptop", "l", 0, None))
+    asked, truth = [], sticky._known_as_one
+
+    def known_as_one(*question: Any) -> bool:
+        asked.append(question)
+        return truth(*question)
+
+    many = told(*(("ann", *(("phone", "a"), ("laptop", "b"))[number % 2], number) for number in range(200)))
+    monkeypatch.setattr(sticky, "_known_as_one", known_as_one)
+    assert arms_told(many, known).merged == ("ann",)
+    assert len(asked) < 200
 
 
 def test_one_name_in_two_arms_is_a_break_whatever_is_known() -> None:
