@@ -16,8 +16,8 @@ from typing import Any
 from lakehouse.config import Config, load
 from lakehouse.job import flags, run
 from lakehouse.learning.learned_store import LearnedStore, policy_of
+from lakehouse.learning.logged_exposures import COLUMNS, logged_exposures
 from lakehouse.learning.reward import Reward
-from lakehouse.learning.told import COLUMNS, told
 from lakehouse.online.engines import open_kept_store
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
 
@@ -25,12 +25,12 @@ NAME = "learned_policy"
 
 
 def rebuilt(config: Config, rows: Iterable[Mapping[str, Any]], now_ms: int, *, is_check: bool) -> dict[str, Any]:
-    """What is told at the end. `rows`: lakehouse/learning/told.py. `is_check`: nothing is written."""
+    """What is told at the end. `rows`: lakehouse/learning/logged_exposures.py. `is_check`: nothing is written."""
     reward = Reward.of(config.serving)
     store = open_kept_store(config)
     try:
         learned_store = LearnedStore(store, policy_of(config.serving), reward)
-        from_log = told(rows, reward)
+        from_log = logged_exposures(rows, reward)
         if not is_check:
             learned = learned_store.rebuild(from_log, now_ms)
             later = len(from_log.exposures) - learned.count

@@ -18,14 +18,13 @@ BEGINNING: Mark = (-1, "")
 
 
 class Settled(NamedTuple):
-    """An exposure whose time is over. `due_ms`: when it was to be counted; `at_ms`: when it was shown; ms since 1970."""
+    """An exposure whose time is over. `due_ms`: when it was to be counted, ms since 1970."""
 
     due_ms: int
     decision_id: str
     arm: str
     features: tuple[float, ...]
     reward: float
-    at_ms: int
 
     @property
     def mark(self) -> Mark:
@@ -51,7 +50,7 @@ class Learned:
         state, left_out = copy.deepcopy(self.state), self.left_out
         for one in new:
             try:
-                state.observe(one.arm, one.features, one.reward, at_ms=one.at_ms)
+                state.observe(one.arm, one.features, one.reward)
             except ModelError:  # a context of another version's length
                 left_out += 1
         return Learned(

@@ -2,8 +2,7 @@
 
 Source: Li, Chu, Langford and Schapire, A Contextual-Bandit Approach to Personalized News Article Recommendation, WWW 2010,
 algorithm 1. The greedy choice is mixed with a share of even exploration, so that the propensity is known and above 0.
-State is sums (A - I = sum of x x', b = sum of r x): late and reordered outcomes do no harm. An inverse kept up by Sherman
-and Morrison's formula would not fade, and the solve it saves takes 0.04 ms of 8 arms.
+State is sums (A - I = sum of x x', b = sum of r x): late and reordered outcomes do no harm. The solve takes 0.04 ms of 8 arms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,17 +28,14 @@ class Evidence:
     def none(cls, size: int) -> "Evidence":
         return cls(np.zeros((size, size)), np.zeros(size))
 
-    def __mul__(self, factor: float) -> "Evidence":
-        return Evidence(self.seen * factor, self.rewarded * factor)
-
-    def observed(self, features: Sequence[float], reward: float, weight: float = 1.0) -> "Evidence":
+    def observed(self, features: Sequence[float], reward: float) -> "Evidence":
         """Raises ValueError where a feature or the reward is no finite number, or their number is another."""
         x = np.asarray(features, dtype=np.float64)
         if x.shape != self.rewarded.shape or not np.isfinite(x).all() or not np.isfinite(reward):
             raise ValueError(
                 f"features, reward: got {list(x)}, {reward}, expected {len(self.rewarded)} finite numbers and one"
             )
-        return Evidence(self.seen + weight * np.outer(x, x), self.rewarded + weight * reward * x)
+        return Evidence(self.seen + np.outer(x, x), self.rewarded + reward * x)
 
 
 def choose(

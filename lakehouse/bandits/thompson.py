@@ -23,14 +23,11 @@ class Tally:
     count: float = 0.0
     reward: float = 0.0
 
-    def __mul__(self, factor: float) -> "Tally":
-        return Tally(self.count * factor, self.reward * factor)
-
-    def observed(self, reward: float, weight: float = 1.0) -> "Tally":
+    def observed(self, reward: float) -> "Tally":
         """Raises ValueError where the reward is not within 0..1."""
         if not 0.0 <= reward <= 1.0:
             raise ValueError(f"reward: got {reward}, expected 0 to 1")
-        return Tally(self.count + weight, self.reward + weight * reward)
+        return Tally(self.count + 1, self.reward + reward)
 
 
 def choose(

@@ -46,13 +46,13 @@ class Exposure:
     def waiting(self) -> Entry:
         """On the timeline WAITING."""
         decision = self.decision
-        return waiting(Settled(self.due_ms, decision.decision_id, decision.action, decision.features, 0.0, self.at_ms))
+        return waiting(Settled(self.due_ms, decision.decision_id, decision.action, decision.features, 0.0))
 
-    def told(self) -> dict[str, Any] | None:
-        """What the decision log says of it for a policy: lakehouse/learning/told.py reads it. None = no policy learns."""
+    def lesson(self) -> dict[str, Any] | None:
+        """What the decision log says of it for a policy: lakehouse/learning/logged_exposures.py reads it. None = no policy learns."""
         if not self.teaches:
             return None
-        return {"at_ms": self.at_ms, "due_ms": self.due_ms, "features": list(self.decision.features)}
+        return {"due_ms": self.due_ms, "features": list(self.decision.features)}
 
     def is_late(self, at_ms: int, told_ms: int, reward: Reward) -> bool:
         """Of an outcome: after the window, or told only when the exposure is counted."""
@@ -93,15 +93,14 @@ def kept_until(at_ms: int, reward: Reward) -> int:
 
 def waiting(exposure: Settled) -> Entry:
     """On the timeline WAITING; what it is worth is not known yet."""
-    value = orjson.dumps([exposure.arm, exposure.features, exposure.at_ms])
-    return Entry(exposure.due_ms, exposure.decision_id, value)
+    return Entry(exposure.due_ms, exposure.decision_id, orjson.dumps([exposure.arm, exposure.features]))
 
 
 def settled(entry: Entry, outcome: Outcome | None, reward: Reward) -> Settled:
     """What is counted of an entry of WAITING. Raises StoreError where `waiting` did not make it."""
     try:
-        arm, features, at_ms = orjson.loads(entry.value)
-        return Settled(entry.at_ms, entry.id, str(arm), tuple(map(float, features)), reward.worth(outcome), int(at_ms))
+        arm, features = orjson.loads(entry.value)
+        return Settled(entry.at_ms, entry.id, str(arm), tuple(map(float, features)), reward.worth(outcome))
     except (orjson.JSONDecodeError, TypeError, ValueError) as error:
         raise StoreError(
             f"online store: what waits to be counted of decision {entry.id} cannot be read ({error!r})"

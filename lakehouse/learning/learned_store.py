@@ -16,8 +16,8 @@ from lakehouse.bandits.state import LINUCB, THOMPSON, BanditState, Policy
 from lakehouse.config import ServingConfig
 from lakehouse.errors import ModelError, StoreError
 from lakehouse.learning.exposure import WAITING, kept_until, settled, waiting
+from lakehouse.learning.logged_exposures import LoggedExposures
 from lakehouse.learning.reward import Outcome, Reward, outcome_key
-from lakehouse.learning.told import Told
 from lakehouse.online.store import Document, Entry, OnlineStore
 
 log = logging.getLogger("stitchlake.learning")
@@ -77,7 +77,7 @@ class LearnedStore:
             if len(due) < _AT_ONCE:
                 return learned
 
-    def rebuild(self, told: Told, now_ms: int) -> Learned:
+    def rebuild(self, logged: LoggedExposures, now_ms: int) -> Learned:
         """Set what was learned to what the decision log tells, up to where it was counted; have the rest wait again.
 
         A state that cannot be read is written over; where there is none, all that is due is counted.
@@ -88,23 +88,23 @@ class LearnedStore:
             except ModelError:  # nobody else writes over it, so its version may be passed
                 held = Learned(state=BanditState(self._policy), through=(now_ms - SETTLE_MS, ""), version=now_ms)
             through = held.through if held.version else (now_ms - SETTLE_MS, "")
-            learned = replace(self.of_log(told, through), through=through, version=held.version + 1)
+            learned = replace(self.of_log(logged, through), through=through, version=held.version + 1)
             if self.write(learned):
                 break
-        later = [one for one in told.exposures if one.mark > through]
+        later = [one for one in logged.exposures if one.mark > through]
         self._store.put(
-            told.outcomes[one.decision_id].document(
+            logged.outcomes[one.decision_id].document(
                 one.decision_id, self._reward.metric, kept_until(one.due_ms, self._reward)
             )
             for one in later
-            if one.decision_id in told.outcomes
+            if one.decision_id in logged.outcomes
         )
         self.wait([waiting(one) for one in later])
         return learned
 
-    def of_log(self, told: Told, through: Mark) -> Learned:
+    def of_log(self, logged: LoggedExposures, through: Mark) -> Learned:
         """What a policy that has counted up to `through` has learned, as the decision log tells."""
-        return Learned(state=BanditState(self._policy)).counted(one for one in told.exposures if one.mark <= through)
+        return Learned(state=BanditState(self._policy)).counted(one for one in logged.exposures if one.mark <= through)
 
     def _settled(self, entries: Sequence[Entry]) -> list[Settled]:
         keys = [outcome_key(entry.id, self._reward.metric) for entry in entries]

@@ -54,7 +54,7 @@ async def expose(service: Service, request: ExposureRequest) -> dict[str, Any]:
         return held, is_new
 
     held, is_new = await _fact(service, keep)
-    keep_exposure(service, held.decision, held.at_ms, held.shown, held.told())
+    keep_exposure(service, held.decision, held.at_ms, held.shown, held.lesson())
     return {"decision_id": decision.decision_id, "logged": is_new, "duplicate": not is_new}
 
 

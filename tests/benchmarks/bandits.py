@@ -111,7 +111,7 @@ def review_case() -> float:
         learning = LearnedStore(store, THOMPSON, reward)
         for arm, shown, converted in (("A", 10_000, 200), ("B", 500, 100)):
             names = [f"{arm}{number:05}" for number in range(shown)]
-            learning.wait([waiting(Settled(0, name, arm, (), 0.0, 0)) for name in names])
+            learning.wait([waiting(Settled(0, name, arm, (), 0.0)) for name in names])
             store.put(Outcome(1.0, 0, False).document(name, "converted", MOST) for name in names[:converted])
         state = learning.settle(DAY_MS).state
         store.close()

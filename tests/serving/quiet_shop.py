@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from lakehouse.config import Config
-from lakehouse.learning.told import COLUMNS
+from lakehouse.learning.logged_exposures import COLUMNS
 from serving.__main__ import make_service
 from serving.api import outcomes
 from serving.deciding.next_best_action import next_best_action

@@ -35,7 +35,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Onli
 
 
 def exposures(count: int) -> list[Settled]:
-    return [Settled(number // 7, f"d{number:05}", "ab"[number % 2], (), 0.0, 0) for number in range(count)]
+    return [Settled(number // 7, f"d{number:05}", "ab"[number % 2], (), 0.0) for number in range(count)]
 
 
 def convert(store: OnlineStore, numbers: range) -> None:

@@ -35,7 +35,7 @@ def learned(store: OnlineStore, converted: dict[str, list[bool]], config: Servin
             name = f"{arm}{number:03}"
             if is_converted:
                 store.put([Outcome(1.0, 0, False).document(name, "converted", MOST)])
-            policy.store.wait([waiting(Settled(number, name, arm, (1.0,) * FEATURES, 0.0, 0))])
+            policy.store.wait([waiting(Settled(number, name, arm, (1.0,) * FEATURES, 0.0))])
     policy.learn(NOW_MS)
     return policy
 
@@ -66,7 +66,7 @@ def test_a_damaged_state_is_neither_taken_for_empty_nor_written_over(store: Onli
     one = learned(store, {"a": [True] * 20})
     for number, damage in enumerate((b"{", b"{}", b'{"through": 1}')):
         store.put([Document(one.store.key, 100 + number, damage)])
-        one.store.wait([waiting(Settled(900 + number, f"x{number}", "a", (), 0.0, 0))])
+        one.store.wait([waiting(Settled(900 + number, f"x{number}", "a", (), 0.0))])
         one.learn(NOW_MS)
         assert chance(one, "a") == pytest.approx(21 / 40)
         assert store.get([one.store.key]) == [damage]
