@@ -15,10 +15,20 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from lakehouse.actions.unsubscribe_links import links_of
-from serving.api import availability, mail_feedback, outcomes, readiness, suppressions, unsubscribe, visitor_profile
+from serving.api import (
+    availability,
+    listeners,
+    mail_feedback,
+    outcomes,
+    readiness,
+    service_status,
+    suppressions,
+    unsubscribe,
+    visitor_profile,
+)
+from serving.api.access_control import WHOM, guard
 from serving.api.collector_routes import collect
 from serving.api.cross_origin import CrossOrigin
-from serving.api.gate import WHOM, guard
 from serving.api.hosts import Hosts
 from serving.api.json_responses import Straight, answer, fault
 from serving.api.openapi import Answers, document, faults, json_body, json_text
@@ -99,7 +109,7 @@ def _decisions(app: FastAPI, service: Service) -> None:
     @app.post("/api/page-tokens", **json_body(PageTokenRequest, answer_models.PageTokenAnswer))
     async def page_token(request: Request) -> Response:
         """A short-lived token with which a page listens to one visitor's decisions: `/ws?token=`. Pages never hold a key."""
-        return await _answered(service, request, PageTokenRequest, visitor_profile.page_token)
+        return await _answered(service, request, PageTokenRequest, listeners.page_token)
 
 
 def _facts(app: FastAPI, service: Service) -> None:
@@ -150,12 +160,12 @@ def _state(app: FastAPI, service: Service) -> None:
     @app.get("/api/status", responses={200: {"model": answer_models.StatusAnswer}, **faults()})
     async def status() -> Response:
         """Whether everything the service stands on is there, and what this process has done."""
-        return answer(visitor_profile.status(service))
+        return answer(service_status.status(service))
 
     @app.get("/metrics", response_class=PlainTextResponse, responses=faults())
     async def metrics() -> Response:
         """What all processes have done, in Prometheus' text format."""
-        visitor_profile.take(service)
+        service_status.take(service)
         return Response(await asyncio.to_thread(service.meters.text), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/healthz", responses={200: {"model": answer_models.HealthAnswer}})
@@ -208,11 +218,11 @@ def _listen(app: FastAPI, service: Service) -> None:
 
         `after`: the decision_id of the last message that was received; `{"resync": true}` says that there were others since.
         """
-        whom = socket.scope.get(WHOM) or visitor_profile.whom(service, dict(socket.query_params))
+        whom = socket.scope.get(WHOM) or listeners.whom(service, dict(socket.query_params))
         if whom is None:
             await socket.close(code=1008, reason="expected identifier_type and value, session_id, or token")
             return
-        keys = visitor_profile.listening_keys(whom)
+        keys = listeners.listening_keys(whom)
         await socket.accept()
         listener = Listener(socket)
         service.sockets.add(listener, keys, socket.query_params.get("after"))

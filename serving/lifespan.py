@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from lakehouse.commands.supervisor import READY
 from lakehouse.errors import BrokerError
 from lakehouse.kafka.broker import bootstrap_servers
-from serving.api.visitor_profile import take
+from serving.api.service_status import take
 from serving.app import Lifespan
 from serving.deciding.lane_decisions import LaneDecisions
 from serving.kafka.topic_reader import Handle, KafkaIn

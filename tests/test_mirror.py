@@ -236,7 +236,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "serving/background/people.py",
         "serving/state/inputs.py",
     ),
-    "tests/serving/api/test_gate.py": ("serving/api/keys.py",),
+    "tests/serving/api/test_access_control.py": ("serving/api/keys.py",),
     "tests/serving/test_app.py": (
         "serving/api/availability.py",
         "serving/api/collected.py",
@@ -245,6 +245,8 @@ COVERED: dict[str, tuple[str, ...]] = {
         "serving/api/library_settings.py",
         "serving/api/openapi.py",
         "serving/lifespan.py",
+        "serving/api/listeners.py",
+        "serving/api/service_status.py",
         "serving/api/visitor_profile.py",
         "serving/deciding/decision_log.py",
         "serving/deciding/next_best_action.py",

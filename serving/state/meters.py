@@ -14,7 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 _TAKEN_SECONDS = 1.0
 _BUCKETS = (0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1, 2.5)
-# Sums a process keeps, by the name Prometheus knows each by. See `serving.api.visitor_profile.counts`.
+# Sums a process keeps, by the name Prometheus knows each by. See `serving.api.service_status.counts`.
 COUNTED = {
     "decisions_model": "decisions made with the model",
     "decisions_cached": "decisions answered from the visitor's last answer",
@@ -78,7 +78,7 @@ class Meters:
         self._taken = dict.fromkeys(COUNTED, 0)
 
     def route(self, path: str) -> RouteMeter:
-        """For the gate of one route; `path` as it was declared."""
+        """For the access control of one route; `path` as it was declared."""
         return RouteMeter(path, self._answers, self._seconds)
 
     def take(self, counts: Mapping[str, int], *, listeners: int, late_seconds: float) -> None:

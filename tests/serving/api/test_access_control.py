@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from lakehouse.config.keys import SCOPES as KEY_SCOPES
 from lakehouse.config.keys import make
-from serving.api.gate import guard
+from serving.api.access_control import guard
 from serving.api.scopes import LINK, OPEN, SCOPES
 from serving.service import Service
 

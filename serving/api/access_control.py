@@ -19,7 +19,7 @@ WHOM = "stitchlake.whom"  # in the ASGI scope: the one visitor a page token is f
 Clock = Callable[[], float]
 
 
-class Gate:
+class AccessControl:
     """ASGI middleware of one route."""
 
     def __init__(self, app: App, service: Service, path: str, *, clock: Clock = time.perf_counter) -> None:
@@ -64,7 +64,7 @@ class Gate:
 
 
 def guard(routes: Iterable[BaseRoute], service: Service) -> Mapping[tuple[str, str], App]:
-    """Put a gate before every route; those of a fixed path that take a request and give a response, by method and path.
+    """Put it before every route; those of a fixed path that take a request and give a response, by method and path.
 
     Raises:
         KeyError: a route is not in the table of scopes.
@@ -73,8 +73,8 @@ def guard(routes: Iterable[BaseRoute], service: Service) -> Mapping[tuple[str, s
     for route in routes:
         assert isinstance(route, Route | WebSocketRoute)
         if isinstance(route, APIRoute) and "{" not in route.path and "POST" in (route.methods or ()):
-            direct["POST", route.path] = Gate(called(cast(Endpoint, route.endpoint)), service, route.path)
-        route.app = Gate(route.app, service, route.path)
+            direct["POST", route.path] = AccessControl(called(cast(Endpoint, route.endpoint)), service, route.path)
+        route.app = AccessControl(route.app, service, route.path)
     return direct
 
 
