@@ -1,13 +1,16 @@
-"""Kafka record -> accepted event or quarantined record, as Spark SQL expressions. Writes no table; imports no `identity`.
+"""Kafka record -> accepted event or quarantined record, read in plain Python. Writes no table; imports no `identity`.
 
-parse                 the one way in: records -> events with a verdict; the steps below in order
-reasons, verdict      why a record is rejected
-document              bytes -> one JSON document
-schema, envelope      where fields lie; what each event type needs
-clock                 client time -> event time
-identifiers           who it was: emails, phone (one form each), blocked_values (junk), tokens (HMAC of personal values)
-commerce              amounts, currencies: orders and their lines
-privacy, bots, traits addresses and search texts without personal data; programs; raw traits for matching
-sender, worker_daemon who sent it, read in Python workers; the process these are forked from
-dedupe                one event per message_id, conflicts to quarantine: used by the silver query
+parse, event_rows       the one way in for Spark: records -> events with a verdict, in Python workers, by Arrow batches
+event_row               one record -> one row; reader: the same for a single message of the online side
+reasons, verdict        why a record is rejected, or a field left empty
+document                bytes -> one JSON document
+schema, fields          where fields lie; fields of a message, as text of one kind each
+envelope, contracts     what every event needs; what an event of a name needs
+clock                   client time -> event time
+sender, identifiers     who it was; ids, emails, phone (one form each), blocked_values (junk), tokens (HMAC of personal values)
+commerce                orders and their lines; amounts, currencies, money
+consent                 what was said of each purpose
+privacy, bots, traits   addresses and search texts without personal data; programs; raw traits for matching
+dedupe                  one event per message_id, conflicts to quarantine: used by the silver query; content_hash tells them apart
+worker_daemon           the process that Python workers are forked from
 """
