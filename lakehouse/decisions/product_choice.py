@@ -109,9 +109,8 @@ def recommend(
         trace.add("rule", "forbidden", product_id)
     for category in sorted(forbidden_categories):
         trace.add("rule", "category forbidden", category)
-    wanted = (
-        asked.count * _MORE if forbidden or forbidden_categories else asked.count + len(items) + 1
-    )  # one may be in view
+    may_be_out = forbidden or forbidden_categories
+    wanted = asked.count * _MORE if may_be_out else asked.count + len(items) + 1  # one may be in view
     proposed = [item for item in propose(wanted) if not is_out(item.product_id)]
     for item in _boosted(proposed, rules, category_of, trace):
         items.setdefault(item.product_id, item)

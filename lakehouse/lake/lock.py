@@ -29,11 +29,8 @@ from lakehouse.lake.stamp import stamped
 
 LAKE_VERSION = 1  # of the layout: raised whenever an older lake cannot be read or written by this code
 STAMP = "_stitchlake.json"
-DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE = (
-    "decision_log",
-    "households",
-    "order_balance",
-)  # parts: tables that only a job of their own writes
+# Parts: tables that only a job of their own writes.
+DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE = "decision_log", "households", "order_balance"
 _held: set[Path] = set()  # locks this process holds
 
 

@@ -20,9 +20,8 @@ from lakehouse.uplift.chain import Chain, LoggedArms
 Array = NDArray[np.float64]
 
 LEAST_IN_MEAN = 50  # persons; of fewer it is not normal, and nothing is said
-LEAST_EVENTS = (
-    20  # of them, whose reward is not the commonest one and was seen under either arm: a mean of fewer is not normal
-)
+# Of them, whose reward is not the commonest one and was seen under either arm: a mean of fewer is not normal.
+LEAST_EVENTS = 20
 
 
 @dataclass(frozen=True, kw_only=True)

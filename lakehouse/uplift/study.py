@@ -26,9 +26,8 @@ Array = NDArray[np.float64]
 
 LEAST_PERSONS = 500  # for a policy: of fewer nobody is left to judge it by
 LEAST_OF_ARM = 100.0  # effective rows; of fewer an arm's mean is not normal
-MOST_ERRORS_OFF = (
-    4.0  # standard errors that the mean weight of an arm may be from 1, which it is where propensities are right
-)
+# Standard errors that the mean weight of an arm may be from 1, which it is where propensities are right.
+MOST_ERRORS_OFF = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,8 @@ from lakehouse.errors import StitchlakeError
 
 log = logging.getLogger("stitchlake.background")
 _LEAVE_MS = 2_000  # for telling the group; the broker finds out by itself otherwise
-POLL_MS = (
-    200  # a poll returns as soon as there is something; this is how often timers are looked at and a stop is noticed
-)
+# A poll returns as soon as there is something; this is how often timers are looked at and a stop is noticed.
+POLL_MS = 200
 _MOST_AT_ONCE = 500
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 _MOST_TRIES = 12  # then the records are read anew: the group may have given the partitions to another by then

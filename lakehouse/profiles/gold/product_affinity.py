@@ -14,9 +14,7 @@ from lakehouse.tables.contract import MONEY, QUANTITY, optional, required
 
 WEIGHTS = {"view": 1.0, "cart": 3.0, "order": 5.0}
 HALF_LIFE_DAYS = 30
-_LANDMARK = (
-    1_577_836_800_000_000  # 2020 in microseconds; any other gives the same affinity, near ours numbers stay small
-)
+_LANDMARK = 1_577_836_800_000_000  # 2020 in microseconds; any gives the same affinity, near ours numbers stay small
 
 
 def transform(silver_identity_map: DataFrame, silver_activity_daily: DataFrame, silver_orders: DataFrame) -> DataFrame:
