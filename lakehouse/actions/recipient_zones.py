@@ -1,6 +1,7 @@
 """In which time zone somebody is, as their events say it: whose night it is that quiet hours spare.
 
-A document `zone:<type>:<token>` for each identifier, [ms since 1970, zone], in the store that survives. Of a person the latest holds.
+A document `zone:<type>:<token>` for each identifier, [ms since 1970, zone], in the store that survives, for 400 days after it was said
+last. Of a person the latest holds.
 Source of the fields: https://segment.com/docs/connections/spec/common/#context (`timezone`), and the trait of that name.
 """
 
@@ -18,7 +19,9 @@ from lakehouse.online.store import Document, OnlineStore
 
 _PLACES = ("context.timezone", "traits.timezone", "context.traits.timezone")
 _MOST_KNOWN = 200_000
-_AGAIN_MS = 86_400_000  # a zone that is said every minute is written once a day
+_DAY_MS = 86_400_000
+_AGAIN_MS = _DAY_MS  # a zone that is said every minute is written once a day
+_KEPT_MS = 400 * _DAY_MS  # after it was said last: cookies come and go
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -48,7 +51,10 @@ class RecipientZones:
                 told[identifier] = max((at_ms, zone), told.get(identifier, (0, "")))
         new = {identifier: said for identifier, said in told.items() if self._is_news(identifier, said)}
         if new:
-            self._store.put(Document(_key(identifier), said[0], orjson.dumps(said)) for identifier, said in new.items())
+            self._store.put(
+                Document(_key(identifier), said[0], orjson.dumps(said), said[0] + _KEPT_MS)
+                for identifier, said in new.items()
+            )
         for identifier, said in new.items():
             self._known[identifier] = said
             self._known.move_to_end(identifier)

@@ -65,6 +65,14 @@ def test_of_two_identifiers_the_one_whose_word_was_said_anew_holds(store: LmdbSt
     assert zones.of([ANA, A1]) == "Europe/Berlin"
 
 
+def test_what_was_not_said_again_for_long_is_let_go(store: LmdbStore) -> None:
+    zones = told(store, event(1, "Europe/Berlin"))
+    zones.take([event(1 + 48, "Europe/Berlin")])
+    for days, held in ((401, "Europe/Berlin"), (403, None)):
+        store.expire(int((NOW + timedelta(days=days)).timestamp() * 1000), 100)
+        assert zones.of([ANA]) == held
+
+
 @pytest.mark.parametrize("said", ["Mars/Olympus", "+02:00", "../etc/passwd", "", 7, None, ["UTC"]])
 def test_what_is_no_zone_says_nothing(store: LmdbStore, said: object) -> None:
     assert told(store, event(1, "Europe/Berlin"), event(2, said)).of([ANA]) == "Europe/Berlin"
