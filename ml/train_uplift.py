@@ -35,17 +35,17 @@ def main(argv: Sequence[str]) -> int:
     options = arguments(argv)
     if options.log is not None:
         log = of_file(options)
-        found = studied(log, options, baseline_of(arms_of(log), options.baseline))
-        version = register(found, options.name, {}) if options.name else None
+        result = studied(log, options, baseline_of(arms_of(log), options.baseline))
+        version = register(result, options.name, {}) if options.name else None
     else:
-        found, version = of_lake(options)
-    if options.assign is not None and found.refused is None:
-        assign(found, options.assign, options.to, options.unit)
-    print(report.table(found))
+        result, version = of_lake(options)
+    if options.assign is not None and result.refused is None:
+        assign(result, options.assign, options.to, options.unit)
+    print(report.table(result))
     if version is not None:
         print(version)
-    print(json_line(report.as_json(found)))
-    return 1 if found.refused is not None else 0
+    print(json_line(report.as_json(result)))
+    return 1 if result.refused is not None else 0
 
 
 def of_file(options: argparse.Namespace) -> ExperimentLog:
@@ -91,40 +91,40 @@ def of_lake(options: argparse.Namespace) -> tuple[Study, str | None]:
             log, snapshot = log_of_experiment(lake, experiments[options.experiment], options.reward)
     arms = arms_of(log)
     asked = options.baseline or (declared if declared in arms else None)
-    found = studied(log, options, baseline_of(arms, asked))
-    return found, register(found, options.name or f"{_MODELS}{options.experiment or 'decisions'}", snapshot)
+    result = studied(log, options, baseline_of(arms, asked))
+    return result, register(result, options.name or f"{_MODELS}{options.experiment or 'decisions'}", snapshot)
 
 
-def register(found: Study, name: str, snapshot: Mapping[str, int]) -> str | None:
+def register(result: Study, name: str, snapshot: Mapping[str, int]) -> str | None:
     """Its place in the registry, in words; None where there is no policy to register."""
     from lakehouse.training.uplift import publish_policy
 
-    if found.policy is None:
+    if result.policy is None:
         return None
-    version = publish_policy(load(), found, name, snapshot)
-    place = "is champion" if found.is_offered else "is registered, and not champion, for it is not shown to be better"
+    version = publish_policy(load(), result, name, snapshot)
+    place = "is champion" if result.is_offered else "is registered, and not champion, for it is not shown to be better"
     return f"model {name} {version} {place}"
 
 
-def assign(found: Study, path: Path, to: Path, unit: str | None) -> None:
+def assign(result: Study, path: Path, to: Path, unit: str | None) -> None:
     """Write unit, arm and effect_<arm> (over the baseline, cost taken off) of every row of `path`, as CSV.
 
     Raises:
         SourceError: the file cannot be read or lacks a feature, or no arm could be judged.
     """
-    if not found.best:
-        raise SourceError(f"--assign: nothing to give, {found.verdict}")
+    if not result.best:
+        raise SourceError(f"--assign: nothing to give, {result.verdict}")
     frame = read_log(path, names=[unit] if unit else [])
     has_columns(frame, [unit] if unit else [])
     columns: dict[str, Any] = {"unit": names_of(frame[unit]) if unit else range(len(frame))}
-    if found.policy is None or not found.is_offered:
-        columns["arm"] = found.best
+    if result.policy is None or not result.is_offered:
+        columns["arm"] = result.best
     else:
-        columns["arm"] = found.policy.choose(frame)
-    if found.policy is not None:
-        effects = found.policy.effects(frame)
-        start = effects[:, found.policy.arms.index(found.baseline)]
-        columns |= {f"effect_{arm}": effects[:, place] - start for place, arm in enumerate(found.policy.arms)}
+        columns["arm"] = result.policy.choose(frame)
+    if result.policy is not None:
+        effects = result.policy.effects(frame)
+        start = effects[:, result.policy.arms.index(result.baseline)]
+        columns |= {f"effect_{arm}": effects[:, place] - start for place, arm in enumerate(result.policy.arms)}
     pd.DataFrame(columns).to_csv(to, index=False)
 
 

@@ -54,13 +54,13 @@ def log_of_experiment(lake: Lake, experiment: Experiment, metric: str) -> tuple[
         SourceError: nobody was exposed, no outcome has that name, or somebody was told two arms.
     """
     tables = _Snapshots(lake)
-    log, found = told_log(tables.read, {experiment.name: experiment})
-    told = found.get(experiment.name)
-    if told is None:
+    log, by_experiment = told_log(tables.read, {experiment.name: experiment})
+    persons = by_experiment.get(experiment.name)
+    if persons is None:
         raise SourceError(f"--experiment: nobody was exposed to '{experiment.name}' yet. Run again when somebody was")
-    if told.broken:
+    if persons.broken:
         raise SourceError(
-            f"--experiment: {len(told.broken)} persons were told two arms of '{experiment.name}', expected one each. "
+            f"--experiment: {len(persons.broken)} persons were told two arms of '{experiment.name}', expected one each. "
             "Read it out with batch/experiments.py"
         )
     known = sorted(log.loc[log["kind"] == "outcome", "metric"].dropna().unique())
@@ -69,7 +69,7 @@ def log_of_experiment(lake: Lake, experiment: Experiment, metric: str) -> tuple[
             f"--reward: no outcome '{metric}' in silver.decision_log, there are: {', '.join(known) or 'none'}"
         )
     of_metric = experiment.model_copy(update={"metrics": (metric,), "guardrails": {}})
-    units = with_outcomes(told.first, log, of_metric, Measured())
+    units = with_outcomes(persons.first, log, of_metric, Measured())
     weights = {arm.name: arm.weight for arm in experiment.arms}
     rows = pd.DataFrame(
         {
@@ -77,11 +77,11 @@ def log_of_experiment(lake: Lake, experiment: Experiment, metric: str) -> tuple[
             "arm": units["arm"],
             "reward": units[metric],
             "propensity": units["arm"].map(weights).astype(float) / sum(weights.values()),
-            "occurred_at": units["unit"].map(told.first.set_index("unit")["occurred_at"]),
+            "occurred_at": units["unit"].map(persons.first.set_index("unit")["occurred_at"]),
         }
     )
     left_out = {
-        "of persons in several arms": len(told.merged),
+        "of persons in several arms": len(persons.merged),
         "of an arm that is not declared": int(rows["propensity"].isna().sum()),
     }
     return _with_features(tables, rows[rows["propensity"].notna()], left_out), tables.versions
@@ -102,7 +102,7 @@ def log_of_decisions(lake: Lake, metric: str) -> tuple[ExperimentLog, Mapping[st
     commonest = max(candidates, key=lambda names: (candidates[names], sorted(names)))
     same = [decision for decision in decisions if frozenset(decision.candidates) == commonest]
     rows = pd.DataFrame(
-        [(one.unit, one.action, one.reward, one.propensity, one.occurred_at) for one in same], columns=ROWS
+        [(row.unit, row.action, row.reward, row.propensity, row.occurred_at) for row in same], columns=ROWS
     )
     others = {"among other candidates": len(decisions) - len(same)}
     return _with_features(tables, rows, {**left_out, **others}), tables.versions
@@ -141,8 +141,8 @@ def _willing(tables: _Snapshots, units: pd.Series) -> set[str]:
 
 def _known(daily: DataFrame, orders: DataFrame, identity_map: DataFrame, stamped: DataFrame) -> DataFrame:
     members = identity_map.join(stamped, on="profile_id", how="left_semi").select("actor_id", "profile_id")
-    found = features(profile_activity(daily, members), profile_orders(orders, members), stamped)
-    return found.select("profile_id", F.to_date("as_of").cast("string").alias("day"), *FEATURES)
+    known = features(profile_activity(daily, members), profile_orders(orders, members), stamped)
+    return known.select("profile_id", F.to_date("as_of").cast("string").alias("day"), *FEATURES)
 
 
 def publish_policy(config: Config, study: Study, name: str, versions: Mapping[str, int]) -> str:

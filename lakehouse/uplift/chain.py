@@ -80,27 +80,27 @@ def chain(log: LoggedArms) -> Chain:
     """Run forwards through the parts, then learn from everybody."""
     arms = len(log.cost)
     basis = contrasts(arms)
-    found = np.empty((len(log), arms))
+    scored = np.empty((len(log), arms))
     effects = np.full((len(log), arms), np.nan)
     for part in range(FIRST_MODEL):
         rows, others = log.part == part, (log.part < FIRST_MODEL) & (log.part != part)
-        found[rows] = _scored(log, rows, np.tile(_means(log, others), (int(rows.sum()), 1)))
+        scored[rows] = _scored(log, rows, np.tile(_means(log, others), (int(rows.sum()), 1)))
     of_effects, of_rewards = _Foretold(), _Foretold()
     for part in range(FIRST_MODEL, len(ENDS)):
         rows, past = np.flatnonzero(log.part == part), np.flatnonzero(log.part < part)
         before, now = log.people.at(past), log.people.at(rows)
-        effect_each = fit(before, found[past] @ basis).each(now)
+        effect_each = fit(before, scored[past] @ basis).each(now)
         reward_each = fit(before, log.reward[past, None]).each(now)
         effect = np.tensordot(of_effects.shares(), effect_each, 1) @ basis.T
         reward = np.tensordot(of_rewards.shares(), reward_each, 1)
-        found[rows] = _scored(log, rows, reward + effect - (effect @ _shares(log, past))[:, None])
-        of_effects.add(effect_each, found[rows] @ basis)
+        scored[rows] = _scored(log, rows, reward + effect - (effect @ _shares(log, past))[:, None])
+        of_effects.add(effect_each, scored[rows] @ basis)
         of_rewards.add(reward_each, log.reward[rows, None])
         if part >= FIRST_JUDGED:
             effects[rows] = effect - log.cost
     shares = of_effects.shares()
-    model = fit(log.people, found @ basis).blend(shares)
-    return Chain(scores=found - log.cost, effects=effects, model=model, shares=shares)
+    model = fit(log.people, scored @ basis).blend(shares)
+    return Chain(scores=scored - log.cost, effects=effects, model=model, shares=shares)
 
 
 class _Foretold:
@@ -133,7 +133,7 @@ def _means(log: LoggedArms, rows: NDArray[np.bool_]) -> Array:
     """Mean reward of each arm; of an arm that is not there, of all rows."""
     reward, arm = log.reward[rows], log.arm[rows]
     of_all = float(reward.mean()) if len(reward) else 0.0
-    return np.array([reward[arm == one].mean() if (arm == one).any() else of_all for one in range(len(log.cost))])
+    return np.array([reward[arm == place].mean() if (arm == place).any() else of_all for place in range(len(log.cost))])
 
 
 def _shares(log: LoggedArms, rows: Rows) -> Array:

@@ -80,12 +80,12 @@ class Encoding:
         )
 
     @classmethod
-    def from_parameters(cls, told: Sequence[Mapping[str, Any]]) -> Self:
+    def from_parameters(cls, parameters: Sequence[Mapping[str, Any]]) -> Self:
         columns = [
-            Category(name=one["name"], levels=tuple(one["levels"]))
-            if "levels" in one
-            else Number(**{**one, "edges": tuple(one["edges"])})
-            for one in told
+            Category(name=column["name"], levels=tuple(column["levels"]))
+            if "levels" in column
+            else Number(**{**column, "edges": tuple(column["edges"])})
+            for column in parameters
         ]
         return cls(columns=tuple(columns), left_out={})
 
@@ -151,7 +151,7 @@ def _category(name: str, column: pd.Series) -> Category | str:
     return Category(name=name, levels=tuple(sorted(map(str, frequent))))
 
 
-def _told(column: Category) -> tuple[str, ...]:
+def _columns_of(column: Category) -> tuple[str, ...]:
     return (*column.levels, OTHER)
 
 
@@ -164,4 +164,4 @@ def _straight(column: Number, values: Array) -> list[NDArray[Any]]:
 
 def _dummies(column: Category, values: pd.Series) -> list[NDArray[Any]]:
     levels = values.where(values.isin(column.levels), OTHER).to_numpy(dtype=object)
-    return [(levels == level) for level in _told(column)]
+    return [(levels == level) for level in _columns_of(column)]

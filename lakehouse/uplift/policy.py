@@ -39,13 +39,13 @@ class TargetingPolicy:
         return np.asarray(np.array(self.arms)[self.effects(frame).argmax(axis=1)])
 
     @classmethod
-    def from_parameters(cls, told: Mapping[str, Any]) -> Self:
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
         return cls(
-            arms=tuple(told["arms"]),
-            cost=tuple(told["cost"]),
-            reward=told["reward"],
-            encoding=Encoding.from_parameters(told["encoding"]),
-            model=ResponseModel.from_parameters(told["model"]),
+            arms=tuple(parameters["arms"]),
+            cost=tuple(parameters["cost"]),
+            reward=parameters["reward"],
+            encoding=Encoding.from_parameters(parameters["encoding"]),
+            model=ResponseModel.from_parameters(parameters["model"]),
         )
 
     def to_parameters(self) -> dict[str, Any]:

@@ -27,11 +27,11 @@ def table(study: Study) -> str:
 def _values(study: Study) -> Sequence[str]:
     lines = [f"{'':<26}{'decisions':>10}  {'value if everybody gets it':<36}what the policy gives more"]
     lines += [
-        f"{arm.name[:25]:<26}{arm.rows:>10,}  {_told(arm.value):<36}{'' if arm.gain is None else _told(arm.gain)}"
+        f"{arm.name[:25]:<26}{arm.rows:>10,}  {_interval(arm.value):<36}{'' if arm.gain is None else _interval(arm.gain)}"
         for arm in study.arms
     ]
     if study.policy_value is not None:
-        lines.append(f"{'the policy':<26}{'':>10}  {_told(study.policy_value)}")
+        lines.append(f"{'the policy':<26}{'':>10}  {_interval(study.policy_value)}")
     lines.append(f"best blanket action: {study.best}")
     if study.gain_low is not None:
         low = "too few get another arm to say" if math.isinf(study.gain_low) else f"{study.gain_low:.4g}"
@@ -52,7 +52,7 @@ def _effects(study: Study) -> Sequence[str]:
 
 
 def _group(group: Group, best: str) -> str:
-    gain = "" if group.arm == best else f", {_told(group.gain)} over {best}"
+    gain = "" if group.arm == best else f", {_interval(group.gain)} over {best}"
     traits = "; ".join(_trait(trait) for trait in group.traits)
     return f"{group.arm}: to {group.share:.1%}{gain}" + (f" ({traits})" if traits else "")
 
@@ -63,7 +63,7 @@ def _trait(trait: Trait) -> str:
     return f"{trait.name}: {trait.here:.4g} on average, {trait.everybody:.4g} of all"
 
 
-def _told(bounded: Bounded) -> str:
+def _interval(bounded: Bounded) -> str:
     if math.isinf(bounded.low):
         return "too few to say"
     return f"{bounded.value:.4g} [{bounded.low:.4g}, {bounded.high:.4g}]"

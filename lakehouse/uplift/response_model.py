@@ -62,13 +62,13 @@ class ResponseModel:
         return np.asarray(self.constant + straight + apply(self.trees, people.codes, len(self.constant)))
 
     @classmethod
-    def from_parameters(cls, told: Mapping[str, Any]) -> Self:
-        constant = np.array(told["constant"], dtype=np.float64)
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+        constant = np.array(parameters["constant"], dtype=np.float64)
         return cls(
             constant=constant,
-            pairs=tuple((int(one), int(other)) for one, other in told["pairs"]),
-            weights=np.array(told["weights"], dtype=np.float64).reshape(-1, len(constant)),
-            trees=tuple(Tree.from_parameters(tree) for tree in told["trees"]),
+            pairs=tuple((int(one), int(other)) for one, other in parameters["pairs"]),
+            weights=np.array(parameters["weights"], dtype=np.float64).reshape(-1, len(constant)),
+            trees=tuple(Tree.from_parameters(tree) for tree in parameters["trees"]),
         )
 
     def to_parameters(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class Contenders:
         of_rounds = shares[KINDS["trees"]]
         scale = [float(of_rounds[np.array(ROUNDS) > place].sum()) for place in range(len(self.trees))]
         trees = (
-            replace(tree, leaves=tuple(tuple(share * one for one in leaf) for leaf in tree.leaves))
+            replace(tree, leaves=tuple(tuple(share * output for output in leaf) for leaf in tree.leaves))
             for tree, share in zip(self.trees, scale, strict=True)
             if share > 0
         )
@@ -121,8 +121,8 @@ class Contenders:
 def kinds(shares: Array) -> dict[str, float]:
     """What a blend is made of, in words: its kinds of contenders with their shares of the whole, those that have one."""
     total = float(shares.sum()) or 1.0
-    found = {kind: float(shares[places].sum()) / total for kind, places in KINDS.items()}
-    return {kind: share for kind, share in found.items() if share > 0}
+    by_kind = {kind: float(shares[places].sum()) / total for kind, places in KINDS.items()}
+    return {kind: share for kind, share in by_kind.items() if share > 0}
 
 
 def fit(people: People, targets: Array) -> Contenders:

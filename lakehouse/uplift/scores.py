@@ -22,10 +22,10 @@ def scores(reward: Array, arm: NDArray[np.int64], propensity: Array, expected: A
         propensity: probability with which it was chosen in that row; above 0.
         expected: rows x arms: a model's reward of every arm.
     """
-    found = expected.copy()
+    each = expected.copy()
     rows = np.flatnonzero(arm >= 0)
-    found[rows, arm[rows]] += (reward[rows] - expected[rows, arm[rows]]) / propensity[rows]
-    return found
+    each[rows, arm[rows]] += (reward[rows] - expected[rows, arm[rows]]) / propensity[rows]
+    return each
 
 
 def contrasts(arms: int) -> Array:

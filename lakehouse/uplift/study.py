@@ -89,20 +89,20 @@ def study(
     Raises:
         SourceError: a cost of an arm that is not there.
     """
-    found = _Arms(log, cost or {})
+    judged = _JudgedArms(log, cost or {})
     plain = Study(
         reward=reward,
         alpha=alpha,
         rows=len(log),
-        persons=found.persons,
+        persons=judged.persons,
         verdict="",
-        baseline=baseline if baseline in found.names else next(iter(found.names), ""),
-        left_out=found.left_out,
+        baseline=baseline if baseline in judged.names else next(iter(judged.names), ""),
+        left_out=judged.left_out,
         rows_left_out=log.left_out,
     )
-    if found.refused is not None:
-        return replace(plain, verdict=f"refused: {found.refused}", refused=found.refused)
-    arms = found.figures(found.plain_scores(), alpha)
+    if judged.refused is not None:
+        return replace(plain, verdict=f"refused: {judged.refused}", refused=judged.refused)
+    arms = judged.figures(judged.plain_scores(), alpha)
     plain = replace(plain, arms=arms, best=_best(arms))
     if len(arms) < 2:
         return replace(
@@ -110,24 +110,24 @@ def study(
         )
     encoding = encoding_of(log.features)
     plain = replace(
-        plain, left_out={**found.left_out, **{f"feature {name}": why for name, why in encoding.left_out.items()}}
+        plain, left_out={**judged.left_out, **{f"feature {name}": why for name, why in encoding.left_out.items()}}
     )
     if not encoding.columns:
         return replace(plain, verdict="no policy: no feature tells people apart")
-    if found.persons < LEAST_PERSONS:
-        return replace(plain, verdict=f"no policy: {found.persons} persons, expected {LEAST_PERSONS} or more")
-    return _learned(plain, log, found, encoding)
+    if judged.persons < LEAST_PERSONS:
+        return replace(plain, verdict=f"no policy: {judged.persons} persons, expected {LEAST_PERSONS} or more")
+    return _learned(plain, log, judged, encoding)
 
 
-def _learned(plain: Study, log: ExperimentLog, found: "_Arms", encoding: Encoding) -> Study:
-    logged = found.logged(encoding.people(log.features), part_of(log.unit.tolist()))
+def _learned(plain: Study, log: ExperimentLog, judged: "_JudgedArms", encoding: Encoding) -> Study:
+    logged = judged.logged(encoding.people(log.features), part_of(log.unit.tolist()))
     learned = chain(logged)
-    gains = [gain_over(logged, learned, arm, plain.alpha) for arm in range(len(found.names))]
-    arms = found.figures(learned.scores, plain.alpha, gains)
+    gains = [gain_over(logged, learned, arm, plain.alpha) for arm in range(len(judged.names))]
+    arms = judged.figures(learned.scores, plain.alpha, gains)
     best = _best(arms)
     policy = TargetingPolicy(
-        arms=found.names,
-        cost=tuple(map(float, found.cost)),
+        arms=judged.names,
+        cost=tuple(map(float, judged.cost)),
         reward=plain.reward,
         encoding=encoding,
         model=learned.model,
@@ -144,15 +144,15 @@ def _learned(plain: Study, log: ExperimentLog, found: "_Arms", encoding: Encodin
         policy=policy,
         policy_value=_policy_value(logged, learned, plain.alpha),
         gain_low=gain_low,
-        curve=curve(logged, learned, found.names.index(plain.baseline), plain.alpha),
+        curve=curve(logged, learned, judged.names.index(plain.baseline), plain.alpha),
         groups=groups(
-            log.features, encoding, choice, logged, learned, found.names.index(best), found.names, plain.alpha
+            log.features, encoding, choice, logged, learned, judged.names.index(best), judged.names, plain.alpha
         ),
         made_of=kinds(learned.shares),
     )
 
 
-class _Arms:
+class _JudgedArms:
     """The arms that can be judged, and the log in numbers."""
 
     def __init__(self, log: ExperimentLog, cost: Mapping[str, float]) -> None:
@@ -178,11 +178,11 @@ class _Arms:
 
     def _fault(self, name: str, weight: Array) -> str | None:
         """Propensities that cannot be right: where they are, an arm's weights have mean 1."""
-        found, error = float(weight.mean()), standard_error(weight, self._person)
-        if abs(found - 1) <= MOST_ERRORS_OFF * error + 1e-9:
+        weighs, error = float(weight.mean()), standard_error(weight, self._person)
+        if abs(weighs - 1) <= MOST_ERRORS_OFF * error + 1e-9:
             return None
         return (
-            f"arm '{name}' has mean weight {found:.3f}, expected 1 (standard error {error:.3f}): the propensities are not those it "
+            f"arm '{name}' has mean weight {weighs:.3f}, expected 1 (standard error {error:.3f}): the propensities are not those it "
             "was chosen by, or rows are missing"
         )
 

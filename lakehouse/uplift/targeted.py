@@ -49,16 +49,16 @@ def groups(
     alpha: float,
 ) -> tuple[Group, ...]:
     """One for each arm that somebody gets, the largest first. `choice`: of every row, by the policy learned from all."""
-    found = []
+    given = []
     for place, name in enumerate(arms):
         is_here = choice == name
         if is_here.any():
             rows = np.flatnonzero(learned.choice == place)
             gain = mean(learned.scores[rows, place] - learned.scores[rows, best], logged.person[rows], alpha)
-            found.append(
+            given.append(
                 Group(arm=name, share=float(is_here.mean()), gain=gain, traits=_traits(features, encoding, is_here))
             )
-    return tuple(sorted(found, key=lambda group: -group.share))
+    return tuple(sorted(given, key=lambda group: -group.share))
 
 
 def _traits(features: pd.DataFrame, encoding: Encoding, is_here: NDArray[np.bool_]) -> tuple[Trait, ...]:
@@ -71,7 +71,7 @@ def _traits(features: pd.DataFrame, encoding: Encoding, is_here: NDArray[np.bool
             if isinstance(column, Number)
             else _of_levels(column, features, is_here)
         )
-    sized.sort(key=lambda one: -one[0])
+    sized.sort(key=lambda trait: -trait[0])
     return tuple(trait for size, trait in sized[:MOST_TRAITS] if size >= LEAST_DIFFERENCE)
 
 
@@ -88,11 +88,11 @@ def _of_number(column: Number, features: pd.DataFrame, is_here: NDArray[np.bool_
 
 def _of_levels(column: Category, features: pd.DataFrame, is_here: NDArray[np.bool_]) -> list[tuple[float, Trait]]:
     values = typed(features[column.name], is_category=True).to_numpy()
-    found = []
+    traits = []
     for level in column.levels:
         is_level = values == level
         here, everybody = float(is_level[is_here].mean()), float(is_level.mean())
         spread = math.sqrt(everybody * (1 - everybody))
         size = abs(here - everybody) / spread if spread > 0 else 0.0
-        found.append((size, Trait(name=f"{column.name} = {level}", here=here, everybody=everybody, is_share=True)))
-    return found
+        traits.append((size, Trait(name=f"{column.name} = {level}", here=here, everybody=everybody, is_share=True)))
+    return traits

@@ -6,7 +6,7 @@ the squared error of all outputs together most (Friedman 2001, Greedy function a
 Leaves are drawn in to 0 by PRIOR_ROWS rows without an effect.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -46,9 +46,10 @@ class Tree:
         return 2 * is_right.astype(np.int64) + np.where(is_right, right, left)
 
     @classmethod
-    def from_parameters(cls, told: dict[str, Any]) -> Self:
-        splits = [Split(feature=int(feature), code=int(code)) for feature, code in told["splits"]]
-        return cls(root=splits[0], sides=(splits[1], splits[2]), leaves=tuple(tuple(leaf) for leaf in told["leaves"]))
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
+        splits = [Split(feature=int(feature), code=int(code)) for feature, code in parameters["splits"]]
+        leaves = tuple(tuple(leaf) for leaf in parameters["leaves"])
+        return cls(root=splits[0], sides=(splits[1], splits[2]), leaves=leaves)
 
     def to_parameters(self) -> dict[str, Any]:
         splits = [[split.feature, split.code] for split in (self.root, *self.sides)]
@@ -99,9 +100,9 @@ class _Histogram:
 
     def sums(self, values: Array) -> Array:
         """Rows x outputs -> features x codes x outputs."""
-        found = np.asarray(self._of @ values).reshape(*self.shape, values.shape[1])
-        found[:, 0] = np.ones(len(values)) @ values - found.sum(axis=1)  # BLAS sums narrow columns ten times faster
-        return found
+        sums = np.asarray(self._of @ values).reshape(*self.shape, values.shape[1])
+        sums[:, 0] = np.ones(len(values)) @ values - sums.sum(axis=1)  # BLAS sums narrow columns ten times faster
+        return sums
 
 
 def _tree(codes: Codes, rest: Array, histogram: _Histogram) -> Tree | None:
@@ -138,4 +139,4 @@ def _leaves(sums: Array, counts: Array, side: Split) -> list[tuple[float, ...]]:
     of_feature, rows = sums[side.feature], counts[side.feature]
     parts = (slice(None, side.code + 1), slice(side.code + 1, None))
     values = (LEARNING_RATE * of_feature[part].sum(axis=0) / (rows[part].sum() + PRIOR_ROWS) for part in parts)
-    return [tuple(float(one) for one in value) for value in values]
+    return [tuple(map(float, value)) for value in values]
