@@ -8,11 +8,11 @@ from lakehouse.config.declarations import QuietHours
 
 
 class Bucket:
-    """At most `per_second` on average, and at most `burst` at once. Token bucket; a clock set back takes nothing away."""
+    """At most `per_second` on average, and at most those of a second at once. Token bucket; a clock set back takes nothing away."""
 
-    def __init__(self, per_second: float, *, burst: float | None = None) -> None:
+    def __init__(self, per_second: float) -> None:
         self._per_second = per_second
-        self._burst = max(1.0, per_second if burst is None else burst)
+        self._burst = max(1.0, per_second)
         self._tokens = self._burst
         self._at: float | None = None
 

@@ -24,13 +24,13 @@ class Sequential:
     interval: tuple[float, float]
 
 
-def sequential(arm: SampleMoments, baseline: SampleMoments, *, alpha: float, tuned_for: int = TUNED_FOR) -> Sequential:
+def sequential(arm: SampleMoments, baseline: SampleMoments, *, alpha: float) -> Sequential:
     gap = difference(arm, baseline)
     if not gap.is_known:
         nothing = (float("nan"), float("nan"))
         return Sequential(p=1.0, interval=nothing)
     n = arm.n + baseline.n
-    rho_squared = rho(alpha, tuned_for) ** 2
+    rho_squared = rho(alpha, TUNED_FOR) ** 2
     half = math.sqrt(gap.squared_error) * width(n, rho_squared, alpha)
     return Sequential(
         p=always_valid_p(gap.value**2 / gap.squared_error, n, rho_squared),

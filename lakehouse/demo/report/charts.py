@@ -55,12 +55,10 @@ def bars(name: str, title: str, rows: Sequence[Bar], *, nothing: str = "Nothing 
     return drawing(name, title, _said(rows), len(rows) * pitch, "".join(body))
 
 
-def pairs(
-    name: str, title: str, rows: Sequence[Bar], legend: tuple[str, str], *, nothing: str = "Nothing to show"
-) -> str:
+def pairs(name: str, title: str, rows: Sequence[Bar], legend: tuple[str, str]) -> str:
     """Two bars per row on one scale: `value` over `second`. A missing second leaves its place empty."""
     if not rows:
-        return empty(name, title, nothing)
+        return empty(name, title, "Nothing to show")
     most = max([row.value for row in rows] + [row.second or 0 for row in rows]) or 1
     room, top, pitch = WIDTH - 62, 26, 52
     body = [_key(0, 10, "a", legend[0]), _key(14 + 7.2 * len(legend[0]) + 16, 10, "b", legend[1])]
