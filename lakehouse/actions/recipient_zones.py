@@ -13,15 +13,15 @@ from zoneinfo import available_timezones
 
 import orjson
 
+from lakehouse.config.declarations import DAY_MS
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import Reader, text_at
 from lakehouse.online.store import Document, OnlineStore
 
 _PLACES = ("context.timezone", "traits.timezone", "context.traits.timezone")
 _MOST_KNOWN = 200_000
-_DAY_MS = 86_400_000
-_AGAIN_MS = _DAY_MS  # a zone that is said every minute is written once a day
-_KEPT_MS = 400 * _DAY_MS  # after it was said last: cookies come and go
+_AGAIN_MS = DAY_MS  # a zone that is said every minute is written once a day
+_KEPT_MS = 400 * DAY_MS  # after it was said last: cookies come and go
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 

@@ -18,14 +18,14 @@ from lakehouse.actions.action import Action
 from lakehouse.actions.delivery import Delivery, GiveUp, Result, Retry, Sent, Suppressed, moved
 from lakehouse.actions.pace import Breaker, Bucket, backoff, quiet_until
 from lakehouse.config import ActionsConfig
-from lakehouse.config.declarations import QuietHours
+from lakehouse.config.declarations import DAY_MS, QuietHours
 from lakehouse.decisions.gate import Permitted, Refused
 from lakehouse.errors import StitchlakeError, StoreError
 from lakehouse.online.store import Entry, OnlineStore
 
 log = logging.getLogger("stitchlake.actions")
 IDLE_SECONDS = 0.25
-KEEP_MS = 30 * 86_400_000  # how long a delivery is remembered, so that a replay of the queue finds it
+KEEP_MS = 30 * DAY_MS  # how long a delivery is remembered, so that a replay of the queue finds it
 _AT_ONCE = 50
 _MOST_TIMERS = 2**31
 _LONGEST_PAUSE = 10.0

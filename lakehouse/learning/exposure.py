@@ -14,10 +14,11 @@ from typing import Any
 import orjson
 
 from lakehouse.bandits.learned import Settled
+from lakehouse.config.declarations import DAY_MS
 from lakehouse.decisions import decision_record
 from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.errors import StoreError
-from lakehouse.learning.reward import DAY_MS, Outcome, Reward
+from lakehouse.learning.reward import Outcome, Reward
 from lakehouse.online.store import Document, Entry
 
 WAITING = "waiting"

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import orjson
 
 from lakehouse.config import ServingConfig
+from lakehouse.config.declarations import DAY_MS
 from lakehouse.errors import StoreError
 from lakehouse.online.store import Document
 
-DAY_MS = 86_400_000
 HIGHER = "higher"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import lmdb
 
+from lakehouse.config.declarations import DAY_MS
 from lakehouse.online.lmdb_environment import Databases
 from lakehouse.online.lmdb_layout import (
     ENDED,
@@ -22,7 +23,6 @@ from lakehouse.online.store import MOST, Entry
 
 EntryRow = tuple[bytes, bytes, bytes]  # time, id, data
 Added = tuple[bytes, list[EntryRow]]  # timeline and what is added to it
-_DAY_MS = 86_400_000  # an end is a whole day: one that moved with every entry would be written with every entry
 
 
 def rows_of(entries: Iterable[Entry]) -> list[EntryRow]:
@@ -120,9 +120,9 @@ def _take_out_one(transaction: lmdb.Transaction, databases: Databases, timeline:
 
 
 def _end_after(newest: bytes, keep_ms: int) -> bytes:
-    """The first midnight at least `keep_ms` after, as `time_bytes`."""
+    """The first midnight at least `keep_ms` after, as `time_bytes`. An end that moved with every entry would be written with every entry."""
     end_ms = NUMBER.unpack(newest)[0] - OLDEST + keep_ms
-    return time_bytes(min(-(-end_ms // _DAY_MS) * _DAY_MS, MOST))
+    return time_bytes(min(-(-end_ms // DAY_MS) * DAY_MS, MOST))
 
 
 def _length(transaction: lmdb.Transaction, databases: Databases, timeline: bytes) -> int:

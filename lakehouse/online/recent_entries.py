@@ -16,13 +16,14 @@ from typing import Any
 
 import orjson
 
+from lakehouse.config.declarations import DAY_MS
 from lakehouse.config.limits import PURPOSES as PURPOSES
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import Message, Reader, at, text, text_at
 from lakehouse.online.store import Entry, OnlineStore
 
 MOST_ENTRIES = 200  # of each timeline
-KEPT_MS = 31 * 86_400_000  # a timeline's, after its newest entry: nothing older than 30 days is read
+KEPT_MS = 31 * DAY_MS  # a timeline's, after its newest entry: nothing older than 30 days is read
 BEHAVIOUR, SAID, EXPOSED = "r", "s", "x"
 USER = "user_id"  # the identifier that tells people apart who share all others
 TIMELINES = (BEHAVIOUR, SAID, EXPOSED)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+from lakehouse.config.declarations import DAY_MS
 from lakehouse.decisions import decision_record
 from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.errors import StitchlakeError, StoreError
 from lakehouse.learning import exposure
 from lakehouse.learning.exposure import Exposure, exposed, exposure_key, kept_until
-from lakehouse.learning.reward import DAY_MS, Outcome
+from lakehouse.learning.reward import Outcome
 from lakehouse.online.store import Document
 from serving.deciding.decision_log import keep_exposure, keep_for_life, log
 from serving.messages.request_models import ExposureRequest, OutcomeRequest

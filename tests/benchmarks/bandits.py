@@ -25,10 +25,11 @@ from mabwiser.mab import LearningPolicy
 from lakehouse.bandits.learned import Settled
 from lakehouse.bandits.state import BanditState, Policy
 from lakehouse.config import load
+from lakehouse.config.declarations import DAY_MS
 from lakehouse.job import run
 from lakehouse.learning.exposure import waiting
 from lakehouse.learning.learned_store import LearnedStore
-from lakehouse.learning.reward import DAY_MS, Outcome, Reward
+from lakehouse.learning.reward import Outcome, Reward
 from lakehouse.online.engines import open_store
 from lakehouse.online.store import MOST
 from tests.benchmarks.decision_ends import MOST_GROWTH, store_size

@@ -7,11 +7,12 @@ from pathlib import Path
 import orjson
 
 from lakehouse.bandits.state import Policy
+from lakehouse.config.declarations import DAY_MS
 from lakehouse.decisions import decision_record, exposures
 from lakehouse.decisions.decision_record import DecisionRecord
 from lakehouse.learning.exposure import exposed, kept_until
 from lakehouse.learning.learned_store import LearnedStore
-from lakehouse.learning.reward import DAY_MS, Outcome, Reward
+from lakehouse.learning.reward import Outcome, Reward
 from lakehouse.online.engines import open_store
 from lakehouse.online.recent_entries import remember
 from lakehouse.online.store import Document, Entry, OnlineStore
