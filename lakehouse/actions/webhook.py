@@ -1,7 +1,7 @@
 """An action as an HTTP call."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -53,7 +53,7 @@ class WebhookSender:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return _result(response.status_code, response.headers.get("Retry-After"))
+                return _result(response.status_code, response.headers.get("Retry-After"), self._clock())
         except ActionError as error:
             return GiveUp(str(error))
         except requests.exceptions.InvalidURL:
@@ -66,15 +66,15 @@ class WebhookSender:
         self._session.close()
 
 
-def _result(status: int, retry_after: str | None) -> Result:
+def _result(status: int, retry_after: str | None, now: datetime) -> Result:
     if 200 <= status < 300:
         return Sent()
     if status in _LATER or status >= 500:
-        return Retry(f"status {status}", after=_seconds(retry_after))
+        return Retry(f"status {status}", after=_seconds(retry_after, now))
     return GiveUp(f"status {status}")
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def _seconds(retry_after: str | None, now: datetime) -> float | None:
     """RFC 9110, 10.2.3: seconds, or a date; None where it is neither."""
     if retry_after is None:
         return None
@@ -82,7 +82,7 @@ def _seconds(retry_after: str | None) -> float | None:
         seconds = float(retry_after)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+            seconds = (parsedate_to_datetime(retry_after) - now).total_seconds()
         except (TypeError, ValueError):
             return None
     return min(max(seconds, 0.0), _MOST_WAIT) if seconds == seconds else None

@@ -94,7 +94,11 @@ def test_nobody_there_and_nobody_answering_are_tried_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "after"), [("7", 7.0), ("1e9", 3600.0), ("-5", 0.0), ("soon", None), ("nan", None), ("inf", 3600.0)]
+    ("header", "after"),
+    [
+        *(("7", 7.0), ("1e9", 3600.0), ("-5", 0.0), ("soon", None), ("nan", None), ("inf", 3600.0)),
+        *(("Sun, 01 Mar 2026 12:01:30 GMT", 90.0), ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0)),
+    ],
 )
 def test_it_waits_as_long_as_it_is_asked_within_reason(header: str, after: float | None) -> None:
     with http_server() as hook:
