@@ -27,8 +27,9 @@ SCHEMA: Mapping[str, Any] = {
 }
 """The shapes as JSON Schema, SNS's envelope around the second apart."""
 _EXPECTED = "expected events of ours, a notification of Amazon SES, or a list of SendGrid's events. See docs/how-to/add-a-destination.md"
-_OURS = frozenset({"complaint", "unsubscribe"})
-_SENDGRID = frozenset({"spamreport", "unsubscribe", "group_unsubscribe"})
+# Tuples: what was sent may be an object or a list, which no set can be asked for.
+_OURS = ("complaint", "unsubscribe")
+_SENDGRID = ("spamreport", "unsubscribe", "group_unsubscribe")
 _SENDGRID_DROPPED = ("bounced address", "spam reporting address", "unsubscribed address", "invalid")
 
 

@@ -42,6 +42,7 @@ REPORTS: dict[str, tuple[Any, list[str], int]] = {
     ),
     "ours, for now": ({"events": [{"type": "bounce", "email": ANA, "is_permanent": False}]}, [], 1),
     "ours, unsubscribed twice": ({"events": [{"type": "unsubscribe", "email": ANA}] * 2}, [ANA], 0),
+    "ours, of no kind": ({"events": [{"type": {}, "email": ANA}, {"type": [], "email": ANA}]}, [], 2),
     "SES bounce": (bounce("Permanent"), [ANA, BO], 0),
     "SES bounce by SNS": (by_sns(bounce("Permanent")), [ANA, BO], 0),
     "SES full mailbox": (bounce("Transient"), [], 1),
@@ -55,6 +56,7 @@ REPORTS: dict[str, tuple[Any, list[str], int]] = {
     "SendGrid unsubscribed": ([sendgrid("group_unsubscribe", asm_group_id=1)], [ANA], 0),
     "SendGrid dropped": ([sendgrid("dropped", reason="Bounced Address")], [ANA], 0),
     "SendGrid over quota": ([sendgrid("dropped", reason="Recipient List over Package Quota")], [], 1),
+    "SendGrid of no kind": ([sendgrid("open") | {"event": {}}, sendgrid("open") | {"event": []}], [], 2),
     "SendGrid delivered and opened": ([sendgrid("delivered"), sendgrid("open")], [], 2),
 }
 
