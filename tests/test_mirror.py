@@ -256,7 +256,6 @@ COVERED: dict[str, tuple[str, ...]] = {
     ),
     "tests/serving/test_scripted_visitor.py": (
         "serving/deciding/lane_decisions.py",
-        "serving/kafka/topic_reader.py",
         "serving/state/last_answers.py",
         "serving/state/pressure.py",
     ),

@@ -39,12 +39,15 @@ class GroupConsumer:
         self.handled = 0
 
     def run(self, stopped: Event) -> None:
-        """Until stopped. A broker that is away is tried again; what follows from the clock goes on meanwhile."""
+        """Until stopped. Whatever goes wrong, it is read anew; what follows from the clock goes on meanwhile."""
         while not stopped.is_set():
             try:
                 self._read(stopped)
-            except KafkaError as error:
-                log.warning("topic %s at %s: not read, tried again: %r", self._topic, self._servers, error)
+            except Exception as error:
+                unforeseen = not isinstance(error, KafkaError)
+                log.warning(
+                    "topic %s at %s: not read, tried again: %r", self._topic, self._servers, error, exc_info=unforeseen
+                )
                 self._tried(self._between)
                 stopped.wait(_FIRST_PAUSE)
 

@@ -61,11 +61,15 @@ class KafkaIn:
         self._thread.join(timeout=1)
 
     def _run(self) -> None:
+        """Whatever goes wrong, it is read anew: a thread that ended would leave the process deaf, and nobody would know."""
         while not self._stopped.is_set():
             try:
                 self._read()
-            except KafkaError as error:
-                log.warning("kafka at %s: not read, tried again: %r", self._servers, error)
+            except Exception as error:
+                if self._loop.is_closed():
+                    return  # the process ends
+                unforeseen = not isinstance(error, KafkaError)
+                log.warning("kafka at %s: not read, tried again: %r", self._servers, error, exc_info=unforeseen)
                 self._stopped.wait(_RETRY_SECONDS)
 
     def _read(self) -> None:
@@ -87,8 +91,6 @@ class KafkaIn:
                         if record.value is not None
                     ]
                     self._loop.call_soon_threadsafe(self._handlers[partition.topic], received)
-        except RuntimeError:  # the loop is closed: the process ends
-            self._stopped.set()
         finally:
             consumer.close()
 
