@@ -35,11 +35,15 @@ from serving.visitors.visitors import Visitors
 class Counters:
     """Since the process began; shown by /api/status."""
 
-    decisions: int = 0
     degraded: int = 0
     events: int = 0
     outcomes: int = 0
     by_rung: dict[str, int] = field(default_factory=lambda: {"model": 0, "cached": 0, "popularity": 0})
+
+    @property
+    def decisions(self) -> int:
+        """Of every rung."""
+        return sum(self.by_rung.values())
 
 
 @dataclass(frozen=True, kw_only=True)

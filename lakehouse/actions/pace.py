@@ -8,7 +8,12 @@ from lakehouse.config.declarations import QuietHours
 
 
 class Bucket:
-    """At most `per_second` on average, and at most `burst` at once. Token bucket; a clock set back takes nothing away."""
+    """At most `per_second` on average, and at most `burst` at once, by default a second's worth. A clock set back takes nothing away.
+
+    A token bucket. Source: Turner, New directions in communications, IEEE Communications Magazine 24 (1986).
+    """
+
+    __slots__ = ("_at", "_burst", "_per_second", "_tokens")
 
     def __init__(self, per_second: float, *, burst: float | None = None) -> None:
         self._per_second = per_second
