@@ -23,6 +23,7 @@ from serving.state.page_tokens import PageTokens
 from serving.state.pressure import Pressure
 from serving.state.rates import Rates
 from serving.state.reloadable import Reloadable
+from serving.state.sns_certificates import SnsCertificates
 from serving.state.sockets import Sockets
 from serving.state.stock import Stock
 from serving.telemetry import Span
@@ -80,6 +81,7 @@ class Service:
     key_rates: Rates
     address_rates: Rates
     meters: Meters
+    sns_certificates: SnsCertificates
     counters: Counters = field(default_factory=Counters)
     is_listening: asyncio.Event = field(default_factory=asyncio.Event)  # to the stream's decisions
 
