@@ -26,12 +26,12 @@ def rsa_key() -> rsa.RSAPrivateKey:
 
 
 @cache
-def pem(*, is_rsa: bool = True, ended: bool = False) -> bytes:
+def pem(*, at: datetime = NOW, is_rsa: bool = True, ended: bool = False) -> bytes:
     key = rsa_key() if is_rsa else ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sns.amazonaws.com")])
     made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    ends = NOW - timedelta(days=1) if ended else NOW + timedelta(days=1)
-    made = made.not_valid_before(NOW - timedelta(days=9)).not_valid_after(ends)
+    ends = at - timedelta(days=1) if ended else at + timedelta(days=1)
+    made = made.not_valid_before(at - timedelta(days=9)).not_valid_after(ends)
     return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
