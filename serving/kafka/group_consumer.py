@@ -74,7 +74,7 @@ class GroupConsumer:
                     if not self._until_done(records, stopped):
                         return  # read again, by whoever has the partitions then
                     self._commit(consumer, polled)
-                self.read_up_to.look(lambda: self._ends(consumer), lambda: self._done(consumer))
+                self._look(consumer)
                 self._tried(self._between)
         finally:
             consumer.close(timeout_ms=_LEAVE_MS)
@@ -128,6 +128,14 @@ class GroupConsumer:
             log.exception("%s: tried again", self._topic)
             return False
         return True
+
+    def _look(self, consumer: KafkaConsumer) -> None:
+        """Nobody knows how far it is while the broker does not say; what comes is read all the same."""
+        try:
+            self.read_up_to.look(lambda: self._ends(consumer), lambda: self._done(consumer))
+        except KafkaError as error:
+            log.warning("topic %s: where it ends was not told: %r", self._topic, error)
+            self.read_up_to.lost()
 
     def _ends(self, consumer: KafkaConsumer) -> Mapping[TopicPartition, int]:
         numbers = consumer.partitions_for_topic(self._topic) or ()
