@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
+from redis.connection import parse_url
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -33,6 +34,11 @@ _OPTIONS = {SENTINEL: {"ssl_ca_certs", "sentinel_username", "sentinel_password"}
 _SCHEME = re.compile(r"(redis|rediss)(?:\+(sentinel|cluster))?://(.*)", re.DOTALL)
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@\s]+)(?::([0-9]{1,5}))?")
 Host = tuple[str, int]
+# Any: these of redis-py have no types, or such as no keyword argument fits.
+_Node: Any = ClusterNode
+_Cluster: Any = RedisCluster
+_Sentinel: Any = Sentinel
+_parsed: Any = parse_url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +96,18 @@ def connected(place: RedisPlace, *, timeout_ms: int) -> Any:
     timeouts = {"socket_timeout": timeout_ms / 1000, "socket_connect_timeout": timeout_ms / 1000}
     once = Retry(NoBackoff(), 0)
     if place.kind == CLUSTER:
-        nodes = [ClusterNode(host, port) for host, port in place.hosts]
+        nodes = [_Node(host, port) for host, port in place.hosts]
         # One more try than elsewhere: a slot that has moved is found by it.
-        return RedisCluster(startup_nodes=nodes, retry=Retry(NoBackoff(), 1), **place.settings, **timeouts)
+        return _Cluster(startup_nodes=nodes, retry=Retry(NoBackoff(), 1), **place.settings, **timeouts)
     if place.kind == SENTINEL:
-        sentinels = Sentinel(list(place.hosts), sentinel_kwargs={**place.of_sentinels, **timeouts, "retry": once})
+        sentinels = _Sentinel(list(place.hosts), sentinel_kwargs={**place.of_sentinels, **timeouts, "retry": once})
         return sentinels.master_for(place.service, **place.settings, **timeouts, retry=once)
     return redis.Redis.from_url(place.url, retry=once, **timeouts)
 
 
 def _one_server(url: str) -> RedisPlace:
     try:
-        settings = redis.connection.parse_url(url)
+        settings = _parsed(url)
     except ValueError as error:
         raise _fault(
             "its host, port or an option of it is none", ""
