@@ -4,7 +4,8 @@ What one server does by one command or script is here one pipeline: the commands
 have one hash tag, and with it one slot. Source: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import sha1
 from itertools import chain
 from typing import Any
@@ -25,7 +26,7 @@ class RedisClusterStore(RedisStore):
 
     def _put_all(self, names: Sequence[bytes], values: Sequence[bytes], ends: Sequence[bytes]) -> int:
         each = zip(names, values, ends, strict=True)
-        return sum(self._piped([_evaluated(PUT, [name], [value, end]) for name, value, end in each]))
+        return int(sum(self._piped([_evaluated(PUT, [name], [value, end]) for name, value, end in each])))
 
     def _append_all(self, chunk: Sequence[tuple[tuple[bytes, bytes], list[Row]]], limits: tuple[Any, Any]) -> None:
         self._piped(
@@ -47,13 +48,14 @@ class RedisClusterStore(RedisStore):
         for node in self._ask(lambda: self._redis.get_primaries()):
             cursor = 0
             while True:
-                cursors, page = self._ask(self._page(node, cursor, pattern))
+                cursor, page = self._ask(partial(self._page_of, node, pattern, cursor))
                 yield page
-                if (cursor := cursors[node.name]) == 0:
+                if cursor == 0:
                     break
 
-    def _page(self, node: Any, cursor: int, pattern: bytes) -> Callable[[], Any]:
-        return lambda: self._redis.scan(cursor, match=pattern, count=PAGE, target_nodes=node)
+    def _page_of(self, node: Any, pattern: bytes, cursor: int) -> tuple[int, Sequence[bytes]]:
+        cursors, page = self._redis.scan(cursor, match=pattern, count=PAGE, target_nodes=node)
+        return cursors[node.name], page
 
     def _piped(self, commands: Sequence[Command]) -> list[Any]:
         """Their answers. A node that does not know a script yet is told of all of them, and everything is said again."""

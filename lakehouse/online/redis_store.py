@@ -113,10 +113,15 @@ class RedisStore:
     def _pages(self, pattern: bytes) -> Iterator[Sequence[bytes]]:
         cursor = 0
         while True:
-            cursor, page = self._ask(lambda cursor=cursor: self._redis.scan(cursor, match=pattern, count=PAGE))  # type: ignore[misc]
+            cursor, page = self._ask(partial(self._page, pattern, cursor))
             yield page
             if cursor == 0:
                 return
+
+    def _page(self, pattern: bytes, cursor: int) -> tuple[int, Sequence[bytes]]:
+        """The next cursor, 0 = there is no more, and names."""
+        cursor, page = self._redis.scan(cursor, match=pattern, count=PAGE)
+        return cursor, page
 
     def _values(self, pages: Iterable[Sequence[bytes]]) -> Iterator[tuple[str, bytes]]:
         for names in pages:

@@ -145,7 +145,7 @@ class Recommender:
         fresh = allowed.copy()
         if speaks:
             fresh[person.positions] = False
-        touched = person.positions[:3] if speaks else ()
+        touched: list[int] = person.positions[:3].tolist() if speaks else []
         at_hand = self._categories_at_hand(touched, viewing, category)
         main: Iterator[_Place] = self._popular(fresh, at_hand, segment if speaks else None)
         cross: Iterator[_Place] = iter(())
