@@ -198,9 +198,8 @@ class Recommender:
             self._category_of[viewed] if viewed is not None else NOBODY,
             NOBODY if named is None else named,
         )
-        return list(
-            dict.fromkeys(one for one in (*first, *map(self._category_of.__getitem__, touched)) if one != NOBODY)
-        )
+        of_touched = (self._category_of[position] for position in touched)
+        return list(dict.fromkeys(one for one in (*first, *of_touched) if one != NOBODY))
 
     def _personal(self, person: Known, allowed: NDArray[np.bool_], count: int, explain: bool) -> Iterator[_Place]:
         model, mix = self.model, self.model.blend.mix
