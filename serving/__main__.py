@@ -38,6 +38,7 @@ from serving.state.pressure import Pressure
 from serving.state.rates import Rates
 from serving.state.reloadable import Reloadable
 from serving.state.running_experiments import read_running
+from serving.state.sns_certificates import SnsCertificates, fetched
 from serving.state.sockets import Sockets
 from serving.state.stock import Stock
 from serving.telemetry import carrier, spans
@@ -101,6 +102,7 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
         key_rates=Rates(config.serving.key_per_second),
         address_rates=Rates(config.serving.address_per_second),
         meters=Meters(shared),
+        sns_certificates=SnsCertificates(fetched),
     )
 
 

@@ -23,6 +23,7 @@ from serving.state.page_tokens import PageTokens
 from serving.state.pressure import Pressure
 from serving.state.rates import Rates
 from serving.state.reloadable import Reloadable
+from serving.state.sns_certificates import SnsCertificates
 from serving.state.sockets import Sockets
 from serving.state.stock import Stock
 from serving.telemetry import Span
@@ -35,11 +36,15 @@ from serving.visitors.visitors import Visitors
 class Counters:
     """Since the process began; shown by /api/status."""
 
-    decisions: int = 0
     degraded: int = 0
     events: int = 0
     outcomes: int = 0
     by_rung: dict[str, int] = field(default_factory=lambda: {"model": 0, "cached": 0, "popularity": 0})
+
+    @property
+    def decisions(self) -> int:
+        """Of every rung."""
+        return sum(self.by_rung.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +81,7 @@ class Service:
     key_rates: Rates
     address_rates: Rates
     meters: Meters
+    sns_certificates: SnsCertificates
     counters: Counters = field(default_factory=Counters)
     is_listening: asyncio.Event = field(default_factory=asyncio.Event)  # to the stream's decisions
 

@@ -22,9 +22,10 @@ from lakehouse.kafka.server import HOST
 
 log = logging.getLogger("stitchlake.serving")
 _BACKLOG = 2048
+ENDS_SECONDS = 5.0  # from the signal to the end of every process: what is promised; all below is less
 _REQUESTS_SECONDS = 1  # that are being answered when the end comes
 _WORKER_SECONDS = 3.5  # of a worker, from the signal to its end; beyond, it is cut short
-_ALL_SECONDS = 4.2
+_ALL_SECONDS = 4.2  # of the parent, until it kills who is left
 _THREADS_SECONDS = 0.2  # of threads, once all is kept
 
 
@@ -104,13 +105,14 @@ def run_together(command: Sequence[str], sockets: Sequence[socket.socket], envir
     return first.returncode
 
 
-def _end(workers: "Sequence[subprocess.Popen[bytes]]") -> None:
-    deadline = time.monotonic() + _ALL_SECONDS
+def _end(workers: "Sequence[subprocess.Popen[bytes]]", clock: Callable[[], float] = time.monotonic) -> None:
+    """All of them together, however many: who has not ended by the deadline is killed."""
+    deadline = clock() + _ALL_SECONDS
     for worker in workers:
         worker.terminate()
     for worker in workers:
         try:
-            worker.wait(max(0.0, deadline - time.monotonic()))
+            worker.wait(max(0.0, deadline - clock()))
         except subprocess.TimeoutExpired:
             worker.kill()
             worker.wait()

@@ -164,6 +164,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/online/lmdb_layout.py",
         "lakehouse/online/lmdb_store.py",
         "lakehouse/online/lmdb_timelines.py",
+        "lakehouse/online/redis_cluster.py",
         "lakehouse/online/redis_store.py",
     ),
     "tests/lakehouse/profiles/gold/test_order_balance.py": ("batch/order_balance.py",),

@@ -8,11 +8,16 @@ from lakehouse.config.declarations import QuietHours
 
 
 class Bucket:
-    """At most `per_second` on average, and at most those of a second at once. Token bucket; a clock set back takes nothing away."""
+    """At most `per_second` on average, and at most `burst` at once, by default a second's worth. A clock set back takes nothing away.
 
-    def __init__(self, per_second: float) -> None:
+    A token bucket. Source: Turner, New directions in communications, IEEE Communications Magazine 24 (1986).
+    """
+
+    __slots__ = ("_at", "_burst", "_per_second", "_tokens")
+
+    def __init__(self, per_second: float, *, burst: float | None = None) -> None:
         self._per_second = per_second
-        self._burst = max(1.0, per_second)
+        self._burst = max(1.0, per_second if burst is None else burst)
         self._tokens = self._burst
         self._at: float | None = None
 

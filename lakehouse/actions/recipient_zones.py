@@ -8,6 +8,7 @@ Source of the fields: https://segment.com/docs/connections/spec/common/#context 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -31,7 +32,6 @@ class RecipientZones:
     def __init__(self, store: OnlineStore, reader: Reader) -> None:
         self._store = store
         self._reader = reader
-        self._zones = available_timezones()
         # As it was written last: most events say what the one before did.
         self._known: OrderedDict[Identifier, tuple[int, str]] = OrderedDict()
 
@@ -52,7 +52,7 @@ class RecipientZones:
         new = {identifier: said for identifier, said in told.items() if self._is_news(identifier, said)}
         if new:
             self._store.put(
-                Document(_key(identifier), said[0], orjson.dumps(said), said[0] + _KEPT_MS)
+                Document(zone_key(identifier), said[0], orjson.dumps(said), said[0] + _KEPT_MS)
                 for identifier, said in new.items()
             )
         for identifier, said in new.items():
@@ -71,17 +71,27 @@ class RecipientZones:
 
     def of(self, identifiers: Sequence[Identifier]) -> str | None:
         """The zone of a person; None = they never said one. Raises StoreError."""
-        held = self._store.get([_key(identifier) for identifier in identifiers])
-        said = [(at_ms, zone) for data in held if data is not None for at_ms, zone in [orjson.loads(data)]]
-        return max(said)[1] if said else None
+        return zone_told(self._store.get([zone_key(identifier) for identifier in identifiers]))
 
     def _zone(self, message: Any) -> str | None:
         """The first that is a zone; what is none is as good as not said."""
         if not isinstance(message, dict):
             return None
         said = (text_at(message, place) for place in _PLACES)
-        return next((zone for zone in said if zone in self._zones), None)
+        return next((zone for zone in said if zone in _zones()), None)
 
 
-def _key(identifier: Identifier) -> str:
+def zone_key(identifier: Identifier) -> str:
+    """Of the document that says in which zone whoever has this identifier is."""
     return f"zone:{identifier[0]}:{identifier[1]}"
+
+
+def zone_told(documents: Iterable[bytes | None]) -> str | None:
+    """The latest zone of a person, that this machine knows. `documents`: of all their identifiers."""
+    said = (orjson.loads(data) for data in documents if data is not None)
+    return max(((at_ms, zone) for at_ms, zone in said if zone in _zones()), default=(0, None))[1]
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())

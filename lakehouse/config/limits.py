@@ -76,7 +76,10 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
         r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}",
         "letters, digits, dot, underscore or dash",
     ),
-    ("online_store", "url"): (r"|(lmdb|rediss?)://.+", "lmdb://folder, redis://host:port, or nothing"),
+    ("online_store", "url"): (
+        r"|(lmdb|rediss?(\+(sentinel|cluster))?)://.+",
+        "lmdb://folder, redis://host:port, redis+sentinel://host:port/name, redis+cluster://host:port, or nothing",
+    ),
 }
 
 

@@ -8,7 +8,8 @@ from lakehouse.decisions.offers import INTERRUPTING, Catalogue, Offer
 def refusal(offer: Offer, catalogue: Catalogue, circumstances: Circumstances, *, channel: str | None) -> str | None:
     """Why the offer may not be made, in words; None when it may.
 
-    `channel` None: where it is said was declared, and quiet hours are waited for, not decided on.
+    `channel` None: where it is said was declared, and quiet hours are waited for, not decided on. Quiet hours are of the person's own
+    day, and of the offer's zone where nobody knows theirs.
     """
     now, context = circumstances.now, circumstances.context
     if offer.valid_from is not None and now < offer.valid_from:
@@ -17,8 +18,10 @@ def refusal(offer: Offer, catalogue: Catalogue, circumstances: Circumstances, *,
         return f"not valid since {offer.valid_to:%Y-%m-%d %H:%M} UTC"
     if channel is not None and channel not in offer.channels:
         return f"not for channel {channel}, only {', '.join(offer.channels)}"
-    if offer.quiet_hours is not None and channel in INTERRUPTING and offer.quiet_hours.hold(now):
-        return f"quiet hours {offer.quiet_hours.start:%H:%M} to {offer.quiet_hours.end:%H:%M} {offer.quiet_hours.zone}"
+    if offer.quiet_hours is not None and channel in INTERRUPTING:
+        quiet = offer.quiet_hours.in_zone(circumstances.visitor.zone)
+        if quiet.hold(now):
+            return f"quiet hours {quiet.start:%H:%M} to {quiet.end:%H:%M} {quiet.zone}"
     if offer.tiers and context.get("loyalty_tier") not in offer.tiers:
         return f"loyalty tier is {context.get('loyalty_tier') or 'none'}, not {' or '.join(offer.tiers)}"
     if not catalogue.is_for(offer, context):

@@ -10,6 +10,7 @@ from lakehouse.events.identifier import Identifier
 from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.recent_behaviour import RecentBehaviour
 from lakehouse.online.recent_entries import EXPOSED, PURPOSES, key_of
+from lakehouse.online.store import Document
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.recommend.interactions import ORDER
 from lakehouse.rules.vocabulary import prepared
@@ -20,6 +21,7 @@ class Visitor:
     """`identifier`: by which they are asked about; None = nobody can be known by it. `missing`: what could not be read, in words; the answer is degraded by it.
 
     also: profiles of other identifiers that came along: two people by what the lake knows, and what is said reaches both.
+    zone: in which time zone they are; None = they never said one, or it was not looked up.
     """
 
     identifier: Identifier | None
@@ -29,6 +31,7 @@ class Visitor:
     units: Units = field(default=Units())
     missing: tuple[str, ...] = field(default=())
     also: tuple[OnlineProfile, ...] = field(default=())
+    zone: str | None = None
 
     @property
     def unit(self) -> str:
@@ -85,6 +88,11 @@ def suppression_key(identifier: Identifier) -> str:
 def everybody_with(identifiers: Iterable[Identifier], also: Iterable[OnlineProfile]) -> list[Identifier]:
     """Under whatever somebody may have asked to be left alone: a visitor's identifiers, and those of `Visitor.also`, each once."""
     return list(dict.fromkeys((*identifiers, *(own for profile in also for own in profile.identifiers))))
+
+
+def suppression(identifier: Identifier, at: datetime, *, is_suppressed: bool) -> Document:
+    """What was said of the identifier at that time; an older word never replaces a newer one."""
+    return Document(suppression_key(identifier), int(at.timestamp() * 1000), b"1" if is_suppressed else None)
 
 
 def is_suppressed(profiles: Iterable[OnlineProfile | None], words: Iterable[bytes | None]) -> bool:

@@ -8,9 +8,10 @@ index is made anew, because it lives in a folder named after the machine's start
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 from typing import ClassVar, TypedDict, TypeVar
 
 import lmdb
@@ -20,6 +21,7 @@ from lakehouse import machine
 _FIRST_BYTES = 2**28
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _OPEN: dict[Path, "LocalIndex"] = {}  # LMDB must not be opened twice by one process
+_LOOKING = Lock()  # nor by two of its threads
 _META = "meta"
 
 
@@ -40,24 +42,32 @@ class LocalIndex:
 
     MAPS: ClassVar[Mapping[str, Flags]] = {}
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_read_only: bool = False) -> None:
         boot = _BOOT.read_text().strip() if _BOOT.exists() else None
-        folder.mkdir(parents=True, exist_ok=True)
         self._home = folder / (boot or "index")
-        for other in folder.iterdir():
-            if other != self._home:
-                shutil.rmtree(other, ignore_errors=True)
+        self._is_read_only = is_read_only
+        if not is_read_only:
+            folder.mkdir(parents=True, exist_ok=True)
+            for other in folder.iterdir():
+                if other != self._home:
+                    shutil.rmtree(other, ignore_errors=True)
         self._is_synced = boot is None  # else nobody would notice that the machine died in the middle
         self._open()
 
     def _open(self) -> None:
-        self._home.mkdir(mode=0o700, exist_ok=True)
+        makes = not self._is_read_only
+        if makes:
+            self._home.mkdir(mode=0o700, exist_ok=True)
         self._env = lmdb.open(
             str(self._home), map_size=_FIRST_BYTES, max_dbs=len(self.MAPS) + 1, sync=self._is_synced,
-            metasync=self._is_synced, readahead=False, mode=0o600,
+            metasync=self._is_synced, readahead=False, mode=0o600, readonly=not makes, create=makes,
         )  # fmt: skip
-        self._maps = {name: self._env.open_db(name.encode(), **flags) for name, flags in self.MAPS.items()}
-        self._maps[_META] = self._env.open_db(_META.encode())
+        try:
+            maps = {**self.MAPS, _META: Flags()}
+            self._maps = {name: self._env.open_db(name.encode(), create=makes, **maps[name]) for name in maps}
+        except lmdb.Error:
+            self._env.close()
+            raise
         self._inode = self._data_inode()
 
     def _data_inode(self) -> int | None:
@@ -126,6 +136,25 @@ def opened(folder: Path, kind: type[Kind]) -> Kind:
         index = _OPEN[folder] = kind(folder)
     assert isinstance(index, kind)
     return index
+
+
+@contextmanager
+def looked_into(folder: Path, kind: type[Kind]) -> Iterator[Kind | None]:
+    """The index in the folder as its owner, perhaps another process, left it; None where there is none. Not to be written.
+
+    Opening it costs microseconds and keeps no file open that its owner may make anew.
+    """
+    with _LOOKING:
+        index, own = None, _OPEN.get(folder)
+        with suppress(lmdb.Error):
+            index = kind(folder, is_read_only=True) if own is None else None
+        found = own or index
+        assert found is None or isinstance(found, kind)
+        try:
+            yield found
+        finally:
+            if index is not None:
+                index.close()
 
 
 def folder_of(root: str, name: str) -> Path:

@@ -2,7 +2,7 @@
 
 store                the contract: documents and timelines; engines: the one that its URL names, opened
 lmdb_store           the engine of one machine (lmdb_layout: its bytes; lmdb_environment: its files; lmdb_timelines)
-redis_store          the engine of several machines
+redis_store          the engine of several machines (redis_place: its URL; redis_scripts: what it runs; redis_cluster: by slots)
 store_state          how much of gold the store holds
 online_profile       the document of one profile
 content, online_step gold -> documents: all of them, and those a micro-batch touched

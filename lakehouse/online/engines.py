@@ -9,7 +9,7 @@ from lakehouse.online.store import LMDB, REDIS, OnlineStore
 
 
 def open_store(url: str, *, timeout_ms: int = 50) -> OnlineStore:
-    """The store at `lmdb://<folder>` (made when it is not there) or `redis://[:password@]host:port[/db]`.
+    """The store at `lmdb://<folder>` (made when it is not there), or in Redis: lakehouse/online/redis_place.py has the forms of its URL.
 
     `timeout_ms`: of each exchange with Redis. A Redis that is not there is noticed by the first call, not here.
 
@@ -21,9 +21,13 @@ def open_store(url: str, *, timeout_ms: int = 50) -> OnlineStore:
 
         return LmdbStore(Path(url.removeprefix(LMDB)).absolute())
     if url.startswith(REDIS):
+        from lakehouse.online.redis_cluster import RedisClusterStore
+        from lakehouse.online.redis_place import CLUSTER, redis_place
         from lakehouse.online.redis_store import RedisStore
 
-        return RedisStore(url, timeout_ms=timeout_ms)
+        place = redis_place(url)
+        kind = RedisClusterStore if place.kind == CLUSTER else RedisStore
+        return kind(place, timeout_ms=timeout_ms)
     raise StoreError(
         f"online_store.url: unknown kind of store, got '{url.split('@')[-1]}', expected lmdb://<folder> or redis://host:port. "
         "Mend the configuration"

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-LMDB, REDIS = "lmdb://", ("redis://", "rediss://")
+LMDB = "lmdb://"
+REDIS = tuple(f"{scheme}{kind}://" for scheme in ("redis", "rediss") for kind in ("", "+sentinel", "+cluster"))
 REBUILD = "Rebuild it from gold: ./spark-submit.sh batch/online_store.py"
 LISTED = ("e:", "u:")  # documents that are few, and asked for all together every few seconds: see `scan`
 MOST = 2**53 - 1  # the largest version or time that every engine keeps exactly

@@ -129,7 +129,8 @@ class Recommender:
             category: of the page, where it shows no product.
             segment: of the profile; used where the history says nothing.
             explain: tell `because`.
-            is_personal: whether what somebody did may speak for a product. Else it only keeps products out.
+            is_personal: whether what somebody did may speak for a product. Else, and where the model was refused, it only keeps out what
+                is in the cart or not due again: the list is what everybody likes, and follows the page alone.
         """
         if (count := min(count, len(self._index))) <= 0:
             return []
@@ -140,19 +141,22 @@ class Recommender:
         due = self._due(person, last_bought, now_ms, allowed)
         for one in (*person.cart, *self._positions((viewing,))):
             allowed[one] = False
+        speaks = self.model.kind == PERSONAL and is_personal
         fresh = allowed.copy()
-        fresh[person.positions] = False
-        at_hand = self._categories_at_hand(person, viewing, category)
-        main: Iterator[_Place] = self._popular(fresh, at_hand, segment)
+        if speaks:
+            fresh[person.positions] = False
+        touched: list[int] = person.positions[:3].tolist() if speaks else []
+        at_hand = self._categories_at_hand(touched, viewing, category)
+        main: Iterator[_Place] = self._popular(fresh, at_hand, segment if speaks else None)
         cross: Iterator[_Place] = iter(())
         again: Iterator[_Place] = iter(())
-        if self.model.kind == PERSONAL and is_personal:
+        if speaks:
             again = self._again(due, allowed)
             fresh[due] = False  # they have places of their own
             if len(person.positions):
                 main = itertools.chain(self._personal(person, fresh, count, explain), main)
                 cross = self._with_cart(person, fresh)
-        main = itertools.chain(main, self._popular(allowed, at_hand, segment))
+            main = itertools.chain(main, self._popular(allowed, at_hand, segment))
         new = self._new(fresh, at_hand, now_ms)
         return [self._proposal(one) for one in _filled(count, main, cross, new, again, blend.again)]
 
@@ -186,16 +190,16 @@ class Recommender:
             if allowed[position]:
                 yield _Place(position, rate[position], AGAIN)
 
-    def _categories_at_hand(self, person: Known, viewing: str | None, category: str | None) -> list[int]:
-        """Of the product being viewed, of the page, of what was touched last; each once."""
+    def _categories_at_hand(self, touched: Iterable[int], viewing: str | None, category: str | None) -> list[int]:
+        """Of the product being viewed, of the page, of what was `touched` last, by position; each once."""
         viewed = self._index.get(viewing) if viewing is not None else None
         named = self._categories.get(category) if category is not None else None
-        touched = (self._category_of[position] for position in person.positions[:3])
         first = (
             self._category_of[viewed] if viewed is not None else NOBODY,
             NOBODY if named is None else named,
         )
-        return list(dict.fromkeys(one for one in (*first, *touched) if one != NOBODY))
+        of_touched = (self._category_of[position] for position in touched)
+        return list(dict.fromkeys(one for one in (*first, *of_touched) if one != NOBODY))
 
     def _personal(self, person: Known, allowed: NDArray[np.bool_], count: int, explain: bool) -> Iterator[_Place]:
         model, mix = self.model, self.model.blend.mix

@@ -101,7 +101,8 @@ def train(lake: Lake, as_of: datetime | None = None) -> RecommenderSummary:
     lake.overwrite(catalogue, GOLD_PRODUCTS)
     willing = consenting(identity_map, activation, lake.config.training.recommender, lake.config)
     done = interactions(events, orders, willing, as_of=as_of, max_profiles=settings.max_profiles)
-    rows, known = collected(done.toPandas(), _known_products(lake), _segments(lake).toPandas())
+    segments, of_segments = _segments(lake)
+    rows, known = collected(done.toPandas(), _known_products(lake), segments.toPandas())
     if len(rows) == 0:
         raise ModelError(
             f"train_recommender: nothing to learn from, got no look, add or order of a product up to {as_of}, expected some. "
@@ -110,7 +111,7 @@ def train(lake: Lake, as_of: datetime | None = None) -> RecommenderSummary:
     as_of_ms = int(as_of.timestamp() * 1000)
     judged = judged_model(rows, known, settings, reigning(lake.config), as_of_ms)
     counts = {"interactions": len(rows), "profiles": rows.profiles, "products": rows.products}
-    read = {table.name: version for table, version in zip(tables, versions, strict=True)}
+    read = {table.name: version for table, version in zip(tables, versions, strict=True)} | of_segments
     return _publish(lake, judged, counts, read, as_of)
 
 
@@ -129,12 +130,13 @@ def _known_products(lake: Lake) -> pd.DataFrame:
     return lake.read(GOLD_PRODUCTS).select(*columns).toPandas()
 
 
-def _segments(lake: Lake) -> DataFrame:
-    """Who is in which segment now; nobody where there are no segments yet."""
+def _segments(lake: Lake) -> tuple[DataFrame, dict[str, int]]:
+    """Who is in which segment now, and the version that says so by the table's name; nobody where there are no segments yet."""
     if not DeltaTable.isDeltaTable(lake.spark, lake.path(GOLD_SEGMENTS)):
-        return lake.spark.createDataFrame([], "profile bigint, segment string")
-    now = lake.read(GOLD_SEGMENTS).where("valid_to IS NULL")
-    return now.select(F.xxhash64("profile_id").alias("profile"), "segment")
+        return lake.spark.createDataFrame([], "profile bigint, segment string"), {}
+    segments, version = snapshot(lake, GOLD_SEGMENTS)
+    now = segments.where("valid_to IS NULL").select(F.xxhash64("profile_id").alias("profile"), "segment")
+    return now, {GOLD_SEGMENTS.name: version}
 
 
 def _publish(

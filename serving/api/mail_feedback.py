@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from typing import Any
-from urllib.parse import urlsplit
 
+from serving.api.outcomes import Unavailable
 from serving.api.suppressions import suppress
 from serving.messages.mail_feedback import mail_feedback
 from serving.messages.request_models import Identifier, SuppressionRequest
+from serving.messages.sns_signature import verify
 from serving.service import Service
 
 log = logging.getLogger("stitchlake.serving")
@@ -19,14 +20,19 @@ async def take_feedback(service: Service, body: bytes) -> dict[str, Any]:
     """Leave every address alone that must not be written to. The same report again changes nothing.
 
     Raises:
-        Refused: a report of no known shape.
-        Unavailable: not all of it is kept everywhere; to be sent again.
+        Refused: a report of no known shape, or one of SNS that Amazon has not signed.
+        Unavailable: not all of it is kept everywhere, or Amazon's certificate cannot be fetched; to be sent again.
     """
-    feedback = mail_feedback(body)
-    if feedback.confirm_at is not None:
-        host = urlsplit(feedback.confirm_at).hostname or ""
-        is_sns = host.startswith("sns.") and host.endswith(".amazonaws.com")
-        place = feedback.confirm_at if is_sns else "the console of SNS"
+    now = service.clock()
+    try:
+        feedback = await asyncio.to_thread(
+            mail_feedback, body, lambda document: verify(document, now, service.sns_certificates.at)
+        )
+    except OSError as error:
+        log.warning("mail feedback: the certificate of SNS was not fetched: %s", error)
+        raise Unavailable("the certificate of SNS: cannot be fetched now. Send it again") from error
+    if feedback.is_subscription:  # never fetched: whether it is wanted is the owner's to say
+        place = feedback.confirm_at or "the console of SNS"
         log.warning("mail feedback: SNS asks to confirm its subscription. Open %s", place)
     readable = [address for address in feedback.addresses if len(address) <= _LONGEST]
     suppressed = 0

@@ -7,9 +7,12 @@ from serving.service import Service
 
 def counts(service: Service) -> dict[str, int]:
     """Sums since the process began, by the names of `serving.state.meters.COUNTED`."""
+    return {f"decisions_{rung}": made for rung, made in service.counters.by_rung.items()} | _sums(service)
+
+
+def _sums(service: Service) -> dict[str, int]:
     counters = service.counters
     return {
-        **{f"decisions_{rung}": made for rung, made in counters.by_rung.items()},
         "degraded": counters.degraded,
         "events": counters.events,
         "outcomes": counters.outcomes,
@@ -40,13 +43,8 @@ def status(service: Service) -> dict[str, Any]:
         ],
         "decisions": service.counters.decisions,
         "by_rung": service.counters.by_rung,
-        "degraded": service.counters.degraded,
-        "events": service.counters.events,
-        "outcomes": service.counters.outcomes,
+        **_sums(service),
         "listeners": service.sockets.count,
-        "pushed": service.sockets.pushed,
-        "decision_log_lost": service.log.lost,
-        "newest_behaviour_dropped": service.pending.dropped,
         "late_milliseconds": round(service.pressure.late_seconds * 1000, 1),
         "now": service.clock().isoformat(timespec="seconds"),
     }

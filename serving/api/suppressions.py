@@ -11,11 +11,10 @@ from uuid import uuid4
 
 import orjson
 
-from lakehouse.decisions.visitor import suppression_key
+from lakehouse.decisions.visitor import suppression, suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.events.envelope import SUPPRESS, UNSUPPRESS
 from lakehouse.kafka.message import routing_key
-from lakehouse.online.store import Document
 from serving.api.outcomes import Unavailable
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.messages.collector import PATIENCE_SECONDS
@@ -35,7 +34,7 @@ async def suppress(service: Service, request: SuppressionRequest) -> dict[str, A
     now = service.clock()
     visitor = await service.visitors.find(identifier, now)
     everybody = dict.fromkeys([identifier, *(() if visitor.profile is None else visitor.profile.identifiers)])
-    word = Document(suppression_key(identifier), int(now.timestamp() * 1000), b"1" if request.is_suppressed else None)
+    word = suppression(identifier, now, is_suppressed=request.is_suppressed)
 
     def keep() -> bool:
         service.kept.put([word])

@@ -1,7 +1,8 @@
 """python -m serving.background: what a person waits for without asking. Recent behaviour, moments, rules, actions; until stopped.
 
 Three threads read topics: events (recent behaviour, moments and their timers), decisions (rules of the stream that name a
-destination) and actions (into the store). Each destination has a thread of its own. Everything is idempotent, and offsets are committed after the effects.
+destination) and actions (into the store). Each destination has a thread of its own, and writes to nobody while events wait to be read.
+Everything is idempotent, and offsets are committed after the effects.
 """
 
 import dataclasses
@@ -47,6 +48,7 @@ from serving.background.rule_actions import RuleActions
 from serving.background.send_permission import SendPermission
 from serving.background.sent_exposures import SentExposures
 from serving.background.signals import set_by_signals
+from serving.background.suppressions import suppressions_in
 from serving.kafka.group_consumer import GroupConsumer
 from serving.state.reloadable import Reloadable
 from serving.state.running_experiments import read_running
@@ -176,7 +178,12 @@ class Background:
             store=self._kept,
             people=people,
             zones=self._zones,
-            send_permission=SendPermission(people=people, inputs=self._rules.inputs, rules=self._rules.by_name),
+            send_permission=SendPermission(
+                people=people,
+                inputs=self._rules.inputs,
+                rules=self._rules.by_name,
+                unheard_seconds=lambda: self._events.read_up_to.age(),
+            ),
             shown=SentExposures(
                 store=self._online,
                 kept=self._kept,
@@ -200,14 +207,16 @@ class Background:
         return GroupConsumer(servers, topic, f"stitchlake-background-{topic}", handle=handle, between=between)
 
     def _take_events(self, records: Sequence[Any]) -> None:
-        placed, facts, messages = [], [], []
+        placed, facts, messages, suppressions = [], [], [], []
         for record in records:
             message = self._reader.document(record.value)
             arrived_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
             messages.append((message, arrived_at))
             placed += entries(message, self._reader, arrived_at=arrived_at)
+            suppressions += suppressions_in(message, self._reader, arrived_at=arrived_at)
             if (fact := self._fact_reader.of(message, arrived_at)) is not None:
                 facts.append(fact)
+        self._kept.put(suppressions)
         self._zones.take(messages)
         remember(self._online, placed)
         remember_for_life(self._kept, placed, self._caps_for_life())

@@ -14,14 +14,21 @@ from lakehouse.errors import StoreError
 from lakehouse.rules.book import Rule
 from serving.background.people import People
 
+MOST_BEHIND_SECONDS = 5.0
+UNHEARD = "events: what people said last is not read yet. Nobody is written to before it is; it is tried again"
+
 
 @dataclass(frozen=True, kw_only=True)
 class SendPermission:
-    """`inputs`: what decisions of this moment are made from. `rules`: by name, as they are now."""
+    """`inputs`: what decisions of this moment are made from. `rules`: by name, as they are now.
+
+    `unheard_seconds`: how long ago the moment is up to which all that people said is in the store.
+    """
 
     people: People
     inputs: Callable[[], DecisionInputs]
     rules: Callable[[], Mapping[str, Rule]]
+    unheard_seconds: Callable[[], float]
 
     def capped(self, action: Action, now: datetime) -> frozenset[str]:
         """The subjects of caps that the action counts for, of this person. Raises StoreError."""
@@ -40,6 +47,8 @@ class SendPermission:
         Raises:
             StoreError: nobody knows; then nobody may be written to.
         """
+        if self.unheard_seconds() > MOST_BEHIND_SECONDS:
+            raise StoreError(UNHEARD)
         inputs = self.inputs()
         if inputs.catalogue is None or inputs.book is None or inputs.experiments is None:
             raise StoreError("offers, rules or experiments: cannot be read. Nobody is written to; it is tried again")

@@ -63,7 +63,6 @@ class RequestContext:
     ) -> dict[str, Any]:
         """What every decision's answer begins with: serving/messages/answer_models.py."""
         profile = self.visitor.profile
-        service.counters.decisions += 1
         service.counters.degraded += bool(self.missing)
         service.counters.by_rung[rung] += 1
         common = {

@@ -1,26 +1,31 @@
 """A topic read by a consumer group, committed after the effects: what was not done is read again."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import Any
 
-from kafka import KafkaConsumer, OffsetAndMetadata
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import CommitFailedError, IllegalStateError, KafkaError, RebalanceInProgressError
 
 from lakehouse.errors import StitchlakeError
+from serving.kafka.read_up_to import ReadUpTo
 
 log = logging.getLogger("stitchlake.background")
 _LEAVE_MS = 2_000  # for telling the group; the broker finds out by itself otherwise
 # A poll returns as soon as there is something; this is how often timers are looked at and a stop is noticed.
 POLL_MS = 200
 _MOST_AT_ONCE = 500
+_ANSWER_MS = 5_000  # for what is asked of the broker beside records
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 _MOST_TRIES = 12  # then the records are read anew: the group may have given the partitions to another by then
 
 
 class GroupConsumer:
-    """One thread's loop. `handle` may be given the same records again; `between` runs after every poll."""
+    """One thread's loop. `handle` may be given the same records again; `between` runs after every poll.
+
+    read_up_to: up to which moment everything in the topic is handled, by this process or another of the group.
+    """
 
     def __init__(
         self,
@@ -37,6 +42,7 @@ class GroupConsumer:
         self._handle = handle
         self._between = between
         self.handled = 0
+        self.read_up_to = ReadUpTo()
 
     def run(self, stopped: Event) -> None:
         """Until stopped. Whatever goes wrong, it is read anew; what follows from the clock goes on meanwhile."""
@@ -48,6 +54,7 @@ class GroupConsumer:
                 log.warning(
                     "topic %s at %s: not read, tried again: %r", self._topic, self._servers, error, exc_info=unforeseen
                 )
+                self.read_up_to.lost()
                 self._tried(self._between)
                 stopped.wait(_FIRST_PAUSE)
 
@@ -69,6 +76,7 @@ class GroupConsumer:
                     if not self._until_done(records, stopped):
                         return  # read again, by whoever has the partitions then
                     self._commit(consumer, polled)
+                self._look(consumer)
                 self._tried(self._between)
         finally:
             consumer.close(timeout_ms=_LEAVE_MS)
@@ -92,6 +100,7 @@ class GroupConsumer:
             if self._tried(lambda: self._handle_all(records)):
                 self.handled += len(records)
                 return True
+            self.read_up_to.lost()
             if stopped.wait(pause):
                 return False
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -121,6 +130,28 @@ class GroupConsumer:
             log.exception("%s: tried again", self._topic)
             return False
         return True
+
+    def _look(self, consumer: KafkaConsumer) -> None:
+        """Nobody knows how far it is while the broker does not say; what comes is read all the same."""
+        try:
+            self.read_up_to.look(lambda: self._ends(consumer), lambda: self._done(consumer))
+        except KafkaError as error:
+            log.warning("topic %s: where it ends was not told: %r", self._topic, error)
+            self.read_up_to.lost()
+
+    def _ends(self, consumer: KafkaConsumer) -> Mapping[TopicPartition, int]:
+        numbers = consumer.partitions_for_topic(self._topic) or ()
+        partitions = [TopicPartition(self._topic, number) for number in numbers]
+        ends: Mapping[TopicPartition, int] = consumer.end_offsets(partitions, timeout_ms=_ANSWER_MS)
+        return ends
+
+    def _done(self, consumer: KafkaConsumer) -> Mapping[TopicPartition, int]:
+        """Of partitions that another process of the group reads, what it has committed."""
+        own, found = consumer.assignment(), {}
+        for partition in (TopicPartition(self._topic, one) for one in consumer.partitions_for_topic(self._topic) or ()):
+            ask = consumer.position if partition in own else consumer.committed
+            found[partition] = ask(partition, timeout_ms=_ANSWER_MS) or 0
+        return found
 
     def _commit(self, consumer: KafkaConsumer, polled: dict[Any, Sequence[Any]]) -> None:
         """A commit that fails costs a repeat, which changes nothing."""

@@ -1,19 +1,21 @@
-"""What mail systems report of letters: which addresses must not be written to any more. Pure.
+"""What mail systems report of letters: which addresses must not be written to any more.
 
 Three shapes are read:
 
 - ours: {"events": [{"type": "bounce" | "complaint" | "unsubscribe", "email": "...", "is_permanent": true}]}; a bounce is for good
   unless it says is_permanent: false
-- Amazon SES by way of SNS, bare or in SNS's envelope. Source: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
+- Amazon SES by way of SNS, bare or in SNS's envelope, whose signature is verified. Source:
+  https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
 - SendGrid's Event Webhook. Source: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from serving.messages import sns_signature
 from serving.messages.collector import Refused
 
 MOST_EVENTS = 5_000
@@ -37,25 +39,29 @@ _SENDGRID_DROPPED = ("bounced address", "spam reporting address", "unsubscribed 
 class MailFeedback:
     """addresses: to be left alone, each once, in order. ignored: how many other things were reported, such as a delivery.
 
-    confirm_at: where the owner confirms a new subscription of SNS; None = nothing is to be confirmed.
+    is_subscription: whether SNS asks to confirm a new subscription. confirm_at: where the owner does; None = not by an address of Amazon's.
     """
 
     addresses: tuple[str, ...] = ()
     ignored: int = 0
+    is_subscription: bool = False
     confirm_at: str | None = None
 
 
-def mail_feedback(body: bytes) -> MailFeedback:
-    """Read one report.
+def mail_feedback(body: bytes, verify: Callable[[Mapping[str, Any]], None]) -> MailFeedback:
+    """Read one report. `verify`: raises where an envelope of SNS is not Amazon's; nothing in it is read before.
 
     Raises:
         Refused: it is none of the shapes. Never tells what was sent: it is personal.
     """
     document = _json(body)
-    if isinstance(document, dict) and document.get("Type") == "SubscriptionConfirmation":
-        return MailFeedback(confirm_at=str(document.get("SubscribeURL", ""))[:2000])
-    if isinstance(document, dict) and document.get("Type") == "Notification":
-        document = _json(str(document.get("Message", "")).encode())
+    if sns_signature.is_of_sns(document):
+        verify(document)
+        if document["Type"] == sns_signature.SUBSCRIPTION:
+            return MailFeedback(is_subscription=True, confirm_at=sns_signature.subscribe_url(document))
+        if document["Type"] == sns_signature.ENDED:
+            return MailFeedback(ignored=1)
+        document = _json(document["Message"].encode("utf-8", "surrogatepass"))
     if isinstance(document, dict) and isinstance(document.get("events"), list):
         found = [_ours(event) for event in _events(document["events"])]
     elif isinstance(document, dict) and ("notificationType" in document or "eventType" in document):

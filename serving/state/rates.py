@@ -1,7 +1,6 @@
-"""How often a caller may come: a token bucket each. Source: Turner, New directions in communications, IEEE 1986.
+"""How often a caller may come: a token bucket each (lakehouse/actions/pace.py) that holds two seconds' worth.
 
-A bucket holds two seconds' worth and fills at the declared rate. Memory is bounded: of more callers than `MOST` the one that has
-not come for longest is forgotten, and then starts with a full bucket.
+Memory is bounded: of more callers than `MOST` the one that has not come for longest is forgotten, and then starts with a full bucket.
 """
 
 import math
@@ -9,9 +8,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from lakehouse.actions.pace import Bucket
+
 MOST = 20_000
 _FULL_SECONDS = 2.0
-_ROUNDING = 1e-6
 
 
 class Rates:
@@ -19,10 +19,9 @@ class Rates:
 
     def __init__(self, per_second: float, *, most: int = MOST, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_second
-        self._full = max(1.0, per_second * _FULL_SECONDS)
         self._most = most
         self._clock = clock
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # requests left, and when that was
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     @property
     def is_on(self) -> bool:
@@ -32,17 +31,17 @@ class Rates:
     @property
     def callers(self) -> int:
         """How many are remembered."""
-        return len(self._left)
+        return len(self._buckets)
 
     def wait(self, caller: str) -> int:
         """0, and the request counts; else the whole seconds after which one more is let in."""
         if not self.is_on:
             return 0
-        now = self._clock()
-        left, since = self._left.pop(caller, (self._full, now))
-        left = min(self._full, left + (now - since) * self._per_second)
-        is_let_in = left >= 1.0 - _ROUNDING
-        self._left[caller] = (max(0.0, left - is_let_in), now)
-        if len(self._left) > self._most:
-            self._left.popitem(last=False)
-        return 0 if is_let_in else max(1, math.ceil((1.0 - left) / self._per_second))
+        bucket = self._buckets.pop(caller, None) or Bucket(self._per_second, burst=self._per_second * _FULL_SECONDS)
+        self._buckets[caller] = bucket
+        if len(self._buckets) > self._most:
+            self._buckets.popitem(last=False)
+        if (seconds := bucket.wait(self._clock())) > 0:
+            return max(1, math.ceil(seconds))
+        bucket.take()
+        return 0

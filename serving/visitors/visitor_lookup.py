@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from lakehouse.actions.recipient_zones import zone_key, zone_told
 from lakehouse.decisions.experiment_unit import unit_key, unit_keys, units_told
 from lakehouse.decisions.exposures import for_life, life_key
 from lakehouse.decisions.visitor import Visitor, everybody_with, is_suppressed, suppression_key
@@ -124,7 +125,7 @@ class _StoreReads:
     def add(self, keys: Iterable[str], identifiers: Iterable[Identifier], facts: Iterable[str] = ()) -> None:
         """Read what was not yet: documents, facts, and of identifiers their timelines and the facts that are told of them."""
         new = [identifier for identifier in identifiers if identifier not in self._timelines]
-        of_new = (key(identifier) for identifier in new for key in (suppression_key, unit_key, life_key))
+        of_new = (key(identifier) for identifier in new for key in (suppression_key, unit_key, life_key, zone_key))
         wanted = [key for key in dict.fromkeys(keys) if key not in self.documents]
         told = [key for key in dict.fromkeys((*facts, *of_new)) if key not in self.documents]
         if not wanted and not told:
@@ -176,6 +177,7 @@ class _StoreReads:
             units=units_told(unit_keys(own, profile), self.documents),
             missing=missing if profile is None else (),
             also=also,
+            zone=zone_told(self.documents[zone_key(each)] for each in identifiers),
         )
 
 

@@ -147,7 +147,7 @@ class Simulation:
         service = self.service
         inputs = service.inputs()
         known = People(service.store, service.kept, service.config)
-        self.permission = SendPermission(people=known, inputs=lambda: inputs, rules=dict)
+        self.permission = SendPermission(people=known, inputs=lambda: inputs, rules=dict, unheard_seconds=lambda: 0.0)
         self.lane = LaneDecisions(service)
 
     def stop(self) -> None:

@@ -170,7 +170,10 @@ class World:
             emit=lambda action: self.left.add(("queue", action.identifiers[0][1])),
         )
         self.permission = SendPermission(
-            people=self.known, inputs=self.rule_actions.inputs, rules=self.rule_actions.by_name
+            people=self.known,
+            inputs=self.rule_actions.inputs,
+            rules=self.rule_actions.by_name,
+            unheard_seconds=lambda: 0.0,
         )
 
     def push_to(self, name: str) -> Any:

@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from websockets.sync.client import connect
 
 from lakehouse.config import PROJECT, Config
 from lakehouse.errors import StitchlakeError
 from lakehouse.machine import free_port
-from serving.workers import listen
+from serving import workers as workers_module
+from serving.workers import ENDS_SECONDS, _end, listen
 from tests.serving.served import ask, serving, until
 
 ASKED = 60
-END_SECONDS = 20.0  # about 3 on a calm machine; without an end of streams, never
+END_SECONDS = 20.0  # of a busy test machine; that it is 5 is held by the deadlines themselves, below
 
 
 @contextmanager
@@ -63,6 +65,69 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Stubborn:
+    """A process that does not end by being asked. Time passes only while somebody waits for it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.did: list[str] = []
+
+    def terminate(self) -> None:
+        self.did.append("terminate")
+
+    def wait(self, timeout: float | None = None) -> int:
+        if timeout is None:
+            assert self.did == ["terminate", "kill"]
+            return -signal.SIGKILL
+        self.clock.now += timeout
+        raise subprocess.TimeoutExpired("worker", timeout)
+
+    def kill(self) -> None:
+        self.did.append("kill")
+
+
+@pytest.mark.parametrize("count", [1, 4, 64])
+def test_the_parent_leaves_nobody_behind_after_the_seconds_that_are_promised(count: int) -> None:
+    clock = Clock()
+    began, all_of_them = clock.now, [Stubborn(clock) for _ in range(count)]
+    _end(all_of_them, clock)  # type: ignore[arg-type]
+    assert clock.now - began < ENDS_SECONDS
+    assert all(one.did == ["terminate", "kill"] for one in all_of_them)
+
+
+def test_a_worker_cuts_itself_short_before_its_parent_does_whatever_it_waits_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    armed: list[Any] = []
+
+    class Watch:
+        daemon = False
+
+        def __init__(self, seconds: float, function: Any) -> None:
+            self.seconds, self.function = seconds, function
+
+        def start(self) -> None:
+            armed.append(self)
+
+    ended: list[int] = []
+    monkeypatch.setattr(workers_module, "Timer", Watch)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    settings = uvicorn.Config("x:y", timeout_graceful_shutdown=workers_module._REQUESTS_SECONDS)
+    workers_module.Server(settings, lambda: None).handle_exit(signal.SIGTERM, None)
+    (watch,) = armed
+    assert watch.daemon, "nobody waits for it where all ends in time"
+    assert workers_module._REQUESTS_SECONDS < watch.seconds < workers_module._ALL_SECONDS < ENDS_SECONDS
+    watch.function()
+    assert ended == [1]
 
 
 @pytest.mark.slow

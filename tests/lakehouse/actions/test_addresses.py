@@ -1,17 +1,26 @@
 """Addresses out of real Delta tables, written by delta-rs."""
 
 import dataclasses
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lakehouse.actions.addresses import DeltaEmailAddresses
 from lakehouse.config import Config, load
 from lakehouse.errors import LakeError
 from lakehouse.events.identifiers import resolve
+from lakehouse.identity.index import FORMAT, Index
+from lakehouse.lake.delta import arrow_schema
+from lakehouse.lake.delta_rs import version
+from lakehouse.lake.local_index import folder_of
+from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS, TraitIndex
 from tests.online_people import person
 
 SEEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,6 +69,60 @@ def test_nobodys_address_is_used_when_lake_and_store_are_of_different_moments(tm
     with pytest.raises(LakeError, match="bob"):  # for now
         DeltaEmailAddresses(config).latest(person("bob", tokens(config, "bob@example.com")))
     assert DeltaEmailAddresses(config).latest(person("ana", [("user_id", "u1")])) is None
+
+
+def indexed(config: Config, *, traits_at: str = "", map_at: str = "") -> None:
+    """What the streaming driver keeps beside the tables; by default of their versions."""
+    silver = Path(config.lake.root) / "silver"
+    traits, members = silver / "personal_traits", silver / "identity_map"
+    stamp = {"format": TraitIndex.FORMAT, "silver.personal_traits": traits_at or version(str(traits))}
+    index = TraitIndex(folder_of(config.lake.root, TraitIndex.NAME))
+    rows = DeltaTable(traits).to_pyarrow_table().cast(arrow_schema(SILVER_PERSONAL_TRAITS))
+    index.commit(lambda transaction: index.put(transaction, rows), stamp=json.dumps(stamp))
+    index.close()
+    map_rows = DeltaTable(members).to_pyarrow_table().to_pandas()
+    map_rows = map_rows.assign(component_id=map_rows["profile_id"], first_seen_at=map_rows["resolved_at"], cause=None)
+    identity = Index(folder_of(config.lake.root, "identity"))
+    stamp = {"format": FORMAT, "silver.identity_map": map_at or version(str(members))}
+    identity.write(map_rows=map_rows, stamp=json.dumps(stamp))
+    identity.close()
+
+
+def without_data(config: Config) -> None:
+    """A table whose rows nobody can read any more."""
+    for file in (Path(config.lake.root) / "silver").rglob("*.parquet"):
+        file.unlink()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["a1", "a2", "b1"]), st.tuples(st.sampled_from("pq"), st.integers(0, 3), st.integers(0, 2))
+    )
+)
+def test_an_index_says_what_the_tables_say_and_no_row_of_them_is_read(
+    told: dict[str, tuple[str, int, int]],
+) -> None:
+    values = ["ana@example.com", " Ana.B@Example.com", "no address", "bob@example.com"]
+    members = {"p": "p", "q": "q", **{actor: profile for actor, (profile, _, _) in told.items()}}
+    traits = [(actor, "email", values[value], day) for actor, (_, value, day) in told.items()]
+    with TemporaryDirectory() as folder:
+        config = lake(Path(folder), [*traits, ("p", "phone", "1", 1)], members)
+        people = [person(one, tokens(config, *values)) for one in "pq"]
+        scanned = [DeltaEmailAddresses(config).latest(one) for one in people]
+        indexed(config)
+        without_data(config)
+        assert [DeltaEmailAddresses(config).latest(one) for one in people] == scanned
+
+
+@pytest.mark.parametrize("stale", ["traits_at", "map_at"])
+def test_an_index_of_another_version_is_not_asked(tmp_path: Path, stale: str) -> None:
+    config = lake(tmp_path, TRAITS, {"ana": "ana", **MEMBERS})  # a profile has the name of one of its actors
+    indexed(config, **{stale: "erased@1"})
+    ana = person("ana", tokens(config, "ana@example.com"))
+    assert DeltaEmailAddresses(config).latest(ana) == "Ana@Example.com"
+    without_data(config)
+    with pytest.raises(LakeError, match="cannot be read now"):
+        DeltaEmailAddresses(config).latest(ana)
 
 
 def test_no_table_is_for_now(tmp_path: Path) -> None:

@@ -23,11 +23,14 @@ def circumstances(
     shown: Mapping[str, Sequence[datetime]] = {},
     is_suppressed: bool = False,
     missing: tuple[str, ...] = (),
+    zone: str | None = None,
     **fields: object,
 ) -> Circumstances:
     """As `circumstances_of` makes them, of somebody unknown who allowed everything; `fields` replace what it found."""
     recent = RecentBehaviour(consent={}, exposures={name: tuple(times) for name, times in shown.items()})
-    visitor = Visitor(identifier=None, profile=None, recent=recent, is_suppressed=is_suppressed, missing=missing)
+    visitor = Visitor(
+        identifier=None, profile=None, recent=recent, is_suppressed=is_suppressed, missing=missing, zone=zone
+    )
     inputs = DecisionInputs(
         catalogue=catalogue,
         book=RuleBook({}, {}, []),

@@ -72,6 +72,17 @@ def test_quiet_hours_silence_what_interrupts_and_follow_the_zone() -> None:
     assert reason(quiet, channel="push", now=NOW + timedelta(hours=10)) is None  # 07:30 there
 
 
+def test_quiet_hours_are_of_the_persons_own_night_where_it_is_known() -> None:
+    quiet = {"quiet_hours": {"from": "21:00", "to": "07:00", "zone": "Europe/Berlin"}}  # 21:30 there
+    assert reason(quiet, channel="push", zone="America/New_York") is None  # 15:30 there
+    noon = NOW - timedelta(hours=9, minutes=30)  # 12:00 in Berlin
+    assert reason(quiet, channel="push", now=noon, zone=None) is None
+    assert reason(quiet, channel="push", now=noon, zone="Pacific/Auckland") == (
+        "quiet hours 21:00 to 07:00 Pacific/Auckland"  # 0:00 there
+    )
+    assert reason(quiet, channel="web", now=noon, zone="Pacific/Auckland") is None
+
+
 def test_a_cap_counts_what_a_clock_that_jumped_put_ahead() -> None:
     assert cap_reached(Caps(per_day=1), [NOW + timedelta(days=3)], NOW) == "shown 1 times in 24 hours, at most 1"
     assert (

@@ -1,4 +1,4 @@
-"""One contract for both engines, each the real thing: LMDB in a folder, a Redis server of the tests' own."""
+"""One contract for all engines, each the real thing: LMDB in a folder, Redis servers of the tests' own: one, a cluster, by Sentinel."""
 
 import itertools
 import multiprocessing
@@ -17,23 +17,30 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from redis.cluster import RedisCluster, key_slot
 
 from lakehouse.config import Config
 from lakehouse.errors import StoreError
+from lakehouse.machine import wait_until
+from lakehouse.online import redis_store
 from lakehouse.online.engines import open_store, store_url
+from lakehouse.online.redis_cluster import RedisClusterStore
+from lakehouse.online.redis_store import RedisStore
 from lakehouse.online.store import MOST, Document, Entry, OnlineStore
-from tests.redis_server import running
+from tests.redis_server import cluster, running, sentinel
 
 DAY_MS = 86_400_000
 _number = itertools.count()
 
 
-@pytest.fixture(params=["lmdb", "redis"])
+@pytest.fixture(params=["lmdb", "redis", "cluster", "sentinel"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Of a store that is empty."""
     if request.param == "lmdb":
         return f"lmdb://{tmp_path}/online"
-    return f"{request.getfixturevalue('redis_url')}/{next(_number) % 16}"
+    if request.param == "cluster":
+        return str(request.getfixturevalue("redis_cluster_url"))
+    return f"{request.getfixturevalue('redis_url' if request.param == 'redis' else 'redis_sentinel_url')}/{next(_number) % 16}"
 
 
 @pytest.fixture
@@ -46,8 +53,10 @@ def store(url: str) -> Iterator[OnlineStore]:
 def fresh(url: str) -> OnlineStore:
     """Empty also where an earlier test used the same Redis database. A slow machine is not what is tested."""
     store = open_store(url, timeout_ms=5000)
-    if not store.is_embedded:
-        store._redis.flushdb()  # type: ignore[attr-defined]
+    if isinstance(store, RedisClusterStore):
+        store._redis.flushdb(target_nodes=RedisCluster.PRIMARIES)
+    elif isinstance(store, RedisStore):
+        store._redis.flushdb()
     return store
 
 
@@ -117,7 +126,7 @@ def test_what_is_few_is_found_without_looking_through_everything(store: OnlineSt
     if url.startswith("redis"):
         store._redis.config_resetstat()  # type: ignore[attr-defined]
     assert sorted(store.scan("u:")) == [("u:a", b"a"), ("u:d", b"d")]
-    if url.startswith("redis"):
+    if url.startswith("redis://"):
         assert "cmdstat_scan" not in store._redis.info("commandstats")  # type: ignore[attr-defined]
     other.close()
 
@@ -372,6 +381,69 @@ def test_a_redis_that_is_not_there_or_was_restarted(tmp_path: Path) -> None:
         assert store.get(["k"]) == [None], "a connection that was cut is opened again"
     with pytest.raises(StoreError, match=r"no answer.*ConnectionError"):
         store.get(["k"])
+
+
+PATIENCE = 60
+
+
+def test_what_one_command_touches_in_a_cluster_is_in_one_slot() -> None:
+    for key in ("r:user_id:ana", "due:crm", "x:email:a{b}c", "s:{x}"):
+        assert len({key_slot(name) for name in redis_store._both(key)}) == 1
+
+
+def test_a_node_of_a_cluster_that_goes_away_costs_its_own_slots_and_comes_back(tmp_path: Path) -> None:
+    documents = [Document(f"p:{number}", 1, b"x") for number in range(30)]
+    keys = [document.key for document in documents]
+    with cluster(tmp_path) as (url, processes):
+        store = open_store(url, timeout_ms=500)
+        assert store.put(documents) == 30
+        os.kill(processes[1].pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreError, match="redis cluster at "):
+                store.get(keys)
+        finally:
+            os.kill(processes[1].pid, signal.SIGCONT)
+
+        def is_back() -> bool:
+            try:
+                return store.get(keys) == [b"x"] * 30
+            except StoreError:
+                return False
+
+        assert wait_until(is_back, PATIENCE)
+        store._redis.script_flush()  # type: ignore[attr-defined]
+        assert store.put(Document(key, 2, b"y") for key in keys) == 30
+        store.close()
+
+
+def test_a_server_that_dies_is_followed_to_the_one_that_sentinel_names_next(tmp_path: Path) -> None:
+    with sentinel(tmp_path) as (url, process):
+        store = open_store(url, timeout_ms=500)
+        store.put([Document("k", 1, b"x")])
+        assert store._redis.wait(1, 5000) == 1  # type: ignore[attr-defined] # the replica has it
+        process.kill()
+        process.wait()
+        with pytest.raises(StoreError, match="redis 'lake' by the Sentinels at"):
+            store.get(["k"])
+
+        def is_taken_over() -> bool:
+            try:
+                return store.put([Document("k", 2, b"y")]) == 1 or store.get(["k"]) == [b"y"]
+            except StoreError:
+                return False
+
+        assert wait_until(is_taken_over, PATIENCE)
+        assert store.get(["k"]) == [b"y"]
+        store.close()
+
+
+def test_a_cluster_and_sentinels_that_are_not_there_are_noticed_by_the_first_call() -> None:
+    for url in ("redis+cluster://u:secret@127.0.0.1:1", "redis+sentinel://u:secret@127.0.0.1:1/lake"):
+        store = open_store(url)
+        with pytest.raises(StoreError, match="no answer") as told:
+            store.get(["k"])
+        assert "secret" not in str(told.value)
+        store.close()
 
 
 def test_a_password_is_never_told() -> None:

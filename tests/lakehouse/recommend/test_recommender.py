@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,6 +151,27 @@ def test_where_the_model_was_refused_popularity_serves_and_still_follows_the_pag
     found = proposed(refused, "cart kettle", viewing="novel", count=8)
     assert found[0] == ("atlas", "popular")
     assert {reason for _, reason in found} == {"popular"}
+
+
+@given(
+    st.lists(
+        st.builds(Interaction, st.sampled_from(IDS), st.sampled_from(["view", "order"]), st.integers(0, NOW)),
+        max_size=30,
+    ),
+    st.sampled_from([None, *CATEGORIES]),
+)
+def test_a_refused_model_serves_the_list_that_it_was_not_better_than(
+    history: list[Interaction], category: str | None
+) -> None:
+    new = np.array([7, 2], dtype=np.int32)
+    refused = consumed(kind=POPULARITY, new=new)
+    bought: dict[str, int] = {}
+    for one in history:
+        if one.kind == "order":
+            bought[one.product_id] = max(one.at_ms, bought.get(one.product_id, 0))
+    asked: dict[str, Any] = {"now_ms": NOW, "last_bought": bought, "category": category, "count": 5}
+    served = refused.propose(history, segment="champions", **asked)
+    assert served == refused.propose([], is_personal=False, **asked)
 
 
 def test_unknown_products_and_kinds_are_no_fault(recommender: Recommender) -> None:

@@ -14,8 +14,10 @@ from pyspark.sql import functions as F
 from lakehouse.config import LakeConfig
 from lakehouse.errors import LakeError, ModelError
 from lakehouse.lake.delta import Lake
+from lakehouse.models.publish import snapshot
 from lakehouse.models.registry import CHAMPION, RECOMMENDER, client, tracking_uri
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.recommend import contest as contests
 from lakehouse.recommend.interaction_table import Interactions
@@ -79,6 +81,7 @@ def _fill(lake: Lake, table: Table, rows: DataFrame) -> None:
 def test_a_planted_taste_is_served_and_an_earlier_version_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contests, "CONFIDENCES", contests.CONFIDENCES[:1])
     write(lake, planted(300, taste=0.95))
+    lake.create(GOLD_SEGMENTS)
     summary = train(lake)
     assert (summary.version, summary.kind, summary.products, summary.refusal) == ("1", "personal", 60, None)
     assert summary.ndcg > summary.baseline_ndcg + 0.05
@@ -99,6 +102,7 @@ def test_a_planted_taste_is_served_and_an_earlier_version_again(lake: Lake, monk
     assert run.data.metrics["list_gain_over_popularity_low"] > 0
     assert {"served_coverage", "served_gini", "served_diversity", "served_popularity"} <= run.data.metrics.keys()
     assert run.data.tags["delta_version.silver.events"] == str(served.about["snapshot"]["silver.events"])
+    assert served.about["snapshot"]["gold.segments"] == snapshot(lake, GOLD_SEGMENTS)[1]
     assert {file.path for file in registry.list_artifacts(run.info.run_id)} == {
         "judged.npz",
         "model.npz",

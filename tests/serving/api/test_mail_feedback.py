@@ -12,6 +12,7 @@ from lakehouse.kafka import broker
 from serving.service import Service
 from tests.serving.api.test_suppressions import STOP, silence
 from tests.serving.conftest import Start
+from tests.serving.messages.test_sns_signature import URL, message, pem, signed
 from tests.serving.topic_values import values
 
 FEEDBACK = "/api/mail-feedback"
@@ -41,6 +42,33 @@ def test_it_needs_the_key_and_a_shape_that_is_known(door: Callable[..., tuple[Te
         "ignored": 0,
     }  # as SES can be told to
     assert api.post(FEEDBACK, json={"a": 1}, auth=(text, "")).status_code == 422
+
+
+def test_a_message_of_sns_is_taken_as_amazon_signs_it_and_no_other_address_is_called(
+    door: Callable[..., tuple[TestClient, Service]],
+) -> None:
+    api, service = door(keys=())
+    asked, now = list[str](), service.clock()
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return pem(at=now)
+
+    service.sns_certificates._fetch = fetch
+    subscription = signed(message("SubscriptionConfirmation", at=now))
+    assert api.post(FEEDBACK, json=subscription).json() == {"suppressed": 0, "ignored": 0}
+    report = signed(message(at=now, Message='{"notificationType": "Delivery"}'))
+    assert api.post(FEEDBACK, json=report).json() == {"suppressed": 0, "ignored": 1}
+    assert asked == [URL], "what is to be confirmed is the owner's"
+    forged = report | {"Message": '{"notificationType": "Complaint"}'}
+    assert api.post(FEEDBACK, json=forged).status_code == 422
+
+    def away(_: str) -> bytes:
+        raise OSError("away")
+
+    service.sns_certificates._fetch = away
+    other = report | {"SigningCertURL": URL.replace("eu-west-1", "eu-west-2")}
+    assert api.post(FEEDBACK, json=other).status_code == 503
 
 
 def test_without_a_broker_it_is_to_be_sent_again(serving_config: Config, start: Start) -> None:

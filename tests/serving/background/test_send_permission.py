@@ -1,5 +1,6 @@
 """What an action counts for is the same by whichever identifier it knows the person."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from lakehouse.online.store import Document
 from lakehouse.rules.book import Rule, RuleBook
 from lakehouse.rules.evaluate import compile_predicate
 from lakehouse.rules.parse import parse
-from serving.background.send_permission import People, SendPermission
+from serving.background.send_permission import MOST_BEHIND_SECONDS, People, SendPermission
 from tests.online_people import person, put
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -52,7 +53,7 @@ def send_permission(tmp_path: Path) -> Iterator[SendPermission]:
     store = LmdbStore(tmp_path / "online")
     put(store, person("p-ana", ANA))
     people = People(store, store, load("dev", environ={}))
-    yield SendPermission(people=people, inputs=lambda: INPUTS, rules=lambda: RULES)
+    yield SendPermission(people=people, inputs=lambda: INPUTS, rules=lambda: RULES, unheard_seconds=lambda: 0.0)
     store.close()
 
 
@@ -159,6 +160,13 @@ def test_while_no_offer_and_no_rule_can_be_read_nobody_is_written_to(send_permis
     for nothing in (replace(INPUTS, catalogue=None), replace(INPUTS, book=None), replace(INPUTS, experiments=None)):
         with pytest.raises(StoreError, match="tried again"):
             replace(send_permission, inputs=lambda nothing=nothing: nothing).permit(action(ANA[0]), NOW)
+
+
+def test_nobody_is_written_to_while_what_people_said_waits_to_be_read(send_permission: SendPermission) -> None:
+    assert reason(replace(send_permission, unheard_seconds=lambda: MOST_BEHIND_SECONDS), action(ANA[0])) is None
+    for seconds in (MOST_BEHIND_SECONDS + 0.1, math.inf):
+        with pytest.raises(StoreError, match="not read yet"):
+            replace(send_permission, unheard_seconds=lambda seconds=seconds: seconds).permit(action(ANA[0]), NOW)
 
 
 def _away(_: object) -> None:

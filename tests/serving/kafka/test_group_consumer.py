@@ -1,11 +1,13 @@
 """A topic read by a group: on a real broker, and whatever goes wrong."""
 
+import math
 from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
+from kafka.errors import KafkaTimeoutError
 
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
@@ -53,3 +55,53 @@ def test_whatever_ends_a_reading_it_begins_anew(monkeypatch: pytest.MonkeyPatch)
     GroupConsumer("nowhere:9092", "t", "g", handle=lambda records: None, between=waited.set).run(stopped)
     assert not faults
     assert waited.is_set(), "what follows from the clock goes on meanwhile"
+
+
+class Broker:
+    """As much of a consumer as is asked how far it is. `told`: of each partition its end, what is read, and what others have committed."""
+
+    def __init__(self, told: dict[int, tuple[int, int | None, int | None]], own: set[int]) -> None:
+        self.told, self.own = told, own
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return set(self.told)
+
+    def end_offsets(self, partitions: Any, timeout_ms: int) -> dict[TopicPartition, int]:
+        return {one: self.told[one.partition][0] for one in partitions}
+
+    def assignment(self) -> set[TopicPartition]:
+        return {TopicPartition("t", one) for one in self.own}
+
+    def position(self, partition: TopicPartition, timeout_ms: int) -> int | None:
+        return self.told[partition.partition][1]
+
+    def committed(self, partition: TopicPartition, timeout_ms: int) -> int | None:
+        return self.told[partition.partition][2]
+
+
+@pytest.mark.parametrize(
+    ("told", "own", "is_read"),
+    [
+        ({0: (5, 5, None), 1: (3, None, 3)}, {0}, True),
+        ({0: (5, 5, None), 1: (3, None, 2)}, {0}, False),  # another process of the group is behind
+        ({0: (5, 4, 5), 1: (0, None, None)}, {0}, False),  # what is committed is not what this one has read
+        ({0: (5, 5, None), 1: (0, None, None)}, {0}, True),  # nothing was ever there
+        ({}, set(), False),
+    ],
+)
+def test_a_topic_is_read_up_to_now_when_whoever_has_a_partition_has_read_it(
+    told: dict[int, tuple[int, int | None, int | None]], own: set[int], is_read: bool
+) -> None:
+    consuming = GroupConsumer("", "t", "g", handle=lambda _: None, between=lambda: None)
+    consuming._look(Broker(told, own))
+    assert (consuming.read_up_to.age() < math.inf) is is_read
+
+
+def test_a_broker_that_does_not_say_where_a_topic_ends_leaves_nobody_knowing() -> None:
+    class Away(Broker):
+        def end_offsets(self, partitions: Any, timeout_ms: int) -> dict[TopicPartition, int]:
+            raise KafkaTimeoutError("away")
+
+    consuming = GroupConsumer("", "t", "g", handle=lambda _: None, between=lambda: None)
+    consuming._look(Away({0: (0, 0, 0)}, {0}))
+    assert consuming.read_up_to.age() == math.inf

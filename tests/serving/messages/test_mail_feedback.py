@@ -8,9 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.messages.collector import Refused
-from serving.messages.mail_feedback import MailFeedback, mail_feedback
+from serving.messages.mail_feedback import MailFeedback
+from serving.messages.mail_feedback import mail_feedback as read
 
 ANA, BO = "ana@example.com", "bo@example.com"
+
+
+def mail_feedback(body: bytes) -> MailFeedback:
+    return read(body, lambda document: None)
 
 
 def ses(kind: str, **more: Any) -> dict[str, Any]:
@@ -69,8 +74,26 @@ def test_who_must_not_be_written_to_is_read_out_of_each_shape(name: str) -> None
 
 def test_a_new_subscription_is_for_the_owner_to_confirm() -> None:
     url = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=t"
-    asked = {"Type": "SubscriptionConfirmation", "SubscribeURL": url, "Token": "t"}
-    assert mail_feedback(orjson.dumps(asked)) == MailFeedback(confirm_at=url)
+    asked = {"Type": "SubscriptionConfirmation", "TopicArn": "arn:aws:sns:x", "SubscribeURL": url, "Token": "t"}
+    assert mail_feedback(orjson.dumps(asked)) == MailFeedback(is_subscription=True, confirm_at=url)
+    for elsewhere in (
+        "https://sns.s3-us-west-2.amazonaws.com/?Action=ConfirmSubscription&Token=t",
+        "https://evil",
+        None,
+    ):
+        found = mail_feedback(orjson.dumps(asked | {"SubscribeURL": elsewhere}))
+        assert found == MailFeedback(is_subscription=True, confirm_at=None)
+    ended = asked | {"Type": "UnsubscribeConfirmation"}
+    assert mail_feedback(orjson.dumps(ended)) == MailFeedback(ignored=1)
+
+
+@pytest.mark.parametrize("type_", ["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"])
+def test_nothing_of_an_envelope_is_read_before_it_is_verified(type_: str) -> None:
+    def verify(_: Any) -> None:
+        raise Refused("body.Signature: not of this message, expected another")
+
+    with pytest.raises(Refused, match="Signature"):
+        read(orjson.dumps(by_sns(COMPLAINT) | {"Type": type_}), verify)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b"{}", b'"x"', b"[1]", b'{"events": [1]}', b"[" * 90_000])
@@ -90,7 +113,18 @@ json = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["Type", "Message", "events", "type", "email", "event", "notificationType", "bounce", "bounceType"]
+                [
+                    "Type",
+                    "TopicArn",
+                    "Message",
+                    "events",
+                    "type",
+                    "email",
+                    "event",
+                    "notificationType",
+                    "bounce",
+                    "bounceType",
+                ]
             )
             | st.sampled_from(["bouncedRecipients", "emailAddress", "complaint", "complainedRecipients"]),
             inner,

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lakehouse.actions.recipient_zones import zone_key
 from lakehouse.decisions.experiment_unit import Units
 from lakehouse.decisions.visitor import Visitor, suppression_key
 from lakehouse.errors import StoreError
@@ -105,6 +106,16 @@ def test_a_guess_that_is_wrong_is_never_the_answer(store: Counted) -> None:
     assert (seen.profile, seen.recent.viewed_1h) == (person("p2", [ana], version=3), ())
     store.put([Document(identifier_key(ana), 4, None)])
     assert one_by(finder, ana).profile is None
+
+
+def test_the_zone_is_the_latest_word_of_any_identifier_of_the_person(store: Counted) -> None:
+    ana, cookie, bo = ("user_id", "ana"), ("anonymous_id", "c"), ("user_id", "bo")
+    put(store, person("p1", [ana, cookie]))  # type: ignore[arg-type]
+    told = {ana: [1, "Europe/Berlin"], cookie: [2, "Asia/Tokyo"], bo: [3, "Mars/Olympus"]}
+    store.put(Document(zone_key(one), said[0], orjson.dumps(said)) for one, said in told.items())
+    finder = finder_of(Pending(store, keep=10))  # type: ignore[arg-type]
+    assert (one_by(finder, ana).zone, one_by(finder, bo).zone) == ("Asia/Tokyo", None)
+    assert one_by(finder, ("user_id", "nobody")).zone is None
 
 
 def test_a_document_that_cannot_be_read_is_one_visitors_fault(store: Counted) -> None:

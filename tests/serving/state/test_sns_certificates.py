@@ -1,0 +1,41 @@
+import pytest
+
+from serving.state.sns_certificates import SnsCertificates, fetched
+from tests.lakehouse.actions.servers import http_server
+
+
+def test_each_is_fetched_once_and_not_more_than_a_few_are_kept() -> None:
+    asked: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        return url.encode()
+
+    certificates = SnsCertificates(fetch)
+    assert [certificates.at(url) for url in ("a", "b", "a")] == [b"a", b"b", b"a"]
+    assert asked == ["a", "b"]
+    for number in range(100):
+        certificates.at(str(number))
+    assert len(certificates._kept) == 16
+
+
+def test_what_cannot_be_fetched_is_asked_for_again() -> None:
+    answers = iter([OSError("away"), b"pem"])
+
+    def fetch(_: str) -> bytes:
+        answer = next(answers)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    certificates = SnsCertificates(fetch)
+    with pytest.raises(OSError, match="away"):
+        certificates.at("a")
+    assert certificates.at("a") == b"pem"
+
+
+def test_nothing_is_fetched_from_a_private_network() -> None:
+    with http_server() as hook:
+        with pytest.raises(OSError, match="private"):
+            fetched(hook.url.replace("http://", "https://"))
+        assert hook.calls == []
