@@ -12,6 +12,7 @@ FILES = (
     "tests/lakehouse/identity/test_identity_step.py",
     "tests/lakehouse/profiles/gold/test_households.py",
     "tests/lakehouse/profiles/test_micro_batch.py",
+    "tests/test_types.py",
     "tests/lakehouse/profiles/stitching/test_match_pairs_crashes.py",
     "tests/streaming/test_decisions.py",
     "tests/lakehouse/online/test_online_step.py",
