@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pyspark.sql import SparkSession
 
 from lakehouse.config import Config, LakeConfig, load
@@ -19,6 +20,10 @@ __all__ = ["kafka", "redis_cluster_url", "redis_sentinel_url", "redis_url"]
 
 # pyspark takes a main module without a file for a doctest, and ends it: a process of xdist's has none.
 vars(sys.modules["__main__"]).setdefault("__file__", __file__)
+
+# On a crowded machine examples are drawn slowly, and that is no fault of what is tested.
+settings.register_profile("tests", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,3 +16,10 @@ def test_the_import_contract_holds() -> None:
 def test_few_modules_stand_loose_in_the_package() -> None:
     loose = {path.name for path in (PROJECT / "lakehouse").glob("*.py")} - {"__init__.py"}
     assert loose == {"catalog.py", "errors.py", "jars.py", "job.py", "machine.py"}
+
+
+def test_the_service_starts_without_what_only_the_lake_needs() -> None:
+    """Each is seconds of a start, and memory of every worker."""
+    code = "import sys, serving.__main__; print(*{'deltalake', 'pandas', 'scipy'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=True)
+    assert done.stdout.split() == []

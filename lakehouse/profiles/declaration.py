@@ -11,14 +11,16 @@ a table reads is its transform's signature. After a `*` it may ask for what is n
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pyspark.sql import Column, DataFrame
 
 from lakehouse.errors import ContractError
-from lakehouse.lake.delta import Lake
 from lakehouse.matching.model import MatchModel
 from lakehouse.tables.contract import KAFKA, Table
+
+if TYPE_CHECKING:  # the service reads declarations, and needs nothing that writes tables
+    from lakehouse.lake.delta import Lake
 
 GIVEN = ("profiles", "champions", "config")
 PROFILES_QUERY = "streaming/profiles.py"
@@ -65,7 +67,7 @@ class LeafTable(Table):
     """
 
     transform: Callable[[DataFrame], DataFrame]
-    merge: Callable[[Lake, DataFrame], Collection[str]]
+    merge: "Callable[[Lake, DataFrame], Collection[str]]"
     sent_in: tuple[str, ...] = ()
     owner: str = PROFILES_QUERY
     reads: tuple[str, ...] = (KAFKA,)

@@ -27,6 +27,7 @@ from tests.lakehouse.identity.identity_graphs import RULES, Graph, actors_of, at
 
 CONFIG = load("dev", environ={})
 EPOCH = 1_000_000
+MOST_ROWS = 40  # of a piece: most tables of a test come in several
 WRITTEN = [f"silver.identity_{name}" for name in ("edges", "map", "log", "history", "rules", "overrides")]
 
 
@@ -53,7 +54,7 @@ class MemoryLake:
         return str(self.versions[table.name])
 
     def batches(self, table: Table) -> Iterator[pa.RecordBatch]:
-        yield from self.tables[table.name].to_batches(max_chunksize=3)
+        yield from self.tables[table.name].to_batches(max_chunksize=MOST_ROWS)
 
     def rows_with(self, table: Table, column: str, values: Iterable[str]) -> pa.Table:
         rows = self.tables[table.name]
