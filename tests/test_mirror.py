@@ -100,7 +100,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/events/privacy.py",
         "lakehouse/events/schema.py",
         "lakehouse/events/sender.py",
-        "lakehouse/events/traits.py",
         "lakehouse/events/verdict.py",
     ),
     "tests/lakehouse/events/test_event_row.py": ("lakehouse/events/event_rows.py",),

@@ -22,7 +22,7 @@ from lakehouse.events.privacy import bare_url, holds_at
 from lakehouse.events.schema import OBJECTS, TEXTS
 from lakehouse.events.sender import Sender, SenderReader, source
 from lakehouse.events.tokens import hidden
-from lakehouse.events.traits import Traits, personal_traits
+from lakehouse.events.traits import Traits, told_traits
 from lakehouse.events.verdict import fault
 
 _REMEMBERED = 100_000
@@ -174,7 +174,7 @@ class EventReader:
             channel=fields["channel"],
             is_bot=self._is_bot(text_of(context.get("userAgent")), fields["channel"], library, is_order),
             is_clamped=times.is_clamped,
-            traits=personal_traits(message.get("traits")) if type_ == "identify" else None,
+            traits=told_traits(message) if type_ == "identify" else None,
             faults=_faults(parts) or None,
             source=source(message, fields),
             verdict=_verdict(parts),
