@@ -13,10 +13,8 @@ import json
 import sys
 from pathlib import Path
 
-from delta.tables import DeltaTable
-
 from lakehouse.config import Config, load
-from lakehouse.errors import LakeError, StoreError
+from lakehouse.errors import StoreError
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
@@ -31,21 +29,8 @@ from lakehouse.spark.session import get_session
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 TIMEOUT_MS = 5000
+_NEEDED = (GOLD_ACTIVATION, SILVER_IDENTITY_MAP)
 FAULTS = ("missing", "different", "strangers", "wrong_identifiers")
-
-
-def require_tables(lake: Lake) -> None:
-    """Refuse a lake that has no profiles.
-
-    Raises:
-        LakeError: naming what is not there.
-    """
-    for table in (GOLD_ACTIVATION, SILVER_IDENTITY_MAP):
-        if not DeltaTable.isDeltaTable(lake.spark, lake.path(table)):
-            raise LakeError(
-                f"{lake.root}: no table {table.name}, expected a lake that streaming has filled. Run ./spark-submit.sh "
-                "streaming --available-now first, or set STITCHLAKE__LAKE__ROOT"
-            )
 
 
 def opened(config: Config, *, anew: bool) -> OnlineStore:
@@ -77,7 +62,7 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     config = load()
     lake = Lake(get_session(config, "online_store"), config)
-    require_tables(lake)
+    lake.require(_NEEDED)
     with writer(config, lake.spark):
         store = opened(config, anew=not arguments.check)
         try:

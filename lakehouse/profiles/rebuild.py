@@ -23,6 +23,9 @@ from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
+SOURCES = (BRONZE_EVENTS, SILVER_EVENTS)
+"""What a rebuild is made from: without these there is nothing to rebuild."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rebuilt:

@@ -50,4 +50,4 @@ def test_fill_check_and_mend(lake: Lake) -> None:
 
 def test_a_lake_without_profiles_is_refused(lake: Lake) -> None:
     with pytest.raises(LakeError, match=r"gold\.activation"):
-        job.require_tables(lake)
+        lake.require(job._NEEDED)
