@@ -34,7 +34,7 @@ def check(lake: Lake) -> int:
     total = sum(d.total for d in differences)
     tables = {d.table: {"rows": d.rows, "differences": d.total} for d in differences}
     events = {"bronze": counted.bronze, "accepted": counted.accepted, "quarantine": counted.quarantine}
-    events |= {"duplicates": counted.repeats}
+    events |= {"duplicates": counted.repeats, "facts": counted.facts}
     print(json.dumps({"command": "rebuild --check", "differences": total, "tables": tables, "events": events}))
     return total
 

@@ -237,7 +237,6 @@ COVERED: dict[str, tuple[str, ...]] = {
     ),
     "tests/serving/api/test_gate.py": ("serving/api/keys.py",),
     "tests/serving/test_app.py": (
-        "serving/api/availability.py",
         "serving/api/collected.py",
         "serving/api/collector_routes.py",
         "serving/api/json_responses.py",
@@ -250,7 +249,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "serving/deciding/request_context.py",
         "serving/messages/request_models.py",
         "serving/service.py",
-        "serving/state/running_experiments.py",
     ),
     "tests/serving/test_scripted_visitor.py": (
         "serving/deciding/lane_decisions.py",

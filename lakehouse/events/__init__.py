@@ -9,5 +9,6 @@ identifiers           who it was: emails, phone (one form each), blocked_values 
 commerce              amounts, currencies: orders and their lines
 privacy, bots, traits addresses and search texts without personal data; programs; raw traits for matching
 sender, worker_daemon who sent it, read in Python workers; the process these are forked from
+facts, fact_tables    what the service tells of no person, and the tables it is folded into
 dedupe                one event per message_id, conflicts to quarantine: used by the silver query
 """
