@@ -10,11 +10,9 @@ import json
 import logging
 from datetime import datetime
 
-from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from lakehouse.config import load
-from lakehouse.errors import LakeError
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import HOUSEHOLDS, writer
@@ -27,20 +25,6 @@ from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 log = logging.getLogger("stitchlake.households")
 _NEEDED = (SILVER_EVENTS, SILVER_PERSONAL_TRAITS, SILVER_IDENTITY_MAP)
-
-
-def require_tables(lake: Lake) -> None:
-    """Refuse a lake that has nothing to compute households from.
-
-    Raises:
-        LakeError: naming the tables that are not there.
-    """
-    missing = [table.name for table in _NEEDED if not DeltaTable.isDeltaTable(lake.spark, lake.path(table))]
-    if missing:
-        raise LakeError(
-            f"{lake.root}: no table {', '.join(missing)}, expected a lake that streaming has filled. Run ./spark-submit.sh "
-            "streaming --available-now first, or set STITCHLAKE__LAKE__ROOT"
-        )
 
 
 def overwrite_households(lake: Lake, *, now: datetime) -> dict[str, int]:
@@ -68,7 +52,7 @@ def main(argv: list[str]) -> None:
     flags(argv)
     config = load()
     lake = Lake(get_session(config, "households"), config)
-    require_tables(lake)
+    lake.require(_NEEDED)
     with writer(config, lake.spark, part=HOUSEHOLDS):
         print(json.dumps({"command": "households", **overwrite_households(lake, now=utc_now())}))
 

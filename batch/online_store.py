@@ -11,17 +11,17 @@ Ends with one JSON line.
 import argparse
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 
-from delta.tables import DeltaTable
-
 from lakehouse.config import Config, load
-from lakehouse.errors import LakeError, StoreError
+from lakehouse.errors import StoreError
+from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
-from lakehouse.online.content import differences, fill
-from lakehouse.online.engines import open_store, store_url
+from lakehouse.online.content import differences, fill, fill_facts
+from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.lmdb_environment import discard
 from lakehouse.online.store import LMDB, OnlineStore
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
@@ -31,21 +31,8 @@ from lakehouse.spark.session import get_session
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 TIMEOUT_MS = 5000
+_NEEDED = (GOLD_ACTIVATION, SILVER_IDENTITY_MAP, *FACT_TABLES)
 FAULTS = ("missing", "different", "strangers", "wrong_identifiers")
-
-
-def require_tables(lake: Lake) -> None:
-    """Refuse a lake that has no profiles.
-
-    Raises:
-        LakeError: naming what is not there.
-    """
-    for table in (GOLD_ACTIVATION, SILVER_IDENTITY_MAP):
-        if not DeltaTable.isDeltaTable(lake.spark, lake.path(table)):
-            raise LakeError(
-                f"{lake.root}: no table {table.name}, expected a lake that streaming has filled. Run ./spark-submit.sh "
-                "streaming --available-now first, or set STITCHLAKE__LAKE__ROOT"
-            )
 
 
 def opened(config: Config, *, anew: bool) -> OnlineStore:
@@ -61,8 +48,11 @@ def opened(config: Config, *, anew: bool) -> OnlineStore:
 
 
 def rebuild(lake: Lake, store: OnlineStore) -> dict[str, object]:
+    """Fill the store, and put the facts of the lake into the one of what is told to the service; how many that did not know."""
     index = current_index(lake)
-    return {"profiles": fill(store, lake, index, now=utc_now())}
+    with closing(open_kept_store(lake.config)) as kept:
+        facts = fill_facts(kept, lake)
+    return {"profiles": fill(store, lake, index, now=utc_now()), "facts": facts}
 
 
 def check(lake: Lake, store: OnlineStore) -> dict[str, object]:
@@ -77,7 +67,7 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     config = load()
     lake = Lake(get_session(config, "online_store"), config)
-    require_tables(lake)
+    lake.require(_NEEDED)
     with writer(config, lake.spark):
         store = opened(config, anew=not arguments.check)
         try:

@@ -6,6 +6,7 @@
 
 import json
 
+from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
@@ -13,7 +14,7 @@ from lakehouse.lake.lock import writer
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.check import balance, check_events, check_profiles
 from lakehouse.profiles.micro_batch import utc_now
-from lakehouse.profiles.rebuild import rebuild
+from lakehouse.profiles.rebuild import SOURCES, rebuild
 from lakehouse.profiles.repair import overwrite
 from lakehouse.spark.session import get_session
 
@@ -33,7 +34,7 @@ def check(lake: Lake) -> int:
     total = sum(d.total for d in differences)
     tables = {d.table: {"rows": d.rows, "differences": d.total} for d in differences}
     events = {"bronze": counted.bronze, "accepted": counted.accepted, "quarantine": counted.quarantine}
-    events |= {"duplicates": counted.repeats}
+    events |= {"duplicates": counted.repeats, "facts": counted.facts}
     print(json.dumps({"command": "rebuild --check", "differences": total, "tables": tables, "events": events}))
     return total
 
@@ -44,7 +45,9 @@ def main(argv: list[str]) -> int:
     with writer(config):
         lake = Lake(get_session(config, "rebuild"), config)
         if is_check:
+            lake.require(TABLES.values())
             return 1 if check(lake) else 0
+        lake.bring_up(TABLES.values(), of=SOURCES)
         champions = Champions(config)
         champions.refresh()
         now = utc_now()

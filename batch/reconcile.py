@@ -9,13 +9,14 @@ driver is stopped (on one machine), nightly is usual; running it twice changes n
 
 import json
 
+from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.micro_batch import MicroBatch, utc_now
-from lakehouse.profiles.rebuild import rebuild
+from lakehouse.profiles.rebuild import SOURCES, rebuild
 from lakehouse.profiles.repair import reconcile
 from lakehouse.spark.session import get_session
 
@@ -25,6 +26,7 @@ def main(argv: list[str]) -> None:
     config = load()
     with writer(config):
         lake = Lake(get_session(config, "reconcile"), config)
+        lake.bring_up(TABLES.values(), of=SOURCES)
         champions = Champions(config)
         champions.refresh()
         now = utc_now()

@@ -37,7 +37,7 @@ from serving.state.page_tokens import PageTokens
 from serving.state.pressure import Pressure
 from serving.state.rates import Rates
 from serving.state.reloadable import Reloadable
-from serving.state.running_experiments import read_running
+from serving.state.running_experiments import Starts, read_running
 from serving.state.sns_certificates import SnsCertificates, fetched
 from serving.state.sockets import Sockets
 from serving.state.stock import Stock
@@ -70,6 +70,8 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
     recommender_base = serving_folder(config) / "recommender"
     offers = Reloadable(OFFERS, read_catalogue)
     headers = carrier if config.serving.spans else list
+    experiments = Reloadable(EXPERIMENTS, lambda path: read_running(path, kept, clock()))
+    out = KafkaOut(bootstrap_servers(config), headers)
 
     def read_rule_book(path: Path) -> RuleBook:
         catalogue = offers.current
@@ -87,11 +89,12 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
         rules=Reloadable(RULES, read_rule_book, relies_on=[offers]),
         catalogue=offers,
         recommender=Reloadable(recommender_base / CURRENT, lambda _: Recommender.load_current(recommender_base)),
-        experiments=Reloadable(EXPERIMENTS, lambda path: read_running(path, kept, clock())),
+        experiments=experiments,
+        starts=Starts(experiments, kept, out, config.kafka.events_topic, clock),
         stock=Stock(kept),
         changes=Changes(),
         policy=LearnedPolicy(config.serving, kept),
-        out=KafkaOut(bootstrap_servers(config), headers),
+        out=out,
         log=KafkaOut(bootstrap_servers(config), headers, linger_ms=_LOG_LINGER_MS),
         sockets=Sockets(),
         pressure=Pressure(config.serving.max_at_once),

@@ -129,9 +129,9 @@ def _facts(app: FastAPI, service: Service) -> None:
             return Response(status_code=304, headers={"etag": etag})
         return answer(profile_document, 200, etag=etag, **{"cache-control": "private, no-cache"})
 
-    @app.post("/api/products", **json_body(AvailabilityRequest, answer_models.AvailabilityAnswer))
+    @app.post("/api/products", **json_body(AvailabilityRequest, answer_models.AvailabilityAnswer, 503))
     async def product_availability(request: Request) -> Response:
-        """Products that can, or cannot, be bought from now on."""
+        """Products that can, or cannot, be bought from now on. Answered when it is kept for good."""
         return await _answered(service, request, AvailabilityRequest, availability.set_availability)
 
     @app.post("/api/suppressions", **json_body(SuppressionRequest, answer_models.SuppressionAnswer, 503))

@@ -82,6 +82,7 @@ def _beside(service: Service, loop: asyncio.AbstractEventLoop) -> list[asyncio.T
     return [
         loop.create_task(_connect(service)),
         loop.create_task(service.stock.follow()),
+        loop.create_task(service.starts.follow()),
         loop.create_task(service.visitors.follow()),
         loop.create_task(service.policy.follow(service.now_ms)),
         loop.create_task(let_go({service.store, service.kept}, service.now_ms)),

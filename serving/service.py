@@ -23,6 +23,7 @@ from serving.state.page_tokens import PageTokens
 from serving.state.pressure import Pressure
 from serving.state.rates import Rates
 from serving.state.reloadable import Reloadable
+from serving.state.running_experiments import Starts
 from serving.state.sns_certificates import SnsCertificates
 from serving.state.sockets import Sockets
 from serving.state.stock import Stock
@@ -67,6 +68,7 @@ class Service:
     catalogue: Reloadable[Catalogue]
     recommender: Reloadable[Recommender]
     experiments: Reloadable[Experiments]
+    starts: Starts
     stock: Stock
     changes: Changes
     policy: LearnedPolicy

@@ -100,7 +100,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/events/privacy.py",
         "lakehouse/events/schema.py",
         "lakehouse/events/sender.py",
-        "lakehouse/events/traits.py",
         "lakehouse/events/verdict.py",
     ),
     "tests/lakehouse/events/test_event_row.py": ("lakehouse/events/event_rows.py",),
@@ -239,7 +238,6 @@ COVERED: dict[str, tuple[str, ...]] = {
     ),
     "tests/serving/api/test_access_control.py": ("serving/api/keys.py",),
     "tests/serving/test_app.py": (
-        "serving/api/availability.py",
         "serving/api/collected.py",
         "serving/api/collector_routes.py",
         "serving/api/json_responses.py",

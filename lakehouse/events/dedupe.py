@@ -9,7 +9,8 @@ and content_hash) new, and is its message_id new? Three cases come out of it, in
     content new, id not new    a conflict
     content not new            a repeat: no row is left
 
-A rejected record has no id to trust. Its place in Kafka is its key, so that it always passes.
+A rejected record has no id to trust. Its place in Kafka is its key, so that it always passes. So it is with a fact, which may
+be told again and is folded.
 """
 
 from pyspark.sql import Column, DataFrame
@@ -40,6 +41,7 @@ def ask(judged: DataFrame) -> DataFrame:
         "detail",
         F.when(F.col("asks") == REJECTED, place).otherwise(F.col("message_id")).alias("asked_key"),
         F.when(is_content, F.col("content_hash")).alias("asked_hash"),
+        "fact",
         F.when(~is_id, F.col("value")).alias("value"),
         F.when(is_content, F.col("faults")).alias("faults"),
         F.when(is_content, F.col("source")).alias("source"),

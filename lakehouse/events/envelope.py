@@ -1,9 +1,13 @@
 """The contract of a message: which fields an event of each type needs. Source: Segment spec.
 
-Two types are our own: that whoever carries the identifier is to be left alone, or is not any more.
+Four types are our own. Two say that whoever carries the identifier is to be left alone, or is not any more. Two are facts of no person,
+and no events: see facts.py.
 """
 
-SUPPRESS, UNSUPPRESS = "suppress", "unsuppress"  # ours: the decision service sends them, and takes them from nobody
+SUPPRESS, UNSUPPRESS = "suppress", "unsuppress"
+PRODUCT_AVAILABILITY, EXPERIMENT_START = "product_availability", "experiment_start"
+FACTS = (PRODUCT_AVAILABILITY, EXPERIMENT_START)
+OURS = (SUPPRESS, UNSUPPRESS, *FACTS)  # the decision service sends them, and takes them from nobody
 TYPES = ("track", "identify", "page", "screen", "group", "alias", SUPPRESS, UNSUPPRESS)
 # fields without which an event means nothing: (type, None = every type; field)
 NEEDED = (

@@ -10,24 +10,25 @@ from typing import Any, NamedTuple
 
 from lakehouse.config import Config
 from lakehouse.config.limits import PURPOSES
-from lakehouse.events import bots, consent, contracts
+from lakehouse.events import bots, consent, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader, Times
 from lakehouse.events.commerce import CommerceReader, Figures, Line, Order
 from lakehouse.events.document import is_nested, object_at, record, text_at, text_of
-from lakehouse.events.envelope import NEEDED, TYPES
+from lakehouse.events.envelope import FACTS, NEEDED, TYPES
 from lakehouse.events.fields import FieldReader, Fields, Message, Spoilt, lacking
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.privacy import bare_url, holds_at
 from lakehouse.events.schema import OBJECTS, TEXTS
 from lakehouse.events.sender import Sender, SenderReader, source
 from lakehouse.events.tokens import hidden
-from lakehouse.events.traits import Traits, personal_traits
+from lakehouse.events.traits import Traits, told_traits
 from lakehouse.events.verdict import fault
 
 _REMEMBERED = 100_000
 _WITH_QUERY = frozenset(contracts.names(lambda contract: contract.keeps_query))
 _UNKNOWN_TYPE = fault(R.UNKNOWN_TYPE, f"type: one of {', '.join(TYPES)} expected")
+_FACT = fault(R.FACT)
 _MENDED = fault(R.BROKEN_TEXT, "document: whole characters expected")
 _NO_TIME = fault(R.WRONG_TYPE, "receivedAt: text expected")
 # Fields that tables show as they were sent: never an e-mail address or a telephone number, which begin with one of these.
@@ -52,6 +53,7 @@ class EventRow(NamedTuple):
     """Columns of silver.events but for lineage and content, times in microseconds since 1970.
 
     traits: raw personal traits of an identify event, None = none. source: which program sent it.
+    fact: of a record that is a fact and no event, see facts.py, as fact_tables.py reads it.
     faults: what was left empty, as verdicts, None = nothing. verdict: None when the event is accepted, else the first rule of reasons.py
     that it breaks; the rest is then what could be read, and nobody vouches for it.
     """
@@ -84,6 +86,7 @@ class EventRow(NamedTuple):
     traits: Traits | None = None
     faults: list[str] | None = None
     source: str | None = None
+    fact: str | None = None
     verdict: str | None = None
 
 
@@ -120,6 +123,8 @@ class EventReader:
         message, verdict, is_mended = record(value, self._config.events)
         if message is None:
             return EventRow(verdict=verdict)
+        if message.get("type") in FACTS:
+            return _fact_row(message)
         return self._row(self._parts(message, is_mended, kafka, arrived))
 
     def _parts(self, message: Message, is_mended: bool, kafka: int | None, arrived: int) -> _Parts:
@@ -174,7 +179,7 @@ class EventReader:
             channel=fields["channel"],
             is_bot=self._is_bot(text_of(context.get("userAgent")), fields["channel"], library, is_order),
             is_clamped=times.is_clamped,
-            traits=personal_traits(message.get("traits")) if type_ == "identify" else None,
+            traits=told_traits(message) if type_ == "identify" else None,
             faults=_faults(parts) or None,
             source=source(message, fields),
             verdict=_verdict(parts),
@@ -212,6 +217,11 @@ class EventReader:
 
     def _is_program(self, agent: str | None, channel: str | None, library: str | None, is_order: bool) -> bool:
         return bots.is_bot(None if agent is None else self._agents.kind(agent), channel, library, is_order=is_order)
+
+
+def _fact_row(message: Message) -> EventRow:
+    fact = facts.read(message)
+    return EventRow(verdict=fact) if isinstance(fact, str) else EventRow(fact=facts.written(fact), verdict=_FACT)
 
 
 def _page_url(context: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:

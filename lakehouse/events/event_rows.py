@@ -13,7 +13,8 @@ from lakehouse.events.event_row import EventReader, EventRow
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 
 OF_RECORD = (*BRONZE_EVENTS.key, "content_hash")  # columns of silver.events that Spark has without reading the message
-_TYPES = {"traits": "map<string,string>", "faults": "array<string>", "source": "string", "verdict": "string"}
+_TYPES = {"traits": "map<string,string>", "faults": "array<string>", "source": "string"}
+_TYPES |= {"fact": "string", "verdict": "string"}
 _TYPES |= {column.name: column.type for column in SILVER_EVENTS.columns}
 EVENT_ROW = "struct<" + ",".join(f"{name}:{_TYPES[name]}" for name in EventRow._fields) + ">"
 

@@ -1,4 +1,4 @@
-"""Kafka record -> accepted event or rejected record. One row in, one row out.
+"""Kafka record -> accepted event, fact or rejected record. One row in, one row out.
 
 Used unchanged by the queries of silver and profiles, and by batch/rebuild.py. The message is read in Python, once, by event_row.py: one
 reading for the lake and for the online side, no code for Spark to generate and compile, and no key in a plan. The lane, whose Real-Time
@@ -24,8 +24,9 @@ def parse(records: DataFrame, config: Config) -> DataFrame:
     `records`: value, topic, partition, offset, timestamp of the Kafka source, or the same from bronze.events; and `arrived_at`,
     the wall clock of whoever took the record in.
 
-    Besides: `traits` map<string,string>, `faults`, `source`, see EventRow; `value`, the bytes; `kafka_timestamp`; `reason`, `detail`:
-    null when the event is accepted, else what rejects it; the rest of a rejected record is what could be read.
+    Besides: `traits` map<string,string>, `faults`, `source`, `fact`, see EventRow; `value`, the bytes; `kafka_timestamp`; `reason`,
+    `detail`: null when the event is accepted, reasons.FACT when it is a fact, else what rejects it; the rest of a rejected record is
+    what could be read.
     No record makes this fail.
     """
     read = arrow_function(event_rows(config), EVENT_ROW)("value", "timestamp", ARRIVED_AT)
@@ -39,7 +40,7 @@ def parse(records: DataFrame, config: Config) -> DataFrame:
     broken = F.col("row.verdict")
     return known.select(
         *columns,
-        *("row.traits", "value", "kafka_timestamp", "row.faults", "row.source"),
+        *("row.traits", "value", "kafka_timestamp", "row.faults", "row.source", "row.fact"),
         verdict.reason_of(broken).alias("reason"),
         verdict.detail_of(broken).alias("detail"),
     )

@@ -26,6 +26,7 @@ PLACEHOLDER = "placeholder"
 UNREADABLE = "unreadable"
 BROKEN_TEXT = "broken_text"
 NOT_COUNTED = "not_counted"
+FACT = "fact"  # of what is neither event nor rejected: see facts.py
 
 REASONS: dict[str, str] = {
     NULL_VALUE: "the record has no value (a tombstone)",

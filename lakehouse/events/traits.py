@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lakehouse.events.document import text_of
+from lakehouse.events.document import at, text_of
 
 Traits = dict[str, str | None]
+LOYALTY_TIER = "loyalty_tier"
 _ADDRESS = {
     "street": ("street",),
     "city": ("city",),
@@ -16,6 +17,17 @@ _ADDRESS = {
 }
 _HUMP = re.compile("([a-z0-9])([A-Z])")
 _BETWEEN = re.compile(r"[\s.-]++", re.ASCII)
+
+
+def told_traits(message: Mapping[str, Any]) -> Traits | None:
+    """The personal traits of an identify event; its loyalty tier, without blanks around it, also from context.traits."""
+    found = personal_traits(message.get("traits")) or {}
+    for traits in (found, personal_traits(at(message, "context.traits")) or {}):
+        if LOYALTY_TIER in traits:
+            tier = traits[LOYALTY_TIER]
+            found[LOYALTY_TIER] = tier and tier.strip(" ")
+            break
+    return found or None
 
 
 def personal_traits(sent: Any) -> Traits | None:

@@ -1,17 +1,16 @@
 """conf/experiments.yaml: the layers, the experiments in them, and the part of everybody nothing is ever tried on."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
-import orjson
 from pydantic import Field, model_validator
 
 from lakehouse.config.declarations import Declared, Name, checked, read_document, refuse
 from lakehouse.errors import RuleError
+from lakehouse.events.facts import ExperimentStart
 from lakehouse.experiments.assignment import BUCKETS, arm_of, bucket
 from lakehouse.experiments.metrics import Judged, Metric
 
@@ -68,11 +67,21 @@ class Experiment(Judged):
         """`trigger`, or what it must be."""
         return self.trigger or ("decided" if any(arm.offers == "none" for arm in self.arms) else "shown")
 
+    def start(self, at_ms: int) -> ExperimentStart:
+        """What decides who is in which arm; while the experiment runs it must not change."""
+        return ExperimentStart(
+            experiment=self.name,
+            layer=self.layer,
+            buckets=self.buckets,
+            salt=self.salt,
+            arms=tuple((arm.name, arm.weight) for arm in self.arms),
+            at_ms=at_ms,
+        )
+
     @property
     def fingerprint(self) -> str:
-        """Of what decides who is in which arm; while the experiment runs it must not change."""
-        fixed = [self.name, self.layer, self.buckets, self.salt, [[arm.name, arm.weight] for arm in self.arms]]
-        return hashlib.sha256(orjson.dumps(fixed)).hexdigest()[:16]
+        """Of its `start`."""
+        return self.start(0).fingerprint
 
     def arm_of(self, unit: str) -> Arm:
         return arm_of(f"{self.name}\x1f{self.salt}", unit, self.arms, [arm.weight for arm in self.arms])

@@ -1,6 +1,7 @@
 """Delta reads and writes of one lake, and what makes them safe and fast. Knows contracts; imports no table by name.
 
 delta        every read and write, by contract
+migration    how tables follow their contracts
 delta_rs     the writer of a lake on this machine
 change_feed  which rows the commits of a table set and removed
 time_order   files in the order of a time, so that setting rows reads few of them

@@ -16,7 +16,7 @@ from pyspark.sql.types import StructType
 from lakehouse import machine
 from lakehouse.config import Config
 from lakehouse.errors import ContractError
-from lakehouse.lake import delta_rs
+from lakehouse.lake import delta_rs, migration
 from lakehouse.lake.lock import creating
 from lakehouse.tables.contract import Table
 
@@ -28,7 +28,6 @@ _PLAIN_TYPES = {
     "date": pa.date32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
-CHANGE_FEED = "delta.enableChangeDataFeed"
 MOST_FILES = 32  # from more on Spark lists files by a job of its own
 
 
@@ -51,45 +50,40 @@ class Lake:
         return f"{self.root}/_checkpoints/{query}"
 
     def create_missing(self, tables: Iterable[Table]) -> None:
-        """Create every table that is not there yet, empty, in contract order; add columns that a table has not yet."""
+        """Bring every table up to its contract, in contract order; one that is not there yet is made, empty."""
         for table in tables:
             self.create(table)
 
     def create(self, table: Table) -> None:
-        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).comment(table.grain)
-        for column in table.columns:
-            builder = builder.addColumn(column.name, column.type, nullable=column.nullable, comment=column.comment)
         with creating(self.config.lake.root):
-            builder.execute()
-            self._add_columns(table)
-            if table.has_change_feed:
-                self._switch_on(table, CHANGE_FEED)
+            migration.bring_up(self.spark, table, self.path(table), is_here=self.uses_delta_rs)
 
-    def _add_columns(self, table: Table) -> None:
-        """What a later version of the contract added is null in the rows that are stored."""
-        path = self.path(table)
-        stored = delta_rs.columns(path) if self.uses_delta_rs else self.spark.read.format("delta").load(path).columns
-        if not set(stored) >= set(table.column_names):
-            nobody = self.spark.createDataFrame([], table.ddl).select(*table.column_names)
-            nobody.write.format("delta").mode("append").option("mergeSchema", "true").save(path)
+    def bring_up(self, tables: Iterable[Table], *, of: Iterable[Table]) -> None:
+        """`create_missing`, of a lake that has the tables `of`: what is no lake is not made one.
 
-    def _switch_on(self, table: Table, feature: str) -> None:
-        path = self.path(table)
-        if self.uses_delta_rs:
-            delta_rs.switch_on(path, feature)
-        elif DeltaTable.forPath(self.spark, path).detail().head(1)[0]["properties"].get(feature) != "true":
-            quoted = path.replace("`", "``")  # Delta's parser takes no parameter here
-            self.spark.sql(f"ALTER TABLE delta.`{quoted}` SET TBLPROPERTIES ('{feature}' = 'true')")
+        Raises:
+            LakeError: it has not.
+        """
+        self.require(of)
+        self.create_missing(tables)
+
+    def require(self, tables: Iterable[Table]) -> None:
+        """Refuse a lake that lacks one of the tables.
+
+        Raises:
+            LakeError: naming those that are not there, and what makes them.
+        """
+        migration.require(self.spark, self.root, [(table, self.path(table)) for table in tables])
 
     def read(self, table: Table) -> DataFrame:
-        """The table as it is now.
+        """The table as it is now, with the columns of its contract.
 
         Of a small table on this machine delta-rs names the files: Spark would start two or three jobs to find them out
         after every commit, 0.2 s a table.
         """
         files = delta_rs.files(self.path(table)) if self.uses_delta_rs else None
         if files is None or len(files) > MOST_FILES:
-            return self.spark.read.format("delta").load(self.path(table))
+            return migration.with_gained(self.spark.read.format("delta").load(self.path(table)), table)
         if not files:
             return self.spark.createDataFrame([], table.ddl)
         return self.spark.read.schema(table.ddl).parquet(*files)

@@ -32,7 +32,8 @@ def files(path: str) -> list[str] | None:
         stored = DeltaTable(path)
     except TableNotFoundError as error:
         raise StitchlakeError(
-            f"{path}: no such table, expected a lake. Fill one with ./spark-submit.sh demo, or set STITCHLAKE__LAKE__ROOT"
+            f"{path}: no such table, expected a lake. Fill one with ./spark-submit.sh demo, set STITCHLAKE__LAKE__ROOT, or start "
+            "streaming on a lake of an earlier release, which makes what is missing"
         ) from error
     if stored.protocol().reader_features or stored.metadata().partition_columns:
         return None

@@ -7,6 +7,7 @@ store_state          how much of gold the store holds
 online_profile       the document of one profile
 content, online_step gold -> documents: all of them, and those a micro-batch touched
 change_publisher     which profiles changed, told on a topic
+fact_documents       facts of no person: told to the service, or filled from the lake
 recent_entries       a message -> entries of its visitor's timelines
 recent_behaviour     those entries -> columns of the rule vocabulary
 """

@@ -1,4 +1,4 @@
-"""What the online store must hold of gold and the identity tables: written, filled anew, compared."""
+"""What the online store must hold of gold and the identity tables: written, filled anew, compared; and the facts, filled in."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import StoreError
+from lakehouse.events.clock import microseconds
+from lakehouse.events.facts import Availability, ExperimentStart, Fact
 from lakehouse.events.identifier import Identifier
 from lakehouse.identity.index import Index
 from lakehouse.identity.owners import identifiers_of, owners
 from lakehouse.lake.delta import Lake
+from lakehouse.online.fact_documents import document
 from lakehouse.online.online_profile import (
     IDENTIFIER,
     PROFILE,
@@ -29,6 +32,7 @@ from lakehouse.profiles.derivation import GoldRows
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold_writes import stamped
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.tables.facts import SILVER_EXPERIMENT_STARTS, SILVER_PRODUCT_AVAILABILITY
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 log = logging.getLogger("stitchlake.online")
@@ -67,6 +71,28 @@ def fill(store: OnlineStore, lake: Lake, index: Index, *, now: datetime) -> int:
     advance(store, gold=gold, now_ms=_ms(now))
     log.info("the online store was filled from gold: %d profiles", count)
     return count
+
+
+def fill_facts(store: OnlineStore, lake: Lake) -> int:
+    """Put every fact of the lake; of how many the store knew nothing, or something older."""
+    return store.put(map(document, _facts(lake)))
+
+
+def _facts(lake: Lake) -> Iterator[Fact]:
+    for batch in lake.batches(SILVER_PRODUCT_AVAILABILITY):
+        for row in batch.to_pylist():
+            at_ms = microseconds(row["stated_at"]) // 1000
+            yield Availability(product_id=row["product_id"], is_available=row["is_available"], at_ms=at_ms)
+    for batch in lake.batches(SILVER_EXPERIMENT_STARTS):
+        for row in batch.to_pylist():
+            yield ExperimentStart(
+                experiment=row["experiment"],
+                layer=row["layer"],
+                buckets=(row["buckets"][0], row["buckets"][1]),
+                salt=row["salt"],
+                arms=tuple((arm["name"], arm["weight"]) for arm in row["arms"]),
+                at_ms=microseconds(row["started_at"]) // 1000,
+            )
 
 
 def _strangers(store: OnlineStore, lake: Lake, index: Index, first: int, version: int) -> Iterator[Document]:

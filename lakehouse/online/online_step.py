@@ -7,13 +7,14 @@ committed; at a start where the two differ (a crash, a rebuild or reconcile in b
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import datetime
 
 from lakehouse.errors import StoreError
 from lakehouse.identity.index import Index
 from lakehouse.lake.delta import Lake
 from lakehouse.online.change_publisher import Change, Publish
-from lakehouse.online.content import PIECE, fill, pieces, write
+from lakehouse.online.content import PIECE, fill, fill_facts, pieces, write
 from lakehouse.online.store import OnlineStore
 from lakehouse.online.store_state import advance, in_flight, land, state_of, take_off
 from lakehouse.profiles.derivation import GoldRows
@@ -25,13 +26,22 @@ log = logging.getLogger("stitchlake.online")
 class OnlineStep:
     """The online store of one lake, batch after batch. One writer: whoever holds the lake.
 
-    `open_`: opens the store, anew after each failure. `publish`: is told of every change once gold has it.
+    `open_`: opens the store, anew after each failure. `open_kept`: the one of what is told to the service, which gets the facts of
+    the lake whenever this one may need filling. `publish`: is told of every change once gold has it.
     """
 
-    def __init__(self, lake: Lake, open_: Callable[[], OnlineStore], *, publish: Publish | None = None) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        open_: Callable[[], OnlineStore],
+        *,
+        open_kept: Callable[[], OnlineStore] | None = None,
+        publish: Publish | None = None,
+    ) -> None:
         self.lake = lake
         self.owed: set[str] = set()
         self._open = open_
+        self._open_kept = open_kept
         self._publish = publish
         self._store: OnlineStore | None = None
         self._failure: StoreError | None = None  # of the last call
@@ -58,6 +68,7 @@ class OnlineStep:
             state = state_of(store)
             self._failure = None
             if not self._is_filled or state.version < self._version:
+                self._fill_facts()
                 gold, ahead = self.lake.version(GOLD_ACTIVATION), in_flight(store)
                 if state.gold != gold or ahead is None:
                     fill(store, self.lake, index, now=now)
@@ -103,6 +114,11 @@ class OnlineStep:
                 self._in_flight.clear()
             except StoreError as error:
                 self._failed(error)
+
+    def _fill_facts(self) -> None:
+        if self._open_kept is not None:
+            with closing(self._open_kept()) as kept:
+                fill_facts(kept, self.lake)
 
     def _opened(self, *, again: bool = True) -> OnlineStore:
         """`again`: also when it has just failed. Each try may wait for the whole timeout."""

@@ -29,8 +29,9 @@ class RecentBehaviour:
 
     bought_30d: products of its orders. cart: what was added and neither removed nor ordered since; an order that names no
     product empties it. views_in_session: product views since the session began (its session id, or a gap of 30 minutes); 0
-    when it is over. consent: the latest word per purpose, only what was said. loyalty_tier: None = not told. exposures: when
-    each offer was shown. actions: everything done with a product, the newest first.
+    when it is over. consent: the latest word per purpose, only what was said. loyalty_tier: the latest word, None = taken
+    back; tells_tier: whether there is one. exposures: when each offer was shown. actions: everything done with a product, the
+    newest first.
     """
 
     viewed_1h: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class RecentBehaviour:
     last_view_at: datetime | None = None
     consent: Mapping[str, bool]
     loyalty_tier: str | None = None
+    tells_tier: bool = False
     exposures: Mapping[str, tuple[datetime, ...]]
     actions: tuple[Interaction, ...] = ()
 
@@ -51,7 +53,7 @@ class RecentBehaviour:
         lists = ("viewed_1h", "viewed_24h", "viewed_7d", "bought_30d", "cart")
         found |= {name: list(getattr(self, name)) for name in lists}
         found |= {f"consent_{purpose}": allowed for purpose, allowed in self.consent.items()}
-        return found if self.loyalty_tier is None else found | {"loyalty_tier": self.loyalty_tier}
+        return found | {"loyalty_tier": self.loyalty_tier} if self.tells_tier else found
 
 
 class _Seen(NamedTuple):
@@ -123,6 +125,7 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
     by_kind: dict[str, list[_Seen]] = defaultdict(list)
     for seen in newest_first:
         by_kind[seen.fact["kind"]].append(seen)
+    tiers = [s.fact["tier"] for s in by_kind["tier"] if isinstance(s.fact.get("tier", 0), str | None)]
     views, viewed = by_kind["view"], _products(by_kind["view"])
     return RecentBehaviour(
         viewed_1h=tuple(product for product, at_ms in viewed.items() if at_ms > now_ms - HOUR_MS),
@@ -133,7 +136,8 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
         views_in_session=_views_in_session(views, [s for s in newest_first if s.fact["kind"] in _BY_VISITOR], now_ms),
         last_view_at=_time(views[0].at_ms) if views else None,
         consent=_latest(by_kind["consent"], "purpose", "allowed", bool),
-        loyalty_tier=next((s.fact["tier"] for s in by_kind["tier"] if isinstance(s.fact.get("tier"), str)), None),
+        loyalty_tier=next(iter(tiers), None),
+        tells_tier=bool(tiers),
         exposures=_exposures(by_kind["exposure"]),
         actions=_actions(newest_first),
     )

@@ -20,6 +20,7 @@ from lakehouse.config.declarations import DAY_MS
 from lakehouse.config.limits import PURPOSES as PURPOSES
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import Message, Reader, at, text, text_at
+from lakehouse.events.traits import LOYALTY_TIER, told_traits
 from lakehouse.online.store import Entry, OnlineStore
 
 MOST_ENTRIES = 200  # of each timeline
@@ -34,7 +35,6 @@ _OF_PRODUCT = {
     "Wishlist Product Added to Cart": "cart_add",
     "Product Removed": "cart_remove",
 }
-_TIERS = ("traits.loyalty_tier", "traits.loyaltyTier", "context.traits.loyalty_tier", "context.traits.loyaltyTier")
 _OFFERS = ("properties.offer", "properties.promotion_id", "properties.promotionId")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -103,8 +103,9 @@ def _facts(message: Message, event: str | None, consented: Mapping[str, bool | N
             yield {"kind": "consent", "purpose": purpose, "allowed": allowed}
     if type_ == "identify":
         yield {"kind": "identify"}
-        if (tier := next(filter(None, (text_at(message, place) for place in _TIERS)), None)) is not None:
-            yield {"kind": "tier", "tier": tier}
+        traits = told_traits(message) or {}
+        if LOYALTY_TIER in traits:
+            yield {"kind": "tier", "tier": traits[LOYALTY_TIER]}
     if type_ != "track":
         return
     session = text(message, "session_id")

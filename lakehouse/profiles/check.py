@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.events.parse import parse
+from lakehouse.events.reasons import FACT
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
@@ -27,6 +28,7 @@ class Balance:
     rejected: int  # records that break the contract
     conflicts: int  # same id, other content
     repeats: int  # same id, same content
+    facts: int  # of no person, in tables of their own
 
     @property
     def quarantine(self) -> int:
@@ -34,16 +36,17 @@ class Balance:
 
     @property
     def holds(self) -> bool:
-        return self.accepted + self.quarantine + self.repeats == self.bronze
+        return self.accepted + self.quarantine + self.repeats + self.facts == self.bronze
 
 
 def balance(lake: Lake) -> Balance:
     """Parse bronze again and count."""
     parsed = parse(bronze_records(lake), lake.config).select("message_id", "content_hash", "reason")
-    good = F.col("reason").isNull()
+    good, is_fact = F.col("reason").isNull(), F.col("reason") == FACT
     row = parsed.agg(
         F.count(F.lit(1)).alias("bronze"),
-        F.count(F.when(~good, 1)).alias("rejected"),
+        F.count(F.when(~good & ~is_fact, 1)).alias("rejected"),
+        F.count(F.when(is_fact, 1)).alias("facts"),
         F.count(F.when(good, 1)).alias("good"),
         F.count_distinct(F.when(good, F.col("message_id"))).alias("accepted"),
         F.count_distinct(F.when(good, F.struct("message_id", "content_hash"))).alias("contents"),
@@ -55,6 +58,7 @@ def balance(lake: Lake) -> Balance:
         rejected=row["rejected"],
         conflicts=row["contents"] - row["accepted"],
         repeats=row["good"] - row["contents"],
+        facts=row["facts"],
     )
 
 

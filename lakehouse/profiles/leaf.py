@@ -23,6 +23,7 @@ from lakehouse.events.contracts import (
 )
 from lakehouse.events.envelope import SUPPRESS, UNSUPPRESS
 from lakehouse.events.money import rate
+from lakehouse.events.traits import LOYALTY_TIER
 
 # What an event says of an order.
 COMPLETED, UPDATED, CANCELLED = "completed", "updated", "cancelled"
@@ -58,7 +59,8 @@ def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
     is_view, is_cart = track == PRODUCT_VIEWED.name, track == PRODUCT_ADDED.name
     touch = F.when(F.col("product_id").isNotNull(), F.when(is_view, "view").when(is_cart, "cart"))
     kind = F.coalesce(*(F.when(track == name, F.lit(kind)) for name, kind in _STATEMENTS.items()))
-    tier = F.col("traits")["loyalty_tier"]
+    tells_tier = F.map_contains_key("traits", LOYALTY_TIER)
+    tier = F.struct(F.col("occurred_at").alias("at"), F.col("traits")[LOYALTY_TIER].alias("tier"))
     is_suppression = F.col("type").isin(SUPPRESS, UNSUPPRESS)
     its_rate = F.when(F.col("currency").isNotNull(), rate(F.col("currency"), rates))
     return events.groupBy("actor_id", "activity_day").agg(
@@ -69,9 +71,7 @@ def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
         F.min("occurred_at").alias("first_at"),
         F.max("occurred_at").alias("last_at"),
         latest_words().alias("consent"),
-        F.max(F.when(tier.isNotNull(), F.struct(F.col("occurred_at").alias("at"), tier.alias("tier")))).alias(
-            "loyalty_tier"
-        ),
+        F.max(F.when(tells_tier, tier)).alias("loyalty_tier"),
         F.max(F.when(is_suppression, _suppression())).alias("suppression"),
         F.collect_list(F.when(touch.isNotNull(), _touch_fact(touch))).alias("products"),
         F.collect_list(F.when(kind.isNotNull(), _order_statement(kind, its_rate))).alias("orders"),

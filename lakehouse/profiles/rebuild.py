@@ -1,6 +1,7 @@
 """What the tables of profiles must hold, computed from silver.events in one batch: the stream's oracle and repair kit.
 
-Personal traits are not in silver by design, so they are parsed from bronze again, for the records silver accepted.
+Personal traits are not in silver by design, so they are parsed from bronze again, for the records silver accepted. So are facts of no
+person, whose tables are folded from the archive like the stream folds them.
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.events.parse import parse
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.declaration import ChampionModels
@@ -23,10 +25,13 @@ from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
+SOURCES = (BRONZE_EVENTS, SILVER_EVENTS)
+"""What a rebuild is made from: without these there is nothing to rebuild."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rebuilt:
-    """Every table of profiles that follows from events, by contract: leaf and identity tables in `silver`, and gold."""
+    """Every table of profiles that follows from events, by contract: facts, leaf and identity tables in `silver`, and gold."""
 
     silver: dict[Table, DataFrame]
     gold: GoldRows
@@ -41,15 +46,24 @@ def bronze_records(lake: Lake) -> DataFrame:
     return lake.read(BRONZE_EVENTS).withColumnsRenamed({"kafka_timestamp": "timestamp", "ingested_at": "arrived_at"})
 
 
-def rebuilt_leaves(lake: Lake, *, of: DataFrame | None = None) -> DataFrame:
-    """silver.events (without bots) and the traits of bronze -> leaf rows. `of`: of these [actor_id, activity_day] only, a few."""
+def read_again(lake: Lake, records: DataFrame) -> DataFrame:
+    """Of records of bronze those with personal traits and the facts: [lineage, traits, fact]."""
+    is_wanted = F.col("traits").isNotNull() | F.col("fact").isNotNull()
+    return parse(records, lake.config).where(is_wanted).select(*BRONZE_EVENTS.key, "traits", "fact")
+
+
+def rebuilt_leaves(lake: Lake, *, told: DataFrame | None = None, of: DataFrame | None = None) -> DataFrame:
+    """silver.events (without bots) and the traits of bronze -> leaf rows.
+
+    told: `read_again` of all of bronze, where the caller has it. of: of these [actor_id, activity_day] only, a few.
+    """
     lineage = list(BRONZE_EVENTS.key)
     events = with_day(lake.read(SILVER_EVENTS).where(~F.col("is_bot")).select(*EVENT_COLUMNS, *lineage))
     records = bronze_records(lake)
     if of is not None:
         events = events.join(F.broadcast(of), on=["actor_id", "activity_day"], how="left_semi").localCheckpoint()
         records = records.join(F.broadcast(events.select(*lineage)), on=lineage, how="left_semi")
-    traits = parse(records, lake.config).where(F.col("traits").isNotNull()).select(*lineage, "traits")
+    traits = (read_again(lake, records) if told is None else told).where(F.col("traits").isNotNull()).drop("fact")
     return leaf(events.join(traits, on=lineage, how="left"), rates=lake.config.money.rates)
 
 
@@ -59,9 +73,12 @@ def rebuild(lake: Lake, champions: ChampionModels, *, now: datetime, keep_as_of:
     `keep_as_of`: take each stored profile's features at the time its stored row was scored, so that a comparison sees
     differences of content, not of the clock. Collects the whole identity graph to the driver.
     """
-    leaves = rebuilt_leaves(lake).persist()
+    told = read_again(lake, bronze_records(lake)).persist()
+    leaves = rebuilt_leaves(lake, told=told).persist()
     of_actors = actors(leaves).persist()
-    silver: dict[Table, DataFrame] = {table: table.transform(leaves) for table in LEAF}
+    facts = told.where(F.col("fact").isNotNull())
+    silver: dict[Table, DataFrame] = {table: fold.rows(facts) for table, fold in FACT_TABLES.items()}
+    silver |= {table: table.transform(leaves) for table in LEAF}
     silver |= rebuilt_identity(lake, of_actors, silver[SILVER_PERSONAL_TRAITS], champions.matcher, now=now)
     identity_map = silver[SILVER_IDENTITY_MAP]
     newest = leaves.agg(F.max("last_at")).first()

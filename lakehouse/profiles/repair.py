@@ -12,8 +12,6 @@ from lakehouse.lake.delta import Lake, arrow
 from lakehouse.profiles import gold_writes
 from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.differences import Difference, compare, repairs, summarise
-from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
-from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.rebuild import Rebuilt
 from lakehouse.profiles.stitching import rule_changes
@@ -26,7 +24,6 @@ from lakehouse.tables.identity import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_L
 
 def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
     """Replace every table of profiles; the identity log grows by what changed, a table with validity keeps its history."""
-    lake.create_missing((GOLD_ACTIVATION, GOLD_CHANGES))  # of a lake from before there were changes
     now = _after_all(lake, now)
     _log_changes(lake, rebuilt.silver[SILVER_IDENTITY_MAP], now)
     for table, frame in rebuilt.silver.items():

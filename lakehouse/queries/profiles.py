@@ -22,7 +22,7 @@ from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.online.change_publisher import KafkaChanges
-from lakehouse.online.engines import open_store, store_url
+from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.online_step import OnlineStep
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
@@ -72,7 +72,12 @@ def new_micro_batch(lake: Lake) -> MicroBatch:
         kafka = config.kafka
         publish = KafkaChanges(kafka.bootstrap_servers, config.online_store.changes_topic, kafka.partitions)
         atexit.register(publish.close)
-    online = OnlineStep(lake, lambda: open_store(store_url(config), timeout_ms=STORE_TIMEOUT_MS), publish=publish)
+    online = OnlineStep(
+        lake,
+        lambda: open_store(store_url(config), timeout_ms=STORE_TIMEOUT_MS),
+        open_kept=lambda: open_kept_store(config),
+        publish=publish,
+    )
     return MicroBatch(lake, Champions(config), online=online)
 
 

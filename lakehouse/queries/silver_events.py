@@ -1,5 +1,7 @@
 """silver.events, silver.event_faults, silver.events_quarantine: every record parsed, judged by its contract, and kept once.
 
+A record that is a fact of no person (lakehouse/events/facts.py) goes to the table of its kind instead.
+
 Duplicate rule: the same message_id with the same content is a repeat and is dropped; with another it is a conflict and
 goes to quarantine. The first in a Kafka partition is the event; across partitions, one of the first batch they come in.
 
@@ -16,8 +18,9 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse.config import Config
 from lakehouse.events import dedupe, verdict
 from lakehouse.events.content_hash import content_hash
+from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.events.parse import parse
-from lakehouse.events.reasons import ID_CONFLICT
+from lakehouse.events.reasons import FACT, ID_CONFLICT
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake, application
 from lakehouse.spark.streams import trigger
@@ -51,13 +54,14 @@ def write_batch(lake: Lake, rows: DataFrame, batch_id: int, *, application: str)
     conflicts, an event is a content that quarantine does not hold, which is never in both tables and never in none.
     """
     rows = rows.persist()
-    rejected = rows.where(F.col("asks") == dedupe.REJECTED).unionByName(dedupe.conflicts(rows))
-    rejected = rejected.withColumn("quarantined_at", F.current_timestamp()).persist()
+    judged = rows.where(F.col("asks") == dedupe.REJECTED).unionByName(dedupe.conflicts(rows))
+    judged = judged.withColumn("quarantined_at", F.current_timestamp()).persist()
+    is_fact = F.col("reason") == FACT
     try:
-        clocks = rejected.groupBy("reason").agg(F.min("remembered_at").alias("clock")).collect()  # one row per reason
+        clocks = judged.groupBy("reason").agg(F.min("remembered_at").alias("clock")).collect()  # one row per reason
         clock = {row["reason"]: row["clock"] for row in clocks}
-        if clock:
-            lake.append(rejected, SILVER_EVENTS_QUARANTINE, application=application, batch_id=batch_id)
+        if clock.keys() - {FACT}:
+            lake.append(judged.where(~is_fact), SILVER_EVENTS_QUARANTINE, application=application, batch_id=batch_id)
         events = rows.where(F.col("asks") == dedupe.CONTENT)
         if ID_CONFLICT in clock:
             held = _conflicts_since(lake, clock[ID_CONFLICT] - _CLOCK_SLACK)
@@ -66,9 +70,17 @@ def write_batch(lake: Lake, rows: DataFrame, batch_id: int, *, application: str)
         faulty = events.where(F.col("faults").isNotNull())
         if not faulty.isEmpty():
             lake.append(faults(faulty), SILVER_EVENT_FAULTS, application=application, batch_id=batch_id)
+        if FACT in clock:
+            keep_facts(lake, judged.where(is_fact))
     finally:
-        rejected.unpersist()
+        judged.unpersist()
         rows.unpersist()
+
+
+def keep_facts(lake: Lake, told: DataFrame) -> None:
+    """Set what the facts say, each in its table. Whatever is told again, or late, changes nothing that holds."""
+    for table, fold in FACT_TABLES.items():
+        lake.upsert(fold.rows(told), table, update_when=fold.update_when)
 
 
 def faults(events: DataFrame) -> DataFrame:

@@ -16,7 +16,7 @@ from uuid import uuid4
 import orjson
 
 from lakehouse.errors import StitchlakeError
-from lakehouse.events.envelope import SUPPRESS, UNSUPPRESS
+from lakehouse.events.envelope import OURS
 from lakehouse.events.reader import text
 from lakehouse.kafka.message import routing_key
 from serving.messages.limits import is_too_deep
@@ -32,6 +32,7 @@ EVENT_BYTES = 32_768  # of a message as it was sent
 RECORD_BYTES = EVENT_BYTES + 4_096  # with what is added; `events.max_bytes` of the lake
 MOST_IN_BATCH = 2_500
 PATIENCE_SECONDS = 2.0  # longest an answer waits for Kafka
+_TOLD_TO = "Tell POST /api/suppressions who is to be left alone, and POST /api/products what can be bought"
 _FOR_ALL = ("context", "integrations", "sentAt")  # of a batch
 _OURS = ("writeKey", "receivedAt")  # never the sender's to say
 _MOST_MERGED_LEVELS = 32
@@ -124,8 +125,8 @@ def _record(message: Sent, common: Mapping[str, Sent], received_at: datetime) ->
     if not isinstance(sent, dict):
         raise Refused(f"event: got {_kind(message)}, expected one JSON object")
     added = {name: held for name, held in common.items() if _is_left_out(sent.get(name))}
-    if text({"type": sent.get("type")}, "type") in (SUPPRESS, UNSUPPRESS):
-        raise Refused("event: type: who is to be left alone is told to POST /api/suppressions. Send it there")
+    if (type_ := text({"type": sent.get("type")}, "type")) in OURS:
+        raise Refused(f"event: type: got {type_}, which is ours to say. {_TOLD_TO}")
     if "context" not in added and "context" in common and isinstance(sent.get("context"), dict):
         added["context"] = _merged(common["context"], message)
     if (message_id := _message_id(message)) is not None:

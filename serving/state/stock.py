@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 from lakehouse.errors import StoreError
+from lakehouse.online.fact_documents import STOCK
 from lakehouse.online.store import OnlineStore
 
 log = logging.getLogger("stitchlake.serving")
-PREFIX = "u:"
 READ_SECONDS = 5.0  # how soon other processes of the service know
 
 
@@ -28,7 +28,7 @@ class Stock:
     def read(self) -> None:
         """Blocks while the store is read; keeps what was known when it cannot be."""
         try:
-            stored = {key.removeprefix(PREFIX) for key, _ in self._store.scan(PREFIX)}
+            stored = {key.removeprefix(STOCK) for key, _ in self._store.scan(STOCK)}
         except StoreError as error:
             log.warning("online store: unavailable products not read, those known stay so: %s", error)
             return

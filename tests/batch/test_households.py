@@ -80,4 +80,4 @@ def test_an_institution_is_in_the_log_and_not_in_the_table(settled: Lake, caplog
 
 def test_a_lake_without_tables_is_refused_by_their_names(lake: Lake) -> None:
     with pytest.raises(LakeError, match=r"no table silver\.events, silver\.personal_traits, .*streaming"):
-        job.require_tables(lake)
+        lake.require(job._NEEDED)

@@ -19,7 +19,7 @@ def test_fill_check_and_mend(lake: Lake) -> None:
     store = job.opened(lake.config, anew=False)
     said = job.check(lake, store)
     assert (said["missing"], said["is_equal"]) == (3, False)
-    assert job.rebuild(lake, store) == {"profiles": 3}
+    assert job.rebuild(lake, store) == {"profiles": 3, "facts": 0}
     assert job.check(lake, store) == {
         "profiles": 3, "missing": 0, "different": 0, "strangers": 0, "identifiers": 8, "wrong_identifiers": 0, "is_equal": True,
     }  # fmt: skip
@@ -50,4 +50,4 @@ def test_fill_check_and_mend(lake: Lake) -> None:
 
 def test_a_lake_without_profiles_is_refused(lake: Lake) -> None:
     with pytest.raises(LakeError, match=r"gold\.activation"):
-        job.require_tables(lake)
+        lake.require(job._NEEDED)

@@ -6,6 +6,7 @@ Whatever is right or wrong with them, no query stops, and the stream's tables ar
 import dataclasses
 import json
 import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,13 @@ from uuid import uuid4
 import pytest
 from kafka import KafkaProducer
 
+from batch import rebuild, reconcile
 from batch.rebuild import check
+from lakehouse.errors import LakeError
+from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.kafka import broker
 from lakehouse.lake.delta import Lake
+from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.queries import bronze_events, profiles, silver_events
 from lakehouse.queries.driver import drain
@@ -71,6 +76,7 @@ NAMES = (
     "Product Added",
 )
 TYPES = ("track", "track", "track", "identify", "page", "group", "alias", "suppress", "unsuppress")
+TYPES += ("product_availability", "experiment_start")
 FIELDS = {
     "userId": ("u-1", "u-2", "u-3"),
     "anonymousId": ("c-1", "c-2", "c-3", "c-4"),
@@ -82,7 +88,13 @@ FIELDS = {
     "properties.order_id": ("o-1", "o-2", "o-3"),
     "properties.revenue": (10, "19.90", 9_999_999_999_999_999),
     "properties.currency": ("USD", "EUR"),
-    "properties.product_id": ("p-1",),
+    "properties.product_id": ("p-1", "p-2"),
+    "properties.is_available": (True, False),
+    "properties.experiment": ("x-1", "x-2"),
+    "properties.layer": ("l",),
+    "properties.buckets": ([0, 5000],),
+    "properties.salt": ("", "s"),
+    "properties.arms": ([{"name": "a", "weight": 1}, {"name": "b", "weight": 2}],),
     "properties.products": ([{"product_id": "p-1", "price": 10, "quantity": 2}], [{"price": "1e30", "quantity": 1e30}]),
 }
 
@@ -143,6 +155,22 @@ def test_the_stream_gives_what_one_computation_gives(lake: Lake, kafka: broker.R
         random.Random(SEED).shuffle(values)
     lake = drained(lake, kafka.bootstrap_servers, values)
     assert lake.read(BRONZE_EVENTS).count() == len(values)
-    assert lake.read(SILVER_EVENTS).count() > len(values) / 2
+    assert lake.read(SILVER_EVENTS).count() > len(values) / 3
+    assert [lake.read(table).isEmpty() for table in FACT_TABLES] == [which != "hostile"] * 2
     assert check(lake) == 0
     assert lake.read(SILVER_ORDERS).where("revenue < 0").isEmpty()
+
+
+def test_check_on_a_lake_from_before_a_table_says_what_to_run_and_either_repair_mends_it(
+    lake: Lake, kafka: broker.RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = drained(lake, kafka.bootstrap_servers, sent()[:40])
+    for job in (rebuild, reconcile):
+        monkeypatch.setattr(job, "load", lambda: lake.config)
+        monkeypatch.setattr(job, "get_session", lambda *_: lake.spark)
+    for repair in (reconcile, rebuild):
+        shutil.rmtree(lake.path(GOLD_CHANGES))
+        with pytest.raises(LakeError, match=r"no table gold\.changes, got a lake of an earlier .* batch/reconcile\.py"):
+            rebuild.main(["--check"])
+        assert not repair.main([])
+        assert rebuild.main(["--check"]) == 0

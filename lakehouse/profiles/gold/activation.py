@@ -115,7 +115,7 @@ GOLD_ACTIVATION = ProfileTable(
             "latest word, false where the answer left it out; null = never asked",
             term="profile",
         ),
-        optional("loyalty_tier", "string", "latest traits.loyalty_tier; null = none ever told", term="profile"),
+        optional("loyalty_tier", "string", "latest loyalty tier told; null = none, or taken back", term="profile"),
         optional(
             "is_suppressed",
             "boolean",

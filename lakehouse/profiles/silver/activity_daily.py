@@ -71,7 +71,11 @@ SILVER_ACTIVITY_DAILY = LeafTable(
         required("first_at", "timestamp", "earliest event of the day"),
         required("last_at", "timestamp", "latest event of the day"),
         optional("consent", CONSENT_WORDS, "latest word of that day on each purpose; answered_at null = nobody asked"),
-        optional("loyalty_tier", LOYALTY_TIER, "latest traits.loyalty_tier of that day; null = none told"),
+        optional(
+            "loyalty_tier",
+            LOYALTY_TIER,
+            "latest word of that day on the loyalty tier; its tier null = taken back; null = none told",
+        ),
         optional("suppression", SUPPRESSION, "latest word of that day on being left alone; null = none said"),
         optional(
             "products",

@@ -10,23 +10,29 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from lakehouse.decisions.visitor import Visitor, context_of
 from lakehouse.errors import StoreError
+from lakehouse.events.facts import written
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.online.change_publisher import Change
-from lakehouse.online.content import differences
+from lakehouse.online.content import differences, fill, fill_facts
 from lakehouse.online.engines import open_store, store_url
+from lakehouse.online.fact_documents import document
 from lakehouse.online.online_profile import OnlineProfile, by_id, find
 from lakehouse.online.online_step import OnlineStep
+from lakehouse.online.recent_behaviour import recent_behaviour
 from lakehouse.online.store import Document, OnlineStore
 from lakehouse.online.store_state import advance, state_of
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.queries.silver_events import keep_facts
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from tests.accepted import at, event, events
 from tests.small_lake import copy_empty_tables
+from tests.told_facts import expected, random_facts
 
 NOW = at("2026-03-01 00:00")
 Event = dict[str, Any]
@@ -194,6 +200,29 @@ def test_merge_and_split_move_identifiers_and_take_the_younger_profile_out(lake:
     assert find(store, [("user_id", "nobody"), ("shoe_size", "9")], rules) is None
 
 
+def test_a_loyalty_tier_lasts_when_the_timeline_is_over_and_the_store_is_filled_again(
+    lake: Lake, store: OnlineStore, tmp_path: Path
+) -> None:
+    batch = new_batch(lake)
+    ann = {"user_id": "ann"}
+    feed(batch, 0, [event("m1", "2026-02-01 10:00", traits={"loyalty_tier": "gold"}, **ann)])
+    feed(batch, 1, [event("m2", "2026-01-05 10:00", traits={"loyalty_tier": "blue"}, **ann)])  # late
+    feed(batch, 2, [event("m3", "2026-02-20 10:00", traits={"city": "Rome"}, **ann)])
+
+    def tier(of: OnlineStore) -> object:
+        profile = find(of, [*ann.items()], lake.config.identity)
+        nothing_lately = recent_behaviour([], NOW)  # what was said is 30 days old
+        return context_of(Visitor(next(iter(ann.items())), profile, nothing_lately), {}, now=NOW)["loyalty_tier"]
+
+    emptied = open_store(f"lmdb://{tmp_path}/emptied")
+    assert fill(emptied, lake, batch.identity.index, now=NOW) == 1
+    assert (tier(store), tier(emptied)) == ("gold", "gold")
+    feed(batch, 3, [event("m4", "2026-02-21 10:00", traits={"loyalty_tier": None}, **ann)])
+    fill(emptied, lake, batch.identity.index, now=NOW)
+    assert (tier(store), tier(emptied)) == (None, None), "null takes it back"
+    emptied.close()
+
+
 class Breakable:
     """A real store that can be cut off."""
 
@@ -235,6 +264,20 @@ def test_a_store_that_is_cut_off_stops_nothing_and_is_caught_up_with(
     assert not online.owed
     assert not online.is_due
     check_that_it_is_filled_again(lake, store, batch, tmp_path)
+
+
+def test_the_facts_of_the_lake_are_in_the_kept_store_after_every_start(lake: Lake, tmp_path: Path) -> None:
+    copy_empty_tables(lake)
+    told = random_facts(3, 30)
+    keep_facts(lake, lake.spark.createDataFrame([(written(fact),) for fact in told], "fact string"))
+    url = f"lmdb://{tmp_path}/kept"
+    step = OnlineStep(lake, lambda: open_store(store_url(lake.config)), open_kept=lambda: open_store(url))
+    MicroBatch(lake, Champions(lake.config), clock=lambda: NOW, online=step).catch_up()
+    kept = open_store(url)
+    documents = list(map(document, expected(told).values()))
+    assert kept.get([one.key for one in documents]) == [one.value for one in documents]
+    assert fill_facts(kept, lake) == 0
+    kept.close()
 
 
 def check_that_it_is_filled_again(lake: Lake, store: OnlineStore, batch: MicroBatch, tmp_path: Path) -> None:

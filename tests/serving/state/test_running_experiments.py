@@ -1,59 +1,118 @@
-"""Who is in which arm stays as it was when an experiment began, whatever its file says later."""
+"""What experiments began with: kept at once, told to Kafka once, never moved by a later start or a changed file."""
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
-import yaml
 
-from lakehouse.errors import RuleError
-from lakehouse.online.lmdb_store import LmdbStore
-from serving.state.running_experiments import read_running
+from lakehouse.errors import BrokerError, RuleError
+from lakehouse.events.facts import ExperimentStart, read
+from lakehouse.experiments.definitions import read_experiments
+from lakehouse.online.engines import open_store
+from lakehouse.online.fact_documents import START, document, start_in
+from lakehouse.online.store import Document, OnlineStore
+from serving.state.reloadable import Reloadable
+from serving.state.running_experiments import Starts, read_running
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-EXPERIMENT: dict[str, Any] = {
-    **{"name": "try", "owner": "crm", "layer": "offers", "buckets": [0, 10_000], "valid_from": "2026-03-01 12:00"},
-    **{"arms": [{"name": "a"}, {"name": "b"}], "baseline": "a", "metrics": ["converted"]},
-}
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+NOW_MS = int(NOW.timestamp() * 1000)
+TEXT = """
+experiments:
+  - {name: one, owner: x, layer: l, buckets: [0, 5000], arms: [{name: a}, {name: b, weight: 3}], baseline: a, metrics: [m]}
+  - {name: soon, owner: x, layer: k, buckets: [0, 10000], arms: [{name: a}, {name: b}], baseline: a, metrics: [m],
+     valid_from: 2026-11-27T00:00:00Z}
+metrics: []
+"""
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[LmdbStore]:
-    opened = LmdbStore(tmp_path / "kept")
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "experiments.yaml"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[OnlineStore]:
+    opened = open_store(f"lmdb://{tmp_path}/kept")
     yield opened
     opened.close()
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "experiments.yaml"
+def kept(store: OnlineStore) -> dict[str, ExperimentStart | None]:
+    return {key.removeprefix(START): start_in(value) for key, value in store.scan(START)}
 
 
-def write(path: Path, **changes: Any) -> Path:
-    path.write_text(yaml.safe_dump({"experiments": [EXPERIMENT | changes]}))
-    return path
+def test_what_runs_is_kept_as_it_began_and_a_change_is_refused(file: Path, store: OnlineStore) -> None:
+    began = read_running(file, store, NOW).by_name["one"].start(NOW_MS)
+    assert kept(store) == {"one": began}
+    read_running(file, store, NOW + timedelta(hours=1))
+    file.write_text(TEXT.replace("weight: 3", "weight: 4"))
+    with pytest.raises(RuleError, match="one: its arms"):
+        read_running(file, store, NOW + timedelta(hours=2))
+    assert kept(store) == {"one": began}
 
 
-def test_what_was_read_before_it_began_and_not_again_is_held_to_it_once_it_runs(store: LmdbStore, path: Path) -> None:
-    read_running(write(path), store, NOON - HOUR)
-    with pytest.raises(RuleError, match=r"try: its arms.* were changed while it runs"):
-        read_running(write(path, salt="other"), store, NOON + HOUR)
-    assert read_running(write(path), store, NOON + HOUR).by_name["try"].salt == ""
+def test_a_store_that_the_lake_filled_again_holds_a_later_file_to_the_first_start(
+    file: Path, store: OnlineStore
+) -> None:
+    began = read_experiments(file).by_name["one"].start(NOW_MS)
+    file.write_text(TEXT.replace("weight: 3", "weight: 4"))
+    read_running(file, store, NOW + timedelta(days=1))  # the store was emptied, and knows no better
+    store.put([document(began)])  # as fill_facts does
+    with pytest.raises(RuleError, match="one: its arms"):
+        read_running(file, store, NOW + timedelta(days=1))
 
 
-def test_until_it_begins_it_may_be_changed(store: LmdbStore, path: Path) -> None:
-    read_running(write(path), store, NOON - 2 * HOUR)
-    read_running(write(path, salt="other"), store, NOON - HOUR)
-    assert read_running(path, store, NOON).by_name["try"].salt == "other"
-    with pytest.raises(RuleError):
-        read_running(write(path), store, NOON)
+def test_what_an_earlier_release_kept_still_holds_and_gets_its_form(file: Path, store: OnlineStore) -> None:
+    one = read_experiments(file).by_name["one"]
+    store.put([Document(START + "one", NOW_MS, b"0123456789abcdef")])
+    with pytest.raises(RuleError, match="one: its arms"):
+        read_running(file, store, NOW)
+    store.put([Document(START + "one", NOW_MS + 1, one.fingerprint.encode())])
+    read_running(file, store, NOW)
+    assert kept(store) == {"one": one.start(NOW_MS)}
 
 
-def test_what_is_over_is_held_to_it_when_it_is_taken_up_again(store: LmdbStore, path: Path) -> None:
-    read_running(write(path, valid_to="2026-03-01 13:00"), store, NOON)
-    read_running(write(path, valid_to="2026-03-01 13:00", salt="other"), store, NOON + 2 * HOUR)
-    with pytest.raises(RuleError):
-        read_running(write(path, salt="other"), store, NOON + 2 * HOUR)
+class Out:
+    """Kafka, as far as it is asked for here: what was sent, and whether it takes it."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+        self.is_connected = self.takes = True
+
+    def send(self, topic: str, key: bytes, value: bytes) -> "asyncio.Future[None]":
+        self.sent.append((topic, read(orjson.loads(value))))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.takes:
+            done.set_result(None)
+        else:
+            done.set_exception(BrokerError("not taken"))
+        return done
+
+
+def test_kafka_is_told_of_each_start_once_also_of_what_begins_later(file: Path, store: OnlineStore) -> None:
+    times = [NOW]
+    experiments = Reloadable(file, lambda path: read_running(path, store, times[0]))
+    out: Any = Out()
+    out.takes = False
+    starts = Starts(experiments, store, out, "events", lambda: times[0])
+    asyncio.run(starts.tell())
+    out.takes = True
+    for _ in range(2):
+        asyncio.run(starts.tell())
+    one = kept(store)["one"]
+    assert out.sent == [("events", one)] * 2, "not taken, then taken"
+    times[0] = NOW + timedelta(days=2)  # nobody touches the file, and `soon` begins
+    asyncio.run(starts.tell())
+    soon = kept(store)["soon"]
+    assert soon == replace(read_experiments(file).by_name["soon"].start(0), at_ms=int(times[0].timestamp() * 1000))
+    assert out.sent[2:] == [("events", soon)]
+    out.is_connected = False
+    asyncio.run(Starts(experiments, store, out, "events", lambda: times[0]).tell())
+    assert len(out.sent) == 3

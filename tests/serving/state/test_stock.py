@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from lakehouse.online.engines import open_store
+from lakehouse.online.fact_documents import STOCK
 from lakehouse.online.store import Document, OnlineStore
-from serving.state.stock import PREFIX, READ_SECONDS, Stock
+from serving.state.stock import READ_SECONDS, Stock
 
 
 class Clock:
@@ -27,7 +28,7 @@ def store(tmp_path: Path) -> Iterator[OnlineStore]:
 def test_what_was_told_holds_while_its_write_is_on_the_way(store: OnlineStore) -> None:
     clock = Clock()
     stock = Stock(store, clock)
-    store.put([Document(f"{PREFIX}old", 1, b"1")])
+    store.put([Document(f"{STOCK}old", 1, b"1")])
     stock.set(("new",), is_available=False)
     stock.set(("old",), is_available=True)
     stock.read()

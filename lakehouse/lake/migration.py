@@ -1,0 +1,83 @@
+"""How a lake follows its contracts: the whole rule.
+
+A contract may gain a table, and a column that may be null; a lake that this cannot tell is another layout (LAKE_VERSION in lock.py).
+Whoever writes brings the lake up to its contracts as it starts, and nobody need be told to: `Lake.create_missing` where the lake may be
+new, `Lake.bring_up` where it must be there. In rows that are stored a new column is null, until something sets them.
+Whoever only reads changes nothing: a column that is not stored yet reads as null, and a table that is not there is refused in one line
+that says what to run (`Lake.require`). Nothing is taken for an empty table: a check of the wrong folder would find no difference.
+"""
+
+from collections.abc import Iterable
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakehouse.errors import ContractError, LakeError
+from lakehouse.lake import delta_rs
+from lakehouse.tables.contract import Table
+
+CHANGE_FEED = "delta.enableChangeDataFeed"
+
+
+def bring_up(spark: SparkSession, table: Table, path: str, *, is_here: bool) -> None:
+    """Make the table, or add to it what its contract has gained. `is_here`: delta-rs reads it.
+
+    Raises:
+        ContractError: a column was gained that may not be null.
+    """
+    builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.grain)
+    for column in table.columns:
+        builder = builder.addColumn(column.name, column.type, nullable=column.nullable, comment=column.comment)
+    builder.execute()
+    _add_columns(spark, table, path, is_here=is_here)
+    if table.has_change_feed:
+        _switch_on(spark, path, CHANGE_FEED, is_here=is_here)
+
+
+def _add_columns(spark: SparkSession, table: Table, path: str, *, is_here: bool) -> None:
+    stored = delta_rs.columns(path) if is_here else spark.read.format("delta").load(path).columns
+    gained = [column for column in table.columns if column.name not in stored]
+    if never_null := [column.name for column in gained if not column.nullable]:
+        raise ContractError(
+            f"{table.name}: {path} is stored without {never_null}, got columns that may not be null, expected a contract to gain only "
+            "such as may. Declare them optional, or raise LAKE_VERSION"
+        )
+    if gained:
+        nobody = spark.createDataFrame([], table.ddl).select(*table.column_names)
+        nobody.write.format("delta").mode("append").option("mergeSchema", "true").save(path)
+
+
+def _switch_on(spark: SparkSession, path: str, feature: str, *, is_here: bool) -> None:
+    if is_here:
+        delta_rs.switch_on(path, feature)
+    elif DeltaTable.forPath(spark, path).detail().head(1)[0]["properties"].get(feature) != "true":
+        quoted = path.replace("`", "``")  # Delta's parser takes no parameter here
+        spark.sql(f"ALTER TABLE delta.`{quoted}` SET TBLPROPERTIES ('{feature}' = 'true')")
+
+
+def with_gained(stored: DataFrame, table: Table) -> DataFrame:
+    """The rows, with null in every column that the contract has gained since they were stored."""
+    gained = {c.name: F.lit(None).cast(c.type) for c in table.columns if c.nullable and c.name not in stored.columns}
+    return stored.withColumns(gained) if gained else stored
+
+
+def require(spark: SparkSession, root: str, paths: Iterable[tuple[Table, str]]) -> None:
+    """Refuse a lake that lacks one of the tables.
+
+    Raises:
+        LakeError: naming those that are not there, and what makes them.
+    """
+    named = list(paths)
+    missing = [table.name for table, path in named if not DeltaTable.isDeltaTable(spark, path)]
+    if not missing:
+        return
+    if len(missing) == len(named):
+        raise LakeError(
+            f"{root}: no table {', '.join(missing)}, expected a lake that streaming has filled. Run ./spark-submit.sh "
+            "streaming --available-now first, or set STITCHLAKE__LAKE__ROOT"
+        )
+    raise LakeError(
+        f"{root}: no table {', '.join(missing)}, got a lake of an earlier release, expected every table. Run "
+        "./spark-submit.sh batch/reconcile.py, or start streaming: either makes it"
+    )
