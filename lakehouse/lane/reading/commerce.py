@@ -32,7 +32,8 @@ def products(config: EventsConfig, junk: Blocked) -> Column:
 
     def texts(sent: Column) -> Column:
         price, quantity = (ids.normalised(F.trim(places.not_blank(sent[name]))) for name in ("price", "quantity"))
-        return sent.withField("price", price).withField("quantity", quantity)
+        product_id = ids.normalised(F.trim(F.coalesce(*(places.not_blank(sent[name]) for name in PRODUCT_IDS))))
+        return sent.withField("price", price).withField("quantity", quantity).withField("product_id", product_id)
 
     def figures(sent: Column) -> Column:
         price = amounts.price(sent["price"], config.max_amount)
@@ -52,7 +53,7 @@ def _product(read: Column, most: int, junk: Blocked) -> Column:
         amount_verdict.verdict(read["price"], price, F.lit(f"{_LINE}.price"), most),
         amount_verdict.verdict(read["quantity"], quantity, F.lit(f"{_LINE}.quantity"), most),
     )
-    product_id = places.usable_id(F.coalesce(*(places.not_blank(read[name]) for name in PRODUCT_IDS)), junk)
+    product_id = places.usable_id(read["product_id"], junk)
     return F.struct(
         without_address(product_id).alias("product_id"),
         without_address(read["name"]).alias("name"),

@@ -83,9 +83,8 @@ def usable(field: str, junk: Blocked) -> Column:
 
 
 def usable_id(text: Column, junk: Blocked) -> Column:
-    """An id anywhere else in the document: its one form, null where nothing is left, it is too long or a placeholder."""
-    normal = ids.normalised(F.trim(text))
-    return F.when((normal != "") & (F.char_length(normal) <= 200) & junk.misses(normal), normal)
+    """An id in its one form, from anywhere else in the document; null where nothing is left, it is too long or a placeholder."""
+    return F.when((text != "") & (F.char_length(text) <= 200) & junk.misses(text), text)
 
 
 def lacking(field: str) -> Column:
