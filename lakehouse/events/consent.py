@@ -11,7 +11,7 @@ groups are; and context.consentManagement, RudderStack's.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -63,7 +63,7 @@ def answer(context: Mapping[str, Any]) -> Answer | None:
     """What a message says in its context; None = nothing, so that nobody was asked."""
     managed = object_at(context, "consentManagement")
     if managed:
-        allowed, denied = (_names(managed.get(name)) or () for name in ("allowedConsentIds", "deniedConsentIds"))
+        allowed, denied = (_names(managed.get(name)) or [] for name in ("allowedConsentIds", "deniedConsentIds"))
         if allowed or denied:
             return Answer(dict.fromkeys(allowed, True) | dict.fromkeys(denied, False))
     sent = context.get("consent")
@@ -104,7 +104,7 @@ def _word(name: str, word: object) -> tuple[str, bool]:
     return bare, said in _NO if _FORBIDS.match(bare) else said in _YES
 
 
-def _names(sent: Any) -> Iterable[str] | None:
+def _names(sent: Any) -> list[str] | None:
     """Names that were sent as a list, or as text with commas between them; None where they are none."""
     if isinstance(sent, str):
         return [name for name in sent.split(",") if name.strip()]
