@@ -1,8 +1,8 @@
 """Values that identify nobody: the rules of conf/identity.toml, in Python and as columns.
 
-A value is compared in its one form (lakehouse/events/ids.py), in lower case and without brackets around it, with the values and
-patterns for all types and those of its own type. A pattern is read as Java reads it with `(?d)` and Python with `re.ASCII`: there
-they agree where a line ends.
+A value is compared in its one form (lakehouse/events/ids.py), in lower case, with the patterns, and without the marks
+that templates put around a name (`[order_id]`, `$orderId`, `__ID__`) with the values: those for all types and those of its own type. A
+pattern is read as Java reads it with `(?d)` and Python with `re.ASCII`: there they agree where a line ends.
 """
 
 import re
@@ -15,13 +15,13 @@ from lakehouse.config import IdentifierRule, IdentityConfig
 from lakehouse.events import emails, ids
 
 _NO_RULE = IdentifierRule(priority=1, limit=1, max_actors=1)
-_BRACKETS = "()[]<>{}"
-_OPEN, _CLOSE = r"[(\[<{ ]*", r"[)\]>} ]*"
+_MARKS = "()[]<>{}$@#%*|_~&.,:;!? "
+_AROUND = f"[{re.escape(_MARKS)}]*"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Blocked:
-    """What identifies nobody, of one type; a blank value always. Values in lower case, without brackets around them."""
+    """What identifies nobody, of one type; a blank value always. Values in lower case, without marks around them."""
 
     values: frozenset[str]
     patterns: tuple[str, ...]
@@ -29,7 +29,7 @@ class Blocked:
     def holds(self, value: str) -> bool:
         """Whether a value in its one form identifies nobody."""
         low = value.lower()
-        is_listed = low.strip(_BRACKETS + " ") in self.values or ids.BROKEN in low
+        is_listed = low.strip(_MARKS) in self.values or ids.BROKEN in low
         return is_listed or any(re.search(pattern, low, re.ASCII) for pattern in self.patterns)
 
     def misses(self, value: Column) -> Column:
@@ -39,7 +39,7 @@ class Blocked:
         """
         low = F.lower(value)
         listed = "|".join(re.escape(held) for held in sorted(self.values))
-        held = low.rlike(rf"(?d)\A{_OPEN}(?:{listed}){_CLOSE}\z|{ids.BROKEN}")
+        held = low.rlike(rf"(?d)\A{_AROUND}(?:{listed}){_AROUND}\z|{ids.BROKEN}")
         for pattern in self.patterns:
             held = held | low.rlike(f"(?d){pattern}")
         return ~held
@@ -53,6 +53,6 @@ def blocked(type_: str, identity: IdentityConfig) -> Blocked:
         values |= {emails.normalise(value, identity.email_tags) or value for value in values}
     patterns = (identity.blocked_pattern, rule.blocked_pattern, rule.reserved_pattern)
     return Blocked(
-        values=frozenset(value.strip(_BRACKETS + " ") for value in values),
+        values=frozenset(value.strip(_MARKS) for value in values),
         patterns=tuple(pattern for pattern in patterns if pattern),
     )

@@ -13,15 +13,21 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from lakehouse.config import EventsConfig
+from lakehouse.events import ids
 from lakehouse.events import reasons as R
 from lakehouse.events.verdict import fault
 
 LONGEST_DELAY_DAYS = 30
-# One grammar for Spark and Python, of what both read alike: a fraction of up to nine digits, a zone with or without colon.
+# One grammar for Spark and Python, of what both read alike: a fraction of up to nine digits, a zone with or without colon, T and Z in
+# small letters, too (RFC 3339).
+_OFFSET = r"[+-](?:0[0-9]|1[0-7])(?::?[0-5][0-9])?"
 ISO = (
     r"\A[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
-    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]{1,9})?)?(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?\z"
+    rf"(?:[Tt ][0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:[.][0-9]{{1,9}})?)?(?: ?(?:[Zz]|UTC|GMT|{_OFFSET}))?)?\z"
 )
+# The name of a zone behind its offset says nothing more: `+01:00[Europe/Berlin]` (Java, RFC 9557), `+0100 CET` (Go).
+_BRACKETS = r"\[[A-Za-z0-9_+/-]{1,40}\]"
+ZONE_NAME = rf"(?:(?<=[Zz]){_BRACKETS}|(?<=[+-][0-9]{{2}}:[0-9]{{2}}){_BRACKETS}|(?<=[+-][0-9]{{4}}) [A-Z]{{3,5}})\z"
 NUMBER = r"\A[-+]?[0-9]{1,30}(?:[.][0-9]{0,30})?(?:[eE][+]?[0-9]{1,2})?\z"
 # A number's size tells its unit: seconds up to the year 5138, milliseconds from 1973 to 5138, and so on.
 UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))  # (below, microseconds of one)
@@ -31,8 +37,9 @@ _LAST_US = 253_402_300_799_999_999
 _FIRST_US = -_LAST_US // 5
 _ISO = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
-    r"(?:[T ]([0-9]{2}:[0-9]{2})(?::([0-9]{2})(?:[.]([0-9]{1,9}))?)?(?: ?(Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+    rf"(?:[Tt ]([0-9]{{2}}:[0-9]{{2}})(?::([0-9]{{2}})(?:[.]([0-9]{{1,9}}))?)?(?: ?([Zz]|UTC|GMT|{_OFFSET}))?)?"
 )
+_ZONE_NAME = re.compile(ZONE_NAME.removesuffix(r"\z") + r"\Z")
 _NUMBER = re.compile(NUMBER.removeprefix(r"\A").removesuffix(r"\z"))
 
 
@@ -125,14 +132,15 @@ def microseconds(moment: datetime) -> int:
 
 
 def instant(sent: str | None) -> int | None:
-    """ISO 8601 or a number since 1970, by the grammar of clock.ISO and NUMBER; None for anything else."""
+    """ISO 8601 or a number since 1970, by the grammar of clock.ISO and NUMBER, in the form of an id; None for anything else."""
     if sent is None:
         return None
     try:
         if len(sent) == 24 and sent[4] == sent[7] == "-" and sent[10] == "T" and sent[19] == "." and sent[23] == "Z":
             return microseconds(datetime.fromisoformat(sent))  # as every SDK writes it
-        if (parts := _ISO.fullmatch(sent)) is None:
-            return _of_number(float(sent)) if _NUMBER.fullmatch(sent) else None
+        bare = _ZONE_NAME.sub("", ids.normalise(sent))
+        if (parts := _ISO.fullmatch(bare)) is None:
+            return _of_number(float(bare)) if _NUMBER.fullmatch(bare) else None
         year, month, day, minutes, seconds, fraction, zone = parts.groups()
         return microseconds(
             datetime.fromisoformat(
@@ -150,7 +158,7 @@ def _of_number(number: float) -> int:
 
 
 def _offset(zone: str | None) -> str:
-    if zone in (None, "Z", "UTC", "GMT"):
+    if zone in (None, "Z", "z", "UTC", "GMT"):
         return "+00:00"
     digits = zone.replace(":", "")
     return f"{digits[:3]}:{digits[3:] or '00'}"

@@ -1,20 +1,23 @@
 """What a message says of money: its amounts, its lines, what an order is worth. Source: Segment spec, V2 ecommerce events.
 
 Only events that contracts.py names are held to it; `value` in somebody's own event may be anything. What cannot be read leaves its
-field empty and is told, unless the worth of an order hangs on it.
+field empty and is told, unless the worth of an order hangs on it: a refund of an amount nobody can read is not one of the whole order.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from lakehouse.config import EventsConfig
+from lakehouse.config import Config
 from lakehouse.events import amounts, ids
 from lakehouse.events import reasons as R
 from lakehouse.events.amounts import CENT, EXACT, PRICE_STEP, QUANTITY_STEP
-from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need
+from lakehouse.events.blocked_values import blocked
+from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need, spelling
 from lakehouse.events.currencies import CURRENCIES
-from lakehouse.events.document import is_nested, text_of
+from lakehouse.events.document import is_nested, says_nothing, text_of
 from lakehouse.events.fields import Fields, Spoilt, lacking
 from lakehouse.events.privacy import holds_address
 from lakehouse.events.schema import AMOUNTS
@@ -24,12 +27,19 @@ _LINE = "properties.products[]"
 _SAID = ("revenue", "total", "value")
 _NO_ARRAY = fault(R.WRONG_TYPE, "properties.products: array expected")
 _NO_OBJECT = fault(R.WRONG_TYPE, f"{_LINE}: object expected")
-_UNKNOWN = fault(R.NOT_COUNTED, "event: the name of an order event expected, for it has an order id and an amount")
+_UNKNOWN = fault(R.NOT_COUNTED, "event: the name of an order event expected, for it speaks of an order")
+_NO_PRODUCT = fault(R.MISSING_FIELD, f"{_LINE}.product_id")
+# What a product of a line may be called by: product_id as in the spec, sku where that is all there is, id as in its first version.
+PRODUCT_IDS = ("product_id", "productId", "sku", "id")
+_TRANSACTION_IDS = ("transaction_id", "transactionId", "order_number", "orderNumber")  # as other trades name an order's
+_LIKE_AN_ORDER = re.compile(r"order|purchase|refund|transaction|checkoutcompleted?")
+_LIKE_A_RETURN = re.compile(r"refund|cancel")
 _KNOWN = frozenset(names())
 _WITH_VALUE = frozenset(names(lambda contract: contract.has_value))
 _NEEDS_VALUE = frozenset(names(lambda contract: contract.needs_value))
 _NEEDS = [(field, frozenset(needing)) for field, needing in names_by_need().items()]
 _ONE = Decimal(1)
+_REMEMBERED = 100_000
 
 
 class Line(NamedTuple):
@@ -77,7 +87,9 @@ class Order(NamedTuple):
 class CommerceReader:
     """Reads figures and orders by one configuration. Thread-safe."""
 
-    def __init__(self, events: EventsConfig) -> None:
+    def __init__(self, config: Config) -> None:
+        events = config.events
+        self._is_junk = lru_cache(maxsize=_REMEMBERED)(blocked("", config.identity).holds)
         self._most = Decimal(events.max_amount)
         self._currency = events.default_currency
         self._expected = f"number of at most {events.max_amount} expected"
@@ -95,12 +107,11 @@ class CommerceReader:
         products = properties.get("products")
         return Figures(amounts, faults, *(self._lines(products) if isinstance(products, list) else ([], [])))
 
-    def order(self, fields: Fields, spoilt: Spoilt, figures: Figures, products: Any) -> Order:
-        """`products`: as sent. A page may have an order's name; it is none."""
+    def order(self, fields: Fields, spoilt: Spoilt, figures: Figures, properties: Mapping[str, Any]) -> Order:
+        """`properties`: as sent. A page may have an order's name; it is none."""
         event = fields["event_name"]
         if fields["type"] != "track" or event not in _KNOWN:
-            is_order = fields["order_id"] is not None and figures.said is not None
-            return Order(faults=(_UNKNOWN,)) if is_order else _NO_ORDER
+            return Order(faults=(_UNKNOWN,)) if _speaks_of_an_order(fields, figures, properties) else _NO_ORDER
         worth = currency = None
         is_refund = event == ORDER_REFUNDED.name
         if event in _WITH_VALUE:
@@ -109,16 +120,21 @@ class CommerceReader:
         faults = [*figures.amount_faults, *figures.line_faults]
         if is_refund:  # whose sign says no more than its name
             faults = [told for told in faults if not told.startswith(R.NEGATIVE_AMOUNT) or _LINE in told]
-        is_empty = products is None or products == {}  # PHP writes {} for an empty array
-        if not is_empty and not isinstance(products, list):
+        products = properties.get("products")
+        if not says_nothing(products) and not isinstance(products, list):
             faults.append(_NO_ARRAY)
-        return Order(worth, currency, faults, _verdict(fields, spoilt, figures, worth))
+        verdict = _verdict(fields, spoilt, figures, worth)
+        if verdict is None and is_refund and worth is None:
+            verdict = _unread_refund(figures, faults)
+        return Order(worth, currency, faults, verdict)
 
     def _number(self, sent: Any, step: Decimal, place: str) -> tuple[Decimal | None, str | None]:
         """The number, and what is wrong with it; None and None where nothing was sent."""
+        if says_nothing(sent):
+            return None, None
         if is_nested(sent):
             return None, fault(R.WRONG_TYPE, f"{place}: number expected")
-        text = (text_of(sent) or "").strip(" ")
+        text = ids.normalise(text_of(sent) or "")
         if not text:
             return None, None
         read = amounts.number(text, step, self._most)
@@ -139,13 +155,23 @@ class CommerceReader:
             quantity, quantity_fault = self._number(sent.get("quantity"), QUANTITY_STEP, f"{_LINE}.quantity")
             if quantity is None and quantity_fault is None:
                 quantity = _ONE
-            product_id = _product_id(sent)
             lines.append(
-                Line(product_id, _without_address(text_of(sent.get("name"))), _positive(quantity), _positive(price))
+                Line(
+                    self._product_id(sent),
+                    _without_address(text_of(sent.get("name"))),
+                    _positive(quantity),
+                    _positive(price),
+                )
             )
             if (told := price_fault or quantity_fault) is not None:
                 faults.append(told)
         return lines, faults
+
+    def _product_id(self, sent: Mapping[str, Any]) -> str | None:
+        text = next((text_of(sent[name]) for name in PRODUCT_IDS if not says_nothing(sent.get(name))), None)
+        normal = ids.normalise(text.strip(" ")) if text else ""
+        is_id = normal != "" and len(normal) <= 200 and not self._is_junk(normal)
+        return _without_address(normal if is_id else None)
 
     def _worth(self, figures: Figures, *, is_refund: bool) -> Decimal | None:
         """What was said, else the sum of price x quantity of the lines that have a price, multiplied exactly and rounded once.
@@ -188,16 +214,34 @@ def _verdict(fields: Fields, spoilt: Spoilt, figures: Figures, worth: Decimal | 
     if event in _WITH_VALUE:
         if worth is not None and worth < 0:
             return min(figures.amount_faults)
+        if "currency" in spoilt:
+            return spoilt["currency"]
         if fields["currency"] is not None and fields["currency"] not in CURRENCIES:
             return fault(R.UNKNOWN_CURRENCY, "properties.currency: ISO 4217 code expected")
     return None
 
 
-def _product_id(sent: Mapping[str, Any]) -> str | None:
-    value = sent.get("product_id")
-    text = text_of(sent.get("productId") if value is None else value)
-    normal = None if text is None else ids.normalise(text.strip(" "))
-    return _without_address(normal if normal and len(normal) <= 200 else None)
+def _unread_refund(figures: Figures, faults: Sequence[str]) -> str | None:
+    """Why a refund that says no amount is not known to be one of its lines, or of the whole order; None where it is."""
+    if figures.line_faults:
+        return figures.line_faults[0]
+    if figures.told_lines:
+        return None
+    if figures.amount_faults:
+        return min(figures.amount_faults)
+    if _NO_ARRAY in faults:
+        return _NO_ARRAY
+    return _NO_PRODUCT if figures.lines else None
+
+
+def _speaks_of_an_order(fields: Fields, figures: Figures, properties: Mapping[str, Any]) -> bool:
+    """Whether an event that has no order's name seems to be one: it would be missing from revenue without a trace."""
+    name = spelling(fields["event_name"] or "") if fields["type"] == "track" else ""
+    has_id = fields["order_id"] is not None
+    if figures.said is None:
+        return has_id and _LIKE_A_RETURN.search(name) is not None
+    is_named = has_id or any(not says_nothing(properties.get(one)) for one in _TRANSACTION_IDS)
+    return is_named or _LIKE_AN_ORDER.search(name) is not None
 
 
 def _positive(number: Decimal | None) -> Decimal | None:

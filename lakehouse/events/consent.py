@@ -1,34 +1,123 @@
 """What an event says of consent: categories as consent tools name them -> our purposes.
 
-Names are mapped by conf/base.toml, [consent.categories], case aside. Words and numbers are read as well as booleans; what is neither a
-yes nor a no counts as a no. Of several categories of one purpose one no is a no. A refusal of a category that is mapped to nothing
-denies every purpose the same message does not allow by name: nobody knows what was refused. Somebody who answered at all was asked:
-a purpose they said nothing of is not one they were never asked about.
+Names are mapped by conf/base.toml, [consent.categories], in any spelling. Words and numbers are read as well as booleans; what is neither
+a yes nor a no counts as a no. Of several categories of one purpose one no is a no. A refusal of a category that is mapped to nothing
+denies every purpose the same message does not allow by name: nobody knows what was refused. Yes to a category that is named by what it
+forbids (opt_out, do_not_sell) is such a refusal. Somebody who answered at all was asked: a purpose they said nothing of is not one they
+were never asked about, and no more is it where nobody can read the answer.
+
+Read are context.consent.categoryPreferences, Segment's: an object, the same as text, or a list of what is allowed, as OneTrust's active
+groups are; and context.consentManagement, RudderStack's.
 """
 
+import re
 from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
 
 from lakehouse.config.limits import PURPOSES
-from lakehouse.events import ids
-from lakehouse.events.document import text_of
+from lakehouse.events import contracts, ids
+from lakehouse.events.document import is_nested, object_at, says_nothing, text_of
 
-_YES = (
-    *("true", "1", "yes", "y", "on", "granted", "grant", "allowed", "allow", "accepted", "accept", "optin", "opt-in"),
-    *("opt_in", "opted_in", "opted-in", "ja", "oui", "si"),
+_YES = frozenset(
+    (
+        *(
+            "true",
+            "1",
+            "yes",
+            "y",
+            "t",
+            "on",
+            "ok",
+            "granted",
+            "grant",
+            "given",
+            "allowed",
+            "allow",
+            "accepted",
+            "accept",
+        ),
+        *("agreed", "agree", "consented", "consent given", "enabled", "active", "checked"),
+        *(f"{opt}{between}in" for opt in ("opt", "opted") for between in ("", " ", "-", "_")),
+        *("ja", "oui", "si", "sí", "sim", "tak", "evet"),
+    )
 )
+_NO = frozenset(("false", "0", "no", "n", "f", "off", "deny", "denied", "declined", "nein", "non"))
+_FORBIDS = re.compile(r"donot|optout|optedout|gpc|globalprivacycontrol|unsubscribe")
+_OF_COOKIES = re.compile(r"(?:cookies?|category|consent|purposes?)\Z")
 
 
-def consent(preferences: Mapping[str, object], categories: Mapping[str, str]) -> dict[str, bool | None]:
-    """Every purpose -> whether it is allowed, None = nothing was said of it. `preferences`: context.consent.categoryPreferences."""
-    words = [(ids.normalise(name).lower(), _is_yes(word)) for name, word in preferences.items() if word is not None]
-    said: dict[str, bool | None] = dict.fromkeys(PURPOSES)
+class Answer(NamedTuple):
+    """words: category -> what was said of it, as sent; None = nothing. names_all: what is not among them was refused.
+
+    is_read: false where something was said of consent that nobody can read.
+    """
+
+    words: Mapping[str, Any]
+    names_all: bool = False
+    is_read: bool = True
+
+
+def answer(context: Mapping[str, Any]) -> Answer | None:
+    """What a message says in its context; None = nothing, so that nobody was asked."""
+    managed = object_at(context, "consentManagement")
+    if managed:
+        allowed, denied = (_names(managed.get(name)) or [] for name in ("allowedConsentIds", "deniedConsentIds"))
+        if allowed or denied:
+            return Answer(dict.fromkeys(allowed, True) | dict.fromkeys(denied, False))
+    sent = context.get("consent")
+    if says_nothing(sent):
+        return None
+    preferences = _in_json(object_at(context, "consent").get("categoryPreferences"))
+    if says_nothing(preferences):
+        is_more = not isinstance(sent, dict) or any(not says_nothing(value) for value in sent.values())
+        return Answer({}, is_read=False) if is_more else None
+    if isinstance(preferences, dict):
+        return Answer(preferences)
+    names = _names(preferences)
+    return Answer({}, is_read=False) if names is None else Answer(dict.fromkeys(names, True), names_all=True)
+
+
+def consent(said: Answer, categories: Mapping[str, str]) -> dict[str, bool | None]:
+    """Every purpose -> whether it is allowed, None = nothing was said of it. `categories`: of `spelled`."""
+    words = [_word(name, word) for name, word in said.words.items() if word is not None]
+    purposes: dict[str, bool | None] = dict.fromkeys(PURPOSES)
+    is_any_refused = said.names_all
     for name, is_allowed in words:
-        if (purpose := categories.get(name)) is not None:
-            said[purpose] = is_allowed and said[purpose] is not False
-    if any(name not in categories and not is_allowed for name, is_allowed in words):
-        said = {purpose: is_allowed or False for purpose, is_allowed in said.items()}
-    return said
+        purpose = categories.get(name) or categories.get(_OF_COOKIES.sub("", name))
+        if purpose is not None:
+            purposes[purpose] = is_allowed and purposes[purpose] is not False
+        else:
+            is_any_refused |= not is_allowed
+    return {purpose: allowed or False for purpose, allowed in purposes.items()} if is_any_refused else purposes
 
 
-def _is_yes(word: object) -> bool:
-    return (text_of(word) or "").strip().lower() in _YES
+def spelled(categories: Mapping[str, str]) -> dict[str, str]:
+    """[consent.categories] by what the spellings of a name have in common."""
+    return {contracts.spelling(name): purpose for name, purpose in categories.items()}
+
+
+def _word(name: str, word: object) -> tuple[str, bool]:
+    """The name without its spelling, and whether it is allowed."""
+    bare, said = contracts.spelling(name), ids.normalise(text_of(word) or "").lower()
+    return bare, said in _NO if _FORBIDS.match(bare) else said in _YES
+
+
+def _names(sent: Any) -> list[str] | None:
+    """Names that were sent as a list, or as text with commas between them; None where they are none."""
+    if isinstance(sent, str):
+        return [name for name in sent.split(",") if name.strip()]
+    if not isinstance(sent, list) or any(is_nested(name) for name in sent):
+        return None
+    return [name for one in sent if (name := text_of(one))]
+
+
+def _in_json(sent: Any) -> Any:
+    """What a text that is an object or a list says; anything else as it is."""
+    if not isinstance(sent, str) or not sent.strip().startswith(("{", "[")):
+        return sent
+    try:
+        return orjson.loads(sent)
+    except orjson.JSONDecodeError:
+        return sent

@@ -4,12 +4,12 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 _SCALAR = r'(?:"[^"\\]{0,100}+"|[^,{}\[\]\s"]{1,100}+)'
-_TRANSPORT = rf'"(?:sentAt|receivedAt|sent_at|received_at|request_ip|writeKey)"\s*+:\s*+{_SCALAR}'
+_TRANSPORT = rf'"(?:sentAt|receivedAt|sent_at|received_at|request_?[iI][pP]|ip|retryCount|writeKey)"\s*+:\s*+{_SCALAR}'
 
 
 def content_hash(value: Column) -> Column:
     """Hash of the value without what only its transport says: a message that is sent again is the same message.
 
-    Nested fields of these names are left out, too; no sender would tell two messages apart by them.
+    Among it is the address it came from, and how often analytics.js tried before. Nested fields of these names are left out, too; no sender would tell two messages apart by them.
     """
     return F.xxhash64(F.regexp_replace(value.cast("string"), rf",\s*+{_TRANSPORT}|{_TRANSPORT}\s*+,", ""))

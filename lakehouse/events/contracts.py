@@ -14,7 +14,9 @@ from pyspark.sql import functions as F
 
 from lakehouse.events import ids
 
-_BETWEEN_WORDS = r"[\s_.:/-]++"
+_BETWEEN_WORDS = (
+    r"[\s_.:/\u00a0\u1680\u2000-\u200a\u2010-\u2015\u2028\u2029\u202f\u205f\u3000-]++"  # blanks and dashes of any kind
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +79,18 @@ def names(is_wanted: Callable[[EventContract], bool] = lambda _: True) -> tuple[
     return tuple(contract.name for contract in CONTRACTS if is_wanted(contract))
 
 
+def is_of_order(type_: str | None, name: str | None) -> bool:
+    """Whether an event, its name in our spelling, says something of an order: completed, changed, cancelled or refunded."""
+    return type_ == "track" and name in _OF_ORDERS
+
+
 def names_by_need() -> dict[str, tuple[str, ...]]:
     """Field -> names of the events that need it, in the order of the contracts."""
     fields = dict.fromkeys(field for contract in CONTRACTS for field in contract.needs)
     return {field: tuple(contract.name for contract in CONTRACTS if field in contract.needs) for field in fields}
+
+
+_OF_ORDERS = frozenset(names_by_need()["order_id"])
 
 
 def spellings(older: Mapping[str, str]) -> dict[str, str]:

@@ -22,6 +22,8 @@ _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _STRING = re.compile(r'"[^"]*+"')
 _NO_BRACKET = re.compile(r"[^\[\]{}]++")
 _BYTE_ORDER_MARK = "\ufeff"
+_BLANKS = ("", "[]", "{}")
+_LONGEST = 40  # digits; the largest float has 309
 _NOTHING: Mapping[str, Any] = {}
 _HALF = re.compile("[\ud800-\udfff]")  # half a character, which no table could hold
 
@@ -101,7 +103,7 @@ def mended(node: Any) -> Any:
 
 
 def text_of(value: Any) -> str | None:
-    """A JSON value as text, a whole number without point; None for null, and for an object or an array, which is no text."""
+    """A JSON value as text, a whole number in its digits; None for null, and for an object or an array, which is no text."""
     kind = value.__class__
     if kind is str:
         text: str = value
@@ -114,8 +116,23 @@ def text_of(value: Any) -> str | None:
         return str(value)
     if kind is float:
         text = repr(value)
-        return text.removesuffix(".0")
-    return str(value) if isinstance(value, Decimal) else None
+        return _written_out(text) if "e" in text else text.removesuffix(".0")
+    return _written_out(str(value)) if isinstance(value, Decimal) else None
+
+
+def _written_out(number: str) -> str:
+    """A whole number without an exponent, up to _LONGEST digits: R writes 1e+05 for the customer 100000."""
+    if "E" not in number.upper():
+        return number
+    exact = Decimal(number)
+    return f"{exact:f}" if exact.adjusted() < _LONGEST and exact == exact.to_integral_value() else number
+
+
+def says_nothing(value: Any) -> bool:
+    """Whether nothing was sent: null, a blank, or an empty array or object, which PHP and others write for it."""
+    if value is None or value.__class__ is str:
+        return value is None or value.strip(" ") in _BLANKS
+    return is_nested(value) and not value
 
 
 def is_nested(value: Any) -> bool:

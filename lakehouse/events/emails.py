@@ -1,7 +1,7 @@
 """E-mail addresses in one form: every spelling that reaches one mailbox is one address. No network, no list of users.
 
-Without the name before it (`Kim <kim@x.org>`), `mailto:` and what a list leaves behind it, without white space and invisible
-characters, in Unicode form NFKC, in lower case, the domain in its letters (not in `xn--`). Then what the mailbox's provider says it
+Without the name before it (`Kim <kim@x.org>`), `mailto:` or `e-mail:`, what a list or a sentence leaves behind it and the escapes of a
+URL, without white space and invisible characters, in Unicode form NFKC, in lower case, the domain in its letters (not in `xn--`). Then what the mailbox's provider says it
 ignores, by domain:
 
 gmail.com, googlemail.com    dots; from `+` on; both names are one (Google: "dots don't matter", task-specific addresses)
@@ -16,8 +16,8 @@ At any other domain from `+` on is dropped when identity.email_tags is `all`: mo
 their own have it at Google, Microsoft or behind Postfix, which all take `+` for a tag, and hardly any server gives two
 people addresses that differ only there. Where one does, two logins still keep the two people apart (user_id is unique).
 
-No address: no `@` or two, an empty local part, a domain without a dot or with an empty label; a local part of more than
-64 bytes, more than 254 in all (RFC 5321). Names before an address are read by the standard library (RFC 5322).
+No address: no `@` or two, an empty local part, a domain without a dot, with an empty label or with a mark in it; a local part of more
+than 64 bytes, more than 254 in all (RFC 5321). Names before an address are read by the standard library (RFC 5322).
 """
 
 import re
@@ -31,10 +31,13 @@ import idna
 ALL, KNOWN = "all", "known"  # identity.email_tags
 _LONGEST_LOCAL, _LONGEST = 64, 254  # bytes
 
-_MAILTO = re.compile(r"mailto:", re.IGNORECASE)
-_BEFORE, _BEHIND = "<([,;:", ".,;:>)]"  # what lists leave at either end
+_MAILTO = re.compile(r"(?:mailto|e-?mail|mail)\s*:", re.IGNORECASE)
+_BEFORE, _BEHIND = "<([{,;:\u201c\u201e", ".,;:?!>)]}\u201c\u201d"  # what lists and sentences leave at either end
+_IDEOGRAPHIC_STOP = "\u3002"  # as a Japanese keyboard writes the dot of a domain (UTS 46)
+_LINE_END = re.compile(r"(?:\\[nrt]|%0[ad]|%20)+\Z", re.IGNORECASE)  # as it is written in a text of one line
 _INVISIBLE = r"[ \t\n\x0b\f\r\u0085\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]++"
-_ADDRESS = r"[^@]++@[^@.]++(?:[.][^@.]++)++"
+_LABEL = r"[^@.,;:?!()\[\]<>{}\"'%\\/]++"
+_ADDRESS = rf"[^@]++@{_LABEL}(?:[.]{_LABEL})++"
 _COUNTRY = r"[.](?:com|[a-z]{2}|com?[.][a-z]{2})"
 _GMAIL = r"(?:gmail|googlemail)[.]com"
 _PROTON = r"(?:proton[.]me|protonmail[.](?:com|ch)|pm[.]me)"
@@ -70,7 +73,9 @@ def mailbox(address: str) -> str:
 
 def _bare(value: str) -> str:
     """The address alone, in lower case, of what was written around it."""
-    text = unicodedata.normalize("NFKC", value)
+    text = _LINE_END.sub("", unicodedata.normalize("NFKC", value)).replace(_IDEOGRAPHIC_STOP, ".")
+    if "@" not in text:
+        text = unquote(text)
     if _MAILTO.match(text.strip()):
         text = unquote(_MAILTO.sub("", text.strip()).partition("?")[0])
     if "<" in text or "(" in text:

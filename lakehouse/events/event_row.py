@@ -30,6 +30,7 @@ _WITH_QUERY = frozenset(contracts.names(lambda contract: contract.keeps_query))
 _UNKNOWN_TYPE = fault(R.UNKNOWN_TYPE, f"type: one of {', '.join(TYPES)} expected")
 _FACT = fault(R.FACT)
 _MENDED = fault(R.BROKEN_TEXT, "document: whole characters expected")
+_NO_ANSWER = fault(R.WRONG_TYPE, "context.consent.categoryPreferences: object of categories expected")
 _NO_TIME = fault(R.WRONG_TYPE, "receivedAt: text expected")
 # Fields that tables show as they were sent: never an e-mail address or a telephone number, which begin with one of these.
 _SHOWN = (
@@ -101,6 +102,7 @@ class _Parts(NamedTuple):
     figures: Figures
     order: Order
     sender: Sender
+    answer: consent.Answer | None
 
 
 class EventReader:
@@ -111,11 +113,12 @@ class EventReader:
         self._fields = FieldReader(config)
         self._senders = SenderReader(config)
         self._clocks = ClockReader(config.events)
-        self._commerce = CommerceReader(config.events)
+        self._commerce = CommerceReader(config)
         self._agents = bots.UserAgents(config.events.bot_user_agents)
         self._names = contracts.spellings(config.events.names)
         self._name = lru_cache(maxsize=_REMEMBERED)(lambda name: self._names.get(contracts.spelling(name), name))
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
+        self._categories = consent.spelled(config.consent.categories)
         self._said = lru_cache(maxsize=_REMEMBERED)(self._words)
 
     def read(self, value: bytes | None, kafka: int | None, arrived: int) -> EventRow:
@@ -140,8 +143,9 @@ class EventReader:
             spoilt=spoilt,
             times=self._clocks.read(*sent, kafka=kafka, arrived=arrived),
             figures=figures,
-            order=self._commerce.order(fields, spoilt, figures, properties.get("products")),
+            order=self._commerce.order(fields, spoilt, figures, properties),
             sender=self._senders.read(message, fields),
+            answer=consent.answer(object_at(message, "context")),
         )
 
     def _row(self, parts: _Parts) -> EventRow:
@@ -152,7 +156,7 @@ class EventReader:
         self._hide(fields)
         user_id, anonymous_id, previous_id = sender.shown
         library = text_of(object_at(context, "library").get("name"))
-        is_order = is_track and name == contracts.ORDER_COMPLETED.name
+        is_order = contracts.is_of_order(type_, name)
         return EventRow(
             message_id=fields["message_id"],
             actor_id=sender.actor_id,
@@ -169,7 +173,7 @@ class EventReader:
             session_id=fields["session_id"],
             lines=parts.figures.told_lines if is_track else None,
             identifiers=sender.identifiers,
-            consent=self._consent(context, times.occurred, fields["message_id"]),
+            consent=self._consent(parts.answer, times.occurred, fields["message_id"]),
             group_id=fields["group_id"],
             previous_id=previous_id,
             page_url=_page_url(context, properties),
@@ -199,20 +203,19 @@ class EventReader:
     def _hide(self, fields: Fields) -> None:
         """Personal texts become tokens."""
         for name in _SHOWN:
-            if (text := fields[name]) is not None and ("@" in text or text[0] in _BEFORE_A_NUMBER):
+            if (text := fields[name]) is not None and (holds_at(text) or text[0] in _BEFORE_A_NUMBER):
                 fields[name] = hidden(self._config.privacy, name, text)
 
-    def _consent(self, context: Mapping[str, Any], occurred: int | None, message_id: str | None) -> Consent | None:
+    def _consent(self, answer: consent.Answer | None, occurred: int | None, message_id: str | None) -> Consent | None:
         """None = nobody was asked."""
-        preferences = object_at(object_at(context, "consent"), "categoryPreferences")
-        if not preferences:
+        if answer is None:
             return None
         # By its text a word is remembered: true, 1 and 1.0 are one key of a dictionary, and an object is none.
-        said = tuple((name, None if word is None else text_of(word) or "") for name, word in preferences.items())
-        return Consent(occurred, message_id, *self._said(said))
+        said = tuple((name, None if word is None else text_of(word) or "") for name, word in answer.words.items())
+        return Consent(occurred, message_id, *self._said(said, answer.names_all))
 
-    def _words(self, said: tuple[tuple[str, str | None], ...]) -> tuple[bool | None, ...]:
-        words = consent.consent(dict(said), self._config.consent.categories)
+    def _words(self, said: tuple[tuple[str, str | None], ...], names_all: bool) -> tuple[bool | None, ...]:
+        words = consent.consent(consent.Answer(dict(said), names_all), self._categories)
         return tuple(words[purpose] for purpose in PURPOSES)
 
     def _is_program(self, agent: str | None, channel: str | None, library: str | None, is_order: bool) -> bool:
@@ -253,8 +256,10 @@ def _faults(parts: _Parts) -> list[str]:
     told = [fault(R.WRONG_TYPE, f"{name}: object expected") for name in OBJECTS if _is_no_object(message.get(name))]
     if parts.is_mended:
         told.append(_MENDED)
-    if is_nested(message.get("receivedAt")):
+    if is_nested(received := message.get("receivedAt")) and received:
         told.append(_NO_TIME)
+    if parts.answer is not None and not parts.answer.is_read:
+        told.append(_NO_ANSWER)
     told += parts.times.faults
     told += [spoilt[field] for field in TEXTS if field in spoilt] if spoilt else []
     told += [*parts.order.faults, *parts.sender.faults]

@@ -13,7 +13,7 @@ from lakehouse.config import Config
 from lakehouse.events import ids
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import blocked
-from lakehouse.events.document import at, is_nested, text_of
+from lakehouse.events.document import at, is_nested, says_nothing, text_of
 from lakehouse.events.schema import OF_DECLARED_EVENTS, TEXTS, Text
 from lakehouse.events.verdict import fault
 
@@ -71,7 +71,7 @@ class FieldReader:
         return usable, spoilt
 
     def _sent(self, message: Message) -> dict[str, Any]:
-        """Field -> what its first place holds that is not blank."""
+        """Field -> what its first place holds that says anything."""
         held: dict[str, Any] = {}
         ranks: dict[str, int] = {}
         kind, is_declared = text_of(message.get("type")), bool(self._own) and self._is_declared(message)
@@ -81,7 +81,7 @@ class FieldReader:
             if node.__class__ is not dict or (path == "traits" and kind == "group"):
                 continue  # the group's traits are not the sender's
             for name, value in node.items():
-                if name in names and value is not None and not (value.__class__ is str and not value.strip(" ")):
+                if name in names and not says_nothing(value):
                     field, rank = names[name]
                     if rank < ranks.get(field, 99) and (
                         is_declared or path != "properties" or name not in _OF_DECLARED
@@ -102,8 +102,8 @@ def text(message: Message, field: str) -> str | None:
     rule = TEXTS[field]
     for place in rule.places:
         value = at(message, place)
-        sent = (text_of(value) or "").strip(" ")
-        if sent or is_nested(value):
+        if not says_nothing(value):
+            sent = (text_of(value) or "").strip(" ")
             read = ids.normalise(sent) if rule.is_id else sent
             return read if read and _fault(rule, value, read) is None else None
     return None

@@ -21,12 +21,14 @@ from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, Phone
 from pyspark.sql import Column
 
 from lakehouse.errors import ConfigError
+from lakehouse.events import ids
 from lakehouse.spark.arrow_function import arrow_function
 
 _SPELLINGS = {"UK": "GB"}  # as addresses say it
 _MOBILE_MARKS = {52: "1", 54: "9"}  # country code -> what some write before the ten digits of a mobile
 _SHORTEST = 7  # digits with the country code; libphonenumber knows shorter ones, which are no subscriber's
 _LONGEST = 250  # characters: what libphonenumber reads at most
+_REMARK = re.compile(r"\([^()0-9]*[^\W\d_][^()0-9]*\)")  # `(mobile)`: its letters are not to be dialled
 _NOT_DIGITS = re.compile(r"[^0-9]")
 
 
@@ -52,7 +54,9 @@ def normalise(value: str, default: str, country: str | None = None) -> str | Non
     """
     sent = (country or "").strip().upper()
     named = _SPELLINGS.get(sent, sent)
-    return _normalise(value.strip(), named if named in phonenumbers.SUPPORTED_REGIONS else default)
+    return _normalise(
+        _REMARK.sub("", ids.normalise(value.strip())), named if named in phonenumbers.SUPPORTED_REGIONS else default
+    )
 
 
 def normalised(value: Column, default: str) -> Column:

@@ -3,22 +3,19 @@
 What `events.parse` refuses is not refused here: unreadable is as good as absent.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from lakehouse.config import Config
 from lakehouse.events import bots, consent, contracts
 from lakehouse.events.blocked_values import blocked
 from lakehouse.events.clock import ClockReader, microseconds
-from lakehouse.events.document import at, record, text_at
+from lakehouse.events.document import at, object_at, record, text_at
 from lakehouse.events.fields import FieldReader, Message, text
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.sender import SenderReader
 
 __all__ = ["Message", "Reader", "at", "text", "text_at"]
 
-PREFERENCES = "context.consent.categoryPreferences"
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -33,6 +30,7 @@ class Reader:
         self._agents = bots.UserAgents(config.events.bot_user_agents)
         self._names = contracts.spellings(config.events.names)
         self._junk = blocked("", config.identity)
+        self._categories = consent.spelled(config.consent.categories)
 
     def document(self, value: bytes | None) -> Message | None:
         """The message of a record; None for what is none: silver's quarantine tells of it."""
@@ -51,8 +49,8 @@ class Reader:
 
     def consent(self, message: Message) -> dict[str, bool | None]:
         """Every purpose -> whether it is allowed, None = nothing was said of it. See events.consent."""
-        sent: Any = at(message, PREFERENCES)
-        return consent.consent(sent if isinstance(sent, Mapping) else {}, self._config.consent.categories)
+        said = consent.answer(object_at(message, "context")) or consent.Answer({})
+        return consent.consent(said, self._categories)
 
     def id(self, message: Message, field: str) -> str | None:
         """A field of schema.TEXTS that holds an id; None where a placeholder stands there, too."""
@@ -61,7 +59,7 @@ class Reader:
 
     def is_bot(self, message: Message) -> bool:
         """Whether a program sent it on its own account."""
-        is_order = text(message, "type") == "track" and self.event_name(message) == contracts.ORDER_COMPLETED.name
+        is_order = contracts.is_of_order(text(message, "type"), self.event_name(message))
         agent, channel = text_at(message, "context.userAgent"), text(message, "channel")
         return self.is_program(agent, channel, text_at(message, "context.library.name"), is_order=is_order)
 

@@ -53,5 +53,5 @@ FAULTS: dict[str, str] = {
     PLACEHOLDER: "what programs and people write for nothing stands where an id belongs",
     UNREADABLE: "an e-mail address or a telephone number cannot be read as one",
     BROKEN_TEXT: "half a character, as a length limit leaves it, was replaced",
-    NOT_COUNTED: "the event has an order id and an amount, and a name that is no order's",
+    NOT_COUNTED: "the event speaks of an order, by its ids or its name, and its name is no order event's",
 }

@@ -15,7 +15,7 @@ import orjson
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.events.contracts import ORDER_COMPLETED
+from lakehouse.events.contracts import is_of_order
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import Reader
 from lakehouse.online.recent_entries import Placed, entries_of
@@ -128,7 +128,7 @@ class Candidate:
 
     def is_bot(self, reader: Reader) -> bool:
         """Whether a program sent the event on its own account."""
-        is_order = self.event_name == ORDER_COMPLETED.name
+        is_order = is_of_order(self.event_type, self.event_name)
         return reader.is_program(self.user_agent, self.channel, self.library, is_order=is_order)
 
     def entries(self) -> list[Placed]:

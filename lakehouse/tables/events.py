@@ -59,7 +59,11 @@ SILVER_EVENTS = Table(
         required(
             "identifiers", "array<struct<type:string,token:string>>", "usable identifiers, typed and tokenised, sorted"
         ),
-        optional("consent", CONSENT, "context.consent.categoryPreferences; null = not sent"),
+        optional(
+            "consent",
+            CONSENT,
+            "what the event says of consent, in the shape of any tool that lakehouse/events/consent.py reads; null = nobody was asked",
+        ),
         optional("group_id", "string", "groupId of a group event"),
         optional("previous_id", "string", "previousId of an alias event"),
         optional("page_url", "string", "context.page.url or properties.url, without its query string"),

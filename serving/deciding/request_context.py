@@ -12,6 +12,7 @@ import orjson
 from lakehouse.decisions.circumstances import Circumstances, circumstances_of
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor
+from lakehouse.events.reader import text
 from lakehouse.online.recent_entries import entries
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.messages import collector
@@ -146,7 +147,7 @@ def vocabulary_of(event: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "event_type": event.get("type"),
         "event_name": _text(event.get("event") or event.get("name")),
-        "product_id": _text(properties.get("product_id") or properties.get("productId")),
+        "product_id": text(event, "product_id"),
         "category": _text(properties.get("category")),
         "price": _number(properties.get("price")),
     }

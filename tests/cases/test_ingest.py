@@ -136,9 +136,37 @@ def test_consent_is_heard_by_whatever_name(rows: list[Row]) -> None:
     assert said["p06-1"] == (False, False, False)
 
 
+def test_nobody_is_a_robot_for_the_name_of_their_telephone(rows: list[Row]) -> None:
+    assert fields(of(rows, "Q01"), "is_bot") == [False] * 4
+    assert fields(of(rows, "Q02"), "is_bot") == [False] * 2
+
+
+def test_one_moment_and_one_person_however_their_program_writes_them(rows: list[Row]) -> None:
+    assert set(fields(of(rows, "Q05"), "occurred_at")) == {NOON - timedelta(hours=2)}
+    encoded, plain, spreadsheet, remarked, number = of(rows, "Q06")
+    assert encoded["actor_id"] == plain["actor_id"]
+    assert "q06.org" not in str(encoded)
+    assert spreadsheet["actor_id"] == remarked["actor_id"]
+    assert {one["type"] for one in spreadsheet["identifiers"]} == {"phone", "user_id"}
+    assert number["user_id"] == "100000"
+
+
+def test_a_refusal_is_heard_in_the_shape_of_any_tool(rows: list[Row]) -> None:
+    *refused, unread = of(rows, "Q07")
+    assert {tuple(row["consent"])[2:] for row in refused} == {(False, False, False)}
+    assert tuple(unread["consent"])[2:] == (None, None, None)
+    assert unread["faults"] == ["wrong_type|context.consent.categoryPreferences: object of categories expected"]
+
+
+def test_a_purchase_under_another_name_is_told(rows: list[Row]) -> None:
+    told = "not_counted|event: the name of an order event expected, for it speaks of an order"
+    assert fields(of(rows, "Q09"), "event", "faults") == [("purchase", [told]), ("Order Completed", None)]
+
+
 ORDERS = {
     "m01-o1": "80.00", "m02-o1": "0.00", "m03-o1": "0.00", "m04-o1": None, "m10-o1": "50.00",
     "m07-o1": "1.70", "m07-o2": "20.00", "m07-o3": "0.38", "m11-o1": "0.00", "m11-o2": "0.00",
+    "q02-o1": "20.00", "q03-o1": "30.00", "q08-o2": "11.00", "q09-o1": "10.00",
     "i07-o1": "80.00", "i08-o1": "64.50", "i09-o1": "33.00", "i06-o3": "25.00",
 }  # fmt: skip
 
@@ -151,7 +179,7 @@ def test_what_an_order_is_worth(spark: SparkSession, is_reversed: bool) -> None:
     settled = orders.transform(leaf(with_day(accepted), rates=CONFIG.money.rates)).collect()
     worth = {row["order_id"]: row["revenue"] for row in settled}
     assert {order: None if worth[order] is None else str(worth[order]) for order in ORDERS} == ORDERS
-    assert {order for order in worth if order.startswith("m05")} == set()
+    assert {order for order in worth if order.startswith(("m05", "q04"))} == set()
 
 
 def test_one_number_of_two_shops_is_two_orders_where_the_shop_is_declared(spark: SparkSession) -> None:

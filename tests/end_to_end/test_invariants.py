@@ -4,12 +4,8 @@ Every test ends in `rebuild --check`: the tables that streaming built against a 
 """
 
 import dataclasses
-import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
@@ -17,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from batch.rebuild import check
-from lakehouse.config import PROJECT, Config
+from lakehouse.config import Config
 from lakehouse.demo.evaluation import pair_scores
 from lakehouse.demo.shop import Shop
 from lakehouse.kafka import broker
@@ -35,6 +31,7 @@ from lakehouse.queries.late_events import LateEvents
 from lakehouse.spark.streams import await_all
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+from tests.end_to_end.killed_driver import kill_in_the_middle
 
 EVENTS = 2_500
 SEED = 11
@@ -137,32 +134,7 @@ def test_a_shuffled_topic_is_right_by_itself_and_by_reconciling(shop: Shop, send
 
 def test_a_driver_killed_in_the_middle_loses_and_repeats_nothing(shop: Shop, send: Send) -> None:
     lake = in_batches_of(send(shop.messages()), 500)
-    driver = _driver(lake)
-    assert driver.stderr is not None
-    for line in driver.stderr:  # the first micro-batch of profiles is in, others are under way
-        if '"batch_id": 0' in line:
-            break
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
+    kill_in_the_middle(lake, 500)
     drain(lake)
     assert check(lake) == 0
     assert lake.read(BRONZE_EVENTS).count() == EVENTS
-
-
-def _driver(lake: Lake) -> "subprocess.Popen[str]":
-    """The streaming driver as a process of its own, in small batches, its log on stderr."""
-    environ = os.environ | {
-        "STITCHLAKE__LAKE__ROOT": lake.root,
-        "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": lake.config.kafka.bootstrap_servers,
-        "STITCHLAKE__KAFKA__EVENTS_TOPIC": lake.config.kafka.events_topic,
-        "STITCHLAKE__PROFILES__MAX_OFFSETS_PER_TRIGGER": "500",
-        "STITCHLAKE__SILVER_EVENTS__MAX_OFFSETS_PER_TRIGGER": "500",
-        "PYTHONPATH": str(PROJECT),
-    }
-    code = (
-        "import logging, sys; logging.basicConfig(level=logging.INFO, stream=sys.stderr); "
-        "from streaming.__main__ import main; main(['--available-now'])"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", code], env=environ, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.config import Config
+from serving.deciding.request_context import vocabulary_of
 from serving.messages.answer_models import (
     DecisionAnswer,
     ExposureAnswer,
@@ -243,3 +244,8 @@ def test_the_page_documents_every_route_with_an_example(api: TestClient) -> None
         assert api.post(path, json=example).status_code == 200
     assert "Stitchlake" in api.get("/").text
     assert api.get("/api/status").json()["kafka"] == "connected"
+
+
+def test_a_product_named_by_a_number_is_known_to_rules_of_the_request() -> None:
+    event = {"type": "track", "event": "Product Viewed", "properties": {"product_id": 7358220173425}}
+    assert vocabulary_of(event)["product_id"] == "7358220173425"

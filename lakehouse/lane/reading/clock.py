@@ -4,8 +4,9 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehouse.config import EventsConfig
+from lakehouse.events import ids
 from lakehouse.events import reasons as R
-from lakehouse.events.clock import ISO, LONGEST_DELAY_DAYS, NUMBER, UNITS
+from lakehouse.events.clock import ISO, LONGEST_DELAY_DAYS, NUMBER, UNITS, ZONE_NAME
 from lakehouse.lane.reading.verdict import fault, first
 
 _LAST_US = 253_402_300_799_999_999.0  # year 9999
@@ -17,8 +18,9 @@ def instant(text: Column) -> Column:
 
     Null when it is neither. A number beyond the years a timestamp can hold becomes the last of them, and so is out of range.
     """
-    iso = F.when(text.rlike(ISO), text.try_cast("timestamp"))
-    number = F.when(text.rlike(NUMBER), text.try_cast("double"))
+    bare = F.regexp_replace(ids.normalised(text), ZONE_NAME, "")
+    iso = F.when(bare.rlike(ISO), F.upper(bare).try_cast("timestamp"))
+    number = F.when(bare.rlike(NUMBER), bare.try_cast("double"))
     microseconds = F.lit(_LAST_US)
     for below, unit in reversed(UNITS):
         microseconds = F.when(F.abs(number) < below, F.floor(number * F.lit(unit))).otherwise(microseconds)

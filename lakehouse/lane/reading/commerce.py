@@ -7,8 +7,10 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehouse.config import EventsConfig
-from lakehouse.events import amounts, schema
+from lakehouse.events import amounts, ids, schema
 from lakehouse.events import reasons as R
+from lakehouse.events.blocked_values import Blocked
+from lakehouse.events.commerce import PRODUCT_IDS
 from lakehouse.events.contracts import ORDER_REFUNDED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.privacy import without_address
@@ -23,13 +25,15 @@ _TELLING = ("product_id", "name", "price")  # what a line must tell one of
 _SAID = ("revenue", "total", "value")
 
 
-def products(config: EventsConfig) -> Column:
-    """Products as sent: array of struct<product_id,name,price,quantity,fault>; null = none sent. Reads `document`."""
-    element = "struct<product_id:string,productId:string,name:string,quantity:string,price:string>"
+def products(config: EventsConfig, junk: Blocked) -> Column:
+    """Products as sent: array of struct<product_id,name,price,quantity,fault>; null = none sent. Reads `document`. `junk`: what is no id."""
+    named = ",".join(f"{name}:string" for name in PRODUCT_IDS)
+    element = f"struct<{named},name:string,quantity:string,price:string>"
 
     def texts(sent: Column) -> Column:
-        price, quantity = (F.trim(places.not_blank(sent[name])) for name in ("price", "quantity"))
-        return sent.withField("price", price).withField("quantity", quantity)
+        price, quantity = (ids.normalised(F.trim(places.not_blank(sent[name]))) for name in ("price", "quantity"))
+        product_id = ids.normalised(F.trim(F.coalesce(*(places.not_blank(sent[name]) for name in PRODUCT_IDS))))
+        return sent.withField("price", price).withField("quantity", quantity).withField("product_id", product_id)
 
     def figures(sent: Column) -> Column:
         price = amounts.price(sent["price"], config.max_amount)
@@ -37,17 +41,19 @@ def products(config: EventsConfig) -> Column:
         return sent.withField("price_amount", price).withField("quantity_amount", quantity)
 
     sent = places.array_at("properties.products", element)
-    return F.transform(F.transform(F.transform(sent, texts), figures), lambda read: _product(read, config.max_amount))
+    return F.transform(
+        F.transform(F.transform(sent, texts), figures), lambda read: _product(read, config.max_amount, junk)
+    )
 
 
-def _product(read: Column, most: int) -> Column:
+def _product(read: Column, most: int, junk: Blocked) -> Column:
     price, quantity = read["price_amount"], read["quantity_amount"]
     spoilt = F.coalesce(
         first((read.isNull(), fault(R.WRONG_TYPE, f"{_LINE}: object expected"))),
         amount_verdict.verdict(read["price"], price, F.lit(f"{_LINE}.price"), most),
         amount_verdict.verdict(read["quantity"], quantity, F.lit(f"{_LINE}.quantity"), most),
     )
-    product_id = places.usable_id(F.coalesce(read["product_id"], read["productId"]))
+    product_id = places.usable_id(read["product_id"], junk)
     return F.struct(
         without_address(product_id).alias("product_id"),
         without_address(read["name"]).alias("name"),
@@ -106,7 +112,7 @@ def figure_faults(config: EventsConfig) -> Column:
 def verdict() -> Column:
     """First fault that takes the meaning from an ecommerce event; null for any other event.
 
-    Reads what contracts need, event_name, is_track, currency, order_value, products, figure_faults.
+    Reads what contracts need, event_name, is_track, currency, order_value, products, products_text, figure_faults.
     """
     event = F.col("event_name")
     has_value = event.isin(*names(lambda contract: contract.has_value))
@@ -120,12 +126,26 @@ def verdict() -> Column:
         (has_no_value & is_priced, fault(R.INVALID_NUMBER, "sum of properties.products")),
         (has_no_value, fault(R.MISSING_FIELD, "properties.revenue")),
         (has_value & (F.col("order_value") < 0), F.array_min("figure_faults")),
+        (has_value & F.col("currency").isNull(), places.spoilt("currency")),
         (
             has_value & ~F.col("currency").isin(*sorted(CURRENCIES)),
             fault(R.UNKNOWN_CURRENCY, "properties.currency: ISO 4217 code expected"),
         ),
     )
-    return F.when(F.col("is_track") & event.isin(*names()), rules)
+    refund = F.when((event == ORDER_REFUNDED.name) & F.col("order_value").isNull(), _unread_refund(spoilt))
+    return F.when(F.col("is_track") & event.isin(*names()), F.coalesce(rules, refund))
+
+
+def _unread_refund(spoilt: Column) -> Column:
+    """Why a refund that says no amount is not known to be one of its lines, or of the whole order; null where it is."""
+    is_told = F.coalesce(F.size(lines(F.col("products"))) > 0, F.lit(False))
+    is_no_array = F.col("products_text").isNotNull() & F.col("products").isNull()
+    return F.coalesce(
+        spoilt,
+        F.when(~is_told, F.array_min("figure_faults")),
+        F.when(is_no_array, fault(R.WRONG_TYPE, "properties.products: array expected")),
+        F.when(~is_told & (F.size("products") > 0), fault(R.MISSING_FIELD, f"{_LINE}.product_id")),
+    )
 
 
 def _missing(event: Column) -> list[tuple[Column, Column]]:

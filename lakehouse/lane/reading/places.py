@@ -62,7 +62,8 @@ def _if_of_sender(place: str, text: Column, declared: Column) -> Column:
 
 
 def not_blank(text: Column) -> Column:
-    return F.when(F.trim(text) != "", text)
+    """The text; null where it says nothing, as an empty array or object does."""
+    return F.when(~F.trim(text).isin("", "[]", "{}"), text)
 
 
 def in_one_form() -> dict[str, Column]:
@@ -81,15 +82,14 @@ def usable(field: str, junk: Blocked) -> Column:
     return F.when(is_usable, text)
 
 
-def usable_id(text: Column) -> Column:
-    """An id anywhere else in the document: its one form, null where nothing is left or it is too long."""
-    normal = ids.normalised(F.trim(text))
-    return F.when((normal != "") & (F.char_length(normal) <= 200), normal)
+def usable_id(text: Column, junk: Blocked) -> Column:
+    """An id in its one form, from anywhere else in the document; null where nothing is left, it is too long or a placeholder."""
+    return F.when((text != "") & (F.char_length(text) <= 200) & junk.misses(text), text)
 
 
 def lacking(field: str) -> Column:
     """Why a field that an event needs is null: what was sent there is of no use, or nothing was, a placeholder included."""
-    return F.coalesce(_spoilt(field), fault(R.MISSING_FIELD, TEXTS[field].places[0]))
+    return F.coalesce(spoilt(field), fault(R.MISSING_FIELD, TEXTS[field].places[0]))
 
 
 def array_at(place: str, element: str) -> Column:
@@ -106,7 +106,7 @@ def _is_nested(text: Column) -> Column:
     return (text.startswith("{") | text.startswith("[")) & F.try_parse_json(text).isNotNull()
 
 
-def _spoilt(field: str) -> Column:
+def spoilt(field: str) -> Column:
     """Why `sent_<field>` can be no text of this field; null = it can, or nothing was sent."""
     text, rule = F.col(f"sent_{field}"), TEXTS[field]
     return first(

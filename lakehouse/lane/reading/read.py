@@ -70,13 +70,17 @@ def _sent(messages: DataFrame, config: Config) -> DataFrame:
         *_LINEAGE,
         _ARRIVED_AT,
         *(places.sent(field, is_declared).alias(f"sent_{field}") for field in schema.TEXTS),
-        *(F.trim(places.not_blank(places.at(place))).alias(f"{name}_text") for name, place in schema.AMOUNTS.items()),
+        *(
+            ids.normalised(F.trim(places.not_blank(places.at(place)))).alias(f"{name}_text")
+            for name, place in schema.AMOUNTS.items()
+        ),
         F.trim(places.not_blank(its_shop)).alias("order_scope"),
         F.trim(places.at("receivedAt")).alias("sent_received_at"),
         places.at("context.userAgent").alias("user_agent"),
         places.at("context.library.name").alias("library"),
         document.verdict(config.events).alias("document_verdict"),
-        commerce.products(config.events).alias("products"),
+        commerce.products(config.events, blocked("", config.identity)).alias("products"),
+        places.not_blank(F.try_variant_get("document", "$[0].properties.products", "string")).alias("products_text"),
     )
 
 

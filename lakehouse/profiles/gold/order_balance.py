@@ -83,7 +83,7 @@ GOLD_ORDER_BALANCE = Table(
             "outcome",
             "string",
             "counted: it made an order; repeated: of an order that counts already; cancelled: its order was; bot: a program's; "
-            "late: not in silver.orders yet; refused: in quarantine; not_understood: an order id and an amount under another name",
+            "late: not in silver.orders yet; refused: in quarantine; not_understood: it speaks of an order under another name",
         ),
         optional(
             "reason",

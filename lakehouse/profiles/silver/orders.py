@@ -6,7 +6,8 @@ refunded, and never completed, is no order yet.
 
 Refunds are taken off whoever sent them and whenever they came, even before the order itself. A refund of no amount is worth its
 lines, at the order's prices; without lines it is the whole order. Without a currency it is in that of the order. An order is never
-worth less than nothing: what was refunded beyond it is told in `over_refunded`.
+worth less than nothing: what was refunded beyond it is told in `over_refunded`. A returned line that has no price anywhere takes nothing
+off: such refunds are counted in `unpriced_refunds`.
 
 The facts are sets keyed by message_id, so union is the whole of merging: any order, any batching and any replay give the same row.
 A message's rate is that of its day: another one in the configuration counts from then on, and for all of history after a rebuild.
@@ -77,6 +78,7 @@ def settled(facts: DataFrame) -> DataFrame:
             ),
             "buyers": F.size(F.array_distinct(F.filter("statements", _is_completion)["actor_id"])),
             "cancelled_at": F.when(latest["kind"] == CANCELLED, latest["stated_at"]),
+            "unpriced_refunds": F.size(F.filter("refunds", _is_unpriced)),
         }
     ).drop("bought", "is_order", "valued", "its_rate", "worth", "refunded")
 
@@ -97,10 +99,20 @@ def _off(refund: Column) -> Column:
 
 
 def _line_off(returned: Column) -> Column:
-    """A returned line at the price it was bought for, else at its own; 0 where neither is known."""
+    """What a returned line takes off; 0 where its price is not known."""
+    return F.coalesce(F.try_multiply(_price(returned), returned["quantity"]).try_cast(EXACT), F.lit(0).cast(EXACT))
+
+
+def _price(returned: Column) -> Column:
+    """Of a returned line: the price it was bought for, else its own; null where neither is known. Reads lines of the order."""
     same = F.filter("lines", lambda line: (line["product_id"] == returned["product_id"]) & line["price"].isNotNull())
-    price = F.coalesce(F.get(same, F.lit(0))["price"], returned["price"])
-    return F.coalesce(F.try_multiply(price, returned["quantity"]).try_cast(EXACT), F.lit(0).cast(EXACT))
+    return F.coalesce(F.get(same, F.lit(0))["price"], returned["price"])
+
+
+def _is_unpriced(refund: Column) -> Column:
+    """Whether some line of a refund without an amount has no price."""
+    has_none = F.exists(refund["lines"], lambda returned: _price(returned).isNull())
+    return refund["amount"].isNull() & F.coalesce(has_none, F.lit(False))
 
 
 def _product(amount: Column | str, rate: Column) -> Column:
@@ -162,6 +174,11 @@ SILVER_ORDERS = LeafTable(
         ),
         optional(
             "cancelled_at", "timestamp", "time of the cancellation; null = not cancelled, or said to be one again since"
+        ),
+        optional(
+            "unpriced_refunds",
+            "int",
+            "refunds of lines that have no price, neither theirs nor the order's: nothing was taken off for those",
         ),
         optional("lines", f"array<{PRODUCT_LINE}>", "lines last said; null = none ever said"),
         required("statements", f"array<{ORDER_STATEMENT}>", "what each message said of the order, in order of time"),

@@ -19,6 +19,10 @@ JUNK = {
         *("null", "NULL", " Null ", "undefined", "None", "NaN", "N/A", "#N/A", "unknown", "anonymous", "guest", "-1", "0"),
         *("[object Object]", "{{userId}}", "${user.id}", "<userId>", "%USER_ID%", "{}", "true", "not_authenticated"),
         *("distinct_id", "distinctId", "user_id", "test", "-", "...", ZERO, "", "  "),
+        *("order_id", "__ORDER_ID__", "$orderId", ":user_id", "[USER_ID]", "#{user_id}", "*|EMAIL|*", "%s", "%!s(<nil>)", "YOUR_USER_ID"),
+        *("undefined,undefined", "shop-undefined", "null null", "[object Promise]", "function () { return id }", "() => id", "Optional.empty"),
+        *("-1.0", "+0", "\u2014", "???", "***", "#REF!", "Infinity", "9.00719E+20", "2147483647", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+        *("unbekannt", "Keine Angabe", "inconnu", "desconocido", "nessuno", "onbekend", "brak", "неизвестно", "不明", "redacted", "[deleted]"),
     ],
     "anonymous_id": ["null", "undefined", ZERO, "0"],
     "device_id": [ZERO, "9774d56d682e549c", "9774D56D682E549C", "02:00:00:00:00:00", "000000000000000", "ffffffffffffffff",
@@ -48,7 +52,8 @@ RESERVED = {
     ],
 }
 PEOPLE = {
-    "user_id": ["1", "42", "1234", "123456", "ann", "abc123", "u-0", "nullable", "tester7", "Ned", "{x", "a%b%c"],
+    "user_id": ["1", "42", "1234", "123456", "ann", "abc123", "u-0", "nullable", "tester7", "Ned", "{x", "a%b%c",
+                "undefined-1017", "null-17", "chris.null", "orders-7", "1e3", "12345678901234567000", "Tom", "Brakman", "deadbeef-0000-0000", "f1"],
     "anonymous_id": ["a", "1", "11111111-1111-4111-8111-111111111111", "anon-1"],
     "device_id": ["a", "aaaa", "emulator-7", "10000000-0000-0000-0000-000000000000", "laptop"],
     "loyalty_id": ["L31000007", "1234", "0000000001", "card-1"],

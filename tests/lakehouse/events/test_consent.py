@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lakehouse.config import load
-from lakehouse.events.consent import consent
+from lakehouse.events.consent import Answer, answer, consent, spelled
 
-CATEGORIES = load("dev", environ={}).consent.categories
+CATEGORIES = spelled(load("dev", environ={}).consent.categories)
 
 # preferences -> analytics, personalization, marketing
 SAID: list[tuple[dict[str, Any], tuple[bool | None, ...]]] = [
@@ -27,9 +29,64 @@ SAID: list[tuple[dict[str, Any], tuple[bool | None, ...]]] = [
     ({"our own category": False}, (False, False, False)),
     ({"our own category": False, "analytics": True}, (True, False, False)),
     ({"our own category": True}, (None, None, None)),
+    ({"Performance Cookies": True, "Targeting Cookies": True, "Functional cookies": False}, (True, False, True)),
+    ({"adStorage": "granted", "analyticsStorage": "denied"}, (False, None, True)),
+    ({"marketing": "\u200bGranted", "analytics": "opt in"}, (True, None, True)),
+    ({"marketing": -1, "analytics": "not granted"}, (False, None, False)),
+    ({"do_not_sell": True}, (False, False, False)),
+    ({"OPT_OUT": "ACCEPT", "ANALYTICS": "ACCEPT"}, (True, False, False)),
+    ({"OPT_OUT": "DENY", "ANALYTICS": "ACCEPT"}, (True, None, None)),
+    ({"optOut": "perhaps", "marketing": True}, (False, False, True)),
 ]
 
 
 @pytest.mark.parametrize(("preferences", "expected"), SAID)
 def test_what_was_said_of_each_purpose(preferences: dict[str, Any], expected: tuple[bool | None, ...]) -> None:
-    assert tuple(consent(preferences, CATEGORIES).values()) == expected
+    assert tuple(consent(Answer(preferences), CATEGORIES).values()) == expected
+
+
+# context -> analytics, personalization, marketing; None = nobody was asked
+ANSWERED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None]] = [
+    *(
+        ({"consent": nothing}, None)
+        for nothing in (None, "", [], {}, {"categoryPreferences": {}}, {"categoryPreferences": []})
+    ),
+    ({"consent": {"categoryPreferences": '{"marketing": false}'}}, (None, None, False)),
+    ({"consent": {"categoryPreferences": ["C0001", "C0003"]}}, (False, True, False)),
+    ({"consent": {"categoryPreferences": ",C0001,C0002,"}}, (True, False, False)),
+    ({"consentManagement": {"allowedConsentIds": ["C0002"], "deniedConsentIds": ["C0004"]}}, (True, None, False)),
+    ({"consentManagement": {"allowedConsentIds": [], "deniedConsentIds": []}}, None),
+    ({"consent": {"categoryPreferences": {}, "tcString": "CPXxRfA"}}, (None, None, None)),
+    *(
+        ({"consent": unread}, (None, None, None))
+        for unread in (
+            True,
+            "yes",
+            {"marketing": False},
+            {"categoryPreferences": [{"name": "marketing"}]},
+            {"gpp": "DBABMA~"},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("context", "expected"), ANSWERED)
+def test_an_answer_in_any_shape_is_an_answer(context: dict[str, Any], expected: tuple[bool | None, ...] | None) -> None:
+    said = answer(context)
+    assert (None if said is None else tuple(consent(said, CATEGORIES).values())) == expected
+    assert said is None or said.is_read == (expected != (None, None, None))
+
+
+NAMED = st.sampled_from(["marketing", "C0002", "Functional Cookies", "ours", "optOut"])
+WORDS = st.none() | st.booleans() | st.integers(-2, 2) | st.text(max_size=6) | st.sampled_from(["yes", "no", "granted"])
+
+
+@given(st.dictionaries(NAMED, WORDS, max_size=4), st.booleans())
+@settings(derandomize=True, deadline=None)
+def test_one_word_more_never_allows_what_it_does_not_name(preferences: dict[str, Any], word: bool) -> None:
+    """A refusal added anywhere allows nothing; a yes added for marketing allows at most marketing."""
+    before = consent(Answer(preferences), CATEGORIES)
+    after = consent(Answer(preferences | {"marketing_cookies": word, "theirs": False}), CATEGORIES)
+    gained = {purpose for purpose, allowed in after.items() if allowed and not before[purpose]}
+    assert gained <= ({"marketing"} if word else set())
+    assert None not in after.values()

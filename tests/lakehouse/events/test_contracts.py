@@ -25,10 +25,17 @@ def test_a_need_that_two_events_share_names_both(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("sent", ["order completed", "ORDER COMPLETED", "Order  Completed", "order_completed", "orderCompleted",
-                                  "Order-Completed", "Completed Order", "completed_order", "Order Completed\u200b"])  # fmt: skip
+                                  "Order-Completed", "Completed Order", "completed_order", "Order Completed\u200b",
+                                  "Order\u00a0Completed", "Order \u2013 Completed"])  # fmt: skip
 def test_a_name_is_known_in_any_spelling(sent: str) -> None:
     older = load("dev", environ={}).events.names
     assert spellings(older).get(spelling(sent)) == ORDER_COMPLETED.name
+
+
+def test_whatever_is_said_of_an_order_is_known_to_be() -> None:
+    said = {name for name in names() if contracts.is_of_order("track", name)}
+    assert said == {"Order Completed", "Order Updated", "Order Cancelled", "Order Refunded"}
+    assert not contracts.is_of_order("page", "Order Completed")
 
 
 def test_no_two_names_have_a_spelling_in_common() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.config import load
-from lakehouse.events.clock import microseconds
-from lakehouse.events.event_row import EventReader
+from lakehouse.events.clock import instant, microseconds
+from lakehouse.events.event_row import EventReader, EventRow
 from lakehouse.events.event_rows import event_rows
 from lakehouse.events.reader import Reader
 from lakehouse.events.reasons import REASONS
@@ -154,3 +154,159 @@ def test_a_batch_is_its_rows() -> None:
         assert (row["lines"] is None) == (alone.lines is None)
         assert [(one["type"], one["token"]) for one in row["identifiers"] or ()] == (alone.identifiers or [])
     assert event_rows(CONFIG)(pa.array([], pa.binary()), times[:0], times[:0]).to_pylist() == []
+
+
+def row_of(event: str, **properties: Any) -> EventRow:
+    message = {"type": "track", "event": event, "messageId": "m", "anonymousId": "a", "properties": properties}
+    return READER.read(encode(message), NOON_US, NOON_US)
+
+
+UNREAD: dict[str, tuple[dict[str, Any], str]] = {
+    "an amount as people write it": ({"total": "12,50"}, "invalid_number"),
+    "products as text": ({"products": '[{"product_id": "p"}]'}, "wrong_type"),
+    "products by their numbers, as PHP writes a list with a hole": (
+        {"products": {"1": {"product_id": "p"}}},
+        "wrong_type",
+    ),
+    "a line that names no product": ({"products": [{"quantity": 1}]}, "missing_field"),
+    "a quantity with its unit": ({"products": [{"product_id": "p", "quantity": "1 pc"}]}, "invalid_number"),
+}
+
+
+@pytest.mark.parametrize("sent", UNREAD)
+def test_a_refund_nobody_can_read_is_not_one_of_the_whole_order(sent: str) -> None:
+    properties, reason = UNREAD[sent]
+    assert (row_of("Order Refunded", order_id="o", **properties).verdict or "").partition("|")[0] == reason
+
+
+@pytest.mark.parametrize(
+    "properties", [{}, {"total": ""}, {"total": []}, {"products": []}, {"products": {}}, {"total": None}]
+)
+def test_a_refund_that_says_nothing_more_is_of_the_whole_order(properties: dict[str, Any]) -> None:
+    row = row_of("Order Refunded", order_id="o", **properties)
+    assert (row.verdict, row.faults, row.revenue, row.lines) == (None, None, None, None)
+
+
+def test_a_refund_of_lines_is_read_beside_an_amount_that_is_not() -> None:
+    row = row_of("Order Refunded", order_id="o", total="n/a", products=[{"sku": "s-1"}])
+    assert row.verdict is None
+    assert [line.product_id for line in row.lines or ()] == ["s-1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "product_id"),
+    [
+        ({"product_id": 7, "sku": "s"}, "7"),
+        ({"product_id": "", "productId": "p"}, "p"),
+        ({"sku": "s", "id": 9}, "s"),
+        ({"id": 9}, "9"),
+        ({"product_id": "undefined"}, None),
+        ({"product_id": {"id": 1}}, None),
+    ],
+)
+def test_a_line_is_of_the_product_it_names(line: dict[str, Any], product_id: str | None) -> None:
+    lines = row_of("Order Completed", order_id="o", revenue=1, products=[line | {"price": 1}]).lines
+    assert [one.product_id for one in lines or ()] == [product_id]
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason", "currency"),
+    [
+        ({"currency": ["EUR"]}, "wrong_type", None),
+        ({"currency": {"code": "EUR"}}, "wrong_type", None),
+        ({"currency": "XTS"}, "unknown_currency", None),
+        ({"currency": []}, None, "USD"),
+        ({"currency_code": "eur"}, None, "EUR"),
+    ],
+)
+def test_money_of_a_currency_nobody_can_read_is_not_counted(
+    properties: dict[str, Any], reason: str | None, currency: str | None
+) -> None:
+    row = row_of("Order Completed", order_id="o", revenue=10, **properties)
+    assert ((row.verdict or "").partition("|")[0] or None) == reason
+    assert reason is not None or (row.currency, row.faults) == (currency, None)
+
+
+COMMERCE: dict[str, dict[str, Any]] = {
+    "purchase": {"transaction_id": "T-1", "value": 10},
+    "Purchase": {"value": 10},
+    "Level Bought": {"transactionId": 7, "revenue": 1},
+    "Order Cancel": {"order_id": "o"},
+    "Refund": {"order_id": "o"},
+    "Order Complete": {"order_id": "o", "total": 1},
+}
+
+
+@pytest.mark.parametrize("event", COMMERCE)
+def test_what_speaks_of_an_order_under_another_name_is_told(event: str) -> None:
+    told = "not_counted|event: the name of an order event expected, for it speaks of an order"
+    assert row_of(event, **COMMERCE[event]).faults == [told]
+
+
+@pytest.mark.parametrize(("event", "properties"), [("Order Shipped", {"order_id": "o"}), ("Clicked", {"value": 3})])
+def test_what_does_not_is_nothing_to_tell(event: str, properties: dict[str, Any]) -> None:
+    assert row_of(event, **properties).faults is None
+
+
+MOMENTS = st.datetimes(datetime(2001, 1, 1), datetime(2026, 2, 1))
+OFFSETS = st.integers(-14 * 4, 14 * 4).map(lambda quarters: timedelta(minutes=15 * quarters))
+
+
+@given(MOMENTS, OFFSETS)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_one_moment_is_one_however_programs_write_it(moment: datetime, offset: timedelta) -> None:
+    """The writers of Java, Go, Ruby, Python, .NET and JavaScript."""
+    utc = moment.replace(tzinfo=UTC)
+    here = utc.astimezone(timezone(offset))
+    colon, plain = here.isoformat(timespec="microseconds"), here.strftime("%Y-%m-%d %H:%M:%S.%f %z")
+    written = (
+        *(colon, f"{colon}[Europe/Berlin]", plain, f"{plain} CET", f'"{colon}"', f"\ufeff{colon}\n"),
+        *(
+            utc.strftime(form)
+            for form in ("%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dt%H:%M:%S.%fz", "%Y-%m-%d %H:%M:%S.%f UTC")
+        ),
+        utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ[UTC]"),
+        str(microseconds(utc)),
+    )
+    assert {instant(text) for text in written} == {microseconds(utc)}
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-02-01T10:00:00 CET", "2026-02-01T10:00:00[Europe/Berlin]", "2026-02-01T10:00:00+24:00"]
+)
+def test_a_zone_that_gives_no_offset_is_no_time(text: str) -> None:
+    assert instant(text) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "user_id"),
+    [("1e+05", "100000"), ("1E3", "1000"), ("1.5e2", "150"), ("-5.0", "-5"), ("1e21", "1" + "0" * 21), ("1.5", "1.5")],
+)
+def test_a_whole_number_is_an_id_by_its_digits(sent: str, user_id: str) -> None:
+    value = f'{{"type":"page","messageId":"m","userId":{sent}}}'.encode()
+    assert READER.read(value, NOON_US, NOON_US).user_id == user_id
+    message = ALONE.document(value)
+    assert message is not None
+    assert ALONE.identifiers(message) == [("user_id", user_id)]
+
+
+@pytest.mark.parametrize("name", ["Order Completed", "Order Updated", "Order Cancelled", "Order Refunded"])
+def test_no_order_is_a_robots(name: str) -> None:
+    message = {
+        **{"type": "track", "event": name, "messageId": "m", "anonymousId": "a"},
+        "properties": {"order_id": "o", "total": 5},
+        "context": {"userAgent": "python-requests/2.31"},
+    }
+    assert READER.read(encode(message), NOON_US, NOON_US).is_bot is False
+    assert ALONE.is_bot(message) is False
+
+
+def test_consent_in_a_shape_nobody_can_read_is_told_and_was_asked_for() -> None:
+    row = READER.read(
+        encode({"type": "page", "messageId": "m", "anonymousId": "a", "context": {"consent": {"tcString": "CPXx"}}}),
+        NOON_US,
+        NOON_US,
+    )
+    assert row.consent is not None
+    assert row.consent[2:] == (None, None, None)
+    assert row.faults == ["wrong_type|context.consent.categoryPreferences: object of categories expected"]

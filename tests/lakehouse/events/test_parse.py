@@ -155,7 +155,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {
             "event": "Order Completed", "type": "page", "revenue": None,
             "faults": [
-                "not_counted|event: the name of an order event expected, for it has an order id and an amount",
+                "not_counted|event: the name of an order event expected, for it speaks of an order",
             ],
         },
     ),

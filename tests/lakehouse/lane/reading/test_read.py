@@ -2,19 +2,24 @@
 
 import json
 import random
+from datetime import UTC, datetime
+from pathlib import Path
 
 from pyspark.sql import Row, SparkSession
 
 from lakehouse.config import load
+from lakehouse.events.clock import microseconds
 from lakehouse.events.event_row import EventReader, EventRow
 from lakehouse.events.reasons import NO_USABLE_IDENTIFIER
 from lakehouse.lane.reading.read import read
 from tests.lakehouse.events import test_fuzz, test_reader
 from tests.rows import encode, records
 
+CASES = Path(__file__).parents[3] / "cases" / "ingest.jsonl"
 CONFIG = load("dev", environ={})
 COMPARED = ("type", "event", "product_id", "order_id", "session_id", "message_id")
-ARRIVED_US = 1_772_366_400_000_000  # 2026-03-01 12:00
+ARRIVED = datetime(2026, 11, 27, 12, tzinfo=UTC)  # when the cases arrive
+ARRIVED_US = microseconds(ARRIVED)
 
 
 def _compared(row: Row | EventRow) -> dict[str, object]:
@@ -27,7 +32,8 @@ def test_the_lane_and_the_lake_read_a_record_alike(spark: SparkSession) -> None:
     chance = random.Random(11)
     values = [test_fuzz.make(chance, number) for number in range(400)]
     values += [json.dumps(test_reader.random_message(chance)) for _ in range(200)]
-    frame = read(records(spark, values, arrival=test_reader.ARRIVED), CONFIG)
+    values += [json.loads(line)["value"] for line in CASES.read_text("utf-8").splitlines()]
+    frame = read(records(spark, values, arrival=ARRIVED), CONFIG)
     rows = frame.select("offset", "verdict", "lines", *COMPARED).collect()
     reader, accepted = EventReader(CONFIG), 0
     for row in rows:

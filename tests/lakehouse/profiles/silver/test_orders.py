@@ -56,15 +56,20 @@ def history(chance: random.Random, order: str) -> list[Said]:
     return said
 
 
-def ledger(said: Sequence[Said]) -> tuple[Decimal | None, Decimal | None]:
-    """What an order is worth, and what was refunded beyond it; None = it is no order."""
+Worth = tuple[Decimal | None, Decimal | None, int]
+
+
+def ledger(said: Sequence[Said]) -> Worth:
+    """What an order is worth, what was refunded beyond it (None = it is no order), and how many refunds had a line without a price."""
     statements = sorted((one for one in said if one.kind != "refunded"), key=lambda one: (one.minute, one.message_id))
     completed = [one for one in statements if one.kind == "completed"]
-    if not completed or statements[-1].kind == "cancelled":
-        return None, None
-    valued = [one for one in statements if one.kind != "cancelled" and one.amount is not None][-1]
     lined = [one.lines for one in statements if one.kind != "cancelled" and one.lines is not None]
     price_of = {product: price for product, _, _, price in reversed(lined[-1] if lined else ()) if price is not None}
+    of_lines = [one.lines or () for one in said if one.kind == "refunded" and one.amount is None]
+    unpriced = sum(any(price_of.get(p, price) is None for p, _, _, price in lines) for lines in of_lines)
+    if not completed or statements[-1].kind == "cancelled":
+        return None, None, unpriced
+    valued = [one for one in statements if one.kind != "cancelled" and one.amount is not None][-1]
     its_rate = rate(valued.currency or completed[0].currency)
     worth, refunded = (valued.amount or Decimal(0)) * its_rate, Decimal(0)
     for refund in (one for one in said if one.kind == "refunded"):
@@ -78,7 +83,7 @@ def ledger(said: Sequence[Said]) -> tuple[Decimal | None, Decimal | None]:
             )
         else:
             refunded += worth
-    return cents(max(worth - refunded, Decimal(0))), cents(max(refunded - worth, Decimal(0)))
+    return cents(max(worth - refunded, Decimal(0))), cents(max(refunded - worth, Decimal(0))), unpriced
 
 
 def rate(currency: str | None) -> Decimal:
@@ -111,8 +116,8 @@ def histories() -> dict[str, list[Said]]:
     return {f"o{n}": history(chance, f"o{n}") for n in range(400)}
 
 
-def worth(found: Sequence[Row]) -> dict[str, tuple[Decimal | None, Decimal | None]]:
-    return {row["order_id"]: (row["revenue"], row["over_refunded"]) for row in found}
+def worth(found: Sequence[Row]) -> dict[str, Worth]:
+    return {row["order_id"]: (row["revenue"], row["over_refunded"], row["unpriced_refunds"]) for row in found}
 
 
 def test_every_order_is_worth_what_the_ledger_says(spark: SparkSession, histories: dict[str, list[Said]]) -> None:
