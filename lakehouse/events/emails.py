@@ -1,7 +1,8 @@
 """E-mail addresses in one form: every spelling that reaches one mailbox is one address. No network, no list of users.
 
-Without the name before it (`Kim <kim@x.org>`), `mailto:` and what a list leaves behind it, without white space and invisible
-characters, in Unicode form NFKC, in lower case, the domain in its letters (not in `xn--`). Then what the mailbox's provider says it
+Without the name before it (`Kim <kim@x.org>`), `mailto:` and what a list leaves behind it, read as it was before an address of the web
+held it (`kim%40x.org`), without white space and invisible characters, in Unicode form NFKC, in lower case, the domain in its
+letters (not in `xn--`). Then what the mailbox's provider says it
 ignores, by domain:
 
 gmail.com, googlemail.com    dots; from `+` on; both names are one (Google: "dots don't matter", task-specific addresses)
@@ -64,13 +65,18 @@ def normalise(value: str, tags: str = ALL) -> str | None:
 
 
 def mailbox(address: str) -> str:
-    """The part of a normalised address before its `@`: `info`."""
-    return address.partition("@")[0]
+    """What stands before the `@` of a normalised address, as it is compared with names of functions.
+
+    `customercare` of `customer-care2@`, `info` of `info.de@`.
+    """
+    return re.sub(r"[._-][a-z]{2}\Z|[._-]|[0-9]+\Z", "", address.partition("@")[0])
 
 
 def _bare(value: str) -> str:
     """The address alone, in lower case, of what was written around it."""
     text = unicodedata.normalize("NFKC", value)
+    if "@" not in text and "%40" in text:
+        text = unquote(text)
     if _MAILTO.match(text.strip()):
         text = unquote(_MAILTO.sub("", text.strip()).partition("?")[0])
     if "<" in text or "(" in text:

@@ -194,7 +194,7 @@ class EventReader:
     def _hide(self, fields: Fields) -> None:
         """Personal texts become tokens."""
         for name in _SHOWN:
-            if (text := fields[name]) is not None and ("@" in text or text[0] in _BEFORE_A_NUMBER):
+            if (text := fields[name]) is not None and (holds_at(text) or text[0] in _BEFORE_A_NUMBER):
                 fields[name] = hidden(self._config.privacy, name, text)
 
     def _consent(self, context: Mapping[str, Any], occurred: int | None, message_id: str | None) -> Consent | None:

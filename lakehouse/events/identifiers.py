@@ -20,6 +20,7 @@ from lakehouse.events import emails, ids, phone
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import Blocked, blocked
 from lakehouse.events.identifier import Identifier
+from lakehouse.events.privacy import holds_at
 from lakehouse.events.tokens import is_personal, token
 
 # (identifier type, field of schema.TEXTS that holds one); other configured types come from context.externalIds only
@@ -74,7 +75,7 @@ class Resolver:
             type_ = GUEST if are_guests and named == USER else named
             if (identifier := self.resolve(type_, value, country)) is not None:
                 usable.add(identifier)
-                if type_ != EMAIL and "@" in value and (address := self.resolve(EMAIL, value)) is not None:
+                if type_ != EMAIL and holds_at(value) and (address := self.resolve(EMAIL, value)) is not None:
                     usable.add(address)
         return sorted(usable)
 
@@ -89,23 +90,27 @@ class Resolver:
             return None
         if type_ == PHONE:
             number = phone.normalise(value, self._region, country)
-            if junk.holds(_NO_DIGIT.sub("", value)) or (number is not None and junk.holds(number)):
+            if junk.holds(_NO_DIGIT.sub("", phone.in_our_digits(value))) or (number is not None and junk.holds(number)):
                 return R.PLACEHOLDER
             return R.UNREADABLE if number is None else (PHONE, token(config.privacy, PHONE, number))
-        address = emails.normalise(value, config.identity.email_tags) if "@" in value else None
+        address = emails.normalise(value, config.identity.email_tags) if holds_at(value) else None
         normal = address or ids.normalise(value.strip(" "))
         if not normal or junk.holds(normal):
             return R.PLACEHOLDER
         if type_ == EMAIL:
             if address is None:
                 return R.UNREADABLE
-            is_of_function = emails.mailbox(address) in config.identity.function_mailboxes and MAILBOX in self._junk
+            is_of_function = emails.mailbox(address) in self._functions and MAILBOX in self._junk
             return MAILBOX if is_of_function else EMAIL, token(config.privacy, EMAIL, address)
         return type_, token(config.privacy, type_, normal) if is_personal(normal) else normal
 
     @cached_property
     def _junk(self) -> dict[str, Blocked]:
         return {type_: blocked(type_, self.config.identity) for type_ in self.config.identity.rules}
+
+    @cached_property
+    def _functions(self) -> frozenset[str]:
+        return frozenset(map(emails.mailbox, self.config.identity.function_mailboxes))
 
     @cached_property
     def _region(self) -> str:
