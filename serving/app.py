@@ -32,10 +32,13 @@ from serving.api.cross_origin import CrossOrigin
 from serving.api.hosts import Hosts
 from serving.api.json_responses import Straight, answer, fault
 from serving.api.openapi import Answers, document, faults, json_body, json_text
+from serving.api.request_spellings import RequestSpellings
+from serving.api.scopes import BARE
 from serving.deciding.next_best_action import next_best_action
 from serving.deciding.recommendations import recommendations
 from serving.messages import answer_models, collector
-from serving.messages.limits import App, BodyLimit, is_too_deep
+from serving.messages.content_coding import Damaged, Inflated
+from serving.messages.limits import App, BodyLimit
 from serving.messages.mail_feedback import SCHEMA
 from serving.messages.request_models import (
     AvailabilityRequest,
@@ -46,12 +49,12 @@ from serving.messages.request_models import (
     RecommendationRequest,
     SuppressionRequest,
 )
+from serving.messages.request_reading import TooDeep, read
 from serving.service import Service
 from serving.state.sockets import Listener
 
 _PAGE = Path(__file__).with_name("page") / "page.html"
-_MOST_DEPTH = 32
-_UNKNOWN, _INVALID, _AWAY = 404, 422, 503
+_UNKNOWN, _NOT_SO, _INVALID, _AWAY = 404, 405, 422, 503
 _UNFRAMED = {"content-security-policy": "frame-ancestors 'none'"}  # it holds a key: no other page may show it in itself
 R = TypeVar("R", bound=BaseModel)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -78,7 +81,8 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
     direct = guard(app.routes, service)
     limited = BodyLimit(Straight(app, direct), most_bytes=collector.BATCH_BYTES)
     serving = service.config.serving
-    return Hosts(CrossOrigin(limited, serving.origins, serving.public_url), serving.hosts, serving.public_url)
+    crossed = CrossOrigin(limited, serving.origins, serving.public_url)
+    return Hosts(RequestSpellings(crossed, BARE), serving.hosts, serving.public_url)
 
 
 def _decisions(app: FastAPI, service: Service) -> None:
@@ -134,13 +138,13 @@ def _facts(app: FastAPI, service: Service) -> None:
         """Products that can, or cannot, be bought from now on. Answered when it is kept for good."""
         return await _answered(service, request, AvailabilityRequest, availability.set_availability)
 
-    @app.post("/api/suppressions", **json_body(SuppressionRequest, answer_models.SuppressionAnswer, 503))
+    @app.post("/api/suppressions", **json_body(SuppressionRequest, answer_models.SuppressionAnswer, 404, 503))
     async def suppression(request: Request) -> Response:
         """Somebody who is to be left alone, by whatever identifier they are known, or is not any more. Answered when it is kept for good.
 
         `is_suppressed` of the answer: whether they are; another of their identifiers may still be.
         """
-        return await _answered(service, request, SuppressionRequest, suppressions.suppress)
+        return await _answered(service, request, SuppressionRequest, suppressions.asked_for)
 
     @app.get(
         "/api/changes",
@@ -239,12 +243,12 @@ async def _answered(
     body = await request.body()
     service.pressure.at_once += 1
     try:
-        if is_too_deep(body, _MOST_DEPTH):
-            return fault(_INVALID, f"body: more than {_MOST_DEPTH} levels of nesting, expected at most that many")
         try:
-            asked = model.model_validate_json(body)
+            asked = read(model, body, request.headers.get("content-type", ""), collector.BATCH_BYTES)
         except ValidationError as error:
             return fault(_INVALID, _in_words(error))
+        except (TooDeep, Damaged, Inflated) as unread:
+            return fault(_INVALID, str(unread))
         return await _told(lambda: do(service, asked))
     finally:
         service.pressure.at_once -= 1
@@ -262,9 +266,11 @@ async def _told(do: Callable[[], Awaitable[dict[str, Any]]]) -> Response:
         return fault(_AWAY, str(away), **{"retry-after": "1"})
 
 
-async def _no_route(_: Request, error: Exception) -> Response:
-    """No such path, or not by this method."""
+async def _no_route(request: Request, error: Exception) -> Response:
+    """No such path, or not by this method. OPTIONS is told by which (RFC 9110, 9.3.7)."""
     assert isinstance(error, HTTPException)
+    if error.status_code == _NOT_SO and request.method == "OPTIONS":
+        return Response(status_code=204, headers=error.headers)
     detail = f"address: {str(error.detail).lower()}, expected one of /docs"
     return fault(error.status_code, detail, **(error.headers or {}))
 

@@ -6,6 +6,7 @@ and the worker ends as by SIGTERM.
 
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lakehouse.errors import StitchlakeError
 from lakehouse.kafka.server import HOST
@@ -27,6 +29,17 @@ _REQUESTS_SECONDS = 1  # that are being answered when the end comes
 _WORKER_SECONDS = 3.5  # of a worker, from the signal to its end; beyond, it is cut short
 _ALL_SECONDS = 4.2  # of the parent, until it kills who is left
 _THREADS_SECONDS = 0.2  # of threads, once all is kept
+_OFFERED = re.compile(rb"\A([A-Z]+ [^\r\n]+\r\n(?:[^\r\n]+\r\n)*?)upgrade:[ \t]*h2c[ \t]*\r\n", re.IGNORECASE)
+
+
+class Protocol(HttpToolsProtocol):
+    """Does not hear the offer of HTTP/2, as it may (RFC 9110, 7.8): the parser takes what follows such a head for HTTP/2, and the body is lost.
+
+    Java's HttpClient makes the offer with the first request of every connection to `http:`.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(_OFFERED.sub(rb"\1", data) if b"h2c" in data else data)
 
 
 class Server(uvicorn.Server):
@@ -69,7 +82,7 @@ def serve(app: Any, listening: socket.socket, on_end: Callable[[], None]) -> Non
         access_log=False,
         proxy_headers=False,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="websockets-sansio",
         timeout_graceful_shutdown=_REQUESTS_SECONDS,
     )

@@ -67,8 +67,11 @@ def normalise(value: str, tags: str = ALL) -> str | None:
 
 
 def mailbox(address: str) -> str:
-    """The part of a normalised address before its `@`: `info`."""
-    return address.partition("@")[0]
+    """What stands before the `@` of a normalised address, as it is compared with names of functions.
+
+    `customercare` of `customer-care2@`, `info` of `info.de@`.
+    """
+    return re.sub(r"[._-][a-z]{2}\Z|[._-]|[0-9]+\Z", "", address.partition("@")[0])
 
 
 def _bare(value: str) -> str:

@@ -90,7 +90,7 @@ class Resolver:
             return None
         if type_ == PHONE:
             number = phone.normalise(value, self._region, country)
-            if junk.holds(_NO_DIGIT.sub("", value)) or (number is not None and junk.holds(number)):
+            if junk.holds(_NO_DIGIT.sub("", phone.in_our_digits(value))) or (number is not None and junk.holds(number)):
                 return R.PLACEHOLDER
             return R.UNREADABLE if number is None else (PHONE, token(config.privacy, PHONE, number))
         address = emails.normalise(value, config.identity.email_tags) if holds_at(value) else None
@@ -100,13 +100,17 @@ class Resolver:
         if type_ == EMAIL:
             if address is None:
                 return R.UNREADABLE
-            is_of_function = emails.mailbox(address) in config.identity.function_mailboxes and MAILBOX in self._junk
+            is_of_function = emails.mailbox(address) in self._functions and MAILBOX in self._junk
             return MAILBOX if is_of_function else EMAIL, token(config.privacy, EMAIL, address)
         return type_, token(config.privacy, type_, normal) if is_personal(normal) else normal
 
     @cached_property
     def _junk(self) -> dict[str, Blocked]:
         return {type_: blocked(type_, self.config.identity) for type_ in self.config.identity.rules}
+
+    @cached_property
+    def _functions(self) -> frozenset[str]:
+        return frozenset(map(emails.mailbox, self.config.identity.function_mailboxes))
 
     @cached_property
     def _region(self) -> str:

@@ -1,18 +1,20 @@
 """Phone numbers in one form, `+<country code><number>`, as libphonenumber reads them.
 
-A number without country code is national to a region: the country of the address sent with it, if libphonenumber knows it,
-else events.default_region. Not that of the browser's language: en-US is what a browser says when nobody has chosen, so it
+A number without country code is national to a region: the country of the address sent with it (countries.py), else
+events.default_region. Not that of the browser's language: en-US is what a browser says when nobody has chosen, so it
 would turn a shop's own customers' numbers into American ones. An extension is cut off. A number of a length that no number of its
 country has is no phone number.
 
-Three readings are ours, for what people write and no telephone dials:
+Four readings are ours, for what people write and no telephone dials:
 
 - `00` leads abroad everywhere, also where another prefix does: `001 415 555 2671` in the USA.
 - A country code without `+`, where a trunk prefix would have to stand: `49 170 2345670` in Germany.
+- 044 and 045 before a mobile at home in Mexico, until 2019.
 - Mexico's mobile 1 and Argentina's mobile 9 are dropped: with and without it is one line (IFT, 2019; ENACOM).
 """
 
 import re
+import unicodedata
 from functools import lru_cache
 
 import phonenumbers
@@ -21,15 +23,15 @@ from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumber, Phone
 from pyspark.sql import Column
 
 from lakehouse.errors import ConfigError
-from lakehouse.events import ids
+from lakehouse.events import countries, ids
 from lakehouse.spark.arrow_function import arrow_function
 
-_SPELLINGS = {"UK": "GB"}  # as addresses say it
 _MOBILE_MARKS = {52: "1", 54: "9"}  # country code -> what some write before the ten digits of a mobile
 _SHORTEST = 7  # digits with the country code; libphonenumber knows shorter ones, which are no subscriber's
 _LONGEST = 250  # characters: what libphonenumber reads at most
 _REMARK = re.compile(r"\([^()0-9]*[^\W\d_][^()0-9]*\)")  # `(mobile)`: its letters are not to be dialled
 _NOT_DIGITS = re.compile(r"[^0-9]")
+_MEXICAN_MOBILE = re.compile(r"04[45]([0-9]{10})")
 
 
 def region(name: str) -> str:
@@ -38,8 +40,8 @@ def region(name: str) -> str:
     Raises:
         ConfigError: it knows none of that name.
     """
-    known = _SPELLINGS.get(name, name)
-    if known not in phonenumbers.SUPPORTED_REGIONS:
+    known = countries.region_of(name)
+    if known is None:
         raise ConfigError(
             f"[events] default_region: got {name!r}, expected an ISO 3166 region with telephones, such as US. Mend the value"
         )
@@ -49,14 +51,18 @@ def region(name: str) -> str:
 def normalise(value: str, default: str, country: str | None = None) -> str | None:
     """One number as `+<digits>`; None when it is no phone number.
 
-    `default`: of `region`. `country`: ISO 3166 region a number without country code is national to, in any case; what is not
+    `default`: of `region`. `country`: what a number without country code is national to, by any name or code; what is not
     known, and None, means `default`.
     """
-    sent = (country or "").strip().upper()
-    named = _SPELLINGS.get(sent, sent)
-    return _normalise(
-        _REMARK.sub("", ids.normalise(value.strip())), named if named in phonenumbers.SUPPORTED_REGIONS else default
-    )
+    sent = _REMARK.sub("", ids.normalise(in_our_digits(value.strip())))
+    return _normalise(sent, countries.region_of(country or "") or default)
+
+
+def in_our_digits(value: str) -> str:
+    """Digits of other scripts, such as Arabic or full-width ones, as 0 to 9."""
+    if value.isascii():
+        return value
+    return "".join(str(unicodedata.decimal(one)) if one.isdecimal() else one for one in value)
 
 
 def normalised(value: Column, default: str) -> Column:
@@ -76,6 +82,8 @@ def _normalise(value: str, home: str) -> str | None:
     readings = []
     if dialled.startswith("00"):
         readings.append(_parsed("+" + re.sub(r"^\D*0\D*0", "", value), home))
+    if home == "MX" and (mobile := _MEXICAN_MOBILE.fullmatch(dialled)):
+        readings.append(_parsed(mobile[1], home))
     readings.append(_parsed(value, home))
     if not value.startswith("+") and _lacks_only_its_plus(dialled, home):
         readings.insert(0, _parsed("+" + dialled, home))

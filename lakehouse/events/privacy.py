@@ -16,8 +16,8 @@ def bare_url(url: str) -> str:
 
 
 def holds_at(text: str) -> bool:
-    """Whether it looks like an e-mail address stands in it."""
-    return "@" in text or "%40" in text
+    """Whether it looks like an e-mail address stands in it: an `@`, as addresses of the web or Asian keyboards write it, too."""
+    return "@" in text or "%40" in text or (not text.isascii() and ("\uff20" in text or "\ufe6b" in text))
 
 
 def holds_address(text: str) -> bool:

@@ -14,10 +14,12 @@ from serving.api.keys import may_not_write
 from serving.deciding.request_context import count_events
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.messages import collector
+from serving.messages.content_coding import Damaged, Inflated
 from serving.messages.limits import refusal
+from serving.messages.plain_body import plain
 from serving.service import Service
 
-_REFUSED, _UNKNOWN, _BUSY, _AWAY = 400, 404, 429, 503
+_REFUSED, _UNKNOWN, _TOO_LARGE, _BUSY, _AWAY = 400, 404, 413, 429, 503
 _METRICS = "m"  # where analytics.js and the mobile libraries tell of themselves
 _MOST_TOLD = 5
 _NOT_STORED = {"cache-control": "no-store"}
@@ -34,9 +36,12 @@ async def collected(service: Service, call: str, request: Request, body: bytes) 
         return fault(_UNKNOWN, f"/v1/{call[:32]}: no such call, expected batch or one of {', '.join(collector.CALLS)}")
     now = service.clock()
     try:
-        brought = collector.read(call, body)
-    except collector.Refused as unread:
+        text = plain(body, request.headers.get("content-type", ""), collector.BATCH_BYTES)
+        brought = collector.read(call, text)
+    except (collector.Refused, Damaged) as unread:
         return fault(_REFUSED, str(unread))
+    except Inflated as large:
+        return fault(_TOO_LARGE, str(large))
     if (no := may_not_write(service, request, brought.write_key)) is not None:
         return no
     records, refused = brought.records(now)

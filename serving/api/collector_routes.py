@@ -36,7 +36,6 @@ def collect(app: FastAPI, service: Service) -> None:
         return answer(segment_settings(write_key, address))
 
     @app.get("/sourceConfig", responses=faults())
-    @app.get("/sourceConfig/", include_in_schema=False)
     async def source_config(request: Request) -> Response:
         """RudderStack's libraries ask for it before they send."""
         if (no := may_not_write(service, request)) is not None:

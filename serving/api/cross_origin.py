@@ -3,24 +3,28 @@
 Source: https://fetch.spec.whatwg.org/#http-cors-protocol. The collector is guarded by its write key and knows no cookies, so
 it may be open to any origin; all else is open to declared origins alone. What is not allowed is not done: a page may send what it
 may not read the answer of. A caller that names no origin is no page, or one that fetches an image; browsers name it with all else.
+
+A beacon always comes with credentials, and a browser drops one of JSON unless they are allowed to its very origin. So they are where
+events are taken: nothing follows from them. Not at /sourceConfig, whose answer holds the key it was asked with.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-import orjson
-
-from serving.messages.limits import App, Receive, Scope, Send, refusal
+from serving.messages.limits import App, Receive, Scope, Send, refuse
 
 ANY = "*"
-_COLLECTOR = ("/v1/", "/pixel/", "/beacon/", "/sourceConfig")
+_TAKES_EVENTS = ("/v1/", "/pixel/", "/beacon/")
+COLLECTOR = (*_TAKES_EVENTS, "/sourceConfig")
 _METHODS = b"GET, POST"
 _HEADERS = ("authorization", "content-type", "content-encoding")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _MOST_HEADERS = 32
 _MAX_AGE_SECONDS = b"7200"  # the longest that Chromium keeps
 _NO_CONTENT, _FORBIDDEN = 204, 403
+
+Headers = list[tuple[bytes, bytes]]
 
 
 class CrossOrigin:
@@ -47,20 +51,23 @@ class CrossOrigin:
                 await receive()
                 await send({"type": "websocket.close", "code": 1008, "reason": _told(origin)})
         elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-            await _preflight(send, allowed, origin, headers.get(b"access-control-request-headers", b""))
+            await (_preflight(send, headers, allowed) if allowed else _refuse(send, origin))
         elif not (allowed or is_own):
             await _refuse(send, origin)
         else:
             await self._app(scope, receive, _telling(send, allowed))
 
-    def _allowed(self, origin: str, path: str) -> bytes:
-        """What `access-control-allow-origin` says; empty = nothing."""
-        if origin in self._origins:
-            return origin.encode("latin-1")
-        return ANY.encode() if ANY in self._origins and path.startswith(_COLLECTOR) else b""
+    def _allowed(self, origin: str, path: str) -> Headers:
+        """The headers that let a page read the answer; none where it may not."""
+        takes_events = path.startswith(_TAKES_EVENTS)
+        if origin not in self._origins and not (ANY in self._origins and path.startswith(COLLECTOR)):
+            return []
+        named = origin if takes_events or origin in self._origins else ANY
+        headers = [(b"access-control-allow-origin", named.encode("latin-1")), (b"vary", b"origin")]
+        return [*headers, (b"access-control-allow-credentials", b"true")] if takes_events else headers
 
 
-def _telling(send: Send, allowed: bytes) -> Send:
+def _telling(send: Send, allowed: Headers) -> Send:
     if not allowed:
         return send
 
@@ -69,37 +76,30 @@ def _telling(send: Send, allowed: bytes) -> Send:
             sent = message.get("headers", ())
             assert isinstance(sent, Iterable)
             exposed = (b"access-control-expose-headers", b"retry-after, etag")
-            message = {**message, "headers": [*sent, *_origin(allowed), exposed]}
+            message = {**message, "headers": [*sent, *allowed, exposed]}
         await send(dict(message))
 
     return tell
 
 
-def _origin(allowed: bytes) -> list[tuple[bytes, bytes]]:
-    return [(b"access-control-allow-origin", allowed), (b"vary", b"origin")]
-
-
-async def _preflight(send: Send, allowed: bytes, origin: str, asked: bytes) -> None:
-    if not allowed:
-        await _refuse(send, origin)
-        return
+async def _preflight(send: Send, asked_with: Mapping[bytes, bytes], allowed: Headers) -> None:
+    asked = asked_with.get(b"access-control-request-headers", b"")
     named = [name.strip().lower() for name in asked.decode("latin-1").split(",")][:_MOST_HEADERS]
     may_send = dict.fromkeys((*_HEADERS, *(name for name in named if _TOKEN.fullmatch(name))))
     headers = [
-        *_origin(allowed),
+        *allowed,
         (b"access-control-allow-methods", _METHODS),
         (b"access-control-allow-headers", ", ".join(may_send).encode()),
         (b"access-control-max-age", _MAX_AGE_SECONDS),
     ]
+    if b"access-control-request-private-network" in asked_with:  # https://wicg.github.io/private-network-access
+        headers.append((b"access-control-allow-private-network", b"true"))
     await send({"type": "http.response.start", "status": _NO_CONTENT, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
 
 async def _refuse(send: Send, origin: str) -> None:
-    content = orjson.dumps(refusal(_FORBIDDEN, _told(origin)))
-    headers = [(b"content-type", b"application/json"), (b"vary", b"origin")]
-    await send({"type": "http.response.start", "status": _FORBIDDEN, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    await refuse(send, _FORBIDDEN, _told(origin), (b"vary", b"origin"))
 
 
 def _told(origin: str) -> str:

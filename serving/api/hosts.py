@@ -2,15 +2,14 @@
 
 A page may have its own name point to this machine (DNS rebinding): its browser then takes the service for part of the page. The
 name it asks by is still its own. Source: https://www.rfc-editor.org/rfc/rfc9110#name-421-misdirected-request.
+Browsers speak HTTP/1.1 at least: a health check in HTTP/1.0 need name no host.
 """
 
 import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-import orjson
-
-from serving.messages.limits import App, Receive, Scope, Send, refusal
+from serving.messages.limits import App, Receive, Scope, Send, refuse
 
 HERE = ("127.0.0.1", "localhost", "[::1]")  # nobody else can have these names
 _MISDIRECTED = 421
@@ -28,7 +27,8 @@ class Hosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             asked = [value for name, value in scope["headers"] if name == b"host"]
-            if len(asked) != 1 or not self._is_ours(asked[0].decode("latin-1").lower()):
+            names_none = not asked and scope.get("http_version") == "1.0"
+            if not names_none and (len(asked) != 1 or not self._is_ours(asked[0].decode("latin-1").lower())):
                 await _refuse(scope, receive, send, asked)
                 return
         await self._app(scope, receive, send)
@@ -45,7 +45,4 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, asked: list[bytes]
         await receive()
         await send({"type": "websocket.close", "code": 1008, "reason": told})
         return
-    await send(
-        {"type": "http.response.start", "status": _MISDIRECTED, "headers": [(b"content-type", b"application/json")]}
-    )
-    await send({"type": "http.response.body", "body": orjson.dumps(refusal(_MISDIRECTED, told))})
+    await refuse(send, _MISDIRECTED, told)

@@ -17,12 +17,14 @@ _NO_KEY, _OTHER_SCOPE, _TOO_MANY = 401, 403, 429
 def given_key(request: HTTPConnection) -> str | None:
     """The bearer token, or the user of Basic authentication; empty for Basic without a user, None for neither."""
     kind, _, credentials = request.headers.get("authorization", "").partition(" ")
+    credentials = credentials.strip()
     if kind.lower() == "bearer":
-        return credentials.strip()
+        return credentials
     if kind.lower() != "basic":
         return None
     try:
-        return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
+        padded = credentials.rstrip("=") + "=" * (-len(credentials.rstrip("=")) % 4)
+        return base64.b64decode(padded, validate=True).decode().partition(":")[0]
     except ValueError:  # no base64, or no text in it
         return "\0"  # no key there ever was
 

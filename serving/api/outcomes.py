@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Unknown(StitchlakeError):
-    """No decision of that id is remembered: answered with 404 and this text."""
+    """What was named is nowhere, such as a decision nobody remembers: answered with 404 and this text."""
 
 
 class Unavailable(StitchlakeError):

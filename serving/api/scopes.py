@@ -33,6 +33,6 @@ SCOPES: Mapping[str, str] = {
     "/v1/pixel/{call}": INGEST,
     "/v1/projects/{write_key}/settings": INGEST,
     "/sourceConfig": INGEST,
-    "/sourceConfig/": INGEST,
 }
+BARE = [path for path, scope in SCOPES.items() if scope == OPEN]  # may be asked for by HEAD
 ASKED_BY_ROUTE = (INGEST, LINK)  # their key may be in the body or the address, which only the route reads

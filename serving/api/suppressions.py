@@ -15,11 +15,24 @@ from lakehouse.decisions.visitor import suppression, suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.events.envelope import SUPPRESS, UNSUPPRESS
 from lakehouse.kafka.message import routing_key
-from serving.api.outcomes import Unavailable
+from serving.api.outcomes import Unavailable, Unknown
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.messages.collector import PATIENCE_SECONDS
-from serving.messages.request_models import SuppressionRequest
+from serving.messages.request_models import Identifier, SuppressionRequest
 from serving.service import Service
+
+
+async def asked_for(service: Service, request: SuppressionRequest) -> dict[str, Any]:
+    """As `suppress`, of a caller who is told where nobody could be known by the identifier: whoever asked would not be left alone.
+
+    Raises:
+        Unknown: so it is.
+        Unavailable: as `suppress`.
+    """
+    named = request.identifier
+    if service.visitors.identifier(named.type, named.value) is None:
+        raise Unknown(_unknown(named, sorted(service.config.identity.rules)))
+    return await suppress(service, request)
 
 
 async def suppress(service: Service, request: SuppressionRequest) -> dict[str, Any]:
@@ -48,6 +61,15 @@ async def suppress(service: Service, request: SuppressionRequest) -> dict[str, A
     if not await acknowledged([sent], PATIENCE_SECONDS):
         raise Unavailable("kafka: not acknowledged. It is not kept everywhere yet; send it again")
     return {"is_suppressed": is_suppressed}
+
+
+def _unknown(named: Identifier, known: list[str]) -> str:
+    if named.type not in known:
+        return f"identifier.type: got {named.type[:60]!a}, expected one of {', '.join(known)}"
+    return (
+        f"identifier.value: no {named.type} of somebody, expected one as events have it; a telephone number with its "
+        "country code. Mend the value"
+    )
 
 
 def _record(request: SuppressionRequest, now: datetime) -> tuple[bytes, bytes]:

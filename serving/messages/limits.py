@@ -34,15 +34,15 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        announced = headers.get(b"content-length")
+        announced = dict(scope["headers"]).get(b"content-length")
+        packed = b",".join(value for name, value in scope["headers"] if name == b"content-encoding")
         if announced is not None and (not announced.isdigit() or int(announced) > self._most_bytes):
-            await _refuse(send, _TOO_LARGE, self._too_large)
+            await refuse(send, _TOO_LARGE, self._too_large)
             return
         try:
-            codings = codings_of(headers.get(b"content-encoding", b"").decode("latin-1"))
+            codings = codings_of(packed.decode("latin-1"))
         except UnknownCoding as unknown:
-            await _refuse(send, _UNKNOWN_CODING, str(unknown))
+            await refuse(send, _UNKNOWN_CODING, str(unknown))
             return
         if announced is not None and not codings:  # the server holds a client to the length it announced
             await self._app(scope, receive, send)
@@ -55,14 +55,14 @@ class BodyLimit:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > self._most_bytes:
-                await _refuse(send, _TOO_LARGE, self._too_large)
+                await refuse(send, _TOO_LARGE, self._too_large)
                 return
         try:
             whole = inflated(bytes(body), codings, self._most_bytes)
         except Damaged as damaged:
-            await _refuse(send, _BROKEN, str(damaged))
+            await refuse(send, _BROKEN, str(damaged))
         except Inflated as large:
-            await _refuse(send, _TOO_LARGE, str(large))
+            await refuse(send, _TOO_LARGE, str(large))
         else:
             await self._app(_plain(scope, len(whole)), _replayed(whole, receive), send)
 
@@ -87,10 +87,12 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _refuse(send: Send, status: int, detail: str) -> None:
+async def refuse(send: Send, status: int, detail: str, *headers: tuple[bytes, bytes]) -> None:
+    """Answer before anything has read the body, so that the connection is of no more use."""
     content = orjson.dumps(refusal(status, detail))
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    length = str(len(content)).encode()
+    plain = ((b"content-type", b"application/json"), (b"content-length", length), (b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": [*plain, *headers]})
     await send({"type": "http.response.body", "body": content})
 
 

@@ -1,4 +1,8 @@
-"""What a request may say. Unknown fields are errors, so that a misspelt one is not silently without effect."""
+"""What a request may say. Unknown fields are errors, so that a misspelt one is not silently without effect.
+
+Null, blank text and an empty list are as good as left out, wherever a field may be: templates write them for what they do not
+have, and PHP writes `[]` for an empty object.
+"""
 
 import difflib
 from collections.abc import Sequence
@@ -6,11 +10,21 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from lakehouse.decisions.offers import Channel
 
 JSON = dict[str, Any]
+_NOTHING: list[JSON] = [{"type": "null"}, {"type": "string", "pattern": r"^\s*$"}, {"type": "array", "maxItems": 0}]
 
 
 def _one_of(*names: str, examples: Sequence[JSON] = ()) -> ConfigDict:
@@ -18,7 +32,9 @@ def _one_of(*names: str, examples: Sequence[JSON] = ()) -> ConfigDict:
     told: list[Any] = [
         {
             "required": [one],
-            "properties": {name: {"type": "null"} if name != one else {"not": {"type": "null"}} for name in names},
+            "properties": {
+                name: {"anyOf": _NOTHING} if name != one else {"not": {"anyOf": _NOTHING}} for name in names
+            },
         }
         for one in names
     ]
@@ -31,16 +47,51 @@ MOST_ITEMS = 100
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+_EXACT = 2**53  # beyond, a number with a point has lost digits
+
+
 def _digits(sent: Any) -> Any:
-    """Ids that are whole numbers, as Shopify's are, by their digits."""
-    return str(sent) if isinstance(sent, int) and not isinstance(sent, bool) else sent
+    """Ids that are whole numbers, as Shopify's are, by their digits; also where a language wrote them with a point."""
+    if isinstance(sent, bool) or not isinstance(sent, int | float):
+        return sent
+    if isinstance(sent, float) and not (sent.is_integer() and abs(sent) < _EXACT):
+        raise ValueError(f"got {sent}, expected text or a whole number. Quote it")
+    return str(int(sent))
 
 
-Id = Annotated[str, BeforeValidator(_digits), StringConstraints(min_length=1, max_length=200)]
-MessageId = Annotated[str, BeforeValidator(_digits), StringConstraints(min_length=1, max_length=100)]
+_Digits = BeforeValidator(_digits, json_schema_input_type=str | int)
+Id = Annotated[str, _Digits, StringConstraints(min_length=1, max_length=200)]
+MessageId = Annotated[str, _Digits, StringConstraints(min_length=1, max_length=100)]
 
 
-class _Request(BaseModel):
+class _Fields(BaseModel):
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_left_out(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        fields = cls.model_fields
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in fields or fields[name].is_required() or not _is_nothing(value)
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JSON:
+        schema = handler(core_schema)
+        told = handler.resolve_ref_schema(schema)
+        for name, field in told.get("properties", {}).items():
+            if name not in told.get("required", ()):
+                told["properties"][name] = {"anyOf": [field, *_NOTHING]}
+        return schema
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value == [] or (isinstance(value, str) and not value.strip())
+
+
+class _Request(_Fields):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="before")
@@ -60,7 +111,7 @@ class Identifier(_Request):
     value: Id
 
 
-class Context(BaseModel):
+class Context(_Fields):
     """Where the visitor is. Further fields are kept in the decision's log."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -89,11 +140,11 @@ class Context(BaseModel):
         return {name: value for name, value in self if value is not None}
 
 
-_NAMED: JSON = {"required": ["event"], "properties": {"event": {"type": "string"}}}
+_NAMED: JSON = {"required": ["event"], "properties": {"event": {"type": "string", "pattern": r"\S"}}}
 _NO_TRACK: JSON = {"required": ["type"], "properties": {"type": {"enum": ["page", "screen", "identify"]}}}
 
 
-class NewEvent(BaseModel):
+class NewEvent(_Fields):
     """An event of the visitor's that nobody has sent yet, in the Segment spec; identifiers are those of the request."""
 
     model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra={"anyOf": [_NAMED, _NO_TRACK]})

@@ -2,8 +2,9 @@
 
     ./spark-submit.sh tests/benchmarks/senders.py --node FOLDER [--chromium PATH] [--calls 1000]
 
-FOLDER has what `npm install @segment/analytics-node @segment/analytics-next @rudderstack/rudder-sdk-node` put there. The browser
-loads a page of another origin, with analytics.js as it is published; it asks for its settings and sends as it does in a shop.
+FOLDER has what `npm install @segment/analytics-node @segment/analytics-next @rudderstack/rudder-sdk-node @rudderstack/analytics-js` put
+there. The browser loads a page of another origin, with the library as it is published; it asks for its settings and sends as it does
+in a shop. `--only` runs those whose name holds a word.
 """
 
 import argparse
@@ -50,18 +51,35 @@ NODE = {
         analytics.flush().catch((error) => { console.error(error); process.exitCode = 1; });
     """,
 }
-PAGE = """<!doctype html><title>shop</title><script src="/umd/index.js"></script><script>
+PAGE = """<!doctype html><title>shop</title>
+<script src="/@segment/analytics-next/dist/umd/index.js"></script>
+<script src="/@rudderstack/analytics-js/dist/npm/modern/bundled/umd/index.js"></script>
+<script>
     const address = "ADDRESS", calls = CALLS;
     const each = (send) => Promise.all(Array.from({ length: calls }, (_, number) => send(number)));
     const load = (strategy) => AnalyticsNext.AnalyticsBrowser.load(
       { writeKey: "dev", cdnURL: address },
       { integrations: strategy ? { "Segment.io": { deliveryStrategy: strategy } } : {} });
     const track = (analytics) => each((number) => analytics.track("Signed In", { number }));
+    const rudder = (options) => {
+      const analytics = new rudderanalytics.RudderAnalytics();
+      analytics.load("dev", address, { configUrl: address, ...options });
+      analytics.ready(() => track(analytics));
+    };
     SCRIPT
 </script>"""
 BROWSER = {
     "analytics.js": "track(load());",
     "analytics.js in batches": "track(load({ strategy: 'batching', config: { size: 30, timeout: 100 } }));",
+    "RudderStack": "rudder({});",
+    "RudderStack in batches": "rudder({ queueOptions: { batch: { enabled: true } } });",
+    "RudderStack by beacon": "rudder({ useBeacon: true });",
+    "sendBeacon of JSON": """
+      const message = (number) => JSON.stringify({
+        writeKey: "dev", anonymousId: "a", event: "Signed In", messageId: `beacon-${number}`, properties: { number } });
+      const json = (number) => new Blob([message(number)], { type: "application/json" });
+      each((number) => navigator.sendBeacon(address + "/v1/t", json(number)));
+    """,
     "sendBeacon": """
       const message = (number) => JSON.stringify({
         writeKey: "dev", anonymousId: "a", event: "Signed In", messageId: `beacon-${number}`, properties: { number } });
@@ -129,7 +147,7 @@ def by_browser(chromium: str, folder: Path, script: str, calls: int, config: Con
 
 @contextmanager
 def shop(folder: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """A server of pages, by their paths, and of analytics.js: another origin than the collector's."""
+    """A server of pages, by their paths, and of libraries: another origin than the collector's."""
     pages: dict[str, bytes] = {}
 
     class Handler(SimpleHTTPRequestHandler):
@@ -145,8 +163,7 @@ def shop(folder: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    files = folder / "node_modules" / "@segment" / "analytics-next" / "dist"
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(files)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder / "node_modules")))
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -157,11 +174,17 @@ def shop(folder: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
         server.server_close()
 
 
+def chosen(scripts: dict[str, str], word: str) -> list[tuple[str, str]]:
+    """Those whose name holds the word."""
+    return [(name, script) for name, script in scripts.items() if word in name]
+
+
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="senders")
     parser.add_argument("--node", type=Path, required=True)
     parser.add_argument("--chromium")
     parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--only", default="")
     arguments = parser.parse_args(argv)
     found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -181,12 +204,12 @@ def main(argv: list[str]) -> None:
             served = dataclasses.replace(config, kafka=kafka)
             for topic in topics(served):
                 broker.create_topic(running.bootstrap_servers, topic, 1)
-            for name, script in NODE.items():
+            for name, script in chosen(NODE, arguments.only):
                 send = partial(by_node, arguments.node.resolve(), script, arguments.calls)
                 found[name] = counted(served, arguments.calls, send)
                 print(name, found[name], flush=True)
-            for name, script in BROWSER.items() if arguments.chromium else ():
-                calls = min(arguments.calls, BEACONS) if name == "sendBeacon" else arguments.calls
+            for name, script in chosen(BROWSER, arguments.only) if arguments.chromium else ():
+                calls = min(arguments.calls, BEACONS) if name.startswith("sendBeacon") else arguments.calls
                 found[name] = by_browser(arguments.chromium, arguments.node.resolve(), script, calls, served)
                 print(name, found[name], flush=True)
         finally:

@@ -93,7 +93,7 @@ def test_a_refusal_reaches_the_page_too_or_its_browser_would_send_again(served: 
     no_json = served.api.post("/v1/t", headers=headers, content=b"{")
     assert [answer.status_code for answer in (large, unknown, no_key, no_json)] == [413, 415, 401, 400]
     for answer in (large, unknown, no_key, no_json):
-        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
         assert answer.json()["detail"] == answer.json()["message"]
 
 

@@ -1,5 +1,6 @@
 """Several processes of the service at one port: one service to whoever asks."""
 
+import asyncio
 import os
 import re
 import signal
@@ -22,7 +23,8 @@ from lakehouse.config import PROJECT, Config
 from lakehouse.errors import StitchlakeError
 from lakehouse.machine import free_port
 from serving import workers as workers_module
-from serving.workers import ENDS_SECONDS, _end, listen
+from serving.messages.limits import Receive, Scope, Send
+from serving.workers import ENDS_SECONDS, Protocol, _end, listen
 from tests.serving.served import ask, serving, until
 
 ASKED = 60
@@ -128,6 +130,45 @@ def test_a_worker_cuts_itself_short_before_its_parent_does_whatever_it_waits_for
     assert workers_module._REQUESTS_SECONDS < watch.seconds < workers_module._ALL_SECONDS < ENDS_SECONDS
     watch.function()
     assert ended == [1]
+
+
+async def _told(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the body."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def exchanged(*requests: bytes) -> bytes:
+    """What comes back for the requests, on one connection, up to its end."""
+    server = uvicorn.Server(uvicorn.Config(_told, http=Protocol, lifespan="off", log_level="error"))
+
+    async def exchange() -> bytes:
+        listener = socket.create_server(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(b"".join(requests))
+        found = await reader.read()
+        writer.close()
+        server.should_exit = True
+        await serving
+        return found
+
+    return asyncio.run(exchange())
+
+
+@pytest.mark.parametrize("offer", ["Upgrade: h2c", "upgrade:h2c"])
+def test_an_offer_of_http_2_costs_no_body(offer: str) -> None:
+    """As Java's HttpClient makes it with its first request; and a body that reads like one is left alone."""
+    body = f"x\r\n{offer}\r\n".encode()
+    head = f"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n"
+    first = f"{head}Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n{offer}\r\n\r\n"
+    found = exchanged(first.encode() + body, f"{head}Connection: close\r\n\r\n".encode() + body)
+    assert (found.count(b"200 OK"), found.count(body)) == (2, 2)
 
 
 @pytest.mark.slow

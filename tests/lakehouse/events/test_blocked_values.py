@@ -26,8 +26,8 @@ JUNK = {
     ],
     "anonymous_id": ["null", "undefined", ZERO, "0"],
     "device_id": [ZERO, "9774d56d682e549c", "9774D56D682E549C", "02:00:00:00:00:00", "000000000000000", "ffffffffffffffff",
-                  "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "unknown", "emulator"],
-    "loyalty_id": ["0000000000", "9999999999", "1234567890", "n/a", "none"],
+                  "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "unknown", "emulator", "android_id", "IDFA", "optout", "004999010640000"],
+    "loyalty_id": ["0000000000", "9999999999", "1234567890", "n/a", "none", "KEINE", "Aucune", "\u041d\u0415\u0422"],
     "email": [
         *("test@test.com", "TEST@TEST.COM", "te.st+1@gmail.com", "a@a.com", "none@none.com", "null@null.com", "x@x.com"),
         *("noreply@shop.com", "no-reply@shop.com", "no.reply@shop.com", "do-not-reply@shop.com", "ann@test.com", "me@me.com"),

@@ -22,6 +22,11 @@ KNOWN: dict[tuple[str, str], str | None] = {
     ("user_id", " u-17 "): "u-17",
     ("user_id", "U-17"): "U-17",
     ("user_id", "ann@example.com"): token(CONFIG.privacy, "user_id", "ann@example.com"),
+    ("user_id", "Ann%40example.com"): token(CONFIG.privacy, "user_id", "ann@example.com"),
+    ("user_id", "ann\uff20example.com"): token(CONFIG.privacy, "user_id", "ann@example.com"),
+    ("user_id", "ann%40"): token(CONFIG.privacy, "user_id", "ann%40"),
+    ("email", "ann%40example.com"): ANN,
+    ("phone", "\uff0b\uff11\uff12\uff10\uff12\uff15\uff15\uff15\uff10\uff11\uff14\uff13"): PHONE,
     ("user_id", "Null"): None,
     ("user_id", "[object Object]"): None,
     ("user_id", "nullable"): "nullable",
@@ -139,13 +144,32 @@ def test_an_address_is_an_address_wherever_it_stands() -> None:
     assert [type_ for type_, _ in bundles.pop()] == ["email", "user_id"]
 
 
-def test_the_mailbox_of_a_function_is_an_identifier_of_its_own() -> None:
-    resolver = Resolver(CONFIG)
-    assert resolver.resolve("email", "Info@praxis.example.com") == (
-        "mailbox",
-        token(CONFIG.privacy, "email", "info@praxis.example.com"),
-    )
-    assert resolver.resolve("email", "infos@praxis.example.com", None)[0] == "email"  # type: ignore[index]
+FUNCTIONS = (
+    "Info",
+    "sales3",
+    "info.de",
+    "sales-uk",
+    "customer-care",
+    "Customer_Support2",
+    "atencion.al.cliente",
+    "service-client",
+    "b\u00fcro",
+    "segreteria",
+    "faktury",
+)
+
+
+@pytest.mark.parametrize("mailbox", FUNCTIONS)
+def test_the_mailbox_of_a_function_is_an_identifier_of_its_own_in_any_language(mailbox: str) -> None:
+    address = f"{mailbox}@firma.example.com"
+    assert Resolver(CONFIG).resolve("email", address) == ("mailbox", token(CONFIG.privacy, "email", address.lower()))
+
+
+@pytest.mark.parametrize("person", ["infos", "anna.info", "salesman", "kim2", "posta", "2"])
+def test_a_person_is_no_function(person: str) -> None:
+    identifier = Resolver(CONFIG).resolve("email", f"{person}@firma.example.com")
+    assert identifier is not None
+    assert identifier[0] == "email"
 
 
 @given(

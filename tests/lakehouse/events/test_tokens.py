@@ -40,7 +40,16 @@ def test_the_key_stands_in_no_plan(spark: SparkSession) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["ann@x.org", "ann%40x.org", "+49 170 2345670", "tel:+1-202-555-0143", "(202) 555-0143", "0170 2345670"]
+    "text",
+    [
+        "ann@x.org",
+        "+49 170 2345670",
+        "ann%40x.org",
+        "ann\uff20x.org",
+        "tel:+1-202-555-0143",
+        "(202) 555-0143",
+        "0170 2345670",
+    ],
 )
 def test_what_people_log_in_with_is_personal(text: str) -> None:
     assert is_personal(text)

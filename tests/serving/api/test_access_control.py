@@ -76,6 +76,8 @@ def test_a_key_may_come_as_basic_user_and_never_in_the_address(door: Door) -> No
     text = KEYS["admin"][0]
     basic = base64.b64encode(f"{text}:".encode()).decode()
     assert client.get("/api/status", headers={"authorization": f"Basic {basic}"}).status_code == 200
+    for spelt in (f"basic {basic}", f"Basic  {basic} ", f"Basic {basic.rstrip('=')}"):
+        assert client.get("/api/status", headers={"authorization": spelt}).status_code == 200, spelt
     assert client.get(f"/api/status?key={text}").status_code == 401
     assert client.get("/api/status", headers={"authorization": "Basic nope"}).status_code == 401
 

@@ -40,8 +40,9 @@ def asked(
 @pytest.mark.parametrize(
     ("origins", "path", "origin", "status", "allowed"),
     [
-        (["*"], COLLECTOR, SHOP, 200, "*"),
-        (["*"], "/pixel/v1/track", "null", 200, "*"),
+        (["*"], COLLECTOR, SHOP, 200, SHOP),
+        (["*"], "/pixel/v1/track", "null", 200, "null"),
+        (["*"], "/sourceConfig", SHOP, 200, "*"),
         (["*"], DECISIONS, SHOP, 403, None),
         ([SHOP], COLLECTOR, SHOP, 200, SHOP),
         ([SHOP], DECISIONS, SHOP, 200, SHOP),
@@ -73,6 +74,32 @@ def test_a_preflight_is_answered_by_the_service_itself() -> None:
     assert headers["access-control-allow-headers"] == "authorization, content-type, content-encoding, x-retry-count"
     assert int(headers["access-control-max-age"]) > 0
     assert asked([SHOP], DECISIONS, method="OPTIONS", origin=OTHER, **request)[0]["status"] == 403
+
+
+@pytest.mark.parametrize(
+    ("origins", "path", "is_allowed"),
+    [
+        (["*"], COLLECTOR, True),
+        ([SHOP], "/beacon/v1/batch", True),
+        (["*"], "/sourceConfig", False),
+        ([SHOP], "/sourceConfig", False),
+        ([SHOP], DECISIONS, False),
+    ],
+)
+def test_a_beacon_of_json_is_not_dropped_by_its_browser(origins: list[str], path: str, is_allowed: bool) -> None:
+    """It comes with credentials: the preflight and the answer must allow them, to the very origin."""
+    for more in ({}, {"method": "OPTIONS", "access_control_request_method": "POST"}):
+        _, headers = asked(origins, path, origin=SHOP, **more)  # type: ignore[arg-type]
+        assert ("access-control-allow-credentials" in headers) == is_allowed
+        assert not is_allowed or headers["access-control-allow-origin"] == SHOP
+
+
+def test_a_public_page_may_call_a_service_in_a_private_network() -> None:
+    preflight = {"access_control_request_method": "POST", "access_control_request_private_network": "true"}
+    _, headers = asked(["*"], COLLECTOR, method="OPTIONS", origin=SHOP, **preflight)
+    assert headers["access-control-allow-private-network"] == "true"
+    refused, headers = asked([SHOP], COLLECTOR, method="OPTIONS", origin=OTHER, **preflight)
+    assert (refused["status"], "access-control-allow-private-network" in headers) == (403, False)
 
 
 def test_a_page_reads_when_it_may_come_again() -> None:

@@ -1,3 +1,6 @@
+import asyncio
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -29,3 +32,20 @@ def test_who_asks_by_a_name_that_is_not_ours_is_refused(host: str, status: int) 
     if status == 421:
         with pytest.raises(WebSocketDisconnect), client.websocket_connect("/", headers={"host": host}):
             pass
+
+
+@pytest.mark.parametrize(("version", "status"), [("1.0", 200), ("1.1", 421)])
+def test_a_health_check_in_http_1_0_need_name_no_host(version: str, status: int) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("nobody reads")
+
+    scope = {"type": "http", "http_version": version, "method": "GET", "path": "/healthz", "headers": []}
+    asyncio.run(Hosts(_ok, [])(scope, receive, send))
+    assert sent[0]["status"] == status
+    headers = dict(sent[0]["headers"])
+    assert status == 200 or headers[b"content-length"] == str(len(sent[1]["body"])).encode()

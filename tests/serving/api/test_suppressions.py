@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,23 @@ def test_without_a_broker_it_holds_here_and_is_to_be_sent_again(serving_config: 
     answer = told(api)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert silence(api) == "suppressed"
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "place"),
+    [
+        ("e-mail", "stop@example.com", "identifier.type: got 'e-mail', expected one of anonymous_id"),
+        ("Email", "stop@example.com", "identifier.type: got 'Email'"),
+        ("email", "stop", "identifier.value: no email of somebody"),
+        ("phone", "0170 2345670", "identifier.value: no phone of somebody"),
+        ("user_id", "undefined", "identifier.value: no user_id of somebody"),
+    ],
+)
+def test_whoever_cannot_be_known_by_it_is_not_told_that_all_is_well(
+    door: Callable[..., Any], type_: str, value: str, place: str
+) -> None:
+    answer = told(door()[0], identifier={"type": type_, "value": value})
+    assert (answer.status_code, place in answer.json()["detail"]) == (404, True), answer.text
 
 
 @pytest.mark.parametrize("type_", ["suppress", " unsuppress "])

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from serving.messages.content_coding import Damaged, Inflated, UnknownCoding, codings_of, inflated
+from serving.messages.content_coding import Damaged, Inflated, UnknownCoding, coding_of, codings_of, inflated
 
 BODY = b'{"event":"Signed In"}' * 40
 MOST = 1000
@@ -24,6 +24,8 @@ def raw_deflate(body: bytes) -> bytes:
         ("deflate", raw_deflate),
         ("deflate, gzip", lambda body: gzip.compress(zlib.compress(body))),
         ("gzip", lambda body: gzip.compress(body[:99]) + gzip.compress(body[99:]) + b"\0" * 8),
+        ("gzip", zlib.compress),
+        ("deflate", gzip.compress),
         ("", bytes),
         ("identity", bytes),
     ],
@@ -41,9 +43,30 @@ def test_a_coding_nobody_reads_is_told_with_those_that_are() -> None:
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_a_body_cut_off_or_of_another_coding_is_damaged(coding: str, cut: int) -> None:
     pack = gzip.compress if coding == "gzip" else zlib.compress
-    for body in (pack(BODY)[:cut], BODY, b"\x78\x9c" + b"\xff" * 40):
+    for body in (pack(BODY)[:cut], b"no JSON", b"\x78\x9c" + b"\xff" * 40):
         with pytest.raises(Damaged):
             inflated(body, [coding], MOST)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_body_that_a_proxy_has_unpacked_already_is_left_as_it_is(coding: str) -> None:
+    for body in (BODY, b" \r\n[]", b"\xef\xbb\xbf{}"):
+        assert inflated(body, [coding], MOST) == body
+
+
+def test_a_body_says_itself_what_it_is_packed_by() -> None:
+    for level in (0, 1, 6, 9):
+        assert coding_of(gzip.compress(BODY, level)) == ["gzip"]
+        assert coding_of(zlib.compress(BODY, level)) == ["deflate"]
+    for plain in (BODY, b"", b" {", b"[", b"\xef\xbb\xbf{", b'"x"', b"x"):
+        assert coding_of(plain) == []
+
+
+def test_a_body_is_unpacked_only_so_many_times() -> None:
+    """One that unpacks to itself would be unpacked as often as its header says."""
+    assert len(codings_of(", ".join(["gzip"] * 4))) == 4
+    with pytest.raises(UnknownCoding, match="got 5 codings, expected at most 4"):
+        codings_of(",".join(["gzip"] * 5))
 
 
 def test_a_bomb_is_put_out_before_it_goes_off() -> None:
