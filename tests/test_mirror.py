@@ -130,6 +130,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/experiments/sequential.py",
     ),
     "tests/lakehouse/identity/test_identity_step.py": (
+        "lakehouse/identity/stored_hubs.py",
         "lakehouse/profiles/stitching/identity_tables.py",
         "lakehouse/profiles/stitching/resolution.py",
     ),

@@ -50,13 +50,14 @@ class MoneyConfig:
 class IdentifierRule:
     """What one identifier type may do, and which values of it identify nobody; see conf/identity.toml.
 
-    `blocked_values` are trimmed and in lower case. A pattern is a regular expression that Java and Python read alike;
+    `keeps_oldest`: over `max_actors` the oldest actors stay linked. `blocked_values` are trimmed and in lower case. A pattern is a regular expression that Java and Python read alike;
     empty = none.
     """
 
     priority: int
     limit: int
     max_actors: int
+    keeps_oldest: bool = False
     blocked_values: tuple[str, ...] = ()
     blocked_pattern: str = ""
     reserved_pattern: str = ""

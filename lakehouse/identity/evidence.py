@@ -4,10 +4,12 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lakehouse.config import IdentifierRule
 from lakehouse.events.identifier import Identifier
+from lakehouse.identity.hubs import rule_of
 from lakehouse.identity.matches import MATCH, told_apart
 from lakehouse.identity.overrides import Override
 from lakehouse.identity.touched_components import IDENTIFIER
@@ -52,8 +54,8 @@ def _breadth_first(
 def linking(edges: pd.DataFrame, carriers: pd.DataFrame, rules: Mapping[str, IdentifierRule]) -> pd.DataFrame:
     """The edges whose identifier holds the profile together, by the rule of lakehouse/identity/solve.py; strongest first.
 
-    Its type has a rule, no more actors carry it than that allows, and all of them are in the profile: an identifier that a
-    limit refused, or a kiosk's, is carried elsewhere, too.
+    All that it links are in the profile: an identifier that a limit refused, or a kiosk's, links others, too, or nobody. Of a hub
+    that keeps its oldest those edges are left out that are not of its oldest.
 
     Args:
         edges: every edge that counts of one profile's actors, overrides applied.
@@ -64,9 +66,13 @@ def linking(edges: pd.DataFrame, carriers: pd.DataFrame, rules: Mapping[str, Ide
     inside = edges.groupby(IDENTIFIER)["actor_id"].nunique().rename("inside").reset_index()
     counted = edges.merge(inside, on=IDENTIFIER).merge(carriers, on=IDENTIFIER, how="left")
     actors = counted["actors"].fillna(counted["inside"])
-    most = counted["identifier_type"].map(lambda name: rules[name].max_actors if name in rules else 0)
-    strength = counted["identifier_type"].map(lambda name: rules[name].priority if name in rules else 0)
-    is_linking = (counted["inside"] == actors) & (actors <= most) & ~told_apart(counted)
+    of_type = [rule_of(name, rules) for name in counted["identifier_type"]]
+    most = np.array([rule.max_actors for rule in of_type], dtype=np.int64)
+    by_age = counted.sort_values(["first_seen_at", "actor_id"])
+    is_oldest = by_age.groupby(IDENTIFIER).cumcount().reindex(counted.index) < most
+    is_kept = np.array([rule.keeps_oldest for rule in of_type], dtype=bool) & (counted["inside"] >= most) & is_oldest
+    is_linking = ((counted["inside"] == actors) & (actors <= most) | is_kept & (actors > most)) & ~told_apart(counted)
+    strength = [rule.priority for rule in of_type]
     return counted.assign(strength=strength)[is_linking].sort_values("strength", kind="stable", ignore_index=True)
 
 

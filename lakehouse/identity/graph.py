@@ -1,7 +1,7 @@
 """The identity graph as integer codes: what `solve` computes on.
 
-Actor codes follow the order of actor_id (by code point, as Spark orders strings), so the smallest code of a set is its
-smallest actor_id. An identifier is a (type, token) pair; equal tokens of two types are two identifiers.
+Actor codes follow age: first_seen_at, then actor_id (by code point, as Spark orders strings). So the smallest code of a set is
+its oldest actor. An identifier is a (type, token) pair; equal tokens of two types are two identifiers.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,7 +24,8 @@ Flags = npt.NDArray[np.bool_]
 class Graph:
     """Deduplicated actors and edges.
 
-    actor_ids: sorted, one per actor; seen: their first_seen_at as integers of one unit, nulls refused.
+    actor_ids, first_seen_at: one per actor, the oldest first; seen: the latter as integers of one unit, nulls refused. by_id: the
+    codes in the order of actor_id.
     actor, identifier: one entry per edge, sorted by (identifier, actor). start: first edge of every identifier, with the
     number of edges appended. type, token: per identifier, codes into `types` and `tokens` (in no particular order).
     """
@@ -32,6 +33,7 @@ class Graph:
     actor_ids: pd.Series
     first_seen_at: pd.Series
     seen: Ints
+    by_id: Ints
     actor: Ints
     identifier: Ints
     start: Ints
@@ -49,6 +51,21 @@ class Graph:
         """Distinct actors per identifier."""
         return np.diff(self.start)
 
+    def name(self, identifier: int) -> Identifier:
+        """The type and token of an identifier's code."""
+        return self.types[int(self.type[identifier])], str(self.tokens.iloc[int(self.token[identifier])])
+
+    def named(self, identifiers: Collection[Identifier]) -> Flags:
+        """Which identifiers of the graph are among those given; names the graph does not know are passed over."""
+        flags = np.zeros(len(self.type), dtype=bool)
+        tokens_of: dict[str, list[str]] = {}
+        for type_, token in identifiers:
+            tokens_of.setdefault(type_, []).append(token)
+        for kind, name in enumerate(self.types):
+            if tokens := tokens_of.get(name):
+                flags |= (self.type == kind) & self.tokens.isin(tokens).to_numpy()[self.token]
+        return flags
+
 
 def build(edges: pd.DataFrame, actors: pd.DataFrame) -> Graph:
     """Frames as `solve` takes them -> codes. The earliest first_seen_at of an actor named twice counts.
@@ -58,21 +75,29 @@ def build(edges: pd.DataFrame, actors: pd.DataFrame) -> Graph:
     """
     actors = _without_nulls("actors", actors, ["actor_id", "first_seen_at"])
     edges = _without_nulls("edges", edges, ["actor_id", "identifier_type", "identifier_token"])
-    actor_ids, of_row, of_edge = _actor_codes(actors["actor_id"], edges["actor_id"])
-    first_seen_at = _earliest(of_row, actors["first_seen_at"])
+    ids, of_row, of_edge = _actor_codes(actors["actor_id"], edges["actor_id"])
+    earliest = _earliest(of_row, actors["first_seen_at"])
+    oldest_first = np.argsort(
+        pd.DatetimeIndex(earliest).asi8, kind="stable"
+    )  # equally old ones stay in the order of ids
+    age = np.empty(len(ids), dtype=np.int64)
+    age[oldest_first] = np.arange(len(ids))
+    first_seen_at = earliest.take(oldest_first).reset_index(drop=True)
+    of_edge = age[of_edge]
     type_codes, types = pd.factorize(edges["identifier_type"])
     token_codes, tokens = pd.factorize(edges["identifier_token"])
     # One sortable integer per edge: below 2^63 while types x tokens x actors < 9e18. Divisors of no edges are never used.
-    actor_count, token_count = max(len(actor_ids), 1), max(len(tokens), 1)
+    actor_count, token_count = max(len(ids), 1), max(len(tokens), 1)
     key = (type_codes * token_count + token_codes) * actor_count + of_edge
     key.sort()
     key = key[np.diff(key, prepend=-1) != 0]
     pair = key // actor_count
     fresh = np.diff(pair, prepend=-1) != 0
     return Graph(
-        actor_ids=actor_ids,
+        actor_ids=ids.take(oldest_first).reset_index(drop=True),
         first_seen_at=first_seen_at,
         seen=pd.DatetimeIndex(first_seen_at).asi8,
+        by_id=age,
         actor=key % actor_count,
         identifier=np.cumsum(fresh) - 1,
         start=np.append(np.flatnonzero(fresh), len(key)),
@@ -83,29 +108,22 @@ def build(edges: pd.DataFrame, actors: pd.DataFrame) -> Graph:
     )
 
 
-def components(graph: Graph, through: Flags | None = None) -> Ints:
-    """Label (0, 1, ...) of every actor: connected through the identifiers flagged, all of them if not given."""
+def components(graph: Graph, span: Ints) -> Ints:
+    """Label (0, 1, ...) of every actor: connected through identifiers. span: how many of its oldest actors each one links."""
     # Every actor of an identifier is tied to its first one: fewer nodes and edges than the bipartite graph.
-    hub = graph.actor[graph.start[:-1]][graph.identifier]
-    used = hub != graph.actor
-    if through is not None:
-        used &= through[graph.identifier]
-    rows, columns = hub[used], graph.actor[used]
+    oldest = graph.actor[graph.start[:-1]][graph.identifier]
+    used = within(graph, span) & (oldest != graph.actor)
+    rows, columns = oldest[used], graph.actor[used]
     shape = (graph.actor_count, graph.actor_count)
     ties = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=shape)
     return np.asarray(connected_components(ties, directed=False)[1], dtype=np.int64)
 
 
-def named(graph: Graph, identifiers: Collection[Identifier]) -> Flags:
-    """Which identifiers of the graph are among those given; names the graph does not know are passed over."""
-    flags = np.zeros(len(graph.type), dtype=bool)
-    tokens_of: dict[str, list[str]] = {}
-    for type_, token in identifiers:
-        tokens_of.setdefault(type_, []).append(token)
-    for kind, name in enumerate(graph.types):
-        if tokens := tokens_of.get(name):
-            flags |= (graph.type == kind) & graph.tokens.isin(tokens).to_numpy()[graph.token]
-    return flags
+def within(graph: Graph, span: Ints) -> Flags:
+    """Per edge, whether its actor is one of the `span` oldest of its identifier."""
+    place = np.arange(len(graph.actor)) - graph.start[graph.identifier]
+    inside: Flags = place < span[graph.identifier]
+    return inside
 
 
 def smallest(group: Ints, value: Ints, count: int, default: int) -> Ints:

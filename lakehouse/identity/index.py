@@ -5,7 +5,7 @@ silver.identity_history, filled by lakehouse/profiles/stitching/identity_tables.
 
     numbers      actor_id -> actor number
     actors       actor number -> ActorRecord: its map row and its edges
-    carriers     identifier -> numbers of the actors that carry it
+    carriers     identifier -> the actors that carry it, the oldest first, by (first_seen_at, actor_id), with their numbers
     components   actor number that names a component -> numbers of the actors in it
     since        actor number -> when it came to its profile
     meta         stamp, and the latest time written to the tables
@@ -20,7 +20,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import ClassVar
+from itertools import islice
+from typing import ClassVar, NamedTuple
 
 import lmdb
 import pandas as pd
@@ -28,9 +29,11 @@ import pandas as pd
 from lakehouse.events.identifier import Identifier
 from lakehouse.lake.local_index import Flags, LocalIndex
 
-FORMAT = 2
+FORMAT = 3
 _DUPLICATES: Flags = {"dupsort": True, "dupfixed": True, "integerdup": True}
 _NUMBER = struct.Struct("=Q")  # LMDB's integer keys are of the machine's own byte order
+_AGE = struct.Struct(">Q")  # in the order of bytes
+_EPOCH = 2**63  # so that times before 1970 come first
 _EDGE_KEY = ("actor_id", "identifier_type", "identifier_token")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -57,6 +60,23 @@ class ActorRecord:
     def decode(cls, data: bytes) -> "ActorRecord":
         actor_id, place, edges = json.loads(data)
         return cls(actor_id, place, {(edge[0], edge[1]): edge[2:] for edge in edges})
+
+
+class Carrier(NamedTuple):
+    """An actor that carries an identifier; sorts by age."""
+
+    first_seen_at: int
+    actor_id: str
+    number: int
+
+    def encode(self) -> bytes:
+        # The number's first byte is 0, less than any of an actor_id: so a shorter id comes before those it begins.
+        return _AGE.pack(self.first_seen_at + _EPOCH) + self.actor_id.encode() + _AGE.pack(self.number)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Carrier":
+        (seen,), (number,) = _AGE.unpack(data[: _AGE.size]), _AGE.unpack(data[-_AGE.size :])
+        return cls(seen - _EPOCH, data[_AGE.size : -_AGE.size].decode(), number)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,24 +121,26 @@ class IndexReader:
         """How many actors carry it."""
         return self._carriers.count() if self._carriers.set_key(identifier_key(identifier)) else 0
 
-    def carriers(self, identifier: Identifier) -> list[int]:
+    def carriers(self, identifier: Identifier, most: int | None = None) -> list[Carrier]:
+        """The actors that carry it, the oldest first, `most` of them at most."""
         if not self._carriers.set_key(identifier_key(identifier)):
             return []
-        return numbers_of(map(bytes, self._carriers.iternext_dup()))
+        return [Carrier.decode(bytes(data)) for data in islice(self._carriers.iternext_dup(), most)]
 
     def placed_carriers(self, identifier: Identifier, most: int) -> int:
         """How many of the actors that carry it have a map row; counted no further than `most`."""
         count = 0
         if self._carriers.set_key(identifier_key(identifier)):
-            for key in self._carriers.iternext_dup():
-                record = self.record(number_of(bytes(key)))
+            for data in self._carriers.iternext_dup():
+                record = self.record(Carrier.decode(bytes(data)).number)
                 count += record is not None and record.place is not None
                 if count >= most:
                     break
         return count
 
     def carries(self, number: int, identifier: Identifier) -> bool:
-        return bool(self._carriers.set_key_dup(identifier_key(identifier), number_key(number)))
+        record = self.record(number)
+        return record is not None and identifier in record.edges
 
     def in_component(self, number: int) -> list[int]:
         """The actors of the component the numbered actor names."""
@@ -178,8 +200,10 @@ class IndexWriter(IndexReader):
         ]
         for actor, type_, token, kind, weight, seen in zip(*columns, micros(rows["first_seen_at"]), strict=True):
             number, record = self._editable(actor)
-            if (type_, token) not in record.edges:
-                ties.append((identifier_key((type_, token)), number_key(number)))
+            before = record.edges.get((type_, token))
+            if before is None or before[2] != seen:
+                self._untie(number, record, (type_, token))
+                ties.append((identifier_key((type_, token)), Carrier(seen, actor, number).encode()))
             record.edges[type_, token] = [kind, weight, seen]
         ties.sort()
         self._carriers.putmulti(ties)
@@ -187,9 +211,14 @@ class IndexWriter(IndexReader):
     def _remove(self, rows: pd.DataFrame) -> None:
         for actor, *identifier in zip(*(rows[name].tolist() for name in _EDGE_KEY), strict=True):
             number, record = self._editable(actor)
-            if record.edges.pop((identifier[0], identifier[1]), None) is not None and self._carriers.set_key_dup(
-                identifier_key((identifier[0], identifier[1])), number_key(number)
-            ):
+            self._untie(number, record, (identifier[0], identifier[1]))
+            record.edges.pop((identifier[0], identifier[1]), None)
+
+    def _untie(self, number: int, record: ActorRecord, identifier: Identifier) -> None:
+        """Take the actor from among the identifier's carriers, if it is there."""
+        if (facts := record.edges.get(identifier)) is not None:
+            carrier = Carrier(int(facts[2]), record.actor_id, number)
+            if self._carriers.set_key_dup(identifier_key(identifier), carrier.encode()):
                 self._carriers.delete()
 
     def _date(self, rows: pd.DataFrame) -> None:
@@ -223,7 +252,7 @@ class Index(LocalIndex):
     MAPS: ClassVar = {
         "numbers": {},
         "actors": {"integerkey": True},
-        "carriers": _DUPLICATES,
+        "carriers": {"dupsort": True},
         "since": {"integerkey": True},
         "components": {"integerkey": True, **_DUPLICATES},
     }

@@ -80,7 +80,7 @@ def join_likely(
     left, right = graph.actor[graph.start[pairs]], graph.actor[graph.start[pairs] + 1]
     likely = counted(left, right, probability[pairs])
     labels = np.unique(profile[np.concatenate([left, right])])
-    group = _by_age(graph, profile, labels)
+    group = _by_age(profile, labels)
     described = np.unique(np.concatenate([left, right]))
     record_counts = np.bincount(group[described], minlength=len(labels))
     roots = link(
@@ -155,14 +155,12 @@ def _between(group: Ints, left: Ints, right: Ints, probability: npt.NDArray[np.f
     return list(zip(one[first].tolist(), other[first].tolist(), sums.tolist(), strict=True))
 
 
-def _by_age(graph: Graph, profile: Ints, labels: Ints) -> Ints:
+def _by_age(profile: Ints, labels: Ints) -> Ints:
     """Actor -> number of its profile among `labels`, the one with the oldest actor first; -1 for the other profiles."""
     place = np.full(int(profile.max(initial=-1)) + 1, -1)
     place[labels] = np.arange(len(labels))
-    by_age = np.argsort(graph.seen, kind="stable")  # codes follow actor_id, so it breaks the ties
-    in_order = place[profile[by_age]]
-    _, first = np.unique(in_order[in_order >= 0], return_index=True)
+    group = place[profile]
+    _, first = np.unique(group[group >= 0], return_index=True)
     number = np.empty(len(labels), dtype=np.int64)
     number[np.argsort(first)] = np.arange(len(labels))
-    group = place[profile]
     return np.where(group >= 0, number[group], -1)

@@ -1,12 +1,11 @@
 """From the index: which identifiers a profile has, and whose an identifier is."""
 
 from collections.abc import Collection, Iterable
-from itertools import islice
 
 from lakehouse.events.identifier import Identifier
+from lakehouse.identity.hubs import Rules, rule_of
 from lakehouse.identity.index import ActorRecord, Index, IndexReader
 from lakehouse.identity.matches import MATCH
-from lakehouse.identity.touched_components import Rules
 
 _MOST_CARRIERS = 1000  # actors looked at to find out whose an identifier is
 
@@ -34,7 +33,8 @@ def owners(index: Index, identifiers: Iterable[Identifier], rules: Rules) -> dic
     """The profile an event would belong to that carries nothing but this identifier; None when that is not known.
 
     Where all its carriers are of one profile, that. Where several people share it, the profile of the actor that carries
-    it alone, if there is one. An identifier over its cap identifies nobody: then, too, nobody is shown another's profile.
+    it alone, if there is one. A hub is of the profile that those it links are of, if they are of one; else nobody is shown
+    another's profile.
     """
     names: dict[int, str] = {}
     with index.reading() as reader:
@@ -42,17 +42,18 @@ def owners(index: Index, identifiers: Iterable[Identifier], rules: Rules) -> dic
 
 
 def _owner(reader: IndexReader, identifier: Identifier, rules: Rules, names: dict[int, str]) -> str | None:
-    rule = rules.get(identifier[0])
-    if rule is None or not 0 < reader.degree(identifier) <= rule.max_actors:
+    rule = rule_of(identifier[0], rules)
+    is_hub = reader.degree(identifier) > rule.max_actors
+    if is_hub and not rule.keeps_oldest:
         return None
     profiles: set[int] = set()
-    for number in islice(reader.carriers(identifier), _MOST_CARRIERS):
-        record = reader.record(number)
+    for carrier in reader.carriers(identifier, min(rule.max_actors, _MOST_CARRIERS)):
+        record = reader.record(carrier.number)
         if record is None or record.place is None or identifier not in record.edges:
             continue
         profile = _profile(record)
         profiles.add(profile)
-        if all(other == identifier or other[0] == MATCH for other in record.edges):
+        if not is_hub and all(other == identifier or other[0] == MATCH for other in record.edges):
             return _name(reader, profile, names)
     return _name(reader, profiles.pop(), names) if len(profiles) == 1 else None
 

@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable
 import pandas as pd
 
 from lakehouse.events.identifier import Identifier
+from lakehouse.identity.hubs import Rules
 from lakehouse.identity.index import ActorRecord, Index, IndexReader, numbers
-from lakehouse.identity.touched_components import EDGE_KEY, IDENTIFIER, SOLVED, Rules, Touched
+from lakehouse.identity.stored_hubs import StoredHubs
+from lakehouse.identity.touched_components import EDGE_KEY, IDENTIFIER, SOLVED, Touched
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES
 
 _NO_TIME = -(2**63)  # NumPy's
@@ -15,6 +17,7 @@ _NO_TIME = -(2**63)  # NumPy's
 
 def touched(
     index: Index,
+    actors: pd.DataFrame,
     new_edges: pd.DataFrame,
     rules: Rules,
     *,
@@ -26,28 +29,39 @@ def touched(
 
     An identifier is followed to its carriers while it links: when at most `max_actors` carried it before the batch, or will
     after it. So one that the batch pushes over its cap still brings all its carriers, to be taken apart; and one long over
-    it brings nobody, however many they are.
+    it brings nobody, however many they are. A hub that keeps its oldest is followed to those alone, and once it is one only if
+    the batch brings one of them: else nothing has changed for anybody.
 
     Args:
         index: of the stored graph.
+        actors: [actor_id, first_seen_at], those of the batch that are new or were seen earlier than known.
         new_edges: [actor_id, identifier_type, identifier_token] the batch brings; known ones, too.
         rules: by identifier type.
-        gone_edges: the same of stored edges that no longer hold.
+        gone_edges: the same of stored edges that no longer hold. Of a type that keeps its oldest none ever goes: what an actor
+            carries is what makes it that actor. Only likely pairs go.
         seeds: actors whose components are to be solved again whatever the batch brings.
         also: identifiers whose carriers' components are, too.
     """
     with index.reading() as reader:
         change = _change(reader, new_edges, gone_edges)
-        actors = {*new_edges["actor_id"].unique(), *seeds}
-        actors |= set() if gone_edges is None else set(gone_edges["actor_id"])
-        reached = numbers(reader, actors)
+        hubs = StoredHubs(reader, rules, change, actors, new_edges)
+        ids = {*new_edges["actor_id"].unique(), *seeds}
+        ids |= set() if gone_edges is None else set(gone_edges["actor_id"])
+        reached = numbers(reader, ids)
         for identifier in {*change, *also}:
-            if identifier in also or _links(reader, identifier, change[identifier], _cap(identifier, rules)):
-                reached.update(reader.carriers(identifier))
+            is_followed = identifier in also or _links(reader, identifier, change[identifier], hubs.cap(identifier))
+            if identifier not in also and hubs.keeps_oldest(identifier):
+                reached.update(hubs.linked(identifier) if is_followed or hubs.gains(identifier) else ())
+            elif is_followed:
+                reached.update(carrier.number for carrier in reader.carriers(identifier))
         records = list(_whole(reader, reached))
         carried = {identifier for record in records for identifier in record.edges} | set(change)
-        hubs = {name for name in carried if reader.degree(name) + change[name] > _cap(name, rules)}
-        return Touched(map_rows=_map_rows(reader, records), edge_rows=_edge_rows(records), hubs=hubs)
+        given = ids | {record.actor_id for record in records}
+        return Touched(
+            map_rows=_map_rows(reader, records),
+            edge_rows=_edge_rows(records),
+            hubs={one: hubs.youngest(one, given) for one in carried if hubs.is_hub(one)},
+        )
 
 
 def _links(reader: IndexReader, identifier: Identifier, change: int, cap: int) -> bool:
@@ -105,11 +119,6 @@ def _change(reader: IndexReader, new: pd.DataFrame, gone: pd.DataFrame | None) -
             is_stored = number is not None and reader.carries(number, (type_, token))
             change[type_, token] += sign if is_stored == (sign < 0) else 0
     return change
-
-
-def _cap(identifier: Identifier, rules: Rules) -> int:
-    rule = rules.get(identifier[0])
-    return 0 if rule is None else rule.max_actors
 
 
 def _whole(reader: IndexReader, reached: set[int]) -> Iterable[ActorRecord]:

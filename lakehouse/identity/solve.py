@@ -3,8 +3,11 @@
 The rule, exactly:
 
 1. An identifier *links* the actors that carry it, and more than one profile grows from nothing else.
-2. It links nobody if its type has no rule, or if more than `max_actors` distinct actors carry it (a kiosk, a call centre):
-   a *hub*. Who is connected by the others, no further rule applied, is one *component*.
+2. It links nobody if its type has no rule. If more than `max_actors` distinct actors carry it, it is a *hub*, and links nobody
+   (a kiosk), unless its type `keeps_oldest`: then it links the `max_actors` oldest of them, by (first_seen_at, actor_id), and
+   nobody who is younger. But if those carry, of any type that `keeps_oldest`, more values than its limit, they are many people
+   who were given one address (a call centre's), and it links nobody. Who is connected so, no further rule applied, is one
+   *component*. Where rule 4 speaks of the actors of an identifier, those it may link are meant.
 3. In a component of more than `max_component_actors` actors whole types stop linking, the weakest (by priority, then name)
    first, one at a time, until no part of it that is still connected is larger, or one type is left. So no swarm of bots
    can glue a city together; the stronger types still hold.
@@ -37,23 +40,21 @@ rest go through lakehouse/identity/limited_union.py. Why limits may not be check
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
 from lakehouse.config import IdentifierRule
-from lakehouse.events.identifier import Identifier
-from lakehouse.identity.graph import Flags, Graph, Ints, build, components, named, smallest
+from lakehouse.identity.graph import Flags, Graph, Ints, build, components, smallest, within
+from lakehouse.identity.hubs import Hubs, rule_of, spans
 from lakehouse.identity.limited_union import Link, Values, crowded, unite
-from lakehouse.identity.matches import MATCH, MATCH_RULE, join_likely, probabilities
+from lakehouse.identity.matches import MATCH, join_likely, probabilities
 from lakehouse.tables.identity import APART_PROBABILITY
 
 log = logging.getLogger("stitchlake.identity")
 
 MAX_COMPONENT_ACTORS = 50_000  # a real person's component has dozens; above this it is a swarm, and slow to solve again
-
-_NO_RULE = IdentifierRule(priority=2**31, limit=2**31, max_actors=0)
 
 
 def solve(
@@ -61,7 +62,7 @@ def solve(
     actors: pd.DataFrame,
     rules: Mapping[str, IdentifierRule],
     *,
-    hubs: Collection[Identifier] = (),
+    hubs: Hubs | None = None,
     max_component_actors: int = MAX_COMPONENT_ACTORS,
     match_probability: float = 1.0,
 ) -> pd.DataFrame:
@@ -72,8 +73,8 @@ def solve(
             duplicates allowed.
         actors: [actor_id, first_seen_at], every actor of `edges` and those without any; the earliest of duplicates counts.
         rules: by identifier type.
-        hubs: identifiers that link nobody although the edges given do not show it: those over `max_actors` of which only
-            some carriers are given. Needless where the edges are all there are.
+        hubs: what the edges given do not show: the identifiers over `max_actors` of which only some actors are given. Those
+            it links are all given, or none of them. Needless where the edges are all there are.
         max_component_actors: see 3.
         match_probability: see 6.
 
@@ -86,17 +87,17 @@ def solve(
         ContractError: a null, a first_seen_at that is not a timestamp, or an edge of an unknown actor.
     """
     graph = build(edges, actors)
-    of_type = [_rule(name, rules) for name in graph.types]
-    max_actors = np.array([rule.max_actors for rule in of_type], dtype=np.int64)
-    linking = (graph.degree > 1) & (graph.degree <= max_actors[graph.type]) & ~named(graph, hubs)
-    coarse = components(graph, linking)
-    connected, linking = _without_swarms(graph, coarse, linking, of_type, max_component_actors)
-    is_match = graph.type == graph.types.index(MATCH) if MATCH in graph.types else np.zeros(len(linking), dtype=bool)
-    label = components(graph, linking & ~is_match) if is_match.any() else connected
+    of_type = [rule_of(name, rules) for name in graph.types]
+    span = spans(graph, rules, hubs)
+    coarse = components(graph, span)
+    connected, span = _without_swarms(graph, coarse, span, of_type, max_component_actors)
+    is_match = graph.type == graph.types.index(MATCH) if MATCH in graph.types else np.zeros(len(span), dtype=bool)
+    carried = np.where(is_match, 0, span)
+    label = components(graph, carried) if is_match.any() else connected
     count = graph.actor_count
     profile = smallest(label, np.arange(count), count, count)[label]
-    names_link, partial = _resolve_contested(graph, label, linking & ~is_match, of_type, profile)
-    pairs = np.flatnonzero(linking & is_match)
+    names_link, partial = _resolve_contested(graph, label, carried, of_type, profile)
+    pairs = np.flatnonzero((span > 1) & is_match)
     if len(pairs):
         limited = crowded(graph, connected, _limits(of_type))
         probability = probabilities(graph, edges)
@@ -104,32 +105,21 @@ def solve(
         first = graph.start[pairs]
         is_one = profile[graph.actor[first]] == profile[graph.actor[first + 1]]
         names_link[pairs] = is_one & (probability[pairs] >= APART_PROBABILITY)
-    return _answer(graph, coarse, profile, names_link[graph.identifier] & ~_left_out(graph, profile, partial), of_type)
-
-
-def _rule(name: str, rules: Mapping[str, IdentifierRule]) -> IdentifierRule:
-    return MATCH_RULE if name == MATCH else rules.get(name, _NO_RULE)
-
-
-def over_cap(edges: pd.DataFrame, rules: Mapping[str, IdentifierRule]) -> set[Identifier]:
-    """The hubs among the identifiers of `edges`, which are all there are: [actor_id, identifier_type, identifier_token]."""
-    identifier = ["identifier_type", "identifier_token"]
-    carriers = edges[["actor_id", *identifier]].drop_duplicates().groupby(identifier, sort=False).size()
-    most = carriers.index.get_level_values(0).map(lambda name: _rule(name, rules).max_actors)
-    return set(carriers.index[carriers.to_numpy() > most.to_numpy(dtype=np.int64)].tolist())
+    used = names_link[graph.identifier] & within(graph, span) & ~_left_out(graph, profile, partial, span)
+    return _answer(graph, coarse, profile, used, of_type)
 
 
 def _without_swarms(
-    graph: Graph, coarse: Ints, linking: Flags, of_type: list[IdentifierRule], most: int
-) -> tuple[Ints, Flags]:
-    """The connected parts of every component once weak types have stopped linking in those that are too large (3)."""
+    graph: Graph, coarse: Ints, span: Ints, of_type: list[IdentifierRule], most: int
+) -> tuple[Ints, Ints]:
+    """The connected parts of every component, and the spans, once weak types have stopped linking where it is too large (3)."""
     label, count = coarse, int(coarse.max(initial=-1)) + 1
     order = sorted(range(len(of_type)), key=lambda kind: (of_type[kind].priority, graph.types[kind]))
     rank = np.argsort(np.array(order, dtype=np.int64))[graph.type]
     while (sizes := np.bincount(label, minlength=1)).max() > most:
         is_large = np.zeros(count, dtype=bool)
         is_large[coarse[sizes[label] > most]] = True
-        identifiers = np.flatnonzero(linking)
+        identifiers = np.flatnonzero(span > 1)
         component = coarse[graph.actor[graph.start[identifiers]]]
         weakest, strongest = np.full(count, -1), np.full(count, len(order))
         np.maximum.at(weakest, component, rank[identifiers])
@@ -138,46 +128,45 @@ def _without_swarms(
         if not is_large.any():
             break
         stops = identifiers[is_large[component] & (rank[identifiers] == weakest[component])]
-        linking = linking.copy()
-        linking[stops] = False
-        label = components(graph, linking)
+        span = span.copy()
+        span[stops] = 0
+        label = components(graph, span)
         stopped = sorted({graph.types[kind] for kind in graph.type[stops].tolist()})
         log.warning(
             "%d components of more than %d actors: %s links nobody in them, %d identifiers",
             is_large.sum(), most, ", ".join(stopped), len(stops),
         )  # fmt: skip
-    return label, linking
+    return label, span
 
 
 def _resolve_contested(
-    graph: Graph, label: Ints, linking: Flags, of_type: list[IdentifierRule], profile: Ints
+    graph: Graph, label: Ints, span: Ints, of_type: list[IdentifierRule], profile: Ints
 ) -> tuple[Flags, Ints]:
     """Set `profile` where a limit can bite; return which identifiers really link, and which of them only some of their actors."""
     limited = crowded(graph, label, _limits(of_type))
+    really: Flags = span > 1
     contested: Flags = limited.is_crowded[label]
     if not contested.any():
-        return linking, np.zeros(0, dtype=np.int64)
+        return really, np.zeros(0, dtype=np.int64)
     codes = np.flatnonzero(contested)
     local = np.cumsum(contested) - 1
-    chosen = _in_order(graph, np.flatnonzero(linking & contested[graph.actor[graph.start[:-1]]]), of_type)
+    chosen = _in_order(graph, np.flatnonzero(really & contested[graph.actor[graph.start[:-1]]]), of_type)
     united = unite(
         len(codes),
-        _links(graph, chosen, local, of_type),
+        _links(graph, chosen, span, local, of_type),
         limited.held(graph, local),
         limited.limits,
         _values(graph, of_type),
     )
     profile[codes] = codes[np.array(united.profile, dtype=np.int64)]
-    really = linking.copy()
     really[chosen[united.refused]] = False
     return really, chosen[united.partial]
 
 
-def _links(graph: Graph, chosen: Ints, local: Ints, of_type: list[IdentifierRule]) -> Iterator[Link]:
-    """The identifiers as `unite` takes them, their actors in order of age."""
-    age = np.lexsort((graph.actor, graph.seen[graph.actor], graph.identifier))
-    actors = local[graph.actor[age]].tolist()
-    starts, ends = graph.start[chosen].tolist(), graph.start[chosen + 1].tolist()
+def _links(graph: Graph, chosen: Ints, span: Ints, local: Ints, of_type: list[IdentifierRule]) -> Iterator[Link]:
+    """The identifiers as `unite` takes them, with the actors they may link in order of age."""
+    actors = local[graph.actor].tolist()
+    starts, ends = graph.start[chosen].tolist(), (graph.start[chosen] + span[chosen]).tolist()
     for code, start, end in zip(chosen.tolist(), starts, ends, strict=True):
         yield Link(identifier=code, priority=of_type[int(graph.type[code])].priority, actors=actors[start:end])
 
@@ -195,9 +184,7 @@ def _limits(of_type: list[IdentifierRule]) -> Ints:
 
 def _in_order(graph: Graph, identifiers: Ints, of_type: list[IdentifierRule]) -> Ints:
     """By priority, earliest first_seen_at among the actors, type, token."""
-    age = (
-        np.minimum.reduceat(graph.seen[graph.actor], graph.start[:-1])[identifiers] if len(identifiers) else identifiers
-    )
+    age = graph.seen[graph.actor[graph.start[identifiers]]]
     kind = graph.type[identifiers]
     priority = np.array([rule.priority for rule in of_type], dtype=np.int64)[kind]
     name = np.argsort(np.argsort(graph.types))[kind]
@@ -205,10 +192,10 @@ def _in_order(graph: Graph, identifiers: Ints, of_type: list[IdentifierRule]) ->
     return identifiers[np.lexsort((token, name, age, priority))]
 
 
-def _left_out(graph: Graph, profile: Ints, partial: Ints) -> Flags:
+def _left_out(graph: Graph, profile: Ints, partial: Ints, span: Ints) -> Flags:
     """Per edge: whether its identifier, one of those that join some of their actors, joins this one to nobody."""
     left_out = np.zeros(len(graph.actor), dtype=bool)
-    edges = np.flatnonzero(np.isin(graph.identifier, partial))
+    edges = np.flatnonzero(np.isin(graph.identifier, partial) & within(graph, span))
     place, count = np.unique(
         np.stack([graph.identifier[edges], profile[graph.actor[edges]]]),
         axis=1,
@@ -222,17 +209,14 @@ def _left_out(graph: Graph, profile: Ints, partial: Ints) -> Flags:
 def _answer(graph: Graph, coarse: Ints, profile: Ints, used: Flags, of_type: list[IdentifierRule]) -> pd.DataFrame:
     """used: per edge, whether it holds its actor in its profile."""
     count = graph.actor_count
-    by_age = np.argsort(graph.seen, kind="stable")  # codes follow actor_id, so it breaks the ties
-    age = np.empty(count, dtype=np.int64)
-    age[by_age] = np.arange(count)
-    oldest = by_age[smallest(profile, age, count, count - 1)[profile]]
-    component = by_age[smallest(coarse, age, count, count - 1)[coarse]]
+    oldest = smallest(profile, np.arange(count), count, count)[profile]
+    component = smallest(coarse, np.arange(count), count, count)[coarse]
     strongest = sorted(range(len(of_type)), key=lambda kind: (of_type[kind].priority, graph.types[kind]))
     strength = np.argsort(np.array(strongest, dtype=np.int64))
     cause = smallest(graph.actor[used], strength[graph.type[graph.identifier[used]]], count, len(strongest))
     cause[oldest] = len(strongest)  # so that a profile of one that grows changes no row but the newcomer's
     names = np.array([*(graph.types[kind] for kind in strongest), None], dtype=object)
-    return pd.DataFrame(
+    answer = pd.DataFrame(
         {
             "actor_id": graph.actor_ids,
             "profile_id": graph.actor_ids.take(oldest).reset_index(drop=True),
@@ -241,3 +225,4 @@ def _answer(graph: Graph, coarse: Ints, profile: Ints, used: Flags, of_type: lis
             "first_seen_at": graph.first_seen_at,
         }
     )
+    return answer.take(graph.by_id).reset_index(drop=True)

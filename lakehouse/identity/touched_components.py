@@ -5,16 +5,15 @@ were solved. Idempotent, because everything follows from what is stored and what
 reported: write edges, then log, then history, then map, and a replay after a crash at any point ends in the same tables.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from lakehouse.config import IdentifierRule
-from lakehouse.events.identifier import Identifier
 from lakehouse.identity.changes import changes
+from lakehouse.identity.hubs import Hubs, Rules
 from lakehouse.identity.solve import solve
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 
@@ -22,7 +21,6 @@ EDGE_KEY = list(SILVER_IDENTITY_EDGES.key)
 IDENTIFIER = ["identifier_type", "identifier_token"]
 SOLVED = ["profile_id", "component_id", "first_seen_at", "cause"]
 
-Rules = Mapping[str, IdentifierRule]
 View = Callable[[pd.DataFrame, Rules], tuple[pd.DataFrame, Rules]]
 
 
@@ -31,13 +29,13 @@ class Touched:
     """What is stored of the components a micro-batch reaches.
 
     map_rows: [actor_id, *SOLVED], and `since`, when each came to its profile, for those who will write history. edge_rows: silver.identity_edges of these actors, and of actors without a map row yet (a
-    crash came between the two writes). hubs: identifiers on those edges, or the batch's, that more than `max_actors` actors
-    carry once the batch is in; only some of these actors are in `edge_rows`.
+    crash came between the two writes). hubs: those on these edges, or the batch's, once the batch is in; only some of their actors
+    are in `edge_rows`.
     """
 
     map_rows: pd.DataFrame
     edge_rows: pd.DataFrame
-    hubs: Collection[Identifier] = ()
+    hubs: Hubs = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

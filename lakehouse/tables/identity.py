@@ -35,7 +35,7 @@ SILVER_IDENTITY_MAP = Table(
         required(
             "component_id",
             "string",
-            "oldest actor reachable by identifiers that at most max_actors actors carry, limits ignored",
+            "oldest actor reachable by identifiers, as far as hubs link, limits ignored",
         ),
         required("first_seen_at", "timestamp", "earliest event of the actor"),
         optional(

@@ -5,8 +5,9 @@ they came and reversed.
 """
 
 import json
+import random
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from lakehouse.config import load
 from lakehouse.events.identifiers import Resolver
 from lakehouse.events.reader import Reader
 from lakehouse.events.sender import actor_id
-from lakehouse.identity.solve import over_cap, solve
+from lakehouse.identity.hubs import over_cap
+from lakehouse.identity.solve import solve
 
 CASES = {
     case["case"]: case
@@ -49,7 +51,7 @@ def profiles(events: Sequence[Mapping[str, Any]], reader: Reader = READER) -> di
         }
     )
     rules = CONFIG.identity.rules
-    solved = solve(frame, actors, rules, hubs=over_cap(frame, rules)).set_index("actor_id")["profile_id"]
+    solved = solve(frame, actors, rules, hubs=over_cap(frame, actors, rules)).set_index("actor_id")["profile_id"]
     return {message: solved[actor] for message, actor in actor_of.items()}
 
 
@@ -65,6 +67,28 @@ def groups(found: dict[str, str], *prefixes: str) -> list[set[str]]:
 
 def test_a_customer_of_a_hundred_and_one_cookies_is_one(of: Any) -> None:
     assert len(set(of("D01-a-hundred-and-one-cookies").values())) == 1
+
+
+def visit(number: int, traits: Mapping[str, str]) -> dict[str, Any]:
+    """The call of a new cookie, a minute after the one before."""
+    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
+    sent = {"type": "identify", "messageId": f"v{number:03}", "anonymousId": f"c-{number}", "timestamp": at.isoformat()}
+    return sent | {"traits": dict(traits)}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_customer_of_three_hundred_cookies_and_one_address_is_not_taken_apart(seed: int) -> None:
+    """What came first stays together, whatever arrives first; what is beyond the cap is alone."""
+    sent = [visit(number, {"email": "ann@shop.de"}) for number in range(300)]
+    random.Random(seed).shuffle(sent)
+    found = profiles(sent)
+    assert len({found[f"v{number:03}"] for number in range(200)}) == 1
+    assert len(set(found.values())) == 101
+
+
+def test_an_address_that_a_call_centre_gives_for_everybody_joins_nobody() -> None:
+    sent = [visit(number, {"email": "ann@shop.de", "phone": f"+1201555{number:04}"}) for number in range(100, 400)]
+    assert len(set(profiles([one for one in sent if "phone" in one["traits"]]).values())) == 300
 
 
 def test_a_friends_address_joins_nobody(of: Any) -> None:

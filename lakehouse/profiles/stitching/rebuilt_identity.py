@@ -7,9 +7,10 @@ from pyspark.sql import DataFrame
 
 from lakehouse.errors import ModelError
 from lakehouse.identity import override_store, overrides
+from lakehouse.identity.hubs import over_cap
 from lakehouse.identity.matches import match_edges
 from lakehouse.identity.rules_fingerprint import is_blocked
-from lakehouse.identity.solve import over_cap, solve
+from lakehouse.identity.solve import solve
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.refresh import Matched, refresh_all
@@ -67,7 +68,7 @@ def _solved(lake: Lake, carried: pd.DataFrame, actors: pd.DataFrame, now: dateti
         seen,
         actors,
         of_type,
-        hubs=over_cap(counting, rules),
+        hubs=over_cap(counting, actors, rules),
         match_probability=lake.config.matching.match_probability,
     )
     return solved.assign(resolved_at=pd.Timestamp(now.astimezone(UTC).replace(tzinfo=None)))

@@ -17,12 +17,13 @@ from functools import partial
 import pandas as pd
 
 from lakehouse.identity import override_store, overrides, reach
+from lakehouse.identity.hubs import Rules
 from lakehouse.identity.index import Index
 from lakehouse.identity.matches import MATCH, MATCH_RULE
 from lakehouse.identity.override_store import Taken
 from lakehouse.identity.overrides import Override
 from lakehouse.identity.rules_fingerprint import is_blocked
-from lakehouse.identity.touched_components import IDENTIFIER, Rules, resolve
+from lakehouse.identity.touched_components import IDENTIFIER, resolve
 from lakehouse.lake.delta import Lake
 from lakehouse.matching.model import MatchModel
 from lakehouse.profiles.stitching import identity_tables, rule_changes
@@ -145,7 +146,9 @@ class IdentityStep:
         if news.are_none:
             return profiles
         gone, seeds = news.gone_edges, {*news.seeds, *news.actors["actor_id"]}
-        stored = reach.touched(index, news.new_edges, self.rules, gone_edges=gone, seeds=seeds, also=news.also)
+        stored = reach.touched(
+            index, news.actors, news.new_edges, self.rules, gone_edges=gone, seeds=seeds, also=news.also
+        )
         written_at = identity_tables.next_time(index, now)
         resolution = resolve(
             news.actors,

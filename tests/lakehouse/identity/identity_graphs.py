@@ -13,8 +13,8 @@ from lakehouse.identity.solve import solve
 START = datetime(2026, 1, 1)
 FOREVER = IdentifierRule(priority=9, limit=10**6, max_actors=10**6)
 RULES = {
-    "user_id": IdentifierRule(priority=1, limit=1, max_actors=6),
-    "email": IdentifierRule(priority=2, limit=2, max_actors=3),
+    "user_id": IdentifierRule(priority=1, limit=1, max_actors=6, keeps_oldest=True),
+    "email": IdentifierRule(priority=2, limit=2, max_actors=3, keeps_oldest=True),
     "device_id": IdentifierRule(priority=3, limit=3, max_actors=4),
     "anonymous_id": IdentifierRule(priority=4, limit=2, max_actors=3),
 }
@@ -51,6 +51,18 @@ def values_of(words: str, kind: str) -> set[str]:
     return {word for word in words.split() if word.startswith(f"{kind}:")}
 
 
+def may_link(word: str, graph: Graph, rules: Mapping[str, IdentifierRule]) -> set[str]:
+    """The actors that an identifier may link, by rule 2 of lakehouse/identity/solve.py word for word."""
+    rule = rules.get(word.split(":")[0])
+    carriers = sorted((seen, actor) for actor, (seen, words) in graph.items() if word in words.split())
+    if rule is None or (len(carriers) > rule.max_actors and not rule.keeps_oldest):
+        return set()
+    oldest = {actor for _, actor in carriers[: rule.max_actors]}
+    together = " ".join(graph[actor][1] for actor in oldest)
+    are_many = any(len(values_of(together, kind)) > one.limit for kind, one in rules.items() if one.keeps_oldest)
+    return set() if len(carriers) > rule.max_actors and are_many else oldest
+
+
 def slow_solve(graph: Graph, rules: Mapping[str, IdentifierRule]) -> tuple[dict[str, str], set[str]]:
     """The rule of lakehouse/identity/solve.py word for word: actor -> profile, and the identifiers that link."""
     carriers: dict[str, set[str]] = {}
@@ -65,13 +77,14 @@ def slow_solve(graph: Graph, rules: Mapping[str, IdentifierRule]) -> tuple[dict[
     def held(profile: frozenset[str], kind: str) -> set[str]:
         return values_of(" ".join(graph[actor][1] for actor in profile), kind)
 
+    linked = {word: may_link(word, graph, rules) for word in carriers}
     profiles = [frozenset([actor]) for actor in graph]
     beyond: dict[frozenset[str], set[str]] = {profile: set() for profile in profiles}
     links: set[str] = set()
     turned: set[str] = set()
     for word in sorted((w for w in carriers if w.split(":")[0] in rules), key=turn):
         own = word.split(":")[0]
-        if not 1 < len(carriers[word]) <= rules[own].max_actors:
+        if len(linked[word]) < 2:
             continue
         at_turn = [kind for kind, rule in rules.items() if rule.priority <= rules[own].priority]
         for kind in at_turn:
@@ -79,12 +92,12 @@ def slow_solve(graph: Graph, rules: Mapping[str, IdentifierRule]) -> tuple[dict[
                 for profile in profiles:
                     beyond[profile] |= set(sorted(held(profile, kind), key=turn)[rules[kind].limit :])
             turned.add(kind)
-        linked = [profile for profile in profiles if profile & carriers[word] and word not in beyond[profile]]
-        if any(len(held(frozenset().union(*linked), kind)) > 1 for kind, rule in rules.items() if rule.limit == 1):
+        near = [profile for profile in profiles if profile & linked[word] and word not in beyond[profile]]
+        if any(len(held(frozenset().union(*near), kind)) > 1 for kind, rule in rules.items() if rule.limit == 1):
             continue
-        linked.sort(key=lambda profile: min((graph[actor][0], actor) for actor in profile & carriers[word]))
-        for profile in linked[1:]:
-            top = next(one for one in profiles if linked[0] <= one)
+        near.sort(key=lambda profile: min((graph[actor][0], actor) for actor in profile & linked[word]))
+        for profile in near[1:]:
+            top = next(one for one in profiles if near[0] <= one)
             both = {kind: held(top, kind) - beyond[top] | held(profile, kind) - beyond[profile] for kind in at_turn}
             if all(len(values) <= rules[kind].limit for kind, values in both.items()):
                 profiles = [one for one in profiles if one not in (top, profile)] + [top | profile]

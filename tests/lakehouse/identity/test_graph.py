@@ -16,10 +16,13 @@ def built(graph=GRAPH):
     return build(edges_of(graph), actors_of(graph))
 
 
-def test_actor_codes_follow_actor_ids():
+def test_actor_codes_follow_age_and_then_actor_ids():
     graph = built()
     assert graph.actor_ids.tolist() == ["ann", "bob", "cid", "zoe"]
     assert graph.first_seen_at.tolist() == [pd.Timestamp(at(minute)) for minute in (1, 2, 2, 3)]
+    graph = built(GRAPH | {"zoe": (0, "email:x device_id:d")})
+    assert graph.actor_ids.tolist() == ["zoe", "ann", "bob", "cid"]
+    assert graph.actor_ids.take(graph.by_id).tolist() == ["ann", "bob", "cid", "zoe"]
 
 
 def test_actor_ids_are_ordered_by_code_point_as_spark_orders_them():
@@ -38,13 +41,16 @@ def test_edges_are_distinct_and_sorted_by_identifier():
     assert sorted(graph.degree) == [1, 2, 2]
 
 
-def test_components_go_through_the_identifiers_flagged_only():
+def test_components_go_through_the_oldest_of_an_identifier_only_as_many_as_it_links():
     graph = built()
-    ann, bob, cid, zoe = components(graph)
+    ann, bob, cid, zoe = components(graph, graph.degree)
     assert ann == bob == zoe != cid
     is_email = np.array([graph.types[kind] == "email" for kind in graph.type])
-    ann, bob, cid, zoe = components(graph, is_email)
+    ann, bob, cid, zoe = components(graph, np.where(is_email, 2, 0))
     assert ann == zoe
+    assert len({ann, bob, cid}) == 3
+    ann, bob, cid, zoe = components(graph, np.where(is_email, 1, 2))
+    assert bob == zoe
     assert len({ann, bob, cid}) == 3
 
 

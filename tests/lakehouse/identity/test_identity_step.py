@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.config import IdentifierRule
+from lakehouse.identity import reach
 from lakehouse.identity.solve import solve
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.tables.identity import (
@@ -116,7 +117,7 @@ def test_a_lost_index_is_made_again_from_the_tables(batches):
 OTHER_RULES = {
     "user_id": IdentifierRule(priority=3, limit=2, max_actors=3),
     "email": IdentifierRule(priority=1, limit=1, max_actors=6),
-    "device_id": IdentifierRule(priority=2, limit=9, max_actors=2),
+    "device_id": IdentifierRule(priority=2, limit=9, max_actors=2, keeps_oldest=True),
     "fingerprint": IdentifierRule(priority=4, limit=2, max_actors=9),
 }
 
@@ -165,11 +166,35 @@ def test_a_hub_does_not_bring_its_carriers():
     guests = {f"guest{n}": (n, f"device_id:kiosk email:{n}") for n in range(9)}
     with memory_lake() as lake:
         step = stream(lake, guests)
-        from lakehouse.identity import reach
-
-        found = reach.touched(step.index, edges_of({"new": (99, "device_id:kiosk email:3")}), RULES)
+        new = {"new": (99, "device_id:kiosk email:3")}
+        found = reach.touched(step.index, actors_of(new), edges_of(new), RULES)
         assert found.map_rows["actor_id"].tolist() == ["guest3"]
-        assert found.hubs == {("device_id", "kiosk")}
+        assert found.hubs == {("device_id", "kiosk"): None}
+
+
+@given(st.permutations(range(9)), st.integers(1, 9))
+@examples(20)
+def test_an_address_that_crosses_its_cap_keeps_its_oldest_in_any_order(order, size):
+    """A customer whose every visit comes with a new cookie stays one profile, whichever visit arrives first."""
+    visits = {f"visit{n}": (n, f"email:ann anonymous_id:{n}") for n in order}
+    names = list(visits)
+    cuts = [dict(list(visits.items())[i : i + size]) for i in range(0, len(names), size)]
+    most = RULES["email"].max_actors
+    with memory_lake() as lake:
+        stream(lake, *cuts)
+        assert_equals_solve_of_everything(lake, visits)
+        assert lake.map["profile_id"].tolist() == ["visit0"] * most + sorted(names)[most:]
+
+
+def test_who_comes_after_those_a_hub_keeps_reads_none_of_them():
+    visits = {f"visit{n}": (n, f"email:ann anonymous_id:{n}") for n in range(9)}
+    with memory_lake() as lake:
+        step = stream(lake, visits)
+        late, early = {"late": (99, "email:ann")}, {"early": (1, "email:ann")}
+        assert reach.touched(step.index, actors_of(late), edges_of(late), RULES).map_rows.empty
+        found = reach.touched(step.index, actors_of(early), edges_of(early), RULES)
+        assert {"visit0", "visit1", "visit2"} <= set(found.map_rows["actor_id"]) <= set(visits)
+        assert found.hubs == {("email", "ann"): "visit1"}  # as old as `early`, and behind it by name
 
 
 @given(batches=streams(), data=st.data())
@@ -179,7 +204,8 @@ def test_edges_that_go_leave_what_is_left_solved(batches, data):
     with memory_lake() as lake:
         step = stream(lake, *batches)
         edges = edges_of(graph)
-        gone = edges[[data.draw(st.booleans()) for _ in range(len(edges))]] if len(edges) < 60 else edges.iloc[::3]
+        loose = edges[~edges["identifier_type"].map(lambda kind: kind in RULES and RULES[kind].keeps_oldest)]
+        gone = loose[[data.draw(st.booleans()) for _ in range(len(loose))]] if len(edges) < 60 else loose.iloc[::3]
         take(step, {}, len(batches), gone_edges=gone)
         left = edges.drop(gone.index)
         assert_map_is(lake, solve(left, actors_of(graph), RULES))

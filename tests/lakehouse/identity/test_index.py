@@ -66,7 +66,12 @@ def test_it_says_what_two_dictionaries_say(tmp_path_factory, writes):
             for identifier in {(kind, token) for _, kind, token in stored} | {("email", "never")}:
                 carriers = {actor for actor, *name in stored if tuple(name) == identifier}
                 assert reader.degree(identifier) == len(carriers)
-                assert {reader.record(number).actor_id for number in reader.carriers(identifier)} == carriers
+                found = reader.carriers(identifier)
+                assert [reader.record(one.number).actor_id for one in found] == [one.actor_id for one in found]
+                assert [one[:2] for one in found] == sorted(
+                    (pd.Timestamp(at(stored[actor, *identifier][1])).value // 1000, actor) for actor in carriers
+                )
+                assert reader.carriers(identifier, 2) == found[:2]
             for component in ACTORS:
                 number = reader.number(component)
                 inside = set() if number is None else {reader.record(n).actor_id for n in reader.in_component(number)}

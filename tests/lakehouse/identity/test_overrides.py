@@ -11,8 +11,9 @@ from pandas.testing import assert_frame_equal
 
 from lakehouse.config import IdentifierRule
 from lakehouse.errors import ContractError
+from lakehouse.identity.hubs import over_cap
 from lakehouse.identity.overrides import IDENTIFIER, NamedIdentifier, Override, apply, around, siblings
-from lakehouse.identity.solve import over_cap, solve
+from lakehouse.identity.solve import solve
 from tests.lakehouse.identity.identity_graphs import (
     FOREVER,
     RULES,
@@ -370,7 +371,7 @@ def test_solving_again_only_what_is_touched_equals_solving_everything(stream: li
 def of_part(part: Graph, graph: Graph, overrides: list[Override]) -> pd.DataFrame:
     """A part of a graph solved, told which of its identifiers too many carry, overrides or not."""
     edges, rules = apply(edges_of(part), RULES, overrides)
-    return solve(edges, actors_of(part), rules, hubs=over_cap(edges_of(graph), RULES))
+    return solve(edges, actors_of(part), rules, hubs=over_cap(edges_of(graph), actors_of(graph), RULES))
 
 
 def test_times_come_back_as_they_were() -> None:

@@ -5,7 +5,8 @@ import pytest
 
 from lakehouse.config import IdentifierRule
 from lakehouse.errors import ContractError
-from lakehouse.identity.solve import over_cap, solve
+from lakehouse.identity.hubs import over_cap
+from lakehouse.identity.solve import solve
 from tests.lakehouse.identity.identity_graphs import FOREVER, RULES, START, actors_of, edges_of, profiles, solved
 
 
@@ -101,7 +102,8 @@ def test_a_profile_may_hold_as_many_values_as_the_limit_says_and_no_more(limit, 
 def test_values_that_link_nobody_still_count_against_the_limit():
     kiosk = {f"guest{i}": (i, "user_id:shared_login") for i in range(7)}
     graph = kiosk | {"guest0": (0, "user_id:shared_login email:x"), "ann": (9, "user_id:ann email:x")}
-    assert profiles(graph) == {name: name for name in graph}
+    rules = {**RULES, "user_id": IdentifierRule(priority=1, limit=1, max_actors=6)}
+    assert profiles(graph, rules) == {name: name for name in graph}
 
 
 def test_an_actor_of_two_logins_stays_alone():
@@ -132,14 +134,19 @@ def test_a_component_is_named_after_its_oldest_actor():
 
 def test_a_hub_links_nobody_though_few_of_its_carriers_are_given():
     graph = {"a": (1, "device_id:kiosk email:x"), "b": (2, "device_id:kiosk"), "c": (3, "email:x")}
-    answer = solve(edges_of(graph), actors_of(graph), RULES, hubs={("device_id", "kiosk"), ("email", "kiosk")})
+    answer = solve(
+        edges_of(graph), actors_of(graph), RULES, hubs={("device_id", "kiosk"): None, ("email", "kiosk"): None}
+    )
     assert answer["component_id"].tolist() == ["a", "b", "a"]
     assert answer["profile_id"].tolist() == ["a", "b", "a"]
 
 
 def test_what_is_over_its_cap_is_a_hub():
     kiosk = {f"guest{i}": (i, f"device_id:kiosk device_id:own{i} fingerprint:x") for i in range(5)}
-    assert over_cap(edges_of(kiosk), RULES) == {("device_id", "kiosk"), ("fingerprint", "x")}
+    assert over_cap(edges_of(kiosk), actors_of(kiosk), RULES) == {
+        ("device_id", "kiosk"): None,
+        ("fingerprint", "x"): None,
+    }
 
 
 SWARM = {

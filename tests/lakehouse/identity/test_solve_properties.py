@@ -1,13 +1,13 @@
 """What must be true of `solve` on any graph; the examples worked by hand are in test_solve.py."""
 
 import random
-from collections import Counter
 
 import networkx as nx
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakehouse.config import IdentifierRule
 from lakehouse.identity.solve import solve
 from tests.lakehouse.identity.identity_graphs import (
     FOREVER,
@@ -17,6 +17,7 @@ from tests.lakehouse.identity.identity_graphs import (
     edges_of,
     examples,
     graphs,
+    may_link,
     profiles,
     slow_solve,
     solved,
@@ -42,9 +43,9 @@ def test_solve_is_the_rule_word_for_word(graph):
     expected, links = slow_solve(graph, RULES)
     assert answer["profile_id"].to_dict() == expected
     for actor, cause in answer["cause"].items():
-        others = " ".join(graph[one][1] for one, name in expected.items() if name == expected[actor] and one != actor)
-        shared = set(graph[actor][1].split()) & links & set(others.split())
-        kinds = [word.split(":")[0] for word in shared]
+        others = {one for one, name in expected.items() if name == expected[actor] and one != actor}
+        linked = {word: may_link(word, graph, RULES) for word in set(graph[actor][1].split()) & links}
+        kinds = [word.split(":")[0] for word, linked in linked.items() if actor in linked and linked & others]
         names_it = actor == expected[actor]
         assert cause == (None if names_it else min(kinds, key=lambda kind: RULES[kind].priority))
 
@@ -63,15 +64,11 @@ def test_with_the_rules_off_profiles_are_the_connected_components_of_networkx(gr
 
 @given(graphs())
 @examples(30)
-def test_components_are_those_of_the_graph_without_hubs(graph):
-    carriers = Counter(word for _, words in graph.values() for word in words.split())
+def test_components_are_those_of_the_graph_without_what_hubs_do_not_link(graph):
     oracle = nx.Graph()
     oracle.add_nodes_from(graph)
-    for actor, (_, words) in graph.items():
-        for word in words.split():
-            rule = RULES.get(word.split(":")[0])
-            if rule is not None and carriers[word] <= rule.max_actors:
-                oracle.add_edge(actor, word)
+    for word in set().union(*(words.split() for _, words in graph.values())):
+        oracle.add_edges_from((actor, word) for actor in may_link(word, graph, RULES))
     parts = [part & graph.keys() for part in nx.connected_components(oracle)]
     oldest = {actor: min((graph[a][0], a) for a in part)[1] for part in parts for actor in part}
     assert solved(graph)["component_id"].to_dict() == oldest
@@ -109,19 +106,31 @@ def test_the_strongest_identifier_keeps_linking_whatever_else_its_actors_carry(g
     answer = solved(graph)
     logins = {actor: values_of(words, "user_id") for actor, (_, words) in graph.items()}
     for login in set().union(*logins.values()):
-        carriers = [actor for actor, own in logins.items() if login in own]
-        if len(carriers) <= RULES["user_id"].max_actors and all(len(logins[actor]) == 1 for actor in carriers):
+        carriers = list(may_link(login, graph, RULES))
+        if carriers and all(len(logins[actor]) == 1 for actor in carriers):
             assert answer.loc[carriers, "profile_id"].nunique() == 1
 
 
 @given(graphs())
 @examples(30)
-def test_no_identifier_above_its_cap_causes_anything(graph):
+def test_only_an_identifier_that_may_link_an_actor_is_why_it_is_where_it_is(graph):
     answer = solved(graph)
-    carriers = pd.Series([word for _, words in graph.values() for word in words.split()], dtype="str").value_counts()
     for actor, cause in answer["cause"].dropna().items():
-        words = values_of(graph[actor][1], cause)
-        assert any(1 < carriers[word] <= RULES[cause].max_actors for word in words)
+        linked = [may_link(word, graph, RULES) for word in values_of(graph[actor][1], cause)]
+        assert any(actor in together and len(together) > 1 for together in linked)
+
+
+@given(graphs(), st.randoms(use_true_random=False))
+@examples(50)
+def test_one_more_actor_takes_nobody_apart_whom_one_address_holds(graph, chance):
+    """A hub that is one person's stops adding. Whoever comes after those it links changes nothing for them, whatever they carry."""
+    rules = {"email": RULES["email"], "anonymous_id": IdentifierRule(priority=2, limit=1000, max_actors=1000)}
+    graph = {name: (seen, " ".join(values_of(words, "email"))) for name, (seen, words) in graph.items()}
+    graph = {name: (seen, f"{words} anonymous_id:{name}") for name, (seen, words) in graph.items()}
+    before = profiles(graph, rules)
+    words = chance.choice([words for _, words in graph.values()])
+    after = profiles(graph | {"newcomer": (99, f"{words} anonymous_id:newcomer")}, rules)
+    assert {name: after[name] for name in graph} == before
 
 
 def on_arrival(arrivals: list[tuple[str, str]]) -> frozenset[frozenset[str]]:

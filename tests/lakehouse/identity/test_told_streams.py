@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.identity import override_store, overrides
+from lakehouse.identity.hubs import over_cap
 from lakehouse.identity.matches import MATCH, match_edges
 from lakehouse.identity.override_requests import Undo
 from lakehouse.identity.overrides import NamedIdentifier, Override
-from lakehouse.identity.solve import over_cap, solve
+from lakehouse.identity.solve import solve
 from lakehouse.identity.touched_components import EDGE_KEY, SOLVED
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_OVERRIDES
@@ -119,7 +120,9 @@ def assert_equals_one_solve(lake: MemoryLake, stream: list[Told]) -> None:
     in_force = [one for one in override_store.read(override_store.store_of(lake)).values() if one.is_active]
     counting, rules = overrides.apply(carried, RULES, in_force)
     least = lake.config.matching.match_probability
-    expected = solve(counting, actors_of(graph), rules, hubs=over_cap(carried, RULES), match_probability=least)
+    expected = solve(
+        counting, actors_of(graph), rules, hubs=over_cap(carried, actors_of(graph), RULES), match_probability=least
+    )
     assert_map_is(lake, expected)
     stored = lake.rows(SILVER_IDENTITY_EDGES)[[*EDGE_KEY, "kind", "weight"]]
     pd.testing.assert_frame_equal(stored, carried.sort_values(EDGE_KEY, ignore_index=True)[stored.columns])

@@ -23,7 +23,7 @@ def after(*batches, batch, facts=None, gone=None) -> Resolution:
     with memory_lake() as lake:
         index = stream(lake, *batches).index
         edges = edges_of(batch).assign(**(facts or {}))
-        stored = reach.touched(index, edges, RULES, gone_edges=gone, seeds=batch)
+        stored = reach.touched(index, actors_of(batch), edges, RULES, gone_edges=gone, seeds=batch)
         now = at(2_000_000)
         return resolve(actors_of(batch), edges, stored, RULES, batch_id=9, now=now, gone_edges=gone)
 
@@ -71,7 +71,8 @@ def test_a_stronger_tie_changes_the_cause_and_no_profile():
 def test_touched_takes_whole_components_by_shared_identifier_and_nothing_else():
     with memory_lake() as lake:
         index = stream(lake, LOGIN, {"far": (3, "user_id:ann email:x")}, {"stranger": (2, "device_id:other")}).index
-        found = reach.touched(index, edges_of({"new": (9, "anonymous_id:c1")}), RULES)
+        new = {"new": (9, "anonymous_id:c1")}
+        found = reach.touched(index, actors_of(new), edges_of(new), RULES)
     assert sorted(found.map_rows["actor_id"]) == ["browse", "far", "login"]
     assert set(found.edge_rows["actor_id"]) == {"browse", "far", "login"}
     assert not found.hubs
