@@ -12,6 +12,7 @@ from lakehouse.matching.normalise import INSTANT
 from lakehouse.matching.short_names import are_one_name
 
 EXACT, ELSE = "exact", "else"
+_GENERATION = 14  # years: nobody's parent is younger
 
 
 def distance(index: int) -> str:
@@ -46,7 +47,7 @@ def levels(fields: Sequence[Field], index: int, apart: str = "") -> list[tuple[s
         return [
             (EXACT, f"{left} = {right} OR {same_day}"),
             ("1 digit", f"{apart} <= 1 OR ({same_year} AND {turned}) OR {day_beside}"),
-            *_up_to(apart, 2, 3),
+            *[(label, f"({near}) AND NOT {_generation_apart(left, right)}") for label, near in _up_to(apart, 2, 3)],
         ]
     if kind == kinds.EMAIL:
         user = f"split_part({left}, '@', 1) = split_part({right}, '@', 1) AND instr({left}, '@') <> 1"
@@ -68,6 +69,13 @@ def _days(left: str, right: str) -> tuple[str, str]:
     parts = [f"concat(left({side}, 4), '-', substr({side}, 5, 2), '-', substr({side}, 7, 2))" for side in (left, right)]
     one, other = (f"TRY_CAST({part} AS DATE)" for part in parts)
     return f"(({is_instant}) AND {one} = {other})", f"(({is_instant}) AND ({one} + 1 = {other} OR {other} + 1 = {one}))"
+
+
+def _generation_apart(left: str, right: str) -> str:
+    """Whether the years are as far apart as those of parent and child: then two wrong digits are no slip, one may be."""
+    years = (f"TRY_CAST(left({side}, 4) AS INT)" for side in (left, right))
+    is_whole = f"least(length({left}), length({right})) >= 8"
+    return f"coalesce({is_whole} AND abs({' - '.join(years)}) >= {_GENERATION}, FALSE)"
 
 
 def _up_to(apart: str, *counts: int) -> list[tuple[str, str]]:

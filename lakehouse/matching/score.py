@@ -5,6 +5,7 @@ name of a trait is ever part of the text.
 """
 
 import math
+from collections.abc import Callable
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
@@ -30,16 +31,18 @@ def bits_sql(model: MatchModel) -> list[str]:
     return [_field(model, index) for index in range(len(model.comparisons))]
 
 
-def household_sql(model: MatchModel) -> str:
+def household_sql(model: MatchModel, bits: Callable[[int], str] = "b{}".format) -> str:
     """The evidence, in bits, never above 0, that no field gives: the two may be people who live together.
 
-    Reads the columns `b<i>` of `bits_sql`. See lakehouse/matching/model.py for the formula.
+    bits: SQL of the bits of a field, by its index. See lakehouse/matching/model.py for the formula.
     """
     terms = [_number(1.0)]
     for one in model.sharing:
         caution = CAUTION if one.name == HOUSEHOLD else 1.0
         share = caution * one.prior / (1 - model.prior)
-        fields = [f"({_number(1 - s)} + {_number(s)} * pow(2.0E0, b{index}))" for index, s in enumerate(one.shared)]
+        fields = [
+            f"({_number(1 - s)} + {_number(s)} * pow(2.0E0, {bits(index)}))" for index, s in enumerate(one.shared)
+        ]
         terms.append(" * ".join([_number(share), *fields]))
     return f"-log2({' + '.join(terms)})"
 
@@ -48,6 +51,17 @@ def weight_sql(model: MatchModel) -> str:
     """All the evidence of a pair, in bits, prior included. Reads the columns `b<i>`, one for each of `evidence_names`."""
     prior = math.log2(model.prior / (1 - model.prior))
     return " + ".join([_number(prior), *(f"b{index}" for index in range(len(model.evidence_names)))])
+
+
+def in_common_sql(model: MatchModel) -> str:
+    """What the weight would be if the pair had told nothing that disagrees. Reads `evidence`, of a model that knows of households."""
+
+    def agreeing(index: int) -> str:
+        return f"greatest(element_at(evidence, {index + 1}), {_number(0.0)})"
+
+    prior = math.log2(model.prior / (1 - model.prior))
+    fields = (agreeing(index) for index in range(len(model.comparisons)))
+    return " + ".join([_number(prior), *fields, household_sql(model, agreeing)])
 
 
 def _field(model: MatchModel, index: int) -> str:
@@ -104,12 +118,17 @@ def scored(pairs: DataFrame, records: DataFrame, model: MatchModel) -> DataFrame
 
 
 def is_told(model: MatchModel) -> Column:
-    """Whether a scored pair is kept: it may be one person, or is told apart from one by the household it shares."""
+    """Whether a scored pair is kept: it may be one person, or two people whom a third record may be like.
+
+    Those are two of one household; and two of anywhere who have so much in common, such as a full name, that they would be taken for
+    one person if nothing told them apart. Of somebody else's record that lacks just this, nobody can say whose it is.
+    """
     likely = probability(F.col("weight"))
     if not model.sharing:
         return likely >= model.least_probability
     shares_household = F.element_at("evidence", -1) <= HOUSEHOLD_BITS
-    return (likely >= model.least_probability) | ((likely < APART_PROBABILITY) & shares_household)
+    are_alike = F.expr(in_common_sql(model)) >= 0
+    return (likely >= model.least_probability) | ((likely < APART_PROBABILITY) & (shares_household | are_alike))
 
 
 def probability(weight: Column) -> Column:

@@ -16,7 +16,7 @@ from lakehouse.identity.matches import counted
 from lakehouse.matching.accuracy import Scores, pairwise
 from lakehouse.matching.blocks import block_keys, candidates
 from lakehouse.matching.fields import Field, fields
-from lakehouse.matching.model import MatchModel
+from lakehouse.matching.model import CAUTION, HOUSEHOLD, MatchModel
 from lakehouse.matching.person_file import PersonRecords, read_people
 from lakehouse.matching.records import atoms, records
 from lakehouse.matching.score import HOUSEHOLD_BITS, scored, with_frequencies
@@ -109,8 +109,21 @@ def kept_pairs(pairs: pd.DataFrame, model: MatchModel) -> pd.DataFrame:
     probability = 1 / (1 + np.exp2(-pairs["weight"]))
     is_told = probability >= model.least_probability
     if model.sharing:
-        is_told |= (probability < APART_PROBABILITY) & (pairs["evidence"].str[-1] <= HOUSEHOLD_BITS)
+        bits = np.array(pairs["evidence"].tolist()).reshape(len(pairs), -1)
+        agreeing = np.maximum(bits[:, :-1], 0)
+        are_alike = agreeing.sum(axis=1) + np.log2(model.prior / (1 - model.prior)) >= _of_sharing(model, agreeing)
+        is_told |= (probability < APART_PROBABILITY) & ((bits[:, -1] <= HOUSEHOLD_BITS) | are_alike)
     return pairs[is_told]
+
+
+def _of_sharing(model: MatchModel, bits: np.ndarray) -> np.ndarray:
+    """The bits that speak for two people who share something, where their fields have these bits."""
+    together = np.ones(len(bits))
+    for one in model.sharing:
+        shares = np.array(one.shared)
+        caution = CAUTION if one.name == HOUSEHOLD else 1.0
+        together += caution * one.prior / (1 - model.prior) * (1 - shares + shares * np.exp2(bits)).prod(axis=1)
+    return np.log2(together)
 
 
 def accuracy(spark: SparkSession, data: Labelled) -> Scores:

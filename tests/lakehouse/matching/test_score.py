@@ -174,18 +174,24 @@ def test_splink_gives_the_same_weights(spark, trained_on):
     assert np.abs(theirs.reindex(asked).to_numpy() - pairs["weight"].to_numpy()).max() < 1e-6
 
 
-def test_only_likely_pairs_and_those_of_a_household_are_told(spark):
+def test_likely_pairs_and_two_people_whom_a_third_record_may_be_like_are_told(spark):
     rows = [
-        ("likely", 1.0, [2.0, -1.5]),
-        ("between", -2.9, [2.0, -9.0]),
-        ("apart", -9.0, [2.0, -9.0]),
-        ("strangers", -9.0, [2.0, -0.9]),
+        ("likely", 1.0, [2.0, 0.0, 0.0, -1.5]),
+        ("between", -2.9, [2.0, 0.0, 0.0, -9.0]),
+        ("apart", -9.0, [2.0, 0.0, 0.0, -9.0]),
+        ("namesakes", -9.1, [9.0, 9.0, -20.0, -0.9]),  # one full name, and two birthdays
+        ("relatives", -9.0, [-9.0, 9.0, -20.0, -0.9]),
+        ("strangers", -9.0, [2.0, 0.0, 0.0, -0.9]),
     ]
     pairs = spark.createDataFrame(rows, "name string, weight double, evidence array<double>")
 
     def told(model):
         return [row["name"] for row in pairs.where(is_told(model)).orderBy("weight", "name").collect()]
 
-    assert told(dataclasses.replace(model_of(PEOPLE, sharing=HOUSEHOLDS), least_probability=0.5)) == ["apart", "likely"]
-    assert told(model_of(PEOPLE, sharing=HOUSEHOLDS)) == ["apart", "between", "likely"]
+    assert told(dataclasses.replace(model_of(PEOPLE, sharing=HOUSEHOLDS), least_probability=0.5)) == [
+        "namesakes",
+        "apart",
+        "likely",
+    ]
+    assert told(model_of(PEOPLE, sharing=HOUSEHOLDS)) == ["namesakes", "apart", "between", "likely"]
     assert told(model_of(PEOPLE)) == ["between", "likely"]
