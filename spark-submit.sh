@@ -88,4 +88,5 @@ python=$venv/bin/python
 cd "$root" # relative paths, lake.root among them, mean the same wherever this is called from
 export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONSAFEPATH=1 # a job's own folder is no place to import from
+unset PYTHONDONTWRITEBYTECODE # as containers set it: every process of ours would compile some thousand modules anew
 exec "$python" -m lakehouse.commands "$@"

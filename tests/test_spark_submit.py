@@ -80,6 +80,11 @@ def test_plan_needs_no_java(project: Path, path: Path) -> None:
     assert "streaming/profiles.py" in done.stdout
 
 
+def test_byte_code_is_kept_where_a_container_says_not_to(project: Path, path: Path) -> None:
+    plan(project, path, PYTHONDONTWRITEBYTECODE="1")
+    assert list((project / "lakehouse" / "commands").glob("__pycache__/launcher.*.pyc"))
+
+
 def plan(project: Path, path: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
     """`plan` where everything is installed: a table is declared beside its transform, so listing it imports pyspark."""
     pretend_installed(project)

@@ -44,7 +44,7 @@ def ask(address: str, path: str, body: Any = None, key: str = "") -> dict[str, A
     request = urllib.request.Request(address + path, headers={"content-type": "application/json"})
     if body is not None:
         request.data = json.dumps(body | ({"writeKey": key} if key else {})).encode()
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return dict(json.loads(answer.read()))
 
 

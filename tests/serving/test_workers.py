@@ -212,7 +212,7 @@ def test_metrics_are_those_of_all_processes_whichever_is_asked(tmp_path: Path) -
         def counted() -> dict[float, int]:
             found: dict[float, int] = {}
             for _ in range(8):  # on connections of their own: both processes are asked
-                text = urllib.request.urlopen(f"{address}/metrics", timeout=10).read().decode()
+                text = urllib.request.urlopen(f"{address}/metrics", timeout=60).read().decode()
                 (answers,) = re.findall(
                     r'^stitchlake_answers_total\{route="/api/decide",status="200"\} (.*)$', text, re.M
                 )
