@@ -7,7 +7,7 @@ character was sent. That is most of them, and the fastest test there is. Whateve
 import json
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -147,9 +147,13 @@ def object_at(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if value.__class__ is dict else _NOTHING
 
 
-def _number(text: str) -> float | Decimal:
+def _number(text: str) -> float | Decimal | str:
+    """A number whose exponent no decimal holds stays the text it is: no amount, and no reason to lose the event."""
     number = float(text)
-    return number if repr(number) == text else Decimal(text)
+    try:
+        return number if repr(number) == text else Decimal(text)
+    except InvalidOperation:
+        return text
 
 
 def _no_number(name: str) -> Any:

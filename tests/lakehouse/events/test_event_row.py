@@ -138,6 +138,16 @@ def test_a_number_keeps_its_digits_however_it_is_written() -> None:
         assert (row.order_id, row.revenue) == ("900719925474099312345", Decimal(worth))
 
 
+@pytest.mark.parametrize("number", ["1e9999999999999999999", "1e-9999999999999999999", "1E+1000000000000000000"])
+def test_an_exponent_that_no_decimal_holds_is_no_amount_and_stops_nothing(number: str) -> None:
+    for properties, verdict in (
+        (f'"revenue":5,"x":{number}', None),
+        (f'"revenue":{number}', "invalid_number|properties.revenue: number of at most 100000000 expected"),
+    ):
+        value = f'{{"type":"track","event":"Order Completed","messageId":"m","anonymousId":"a","properties":{{"order_id":"o",{properties}}}}}'
+        assert READER.read(value.encode(), NOON_US, NOON_US).verdict == verdict
+
+
 def test_a_batch_is_its_rows() -> None:
     chance = random.Random(3)
     values = [encode(make(chance, number)) for number in range(200)] + [
