@@ -21,12 +21,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from lakehouse.catalog import TABLES
 from lakehouse.config import LakeConfig, load
-from lakehouse.lake.delta import Lake
-from tests.rows import frame
+from lakehouse.lake.delta import Lake, arrow_schema
 
 Row = Mapping[str, Any]
 PRODUCED, SILVER, QUARANTINED, DUPLICATES = 13, 10, 2, 1
@@ -37,7 +37,7 @@ def build(lake: Lake) -> Lake:
     """Create every table of the lake and fill it. Returns the lake."""
     copy_empty_tables(lake)
     for name, rows in ROWS.items():
-        lake.overwrite(frame(lake.spark, TABLES[name], rows), TABLES[name])
+        lake.add(pa.Table.from_pylist(list(rows), schema=arrow_schema(TABLES[name])), TABLES[name])
     return lake
 
 
@@ -78,10 +78,10 @@ BATCH = at("03-01 12:00")
 
 
 def _event(offset: int, actor: str, when: str, event: str | None = "Product Viewed", **rest: Any) -> Row:
-    identifiers = [(e["identifier_type"], e["identifier_token"]) for e in _EDGES if e["actor_id"] == actor]
+    bundle = sorted((e["identifier_type"], e["identifier_token"]) for e in _EDGES if e["actor_id"] == actor)
     return {
         "message_id": f"m{offset}", "actor_id": actor, "type": "track" if event else "identify", "event": event,
-        "occurred_at": at(when), "received_at": at(when), "identifiers": sorted(identifiers),
+        "occurred_at": at(when), "received_at": at(when), "identifiers": [{"type": type_, "token": token} for type_, token in bundle],
         "is_bot": False, "is_clamped": False, "content_hash": offset,
         "topic": TOPIC, "partition": 0, "offset": offset, **rest,
     }  # fmt: skip

@@ -54,6 +54,21 @@ def pretend_installed(project: Path) -> None:
     shutil.copy(project / "requirements.txt", project / ".venv" / ".installed-requirements.txt")
 
 
+@pytest.fixture(scope="module")
+def made_venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with pip and nothing installed, as a first use leaves it that pip could not end."""
+    venv = tmp_path_factory.mktemp("made") / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, capture_output=True)
+    return venv
+
+
+@pytest.fixture
+def with_venv(project: Path, made_venv: Path) -> Path:
+    """The project, for tests of what is installed, not of how `.venv` is made: that takes seconds."""
+    shutil.copytree(made_venv, project / ".venv", symlinks=True)
+    return project
+
+
 def submit(project: Path, path: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     clean = {"PATH": str(path), "HOME": str(project), "STITCHLAKE_CACHE": str(project / "cache")}
     command = [str(project / "spark-submit.sh"), *arguments]
@@ -184,14 +199,16 @@ class TestInstalling:
         assert submit(project, path, "kafka", "status").stderr == ""
 
     @pytest.mark.parametrize("command", ["test", "tests/benchmarks/bandits.py"])
-    def test_tests_and_benchmarks_bring_what_only_they_need(self, project: Path, path: Path, command: str) -> None:
+    def test_tests_and_benchmarks_bring_what_only_they_need(self, with_venv: Path, path: Path, command: str) -> None:
+        project = with_venv
         program(path, "java", 'openjdk version "17.0.15"')
         (project / "tests" / "requirements.txt").write_text("# of tests alone\n")
         submit(project, path, command)
         stamp = project / ".venv" / ".installed-tests-requirements.txt"
         assert stamp.read_text() == "# of tests alone\n"
 
-    def test_nothing_else_brings_what_only_tests_need(self, project: Path, path: Path) -> None:
+    def test_nothing_else_brings_what_only_tests_need(self, with_venv: Path, path: Path) -> None:
+        project = with_venv
         submit(project, path, "kafka", "status")
         assert [file.name for file in (project / ".venv").glob(".installed-*")] == [".installed-requirements.txt"]
 
@@ -221,7 +238,8 @@ class TestInstalling:
         assert "first use: making .venv" in again.stderr
         assert not (project / "build" / "installing").exists()
 
-    def test_a_failed_installation_is_one_line_and_tried_again(self, project: Path, path: Path) -> None:
+    def test_a_failed_installation_is_one_line_and_tried_again(self, with_venv: Path, path: Path) -> None:
+        project = with_venv
         (project / "requirements.txt").write_text("./no-such-folder\n")
         done = submit(project, path, "kafka", "status")
         assert done.returncode == 2

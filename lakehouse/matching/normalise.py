@@ -23,7 +23,6 @@ INSTANT = "t"  # ends a day that was read off a time of day
 _ALPHABETS = (range(0xC0, 0x530), range(0x1E00, 0x2000), range(0xFF01, 0xFF5F))
 _UNDECOMPOSED = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŋ": "n"}
 _UNDECOMPOSED |= {"\u0131": "i", "\u03c2": "\u03c3"}  # dotless i; the sigma that ends a word
-_LIGATURES = {"ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"}
 _POINTING = r"[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]++"  # written apart: accents, Hebrew and Arabic vowels
 _TITLES = ("mr", "mrs", "ms", "miss", "dr", "prof", "sir", "dame", "lord", "lady", "rev", "hon", "st", "mx")
 _INSTANT = r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,][0-9]*+)?)?(?![0-9])"
@@ -82,8 +81,6 @@ def _words(value: Column) -> Column:
     `O'Brien` and `Anne-Marie` are one word each. Vowel signs, as of Devanagari, are part of the word.
     """
     plain = F.translate(F.regexp_replace(F.lower(value), _POINTING, ""), _ACCENTED, _PLAIN)
-    for ligature, letters in _LIGATURES.items():
-        plain = F.replace(plain, F.lit(ligature), F.lit(letters))
     joined = F.regexp_replace(in_latin(plain), r"(?<=\p{L})['\u2019\u02bc`-](?=\p{L})", "")
     return F.trim(F.regexp_replace(joined, r"[^\p{L}\p{N}\p{M}]++", " "))
 

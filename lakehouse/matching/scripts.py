@@ -27,12 +27,14 @@ def _readings() -> Iterator[tuple[str, str]]:
 _READ: Mapping[str, str] = dict(_readings())
 # Those read as one letter first: `translate` takes away what it is told no counterpart for.
 _SHORT = sorted((letter for letter, read in _READ.items() if len(read) <= 1), key=lambda letter: not _READ[letter])
-_LONG = {letter: read for letter, read in _READ.items() if len(read) > 1}
+_LIGATURES = {"ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"}
+_LONG = {letter: read for letter, read in _READ.items() if len(read) > 1} | _LIGATURES
 
 
 def in_latin(text: Column) -> Column:
-    """Lower-case text with every letter of these alphabets in Latin letters; anything else as it is."""
-    read = F.translate(text, "".join(_SHORT), "".join(_READ[letter] for letter in _SHORT))
-    for letter, letters in _LONG.items():
-        read = F.replace(read, F.lit(letter), F.lit(letters))
+    """Lower-case text with every letter of these alphabets, and every ligature, in Latin letters; anything else as it is."""
+    letters = F.split(F.translate(text, "".join(_SHORT), "".join(_READ[letter] for letter in _SHORT)), "")
+    # One look into a map: a call of `replace` for each letter is a plan that takes seconds to analyse.
+    readings = F.str_to_map(F.lit(",".join(f"{letter}:{read}" for letter, read in _LONG.items())))
+    read = F.array_join(F.transform(letters, lambda letter: F.coalesce(F.try_element_at(readings, letter), letter)), "")
     return F.when(text.rlike(r"[^\x00-\x7f]"), read).otherwise(text)

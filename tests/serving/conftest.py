@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from lakehouse.commands.supervisor import topics
-from lakehouse.config import Config, load
+from lakehouse.config import Config, LakeConfig, load
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.online.engines import open_store
@@ -43,16 +43,27 @@ def _servers(kafka: RunningBroker) -> str:
     return kafka.bootstrap_servers
 
 
+@pytest.fixture(scope="session")
+def config_in(trained: Path, _servers: str) -> Callable[[Path], Config]:
+    """A configuration whose online store, filled, is in this folder."""
+
+    def config(folder: Path) -> Config:
+        ours = load("dev", environ={})
+        url = f"lmdb://{folder}/online"
+        filled(url)
+        return dataclasses.replace(
+            ours,
+            lake=LakeConfig(root=str(trained), keep_hours=1),
+            kafka=dataclasses.replace(ours.kafka, bootstrap_servers=_servers),
+            online_store=dataclasses.replace(ours.online_store, url=url),
+        )
+
+    return config
+
+
 @pytest.fixture
-def serving_config(config: Config, trained: Path, tmp_path: Path, _servers: str) -> Config:
-    url = f"lmdb://{tmp_path}/online"
-    filled(url)
-    return dataclasses.replace(
-        config,
-        lake=dataclasses.replace(config.lake, root=str(trained)),
-        kafka=dataclasses.replace(config.kafka, bootstrap_servers=_servers),
-        online_store=dataclasses.replace(config.online_store, url=url),
-    )
+def serving_config(config_in: Callable[[Path], Config], tmp_path: Path) -> Config:
+    return config_in(tmp_path)
 
 
 def filled(url: str) -> None:

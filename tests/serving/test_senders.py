@@ -6,8 +6,9 @@ Those that need Node or a browser are in tests/benchmarks/senders.py.
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -25,22 +26,30 @@ CALLS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Collector:
+    """One process for all tests, on a topic of its own; `before` messages were there when the test began."""
+
     address: str
     config: Config
+    before: int = 0
 
     def messages(self) -> list[dict[str, Any]]:
         kafka = self.config.kafka
-        return [json.loads(value) for value in values(kafka.bootstrap_servers, kafka.events_topic)]
+        return [json.loads(value) for value in values(kafka.bootstrap_servers, kafka.events_topic)[self.before :]]
+
+
+@pytest.fixture(scope="module")
+def served(config_in: Callable[[Path], Config], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
+    config = config_in(tmp_path_factory.mktemp("senders"))
+    kafka = dataclasses.replace(config.kafka, events_topic=f"senders-{uuid4().hex[:8]}")
+    broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, 1)
+    config = dataclasses.replace(config, kafka=kafka)
+    with serving(config) as (address, _):
+        yield Collector(address, config)
 
 
 @pytest.fixture
-def collector(serving_config: Config) -> Iterator[Collector]:
-    """A process of its own, on a topic of its own."""
-    kafka = dataclasses.replace(serving_config.kafka, events_topic=f"senders-{uuid4().hex[:8]}")
-    broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, 1)
-    config = dataclasses.replace(serving_config, kafka=kafka)
-    with serving(config) as (address, _):
-        yield Collector(address, config)
+def collector(served: Collector) -> Collector:
+    return dataclasses.replace(served, before=len(served.messages()))
 
 
 Client = type[SegmentClient] | type[RudderClient]

@@ -1,11 +1,13 @@
 import pyarrow as pa
 import pytest
+from anyascii import anyascii
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from lakehouse.matching.fields import KINDS
 from lakehouse.matching.normalise import INSTANT, LONGEST, normalised, with_instant
+from lakehouse.matching.scripts import in_latin
 from tests.lakehouse.matching.match_models import spark_examples
 
 NAMES = [
@@ -142,6 +144,16 @@ def test_values_come_to_one_form(spark, kind, part, region):
     raw, expected = zip(*CASES[kind, part, region], strict=True)
     found = _told(_normalised(spark, kind, part, region, list(raw)))
     assert dict(zip(raw, found, strict=True)) == dict(zip(raw, expected, strict=True))
+
+
+def test_every_letter_of_these_alphabets_is_read_as_anyascii_reads_it(spark):
+    """Hebrew and Arabic aside, where a sign that is only breathed is `a`."""
+    letters = [chr(code) for code in (*range(0x3B1, 0x3CA), *range(0x430, 0x530), *range(0x561, 0x588))]
+    letters += [chr(code) for code in range(0x10D0, 0x10FB)]
+    words = spark.createDataFrame(pa.table({"letter": letters, "word": [f"x{letter}{letter}" for letter in letters]}))
+    read = dict(words.select("letter", in_latin(F.col("word"))).toPandas().itertuples(index=False, name=None))
+    alone = {letter: "".join(filter(str.isalpha, anyascii(letter))).lower() for letter in letters if letter.isalpha()}
+    assert read == {letter: f"x{alone.get(letter, letter) * 2}" for letter in letters}
 
 
 INSTANTS = [
