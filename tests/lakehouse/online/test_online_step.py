@@ -212,7 +212,8 @@ def test_a_loyalty_tier_lasts_when_the_timeline_is_over_and_the_store_is_filled_
     def tier(of: OnlineStore) -> object:
         profile = find(of, [*ann.items()], lake.config.identity)
         nothing_lately = recent_behaviour([], NOW)  # what was said is 30 days old
-        return context_of(Visitor(next(iter(ann.items())), profile, nothing_lately), {}, now=NOW)["loyalty_tier"]
+        visitor = Visitor(identifier=next(iter(ann.items())), profile=profile, recent=nothing_lately)
+        return context_of(visitor, {}, now=NOW)["loyalty_tier"]
 
     emptied = open_store(f"lmdb://{tmp_path}/emptied")
     assert fill(emptied, lake, batch.identity.index, now=NOW) == 1
