@@ -1,6 +1,5 @@
 """gold.changes: told once, wherever the writer dies, and read on by Spark and delta-rs."""
 
-import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -48,20 +47,6 @@ def started(lake: Lake, now: Any = NOW) -> MicroBatch:
 
 def feed(batch: MicroBatch, batch_id: int, rows: list[dict[str, Any]]) -> None:
     batch(leaf(with_day(events(batch.lake.spark, rows)), rates={}), batch_id)
-
-
-@pytest.fixture(scope="module")
-def first_batch(new_lake: Callable[[str], Lake]) -> Lake:
-    """TWO_DEVICES are in. To be copied, not written to."""
-    feed(started(lake := new_lake("first-batch")), 0, TWO_DEVICES)
-    return lake
-
-
-@pytest.fixture
-def two_devices(lake: Lake, first_batch: Lake) -> Lake:
-    """A lake of the test's own that has TWO_DEVICES in; whoever wrote them runs no more, and took the indexes along."""
-    shutil.copytree(first_batch.root, lake.root, ignore=shutil.ignore_patterns("_*_index"))
-    return lake
 
 
 def told(lake: Lake, after: int = -1) -> Told:
@@ -128,9 +113,9 @@ def dying(effect: Callable[..., None], *, before: bool) -> Callable[..., None]:
 @pytest.mark.parametrize("name", ["add", "upsert"])
 @pytest.mark.parametrize("before", [True, False])
 def test_a_driver_that_dies_at_gold_or_at_telling_of_it_tells_all_of_it_once(
-    two_devices: Lake, monkeypatch: pytest.MonkeyPatch, name: str, *, before: bool
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str, *, before: bool
 ) -> None:
-    lake = two_devices
+    feed(started(lake), 0, TWO_DEVICES)
     with monkeypatch.context() as patched:
         patched.setattr(Lake, name, dying(getattr(Lake, name), before=before))
         with pytest.raises(Died):
@@ -153,8 +138,9 @@ def test_a_rebuild_says_that_everybody_may_have_changed(lake: Lake) -> None:
     assert {d.table: d.total for d in check_profiles(lake, rebuilt)}[GOLD_CHANGES.name] == 3
 
 
-def test_another_table_in_the_same_place_tells_of_everybody_once(two_devices: Lake) -> None:
-    lake = two_devices
+def test_another_table_in_the_same_place_tells_of_everybody_once(lake: Lake) -> None:
+    batch = started(lake)
+    feed(batch, 0, TWO_DEVICES)
     seen = newest(lake)
     other = lake.read(GOLD_CHANGES).withColumn("version", F.lit(1000))  # of a table that stood here before
     lake.overwrite(other, GOLD_CHANGES)
@@ -165,8 +151,8 @@ def test_another_table_in_the_same_place_tells_of_everybody_once(two_devices: La
     assert sorted(versions) == [seen, seen, seen + 1, 1000, 1000]
 
 
-def test_spark_reads_on_each_row_once_past_tidying_and_letting_go(two_devices: Lake) -> None:
-    lake = two_devices
+def test_spark_reads_on_each_row_once_past_tidying_and_letting_go(lake: Lake) -> None:
+    feed(batch := started(lake), 0, TWO_DEVICES)
     read: list[tuple[str, str]] = []
 
     def take(rows: DataFrame, _: int) -> None:
@@ -187,7 +173,7 @@ def test_spark_reads_on_each_row_once_past_tidying_and_letting_go(two_devices: L
 
     (phone, laptop) = [event["actor_id"] for event in TWO_DEVICES]
     assert read_on() == sorted([(phone, "upserted"), (laptop, "upserted")])
-    feed(started(lake), 1, ONE_LOGIN)
+    feed(batch, 1, ONE_LOGIN)
     DeltaTable(lake.path(GOLD_CHANGES)).optimize.compact()
     assert read_on() == sorted([(phone, "upserted"), (laptop, "merged")])
     days = lake.config.profiles.changes_days + 1
