@@ -60,6 +60,16 @@ def _digits(sent: Any) -> Any:
 
 
 _Digits = BeforeValidator(_digits, json_schema_input_type=str | int)
+
+
+def _no_boolean(sent: Any) -> Any:
+    """Python takes true for 1; whoever sends it means no number."""
+    if isinstance(sent, bool):
+        raise ValueError(f"got {str(sent).lower()}, expected a number")
+    return sent
+
+
+_NoBoolean = BeforeValidator(_no_boolean)
 Id = Annotated[str, _Digits, StringConstraints(min_length=1, max_length=200)]
 MessageId = Annotated[str, _Digits, StringConstraints(min_length=1, max_length=100)]
 
@@ -120,7 +130,7 @@ class Context(_Fields):
     device: Name | None = None
     product_id: Id | None = None
     category: Name | None = None
-    price: Annotated[float, Field(ge=0, le=1e12)] | None = None
+    price: Annotated[float, Field(ge=0, le=1e12), _NoBoolean] | None = None
     session_id: Id | None = None
     channel: Channel = "web"
 
@@ -208,7 +218,7 @@ class RecommendationRequest(VisitorRequest):
             }
         ],
     )
-    count: Annotated[int, Field(ge=1, le=MOST_ITEMS)] = 10
+    count: Annotated[int, Field(ge=1, le=MOST_ITEMS), _NoBoolean] = 10
 
 
 class DecisionRequest(VisitorRequest):
@@ -247,7 +257,7 @@ class OutcomeRequest(_Request):
     )
     decision_id: Id
     metric: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] = "converted"
-    value: Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)] = 1.0
+    value: Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False), _NoBoolean] = 1.0
     occurred_at: datetime | None = None
 
 
@@ -260,7 +270,7 @@ class PageTokenRequest(_Request):
     )
     identifier: Identifier | None = None
     session_id: Id | None = None
-    seconds: Annotated[int, Field(ge=1, le=3600)] = 300
+    seconds: Annotated[int, Field(ge=1, le=3600), _NoBoolean] = 300
 
     @model_validator(mode="after")
     def _is_about_one(self) -> "PageTokenRequest":

@@ -66,6 +66,7 @@ def test_the_same_request_id_is_the_same_decision(api: TestClient) -> None:
         ({"customer_id": "x" * 201}, "customer_id"),
         ({"customer_id": "a", "contxt": {}}, "did you mean 'context'?"),
         ({"customer_id": "a", "context": {"price": "cheap"}}, "context.price"),
+        ({"customer_id": "a", "context": {"price": True}}, "context.price: Value error, got true, expected a number"),
         ({"customer_id": "a", "context": {"channel": "pigeon"}}, "context.channel"),
         ({"customer_id": "a", "events": [{"type": "track"}]}, "track event needs its name"),
         ({"customer_id": "a", "events": [{"event": "x"}] * 21}, "events"),
