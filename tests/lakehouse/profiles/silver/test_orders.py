@@ -159,7 +159,7 @@ def test_no_sum_stops_a_query(spark: SparkSession) -> None:
         event("m3", "2026-03-01 10:00", "Order Completed", user_id="u", order_id="p", revenue=most, currency="EUR"),
     ]
     found = worth(transform(leaf(with_day(events(spark, sent)), rates={"EUR": "999999999"})).collect())
-    assert found["p"] == (most, Decimal("0.00"))
+    assert found["p"] == (most, Decimal("0.00"), 0)
     assert found["o"][0] is not None
 
 
