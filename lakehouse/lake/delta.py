@@ -1,4 +1,4 @@
-"""Delta reads and writes. Every write survives a replay: appends carry (application, batch), upserts set absolute values."""
+"""Delta reads and writes. Every write survives a replay: it carries its transaction, or it sets what it would set again."""
 
 import functools
 from collections.abc import Iterable, Iterator
@@ -18,6 +18,7 @@ from lakehouse.config import Config
 from lakehouse.errors import ContractError
 from lakehouse.lake import delta_rs, migration
 from lakehouse.lake.lock import creating
+from lakehouse.lake.transaction import Transaction
 from lakehouse.tables.contract import Table
 
 _PLAIN_TYPES = {
@@ -141,14 +142,14 @@ class Lake:
         frame: DataFrame = self.spark.createDataFrame(rows)
         return frame
 
-    def append(self, frame: DataFrame, table: Table, *, application: str, batch_id: int) -> None:
-        """Append once: the same (application, batch_id) again is skipped by Delta."""
+    def append(self, frame: DataFrame, table: Table, once: Transaction) -> None:
+        """Append once: the same transaction again is skipped by Delta."""
         (
             conform(frame, table)
             .write.format("delta")
             .mode("append")
-            .option("txnAppId", f"{application}:{table.name}")
-            .option("txnVersion", batch_id)
+            .option("txnAppId", once.of(table))
+            .option("txnVersion", once.batch_id)
             .save(self.path(table))
         )
 
@@ -172,12 +173,14 @@ class Lake:
         update_when: str | None = None,
         deletes: bool = False,
         stored_at: pa.Array | None = None,
+        once: Transaction | None = None,
     ) -> None:
         """Set rows by key; insert what is missing.
 
         `update_when`: SQL over `stored` and `new` that Spark and DataFusion read alike; rows it is not true for are left
         alone. `deletes`: rows whose boolean column `is_deleted` is true are removed instead. `stored_at`: what the table's
-        `time_column` says in each of these rows as they are stored, every one of them: so no others need be looked through.
+        `time_column` says in each of these rows as they are stored, every one of them: so no others need be looked through. `once`: skipped where
+        the table has had this transaction, which the commit notes: for rows that are not the same when they are computed again.
 
         On a local lake the rows pass through the driver, see lakehouse/lake/delta_rs.py; elsewhere Spark merges.
         """
@@ -186,14 +189,14 @@ class Lake:
             here = conform(rows, table, *extra).toArrow() if isinstance(rows, DataFrame) else rows
             delta_rs.upsert(
                 here, table, self.path(table), update_when=update_when, deletes=deletes,
-                keep_hours=self.config.lake.keep_hours, stored_at=stored_at,
+                keep_hours=self.config.lake.keep_hours, stored_at=stored_at, once=once,
             )  # fmt: skip
         else:
             there = rows if isinstance(rows, DataFrame) else self.frame(rows)
             matching = delta_rs.matching(table.key) if stored_at is None else _matching_within(table, stored_at)
             self._merge(
                 conform(there, table, *extra), table, matching, update_when=update_when, deletes=deletes,
-                inserts=stored_at is None,
+                inserts=stored_at is None, once=once,
             )  # fmt: skip
 
     def _merge(
@@ -205,9 +208,11 @@ class Lake:
         update_when: str | None,
         deletes: bool,
         inserts: bool,
+        once: Transaction | None,
     ) -> None:
         values = {name: f"new.{name}" for name in table.column_names}
-        target = DeltaTable.forPath(self.spark, self.path(table)).alias("stored")
+        spark = self.spark if once is None else _noting(self.spark, once, table)
+        target = DeltaTable.forPath(spark, self.path(table)).alias("stored")
         merge = target.merge(frame.alias("new"), matching)
         if deletes:
             merge = merge.whenMatchedDelete("new.is_deleted")
@@ -225,13 +230,12 @@ def _matching_within(table: Table, stored_at: pa.Array) -> str:
     return f"{delta_rs.matching(table.key)} AND {within}"
 
 
-def application(name: str, rows: DataFrame) -> str:
-    """The writer's name in the appends of a query's foreachBatch, given the batch's rows.
-
-    A new checkpoint is a new query and counts its batches from 0 again: they must not be taken for the old one's.
-    """
-    query = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
-    return f"{name}:{query}"
+def _noting(spark: SparkSession, once: Transaction, table: Table) -> SparkSession:
+    """A session whose commits note the transaction: a merge takes it from nowhere else, and others write beside it."""
+    session = spark.newSession()
+    session.conf.set("spark.databricks.delta.write.txnAppId", once.of(table))
+    session.conf.set("spark.databricks.delta.write.txnVersion", str(once.batch_id))
+    return session
 
 
 def arrow(rows: pd.DataFrame, table: Table) -> pa.Table:

@@ -11,11 +11,13 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import Transaction as Noted
 from deltalake.exceptions import TableNotFoundError
 
 from lakehouse.errors import ContractError, StitchlakeError
 from lakehouse.lake import time_order
+from lakehouse.lake.transaction import Transaction
 from lakehouse.tables.contract import Table
 
 _TIDY_EVERY = 50  # versions
@@ -113,15 +115,18 @@ def upsert(
     deletes: bool,
     keep_hours: int,
     stored_at: pa.Array | None = None,
+    once: Transaction | None = None,
 ) -> None:
     """Set `rows` by key, as `Lake.upsert` says. Tidies up."""
+    if once is not None and has_had(path, table, once):
+        return
     if deletes and table.has_change_feed:
         rows = _without_strangers(rows, table, path)
     if rows.num_rows == 0:
         return
     _check(rows.filter(pc.invert(rows["is_deleted"])) if deletes else rows, table)
     if stored_at is None or not time_order.set_rows(rows, table, path, stored_at, deletes=deletes):
-        _merge(rows, table, path, update_when=update_when, deletes=deletes)
+        _merge(rows, table, path, update_when=update_when, deletes=deletes, once=once)
     _tidy(path, keep_hours, table, rows.schema)
 
 
@@ -141,9 +146,20 @@ def _without_strangers(rows: pa.Table, table: Table, path: str) -> pa.Table:
     return rows.filter(pa.array([not is_gone or one in stored for is_gone, one in zip(goes, keys, strict=True)]))
 
 
-def _merge(rows: pa.Table, table: Table, path: str, *, update_when: str | None, deletes: bool) -> None:
+def has_had(path: str, table: Table, once: Transaction) -> bool:
+    """Whether the table has taken the transaction, or a later one of its writer."""
+    last = DeltaTable(path).transaction_version(once.of(table))
+    return last is not None and last >= once.batch_id
+
+
+def _merge(
+    rows: pa.Table, table: Table, path: str, *, update_when: str | None, deletes: bool, once: Transaction | None
+) -> None:
     values = {name: f"new.{name}" for name in table.column_names}
-    merge = DeltaTable(path).merge(rows, matching(table.key), source_alias="new", target_alias="stored")
+    noted = None if once is None else CommitProperties(app_transactions=[Noted(once.of(table), once.batch_id)])
+    merge = DeltaTable(path).merge(
+        rows, matching(table.key), source_alias="new", target_alias="stored", commit_properties=noted
+    )
     if deletes:
         merge = merge.when_matched_delete("new.is_deleted")
     merge = merge.when_matched_update(values, predicate=update_when)

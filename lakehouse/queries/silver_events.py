@@ -22,7 +22,8 @@ from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.events.parse import parse
 from lakehouse.events.reasons import FACT, ID_CONFLICT
 from lakehouse.kafka.source import read_records
-from lakehouse.lake.delta import Lake, application
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.transaction import Transaction, transaction
 from lakehouse.spark.streams import trigger
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
@@ -45,7 +46,7 @@ def next_hour() -> Column:
     return F.date_trunc("hour", F.current_timestamp()) + F.make_dt_interval(hours=F.lit(1))
 
 
-def write_batch(lake: Lake, rows: DataFrame, batch_id: int, *, application: str) -> None:
+def write_batch(lake: Lake, rows: DataFrame, once: Transaction) -> None:
     """Append the answered rows to both tables, each once, whatever is replayed.
 
     Quarantine is written first, and decides. What is new is the same on a replay, but of the copies of one content in
@@ -61,15 +62,15 @@ def write_batch(lake: Lake, rows: DataFrame, batch_id: int, *, application: str)
         clocks = judged.groupBy("reason").agg(F.min("remembered_at").alias("clock")).collect()  # one row per reason
         clock = {row["reason"]: row["clock"] for row in clocks}
         if clock.keys() - {FACT}:
-            lake.append(judged.where(~is_fact), SILVER_EVENTS_QUARANTINE, application=application, batch_id=batch_id)
+            lake.append(judged.where(~is_fact), SILVER_EVENTS_QUARANTINE, once)
         events = rows.where(F.col("asks") == dedupe.CONTENT)
         if ID_CONFLICT in clock:
             held = _conflicts_since(lake, clock[ID_CONFLICT] - _CLOCK_SLACK)
             events = events.join(held, on="content_hash", how="left_anti")
-        lake.append(events, SILVER_EVENTS, application=application, batch_id=batch_id)
+        lake.append(events, SILVER_EVENTS, once)
         faulty = events.where(F.col("faults").isNotNull())
         if not faulty.isEmpty():
-            lake.append(faults(faulty), SILVER_EVENT_FAULTS, application=application, batch_id=batch_id)
+            lake.append(faults(faulty), SILVER_EVENT_FAULTS, once)
         if FACT in clock:
             keep_facts(lake, judged.where(is_fact))
     finally:
@@ -108,7 +109,7 @@ def start(lake: Lake, *, available_now: bool) -> StreamingQuery:
     config = lake.config.silver_events
 
     def on_batch(rows: DataFrame, batch_id: int) -> None:
-        write_batch(lake, rows, batch_id, application=application(NAME, rows))
+        write_batch(lake, rows, transaction(NAME, rows, batch_id))
 
     return (
         transform(read_records(lake, config.max_offsets_per_trigger, query=NAME), lake.config)

@@ -8,6 +8,7 @@ import pytest
 from lakehouse.config import Config, LakeConfig
 from lakehouse.errors import ContractError, StitchlakeError
 from lakehouse.lake.delta import Lake, arrow, conform
+from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES
@@ -52,7 +53,7 @@ def test_the_same_batch_is_appended_once(lake: Lake) -> None:
     lake.create(SILVER_PERSONAL_TRAITS)
     ann = traits(lake, ("ann", "email", "a@x.org", "2026-01-31"))
     for batch_id in (3, 3, 4):
-        lake.append(ann, SILVER_PERSONAL_TRAITS, application="test", batch_id=batch_id)
+        lake.append(ann, SILVER_PERSONAL_TRAITS, Transaction(application="test", batch_id=batch_id))
     assert stored(lake) == [("ann", "a@x.org")] * 2
 
 
@@ -76,6 +77,25 @@ def either(request: pytest.FixtureRequest, lake: Lake) -> Lake:
     """The lake with each of its two writers."""
     lake.uses_delta_rs = request.param == "delta-rs"
     return lake
+
+
+def test_a_transaction_is_taken_once_by_each_table_and_no_other_write_is_taken_for_it(either: Lake) -> None:
+    lake = either
+    lake.create(SILVER_PERSONAL_TRAITS)
+
+    def set_to(value: str, application: str | None, batch_id: int = 0) -> str:
+        once = None if application is None else Transaction(application=application, batch_id=batch_id)
+        lake.upsert(traits(lake, ("ann", "email", value, "2026-01-31")), SILVER_PERSONAL_TRAITS, once=once)
+        ((_, found),) = stored(lake)
+        return found
+
+    assert set_to("a", "one", 3) == "a"
+    assert [set_to(value, "one", batch_id) for value, batch_id in (("b", 3), ("c", 2))] == ["a", "a"]
+    assert set_to("d", None) == "d"  # the next write is not noted as the last one was
+    assert set_to("e", "other", 3) == "e"
+    assert set_to("f", "one", 4) == "f"
+    lake.uses_delta_rs = not lake.uses_delta_rs  # what one writer noted the other has had
+    assert set_to("g", "one", 4) == "f"
 
 
 def test_both_writers_upsert_alike(either: Lake) -> None:

@@ -22,12 +22,14 @@ from lakehouse.events import dedupe
 from lakehouse.events.parse import parse
 from lakehouse.events.reasons import ID_CONFLICT, MALFORMED_JSON
 from lakehouse.lake.delta import Lake
+from lakehouse.lake.transaction import Transaction
 from lakehouse.queries import silver_events
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from tests.rows import RECORD, Value, add_batch, row, stream, track
 
 REJECTED = "!"
+ONCE = Transaction(application="q", batch_id=0)
 YEARS = {"A": 2005, "B": 2024, "C": 2001, "D": 2015}
 # contents of one message_id as they come -> the one that is the event; those in quarantine. What is left are repeats.
 HISTORIES = {
@@ -161,7 +163,7 @@ def test_replaying_a_batch_changes_nothing(spark: SparkSession, tmp_path: Path) 
     lake = new_lake(spark, tmp_path)
     for _ in range(2):
         rows = answered(lake, p0_0="aA", p0_1="aB", p0_2="bA", p0_3="!")
-        silver_events.write_batch(lake, rows, 0, application="q")
+        silver_events.write_batch(lake, rows, ONCE)
         assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["!", "aB"])
 
 
@@ -169,10 +171,10 @@ def crash_before(patch: pytest.MonkeyPatch, table: Table) -> None:
     """From now on nothing can be appended to the table."""
     append = Lake.append
 
-    def crash(self: Lake, frame: DataFrame, into: Table, *, application: str, batch_id: int) -> None:
+    def crash(self: Lake, frame: DataFrame, into: Table, once: Transaction) -> None:
         if into is table:
             raise OSError("no space left")
-        append(self, frame, into, application=application, batch_id=batch_id)
+        append(self, frame, into, once)
 
     patch.setattr(Lake, "append", crash)
 
@@ -183,9 +185,9 @@ def test_after_a_crash_between_the_tables_the_replay_decides_as_before(spark: Sp
     with pytest.MonkeyPatch.context() as patch:
         crash_before(patch, SILVER_EVENTS)
         with pytest.raises(OSError, match="no space left"):
-            silver_events.write_batch(lake, answered(lake, p0_0="aA", p1_1="aB", p1_3="bA"), 0, application="q")
+            silver_events.write_batch(lake, answered(lake, p0_0="aA", p1_1="aB", p1_3="bA"), ONCE)
     assert (events(lake), quarantine(lake)) == ([], ["aB"])
-    silver_events.write_batch(lake, answered(lake, p0_9="aB", p1_2="aA", p1_3="bA"), 0, application="q")
+    silver_events.write_batch(lake, answered(lake, p0_9="aB", p1_2="aA", p1_3="bA"), ONCE)
     assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["aB"])
 
 

@@ -1,0 +1,31 @@
+"""What a table takes once: a batch of a writer, noted by Delta in the commit that holds its rows.
+
+https://docs.delta.io/latest/delta-streaming.html#idempotent-table-writes-in-foreachbatch
+"""
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+
+from lakehouse.tables.contract import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transaction:
+    """One batch. `application`: its writer, whose batches are numbered upwards."""
+
+    application: str
+    batch_id: int
+
+    def of(self, table: Table) -> str:
+        """The writer's name in the log of that table."""
+        return f"{self.application}:{table.name}"
+
+
+def transaction(query: str, rows: DataFrame, batch_id: int) -> Transaction:
+    """Of a query's foreachBatch, given the batch's rows.
+
+    A new checkpoint is a new query and counts its batches from 0 again: they must not be taken for the old one's.
+    """
+    run = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
+    return Transaction(application=f"{query}:{run}", batch_id=batch_id)
