@@ -1,7 +1,7 @@
 """Jobs over tables at rest, one file one job.
 
 rebuild         every table of profiles from silver; --check compares
-reconcile       repairs what late events left behind
+reconcile       a name from before: repairs nothing
 households      gold.households
 decision_log    silver.decision_log from its topic
 experiments     gold.experiment_results, and logs of anybody

@@ -4,7 +4,7 @@
 
 Puts every profile of gold.activation and every identifier, and takes out what is there besides; files that cannot be read are
 deleted first. Timelines and claims are left as they are. Run it while the streaming driver is stopped (on one machine); the
-`profiles` query itself does the same at its start where it is due. `--check` changes nothing, and exits 1 on a difference.
+`events` query itself does the same at its start where it is due. `--check` changes nothing, and exits 1 on a difference.
 Ends with one JSON line.
 """
 

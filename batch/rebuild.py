@@ -16,6 +16,7 @@ from lakehouse.profiles.check import balance, check_events, check_profiles
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import SOURCES, rebuild
 from lakehouse.profiles.repair import overwrite
+from lakehouse.queries import events
 from lakehouse.spark.session import get_session
 
 CHECK = "--check"
@@ -42,7 +43,7 @@ def check(lake: Lake) -> int:
 def main(argv: list[str]) -> int:
     is_check = CHECK in flags(argv, CHECK)
     config = load()
-    with writer(config):
+    with writer(config, rebuilds=not is_check):
         lake = Lake(get_session(config, "rebuild"), config)
         if is_check:
             lake.require(TABLES.values())
@@ -51,7 +52,8 @@ def main(argv: list[str]) -> int:
         champions = Champions(config)
         champions.refresh()
         now = utc_now()
-        overwrite(lake, rebuild(lake, champions, now=now, keep_as_of=False), now=now)
+        rebuilt = rebuild(lake, champions, now=now, keep_as_of=False)
+        overwrite(lake, rebuilt, now=now, has=events.last_batch(lake))
         print("rebuilt")
         return 0
 

@@ -26,7 +26,7 @@ from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.matching.accuracy import b_cubed, largest, pairwise
 from lakehouse.matching.person_file import PersonRecords, anonymous_id, messages, read_people
-from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import await_all
@@ -81,7 +81,7 @@ def _train(lake: Lake) -> str:
 
 
 def _drain(lake: Lake) -> None:
-    starts = [profiles.start, silver_events.start, bronze_events.start]
+    starts = [events.start, bronze_events.start]
     await_all(lake, start_all(lake, starts, available_now=True))
 
 

@@ -79,8 +79,7 @@ display(days.orderBy("day"))
 # MAGIC %md
 # MAGIC ## How late do they come?
 # MAGIC
-# MAGIC A till that was offline sends a whole day at once. The share that arrives more than a day late says how long the watermark
-# MAGIC must wait, and how much work is left to `batch/reconcile.py`.
+# MAGIC A till that was offline sends a whole day at once. Each event counts on the day it happened, however late it comes.
 
 # COMMAND ----------
 

@@ -1,1 +1,1 @@
-"""The long-running queries, in flow order: bronze_events, silver_events, profiles; decisions beside them."""
+"""The long-running queries, in flow order: bronze_events, events; decisions beside them. profiles and silver_events are other names of events."""

@@ -5,13 +5,13 @@
 """
 
 from lakehouse.job import run
-from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import run_queries
 
 
 def main(argv: list[str]) -> None:
-    # profiles first: it is the one a person waits for.
-    run_queries("streaming", [profiles.start, bronze_events.start, silver_events.start], argv)
+    # events first: it is the one a person waits for.
+    run_queries("streaming", [events.start, bronze_events.start], argv)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""The tables of profiles, gold and the online store: see lakehouse/queries/profiles.py.
+"""The tables of profiles: kept by the `events` query, which keeps silver.events and profiles alike. The job streaming/events.py by another name.
 
 ./spark-submit.sh streaming/profiles.py [--available-now]
 """
 
 from lakehouse.job import run
-from lakehouse.queries import profiles
+from lakehouse.queries import events
 from lakehouse.queries.driver import run_queries
 
 
 def main(argv: list[str]) -> None:
-    run_queries(profiles.NAME, [profiles.start], argv)
+    run_queries(events.NAME, [events.start], argv)
 
 
 if __name__ == "__main__":

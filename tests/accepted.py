@@ -8,6 +8,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from lakehouse.lake.transaction import Transaction
 from lakehouse.tables.contract import CONSENT, MONEY, PRODUCT_LINE
 
 SCHEMA = (
@@ -16,6 +17,11 @@ SCHEMA = (
     f"identifiers array<struct<type:string,token:string>>, consent {CONSENT}, traits map<string,string>"
 )
 NAMES = [part.split()[0] for part in SCHEMA.replace(f"array<{PRODUCT_LINE}>", "x").split(", ")]
+
+
+def once(batch_id: int) -> Transaction:
+    """The transaction of a micro-batch."""
+    return Transaction(application="q", batch_id=batch_id)
 
 
 def at(text: str) -> datetime:

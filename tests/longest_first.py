@@ -9,7 +9,7 @@ FILES = (
     "tests/lakehouse/profiles/test_change_log.py",
     "tests/lakehouse/profiles/stitching/test_match_pairs.py",
     "tests/lakehouse/training/test_scores.py",
-    "tests/lakehouse/queries/test_silver_events.py",
+    "tests/lakehouse/queries/test_events.py",
     "tests/lakehouse/profiles/gold/test_households.py",
     "tests/lakehouse/identity/test_identity_step.py",
     "tests/lakehouse/profiles/test_micro_batch.py",

@@ -90,7 +90,7 @@ def _walk(number: int) -> list[str]:
 @pytest.mark.parametrize(
     ("number", "first", "last"),
     [
-        (1, "streaming/profiles.py", "lakehouse/online/change_publisher.py"),
+        (1, "streaming/events.py", "lakehouse/online/change_publisher.py"),
         (2, "serving/api/hosts.py", "serving/messages/answer_models.py"),
     ],
 )
@@ -102,7 +102,7 @@ def test_a_walk_names_each_file_once(number: int, first: str, last: str) -> None
     assert [file for file in files if not (PROJECT / file).is_file()] == []
 
 
-@pytest.mark.parametrize(("number", "start"), [(1, "streaming/profiles.py"), (2, "serving/__main__.py")])
+@pytest.mark.parametrize(("number", "start"), [(1, "streaming/events.py"), (2, "serving/__main__.py")])
 def test_every_file_of_a_walk_is_in_the_program_that_walks_it(number: int, start: str) -> None:
     assert set(_walk(number)) - _imported_from(start) == set()
 

@@ -29,17 +29,15 @@ COVERED: dict[str, tuple[str, ...]] = {
     ),
     "tests/end_to_end/test_invariants.py": (
         "batch/rebuild.py",
-        "batch/reconcile.py",
         "lakehouse/profiles/check.py",
         "lakehouse/profiles/rebuild.py",
         "lakehouse/profiles/repair.py",
         "lakehouse/profiles/stitching/history_table.py",
         "lakehouse/profiles/stitching/rule_changes.py",
         "lakehouse/queries/driver.py",
-        "lakehouse/queries/late_events.py",
-        "lakehouse/queries/profiles.py",
         "lakehouse/spark/streams.py",
         "streaming/__main__.py",
+        "streaming/events.py",
         "streaming/profiles.py",
     ),
     "tests/lakehouse/actions/test_pace.py": ("lakehouse/config/declarations.py",),
@@ -185,15 +183,16 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/profiles/gold/activation.py",
         "lakehouse/profiles/gold/rfm.py",
         "lakehouse/profiles/gold/segments.py",
-        "lakehouse/profiles/silver/activity_daily.py",
     ),
     "tests/lakehouse/queries/test_bronze_events.py": ("streaming/bronze_events.py",),
     "tests/lakehouse/queries/test_decision_log.py": (
         "batch/decision_log.py",
         "lakehouse/experiments/result_rows.py",
     ),
-    "tests/lakehouse/queries/test_silver_events.py": (
+    "tests/lakehouse/queries/test_events.py": (
         "lakehouse/events/dedupe.py",
+        "lakehouse/queries/known_records.py",
+        "lakehouse/queries/silver_writes.py",
         "streaming/silver_events.py",
     ),
     "tests/lakehouse/recommend/test_contest.py": (

@@ -16,7 +16,7 @@ DECISIONS = "lakehouse/decisions"
 EFFECTS = ("Lake", "SparkSession", "TableIndex", "TraitIndex")  # who takes one of these says that it reads or writes
 
 # In a stream it is the time of the micro-batch, fixed in the offset log: a replay of the batch finds the same one.
-BATCH_CLOCKS = {"lakehouse.queries.bronze_events.transform", "lakehouse.queries.silver_events.next_hour"}
+BATCH_CLOCKS = {"lakehouse.queries.bronze_events.transform", "lakehouse.queries.events.next_hour"}
 
 
 def functions_of(folder: str) -> list[tuple[str, str, Function]]:
@@ -48,7 +48,7 @@ PURE = sorted({*TRANSFORMS, *FRAME_FUNCTIONS, *DECIDING})
 
 
 def test_there_are_transforms_to_check() -> None:
-    assert {("lakehouse.queries.profiles", "transform"), ("lakehouse.queries.silver_events", "transform")} <= set(
+    assert {("lakehouse.queries.bronze_events", "transform"), ("lakehouse.queries.events", "transform")} <= set(
         TRANSFORMS
     )
     for folder in (*TABLES, DECISIONS):

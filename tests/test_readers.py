@@ -14,7 +14,7 @@ from lakehouse.models.registry import Champions
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.tables.contract import Table
-from tests.accepted import event, events
+from tests.accepted import event, events, once
 from tests.small_lake import copy_empty_tables
 
 READABLE = [table for table in TABLES.values() if table.layer in ("silver", "gold")]
@@ -30,7 +30,7 @@ def filled(new_lake: Callable[[str], Lake]) -> Lake:
     ]
     batch = MicroBatch(lake, Champions(lake.config))
     for batch_id in (0, 1):
-        batch(leaf(with_day(events(lake.spark, rows[: batch_id + 1])), rates={}), batch_id)
+        batch(leaf(with_day(events(lake.spark, rows[batch_id : batch_id + 1])), rates={}), once(batch_id))
     return lake
 
 

@@ -6,7 +6,7 @@
 ./spark-submit.sh identity undo 3f2a9c01d4e5 --by bob --why "it was the right phone after all"
 ./spark-submit.sh identity list [--all]
 
-A command only asks, whoever holds the lake: the `profiles` query takes it in with its next micro-batch, see
+A command only asks, whoever holds the lake: the `events` query takes it in with its next micro-batch, see
 lakehouse/identity/override_store.py. What contradicts an override in force, or one that waits, is refused here. Write no personal
 data into --why: it is kept as it is.
 """
@@ -83,7 +83,7 @@ def request(store: Store, config: Config, asked: Request, typed: Mapping[NamedId
         raise StitchlakeError(f"identity {outcome.reason}")
     override_store.ask(store, asked)
     what = f"undo of {outcome.override_id}" if isinstance(asked, Undo) else f"{outcome.action} {outcome.override_id}"
-    return f"{what} waits for the next micro-batch of the profiles query"
+    return f"{what} waits for the next micro-batch of the events query"
 
 
 def listing(store: Store, config: Config, *, everything: bool) -> str:

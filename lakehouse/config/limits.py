@@ -15,7 +15,6 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "trigger_seconds": (0, None, "0 or more seconds"),
     "max_amount": (1, 1_000_000_000_000, "1 to a million millions"),
     "max_future_hours": (0, None, "0 or more hours"),
-    "watermark_days": (0, None, "0 or more days"),
     "lapsed_days": (0, None, "0 or more days"),
     "seed": (0, None, "0 or more"),
     "min_k": (2, None, "2 or more"),

@@ -96,8 +96,6 @@ class QueryConfig:
 class ProfilesConfig:
     trigger_seconds: int
     max_offsets_per_trigger: int
-    watermark_days: int
-    late_seconds: int
     changes_days: int
 
 

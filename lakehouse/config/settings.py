@@ -65,7 +65,6 @@ class Config:
     identity: IdentityConfig
     matching: MatchingConfig
     bronze_events: QueryConfig
-    silver_events: QueryConfig
     profiles: ProfilesConfig
     segments: SegmentsConfig
     scores: ScoresConfig

@@ -16,6 +16,7 @@ from lakehouse.demo.sources import DemoSource
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.check import balance
+from lakehouse.queries import events
 from lakehouse.tables.events import SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
@@ -66,7 +67,7 @@ def write_page(ending: Ending, lake: Lake) -> str:
 
 
 def _batches(ending: Ending, lake: Lake) -> list[BatchTiming]:
-    ends = end_offsets(lake.checkpoint("profiles"), lake.config.kafka.events_topic)
+    ends = end_offsets(lake.checkpoint(events.NAME), lake.config.kafka.events_topic)
     times = produced(lake).toPandas()
     waits = latencies(ending.records, ends, times)
     return [

@@ -32,7 +32,7 @@ from lakehouse.kafka import broker
 from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
-from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.session import get_session
 from lakehouse.training import recommender, scores, segments
@@ -52,16 +52,16 @@ class Demo:
         self.phases: dict[str, float] = {}
         self.produced = 0
         self.trainings: list[dict[str, object]] = []
-        self.micro_batch = profiles.new_micro_batch(lake)
+        self.micro_batch = events.new_micro_batch(lake)
         self._progress = Progress(lake.config.kafka.bootstrap_servers, lake.config.kafka.events_topic)
 
     def run(self) -> None:
         with self.phase("start"):
-            starts = [profiles.start_with(self.micro_batch), bronze_events.start, silver_events.start]
+            starts = [events.start_with(self.micro_batch), bronze_events.start]
             queries = start_all(self.lake, starts, available_now=False)
         first = int(self.source.count * TRAINED_ON)
         with self.phase("stream"):
-            self._send_and_wait(first, queries, ["profiles"])
+            self._send_and_wait(first, queries, [events.NAME])
         with self.phase("train"):
             self._train(segments, scores)
         with self.phase("stream with champions"):
@@ -106,8 +106,8 @@ class Demo:
         self.status.update(
             produced=self.produced,
             bronze=done.get("bronze_events", 0),
-            silver=done.get("silver_events", 0),
-            gold=done.get("profiles", 0),
+            silver=done.get(events.NAME, 0),
+            gold=done.get(events.NAME, 0),
         )
 
     def _train(self, *jobs: ModuleType) -> None:

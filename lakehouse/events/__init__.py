@@ -12,6 +12,6 @@ commerce                orders and their lines; amounts, currencies, money
 consent                 what was said of each purpose
 privacy, bots, traits   addresses and search texts without personal data; programs; raw traits for matching
 facts, fact_tables      what the service tells of no person, and the tables it is folded into
-dedupe                  one event per message_id, conflicts to quarantine: used by the silver query; content_hash tells them apart
+dedupe                  one event per message_id, conflicts to quarantine: used by the events query; content_hash tells them apart
 worker_daemon           the process that Python workers are forked from
 """

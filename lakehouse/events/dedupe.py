@@ -21,18 +21,21 @@ from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 
 CONTENT, ID, REJECTED = "content", "id", "rejected"
 PLACE = BRONZE_EVENTS.key
+KEY = ("asks", "asked_key", "asked_hash")
 
 
 def ask(judged: DataFrame) -> DataFrame:
     """The rows that ask: `judged` of lakehouse/events/parse.py, with column `asks` and the key it asks about.
 
-    Only the row that asks for its content carries the event and its bytes, and a rejected one its bytes.
+    Only the row that asks for its content carries the event, as one column, and its bytes; a rejected one its bytes. What asks for
+    an id is narrow: both pass through a shuffle.
     """
     questions = F.when(F.col("reason").isNull(), F.array(F.lit(CONTENT), F.lit(ID))).otherwise(F.array(F.lit(REJECTED)))
     asked = judged.withColumn("asks", F.explode(questions))
     is_id, is_content = F.col("asks") == ID, F.col("asks") == CONTENT
     known = ("message_id", *PLACE)
     event_columns = [name for name in SILVER_EVENTS.column_names if name not in known]
+    packed = F.struct(*event_columns, "traits", "faults", "source")
     place = F.concat_ws("-", *PLACE)
     return asked.select(
         "asks",
@@ -43,19 +46,22 @@ def ask(judged: DataFrame) -> DataFrame:
         F.when(is_content, F.col("content_hash")).alias("asked_hash"),
         "fact",
         F.when(~is_id, F.col("value")).alias("value"),
-        F.when(is_content, F.col("faults")).alias("faults"),
-        F.when(is_content, F.col("source")).alias("source"),
-        *(F.when(is_content, F.col(name)).alias(name) for name in event_columns),
+        F.when(is_content, packed).alias("packed"),
     )
 
 
 def answer(asked: DataFrame, *, clock: Column, days: int) -> DataFrame:
-    """The rows whose key is new (stream). A key is remembered for at least `days` days of `clock`.
+    """The rows whose key is new (stream), unpacked. A key is remembered for at least `days` days of `clock`.
 
     `clock` must never run behind the watermark, or rows would be dropped as late: give the time of the micro-batch.
     """
     clocked = asked.withColumn("remembered_at", clock).withWatermark("remembered_at", f"{days} days")
-    return clocked.dropDuplicatesWithinWatermark(["asks", "asked_key", "asked_hash"])
+    return unpacked(clocked.dropDuplicatesWithinWatermark(list(KEY)))
+
+
+def unpacked(asked: DataFrame) -> DataFrame:
+    """The event's columns beside the others; all null in a row that carries none."""
+    return asked.select("*", "packed.*").drop("packed", *KEY[1:])
 
 
 def conflicts(answered: DataFrame) -> DataFrame:

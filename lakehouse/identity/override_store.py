@@ -1,7 +1,7 @@
 """From what people ask for to silver.identity_overrides, while the stream runs.
 
 A request is one JSON file in `<lake.root>/_identity_overrides/`: anybody may drop one at any time, whoever holds the lake.
-The table has one writer, the `profiles` query, which takes the requests in before it solves a micro-batch. It checks each
+The table has one writer, the `events` query, which takes the requests in before it solves a micro-batch. It checks each
 again, because two people may have asked for opposite things at once: the later one goes to `rejected/` with the reason.
 
     taken = take_in(lake, now)      # rows are in the table, files still there

@@ -45,6 +45,6 @@ def _hold_to_its_topic(lake: Lake, query: str) -> None:
     if read is not None and read != ours:
         raise BrokerError(
             f"kafka.events_topic: query {query} has read topic {read}, got {ours}, expected the same: it was deleted and created "
-            "again, or another is configured. Give the new one a name of its own, delete <lake.root>/_checkpoints, start again, and run "
-            "batch/reconcile.py once"
+            "again, or another is configured. Give the new one a name of its own, delete <lake.root>/_checkpoints and start again: "
+            "what is stored stays"
         )

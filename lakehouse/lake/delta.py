@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
@@ -18,7 +18,7 @@ from lakehouse.config import Config
 from lakehouse.errors import ContractError
 from lakehouse.lake import delta_rs, migration
 from lakehouse.lake.lock import creating
-from lakehouse.lake.transaction import Transaction
+from lakehouse.lake.transaction import Transaction, writer_in
 from lakehouse.tables.contract import Table
 
 _PLAIN_TYPES = {
@@ -144,17 +144,31 @@ class Lake:
 
     def append(self, frame: DataFrame, table: Table, once: Transaction) -> None:
         """Append once: the same transaction again is skipped by Delta."""
-        (
-            conform(frame, table)
-            .write.format("delta")
-            .mode("append")
-            .option("txnAppId", once.of(table))
-            .option("txnVersion", once.batch_id)
-            .save(self.path(table))
-        )
+        write = conform(frame, table).write.format("delta").mode("append")
+        _noted(write, once, table).save(self.path(table))
 
-    def overwrite(self, frame: DataFrame, table: Table) -> None:
-        conform(frame, table).write.format("delta").mode("overwrite").save(self.path(table))
+    def has_had(self, table: Table, once: Transaction) -> bool:
+        """Whether the table has taken the transaction, or a later one of its writer."""
+        return self.last_batch(table, once.application) >= once.batch_id
+
+    def last_batch(self, table: Table, application: str) -> int:
+        """The last batch of the writer that the table has taken; -1 = none."""
+        name = writer_in(table, application)
+        if self.uses_delta_rs:
+            return delta_rs.last_batch(self.path(table), name)
+        jvm = self.spark._jvm
+        assert jvm is not None
+        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
+        nothing = jvm.scala.Option.empty()  # Delta shows nobody else what its log notes
+        last = log.update(False, nothing, nothing).transactions().get(name)
+        return int(last.get()) if last.isDefined() else -1
+
+    def overwrite(self, frame: DataFrame, table: Table, *, has: Transaction | None = None) -> None:
+        """Replace all rows. `has`: the transaction whose rows are among them, noted as taken."""
+        write = conform(frame, table).write.format("delta").mode("overwrite")
+        if has is not None and not self.has_had(table, has):  # else Delta would skip it all
+            write = _noted(write, has, table)
+        write.save(self.path(table))
 
     def add(self, rows: pa.Table, table: Table) -> None:
         """Append rows on the driver of which the caller knows that they are not stored yet."""
@@ -228,6 +242,10 @@ def _matching_within(table: Table, stored_at: pa.Array) -> str:
     least, most = (ends[side].as_py().astimezone(UTC).isoformat() for side in ("min", "max"))
     within = f"stored.{table.time_column} BETWEEN TIMESTAMP '{least}' AND TIMESTAMP '{most}'"
     return f"{delta_rs.matching(table.key)} AND {within}"
+
+
+def _noted(write: DataFrameWriter, once: Transaction, table: Table) -> DataFrameWriter:
+    return write.option("txnAppId", once.of(table)).option("txnVersion", once.batch_id)
 
 
 def _noting(spark: SparkSession, once: Transaction, table: Table) -> SparkSession:

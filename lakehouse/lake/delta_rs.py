@@ -118,7 +118,7 @@ def upsert(
     once: Transaction | None = None,
 ) -> None:
     """Set `rows` by key, as `Lake.upsert` says. Tidies up."""
-    if once is not None and has_had(path, table, once):
+    if once is not None and last_batch(path, once.of(table)) >= once.batch_id:
         return
     if deletes and table.has_change_feed:
         rows = _without_strangers(rows, table, path)
@@ -146,10 +146,10 @@ def _without_strangers(rows: pa.Table, table: Table, path: str) -> pa.Table:
     return rows.filter(pa.array([not is_gone or one in stored for is_gone, one in zip(goes, keys, strict=True)]))
 
 
-def has_had(path: str, table: Table, once: Transaction) -> bool:
-    """Whether the table has taken the transaction, or a later one of its writer."""
-    last = DeltaTable(path).transaction_version(once.of(table))
-    return last is not None and last >= once.batch_id
+def last_batch(path: str, writer: str) -> int:
+    """The last batch that the log notes of the writer; -1 = none."""
+    last = DeltaTable(path).transaction_version(writer)
+    return -1 if last is None else last
 
 
 def _merge(

@@ -1,7 +1,7 @@
 """One writer for each table of a local lake, and the stamp that says what wrote a lake.
 
 Delta commits on a local file system are not safe across processes: two of them may write one version of one table. So the
-one process that may write what the streaming driver writes (rebuild and reconcile write it, too) holds an OS lock on
+one process that may write what the streaming driver writes (rebuild writes it, too) holds an OS lock on
 `<lake.root>/_lock`. A job whose tables nobody else writes holds `<lake.root>/_lock.<part>` instead, and runs beside the
 driver. The kernel frees a lock when its process dies, also by kill -9. A lake on an object store is not locked: its store
 or catalog arbitrates commits. `<lake.root>/_stitchlake.json` says which layout and which token key
@@ -15,7 +15,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,11 @@ from pyspark.sql import SparkSession
 from lakehouse import machine
 from lakehouse.config import Config
 from lakehouse.errors import LakeError
-from lakehouse.lake.stamp import stamped
+from lakehouse.lake.stamp import restamp, stamped
 
-LAKE_VERSION = 1  # of the layout: raised whenever an older lake cannot be read or written by this code
+LAKE_VERSION = 2  # of the layout: raised whenever an older lake cannot be read or written by this code
+# Versions of which bronze and silver.events are as they are now, so that a rebuild makes the lake one of ours: 1 had no stored sums.
+REBUILT_FROM = (1,)
 STAMP = "_stitchlake.json"
 # Parts: tables that only a job of their own writes.
 DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE = "decision_log", "households", "order_balance"
@@ -35,8 +37,12 @@ _held: set[Path] = set()  # locks this process holds
 
 
 @contextmanager
-def writer(config: Config, spark: SparkSession | None = None, *, part: str | None = None) -> Iterator[None]:
+def writer(
+    config: Config, spark: SparkSession | None = None, *, part: str | None = None, rebuilds: bool = False
+) -> Iterator[None]:
     """Hold the lake as its only writer, or only a part of it. Taking it again inside the same process is allowed.
+
+    `rebuilds`: a lake of REBUILT_FROM is let in, and is one of this version afterwards.
 
     Raises:
         LakeError: another process writes (naming it), or the lake is not ours to write: see `open_lake`.
@@ -44,18 +50,26 @@ def writer(config: Config, spark: SparkSession | None = None, *, part: str | Non
     folder = machine.local_folder(config.lake.root)
     lock = None if folder is None else folder / ("_lock" if part is None else f"_lock.{part}")
     if lock is None or lock in _held:
-        open_lake(config, spark)
-        yield
+        with _opened(config, spark, rebuilds=rebuilds):
+            yield
         return
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a+", encoding="utf-8") as handle:
         _take(handle, lock.parent, part)
         _held.add(lock)
         try:
-            open_lake(config, spark)
-            yield
+            with _opened(config, spark, rebuilds=rebuilds):
+                yield
         finally:
             _held.remove(lock)
+
+
+@contextmanager
+def _opened(config: Config, spark: SparkSession | None, *, rebuilds: bool) -> Iterator[None]:
+    version = open_lake(config, spark, also=REBUILT_FROM if rebuilds else ())
+    yield
+    if version not in (None, LAKE_VERSION):
+        restamp(config.lake.root, STAMP, json.dumps(_stamp(config)), spark)
 
 
 @contextmanager
@@ -70,38 +84,47 @@ def creating(root: str) -> Iterator[None]:
         yield
 
 
-def open_lake(config: Config, spark: SparkSession | None = None) -> None:
+def open_lake(config: Config, spark: SparkSession | None = None, *, also: Collection[int] = ()) -> int | None:
     """Create the lake's folder and stamp when missing; refuse one that this code or key did not write.
 
     `spark` is needed only for a remote lake: its file system client reads the stamp. Without it a remote lake is not checked.
+    `also`: versions let in beside ours. Returns the version of the lake; None = it was not checked, or is new.
 
     Raises:
         LakeError: the lake's version is not LAKE_VERSION, or its token key is not the configured one.
     """
-    ours = {
+    if machine.local_folder(config.lake.root) is None and spark is None:
+        return None
+    ours = _stamp(config)
+    text = stamped(config.lake.root, STAMP, json.dumps(ours), spark)
+    return None if text is None else _compare(config.lake.root, text, ours, also)
+
+
+def _stamp(config: Config) -> dict[str, Any]:
+    return {
         "version": LAKE_VERSION,
         "hmac_key_id": config.privacy.hmac_key_id,
         "hmac_key_check": _key_check(config.privacy.hmac_key),
     }
-    if machine.local_folder(config.lake.root) is None and spark is None:
-        return
-    text = stamped(config.lake.root, STAMP, json.dumps(ours), spark)
-    if text is not None:
-        _compare(config.lake.root, text, ours)
 
 
-def _compare(root: str, text: str, ours: dict[str, Any]) -> None:
+def _compare(root: str, text: str, ours: dict[str, Any], also: Collection[int]) -> int:
+    """The version of a lake that may be used."""
     try:
         theirs = json.loads(text)
-        version = theirs["version"]
+        version: int = theirs["version"]
     except (ValueError, KeyError, TypeError):
         raise LakeError(
             f"{root}/{STAMP}: not a stamp of a lake, got {text[:60]!r}, expected JSON with a version. Choose another lake.root"
         ) from None
-    if version != ours["version"]:
+    if version != LAKE_VERSION and version not in also:
+        remedy = (
+            "Stop streaming and run ./spark-submit.sh batch/rebuild.py: it makes this lake one of ours"
+            if version in REBUILT_FROM
+            else "Use the version that wrote it, or set lake.root to a new folder and replay"
+        )
         raise LakeError(
-            f"{root}: written by another version of Stitchlake, got lake version {version}, expected {ours['version']}. "
-            "Use the version that wrote it, or set lake.root to a new folder and replay"
+            f"{root}: written by another version of Stitchlake, got lake version {version}, expected {LAKE_VERSION}. {remedy}"
         )
     if theirs.get("hmac_key_id") != ours["hmac_key_id"]:
         raise LakeError(
@@ -113,6 +136,7 @@ def _compare(root: str, text: str, ours: dict[str, Any]) -> None:
             f"{root}: privacy.hmac_key is not the key '{ours['hmac_key_id']}' the lake was written with, got another key "
             "under the same id. Configure the first key: tokens of two keys never match"
         )
+    return version
 
 
 def _key_check(key: str) -> str:

@@ -79,5 +79,5 @@ def require(spark: SparkSession, root: str, paths: Iterable[tuple[Table, str]]) 
         )
     raise LakeError(
         f"{root}: no table {', '.join(missing)}, got a lake of an earlier release, expected every table. Run "
-        "./spark-submit.sh batch/reconcile.py, or start streaming: either makes it"
+        "./spark-submit.sh batch/rebuild.py, or start streaming: either makes it"
     )

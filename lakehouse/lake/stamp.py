@@ -1,17 +1,19 @@
-"""A small text in the lake's folder that is written once, and says from then on what the lake, or a part of it, was made with."""
+"""A small text in the lake's folder that says what the lake, or a part of it, was made with. Written once, unless it is made anew."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import SparkSession
 
 from lakehouse import machine
 
 
-def stamped(root: str, name: str, text: str, spark: SparkSession | None) -> str | None:
+def stamped(root: str, name: str, text: str | Callable[[], str], spark: SparkSession | None) -> str | None:
     """What stands in the file `name` below `root`; `text` is written, and None given, where there is none yet.
 
-    `spark`: of a remote folder its file system client reads and writes the file.
+    `text`: or what makes it, asked only then. `spark`: of a remote folder its file system client reads and writes the file.
     """
     folder = machine.local_folder(root)
     if folder is None:
@@ -21,8 +23,22 @@ def stamped(root: str, name: str, text: str, spark: SparkSession | None) -> str 
     if path.is_file():
         return path.read_text(encoding="utf-8")
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, text)
+    _write(path, _made(text))
     return None
+
+
+def restamp(root: str, name: str, text: str, spark: SparkSession | None) -> None:
+    """Let the file `name` below `root` say `text` from now on. `spark`: as of `stamped`."""
+    folder = machine.local_folder(root)
+    if folder is None:
+        assert spark is not None
+        _put(spark, f"{root.rstrip('/')}/{name}", text)
+    else:
+        _write(folder / name, text)
+
+
+def _made(text: str | Callable[[], str]) -> str:
+    return text if isinstance(text, str) else text()
 
 
 def _write(path: Path, text: str) -> None:
@@ -32,18 +48,29 @@ def _write(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _remote(spark: SparkSession, uri: str, ours: str) -> str | None:
+def _remote(spark: SparkSession, uri: str, ours: str | Callable[[], str]) -> str | None:
     """The stamp at `uri` by Hadoop's file system; written and None when there is none."""
-    jvm, hadoop = spark._jvm, spark._jsparkSession.sessionState().newHadoopConf()
+    jvm = spark._jvm
     assert jvm is not None
-    path = jvm.org.apache.hadoop.fs.Path(uri)
-    files = path.getFileSystem(hadoop)
+    files, path = _file(spark, uri)
     if files.exists(path):
         stream = files.open(path)
         text = jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")
         stream.close()
         return str(text)
-    stream = files.create(path, True)
-    stream.write(bytearray(ours, "utf-8"))
-    stream.close()
+    _put(spark, uri, _made(ours))
     return None
+
+
+def _put(spark: SparkSession, uri: str, text: str) -> None:
+    files, path = _file(spark, uri)
+    stream = files.create(path, True)
+    stream.write(bytearray(text, "utf-8"))
+    stream.close()
+
+
+def _file(spark: SparkSession, uri: str) -> tuple[Any, Any]:
+    jvm, hadoop = spark._jvm, spark._jsparkSession.sessionState().newHadoopConf()
+    assert jvm is not None
+    path = jvm.org.apache.hadoop.fs.Path(uri)
+    return path.getFileSystem(hadoop), path

@@ -19,7 +19,12 @@ class Transaction:
 
     def of(self, table: Table) -> str:
         """The writer's name in the log of that table."""
-        return f"{self.application}:{table.name}"
+        return writer_in(table, self.application)
+
+
+def writer_in(table: Table, application: str) -> str:
+    """The name of a writer in the log of the table."""
+    return f"{application}:{table.name}"
 
 
 def transaction(query: str, rows: DataFrame, batch_id: int) -> Transaction:
@@ -28,4 +33,10 @@ def transaction(query: str, rows: DataFrame, batch_id: int) -> Transaction:
     A new checkpoint is a new query and counts its batches from 0 again: they must not be taken for the old one's.
     """
     run = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
-    return Transaction(application=f"{query}:{run}", batch_id=batch_id)
+    assert run is not None
+    return Transaction(application=application(query, run), batch_id=batch_id)
+
+
+def application(query: str, run: str) -> str:
+    """The writer's name. `run`: the id that Spark gives a checkpoint."""
+    return f"{query}:{run}"

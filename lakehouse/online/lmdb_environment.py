@@ -2,7 +2,7 @@
 
 The folder holds one environment, named after the machine's start: nothing is synced to disk, since a fsync per event
 costs more than the whole answer it delays. Every process may die at any moment and loses nothing; the machine itself
-may not, so after its restart the store begins anew and the `profiles` query fills it again.
+may not, so after its restart the store begins anew and the `events` query fills it again.
 """
 
 import os

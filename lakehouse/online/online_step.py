@@ -2,7 +2,7 @@
 
 The lake never waits for the store. What the store did not take is owed: the next micro-batch, or the next idle second,
 rolls these profiles up again and puts them. Which state of gold the store stands for is written in it once gold is
-committed; at a start where the two differ (a crash, a rebuild or reconcile in between, a new store), it is filled anew.
+committed; at a start where the two differ (a crash, a rebuild in between, a new store), it is filled anew.
 """
 
 import logging

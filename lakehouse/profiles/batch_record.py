@@ -1,4 +1,4 @@
-"""What is noted of every micro-batch of the `profiles` query."""
+"""What is noted of every micro-batch of the `events` query."""
 
 import time
 from collections.abc import Iterator

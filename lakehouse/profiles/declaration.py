@@ -21,9 +21,10 @@ from lakehouse.tables.contract import KAFKA, Table
 
 if TYPE_CHECKING:  # the service reads declarations, and needs nothing that writes tables
     from lakehouse.lake.delta import Lake
+    from lakehouse.lake.transaction import Transaction
 
 GIVEN = ("profiles", "champions", "config")
-PROFILES_QUERY = "streaming/profiles.py"
+EVENTS_QUERY = "streaming/events.py"
 
 
 class SegmentChampion(Protocol):
@@ -62,14 +63,14 @@ class ChampionModels(Protocol):
 class LeafTable(Table):
     """A silver table kept from leaf rows alone, see lakehouse/profiles/silver/activity_daily.py.
 
-    transform: leaf rows -> its rows. merge: sets what the rows of a micro-batch say; returns the actors beside those of the
+    transform: leaf rows -> its rows. merge: takes in the rows of a micro-batch, once; returns the actors beside those of the
     batch whose profiles it changed. sent_in: the lists of a leaf row that hold what it is made of; () = any leaf row.
     """
 
     transform: Callable[[DataFrame], DataFrame]
-    merge: "Callable[[Lake, DataFrame], Collection[str]]"
+    merge: "Callable[[Lake, DataFrame, Transaction], Collection[str]]"
     sent_in: tuple[str, ...] = ()
-    owner: str = PROFILES_QUERY
+    owner: str = EVENTS_QUERY
     reads: tuple[str, ...] = (KAFKA,)
 
 
@@ -85,7 +86,7 @@ class ProfileTable(Table):
     transform: Callable[..., DataFrame]
     needs: Callable[[ChampionModels], bool] = lambda _: True
     revised: tuple[str, ...] = ()
-    owner: str = PROFILES_QUERY
+    owner: str = EVENTS_QUERY
 
     def __post_init__(self) -> None:
         super().__post_init__()

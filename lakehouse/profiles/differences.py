@@ -64,12 +64,6 @@ def summarise(table: Table, compared: DataFrame) -> Difference:
     )
 
 
-def repairs(compared: DataFrame) -> DataFrame:
-    """The rows to upsert: with `is_deleted` for those that should not be there."""
-    wrong = compared.where(F.col("status") != "same")
-    return wrong.withColumn("is_deleted", F.col("status") == "extra")
-
-
 def _same(type_: str, expected: Column, stored: Column) -> Column:
     if type_ != "double":
         return expected.eqNullSafe(stored)

@@ -1,10 +1,9 @@
 """The leaf: what one actor did on one UTC day. Every table of profiles is made from leaf rows.
 
 An actor never changes identity, so its sums survive every merge and split; a profile is a sum over its actors. The same
-function runs in the stream, under a watermark on `activity_day`, and in the batch rebuild.
+function runs over the new events of a micro-batch, whose rows are added to what is stored, and over all of silver in a rebuild.
 
-Late rule: the watermark column is the event's day, so the deduplication drops an event as late exactly when the
-aggregation has closed its day. A closed day is therefore never emitted again, and what batch/reconcile repairs stays.
+Late rule: there is none. No day is ever closed.
 """
 
 from collections.abc import Mapping
@@ -46,7 +45,7 @@ EVENT_COLUMNS = (
 
 
 def with_day(events: DataFrame) -> DataFrame:
-    """Adds `activity_day`, the midnight UTC that starts the event's day (timestamp: a watermark needs one)."""
+    """Adds `activity_day`, the midnight UTC that starts the event's day."""
     return events.withColumn("activity_day", F.date_trunc("day", "occurred_at"))
 
 

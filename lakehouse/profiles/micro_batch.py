@@ -1,4 +1,4 @@
-"""One micro-batch of the `profiles` query: leaf rows in, every silver and gold table of profiles up to date.
+"""One micro-batch of the `events` query: leaf rows of what is new in, every silver and gold table of profiles up to date.
 
     leaf rows -> activity, orders, traits, identity   (independent of each other, written side by side)
               -> gold of the touched profiles         (each table from what it reads)
@@ -6,14 +6,15 @@
               -> gold, written                        (side by side)
               -> gold.changes                         (what of it is another)
 
-Every value written is absolute and follows from the leaf rows and the stored tables, so a replay of the batch, whole or
-after a crash between any two writes, changes nothing.
+Sums are added in a commit that notes the batch; every other value is absolute and follows from the leaf rows and the stored
+tables. So a replay of the batch, whole or after a crash between any two writes, changes nothing.
 """
 
 import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Protocol
@@ -26,6 +27,7 @@ from pyspark.sql import functions as F
 from lakehouse.identity.index import Index
 from lakehouse.identity.reach import members, places
 from lakehouse.lake.delta import Lake
+from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles import gold_writes
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.change_log import ChangeLog
@@ -61,6 +63,14 @@ class OnlineWriter(Protocol):
     def settle(self, now: datetime) -> None: ...
 
 
+@dataclass(frozen=True)
+class _New:
+    """What a micro-batch brings: leaf rows of events that no other batch has brought, and the transaction they are taken in by."""
+
+    leaves: DataFrame
+    once: Transaction
+
+
 class MicroBatch:
     """The body of foreachBatch. Keeps the newest event time and what it did; everything else is in the lake.
 
@@ -81,11 +91,12 @@ class MicroBatch:
         self._models_applied: Mapping[str, str] | None = None
         self._one_at_a_time = Lock()
 
-    def __call__(self, leaves: DataFrame, batch_id: int) -> None:
+    def __call__(self, leaves: DataFrame, once: Transaction, record: BatchRecord | None = None) -> None:
+        """Take in leaf rows of events that no other batch has brought. `record`: noted on, of what was done for the batch before."""
         leaves = leaves.persist()
         try:
             with self._one_at_a_time:
-                self._record(leaves, BatchRecord(batch_id))
+                self._record(_New(leaves, once), record or BatchRecord(once.batch_id))
         finally:
             leaves.unpersist()
 
@@ -95,17 +106,6 @@ class MicroBatch:
             if self._is_due():
                 self._record(None, BatchRecord(self.identity.batch_id_without_batch))
 
-    def repair(self, leaves: Callable[[], DataFrame]) -> int:
-        """Take in leaf rows that no micro-batch brings, computed while none runs; how many there were."""
-        with self._one_at_a_time:
-            rows = leaves().persist()
-            try:
-                record = BatchRecord(self.identity.batch_id_without_batch)
-                self._record(rows, record)
-            finally:
-                rows.unpersist()
-        return record.leaf_rows
-
     def _is_due(self) -> bool:
         moved = self._models_moved()
         return moved or self._is_due_as_it_is()
@@ -113,23 +113,23 @@ class MicroBatch:
     def _is_due_as_it_is(self) -> bool:
         return self.identity.is_due(self.champions.matcher) or (self.online is not None and self.online.is_due)
 
-    def _record(self, leaves: DataFrame | None, record: BatchRecord) -> None:
+    def _record(self, new: "_New | None", record: BatchRecord) -> None:
         with record.stage("total"):
-            self._run(leaves, record)
+            self._run(new, record)
         self.records.append(record)
         line = {"batch_id": record.batch_id, "leaf_rows": record.leaf_rows, **record.sent, **record.seconds}
         log.info(json.dumps(line))
 
-    def _run(self, leaves: DataFrame | None, record: BatchRecord) -> None:
+    def _run(self, new: "_New | None", record: BatchRecord) -> None:
         now = self.clock()
         with record.stage("leaf"):
-            newest = None if leaves is None else self._count(leaves, record)
+            newest = None if new is None else self._count(new.leaves, record)
         with record.stage("models"):
             everyone = self._models_moved()
         if record.leaf_rows == 0 and not everyone and not self._is_due_as_it_is():
             return
         with record.stage("silver"):
-            profiles = self._write_silver(leaves if record.leaf_rows else None, record, now)
+            profiles = self._write_silver(new if record.leaf_rows else None, record, now)
         if self.online is not None:
             with record.stage("online_fill"):
                 profiles |= self.online.catch_up(self.identity.index, now)
@@ -181,13 +181,14 @@ class MicroBatch:
         self._as_of = max(known, default=None)
         return self._as_of
 
-    def _write_silver(self, leaves: DataFrame | None, record: BatchRecord, now: datetime) -> set[str]:
+    def _write_silver(self, new: "_New | None", record: BatchRecord, now: datetime) -> set[str]:
         """Write the silver tables; the profiles whose figures the batch may have changed."""
-        if leaves is None:
+        if new is None:
             return self._resolve(None, record, now, described=[])
+        leaves = new.leaves
         with ThreadPoolExecutor(len(LEAF)) as pool:
             merges = {
-                table: pool.submit(table.merge, self.lake, table.transform(leaves))
+                table: pool.submit(table.merge, self.lake, table.transform(leaves), new.once)
                 for table in LEAF
                 if record.brings(table)
             }

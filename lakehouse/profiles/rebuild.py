@@ -46,24 +46,17 @@ def bronze_records(lake: Lake) -> DataFrame:
     return lake.read(BRONZE_EVENTS).withColumnsRenamed({"kafka_timestamp": "timestamp", "ingested_at": "arrived_at"})
 
 
-def read_again(lake: Lake, records: DataFrame) -> DataFrame:
-    """Of records of bronze those with personal traits and the facts: [lineage, traits, fact]."""
+def read_again(lake: Lake) -> DataFrame:
+    """Of the records of bronze those with personal traits and the facts: [lineage, traits, fact]."""
     is_wanted = F.col("traits").isNotNull() | F.col("fact").isNotNull()
-    return parse(records, lake.config).where(is_wanted).select(*BRONZE_EVENTS.key, "traits", "fact")
+    return parse(bronze_records(lake), lake.config).where(is_wanted).select(*BRONZE_EVENTS.key, "traits", "fact")
 
 
-def rebuilt_leaves(lake: Lake, *, told: DataFrame | None = None, of: DataFrame | None = None) -> DataFrame:
-    """silver.events (without bots) and the traits of bronze -> leaf rows.
-
-    told: `read_again` of all of bronze, where the caller has it. of: of these [actor_id, activity_day] only, a few.
-    """
+def rebuilt_leaves(lake: Lake, *, told: DataFrame | None = None) -> DataFrame:
+    """silver.events (without bots) and the traits of bronze -> leaf rows. told: `read_again`, where the caller has it."""
     lineage = list(BRONZE_EVENTS.key)
     events = with_day(lake.read(SILVER_EVENTS).where(~F.col("is_bot")).select(*EVENT_COLUMNS, *lineage))
-    records = bronze_records(lake)
-    if of is not None:
-        events = events.join(F.broadcast(of), on=["actor_id", "activity_day"], how="left_semi").localCheckpoint()
-        records = records.join(F.broadcast(events.select(*lineage)), on=lineage, how="left_semi")
-    traits = (read_again(lake, records) if told is None else told).where(F.col("traits").isNotNull()).drop("fact")
+    traits = (read_again(lake) if told is None else told).where(F.col("traits").isNotNull()).drop("fact")
     return leaf(events.join(traits, on=lineage, how="left"), rates=lake.config.money.rates)
 
 
@@ -73,7 +66,7 @@ def rebuild(lake: Lake, champions: ChampionModels, *, now: datetime, keep_as_of:
     `keep_as_of`: take each stored profile's features at the time its stored row was scored, so that a comparison sees
     differences of content, not of the clock. Collects the whole identity graph to the driver.
     """
-    told = read_again(lake, bronze_records(lake)).persist()
+    told = read_again(lake).persist()
     leaves = rebuilt_leaves(lake, told=told).persist()
     of_actors = actors(leaves).persist()
     facts = told.where(F.col("fact").isNotNull())

@@ -1,4 +1,4 @@
-"""Writing a rebuild: all of it (rebuild), or only the rows that differ (reconcile)."""
+"""Writing a rebuild: every table of profiles replaced by what follows from silver."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
@@ -9,25 +9,24 @@ from pyspark.sql import functions as F
 
 from lakehouse.identity.changes import changes
 from lakehouse.lake.delta import Lake, arrow
+from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles import gold_writes
 from lakehouse.profiles.change_log import ChangeLog
-from lakehouse.profiles.differences import Difference, compare, repairs, summarise
-from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.rebuild import Rebuilt
 from lakehouse.profiles.stitching import rule_changes
-from lakehouse.profiles.stitching.history_table import compare_history, history_of, history_repairs, summarise_history
-from lakehouse.profiles.stitching.identity_tables import flagged
-from lakehouse.profiles.tables import HANDED
-from lakehouse.tables.contract import Table
+from lakehouse.profiles.stitching.history_table import history_of
 from lakehouse.tables.identity import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 
 
-def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
-    """Replace every table of profiles; the identity log grows by what changed, a table with validity keeps its history."""
+def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime, has: Transaction | None = None) -> None:
+    """Replace every table of profiles; the identity log grows by what changed, a table with validity keeps its history.
+
+    `has`: the batch that silver took in last. Where it died before it was counted, it must not be counted on top of this.
+    """
     now = _after_all(lake, now)
     _log_changes(lake, rebuilt.silver[SILVER_IDENTITY_MAP], now)
     for table, frame in rebuilt.silver.items():
-        lake.overwrite(frame, table)
+        lake.overwrite(frame, table, has=has)
     lake.overwrite(lake.frame(arrow(history_of(lake), SILVER_IDENTITY_HISTORY)), SILVER_IDENTITY_HISTORY)
     _record_rules(lake, now)
     gold = rebuilt.gold
@@ -41,56 +40,9 @@ def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime) -> None:
     ChangeLog(lake).tell(partial(_places, lake), now)
 
 
-def reconcile(lake: Lake, rebuilt: Rebuilt, micro_batch: MicroBatch, *, now: datetime) -> list[Difference]:
-    """Repair exactly the rows that differ and roll up the profiles they belong to; what was repaired, per table.
-
-    Gold is held to its rebuild by itself: a repair that died between silver and gold left gold stale.
-    """
-    now = _after_all(lake, now)
-    wrong: dict[Table, DataFrame] = {}
-    differences = []
-    for table, expected in rebuilt.silver.items():
-        # Checkpointed, not persisted: a write to a Delta table recomputes every cached frame that has read it.
-        compared = compare(table, lake.read(table), expected).localCheckpoint()
-        wrong[table] = repairs(compared)
-        differences.append(summarise(table, compared))
-    stale = lake.read(SILVER_IDENTITY_MAP).select("profile_id").limit(0)
-    for gold_table, expected in rebuilt.gold.tables.items():
-        compared = compare(gold_table, lake.read(gold_table), expected).localCheckpoint()
-        stale = stale.union(repairs(compared).select("profile_id"))
-        differences.append(summarise(gold_table, compared))
-    touched = _touched(lake, wrong).union(stale).distinct().localCheckpoint()
-    _log_changes(lake, rebuilt.silver[SILVER_IDENTITY_MAP], now)
-    for table, frame in wrong.items():
-        rows = frame.withColumn("resolved_at", F.lit(now)) if table == SILVER_IDENTITY_MAP else frame
-        lake.upsert(rows, table, deletes=True)
-    of_history = compare_history(lake, history_of(lake))
-    differences.append(summarise_history(of_history))
-    lake.upsert(flagged(history_repairs(of_history), SILVER_IDENTITY_HISTORY), SILVER_IDENTITY_HISTORY, deletes=True)
-    _record_rules(lake, now)
-    micro_batch.champions.refresh()
-    as_of = micro_batch.newest_event()
-    if as_of is not None:
-        micro_batch.write_gold(micro_batch.rows_of(touched, as_of, now))
-        micro_batch.tell_changes(now)
-    return differences
-
-
 def _places(lake: Lake, actor_ids: Collection[str]) -> Mapping[str, str]:
     found = lake.rows_with(SILVER_IDENTITY_MAP, "actor_id", actor_ids)
     return dict(zip(found["actor_id"].to_pylist(), found["profile_id"].to_pylist(), strict=True))
-
-
-def _touched(lake: Lake, wrong: dict[Table, DataFrame]) -> DataFrame:
-    """Profiles, as they were and as they will be, of every actor whose leaf rows or place in the graph differ."""
-    stored = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
-    regrouped = wrong[SILVER_IDENTITY_MAP].select("actor_id", "profile_id")
-    actors = regrouped.select("actor_id")
-    for table in HANDED:
-        before = lake.read(table).join(wrong[table], on=list(table.key), how="left_semi")
-        actors = actors.union(wrong[table].select("actor_id")).union(before.select("actor_id"))
-    profiles = stored.join(actors, on="actor_id", how="left_semi").select("profile_id")
-    return profiles.union(regrouped.select("profile_id")).where(F.col("profile_id").isNotNull()).distinct()
 
 
 def _after_all(lake: Lake, now: datetime) -> datetime:

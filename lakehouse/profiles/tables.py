@@ -1,4 +1,4 @@
-"""The tables of profiles in flow order. Micro-batch, rebuild, check, reconcile, plan and docs loop over them."""
+"""The tables of profiles in flow order. Micro-batch, rebuild, check, plan and docs loop over them."""
 
 from graphlib import TopologicalSorter
 

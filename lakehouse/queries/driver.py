@@ -8,8 +8,6 @@ from lakehouse.job import flags
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
-from lakehouse.queries import profiles, silver_events
-from lakehouse.queries.late_events import LateEvents
 from lakehouse.spark.session import get_session
 from lakehouse.spark.streams import Start, await_all
 
@@ -35,18 +33,12 @@ def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:
 
 
 def drain(lake: Lake, starts: list[Start]) -> None:
-    """Run the queries until they have read the topic, and take in what came late for `profiles`.
+    """Run the queries until they have read the topic.
 
     Raises:
         StitchlakeError: a query failed.
     """
-    queries = start_all(lake, starts, available_now=True)
-    await_all(lake, queries)
-    by_name = {query.name: query for query in queries}
-    if profiles.NAME in by_name and silver_events.NAME in by_name:
-        LateEvents(
-            lake, by_name[profiles.NAME], by_name[silver_events.NAME], lambda: profiles.new_micro_batch(lake)
-        ).take_in()
+    await_all(lake, start_all(lake, starts, available_now=True))
 
 
 def start_all(lake: Lake, starts: list[Start], *, available_now: bool) -> list[StreamingQuery]:

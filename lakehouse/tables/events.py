@@ -27,7 +27,7 @@ SILVER_EVENTS = Table(
     name="silver.events",
     grain="one row per accepted event, once",
     key=("message_id",),
-    owner="streaming/silver_events.py",
+    owner="streaming/events.py",
     reads=(KAFKA,),
     columns=(
         required("message_id", "string", "id the sender gave the event"),
@@ -88,7 +88,7 @@ SILVER_EVENT_FAULTS = Table(
     name="silver.event_faults",
     grain="one row per accepted event and field of it that could not be read",
     key=("topic", "partition", "offset", "field", "reason"),
-    owner="streaming/silver_events.py",
+    owner="streaming/events.py",
     reads=(KAFKA,),
     columns=(
         *_LINEAGE,
@@ -106,7 +106,7 @@ SILVER_EVENTS_QUARANTINE = Table(
     name="silver.events_quarantine",
     grain="one row per rejected record",
     key=("topic", "partition", "offset"),
-    owner="streaming/silver_events.py",
+    owner="streaming/events.py",
     reads=(KAFKA,),
     columns=(
         *_LINEAGE,

@@ -2,7 +2,7 @@
 
 from lakehouse.tables.contract import KAFKA, Table, required
 
-_OWNER = "streaming/silver_events.py"
+_OWNER = "streaming/events.py"
 
 SILVER_PRODUCT_AVAILABILITY = Table(
     name="silver.product_availability",

@@ -9,7 +9,7 @@ SILVER_IDENTITY_EDGES = Table(
     name="silver.identity_edges",
     grain="one row per actor and identifier",
     key=("actor_id", "identifier_type", "identifier_token"),
-    owner="streaming/profiles.py",
+    owner="streaming/events.py",
     reads=(KAFKA,),
     time_column="first_seen_at",
     columns=(
@@ -26,7 +26,7 @@ SILVER_IDENTITY_MAP = Table(
     name="silver.identity_map",
     grain="one row per actor",
     key=("actor_id",),
-    owner="streaming/profiles.py",
+    owner="streaming/events.py",
     reads=("silver.identity_edges",),
     time_column="first_seen_at",
     columns=(
@@ -51,7 +51,7 @@ SILVER_IDENTITY_LOG = Table(
     name="silver.identity_log",
     grain="one row per change of one actor's profile",
     key=("change_id",),
-    owner="streaming/profiles.py",
+    owner="streaming/events.py",
     reads=("silver.identity_map",),
     columns=(
         required("change_id", "string", "hash of batch, actor and both profiles"),
@@ -64,7 +64,7 @@ SILVER_IDENTITY_LOG = Table(
             "string",
             "strongest identifier type that ties the actor to its profile; null = it names the profile",
         ),
-        required("batch_id", "bigint", "micro-batch; negative for a repair by reconcile or rebuild"),
+        required("batch_id", "bigint", "micro-batch; negative for a rebuild"),
         required("changed_at", "timestamp", "time of the micro-batch"),
     ),
 )
@@ -73,7 +73,7 @@ SILVER_IDENTITY_HISTORY = Table(
     name="silver.identity_history",
     grain="one row per actor and validity",
     key=("actor_id", "valid_from"),
-    owner="streaming/profiles.py",
+    owner="streaming/events.py",
     reads=("silver.identity_log",),
     time_column="valid_from",
     columns=(
@@ -88,7 +88,7 @@ SILVER_IDENTITY_RULES = Table(
     name="silver.identity_rules",
     grain="one row per time the rules of identity changed",
     key=("applied_at",),
-    owner="streaming/profiles.py",
+    owner="streaming/events.py",
     reads=(),
     columns=(
         required("applied_at", "timestamp", "time of the micro-batch that solved everything again by them"),
@@ -122,7 +122,7 @@ SILVER_MATCH_BLOCKS = Table(
     name="silver.match_blocks",
     grain="one row per actor described by traits",
     key=("actor_id",),
-    owner="streaming/profiles.py",
+    owner="streaming/events.py",
     reads=("silver.personal_traits",),
     columns=(
         required("actor_id", "string", "actor"),
@@ -138,7 +138,7 @@ SILVER_IDENTITY_REVIEW = Table(
     name="silver.identity_review",
     grain="one row per pair of actors that may be one person",
     key=("actor_l", "actor_r"),
-    owner="streaming/profiles.py",
+    owner="streaming/events.py",
     reads=("silver.personal_traits", "silver.match_blocks"),
     columns=(
         required("actor_l", "string", "actor, the smaller id of the two"),

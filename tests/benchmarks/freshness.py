@@ -28,7 +28,7 @@ from lakehouse.kafka.message import Message
 from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import Start, await_all
@@ -38,7 +38,7 @@ from tests.benchmarks.machine import machine
 SEED = 7
 POLL_SECONDS = 0.5
 HORIZON_DAYS = 5
-QUERIES: list[Start] = [profiles.start, bronze_events.start, silver_events.start]
+QUERIES: list[Start] = [events.start, bronze_events.start]
 
 
 def remember(lake: Lake, history: Iterable[Message]) -> None:
@@ -53,10 +53,10 @@ def remember(lake: Lake, history: Iterable[Message]) -> None:
 
 
 def load_queries(lake: Lake, messages: Iterable[Message], rate: float) -> MicroBatch:
-    """Run the three queries under `rate` records a second, then until all of it is in gold."""
-    micro_batch = profiles.new_micro_batch(lake)
+    """Run both queries under `rate` records a second, then until all of it is in gold."""
+    micro_batch = events.new_micro_batch(lake)
 
-    queries = start_all(lake, [profiles.start_with(micro_batch), *QUERIES[1:]], available_now=False)
+    queries = start_all(lake, [events.start_with(micro_batch), *QUERIES[1:]], available_now=False)
     kafka = lake.config.kafka
     progress = Progress(kafka.bootstrap_servers, kafka.events_topic)
     with ThreadPoolExecutor(1) as pool:
@@ -93,7 +93,7 @@ def main(argv: list[str]) -> None:
         micro_batch = load_queries(lake, messages, arguments.rate)
         times = produced(lake).toPandas()
         counted_from = np.datetime64(started.replace(tzinfo=None)) + np.timedelta64(arguments.warm_up, "s")
-        ends = end_offsets(lake.checkpoint("profiles"), lake.config.kafka.events_topic)
+        ends = end_offsets(lake.checkpoint(events.NAME), lake.config.kafka.events_topic)
         times = times[times["produced_at"] >= counted_from]
         waits = latencies(micro_batch.records, ends, times)
         seconds = _all_of(waits)

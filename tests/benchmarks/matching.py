@@ -34,6 +34,7 @@ from pyspark.sql import DataFrame
 
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake, arrow
+from lakehouse.lake.transaction import Transaction
 from lakehouse.matching.fields import fields
 from lakehouse.profiles.silver import personal_traits
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
@@ -156,7 +157,7 @@ def one_batch(
     batch, seconds = leaves(lake, described, at), {}
     started = time.perf_counter()
     with stopwatch(seconds):
-        personal_traits.merge(lake, personal_traits.transform(batch))
+        personal_traits.merge(lake, personal_traits.transform(batch), Transaction(application="benchmark", batch_id=0))
         seconds["traits"] = time.perf_counter() - started
         step.resolve_batch(
             facts_of(batch),

@@ -39,7 +39,7 @@ def fill(store: OnlineStore, profiles: int) -> None:
 
 
 def mark_filled(store: OnlineStore) -> None:
-    """As the `profiles` query does once all of gold is in it."""
+    """As the `events` query does once all of gold is in it."""
     advance(store, gold="benchmark", now_ms=int(_NOW.timestamp() * 1000))
 
 

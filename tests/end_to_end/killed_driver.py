@@ -15,9 +15,9 @@ _DRIVER = (
 
 
 def kill_in_the_middle(lake: Lake, records: int) -> None:
-    """Starts the driver over the lake's topic, in micro-batches of `records`, and kills it once the first batch of profiles is in.
+    """Starts the driver over the lake's topic, in micro-batches of `records`, and kills it once the first batch of events is in.
 
-    The others are under way then: in silver, in bronze, in the second batch.
+    Others are under way then: of bronze, and the second of events.
     """
     driver = _driver(lake, records)
     assert driver.stderr is not None
@@ -35,7 +35,6 @@ def _driver(lake: Lake, records: int) -> "subprocess.Popen[str]":
         "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": lake.config.kafka.bootstrap_servers,
         "STITCHLAKE__KAFKA__EVENTS_TOPIC": lake.config.kafka.events_topic,
         "STITCHLAKE__PROFILES__MAX_OFFSETS_PER_TRIGGER": str(records),
-        "STITCHLAKE__SILVER_EVENTS__MAX_OFFSETS_PER_TRIGGER": str(records),
         "PYTHONPATH": str(PROJECT),
     }
     return subprocess.Popen(

@@ -26,7 +26,7 @@ from lakehouse.kafka import broker
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
-from lakehouse.queries import bronze_events, profiles, silver_events
+from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import drain
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from tests.end_to_end.killed_driver import kill_in_the_middle
@@ -133,7 +133,7 @@ def hostile(count: int) -> list[bytes]:
     return values
 
 
-QUERIES = [profiles.start, bronze_events.start, silver_events.start]
+QUERIES = [events.start, bronze_events.start]
 
 
 def sent_to(lake: Lake, servers: str, values: Sequence[bytes]) -> Lake:
@@ -187,7 +187,7 @@ def test_check_on_a_lake_from_before_a_table_says_what_to_run_and_either_repair_
         monkeypatch.setattr(job, "get_session", lambda *_: lake.spark)
     for repair in (reconcile, rebuild):
         shutil.rmtree(lake.path(GOLD_CHANGES))
-        with pytest.raises(LakeError, match=r"no table gold\.changes, got a lake of an earlier .* batch/reconcile\.py"):
+        with pytest.raises(LakeError, match=r"no table gold\.changes, got a lake of an earlier .* batch/rebuild\.py"):
             rebuild.main(["--check"])
         assert not repair.main([])
         assert rebuild.main(["--check"]) == 0

@@ -7,7 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class BatchTiming:
-    """One micro-batch of the `profiles` query.
+    """One micro-batch of the `events` query.
 
     `rows`: records read. `p50_seconds`, `p99_seconds`: produced-to-committed-in-gold over those records; None = it read
     none that was timed. `stages`: seconds by stage, in the order they ran; `total` is their sum and more.

@@ -24,7 +24,6 @@ COMMANDS = (
     ),
     ("./spark-submit.sh streaming --available-now", "take in what is new on the topic, then stop"),
     ("./spark-submit.sh batch/rebuild.py --check", "compute every table again from silver and compare"),
-    ("./spark-submit.sh batch/reconcile.py", "repair the days that late events left behind"),
     ("./spark-submit.sh up", "broker and streaming queries, until stopped"),
 )
 DUCKDB = """import duckdb
@@ -56,7 +55,7 @@ def freshness(facts: PageFacts) -> str:
         f"{words.moment(run.started_at)} to {words.moment(run.finished_at)}, {words.seconds(took)} in all.",
     )
     if not run.batches:
-        lead = f"The run took {words.seconds(took)}. No micro-batch of the profiles query was timed."
+        lead = f"The run took {words.seconds(took)}. No micro-batch of the events query was timed."
         return section("freshness", "How fresh", lead, columns(shown_phases))
     rows = sum(batch.rows for batch in run.batches)
     lead = (

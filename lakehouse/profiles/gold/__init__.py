@@ -1,6 +1,6 @@
 """What is known of a profile: one module a table, with its contract, what it reads and its transform.
 
-A table that the `profiles` query keeps is listed here, once, by its import; the order is that of what reads what.
+A table that the `events` query keeps is listed here, once, by its import; the order is that of what reads what.
 """
 
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION as GOLD_ACTIVATION

@@ -17,14 +17,14 @@ GOLD_CHANGES = Table(
     name="gold.changes",
     grain="one row per profile and version of gold.activation that changed it",
     key=("version", "profile_id"),
-    owner="streaming/profiles.py",
+    owner="streaming/events.py",
     reads=("gold.activation", "silver.identity_map"),
     columns=(
         required("profile_id", "string", "profile that changed"),
         required("version", "bigint", "version of gold.activation in which it had changed; grows"),
         required("kind", "string", "upserted: new, or other figures; merged: part of another one now; gone: no more"),
         optional("merged_into", "string", "profile it is part of now; null = not merged"),
-        write_time("changed_at", "time of the micro-batch, or of rebuild or reconcile"),
+        write_time("changed_at", "time of the micro-batch, or of rebuild"),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""What the `profiles` query keeps at the leaf: one module a table, each from leaf rows alone. Listed here, once, by its import."""
+"""What the `events` query keeps at the leaf: one module a table, each from leaf rows alone. Listed here, once, by its import."""
 
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY as SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS as SILVER_ORDERS

@@ -1,45 +1,88 @@
-"""silver.activity_daily: what one actor did on one UTC day, counted. Absolute values: a row that comes again is set, not added."""
+"""silver.activity_daily: what one actor did on one UTC day, counted.
+
+A stored row is a sum: what a micro-batch brings of the same day, however late, is added to it. So a batch must be added once, and it is:
+the commit that holds the sums notes the batch. Adding knows no order; any batching gives the rows that one pass over all events gives.
+"""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.config.limits import PURPOSES
 from lakehouse.events.money import EXACT, money
-from lakehouse.lake.delta import Lake, differs
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
 from lakehouse.profiles.leaf import COMPLETED
 from lakehouse.tables.contract import CONSENT_WORDS, LOYALTY_TIER, MONEY, PRODUCT_TOUCH, SUPPRESSION, optional, required
 
+_COMPLETION = f"struct<order_id:string,stated_at:timestamp,message_id:string,value:{EXACT}>"
+
 
 def transform(leaves: DataFrame) -> DataFrame:
     """Leaf rows -> rows of silver.activity_daily."""
-    first_of_each = first_per_order(F.filter("orders", lambda order: order["kind"] == COMPLETED))
+    user = F.filter("identifiers", lambda i: i["type"] == "user_id")
+    completed = F.filter("orders", lambda order: order["kind"] == COMPLETED)
+    return counted(
+        leaves.select(
+            "actor_id",
+            F.to_date("activity_day").alias("activity_date"),
+            F.get(user, F.lit(0))["token"].alias("user_id"),
+            "event_count",
+            "view_count",
+            "cart_count",
+            "first_at",
+            "last_at",
+            "consent",
+            "loyalty_tier",
+            "suppression",
+            "products",
+            F.transform(completed, _completion).alias("orders"),
+        )
+    )
+
+
+def summed(rows: DataFrame) -> DataFrame:
+    """Rows of silver.activity_daily, several of a key -> one of each."""
+    words = (F.max(f"consent.{purpose}").alias(purpose) for purpose in PURPOSES)
+    return counted(
+        rows.groupBy(*SILVER_ACTIVITY_DAILY.key).agg(
+            F.first("user_id").alias("user_id"),  # an actor has one, or none
+            *(F.sum(name).alias(name) for name in ("event_count", "view_count", "cart_count")),
+            F.min("first_at").alias("first_at"),
+            F.max("last_at").alias("last_at"),
+            F.struct(F.max("consent.answered_at").alias("answered_at"), *words).alias("consent"),
+            *(F.max(name).alias(name) for name in ("loyalty_tier", "suppression")),
+            *(F.flatten(F.collect_list(name)).alias(name) for name in ("products", "orders")),
+        )
+    )
+
+
+def counted(rows: DataFrame) -> DataFrame:
+    """The rows with what follows from their lists, and these in order: order_count and revenue."""
+    first_of_each = first_per_order(F.col("orders"))
     total = F.aggregate(
         first_of_each,
         F.lit(0).cast(EXACT),
-        lambda sum_, order: (sum_ + F.coalesce(order["amount"] * order["rate"], F.lit(0))).cast(EXACT),
+        lambda sum_, order: (sum_ + F.coalesce(order["value"], F.lit(0))).cast(EXACT),
         money,
     )
-    user = F.filter("identifiers", lambda i: i["type"] == "user_id")
-    return leaves.select(
-        "actor_id",
-        F.to_date("activity_day").alias("activity_date"),
-        F.get(user, F.lit(0))["token"].alias("user_id"),
-        "event_count",
-        "view_count",
-        "cart_count",
-        F.size(first_of_each).cast("bigint").alias("order_count"),
-        total.alias("revenue"),
-        "first_at",
-        "last_at",
-        "consent",
-        "loyalty_tier",
-        "suppression",
-        F.array_sort("products").alias("products"),
+    return rows.withColumns(
+        {
+            "order_count": F.size(first_of_each).cast("bigint"),
+            "revenue": total,
+            "products": F.array_sort("products"),
+            "orders": F.array_sort("orders"),
+        }
     )
+
+
+def _completion(order: Column) -> Column:
+    value = (order["amount"] * order["rate"]).cast(EXACT)
+    return F.struct(order["order_id"], order["stated_at"], order["message_id"], value.alias("value"))
 
 
 def first_per_order(orders: Column) -> Column:
-    """Of an array of order statements, the earliest of each order_id (ties by message_id)."""
+    """Of an array of completions, the earliest of each order_id (ties by message_id)."""
     in_order = F.array_sort(orders)
     return F.filter(
         in_order,
@@ -47,9 +90,11 @@ def first_per_order(orders: Column) -> Column:
     )
 
 
-def merge(lake: Lake, rows: DataFrame) -> tuple[()]:
-    """Set the rows that say something else than what is stored."""
-    lake.upsert(rows, SILVER_ACTIVITY_DAILY, update_when=differs(SILVER_ACTIVITY_DAILY.content))
+def merge(lake: Lake, rows: DataFrame, once: Transaction) -> tuple[()]:
+    """Add the rows to what is stored of their keys, once."""
+    key = list(SILVER_ACTIVITY_DAILY.key)
+    stored = lake.read(SILVER_ACTIVITY_DAILY).join(F.broadcast(rows.select(*key)), on=key, how="left_semi")
+    lake.upsert(summed(stored.unionByName(rows)), SILVER_ACTIVITY_DAILY, once=once)
     return ()
 
 
@@ -81,6 +126,11 @@ SILVER_ACTIVITY_DAILY = LeafTable(
             "products",
             f"array<{PRODUCT_TOUCH}>",
             "products viewed and added to the cart, in order of their ids; kind: view or cart",
+        ),
+        optional(
+            "orders",
+            f"array<{_COMPLETION}>",
+            "Order Completed events, in order of their order_id; value: default_currency, null = none told",
         ),
     ),
 )

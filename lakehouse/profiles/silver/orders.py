@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.events.money import EXACT, money
 from lakehouse.lake.delta import Lake
+from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
 from lakehouse.profiles.leaf import CANCELLED, COMPLETED
 from lakehouse.tables.contract import MONEY, ORDER_STATEMENT, PRODUCT_LINE, REFUND_STATEMENT, optional, required
@@ -120,7 +121,7 @@ def _product(amount: Column | str, rate: Column) -> Column:
     return F.try_multiply(F.col(amount) if isinstance(amount, str) else amount, rate).try_cast(EXACT)
 
 
-def merge(lake: Lake, new: DataFrame) -> set[str]:
+def merge(lake: Lake, new: DataFrame, _: Transaction) -> set[str]:
     """Union the facts of `new` into silver.orders; a row whose facts are all known is left alone.
 
     Returns the actors who had bought these orders by then. Collects the rows to the driver.

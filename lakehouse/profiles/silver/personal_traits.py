@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.lake.delta import Lake, arrow_schema, conform
 from lakehouse.lake.table_index import TableIndex, current
+from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
 from lakehouse.tables.contract import optional, required
 
@@ -45,7 +46,7 @@ def transform(leaves: DataFrame) -> DataFrame:
     )
 
 
-def merge(lake: Lake, new: DataFrame) -> tuple[()]:
+def merge(lake: Lake, new: DataFrame, _: Transaction) -> tuple[()]:
     """Set what is newer by the same rule, so that order of arrival does not matter."""
     if lake.uses_delta_rs:
         _set_newer(lake, current(lake, TraitIndex), conform(new, SILVER_PERSONAL_TRAITS).toArrow())

@@ -64,7 +64,7 @@ def test_a_request_waits_is_taken_in_once_and_is_then_in_force(lake: Lake) -> No
     config = lake.config
     with writer(config):  # as the stream holds it
         said = identity(config, LINK)
-        assert said == f"link {override_id(said)} waits for the next micro-batch of the profiles query"
+        assert said == f"link {override_id(said)} waits for the next micro-batch of the events query"
         assert f"{override_id(said)}  waiting      link   loyalty_id 4711 user_id u-17" in identity(config, "list")
         taken = take(lake)
     link = Override(

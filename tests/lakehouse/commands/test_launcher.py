@@ -11,8 +11,8 @@ from lakehouse.errors import StitchlakeError
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     for name in (
+        "batch/households.py",
         "batch/rebuild.py",
-        "batch/reconcile.py",
         "streaming/__main__.py",
         "streaming/profiles.py",
         "ml/__init__.py",
@@ -125,8 +125,8 @@ def test_what_cannot_be_started_is_named(project: Path, argv: list[str], expecte
 
 def test_a_packages_init_is_no_job(project: Path) -> None:
     assert launcher.job_files(project) == [
+        "batch/households.py",
         "batch/rebuild.py",
-        "batch/reconcile.py",
         "streaming/__main__.py",
         "streaming/profiles.py",
     ]

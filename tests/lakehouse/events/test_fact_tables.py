@@ -7,7 +7,7 @@ import pytest
 from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.events.facts import Availability, ExperimentStart, Fact, written
 from lakehouse.lake.delta import Lake
-from lakehouse.queries.silver_events import keep_facts
+from lakehouse.queries.silver_writes import keep_facts
 from lakehouse.tables.facts import SILVER_EXPERIMENT_STARTS, SILVER_PRODUCT_AVAILABILITY
 from tests.told_facts import expected, random_facts
 

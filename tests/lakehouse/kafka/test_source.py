@@ -49,6 +49,6 @@ def test_another_topic_of_the_same_name_stops_the_query_with_the_remedy(lake: La
     broker.create_topic(servers, TOPIC, 1)
     send(servers, b"skipped", b"skipped", b"3")
     with pytest.raises(
-        BrokerError, match=r"^kafka\.events_topic: query bronze_events has read topic created-again .*reconcile"
+        BrokerError, match=r"^kafka\.events_topic: query bronze_events has read topic created-again .*start again"
     ):
         bronze_events.start(lake, available_now=True)

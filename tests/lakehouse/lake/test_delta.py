@@ -96,6 +96,18 @@ def test_a_transaction_is_taken_once_by_each_table_and_no_other_write_is_taken_f
     assert set_to("f", "one", 4) == "f"
     lake.uses_delta_rs = not lake.uses_delta_rs  # what one writer noted the other has had
     assert set_to("g", "one", 4) == "f"
+    assert [lake.last_batch(SILVER_PERSONAL_TRAITS, writer) for writer in ("one", "other", "third")] == [4, 3, -1]
+
+
+def test_what_is_overwritten_holds_the_batch_it_says(either: Lake) -> None:
+    lake, table = either, SILVER_PERSONAL_TRAITS
+    lake.create(table)
+    for value, batch_id in (("a", 2), ("b", 2), ("c", 1)):  # also where the table has had it
+        has = Transaction(application="one", batch_id=batch_id)
+        lake.overwrite(traits(lake, ("ann", "email", value, "2026-01-31")), table, has=has)
+        assert stored(lake) == [("ann", value)]
+    lake.append(traits(lake, ("bob", "email", "b", "2026-01-31")), table, Transaction(application="one", batch_id=2))
+    assert stored(lake) == [("ann", "c")]
 
 
 def test_both_writers_upsert_alike(either: Lake) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from lakehouse.config import PROJECT, Config, LakeConfig
 from lakehouse.errors import LakeError
-from lakehouse.lake.lock import DECISION_LOG, HOUSEHOLDS, STAMP, open_lake, writer
+from lakehouse.lake.lock import DECISION_LOG, HOUSEHOLDS, LAKE_VERSION, REBUILT_FROM, STAMP, open_lake, writer
 
 HOLD = """
 import dataclasses, sys
@@ -116,19 +116,39 @@ def test_a_file_uri_names_a_local_lake(config: Config) -> None:
 def test_a_new_lake_is_stamped_with_version_and_key(config: Config) -> None:
     open_lake(config)
     written = json.loads(stamp(config).read_text())
-    assert (written["version"], written["hmac_key_id"]) == (1, "dev")
+    assert (written["version"], written["hmac_key_id"]) == (LAKE_VERSION, "dev")
     assert config.privacy.hmac_key not in stamp(config).read_text()
     open_lake(config)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1"])
+@pytest.mark.parametrize("version", [0, LAKE_VERSION + 1, str(LAKE_VERSION)])
 def test_a_lake_of_another_version_is_refused_and_says_which(config: Config, version: object) -> None:
     open_lake(config)
     stamp(config).write_text(json.dumps(json.loads(stamp(config).read_text()) | {"version": version}))
-    with pytest.raises(LakeError, match=f"another version of Stitchlake, got lake version {version}, expected 1"):
+    with pytest.raises(
+        LakeError, match=f"another version of Stitchlake, got lake version {version}, expected {LAKE_VERSION}"
+    ):
         open_lake(config)
     with pytest.raises(LakeError, match="another version"), writer(config):
         pytest.fail("opened")
+
+
+@pytest.mark.parametrize("version", REBUILT_FROM)
+def test_a_lake_of_before_is_refused_by_all_but_a_rebuild_which_makes_it_one_of_ours(
+    config: Config, version: int
+) -> None:
+    open_lake(config)
+    text = stamp(config).read_text()
+    stamp(config).write_text(json.dumps(json.loads(text) | {"version": version}))
+    with pytest.raises(LakeError, match=r"another version of Stitchlake.*batch/rebuild\.py"), writer(config):
+        pytest.fail("opened")
+    with pytest.raises(OSError, match="no space left"), writer(config, rebuilds=True):
+        raise OSError("no space left")
+    with pytest.raises(LakeError, match="another version"):
+        open_lake(config)
+    with writer(config, rebuilds=True):
+        pass
+    assert stamp(config).read_text() == text
 
 
 def test_another_key_is_refused_with_both_names(config: Config) -> None:

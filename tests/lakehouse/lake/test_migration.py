@@ -81,7 +81,7 @@ def test_a_place_without_a_lake_is_not_made_one_by_a_repair(lake: Lake) -> None:
 def test_a_lake_from_before_a_table_is_told_what_to_run_and_a_writer_makes_it(lake: Lake) -> None:
     small_lake.copy_empty_tables(lake)
     shutil.rmtree(lake.path(GOLD_CHANGES))
-    with pytest.raises(LakeError, match=r"no table gold\.changes, got a lake of an earlier .* batch/reconcile\.py"):
+    with pytest.raises(LakeError, match=r"no table gold\.changes, got a lake of an earlier .* batch/rebuild\.py"):
         lake.require(TABLES.values())
     lake.bring_up(TABLES.values(), of=SOURCES)
     lake.require(TABLES.values())

@@ -10,7 +10,10 @@ from lakehouse.lake.stamp import _remote, stamped
 def test_it_is_written_once_and_then_read(tmp_path: Path) -> None:
     assert stamped(str(tmp_path), "made/_stamp", "first", None) is None
     assert stamped(str(tmp_path), "made/_stamp", "second", None) == "first"
-    assert [path.name for path in (tmp_path / "made").iterdir()] == ["_stamp"]
+    assert stamped(str(tmp_path), "made/_stamp", lambda: str(1 / 0), None) == "first"
+    assert stamped(str(tmp_path), "made/_other", lambda: "third", None) is None
+    assert stamped(str(tmp_path), "made/_other", "fourth", None) == "third"
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["_other", "_stamp"]
 
 
 def test_on_another_file_system_too(spark: SparkSession, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_an_order_that_only_the_profile_knows_of_ends_it(world: World) -> None:
 
 def test_without_the_profile_the_other_identifiers_of_the_events_count(world: World) -> None:
     world.take(0, "Product Added", ANA)
-    world.take(10, "Order Completed", USER, ANA)  # logged in to pay; the profiles query is behind
+    world.take(10, "Order Completed", USER, ANA)  # logged in to pay; the events query is behind
     assert world.at(60) == 0
 
 

@@ -14,7 +14,7 @@ from lakehouse.online.content import fill_facts
 from lakehouse.online.engines import open_store
 from lakehouse.online.fact_documents import START, STOCK, document, start_in
 from lakehouse.online.store import OnlineStore
-from lakehouse.queries.silver_events import keep_facts
+from lakehouse.queries.silver_writes import keep_facts
 from tests.small_lake import copy_empty_tables
 from tests.told_facts import expected, random_facts, start
 

@@ -18,7 +18,7 @@ from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.rebuild import rebuild
 from lakehouse.profiles.repair import overwrite
-from tests.accepted import at, event, events
+from tests.accepted import at, event, events, once
 from tests.small_lake import copy_empty_tables
 
 NOW = at("2026-03-01 00:00")
@@ -46,7 +46,7 @@ def started(lake: Lake, now: Any = NOW) -> MicroBatch:
 
 
 def feed(batch: MicroBatch, batch_id: int, rows: list[dict[str, Any]]) -> None:
-    batch(leaf(with_day(events(batch.lake.spark, rows)), rates={}), batch_id)
+    batch(leaf(with_day(events(batch.lake.spark, rows)), rates={}), once(batch_id))
 
 
 def told(lake: Lake, after: int = -1) -> Told:

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from lakehouse.catalog import TABLES
 from lakehouse.config import Config
 from lakehouse.errors import ContractError
-from lakehouse.profiles.declaration import PROFILES_QUERY, ProfileTable
+from lakehouse.profiles.declaration import EVENTS_QUERY, ProfileTable
 from lakehouse.profiles.derivation import derive
 from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.tables.contract import Column, required
@@ -91,8 +91,9 @@ def test_what_cannot_be_declared_is_refused() -> None:
         table(asks_for_a_clock)
 
 
-def test_every_table_the_query_keeps_is_listed_or_of_the_identity_graph_or_tells_of_changes() -> None:
-    kept = {name for name, table in TABLES.items() if table.owner == PROFILES_QUERY}
+def test_every_table_the_query_keeps_is_listed_or_of_events_or_identity_or_tells_of_changes() -> None:
+    kept = {name for name, table in TABLES.items() if table.owner == EVENTS_QUERY}
     listed = {table.name for table in (*LEAF, *GOLD)}
     assert listed <= kept
-    assert {name.split("_")[0] for name in kept - listed} == {"silver.identity", "silver.match", "gold.changes"}
+    others = {"silver.identity", "silver.match", "gold.changes", "silver.events", "silver.event"}
+    assert {name.split("_")[0] for name in kept - listed} == others

@@ -15,7 +15,7 @@ from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.identity import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
-from tests.accepted import at, event, events
+from tests.accepted import at, event, events, once
 from tests.small_lake import copy_empty_tables
 
 TWO_DEVICES = [
@@ -29,7 +29,7 @@ ONE_LOGIN = [
 
 
 def feed(lake: Lake, micro_batch: MicroBatch, batch_id: int, rows: Sequence[dict[str, Any]]) -> None:
-    micro_batch(leaf(with_day(events(lake.spark, rows)), rates={}), batch_id)
+    micro_batch(leaf(with_day(events(lake.spark, rows)), rates={}), once(batch_id))
 
 
 def new_batch(lake: Lake) -> MicroBatch:

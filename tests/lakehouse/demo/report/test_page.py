@@ -128,7 +128,7 @@ def test_an_empty_lake_says_so_in_every_section() -> None:
         "No actor yet",
         "No profile has an order yet",
         "No profile has a score yet",
-        "No micro-batch of the profiles query was timed",
+        "No micro-batch of the events query was timed",
     ):
         assert sentence in said
 

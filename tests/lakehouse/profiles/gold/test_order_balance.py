@@ -10,9 +10,9 @@ from lakehouse.events.parse import parse
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.silver import orders
-from lakehouse.queries import silver_events
+from lakehouse.queries import silver_writes
 from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
-from tests.accepted import at
+from tests.accepted import at, once
 from tests.rows import message, order, records, track
 from tests.small_lake import copy_empty_tables
 
@@ -37,11 +37,11 @@ def test_sent_is_counted_and_explained(lake: Lake) -> None:
     parsed = parse(records(lake.spark, [value for value, _ in SENT]), lake.config).persist()
     accepted = parsed.where("reason IS NULL")
     lake.overwrite(accepted, SILVER_EVENTS)
-    lake.overwrite(silver_events.faults(accepted.where("faults IS NOT NULL")), SILVER_EVENT_FAULTS)
+    lake.overwrite(silver_writes.faults(accepted.where("faults IS NOT NULL")), SILVER_EVENT_FAULTS)
     rejected = parsed.where("reason IS NOT NULL").withColumn("quarantined_at", parsed["received_at"])
     lake.overwrite(rejected, SILVER_EVENTS_QUARANTINE)
     in_time = accepted.where("message_id <> 'm-10'")
-    orders.merge(lake, orders.transform(leaf(with_day(in_time), rates={})))
+    orders.merge(lake, orders.transform(leaf(with_day(in_time), rates={})), once(0))
     found = {
         (row["outcome"], row["reason"]): row["messages"] for row in overwrite_balance(lake, now=at("2026-01-01 00:00"))
     }

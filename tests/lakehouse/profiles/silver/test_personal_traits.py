@@ -8,6 +8,7 @@ import pytest
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.profiles.silver import personal_traits
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS, traits_of
+from tests.accepted import once
 
 Fact = tuple[str, str, str, int]
 """actor_id, trait, value, minute it was seen."""
@@ -31,7 +32,7 @@ def latest(facts: list[Fact]) -> list[Fact]:
 def merge(lake: Lake, facts: list[Fact]) -> None:
     frame = pd.DataFrame(latest(facts), columns=SILVER_PERSONAL_TRAITS.column_names)
     frame["seen_at"] = pd.Timestamp("2026-01-05 00:00:00.000001") + pd.to_timedelta(frame["seen_at"], unit="min")
-    personal_traits.merge(lake, lake.frame(arrow(frame, SILVER_PERSONAL_TRAITS)))
+    personal_traits.merge(lake, lake.frame(arrow(frame, SILVER_PERSONAL_TRAITS)), once(0))
 
 
 def told(rows: list) -> list[Fact]:

@@ -31,7 +31,7 @@ from lakehouse.tables.identity import (
     SILVER_IDENTITY_REVIEW,
     SILVER_MATCH_BLOCKS,
 )
-from tests.accepted import event, events
+from tests.accepted import event, events, once
 from tests.lakehouse.matching.match_models import model_of
 from tests.small_lake import copy_empty_tables
 
@@ -75,7 +75,7 @@ def step(lake: Lake, matcher: MatchModel | None = MODEL, kind: type[MicroBatch] 
 
 
 def feed(batch: MicroBatch, batch_id: int, rows: Sequence[dict[str, Any]]) -> None:
-    batch(leaf(with_day(events(batch.lake.spark, rows)), rates={}), batch_id)
+    batch(leaf(with_day(events(batch.lake.spark, rows)), rates={}), once(batch_id))
 
 
 def groups(lake: Lake) -> set[frozenset[str]]:

@@ -1,4 +1,4 @@
-"""silver.events and its quarantine, from a stream of files in place of Kafka: repeats, conflicts, rejected, replays.
+"""silver.events and its quarantine, and what goes on to profiles, from a stream of files in place of Kafka: repeats, conflicts, replays.
 
 A message is two letters: `aB` has id `a` and content `B`. `!` is a record that is not JSON. `|` ends a micro-batch.
 Every content happened years before or after the others: nothing is ever late.
@@ -6,6 +6,7 @@ Every content happened years before or after the others: nothing is ever late.
 
 import dataclasses
 import json
+import shutil
 import tempfile
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,9 @@ from lakehouse.events.parse import parse
 from lakehouse.events.reasons import ID_CONFLICT, MALFORMED_JSON
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
-from lakehouse.queries import silver_events
+from lakehouse.profiles.batch_record import BatchRecord
+from lakehouse.queries import events as query
+from lakehouse.queries.silver_writes import write_events
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from tests.rows import RECORD, Value, add_batch, row, stream, track
@@ -74,10 +77,22 @@ def send(lake: Lake, *batches: list[str]) -> None:
 
 
 def drain(lake: Lake) -> None:
-    folder = Path(lake.root).parent / "records"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(silver_events, "read_records", lambda lake, max_offsets, query: stream(lake.spark, folder))
-        silver_events.start(lake, available_now=True).awaitTermination()
+    """Read what was sent; the leaf rows that go on to profiles are kept in memory, for `counted`."""
+    taken = TAKEN.setdefault(lake.root, [])
+
+    def take_in(leaves: DataFrame, once: Transaction, _: BatchRecord) -> None:
+        taken.append((once, sum(row["event_count"] for row in leaves.collect())))
+
+    records = stream(lake.spark, Path(lake.root).parent / "records")
+    query.writer(lake, records, take_in).trigger(availableNow=True).start().awaitTermination()
+
+
+TAKEN: dict[str, list[tuple[Transaction, int]]] = {}
+
+
+def counted(lake: Lake) -> int:
+    """How many events went on to profiles, each batch once."""
+    return sum(dict(TAKEN[lake.root]).values())
 
 
 def events(lake: Lake) -> list[str]:
@@ -134,8 +149,8 @@ def test_a_batch_without_bad_records_makes_no_commit_in_quarantine(spark: SparkS
     lake = new_lake(spark, tmp_path)
     send(lake, ["aA", "bA"], ["aA"], ["aB"])
     drain(lake)
-    query = json.loads(Path(lake.checkpoint("silver_events"), "metadata").read_text())["id"]
-    application = f"silver_events:{query}:silver.events"
+    run = json.loads(Path(lake.checkpoint(query.NAME), "metadata").read_text())["id"]
+    application = f"events:{run}:silver.events"
     assert commits(lake, SILVER_EVENTS)[:3] == [application] * 3
     assert commits(lake, SILVER_EVENTS_QUARANTINE) == [f"{application}_quarantine"]
     assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["aB"])
@@ -143,7 +158,7 @@ def test_a_batch_without_bad_records_makes_no_commit_in_quarantine(spark: SparkS
 
 def test_the_clock_is_the_next_full_hour(spark: SparkSession) -> None:
     before = datetime.now(UTC).replace(tzinfo=None)
-    (clock,) = spark.range(1).select(silver_events.next_hour()).first() or []
+    (clock,) = spark.range(1).select(query.next_hour()).first() or []
     assert (clock.minute, clock.second, clock.microsecond) == (0, 0, 0)
     assert before < clock <= datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
 
@@ -155,15 +170,15 @@ def answered(lake: Lake, **places: str) -> DataFrame:
         partition, offset = place.removeprefix("p").split("_")
         rows.append(row(value(message), int(offset), partition=int(partition)))
     asked = dedupe.ask(parse(lake.spark.createDataFrame(rows, RECORD), lake.config))
-    clocked = asked.withColumn("remembered_at", silver_events.next_hour())
-    return clocked.dropDuplicates(["asks", "asked_key", "asked_hash"]).localCheckpoint()
+    clocked = asked.withColumn("remembered_at", query.next_hour())
+    return dedupe.unpacked(clocked.dropDuplicates(list(dedupe.KEY))).localCheckpoint()
 
 
 def test_replaying_a_batch_changes_nothing(spark: SparkSession, tmp_path: Path) -> None:
     lake = new_lake(spark, tmp_path)
     for _ in range(2):
         rows = answered(lake, p0_0="aA", p0_1="aB", p0_2="bA", p0_3="!")
-        silver_events.write_batch(lake, rows, ONCE)
+        assert taken(write_events(lake, rows, ONCE, known={})) == {"aA": "0-0", "bA": "0-2"}
         assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["!", "aB"])
 
 
@@ -185,10 +200,31 @@ def test_after_a_crash_between_the_tables_the_replay_decides_as_before(spark: Sp
     with pytest.MonkeyPatch.context() as patch:
         crash_before(patch, SILVER_EVENTS)
         with pytest.raises(OSError, match="no space left"):
-            silver_events.write_batch(lake, answered(lake, p0_0="aA", p1_1="aB", p1_3="bA"), ONCE)
+            write_events(lake, answered(lake, p0_0="aA", p1_1="aB", p1_3="bA"), ONCE, known={})
     assert (events(lake), quarantine(lake)) == ([], ["aB"])
-    silver_events.write_batch(lake, answered(lake, p0_9="aB", p1_2="aA", p1_3="bA"), ONCE)
-    assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["aB"])
+    for _ in range(2):
+        replayed = write_events(lake, answered(lake, p0_9="aB", p1_2="aA", p1_3="bA"), ONCE, known={})
+        assert taken(replayed) == {"aA": "1-2", "bA": "1-3"}
+        assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["aB"])
+
+
+def test_after_a_crash_behind_silver_the_replay_goes_on_with_the_copies_that_silver_has(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """A copy sent again has another time: counted on another day than in silver it would be wrong for ever."""
+    lake = new_lake(spark, tmp_path)
+    assert taken(write_events(lake, answered(lake, p0_0="aA", p1_1="bB", p1_2="bC"), ONCE, known={})) == {
+        "aA": "0-0",
+        "bB": "1-1",
+    }
+    again = write_events(lake, answered(lake, p1_3="aA", p1_4="bB", p0_5="bC"), ONCE, known={})
+    assert taken(again) == {"aA": "0-0", "bB": "1-1"}
+    assert (events(lake), quarantine(lake)) == (["aA", "bB"], ["bC"])
+
+
+def taken(rows: DataFrame) -> dict[str, str]:
+    """Of the events that go on to profiles, the place in Kafka of the copy."""
+    return {r["message_id"] + r["product_id"]: f"{r['partition']}-{r['offset']}" for r in rows.collect()}
 
 
 def test_a_query_that_crashed_between_the_tables_resumes(spark: SparkSession, tmp_path: Path) -> None:
@@ -201,6 +237,37 @@ def test_a_query_that_crashed_between_the_tables_resumes(spark: SparkSession, tm
     send(lake, ["aA", "aB", "cA", "bB"])
     drain(lake)
     assert (events(lake), quarantine(lake)) == (["aA", "bA", "cA"], ["!", "aB", "bB"])
+    assert counted(lake) == 3
+
+
+def test_a_checkpoint_that_is_lost_doubles_nothing_and_the_topic_is_read_on(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = new_lake(spark, tmp_path)
+    send(lake, ["aA", "!", "aB"], ["bA"], ["bC", "!"])
+    drain(lake)
+    shutil.rmtree(lake.checkpoint(query.NAME))
+    send(lake, ["aA", "cA", "bB"])
+    drain(lake)
+    send(lake, ["bA", "dA"])
+    drain(lake)  # from the new checkpoint
+    assert (events(lake), quarantine(lake)) == (["aA", "bA", "cA", "dA"], ["!", "!", "aB", "bB", "bC"])
+    assert counted(lake) == 4
+
+
+def test_a_checkpoint_lost_after_a_crash_between_the_tables_loses_no_event(spark: SparkSession, tmp_path: Path) -> None:
+    lake = new_lake(spark, tmp_path)
+    send(lake, ["aA", "!"])
+    drain(lake)
+    send(lake, ["aB", "bA", "!", "bB", "!"])
+    with pytest.MonkeyPatch.context() as patch:
+        crash_before(patch, SILVER_EVENTS)
+        with pytest.raises(StreamingQueryException):
+            drain(lake)
+    shutil.rmtree(lake.checkpoint(query.NAME))
+    send(lake, ["cA", "!"])
+    drain(lake)
+    assert (events(lake), quarantine(lake)) == (["aA", "bA", "cA"], ["!", "!", "!", "!", "aB", "bB"])
 
 
 MESSAGES = st.one_of(st.just(REJECTED), st.tuples(st.sampled_from("abcd"), st.sampled_from("ABC")).map("".join))
@@ -221,6 +288,7 @@ def test_batching_makes_no_difference_and_nothing_is_lost(histories: Lake, batch
         send(lake, *batches)
         drain(lake)
         kept, quarantined = events(lake), quarantine(lake)
+        assert counted(lake) == len(kept)
     assert kept == sorted(accepted)
     assert quarantined == sorted([*conflicts, *[REJECTED] * sent.count(REJECTED)])
     repeats = sum(count - 1 for message, count in Counter(sent).items() if message != REJECTED)

@@ -1,0 +1,156 @@
+"""The `events` query: every record read, judged and kept once, and the accepted events become one living profile per person.
+
+    Kafka -> parse -> deduplication by message, under a watermark on arrival -> EventsBatch, for each micro-batch:
+    quarantine, silver.events -> leaf rows of the new events -> MicroBatch: every table of profiles -> silver.event_faults
+
+Late rule: none. The watermark's clock is the micro-batch's own time, fixed in the offset log, so no record can be behind
+it, however old; only message ids are forgotten, `events.dedupe_days` after they were taken in. What is accepted is added to
+its actor's day, whenever that was.
+"""
+
+import atexit
+import json
+import logging
+from collections.abc import Callable
+from threading import Thread
+
+from pyspark.errors import AnalysisException, StreamingQueryException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamWriter
+
+from lakehouse.config import Config
+from lakehouse.events import dedupe
+from lakehouse.events.parse import parse
+from lakehouse.kafka.source import read_records
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.transaction import Transaction, application, transaction
+from lakehouse.models.registry import Champions
+from lakehouse.online.change_publisher import KafkaChanges
+from lakehouse.online.engines import open_kept_store, open_store, store_url
+from lakehouse.online.online_step import OnlineStep
+from lakehouse.profiles.batch_record import BatchRecord
+from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
+from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.queries.known_records import Known, is_news, known
+from lakehouse.queries.silver_writes import write_events, write_faults
+from lakehouse.spark.streams import Start, trigger
+from lakehouse.tables.events import SILVER_EVENTS
+
+NAME = "events"
+IDLE_SECONDS = 1
+STORE_TIMEOUT_MS = 1000  # a whole micro-batch is written, nobody waits for an answer
+log = logging.getLogger("stitchlake.profiles")
+
+TakeIn = Callable[[DataFrame, Transaction, BatchRecord], None]
+"""What a MicroBatch does with the leaf rows of a batch."""
+
+
+def transform(records: DataFrame, config: Config) -> DataFrame:
+    """Kafka records (stream) -> rows of lakehouse/events/dedupe.py: what is new, each question of a record its own row."""
+    asked = dedupe.ask(parse(records, config))
+    return dedupe.answer(asked, clock=next_hour(), days=config.events.dedupe_days)
+
+
+def next_hour() -> Column:
+    """The next full hour of the micro-batch: never behind the watermark, the same on a replay."""
+    return F.date_trunc("hour", F.current_timestamp()) + F.make_dt_interval(hours=F.lit(1))
+
+
+def leaves(events: DataFrame, config: Config) -> DataFrame:
+    """Accepted events with `traits` -> leaf rows, without those of programs."""
+    of_people = events.where(~F.col("is_bot")).select(*EVENT_COLUMNS, "traits")
+    return leaf(with_day(of_people), rates=config.money.rates)
+
+
+class EventsBatch:
+    """The body of foreachBatch. A replay, whole or after a crash between any two writes, changes nothing: see docs/decisions/0070."""
+
+    def __init__(self, lake: Lake, take_in: TakeIn, known: Known) -> None:
+        self._lake = lake
+        self._take_in = take_in
+        self._known = known
+
+    def __call__(self, rows: DataFrame, batch_id: int) -> None:
+        lake, once = self._lake, transaction(NAME, rows, batch_id)
+        record = BatchRecord(batch_id)
+        rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known.events)).persist()
+        try:
+            with record.stage("events"):
+                events = write_events(lake, rows, once, known=self._known.quarantine)
+            self._take_in(leaves(events, lake.config), once, record)
+            with record.stage("faults"):
+                write_faults(lake, events, once)
+        finally:
+            rows.unpersist()
+
+
+def writer(lake: Lake, records: DataFrame, take_in: TakeIn) -> DataStreamWriter:
+    """The query over a stream of records, to be started."""
+    body = EventsBatch(lake, take_in, known(lake, NAME))
+    rows = transform(records, lake.config).writeStream.queryName(NAME).outputMode("append")
+    return rows.option("checkpointLocation", lake.checkpoint(NAME)).foreachBatch(body)
+
+
+def start(lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = None) -> StreamingQuery:
+    """Start the query; with `available_now` it drains the topic and ends."""
+    config = lake.config.profiles
+    micro_batch = micro_batch or new_micro_batch(lake)
+    micro_batch.catch_up()
+    records = read_records(lake, config.max_offsets_per_trigger, query=NAME)
+    when = trigger(config.trigger_seconds, available_now=available_now)
+    query = writer(lake, records, micro_batch).trigger(**when).start()
+    if not available_now:
+        Thread(target=_catch_up_while_idle, args=(query, micro_batch), name="events-idle", daemon=True).start()
+    return query
+
+
+def new_micro_batch(lake: Lake) -> MicroBatch:
+    """What the query does for profiles, with the online store and the topic of changes the configuration names."""
+    config = lake.config
+    publish = None
+    if config.online_store.publish_changes:
+        kafka = config.kafka
+        publish = KafkaChanges(kafka.bootstrap_servers, config.online_store.changes_topic, kafka.partitions)
+        atexit.register(publish.close)
+    online = OnlineStep(
+        lake,
+        lambda: open_store(store_url(config), timeout_ms=STORE_TIMEOUT_MS),
+        open_kept=lambda: open_kept_store(config),
+        publish=publish,
+    )
+    return MicroBatch(lake, Champions(config), online=online)
+
+
+def last_batch(lake: Lake) -> Transaction | None:
+    """The batch that silver.events took in last, as far as the checkpoint knows: what follows from silver has its events."""
+    try:
+        metadata = lake.spark.read.text(f"{lake.checkpoint(NAME)}/metadata").first()
+    except AnalysisException:  # no checkpoint: nobody will go on where it was
+        return None
+    assert metadata is not None
+    writer_of = application(NAME, json.loads(metadata[0])["id"])
+    batch_id = lake.last_batch(SILVER_EVENTS, writer_of)
+    return None if batch_id < 0 else Transaction(application=writer_of, batch_id=batch_id)
+
+
+def _catch_up_while_idle(query: StreamingQuery, micro_batch: MicroBatch) -> None:
+    """No event, no micro-batch: overrides and new models must not wait for one."""
+    while query.isActive:
+        try:
+            if not query.awaitTermination(IDLE_SECONDS):
+                micro_batch.catch_up()
+        except StreamingQueryException:  # whoever started the query hears of it
+            return
+        except Exception:
+            log.exception("catching up without events failed; tried again, and by the next micro-batch")
+
+
+def start_with(micro_batch: MicroBatch) -> Start:
+    """`start` with a micro-batch of the caller's, who wants to know afterwards what it did."""
+
+    def start_events(lake: Lake, *, available_now: bool) -> StreamingQuery:
+        return start(lake, available_now=available_now, micro_batch=micro_batch)
+
+    return start_events
