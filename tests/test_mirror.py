@@ -27,6 +27,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/experiments/off_policy_report.py",
         "lakehouse/experiments/policy_log.py",
     ),
+    "tests/end_to_end/test_cases.py": ("batch/reconcile.py",),
     "tests/end_to_end/test_invariants.py": (
         "batch/rebuild.py",
         "lakehouse/profiles/check.py",
@@ -35,7 +36,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/profiles/stitching/history_table.py",
         "lakehouse/profiles/stitching/rule_changes.py",
         "lakehouse/queries/driver.py",
-        "lakehouse/spark/streams.py",
         "streaming/__main__.py",
         "streaming/events.py",
         "streaming/profiles.py",

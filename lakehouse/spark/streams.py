@@ -1,7 +1,9 @@
 """Every streaming query in one driver: when they run, how they start and end together, what is said when one fails."""
 
 import logging
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pyspark.errors import StreamingQueryException
@@ -11,6 +13,7 @@ from lakehouse.errors import StitchlakeError
 from lakehouse.lake.delta import Lake
 
 log = logging.getLogger("stitchlake.streams")
+_NAMED_ERROR = re.compile(r"^(?!SQLSTATE)[A-Za-z_][\w.]*: .+$", re.MULTILINE)
 
 Start = Callable[..., StreamingQuery]
 
@@ -28,7 +31,8 @@ def await_all(lake: Lake, queries: list[StreamingQuery]) -> None:
     """
     waiting = list(queries)
     while waiting:
-        lake.spark.streams.awaitAnyTermination()
+        with suppress(StreamingQueryException):  # of one that failed, which is looked for below
+            lake.spark.streams.awaitAnyTermination()
         lake.spark.streams.resetTerminated()
         failed = next((q for q in waiting if not q.isActive and q.exception() is not None), None)
         if failed is not None:
@@ -43,7 +47,14 @@ def failure(query: StreamingQuery) -> StitchlakeError:
     error = query.exception()
     assert isinstance(error, StreamingQueryException)
     log.error("%s", error)
-    first_line = str(error).strip().splitlines()[0]
     return StitchlakeError(
-        f"query {query.name}: stopped, {first_line}. Mend the cause and start again: it resumes where it was"
+        f"query {query.name}: stopped, {cause(str(error))}. Mend the cause and start again: it resumes where it was"
     )
+
+
+def cause(told: str) -> str:
+    """The line of Spark's message that names the error: the last `Error: text` before the plan, else its first line."""
+    message = told.strip().split("=== Streaming Query ===")[0]
+    named = _NAMED_ERROR.findall(message)
+    line = named[-1] if named else message.splitlines()[0]
+    return line.split(" SQLSTATE: ")[0].rstrip(". ")
