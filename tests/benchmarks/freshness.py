@@ -63,7 +63,7 @@ def load_queries(lake: Lake, messages: Iterable[Message], rate: float) -> MicroB
         sending = pool.submit(
             produce, messages, kafka.bootstrap_servers, kafka.events_topic, on_progress=lambda n: None, per_second=rate
         )
-        while not (sending.done() and progress.position(queries).drained(["profiles"])):
+        while not (sending.done() and progress.position(queries).drained([events.NAME])):
             for query in queries:
                 if (error := query.exception()) is not None:
                     raise error
