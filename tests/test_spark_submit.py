@@ -92,7 +92,7 @@ def test_usage_needs_no_installation(project: Path, path: Path, arguments: tuple
 def test_plan_needs_no_java(project: Path, path: Path) -> None:
     done = plan(project, path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "streaming/profiles.py" in done.stdout
+    assert "streaming/events.py" in done.stdout
 
 
 def test_byte_code_is_kept_where_a_container_says_not_to(project: Path, path: Path) -> None:
