@@ -13,7 +13,7 @@ from pyspark.sql import Row, SparkSession
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.silver.orders import SILVER_ORDERS, merge, transform
-from tests.accepted import event, events
+from tests.accepted import event, events, once
 
 RATES = {"EUR": "1.1", "JPY": "0.0067"}
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -135,7 +135,7 @@ def test_batches_replays_and_another_rate_change_nothing(lake: Lake, histories: 
     batches = [sent[:50], sent[50:], sent[:50]]
     for number, batch in enumerate(batches):
         rates = RATES if number < 2 else {"EUR": "7"}  # the first messages come again on a day of another rate
-        merge(lake, transform(leaf(with_day(events(lake.spark, batch)), rates=rates)))
+        merge(lake, transform(leaf(with_day(events(lake.spark, batch)), rates=rates)), once(number))
     stored = lake.read(SILVER_ORDERS).collect()
     assert worth(stored) == {order: ledger(said) for order, said in some.items()}
 
