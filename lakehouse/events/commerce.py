@@ -15,12 +15,14 @@ from lakehouse.events import amounts, ids
 from lakehouse.events import reasons as R
 from lakehouse.events.amounts import CENT, EXACT, PRICE_STEP, QUANTITY_STEP
 from lakehouse.events.blocked_values import blocked
-from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need, spelling
+from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.document import is_nested, says_nothing, text_of
 from lakehouse.events.fields import Fields, Spoilt, lacking
 from lakehouse.events.privacy import holds_address
-from lakehouse.events.schema import AMOUNTS
+from lakehouse.events.schema import AMOUNTS, TEXTS
+from lakehouse.events.tokens import hidden
+from lakehouse.events.traits import snake_case
 from lakehouse.events.verdict import fault
 
 _LINE = "properties.products[]"
@@ -28,18 +30,29 @@ _SAID = ("revenue", "total", "value")
 _NO_ARRAY = fault(R.WRONG_TYPE, "properties.products: array expected")
 _NO_OBJECT = fault(R.WRONG_TYPE, f"{_LINE}: object expected")
 _UNKNOWN = fault(R.NOT_COUNTED, "event: the name of an order event expected, for it speaks of an order")
+_UNKNOWN_RETURN = fault(
+    R.RETURN_NOT_COUNTED, "event: the name of a refund or cancellation expected, for it speaks of one"
+)
 _NO_PRODUCT = fault(R.MISSING_FIELD, f"{_LINE}.product_id")
 # What a product of a line may be called by: product_id as in the spec, sku where that is all there is, id as in its first version.
 PRODUCT_IDS = ("product_id", "productId", "sku", "id")
 _TRANSACTION_IDS = ("transaction_id", "transactionId", "order_number", "orderNumber")  # as other trades name an order's
-_LIKE_AN_ORDER = re.compile(r"order|purchase|refund|transaction|checkoutcompleted?")
-_LIKE_A_RETURN = re.compile(r"refund|cancel")
+# Of a name in snake_case: a word that begins like these. A recorder is no order.
+_LIKE_AN_ORDER = re.compile(r"(?:\A|_)(?:order|purchase|refund|transaction|checkout_?complete)")
+_LIKE_A_RETURN = re.compile(r"(?:\A|_)(?:refund|cancel)")
 _KNOWN = frozenset(names())
 _WITH_VALUE = frozenset(names(lambda contract: contract.has_value))
 _NEEDS_VALUE = frozenset(names(lambda contract: contract.needs_value))
 _NEEDS = [(field, frozenset(needing)) for field, needing in names_by_need().items()]
 _ONE = Decimal(1)
 _REMEMBERED = 100_000
+_LONGEST_ID = TEXTS["product_id"].limit
+
+
+def product_text(sent: Mapping[str, Any]) -> str | None:
+    """What a line calls its product, in the one form of ids; None = nothing."""
+    text = next((text_of(sent[name]) for name in PRODUCT_IDS if not says_nothing(sent.get(name))), None)
+    return (ids.normalise(text.strip(" ")) if text else "") or None
 
 
 class Line(NamedTuple):
@@ -89,6 +102,7 @@ class CommerceReader:
 
     def __init__(self, config: Config) -> None:
         events = config.events
+        self._privacy = config.privacy
         self._is_junk = lru_cache(maxsize=_REMEMBERED)(blocked("", config.identity).holds)
         self._most = Decimal(events.max_amount)
         self._currency = events.default_currency
@@ -111,7 +125,8 @@ class CommerceReader:
         """`properties`: as sent. A page may have an order's name; it is none."""
         event = fields["event_name"]
         if fields["type"] != "track" or event not in _KNOWN:
-            return Order(faults=(_UNKNOWN,)) if _speaks_of_an_order(fields, figures, properties) else _NO_ORDER
+            told = _speaks_of_an_order(fields, figures, properties)
+            return _NO_ORDER if told is None else Order(faults=(told,))
         worth = currency = None
         is_refund = event == ORDER_REFUNDED.name
         if event in _WITH_VALUE:
@@ -168,10 +183,10 @@ class CommerceReader:
         return lines, faults
 
     def _product_id(self, sent: Mapping[str, Any]) -> str | None:
-        text = next((text_of(sent[name]) for name in PRODUCT_IDS if not says_nothing(sent.get(name))), None)
-        normal = ids.normalise(text.strip(" ")) if text else ""
-        is_id = normal != "" and len(normal) <= 200 and not self._is_junk(normal)
-        return _without_address(normal if is_id else None)
+        """Hidden as an id of the message is, so that one product is one."""
+        normal = product_text(sent)
+        is_id = normal is not None and len(normal) <= _LONGEST_ID and not self._is_junk(normal)
+        return hidden(self._privacy, "product_id", normal) if normal is not None and is_id else None
 
     def _worth(self, figures: Figures, *, is_refund: bool) -> Decimal | None:
         """What was said, else the sum of price x quantity of the lines that have a price, multiplied exactly and rounded once.
@@ -234,14 +249,17 @@ def _unread_refund(figures: Figures, faults: Sequence[str]) -> str | None:
     return _NO_PRODUCT if figures.lines else None
 
 
-def _speaks_of_an_order(fields: Fields, figures: Figures, properties: Mapping[str, Any]) -> bool:
-    """Whether an event that has no order's name seems to be one: it would be missing from revenue without a trace."""
-    name = spelling(fields["event_name"] or "") if fields["type"] == "track" else ""
+def _speaks_of_an_order(fields: Fields, figures: Figures, properties: Mapping[str, Any]) -> str | None:
+    """The fault of an event that has no order's name and seems to be one: it would be missing from revenue without a trace."""
     has_id = fields["order_id"] is not None
     if figures.said is None:
-        return has_id and _LIKE_A_RETURN.search(name) is not None
+        return _UNKNOWN_RETURN if has_id and _LIKE_A_RETURN.search(_name(fields)) else None
     is_named = has_id or any(not says_nothing(properties.get(one)) for one in _TRANSACTION_IDS)
-    return is_named or _LIKE_AN_ORDER.search(name) is not None
+    return _UNKNOWN if is_named or _LIKE_AN_ORDER.search(_name(fields)) else None
+
+
+def _name(fields: Fields) -> str:
+    return snake_case(fields["event_name"] or "") if fields["type"] == "track" else ""
 
 
 def _positive(number: Decimal | None) -> Decimal | None:

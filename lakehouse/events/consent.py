@@ -44,6 +44,7 @@ _YES = frozenset(
     )
 )
 _NO = frozenset(("false", "0", "no", "n", "f", "off", "deny", "denied", "declined", "nein", "non"))
+_NO_NAMES = _YES | _NO | {"null", "undefined", "all", "none"}
 _FORBIDS = re.compile(r"donot|optout|optedout|gpc|globalprivacycontrol|unsubscribe")
 _OF_COOKIES = re.compile(r"(?:cookies?|category|consent|purposes?)\Z")
 
@@ -75,7 +76,7 @@ def answer(context: Mapping[str, Any]) -> Answer | None:
         return Answer({}, is_read=False) if is_more else None
     if isinstance(preferences, dict):
         return Answer(preferences)
-    names = _names(preferences)
+    names = None if _is_word(preferences) else _names(preferences)
     return Answer({}, is_read=False) if names is None else Answer(dict.fromkeys(names, True), names_all=True)
 
 
@@ -102,6 +103,11 @@ def _word(name: str, word: object) -> tuple[str, bool]:
     """The name without its spelling, and whether it is allowed."""
     bare, said = contracts.spelling(name), ids.normalise(text_of(word) or "").lower()
     return bare, said in _NO if _FORBIDS.match(bare) else said in _YES
+
+
+def _is_word(sent: Any) -> bool:
+    """Whether it is one word for yes, no, all or nothing where names of categories belong: nobody knows what of."""
+    return isinstance(sent, str) and ids.normalise(sent).strip().lower() in _NO_NAMES
 
 
 def _names(sent: Any) -> list[str] | None:

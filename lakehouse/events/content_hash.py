@@ -10,6 +10,7 @@ _TRANSPORT = rf'"(?:sentAt|receivedAt|sent_at|received_at|request_?[iI][pP]|ip|r
 def content_hash(value: Column) -> Column:
     """Hash of the value without what only its transport says: a message that is sent again is the same message.
 
-    Among it is the address it came from, and how often analytics.js tried before. Nested fields of these names are left out, too; no sender would tell two messages apart by them.
+    Among it is the address it came from, and how often analytics.js tried before. Nested fields of these names are left out, too; no
+    sender would tell two messages apart by them.
     """
     return F.xxhash64(F.regexp_replace(value.cast("string"), rf",\s*+{_TRANSPORT}|{_TRANSPORT}\s*+,", ""))

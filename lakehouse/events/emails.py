@@ -1,8 +1,8 @@
 """E-mail addresses in one form: every spelling that reaches one mailbox is one address. No network, no list of users.
 
 Without the name before it (`Kim <kim@x.org>`), `mailto:` or `e-mail:`, what a list or a sentence leaves behind it and the escapes of a
-URL, without white space and invisible characters, in Unicode form NFKC, in lower case, the domain in its letters (not in `xn--`). Then what the mailbox's provider says it
-ignores, by domain:
+URL, without white space and invisible characters, in Unicode form NFKC, in lower case, the domain in its letters (not in `xn--`). Then
+what the mailbox's provider says it ignores, by domain:
 
 gmail.com, googlemail.com    dots; from `+` on; both names are one (Google: "dots don't matter", task-specific addresses)
 proton.me, protonmail, pm.me dots, dashes, underscores; from `+` on (Proton: one user name per spelling, +aliases)

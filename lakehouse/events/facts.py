@@ -19,17 +19,18 @@ from typing import Any, ClassVar, TypeGuard
 
 import orjson
 
+from lakehouse.config.limits import BUCKETS
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import instant
 from lakehouse.events.document import object_at, text_at
 from lakehouse.events.envelope import EXPERIMENT_START, PRODUCT_AVAILABILITY
+from lakehouse.events.schema import TEXTS
 from lakehouse.events.verdict import fault
 from lakehouse.kafka.message import routing_key
 
 _SENDER = {"library": {"name": "stitchlake"}}
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_LONGEST = 200  # characters of an id or a name
-_BUCKETS = 10_000  # no layer has more
+_LONGEST = TEXTS["product_id"].limit  # characters of an id or a name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,7 @@ def _is_name(held: Any) -> TypeGuard[str]:
 
 
 def _is_bucket(held: Any) -> bool:
-    return isinstance(held, int) and not isinstance(held, bool) and 0 <= held <= _BUCKETS
+    return isinstance(held, int) and not isinstance(held, bool) and 0 <= held <= BUCKETS
 
 
 def _is_arm(held: Any) -> bool:

@@ -1,6 +1,6 @@
 """Kafka record -> accepted event, fact or rejected record. One row in, one row out.
 
-Used unchanged by the queries of silver and profiles, and by batch/rebuild.py. The message is read in Python, once, by event_row.py: one
+Used unchanged by the events query, by batch/rebuild.py and by batch/order_balance.py. The message is read in Python, once, by event_row.py: one
 reading for the lake and for the online side, no code for Spark to generate and compile, and no key in a plan. The lane, whose Real-Time
 Mode takes no Python, has a part of it in Spark SQL (lakehouse/lane/reading).
 """

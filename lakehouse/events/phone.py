@@ -55,7 +55,7 @@ def normalise(value: str, default: str, country: str | None = None) -> str | Non
     known, and None, means `default`.
     """
     sent = _REMARK.sub("", ids.normalise(in_our_digits(value.strip())))
-    return _normalise(sent, countries.region_of(country or "") or default)
+    return _normalise(sent, (country and countries.region_of(country)) or default)
 
 
 def in_our_digits(value: str) -> str:

@@ -5,7 +5,8 @@ import re
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-_ADDRESS = r"[^\s@]@[^\s@]"
+AT = r"[@\ufe6b\uff20]"  # as Asian keyboards write it, too
+_ADDRESS = rf"[^\s@]{AT}[^\s@]"
 _QUERY = re.compile(r"[?#].*+", re.DOTALL)
 
 

@@ -26,6 +26,7 @@ PLACEHOLDER = "placeholder"
 UNREADABLE = "unreadable"
 BROKEN_TEXT = "broken_text"
 NOT_COUNTED = "not_counted"
+RETURN_NOT_COUNTED = "return_not_counted"
 FACT = "fact"  # of what is neither event nor rejected: see facts.py
 
 REASONS: dict[str, str] = {
@@ -54,4 +55,5 @@ FAULTS: dict[str, str] = {
     UNREADABLE: "an e-mail address or a telephone number cannot be read as one",
     BROKEN_TEXT: "half a character, as a length limit leaves it, was replaced",
     NOT_COUNTED: "the event speaks of an order, by its ids or its name, and its name is no order event's",
+    RETURN_NOT_COUNTED: "the event speaks of a refund or cancellation of an order, and its name is none of an order event's",
 }

@@ -13,11 +13,12 @@ import pyarrow as pa
 from pyspark.sql import Column
 
 from lakehouse.config import PrivacyConfig
+from lakehouse.events.privacy import AT
 from lakehouse.spark.arrow_function import arrow_function
 
 HEX_DIGITS = 32
 # An address, that of a URL included; a telephone number as people write it. Bare digits are more likely a number that somebody was given.
-PERSONAL = r"[@\ufe6b\uff20]|%40|\A(?:[tT][eE][lL]:[+(]?|[+(])[0-9 ()./-]{6,30}\z|\A0[0-9]{1,5}[ /-][0-9 /-]{4,20}\z"
+PERSONAL = AT + r"|%40|\A(?:[tT][eE][lL]:[+(]?|[+(])[0-9 ()./-]{6,30}\z|\A0[0-9]{1,5}[ /-][0-9 /-]{4,20}\z"
 _PERSONAL = re.compile(PERSONAL.replace(r"\z", r"\Z"))
 
 

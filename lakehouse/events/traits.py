@@ -22,11 +22,11 @@ _BETWEEN = re.compile(r"[\s.-]++", re.ASCII)
 def told_traits(message: Mapping[str, Any]) -> Traits | None:
     """The personal traits of an identify event; its loyalty tier, without blanks around it, also from context.traits."""
     found = personal_traits(message.get("traits")) or {}
-    for traits in (found, personal_traits(at(message, "context.traits")) or {}):
-        if LOYALTY_TIER in traits:
-            tier = traits[LOYALTY_TIER]
-            found[LOYALTY_TIER] = tier and tier.strip(" ")
-            break
+    if LOYALTY_TIER not in found:
+        beside = personal_traits(at(message, "context.traits")) or {}
+        found |= {name: beside[name] for name in (LOYALTY_TIER,) if name in beside}
+    if tier := found.get(LOYALTY_TIER):
+        found[LOYALTY_TIER] = tier.strip(" ")
     return found or None
 
 

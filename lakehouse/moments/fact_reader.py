@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lakehouse.config import Config
+from lakehouse.events.commerce import product_text
 from lakehouse.events.identifier import Identifier
-from lakehouse.events.reader import Reader, at, text, text_at
+from lakehouse.events.reader import Reader, at, text
 from lakehouse.moments.definitions import ORDERED
 from lakehouse.moments.state import Fact
 
@@ -45,5 +46,5 @@ class FactReader:
             return own
         lines = at(message, "properties.products")
         if isinstance(lines, list) and len(lines) == 1 and isinstance(lines[0], Mapping):
-            return text_at(lines[0], "product_id") or text_at(lines[0], "productId")
+            return product_text(lines[0])
         return None

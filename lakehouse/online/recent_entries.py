@@ -18,6 +18,7 @@ import orjson
 
 from lakehouse.config.declarations import DAY_MS
 from lakehouse.config.limits import PURPOSES as PURPOSES
+from lakehouse.events.commerce import product_text
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import Message, Reader, at, text, text_at
 from lakehouse.events.traits import LOYALTY_TIER, told_traits
@@ -110,7 +111,7 @@ def _facts(message: Message, event: str | None, consented: Mapping[str, bool | N
         return
     session = text(message, "session_id")
     lines = _lines(message)
-    own = _line(at(message, "properties"))
+    own = _line(at(message, "properties"), text(message, "product_id"))
     if event in _OF_PRODUCT:
         product = own if "product_id" in own or len(lines) != 1 else {**own, **lines[0]}
         yield _named({"kind": _OF_PRODUCT[event], **product, "session_id": session})
@@ -125,14 +126,14 @@ def _facts(message: Message, event: str | None, consented: Mapping[str, bool | N
 
 def _lines(message: Message) -> list[Fact]:
     sent = at(message, "properties.products")
-    return [_line(line) for line in sent if isinstance(line, Mapping)] if isinstance(sent, list) else []
+    lines = (line for line in sent if isinstance(line, Mapping)) if isinstance(sent, list) else ()
+    return [_line(line, product_text(line)) for line in lines]
 
 
-def _line(sent: Any) -> Fact:
+def _line(sent: Any, product: str | None) -> Fact:
     """Product, category and price of a line, or of properties; what is not there, or no product, is left out."""
     if not isinstance(sent, Mapping):
         return {}
-    product = text_at(sent, "product_id") or text_at(sent, "productId")
     return _named({"product_id": product, "category": text_at(sent, "category"), "price": _price(sent.get("price"))})
 
 

@@ -31,7 +31,7 @@ def instant(text: Column) -> Column:
 def received_at(sent: Column, kafka: Column, original: Column, arrived_at: Column, config: EventsConfig) -> Column:
     """The message's receivedAt when it is a time that can be, else Kafka's, else the event's own; null = none of them can be.
 
-    `arrived_at`: wall clock of whoever took the record in. It bounds the others and is none of them, because three queries
+    `arrived_at`: wall clock of whoever took the record in. It bounds the others and is none of them, because several
     take a record in, each at its own time.
     """
 

@@ -65,6 +65,7 @@ ANSWERED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None]] = [
             {"marketing": False},
             {"categoryPreferences": [{"name": "marketing"}]},
             {"gpp": "DBABMA~"},
+            *({"categoryPreferences": word} for word in ("granted", "Denied ", "true", "null", "ALL")),
         )
     ),
 ]

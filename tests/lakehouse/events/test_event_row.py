@@ -237,12 +237,18 @@ def test_money_of_a_currency_nobody_can_read_is_not_counted(
     assert reason is not None or (row.currency, row.faults) == (currency, None)
 
 
+@pytest.mark.parametrize("id_", ["ann@example.org", "ann\uff20example.org", "0049 170 12345678", "0815-4711-22", "p-1"])
+def test_a_product_has_one_id_in_a_line_and_alone_and_shows_nobodys_address_or_number(id_: str) -> None:
+    alone, line = row_of("Product Viewed", sku=id_), row_of("Product Added", products=[{"sku": id_, "price": 1}])
+    assert line.lines is not None
+    assert alone.product_id == line.product_id == line.lines[0].product_id
+    assert (alone.product_id == id_) == (id_ == "p-1")
+
+
 COMMERCE: dict[str, dict[str, Any]] = {
     "purchase": {"transaction_id": "T-1", "value": 10},
     "Purchase": {"value": 10},
     "Level Bought": {"transactionId": 7, "revenue": 1},
-    "Order Cancel": {"order_id": "o"},
-    "Refund": {"order_id": "o"},
     "Order Complete": {"order_id": "o", "total": 1},
 }
 
@@ -253,7 +259,21 @@ def test_what_speaks_of_an_order_under_another_name_is_told(event: str) -> None:
     assert row_of(event, **COMMERCE[event]).faults == [told]
 
 
-@pytest.mark.parametrize(("event", "properties"), [("Order Shipped", {"order_id": "o"}), ("Clicked", {"value": 3})])
+@pytest.mark.parametrize("event", ["Order Cancel", "Refund", "refundRequested"])
+def test_what_speaks_of_a_return_is_told_as_one_and_in_no_balance_of_completed_orders(event: str) -> None:
+    (told,) = row_of(event, order_id="o").faults or ()
+    assert told.startswith("return_not_counted|event: ")
+
+
+@pytest.mark.parametrize(
+    ("event", "properties"),
+    [
+        ("Order Shipped", {"order_id": "o"}),
+        ("Clicked", {"value": 3}),
+        ("Recorder Viewed", {"value": 3}),
+        ("Border Crossed", {"value": 3}),
+    ],
+)
 def test_what_does_not_is_nothing_to_tell(event: str, properties: dict[str, Any]) -> None:
     assert row_of(event, **properties).faults is None
 

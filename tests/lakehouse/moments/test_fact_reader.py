@@ -20,6 +20,7 @@ FACTS = FactReader(CONFIG, Reader(CONFIG))
         (track("Product Added", properties={"product_id": "p-1"}), "p-1"),
         (track("Product Added", properties={"products": [{"product_id": "p-2"}]}), "p-2"),
         (track("Product Added", properties={"products": [{"product_id": "p-2"}, {"product_id": "p-3"}]}), None),
+        (track("Product Added", properties={"products": [{"sku": "p-4"}]}), "p-4"),
         (track("Product Added", properties={}), None),
     ],
 )

@@ -64,6 +64,14 @@ def test_without_session_ids_a_gap_of_thirty_minutes_ends_a_session() -> None:
     assert told().views_in_session == 0
 
 
+def test_a_product_is_known_by_the_names_shops_give_it() -> None:
+    viewed = message("m1", 3, sku="p1")
+    added = message("m2", 2, "Product Added", products=[{"sku": "p2"}])
+    ordered = message("m3", 1, "Order Completed", products=[{"id": "p3"}])
+    found = told(viewed, added, ordered)
+    assert [one.product_id for one in found.actions] == ["p3", "p2", "p1"]
+
+
 def test_the_cart_is_what_was_added_and_neither_removed_nor_ordered() -> None:
     lines = [{"product_id": "p2", "price": "1.5"}, {"productId": "p9"}, "no line"]
     visit = [
