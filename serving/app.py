@@ -54,7 +54,7 @@ from serving.service import Service
 from serving.state.sockets import Listener
 
 _PAGE = Path(__file__).with_name("page") / "page.html"
-_UNKNOWN, _NOT_SO, _INVALID, _AWAY = 404, 405, 422, 503
+_DAMAGED, _UNKNOWN, _NOT_SO, _TOO_LARGE, _INVALID, _AWAY = 400, 404, 405, 413, 422, 503
 _UNFRAMED = {"content-security-policy": "frame-ancestors 'none'"}  # it holds a key: no other page may show it in itself
 R = TypeVar("R", bound=BaseModel)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -247,8 +247,12 @@ async def _answered(
             asked = read(model, body, request.headers.get("content-type", ""), collector.BATCH_BYTES)
         except ValidationError as error:
             return fault(_INVALID, _in_words(error))
-        except (TooDeep, Damaged, Inflated) as unread:
-            return fault(_INVALID, str(unread))
+        except TooDeep as deep:
+            return fault(_INVALID, str(deep))
+        except Damaged as damaged:
+            return fault(_DAMAGED, str(damaged))
+        except Inflated as inflated:
+            return fault(_TOO_LARGE, str(inflated))
         return await _told(lambda: do(service, asked))
     finally:
         service.pressure.at_once -= 1

@@ -85,9 +85,10 @@ def suppression_key(identifier: Identifier) -> str:
     return f"suppressed:{identifier[0]}:{identifier[1]}"
 
 
-def everybody_with(identifiers: Iterable[Identifier], also: Iterable[OnlineProfile]) -> list[Identifier]:
-    """Under whatever somebody may have asked to be left alone: a visitor's identifiers, and those of `Visitor.also`, each once."""
-    return list(dict.fromkeys((*identifiers, *(own for profile in also for own in profile.identifiers))))
+def everybody_with(identifiers: Iterable[Identifier], profiles: Iterable[OnlineProfile | None]) -> list[Identifier]:
+    """The identifiers given, and those of the profiles, each once; None = nobody's."""
+    owned = (own for profile in profiles if profile is not None for own in profile.identifiers)
+    return list(dict.fromkeys((*identifiers, *owned)))
 
 
 def suppression(identifier: Identifier, at: datetime, *, is_suppressed: bool) -> Document:

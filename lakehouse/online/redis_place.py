@@ -71,8 +71,8 @@ def redis_place(url: str) -> RedisPlace:
     before, _, path = address.partition("/")
     credentials, _, hosts = before.rpartition("@")
     options = dict(parse_qsl(query, keep_blank_values=True))
-    if unknown := sorted(options.keys() - _OPTIONS[kind]):
-        raise _fault(f"option '{unknown[0][:40]}' is not known, only {', '.join(sorted(_OPTIONS[kind]))}", kind)
+    if options.keys() - _OPTIONS[kind]:  # not told which: behind a `?` in a password it is the rest of that
+        raise _fault(f"an option of it is not known, only {', '.join(sorted(_OPTIONS[kind]))}", kind)
     tls = {"ssl": scheme == "rediss"} | {name: options[name] for name in ("ssl_ca_certs",) if name in options}
     service, db = _path(path, kind)
     sentinels = {
@@ -108,10 +108,8 @@ def connected(place: RedisPlace, *, timeout_ms: int) -> Any:
 def _one_server(url: str) -> RedisPlace:
     try:
         settings = _parsed(url)
-    except ValueError as error:
-        raise _fault(
-            "its host, port or an option of it is none", ""
-        ) from error  # its text may hold a part of a password
+    except ValueError:  # its text may hold a part of a password
+        raise _fault("its host, port or an option of it is none", "") from None
     return RedisPlace(kind="", hosts=((settings.get("host", "localhost"), settings.get("port", 6379)),), url=url)
 
 

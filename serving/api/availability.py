@@ -5,9 +5,7 @@ Here at once; for ever in the lake, by way of Kafka, from where an emptied onlin
 
 from lakehouse.events.facts import Availability, record
 from lakehouse.online.fact_documents import document
-from serving.api.outcomes import Unavailable
-from serving.kafka.producer import Overloaded, acknowledged
-from serving.messages.collector import PATIENCE_SECONDS
+from serving.api.kept_in_kafka import keep_in_kafka
 from serving.messages.request_models import AvailabilityRequest
 from serving.service import Service
 
@@ -23,11 +21,5 @@ async def set_availability(service: Service, request: AvailabilityRequest) -> di
     told = [Availability(product_id=one, is_available=is_available, at_ms=at_ms) for one in product_ids]
     service.stock.set(request.product_ids, is_available=is_available)
     service.facts.put(map(document, told))
-    topic = service.config.kafka.events_topic
-    try:
-        sent = [service.out.send(topic, *record(fact)) for fact in told]
-    except Overloaded as error:
-        raise Unavailable(f"{error}. It is not kept for ever yet; send it again") from error
-    if await acknowledged(sent, PATIENCE_SECONDS) < len(sent):
-        raise Unavailable("kafka: not acknowledged. It is not kept for ever yet; send it again")
+    await keep_in_kafka(service, map(record, told))
     return {"product_ids": list(request.product_ids), "is_available": is_available}

@@ -29,7 +29,7 @@ class Unknown(StitchlakeError):
 
 
 class Unavailable(StitchlakeError):
-    """The store cannot be asked: answered with 503, to be sent again; nothing was counted."""
+    """Something it needs does not answer: answered with 503, to be sent again."""
 
 
 class _Remembered(NamedTuple):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 
 from serving.api.cross_origin import COLLECTOR
-from serving.messages.limits import App, Message, Receive, Scope, Send
+from serving.messages.limits import App, Receive, Scope, Send
 
 _SLASHES = re.compile(r"/{2,}")
 
@@ -27,17 +27,10 @@ class RequestSpellings:
             if "//" in path or path.endswith("/"):
                 scope = {**scope, "path": _one_spelling(path)}
             if scope["method"] == "HEAD" and scope["path"] in self._bare:
-                scope, send = {**scope, "method": "GET"}, _without_body(send)
+                scope = {**scope, "method": "GET"}  # the server knows what was asked, and writes no body
         await self._app(scope, receive, send)
 
 
 def _one_spelling(path: str) -> str:
     single = _SLASHES.sub("/", path)
     return single.rstrip("/") if single.startswith(COLLECTOR) else path
-
-
-def _without_body(send: Send) -> Send:
-    async def bare(message: Message) -> None:
-        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
-
-    return bare

@@ -11,13 +11,12 @@ from uuid import uuid4
 
 import orjson
 
-from lakehouse.decisions.visitor import suppression, suppression_key
+from lakehouse.decisions.visitor import everybody_with, suppression, suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.events.envelope import SUPPRESS, UNSUPPRESS
 from lakehouse.kafka.message import routing_key
+from serving.api.kept_in_kafka import keep_in_kafka
 from serving.api.outcomes import Unavailable, Unknown
-from serving.kafka.producer import Overloaded, acknowledged
-from serving.messages.collector import PATIENCE_SECONDS
 from serving.messages.request_models import Identifier, SuppressionRequest
 from serving.service import Service
 
@@ -46,7 +45,7 @@ async def suppress(service: Service, request: SuppressionRequest) -> dict[str, A
         return {"is_suppressed": False}
     now = service.clock()
     visitor = await service.visitors.find(identifier, now)
-    everybody = dict.fromkeys([identifier, *(() if visitor.profile is None else visitor.profile.identifiers)])
+    everybody = everybody_with((identifier,), (visitor.profile,))
     word = suppression(identifier, now, is_suppressed=request.is_suppressed)
 
     def keep() -> bool:
@@ -55,11 +54,9 @@ async def suppress(service: Service, request: SuppressionRequest) -> dict[str, A
 
     try:
         is_suppressed = await asyncio.to_thread(keep)
-        sent = service.out.send(service.config.kafka.events_topic, *_record(request, now))
-    except (StoreError, Overloaded) as error:
-        raise Unavailable(f"{error}. It is not kept everywhere yet; send it again") from error
-    if not await acknowledged([sent], PATIENCE_SECONDS):
-        raise Unavailable("kafka: not acknowledged. It is not kept everywhere yet; send it again")
+    except StoreError as error:
+        raise Unavailable(f"{error}. It is not kept here yet; send it again") from error
+    await keep_in_kafka(service, [_record(request, now)])
     return {"is_suppressed": is_suppressed}
 
 

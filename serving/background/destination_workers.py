@@ -24,9 +24,10 @@ from lakehouse.actions.worker import Worker
 from lakehouse.config import ActionsConfig, Config
 from lakehouse.config.declarations import QuietHours
 from lakehouse.decisions.gate import Permitted
+from lakehouse.decisions.visitor import everybody_with
 from lakehouse.errors import ConfigError
 from lakehouse.online.store import OnlineStore
-from serving.background.people import People, everybody_of
+from serving.background.people import People
 from serving.background.send_permission import SendPermission
 from serving.background.sent_exposures import SentExposures
 from serving.telemetry import Span
@@ -91,7 +92,7 @@ class DestinationWorkers:
         )
 
     def _zone(self, action: Action) -> str | None:
-        return self.zones.of(everybody_of(action.identifiers, self.people.find(action.identifiers)))
+        return self.zones.of(everybody_with(action.identifiers, (self.people.find(action.identifiers),)))
 
     def _offer_quiet(self, action: Action) -> QuietHours | None:
         offer = self.offers().get(action.offer or "")

@@ -39,7 +39,7 @@ class People:
             identifier=identifiers[0],
             profile=profile,
             recent=recent_behaviour([], now),
-            units=self._units(everybody_of(identifiers, profile), profile),
+            units=self._units(everybody_with(identifiers, (profile,)), profile),
         )
 
     def visitor(
@@ -60,7 +60,7 @@ class People:
         profile, also = next(iter(profiles), None), tuple(profiles[1:])
         if profile is None and not state_of(self._store).is_filled:
             raise StoreError(f"{NOT_FILLED}. It is tried again")
-        everybody = everybody_of(identifiers, profile)
+        everybody = everybody_with(identifiers, (profile,))
         words = self._kept.get(list(map(suppression_key, everybody_with(everybody, also))))
         shown = self._kept.get([life_key(identifier) for identifier in everybody])
         lasting = [entry for document in shown for entry in for_life(document)]
@@ -81,8 +81,3 @@ class People:
     def _units(self, everybody: Sequence[Identifier], profile: OnlineProfile | None) -> Units:
         keys = unit_keys(everybody, profile)
         return units_told(keys, dict(zip(keys, self._kept.get(keys), strict=True)))
-
-
-def everybody_of(identifiers: Sequence[Identifier], profile: OnlineProfile | None) -> list[Identifier]:
-    """The identifiers of a person: those given, then the profile's, each once."""
-    return list(dict.fromkeys([*identifiers, *(() if profile is None else profile.identifiers)]))

@@ -146,11 +146,14 @@ class GroupConsumer:
         return ends
 
     def _done(self, consumer: KafkaConsumer) -> Mapping[TopicPartition, int]:
-        """Of partitions that another process of the group reads, what it has committed."""
+        """Of partitions that another process of the group reads, what it has committed; before that, where they begin."""
         own, found = consumer.assignment(), {}
         for partition in (TopicPartition(self._topic, one) for one in consumer.partitions_for_topic(self._topic) or ()):
             ask = consumer.position if partition in own else consumer.committed
-            found[partition] = ask(partition, timeout_ms=_ANSWER_MS) or 0
+            done = ask(partition, timeout_ms=_ANSWER_MS)
+            if done is None:
+                done = consumer.beginning_offsets([partition], timeout_ms=_ANSWER_MS)[partition]
+            found[partition] = done
         return found
 
     def _commit(self, consumer: KafkaConsumer, polled: dict[Any, Sequence[Any]]) -> None:

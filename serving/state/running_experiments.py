@@ -15,11 +15,11 @@ from lakehouse.experiments.definitions import Experiments, is_running, read_expe
 from lakehouse.online.fact_documents import START, document, start_in
 from lakehouse.online.store import OnlineStore
 from serving.kafka.producer import KafkaOut, acknowledged
+from serving.messages.collector import PATIENCE_SECONDS
 from serving.state.reloadable import Reloadable
 
 log = logging.getLogger("stitchlake.serving")
 _LOOK_SECONDS = 5.0
-_PATIENCE_SECONDS = 2.0
 
 
 def read_running(path: Path, store: OnlineStore, now: datetime) -> Experiments:
@@ -81,13 +81,14 @@ class Starts:
 
     async def tell(self) -> None:
         """Once; what Kafka does not take is told the next time."""
-        if not self._out.is_connected:
-            return
         try:
-            for start in await asyncio.to_thread(self._kept):
+            starts = await asyncio.to_thread(
+                self._kept
+            )  # whether Kafka is there or not: people are in arms from then on
+            for start in starts if self._out.is_connected else ():
                 if start not in self._told:
                     sent = self._out.send(self._topic, *record(start))
-                    if await acknowledged([sent], _PATIENCE_SECONDS):
+                    if await acknowledged([sent], PATIENCE_SECONDS):
                         self._told.add(start)
         except (StoreError, BrokerError) as error:
             log.warning("experiments: what they began with is not told to Kafka yet: %s", error)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 
 import requests
+import urllib3
 
 from lakehouse.actions.private_addresses import PublicOnly
 from lakehouse.errors import ActionError
@@ -47,7 +48,7 @@ def fetched(url: str) -> bytes:
         try:
             with session.get(url, timeout=_SECONDS, allow_redirects=False, stream=True) as answer:
                 pem = answer.raw.read(_MOST_BYTES + 1, decode_content=True) if answer.status_code == 200 else b""
-        except ActionError as error:
+        except (ActionError, urllib3.exceptions.HTTPError) as error:  # reading is urllib3's own
             raise OSError(str(error)) from error
     if not 0 < len(pem) <= _MOST_BYTES:
         raise OSError(f"got status {answer.status_code} and {len(pem)} bytes, expected a certificate")

@@ -77,11 +77,10 @@ class VisitorLookup:
         }
         profiles = [self._profile(identifier, owner, reads) for identifier, owner in zip(named, owners, strict=True)]
         known = [profile for profile in profiles if isinstance(profile, OnlineProfile)]
-        reads.add(
-            (),
-            everybody_with((), (one for one in (*known, *also.values()) if isinstance(one, OnlineProfile))),
-            [key for profile in known for key in unit_keys((), profile)],
-        )
+        known_of_others = [profile for profile in also.values() if isinstance(profile, OnlineProfile)]
+        words_of_others = map(suppression_key, everybody_with((), known_of_others))
+        units = (key for profile in known for key in unit_keys((), profile))
+        reads.add((), everybody_with((), known), [*words_of_others, *units])
         return [
             profile
             if isinstance(profile, StoreError)
@@ -160,7 +159,7 @@ class _StoreReads:
         own_id = None if profile is None else profile.profile_id
         by_id = {one.profile_id: one for one in of_others if isinstance(one, OnlineProfile)}
         also = tuple(one for profile_id, one in by_id.items() if profile_id != own_id)
-        own = list(dict.fromkeys((query.identifier, *(() if profile is None else profile.identifiers))))
+        own = everybody_with((query.identifier,), (profile,))
         identifiers = list(dict.fromkeys((*own, *query.others)))
         entries = [entry for identifier in identifiers for entry in self._timelines[identifier]]
         try:

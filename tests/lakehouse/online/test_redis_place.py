@@ -1,3 +1,4 @@
+import traceback
 from contextlib import suppress
 
 import pytest
@@ -37,8 +38,9 @@ FAULTS = {
     "redis+cluster://a,,b": "one of its hosts is none",
     "redis+cluster://a:99999": "one of its hosts is none",
     "redis+cluster://a/1": "a cluster has one database",
-    "redis+cluster://a?db=1": "option 'db' is not known",
-    "redis+sentinel://h/lake?timeout=1": "option 'timeout' is not known",
+    "redis+cluster://a?db=1": "an option of it is not known",
+    "redis+sentinel://h/lake?timeout=1": "an option of it is not known",
+    "redis+cluster://:pa?geheim@host-a:6379,host-b:6379": "an option of it is not known",
     "redis://user:geh/eim@host": "its host, port or an option of it is none",
     "redis+x://h": "no URL of Redis",
 }
@@ -49,7 +51,7 @@ def test_what_is_wrong_with_a_url_is_told_without_its_password(url: str) -> None
     with pytest.raises(StoreError, match=r"online_store\.url: .*, expected redis.*Mend the configuration") as told:
         redis_place(url)
     assert FAULTS[url] in str(told.value)
-    assert "geh" not in str(told.value)
+    assert "geh" not in "".join(traceback.format_exception(told.value))
 
 
 @given(st.text("redis+cluntl:/@,?=a1.[]", max_size=40))

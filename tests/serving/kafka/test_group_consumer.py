@@ -60,14 +60,17 @@ def test_whatever_ends_a_reading_it_begins_anew(monkeypatch: pytest.MonkeyPatch)
 class Broker:
     """As much of a consumer as is asked how far it is. `told`: of each partition its end, what is read, and what others have committed."""
 
-    def __init__(self, told: dict[int, tuple[int, int | None, int | None]], own: set[int]) -> None:
-        self.told, self.own = told, own
+    def __init__(self, told: dict[int, tuple[int, int | None, int | None]], own: set[int], begins: int = 0) -> None:
+        self.told, self.own, self.begins = told, own, begins
 
     def partitions_for_topic(self, topic: str) -> set[int]:
         return set(self.told)
 
     def end_offsets(self, partitions: Any, timeout_ms: int) -> dict[TopicPartition, int]:
         return {one: self.told[one.partition][0] for one in partitions}
+
+    def beginning_offsets(self, partitions: Any, timeout_ms: int) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, self.begins)
 
     def assignment(self) -> set[TopicPartition]:
         return {TopicPartition("t", one) for one in self.own}
@@ -94,6 +97,14 @@ def test_a_topic_is_read_up_to_now_when_whoever_has_a_partition_has_read_it(
 ) -> None:
     consuming = GroupConsumer("", "t", "g", handle=lambda _: None, between=lambda: None)
     consuming._look(Broker(told, own))
+    assert (consuming.read_up_to.age() < math.inf) is is_read
+
+
+@pytest.mark.parametrize(("begins", "is_read"), [(7, True), (6, False)])
+def test_a_partition_whose_records_are_all_gone_has_nothing_to_be_read(begins: int, is_read: bool) -> None:
+    """Past its retention, before anybody of the group has read of it."""
+    consuming = GroupConsumer("", "t", "g", handle=lambda _: None, between=lambda: None)
+    consuming._look(Broker({0: (7, None, None)}, set(), begins))
     assert (consuming.read_up_to.age() < math.inf) is is_read
 
 

@@ -116,3 +116,15 @@ def test_kafka_is_told_of_each_start_once_also_of_what_begins_later(file: Path, 
     out.is_connected = False
     asyncio.run(Starts(experiments, store, out, "events", lambda: times[0]).tell())
     assert len(out.sent) == 3
+
+
+def test_what_begins_while_kafka_is_away_is_kept_at_once(file: Path, store: OnlineStore) -> None:
+    times = [NOW]
+    experiments = Reloadable(file, lambda path: read_running(path, store, times[0]))
+    out: Any = Out()
+    out.is_connected = False
+    assert experiments.current is not None
+    times[0] = NOW + timedelta(days=2)
+    asyncio.run(Starts(experiments, store, out, "events", lambda: times[0]).tell())
+    assert kept(store)["soon"] is not None
+    assert out.sent == []
