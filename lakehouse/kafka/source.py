@@ -8,7 +8,8 @@ from lakehouse.kafka import broker
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.stamp import stamped
 
-_TOPIC_ID = "topic_id"  # in the query's checkpoint, so that who deletes the one deletes the other
+_TOPIC_ID = "topic_id"  # in the query's checkpoint, whose offsets are of that topic
+_TOPICS = "_topics"  # in the lake: the id of each topic it has read, by name
 
 
 def read_records(lake: Lake, max_offsets: int, *, query: str) -> DataFrame:
@@ -36,15 +37,21 @@ def read_records(lake: Lake, max_offsets: int, *, query: str) -> DataFrame:
 
 
 def _hold_to_its_topic(lake: Lake, query: str) -> None:
+    """A lake knows a record by topic, partition and offset, so a name means one topic in it for good, whatever becomes of checkpoints."""
     kafka = lake.config.kafka
     now = broker.topic_id(kafka.bootstrap_servers, kafka.events_topic)
     if now is None:
         return
     ours = f"{kafka.events_topic} {now}"
-    read = stamped(lake.checkpoint(query), _TOPIC_ID, ours, lake.spark)
-    if read is not None and read != ours:
-        raise BrokerError(
-            f"kafka.events_topic: query {query} has read topic {read}, got {ours}, expected the same: it was deleted and created "
-            "again, or another is configured. Give the new one a name of its own, delete <lake.root>/_checkpoints and start again: "
-            "what is stored stays"
-        )
+    readers = {
+        f"query {query}": (lake.checkpoint(query), _TOPIC_ID),
+        "this lake": (f"{lake.root}/{_TOPICS}", kafka.events_topic),
+    }
+    for reader, (folder, name) in readers.items():
+        read = stamped(folder, name, ours, lake.spark)
+        if read is not None and read != ours:
+            raise BrokerError(
+                f"kafka.events_topic: {reader} has read topic {read}, got {ours}, expected the same: it was deleted and created "
+                "again, or another is configured. Give the new one a name of its own, delete <lake.root>/_checkpoints and start again: "
+                "what is stored stays"
+            )
