@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lakehouse.config import load
+from lakehouse.config.limits import BUCKETS
 from lakehouse.config.paths import EXPERIMENTS
 from lakehouse.errors import StitchlakeError
-from lakehouse.experiments.assignment import BUCKETS
 from lakehouse.experiments.definitions import Experiments, read_experiments
 from lakehouse.experiments.lake_history import MetricHistory, histories
 from lakehouse.experiments.metric_sources import check_metrics

@@ -10,6 +10,7 @@ from lakehouse.config.keys import DECLARED, IN_WORDS
 from lakehouse.config.overlay import wrong
 
 PURPOSES = ("analytics", "personalization", "marketing")  # what consent is asked for
+BUCKETS = 10_000  # of a layer of experiments
 # A whole number is at least 1 unless it is listed here: (lowest, highest or None, in words).
 _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "trigger_seconds": (0, None, "0 or more seconds"),

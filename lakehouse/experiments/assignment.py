@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TypeVar
 
-BUCKETS = 10_000
+from lakehouse.config.limits import BUCKETS
 
 
 def uniform(salt: str, unit: str) -> float:

@@ -9,9 +9,10 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lakehouse.config.declarations import Declared, Name, checked, read_document, refuse
+from lakehouse.config.limits import BUCKETS
 from lakehouse.errors import RuleError
 from lakehouse.events.facts import ExperimentStart
-from lakehouse.experiments.assignment import BUCKETS, arm_of, bucket
+from lakehouse.experiments.assignment import arm_of, bucket
 from lakehouse.experiments.metrics import Judged, Metric
 
 HOLDOUT = "holdout"

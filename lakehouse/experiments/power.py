@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from lakehouse.experiments.sequential import TUNED_FOR, rho, width
+from lakehouse.experiments.sequential import rho, width
 
 _MOST = 2**40  # people: more than there are
 
@@ -36,10 +36,7 @@ class Design:
 def detectable(design: Design, variance: float, people: float, *, always_valid: bool) -> float:
     """The smallest difference that is found with the power; in the metric's unit. `people`: of one arm."""
     at = design.alpha / design.comparisons
-    if always_valid:
-        critical = width(2 * people, rho(design.alpha, TUNED_FOR) ** 2, at)
-    else:
-        critical = float(stats.norm.isf(at / 2))
+    critical = width(2 * people, rho(design.alpha) ** 2, at) if always_valid else float(stats.norm.isf(at / 2))
     return (critical + float(stats.norm.isf(1 - design.power))) * math.sqrt(2 * variance / people)
 
 

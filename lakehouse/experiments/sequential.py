@@ -30,7 +30,7 @@ def sequential(arm: SampleMoments, baseline: SampleMoments, *, alpha: float) -> 
         nothing = (float("nan"), float("nan"))
         return Sequential(p=1.0, interval=nothing)
     n = arm.n + baseline.n
-    rho_squared = rho(alpha, TUNED_FOR) ** 2
+    rho_squared = rho(alpha) ** 2
     half = math.sqrt(gap.squared_error) * width(n, rho_squared, alpha)
     return Sequential(
         p=always_valid_p(gap.value**2 / gap.squared_error, n, rho_squared),
@@ -38,9 +38,9 @@ def sequential(arm: SampleMoments, baseline: SampleMoments, *, alpha: float) -> 
     )
 
 
-def rho(alpha: float, tuned_for: int) -> float:
-    """Tightest at `tuned_for` units. Source: as above, appendix B.2, equation (45)."""
-    return math.sqrt((-2 * math.log(alpha) + math.log(-2 * math.log(alpha) + 1)) / tuned_for)
+def rho(alpha: float) -> float:
+    """Tightest at TUNED_FOR units. Source: as above, appendix B.2, equation (45)."""
+    return math.sqrt((-2 * math.log(alpha) + math.log(-2 * math.log(alpha) + 1)) / TUNED_FOR)
 
 
 def width(n: float, rho_squared: float, alpha: float) -> float:

@@ -23,7 +23,7 @@ from lakehouse.experiments.readout import read_out
 from lakehouse.experiments.result_rows import LOG, results, told_of
 from lakehouse.experiments.sample_ratio import BLOCKS, sample_ratio_p
 from lakehouse.experiments.sample_statistics import moments
-from lakehouse.experiments.sequential import TUNED_FOR, always_valid_p, rho, sequential
+from lakehouse.experiments.sequential import always_valid_p, rho, sequential
 from lakehouse.job import run
 from tests.benchmarks.machine import machine
 from tests.lakehouse.experiments import metric_trials
@@ -78,7 +78,7 @@ def blocked(runs: int, seed: int) -> float:
 
 def several_metrics(runs: int, looks: int, seed: int) -> float:
     """Share of A/A tests of four alike primary metrics in which some look finds one of them, after Holm."""
-    squared = rho(ALPHA, TUNED_FOR) ** 2
+    squared = rho(ALPHA) ** 2
     found = np.zeros(runs, dtype=bool)
     trials = [quotients(runs, looks, 2000, seed + number) for number in range(4)]
     smallest = np.max([(one.difference / one.error) ** 2 for one in trials], axis=0)  # z squared of the smallest p

@@ -12,7 +12,7 @@ from scipy import stats
 
 from lakehouse.experiments.adjustment import adjusted
 from lakehouse.experiments.estimates import Estimate, mean, quantile, ratio
-from lakehouse.experiments.sequential import TUNED_FOR, rho, width
+from lakehouse.experiments.sequential import rho, width
 
 ALPHA = 0.05
 _AT_ONCE = 100  # experiments
@@ -30,7 +30,7 @@ class Trials:
     @property
     def intervals(self) -> tuple[Floats, Floats]:
         """Always valid."""
-        squared = rho(ALPHA, TUNED_FOR) ** 2
+        squared = rho(ALPHA) ** 2
         half = self.error * np.array([width(2 * n, squared, ALPHA) for n in self.people])
         return self.difference - half, self.difference + half
 

@@ -5,7 +5,7 @@ from scipy import stats
 
 from lakehouse.experiments.fixed import fixed
 from lakehouse.experiments.sample_statistics import SampleMoments, moments
-from lakehouse.experiments.sequential import TUNED_FOR, rho, width
+from lakehouse.experiments.sequential import rho, width
 
 ALPHA = 0.05
 SHARE = 0.05
@@ -21,7 +21,7 @@ def false_positives(*, experiments: int, looks: int, units: int, seed: int) -> t
     variances = rates * (1 - rates) * n / np.maximum(n - 1, 1)
     errors = np.sqrt(variances.sum(axis=1) / n)
     z = np.abs(rates[:, 0] - rates[:, 1]) / np.where(errors > 0, errors, np.inf)
-    widths = np.array([width(2 * at, rho(ALPHA, TUNED_FOR) ** 2, ALPHA) for at in n])
+    widths = np.array([width(2 * at, rho(ALPHA) ** 2, ALPHA) for at in n])
     fixed_share = float((z > stats.norm.isf(ALPHA / 2)).any(axis=1).mean())
     return fixed_share, float((z > widths).any(axis=1).mean())
 
