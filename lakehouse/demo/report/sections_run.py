@@ -10,11 +10,16 @@ from lakehouse.demo.report.plots import Span
 from lakehouse.demo.report.run import BatchTiming
 
 STAGES = {
-    "leaf": "Parse, dedupe, aggregate by actor and day",
+    "events": "Read, parse, dedupe, write silver.events",
+    "leaf": "Aggregate by actor and day",
     "models": "Look for new champion models",
-    "silver": "Silver tables and identity",
-    "rollup": "Roll up touched profiles",
-    "gold": "Score and write gold",
+    "silver": "Silver tables of profiles and identity",
+    "online_fill": "Fill an empty online store",
+    "rollup": "Roll up and score touched profiles",
+    "online": "Write the online store",
+    "gold": "Write gold",
+    "changes": "Tell what changed",
+    "faults": "Write fields that could not be read",
 }
 COMMANDS = (
     ("./spark-submit.sh plan", "tables, owners, order and the configuration in force"),

@@ -1,5 +1,7 @@
 """What the sections of the page say, in figures and words."""
 
+import inspect
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -20,7 +22,9 @@ from lakehouse.demo.report.sections_events import (
     rejected,
 )
 from lakehouse.demo.report.sections_identity import caption, identity, size_bands
-from lakehouse.demo.report.sections_run import OWN_TOPIC, freshness, mean_stages
+from lakehouse.demo.report.sections_run import OWN_TOPIC, STAGES, freshness, mean_stages
+from lakehouse.profiles import micro_batch
+from lakehouse.queries import events
 from tests.lakehouse.demo.report import some_facts
 from tests.lakehouse.demo.report.test_page import Reader
 
@@ -196,6 +200,12 @@ def test_the_recommender_stands_beside_popularity_and_is_no_score_model() -> Non
     assert "NDCG at 20, baseline: 0.250" in words
     assert "ALS" not in words
     assert "This run trained no score model" in words
+
+
+def test_every_stage_of_a_micro_batch_is_drawn_in_words() -> None:
+    sources = (inspect.getsource(module) for module in (micro_batch, events))
+    stages = {stage for source in sources for stage in re.findall(r'\.stage\("(\w+)"\)', source)}
+    assert stages - {"total"} == set(STAGES)
 
 
 def test_stage_means_leave_out_the_total_and_batches_without_the_stage() -> None:
