@@ -3,7 +3,7 @@
     ./spark-submit.sh batch/online_store.py [--check]
 
 Puts every profile of gold.activation and every identifier, and takes out what is there besides; files that cannot be read are
-deleted first. Timelines and claims are left as they are. Run it while the streaming driver is stopped (on one machine); the
+deleted first. Timelines are left as they are. Run it while the streaming driver is stopped (on one machine); the
 `events` query itself does the same at its start where it is due. `--check` changes nothing, and exits 1 on a difference.
 Ends with one JSON line.
 """

@@ -34,9 +34,9 @@ def check(lake: Lake) -> int:
         print(f"{d.table:28}{d.rows:>10}{d.missing:>10}{d.extra:>10}{d.changed:>10}")
     total = sum(d.total for d in differences)
     tables = {d.table: {"rows": d.rows, "differences": d.total} for d in differences}
-    events = {"bronze": counted.bronze, "accepted": counted.accepted, "quarantine": counted.quarantine}
-    events |= {"duplicates": counted.repeats, "facts": counted.facts}
-    print(json.dumps({"command": "rebuild --check", "differences": total, "tables": tables, "events": events}))
+    records = {"bronze": counted.bronze, "accepted": counted.accepted, "quarantine": counted.quarantine}
+    records |= {"duplicates": counted.repeats, "facts": counted.facts}
+    print(json.dumps({"command": "rebuild --check", "differences": total, "tables": tables, "events": records}))
     return total
 
 

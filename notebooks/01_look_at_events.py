@@ -5,7 +5,7 @@
 # MAGIC Every record of the topic stands in `bronze.events`, byte for byte. What kept its contract stands in `silver.events`, once.
 # MAGIC What broke it stands in `silver.events_quarantine`, with a reason. Nothing is lost between them:
 # MAGIC
-# MAGIC > silver + quarantine + duplicates = bronze
+# MAGIC > silver + quarantine + duplicates + facts of no person = bronze
 # MAGIC
 # MAGIC The lake is the one the configuration names: set `STITCHLAKE__LAKE__ROOT` to look at another.
 
@@ -33,7 +33,8 @@ quarantine = lake.read(SILVER_EVENTS_QUARANTINE)
 # MAGIC %md
 # MAGIC ## Does it add up?
 # MAGIC
-# MAGIC What is left of bronze after silver and quarantine are duplicates: the same `message_id` with the same content, sent twice.
+# MAGIC What is left of bronze after silver and quarantine are duplicates, the same `message_id` with the same content, sent twice; and
+# MAGIC what the decision service told of no person: which products can be bought, when experiments began.
 
 # COMMAND ----------
 
@@ -42,7 +43,7 @@ balance = [
     ("bronze", records),
     ("silver", accepted),
     ("quarantine", rejected),
-    ("duplicates", records - accepted - rejected),
+    ("duplicates and facts", records - accepted - rejected),
 ]
 display(spark.createDataFrame(balance, "what string, records long"))
 

@@ -65,7 +65,7 @@ def test_the_first_notebook_shows_that_the_records_add_up(small: Lake, monkeypat
         "bronze": 13,
         "silver": 10,
         "quarantine": 2,
-        "duplicates": 1,
+        "duplicates and facts": 1,
     }
 
 

@@ -26,7 +26,7 @@ def changes(before: pd.DataFrame, after: pd.DataFrame, *, batch_id: int, changed
     Args:
         before: [actor_id, profile_id], one row per actor; an actor missing from `after` counts as unchanged.
         after: [actor_id, profile_id, cause], one row per actor: what `solve` returned.
-        batch_id: micro-batch; -1 for a repair.
+        batch_id: micro-batch; negative for a repair.
         changed_at: time of the micro-batch.
     """
     both = _side_by_side(before, after)
@@ -53,8 +53,8 @@ def changes(before: pd.DataFrame, after: pd.DataFrame, *, batch_id: int, changed
 def fold(log: pd.DataFrame) -> pd.DataFrame:
     """Rows of silver.identity_log -> the map [actor_id, profile_id] they add up to, by actor_id.
 
-    The last row of an actor counts: by changed_at, then batch_id. Not by batch_id first, because repairs all carry -1 and
-    a new checkpoint counts from 0 again.
+    The last row of an actor counts: by changed_at, then batch_id. Not by batch_id first, because repairs carry negative ones
+    and a new checkpoint counts from 0 again.
     """
     last = log.sort_values(["changed_at", "batch_id"], kind="stable").drop_duplicates("actor_id", keep="last")
     last = last[["actor_id", "to_profile_id"]].rename(columns={"to_profile_id": "profile_id"})

@@ -138,10 +138,6 @@ class IndexReader:
                     break
         return count
 
-    def carries(self, number: int, identifier: Identifier) -> bool:
-        record = self.record(number)
-        return record is not None and identifier in record.edges
-
     def in_component(self, number: int) -> list[int]:
         """The actors of the component the numbered actor names."""
         if not self._components.set_key(number_key(number)):

@@ -111,13 +111,16 @@ def everyone(index: Index) -> list[str]:
 def _change(reader: IndexReader, new: pd.DataFrame, gone: pd.DataFrame | None) -> Counter[Identifier]:
     """By how many its carriers grow or shrink, for every identifier the batch names."""
     change: Counter[Identifier] = Counter()
+    held: dict[str, Collection[Identifier]] = {}
     for sign, rows in ((1, new), (-1, gone)):
         if rows is None:
             continue
         for actor, type_, token in set(zip(*(rows[name].tolist() for name in EDGE_KEY), strict=True)):
-            number = reader.number(actor)
-            is_stored = number is not None and reader.carries(number, (type_, token))
-            change[type_, token] += sign if is_stored == (sign < 0) else 0
+            if actor not in held:
+                number = reader.number(actor)
+                record = None if number is None else reader.record(number)
+                held[actor] = () if record is None else record.edges
+            change[type_, token] += sign if ((type_, token) in held[actor]) == (sign < 0) else 0
     return change
 
 

@@ -113,14 +113,14 @@ class MicroBatch:
     def _is_due_as_it_is(self) -> bool:
         return self.identity.is_due(self.champions.matcher) or (self.online is not None and self.online.is_due)
 
-    def _record(self, new: "_New | None", record: BatchRecord) -> None:
+    def _record(self, new: _New | None, record: BatchRecord) -> None:
         with record.stage("total"):
             self._run(new, record)
         self.records.append(record)
         line = {"batch_id": record.batch_id, "leaf_rows": record.leaf_rows, **record.sent, **record.seconds}
         log.info(json.dumps(line))
 
-    def _run(self, new: "_New | None", record: BatchRecord) -> None:
+    def _run(self, new: _New | None, record: BatchRecord) -> None:
         now = self.clock()
         with record.stage("leaf"):
             newest = None if new is None else self._count(new.leaves, record)
@@ -181,7 +181,7 @@ class MicroBatch:
         self._as_of = max(known, default=None)
         return self._as_of
 
-    def _write_silver(self, new: "_New | None", record: BatchRecord, now: datetime) -> set[str]:
+    def _write_silver(self, new: _New | None, record: BatchRecord, now: datetime) -> set[str]:
         """Write the silver tables; the profiles whose figures the batch may have changed."""
         if new is None:
             return self._resolve(None, record, now, described=[])

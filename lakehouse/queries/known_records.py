@@ -31,9 +31,6 @@ class Known:
     quarantine: Ends
 
 
-NOTHING = Known(events={}, quarantine={})
-
-
 def known(lake: Lake, query: str) -> Known:
     """What silver held when the checkpoint of `query` was begun; nothing for the first one of a lake."""
     path = lake.checkpoint(query)

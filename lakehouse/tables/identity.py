@@ -64,7 +64,7 @@ SILVER_IDENTITY_LOG = Table(
             "string",
             "strongest identifier type that ties the actor to its profile; null = it names the profile",
         ),
-        required("batch_id", "bigint", "micro-batch; negative for a rebuild"),
+        required("batch_id", "bigint", "micro-batch; negative where none brought it: a rebuild, a command"),
         required("changed_at", "timestamp", "time of the micro-batch"),
     ),
 )

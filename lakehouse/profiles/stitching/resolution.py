@@ -175,7 +175,7 @@ class IdentityStep:
         if "kind" in facts.new_edges:
             is_told &= facts.new_edges["kind"].isna()
         new_edges = facts.new_edges[~is_told]
-        if self._rules_have_changed and len(new_edges):  # the query's state still knows what the old rules let through
+        if self._rules_have_changed and len(new_edges):  # a replay takes silver's rows, read by the old rules
             new_edges = new_edges[~is_blocked(new_edges, self.lake.config)]
         return replace(facts, actors=facts.actors[is_new], new_edges=new_edges)
 
