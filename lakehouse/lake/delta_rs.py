@@ -4,14 +4,14 @@ Spark spends its time on planning a MERGE of a thousand rows; tests/benchmarks/u
 Both write the same open format; Spark sees the new version at its next read.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake import Transaction as Noted
 from deltalake.exceptions import TableNotFoundError
 
@@ -40,6 +40,12 @@ def files(path: str) -> list[str] | None:
     if stored.protocol().reader_features or stored.metadata().partition_columns:
         return None
     return [unquote(uri) for uri in stored.file_uris()]
+
+
+def create(path: str, schema: str, *, description: str, properties: Mapping[str, str]) -> None:
+    """Make the table where there is none. `schema`: in Spark's JSON, which is Delta's."""
+    columns = Schema.from_json(schema)
+    DeltaTable.create(path, columns, mode="ignore", description=description, configuration=dict(properties))
 
 
 def columns(path: str) -> list[str]:
@@ -106,6 +112,14 @@ def add(rows: pa.Table, table: Table, path: str, *, keep_hours: int) -> None:
     _tidy(path, keep_hours, table, rows.schema)
 
 
+def append(rows: pa.Table, table: Table, path: str, once: Transaction) -> None:
+    """Append once: what the table has taken of the transaction's writer is skipped."""
+    if rows.num_rows == 0 or last_batch(path, once.of(table)) >= once.batch_id:
+        return
+    _check(rows, table)
+    write_deltalake(DeltaTable(path), rows, mode="append", commit_properties=_noting(once, table))
+
+
 def upsert(
     rows: pa.Table,
     table: Table,
@@ -156,14 +170,18 @@ def _merge(
     rows: pa.Table, table: Table, path: str, *, update_when: str | None, deletes: bool, once: Transaction | None
 ) -> None:
     values = {name: f"new.{name}" for name in table.column_names}
-    noted = None if once is None else CommitProperties(app_transactions=[Noted(once.of(table), once.batch_id)])
+    noting = None if once is None else _noting(once, table)
     merge = DeltaTable(path).merge(
-        rows, matching(table.key), source_alias="new", target_alias="stored", commit_properties=noted
+        rows, matching(table.key), source_alias="new", target_alias="stored", commit_properties=noting
     )
     if deletes:
         merge = merge.when_matched_delete("new.is_deleted")
     merge = merge.when_matched_update(values, predicate=update_when)
     merge.when_not_matched_insert(values, predicate="NOT new.is_deleted" if deletes else None).execute()
+
+
+def _noting(once: Transaction, table: Table) -> CommitProperties:
+    return CommitProperties(app_transactions=[Noted(once.of(table), once.batch_id)])
 
 
 def _tidy(path: str, keep_hours: int, table: Table, schema: pa.Schema) -> None:

@@ -12,12 +12,14 @@ from collections.abc import Iterable
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from lakehouse.errors import ContractError, LakeError
 from lakehouse.lake import delta_rs
 from lakehouse.tables.contract import Table
 
 CHANGE_FEED = "delta.enableChangeDataFeed"
+_DEFAULTS = "spark.databricks.delta.properties.defaults."
 
 
 def bring_up(spark: SparkSession, table: Table, path: str, *, is_here: bool) -> None:
@@ -26,13 +28,29 @@ def bring_up(spark: SparkSession, table: Table, path: str, *, is_here: bool) -> 
     Raises:
         ContractError: a column was gained that may not be null.
     """
-    builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.grain)
-    for column in table.columns:
-        builder = builder.addColumn(column.name, column.type, nullable=column.nullable, comment=column.comment)
-    builder.execute()
+    if is_here:
+        delta_rs.create(path, _described(table).json(), description=table.grain, properties=_properties(spark))
+    else:
+        builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.grain)
+        builder.addColumns(_described(table)).execute()
     _add_columns(spark, table, path, is_here=is_here)
     if table.has_change_feed:
         _switch_on(spark, path, CHANGE_FEED, is_here=is_here)
+
+
+def _described(table: Table) -> StructType:
+    """The columns of the contract as Delta notes them, each with its comment."""
+    columns = StructType.fromDDL(table.ddl)
+    assert isinstance(columns, StructType)
+    for field, column in zip(columns.fields, table.columns, strict=True):
+        field.metadata = {"comment": column.comment}
+    return columns
+
+
+def _properties(spark: SparkSession) -> dict[str, str]:
+    """What conf/spark-defaults.conf says of every new table. A session has no other way to list its settings."""
+    settings = spark.sparkContext.getConf().getAll()
+    return {f"delta.{key.removeprefix(_DEFAULTS)}": value for key, value in settings if key.startswith(_DEFAULTS)}
 
 
 def _add_columns(spark: SparkSession, table: Table, path: str, *, is_here: bool) -> None:

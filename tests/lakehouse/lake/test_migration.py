@@ -5,13 +5,16 @@ import shutil
 from datetime import UTC, datetime
 
 import pytest
+from delta.tables import DeltaTable
 
 from lakehouse.catalog import TABLES
 from lakehouse.errors import ContractError, LakeError
 from lakehouse.lake import delta, delta_rs
 from lakehouse.lake.delta import Lake, arrow_schema
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.rebuild import SOURCES
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.tables.contract import Table, optional, required
 from tests import small_lake
 from tests.rows import frame
@@ -67,6 +70,23 @@ def test_a_column_that_may_not_be_null_is_no_gain(old: Lake) -> None:
     never_null = dataclasses.replace(NOW, columns=(*BEFORE.columns, required("tone", "string", "not to be had")))
     with pytest.raises(ContractError, match=r"silver\.told.*'tone'.*LAKE_VERSION"):
         old.create_missing([never_null])
+
+
+@pytest.mark.parametrize("table", [SILVER_ACTIVITY_DAILY, GOLD_ACTIVATION], ids=lambda table: table.name)
+def test_a_table_is_the_same_whichever_makes_it(table: Table, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delta-rs on this machine, in some milliseconds; Spark elsewhere."""
+
+    def made() -> tuple[str, dict[str, object]]:
+        lake.create(table)
+        told = DeltaTable.forPath(lake.spark, lake.path(table)).detail().select("description", "properties").head(1)[0]
+        columns = lake.spark.read.format("delta").load(lake.path(table)).schema.json()
+        shutil.rmtree(lake.path(table))
+        return columns, told.asDict()
+
+    assert lake.uses_delta_rs
+    here = made()
+    monkeypatch.setattr(lake, "uses_delta_rs", False)
+    assert made() == here
 
 
 def test_a_place_without_a_lake_is_not_made_one_by_a_repair(lake: Lake) -> None:
