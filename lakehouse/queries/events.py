@@ -12,6 +12,7 @@ import atexit
 import json
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
 from pyspark.errors import AnalysisException, StreamingQueryException
@@ -34,7 +35,7 @@ from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.queries.known_records import Known, is_news, known
-from lakehouse.queries.silver_writes import write_events, write_faults
+from lakehouse.queries.silver_writes import Accepted, write_events, write_faults
 from lakehouse.spark.streams import Start, trigger
 from lakehouse.tables.events import SILVER_EVENTS
 
@@ -78,12 +79,17 @@ class EventsBatch:
         rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known.events)).persist()
         try:
             with record.stage("events"):
-                events = write_events(lake, rows, once, known=self._known.quarantine)
-            self._take_in(leaves(events, lake.config), once, record)
-            with record.stage("faults"):
-                write_faults(lake, events, once)
+                accepted = write_events(lake, rows, once, known=self._known.quarantine)
+            with ThreadPoolExecutor(1) as beside:
+                faults = beside.submit(self._write_faults, accepted, once, record)
+                self._take_in(leaves(accepted.events, lake.config), once, record)
+                faults.result()
         finally:
             rows.unpersist()
+
+    def _write_faults(self, accepted: Accepted, once: Transaction, record: BatchRecord) -> None:
+        with record.stage("faults"):
+            write_faults(self._lake, accepted, once)
 
 
 def writer(lake: Lake, records: DataFrame, take_in: TakeIn) -> DataStreamWriter:

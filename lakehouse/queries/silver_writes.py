@@ -10,7 +10,10 @@ so another content may come first, or the same one with another time of sending.
 has had, and after a crash the replay takes for its events what the attempt before decided.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -24,11 +27,25 @@ from lakehouse.lake.transaction import Transaction
 from lakehouse.queries.known_records import Ends, is_news
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
+FEW = 20_000  # rows that pass through the driver, 1 or 2 KB each
 _CLOCK_SLACK = timedelta(days=1)  # the hour the clock is ahead, and more than a machine's clock is ever set back
 _BESIDE = ("traits", "faults", "source")  # what an event has that silver.events does not
 
 
-def write_events(lake: Lake, rows: DataFrame, once: Transaction, *, known: Ends) -> DataFrame:
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """The events of a micro-batch.
+
+    events: the columns of silver.events, and `traits`, `faults`, `source`. are_few: whether they fit into the driver's memory.
+    have_faults: whether something is wrong with any of them.
+    """
+
+    events: DataFrame
+    are_few: bool
+    have_faults: bool
+
+
+def write_events(lake: Lake, rows: DataFrame, once: Transaction, *, known: Ends) -> Accepted:
     """Decide what the events of the batch are, and append them to silver.events; what is not one goes to quarantine first.
 
     Quarantine is written first, and decides between contents: an event is a content that quarantine does not hold, which is
@@ -40,37 +57,57 @@ def write_events(lake: Lake, rows: DataFrame, once: Transaction, *, known: Ends)
         rows: the answered rows of lakehouse/events/dedupe.py, persisted.
         once: the batch.
         known: how far quarantine reached before the checkpoint: that is there, and is not put there again.
-
-    Returns:
-        The events: the columns of silver.events, and `traits`, `faults`, `source`.
     """
-    conflicts = _quarantine(lake, rows, once, known)
-    events = rows.where(F.col("asks") == dedupe.CONTENT)
-    if lake.has_had(SILVER_EVENTS, once):
-        beside = F.broadcast(events.select("message_id", "content_hash", *_BESIDE))
-        held = lake.read(SILVER_EVENTS).join(beside, on=["message_id", "content_hash"], how="inner")
-        return held.dropDuplicates(["message_id"])  # it may hold an id that was forgotten twice
-    if conflicts is not None:
-        events = events.join(conflicts, on="content_hash", how="left_anti")
-    lake.append(events, SILVER_EVENTS, once)
-    return events
-
-
-def _quarantine(lake: Lake, rows: DataFrame, once: Transaction, known: Ends) -> DataFrame | None:
-    """Append what is no event, and fold the facts. [content_hash] of contents that are conflicts; None where there is none."""
+    contents = rows.where(F.col("asks") == dedupe.CONTENT)
     judged = rows.where(F.col("asks") == dedupe.REJECTED).unionByName(dedupe.conflicts(rows))
     judged = judged.withColumn("quarantined_at", F.current_timestamp()).persist()
-    is_fact = F.col("reason") == FACT
     try:
-        clocks = judged.groupBy("reason").agg(F.min("remembered_at").alias("clock")).collect()  # one row per reason
-        clock = {row["reason"]: row["clock"] for row in clocks}
-        if clock.keys() - {FACT}:
-            lake.append(judged.where(~is_fact & is_news(known)), SILVER_EVENTS_QUARANTINE, once)
-        if FACT in clock:
-            keep_facts(lake, judged.where(is_fact))
-        return _conflicts_since(lake, clock[ID_CONFLICT] - _CLOCK_SLACK) if ID_CONFLICT in clock else None
+        tallies = _tallies(judged, contents)
+        are_few = sum(tally.rows for tally in tallies.values()) <= FEW
+        conflicts = _quarantine(lake, judged, tallies, once, known, are_few=are_few)
     finally:
         judged.unpersist()
+    events = contents
+    if lake.has_had(SILVER_EVENTS, once):
+        beside = F.broadcast(contents.select("message_id", "content_hash", *_BESIDE))
+        held = lake.read(SILVER_EVENTS).join(beside, on=["message_id", "content_hash"], how="inner")
+        events = held.dropDuplicates(["message_id"])  # it may hold an id that was forgotten twice
+    else:
+        if conflicts is not None:
+            events = contents.join(conflicts, on="content_hash", how="left_anti")
+        lake.append(events, SILVER_EVENTS, once, are_few=are_few)
+    have_faults = dedupe.CONTENT in tallies and tallies[dedupe.CONTENT].faulty > 0
+    return Accepted(events=events, are_few=are_few, have_faults=have_faults)
+
+
+class _Tally(NamedTuple):
+    """Of the rows of one reason. faulty: how many have faults. clock: the least time they are remembered at."""
+
+    rows: int
+    faulty: int
+    clock: datetime
+
+
+def _tallies(judged: DataFrame, contents: DataFrame) -> dict[str, _Tally]:
+    """By reason; contents, those that are conflicts among them, under a name of their own."""
+    told = ("reason", "faults", "remembered_at")
+    both = judged.select(*told).unionByName(contents.withColumn("reason", F.lit(dedupe.CONTENT)).select(*told))
+    tallied = both.groupBy("reason").agg(
+        F.count(F.lit(1)), F.count(F.when(F.size("faults") > 0, 1)), F.min("remembered_at")
+    )
+    return {reason: _Tally(*figures) for reason, *figures in tallied.collect()}  # one row per reason
+
+
+def _quarantine(
+    lake: Lake, judged: DataFrame, tallies: Mapping[str, _Tally], once: Transaction, known: Ends, *, are_few: bool
+) -> DataFrame | None:
+    """Append what is no event, and fold the facts. [content_hash] of contents that are conflicts; None where there is none."""
+    is_fact = F.col("reason") == FACT
+    if tallies.keys() - {FACT, dedupe.CONTENT}:
+        lake.append(judged.where(~is_fact & is_news(known)), SILVER_EVENTS_QUARANTINE, once, are_few=are_few)
+    if FACT in tallies:
+        keep_facts(lake, judged.where(is_fact))
+    return _conflicts_since(lake, tallies[ID_CONFLICT].clock - _CLOCK_SLACK) if ID_CONFLICT in tallies else None
 
 
 def keep_facts(lake: Lake, told: DataFrame) -> None:
@@ -86,11 +123,10 @@ def _conflicts_since(lake: Lake, since: datetime) -> DataFrame:
     return conflicts.select(content_hash(F.col("value")).alias("content_hash"))
 
 
-def write_faults(lake: Lake, events: DataFrame, once: Transaction) -> None:
+def write_faults(lake: Lake, accepted: Accepted, once: Transaction) -> None:
     """Append what was wrong with events that are accepted all the same."""
-    faulty = events.where(F.col("faults").isNotNull())
-    if not faulty.isEmpty():
-        lake.append(faults(faulty), SILVER_EVENT_FAULTS, once)
+    if accepted.have_faults:
+        lake.append(faults(accepted.events), SILVER_EVENT_FAULTS, once, are_few=accepted.are_few)
 
 
 def faults(events: DataFrame) -> DataFrame:

@@ -49,11 +49,14 @@ def test_a_lake_that_is_not_there_is_said_in_one_line(lake: Lake) -> None:
         lake.read(GOLD_SEGMENTS)
 
 
-def test_the_same_batch_is_appended_once(lake: Lake) -> None:
+@pytest.mark.parametrize("are_few", [True, False])
+def test_the_same_batch_is_appended_once(lake: Lake, are_few: bool) -> None:
     lake.create(SILVER_PERSONAL_TRAITS)
     ann = traits(lake, ("ann", "email", "a@x.org", "2026-01-31"))
     for batch_id in (3, 3, 4):
-        lake.append(ann, SILVER_PERSONAL_TRAITS, Transaction(application="test", batch_id=batch_id))
+        once = Transaction(application="test", batch_id=batch_id)
+        lake.append(ann, SILVER_PERSONAL_TRAITS, once, are_few=are_few)
+        are_few = not are_few  # what one has taken the other knows
     assert stored(lake) == [("ann", "a@x.org")] * 2
 
 
