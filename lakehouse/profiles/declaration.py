@@ -63,7 +63,7 @@ class ChampionModels(Protocol):
 class LeafTable(Table):
     """A silver table kept from leaf rows alone, see lakehouse/profiles/silver/activity_daily.py.
 
-    transform: leaf rows -> its rows. merge: takes in the rows of a micro-batch, once; returns the actors beside those of the
+    transform: leaf rows -> its rows. merge: takes in the leaf rows of a micro-batch, once; returns the actors beside those of the
     batch whose profiles it changed. sent_in: the lists of a leaf row that hold what it is made of; () = any leaf row.
     """
 

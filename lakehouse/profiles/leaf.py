@@ -7,6 +7,7 @@ Late rule: there is none. No day is ever closed.
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -54,6 +55,13 @@ def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
 
     Counts are of messages; `products`, `orders`, `refunds` and `traits` are lists of what was sent, in no order.
     """
+    figures = _figures(tuple(sorted(rates.items())))
+    return events.groupBy("actor_id", "activity_day").agg(*figures)
+
+
+@cache
+def _figures(rates: tuple[tuple[str, str], ...]) -> list[Column]:
+    """Built once: they are some hundred calls to the JVM."""
     track = F.when(F.col("type") == "track", F.col("event"))  # a page may be called like any of them
     is_view, is_cart = track == PRODUCT_VIEWED.name, track == PRODUCT_ADDED.name
     touch = F.when(F.col("product_id").isNotNull(), F.when(is_view, "view").when(is_cart, "cart"))
@@ -61,8 +69,8 @@ def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
     tells_tier = F.map_contains_key("traits", LOYALTY_TIER)
     tier = F.struct(F.col("occurred_at").alias("at"), F.col("traits")[LOYALTY_TIER].alias("tier"))
     is_suppression = F.col("type").isin(SUPPRESS, UNSUPPRESS)
-    its_rate = F.when(F.col("currency").isNotNull(), rate(F.col("currency"), rates))
-    return events.groupBy("actor_id", "activity_day").agg(
+    its_rate = F.when(F.col("currency").isNotNull(), rate(F.col("currency"), dict(rates)))
+    return [
         F.first("identifiers").alias("identifiers"),
         F.count(F.lit(1)).alias("event_count"),
         F.count(F.when(is_view, 1)).alias("view_count"),
@@ -76,7 +84,7 @@ def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
         F.collect_list(F.when(kind.isNotNull(), _order_statement(kind, its_rate))).alias("orders"),
         F.collect_list(F.when(track == ORDER_REFUNDED.name, _refund_statement(its_rate))).alias("refunds"),
         F.collect_list(F.when(F.col("traits").isNotNull(), _traits_fact())).alias("traits"),
-    )
+    ]
 
 
 def latest_words() -> Column:

@@ -188,9 +188,7 @@ class MicroBatch:
         leaves = new.leaves
         with ThreadPoolExecutor(len(LEAF)) as pool:
             merges = {
-                table: pool.submit(table.merge, self.lake, table.transform(leaves), new.once)
-                for table in LEAF
-                if record.brings(table)
+                table: pool.submit(table.merge, self.lake, leaves, new.once) for table in LEAF if record.brings(table)
             }
             described: list[str] = []
             if SILVER_PERSONAL_TRAITS in merges and self.champions.matcher is not None:

@@ -3,6 +3,8 @@
 A profile's figures are sums over its actors, taken at read of the map; so a merge or a split re-keys nothing.
 """
 
+from functools import cache
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -33,12 +35,17 @@ def purchases(of_profiles: DataFrame) -> DataFrame:
 
 def rfm(of_profiles: DataFrame) -> DataFrame:
     """`profile_orders` -> one row per profile with orders: first and last order, frequency, monetary."""
-    return of_profiles.groupBy("profile_id").agg(
+    return of_profiles.groupBy("profile_id").agg(*_rfm())
+
+
+@cache
+def _rfm() -> list[Column]:
+    return [
         F.min("ordered_at").alias("first_order_at"),
         F.max("ordered_at").alias("last_order_at"),
         F.count(F.lit(1)).alias("frequency"),
         money(F.sum("revenue").cast(EXACT)).alias("monetary"),
-    )
+    ]
 
 
 def summary(of_profiles: DataFrame) -> DataFrame:
@@ -46,8 +53,14 @@ def summary(of_profiles: DataFrame) -> DataFrame:
 
     `is_suppressed`: whether the latest word of any actor is to be left alone; null = no actor ever said so.
     """
+    summed = of_profiles.groupBy("profile_id").agg(*_summary())
+    return summed.withColumn("is_suppressed", _is_suppressed()).drop("suppressions")
+
+
+@cache
+def _summary() -> list[Column]:
     suppression = F.when(F.col("suppression").isNotNull(), F.struct("actor_id", "suppression"))
-    summed = of_profiles.groupBy("profile_id").agg(
+    return [
         F.array_sort(F.collect_set("user_id")).alias("user_ids"),
         F.min("first_at").alias("first_seen_at"),
         F.max("last_at").alias("last_seen_at"),
@@ -58,11 +71,12 @@ def summary(of_profiles: DataFrame) -> DataFrame:
         F.max("consent.answered_at").alias("answered_at"),
         *(F.max(f"consent.{purpose}").alias(f"said_of_{purpose}") for purpose in PURPOSES),
         F.collect_list(suppression).alias("suppressions"),
-    )
-    said = F.size("suppressions") > 0
-    return summed.withColumn("is_suppressed", F.when(said, _is_any_suppressed(F.col("suppressions")))).drop(
-        "suppressions"
-    )
+    ]
+
+
+@cache
+def _is_suppressed() -> Column:
+    return F.when(F.size("suppressions") > 0, _is_any_suppressed(F.col("suppressions")))
 
 
 def _is_any_suppressed(words: Column) -> Column:

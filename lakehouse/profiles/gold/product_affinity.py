@@ -5,6 +5,8 @@ read it is affinity * 0.5 ** (days since last_touch_at / HALF_LIFE_DAYS), so a r
 Source: Cormode, Shkapenyuk, Srivastava, Xu (2009), Forward decay, ICDE, section III: weights grow from a landmark.
 """
 
+from functools import cache
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -22,16 +24,21 @@ def transform(silver_identity_map: DataFrame, silver_activity_daily: DataFrame, 
     looks = activity.select("profile_id", F.inline("products")).withColumnRenamed("occurred_at", "at")
     orders = rollup.profile_orders(silver_orders, silver_identity_map)
     touches = looks.unionByName(_ordered(orders), allowMissingColumns=True).where(F.col("product_id").isNotNull())
+    return touches.groupBy("profile_id", "product_id").agg(*_figures())
+
+
+@cache
+def _figures() -> list[Column]:
     weight = F.coalesce(*(F.when(F.col("kind") == kind, F.lit(value)) for kind, value in WEIGHTS.items()))
     counts = (F.count_if(F.col("kind") == kind).alias(f"{kind}_count") for kind in WEIGHTS)
-    return touches.groupBy("profile_id", "product_id").agg(
+    return [
         *counts,
         F.coalesce(F.try_sum("quantity"), F.lit(0)).try_cast(QUANTITY).alias("quantity"),
         F.coalesce(F.try_sum("revenue"), F.lit(0)).try_cast(MONEY).alias("revenue"),
         (F.sum(weight * _growth(F.col("at"))) / _growth(F.max("at"))).alias("affinity"),
         F.min("at").alias("first_touch_at"),
         F.max("at").alias("last_touch_at"),
-    )
+    ]
 
 
 def _ordered(orders: DataFrame) -> DataFrame:

@@ -13,6 +13,8 @@ The facts are sets keyed by message_id, so union is the whole of merging: any or
 A message's rate is that of its day: another one in the configuration counts from then on, and for all of history after a rebuild.
 """
 
+from functools import cache
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -29,6 +31,11 @@ _REFUND_FIELDS = ("stated_at", "message_id", "amount", "currency", "rate", "line
 
 def transform(leaves: DataFrame) -> DataFrame:
     """Leaf rows -> rows of silver.orders, from the facts in these leaves alone."""
+    return settled(facts(leaves))
+
+
+def facts(leaves: DataFrame) -> DataFrame:
+    """Leaf rows -> what they say of each order: order_id, statements, refunds, in any order."""
     stated = leaves.select(F.explode("orders").alias("fact")).select(
         "fact.order_id",
         F.struct(*(F.col(f"fact.{name}") for name in _STATEMENT_FIELDS)).cast(ORDER_STATEMENT).alias("statement"),
@@ -39,49 +46,49 @@ def transform(leaves: DataFrame) -> DataFrame:
         F.lit(None).cast(ORDER_STATEMENT).alias("statement"),
         F.struct(*(F.col(f"fact.{name}") for name in _REFUND_FIELDS)).cast(REFUND_STATEMENT).alias("refund"),
     )
-    facts = (
-        stated.unionByName(refunded)
-        .groupBy("order_id")
-        .agg(F.collect_list("statement").alias("statements"), F.collect_list("refund").alias("refunds"))
-    )
-    return settled(facts)
+    told = stated.unionByName(refunded).groupBy("order_id")
+    return told.agg(F.collect_list("statement").alias("statements"), F.collect_list("refund").alias("refunds"))
 
 
 def settled(facts: DataFrame) -> DataFrame:
     """[order_id, statements, refunds], in any order -> rows of silver.orders. Other columns stay."""
-    ordered = facts.withColumns({name: F.array_sort(name) for name in ("statements", "refunds")})
+    rows = facts
+    for columns in _steps():
+        rows = rows.withColumns(columns)
+    return rows.drop("bought", "is_order", "valued", "its_rate", "worth", "refunded")
+
+
+@cache
+def _steps() -> list[dict[str, Column]]:
+    """Columns of `settled`, each step over those before it. Built once: they are a hundred calls to the JVM, and more."""
+    ordered = {name: F.array_sort(name) for name in ("statements", "refunds")}
     bought = F.get(F.filter("statements", _is_completion), F.lit(0))
     latest = F.try_element_at("statements", F.lit(-1))
     valued = F.filter("statements", lambda one: one["amount"].isNotNull() & (one["kind"] != CANCELLED))
     lined = F.filter("statements", lambda one: one["lines"].isNotNull() & (one["kind"] != CANCELLED))
-    described = ordered.withColumns(
-        {
-            "bought": bought,
-            "is_order": bought.isNotNull() & (latest["kind"] != CANCELLED),
-            "valued": F.try_element_at(valued, F.lit(-1)),
-            "lines": F.try_element_at(lined, F.lit(-1))["lines"],
-        }
-    )
+    described = {
+        "bought": bought,
+        "is_order": bought.isNotNull() & (latest["kind"] != CANCELLED),
+        "valued": F.try_element_at(valued, F.lit(-1)),
+        "lines": F.try_element_at(lined, F.lit(-1))["lines"],
+    }
     # What says no currency is in that of the completion.
     its_rate = F.coalesce("valued.rate", "bought.rate", F.lit(1).cast("decimal(18,8)"))
     worth = F.coalesce(_product("valued.amount", its_rate), F.lit(0).cast(EXACT))
-    priced = described.withColumns({"its_rate": its_rate, "worth": worth})
+    priced = {"its_rate": its_rate, "worth": worth}
     refunded = F.aggregate("refunds", F.lit(0).cast(EXACT), lambda sum_, refund: (sum_ + _off(refund)).cast(EXACT))
-    netted = priced.withColumn("refunded", refunded)
     is_order = F.col("is_order")
-    return netted.withColumns(
-        {
-            "actor_id": F.when(is_order, F.col("bought.actor_id")),
-            "ordered_at": F.when(is_order, F.col("bought.stated_at")),
-            "revenue": F.when(is_order, money(F.greatest(F.col("worth") - F.col("refunded"), F.lit(0)).cast(EXACT))),
-            "over_refunded": F.when(
-                is_order, money(F.greatest(F.col("refunded") - F.col("worth"), F.lit(0)).cast(EXACT))
-            ),
-            "buyers": F.size(F.array_distinct(F.filter("statements", _is_completion)["actor_id"])),
-            "cancelled_at": F.when(latest["kind"] == CANCELLED, latest["stated_at"]),
-            "unpriced_refunds": F.size(F.filter("refunds", _is_unpriced)),
-        }
-    ).drop("bought", "is_order", "valued", "its_rate", "worth", "refunded")
+    over = F.greatest(F.col("refunded") - F.col("worth"), F.lit(0)).cast(EXACT)
+    netted = {
+        "actor_id": F.when(is_order, F.col("bought.actor_id")),
+        "ordered_at": F.when(is_order, F.col("bought.stated_at")),
+        "revenue": F.when(is_order, money(F.greatest(F.col("worth") - F.col("refunded"), F.lit(0)).cast(EXACT))),
+        "over_refunded": F.when(is_order, money(over)),
+        "buyers": F.size(F.array_distinct(F.filter("statements", _is_completion)["actor_id"])),
+        "cancelled_at": F.when(latest["kind"] == CANCELLED, latest["stated_at"]),
+        "unpriced_refunds": F.size(F.filter("refunds", _is_unpriced)),
+    }
+    return [ordered, described, priced, {"refunded": refunded}, netted]
 
 
 def _is_completion(statement: Column) -> Column:
@@ -121,24 +128,25 @@ def _product(amount: Column | str, rate: Column) -> Column:
     return F.try_multiply(F.col(amount) if isinstance(amount, str) else amount, rate).try_cast(EXACT)
 
 
-def merge(lake: Lake, new: DataFrame, _: Transaction) -> set[str]:
-    """Union the facts of `new` into silver.orders; a row whose facts are all known is left alone.
+def merge(lake: Lake, leaves: DataFrame, _: Transaction) -> set[str]:
+    """Union the facts of the leaves into silver.orders; a row whose facts are all known is left alone.
 
     Returns the actors who had bought these orders by then. Collects the rows to the driver.
     """
     stored = lake.read(SILVER_ORDERS).selectExpr(
         "order_id", "statements AS known_statements", "refunds AS known_refunds"
     )
-    joined = stored.join(F.broadcast(new.select("order_id", "statements", "refunds")), on="order_id", how="right")
-    union = joined.select(
-        "order_id",
-        F.col("known_statements.actor_id").alias("bought_by"),
-        *(_union(F.col(f"known_{name}"), F.col(name)).alias(name) for name in ("statements", "refunds")),
-    )
-    merged = settled(union).select(*SILVER_ORDERS.column_names, "bought_by").toArrow()
+    joined = stored.join(F.broadcast(facts(leaves)), on="order_id", how="right")
+    merged = settled(joined.select(*_unions())).select(*SILVER_ORDERS.column_names, "bought_by").toArrow()
     grown = " OR ".join(f"(cardinality(new.{c}) > cardinality(stored.{c}))" for c in ("statements", "refunds"))
     lake.upsert(merged.drop_columns("bought_by"), SILVER_ORDERS, update_when=grown)
     return {actor for known in merged["bought_by"].to_pylist() if known for actor in known}
+
+
+@cache
+def _unions() -> list[Column]:
+    unions = (_union(F.col(f"known_{name}"), F.col(name)).alias(name) for name in ("statements", "refunds"))
+    return [F.col("order_id"), F.col("known_statements.actor_id").alias("bought_by"), *unions]
 
 
 def _union(known: Column, new: Column) -> Column:

@@ -46,8 +46,9 @@ def transform(leaves: DataFrame) -> DataFrame:
     )
 
 
-def merge(lake: Lake, new: DataFrame, _: Transaction) -> tuple[()]:
+def merge(lake: Lake, leaves: DataFrame, _: Transaction) -> tuple[()]:
     """Set what is newer by the same rule, so that order of arrival does not matter."""
+    new = transform(leaves)
     if lake.uses_delta_rs:
         _set_newer(lake, current(lake, TraitIndex), conform(new, SILVER_PERSONAL_TRAITS).toArrow())
     else:

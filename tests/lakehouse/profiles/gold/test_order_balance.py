@@ -41,7 +41,7 @@ def test_sent_is_counted_and_explained(lake: Lake) -> None:
     rejected = parsed.where("reason IS NOT NULL").withColumn("quarantined_at", parsed["received_at"])
     lake.overwrite(rejected, SILVER_EVENTS_QUARANTINE)
     in_time = accepted.where("message_id <> 'm-10'")
-    orders.merge(lake, orders.transform(leaf(with_day(in_time), rates={})), once(0))
+    orders.merge(lake, leaf(with_day(in_time), rates={}), once(0))
     found = {
         (row["outcome"], row["reason"]): row["messages"] for row in overwrite_balance(lake, now=at("2026-01-01 00:00"))
     }

@@ -42,8 +42,8 @@ def some_events(count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def activity(lake: Lake, rows: Sequence[dict[str, Any]]) -> DataFrame:
-    return transform(leaf(with_day(events(lake.spark, rows)), rates={}))
+def leaves(lake: Lake, rows: Sequence[dict[str, Any]]) -> DataFrame:
+    return leaf(with_day(events(lake.spark, rows)), rates={})
 
 
 def told(rows: DataFrame) -> list[str]:
@@ -55,10 +55,10 @@ def test_any_batching_any_order_and_replays_give_what_one_pass_gives(lake: Lake,
     lake.uses_delta_rs = writer == "delta-rs"
     lake.create(SILVER_ACTIVITY_DAILY)
     rows = some_events(60)
-    expected = told(activity(lake, rows))
+    expected = told(transform(leaves(lake, rows)))
     random.Random(SEED).shuffle(rows)
     for batch_id, first in enumerate((0, 1, 20, 45)):
-        batch = activity(lake, rows[first : (1, 20, 45, 60)[batch_id]])
+        batch = leaves(lake, rows[first : (1, 20, 45, 60)[batch_id]])
         merge(lake, batch, once(batch_id))
         if batch_id % 2:
             merge(lake, batch, once(batch_id))  # after a crash behind the commit

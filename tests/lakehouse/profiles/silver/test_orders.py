@@ -135,7 +135,7 @@ def test_batches_replays_and_another_rate_change_nothing(lake: Lake, histories: 
     batches = [sent[:50], sent[50:], sent[:50]]
     for number, batch in enumerate(batches):
         rates = RATES if number < 2 else {"EUR": "7"}  # the first messages come again on a day of another rate
-        merge(lake, transform(leaf(with_day(events(lake.spark, batch)), rates=rates)), once(number))
+        merge(lake, leaf(with_day(events(lake.spark, batch)), rates=rates), once(number))
     stored = lake.read(SILVER_ORDERS).collect()
     assert worth(stored) == {order: ledger(said) for order, said in some.items()}
 

@@ -1,11 +1,11 @@
 """silver.personal_traits: the latest value wins, whoever writes it, in whatever order and batches it comes."""
 
 import random
+from datetime import datetime, timedelta
 
-import pandas as pd
 import pytest
 
-from lakehouse.lake.delta import Lake, arrow
+from lakehouse.lake.delta import Lake
 from lakehouse.profiles.silver import personal_traits
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS, traits_of
 from tests.accepted import once
@@ -30,9 +30,10 @@ def latest(facts: list[Fact]) -> list[Fact]:
 
 
 def merge(lake: Lake, facts: list[Fact]) -> None:
-    frame = pd.DataFrame(latest(facts), columns=SILVER_PERSONAL_TRAITS.column_names)
-    frame["seen_at"] = pd.Timestamp("2026-01-05 00:00:00.000001") + pd.to_timedelta(frame["seen_at"], unit="min")
-    personal_traits.merge(lake, lake.frame(arrow(frame, SILVER_PERSONAL_TRAITS)), once(0))
+    began = datetime(2026, 1, 5, 0, 0, 0, 1)
+    leaves = [(actor, [(began + timedelta(minutes=at), {trait: value})]) for actor, trait, value, at in facts]
+    schema = "actor_id string, traits array<struct<occurred_at: timestamp, traits: map<string, string>>>"
+    personal_traits.merge(lake, lake.spark.createDataFrame(leaves, schema), once(0))
 
 
 def told(rows: list) -> list[Fact]:

@@ -61,7 +61,7 @@ def people(chance: random.Random) -> list[dict[str, Any]]:
 def take(lake: Lake, identity: IdentityStep, part: Sequence[dict[str, Any]], batch_id: int) -> None:
     """What a micro-batch does to the tables that matching reads and writes; no gold."""
     leaves = leaf(with_day(events(lake.spark, part)), rates={})
-    personal_traits.merge(lake, personal_traits.transform(leaves), once(0))
+    personal_traits.merge(lake, leaves, once(0))
     actors = [row["actor_id"] for row in leaves.select("actor_id").distinct().collect()]
     identity.resolve_batch(facts_of(leaves), batch_id=batch_id, now=NOW, matcher=MODEL, described=actors)
 
