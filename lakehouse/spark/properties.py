@@ -8,6 +8,7 @@ CONF = PROJECT / "conf"
 DEFAULTS = CONF / "spark-defaults.conf"  # on any master
 LOCAL = CONF / "spark-local.conf"  # besides, where driver and executors are one process
 PACKAGES = "spark.jars.packages"
+JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 
 def properties(path: Path) -> dict[str, str]:

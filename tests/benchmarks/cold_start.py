@@ -1,9 +1,9 @@
 """Seconds from the start of a driver until its first events are in gold, and the CPU that took.
 
-    ./spark-submit.sh tests/benchmarks/cold_start.py [--events 100000] [--check]
+    ./spark-submit.sh tests/benchmarks/cold_start.py [--available-now] [--events 100000] [--check]
 
 The topic is filled first; then the clock starts, and with it the JVM. `streaming --available-now` from a scheduler pays this each
-time. --check: `rebuild --check` of the lake afterwards; exit 1 on any difference.
+time; with --available-now the launcher starts the JVM as it does for that. --check: `rebuild --check` of the lake afterwards; exit 1 on any difference.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from batch.rebuild import check
+from lakehouse.commands.launcher import DRAIN
 from lakehouse.config import load
 from lakehouse.demo.shop import Shop
 from lakehouse.job import run
@@ -52,6 +53,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="cold_start")
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument(DRAIN, action="store_true")  # read by the launcher
     arguments = parser.parse_args(argv)
     with scratch_config(load(), "cold_start") as config:
         kafka = config.kafka

@@ -6,6 +6,7 @@ import pytest
 from lakehouse.commands import launcher
 from lakehouse.commands.launcher import Job, environment, parse
 from lakehouse.errors import StitchlakeError
+from lakehouse.spark.properties import DEFAULTS, JAVA_OPTIONS, properties
 
 
 @pytest.fixture
@@ -71,6 +72,15 @@ def test_options_before_the_job_reach_spark_submit_unchanged(project: Path, opti
 )
 def test_the_master_tells_whether_a_job_is_local(project: Path, options: list[str], is_local: bool) -> None:
     assert parse([*options, "batch/rebuild.py"], project).is_local is is_local
+
+
+def test_what_drains_and_ends_starts_without_the_optimising_compiler_unless_the_user_says_otherwise() -> None:
+    script, own = Path("a.py"), ("--conf", f"{JAVA_OPTIONS}=-Xss4m")
+    plain, drains = (submit_args(Job(script=script, arguments=arguments)) for arguments in ((), ("--available-now",)))
+    (added,) = set(drains) - set(plain) - {"--conf"}
+    assert added == f"{JAVA_OPTIONS}={properties(DEFAULTS)[JAVA_OPTIONS]} -XX:TieredStopAtLevel=1"
+    told = submit_args(Job(script=script, arguments=("--available-now",), options=own))
+    assert told.index(added) < told.index(own[1]), "of two spark-submit takes the last"
 
 
 def test_on_this_machine_known_jars_go_on_the_class_path_and_ivy_rests() -> None:
