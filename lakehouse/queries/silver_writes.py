@@ -27,7 +27,7 @@ from lakehouse.lake.transaction import Transaction
 from lakehouse.queries.known_records import Ends, is_news
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
-FEW = 20_000  # rows that pass through the driver, 1 or 2 KB each
+FEW_BYTES = 2**24  # of records that pass through the driver: some 20,000
 _CLOCK_SLACK = timedelta(days=1)  # the hour the clock is ahead, and more than a machine's clock is ever set back
 _BESIDE = ("traits", "faults", "source")  # what an event has that silver.events does not
 
@@ -63,7 +63,7 @@ def write_events(lake: Lake, rows: DataFrame, once: Transaction, *, known: Ends)
     judged = judged.withColumn("quarantined_at", F.current_timestamp()).persist()
     try:
         tallies = _tallies(judged, contents)
-        are_few = sum(tally.rows for tally in tallies.values()) <= FEW
+        are_few = sum(tally.bytes for tally in tallies.values()) <= FEW_BYTES
         conflicts = _quarantine(lake, judged, tallies, once, known, are_few=are_few)
     finally:
         judged.unpersist()
@@ -81,20 +81,19 @@ def write_events(lake: Lake, rows: DataFrame, once: Transaction, *, known: Ends)
 
 
 class _Tally(NamedTuple):
-    """Of the rows of one reason. faulty: how many have faults. clock: the least time they are remembered at."""
+    """Of the rows of one reason. bytes: of their records. faulty: how many have faults. clock: the least time they are remembered at."""
 
-    rows: int
+    bytes: int
     faulty: int
     clock: datetime
 
 
 def _tallies(judged: DataFrame, contents: DataFrame) -> dict[str, _Tally]:
     """By reason; contents, those that are conflicts among them, under a name of their own."""
-    told = ("reason", "faults", "remembered_at")
+    told = ("reason", "value", "faults", "remembered_at")
     both = judged.select(*told).unionByName(contents.withColumn("reason", F.lit(dedupe.CONTENT)).select(*told))
-    tallied = both.groupBy("reason").agg(
-        F.count(F.lit(1)), F.count(F.when(F.size("faults") > 0, 1)), F.min("remembered_at")
-    )
+    size = F.coalesce(F.sum(F.octet_length("value")), F.lit(0))
+    tallied = both.groupBy("reason").agg(size, F.count(F.when(F.size("faults") > 0, 1)), F.min("remembered_at"))
     return {reason: _Tally(*figures) for reason, *figures in tallied.collect()}  # one row per reason
 
 

@@ -26,6 +26,7 @@ from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.queries import events as query
+from lakehouse.queries import silver_writes
 from lakehouse.queries.silver_writes import Accepted, write_events
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
@@ -174,7 +175,11 @@ def answered(lake: Lake, **places: str) -> DataFrame:
     return dedupe.unpacked(clocked.dropDuplicates(list(dedupe.KEY))).localCheckpoint()
 
 
-def test_replaying_a_batch_changes_nothing(spark: SparkSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [silver_writes.FEW_BYTES, 0], ids=["few", "many"])
+def test_replaying_a_batch_changes_nothing(
+    spark: SparkSession, tmp_path: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silver_writes, "FEW_BYTES", most)
     lake = new_lake(spark, tmp_path)
     for _ in range(2):
         rows = answered(lake, p0_0="aA", p0_1="aB", p0_2="bA", p0_3="!")
