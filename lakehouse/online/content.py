@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -28,9 +29,9 @@ from lakehouse.online.online_profile import (
 from lakehouse.online.store import Document, OnlineStore
 from lakehouse.online.store_state import advance
 from lakehouse.profiles import rollup
-from lakehouse.profiles.derivation import GoldRows
+from lakehouse.profiles.derivation import GoldRows, OnDriver
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
-from lakehouse.profiles.gold_writes import stamped
+from lakehouse.profiles.gold_writes import stamped, stamped_here
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.facts import SILVER_EXPERIMENT_STARTS, SILVER_PRODUCT_AVAILABILITY
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
@@ -167,9 +168,12 @@ def gold_rows(lake: Lake) -> Iterator[pa.Table]:
 
 def pieces(rows: GoldRows) -> Iterator[pa.Table]:
     """The rows of gold.activation with `purchases` and `is_deleted`, some PIECE at a time; every profile has one."""
+    if rows.here is not None:
+        return iter([_with_purchases_here(rows.here)])
     stored = stamped(GOLD_ACTIVATION, rows.tables[GOLD_ACTIVATION], rows.now)
-    wide = _with_purchases(rows.profiles, stored, rows.silver[SILVER_IDENTITY_MAP], rows.silver[SILVER_ORDERS])
-    return iter([wide.toArrow()]) if rows.are_few else _in_pieces(wide)
+    return _in_pieces(
+        _with_purchases(rows.profiles, stored, rows.silver[SILVER_IDENTITY_MAP], rows.silver[SILVER_ORDERS])
+    )
 
 
 def _with_purchases(profiles: DataFrame, activation: DataFrame, members: DataFrame, orders: DataFrame) -> DataFrame:
@@ -178,6 +182,15 @@ def _with_purchases(profiles: DataFrame, activation: DataFrame, members: DataFra
     known = profiles.select("profile_id").join(activation, on="profile_id", how="left")
     rows = known.join(bought, on="profile_id", how="left")
     return rows.withColumn("is_deleted", F.col("first_seen_at").isNull())
+
+
+def _with_purchases_here(here: OnDriver) -> pa.Table:
+    activation = stamped_here(GOLD_ACTIVATION, here)
+    profile_ids = pa.array(sorted(here.profile_ids), pa.string())
+    rows = activation.take(pc.index_in(profile_ids, value_set=activation["profile_id"].combine_chunks()))
+    bought = here.purchases.take(pc.index_in(profile_ids, value_set=here.purchases["profile_id"].combine_chunks()))
+    rows = rows.set_column(0, "profile_id", profile_ids).append_column("purchases", bought["purchases"])
+    return rows.append_column("is_deleted", pc.is_null(rows["first_seen_at"]))
 
 
 def _in_pieces(rows: DataFrame) -> Iterator[pa.Table]:

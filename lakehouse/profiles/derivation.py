@@ -1,9 +1,11 @@
 """Gold from silver: every gold table's rows, each transform handed the frames it reads and no other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.config import Config
@@ -12,22 +14,32 @@ from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.tables import GOLD
 from lakehouse.tables.contract import Table
 
-Settle = Callable[[DataFrame], DataFrame]
+Settle = Callable[[ProfileTable, DataFrame], DataFrame]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnDriver:
+    """What gold says of few profiles, on the driver. tables: those whose needs are met. purchases: as rollup.purchases says."""
+
+    profile_ids: Collection[str]
+    now: datetime
+    tables: Mapping[ProfileTable, pa.Table]
+    purchases: pa.Table
 
 
 @dataclass(frozen=True, kw_only=True)
 class GoldRows:
     """What gold says of some profiles.
 
-    profiles: profile_id, as_of. now: one row, `now`. silver: the tables it was made from. tables: rows by table. are_few:
-    whether all of it fits into the driver's memory.
+    profiles: profile_id, as_of. now: one row, `now`. silver: the tables it was made from. tables: rows by table. here: the same
+    on the driver, where the profiles are few.
     """
 
     profiles: DataFrame
     now: DataFrame
     silver: Mapping[Table, DataFrame]
     tables: Mapping[ProfileTable, DataFrame]
-    are_few: bool = False
+    here: OnDriver | None = None
 
 
 def derive(
@@ -60,7 +72,7 @@ def derive(
         if not table.needs(champions):
             return _none(profiles.sparkSession, table)
         handed = {name: frames[name] if name in frames else derived[name].result() for name in table.handed}
-        return settle(_given(table.rows(handed, given), table))
+        return settle(table, _given(table.rows(handed, given), table))
 
     with ThreadPoolExecutor(len(tables)) as pool:
         for table in tables:

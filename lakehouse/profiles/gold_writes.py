@@ -4,31 +4,54 @@ One code for every grain. A table finer than a profile is asked which rows it ho
 longer gives goes. In a table with validity nothing is removed: what no longer holds is closed.
 """
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.lake.delta import Lake, differs
 from lakehouse.profiles.declaration import ProfileTable
+from lakehouse.profiles.derivation import GoldRows, OnDriver
 
 
-def write(lake: Lake, table: ProfileTable, rows: DataFrame, profiles: DataFrame, now: DataFrame) -> None:
-    """Let the table say of `profiles` what `rows` say, and nothing else.
+def write(lake: Lake, table: ProfileTable, said: GoldRows) -> None:
+    """Let the table say of the profiles what its rows say, and nothing else.
 
-    Args:
-        lake: the lake.
-        table: the table.
-        rows: what its transform gives for these profiles.
-        profiles: profile_id.
-        now: one row, `now`. Joined, not written into the plan: a plan with another literal in it is compiled again.
+    Of few profiles a table of one row each needs no plan of Spark's: its rows are on the driver.
     """
-    now = F.broadcast(now)
+    rows, now = said.tables[table], F.broadcast(said.now)
     if table.has_history:
-        lake.upsert(validity_changes(table, lake.read(table), rows, profiles, now), table)
+        lake.upsert(validity_changes(table, lake.read(table), rows, said.profiles, now), table)
         return
-    kept = stamped(table, rows, now).withColumn("is_deleted", F.lit(False))
-    gone = _gone(lake, table, rows, profiles).withColumn("is_deleted", F.lit(True))
-    changes = kept.unionByName(gone, allowMissingColumns=True)
+    changes: DataFrame | pa.Table
+    if said.here is not None and len(table.key) == 1:
+        changes = changes_here(table, said.here)
+    else:
+        kept = stamped(table, rows, now).withColumn("is_deleted", F.lit(False))
+        gone = _gone(lake, table, rows, said.profiles).withColumn("is_deleted", F.lit(True))
+        changes = kept.unionByName(gone, allowMissingColumns=True)
     lake.upsert(changes, table, update_when=differs(table.content), deletes=True)
+
+
+def changes_here(table: ProfileTable, here: OnDriver) -> pa.Table:
+    """The rows on the driver with `is_deleted`, and one of nulls for each profile that has none."""
+    rows = stamped_here(table, here)
+    gone = sorted({*here.profile_ids} - {*rows["profile_id"].to_pylist()})
+    kept = rows.append_column("is_deleted", pa.array([False] * rows.num_rows, pa.bool_()))
+    nulls = {field.name: pa.nulls(len(gone), field.type) for field in rows.schema}
+    nulls |= {"profile_id": pa.array(gone, pa.string()), "is_deleted": pa.array([True] * len(gone), pa.bool_())}
+    return pa.concat_tables([_nullable(kept), pa.table(nulls)]).combine_chunks()
+
+
+def stamped_here(table: ProfileTable, here: OnDriver) -> pa.Table:
+    """The rows on the driver in contract order, with the time they are written at."""
+    rows = here.tables[table]
+    written_at = pa.array([here.now] * rows.num_rows, pa.timestamp("us", tz="UTC"))
+    columns = {c.name: written_at if c.is_write_time else rows[c.name] for c in table.columns}
+    return pa.table(columns)
+
+
+def _nullable(rows: pa.Table) -> pa.Table:
+    return rows.cast(pa.schema([field.with_nullable(True) for field in rows.schema]))
 
 
 def stamped(table: ProfileTable, rows: DataFrame, now: DataFrame) -> DataFrame:

@@ -14,7 +14,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Protocol
@@ -28,15 +28,16 @@ from lakehouse.identity.index import Index
 from lakehouse.identity.reach import members, places
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
-from lakehouse.profiles import gold_writes
+from lakehouse.profiles import gold_writes, rollup
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.change_log import ChangeLog
-from lakehouse.profiles.declaration import ChampionModels
+from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
-from lakehouse.profiles.derivation import GoldRows, Settle, derive
+from lakehouse.profiles.derivation import GoldRows, OnDriver, Settle, derive
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
@@ -215,10 +216,18 @@ class MicroBatch:
         actors = F.broadcast(self.lake.frame(_text(members(self.identity.index, profile_ids))))
         profiles = self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(profile_ids)})))
 
-        def settle(rows: DataFrame) -> DataFrame:
-            return F.broadcast(self.lake.frame(rows.toArrow()))
+        here: dict[ProfileTable, pa.Table] = {}
 
-        return self._rows(profiles, actors, settle, as_of, now, are_few=True)
+        def settle(table: ProfileTable, rows: DataFrame) -> DataFrame:
+            here[table] = rows.toArrow()
+            return F.broadcast(self.lake.frame(here[table]))
+
+        with ThreadPoolExecutor(1) as beside:
+            orders = rollup.profile_orders(self.lake.read(SILVER_ORDERS), actors)
+            purchases = beside.submit(lambda: rollup.purchases(orders).toArrow())
+            rows = self._rows(profiles, actors, settle, as_of, now)
+            on_driver = OnDriver(profile_ids=profile_ids, now=now, tables=here, purchases=purchases.result())
+        return replace(rows, here=on_driver)
 
     def everybodys_rows(self, vanished: set[str], as_of: datetime, now: datetime) -> GoldRows:
         """What gold says of all profiles, and of those that are no more."""
@@ -229,7 +238,7 @@ class MicroBatch:
     def rows_of(self, profiles: DataFrame, as_of: datetime, now: datetime) -> GoldRows:
         """What gold says of the profiles (profile_id), from the silver tables as they stand."""
         actors = self.lake.read(SILVER_IDENTITY_MAP).join(profiles, on="profile_id").select("actor_id", "profile_id")
-        return self._rows(profiles, actors, lambda rows: rows.localCheckpoint(), as_of, now)
+        return self._rows(profiles, actors, lambda _, rows: rows.localCheckpoint(), as_of, now)
 
     def _rows(
         self,
@@ -238,25 +247,19 @@ class MicroBatch:
         settle: Settle,
         as_of: datetime,
         now: datetime,
-        *,
-        are_few: bool = False,
     ) -> GoldRows:
         # Times are joined, not written into the plan: a plan with another literal in it is compiled again.
         times = pa.table({"as_of": pa.array([as_of], UTC_TIME), "now": pa.array([now], UTC_TIME)})
         dated = profiles.crossJoin(F.broadcast(self.lake.frame(times)))
         silver = {SILVER_IDENTITY_MAP: actors} | {table: self.lake.read(table) for table in LEAF if table in HANDED}
         tables = derive(silver, dated, champions=self.champions, config=self.lake.config, settle=settle)
-        return GoldRows(
-            profiles=dated, now=self.lake.frame(times).select("now"), silver=silver, tables=tables, are_few=are_few
-        )
+        return GoldRows(profiles=dated, now=self.lake.frame(times).select("now"), silver=silver, tables=tables)
 
     def write_gold(self, rows: GoldRows) -> None:
         """Write every table whose needs are met; the others are left as they are."""
         with ThreadPoolExecutor(len(GOLD)) as pool:
             writes = [
-                pool.submit(gold_writes.write, self.lake, table, rows.tables[table], rows.profiles, rows.now)
-                for table in GOLD
-                if table.needs(self.champions)
+                pool.submit(gold_writes.write, self.lake, table, rows) for table in GOLD if table.needs(self.champions)
             ]
             for write in writes:
                 write.result()

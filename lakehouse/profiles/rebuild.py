@@ -83,7 +83,7 @@ def rebuild(lake: Lake, champions: ChampionModels, *, now: datetime, keep_as_of:
             "profile_id", F.coalesce("stored_as_of", "as_of").alias("as_of")
         )
     tables = derive(
-        silver, profiles, champions=champions, config=lake.config, settle=lambda rows: rows.localCheckpoint()
+        silver, profiles, champions=champions, config=lake.config, settle=lambda _, rows: rows.localCheckpoint()
     )
     now_row = lake.spark.range(1).select(F.lit(now).alias("now"))
     return Rebuilt(silver=silver, gold=GoldRows(profiles=profiles, now=now_row, silver=silver, tables=tables))

@@ -1,6 +1,7 @@
 """Writing a rebuild: every table of profiles replaced by what follows from silver."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -34,7 +35,7 @@ def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime, has: Transaction |
         if gold_table.has_history:
             stored = lake.read(gold_table).select("profile_id")
             everybody = gold.profiles.select("profile_id").union(stored).distinct()
-            gold_writes.write(lake, gold_table, rows, everybody, gold.now)
+            gold_writes.write(lake, gold_table, replace(gold, profiles=everybody))
         else:
             lake.overwrite(gold_writes.stamped(gold_table, rows, gold.now), gold_table)
     ChangeLog(lake).tell(partial(_places, lake), now)

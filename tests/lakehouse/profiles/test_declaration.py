@@ -39,7 +39,7 @@ def derived(spark: SparkSession, config: Config, *tables: ProfileTable) -> dict[
     }
     profiles = spark.createDataFrame([("p",)], "profile_id string")
     champions: Any = None
-    rows = derive(silver, profiles, champions=champions, config=config, settle=lambda frame: frame, tables=tables)
+    rows = derive(silver, profiles, champions=champions, config=config, settle=lambda _, frame: frame, tables=tables)
     return {one.name: [tuple(row) for row in frame.collect()] for one, frame in rows.items()}
 
 

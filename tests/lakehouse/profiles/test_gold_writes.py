@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.declaration import ProfileTable
+from lakehouse.profiles.derivation import GoldRows, OnDriver
 from lakehouse.profiles.gold_writes import write
 from lakehouse.tables.contract import optional, required, write_time
 from tests.accepted import at
@@ -48,27 +49,41 @@ def written(lake: Lake, request: pytest.FixtureRequest) -> Lake:
     return lake
 
 
-def say(lake: Lake, table: ProfileTable, rows: Sequence[tuple[Any, ...]], profiles: str, now: datetime) -> None:
+def say(
+    lake: Lake,
+    table: ProfileTable,
+    rows: Sequence[tuple[Any, ...]],
+    profiles: str,
+    now: datetime,
+    *,
+    are_few: bool = False,
+) -> None:
     lake.create(table)
     types = {column.name: column.type for column in table.columns}
     frame = lake.spark.createDataFrame(rows, ", ".join(f"{name} {types[name]}" for name in table.given_columns))
     touched = lake.spark.createDataFrame([(one,) for one in profiles.split()], "profile_id string")
-    write(lake, table, frame, touched, lake.frame(pa.table({"now": pa.array([now], pa.timestamp("us", tz="UTC"))})))
+    here = OnDriver(profile_ids=profiles.split(), now=now, tables={table: frame.toArrow()}, purchases=pa.table({}))
+    one_row = lake.frame(pa.table({"now": pa.array([now], pa.timestamp("us", tz="UTC"))}))
+    said = GoldRows(profiles=touched, now=one_row, silver={}, tables={table: frame}, here=here if are_few else None)
+    write(lake, table, said)
 
 
 def stored(lake: Lake, table: ProfileTable, *columns: str) -> list[tuple[Any, ...]]:
     return sorted(map(tuple, lake.read(table).select(*columns).collect()))
 
 
-def test_only_the_profiles_in_question_change(written: Lake) -> None:
-    say(written, PER_PROFILE, [("ann", 1), ("bob", 2), ("cat", 3)], "ann bob cat", FIRST)
-    say(written, PER_PROFILE, [("ann", 5)], "ann bob", SECOND)
+@pytest.mark.parametrize("are_few", [True, False])
+def test_only_the_profiles_in_question_change(written: Lake, are_few: bool) -> None:
+    say(written, PER_PROFILE, [("ann", 1), ("bob", 2), ("cat", 3)], "ann bob cat", FIRST, are_few=are_few)
+    say(written, PER_PROFILE, [("ann", 5)], "ann bob", SECOND, are_few=are_few)
+    say(written, PER_PROFILE, [], "bob dan", SECOND, are_few=are_few)
     assert stored(written, PER_PROFILE, "profile_id", "count") == [("ann", 5), ("cat", 3)]
 
 
-def test_a_row_that_says_the_same_is_not_written_again(written: Lake) -> None:
-    say(written, PER_PROFILE, [("ann", 1), ("bob", 2)], "ann bob", FIRST)
-    say(written, PER_PROFILE, [("ann", 1), ("bob", 3)], "ann bob", SECOND)
+@pytest.mark.parametrize("are_few", [True, False])
+def test_a_row_that_says_the_same_is_not_written_again(written: Lake, are_few: bool) -> None:
+    say(written, PER_PROFILE, [("ann", 1), ("bob", 2)], "ann bob", FIRST, are_few=are_few)
+    say(written, PER_PROFILE, [("ann", 1), ("bob", 3)], "ann bob", SECOND, are_few=are_few)
     times = dict(stored(written, PER_PROFILE, "profile_id", "computed_at"))
     assert times == {"ann": FIRST.replace(tzinfo=None), "bob": SECOND.replace(tzinfo=None)}
 
