@@ -48,9 +48,9 @@ def _described(table: Table) -> StructType:
 
 
 def _properties(spark: SparkSession) -> dict[str, str]:
-    """What conf/spark-defaults.conf says of every new table. A session has no other way to list its settings."""
-    settings = spark.sparkContext.getConf().getAll()
-    return {f"delta.{key.removeprefix(_DEFAULTS)}": value for key, value in settings if key.startswith(_DEFAULTS)}
+    """What the session says of every new table, as conf/spark-defaults.conf does."""
+    defaults = {key: value for key, value in spark.conf.getAll.items() if key.startswith(_DEFAULTS)}
+    return {f"delta.{key.removeprefix(_DEFAULTS)}": value for key, value in defaults.items()}
 
 
 def _add_columns(spark: SparkSession, table: Table, path: str, *, is_here: bool) -> None:

@@ -82,9 +82,8 @@ class Starts:
     async def tell(self) -> None:
         """Once; what Kafka does not take is told the next time."""
         try:
-            starts = await asyncio.to_thread(
-                self._kept
-            )  # whether Kafka is there or not: people are in arms from then on
+            # Kept whether Kafka is there or not: people are in arms from then on.
+            starts = await asyncio.to_thread(self._kept)
             for start in starts if self._out.is_connected else ():
                 if start not in self._told:
                     sent = self._out.send(self._topic, *record(start))
