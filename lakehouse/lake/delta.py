@@ -1,7 +1,7 @@
 """Delta reads and writes. Every write survives a replay: it carries its transaction, or it sets what it would set again."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -107,13 +107,16 @@ class Lake:
             return delta_rs.batches(self.path(table), arrow_schema(table))
         return iter(self.read(table).toArrow().to_batches())
 
-    def rows_with(self, table: Table, column: str, values: Iterable[str]) -> pa.Table:
-        """The rows whose text column holds one of the values, on the driver."""
-        wanted = pa.array(sorted(values), pa.string())
+    def rows_with(
+        self, table: Table, column: str, values: Iterable[str], *, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """The rows whose text column holds one of the values, on the driver. `columns`: these, `column` among them; None = all."""
+        wanted, told = pa.array(sorted(values), pa.string()), columns or table.column_names
         if self.uses_delta_rs:
-            return delta_rs.rows_with(self.path(table), arrow_schema(table), column, wanted)
+            schema = pa.schema([arrow_schema(table).field(name) for name in told])
+            return delta_rs.rows_with(self.path(table), schema, column, wanted)
         few = F.broadcast(self.frame(pa.table({column: wanted})))
-        return self.read(table).join(few, on=column, how="left_semi").select(*table.column_names).toArrow()
+        return self.read(table).join(few, on=column, how="left_semi").select(*told).toArrow()
 
     def newest_rows(self, table: Table, column: str) -> pa.Table:
         """The rows whose `column` is the largest there is, on the driver."""

@@ -95,7 +95,9 @@ def _given(frame: DataFrame, table: ProfileTable) -> DataFrame:
 
 
 def _none(spark: SparkSession, table: ProfileTable) -> DataFrame:
-    return spark.createDataFrame([], ", ".join(f"{name} {type_}" for name, type_ in _types(table).items()))
+    """No rows, in a form that the optimizer knows to be empty: who joins them reads and shuffles nothing."""
+    columns = ", ".join(f"CAST(NULL AS {type_}) AS {name}" for name, type_ in _types(table).items())
+    return spark.sql(f"SELECT {columns} WHERE false")
 
 
 def _types(table: ProfileTable) -> dict[str, str]:

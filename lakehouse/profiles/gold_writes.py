@@ -4,42 +4,99 @@ One code for every grain. A table finer than a profile is asked which rows it ho
 longer gives goes. In a table with validity nothing is removed: what no longer holds is closed.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.lake.delta import Lake, differs
+from lakehouse.lake.delta import Lake, arrow_schema, differs
 from lakehouse.profiles.declaration import ProfileTable
 from lakehouse.profiles.derivation import GoldRows, OnDriver
+
+FEW_ROWS = 100_000  # some tenths of a second
 
 
 def write(lake: Lake, table: ProfileTable, said: GoldRows) -> None:
     """Let the table say of the profiles what its rows say, and nothing else.
 
-    Of few profiles a table of one row each needs no plan of Spark's: its rows are on the driver.
+    Of few profiles the rows are on the driver: Spark would plan longer than it takes to compare them there.
     """
-    rows, now = said.tables[table], F.broadcast(said.now)
+    here = said.here if said.here is not None and _are_few(table, said.here) else None
     if table.has_history:
-        lake.upsert(validity_changes(table, lake.read(table), rows, said.profiles, now), table)
-        return
-    changes: DataFrame | pa.Table
-    if said.here is not None and len(table.key) == 1:
-        changes = changes_here(table, said.here)
+        lake.upsert(_validity(lake, table, said) if here is None else _validity_here(lake, table, here), table)
     else:
-        kept = stamped(table, rows, now).withColumn("is_deleted", F.lit(False))
-        gone = _gone(lake, table, rows, said.profiles).withColumn("is_deleted", F.lit(True))
-        changes = kept.unionByName(gone, allowMissingColumns=True)
-    lake.upsert(changes, table, update_when=differs(table.content), deletes=True)
+        changes = _changes(lake, table, said) if here is None else _changes_here(lake, table, here)
+        lake.upsert(changes, table, update_when=differs(table.content), deletes=True)
 
 
-def changes_here(table: ProfileTable, here: OnDriver) -> pa.Table:
-    """The rows on the driver with `is_deleted`, and one of nulls for each profile that has none."""
-    rows = stamped_here(table, here)
-    gone = sorted({*here.profile_ids} - {*rows["profile_id"].to_pylist()})
+def _are_few(table: ProfileTable, here: OnDriver) -> bool:
+    """Whether the rows are compared on the driver: those of a finer grain are taken one by one there."""
+    return len(table.key) == 1 or here.tables[table].num_rows <= FEW_ROWS
+
+
+def _changes(lake: Lake, table: ProfileTable, said: GoldRows) -> DataFrame:
+    rows = said.tables[table]
+    kept = stamped(table, rows, F.broadcast(said.now)).withColumn("is_deleted", F.lit(False))
+    gone = _gone(lake, table, rows, said.profiles).withColumn("is_deleted", F.lit(True))
+    return kept.unionByName(gone, allowMissingColumns=True)
+
+
+def _validity(lake: Lake, table: ProfileTable, said: GoldRows) -> DataFrame:
+    return validity_changes(table, lake.read(table), said.tables[table], said.profiles, F.broadcast(said.now))
+
+
+def _changes_here(lake: Lake, table: ProfileTable, here: OnDriver) -> pa.Table:
+    """The rows on the driver with `is_deleted`, and one of nulls for each key that may be stored and is not among them."""
+    rows, key = stamped_here(table, here), table.key
+    if len(key) == 1:
+        held = pa.table({"profile_id": pa.array(sorted(here.profile_ids), pa.string())})
+    else:
+        held = lake.rows_with(table, "profile_id", here.profile_ids, columns=key)
+    gone = sorted(_keys(held, key) - _keys(rows, key))
     kept = rows.append_column("is_deleted", pa.array([False] * rows.num_rows, pa.bool_()))
     nulls = {field.name: pa.nulls(len(gone), field.type) for field in rows.schema}
-    nulls |= {"profile_id": pa.array(gone, pa.string()), "is_deleted": pa.array([True] * len(gone), pa.bool_())}
+    nulls |= {name: pa.array([one[i] for one in gone], rows.schema.field(name).type) for i, name in enumerate(key)}
+    nulls |= {"is_deleted": pa.array([True] * len(gone), pa.bool_())}
     return pa.concat_tables([_nullable(kept), pa.table(nulls)]).combine_chunks()
+
+
+def _keys(rows: pa.Table, key: Sequence[str]) -> set[tuple[Any, ...]]:
+    return set(zip(*(rows[name].to_pylist() for name in key), strict=True))
+
+
+def _validity_here(lake: Lake, table: ProfileTable, here: OnDriver) -> pa.Table:
+    """`validity_changes` of the rows on the driver."""
+    stored = lake.rows_with(table, "profile_id", here.profile_ids)
+    before = _by_key(table, stored.filter(pc.is_null(stored["valid_to"])))
+    after = _by_key(table, here.tables[table])
+    lasting = [name for name in table.content if name not in table.revised]
+    changes = []
+    for one in sorted({*before, *after}):
+        old, new = before.get(one), after.get(one)
+        if _are_same(old, new, table.content):
+            continue
+        goes_on = _are_same(old, new, lasting)
+        if old is not None and not goes_on:
+            changes.append({**old, "valid_to": here.now})
+        if new is not None:
+            since = old["valid_from"] if old is not None and goes_on else here.now
+            changes.append({**new, "valid_from": since, "valid_to": None})
+    return pa.Table.from_pylist(changes, schema=arrow_schema(table))
+
+
+def _by_key(table: ProfileTable, rows: pa.Table) -> dict[tuple[Any, ...], dict[str, Any]]:
+    return {tuple(row[name] for name in table.current_key): row for row in rows.to_pylist()}
+
+
+def _are_same(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, columns: Sequence[str]) -> bool:
+    """Whether there are both, and the columns of both say the same; not a number is itself, as in Spark."""
+    if old is None or new is None:
+        return False
+    pairs = [(old[name], new[name]) for name in columns]
+    return all(before == after or (before != before and after != after) for before, after in pairs)
 
 
 def stamped_here(table: ProfileTable, here: OnDriver) -> pa.Table:

@@ -21,6 +21,7 @@ from typing import Protocol
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -39,7 +40,7 @@ from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
-from lakehouse.profiles.stitching.graph_facts import facts_of
+from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.profiles.tables import GOLD, HANDED, LEAF
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
@@ -66,10 +67,25 @@ class OnlineWriter(Protocol):
 
 @dataclass(frozen=True)
 class _New:
-    """What a micro-batch brings: leaf rows of events that no other batch has brought, and the transaction they are taken in by."""
+    """What a micro-batch brings: leaf rows of events that no other batch has brought, and the transaction they are taken in by.
+
+    here: of every leaf row, on the driver, who it is of, from when to when, and how long its lists are.
+    """
 
     leaves: DataFrame
     once: Transaction
+    here: pa.Table
+
+    @property
+    def newest(self) -> datetime | None:
+        newest: datetime | None = pc.max(self.here["last_at"]).as_py()
+        return None if newest is None else newest.replace(tzinfo=None)
+
+    @property
+    def described(self) -> list[str]:
+        """The actors whose traits the batch brings."""
+        actor_ids: list[str] = self.here.filter(pc.greater(self.here["traits"], 0))["actor_id"].unique().to_pylist()
+        return actor_ids
 
 
 class MicroBatch:
@@ -97,7 +113,7 @@ class MicroBatch:
         leaves = leaves.persist()
         try:
             with self._one_at_a_time:
-                self._record(_New(leaves, once), record or BatchRecord(once.batch_id))
+                self._record((leaves, once), record or BatchRecord(once.batch_id))
         finally:
             leaves.unpersist()
 
@@ -114,17 +130,17 @@ class MicroBatch:
     def _is_due_as_it_is(self) -> bool:
         return self.identity.is_due(self.champions.matcher) or (self.online is not None and self.online.is_due)
 
-    def _record(self, new: _New | None, record: BatchRecord) -> None:
+    def _record(self, brought: tuple[DataFrame, Transaction] | None, record: BatchRecord) -> None:
         with record.stage("total"):
-            self._run(new, record)
+            self._run(brought, record)
         self.records.append(record)
         line = {"batch_id": record.batch_id, "leaf_rows": record.leaf_rows, **record.sent, **record.seconds}
         log.info(json.dumps(line))
 
-    def _run(self, new: _New | None, record: BatchRecord) -> None:
+    def _run(self, brought: tuple[DataFrame, Transaction] | None, record: BatchRecord) -> None:
         now = self.clock()
         with record.stage("leaf"):
-            newest = None if new is None else self._count(new.leaves, record)
+            new = None if brought is None else _new(*brought, record)
         with record.stage("models"):
             everyone = self._models_moved()
         if record.leaf_rows == 0 and not everyone and not self._is_due_as_it_is():
@@ -134,7 +150,7 @@ class MicroBatch:
         if self.online is not None:
             with record.stage("online_fill"):
                 profiles |= self.online.catch_up(self.identity.index, now)
-        as_of = self.newest_event(newest)
+        as_of = self.newest_event(None if new is None else new.newest)
         if as_of is None:
             return
         with record.stage("rollup"):
@@ -152,19 +168,6 @@ class MicroBatch:
         self._models_applied = self.champions.versions
         if self.online is not None:
             self.online.settle(now)
-
-    def _count(self, leaves: DataFrame, record: BatchRecord) -> datetime | None:
-        lists = sorted({name for table in LEAF for name in table.sent_in})
-        row = leaves.agg(
-            F.count(F.lit(1)).alias("leaf_rows"),
-            *(F.coalesce(F.sum(F.size(name)), F.lit(0)).alias(name) for name in lists),
-            F.max("last_at").alias("newest"),
-        ).first()
-        assert row is not None
-        record.leaf_rows = row["leaf_rows"]
-        record.sent = {name: row[name] for name in lists}
-        newest: datetime | None = row["newest"]
-        return newest
 
     def _models_moved(self) -> bool:
         """Whether some champion is newer than what gold holds: then every profile is due."""
@@ -186,34 +189,30 @@ class MicroBatch:
         """Write the silver tables; the profiles whose figures the batch may have changed."""
         if new is None:
             return self._resolve(None, record, now, described=[])
-        leaves = new.leaves
         with ThreadPoolExecutor(len(LEAF)) as pool:
             merges = {
-                table: pool.submit(table.merge, self.lake, leaves, new.once) for table in LEAF if record.brings(table)
+                table: pool.submit(table.merge, self.lake, new.leaves, new.once)
+                for table in LEAF
+                if record.brings(table)
             }
             described: list[str] = []
             if SILVER_PERSONAL_TRAITS in merges and self.champions.matcher is not None:
                 merges[SILVER_PERSONAL_TRAITS].result()  # matching reads what is stored
-                described = self._described(leaves)
-            profiles = self._resolve(leaves, record, now, described)
+                described = new.described
+            profiles = self._resolve(new.here, record, now, described)
             others = {actor for merge in merges.values() for actor in merge.result()}
             return profiles | set(places(self.identity.index, others)["profile_id"])
 
-    def _resolve(self, leaves: DataFrame | None, record: BatchRecord, now: datetime, described: list[str]) -> set[str]:
+    def _resolve(self, leaves: pa.Table | None, record: BatchRecord, now: datetime, described: list[str]) -> set[str]:
         matcher, batch_id = self.champions.matcher, record.batch_id
         return self.identity.resolve_batch(
             facts_of(leaves), batch_id=batch_id, now=now, matcher=matcher, described=described
         )
 
-    def _described(self, leaves: DataFrame) -> list[str]:
-        """The actors whose traits the batch brings."""
-        actors = leaves.where(F.size("traits") > 0).select("actor_id").distinct()
-        actor_ids: list[str] = actors.toArrow()["actor_id"].to_pylist()
-        return actor_ids
-
     def few_rows(self, profile_ids: set[str], as_of: datetime, now: datetime) -> GoldRows:
         """What gold says of these profiles, by way of the driver: their actors are looked up, so that no table is sorted."""
-        actors = F.broadcast(self.lake.frame(_text(members(self.identity.index, profile_ids))))
+        placed = members(self.identity.index, profile_ids)
+        actors = F.broadcast(self.lake.frame(_text(placed)))
         profiles = self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(profile_ids)})))
 
         here: dict[ProfileTable, pa.Table] = {}
@@ -223,11 +222,15 @@ class MicroBatch:
             return F.broadcast(self.lake.frame(here[table]))
 
         with ThreadPoolExecutor(1) as beside:
-            orders = rollup.profile_orders(self.lake.read(SILVER_ORDERS), actors)
-            purchases = beside.submit(lambda: rollup.purchases(orders).toArrow())
+            purchases = beside.submit(self._purchases, placed)
             rows = self._rows(profiles, actors, settle, as_of, now)
             on_driver = OnDriver(profile_ids=profile_ids, now=now, tables=here, purchases=purchases.result())
         return replace(rows, here=on_driver)
+
+    def _purchases(self, placed: pd.DataFrame) -> pa.Table:
+        profile_of = dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
+        orders = self.lake.rows_with(SILVER_ORDERS, "actor_id", profile_of, columns=rollup.PURCHASE_COLUMNS)
+        return rollup.purchases_here(orders, profile_of)
 
     def everybodys_rows(self, vanished: set[str], as_of: datetime, now: datetime) -> GoldRows:
         """What gold says of all profiles, and of those that are no more."""
@@ -271,6 +274,15 @@ class MicroBatch:
     def _places(self, actor_ids: Collection[str]) -> Mapping[str, str]:
         found = places(self.identity.index, actor_ids)
         return dict(zip(found["actor_id"].tolist(), found["profile_id"].tolist(), strict=True))
+
+
+def _new(leaves: DataFrame, once: Transaction, record: BatchRecord) -> _New:
+    """What the leaf rows bring, their counts noted. One job, which makes the rows."""
+    lists = sorted({name for table in LEAF for name in table.sent_in})
+    here = leaves.select(*GRAPH_COLUMNS, "last_at", *(F.size(name).alias(name) for name in lists)).toArrow()
+    record.leaf_rows = here.num_rows
+    record.sent = {name: pc.sum(here[name]).as_py() or 0 for name in lists}
+    return _New(leaves, once, here)
 
 
 def _text(rows: pd.DataFrame) -> pa.Table:

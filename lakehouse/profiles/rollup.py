@@ -3,13 +3,21 @@
 A profile's figures are sums over its actors, taken at read of the map; so a merge or a split re-keys nothing.
 """
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config.limits import PURPOSES
 from lakehouse.events.money import EXACT, money
+
+PURCHASE_COLUMNS = ("actor_id", "order_id", "ordered_at", "lines")
+_PURCHASE = {"ordered_at": pa.timestamp("us", "UTC"), "order_id": pa.string(), "products": pa.list_(pa.string())}
+_PURCHASES = pa.list_(pa.struct(list(_PURCHASE.items())))
 
 
 def profile_activity(activity_daily: DataFrame, members: DataFrame) -> DataFrame:
@@ -31,6 +39,17 @@ def purchases(of_profiles: DataFrame) -> DataFrame:
     """
     purchase = F.struct("ordered_at", "order_id", F.col("lines.product_id").alias("products"))
     return of_profiles.groupBy("profile_id").agg(F.collect_list(purchase).alias("purchases"))
+
+
+def purchases_here(orders: pa.Table, profile_of: Mapping[str, str]) -> pa.Table:
+    """`purchases` of few orders, rows of silver.orders with PURCHASE_COLUMNS, on the driver. profile_of: by actor."""
+    bought: dict[str, list[dict[str, Any]]] = {}
+    for order in orders.filter(pc.is_valid(orders["ordered_at"])).to_pylist():
+        lines = order["lines"]
+        products = None if lines is None else [line["product_id"] for line in lines]
+        of_profile = bought.setdefault(profile_of[order["actor_id"]], [])
+        of_profile.append({"ordered_at": order["ordered_at"], "order_id": order["order_id"], "products": products})
+    return pa.table({"profile_id": pa.array(bought, pa.string()), "purchases": pa.array(bought.values(), _PURCHASES)})
 
 
 def rfm(of_profiles: DataFrame) -> DataFrame:

@@ -42,7 +42,7 @@ from lakehouse.job import run
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.lake.time_order import FILE_BYTES
 from lakehouse.profiles.stitching import rule_changes
-from lakehouse.profiles.stitching.graph_facts import facts_of
+from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.identity_tables import all_rows, current_index
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.spark.session import get_session
@@ -176,7 +176,7 @@ def micro_batches(lake: Lake, count: int, batches: int, size: int) -> dict[str, 
 def timed_batch(lake: Lake, step: IdentityStep, batch: DataFrame, batch_id: int) -> float:
     now = (START + timedelta(days=100, seconds=batch_id)).replace(tzinfo=UTC)
     started = time.perf_counter()
-    step.resolve_batch(facts_of(batch), batch_id=batch_id, now=now)
+    step.resolve_batch(facts_of(batch.select(*GRAPH_COLUMNS).toArrow()), batch_id=batch_id, now=now)
     took = time.perf_counter() - started
     batch.unpersist()
     return took

@@ -39,7 +39,7 @@ from lakehouse.matching.fields import fields
 from lakehouse.profiles.silver import personal_traits
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching import identity_tables, resolution
-from lakehouse.profiles.stitching.graph_facts import facts_of
+from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES
 from tests.benchmarks.identity import START, Bundle, actor, build, scratch
@@ -160,7 +160,7 @@ def one_batch(
         personal_traits.merge(lake, batch, Transaction(application="benchmark", batch_id=0))
         seconds["traits"] = time.perf_counter() - started
         step.resolve_batch(
-            facts_of(batch),
+            facts_of(batch.select(*GRAPH_COLUMNS).toArrow()),
             batch_id=batch_id,
             now=(START + timedelta(days=100, seconds=batch_id)).replace(tzinfo=UTC),
             matcher=MODEL,

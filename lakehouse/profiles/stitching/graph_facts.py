@@ -4,12 +4,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.events.identifier import Identifier
 from lakehouse.identity.touched_components import EDGE_KEY
 from lakehouse.profiles.stitching import identity_tables
+
+GRAPH_COLUMNS = ("actor_id", "identifiers", "first_at")  # what of a leaf row concerns the graph
 
 
 def actors(leaves: DataFrame) -> DataFrame:
@@ -52,15 +55,18 @@ class Facts:
         return not (self.seeds or self.also or any(map(len, frames)))
 
 
-def facts_of(leaves: DataFrame | None) -> Facts:
-    """The batch's actors, collected: bounded by profiles.max_offsets_per_trigger."""
-    columns = ["actor_id", "identifiers", "first_seen_at"]
-    batch = pd.DataFrame(columns=columns) if leaves is None else identity_tables.plain(actors(leaves).toArrow())
+def facts_of(leaves: pa.Table | None) -> Facts:
+    """Of leaf rows on the driver, GRAPH_COLUMNS of them: bounded by profiles.max_offsets_per_trigger. None = no event came."""
+    columns = list(GRAPH_COLUMNS)
+    batch = pd.DataFrame(columns=columns) if leaves is None else identity_tables.plain(leaves.select(columns))
+    first_at = batch.groupby("actor_id")["first_at"].min()
+    batch = batch.drop_duplicates("actor_id")
     rows = [
         (actor, identifier["type"], identifier["token"])
         for actor, identifiers in zip(batch["actor_id"].tolist(), batch["identifiers"].tolist(), strict=True)
         for identifier in identifiers
     ]
     return Facts(
-        actors=batch[["actor_id", "first_seen_at"]], new_edges=pd.DataFrame(rows, columns=EDGE_KEY, dtype="str")
+        actors=first_at.rename("first_seen_at").reset_index(),
+        new_edges=pd.DataFrame(rows, columns=EDGE_KEY, dtype="str"),
     )

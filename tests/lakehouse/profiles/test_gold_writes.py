@@ -1,6 +1,9 @@
 """What gold says of some profiles, written by one code for every grain: rows set, rows gone removed, validity kept."""
 
+import random
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -69,7 +72,7 @@ def say(
 
 
 def stored(lake: Lake, table: ProfileTable, *columns: str) -> list[tuple[Any, ...]]:
-    return sorted(map(tuple, lake.read(table).select(*columns).collect()))
+    return sorted(map(tuple, lake.read(table).select(*columns).collect()), key=repr)
 
 
 @pytest.mark.parametrize("are_few", [True, False])
@@ -88,18 +91,29 @@ def test_a_row_that_says_the_same_is_not_written_again(written: Lake, are_few: b
     assert times == {"ann": FIRST.replace(tzinfo=None), "bob": SECOND.replace(tzinfo=None)}
 
 
-def test_rows_of_a_finer_grain_that_are_gone_are_removed(written: Lake) -> None:
-    say(written, PER_PRODUCT, [("ann", "tea", 1), ("ann", "cup", 2), ("bob", "tea", 3)], "ann bob", FIRST)
-    say(written, PER_PRODUCT, [("ann", "cup", 4)], "ann", SECOND)
+@pytest.mark.parametrize("are_few", [True, False])
+def test_rows_of_a_finer_grain_that_are_gone_are_removed(written: Lake, are_few: bool) -> None:
+    say(
+        written,
+        PER_PRODUCT,
+        [("ann", "tea", 1), ("ann", "cup", 2), ("bob", "tea", 3)],
+        "ann bob",
+        FIRST,
+        are_few=are_few,
+    )
+    say(written, PER_PRODUCT, [("ann", "cup", 4)], "ann", SECOND, are_few=are_few)
     key = ("profile_id", "product_id", "count")
     assert stored(written, PER_PRODUCT, *key) == [("ann", "cup", 4), ("bob", "tea", 3)]
-    say(written, PER_PRODUCT, [], "ann bob", SECOND)
+    say(written, PER_PRODUCT, [], "ann bob", SECOND, are_few=are_few)
     assert stored(written, PER_PRODUCT, *key) == []
 
 
-def test_what_no_longer_holds_is_closed_and_what_stays_is_left_alone(written: Lake) -> None:
-    say(written, PER_VALIDITY, [("ann", "new"), ("bob", "loyal"), ("cat", "new")], "ann bob cat", FIRST)
-    say(written, PER_VALIDITY, [("ann", "loyal"), ("bob", "loyal")], "ann bob cat", SECOND)
+@pytest.mark.parametrize("are_few", [True, False])
+def test_what_no_longer_holds_is_closed_and_what_stays_is_left_alone(written: Lake, are_few: bool) -> None:
+    say(
+        written, PER_VALIDITY, [("ann", "new"), ("bob", "loyal"), ("cat", "new")], "ann bob cat", FIRST, are_few=are_few
+    )
+    say(written, PER_VALIDITY, [("ann", "loyal"), ("bob", "loyal")], "ann bob cat", SECOND, are_few=are_few)
     first, second = FIRST.replace(tzinfo=None), SECOND.replace(tzinfo=None)
     rows = {row[:3]: row[3] for row in stored(written, PER_VALIDITY, "profile_id", "name", "valid_from", "valid_to")}
     assert rows == {
@@ -110,9 +124,10 @@ def test_what_no_longer_holds_is_closed_and_what_stays_is_left_alone(written: La
     }
 
 
-def test_what_may_be_revised_is_set_on_the_open_row_and_closes_nothing(written: Lake) -> None:
-    say(written, REVISED, [("ann", "new", "1"), ("bob", "new", "1")], "ann bob", FIRST)
-    say(written, REVISED, [("ann", "new", "2"), ("bob", "loyal", "2")], "ann bob", SECOND)
+@pytest.mark.parametrize("are_few", [True, False])
+def test_what_may_be_revised_is_set_on_the_open_row_and_closes_nothing(written: Lake, are_few: bool) -> None:
+    say(written, REVISED, [("ann", "new", "1"), ("bob", "new", "1")], "ann bob", FIRST, are_few=are_few)
+    say(written, REVISED, [("ann", "new", "2"), ("bob", "loyal", "2")], "ann bob", SECOND, are_few=are_few)
     first, second = FIRST.replace(tzinfo=None), SECOND.replace(tzinfo=None)
     rows = written.read(REVISED).select("profile_id", "name", "version", "valid_from", "valid_to").collect()
     assert set(map(tuple, rows)) == {
@@ -120,3 +135,24 @@ def test_what_may_be_revised_is_set_on_the_open_row_and_closes_nothing(written: 
         ("bob", "new", "1", first, second),
         ("bob", "loyal", "2", second, None),
     }
+
+
+def test_few_rows_and_many_are_written_alike(written: Lake) -> None:
+    chance = random.Random(3)
+    people = [f"p{number}" for number in range(12)]
+    alike = {are_few: replace(REVISED, name=f"gold.revised_{are_few}".lower(), reads=()) for are_few in (True, False)}
+    finer = {are_few: replace(PER_PRODUCT, name=f"gold.finer_{are_few}".lower(), reads=()) for are_few in (True, False)}
+    for day in (1, 2, 3):
+        touched = chance.sample(people, 8)
+        named = [
+            (one, chance.choice(("new", "loyal")), chance.choice("12")) for one in touched if chance.random() < 0.8
+        ]
+        counted = [(one, product, day) for one in touched for product in ("tea", "cup") if chance.random() < 0.7]
+        for are_few in (True, False):
+            now = at(f"2026-03-0{day} 00:00")
+            say(written, alike[are_few], named, " ".join(touched), now, are_few=are_few)
+            say(written, finer[are_few], counted, " ".join(touched), now, are_few=are_few)
+    for tables in (alike, finer):
+        few, many = (stored(written, tables[are_few], *tables[are_few].column_names) for are_few in (True, False))
+        assert len(few) > 8
+        assert Counter(few) == Counter(many)

@@ -11,7 +11,7 @@ from lakehouse.lake.delta import Lake
 from lakehouse.lake.local_index import LocalIndex
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.silver import personal_traits
-from lakehouse.profiles.stitching.graph_facts import facts_of
+from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.tables.identity import SILVER_IDENTITY_REVIEW
 from tests.accepted import events, once
@@ -63,7 +63,9 @@ def take(lake: Lake, identity: IdentityStep, part: Sequence[dict[str, Any]], bat
     leaves = leaf(with_day(events(lake.spark, part)), rates={})
     personal_traits.merge(lake, leaves, once(0))
     actors = [row["actor_id"] for row in leaves.select("actor_id").distinct().collect()]
-    identity.resolve_batch(facts_of(leaves), batch_id=batch_id, now=NOW, matcher=MODEL, described=actors)
+    identity.resolve_batch(
+        facts_of(leaves.select(*GRAPH_COLUMNS).toArrow()), batch_id=batch_id, now=NOW, matcher=MODEL, described=actors
+    )
 
 
 def dies(fuse: Fuse, effects: int, *batch: Any) -> bool:
