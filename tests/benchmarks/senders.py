@@ -60,11 +60,14 @@ PAGE = """<!doctype html><title>shop</title>
     const load = (strategy) => AnalyticsNext.AnalyticsBrowser.load(
       { writeKey: "dev", cdnURL: address },
       { integrations: strategy ? { "Segment.io": { deliveryStrategy: strategy } } : {} });
-    const track = (analytics) => each((number) => analytics.track("Signed In", { number }));
-    const rudder = (options) => {
+    const track = (analytics, pause = 0) => each((number) =>
+      pause ? setTimeout(() => analytics.track("Signed In", { number }), pause * number)
+            : analytics.track("Signed In", { number }));
+    const rudder = ({ queueOptions, ...options }, pause) => {  // beyond maxItems the library forgets calls itself: 100 in a row
       const analytics = new rudderanalytics.RudderAnalytics();
-      analytics.load("dev", address, { configUrl: address, ...options });
-      analytics.ready(() => track(analytics));
+      const queue = { maxItems: calls, ...queueOptions };
+      analytics.load("dev", address, { configUrl: address, queueOptions: queue, ...options });
+      analytics.ready(() => track(analytics, pause));
     };
     SCRIPT
 </script>"""
@@ -73,7 +76,7 @@ BROWSER = {
     "analytics.js in batches": "track(load({ strategy: 'batching', config: { size: 30, timeout: 100 } }));",
     "RudderStack": "rudder({});",
     "RudderStack in batches": "rudder({ queueOptions: { batch: { enabled: true } } });",
-    "RudderStack by beacon": "rudder({ useBeacon: true });",
+    "RudderStack by beacon": "rudder({ useBeacon: true }, 10);",  # a beacon the browser refuses is lost to it: 64 KB on their way
     "sendBeacon of JSON": """
       const message = (number) => JSON.stringify({
         writeKey: "dev", anonymousId: "a", event: "Signed In", messageId: `beacon-${number}`, properties: { number } });

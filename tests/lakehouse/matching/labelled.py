@@ -73,9 +73,11 @@ def values_of(spark: SparkSession, traits, compared: Sequence[Field]) -> pd.Data
     parts = [part.alias(name) for name, (_, part) in atoms(compared).items()]
     described = records(spark.createDataFrame(long), compared, region="US")
     values = [f"v{index}" for index in range(len(compared))]
-    found = described.select("actor_id", *values, *parts).toPandas().sort_values("actor_id", ignore_index=True)
-    assert found["actor_id"].tolist() == [f"{number:06d}" for number in range(len(found))]
-    return found.drop(columns="actor_id")
+    found = described.select("actor_id", *values, *parts).toPandas().set_index("actor_id")
+    count = max(map(len, traits.values()))
+    # Of whom nothing is told there is no record: theirs are empty here.
+    told = found.reindex([f"{number:06d}" for number in range(count)]).reset_index(drop=True)
+    return told.astype(object).where(told.notna(), None)
 
 
 def frame(spark: SparkSession, values: pd.DataFrame) -> DataFrame:
