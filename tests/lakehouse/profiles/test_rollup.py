@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -12,7 +13,7 @@ from lakehouse.profiles import rollup
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.silver.activity_daily import transform
-from tests.accepted import event, events
+from tests.accepted import at, event, events
 from tests.lakehouse.profiles.test_micro_batch import feed, new_batch
 
 
@@ -64,3 +65,27 @@ def test_as_a_plain_model_says_in_any_order(spark: SparkSession) -> None:
     found = rollup.summary(days.withColumn("profile_id", F.substring_index("actor_id", "-", 1))).collect()
     assert {row["profile_id"]: row["is_suppressed"] for row in found} == expected
     assert set(expected.values()) == {True, False}
+
+
+def test_purchases_on_the_driver_are_those_of_spark(spark: SparkSession) -> None:
+    lines = "array<struct<product_id: string, name: string>>"
+    orders = spark.createDataFrame(
+        [
+            ("phone", "o1", at("2026-02-01 10:00"), [("tea", "Tea"), (None, "Cup")]),
+            ("desk", "o2", at("2026-02-02 10:00"), None),
+            ("phone", "o3", None, [("tea", "Tea")]),  # cancelled
+            ("other", "o4", at("2026-02-03 10:00"), []),
+        ],
+        f"actor_id string, order_id string, ordered_at timestamp, lines {lines}",
+    ).withColumn("revenue", F.lit(1))
+    profile_of = {"phone": "ann", "desk": "ann", "other": "bob"}
+    members = spark.createDataFrame(list(profile_of.items()), "actor_id string, profile_id string")
+
+    def bought(rows: pa.Table) -> dict[str, list[dict[str, Any]]]:
+        return {
+            row["profile_id"]: sorted(row["purchases"], key=lambda order: order["order_id"]) for row in rows.to_pylist()
+        }
+
+    here = bought(rollup.purchases_here(orders.select(*rollup.PURCHASE_COLUMNS).toArrow(), profile_of))
+    assert here == bought(rollup.purchases(rollup.profile_orders(orders, members)).toArrow())
+    assert [len(of_profile) for of_profile in here.values()] == [2, 1]
