@@ -11,7 +11,7 @@ from lakehouse.queries.driver import run_queries
 
 def main(argv: list[str]) -> None:
     # events first: it is the one a person waits for.
-    run_queries("streaming", [events.start, bronze_events.start], argv)
+    run_queries("streaming", [events.starter(), bronze_events.start], argv)
 
 
 if __name__ == "__main__":

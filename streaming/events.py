@@ -9,7 +9,7 @@ from lakehouse.queries.driver import run_queries
 
 
 def main(argv: list[str]) -> None:
-    run_queries(events.NAME, [events.start], argv)
+    run_queries(events.NAME, [events.starter()], argv)
 
 
 if __name__ == "__main__":

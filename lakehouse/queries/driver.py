@@ -9,13 +9,13 @@ from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
 from lakehouse.spark.session import get_session
-from lakehouse.spark.streams import Start, await_all
+from lakehouse.spark.streams import Start, await_all, supervise
 
 AVAILABLE_NOW = "--available-now"
 
 
 def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:
-    """A streaming job: start the queries and wait; with --available-now they drain the topic and end.
+    """A streaming job: start the queries and keep them running; with --available-now they drain the topic and end.
 
     Raises:
         BrokerError: no broker answers; Spark would wait for one for ever.
@@ -29,7 +29,7 @@ def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:
             return
         queries = start_all(lake, starts, available_now=False)
         print("ready", flush=True)
-        await_all(lake, queries)
+        supervise(lake, starts, queries)
 
 
 def drain(lake: Lake, starts: list[Start]) -> None:

@@ -1,9 +1,16 @@
-"""Every streaming query in one driver: when they run, how they start and end together, what is said when one fails."""
+"""Every streaming query in one driver: when they run, how they start and end together, what becomes of one that fails.
+
+A query that fails is started again after a pause, and the others run on: a broker that restarts or a disk that is full for a minute stops
+nobody. It is given up, and all of it ends, where another try is no use. A query that never finished a micro-batch in this process is
+a bad deployment: it has FIRST_TRIES. One that has worked meets a fault that may pass: it has PATIENCE_SECONDS.
+"""
 
 import logging
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from pyspark.errors import StreamingQueryException
@@ -12,6 +19,9 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse.errors import StitchlakeError
 from lakehouse.lake.delta import Lake
 
+FIRST_TRIES = 3
+PATIENCE_SECONDS = 1800.0
+LONGEST_PAUSE_SECONDS = 60.0
 log = logging.getLogger("stitchlake.streams")
 _NAMED_ERROR = re.compile(r"^(?!SQLSTATE)[A-Za-z_][\w.]*: .+$", re.MULTILINE)
 
@@ -42,19 +52,107 @@ def await_all(lake: Lake, queries: list[StreamingQuery]) -> None:
         waiting = [query for query in waiting if query.isActive]
 
 
+@dataclass
+class _Run:
+    """A query that is kept running. failing_since, failures: since it last finished a micro-batch. due: when it is started again."""
+
+    start: Start
+    query: StreamingQuery
+    has_worked: bool = False
+    failures: int = 0
+    failing_since: float = 0.0
+    due: float | None = None
+
+    def fail(self, now: float) -> bool:
+        """Whether another try may be of use; then it is `due`."""
+        if self.query.lastProgress is not None and self.due is None:
+            self.has_worked, self.failures = True, 0
+        if self.failures == 0:
+            self.failing_since = now
+        self.failures += 1
+        self.due = now + min(LONGEST_PAUSE_SECONDS, 2.0 ** (self.failures - 1))
+        if self.has_worked:
+            return now - self.failing_since < PATIENCE_SECONDS
+        return self.failures < FIRST_TRIES
+
+
+def supervise(
+    lake: Lake,
+    starts: Sequence[Start],
+    queries: Sequence[StreamingQuery],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Keep the queries running, each by the start of its place, until they are stopped.
+
+    Raises:
+        StitchlakeError: one was given up, and the others were stopped. One line; the stack trace is in the log.
+    """
+    runs = [_Run(start, query) for start, query in zip(starts, queries, strict=True)]
+    try:
+        while runs:
+            dues = [run.due for run in runs if run.due is not None]
+            pause = max(0.1, min(dues) - clock()) if dues else None
+            with suppress(StreamingQueryException):  # of one that failed, which is looked for below
+                lake.spark.streams.awaitAnyTermination(pause)  # type: ignore[arg-type]  # it takes parts of seconds
+            lake.spark.streams.resetTerminated()
+            runs = [run for run in runs if _goes_on(run, lake, clock())]
+    except StitchlakeError:
+        for run in runs:
+            run.query.stop()
+        raise
+
+
+def _goes_on(run: _Run, lake: Lake, now: float) -> bool:
+    """False of a query that somebody stopped. One that is due is started; one that failed is due, or is given up."""
+    if run.due is None:
+        if run.query.isActive:
+            return True
+        if run.query.exception() is None:
+            return False
+        told = _failed(run.query)
+    elif now < run.due:
+        return True
+    else:
+        try:
+            run.query = run.start(lake, available_now=False)
+        except Exception as error:  # of whatever kind: starting reads the lake, the broker and the online store
+            log.exception("query %s did not start", run.query.name)
+            told = f"query {run.query.name}: did not start, {cause(str(error))}"
+        else:
+            run.due = None
+            return True
+    if not run.fail(now):
+        raise _given_up(told)
+    assert run.due is not None
+    log.warning("%s. Tried again in %.0f s", told, run.due - now)
+    return True
+
+
 def failure(query: StreamingQuery) -> StitchlakeError:
-    """What is said of a query that failed; its stack trace goes to the log."""
+    """What is said of a query that failed and is given up."""
+    return _given_up(_failed(query))
+
+
+def _failed(query: StreamingQuery) -> str:
+    """What is said of a query that failed; its stack trace goes to the log, without the plan."""
     error = query.exception()
     assert isinstance(error, StreamingQueryException)
-    log.error("%s", error)
-    return StitchlakeError(
-        f"query {query.name}: stopped, {cause(str(error))}. Mend the cause and start again: it resumes where it was"
-    )
+    log.error("%s", _without_plan(str(error)))
+    return f"query {query.name}: stopped, {cause(str(error))}"
+
+
+def _given_up(told: str) -> StitchlakeError:
+    return StitchlakeError(f"{told}. Mend the cause and start again: it resumes where it was")
+
+
+def _without_plan(told: str) -> str:
+    return told.strip().split("=== Streaming Query ===")[0].rstrip()
 
 
 def cause(told: str) -> str:
     """The line of Spark's message that names the error: the last `Error: text` before the plan, else its first line."""
-    message = told.strip().split("=== Streaming Query ===")[0]
+    message = _without_plan(told)
     named = _NAMED_ERROR.findall(message)
     line = named[-1] if named else message.splitlines()[0]
     return line.split(" SQLSTATE: ")[0].rstrip(". ")

@@ -1,6 +1,6 @@
 """Regret of the policies against the best fixed arm and beside mabwiser's in the same worlds; time of a choice; size of the store.
 
-    ./spark-submit.sh tests/benchmarks/bandits.py [--rounds 5000] [--worlds 10] [--window 300] [--decisions 100000]
+    ./spark-submit.sh tests/benchmarks/bandits.py [--rounds 5000] [--worlds 30] [--window 300] [--decisions 100000]
 
 Two kinds of world with eight arms: arms of fixed chances (Thompson sampling), and chances that hang on sixteen features
 (LinUCB). Regret is expected rewards less than the best fixed arm's; below 0 a policy does better than any fixed arm.
@@ -126,7 +126,7 @@ def review_case() -> float:
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bandits")
     parser.add_argument("--rounds", type=int, default=5_000)
-    parser.add_argument("--worlds", type=int, default=10)
+    parser.add_argument("--worlds", type=int, default=30)
     parser.add_argument("--window", type=int, default=300)
     parser.add_argument("--decisions", type=int, default=100_000)
     arguments = parser.parse_args(argv)

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from pyspark.errors import StreamingQueryException
@@ -10,7 +11,9 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.errors import StitchlakeError
 from lakehouse.lake.delta import Lake
-from lakehouse.spark.streams import await_all, cause
+from lakehouse.machine import wait_until
+from lakehouse.spark import streams
+from lakehouse.spark.streams import FIRST_TRIES, PATIENCE_SECONDS, await_all, cause, supervise
 
 
 def query(lake: Lake, name: str, tmp_path: Path, *, fails: bool) -> StreamingQuery:
@@ -38,6 +41,101 @@ def test_a_query_that_fails_is_one_line_with_its_cause_and_the_others_end(
         "query failing: stopped, OSError: no space left for batch 0. Mend the cause and start again: it resumes where it was"
     )
     assert not lasting.isActive
+
+
+class Clock:
+    """Time that passes when it is asked for: an hour a look, so that whatever is due is due at once."""
+
+    def __init__(self, step: float) -> None:
+        self.step, self.now = step, 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+class Scripted:
+    """A query started again and again: each start takes the next of `fails`, and works where none is left."""
+
+    def __init__(self, name: str, folder: Path, fails: list[int]) -> None:
+        self.name, self.folder, self.fails, self.starts = name, folder, fails, 0
+        self.seen: list[int] = []
+
+    def __call__(self, lake: Lake, *, available_now: bool) -> StreamingQuery:
+        self.starts += 1
+        batches = self.fails.pop(0) if self.fails else None  # how many it finishes before it fails; None = all
+
+        def on_batch(rows: DataFrame, batch_id: int) -> None:
+            nonlocal batches
+            if batches == 0:
+                raise OSError(f"no space left for batch {batch_id}")
+            batches = None if batches is None else batches - 1
+            self.seen.append(batch_id)
+            if batches is None and len(self.seen) > 3:
+                Thread(target=query.stop).start()
+
+        rows = lake.spark.readStream.format("rate-micro-batch").option("rowsPerBatch", 1).load()
+        started = rows.writeStream.queryName(self.name).foreachBatch(on_batch)
+        query = started.option("checkpointLocation", str(self.folder / self.name)).start()
+        return query
+
+
+def test_a_query_that_fails_is_started_again_where_it_was_and_the_others_run_on(lake: Lake, tmp_path: Path) -> None:
+    failing, lasting = Scripted("failing", tmp_path, [0, 2, 0, 0, 0]), query(lake, "lasting", tmp_path, fails=False)
+
+    def lasts(lake: Lake, *, available_now: bool) -> StreamingQuery:
+        raise AssertionError("it never failed")
+
+    first = failing(lake, available_now=False)
+    ended = Thread(target=lambda: (wait_until(lambda: len(failing.seen) > 3, 60), lasting.stop()))
+    ended.start()
+    supervise(lake, [failing, lasts], [first, lasting], clock=Clock(100.0))
+    ended.join()
+    assert failing.starts == 6
+    assert failing.seen[:4] == [0, 1, 2, 3], "every micro-batch once, in order"
+
+
+def test_what_never_worked_is_given_up_soon_and_all_of_it_ends(lake: Lake, tmp_path: Path) -> None:
+    failing, lasting = Scripted("failing", tmp_path, [0] * 9), query(lake, "lasting", tmp_path, fails=False)
+    first = failing(lake, available_now=False)
+    with pytest.raises(StitchlakeError, match="query failing: stopped, OSError: no space left for batch 0"):
+        supervise(lake, [failing, failing], [first, lasting], clock=Clock(100.0))
+    assert failing.starts == FIRST_TRIES
+    assert not lasting.isActive
+
+
+def test_what_has_worked_has_longer_and_is_given_up_at_last(lake: Lake, tmp_path: Path) -> None:
+    failing = Scripted("failing", tmp_path, [1] + [0] * 40)
+    with pytest.raises(StitchlakeError, match="batch 1"):
+        supervise(lake, [failing], [failing(lake, available_now=False)], clock=Clock(PATIENCE_SECONDS / 8))
+    assert FIRST_TRIES < failing.starts < 12
+
+
+def test_a_start_that_fails_counts_as_a_try(lake: Lake, tmp_path: Path) -> None:
+    failing = Scripted("failing", tmp_path, [0])
+    first = failing(lake, available_now=False)
+
+    def refused(lake: Lake, *, available_now: bool) -> StreamingQuery:
+        raise StitchlakeError("no broker")
+
+    with pytest.raises(StitchlakeError, match="no broker"):
+        supervise(lake, [refused], [first], clock=Clock(100.0))
+
+
+def test_pauses_double_up_to_a_minute() -> None:
+    class Never:
+        lastProgress = None  # as Spark calls it
+
+    run = streams._Run(start=refuse, query=Never(), has_worked=True)  # type: ignore[arg-type]
+    pauses = []
+    for _ in range(8):
+        assert run.fail(0.0)
+        pauses.append(run.due)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def refuse(lake: Lake, *, available_now: bool) -> StreamingQuery:
+    raise AssertionError("nobody starts it")
 
 
 @pytest.mark.parametrize(
