@@ -95,9 +95,8 @@ def environment(job: Job, environ: Mapping[str, str], *, class_path: list[Path],
         submit += ["--driver-class-path", os.pathsep.join(map(str, class_path))]
         for key, value in (properties(LOCAL) | {PACKAGES: ""}).items():
             submit += ["--conf", f"{key}={value}"]
-    if DRAIN in job.arguments and not _value_of(
-        "--properties-file", JAVA_OPTIONS, job.options
-    ):  # the user's own come first
+    has_own = _value_of("--properties-file", JAVA_OPTIONS, job.options)
+    if DRAIN in job.arguments and not has_own:
         submit += ["--conf", f"{JAVA_OPTIONS}={properties(DEFAULTS)[JAVA_OPTIONS]} {_DRAIN_OPTIONS}"]
     if not job.is_local:
         submit += ["--py-files", str(PROJECT / "build" / "lakehouse.zip")]

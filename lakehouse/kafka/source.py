@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.errors import BrokerError
+from lakehouse.errors import LakeError
 from lakehouse.kafka import broker
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.stamp import stamped
@@ -20,7 +20,7 @@ def read_records(lake: Lake, max_offsets: int, *, query: str) -> DataFrame:
     A record that is gone before it was read stops the query: silently skipping it would be losing it.
 
     Raises:
-        BrokerError: another topic has the name by now: its records at offsets that were read already would be skipped.
+        LakeError: another topic has the name by now: its records at offsets that were read already would be skipped.
     """
     kafka = lake.config.kafka
     _hold_to_its_topic(lake, query)
@@ -50,7 +50,7 @@ def _hold_to_its_topic(lake: Lake, query: str) -> None:
     for reader, (folder, name) in readers.items():
         read = stamped(folder, name, ours, lake.spark)
         if read is not None and read != ours:
-            raise BrokerError(
+            raise LakeError(
                 f"kafka.events_topic: {reader} has read topic {read}, got {ours}, expected the same: it was deleted and created "
                 "again, or another is configured. Give the new one a name of its own, delete <lake.root>/_checkpoints and start again: "
                 "what is stored stays"

@@ -9,7 +9,7 @@ from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
 from lakehouse.spark.session import get_session
-from lakehouse.spark.streams import Start, await_all, supervise
+from lakehouse.spark.streams import Start, await_all, started, supervise
 
 AVAILABLE_NOW = "--available-now"
 
@@ -42,10 +42,6 @@ def drain(lake: Lake, starts: list[Start]) -> None:
 
 
 def start_all(lake: Lake, starts: list[Start], *, available_now: bool) -> list[StreamingQuery]:
-    """Create the tables that are missing and start the queries, each in a scheduler pool of its own."""
+    """Create the tables that are missing and start the queries."""
     lake.create_missing(TABLES.values())
-    queries = []
-    for start in starts:
-        lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", start.__module__)
-        queries.append(start(lake, available_now=available_now))
-    return queries
+    return [started(lake, start, available_now=available_now) for start in starts]

@@ -1,8 +1,9 @@
 """Every streaming query in one driver: when they run, how they start and end together, what becomes of one that fails.
 
-A query that fails is started again after a pause, and the others run on: a broker that restarts or a disk that is full for a minute stops
-nobody. It is given up, and all of it ends, where another try is no use. A query that never finished a micro-batch in this process is
-a bad deployment: it has FIRST_TRIES. One that has worked meets a fault that may pass: it has PATIENCE_SECONDS.
+A query that fails is started again after a pause, and the others run on: a disk that is full for a minute stops nobody. It is given
+up, and all of it ends, where another try is no use. A query that never finished a micro-batch in this process is a bad deployment: it
+has FIRST_TRIES. One that has worked meets a fault that may pass: it has PATIENCE_SECONDS. What a start refuses for the lake, a contract
+or the configuration is for a person to mend, and is not tried again.
 """
 
 import logging
@@ -16,12 +17,13 @@ from typing import Any
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.errors import StitchlakeError
+from lakehouse.errors import ConfigError, ContractError, LakeError, StitchlakeError
 from lakehouse.lake.delta import Lake
 
 FIRST_TRIES = 3
 PATIENCE_SECONDS = 1800.0
 LONGEST_PAUSE_SECONDS = 60.0
+_FOR_A_PERSON = (ConfigError, ContractError, LakeError)
 log = logging.getLogger("stitchlake.streams")
 _NAMED_ERROR = re.compile(r"^(?!SQLSTATE)[A-Za-z_][\w.]*: .+$", re.MULTILINE)
 
@@ -31,6 +33,12 @@ Start = Callable[..., StreamingQuery]
 def trigger(seconds: int, *, available_now: bool) -> dict[str, Any]:
     """Arguments of `DataStreamWriter.trigger`: drain what is there and end, or every `seconds` (0 = at once)."""
     return {"availableNow": True} if available_now else {"processingTime": f"{seconds} seconds"}
+
+
+def started(lake: Lake, start: Start, *, available_now: bool) -> StreamingQuery:
+    """The query, in a scheduler pool of its own."""
+    lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", start.__module__)
+    return start(lake, available_now=available_now)
 
 
 def await_all(lake: Lake, queries: list[StreamingQuery]) -> None:
@@ -86,7 +94,8 @@ def supervise(
     """Keep the queries running, each by the start of its place, until they are stopped.
 
     Raises:
-        StitchlakeError: one was given up, and the others were stopped. One line; the stack trace is in the log.
+        StitchlakeError: one was given up, or its start is for a person to mend, and the others were stopped. One line; the stack
+            trace is in the log.
     """
     runs = [_Run(start, query) for start, query in zip(starts, queries, strict=True)]
     try:
@@ -115,10 +124,12 @@ def _goes_on(run: _Run, lake: Lake, now: float) -> bool:
         return True
     else:
         try:
-            run.query = run.start(lake, available_now=False)
+            run.query = started(lake, run.start, available_now=False)
+        except _FOR_A_PERSON:
+            raise
         except Exception as error:  # of whatever kind: starting reads the lake, the broker and the online store
             log.exception("query %s did not start", run.query.name)
-            told = f"query {run.query.name}: did not start, {cause(str(error))}"
+            told = f"query {run.query.name}: did not start, {cause(f'{type(error).__name__}: {error}')}"
         else:
             run.due = None
             return True

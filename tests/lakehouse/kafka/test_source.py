@@ -7,7 +7,7 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
-from lakehouse.errors import BrokerError
+from lakehouse.errors import BrokerError, LakeError
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lake.delta import Lake
@@ -52,7 +52,7 @@ def test_another_topic_of_the_same_name_stops_the_query_with_the_remedy(lake: La
     # Also when the checkpoints are gone: the lake would take its records for those it has.
     for reader in ("query bronze_events", "this lake"):
         with pytest.raises(
-            BrokerError, match=rf"^kafka\.events_topic: {reader} has read topic created-again .*start again"
+            LakeError, match=rf"^kafka\.events_topic: {reader} has read topic created-again .*start again"
         ):
             bronze_events.start(lake, available_now=True)
         shutil.rmtree(lake.checkpoint(bronze_events.NAME), ignore_errors=True)

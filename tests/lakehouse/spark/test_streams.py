@@ -9,7 +9,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.errors import StitchlakeError
+from lakehouse.errors import BrokerError, LakeError, StitchlakeError
 from lakehouse.lake.delta import Lake
 from lakehouse.machine import wait_until
 from lakehouse.spark import streams
@@ -44,7 +44,7 @@ def test_a_query_that_fails_is_one_line_with_its_cause_and_the_others_end(
 
 
 class Clock:
-    """Time that passes when it is asked for: an hour a look, so that whatever is due is due at once."""
+    """Time that passes when it is asked for: by a step longer than any pause whatever is due is due at once."""
 
     def __init__(self, step: float) -> None:
         self.step, self.now = step, 0.0
@@ -115,11 +115,29 @@ def test_a_start_that_fails_counts_as_a_try(lake: Lake, tmp_path: Path) -> None:
     failing = Scripted("failing", tmp_path, [0])
     first = failing(lake, available_now=False)
 
-    def refused(lake: Lake, *, available_now: bool) -> StreamingQuery:
-        raise StitchlakeError("no broker")
+    tries = []
 
-    with pytest.raises(StitchlakeError, match="no broker"):
-        supervise(lake, [refused], [first], clock=Clock(100.0))
+    def fails(lake: Lake, *, available_now: bool) -> StreamingQuery:
+        tries.append(lake.spark.sparkContext.getLocalProperty("spark.scheduler.pool"))
+        raise BrokerError("" if len(tries) == 1 else "no broker at kafka:1")
+
+    with pytest.raises(StitchlakeError, match="query failing: did not start, BrokerError: no broker at kafka:1"):
+        supervise(lake, [fails], [first], clock=Clock(100.0))
+    assert tries == [__name__] * (FIRST_TRIES - 1), "each in the pool it had"
+
+
+def test_what_a_person_must_mend_is_not_tried_again(lake: Lake, tmp_path: Path) -> None:
+    failing, lasting = Scripted("failing", tmp_path, [1, 0]), query(lake, "lasting", tmp_path, fails=False)
+    tries = []
+
+    def refused(lake: Lake, *, available_now: bool) -> StreamingQuery:
+        tries.append(available_now)
+        raise LakeError("another topic")
+
+    with pytest.raises(LakeError, match="^another topic$"):
+        supervise(lake, [refused, refuse], [failing(lake, available_now=False), lasting], clock=Clock(100.0))
+    assert len(tries) == 1
+    assert not lasting.isActive
 
 
 def test_pauses_double_up_to_a_minute() -> None:
