@@ -134,7 +134,7 @@ def test_what_a_person_must_mend_is_not_tried_again(lake: Lake, tmp_path: Path) 
         tries.append(available_now)
         raise LakeError("another topic")
 
-    with pytest.raises(LakeError, match="^another topic$"):
+    with pytest.raises(LakeError, match=r"^another topic$"):
         supervise(lake, [refused, refuse], [failing(lake, available_now=False), lasting], clock=Clock(100.0))
     assert len(tries) == 1
     assert not lasting.isActive
