@@ -1,25 +1,30 @@
 """rebuild: every table of profiles computed from silver in one batch.
 
-./spark-submit.sh batch/rebuild.py           # overwrite them; gold.segments keeps its history
-./spark-submit.sh batch/rebuild.py --check   # write nothing, print differences per table, exit 1 on any
+./spark-submit.sh batch/rebuild.py                 # overwrite them; gold.segments keeps its history
+./spark-submit.sh batch/rebuild.py --from-bronze   # silver first, from the archive; then as above
+./spark-submit.sh batch/rebuild.py --check         # write nothing, print differences per table, exit 1 on any
 """
 
 import json
+from contextlib import nullcontext
 
 from lakehouse.catalog import TABLES
 from lakehouse.config import load
+from lakehouse.errors import StitchlakeError
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
-from lakehouse.lake.lock import writer
+from lakehouse.lake.lock import refilling, writer
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.check import balance, check_events, check_profiles
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import SOURCES, rebuild
 from lakehouse.profiles.repair import overwrite
 from lakehouse.queries import events
+from lakehouse.queries.silver_from_bronze import refill
 from lakehouse.spark.session import get_session
+from lakehouse.tables.events import BRONZE_EVENTS
 
-CHECK = "--check"
+CHECK, FROM_BRONZE = "--check", "--from-bronze"
 
 
 def check(lake: Lake) -> int:
@@ -41,21 +46,32 @@ def check(lake: Lake) -> int:
 
 
 def main(argv: list[str]) -> int:
-    is_check = CHECK in flags(argv, CHECK)
+    asked = flags(argv, CHECK, FROM_BRONZE)
+    is_check, is_refill = CHECK in asked, FROM_BRONZE in asked
+    if is_check and is_refill:
+        raise StitchlakeError(f"arguments: got {CHECK} and {FROM_BRONZE}, expected one of them: a check writes nothing")
     config = load()
-    with writer(config, rebuilds=not is_check):
+    with writer(config, rebuilds=not is_check, refills=is_refill):
         lake = Lake(get_session(config, "rebuild"), config)
         if is_check:
             lake.require(TABLES.values())
             return 1 if check(lake) else 0
-        lake.bring_up(TABLES.values(), of=SOURCES)
-        champions = Champions(config)
-        champions.refresh()
-        now = utc_now()
-        rebuilt = rebuild(lake, champions, now=now, keep_as_of=False)
-        overwrite(lake, rebuilt, now=now, has=events.last_batch(lake))
+        lake.bring_up(TABLES.values(), of=(BRONZE_EVENTS,) if is_refill else SOURCES)
+        with refilling(config) if is_refill else nullcontext():
+            if is_refill:
+                refill(lake)
+            overwrite_profiles(lake)
         print("rebuilt")
         return 0
+
+
+def overwrite_profiles(lake: Lake) -> None:
+    """Every table of profiles becomes what follows from silver."""
+    champions = Champions(lake.config)
+    champions.refresh()
+    now = utc_now()
+    rebuilt = rebuild(lake, champions, now=now, keep_as_of=False)
+    overwrite(lake, rebuilt, now=now, has=events.last_batch(lake))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from lakehouse.tables.identity import (
     SILVER_IDENTITY_RULES,
     SILVER_MATCH_BLOCKS,
 )
+from lakehouse.tables.operations import OPS_LOST_RECORDS
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -47,5 +48,6 @@ TABLES: dict[str, Table] = {
         SILVER_DECISION_LOG,
         SILVER_DECISION_LOG_QUARANTINE,
         GOLD_EXPERIMENT_RESULTS,
+        OPS_LOST_RECORDS,
     )
 }

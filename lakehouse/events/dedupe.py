@@ -20,6 +20,7 @@ from lakehouse.events.reasons import ID_CONFLICT
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 
 CONTENT, ID, REJECTED = "content", "id", "rejected"
+OTHER_CONTENT = "messageId: an earlier event has other content"  # the detail of a conflict
 PLACE = BRONZE_EVENTS.key
 KEY = ("asks", "asked_key", "asked_hash")
 
@@ -84,6 +85,6 @@ def conflicts(answered: DataFrame) -> DataFrame:
     contested = answered.where(is_content).join(F.broadcast(tally), on="message_id", how="inner")
     return (
         contested.where((F.col("new_ids") == 0) | (place != F.col("first_place")))
-        .withColumns({"reason": F.lit(ID_CONFLICT), "detail": F.lit("messageId: an earlier event has other content")})
+        .withColumns({"reason": F.lit(ID_CONFLICT), "detail": F.lit(OTHER_CONTENT)})
         .select(*answered.columns)
     )

@@ -24,7 +24,7 @@ def parse(records: DataFrame, config: Config) -> DataFrame:
     `records`: value, topic, partition, offset, timestamp of the Kafka source, or the same from bronze.events; and `arrived_at`,
     the wall clock of whoever took the record in.
 
-    Besides: `traits` map<string,string>, `faults`, `source`, `fact`, see EventRow; `value`, the bytes; `kafka_timestamp`; `reason`,
+    Besides: `traits` map<string,string>, `faults`, `source`, `fact`, see EventRow; `value`, the bytes; `kafka_timestamp`, `arrived_at`; `reason`,
     `detail`: null when the event is accepted, reasons.FACT when it is a fact, else what rejects it; the rest of a rejected record is
     what could be read.
     No record makes this fail.
@@ -33,6 +33,7 @@ def parse(records: DataFrame, config: Config) -> DataFrame:
     known = records.select(
         *("topic", "partition", "offset", "value"),
         F.col("timestamp").alias("kafka_timestamp"),
+        ARRIVED_AT,
         content_hash(F.col("value")).alias("content_hash"),
         _once(read).alias("row"),
     )
@@ -40,7 +41,7 @@ def parse(records: DataFrame, config: Config) -> DataFrame:
     broken = F.col("row.verdict")
     return known.select(
         *columns,
-        *("row.traits", "value", "kafka_timestamp", "row.faults", "row.source", "row.fact"),
+        *("row.traits", "value", "kafka_timestamp", ARRIVED_AT, "row.faults", "row.source", "row.fact"),
         verdict.reason_of(broken).alias("reason"),
         verdict.detail_of(broken).alias("detail"),
     )

@@ -163,6 +163,29 @@ def topic_id(bootstrap_servers: str, topic: str) -> str | None:
     return str(id_) if id_.int else None
 
 
+def first_offsets(bootstrap_servers: str, topic: str) -> dict[str, int]:
+    """Partition -> offset of the first record that the topic still holds; of an empty one the offset of its next.
+
+    Raises:
+        BrokerError: as `partitions`.
+    """
+    from kafka import KafkaConsumer, TopicPartition
+    from kafka.errors import KafkaError
+
+    places = [TopicPartition(topic, number) for number in range(partitions(bootstrap_servers, topic))]
+    try:
+        consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers)
+        try:
+            return {str(place.partition): offset for place, offset in consumer.beginning_offsets(places).items()}
+        finally:
+            consumer.close()
+    except KafkaError as error:
+        raise BrokerError(
+            f"kafka at {bootstrap_servers}: no first offsets of topic '{topic}', got {type(error).__name__}: {error}, expected a "
+            "broker that answers. Try again"
+        ) from error
+
+
 def _described(bootstrap_servers: str, topic: str) -> Mapping[str, Any]:
     from kafka.admin import KafkaAdminClient
     from kafka.errors import KafkaError

@@ -12,12 +12,13 @@ _TOPIC_ID = "topic_id"  # in the query's checkpoint, whose offsets are of that t
 _TOPICS = "_topics"  # in the lake: the id of each topic it has read, by name
 
 
-def read_records(lake: Lake, max_offsets: int, *, query: str) -> DataFrame:
+def read_records(lake: Lake, max_offsets: int, *, query: str, accepts_loss: bool = False) -> DataFrame:
     """The topic as a stream for `query`, from its first record on; at most `max_offsets` records a micro-batch.
 
     Besides Kafka's columns: `arrived_at`, the wall clock of the micro-batch, the same on a replay.
 
-    A record that is gone before it was read stops the query: silently skipping it would be losing it.
+    A record that is gone before it was read stops the query: silently skipping it would be losing it. `accepts_loss`: it does not,
+    because somebody said so, see batch/accept_loss.py.
 
     Raises:
         LakeError: another topic has the name by now: its records at offsets that were read already would be skipped.
@@ -29,7 +30,7 @@ def read_records(lake: Lake, max_offsets: int, *, query: str) -> DataFrame:
         .option("kafka.bootstrap.servers", kafka.bootstrap_servers)
         .option("subscribe", kafka.events_topic)
         .option("startingOffsets", "earliest")
-        .option("failOnDataLoss", "true")
+        .option("failOnDataLoss", not accepts_loss)
         .option("maxOffsetsPerTrigger", max_offsets)
         .load()
         .withColumn("arrived_at", F.current_timestamp())

@@ -25,12 +25,13 @@ from pyspark.sql import SparkSession
 from lakehouse import machine
 from lakehouse.config import Config
 from lakehouse.errors import LakeError
-from lakehouse.lake.stamp import restamp, stamped
+from lakehouse.lake.stamp import restamp, stamped, unstamp
 
 LAKE_VERSION = 2  # of the layout: raised whenever an older lake cannot be read or written by this code
 # Versions of which bronze and silver.events are as they are now, so that a rebuild makes the lake one of ours: 1 had no stored sums.
 REBUILT_FROM = (1,)
 STAMP = "_stitchlake.json"
+REFILL = "_refill"  # there while silver is being replaced from bronze
 # Parts: tables that only a job of their own writes.
 DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE = "decision_log", "households", "order_balance"
 _held: set[Path] = set()  # locks this process holds
@@ -38,11 +39,17 @@ _held: set[Path] = set()  # locks this process holds
 
 @contextmanager
 def writer(
-    config: Config, spark: SparkSession | None = None, *, part: str | None = None, rebuilds: bool = False
+    config: Config,
+    spark: SparkSession | None = None,
+    *,
+    part: str | None = None,
+    rebuilds: bool = False,
+    refills: bool = False,
 ) -> Iterator[None]:
     """Hold the lake as its only writer, or only a part of it. Taking it again inside the same process is allowed.
 
-    `rebuilds`: a lake of REBUILT_FROM is let in, and is one of this version afterwards.
+    `rebuilds`: a lake of REBUILT_FROM is let in, and is one of this version afterwards. `refills`: so is one whose refill was
+    interrupted, because this one finishes it: see `refilling`.
 
     Raises:
         LakeError: another process writes (naming it), or the lake is not ours to write: see `open_lake`.
@@ -50,7 +57,7 @@ def writer(
     folder = machine.local_folder(config.lake.root)
     lock = None if folder is None else folder / ("_lock" if part is None else f"_lock.{part}")
     if lock is None or lock in _held:
-        with _opened(config, spark, rebuilds=rebuilds):
+        with _opened(config, spark, rebuilds=rebuilds, refills=refills or part is not None):
             yield
         return
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -58,18 +65,34 @@ def writer(
         _take(handle, lock.parent, part)
         _held.add(lock)
         try:
-            with _opened(config, spark, rebuilds=rebuilds):
+            with _opened(config, spark, rebuilds=rebuilds, refills=refills or part is not None):
                 yield
         finally:
             _held.remove(lock)
 
 
 @contextmanager
-def _opened(config: Config, spark: SparkSession | None, *, rebuilds: bool) -> Iterator[None]:
+def _opened(config: Config, spark: SparkSession | None, *, rebuilds: bool, refills: bool) -> Iterator[None]:
+    if not refills and (here := machine.local_folder(config.lake.root)) is not None and (here / REFILL).is_file():
+        raise LakeError(
+            f"{config.lake.root}: batch/rebuild.py --from-bronze was interrupted, got tables of which some are replaced, expected all or "
+            "none. Run it again"
+        )
     version = open_lake(config, spark, also=REBUILT_FROM if rebuilds else ())
     yield
     if version not in (None, LAKE_VERSION):
         restamp(config.lake.root, STAMP, json.dumps(_stamp(config)), spark)
+
+
+@contextmanager
+def refilling(config: Config) -> Iterator[None]:
+    """Silver is replaced by what bronze says. Where that is interrupted, on a local lake nobody writes before it was done again."""
+    if machine.local_folder(config.lake.root) is None:  # no lock, and so no promise
+        yield
+        return
+    stamped(config.lake.root, REFILL, "", None)
+    yield
+    unstamp(config.lake.root, REFILL, None)
 
 
 @contextmanager

@@ -37,6 +37,17 @@ def restamp(root: str, name: str, text: str, spark: SparkSession | None) -> None
         _write(folder / name, text)
 
 
+def unstamp(root: str, name: str, spark: SparkSession | None) -> None:
+    """Remove the file; nothing when there is none. `spark`: as of `stamped`."""
+    folder = machine.local_folder(root)
+    if folder is None:
+        assert spark is not None
+        files, path = _file(spark, f"{root.rstrip('/')}/{name}")
+        files.delete(path, False)
+    else:
+        (folder / name).unlink(missing_ok=True)
+
+
 def _made(text: str | Callable[[], str]) -> str:
     return text if isinstance(text, str) else text()
 

@@ -1,4 +1,4 @@
-"""bronze.events: every Kafka record as it came, exactly once. The archive everything else can be rebuilt from."""
+"""bronze.events: every Kafka record as it came, exactly once, also where its checkpoint is gone. The archive all else is rebuilt from."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -6,10 +6,13 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake, conform
+from lakehouse.queries.known_records import is_news, known
+from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.spark.streams import trigger
 from lakehouse.tables.events import BRONZE_EVENTS
 
 NAME = "bronze_events"
+KNOWN = {"records": BRONZE_EVENTS}
 
 
 def transform(records: DataFrame) -> DataFrame:
@@ -18,11 +21,19 @@ def transform(records: DataFrame) -> DataFrame:
     return conform(rows, BRONZE_EVENTS)
 
 
-def start(lake: Lake, *, available_now: bool) -> StreamingQuery:
-    """Start the query; with `available_now` it drains the topic and ends."""
+def start(lake: Lake, *, available_now: bool, accepts_loss: bool = False) -> StreamingQuery:
+    """Start the query; with `available_now` it drains the topic and ends. `accepts_loss`: see lakehouse/kafka/source.py.
+
+    Raises:
+        LakeError: records that it has not read are gone from the topic, and nobody accepts that.
+    """
     config = lake.config.bronze_events
+    held = known(lake, NAME, KNOWN)
+    if not accepts_loss:
+        refuse_lost(lake, NAME, held)
+    records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
     return (
-        transform(read_records(lake, config.max_offsets_per_trigger, query=NAME))
+        transform(records.where(is_news(held["records"])))
         .writeStream.queryName(NAME)
         .format("delta")
         .outputMode("append")

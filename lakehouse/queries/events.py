@@ -35,11 +35,13 @@ from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.queries.known_records import Known, is_news, known
+from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.queries.silver_writes import Accepted, write_events, write_faults
 from lakehouse.spark.streams import Start, trigger
-from lakehouse.tables.events import SILVER_EVENTS
+from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 NAME = "events"
+KNOWN = {"events": SILVER_EVENTS, "quarantine": SILVER_EVENTS_QUARANTINE}  # the latter is written before the former
 IDLE_SECONDS = 1
 STORE_TIMEOUT_MS = 1000  # a whole micro-batch is written, nobody waits for an answer
 log = logging.getLogger("stitchlake.profiles")
@@ -76,10 +78,10 @@ class EventsBatch:
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         lake, once = self._lake, transaction(NAME, rows, batch_id)
         record = BatchRecord(batch_id)
-        rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known.events)).persist()
+        rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known["events"])).persist()
         try:
             with record.stage("events"):
-                accepted = write_events(lake, rows, once, known=self._known.quarantine)
+                accepted = write_events(lake, rows, once, known=self._known["quarantine"])
             with ThreadPoolExecutor(1) as beside:
                 faults = beside.submit(self._write_faults, accepted, once, record)
                 self._take_in(leaves(accepted.events, lake.config), once, record)
@@ -92,21 +94,30 @@ class EventsBatch:
             write_faults(self._lake, accepted, once)
 
 
-def writer(lake: Lake, records: DataFrame, take_in: TakeIn) -> DataStreamWriter:
-    """The query over a stream of records, to be started."""
-    body = EventsBatch(lake, take_in, known(lake, NAME))
+def writer(lake: Lake, records: DataFrame, take_in: TakeIn, held: Known | None = None) -> DataStreamWriter:
+    """The query over a stream of records, to be started. `held`: what `known` says, where the caller has it."""
+    body = EventsBatch(lake, take_in, held or known(lake, NAME, KNOWN))
     rows = transform(records, lake.config).writeStream.queryName(NAME).outputMode("append")
     return rows.option("checkpointLocation", lake.checkpoint(NAME)).foreachBatch(body)
 
 
-def start(lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = None) -> StreamingQuery:
-    """Start the query; with `available_now` it drains the topic and ends."""
+def start(
+    lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = None, accepts_loss: bool = False
+) -> StreamingQuery:
+    """Start the query; with `available_now` it drains the topic and ends. `accepts_loss`: see lakehouse/kafka/source.py.
+
+    Raises:
+        LakeError: records that it has not read are gone from the topic, and nobody accepts that.
+    """
     config = lake.config.profiles
+    held = known(lake, NAME, KNOWN)
+    if not accepts_loss:
+        refuse_lost(lake, NAME, held)
     micro_batch = micro_batch or new_micro_batch(lake)
     micro_batch.catch_up()
-    records = read_records(lake, config.max_offsets_per_trigger, query=NAME)
+    records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
     when = trigger(config.trigger_seconds, available_now=available_now)
-    query = writer(lake, records, micro_batch).trigger(**when).start()
+    query = writer(lake, records, micro_batch, held).trigger(**when).start()
     if not available_now:
         Thread(target=_catch_up_while_idle, args=(query, micro_batch), name="events-idle", daemon=True).start()
     return query

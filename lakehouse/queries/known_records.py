@@ -1,48 +1,47 @@
-"""What silver knew of the topic when a checkpoint was begun.
+"""What the lake knew of the topic when a checkpoint was begun.
 
-A new checkpoint knows nothing and reads the topic from its first record, for the deduplication must learn its message ids again. What
-silver has taken in already must not be taken in twice. Each of its two tables holds a prefix of what goes there of every Kafka partition,
+A new checkpoint knows nothing and reads the topic from its first record, for the deduplication must learn its message ids again. What the
+lake has taken in already must not be taken in twice. Each table of records holds a prefix of what goes there of every Kafka partition,
 because a micro-batch is a range of offsets: so how far each reaches says all. That is looked up once, and stands in the checkpoint, so that
 who deletes the one deletes the other.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
 from functools import reduce
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.stamp import stamped
 from lakehouse.tables.contract import Table
-from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 _NAME = "known_records"  # the file in the query's checkpoint
-Ends = dict[str, dict[str, int]]
-"""topic -> partition -> the first offset that was not known."""
+Known = Mapping[str, Ends]
+"""By the name that a query gives a table: how far it reached."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """How far silver.events reached, and silver.events_quarantine, which is written before it."""
-
-    events: Ends
-    quarantine: Ends
-
-
-def known(lake: Lake, query: str) -> Known:
-    """What silver held when the checkpoint of `query` was begun; nothing for the first one of a lake."""
+def known(lake: Lake, query: str, tables: Mapping[str, Table]) -> Known:
+    """What the tables held when the checkpoint of `query` was begun; nothing for the first one of a lake."""
     path = lake.checkpoint(query)
-    stored = stamped(path, _NAME, lambda: json.dumps(asdict(_held(lake))), lake.spark)
+    stored = stamped(path, _NAME, lambda: json.dumps(held_by(lake, tables)), lake.spark)
     if stored is None:  # it was the first to ask
         stored = stamped(path, _NAME, "", lake.spark)
     assert stored is not None
-    return Known(**json.loads(stored))
+    found: dict[str, Ends] = json.loads(stored)
+    return found
 
 
-def _held(lake: Lake) -> Known:
-    return Known(events=_ends(lake, SILVER_EVENTS), quarantine=_ends(lake, SILVER_EVENTS_QUARANTINE))
+def begin(lake: Lake, query: str, held: Known) -> None:
+    """Begin a checkpoint of `query`, which has none, that knows this."""
+    stamped(lake.checkpoint(query), _NAME, json.dumps(held), lake.spark)
+
+
+def held_by(lake: Lake, tables: Mapping[str, Table]) -> Known:
+    """How far each table of records reaches."""
+    return {name: _ends(lake, table) for name, table in tables.items()}
 
 
 def _ends(lake: Lake, table: Table) -> Ends:
@@ -50,6 +49,21 @@ def _ends(lake: Lake, table: Table) -> Ends:
     ends: Ends = {}
     for row in rows:
         ends.setdefault(row["topic"], {})[str(row["partition"])] = row["end"]
+    return ends
+
+
+def furthest(of_tables: Iterable[Ends]) -> Ends:
+    """How far any of them reaches.
+
+    >>> furthest([{"events": {"0": 5, "1": 2}}, {"events": {"0": 7}}])
+    {'events': {'0': 7, '1': 2}}
+    """
+    ends: Ends = {}
+    for of_table in of_tables:
+        for topic, partitions in of_table.items():
+            reached = ends.setdefault(topic, {})
+            for partition, end in partitions.items():
+                reached[partition] = max(end, reached.get(partition, 0))
     return ends
 
 

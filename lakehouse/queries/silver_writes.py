@@ -22,9 +22,10 @@ from lakehouse.events import dedupe, verdict
 from lakehouse.events.content_hash import content_hash
 from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.events.reasons import FACT, ID_CONFLICT
+from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
-from lakehouse.queries.known_records import Ends, is_news
+from lakehouse.queries.known_records import is_news
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 FEW_BYTES = 2**24  # of records that pass through the driver: some 20,000

@@ -1,5 +1,6 @@
 """bronze.events from a stream of files in place of Kafka: every record as it came, once."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +21,8 @@ def folder(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "records"
     for batch in BATCHES:
         add_batch(folder, batch)
-    monkeypatch.setattr(bronze_events, "read_records", lambda lake, max_offsets, query: stream(lake.spark, folder))
+    monkeypatch.setattr(bronze_events, "read_records", lambda lake, *_, **__: stream(lake.spark, folder))
+    monkeypatch.setattr(bronze_events, "refuse_lost", lambda *_: None)  # asks the broker
     lake.create(BRONZE_EVENTS)
     return folder
 
@@ -43,6 +45,16 @@ def test_a_second_run_takes_up_only_what_is_new(lake: Lake, folder: Path) -> Non
     drain(lake)
     drain(lake)
     add_batch(folder, ["later"])
+    drain(lake)
+    rows = lake.read(BRONZE_EVENTS).orderBy("offset").collect()
+    assert [(row["offset"], row["value"]) for row in rows] == [*KEPT, (4, b"later")]
+
+
+def test_without_its_checkpoint_it_reads_all_again_and_keeps_what_is_new(lake: Lake, folder: Path) -> None:
+    drain(lake)
+    shutil.rmtree(lake.checkpoint("bronze_events"))
+    add_batch(folder, ["later"])
+    drain(lake)
     drain(lake)
     rows = lake.read(BRONZE_EVENTS).orderBy("offset").collect()
     assert [(row["offset"], row["value"]) for row in rows] == [*KEPT, (4, b"later")]
