@@ -71,11 +71,20 @@ def quiet_until(quiet: QuietHours, now: datetime) -> datetime | None:
     """When the quiet hours that hold now are over, UTC; None when none hold.
 
     Where clocks are set forward over the end, it is the first moment after. Where they are set back over it, it is the first of the two
-    that lies ahead.
+    that lies ahead; where they are set back over the beginning, it is that moment.
     """
     if not quiet.hold(now):
         return None
     zone = ZoneInfo(quiet.zone)
+    end = _next_end(quiet, zone, now)
+    if now.astimezone(zone).utcoffset() != end.astimezone(zone).utcoffset():
+        change = _change(zone, now.replace(microsecond=0), end)
+        if not quiet.hold(change):
+            return change
+    return end
+
+
+def _next_end(quiet: QuietHours, zone: ZoneInfo, now: datetime) -> datetime:
     today = now.astimezone(zone).date()
     for days in (0, 1):
         end = datetime.combine(today + timedelta(days=days), quiet.end, tzinfo=zone)
@@ -88,7 +97,7 @@ def quiet_until(quiet: QuietHours, now: datetime) -> datetime | None:
 
 
 def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The moment between two at which clocks are set forward, to the second."""
+    """The moment between two at which clocks are set, to the second."""
     offset = before.astimezone(zone).utcoffset()
     while after - before > timedelta(seconds=1):
         middle = before + timedelta(seconds=(after - before) // timedelta(seconds=1) // 2)

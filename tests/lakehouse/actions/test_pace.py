@@ -2,7 +2,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.actions.pace import Breaker, Bucket, backoff, quiet_until
@@ -110,6 +110,7 @@ NEAR = st.times(time(0), time(4)).map(lambda one: one.replace(second=0, microsec
 
 
 @given(st.sampled_from(sorted(NIGHTS)), st.booleans(), TIMES, NEAR, st.integers(-180, 300))
+@example("Europe/Berlin", True, time(2, 1), time(0, 0), 1)  # set back over the beginning: loud for a minute
 @settings(max_examples=120, deadline=None)
 def test_where_clocks_are_set_it_is_the_first_minute_that_is_loud(
     zone: str, is_forward: bool, start: time, end: time, minutes: int
