@@ -1,4 +1,4 @@
-"""The inputs of other people's bug reports, and hostile ones, through a real broker and the whole path.
+"""The inputs of other people's bug reports, and hostile ones, through a real broker and the whole path; once past a driver killed by `kill -9`.
 
 Whatever is right or wrong with them, no query stops, and the stream's tables are those of one computation from silver.
 """
@@ -18,6 +18,7 @@ from kafka import KafkaProducer
 
 from batch import rebuild, reconcile
 from batch.rebuild import check
+from lakehouse.demo.shop import Shop
 from lakehouse.errors import LakeError
 from lakehouse.events.clock import microseconds
 from lakehouse.events.event_row import EventReader
@@ -103,7 +104,7 @@ FIELDS = {
 }
 
 
-def sent() -> list[bytes]:
+def sent() -> list[bytes | None]:
     """The value of every record, in the order of the files."""
     cases = Path(__file__).parents[1] / "cases"
     values = [json.loads(line)["value"] for line in (cases / "ingest.jsonl").read_text("utf-8").splitlines()]
@@ -112,7 +113,7 @@ def sent() -> list[bytes]:
     return [value.encode("utf-8", "surrogatepass") for value in values]
 
 
-def hostile(count: int) -> list[bytes]:
+def hostile(count: int) -> list[bytes | None]:
     """Messages that are mostly accepted, each with some field that holds what nobody expects there."""
     chance = random.Random(SEED)
     values = []
@@ -136,7 +137,7 @@ def hostile(count: int) -> list[bytes]:
 QUERIES = [events.start, bronze_events.start]
 
 
-def sent_to(lake: Lake, servers: str, values: Sequence[bytes]) -> Lake:
+def sent_to(lake: Lake, servers: str, values: Sequence[bytes | None]) -> Lake:
     """A lake that will read the values from a topic of its own, in small micro-batches."""
     topic = f"cases-{uuid4().hex[:8]}"
     broker.create_topic(servers, topic, 2)
@@ -153,7 +154,7 @@ def sent_to(lake: Lake, servers: str, values: Sequence[bytes]) -> Lake:
     return Lake(lake.spark, config)
 
 
-def accepted(lake: Lake, values: Sequence[bytes]) -> set[str]:
+def accepted(lake: Lake, values: Sequence[bytes | None]) -> set[str]:
     """The messages that are events, by the reading alone: no stream, no table."""
     reader, now = EventReader(lake.config), microseconds(datetime.now(UTC))
     rows = (reader.read(value, now, now) for value in values)
@@ -165,6 +166,8 @@ def test_the_stream_gives_what_one_computation_gives(lake: Lake, kafka: broker.R
     values = hostile(1500) if which == "hostile" else sent()
     if which == "shuffled":
         random.Random(SEED).shuffle(values)
+    if which == "killed":
+        values += [message.value for message in Shop(2_500, SEED).messages()]
     lake = sent_to(lake, kafka.bootstrap_servers, values)
     if which == "killed":
         kill_in_the_middle(lake, len(values) // 4)

@@ -31,7 +31,6 @@ from lakehouse.profiles.repair import overwrite
 from lakehouse.queries import bronze_events, driver, events
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
-from tests.end_to_end.killed_driver import kill_in_the_middle
 
 EVENTS = 2_500
 SEED = 11
@@ -115,14 +114,6 @@ def test_a_shuffled_topic_changes_nothing_however_late_its_events_come(shop: Sho
     assert check(lake) == 0
     accepted = EVENTS - sum(shop.truth.rejected().values()) - shop.truth.duplicates
     assert lake.read(SILVER_EVENTS).count() == accepted
-
-
-def test_a_driver_killed_in_the_middle_loses_and_repeats_nothing(shop: Shop, send: Send) -> None:
-    lake = in_batches_of(send(shop.messages()), 500)
-    kill_in_the_middle(lake, 500)
-    drain(lake)
-    assert check(lake) == 0
-    assert lake.read(BRONZE_EVENTS).count() == EVENTS
 
 
 class DiesAt(MicroBatch):

@@ -160,7 +160,7 @@ def test_a_pair_never_joins_two_logins(lake: Lake) -> None:
     assert lake.read(SILVER_IDENTITY_REVIEW).count() == 1
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))  # a model each
 def test_order_batches_and_replays_do_not_matter_although_blocks_grow_past_their_cap(lake: Lake, seed: int) -> None:
     chance = random.Random(seed)
     rows = [
