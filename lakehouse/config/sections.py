@@ -39,6 +39,8 @@ class EventsConfig:
 class PrivacyConfig:
     hmac_key: str = dataclasses.field(repr=False)  # never into a log or a traceback
     hmac_key_id: str
+    personal_fields: tuple[str, ...] = ()
+    plain_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from lakehouse.events.document import is_nested, object_at, record, text_at, tex
 from lakehouse.events.envelope import FACTS, NEEDED, TYPES
 from lakehouse.events.fields import FieldReader, Fields, Message, Spoilt, lacking
 from lakehouse.events.identifier import Identifier
+from lakehouse.events.own_fields import OwnFields
 from lakehouse.events.privacy import bare_url, holds_at
 from lakehouse.events.schema import OBJECTS, TEXTS
 from lakehouse.events.sender import Sender, SenderReader, source
@@ -84,6 +85,8 @@ class EventRow(NamedTuple):
     channel: str | None = None
     is_bot: bool | None = None
     is_clamped: bool | None = None
+    properties: str | None = None
+    context: str | None = None
     traits: Traits | None = None
     faults: list[str] | None = None
     source: str | None = None
@@ -114,6 +117,7 @@ class EventReader:
         self._senders = SenderReader(config)
         self._clocks = ClockReader(config.events)
         self._commerce = CommerceReader(config)
+        self._own = OwnFields(config)
         self._agents = bots.UserAgents(config.events.bot_user_agents)
         self._names = contracts.spellings(config.events.names)
         self._name = lru_cache(maxsize=_REMEMBERED)(lambda name: self._names.get(contracts.spelling(name), name))
@@ -157,6 +161,7 @@ class EventReader:
         user_id, anonymous_id, previous_id = sender.shown
         library = text_of(object_at(context, "library").get("name"))
         is_order = contracts.is_of_order(type_, name)
+        verdict = _verdict(parts)
         return EventRow(
             message_id=fields["message_id"],
             actor_id=sender.actor_id,
@@ -183,10 +188,12 @@ class EventReader:
             channel=fields["channel"],
             is_bot=self._is_bot(text_of(context.get("userAgent")), fields["channel"], library, is_order),
             is_clamped=times.is_clamped,
+            properties=self._own_fields(message, "properties") if verdict is None else None,
+            context=self._own_fields(message, "context") if verdict is None else None,
             traits=told_traits(message) if type_ == "identify" else None,
             faults=_faults(parts) or None,
             source=source(message, fields),
-            verdict=_verdict(parts),
+            verdict=verdict,
         )
 
     def _bring_into_form(self, fields: Fields, properties: Mapping[str, Any]) -> None:
@@ -205,6 +212,11 @@ class EventReader:
         for name in _SHOWN:
             if (text := fields[name]) is not None and (holds_at(text) or text[0] in _BEFORE_A_NUMBER):
                 fields[name] = hidden(self._config.privacy, name, text)
+
+    def _own_fields(self, message: Message, name: str) -> str | None:
+        """None where no object was sent."""
+        sent = message.get(name)
+        return self._own.text(sent) if sent.__class__ is dict else None
 
     def _consent(self, answer: consent.Answer | None, occurred: int | None, message_id: str | None) -> Consent | None:
         """None = nobody was asked."""

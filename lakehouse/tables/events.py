@@ -81,6 +81,12 @@ SILVER_EVENTS = Table(
             "hash of the record without what its transport says; tells a repeat from a conflict",
         ),
         *_LINEAGE,
+        optional(
+            "properties",
+            "string",
+            "properties as sent, one JSON object; a token stands for what is personal; null = none, or of a release before it was kept",
+        ),
+        optional("context", "string", "context, likewise"),
     ),
 )
 

@@ -1,0 +1,184 @@
+"""A sender's own fields as one JSON text: `properties` and `context` of a message, with a token wherever personal data stood.
+
+What is kept is what was sent: every name, in its order, every kind of value, every digit of a number. A field is never left out.
+What is personal by lakehouse/events/personal_data.py is replaced by its token (tokens.py), where it stands. So who reads the column
+sees that something was sent there and that it is hidden; two of the same value still are one, and an e-mail address has the token by which the
+identifiers know it. Of a web address only the parts that are personal are replaced, of any other text all of it.
+
+Under a personal name everything is hidden but what says nothing of anybody: true, false, null, nothing at all, and the country of an address.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from lakehouse.config import Config
+from lakehouse.events import emails, phone
+from lakehouse.events.document import text_of
+from lakehouse.events.personal_data import CARD, EMAIL, NAME, PHONE, Name, card_in, kind_of, named, spelling
+from lakehouse.events.tokens import token
+
+_MOST = 50_000
+_LONG = 300  # characters: a longer text is not remembered
+_SAFE_DIGITS = 64  # bits of a whole number that orjson writes
+_NOBODY = Name()
+_OWN = "own"  # kind of what the configuration names
+_ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//\S*\Z|[/?#]\S*\Z|www[.]\S+\Z")  # of the web
+_QUERY = re.compile(r"[?#].*", re.DOTALL)
+_PAIR = re.compile(r"(?<=[?&#;])([^=&#;?/]+)=([^&#;]*)")
+_PART = re.compile(r"[^/?&#;=]+")
+# {"type": "phone", "id": "2025550143"}, {"name": "email", "value": ...}: one field says the name of the other.
+_LABELS, _LABELLED = ("name", "type", "key", "field", "label"), ("id", "value")
+
+
+class _Remembered(dict[str, Any]):
+    """Text -> the answer about it, made where it is asked for first. Short texts only, and no more than _MOST: else all are forgotten."""
+
+    def __init__(self, answer: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def __missing__(self, text: str) -> Any:
+        answer = self._answer(text)
+        if len(text) < _LONG:
+            if len(self) >= _MOST:
+                self.clear()
+            self[text] = answer
+        return answer
+
+
+class OwnFields:
+    """Writes them by one configuration. Thread-safe."""
+
+    def __init__(self, config: Config) -> None:
+        self._privacy = config.privacy
+        self._email_tags = config.identity.email_tags
+        self._region = phone.region(config.events.default_region)
+        self._declared = {spelling(name): _OWN for name in config.privacy.personal_fields}
+        self._plain = frozenset(spelling(name) for name in config.privacy.plain_fields)
+        self._names = _Remembered(self._says)
+        self._texts = _Remembered(self._shown)
+
+    def text(self, sent: Mapping[str, Any]) -> str:
+        """The object as JSON, without personal data."""
+        shown = self._object(sent, _NOBODY)
+        try:
+            return orjson.dumps(shown, default=_number).decode()
+        except orjson.JSONEncodeError:  # a whole number of more digits than a machine's
+            return orjson.dumps(_with_every_digit(shown), default=_number).decode()
+
+    def _object(self, sent: Mapping[str, Any], holder: Name) -> dict[str, Any]:
+        names, texts = self._names, self._texts
+        labelled = self._labelled(sent) if "id" in sent or "value" in sent else None
+        shown: dict[str, Any] = {}
+        for key, value in sent.items():
+            name, says = names[key]
+            if says is not _NOBODY or labelled is not None:
+                shown[name] = self._of_a_name(key, value, says, holder, labelled)
+            elif value.__class__ is str:
+                shown[name] = texts[value]
+            else:
+                shown[name] = self._value(value, says)
+        return shown
+
+    def _of_a_name(self, key: str, value: Any, says: Name, holder: Name, labelled: str | None) -> Any:
+        """A value whose name, or whose holder, says something."""
+        kind = says.kind or (NAME if says.is_part and holder.is_person else None)
+        if kind is None and key in _LABELLED:
+            kind = labelled
+        return self._value(value, says) if kind is None else self._hidden(kind, value)
+
+    def _labelled(self, sent: Mapping[str, Any]) -> str | None:
+        """The kind that an object says its own `id` or `value` is of."""
+        labels = (sent.get(label) for label in _LABELS)
+        kinds = (self._names[label][1].kind for label in labels if isinstance(label, str))
+        return next((kind for kind in kinds if kind is not None), None)
+
+    def _value(self, value: Any, says: Name) -> Any:
+        """A value whose name is not personal."""
+        sort = value.__class__
+        if sort is str:
+            return self._shown(value, is_version=True) if says.is_version else self._texts[value]
+        if sort is dict:
+            return self._object(value, says)
+        if sort is list:
+            return [self._value(one, says) for one in value]
+        if value is None or sort is bool or not card_in(value):
+            return value
+        return self._token(CARD, text_of(value) or "")
+
+    def _shown(self, text: str, *, is_version: bool = False) -> str:
+        kind = kind_of(text, is_version=is_version)
+        if "/" in text and _ADDRESS.match(text):
+            return self._of_the_web(text, kind)
+        return text if kind is None else self._token(kind, text)
+
+    def _of_the_web(self, address: str, kind: str | None) -> str:
+        """An address with a token for each of its parts and parameters that is personal. kind: of the whole."""
+        paired = _PAIR.sub(self._pair, address) if "=" in address else address
+        if kind is None:
+            return paired
+        parted = _PART.sub(self._part, paired)
+        is_spread = kind_of(_QUERY.sub("", parted)) is not None  # over parts, as in /call/+49/170/2345678
+        return self._token(kind, address) if is_spread else parted
+
+    def _pair(self, pair: re.Match[str]) -> str:
+        kind = self._names[pair[1]][1].kind
+        return pair[0] if kind is None or not pair[2] else f"{pair[1]}={self._token(kind, pair[2])}"
+
+    def _part(self, part: re.Match[str]) -> str:
+        kind = kind_of(part[0])
+        return part[0] if kind is None else self._token(kind, part[0])
+
+    def _hidden(self, kind: str, value: Any) -> Any:
+        """Everything under a personal name."""
+        if isinstance(value, dict):
+            named = [(*self._names[key], one) for key, one in value.items()]
+            return {
+                name: self._value(one, _NOBODY) if says.is_country else self._hidden(kind, one)
+                for name, says, one in named
+            }
+        if isinstance(value, list):
+            return [self._hidden(kind, one) for one in value]
+        if value is None or isinstance(value, bool) or (isinstance(value, str) and not value.strip()):
+            return value
+        return self._token(kind, text_of(value) or "")
+
+    def _says(self, key: str) -> tuple[str, Name]:
+        """A name as it is shown, and what it says. A name may be personal itself: {"ann@example.com": 3}."""
+        kind, words = kind_of(key), spelling(key)
+        shown = key if kind is None else token(self._privacy, kind, key)
+        says = named(key)
+        if words in self._declared:
+            says = says._replace(kind=_OWN)
+        elif words in self._plain:
+            says = says._replace(kind=None, is_part=False)
+        return shown, _NOBODY if says == _NOBODY else says
+
+    def _token(self, kind: str, text: str) -> str:
+        """An address and a number in the form in which identifiers are tokens, where they can be read."""
+        normal = None
+        if kind == EMAIL:
+            normal = emails.normalise(text, self._email_tags)
+        elif kind == PHONE:
+            normal = phone.normalise(text, self._region)
+        return token(self._privacy, kind, normal or text)
+
+
+def _number(value: Any) -> orjson.Fragment:
+    """A Decimal in its digits: orjson knows none."""
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    raise TypeError(value.__class__.__name__)
+
+
+def _with_every_digit(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _with_every_digit(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_with_every_digit(value) for value in node]
+    is_large = node.__class__ is int and node.bit_length() >= _SAFE_DIGITS
+    return orjson.Fragment(str(node)) if is_large else node

@@ -1,0 +1,182 @@
+"""What is personal in what somebody sent, by rule: the name a field has, and the look of its value. Pure; knows no configuration.
+
+By its name a field is personal whatever stands in it: `customerEmail`, `billing_phone`, `first_name`, `shipping_address`, `ip`,
+`api_key`, `card_number`, `passport_no`, `birthday`. Names are read in any spelling. `name` alone is a product's or a campaign's as often as a
+person's: it is personal below a person (`customer`, `traits`, `recipient`).
+
+By its look a value is personal whatever its field is called: an e-mail address, a telephone number as people write it, an IP address, a
+secret, the number of a payment card. A person's name, a street and a number of bare digits have no look of their own. So
+nothing finds them under a name that says nothing.
+"""
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from lakehouse.events.phone import in_our_digits
+from lakehouse.events.traits import snake_case
+
+EMAIL, PHONE, NAME, ADDRESS, IP, SECRET, CARD, ID = "email", "phone", "name", "address", "ip", "secret", "card", "id"
+
+_PERSON = (
+    r"traits|users?|customers?|clients?|persons?|people|contacts?|recipients?|receivers?|senders?|buyers?|payers?|cardholders?|owners?"
+    r"|guests?|passengers?|travell?ers?|patients?|members?|employees?|attendees?|participants?|friends?|profiles?|billing|shipping"
+    r"|delivery|devices?"
+)
+_NUMBER = r"(?:_?(?:no|nr|num|numbers?|e164))?"
+# Kind -> the end of a name in snake_case, from a word's beginning on.
+_NAMED = {
+    EMAIL: r"e_?mails?(?:_?address(?:es)?)?(?:_?(?:hash(?:ed)?|sha_?\d+|md_?5))?",
+    PHONE: rf"(?:tele)?(?:phones?|fon|fax)(?:_?(?:hash(?:ed)?|sha_?\d+|md_?5))?{_NUMBER}|(?:tel|mobile|cell|msisdn|whats_?app){_NUMBER}",
+    NAME: r"(?:first|last|middle|given|family|full|fore|maiden|nick|birth|legal|holder|user)_?names?|sur_?names?"
+    rf"|(?:{_PERSON})_?names?",
+    IP: r"ip(?:_?v?[46])?(?:_?addr(?:ess)?)?|(?:remote|client)_?addr|x_forwarded_for",
+    SECRET: r"pass_?words?|passwd|pwd|pass_?(?:phrase|code)|secrets?|token|(?:api|access|private|session)_?keys?|authori[sz]ation|bearer"
+    r"|jwt|cookies?|[cx]srf|otp|pin(?:_?code)?|credentials?",
+    CARD: r"(?:card|pan|cc|iban|account|routing)_?(?:no|nr|num|numbers?)|iban|pan|cv[vc]2?|sort_?code",
+    ID: r"(?:ssn|social_?security|passport|national_?id|identity_?card|tax_?id|driv(?:er|ing)_?s?_?licen[cs]e)"
+    rf"{_NUMBER}|birth_?da(?:y|te)|date_?of_?birth|dob",
+    ADDRESS: r"addr(?:ess(?:es)?)?(?:_?(?:line)?_?\d)?|street(?:_?(?:name|no|number|address|line)?_?\d?)|house_?(?:no|number)"
+    r"|post(?:al)?_?code|zip(?:_?code)?|lat(?:itude)?|lng|lon(?:gitude)?|coordinates",
+}
+_KINDS = [(kind, re.compile(rf"(?:\A|_)(?:{pattern})\Z")) for kind, pattern in _NAMED.items()]
+_IS_PERSON = re.compile(rf"(?:\A|_)(?:{_PERSON}|address(?:es)?)\Z")
+_PART_OF_A_NAME = re.compile(r"(?:name|first|last|middle|given|family|initials)\Z")
+_VERSION = re.compile(r"(?:\A|_)(?:version|build|release|firmware)\Z")
+_COUNTRY = re.compile(r"(?:\A|_)country(?:_?(?:code|name))?\Z")
+_BETWEEN_WORDS = re.compile(r"[^0-9a-z]+")
+
+
+class Name(NamedTuple):
+    """What a field's name says.
+
+    kind: of personal data that stands in it; None = none by its name. is_part: personal below a person. is_person: whose fields are
+    those of a person. is_version: four numbers there are no IP address. is_country: no place of one person, also in an address.
+    """
+
+    kind: str | None = None
+    is_part: bool = False
+    is_person: bool = False
+    is_version: bool = False
+    is_country: bool = False
+
+
+def named(name: str) -> Name:
+    """What a name says, in whatever spelling."""
+    words = spelling(name)
+    return Name(
+        kind=next((kind for kind, pattern in _KINDS if pattern.search(words)), None),
+        is_part=_PART_OF_A_NAME.match(words) is not None,
+        is_person=_IS_PERSON.search(words) is not None,
+        is_version=_VERSION.search(words) is not None,
+        is_country=_COUNTRY.search(words) is not None,
+    )
+
+
+def spelling(name: str) -> str:
+    """A name in snake_case, without accents and marks: `E-Mail` and `eMail` are `e_mail`."""
+    plain = unicodedata.normalize("NFKD", name)
+    return _BETWEEN_WORDS.sub("_", snake_case("".join(c for c in plain if not unicodedata.combining(c)))).strip("_")
+
+
+def kind_of(text: str, *, is_version: bool = False) -> str | None:
+    """The kind of personal data a text is or holds; None = none that has a look of its own."""
+    if len(text) < _SHORTEST or text.isalpha():
+        return None
+    if not text.isascii():
+        text = in_our_digits(unicodedata.normalize("NFKC", text))
+    if _HINT.search(text) is None:
+        return None
+    found = _found(text, is_version)
+    if found is None and "%" in text:
+        found = _found(unquote(unquote(text)), is_version)  # a link in a link
+    return found
+
+
+def card_in(number: float) -> bool:
+    """Whether a number is that of a payment card."""
+    return number > _LEAST_CARD and _is_card(str(int(number)))
+
+
+_SHORTEST = 5  # characters
+# Something of this is in every text that has a look: most texts have nothing of it, and are seen through in one pass.
+_HINT = re.compile(
+    r"[@%&(\[{<+=]|:[^:]*:|[.][0-9]+[.][0-9]|[0-9](?:[ ./-]?[0-9]){5}|eyJ|_(?:live|test)_|gh[pousr]_|glpat|xox|AK?I[Az]|ya29|shp.._|-----"
+    r"|(?i:bearer|basic|password|passwd|pwd|secret|token|api[_-]?key)[\s:]"
+)
+_LEAST_CARD = 10**12
+_EMAIL = re.compile(
+    r"[^\s@](?:@|%40|&#0*64;|&commat;)[^\s@]"
+    r"|[^\s@]\s{0,2}(?:@|[\[({<]\s?(?:at|ät)\s?[\])}>])\s{0,2}[^\s@]{1,99}\s?(?:[.]|[\[({<]\s?(?:dot|punkt)\s?[\])}>])\s?[a-z]{2}",
+    re.IGNORECASE,
+)
+_DATE = r"(?!\d{1,2}[ ./-]\d{1,2}[ ./-]\d{2,4}(?!\d))"
+_PHONE = re.compile(
+    r"(?<![\w+])(?:\+|tel:\+?)\s?\(?\d(?:[ ().\u2010-\u2015/-]{0,3}\d){6,14}(?!\d)"  # abroad
+    r"|(?<![\w)])\(\+?\d{2,5}\)[ /-]{0,2}\d(?:[ ./-]?\d){4,11}(?!\d)"
+    rf"|(?<![\w.,/-]){_DATE}00?[1-9]\d{{0,4}}[ /-]\d(?:[ /-]?\d){{4,12}}(?![\w-])"  # at home, behind a trunk prefix
+    r"|(?<![\w.,/-])(?:1[ .-])?[2-9]\d\d[ .-]\d{3}[ .-]\d{4}(?![\w-])"  # North America
+    rf"|\A{_DATE}(?:[+(]\d[\d ()./-]{{5,29}}|0\d{{1,5}}[ /-][\d /-]{{4,20}})\Z",  # alone, as tokens.PERSONAL has it
+    re.IGNORECASE,
+)
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_IP4 = re.compile(rf"(?<![\w.])(?<![A-Za-z]/)(?:{_OCTET}\.){{3}}{_OCTET}(?!\w|\.\d)")  # Chrome/126.0.0.0 is a version
+_IP6 = re.compile(r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])", re.IGNORECASE)
+_SECRET = re.compile(
+    r"\bbearer\s+(?=\S*[\d._-])\S{8,}|\bbasic\s+(?=\S*\d)[a-z0-9+/]{12,}=*"
+    r"|\beyJ[\w-]{5,400}\.[\w-]{2,}|\b[spr]k_(?:live|test)_\w{8,}|\bgh[pousr]_\w{20,}|\bglpat-\S{15,}|\bxox[abeprs]-[\w-]{8,}"
+    r"|\bAKIA[0-9A-Z]{12,}|\bAIza[\w-]{30,}|\bya29\.[\w-]{10,}|\bshp(?:at|ca|pa|ss)_[0-9a-f]{20,}|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\b(?:password|passwd|pwd|secret|token|api[_-]?key)\s*[:=]\s*[^\s&]{4,}",
+    re.IGNORECASE,
+)
+_CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){13,18}(?![\w-])")
+# What begins the numbers of each issuer, and how long they are (ISO/IEC 7812 ranges as their owners publish them).
+_ISSUER = re.compile(
+    r"4(?:\d{15}|\d{18})|(?:5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720)\d*(?<=\A\d{16})|3[47]\d{13}|3(?:0[0-5]|[689])\d*(?<=\A\d{14})"
+    r"|(?:6011|64[4-9]|65|62|35(?:2[89]|[3-8]))\d{12,17}|(?:50|5[6-9]|6[037])\d{14,17}"
+)
+
+
+def _is_card(digits: str) -> bool:
+    """Of an issuer's range and length, and with the right check digit (Luhn, ISO/IEC 7812-1 annex B)."""
+    if not 14 <= len(digits) <= 19 or _ISSUER.fullmatch(digits) is None:
+        return False
+    doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (sum(map(int, digits[::-2])) + sum(doubled)) % 10 == 0
+
+
+def _is_ip6(text: str) -> bool:
+    try:
+        return text != "::" and bool(ipaddress.IPv6Address(text))
+    except ValueError:
+        return False
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+def _has_card(written: str) -> bool:
+    return _is_card(written.replace(" ", "").replace("-", ""))
+
+
+_LOOKS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    (EMAIL, _EMAIL, _always),
+    (SECRET, _SECRET, _always),
+    (CARD, _CARD, _has_card),
+    (PHONE, _PHONE, _always),
+    (IP, _IP4, _always),
+    (IP, _IP6, _is_ip6),
+)
+
+
+def _found(text: str, is_version: bool) -> str | None:
+    for kind, pattern, is_one in _LOOKS:
+        if is_version and pattern is _IP4:
+            continue
+        if any(is_one(match[0]) for match in pattern.finditer(text)):
+            return kind
+    return None

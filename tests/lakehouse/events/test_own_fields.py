@@ -1,0 +1,134 @@
+"""A sender's own fields: what was sent is kept as it was, and nothing personal is among it."""
+
+import dataclasses
+import json
+from random import Random
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lakehouse.config import load
+from lakehouse.events.event_row import EventReader, EventRow
+from lakehouse.events.own_fields import OwnFields
+from lakehouse.events.tokens import token
+from tests.own_properties import PLANTED, exactly, own_object
+
+CONFIG = load("dev", environ={})
+READER, OWN = EventReader(CONFIG), OwnFields(CONFIG)
+NOON_US = 1_772_366_400_000_000
+
+
+def row(**fields: Any) -> EventRow:
+    """Of a track event with these fields."""
+    sent = {"type": "track", "event": "Seen", "messageId": "m", "anonymousId": "a"} | fields
+    read = READER.read(orjson.dumps(sent), NOON_US, NOON_US)
+    assert read.verdict is None
+    return read
+
+
+def shown(**properties: Any) -> Any:
+    return json.loads(OWN.text(properties))
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_what_was_sent_is_kept_as_it_was(chance: Random) -> None:
+    properties, context = own_object(chance), own_object(chance)
+    read = row(properties=properties, context=context)
+    for sent, kept in ((properties, read.properties), (context, read.context)):
+        assert kept is not None
+        assert exactly(kept) == exactly(orjson.dumps(sent).decode())
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_no_planted_value_is_left_and_nothing_else_is_lost(chance: Random) -> None:
+    field, value, traces = chance.choice(PLANTED)
+    around = own_object(chance)
+    holder = {"nested_q": [around | {field: value}]}
+    text = row(properties=holder | {field: value}, context=holder).properties
+    assert text is not None
+    assert [trace for trace in traces if trace in text] == []
+    kept = json.loads(text)
+    assert kept.pop(field) is not None
+    kept["nested_q"][0].pop(field)
+    assert exactly(json.dumps(kept)) == exactly(json.dumps({"nested_q": [json.loads(orjson.dumps(around))]}))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "traces"), PLANTED, ids=[f"{field}={value}"[:40] for field, value, _ in PLANTED]
+)
+def test_a_personal_value_is_in_neither_column(field: str, value: Any, traces: tuple[str, ...]) -> None:
+    read = row(properties={field: value}, context={"q": {field: value}})
+    assert [trace for trace in traces if trace in f"{read.properties}{read.context}"] == []
+
+
+def test_a_token_stands_where_the_value_stood_and_joins_with_the_identifiers() -> None:
+    email, phone = (
+        token(CONFIG.privacy, *known) for known in (("email", "ann@example.com"), ("phone", "+12025550143"))
+    )
+    kept = shown(
+        gift={"to": "Ann@Example.com", "size": "L"}, call="+1 202 555 0143", link="/u/ann@example.com/orders?page=2"
+    )
+    assert kept == {"gift": {"to": email, "size": "L"}, "call": phone, "link": f"/u/{email}/orders?page=2"}
+    assert shown(note="for ann@example.com, gate code 7")["note"].startswith("dev:")  # who wrote it may stand beside it
+
+
+def test_what_says_nothing_of_anybody_stays_under_a_personal_name() -> None:
+    sent = {"email": None, "phone": "", "address": {"country": "NO", "is_complete": True}, "cookie": False}
+    assert shown(**sent) == sent
+
+
+def test_a_shops_names_are_its_own() -> None:
+    """`name` is a product's; below a person it is that person's."""
+    kept = shown(name="Mug", products=[{"name": "Mug", "brand": "Elm"}], customer={"name": "Ann", "tier": "gold"})
+    assert (kept["name"], kept["products"], kept["customer"]["tier"]) == (
+        "Mug",
+        [{"name": "Mug", "brand": "Elm"}],
+        "gold",
+    )
+    assert kept["customer"]["name"] == token(CONFIG.privacy, "name", "Ann")
+
+
+def test_the_owner_of_the_data_overrules_names() -> None:
+    privacy = dataclasses.replace(CONFIG.privacy, personal_fields=("Vorname",), plain_fields=("cart_token", "street"))
+    own = OwnFields(dataclasses.replace(CONFIG, privacy=privacy))
+    kept = json.loads(
+        own.text({"vorname": "Ann", "cartToken": "c-1", "street": "Elm Road 7", "Street": "ann@example.com"})
+    )
+    assert (kept["cartToken"], kept["street"]) == ("c-1", "Elm Road 7")
+    assert kept["vorname"].startswith("dev:")
+    assert kept["Street"].startswith("dev:")  # its look is asked all the same
+
+
+@pytest.mark.parametrize("sent", [None, "text", 3, [], [1]])
+def test_what_is_no_object_leaves_the_column_empty(sent: Any) -> None:
+    assert row(properties=sent).properties is None
+
+
+def test_an_empty_object_is_kept_and_a_rejected_record_keeps_nothing() -> None:
+    assert row(properties={}).properties == "{}"
+    rejected = READER.read(orjson.dumps({"type": "track", "properties": {"a": 1}}), NOON_US, NOON_US)
+    assert (rejected.verdict is None, rejected.properties) == (False, None)
+
+
+def test_half_a_character_is_replaced_and_a_null_character_is_written_out() -> None:
+    read = READER.read(
+        b'{"type":"track","event":"x","messageId":"m","anonymousId":"a","properties":{"q":"\\ud800\\u0000"}}',
+        NOON_US,
+        NOON_US,
+    )
+    assert read.properties == '{"q":"\ufffd\\u0000"}'
+
+
+@pytest.mark.parametrize(
+    "id_", ["ann@example.org", "0049 170 12345678", "0815-4711-22", "0815-4711", "(02) 1234567", "+49 (0)30 1234"]
+)
+def test_what_another_column_hides_is_not_shown_here(id_: str) -> None:
+    read = row(properties={"product_id": id_, "coupon": id_})
+    assert read.product_id is not None
+    assert read.product_id.startswith("dev:")
+    assert id_ not in str(read)
