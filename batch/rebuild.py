@@ -10,7 +10,9 @@ from contextlib import nullcontext
 
 from lakehouse.catalog import TABLES
 from lakehouse.config import load
+from lakehouse.config.paths import EVENTS
 from lakehouse.errors import StitchlakeError
+from lakehouse.events.declared_properties import read_declared
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import refilling, writer
@@ -59,7 +61,7 @@ def main(argv: list[str]) -> int:
         lake.bring_up(TABLES.values(), of=(BRONZE_EVENTS,) if is_refill else SOURCES)
         with refilling(config) if is_refill else nullcontext():
             if is_refill:
-                refill(lake)
+                refill(lake, read_declared(EVENTS, config.privacy))
             overwrite_profiles(lake)
         print("rebuilt")
         return 0

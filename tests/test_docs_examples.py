@@ -25,6 +25,7 @@ from lakehouse.commands import identity, key, launcher
 from lakehouse.config import PROJECT, LakeConfig, load
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import LakeError, StitchlakeError
+from lakehouse.events.declared_properties import read_declared
 from lakehouse.experiments.definitions import read_experiments
 from lakehouse.moments.definitions import read_moments
 from lakehouse.rules.book import read_rules
@@ -60,6 +61,7 @@ DECLARED: Mapping[str, Callable[[Path], object]] = {
     ),
     "experiments": read_experiments,
     "metrics": read_experiments,
+    "properties": lambda path: read_declared(path, load("dev", environ={}).privacy),
 }
 
 

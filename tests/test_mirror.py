@@ -190,6 +190,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "batch/decision_log.py",
         "lakehouse/experiments/result_rows.py",
     ),
+    "tests/lakehouse/queries/test_own_fields_history.py": ("batch/own_fields.py",),
     "tests/lakehouse/queries/test_events.py": (
         "lakehouse/events/dedupe.py",
         "lakehouse/queries/known_records.py",

@@ -6,6 +6,7 @@ from lakehouse.config import PROJECT, Config
 from lakehouse.errors import LakeError
 from lakehouse.machine import local_folder
 
+EVENTS = PROJECT / "conf" / "events.yaml"
 RULES = PROJECT / "conf" / "rules.yaml"
 OFFERS = PROJECT / "conf" / "offers.yaml"
 EXPERIMENTS = PROJECT / "conf" / "experiments.yaml"

@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.events.reasons import ID_CONFLICT
-from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
+from lakehouse.tables.events import BRONZE_EVENTS
 
 CONTENT, ID, REJECTED = "content", "id", "rejected"
 OTHER_CONTENT = "messageId: an earlier event has other content"  # the detail of a conflict
@@ -35,8 +35,8 @@ def ask(judged: DataFrame) -> DataFrame:
     asked = judged.withColumn("asks", F.explode(questions))
     is_id, is_content = F.col("asks") == ID, F.col("asks") == CONTENT
     known = ("message_id", *PLACE)
-    event_columns = [name for name in SILVER_EVENTS.column_names if name not in known]
-    packed = F.struct(*event_columns, "traits", "faults", "source")
+    beside = (*known, "value", "kafka_timestamp", "fact", "reason", "detail")
+    packed = F.struct(*(name for name in judged.columns if name not in beside))
     place = F.concat_ws("-", *PLACE)
     return asked.select(
         "asks",

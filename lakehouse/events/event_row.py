@@ -3,7 +3,7 @@
 Spark calls it for whole Arrow batches (parse.py), the same pieces answer for single messages (reader.py). No record makes it fail.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,11 +14,12 @@ from lakehouse.events import bots, consent, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader, Times
 from lakehouse.events.commerce import CommerceReader, Figures, Line, Order
+from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import is_nested, object_at, record, text_at, text_of
 from lakehouse.events.envelope import FACTS, NEEDED, TYPES
 from lakehouse.events.fields import FieldReader, Fields, Message, Spoilt, lacking
 from lakehouse.events.identifier import Identifier
-from lakehouse.events.own_fields import OwnFields
+from lakehouse.events.own_fields import OwnFields, written
 from lakehouse.events.privacy import bare_url, holds_at
 from lakehouse.events.schema import OBJECTS, TEXTS
 from lakehouse.events.sender import Sender, SenderReader, source
@@ -54,6 +55,7 @@ class Consent(NamedTuple):
 class EventRow(NamedTuple):
     """Columns of silver.events but for lineage and content, times in microseconds since 1970.
 
+    declared: values of declared properties, in their order, None = of a record that is no event.
     traits: raw personal traits of an identify event, None = none. source: which program sent it.
     fact: of a record that is a fact and no event, see facts.py, as fact_tables.py reads it.
     faults: what was left empty, as verdicts, None = nothing. verdict: None when the event is accepted, else the first rule of reasons.py
@@ -87,11 +89,24 @@ class EventRow(NamedTuple):
     is_clamped: bool | None = None
     properties: str | None = None
     context: str | None = None
+    declared: tuple[Any, ...] | None = None
     traits: Traits | None = None
     faults: list[str] | None = None
     source: str | None = None
     fact: str | None = None
     verdict: str | None = None
+
+
+class _Own(NamedTuple):
+    """The sender's own fields, None where no object was sent; declared properties, and what of them could not be read."""
+
+    properties: str | None
+    context: str | None
+    declared: tuple[Any, ...] | None
+    faults: Sequence[str]
+
+
+_NOTHING_OWN = _Own(None, None, None, ())
 
 
 class _Parts(NamedTuple):
@@ -111,7 +126,7 @@ class _Parts(NamedTuple):
 class EventReader:
     """Reads records by one configuration. Thread-safe."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, declared: Sequence[DeclaredProperty] = ()) -> None:
         self._config = config
         self._fields = FieldReader(config)
         self._senders = SenderReader(config)
@@ -121,6 +136,7 @@ class EventReader:
         self._agents = bots.UserAgents(config.events.bot_user_agents)
         self._names = contracts.spellings(config.events.names)
         self._name = lru_cache(maxsize=_REMEMBERED)(lambda name: self._names.get(contracts.spelling(name), name))
+        self._properties = PropertyReader(declared, self._name)
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
         self._categories = consent.spelled(config.consent.categories)
         self._said = lru_cache(maxsize=_REMEMBERED)(self._words)
@@ -162,6 +178,7 @@ class EventReader:
         library = text_of(object_at(context, "library").get("name"))
         is_order = contracts.is_of_order(type_, name)
         verdict = _verdict(parts)
+        own = self._own_fields(message, fields) if verdict is None else _NOTHING_OWN
         return EventRow(
             message_id=fields["message_id"],
             actor_id=sender.actor_id,
@@ -188,10 +205,11 @@ class EventReader:
             channel=fields["channel"],
             is_bot=self._is_bot(text_of(context.get("userAgent")), fields["channel"], library, is_order),
             is_clamped=times.is_clamped,
-            properties=self._own_fields(message, "properties") if verdict is None else None,
-            context=self._own_fields(message, "context") if verdict is None else None,
+            properties=own.properties,
+            context=own.context,
+            declared=own.declared,
             traits=told_traits(message) if type_ == "identify" else None,
-            faults=_faults(parts) or None,
+            faults=[*_faults(parts), *own.faults] or None,
             source=source(message, fields),
             verdict=verdict,
         )
@@ -213,10 +231,16 @@ class EventReader:
             if (text := fields[name]) is not None and (holds_at(text) or text[0] in _BEFORE_A_NUMBER):
                 fields[name] = hidden(self._config.privacy, name, text)
 
-    def _own_fields(self, message: Message, name: str) -> str | None:
-        """None where no object was sent."""
-        sent = message.get(name)
-        return self._own.text(sent) if sent.__class__ is dict else None
+    def _own_fields(self, message: Message, fields: Fields) -> _Own:
+        properties, context = message.get("properties"), message.get("context")
+        shown = self._own.shown(properties) if properties.__class__ is dict else None
+        declared = self._properties.read(fields["event_name"], shown or {})
+        return _Own(
+            properties=None if shown is None else written(shown),
+            context=written(self._own.shown(context)) if context.__class__ is dict else None,
+            declared=declared.columns,
+            faults=declared.faults,
+        )
 
     def _consent(self, answer: consent.Answer | None, occurred: int | None, message_id: str | None) -> Consent | None:
         """None = nobody was asked."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from lakehouse.config import Config
 from lakehouse.config.limits import PURPOSES
+from lakehouse.events.declared_properties import NUMBER, DeclaredProperty
 from lakehouse.events.event_row import EventReader, EventRow
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 
@@ -16,26 +17,40 @@ OF_RECORD = (*BRONZE_EVENTS.key, "content_hash")  # columns of silver.events tha
 _TYPES = {"traits": "map<string,string>", "faults": "array<string>", "source": "string"}
 _TYPES |= {"fact": "string", "verdict": "string"}
 _TYPES |= {column.name: column.type for column in SILVER_EVENTS.columns}
-EVENT_ROW = "struct<" + ",".join(f"{name}:{_TYPES[name]}" for name in EventRow._fields) + ">"
 
 _TEXT, _FLAG, _TIME = pa.string(), pa.bool_(), pa.timestamp("us", tz="UTC")
 _IDENTIFIER = {"type": _TEXT, "token": _TEXT}
 _LINE = {"product_id": _TEXT, "name": _TEXT, "quantity": pa.decimal128(18, 6), "price": pa.decimal128(20, 8)}
 _CONSENT = {"at": _TIME, "message_id": _TEXT, **dict.fromkeys(PURPOSES, _FLAG)}
+_ARROW = {"string": _TEXT, "boolean": _FLAG, "timestamp": _TIME, "bigint": pa.int64(), NUMBER: pa.decimal128(38, 10)}
 Rows = Sequence[Any]
 
 
-def event_rows(config: Config) -> Callable[..., pa.Array]:
-    """(value, time on the record, time it was taken in) -> EVENT_ROW, row by row. The key of the tokens stands in no plan."""
-    pickled = pickle.dumps(config)
+def event_row_type(declared: Sequence[DeclaredProperty] = ()) -> str:
+    """What `event_rows` gives, as Spark SQL type; a column `declared` only where there are declared properties."""
+    columns = ",".join(f"{one.column.name}:{one.column.type}" for one in declared)
+    types = _TYPES | {"declared": f"struct<{columns}>"}
+    return "struct<" + ",".join(f"{name}:{types[name]}" for name in _names(declared)) + ">"
+
+
+def _names(declared: Sequence[DeclaredProperty]) -> list[str]:
+    return [name for name in EventRow._fields if name != "declared" or declared]
+
+
+def event_rows(config: Config, declared: Sequence[DeclaredProperty] = ()) -> Callable[..., pa.Array]:
+    """(value, time on the record, time it was taken in) -> event_row_type, row by row. The key of the tokens stands in no plan."""
+    pickled = pickle.dumps((config, tuple(declared)))
+    names = _names(declared)
+    types = {one.column.name: _ARROW[one.column.type] for one in declared}
+    make = _MAKE | {"declared": lambda column: _structs([one or (None,) * len(types) for one in column], types)}
 
     def read(values: pa.Array, kafka: pa.Array, arrived: pa.Array) -> pa.Array:
         reader = _reader(pickled)
         times = (column.cast(_TIME).cast(pa.int64()).to_pylist() for column in (kafka, arrived))
         rows = [reader.read(*record) for record in zip(values.to_pylist(), *times, strict=True)]
         columns = list(zip(*rows, strict=True)) or [()] * len(EventRow._fields)
-        made = [_MAKE.get(name, _texts)(column) for name, column in zip(EventRow._fields, columns, strict=True)]
-        return pa.StructArray.from_arrays(made, names=list(EventRow._fields))
+        read_columns = dict(zip(EventRow._fields, columns, strict=True))
+        return pa.StructArray.from_arrays([make.get(name, _texts)(read_columns[name]) for name in names], names=names)
 
     return read
 
@@ -43,7 +58,8 @@ def event_rows(config: Config) -> Callable[..., pa.Array]:
 @lru_cache(maxsize=4)
 def _reader(pickled: bytes) -> EventReader:
     """Of one configuration, kept for as long as the worker lives: what it remembers is what makes it fast."""
-    return EventReader(pickle.loads(pickled))
+    config, declared = pickle.loads(pickled)
+    return EventReader(config, declared)
 
 
 def _texts(column: Rows) -> pa.Array:

@@ -62,13 +62,9 @@ class OwnFields:
         self._names = _Remembered(self._says)
         self._texts = _Remembered(self._shown)
 
-    def text(self, sent: Mapping[str, Any]) -> str:
-        """The object as JSON, without personal data."""
-        shown = self._object(sent, _NOBODY)
-        try:
-            return orjson.dumps(shown, default=_number).decode()
-        except orjson.JSONEncodeError:  # a whole number of more digits than a machine's
-            return orjson.dumps(_with_every_digit(shown), default=_number).decode()
+    def shown(self, sent: Mapping[str, Any]) -> dict[str, Any]:
+        """The object without personal data."""
+        return self._object(sent, _NOBODY)
 
     def _object(self, sent: Mapping[str, Any], holder: Name) -> dict[str, Any]:
         names, texts = self._names, self._texts
@@ -166,6 +162,14 @@ class OwnFields:
         elif kind == PHONE:
             normal = phone.normalise(text, self._region)
         return token(self._privacy, kind, normal or text)
+
+
+def written(shown: Mapping[str, Any]) -> str:
+    """As JSON, every digit of a number in it."""
+    try:
+        return orjson.dumps(shown, default=_number).decode()
+    except orjson.JSONEncodeError:  # a whole number of more digits than a machine's
+        return orjson.dumps(_with_every_digit(shown), default=_number).decode()
 
 
 def _number(value: Any) -> orjson.Fragment:

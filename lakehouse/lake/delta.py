@@ -222,6 +222,14 @@ class Lake:
                 inserts=stored_at is None, once=once,
             )  # fmt: skip
 
+    def set_columns(
+        self, rows: DataFrame, table: Table, columns: Sequence[str], *, key: Sequence[str], within: str
+    ) -> None:
+        """Set some columns of stored rows, by key, where they differ. Nothing is inserted. `within`: SQL over `stored` that holds for all of them."""
+        target = DeltaTable.forPath(self.spark, self.path(table)).alias("stored")
+        merge = target.merge(rows.alias("new"), f"{within} AND {delta_rs.matching(key)}")
+        merge.whenMatchedUpdate(differs(columns), {name: f"new.{name}" for name in columns}).execute()
+
     def _merge(
         self,
         frame: DataFrame,

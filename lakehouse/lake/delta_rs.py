@@ -113,11 +113,15 @@ def add(rows: pa.Table, table: Table, path: str, *, keep_hours: int) -> None:
 
 
 def append(rows: pa.Table, table: Table, path: str, once: Transaction) -> None:
-    """Append once: what the table has taken of the transaction's writer is skipped."""
+    """Append once: what the table has taken of the transaction's writer is skipped.
+
+    A stored column that the rows lack is null in them, as Spark has it: one that was declared, and is not any more.
+    """
     if rows.num_rows == 0 or last_batch(path, once.of(table)) >= once.batch_id:
         return
     _check(rows, table)
-    write_deltalake(DeltaTable(path), rows, mode="append", commit_properties=_noting(once, table))
+    noting = _noting(once, table)
+    write_deltalake(DeltaTable(path), rows, mode="append", schema_mode="merge", commit_properties=noting)
 
 
 def upsert(

@@ -11,7 +11,7 @@ its actor's day, whenever that was.
 import atexit
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
@@ -22,7 +22,9 @@ from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from lakehouse.config import Config
+from lakehouse.config.paths import EVENTS
 from lakehouse.events import dedupe
+from lakehouse.events.declared_properties import DeclaredProperty, check_stored, read_declared, with_declared
 from lakehouse.events.parse import parse
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake
@@ -38,6 +40,7 @@ from lakehouse.queries.known_records import Known, is_news, known
 from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.queries.silver_writes import Accepted, write_events, write_faults
 from lakehouse.spark.streams import Start, trigger
+from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 NAME = "events"
@@ -50,9 +53,9 @@ TakeIn = Callable[[DataFrame, Transaction, BatchRecord], None]
 """What a MicroBatch does with the leaf rows of a batch."""
 
 
-def transform(records: DataFrame, config: Config) -> DataFrame:
+def transform(records: DataFrame, config: Config, declared: Sequence[DeclaredProperty] = ()) -> DataFrame:
     """Kafka records (stream) -> rows of lakehouse/events/dedupe.py: what is new, each question of a record its own row."""
-    asked = dedupe.ask(parse(records, config))
+    asked = dedupe.ask(parse(records, config, declared))
     return dedupe.answer(asked, clock=next_hour(), days=config.events.dedupe_days)
 
 
@@ -70,10 +73,11 @@ def leaves(events: DataFrame, config: Config) -> DataFrame:
 class EventsBatch:
     """The body of foreachBatch. A replay, whole or after a crash between any two writes, changes nothing: see docs/decisions/0070."""
 
-    def __init__(self, lake: Lake, take_in: TakeIn, known: Known) -> None:
+    def __init__(self, lake: Lake, take_in: TakeIn, known: Known, table: Table = SILVER_EVENTS) -> None:
         self._lake = lake
         self._take_in = take_in
         self._known = known
+        self._table = table
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         lake, once = self._lake, transaction(NAME, rows, batch_id)
@@ -81,7 +85,7 @@ class EventsBatch:
         rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known["events"])).persist()
         try:
             with record.stage("events"):
-                accepted = write_events(lake, rows, once, known=self._known["quarantine"])
+                accepted = write_events(lake, rows, once, known=self._known["quarantine"], table=self._table)
             with ThreadPoolExecutor(1) as beside:
                 faults = beside.submit(self._write_faults, accepted, once, record)
                 self._take_in(leaves(accepted.events, lake.config), once, record)
@@ -94,11 +98,30 @@ class EventsBatch:
             write_faults(self._lake, accepted, once)
 
 
-def writer(lake: Lake, records: DataFrame, take_in: TakeIn, held: Known | None = None) -> DataStreamWriter:
-    """The query over a stream of records, to be started. `held`: what `known` says, where the caller has it."""
-    body = EventsBatch(lake, take_in, held or known(lake, NAME, KNOWN))
-    rows = transform(records, lake.config).writeStream.queryName(NAME).outputMode("append")
+def writer(
+    lake: Lake,
+    records: DataFrame,
+    take_in: TakeIn,
+    declared: Sequence[DeclaredProperty] = (),
+    *,
+    held: Known | None = None,
+) -> DataStreamWriter:
+    """The query over a stream of records, to be started. silver.events gets the columns that are declared.
+
+    `held`: what `known` says, where the caller has it.
+    """
+    body = EventsBatch(lake, take_in, held or known(lake, NAME, KNOWN), events_table(lake, declared))
+    rows = transform(records, lake.config, declared).writeStream.queryName(NAME).outputMode("append")
     return rows.option("checkpointLocation", lake.checkpoint(NAME)).foreachBatch(body)
+
+
+def events_table(lake: Lake, declared: Sequence[DeclaredProperty]) -> Table:
+    """The contract of silver.events with what is declared; the stored table gets the columns it lacks."""
+    table = with_declared(SILVER_EVENTS, declared)
+    lake.create(table)
+    if declared:
+        check_stored(table, dict(lake.spark.read.format("delta").load(lake.path(table)).dtypes))
+    return table
 
 
 def start(
@@ -117,7 +140,8 @@ def start(
     micro_batch.catch_up()
     records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
     when = trigger(config.trigger_seconds, available_now=available_now)
-    query = writer(lake, records, micro_batch, held).trigger(**when).start()
+    declared = read_declared(EVENTS, lake.config.privacy)
+    query = writer(lake, records, micro_batch, declared, held=held).trigger(**when).start()
     if not available_now:
         Thread(target=_catch_up_while_idle, args=(query, micro_batch), name="events-idle", daemon=True).start()
     return query

@@ -4,12 +4,14 @@ For a silver that is lost, or was read by rules that have changed since. The che
 has: so the query goes on behind it and takes in nothing twice.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakehouse.errors import LakeError
+from lakehouse.events.declared_properties import DeclaredProperty
 from lakehouse.events.dedupe import OTHER_CONTENT
 from lakehouse.events.parse import ARRIVED_AT, parse
 from lakehouse.events.reasons import FACT, ID_CONFLICT
@@ -19,7 +21,7 @@ from lakehouse.profiles.rebuild import bronze_records
 from lakehouse.queries import bronze_events, events
 from lakehouse.queries.known_records import begin, furthest, held_by
 from lakehouse.queries.silver_writes import faults
-from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE
 
 
 class Judged(NamedTuple):
@@ -46,19 +48,22 @@ def transform(parsed: DataFrame) -> Judged:
     return Judged(accepted=ranked.where("content = 1").drop("content"), rejected=broken.unionByName(conflicts))
 
 
-def refill(lake: Lake) -> None:
+def refill(lake: Lake, declared: Sequence[DeclaredProperty] = ()) -> None:
     """Replace the tables, and let the checkpoint of the events query begin anew. Profiles are to be rebuilt after it.
+
+    `declared`: the properties that are columns of silver.events.
 
     Raises:
         LakeError: silver has records that bronze has not: it would lose them.
     """
     archived = held_by(lake, bronze_events.KNOWN)["records"]
     _refuse_loss(furthest(held_by(lake, events.KNOWN).values()), archived)
-    judged = transform(parse(bronze_records(lake), lake.config).persist())
+    judged = transform(parse(bronze_records(lake), lake.config, declared).persist())
+    table = events.events_table(lake, declared)
     lake.overwrite(judged.rejected.withColumn("quarantined_at", F.current_timestamp()), SILVER_EVENTS_QUARANTINE)
     accepted = judged.accepted.persist()
     lake.overwrite(faults(accepted), SILVER_EVENT_FAULTS)
-    lake.overwrite(accepted, SILVER_EVENTS)
+    lake.overwrite(accepted, table)
     accepted.unpersist()
     path = lake.checkpoint(events.NAME)
     checkpoint.delete(lake.spark, path)

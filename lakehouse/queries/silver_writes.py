@@ -26,6 +26,7 @@ from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
 from lakehouse.queries.known_records import is_news
+from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 FEW_BYTES = 2**24  # of records that pass through the driver: some 20,000
@@ -46,7 +47,9 @@ class Accepted:
     have_faults: bool
 
 
-def write_events(lake: Lake, rows: DataFrame, once: Transaction, *, known: Ends) -> Accepted:
+def write_events(
+    lake: Lake, rows: DataFrame, once: Transaction, *, known: Ends, table: Table = SILVER_EVENTS
+) -> Accepted:
     """Decide what the events of the batch are, and append them to silver.events; what is not one goes to quarantine first.
 
     Quarantine is written first, and decides between contents: an event is a content that quarantine does not hold, which is
@@ -57,6 +60,7 @@ def write_events(lake: Lake, rows: DataFrame, once: Transaction, *, known: Ends)
         lake: the lake.
         rows: the answered rows of lakehouse/events/dedupe.py, persisted.
         once: the batch.
+        table: the contract of silver.events, with what is declared.
         known: how far quarantine reached before the checkpoint: that is there, and is not put there again.
     """
     contents = rows.where(F.col("asks") == dedupe.CONTENT)
@@ -76,7 +80,7 @@ def write_events(lake: Lake, rows: DataFrame, once: Transaction, *, known: Ends)
     else:
         if conflicts is not None:
             events = contents.join(conflicts, on="content_hash", how="left_anti")
-        lake.append(events, SILVER_EVENTS, once, are_few=are_few)
+        lake.append(events, table, once, are_few=are_few)
     have_faults = dedupe.CONTENT in tallies and tallies[dedupe.CONTENT].faulty > 0
     return Accepted(events=events, are_few=are_few, have_faults=have_faults)
 

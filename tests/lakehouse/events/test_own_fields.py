@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lakehouse.config import load
 from lakehouse.events.event_row import EventReader, EventRow
-from lakehouse.events.own_fields import OwnFields
+from lakehouse.events.own_fields import OwnFields, written
 from lakehouse.events.tokens import token
 from tests.own_properties import PLANTED, exactly, own_object
 
@@ -30,7 +30,7 @@ def row(**fields: Any) -> EventRow:
 
 
 def shown(**properties: Any) -> Any:
-    return json.loads(OWN.text(properties))
+    return json.loads(written(OWN.shown(properties)))
 
 
 @given(st.randoms(use_true_random=False))
@@ -97,7 +97,7 @@ def test_the_owner_of_the_data_overrules_names() -> None:
     privacy = dataclasses.replace(CONFIG.privacy, personal_fields=("Vorname",), plain_fields=("cart_token", "street"))
     own = OwnFields(dataclasses.replace(CONFIG, privacy=privacy))
     kept = json.loads(
-        own.text({"vorname": "Ann", "cartToken": "c-1", "street": "Elm Road 7", "Street": "ann@example.com"})
+        written(own.shown({"vorname": "Ann", "cartToken": "c-1", "street": "Elm Road 7", "Street": "ann@example.com"}))
     )
     assert (kept["cartToken"], kept["street"]) == ("c-1", "Elm Road 7")
     assert kept["vorname"].startswith("dev:")
