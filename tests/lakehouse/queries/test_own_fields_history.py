@@ -98,10 +98,10 @@ def seen(new_lake: Callable[[str], Lake]) -> tuple[Lake, Seen]:
     table = query.events_table(lake, DECLARED)
     next(fill(lake, table, DECLARED, size=1))  # ended after its first commit
     half_filled = rows(lake)
-    for _ in fill(lake, table, DECLARED, size=3):
+    for _ in fill(lake, table, DECLARED):
         pass
     filled, kept = rows(lake), files(lake)
-    for _ in fill(lake, table, DECLARED, size=3):
+    for _ in fill(lake, table, DECLARED):
         pass
     return lake, Seen(early, late, half_filled, filled, (kept, files(lake)))
 
