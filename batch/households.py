@@ -16,6 +16,7 @@ from lakehouse.config import load
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import HOUSEHOLDS, writer
+from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS, homes, households, institutions
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
@@ -54,7 +55,9 @@ def main(argv: list[str]) -> None:
     lake = Lake(get_session(config, "households"), config)
     lake.require(_NEEDED)
     with writer(config, lake.spark, part=HOUSEHOLDS):
-        print(json.dumps({"command": "households", **overwrite_households(lake, now=utc_now())}))
+        said = overwrite_households(lake, now=utc_now())
+        Upkeep(lake, [GOLD_HOUSEHOLDS]).all(is_bounded=True)
+    print(json.dumps({"command": "households", **said}))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from lakehouse.config import load
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import ORDER_BALANCE, writer
+from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.profiles.gold.order_balance import COUNTED, GOLD_ORDER_BALANCE, order_balance
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
@@ -41,6 +42,7 @@ def main(argv: list[str]) -> None:
     with writer(config, lake.spark, part=ORDER_BALANCE):
         lake.create_missing(_READ)
         rows = overwrite_balance(lake, now=utc_now())
+        Upkeep(lake, [GOLD_ORDER_BALANCE]).all(is_bounded=True)
     for row in rows:
         print(f"{row['messages']:>9,}  {row['outcome']}{'' if row['reason'] is None else ': ' + row['reason']}")
     sent = sum(row["messages"] for row in rows)

@@ -1,6 +1,7 @@
 """Every table there is, in flow order. A table is declared beside what makes it; here it is listed."""
 
 from lakehouse.experiments.result_rows import GOLD_EXPERIMENT_RESULTS
+from lakehouse.lake.lock import PARTS
 from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS
 from lakehouse.profiles.gold.order_balance import GOLD_ORDER_BALANCE
@@ -51,3 +52,8 @@ TABLES: dict[str, Table] = {
         OPS_LOST_RECORDS,
     )
 }
+
+
+def of_part(part: str | None) -> tuple[Table, ...]:
+    """The tables whose writer holds that part of the lake, see lakehouse/lake/lock.py; None = the lake itself."""
+    return tuple(table for table in TABLES.values() if PARTS.get(table.owner) == part)

@@ -20,6 +20,10 @@ class LakeError(StitchlakeError):
     """A lake that cannot be opened: locked, missing, or written by another version."""
 
 
+class BusyError(LakeError):
+    """A lake, or a part of it, that another process writes now."""
+
+
 class BrokerError(StitchlakeError):
     """The local Kafka broker cannot be started, reached or stopped."""
 

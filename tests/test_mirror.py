@@ -49,6 +49,11 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/actions/delivery.py",
         "lakehouse/actions/performers.py",
     ),
+    "tests/lakehouse/maintenance/test_upkeep.py": (
+        "lakehouse/maintenance/local_table.py",
+        "lakehouse/maintenance/spark_table.py",
+        "lakehouse/maintenance/tended.py",
+    ),
     "tests/lakehouse/commands/test_identity.py": (
         "lakehouse/identity/override_store.py",
         "lakehouse/lake/folders.py",

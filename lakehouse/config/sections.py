@@ -12,6 +12,12 @@ class LakeConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MaintenanceConfig:
+    pause_megabytes: int
+    beside_streams: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class KafkaConfig:
     bootstrap_servers: str
     events_topic: str

@@ -28,6 +28,7 @@ from lakehouse.config.sections import (
     KafkaConfig,
     LakeConfig,
     MailConfig,
+    MaintenanceConfig,
     MatchingConfig,
     MlflowConfig,
     MomentsConfig,
@@ -58,6 +59,7 @@ class Config:
     """Everything in force. One field per section of conf/base.toml, and `identity`."""
 
     lake: LakeConfig
+    maintenance: MaintenanceConfig
     kafka: KafkaConfig
     events: EventsConfig
     privacy: PrivacyConfig

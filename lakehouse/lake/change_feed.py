@@ -23,7 +23,7 @@ _NOTED = ("_change_type", "_commit_version")
 
 def number(lake: Lake, table: Table) -> int:
     """The number of the table's last commit."""
-    return int(lake.version(table).rpartition("@")[2])
+    return lake.commit(table)
 
 
 def touched(lake: Lake, table: Table, *, after: int, to: int) -> pd.DataFrame | None:

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -17,7 +18,9 @@ from lakehouse import machine
 from lakehouse.config import Config
 from lakehouse.errors import ContractError
 from lakehouse.lake import delta_rs, migration
-from lakehouse.lake.lock import creating
+from lakehouse.lake.lock import creating, is_ours
+from lakehouse.lake.maintenance_note import rows_of
+from lakehouse.lake.retention import retention
 from lakehouse.lake.transaction import Transaction, writer_in
 from lakehouse.tables.contract import Table
 
@@ -43,6 +46,7 @@ class Lake:
         self.root = config.lake.root.rstrip("/") if folder is None else str(folder)
         # delta-rs takes a per cent sign for the start of an escape, in a path as in a URI.
         self.uses_delta_rs = folder is not None and "%" not in self.root
+        self.retention = retention(config.lake, is_here=self.uses_delta_rs)
 
     def path(self, table: Table) -> str:
         return f"{self.root}/{table.name.replace('.', '/')}"
@@ -56,8 +60,13 @@ class Lake:
             self.create(table)
 
     def create(self, table: Table) -> None:
+        # What a job writes beside this process follows a changed retention when that job runs.
+        follows = is_ours(self.config.lake.root, table.owner)
         with creating(self.config.lake.root):
-            migration.bring_up(self.spark, table, self.path(table), is_here=self.uses_delta_rs)
+            migration.bring_up(
+                self.spark, table, self.path(table),
+                properties=self.retention.properties, follows=follows, is_here=self.uses_delta_rs,
+            )  # fmt: skip
 
     def bring_up(self, tables: Iterable[Table], *, of: Iterable[Table]) -> None:
         """`create_missing`, of a lake that has the tables `of`: what is no lake is not made one.
@@ -76,6 +85,10 @@ class Lake:
         """
         migration.require(self.spark, self.root, [(table, self.path(table)) for table in tables])
 
+    def stored(self, tables: Iterable[Table]) -> list[Table]:
+        """Those of the tables that are there."""
+        return [table for table in tables if DeltaTable.isDeltaTable(self.spark, self.path(table))]
+
     def read(self, table: Table) -> DataFrame:
         """The table as it is now, with the columns of its contract.
 
@@ -90,16 +103,20 @@ class Lake:
         return self.spark.read.schema(table.ddl).parquet(*files)
 
     def version(self, table: Table) -> str:
-        """The state of the table: another text after every commit, and for another table in the same place."""
+        """The state of its rows: another text after every commit that may have changed one, and for another table in the same place."""
         path = self.path(table)
         if self.uses_delta_rs:
             return delta_rs.version(path)
         stored = DeltaTable.forPath(self.spark, path)
-        (identity,), (version,) = (
-            stored.detail().select("id").head(1)[0],
-            stored.history(1).select("version").head(1)[0],
-        )
-        return f"{identity}@{version}"
+        identity, newest = stored.detail().select("id").head(1)[0][0], _newest_commit(stored)
+        return f"{identity}@{rows_of(newest, newest['version'])}"
+
+    def commit(self, table: Table) -> int:
+        """The number of its last commit, whatever that changed."""
+        path = self.path(table)
+        if self.uses_delta_rs:
+            return delta_rs.commit(path)
+        return int(_newest_commit(DeltaTable.forPath(self.spark, path))["version"])
 
     def batches(self, table: Table) -> Iterator[pa.RecordBatch]:
         """All rows on the driver, piece by piece. Of a remote lake the table passes through memory whole."""
@@ -184,7 +201,7 @@ class Lake:
         if rows.num_rows == 0:
             return
         if self.uses_delta_rs:
-            delta_rs.add(rows, table, self.path(table), keep_hours=self.config.lake.keep_hours)
+            delta_rs.add(rows, table, self.path(table))
         else:
             conform(self.frame(rows), table).write.format("delta").mode("append").save(self.path(table))
 
@@ -211,8 +228,7 @@ class Lake:
         if self.uses_delta_rs:
             here = conform(rows, table, *extra).toArrow() if isinstance(rows, DataFrame) else rows
             delta_rs.upsert(
-                here, table, self.path(table), update_when=update_when, deletes=deletes,
-                keep_hours=self.config.lake.keep_hours, stored_at=stored_at, once=once,
+                here, table, self.path(table), update_when=update_when, deletes=deletes, stored_at=stored_at, once=once
             )  # fmt: skip
         else:
             there = rows if isinstance(rows, DataFrame) else self.frame(rows)
@@ -251,6 +267,11 @@ class Lake:
         if inserts:  # a row stored elsewhere than `stored_at` says must not come twice
             merge = merge.whenNotMatchedInsert(condition="NOT new.is_deleted" if deletes else None, values=dict(values))
         merge.execute()
+
+
+def _newest_commit(stored: DeltaTable) -> dict[str, Any]:
+    found: dict[str, Any] = stored.history(1).select("version", "operation", "userMetadata").head(1)[0].asDict()
+    return found
 
 
 def _matching_within(table: Table, stored_at: pa.Array) -> str:

@@ -17,11 +17,9 @@ from deltalake.exceptions import TableNotFoundError
 
 from lakehouse.errors import ContractError, StitchlakeError
 from lakehouse.lake import time_order
+from lakehouse.lake.maintenance_note import note, rows_of
 from lakehouse.lake.transaction import Transaction
 from lakehouse.tables.contract import Table
-
-_TIDY_EVERY = 50  # versions
-_TIDY_BYTES = 2**25  # a file of this size is left as it is, so that tidying a large table costs what was added to it
 
 
 def files(path: str) -> list[str] | None:
@@ -53,17 +51,34 @@ def columns(path: str) -> list[str]:
     return [field.name for field in DeltaTable(path).schema().fields]
 
 
-def switch_on(path: str, feature: str) -> None:
-    """Set a property of the table to true."""
+def set_properties(path: str, properties: Mapping[str, str]) -> None:
+    """Let the table have these properties; nothing is committed when it has them."""
     stored = DeltaTable(path)
-    if stored.metadata().configuration.get(feature) != "true":
-        stored.alter.set_table_properties({feature: "true"})
+    has = stored.metadata().configuration
+    other = {name: value for name, value in properties.items() if has.get(name) != value}
+    if other:
+        stored.alter.set_table_properties(other, commit_properties=changing_no_row(stored))
 
 
 def version(path: str) -> str:
-    """Another text for every version, and for another table made in the same place."""
+    """Another text after every commit that may have changed a row, and for another table made in the same place."""
     stored = DeltaTable(path)
-    return f"{stored.metadata().id}@{stored.version()}"
+    return f"{stored.metadata().id}@{_rows_of(stored)}"
+
+
+def commit(path: str) -> int:
+    """The number of the last commit."""
+    return DeltaTable(path).version()
+
+
+def changing_no_row(stored: DeltaTable) -> CommitProperties:
+    """For a commit on `stored` after which its rows are what they were."""
+    return CommitProperties(custom_metadata={"userMetadata": note(stored.version(), _rows_of(stored))})
+
+
+def _rows_of(stored: DeltaTable) -> int:
+    newest = stored.history(1)
+    return rows_of(newest[0] if newest else {}, stored.version())
 
 
 def batches(path: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -105,11 +120,10 @@ def delete_before(path: str, column: str, moment: datetime) -> None:
     DeltaTable(path).delete(f"{column} < {time_order.literal(micros)}")
 
 
-def add(rows: pa.Table, table: Table, path: str, *, keep_hours: int) -> None:
-    """Append. Tidies up."""
+def add(rows: pa.Table, table: Table, path: str) -> None:
+    """Append."""
     _check(rows, table)
     write_deltalake(DeltaTable(path), rows, mode="append")
-    _tidy(path, keep_hours, table, rows.schema)
 
 
 def append(rows: pa.Table, table: Table, path: str, once: Transaction) -> None:
@@ -131,11 +145,10 @@ def upsert(
     *,
     update_when: str | None,
     deletes: bool,
-    keep_hours: int,
     stored_at: pa.Array | None = None,
     once: Transaction | None = None,
 ) -> None:
-    """Set `rows` by key, as `Lake.upsert` says. Tidies up."""
+    """Set `rows` by key, as `Lake.upsert` says."""
     if once is not None and last_batch(path, once.of(table)) >= once.batch_id:
         return
     if deletes and table.has_change_feed:
@@ -145,7 +158,6 @@ def upsert(
     _check(rows.filter(pc.invert(rows["is_deleted"])) if deletes else rows, table)
     if stored_at is None or not time_order.set_rows(rows, table, path, stored_at, deletes=deletes):
         _merge(rows, table, path, update_when=update_when, deletes=deletes, once=once)
-    _tidy(path, keep_hours, table, rows.schema)
 
 
 def _without_strangers(rows: pa.Table, table: Table, path: str) -> pa.Table:
@@ -186,22 +198,6 @@ def _merge(
 
 def _noting(once: Transaction, table: Table) -> CommitProperties:
     return CommitProperties(app_transactions=[Noted(once.of(table), once.batch_id)])
-
-
-def _tidy(path: str, keep_hours: int, table: Table, schema: pa.Schema) -> None:
-    """Now and then: small files into large ones, and away with files that no version of the last hours needs.
-
-    A merge writes the files it touches anew, so without this a busy day would leave thousands of copies of a table.
-    """
-    stored = DeltaTable(path)
-    if stored.version() % _TIDY_EVERY == 0:
-        if table.time_column is None:
-            stored.optimize.compact(target_size=_TIDY_BYTES)
-        else:
-            time_order.tidy(table, path, schema)
-            stored = DeltaTable(path)
-        # `full`: the files of a change feed are in no version, and are only found by looking.
-        stored.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False, full=table.has_change_feed)
 
 
 def matching(key: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse import machine
 from lakehouse.config import Config
-from lakehouse.errors import LakeError
+from lakehouse.errors import BusyError, LakeError
 from lakehouse.lake.stamp import restamp, stamped, unstamp
 
 LAKE_VERSION = 2  # of the layout: raised whenever an older lake cannot be read or written by this code
@@ -33,7 +33,15 @@ REBUILT_FROM = (1,)
 STAMP = "_stitchlake.json"
 REFILL = "_refill"  # there while silver is being replaced from bronze
 # Parts: tables that only a job of their own writes.
-DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE = "decision_log", "households", "order_balance"
+DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE, PRODUCTS = "decision_log", "households", "order_balance", "products"
+PARTS = {
+    "batch/decision_log.py": DECISION_LOG,
+    "batch/experiments.py": DECISION_LOG,
+    "batch/households.py": HOUSEHOLDS,
+    "batch/order_balance.py": ORDER_BALANCE,
+    "ml/train_recommender.py": PRODUCTS,
+}
+"""By the owner of the tables. What another owns the streaming driver writes, and whoever holds the lake."""
 _held: set[Path] = set()  # locks this process holds
 
 
@@ -52,7 +60,8 @@ def writer(
     interrupted, because this one finishes it: see `refilling`.
 
     Raises:
-        LakeError: another process writes (naming it), or the lake is not ours to write: see `open_lake`.
+        BusyError: another process writes; it is named.
+        LakeError: the lake is not ours to write: see `open_lake`.
     """
     folder = machine.local_folder(config.lake.root)
     lock = None if folder is None else folder / ("_lock" if part is None else f"_lock.{part}")
@@ -82,6 +91,12 @@ def _opened(config: Config, spark: SparkSession | None, *, rebuilds: bool, refil
     yield
     if version not in (None, LAKE_VERSION):
         restamp(config.lake.root, STAMP, json.dumps(_stamp(config)), spark)
+
+
+def is_ours(root: str, owner: str) -> bool:
+    """Whether no other process may be writing the tables of that owner: they are no part's, or this process holds theirs."""
+    folder, part = machine.local_folder(root), PARTS.get(owner)
+    return folder is None or part is None or folder / f"_lock.{part}" in _held
 
 
 @contextmanager
@@ -172,7 +187,7 @@ def _take(handle: Any, folder: Path, part: str | None) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         handle.seek(0)
-        raise LakeError(
+        raise BusyError(
             f"{folder}: another process writes {'this lake' if part is None else f'its {part}'}, got {handle.read().strip() or 'a process that just started'}, "
             "expected to be the only writer. Wait for it or stop it"
         ) from None

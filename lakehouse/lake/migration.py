@@ -7,7 +7,7 @@ Whoever only reads changes nothing: a column that is not stored yet reads as nul
 that says what to run (`Lake.require`). Nothing is taken for an empty table: a check of the wrong folder would find no difference.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -22,20 +22,27 @@ CHANGE_FEED = "delta.enableChangeDataFeed"
 _DEFAULTS = "spark.databricks.delta.properties.defaults."
 
 
-def bring_up(spark: SparkSession, table: Table, path: str, *, is_here: bool) -> None:
-    """Make the table, or add to it what its contract has gained. `is_here`: delta-rs reads it.
+def bring_up(
+    spark: SparkSession, table: Table, path: str, *, properties: Mapping[str, str], follows: bool, is_here: bool
+) -> None:
+    """Make the table with these properties, or add to it what its contract has gained. `is_here`: delta-rs reads it.
+
+    `follows`: a table that is there gets the properties, too.
 
     Raises:
         ContractError: a column was gained that may not be null.
     """
     if is_here:
-        delta_rs.create(path, _described(table).json(), description=table.grain, properties=_properties(spark))
+        told = _properties(spark) | dict(properties)
+        delta_rs.create(path, _described(table).json(), description=table.grain, properties=told)
     else:
         builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.grain)
+        for name, value in properties.items():
+            builder = builder.property(name, value)
         builder.addColumns(_described(table)).execute()
     _add_columns(spark, table, path, is_here=is_here)
-    if table.has_change_feed:
-        _switch_on(spark, path, CHANGE_FEED, is_here=is_here)
+    feed = {CHANGE_FEED: "true"} if table.has_change_feed else {}
+    _set_properties(spark, path, {**(properties if follows else {}), **feed}, is_here=is_here)
 
 
 def _described(table: Table) -> StructType:
@@ -66,12 +73,14 @@ def _add_columns(spark: SparkSession, table: Table, path: str, *, is_here: bool)
         nobody.write.format("delta").mode("append").option("mergeSchema", "true").save(path)
 
 
-def _switch_on(spark: SparkSession, path: str, feature: str, *, is_here: bool) -> None:
+def _set_properties(spark: SparkSession, path: str, wanted: Mapping[str, str], *, is_here: bool) -> None:
     if is_here:
-        delta_rs.switch_on(path, feature)
-    elif DeltaTable.forPath(spark, path).detail().head(1)[0]["properties"].get(feature) != "true":
+        delta_rs.set_properties(path, wanted)
+        return
+    has = DeltaTable.forPath(spark, path).detail().head(1)[0]["properties"]
+    if other := [f"'{name}' = '{value}'" for name, value in wanted.items() if has.get(name) != value]:
         quoted = path.replace("`", "``")  # Delta's parser takes no parameter here
-        spark.sql(f"ALTER TABLE delta.`{quoted}` SET TBLPROPERTIES ('{feature}' = 'true')")
+        spark.sql(f"ALTER TABLE delta.`{quoted}` SET TBLPROPERTIES ({', '.join(other)})")
 
 
 def with_gained(stored: DataFrame, table: Table) -> DataFrame:

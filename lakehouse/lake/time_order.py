@@ -4,7 +4,7 @@ Delta rewrites whole files, and a merge pours every file it touches into one: af
 would read them all. So the rows of whole spans of time are replaced instead, sorted, in files of a size.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from lakehouse.tables.contract import Table
 
@@ -112,17 +112,36 @@ def runs_of(files: Sequence[File], times: npt.NDArray[np.int64]) -> list[list[Fi
     return [list(files[hit[start] : hit[end - 1] + 1]) for start, end in pairwise(ends) if hit]
 
 
-def tidy(table: Table, path: str, schema: pa.Schema) -> None:
-    """Rewrite files that are small or share time with others, so that what a span of time costs is again what it holds."""
+def tidy(
+    table: Table,
+    path: str,
+    schema: pa.Schema,
+    *,
+    most_bytes: int | None = None,
+    noting: Callable[[DeltaTable], CommitProperties | None] = lambda _: None,
+) -> int:
+    """Rewrite files that are small or share time with others, so that what a span of time costs is again what it holds.
+
+    `most_bytes`: of them at most; None = any, then spans of too many rows are sorted on disk. `noting`: what a commit on the table says
+    besides. Returns how many files were rewritten.
+    """
     assert table.time_column is not None
-    column = table.time_column
+    column, left, rewritten = table.time_column, most_bytes, 0
     for span in untidy(files_of(DeltaTable(path), path, column)):
         stored = DeltaTable(path)
         files = files_of(stored, path, column)
-        if sum(file.rows for file in files if _meets(file.span, span)) > MOST_ROWS:
-            stored.optimize.z_order([column], target_size=FILE_BYTES)  # spills to disk
-            return
-        _replace(path, column, [span], _held(files, span, column, schema))
+        met = [file for file in files if _meets(file.span, span)]
+        size = sum(file.bytes for file in met)
+        if left is not None and size > left:
+            continue
+        if left is None and sum(file.rows for file in met) > MOST_ROWS:  # sorted by what spills to disk
+            stored.optimize.z_order([column], target_size=FILE_BYTES, commit_properties=noting(stored))
+            return len(files)
+        told = _actual(met, column, schema) if span == _INT64 else span
+        _replace(path, column, [told], _held(files, told, column, schema), noting(stored))
+        rewritten += len(met)
+        left = None if left is None else left - size
+    return rewritten
 
 
 def untidy(files: Sequence[File]) -> list[Span]:
@@ -156,10 +175,15 @@ def _held(files: Iterable[File], span: Span, column: str, schema: pa.Schema) -> 
     return rows.filter(pa.array((times >= span[0]) & (times <= span[1])))
 
 
-def _replace(path: str, column: str, spans: Iterable[Span], rows: pa.Table) -> None:
+def _replace(
+    path: str, column: str, spans: Iterable[Span], rows: pa.Table, noting: CommitProperties | None = None
+) -> None:
     """Put rows in the place of all rows of the spans. Delta refuses rows that lie outside of them."""
     predicate = " OR ".join(f"({column} >= {literal(least)} AND {column} <= {literal(most)})" for least, most in spans)
-    write_deltalake(path, rows.sort_by(column), mode="overwrite", predicate=predicate, target_file_size=FILE_BYTES)
+    write_deltalake(
+        path, rows.sort_by(column), mode="overwrite", predicate=predicate, target_file_size=FILE_BYTES,
+        commit_properties=noting,
+    )  # fmt: skip
 
 
 def _changed(held: pa.Table, rows: pa.Table, table: Table, *, deletes: bool) -> tuple[pa.Table, int]:

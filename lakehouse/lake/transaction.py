@@ -32,9 +32,14 @@ def transaction(query: str, rows: DataFrame, batch_id: int) -> Transaction:
 
     A new checkpoint is a new query and counts its batches from 0 again: they must not be taken for the old one's.
     """
+    return Transaction(application=application(query, run_of(rows)), batch_id=batch_id)
+
+
+def run_of(rows: DataFrame) -> str:
+    """The id that Spark gave the checkpoint of the query whose batch these rows are."""
     run = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
     assert run is not None
-    return Transaction(application=application(query, run), batch_id=batch_id)
+    return run
 
 
 def application(query: str, run: str) -> str:

@@ -6,13 +6,23 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake, conform
+from lakehouse.lake.transaction import Transaction, run_of
+from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.queries.known_records import is_news, known
 from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.spark.streams import trigger
+from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS
 
 NAME = "bronze_events"
 KNOWN = {"records": BRONZE_EVENTS}
+
+
+class SinkTransaction(Transaction):
+    """Noted as Spark's own Delta sink does, which wrote this table once: a batch it had taken is not appended again."""
+
+    def of(self, table: Table) -> str:
+        return self.application
 
 
 def transform(records: DataFrame) -> DataFrame:
@@ -32,12 +42,17 @@ def start(lake: Lake, *, available_now: bool, accepts_loss: bool = False) -> Str
     if not accepts_loss:
         refuse_lost(lake, NAME, held)
     records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
+    upkeep = Upkeep(lake, [BRONZE_EVENTS])
+
+    def write(rows: DataFrame, batch_id: int) -> None:
+        lake.append(rows, BRONZE_EVENTS, SinkTransaction(application=run_of(rows), batch_id=batch_id))
+        upkeep.pause()
+
     return (
         transform(records.where(is_news(held["records"])))
         .writeStream.queryName(NAME)
-        .format("delta")
-        .outputMode("append")
         .option("checkpointLocation", lake.checkpoint(NAME))
+        .foreachBatch(write)
         .trigger(**trigger(config.trigger_seconds, available_now=available_now))
-        .start(lake.path(BRONZE_EVENTS))
+        .start()
     )

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.catalog import of_part
 from lakehouse.config import Config
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import DECISION_LOG, writer
+from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.spark.session import get_session
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 
@@ -68,9 +70,13 @@ def drain(lake: Lake) -> None:
 
 @contextmanager
 def drained(config: Config, job: str) -> Iterator[Lake]:
-    """The lake, its decision log as full as the topic, and nobody else's to write meanwhile. `job`: names the session."""
+    """The lake, its decision log as full as the topic, and nobody else's to write meanwhile. `job`: names the session.
+
+    Afterwards the tables of this part are kept in shape.
+    """
     config = reachable(config)
     with writer(config, part=DECISION_LOG):
         lake = Lake(get_session(config, job), config)
         drain(lake)
         yield lake
+        Upkeep(lake, lake.stored(of_part(DECISION_LOG))).all(is_bounded=True)

@@ -2,12 +2,13 @@
 
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.catalog import TABLES
+from lakehouse.catalog import TABLES, of_part
 from lakehouse.config import load
 from lakehouse.job import flags
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
+from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.spark.session import get_session
 from lakehouse.spark.streams import Start, await_all, started, supervise
 
@@ -26,6 +27,8 @@ def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:
         lake = Lake(get_session(config, name), config)
         if available_now:
             drain(lake, starts)
+            if lake.uses_delta_rs and config.maintenance.beside_streams:  # else another query may be at a table
+                Upkeep(lake, of_part(None)).all(is_bounded=True)
             return
         queries = start_all(lake, starts, available_now=False)
         print("ready", flush=True)

@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
+from lakehouse.catalog import of_part
 from lakehouse.config import Config
 from lakehouse.config.paths import EVENTS
 from lakehouse.events import dedupe
@@ -29,6 +30,7 @@ from lakehouse.events.parse import parse
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction, application, transaction
+from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.models.registry import Champions
 from lakehouse.online.change_publisher import KafkaChanges
 from lakehouse.online.engines import open_kept_store, open_store, store_url
@@ -41,7 +43,7 @@ from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.queries.silver_writes import Accepted, write_events, write_faults
 from lakehouse.spark.streams import Start, trigger
 from lakehouse.tables.contract import Table
-from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 NAME = "events"
 KNOWN = {"events": SILVER_EVENTS, "quarantine": SILVER_EVENTS_QUARANTINE}  # the latter is written before the former
@@ -71,15 +73,27 @@ def leaves(events: DataFrame, config: Config) -> DataFrame:
 
 
 class EventsBatch:
-    """The body of foreachBatch. A replay, whole or after a crash between any two writes, changes nothing: see docs/decisions/0070."""
+    """The body of foreachBatch. A replay, whole or after a crash between any two writes, changes nothing: see docs/decisions/0070.
 
-    def __init__(self, lake: Lake, take_in: TakeIn, known: Known, table: Table = SILVER_EVENTS) -> None:
+    `table`: silver.events, with the columns that are declared. `upkeep`: of the tables it writes. It has its turn when everything is
+    written.
+    """
+
+    def __init__(
+        self, lake: Lake, take_in: TakeIn, known: Known, *, table: Table = SILVER_EVENTS, upkeep: Upkeep | None = None
+    ) -> None:
         self._lake = lake
         self._take_in = take_in
         self._known = known
         self._table = table
+        self._upkeep = upkeep or Upkeep(lake, ())
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
+        with self._upkeep.turn:
+            self._write(rows, batch_id)
+            self._upkeep.pause()
+
+    def _write(self, rows: DataFrame, batch_id: int) -> None:
         lake, once = self._lake, transaction(NAME, rows, batch_id)
         record = BatchRecord(batch_id)
         rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known["events"])).persist()
@@ -102,15 +116,17 @@ def writer(
     lake: Lake,
     records: DataFrame,
     take_in: TakeIn,
-    declared: Sequence[DeclaredProperty] = (),
     *,
+    declared: Sequence[DeclaredProperty] = (),
     held: Known | None = None,
+    upkeep: Upkeep | None = None,
 ) -> DataStreamWriter:
     """The query over a stream of records, to be started. silver.events gets the columns that are declared.
 
-    `held`: what `known` says, where the caller has it.
+    `held`: what `known` says, where the caller has it. `upkeep`: None = the tables are left as they are written.
     """
-    body = EventsBatch(lake, take_in, held or known(lake, NAME, KNOWN), events_table(lake, declared))
+    held = held or known(lake, NAME, KNOWN)
+    body = EventsBatch(lake, take_in, held, table=events_table(lake, declared), upkeep=upkeep)
     rows = transform(records, lake.config, declared).writeStream.queryName(NAME).outputMode("append")
     return rows.option("checkpointLocation", lake.checkpoint(NAME)).foreachBatch(body)
 
@@ -125,7 +141,12 @@ def events_table(lake: Lake, declared: Sequence[DeclaredProperty]) -> Table:
 
 
 def start(
-    lake: Lake, *, available_now: bool, micro_batch: MicroBatch | None = None, accepts_loss: bool = False
+    lake: Lake,
+    *,
+    available_now: bool,
+    micro_batch: MicroBatch | None = None,
+    upkeep: Upkeep | None = None,
+    accepts_loss: bool = False,
 ) -> StreamingQuery:
     """Start the query; with `available_now` it drains the topic and ends. `accepts_loss`: see lakehouse/kafka/source.py.
 
@@ -137,26 +158,36 @@ def start(
     if not accepts_loss:
         refuse_lost(lake, NAME, held)
     micro_batch = micro_batch or new_micro_batch(lake)
-    micro_batch.catch_up()
+    upkeep = upkeep or new_upkeep(lake)
+    with upkeep.turn:
+        micro_batch.catch_up()
     records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
     when = trigger(config.trigger_seconds, available_now=available_now)
     declared = read_declared(EVENTS, lake.config.privacy)
-    query = writer(lake, records, micro_batch, declared, held=held).trigger(**when).start()
+    to_start = writer(lake, records, micro_batch, declared=declared, held=held, upkeep=upkeep)
+    query = to_start.trigger(**when).start()
     if not available_now:
-        Thread(target=_catch_up_while_idle, args=(query, micro_batch), name="events-idle", daemon=True).start()
+        beside = (query, micro_batch, upkeep)
+        Thread(target=_go_on_while_idle, args=beside, name="events-idle", daemon=True).start()
     return query
 
 
 def starter() -> Start:
     """`start`, which goes on with its micro-batch when it is called again: two of them must never write side by side."""
-    kept: list[MicroBatch] = []
+    kept: list[tuple[MicroBatch, Upkeep]] = []
 
     def start_again(lake: Lake, *, available_now: bool) -> StreamingQuery:
         if not kept:
-            kept.append(new_micro_batch(lake))
-        return start(lake, available_now=available_now, micro_batch=kept[0])
+            kept.append((new_micro_batch(lake), new_upkeep(lake)))
+        micro_batch, upkeep = kept[0]
+        return start(lake, available_now=available_now, micro_batch=micro_batch, upkeep=upkeep)
 
     return start_again
+
+
+def new_upkeep(lake: Lake) -> Upkeep:
+    """The maintenance of every table that the query writes."""
+    return Upkeep(lake, [table for table in of_part(None) if table != BRONZE_EVENTS])
 
 
 def new_micro_batch(lake: Lake) -> MicroBatch:
@@ -188,12 +219,14 @@ def last_batch(lake: Lake) -> Transaction | None:
     return None if batch_id < 0 else Transaction(application=writer_of, batch_id=batch_id)
 
 
-def _catch_up_while_idle(query: StreamingQuery, micro_batch: MicroBatch) -> None:
-    """No event, no micro-batch: overrides and new models must not wait for one."""
+def _go_on_while_idle(query: StreamingQuery, micro_batch: MicroBatch, upkeep: Upkeep) -> None:
+    """No event, no micro-batch: overrides and new models must not wait for one, and maintenance delays nobody then."""
     while query.isActive:
         try:
             if not query.awaitTermination(IDLE_SECONDS):
-                micro_batch.catch_up()
+                with upkeep.turn:
+                    micro_batch.catch_up()
+                upkeep.while_idle()
         except StreamingQueryException:  # whoever started the query hears of it
             return
         except Exception:

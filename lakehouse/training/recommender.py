@@ -25,6 +25,8 @@ from lakehouse.config import Config
 from lakehouse.config.paths import serving_folder
 from lakehouse.errors import LakeError, ModelError
 from lakehouse.lake.delta import Lake
+from lakehouse.lake.lock import PRODUCTS, writer
+from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import RECOMMENDER, set_champion
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
@@ -97,8 +99,10 @@ def train(lake: Lake, as_of: datetime | None = None) -> RecommenderSummary:
     )
     as_of = as_of or _newest(events)
     catalogue = products(events, bronze, rates=lake.config.money.rates, as_of=as_of, gone_days=settings.gone_days)
-    lake.create(GOLD_PRODUCTS)
-    lake.overwrite(catalogue, GOLD_PRODUCTS)
+    with writer(lake.config, lake.spark, part=PRODUCTS):
+        lake.create(GOLD_PRODUCTS)
+        lake.overwrite(catalogue, GOLD_PRODUCTS)
+        Upkeep(lake, [GOLD_PRODUCTS]).all(is_bounded=True)
     willing = consenting(identity_map, activation, lake.config.training.recommender, lake.config)
     done = interactions(events, orders, willing, as_of=as_of, max_profiles=settings.max_profiles)
     segments, of_segments = _segments(lake)

@@ -1,4 +1,3 @@
-import dataclasses
 from pathlib import Path
 
 import pandas as pd
@@ -186,18 +185,6 @@ def test_a_null_where_the_contract_has_none_is_refused(lake: Lake) -> None:
     )
     with pytest.raises(ContractError, match=r"silver\.personal_traits.*actor_id"):
         lake.upsert(rows, SILVER_PERSONAL_TRAITS)
-
-
-def test_a_busy_table_stays_in_few_files_and_drops_its_old_versions(lake: Lake) -> None:
-    lake.create(SILVER_PERSONAL_TRAITS)
-    tidy = Lake(lake.spark, dataclasses.replace(lake.config, lake=dataclasses.replace(lake.config.lake, keep_hours=0)))
-    one = traits(lake, ("ann", "email", "a", "2026-01-05")).toArrow()
-    for number in range(60):
-        rows = one.set_column(0, one.schema.field(0), pa.array([f"actor {number}"], one.schema.field(0).type))
-        tidy.upsert(rows, SILVER_PERSONAL_TRAITS)
-    files = list(Path(lake.path(SILVER_PERSONAL_TRAITS)).glob("*.parquet"))
-    assert lake.read(SILVER_PERSONAL_TRAITS).count() == 60
-    assert len(files) < 20
 
 
 def test_a_missing_column_is_named(lake: Lake) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse.lake.delta import Lake
+from lakehouse.maintenance import local_table
 from lakehouse.queries import bronze_events
 from lakehouse.tables.events import BRONZE_EVENTS
 from tests.rows import ARRIVAL, Value, add_batch, stream
@@ -67,3 +68,30 @@ def test_a_batch_whose_commit_was_lost_is_not_appended_again(lake: Lake, folder:
     drain(lake)
     rows = lake.read(BRONZE_EVENTS).orderBy("offset").collect()
     assert [(row["offset"], row["value"]) for row in rows] == KEPT
+
+
+def test_a_batch_that_sparks_own_sink_took_is_not_appended_again(lake: Lake, folder: Path) -> None:
+    """A lake of before: its batches are noted by the sink, and one died between the append and Spark's own commit."""
+    rows = bronze_events.transform(stream(lake.spark, folder)).writeStream.format("delta")
+    rows = rows.option("checkpointLocation", lake.checkpoint("bronze_events")).trigger(availableNow=True)
+    rows.start(lake.path(BRONZE_EVENTS)).awaitTermination()
+    last = max(Path(lake.checkpoint("bronze_events"), "commits").glob("[0-9]*"), key=lambda file: int(file.name))
+    last.unlink()
+    add_batch(folder, ["later"])
+    drain(lake)
+    stored = lake.read(BRONZE_EVENTS).orderBy("offset").collect()
+    assert [(row["offset"], row["value"]) for row in stored] == [*KEPT, (4, b"later")]
+
+
+def test_its_files_are_put_together_between_its_batches(
+    lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_table, "FEWEST_FILES", 3)
+    drain(lake)
+    add_batch(folder, ["later"])
+    drain(lake)
+    assert len(lake.read(BRONZE_EVENTS).inputFiles()) == 1
+    assert [row["value"] for row in lake.read(BRONZE_EVENTS).orderBy("offset").collect()] == [
+        *(value for _, value in KEPT),
+        b"later",
+    ]

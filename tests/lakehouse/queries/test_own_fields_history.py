@@ -62,7 +62,7 @@ def drain(lake: Lake, declared: list[DeclaredProperty]) -> None:
         leaves.collect()
 
     records = stream(lake.spark, Path(lake.root).parent / "records")
-    query.writer(lake, records, take_in, declared).trigger(availableNow=True).start().awaitTermination()
+    query.writer(lake, records, take_in, declared=declared).trigger(availableNow=True).start().awaitTermination()
 
 
 def archive(lake: Lake) -> None:
