@@ -30,6 +30,7 @@ def main(argv: list[str]) -> int | None:
         "serve": _serve,
         "key": _key,
         "rules": _rules,
+        "schedule": _schedule,
         "test": _test,
     }
     return commands[word](argv[1:]) if word in commands else _start(argv)
@@ -109,6 +110,12 @@ def _rules(argv: list[str]) -> int | None:
     from lakehouse.commands import rules
 
     return rules.main(argv)
+
+
+def _schedule(argv: list[str]) -> None:
+    from lakehouse.commands import schedule
+
+    schedule.main(argv)
 
 
 def _start(argv: list[str]) -> NoReturn:

@@ -33,6 +33,7 @@ COMMANDS = (
     "identity",
     "rules",
     "experiments",
+    "schedule",
     "serve",
     "key",
     "help",

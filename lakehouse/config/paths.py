@@ -12,6 +12,7 @@ OFFERS = PROJECT / "conf" / "offers.yaml"
 EXPERIMENTS = PROJECT / "conf" / "experiments.yaml"
 MOMENTS = PROJECT / "conf" / "moments.yaml"
 DESTINATIONS = PROJECT / "conf" / "destinations.yaml"
+SCHEDULE = PROJECT / "conf" / "schedule.yaml"
 TEMPLATES = PROJECT / "conf" / "templates"
 
 
