@@ -90,7 +90,7 @@ def _walk(number: int) -> list[str]:
 @pytest.mark.parametrize(
     ("number", "first", "last"),
     [
-        (1, "streaming/events.py", "lakehouse/online/change_publisher.py"),
+        (1, "streaming/events.py", "lakehouse/maintenance/upkeep.py"),
         (2, "serving/api/hosts.py", "serving/messages/answer_models.py"),
     ],
 )

@@ -28,6 +28,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/experiments/off_policy_report.py",
         "lakehouse/experiments/policy_log.py",
     ),
+    "tests/batch/test_maintenance.py": ("lakehouse/catalog.py",),
     "tests/end_to_end/test_cases.py": ("batch/reconcile.py",),
     "tests/end_to_end/test_invariants.py": (
         "batch/rebuild.py",
