@@ -21,9 +21,10 @@ from lakehouse.config import load
 from lakehouse.config.paths import EXPERIMENTS
 from lakehouse.errors import SourceError
 from lakehouse.experiments.definitions import read_experiments
-from lakehouse.experiments.log_file import baseline_of, by_arm, has_columns, names_of, read_log
+from lakehouse.experiments.log_file import baseline_of, by_arm, read_log
 from lakehouse.experiments.readout import ALPHA
 from lakehouse.job import json_line, run
+from lakehouse.targeting.columns import has_columns, names_of
 from lakehouse.uplift import report
 from lakehouse.uplift.experiment_log import ExperimentLog, log_of
 from lakehouse.uplift.study import Study, study

@@ -22,6 +22,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/experiments/log_file.py",
         "lakehouse/experiments/readout.py",
         "lakehouse/experiments/readout_report.py",
+        "lakehouse/targeting/columns.py",
     ),
     "tests/batch/test_experiments_off_policy.py": (
         "lakehouse/experiments/new_policies.py",
@@ -149,6 +150,9 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/lake/test_table_index.py": ("lakehouse/lake/local_index.py",),
     "tests/lakehouse/matching/test_normalise.py": ("lakehouse/matching/scripts.py",),
     "tests/lakehouse/models/test_score_model.py": ("lakehouse/models/trees.py",),
+    "tests/lakehouse/uplift/test_contenders.py": ("lakehouse/targeting/response_model.py",),
+    "tests/lakehouse/uplift/test_learned_encoding.py": ("lakehouse/targeting/encoding.py",),
+    "tests/lakehouse/uplift/test_tree_growth.py": ("lakehouse/targeting/trees.py",),
     "tests/lakehouse/uplift/test_study.py": (
         "lakehouse/uplift/report.py",
         "lakehouse/uplift/targeted.py",

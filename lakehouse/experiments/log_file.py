@@ -1,6 +1,5 @@
 """A log of any experiment, read from CSV or Parquet: who was in which arm, and the metrics. Bad input is told in words."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 
 from lakehouse.errors import SourceError
 from lakehouse.experiments.readout import one_arm_each, per_unit
+from lakehouse.targeting.columns import has_columns, names_of, numbers
 
 BASELINES = (
     "control",
@@ -27,7 +27,6 @@ BASELINES = (
 )
 DELIMITERS = (",", ";", "\t", "|")
 _MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "None"]  # of a number
-_TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0}
 
 
 def read_log(path: Path, *, names: Sequence[str] = ()) -> pd.DataFrame:
@@ -100,37 +99,6 @@ def units_of(
     return per_unit(rows, metrics, covariates), several, int((~named).sum())
 
 
-def has_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Raises SourceError for the first that is not there, with the nearest that is."""
-    for column in columns:
-        if column not in frame.columns:
-            nearest = difflib.get_close_matches(column, list(frame.columns), n=1, cutoff=0.0)
-            raise SourceError(
-                f"no column '{column}'; did you mean '{nearest[0]}'? There are {', '.join(frame.columns)}"
-            )
-
-
-def numbers(column: pd.Series) -> pd.Series:
-    """As floats; true and false, yes and no are 1 and 0, what is missing stays so.
-
-    Raises:
-        SourceError: something that is no number, or endless.
-    """
-    if column.dtype == bool:
-        return column.astype(float)
-    as_text = column.astype("string").str.strip().str.lower()
-    values = pd.to_numeric(as_text.replace({word: str(value) for word, value in _TRUTH.items()}), errors="coerce")
-    values = values.astype(float)
-    wrong = (values.isna() & column.notna() & (as_text != "")) | values.isin([np.inf, -np.inf])
-    if wrong.any():
-        first = column[wrong]
-        raise SourceError(
-            f"column '{column.name}', row {first.index[0] + 1}: got '{str(first.iloc[0])[:40]}', "
-            "expected numbers, true/false or nothing"
-        )
-    return values
-
-
 def baseline_of(arms: Sequence[str], asked: str | None) -> str:
     """The arm others are compared with: the one asked for, else the only one with such a name, else the first in order.
 
@@ -180,9 +148,3 @@ def by_arm(flag: str, words: Sequence[str], expected: str) -> dict[str, float]:
             raise SourceError(f"{flag}: got '{name}' twice, expected it once. Leave one out")
         numbers_by_arm[name] = number
     return numbers_by_arm
-
-
-def names_of(column: pd.Series) -> pd.Series:
-    """Of arms, units, levels: as text; null = none. A whole number that passed through a float is one again."""
-    texts = column.astype("string").str.strip().str.replace(r"^([0-9]+)[.]0+$", r"\1", regex=True)
-    return texts.mask(texts == "")

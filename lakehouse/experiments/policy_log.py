@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from lakehouse.errors import SourceError
-from lakehouse.experiments.log_file import has_columns, numbers
 from lakehouse.experiments.off_policy import Array, OffPolicy, evaluate
+from lakehouse.targeting.columns import has_columns, numbers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,8 +25,8 @@ from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+from lakehouse.targeting.encoding import Category
 from lakehouse.training.consenting import consenting
-from lakehouse.uplift.encoding import Category
 from lakehouse.uplift.experiment_log import ExperimentLog
 from lakehouse.uplift.study import Study
 

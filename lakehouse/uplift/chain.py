@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from lakehouse.experiments.assignment import uniform
-from lakehouse.uplift.response_model import CONTENDERS, UNJUDGED, People, ResponseModel, fit
-from lakehouse.uplift.scores import contrasts, scores
+from lakehouse.targeting.contrasts import contrasts
+from lakehouse.targeting.response_model import People, ResponseModel
+from lakehouse.uplift.contenders import CONTENDERS, UNJUDGED, fit
+from lakehouse.uplift.scores import scores
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]

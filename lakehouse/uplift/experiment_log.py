@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lakehouse.errors import SourceError
-from lakehouse.experiments.log_file import expected_shares, has_columns, names_of
+from lakehouse.experiments.log_file import expected_shares
 from lakehouse.experiments.policy_log import filled, propensities
-from lakehouse.uplift.encoding import typed
+from lakehouse.targeting.columns import has_columns, names_of
+from lakehouse.targeting.encoding import typed
 
 Array = NDArray[np.float64]
 

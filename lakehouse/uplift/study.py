@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from lakehouse.errors import SourceError
 from lakehouse.experiments.off_policy import MOST_WEIGHT_SHARE
+from lakehouse.targeting.encoding import Encoding
+from lakehouse.targeting.policy import TargetingPolicy
+from lakehouse.targeting.response_model import People
 from lakehouse.uplift.chain import Chain, LoggedArms, chain, part_of
+from lakehouse.uplift.contenders import kinds
 from lakehouse.uplift.curve import Curve, curve
-from lakehouse.uplift.encoding import Encoding, encoding_of
 from lakehouse.uplift.evidence import Bounded, gain_over, mean, standard_error
 from lakehouse.uplift.experiment_log import ExperimentLog
-from lakehouse.uplift.policy import TargetingPolicy
-from lakehouse.uplift.response_model import People, kinds
+from lakehouse.uplift.learned_encoding import encoding_of
 from lakehouse.uplift.scores import scores
 from lakehouse.uplift.targeted import Group, groups
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lakehouse.targeting.encoding import Category, Encoding, Number, typed
 from lakehouse.uplift.chain import Chain, LoggedArms
-from lakehouse.uplift.encoding import Category, Encoding, Number, typed
 from lakehouse.uplift.evidence import Bounded, mean
 
 MOST_TRAITS = 3

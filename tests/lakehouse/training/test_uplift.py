@@ -23,8 +23,8 @@ from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_MAP
+from lakehouse.targeting.policy import TargetingPolicy
 from lakehouse.training.uplift import log_of_decisions, log_of_experiment, publish_policy
-from lakehouse.uplift.policy import TargetingPolicy
 from lakehouse.uplift.study import study
 from tests.rows import completed
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lakehouse.targeting.contrasts import contrasts
 from lakehouse.uplift.chain import ENDS, FIRST_JUDGED, LoggedArms, chain, part_of
-from lakehouse.uplift.encoding import encoding_of
-from lakehouse.uplift.scores import contrasts
+from lakehouse.uplift.learned_encoding import encoding_of
 from tests.lakehouse.uplift.worlds import World, world
 
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from lakehouse.targeting.response_model import People, ResponseModel
 from lakehouse.uplift.chain import FIRST_JUDGED, Chain, LoggedArms
 from lakehouse.uplift.evidence import gain_over, mean, standard_error
-from lakehouse.uplift.response_model import People, ResponseModel
 
 NOTHING = ResponseModel(constant=np.zeros(1), pairs=(), weights=np.zeros((0, 1)), trees=())
 

@@ -1,11 +1,10 @@
 """Doubly robust scores: right on average whatever is expected, worked out arm by arm."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.uplift.scores import contrasts, scores
+from lakehouse.uplift.scores import scores
 
 numbers = st.floats(-100, 100)
 
@@ -37,10 +36,3 @@ def test_a_model_that_is_wrong_is_paid_for_with_noise_alone() -> None:
 def test_another_arm_leaves_what_is_expected() -> None:
     found = scores(np.array([5.0]), np.array([-1]), np.array([0.2]), np.array([[1.0, 2.0]]))
     assert found.tolist() == [[1.0, 2.0]]
-
-
-@pytest.mark.parametrize("arms", [1, 2, 3, 6])
-def test_contrasts_keep_all_but_the_mean(arms: int) -> None:
-    basis, row = contrasts(arms), np.random.default_rng(arms).normal(size=arms)
-    assert basis.shape == (arms, arms - 1)
-    np.testing.assert_allclose(row @ basis @ basis.T, row - row.mean(), atol=1e-12)

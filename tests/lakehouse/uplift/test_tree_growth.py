@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse.uplift import trees
-from lakehouse.uplift.trees import PRIOR_ROWS, Tree, apply, grow
+from lakehouse.targeting.trees import Tree, apply
+from lakehouse.uplift import tree_growth
+from lakehouse.uplift.tree_growth import PRIOR_ROWS, grow
 
 
 def drawn(seed: int, rows: int = 300, features: int = 3, codes: int = 5) -> np.ndarray:
@@ -29,7 +30,7 @@ def test_a_tree_asks_what_no_other_split_does_better(seed: int, outputs: int) ->
     splits = [
         (feature, code)
         for feature, code in itertools.product(range(3), range(5))
-        if min((codes[:, feature] <= code).sum(), (codes[:, feature] > code).sum()) >= trees.LEAST_IN_LEAF
+        if min((codes[:, feature] <= code).sum(), (codes[:, feature] > code).sum()) >= tree_growth.LEAST_IN_LEAF
     ]
     best = max(
         gain([targets[codes[:, feature] <= code], targets[codes[:, feature] > code]]) for feature, code in splits
@@ -38,7 +39,7 @@ def test_a_tree_asks_what_no_other_split_does_better(seed: int, outputs: int) ->
     assert gain([targets[is_left], targets[~is_left]]) == pytest.approx(best)
     for leaf in range(4):
         inside = targets[tree.leaf_of(codes) == leaf]
-        expected = trees.LEARNING_RATE * inside.sum(axis=0) / (len(inside) + PRIOR_ROWS)
+        expected = tree_growth.LEARNING_RATE * inside.sum(axis=0) / (len(inside) + PRIOR_ROWS)
         np.testing.assert_allclose(tree.leaves[leaf], expected, atol=1e-9)
 
 

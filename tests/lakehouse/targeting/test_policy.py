@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 
-from lakehouse.uplift.encoding import encoding_of
-from lakehouse.uplift.policy import TargetingPolicy
-from lakehouse.uplift.response_model import ResponseModel
-from lakehouse.uplift.scores import contrasts
+from lakehouse.targeting.contrasts import contrasts
+from lakehouse.targeting.policy import TargetingPolicy
+from lakehouse.targeting.response_model import ResponseModel
+from lakehouse.uplift.learned_encoding import encoding_of
 
 FRAME = pd.DataFrame({"x": np.linspace(-2, 2, 81)})
 

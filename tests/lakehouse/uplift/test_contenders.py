@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse.uplift.encoding import encoding_of
-from lakehouse.uplift.response_model import CONTENDERS, KINDS, People, ResponseModel, fit, kinds
+from lakehouse.targeting.response_model import People, ResponseModel
+from lakehouse.uplift.contenders import CONTENDERS, KINDS, fit, kinds
+from lakehouse.uplift.learned_encoding import encoding_of
 
 
 def people(seed: int, rows: int = 400) -> People:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lakehouse.uplift.encoding import Encoding
-from lakehouse.uplift.response_model import ResponseModel
-from lakehouse.uplift.scores import contrasts
+from lakehouse.targeting.contrasts import contrasts
+from lakehouse.targeting.encoding import Encoding
+from lakehouse.targeting.response_model import ResponseModel
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from lakehouse.errors import SourceError
-from lakehouse.uplift.encoding import MISSING, OTHER, Category, Encoding, Number, encoding_of, typed
+from lakehouse.targeting.encoding import MISSING, OTHER, Category, Encoding, Number, typed
+from lakehouse.uplift.learned_encoding import encoding_of
 
 values = st.one_of(st.floats(-1e6, 1e6), st.just(float("nan")))
 

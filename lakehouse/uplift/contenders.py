@@ -1,22 +1,21 @@
-"""What a model says of people: a constant, a line over features and pairs of them, trees over codes. A blend of contenders.
+"""What a model says of people (lakehouse/targeting/response_model.py), learned: a blend of contenders.
 
 One fit gives all contenders, from plain to detailed: a constant, lines with less and less ridge, without and with products of
 two columns, trees of more and more rounds. How they are blended is not decided here but by rows that none has seen, see
 `chain.py`. A blend is one constant, one line and one set of trees again.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lakehouse.uplift.trees import Tree, apply, grow
+from lakehouse.targeting.response_model import Pairs, People, ResponseModel, with_pairs
+from lakehouse.targeting.trees import Tree, apply
+from lakehouse.uplift.tree_growth import grow
 
 Array = NDArray[np.float64]
-Codes = NDArray[np.uint8]
 
 RIDGE_SHARES = (1.0, 0.1, 0.01)  # of the rows: 1 halves the slope of a scaled column that stands alone
 PAIRED = 12  # columns whose products are looked at: those that go with the target most
@@ -30,56 +29,6 @@ KINDS = {
 }
 UNJUDGED: Array = np.eye(CONTENDERS)[1]  # the blend while nothing is foretold yet: the line with most ridge
 
-Pairs = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class People:
-    """Features of rows as a model reads them: see `Encoding`."""
-
-    line: Array
-    codes: Codes
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def at(self, rows: NDArray[Any]) -> "People":
-        return People(line=self.line[rows], codes=np.asfortranarray(self.codes[rows]))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResponseModel:
-    """constant + (columns, products of pairs) @ weights + trees: of every output. `weights`: (columns and pairs) x outputs."""
-
-    constant: Array
-    pairs: Pairs
-    weights: Array
-    trees: tuple[Tree, ...]
-
-    def of(self, people: People) -> Array:
-        """Rows x outputs."""
-        straight = _with_pairs(people.line, self.pairs) @ self.weights
-        return np.asarray(self.constant + straight + apply(self.trees, people.codes, len(self.constant)))
-
-    @classmethod
-    def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
-        constant = np.array(parameters["constant"], dtype=np.float64)
-        return cls(
-            constant=constant,
-            pairs=tuple((int(one), int(other)) for one, other in parameters["pairs"]),
-            weights=np.array(parameters["weights"], dtype=np.float64).reshape(-1, len(constant)),
-            trees=tuple(Tree.from_parameters(tree) for tree in parameters["trees"]),
-        )
-
-    def to_parameters(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {
-            "constant": self.constant.tolist(),
-            "pairs": [list(pair) for pair in self.pairs],
-            "weights": self.weights.tolist(),
-            "trees": [tree.to_parameters() for tree in self.trees],
-        }
-
 
 @dataclass(frozen=True, kw_only=True)
 class Contenders:
@@ -92,7 +41,7 @@ class Contenders:
 
     def each(self, people: People) -> Array:
         """Contenders x rows x outputs: what each says."""
-        straight = _with_pairs(people.line, self.pairs)
+        straight = with_pairs(people.line, self.pairs)
         said = [np.tile(self.constant, (len(people), 1))]
         said += [constant + straight @ weights for constant, weights in self.lines]
         total, done = said[0], 0
@@ -130,7 +79,7 @@ def fit(people: People, targets: Array) -> Contenders:
     constant = targets.mean(axis=0)
     rest = targets - constant
     pairs = _pairs(people.line, rest)
-    straight = _with_pairs(people.line, pairs)
+    straight = with_pairs(people.line, pairs)
     columns = people.line.shape[1]
     plain, paired = _lines(straight[:, :columns], rest, constant), _lines(straight, rest, constant)
     flat = np.zeros((len(pairs), len(constant)))
@@ -146,13 +95,6 @@ def _pairs(line: Array, rest: Array) -> Pairs:
     centred = line - line.mean(axis=0)
     together = np.abs(centred.T @ rest).sum(axis=1)
     return tuple(combinations(sorted(int(column) for column in np.argsort(-together, kind="stable")[:PAIRED]), 2))
-
-
-def _with_pairs(line: Array, pairs: Pairs) -> Array:
-    if not pairs:
-        return line
-    one, other = np.array(pairs).T
-    return np.hstack([line, line[:, one] * line[:, other]])
 
 
 def _lines(straight: Array, rest: Array, constant: Array) -> list[tuple[Array, Array]]:
