@@ -27,12 +27,15 @@ def numbers(column: pd.Series) -> pd.Series:
     Raises:
         SourceError: something that is no number, or endless.
     """
-    if column.dtype == bool:
-        return column.astype(float)
-    as_text = column.astype("string").str.strip().str.lower()
-    values = pd.to_numeric(as_text.replace({word: str(value) for word, value in _TRUTH.items()}), errors="coerce")
-    values = values.astype(float)
-    wrong = (values.isna() & column.notna() & (as_text != "")) | values.isin([np.inf, -np.inf])
+    if (
+        isinstance(column.dtype, np.dtype) and column.dtype.kind in "bf"
+    ):  # as they are: by way of text takes a hundred times as long
+        values, wrong = column.astype(float), column.isin([np.inf, -np.inf])
+    else:
+        as_text = column.astype("string").str.strip().str.lower()
+        read = pd.to_numeric(as_text.replace({word: str(value) for word, value in _TRUTH.items()}), errors="coerce")
+        values = read.astype(float)
+        wrong = (values.isna() & column.notna() & (as_text != "")) | values.isin([np.inf, -np.inf])
     if wrong.any():
         first = column[wrong]
         raise SourceError(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lakehouse.targeting.contrasts import contrasts
 from lakehouse.targeting.encoding import Encoding
-from lakehouse.targeting.response_model import ResponseModel
+from lakehouse.targeting.response_model import ResponseModel, by_row
 
 Array = NDArray[np.float64]
 
@@ -26,12 +26,13 @@ class TargetingPolicy:
     model: ResponseModel
 
     def effects(self, frame: pd.DataFrame) -> Array:
-        """Rows x arms: reward less cost, as difference from the mean of all arms.
+        """Rows x arms: reward less cost, as difference from the mean of all arms. Of each row the same whatever the others are.
 
         Raises:
             SourceError: a feature is not there, or is no number where one was learned from.
         """
-        effects = self.model.of(self.encoding.people(frame)) @ contrasts(len(self.arms)).T - np.array(self.cost)
+        foretold = self.model.of(self.encoding.people(frame))
+        effects = by_row(foretold, contrasts(len(self.arms)).T) - np.array(self.cost)
         return np.asarray(effects - effects.mean(axis=1, keepdims=True))
 
     def choose(self, frame: pd.DataFrame) -> NDArray[np.str_]:

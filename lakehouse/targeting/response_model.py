@@ -39,7 +39,7 @@ class ResponseModel:
 
     def of(self, people: People) -> Array:
         """Rows x outputs."""
-        straight = with_pairs(people.line, self.pairs) @ self.weights
+        straight = by_row(with_pairs(people.line, self.pairs), self.weights)
         return np.asarray(self.constant + straight + apply(self.trees, people.codes, len(self.constant)))
 
     @classmethod
@@ -60,6 +60,17 @@ class ResponseModel:
             "weights": self.weights.tolist(),
             "trees": [tree.to_parameters() for tree in self.trees],
         }
+
+
+def by_row(rows: Array, weights: Array) -> Array:
+    """Multiply, rows @ weights, to the same last bit whatever rows there are besides: BLAS adds in an order that their number decides.
+
+    A rebuild of all people must find the arm that a micro-batch of few has found.
+    """
+    total = np.zeros((len(rows), weights.shape[1]))
+    for column, weight in zip(rows.T, weights, strict=True):
+        total += column[:, None] * weight
+    return total
 
 
 def with_pairs(line: Array, pairs: Pairs) -> Array:
