@@ -5,7 +5,8 @@
     ./spark-submit.sh ml/train_uplift.py --reward converted                             # what the service chose by chance, over the lake
 
 --assign FILE writes what a policy that is offered gives to the rows of another file, else the best blanket action, and each arm's
-effect over the baseline. A study of the lake is registered (a file's with --name), and champion only where the policy is offered.
+effect over the baseline. A study of the lake is registered (a file's with --name), and champion only where the policy is offered. The
+champion of uplift_decisions, of what the service chose by chance, is what gold.scores and the decision service ask.
 
 Ends with one JSON line; exit code 1 when the log is refused, because the propensities cannot be those its arms were chosen by.
 """
@@ -24,6 +25,7 @@ from lakehouse.experiments.definitions import read_experiments
 from lakehouse.experiments.log_file import baseline_of, by_arm, read_log
 from lakehouse.experiments.readout import ALPHA
 from lakehouse.job import json_line, run
+from lakehouse.profiles.declared_scores import TARGETED_OFFER
 from lakehouse.targeting.columns import has_columns, names_of
 from lakehouse.uplift import report
 from lakehouse.uplift.experiment_log import ExperimentLog, log_of
@@ -93,7 +95,14 @@ def of_lake(options: argparse.Namespace) -> tuple[Study, str | None]:
     arms = arms_of(log)
     asked = options.baseline or (declared if declared in arms else None)
     result = studied(log, options, baseline_of(arms, asked))
-    return result, register(result, options.name or f"{_MODELS}{options.experiment or 'decisions'}", snapshot)
+    return result, register(result, model_name(options), snapshot)
+
+
+def model_name(options: argparse.Namespace) -> str:
+    """Of a study of the lake, in the registry."""
+    if options.name:
+        return str(options.name)
+    return f"{_MODELS}{options.experiment}" if options.experiment else TARGETED_OFFER.model
 
 
 def register(result: Study, name: str, snapshot: Mapping[str, int]) -> str | None:
@@ -146,7 +155,11 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         help="where the curve starts; an arm called control or the like, else the first in order",
     )
     add("--alpha", type=float, default=ALPHA)
-    add("--name", metavar="MODEL", help="in the registry; of the lake's log uplift_<experiment> unless given")
+    add(
+        "--name",
+        metavar="MODEL",
+        help="in the registry; of the lake's log uplift_<experiment>, or uplift_decisions, unless given",
+    )
     _file_arguments(parser.add_argument_group("a file in place of the lake's own log"))
     options = parser.parse_args(argv)
     _refuse_incomplete(parser, options)
@@ -198,6 +211,12 @@ def _refuse_incomplete(parser: argparse.ArgumentParser, options: argparse.Namesp
     if options.name and not options.name.startswith(_MODELS):
         parser.error(
             f"--name: got {options.name}, expected {_MODELS}...: under other names the registry has other models"
+        )
+    registered = model_name(options) if options.log is None else options.name
+    if (options.log or options.experiment) and registered == TARGETED_OFFER.model:
+        parser.error(
+            f"--name: got {TARGETED_OFFER.model}, which gives people offers, expected another name. It is learned from what the service "
+            "chose by chance, without --log and --experiment"
         )
     if not 0 < options.alpha < 1:
         parser.error(f"--alpha: got {options.alpha}, expected a share between 0 and 1")

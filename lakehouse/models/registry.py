@@ -18,9 +18,11 @@ from urllib.parse import unquote, urlparse
 from lakehouse.config import Config
 from lakehouse.errors import ModelError
 from lakehouse.matching.model import MatchModel
+from lakehouse.models.policy_model import PolicyModel
 from lakehouse.models.score_model import ScoreModel
 from lakehouse.models.segment_model import SegmentModel
-from lakehouse.profiles.declared_scores import SCORES
+from lakehouse.profiles.declaration import ScoreChampion
+from lakehouse.profiles.declared_scores import SCORES, Reader
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,6 +34,11 @@ CHAMPION = "champion"
 PARAMETERS = "parameters.json"
 
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such model; no such alias
+
+_SCORE_READERS: Mapping[Reader, Callable[[Mapping[str, Any], str], ScoreChampion]] = {
+    "probability": ScoreModel.from_parameters,
+    "policy": PolicyModel.from_parameters,
+}
 
 # A remote registry that is down must cost a micro-batch seconds; MLflow's own defaults are minutes.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
@@ -146,7 +153,7 @@ class Champions:
         self._warned: set[str] = set()
         self._unusable: dict[str, str] = {}
         self.segments: SegmentModel | None = None
-        self.scores: dict[str, ScoreModel] = {}
+        self.scores: dict[str, ScoreChampion] = {}
         self.matcher: MatchModel | None = None
 
     @property
@@ -168,12 +175,12 @@ class Champions:
             self.matcher = self._follow(IDENTITY, self.matcher, MatchModel.from_parameters)
         return self.versions != before
 
-    def _follow_scores(self) -> dict[str, ScoreModel]:
+    def _follow_scores(self) -> dict[str, ScoreChampion]:
         """By column, what is champion of every score that some job trains."""
         models = {
-            score.column: self._follow(score.model, self.scores.get(score.column), ScoreModel.from_parameters)
+            score.column: self._follow(score.model, self.scores.get(score.column), _SCORE_READERS[score.read_as])
             for score in SCORES
-            if score.trained_by
+            if score.read_as is not None
         }
         return {column: model for column, model in models.items() if model is not None}
 

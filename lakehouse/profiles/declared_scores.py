@@ -1,22 +1,36 @@
 """The scores there are: each a column of gold.scores, of gold.activation, of the online profile and of the rules' vocabulary."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from lakehouse.errors import ContractError
 from lakehouse.tables.contract import Column, optional
+
+Reader = Literal["probability", "policy"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """A figure that a model gives every profile.
+    """What a model says of every profile.
 
-    column: its name in every table. model: its name in the registry. trained_by: the job that trains it; None = no job does
+    column: its name in every table. type: of the column. model: its name in the registry. trained_by: the job that trains it. read_as: what
+    its parameters are, by the name that lakehouse/models/registry.py has for the class that reads them. Both None = no job trains it
     yet, and the column is null.
     """
 
     column: str
     meaning: str
     model: str
+    type: str = "double"
     trained_by: str | None = None
+    read_as: Reader | None = None
+
+    def __post_init__(self) -> None:
+        if (self.trained_by is None) != (self.read_as is None):
+            raise ContractError(
+                f"score {self.column}: trained_by {self.trained_by} and read_as {self.read_as}, expected both or none of them. "
+                "Say by what the parameters are read"
+            )
 
     @property
     def version_column(self) -> str:
@@ -27,7 +41,7 @@ class Score:
         """The score and the version that gave it."""
         absent = "null = no model yet" if self.trained_by else "null until a model is trained"
         return (
-            optional(self.column, "double", f"{self.meaning}; {absent}", term="score"),
+            optional(self.column, self.type, f"{self.meaning}; {absent}", term="score"),
             optional(self.version_column, "string", f"version that gave {self.column}", is_online=True),
         )
 
@@ -37,8 +51,17 @@ PURCHASE_PROPENSITY = Score(
     meaning="probability of an order within scores.horizon_days of as_of, 0 to 1",
     model="scores",
     trained_by="ml/train_scores.py",
+    read_as="probability",
 )
 CHURN_RISK = Score(column="churn_risk", meaning="probability of leaving, 0 to 1", model="churn_risk")
 CLV = Score(column="clv", meaning="lifetime value, default_currency", model="clv")
+TARGETED_OFFER = Score(
+    column="targeted_offer",
+    meaning="offer that the targeting policy gives the profile",
+    model="uplift_decisions",
+    type="string",
+    trained_by="ml/train_uplift.py",
+    read_as="policy",
+)
 
-SCORES = (PURCHASE_PROPENSITY, CHURN_RISK, CLV)
+SCORES = (PURCHASE_PROPENSITY, CHURN_RISK, CLV, TARGETED_OFFER)

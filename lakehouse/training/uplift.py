@@ -18,7 +18,9 @@ from lakehouse.experiments.new_policies import weighable
 from lakehouse.experiments.result_rows import Measured, with_outcomes
 from lakehouse.features.point_in_time import FEATURES, end_of_day, features
 from lakehouse.lake.delta import Lake
+from lakehouse.models.policy_model import PolicyModel
 from lakehouse.models.publish import Trained, publish, snapshot
+from lakehouse.profiles.declared_scores import TARGETED_OFFER
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.rollup import profile_activity, profile_orders
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
@@ -149,11 +151,14 @@ def publish_policy(config: Config, study: Study, name: str, versions: Mapping[st
     """Register the study's policy as model `name`; champion only if it is offered. The version given to it.
 
     Raises:
-        ModelError: the lake is remote and no tracking URI is set.
+        ModelError: the lake is remote and no tracking URI is set; or the policy would give gold.scores its targeted_offer, and was learned from
+            other features than profiles have.
         ValueError: the study has no policy.
     """
     if study.policy is None:
         raise ValueError("uplift: a study without a policy has nothing to publish")
+    if name == TARGETED_OFFER.model:
+        PolicyModel(version="to be published", policy=study.policy)  # what the stream could not read is not published
     figures = {f"value_{place}": arm.value.value for place, arm in enumerate(study.arms)}
     figures |= {"gain_over_best_low": study.gain_low or 0.0, "qini": study.curve.qini if study.curve else 0.0}
     trained = Trained(

@@ -80,6 +80,12 @@ def test_wrong_propensities_are_refused_with_exit_code_1(tmp_path: Path, capsys:
         (["--reward", "s", "--log", "x", "--arm", "a", "--feature", "b", "--alpha", "2"], "--alpha: got 2.0"),
         (["--reward", "s", "--log", "x", "--arm", "a", "--feature", "b", "--experiment", "e"], "two questions"),
         (
+            ["--reward", "s", "--log", "x", "--arm", "a", "--feature", "b", "--name", "uplift_decisions"],
+            "gives people offers",
+        ),
+        (["--reward", "s", "--experiment", "e", "--name", "uplift_decisions"], "gives people offers"),
+        (["--reward", "s", "--experiment", "decisions"], "gives people offers"),
+        (
             ["--reward", "s", "--log", "x", "--arm", "a", "--feature", "b", "--propensity", "p", "--expected", "a=1"],
             "give one",
         ),

@@ -23,9 +23,11 @@ def transform(
     models = champions.scores
     values = {score.column: models[score.column].value for score in SCORES if score.column in models}
     versions = {score.version_column: F.lit(models[score.column].version) for score in SCORES if score.column in models}
-    absent = {name: F.lit(None).cast("double") for name in (score.column for score in SCORES) if name not in values}
-    absent |= {
-        name: F.lit(None).cast("string") for name in (score.version_column for score in SCORES) if name not in versions
+    declared = (column for score in SCORES for column in score.columns)
+    absent = {
+        column.name: F.lit(None).cast(column.type)
+        for column in declared
+        if column.name not in values and column.name not in versions
     }
     first = F.coalesce(*(F.col(score.version_column) for score in SCORES))
     scored = features(activity, purchases, profiles).select(

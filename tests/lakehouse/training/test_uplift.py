@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from pyspark.sql import functions as F
 
-from lakehouse.errors import SourceError
+from lakehouse.errors import ModelError, SourceError
 from lakehouse.experiments.definitions import Experiment
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.lake.delta import Lake
@@ -167,6 +167,12 @@ def test_only_a_policy_that_is_offered_is_champion(logged: Lake) -> None:
     given = TargetingPolicy.from_parameters(told).choose(log.features)
     keen = np.array([is_keen(int(unit[1:])) for unit in log.unit])
     assert (given == np.where(keen, "mail", "control")).mean() > 0.95
+    strange = study(
+        dataclasses.replace(log, features=log.features.rename(columns={"views_30d": "looks"})), reward="revenue"
+    )
+    with pytest.raises(ModelError, match=r"learned from other features, got \['looks'\]"):
+        publish_policy(logged.config, strange, "uplift_decisions", versions)
+    assert not mlflow.search_registered_models(filter_string="name = 'uplift_decisions'")
     with pytest.raises(ValueError, match="nothing to publish"):
         publish_policy(logged.config, dataclasses.replace(found, policy=None), "uplift_mail", versions)
 

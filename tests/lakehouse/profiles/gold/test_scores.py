@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+import pytest
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.profiles.declared_scores import SCORES
+from lakehouse.errors import ContractError
+from lakehouse.profiles.declared_scores import SCORES, Score
 from lakehouse.profiles.gold.scores import GOLD_SCORES, transform
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
@@ -50,13 +52,21 @@ def test_each_score_has_a_version_of_its_own_and_null_where_there_is_no_model(sp
         "churn_risk": None,
         "clv": 12.5,
     }
-    assert [row[score.version_column] for score in SCORES] == ["7", None, "2"]
+    assert [row[score.version_column] for score in SCORES] == ["7", None, "2", None]
     assert row["model_version"] == "7"
 
 
 def test_the_version_is_the_first_scores_that_there_is(spark: SparkSession) -> None:
-    (row,) = scored(spark, Champions({"clv": Model("2", F.lit(12.5))}))
+    (row,) = scored(spark, Champions({"clv": Model("2", F.lit(12.5)), "targeted_offer": Model("9", F.lit("gift"))}))
     assert (row["purchase_propensity"], row["model_version"]) == (None, "2")
+    assert (row["targeted_offer"], row["targeted_offer_model_version"]) == ("gift", "9")
+    (row,) = scored(spark, Champions({"targeted_offer": Model("9", F.lit("gift"))}))
+    assert (row["clv"], row["model_version"]) == (None, "9")
+
+
+def test_a_score_that_a_job_trains_says_by_what_its_parameters_are_read() -> None:
+    with pytest.raises(ContractError, match="Say by what the parameters are read"):
+        Score(column="mood", meaning="of the day", model="mood", trained_by="ml/train_mood.py")
 
 
 def test_the_table_waits_for_a_champion() -> None:
