@@ -143,7 +143,7 @@ class Champions:
 
     `segments`, `matcher`: None while there is no registry, no such model or no alias; `scores`: by column, those that have a
     champion. That is not an error. A registry that cannot be reached or a version that cannot be read leaves the model held so
-    far, and warns once.
+    far, and warns once. `absent`: models of which the registry has said that none is champion.
     """
 
     def __init__(self, config: Config) -> None:
@@ -155,6 +155,7 @@ class Champions:
         self.segments: SegmentModel | None = None
         self.scores: dict[str, ScoreChampion] = {}
         self.matcher: MatchModel | None = None
+        self.absent: set[str] = set()
 
     @property
     def versions(self) -> dict[str, str]:
@@ -189,7 +190,9 @@ class Champions:
         try:
             version, run_id = self._champion(name)
             if version is None or run_id is None:
+                self.absent.add(name)
                 return None
+            self.absent.discard(name)
             if version in (held.version if held else None, self._unusable.get(name)):
                 return held
             model = parse(self._parameters(run_id), version)

@@ -46,7 +46,10 @@ class ScoreChampion(Protocol):
 
 
 class ChampionModels(Protocol):
-    """The models in force. `scores`: by the column of gold.scores; one that is not there has no champion."""
+    """The models in force. `scores`: by the column of gold.scores; one that is not there has no champion.
+
+    `absent`: models that are known to have none. One whose registry could not be asked is neither there nor absent.
+    """
 
     @property
     def segments(self) -> SegmentChampion | None: ...
@@ -56,6 +59,8 @@ class ChampionModels(Protocol):
     def matcher(self) -> MatchModel | None: ...
     @property
     def versions(self) -> Mapping[str, str]: ...
+    @property
+    def absent(self) -> Collection[str]: ...
     def refresh(self) -> bool: ...
 
 

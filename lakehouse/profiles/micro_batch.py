@@ -170,11 +170,13 @@ class MicroBatch:
             self.online.settle(now)
 
     def _models_moved(self) -> bool:
-        """Whether some champion is newer than what gold holds: then every profile is due."""
+        """Whether gold holds what another champion has said, or a score whose champion was withdrawn: then every profile is due."""
         self.champions.refresh()
         if self._models_applied is None:
             self._models_applied = models_applied(self.lake)
-        return any(self._models_applied.get(name) != version for name, version in self.champions.versions.items())
+        applied, absent = self._models_applied, self.champions.absent
+        is_newer = any(applied.get(name) != version for name, version in self.champions.versions.items())
+        return is_newer or any(score.model in applied and score.model in absent for score in SCORES)
 
     def newest_event(self, newest: datetime | None = None) -> datetime | None:
         """The lake's event-time clock: the newest event any profile has seen, kept across restarts by the table."""

@@ -1,4 +1,4 @@
-"""The targeted offer of gold.scores is what the policy chooses on the same features: in the stream and in a rebuild."""
+"""The targeted offer of gold.scores is what the policy chooses on the same features: in the stream, in a rebuild, and until it is withdrawn."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import features
 from lakehouse.lake.delta import Lake
 from lakehouse.models.policy_model import PolicyModel
-from lakehouse.models.publish import Trained, publish
-from lakehouse.models.registry import Champions
+from lakehouse.models.publish import Trained, open_registry, publish
+from lakehouse.models.registry import CHAMPION, Champions
 from lakehouse.models.score_model import LOGISTIC, ScoreModel
 from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY, TARGETED_OFFER
 from lakehouse.profiles.differences import compare
@@ -57,12 +57,13 @@ def shopping(people: range, day: str) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Kept:
-    """gold.scores and gold.activation as the stream kept them, and how many rows of a rebuild differ."""
+    """gold.scores and gold.activation as the stream kept them, how many rows of a rebuild differ, and scores without the policy."""
 
     lake: Lake
     scores: pd.DataFrame
     activation: pd.DataFrame
     differing: int
+    withdrawn: pd.DataFrame
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,9 @@ def kept(new_lake: Callable[[str], Lake]) -> Kept:
     lake.overwrite(silver.select(*SILVER_EVENTS.column_names), SILVER_EVENTS)
     rebuilt = rebuild(lake, batch.champions, now=NOW, keep_as_of=True).tables[GOLD_SCORES]  # type: ignore[arg-type] # as MicroBatch
     differing = compare(GOLD_SCORES, lake.read(GOLD_SCORES), rebuilt).where("status != 'same'").count()
-    return Kept(lake, scores, activation, differing)
+    open_registry(lake.config).delete_registered_model_alias(TARGETED_OFFER.model, CHAMPION)
+    batch.catch_up()
+    return Kept(lake, scores, activation, differing, lake.read(GOLD_SCORES).toPandas())
 
 
 def test_every_profile_has_the_offer_that_the_policy_chooses_on_its_features(kept: Kept) -> None:
@@ -108,6 +111,11 @@ def test_every_profile_has_the_offer_that_the_policy_chooses_on_its_features(kep
 
 def test_a_rebuild_finds_the_same(kept: Kept) -> None:
     assert kept.differing == 0
+
+
+def test_a_policy_that_is_withdrawn_is_taken_from_everybody(kept: Kept) -> None:
+    assert kept.withdrawn[TARGETED].isna().all().all()
+    assert kept.withdrawn["purchase_propensity"].notna().all()
 
 
 def test_a_policy_over_other_features_is_refused() -> None:

@@ -66,9 +66,11 @@ def test_the_alias_is_followed_forward_and_back_without_restart(config: Config) 
         first,
     )
 
+    assert SCORES not in champions.absent
     open_registry(config).delete_registered_model_alias(SCORES, CHAMPION)
     assert champions.refresh() is True
     assert champions.scores == {}
+    assert SCORES in champions.absent
 
 
 def test_a_champion_that_cannot_be_read_leaves_the_one_before_and_warns_once(
@@ -86,6 +88,14 @@ def test_a_champion_that_cannot_be_read_leaves_the_one_before_and_warns_once(
     mended = register(config, parameters(offset=3.0))
     assert champions.refresh() is True
     assert champions.versions == {SCORES: mended}
+
+
+def test_a_registry_that_does_not_answer_says_of_no_model_that_it_is_absent(config: Config) -> None:
+    register(config, parameters(offset=1.0))
+    (local_folder(config) / "mlflow.db").write_bytes(b"no database")  # type: ignore[operator] # it is a local lake
+    champions = Champions(config)
+    assert champions.refresh() is False
+    assert (champions.scores, champions.absent) == ({}, set())
 
 
 def test_promoting_what_does_not_exist_names_it(config: Config) -> None:
