@@ -31,6 +31,12 @@ def explored(
     return Choice(arm=arms[position], propensity=float(mixed[position]), expected=expected)
 
 
+def preferred(arm: str, expected: Mapping[str, float], explore: float, luck: float) -> Choice:
+    """Choose `arm`, one of `expected`, but for a share `explore` spread evenly over all of them. `luck`: as of `explored`."""
+    arms = sorted(expected)
+    return explored(arms, [name == arm for name in arms], expected, explore, luck)
+
+
 def luck(decision_id: str, seed: int) -> float:
     """Evenly distributed in 0 <= x < 1, the same for the same decision."""
     digest = hashlib.blake2b(f"{seed}:{decision_id}".encode(errors="surrogatepass"), digest_size=8).digest()

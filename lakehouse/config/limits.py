@@ -59,7 +59,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
         "host names without a port, such as events.example.com",
     ),
     ("serving", "keys"): (DECLARED, IN_WORDS),
-    ("serving", "policy"): (r"thompson|linucb|greedy", "thompson, linucb or greedy"),
+    ("serving", "policy"): (r"thompson|linucb|greedy|uplift", "thompson, linucb, greedy or uplift"),
     **{("training", model): _PURPOSE for model in ("segments", "scores", "recommender", "identity", "uplift")},
     ("serving", "reward_metric"): (r"[a-z][a-z0-9_]{0,63}", "the metric of an outcome, such as converted"),
     ("serving", "reward_direction"): (r"higher|lower", "higher or lower"),

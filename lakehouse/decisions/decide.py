@@ -6,12 +6,12 @@ gate                                     consent to the offer's purpose
 eligibility                              validity, audience, tier, caps, quiet hours, stock
 forcing rules                            the strongest of them decides, nothing is explored
 proposing rules                          when some propose, only what they propose is weighed; else all that is left
-arbitration                              worth x chance x boost; a bandit explores within it, its propensity is logged
+arbitration                              worth x chance x boost; a policy explores within it, its propensity is logged
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lakehouse.decisions.circumstances import Circumstances
 from lakehouse.decisions.eligibility import refusal
@@ -23,6 +23,7 @@ from lakehouse.rules.book import Rule
 
 CERTAIN = 1.0
 NO_CATALOGUE = "no catalogue of offers"
+EXPECTED_VALUE = "expected value"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,13 +40,25 @@ class Ranked:
         return self.permitted.what
 
 
+class ChosenBy(NamedTuple):
+    """The policy that chose, and its version: what the decision log says of it."""
+
+    policy: str
+    version: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explored:
-    """What a bandit says of the candidates. `chances`: expected reward of each, 0..1; `first`: its choice."""
+    """What a policy says of the candidates. `chances`: expected reward of each, 0..1; `first`: its choice, for `reason`.
+
+    chosen_by: None = no policy was asked.
+    """
 
     first: str
     propensity: float
     chances: Mapping[str, float]
+    reason: str = EXPECTED_VALUE
+    chosen_by: ChosenBy | None = None
 
 
 class Explorer(Protocol):
@@ -85,12 +98,13 @@ class OfferRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decided:
-    """Offers best first; empty = nothing is to be said. `is_forced`: a rule overrode arbitration."""
+    """Offers best first; empty = nothing is to be said. `is_forced`: a rule overrode arbitration. `chosen_by`: None = no policy chose."""
 
     ranked: tuple[Ranked, ...] = ()
     is_forced: bool = False
     rule: str | None = None
     silence: str | None = None  # why nothing is said
+    chosen_by: ChosenBy | None = None
 
 
 def decide(request: OfferRequest, circumstances: Circumstances) -> Decided:
@@ -190,7 +204,8 @@ def _arbitrate(
     for name in names:
         trace.add("arbitration", f"worth {worths[name]:.2f} x chance {explored.chances[name]:.4f}", name)
     rest = sorted((name for name in names if name != explored.first), key=lambda name: (-scores[name], name))
-    reasons = {name: f"rule {proposed[name]}" if name in proposed else "expected value" for name in names}
+    reasons = dict.fromkeys(names, EXPECTED_VALUE) | {explored.first: explored.reason}
+    reasons |= {name: f"rule {rule_name}" for name, rule_name in proposed.items()}
     first = Ranked(
         permitted=eligible[explored.first],
         score=scores[explored.first],
@@ -198,4 +213,4 @@ def _arbitrate(
         propensity=explored.propensity,
     )
     others = (Ranked(permitted=eligible[name], score=scores[name], reason=reasons[name]) for name in rest)
-    return Decided(ranked=(first, *others), rule=proposed.get(explored.first))
+    return Decided(ranked=(first, *others), rule=proposed.get(explored.first), chosen_by=explored.chosen_by)

@@ -28,7 +28,7 @@ _MOST_WAITING = 2**31  # a timeline keeps its newest entries: of these none may 
 
 
 def policy_of(config: ServingConfig) -> Policy:
-    """The policy that is configured; greedy has the sums of Thompson sampling."""
+    """The policy that is configured, and learns; greedy and uplift have the sums of Thompson sampling."""
     is_linucb = config.policy == LINUCB
     return Policy(kind=LINUCB if is_linucb else THOMPSON, features=FEATURES if is_linucb else 0, explore=config.explore)
 

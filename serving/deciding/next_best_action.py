@@ -28,12 +28,13 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
     offer_request = OfferRequest(
         channel=request.context.channel,
         offers=request.offers,
-        explorer=service.policy.explorer(context.decision_id, is_greedy=is_greedy),
+        explorer=service.policy.explorer(context.decision_id, context.visitor.profile, is_greedy=is_greedy),
         trace=trace,
     )
     decided = decide(offer_request, circumstances)
     events = await await_events(context)
     first = decided.ranked[0] if decided.ranked else None
+    chosen_by = decided.chosen_by or service.policy.learning
     is_explored = first is not None and not decided.is_forced
     decision = DecisionRecord(
         decision_id=context.decision_id,
@@ -43,8 +44,8 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
         action=NONE if first is None else first.offer.name,
         propensity=CERTAIN if first is None else first.propensity or CERTAIN,
         is_forced=decided.is_forced,
-        policy=service.config.serving.policy,
-        policy_version=service.policy.version,
+        policy=chosen_by.policy,
+        policy_version=chosen_by.version,
         shown_on=context.visitor.shown_on,
         experiments=circumstances.logged_arms,
         features=service.policy.features(circumstances.context) if is_explored else (),

@@ -1,4 +1,4 @@
-"""What offers have achieved, in memory, and the policy that chooses by it.
+"""What offers have achieved, in memory, and the policy that chooses by it, or by what the targeting policy gives the person.
 
 The sums are in the online store, one for all processes: each of them counts what is due and reads what the others counted, see
 lakehouse/learning/learned_store.py. While the store does not answer, a process chooses by what it read last.
@@ -8,20 +8,32 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
+from lakehouse.bandits.choice import luck, preferred
 from lakehouse.bandits.learned import Learned
-from lakehouse.bandits.state import BanditState
+from lakehouse.bandits.state import THOMPSON, BanditState
 from lakehouse.config import ServingConfig
-from lakehouse.decisions.decide import CERTAIN, Explored, Explorer
+from lakehouse.decisions.decide import CERTAIN, EXPECTED_VALUE, ChosenBy, Explored, Explorer
 from lakehouse.errors import ModelError, StoreError
 from lakehouse.learning.learned_store import LearnedStore, policy_of
 from lakehouse.learning.reward import Reward
+from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.store import OnlineStore
+from lakehouse.profiles.declared_scores import TARGETED_OFFER
 
 log = logging.getLogger("stitchlake.serving")
-GREEDY = "greedy"
+GREEDY, UPLIFT = "greedy", "uplift"
+TARGETED = "targeted"
 _LOOK_SECONDS = 2.0
 _NUMBERS = ("frequency", "monetary", "view_count", "views_in_session")
+
+
+class _Targeted(NamedTuple):
+    """What the targeting policy `by` gives somebody."""
+
+    offer: str
+    by: ChosenBy
 
 
 class LearnedPolicy:
@@ -34,21 +46,47 @@ class LearnedPolicy:
         self._learned = Learned(state=BanditState(policy_of(config)))
 
     @property
-    def version(self) -> str:
-        """The policy, and how many exposures it has learned from."""
-        return f"{self._kind}-{self._learned.count}"
+    def learning(self) -> ChosenBy:
+        """The policy that learns from outcomes, which chooses unless the person has a targeted offer; its version: how many it has learned from."""
+        policy = THOMPSON if self._kind == UPLIFT else self._kind
+        return ChosenBy(policy, f"{policy}-{self._learned.count}")
 
-    def explorer(self, decision_id: str, *, is_greedy: bool) -> Explorer:
-        """Of one decision, whose id seeds its chance. `is_greedy`: the best by now, nothing is explored."""
+    def explorer(self, decision_id: str, profile: OnlineProfile | None = None, *, is_greedy: bool) -> Explorer:
+        """Of one decision, whose id seeds its chance. `is_greedy`: the best by now, nothing is explored.
+
+        With policy UPLIFT the best is the profile's targeted offer, where that is a candidate. What came of offers teaches on, and does
+        not change it.
+        """
+        is_certain = is_greedy or self._kind == GREEDY
+        targeted = self._targeted(profile)
 
         def explore(worths: Mapping[str, float], context: Mapping[str, object]) -> Explored:
-            choice = self._learned.state.choose(worths, self.features(context), decision_id=decision_id)
-            if not is_greedy and self._kind != GREEDY:
-                return Explored(first=choice.arm, propensity=choice.propensity, chances=choice.expected)
-            best = max(sorted(worths), key=lambda arm: worths[arm] * choice.expected[arm])
-            return Explored(first=best, propensity=CERTAIN, chances=choice.expected)
+            state = self._learned.state
+            choice = state.choose(worths, self.features(context), decision_id=decision_id)
+            if targeted is not None and targeted.offer in worths:
+                chance = luck(decision_id, state.policy.seed)
+                choice = preferred(targeted.offer, choice.expected, state.policy.explore, chance)
+                best, chosen_by = targeted.offer, targeted.by
+            else:
+                best = max(sorted(worths), key=lambda arm: worths[arm] * choice.expected[arm])
+                chosen_by = self.learning
+            first, propensity = (best, CERTAIN) if is_certain else (choice.arm, choice.propensity)
+            is_targeted = targeted is not None and first == targeted.offer
+            return Explored(
+                first=first,
+                propensity=propensity,
+                chances=choice.expected,
+                reason=TARGETED if is_targeted else EXPECTED_VALUE,
+                chosen_by=chosen_by,
+            )
 
         return explore
+
+    def _targeted(self, profile: OnlineProfile | None) -> _Targeted | None:
+        if self._kind != UPLIFT or profile is None:
+            return None
+        offer, version = (profile.figures[name] for name in (TARGETED_OFFER.column, TARGETED_OFFER.version_column))
+        return None if offer is None else _Targeted(offer, ChosenBy(UPLIFT, f"{UPLIFT}-{version}"))
 
     def features(self, context: Mapping[str, object]) -> tuple[float, ...]:
         """FEATURES numbers of about one: what a policy sees of a visitor. Null is 0."""

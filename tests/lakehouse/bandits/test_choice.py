@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, kstest
 
-from lakehouse.bandits.choice import explored, luck
+from lakehouse.bandits.choice import explored, luck, preferred
 
 ARMS, LIKELY = ("a", "b", "c"), (0.7, 0.3, 0.0)
 
@@ -26,3 +26,10 @@ def test_the_same_decision_has_the_same_luck_and_others_have_even_luck() -> None
 def test_the_last_grain_of_luck_falls_on_an_arm() -> None:
     assert explored(ARMS, LIKELY, {}, 0.1, 1 - 2**-53).arm == "c"
     assert explored(ARMS, LIKELY, {}, 0.1, 0.0).arm == "a"
+
+
+def test_what_is_preferred_leaves_every_arm_its_chance() -> None:
+    expected = {"c": 0.9, "a": 0.1, "b": 0.5}
+    propensity = {one.arm: one.propensity for one in (preferred("a", expected, 0.3, n / 100) for n in range(100))}
+    assert propensity == pytest.approx({"a": 0.8, "b": 0.1, "c": 0.1})
+    assert preferred("a", {"a": 0.1}, 0.3, 0.5).propensity == 1.0
