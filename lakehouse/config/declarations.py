@@ -136,10 +136,21 @@ def read_document(path: Path, *keys: str) -> dict[str, Any]:
         words = " ".join(str(error).split())[:200]
         raise ConfigError(f"{path.name}: cannot be read ({words}), expected YAML with {' and '.join(keys)}") from error
     if not isinstance(document, dict) or not set(document) <= set(keys):
+        unknown = next((str(key)[:60] for key in document if key not in keys), "") if isinstance(document, dict) else ""
+        got = f"got '{unknown}', " if unknown else ""
         raise ConfigError(
-            f"{path.name}: expected a mapping of {' and '.join(keys)}, at most {MOST_BYTES} bytes. See conf/{path.name}"
+            f"{path.name}: {got}expected a mapping of {' and '.join(keys)}, at most {MOST_BYTES} bytes. See conf/{path.name}"
         )
     return document
+
+
+def validated(document: Any, model: type[M], place: str, faults: list[str]) -> M | None:
+    """The document as its model; None where it is not sound, and what is wrong goes to `faults`."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        faults += _faults(error, place)
+        return None
 
 
 def checked(entries: Any, model: type[M], place: str, faults: list[str]) -> list[tuple[int, M]]:
@@ -153,10 +164,8 @@ def checked(entries: Any, model: type[M], place: str, faults: list[str]) -> list
     declared: list[tuple[int, M]] = []
     names: set[str] = set()
     for number, entry in enumerate(entries):
-        try:
-            one = model.model_validate(entry)
-        except ValidationError as error:
-            faults += _faults(error, f"{place}[{number}]")
+        one = validated(entry, model, f"{place}[{number}]", faults)
+        if one is None:
             continue
         name = getattr(one, "name", None)
         if name is not None and name in names:

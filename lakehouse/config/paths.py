@@ -13,6 +13,7 @@ EXPERIMENTS = PROJECT / "conf" / "experiments.yaml"
 MOMENTS = PROJECT / "conf" / "moments.yaml"
 DESTINATIONS = PROJECT / "conf" / "destinations.yaml"
 SCHEDULE = PROJECT / "conf" / "schedule.yaml"
+SOURCES = PROJECT / "conf" / "sources"
 TEMPLATES = PROJECT / "conf" / "templates"
 
 

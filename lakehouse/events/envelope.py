@@ -1,13 +1,14 @@
 """The contract of a message: which fields an event of each type needs. Source: Segment spec.
 
-Four types are our own. Two say that whoever carries the identifier is to be left alone, or is not any more. Two are facts of no person,
-and no events: see facts.py.
+Five types are our own. Two say that whoever carries the identifier is to be left alone, or is not any more. Two are facts of no person,
+and no events: see facts.py. One stands for a record of a source that its mapping makes no event of: it goes to quarantine.
 """
 
 SUPPRESS, UNSUPPRESS = "suppress", "unsuppress"
 PRODUCT_AVAILABILITY, EXPERIMENT_START = "product_availability", "experiment_start"
+UNMAPPED = "unmapped"
 FACTS = (PRODUCT_AVAILABILITY, EXPERIMENT_START)
-OURS = (SUPPRESS, UNSUPPRESS, *FACTS)  # the decision service sends them, and takes them from nobody
+OURS = (SUPPRESS, UNSUPPRESS, UNMAPPED, *FACTS)  # the decision service sends them, and takes them from nobody
 TYPES = ("track", "identify", "page", "screen", "group", "alias", SUPPRESS, UNSUPPRESS)
 # fields without which an event means nothing: (type, None = every type; field)
 NEEDED = (

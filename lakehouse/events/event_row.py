@@ -16,7 +16,7 @@ from lakehouse.events.clock import ClockReader, Times
 from lakehouse.events.commerce import CommerceReader, Figures, Line, Order
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import is_nested, object_at, record, text_at, text_of
-from lakehouse.events.envelope import FACTS, NEEDED, TYPES
+from lakehouse.events.envelope import FACTS, NEEDED, TYPES, UNMAPPED
 from lakehouse.events.fields import FieldReader, Fields, Message, Spoilt, lacking
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.own_fields import OwnFields, written
@@ -281,9 +281,14 @@ def _verdict(parts: _Parts) -> str | None:
         if (needing is None or needing == type_) and parts.fields[field] is None:
             return lacking(field, parts.spoilt)
     if type_ not in TYPES:
-        return _UNKNOWN_TYPE
+        return _unmapped(parts.message) if type_ == UNMAPPED else _UNKNOWN_TYPE
     nobody = None if parts.sender.identifiers else fault(R.NO_USABLE_IDENTIFIER)
     return parts.times.verdict or parts.order.verdict or nobody
+
+
+def _unmapped(message: Message) -> str:
+    """Of a record of a source that its mapping makes no event of; see lakehouse/sources/mapping.py."""
+    return fault(R.UNMAPPED, f"{text_at(message, 'source')}: {text_at(message, 'detail')}")
 
 
 def _faults(parts: _Parts) -> list[str]:

@@ -13,6 +13,7 @@ DUPLICATE_KEYS = "duplicate_keys"
 NOT_AN_OBJECT = "not_an_object"
 WRONG_TYPE = "wrong_type"
 MISSING_FIELD = "missing_field"
+UNMAPPED = "unmapped"
 UNKNOWN_TYPE = "unknown_type"
 VALUE_TOO_LONG = "value_too_long"
 INVALID_TIMESTAMP = "invalid_timestamp"
@@ -39,6 +40,7 @@ REASONS: dict[str, str] = {
     NOT_AN_OBJECT: "the document is not a JSON object",
     WRONG_TYPE: "a field holds another kind of value than the contract says",
     MISSING_FIELD: "a field the event type needs is absent, null or blank",
+    UNMAPPED: "the mapping of its source makes no event of it; the detail names the source, and what is missing",
     UNKNOWN_TYPE: "type is not one of track, identify, page, screen, group, alias",
     VALUE_TOO_LONG: "an id is longer than 200 characters, or messageId than 100",
     INVALID_TIMESTAMP: "a timestamp is neither ISO 8601 nor a number of seconds, milli-, micro- or nanoseconds",

@@ -16,7 +16,7 @@ from lakehouse.rules.expression import Apply, Constant, Expression, Read
 from lakehouse.rules.literals import instant, microseconds, short, sql_of, unit_of, zone_of
 from lakehouse.rules.operators import UNITS
 from lakehouse.rules.signatures import FUNCTIONS, INFIX, NODES, PREFIX
-from lakehouse.rules.vocabulary import VOCABULARY, Type
+from lakehouse.rules.vocabulary import VOCABULARY, Term, Type
 
 MOST_LETTERS = 4000
 MOST_DEPTH = 40
@@ -25,8 +25,13 @@ _ARGUMENTS = ("this", "expression", "expressions")
 _OF_DAYS = (exp.DateDiff, exp.DayOfWeek)  # sqlglot wraps what these take into a conversion to a date
 
 
-def parse(text: str) -> Expression:
-    """The checked expression; a boolean.
+def parse(text: str, words: Mapping[str, Term] = VOCABULARY, gives: Sequence[Type] = ("boolean",)) -> Expression:
+    """The checked expression.
+
+    Args:
+        text: what somebody wrote.
+        words: what it may read, by name.
+        gives: types it may be of; a rule is a boolean.
 
     Raises:
         RuleError: what is wrong with the text and where, what was expected.
@@ -40,14 +45,18 @@ def parse(text: str) -> Expression:
         raise RuleError(f"no SQL expression, got '{short(text)}' ({first})") from error
     if len(statements) != 1 or statements[0] is None:
         raise RuleError(f"got {len(statements)} statements, expected one expression in '{short(text)}'")
-    checked = _Checker().expression(statements[0], 0)
-    if checked.type != "boolean":
-        raise RuleError(f"got a {checked.type}, expected true or false from '{short(text)}'")
+    checked = _Checker(words).expression(statements[0], 0)
+    if checked.type not in gives:
+        expected = " or ".join("true or false" if type_ == "boolean" else f"a {type_}" for type_ in gives)
+        raise RuleError(f"got a {checked.type}, expected {expected} from '{short(text)}'")
     return checked
 
 
 class _Checker:
     """Goes down the tree; each method takes a node and its depth and gives the checked expression."""
+
+    def __init__(self, words: Mapping[str, Term]) -> None:
+        self._words = words
 
     def expression(self, node: Node, depth: int) -> Expression:
         if depth > MOST_DEPTH:
@@ -86,10 +95,11 @@ class _Checker:
 
     def _column(self, node: Node, depth: int) -> Expression:
         name = node.name.lower()
-        if node.args.get("table") is not None or name not in VOCABULARY:
-            nearest = difflib.get_close_matches(name, VOCABULARY, n=1, cutoff=0.0)[0]
-            raise RuleError(f"unknown column '{short(sql_of(node))}'; did you mean '{nearest}'?")
-        return Read(name, VOCABULARY[name].type)
+        if node.args.get("table") is not None or name not in self._words:
+            nearest = difflib.get_close_matches(name, self._words, n=1, cutoff=0.0)
+            hint = f"did you mean '{nearest[0]}'?" if nearest else "nothing can be read here"
+            raise RuleError(f"unknown column '{short(sql_of(node))}'; {hint}")
+        return Read(name, self._words[name].type)
 
     def _literal(self, node: Node, depth: int) -> Expression:
         if not node.args.get("is_string"):

@@ -1,0 +1,45 @@
+"""The records of a topic that nobody has taken in yet."""
+
+from collections.abc import Iterator
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from lakehouse.errors import BrokerError
+
+Offsets = dict[int, int]  # partition -> offset
+_POLL_MS = 500
+_PATIENCE_MS = 10_000  # for the first answer of the broker
+
+
+def unread(bootstrap_servers: str, topic: str, taken_in: Offsets) -> Iterator[bytes]:
+    """The values of the records from `taken_in` on, or from a partition's beginning, to its end as of now; none where the topic is not there.
+
+    Raises:
+        BrokerError: the broker cannot be reached, or does not give the records.
+    """
+    consumer = None
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap_servers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            bootstrap_timeout_ms=_PATIENCE_MS,
+        )
+        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+        consumer.assign(partitions)
+        ends = consumer.end_offsets(partitions) if partitions else {}
+        starts = consumer.beginning_offsets(partitions) if partitions else {}
+        for partition in partitions:
+            consumer.seek(partition, max(starts[partition], taken_in.get(partition.partition, 0)))
+        while any(consumer.position(partition) < end for partition, end in ends.items()):
+            for records in consumer.poll(timeout_ms=_POLL_MS).values():
+                yield from (record.value for record in records if record.value is not None)
+    except KafkaError as error:
+        raise BrokerError(
+            f"kafka at {bootstrap_servers}: {topic} not read, got {error!r}, expected its records. "
+            "Start it with ./spark-submit.sh kafka start"
+        ) from error
+    finally:
+        if consumer is not None:
+            consumer.close()

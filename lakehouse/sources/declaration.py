@@ -1,0 +1,125 @@
+"""conf/sources/<name>.yaml: what a record of a source is made of, and how it becomes an event. See docs/how-to/connect-a-source.md."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from lakehouse.config.declarations import Declared, Name, read_document, refuse, validated
+from lakehouse.errors import ConfigError
+from lakehouse.sources.fields import RECORD_ID, Declarations
+
+Expression = Annotated[str, Field(min_length=1)]
+Key = Annotated[str, Field(min_length=1, max_length=200)]
+Expressions = dict[Key, Expression]
+Paths = Annotated[tuple[str, ...], BeforeValidator(lambda sent: (sent,) if isinstance(sent, str) else sent), Field(min_length=1, max_length=40)]
+
+
+class FileFormat(Declared):
+    """How files of the source are read. JSON, Parquet and gzip are told by their first bytes; the rest is of flat text.
+
+    records: of a JSON object the place of the list that holds the records. delimiter, quote, encoding: none = seen in the file; an empty
+    quote = no cell is quoted. columns: their names by position, of a file without a header. header: snake_case = names of columns are
+    brought into it. decimal: the mark before the fraction of a number. group_by: the column that consecutive rows of one record have
+    in common; such a record has the first value of each column, and all of its rows as the list `rows`.
+    """
+
+    records: str | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    quote: Literal['"', "'", ""] = '"'
+    encoding: str | None = None
+    columns: tuple[str, ...] = ()
+    header: Literal["as_is", "snake_case"] = "as_is"
+    decimal: Literal[".", ","] | None = None
+    group_by: str | None = None
+
+
+class Lines(Declared):
+    """The lines of an order or a cart. each: the place of the list, or places, as of a field; fields: of one line; properties: of a line of the event."""
+
+    each: Paths
+    fields: Declarations = Field(min_length=1, max_length=200)
+    properties: Expressions = Field(min_length=1, max_length=200)
+
+
+class SourceDeclaration(Declared):
+    """One source. Every value but that of `names` is an expression over its fields, `lakehouse/rules/` has the language.
+
+    is_event: its records are event documents already, and nothing else is declared. skip: which records are no events. type: one of the
+    six, or an expression. names: name as sent -> name of the event; any other stays. id: of the message; none = by the record itself.
+    version: of a record that comes again when it changes: each of them is a message of its own, and the latest the last word. identifiers: by identifier type, which says how
+    strong they are (conf/identity.toml). traits, context: by place, such as address.city or page.url.
+    """
+
+    description: str = ""
+    format: FileFormat = FileFormat()
+    is_event: bool = False
+    fields: Declarations = Field(default={}, max_length=400)
+    skip: Expression | None = None
+    type: Expression | None = None
+    name: Expression | None = None
+    names: dict[Key, Key] = Field(default={}, max_length=1000)
+    id: Expression | None = None
+    version: Expression | None = None
+    time: Expression | None = None
+    channel: Expression | None = None
+    identifiers: Expressions = {}
+    traits: Expressions = {}
+    consent: Expressions = {}
+    context: Expressions = {}
+    properties: Expressions = {}
+    lines: Lines | None = None
+
+    @model_validator(mode="after")
+    def _says_what_an_event_needs(self) -> Self:
+        if self.is_event:
+            more = sorted(self.model_fields_set - {"description", "format", "is_event"})
+            if more:
+                raise ValueError(f"is_event: its records are event documents as they are, got {more[0]}, expected nothing else")
+            return self
+        lacking = [name for name in ("fields", "type", "time", "identifiers") if not getattr(self, name)]
+        if lacking:
+            raise ValueError(f"{lacking[0]}: got none, expected what every event needs: fields, type, time and identifiers")
+        if self.version is not None and self.id is None:
+            raise ValueError("version: got no id beside it, expected the id of what changes. Declare id, too")
+        taken = set(self.fields) & set(self.lines.fields if self.lines else ())
+        if taken or RECORD_ID in self.fields:
+            name = sorted(taken | {RECORD_ID})[0] if taken else RECORD_ID
+            raise ValueError(f"fields: the name '{name}' is taken already, expected one of its own. Name it otherwise")
+        return self
+
+
+def read_declaration(path: Path) -> SourceDeclaration:
+    """The declaration in a file.
+
+    Raises:
+        ConfigError: every fault of it, a line each.
+    """
+    faults: list[str] = []
+    document = read_document(path, *SourceDeclaration.model_fields)
+    declared = validated(document, SourceDeclaration, path.name, faults)
+    refuse([f"conf/sources/{fault}" for fault in faults])
+    assert declared is not None
+    return declared
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """Name -> file of every declared source.
+
+    Raises:
+        ConfigError: a file's name is no name.
+    """
+    found = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    for name, path in found.items():
+        if not _is_name(name):
+            raise ConfigError(f"{path.name}: got the name '{name}', expected small letters, digits, _ and -. Rename the file")
+    return found
+
+
+class _Named(Declared):
+    name: Name
+
+
+def _is_name(name: str) -> bool:
+    faults: list[str] = []
+    return validated({"name": name}, _Named, "", faults) is not None

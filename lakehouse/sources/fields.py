@@ -1,0 +1,206 @@
+"""The declared fields of a record, read as the types of the rules' language (lakehouse/rules/vocabulary.py).
+
+What stands there and cannot be read as its type is spoilt, and never guessed: it is handed on as it was sent, so that the one parse
+says of it what it says of everybody's.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal, NamedTuple, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from lakehouse.config.declarations import Declared, Zone
+from lakehouse.events import clock, ids
+from lakehouse.events.document import text_of
+from lakehouse.rules.vocabulary import Term
+from lakehouse.sources.place import Place, place
+
+RECORD_ID = "record_id"
+FieldType = Literal["text", "number", "boolean", "time", "texts"]
+_WORDS = {
+    **dict.fromkeys(("true", "yes", "y", "t", "1", "on"), True),
+    **dict.fromkeys(("false", "no", "n", "f", "0", "off"), False),
+}
+_PLAIN = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+_GROUPED = {
+    ".": re.compile(r"[-+]?[0-9]{1,3}(?:[,'\u2019 ][0-9]{3})+(?:\.[0-9]*)?"),
+    ",": re.compile(r"[-+]?[0-9]{1,3}(?:[.'\u2019 ][0-9]{3})+(?:,[0-9]*)?"),
+}
+_BLANKS = re.compile(r"[\u00a0\u202f\u2009]")  # that stand between groups of digits
+_OFFSET = re.compile(r"(?:[Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)(?:\[.*\]| [A-Z]{3,5})?\s*\Z")
+_SPOILT = object()
+Values = dict[str, object]
+Read = Callable[[Any], object]  # a value as sent -> of the field's type; _SPOILT where it is none
+
+
+class FieldDeclaration(Declared):
+    """One field. path: the places it may lie at, of which the first that holds something counts; none = its own name.
+
+    take: of several things found there. decimal: the mark before the fraction of a number; none = a point, and no marks between thousands.
+    format: of a time, as Python's strptime; none = ISO 8601, or a number since 1970 of any unit. zone: of a time that names no offset.
+    """
+
+    type: FieldType
+    path: tuple[str, ...] = Field(default=(), max_length=40)
+    take: Literal["first", "last", "sum", "count"] = "first"
+    decimal: Literal[".", ","] | None = None
+    format: str | None = None
+    zone: Zone | None = None
+
+    @model_validator(mode="after")
+    def _says_what_belongs_to_its_type(self) -> Self:
+        if self.type != "time" and (self.format is not None or self.zone is not None):
+            raise ValueError(f"format and zone belong to a time, got type {self.type}. Leave them out")
+        if self.type != "number" and (self.decimal is not None or self.take in ("sum", "count")):
+            raise ValueError(f"decimal, and take sum or count, belong to a number, got type {self.type}. Leave them out")
+        return self
+
+
+def _written_out(sent: Any) -> Any:
+    """A type alone, and a path alone, are written without the rest."""
+    if isinstance(sent, str):
+        return {"type": sent}
+    return sent | {"path": (sent["path"],)} if isinstance(sent, dict) and isinstance(sent.get("path"), str) else sent
+
+
+Declaration = Annotated[FieldDeclaration, BeforeValidator(_written_out)]
+FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Declarations = dict[FieldName, Declaration]
+
+
+class FieldValues(NamedTuple):
+    """values: by name, None = nothing there. spoilt: name -> what stands there, as text, and is not of the field's type."""
+
+    values: Values
+    spoilt: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    type: FieldType
+    places: tuple[Place, ...]
+    take: str
+    read: Read
+
+
+def first_found(places: Sequence[Place], record: Any) -> list[Any]:
+    """What the first place holds that holds anything."""
+    return next((found for one in places if (found := one.found(record))), [])
+
+
+class FieldReader:
+    """Reads the fields of one kind of record. `decimal`: of numbers that name none."""
+
+    def __init__(self, declarations: Mapping[str, FieldDeclaration], decimal: str | None) -> None:
+        self._fields = [
+            _Field(name, one.type, tuple(map(place, one.path or (f"`{name}`",))), one.take, _reader(one, decimal))
+            for name, one in declarations.items()
+        ]
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Field -> what it is read as."""
+        return {field.name: field.type for field in self._fields}
+
+    @property
+    def heads(self) -> frozenset[str]:
+        """The columns, or names at the top of a record, that any field reads."""
+        return frozenset(one.head for field in self._fields for one in field.places)
+
+    def read(self, record: Any) -> FieldValues:
+        values: Values = {}
+        spoilt: dict[str, str] = {}
+        for field in self._fields:
+            found = first_found(field.places, record)
+            values[field.name] = None
+            if field.take == "count":
+                values[field.name] = float(len(found))
+            elif found:
+                value = _taken(field, found)
+                if value is _SPOILT:
+                    spoilt[field.name] = next((text for one in found if (text := text_of(one))), "?")
+                else:
+                    values[field.name] = value
+        return FieldValues(values, spoilt)
+
+
+def terms(*groups: Mapping[str, FieldDeclaration]) -> dict[str, Term]:
+    """The words that expressions over the fields may read."""
+    words = {name: Term(name, one.type, "record", "") for group in groups for name, one in group.items()}
+    return {RECORD_ID: Term(RECORD_ID, "text", "record", "the same for a record and its copies"), **words}
+
+
+def _taken(field: _Field, found: Sequence[Any]) -> object:
+    if field.take == "sum":
+        read = [field.read(one) for one in found]
+        return _SPOILT if _SPOILT in read else float(sum(Decimal(str(one)) for one in read))
+    return field.read(found[-1] if field.take == "last" else found[0])
+
+
+def _reader(one: FieldDeclaration, decimal: str | None) -> Read:
+    match one.type:
+        case "text":
+            return lambda sent: _SPOILT if (text := text_of(sent)) is None else text.strip() or None
+        case "number":
+            return _number(one.decimal or decimal)
+        case "boolean":
+            return lambda sent: sent if isinstance(sent, bool) else _WORDS.get((text_of(sent) or "").strip().lower(), _SPOILT)
+        case "time":
+            return _time(one.format, one.zone)
+        case "texts":
+            return lambda sent: tuple(t for each in (sent if isinstance(sent, list) else [sent]) if (t := text_of(each)))
+
+
+def _number(decimal: str | None) -> Read:
+    def read(sent: Any) -> object:
+        if isinstance(sent, int | float | Decimal) and not isinstance(sent, bool):
+            return float(sent)
+        text = _BLANKS.sub(" ", text_of(sent) or "").strip()
+        if decimal is not None and _GROUPED[decimal].fullmatch(text):
+            text = "".join(mark for mark in text if mark in f"0123456789-+{decimal}")
+        if decimal == ",":
+            if "." in text:
+                return _SPOILT
+            text = text.replace(",", ".")
+        try:
+            return float(Decimal(text)) if _PLAIN.fullmatch(text) else _SPOILT
+        except (InvalidOperation, OverflowError):
+            return _SPOILT
+
+    return read
+
+
+def _time(format_: str | None, zone: str | None) -> Read:
+    """Microseconds since 1970, as everywhere; a time without an offset is on the wall clock of `zone`, or UTC."""
+    information = None if zone is None else ZoneInfo(zone)
+
+    def read(sent: Any) -> object:
+        text = (text_of(sent) or "").strip()
+        if format_ is None:
+            micros = clock.instant(ids.normalise(text))
+            is_of_wall = information is not None and not _PLAIN.fullmatch(text) and not _OFFSET.search(text[10:])
+            if micros is None:
+                return _SPOILT
+            return _on_the_wall(micros, information) if is_of_wall and information is not None else micros
+        try:
+            moment = datetime.strptime(text, format_)
+        except ValueError:
+            return _SPOILT
+        return clock.microseconds(moment if moment.tzinfo else moment.replace(tzinfo=information or UTC))
+
+    return read
+
+
+def _on_the_wall(micros: int, zone: ZoneInfo) -> object:
+    """What a clock of the zone showed, read as if it were UTC -> the moment."""
+    try:
+        shown = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(tzinfo=zone)
+    except (OverflowError, ValueError, OSError):
+        return _SPOILT
+    return clock.microseconds(shown) + micros % 1_000_000

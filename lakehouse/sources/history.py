@@ -1,0 +1,126 @@
+"""Files of a source -> messages for the events topic, each once: the way into the lake that everything else takes, too.
+
+A message is the same whenever and wherever its record is read: its id is the one the mapping declares, else a fingerprint of the record,
+which no name of a file and no order of columns is part of. Of records of one file that say the very same the second is another one: two
+people may buy the same thing in the same minute. So a file that is imported again, under another name or after a year, or one that holds
+a part of another, sends what is not there yet (lakehouse/sources/known_messages.py), and an import that was killed is begun again.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from lakehouse.events.document import text_at
+from lakehouse.kafka.message import Message, routing_key
+from lakehouse.sources.known_messages import KnownMessages, digest
+from lakehouse.sources.mapping import Document
+from lakehouse.sources.record import Record, canonical, fingerprint
+from lakehouse.sources.record_files import records
+from lakehouse.sources.source import Source
+
+PROGRESS_EVERY = 10_000  # records
+_NAMING = ("email", "phone", "loyalty_id")  # traits that name somebody
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What became of the records of an import, each in one of four ways. reasons: of those that are unmapped, and how many."""
+
+    records: int = 0
+    sent: int = 0
+    known: int = 0
+    skipped: int = 0
+    unmapped: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+OnProgress = Callable[[Path, Tally], None]
+
+
+def messages(
+    files: Sequence[Path], source: Source, known: KnownMessages, tally: Tally, on_progress: OnProgress
+) -> Iterator[Message]:
+    """The messages that are not known yet, in the order of the files; what becomes of each record is counted as it is read.
+
+    Unmapped records are messages, too: the parse puts them into quarantine.
+
+    Raises:
+        SourceError: a file cannot be read.
+    """
+    of_earlier_files: set[bytes] = set()
+    for number, file in enumerate(files, start=1):
+        of_this_file: set[bytes] = set()
+        for record, record_id in identified(records(file, source.format, source.config)):
+            tally.records += 1
+            document = _document(source, record, record_id, tally)
+            if document is not None:
+                value = orjson.dumps(document, default=str)
+                message_id = str(document["messageId"])
+                own = digest(message_id.encode())
+                if own in of_earlier_files or known.has(message_id, value):
+                    tally.known += 1
+                else:
+                    tally.sent += 1
+                    yield Message(key=_key(document), value=value, at=datetime.now(UTC))
+                if number < len(files):
+                    of_this_file.add(own)
+            if tally.records % PROGRESS_EVERY == 0:
+                on_progress(file, tally)
+        of_earlier_files |= of_this_file
+        on_progress(file, tally)
+
+
+def identified(found: Iterator[Record]) -> Iterator[tuple[Record, str]]:
+    """Each record with its id: a fingerprint of what it says, and for the second that says the same in one file its number, too."""
+    said: dict[bytes, int] = {}
+    for record in found:
+        own = fingerprint(record)
+        said[own] = times = said.get(own, 0) + 1
+        yield record, own.hex() if times == 1 else f"{own.hex()}-{times}"
+
+
+def _document(source: Source, record: Record, record_id: str, tally: Tally) -> Document | None:
+    mapped = source.mapped(record, record_id)
+    if mapped.unmapped is not None:
+        tally.unmapped += 1
+        tally.reasons[mapped.unmapped] += 1
+        return _fitting(source, record, mapped.unmapped, record_id)
+    if mapped.document is None:
+        tally.skipped += 1
+        return None
+    return mapped.document
+
+
+def _fitting(source: Source, record: Record, why: str, record_id: str) -> Document:
+    """Without its content where it would be too large for the parse, which would say no more than that."""
+    document = source.rejected(record, why, record_id)
+    is_large = len(canonical(document)) > source.config.events.max_bytes
+    return document if not is_large else source.rejected(Record(record.row, None, why), why, record_id)
+
+
+def _key(document: Document) -> bytes:
+    """As libraries' messages are keyed: what one person does stays in one partition."""
+    anonymous, user = (text_at(document, name) for name in ("anonymousId", "userId"))
+    named = (text_at(document, f"traits.{name}") for name in _NAMING)
+    return routing_key(anonymous, user, *named, str(document["messageId"]))
+
+
+class Progress:
+    """A line now and then: how far an import is, and how fast."""
+
+    def __init__(self, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._began = clock()
+
+    def __call__(self, file: Path, tally: Tally) -> None:
+        pace = tally.records / max(self._clock() - self._began, 1e-9)
+        self._tell(
+            f"{file.name}: {tally.records:,} records, {tally.sent:,} sent ({tally.unmapped:,} of all unmapped), {tally.known:,} known, "
+            f"{tally.skipped:,} no events, {pace:,.0f}/s"
+        )

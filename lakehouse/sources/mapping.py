@@ -1,0 +1,323 @@
+"""A record -> its event document, as lakehouse/events/schema.py says where everything lies; or why there is none.
+
+A pure function: the same record gives the same document, in a stream's worker, in an import, and a year later. What it makes is read by the
+one parse like what any library sends, so nothing is judged here but what only the mapping can know: that there is no type, name or time.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import Any, NamedTuple
+
+from lakehouse.config import Config
+from lakehouse.errors import ConfigError, RuleError
+from lakehouse.events.contracts import spelling
+from lakehouse.events.envelope import OURS, UNMAPPED
+from lakehouse.events.schema import TEXTS
+from lakehouse.rules.evaluate import compile_predicate
+from lakehouse.rules.expression import Apply, Constant, Expression, reads
+from lakehouse.rules.parse import parse
+from lakehouse.rules.vocabulary import Term, Type
+from lakehouse.sources.declaration import SourceDeclaration
+from lakehouse.sources.fields import RECORD_ID, FieldReader, FieldValues, first_found, terms
+from lakehouse.sources.place import Place, place
+
+Document = dict[str, Any]
+SCALARS: tuple[Type, ...] = ("text", "number", "boolean", "time")
+_NO_TYPE = "type: one of track, identify, page, screen expected"
+_SHOWN: tuple[Type, ...] = (*SCALARS, "texts")
+_LONGEST_ID = TEXTS["message_id"].limit
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MOST_WHOLE = 2.0**53  # beyond, a float holds no digit of its own
+# Where an identifier of a type lies in a document; any other type is one of context.externalIds.
+_PLACES = {
+    "user_id": ("userId",),
+    "anonymous_id": ("anonymousId",),
+    "email": ("traits", "email"),
+    "phone": ("traits", "phone"),
+    "loyalty_id": ("traits", "loyalty_id"),
+    "device_id": ("context", "device", "id"),
+}
+_TYPES = ("track", "identify", "page", "screen")  # what records are mapped to; group and alias only come as they are
+# By other keys: of a context, and of traits.
+_MADE, _IN_TRAITS = ("library", "consent", "traits", "externalIds", "device"), ("email", "phone", "loyalty_id")
+
+
+class Mapped(NamedTuple):
+    """document: the event; None where `unmapped` says which part of it is missing, or where the source says that it is no event."""
+
+    document: Document | None
+    unmapped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One declared expression: what it is for a record, as JSON has it; and what it reads."""
+
+    evaluate: Callable[[Mapping[str, object]], Any]
+    type: Type
+    reads: frozenset[str]
+
+    def of(self, record: FieldValues) -> Any:
+        # A sum of which one part cannot be read is not the sum of the others: the parse is given what was sent, and tells of it.
+        if record.spoilt and self.type in ("number", "time"):
+            for name in self.reads:
+                if name in record.spoilt:
+                    return record.spoilt[name]
+        value = self.evaluate(record.values)
+        if value is None or self.type == "text" or self.type == "boolean":
+            return value
+        return _JSON[self.type](value)
+
+
+_Values = Mapping[str, _Value]
+
+
+@dataclass(frozen=True, slots=True)
+class _LineMapping:
+    each: Sequence[Place]
+    fields: FieldReader
+    values: _Values
+
+
+class EventMapping:
+    """What a source declares, ready to be used. Thread-safe."""
+
+    def __init__(self, source: str, declared: SourceDeclaration, config: Config) -> None:
+        """Raises ConfigError: every fault of the expressions, a line each."""
+        self._source = source
+        self._is_event = declared.is_event
+        self._names = {spelling(sent): name for sent, name in declared.names.items()}
+        faults: list[str] = []
+        expressions = _Expressions(f"conf/sources/{source}.yaml", terms(declared.fields), faults)
+        decimal = declared.format.decimal
+        self._fields = expressions.reader("fields", declared.fields, decimal)
+        self._type = _plain(declared.type) or expressions.one("type", declared.type, ("text",))
+        self._name = expressions.one("name", declared.name, ("text",))
+        self._skip = expressions.one("skip", declared.skip, ("boolean",))
+        self._id = expressions.one("id", declared.id, ("text",))
+        self._version = expressions.one("version", declared.version, ("time", "number"))
+        self._time = expressions.one("time", declared.time, ("time",))
+        self._channel = expressions.one("channel", declared.channel, ("text",))
+        self._identifiers = expressions.all("identifiers", declared.identifiers, ("text",))
+        expressions.known("identifiers", declared.identifiers, config.identity.rules)
+        self._traits = expressions.all("traits", declared.traits, SCALARS)
+        self._consent = expressions.all("consent", declared.consent, ("text", "boolean"))
+        self._context = expressions.all("context", declared.context, _SHOWN)
+        expressions.ways("context", declared.context, _MADE)
+        expressions.ways("traits", declared.traits, _IN_TRAITS)
+        self._properties = expressions.all("properties", declared.properties, _SHOWN)
+        self._lines = None
+        if (lines := declared.lines) is not None:
+            inner = expressions.within(terms(declared.fields, lines.fields))
+            each = [found for one in lines.each if (found := expressions.place("lines.each", one)) is not None]
+            fields = expressions.reader("lines.fields", lines.fields, decimal)
+            values = inner.all("lines.properties", lines.properties, _SHOWN)
+            if fields is not None:
+                self._lines = _LineMapping(each, fields, values)
+        if faults:
+            raise ConfigError("\n".join(faults))
+
+    def map(self, record: Mapping[str, Any], record_id: str) -> Mapped:
+        """`record_id`: the same for the record and its copies, and for no other of the source."""
+        if self._is_event:
+            return self._as_it_is(record, record_id)
+        assert self._fields is not None and self._time is not None
+        read = self._fields.read(record)
+        read.values[RECORD_ID] = record_id
+        if self._skip is not None and self._skip.of(read) is True:
+            return Mapped(None)
+        type_ = self._type if isinstance(self._type, str) else None if self._type is None else self._type.of(read)
+        name = None if self._name is None else self._name.of(read)
+        time = self._time.of(read)
+        lacking = _lacking(type_, name, time)
+        if lacking is not None:
+            return Mapped(None, lacking)
+        return Mapped(self._document(record, read, str(type_), name, time))
+
+    @property
+    def fields(self) -> FieldReader | None:
+        """None of a source whose records are event documents as they are."""
+        return None if self._is_event else self._fields
+
+    def unmapped(self, why: str, record: object, record_id: str) -> Document:
+        """The document that says of a record that it is none: the parse puts it into quarantine, under the source, with the reason."""
+        told = {"source": self._source, "detail": why, "record": record}
+        return {"type": UNMAPPED, "messageId": f"{self._source}:{record_id}", **told}
+
+    def _as_it_is(self, record: Mapping[str, Any], record_id: str) -> Mapped:
+        if record.get("type") in OURS:
+            return Mapped(None, _NO_TYPE)
+        named = {} if record.get("messageId") else {"messageId": f"{self._source}:{record_id}"}
+        return Mapped({**record, **named})
+
+    def _document(self, record: Mapping[str, Any], read: FieldValues, type_: str, name: str | None, time: Any) -> Document:
+        document: Document = {"type": type_, "messageId": self._message_id(read), "timestamp": time}
+        if name is not None:
+            document["event" if type_ == "track" else "name"] = self._names.get(spelling(name), name)
+        if self._channel is not None and (channel := self._channel.of(read)) is not None:
+            document["channel"] = channel
+        document["context"] = context = _of(self._context, read, _put)
+        context["library"] = {"name": self._source}
+        if consent := _of(self._consent, read):
+            context["consent"] = {"categoryPreferences": consent}
+        if traits := _of(self._traits, read, _put):
+            document["traits"] = traits
+        for identifier, value in _of(self._identifiers, read).items():
+            _identify(document, identifier, value)
+        if properties := self._all_properties(record, read):
+            document["properties"] = properties
+        return document
+
+    def _all_properties(self, record: Mapping[str, Any], read: FieldValues) -> Document:
+        properties = _of(self._properties, read)
+        if (lines := self._lines) is not None:
+            products = []
+            for sent in _elements(first_found(lines.each, record)):
+                line = lines.fields.read(sent)
+                both = FieldValues({**read.values, **line.values}, {**read.spoilt, **line.spoilt})
+                if product := _of(lines.values, both):
+                    products.append(product)
+            if products:
+                properties["products"] = products
+        return properties
+
+    def _message_id(self, read: FieldValues) -> str:
+        id_ = None if self._id is None else self._id.of(read)
+        if id_ is None:
+            return f"{self._source}:{read.values[RECORD_ID]}"
+        version = None if self._version is None else self._version.evaluate(read.values)
+        # By text, as order statements of one moment are ordered, the latest version comes last: see lakehouse/profiles/silver/orders.py.
+        id_ = id_ if version is None else f"{id_}:{version:020.0f}:{read.values[RECORD_ID]}"
+        return id_ if len(id_) <= _LONGEST_ID else f"{self._source}:{read.values[RECORD_ID]}"
+
+
+class _Expressions:
+    """Parses the expressions of one file; what is wrong with them goes to `faults`."""
+
+    def __init__(self, file: str, words: Mapping[str, Term], faults: list[str]) -> None:
+        self._file = file
+        self._words = words
+        self._faults = faults
+
+    def within(self, words: Mapping[str, Term]) -> "_Expressions":
+        """The same over other words."""
+        return _Expressions(self._file, words, self._faults)
+
+    def one(self, key: str, text: str | None, gives: Sequence[Type]) -> _Value | None:
+        if text is None:
+            return None
+        try:
+            expression = parse(text, self._words, gives)
+            _refuse_division_by_zero(expression)
+        except RuleError as error:
+            self._faults.append(f"{self._file}: {key}: {error}")
+            return None
+        return _Value(compile_predicate(expression), expression.type, frozenset(reads(expression)))
+
+    def all(self, key: str, texts: Mapping[str, str], gives: Sequence[Type]) -> _Values:
+        made = {name: self.one(f"{key}.{name}", text, gives) for name, text in texts.items()}
+        return {name: value for name, value in made.items() if value is not None}
+
+    def known(self, key: str, named: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+        for name in named:
+            if name not in known:
+                expected = ", ".join(sorted(known))
+                self._faults.append(
+                    f"{self._file}: {key}: got '{name}', expected an identifier type, one of {expected}. Declare a new one in conf/identity.toml"
+                )
+
+    def ways(self, key: str, paths: Mapping[str, Any], made: Sequence[str]) -> None:
+        """Every path leads to a value of its own, and to none that another key makes."""
+        for path in paths:
+            holder = next((other for other in paths if other.startswith(f"{path}.")), None)
+            if holder is not None:
+                self._faults.append(f"{self._file}: {key}: got '{path}' and '{holder}', expected a value or an object. Leave one out")
+            if path.split(".")[0] in made or not all(path.split(".")):
+                self._faults.append(f"{self._file}: {key}: got '{path}', expected a place that no other key fills, such as page.url")
+
+    def place(self, key: str, text: str) -> Place | None:
+        try:
+            return place(text)
+        except RuleError as error:
+            self._faults.append(f"{self._file}: {key}: {error}")
+            return None
+
+    def reader(self, key: str, declared: Mapping[str, Any], decimal: str | None) -> FieldReader | None:
+        try:
+            return FieldReader(declared, decimal)
+        except RuleError as error:
+            self._faults.append(f"{self._file}: {key}: {error}")
+            return None
+
+
+def _refuse_division_by_zero(expression: Expression) -> None:
+    """Of a constant, which is zero for every record; of a field, what is divided by zero is null."""
+    if not isinstance(expression, Apply):
+        return
+    for argument in expression.arguments:
+        _refuse_division_by_zero(argument)
+    if expression.operator == "/" and not set(reads(expression.arguments[1])):
+        by = expression.arguments[1]
+        if (by.value if isinstance(by, Constant) else compile_predicate(by)({})) == 0:
+            raise RuleError("/: got a division by zero, expected a number that is none. Mend the expression")
+
+
+def _plain(type_: str | None) -> str | None:
+    """A type that is written as a word, and not as an expression."""
+    return type_ if type_ in _TYPES else None
+
+
+def _lacking(type_: str | None, name: str | None, time: Any) -> str | None:
+    if type_ not in _TYPES:
+        return _NO_TYPE
+    if type_ == "track" and not name:
+        return "name: the name of the event expected"
+    return "time: the time of the event expected" if time is None else None
+
+
+def _of(values: _Values, read: FieldValues, put: Callable[[Document, str, Any], None] = dict.__setitem__) -> Document:
+    """Name -> value of each expression that says something."""
+    made: Document = {}
+    for name, value in values.items():
+        if (said := value.of(read)) is not None:
+            put(made, name, said)
+    return made
+
+
+def _elements(found: Sequence[Any]) -> Sequence[Any]:
+    """The lines, where a place holds the list of them, or holds them one by one."""
+    return found[0] if len(found) == 1 and isinstance(found[0], list) else found
+
+
+def _put(holder: Document, path: str, value: Any) -> None:
+    """Set what lies at a place such as `page.url`, with the objects on the way."""
+    *way, leaf = path.split(".")
+    for name in way:
+        holder = holder.setdefault(name, {})
+    holder[leaf] = value
+
+
+def _identify(document: Document, type_: str, value: str) -> None:
+    way = _PLACES.get(type_)
+    if way is None:
+        document["context"].setdefault("externalIds", []).append({"type": type_, "id": value, "collection": "users", "encoding": "none"})
+    else:
+        _put(document, ".".join(way), value)
+
+
+def _number(value: float) -> int | float | None:
+    if not isfinite(value):
+        return None
+    return int(value) if value.is_integer() and abs(value) < _MOST_WHOLE else value
+
+
+def _instant(micros: int) -> str | None:
+    try:
+        return (_EPOCH + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return None
+
+
+_JSON: Mapping[str, Callable[[Any], Any]] = {"number": _number, "time": _instant, "texts": list}

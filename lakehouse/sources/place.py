@@ -1,0 +1,108 @@
+"""Where something lies in a record: `customer.email`, `line_items[0].sku`, `event_params[key=page_title].value.string_value`.
+
+    name        of an object, or a column of a flat row; in backticks where it has a dot or a bracket in it
+    [2]         one of a list, from 0
+    []          every one of a list
+    [key=text]  those of a list whose `key` is the text; [key^=text] those whose `key` begins with it; two of them: those that fit both
+
+A text that holds a JSON object or list is opened on the way, as flat files write them.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from lakehouse.errors import RuleError
+from lakehouse.events.document import says_nothing, text_of
+
+_STEP = re.compile(
+    r"""(?P<dot>[.])?(?:`(?P<quoted>[^`]+)`|(?P<name>[^.\[\]`]+))
+    |\[(?:(?P<index>[0-9]{1,6})|(?P<key>[^\]=^]+)(?P<how>\^?=)(?P<value>[^\]]*)|(?P<every>))\]""",
+    re.VERBOSE,
+)
+_LONGEST = 400
+Step = Callable[[list[Any]], list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """head: the first name. names: the steps of a place that only names objects, which is most of them; else empty, and `steps` says it."""
+
+    head: str
+    names: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    def found(self, record: Any) -> list[Any]:
+        """Everything that stands there and says something, in order; usually one."""
+        if self.names:
+            node = record
+            for name in self.names:
+                if node.__class__ is str:
+                    node = _opened(node)
+                node = node.get(name) if node.__class__ is dict else None
+            return [] if says_nothing(node) else [node]
+        nodes = [record]
+        for step in self.steps:
+            nodes = step([_opened(node) if node.__class__ is str else node for node in nodes])
+        return [node for node in nodes if not says_nothing(node)]
+
+
+def place(text: str) -> Place:
+    """The place a text names.
+
+    Raises:
+        RuleError: it names none.
+    """
+    names: list[str] = []
+    steps: list[Step] = []
+    at = 0
+    while at < len(text) and len(text) <= _LONGEST:
+        found = _STEP.match(text, at)
+        name = None if found is None else found["quoted"] or found["name"]
+        # A dot stands before every name but the first, and before nothing else.
+        if found is None or (name is not None and (found["dot"] is None) != (at == 0)):
+            break
+        if name is not None:
+            names.append(name)
+        steps.append(_step(found, name))
+        at = found.end()
+    if not text or at < len(text):
+        raise RuleError(
+            f"path: got '{text[:60]}', expected names with dots between them, such as customer.email or line_items[0].sku. "
+            "Put a name with a dot in it into backticks"
+        )
+    return Place(names[0] if names else "", tuple(names) if len(names) == len(steps) else (), tuple(steps))
+
+
+def _step(found: re.Match[str], name: str | None) -> Step:
+    if name is not None:
+        return lambda nodes: [node[name] for node in nodes if node.__class__ is dict and name in node]
+    if found["index"] is not None:
+        index = int(found["index"])
+        return lambda nodes: [node[index] for node in nodes if node.__class__ is list and index < len(node)]
+    if found["key"] is None:
+        return lambda nodes: [inner for node in nodes if node.__class__ is list for inner in node]
+    key, value, is_start = found["key"], found["value"], found["how"] == "^="
+
+    def fits(inner: Any) -> bool:
+        said = text_of(inner.get(key)) if inner.__class__ is dict else None
+        return said is not None and (said.startswith(value) if is_start else said == value)
+
+    return lambda nodes: [
+        inner for node in nodes for inner in (node if node.__class__ is list else [node]) if fits(inner)
+    ]
+
+
+@lru_cache(maxsize=64)
+def _opened(text: str) -> Any:
+    """What a text that is a JSON object or list holds; any other text as it is."""
+    if not text.lstrip().startswith(("{", "[")):
+        return text
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text

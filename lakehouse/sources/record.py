@@ -1,0 +1,60 @@
+"""One record of a source: a row of a file, the rows of one order, a JSON object, a message of a topic; and what makes it the one it is."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import orjson
+
+Content = Mapping[str, Any]
+
+
+class Record(NamedTuple):
+    """row: its number in the file, from 1. content: None where `fault` says why nothing can be read there. sent: then what stands there."""
+
+    row: int
+    content: Content | None
+    fault: str | None = None
+    sent: str | None = None
+
+
+def fingerprint(record: Record) -> bytes:
+    """16 bytes that two records have in common when they say the same, whatever file they are in, in which order of columns."""
+    said: object = record.sent if record.content is None else {k: v for k, v in record.content.items() if v not in (None, "")}
+    return hashlib.blake2b(canonical(said), digest_size=16).digest()
+
+
+def canonical(said: object) -> bytes:
+    """JSON in one form: sorted names, whole numbers in every digit."""
+    try:
+        return orjson.dumps(said, default=_text, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # a whole number of more than 64 bits
+        return json.dumps(said, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
+
+
+def plain(value: Any) -> Any:
+    """A value of Parquet as JSON would have it."""
+    match value:
+        case dict():
+            return {str(name): plain(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [plain(inner) for inner in value]
+        case float() if value != value:
+            return None
+        case None | bool() | int() | float() | str() | Decimal():
+            return value
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case datetime() | date() | time():
+            return value.isoformat()
+        case timedelta():
+            return str(value.total_seconds())
+        case bytes():
+            return value.decode("utf-8", "replace")
+    return str(value)

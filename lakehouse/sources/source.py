@@ -1,0 +1,71 @@
+"""A declared source: its name, how its files are read, and its mapping."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from lakehouse.config import Config
+from lakehouse.errors import ConfigError
+from lakehouse.sources.declaration import FileFormat, files, read_declaration
+from lakehouse.sources.mapping import Document, EventMapping, Mapped
+from lakehouse.sources.record import Record, fingerprint
+from lakehouse.sources.record_files import record_of
+
+MOST_SENT = 4000  # characters of what could not be read, in its document
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    name: str
+    description: str
+    format: FileFormat
+    mapping: EventMapping
+    config: Config
+
+    @classmethod
+    def read(cls, path: Path, config: Config) -> Self:
+        """The source that a file declares.
+
+        Raises:
+            ConfigError: every fault of it, a line each.
+        """
+        declared = read_declaration(path)
+        mapping = EventMapping(path.stem, declared, config)
+        return cls(name=path.stem, description=declared.description, format=declared.format, mapping=mapping, config=config)
+
+    @classmethod
+    def named(cls, name: str, folder: Path, config: Config) -> Self:
+        """The source of a name.
+
+        Raises:
+            ConfigError: none is declared by that name, or its file has faults.
+        """
+        found = files(folder)
+        if name not in found:
+            nearest = difflib.get_close_matches(name, found, n=1, cutoff=0.0)
+            hint = f"did you mean '{nearest[0]}'?" if nearest else f"expected a file {folder}/{name}.yaml. Write it"
+            raise ConfigError(f"sources: no source '{name}'; {hint}")
+        return cls.read(found[name], config)
+
+    def mapped(self, record: Record, record_id: str) -> Mapped:
+        """What becomes of a record: its document; or why there is none; or neither, where the source says that it is no event."""
+        if record.content is None:
+            return Mapped(None, record.fault)
+        return self.mapping.map(record.content, record_id)
+
+    def rejected(self, record: Record, why: str, record_id: str) -> Document:
+        """The document that brings a record into quarantine, under the source. A large one is told without its content."""
+        sent = record.content if record.content is not None else (record.sent or "")[:MOST_SENT]
+        return self.mapping.unmapped(why, sent, record_id)
+
+
+def event_document(source: Source, record: bytes) -> Document | None:
+    """The event document of one message of a topic that is bound to a source; None where the source says that it is no event.
+
+    What its mapping makes no event of gives the document that the parse puts into quarantine. No record makes this fail.
+    """
+    read = record_of(record, source.format, source.config)
+    record_id = fingerprint(read).hex()
+    mapped = source.mapped(read, record_id)
+    return mapped.document if mapped.unmapped is None else source.rejected(read, mapped.unmapped, record_id)

@@ -1,0 +1,135 @@
+"""Flat text, CSV and its kin, as companies' tools write it -> records. Nothing is guessed in silence: what is strange is a fault of its row.
+
+Told by the file itself where the source does not say: the byte order mark, the mark between cells. Bytes that are not UTF-8 are read as
+Windows-1252, line by line, because such files are pasted together. A second header in the middle, as pasted files have it, too, holds
+for the rows below it.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from io import TextIOWrapper
+from itertools import groupby
+from typing import IO, Any
+
+from lakehouse.events.traits import snake_case
+from lakehouse.sources.declaration import FileFormat
+from lakehouse.sources.record import Record
+
+ROWS = "rows"  # of a record of several rows: all of them
+LONGEST_CELL = 1_000_000
+_MARKS = (",", ";", "\t", "|")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_UTF_8_MARK = "\ufeff"
+_OTHER = "cp1252"
+_QUOTED = re.compile(r'"[^"]*(?:"|\Z)')
+_SAME_HEADER = 0.6  # share of a row's cells that are names of columns, from which it is a header
+
+
+def records(file: IO[bytes], format_: FileFormat) -> Iterator[Record]:
+    """The records of the file, whose first byte is the next to be read."""
+    rows = _rows(_lines(file, format_.encoding), format_)
+    return rows if format_.group_by is None else _grouped(rows, format_.group_by)
+
+
+def row_of(line: str, format_: FileFormat) -> Record:
+    """The record of one line of a table whose columns have no header."""
+    return next(_rows(iter([line]), format_), Record(1, None, "row: cells expected", line))
+
+
+def _lines(file: IO[bytes], encoding: str | None) -> Iterator[str]:
+    """With their ends, which a cell in quotes may hold."""
+    if encoding is not None:
+        yield from TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
+        return
+    for number, line in enumerate(file):
+        if number == 0 and line.startswith(_UTF_16):
+            file.seek(0)
+            yield from TextIOWrapper(file, encoding="utf-16", errors="replace", newline="")
+            return
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            text = line.decode(_OTHER, "replace")
+        yield text.removeprefix(_UTF_8_MARK) if number == 0 else text
+
+
+def _rows(lines: Iterator[str], format_: FileFormat) -> Iterator[Record]:
+    first = next(lines, "")
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(_again(first, lines), **_dialect(first, format_))
+    columns: Sequence[str] = [] if not format_.columns else list(format_.columns)
+    number = 0
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            number += 1
+            yield Record(number, None, f"row: cells that can be read expected ({error})", "")
+            continue
+        if not any(cells):
+            continue
+        if not columns or (not format_.columns and _is_header(cells, columns, format_)):
+            columns = _named(cells, format_)
+            continue
+        number += 1
+        yield _record(number, cells, columns)
+
+
+def _dialect(first: str, format_: FileFormat) -> dict[str, Any]:
+    delimiter = format_.delimiter or max(_MARKS, key=lambda mark: _QUOTED.sub("", first).count(mark))
+    quoting = {"quotechar": format_.quote} if format_.quote else {"quoting": csv.QUOTE_NONE, "quotechar": None}
+    return {"delimiter": delimiter, **quoting}
+
+
+def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _named(cells: Iterable[str], format_: FileFormat) -> list[str]:
+    """Names of columns; one without a name is called by its place, and a second one of a name by its number."""
+    names: list[str] = []
+    for place, cell in enumerate(cells, start=1):
+        name = cell.strip() or f"column {place}"
+        name = _in_snake_case(name) if format_.header == "snake_case" else name
+        names.append(name if name not in names else f"{name} {names.count(name) + 1}")
+    return names
+
+
+def _in_snake_case(name: str) -> str:
+    return re.sub(r"[^\w]+", "_", snake_case(name)).strip("_")
+
+
+def _is_header(cells: Sequence[str], columns: Sequence[str], format_: FileFormat) -> bool:
+    filled = [cell for cell in cells if cell.strip()]
+    known = set(columns)
+    return len(filled) > 1 and sum(name in known for name in _named(filled, format_)) >= _SAME_HEADER * len(filled)
+
+
+def _record(number: int, cells: Sequence[str], columns: Sequence[str]) -> Record:
+    if len(cells) > len(columns) and any(cells[len(columns) :]):
+        fault = f"row: got {len(cells)} cells, expected the {len(columns)} of the header"
+        return Record(number, None, fault, "\t".join(cells))
+    return Record(number, dict(zip(columns, cells, strict=False)))
+
+
+def _grouped(rows: Iterator[Record], column: str) -> Iterator[Record]:
+    """Consecutive rows with one value of the column as one record."""
+
+    def key(record: Record) -> object:
+        named = None if record.content is None else record.content.get(column)
+        return (record.row, "") if not named else named
+
+    for _, together in groupby(rows, key):
+        first, *more = together
+        if first.content is None:
+            yield first
+            continue
+        contents = [first.content, *(one.content for one in more if one.content is not None)]
+        merged: dict[str, Any] = {}
+        for content in contents:
+            merged |= {name: value for name, value in content.items() if value != "" and name not in merged}
+        yield Record(first.row, {**merged, ROWS: contents})
