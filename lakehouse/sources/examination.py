@@ -43,7 +43,7 @@ class Examination:
 def examine(records: Iterable[Record], source: Source, now: int) -> Examination:
     """What the mapping of the source, and then the one parse, make of the records. `now`: microseconds since 1970."""
     reader = EventReader(source.config)
-    fields = source.mapping.fields
+    fields, heads = source.mapping.fields, source.mapping.heads
     found = Examination(types={} if fields is None else fields.types)
     for record, record_id in identified(iter(records)):
         found.records += 1
@@ -51,7 +51,6 @@ def examine(records: Iterable[Record], source: Source, now: int) -> Examination:
             read = fields.read(record.content)
             found.filled.update(name for name, value in read.values.items() if value is not None)
             found.spoilt.update(read.spoilt)
-            heads = fields.heads
             found.unread.update(name for name, value in record.content.items() if name not in heads and value not in (None, ""))
         mapped = source.mapped(record, record_id)
         if mapped.unmapped is not None:
@@ -70,7 +69,7 @@ def _judge(document: Document, reader: EventReader, now: int, found: Examination
         return
     found.accepted += 1
     found.events[row.event or row.type or FACT] += 1
-    found.parts.update(dict.fromkeys(_parts(document)))
+    found.parts.update(list(dict.fromkeys(_parts(document))))
     found.faults.update(told.replace("|", ": ") for told in row.faults or ())
 
 

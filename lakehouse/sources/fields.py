@@ -41,13 +41,13 @@ Read = Callable[[Any], object]  # a value as sent -> of the field's type; _SPOIL
 class FieldDeclaration(Declared):
     """One field. path: the places it may lie at, of which the first that holds something counts; none = its own name.
 
-    take: of several things found there. decimal: the mark before the fraction of a number; none = a point, and no marks between thousands.
+    take: of several things found there; joined = texts with blanks between them. decimal: the mark before the fraction of a number; none = a point, and no marks between thousands.
     format: of a time, as Python's strptime; none = ISO 8601, or a number since 1970 of any unit. zone: of a time that names no offset.
     """
 
     type: FieldType
     path: tuple[str, ...] = Field(default=(), max_length=40)
-    take: Literal["first", "last", "sum", "count"] = "first"
+    take: Literal["first", "last", "joined", "sum", "count"] = "first"
     decimal: Literal[".", ","] | None = None
     format: str | None = None
     zone: Zone | None = None
@@ -58,6 +58,8 @@ class FieldDeclaration(Declared):
             raise ValueError(f"format and zone belong to a time, got type {self.type}. Leave them out")
         if self.type != "number" and (self.decimal is not None or self.take in ("sum", "count")):
             raise ValueError(f"decimal, and take sum or count, belong to a number, got type {self.type}. Leave them out")
+        if self.type != "text" and self.take == "joined":
+            raise ValueError(f"take joined belongs to a text, got type {self.type}. Leave it out")
         return self
 
 
@@ -137,6 +139,8 @@ def terms(*groups: Mapping[str, FieldDeclaration]) -> dict[str, Term]:
 
 
 def _taken(field: _Field, found: Sequence[Any]) -> object:
+    if field.take == "joined":
+        return " ".join(text for one in found if (text := text_of(one)))
     if field.take == "sum":
         read = [field.read(one) for one in found]
         return _SPOILT if _SPOILT in read else float(sum(Decimal(str(one)) for one in read))

@@ -22,6 +22,7 @@ from lakehouse.rules.vocabulary import Term, Type
 from lakehouse.sources.declaration import SourceDeclaration
 from lakehouse.sources.fields import RECORD_ID, FieldReader, FieldValues, first_found, terms
 from lakehouse.sources.place import Place, place
+from lakehouse.sources.record import ROWS
 
 Document = dict[str, Any]
 SCALARS: tuple[Type, ...] = ("text", "number", "boolean", "time")
@@ -135,6 +136,16 @@ class EventMapping:
         if lacking is not None:
             return Mapped(None, lacking)
         return Mapped(self._document(record, read, str(type_), name, time))
+
+    @property
+    def heads(self) -> frozenset[str]:
+        """The columns, or names at the top of a record, that any field or the lines read."""
+        heads = frozenset[str]() if self._fields is None else self._fields.heads
+        if (lines := self._lines) is not None:
+            each = frozenset(one.head for one in lines.each)
+            # Of a record of several rows its rows are the lines, and their columns those of the file.
+            heads |= each | (lines.fields.heads if ROWS in each else frozenset())
+        return heads
 
     @property
     def fields(self) -> FieldReader | None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 Content = Mapping[str, Any]
+ROWS = "rows"  # of a record of several rows of a file: all of them
 
 
 class Record(NamedTuple):

@@ -14,9 +14,8 @@ from typing import IO, Any
 
 from lakehouse.events.traits import snake_case
 from lakehouse.sources.declaration import FileFormat
-from lakehouse.sources.record import Record
+from lakehouse.sources.record import ROWS, Record
 
-ROWS = "rows"  # of a record of several rows: all of them
 LONGEST_CELL = 1_000_000
 _MARKS = (",", ";", "\t", "|")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")

@@ -1,0 +1,174 @@
+"""Files as companies' tools write them: every record is read, and what is strange is a fault of its row."""
+
+import gzip
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lakehouse.config import load
+from lakehouse.errors import SourceError
+from lakehouse.sources.declaration import FileFormat
+from lakehouse.sources.record import Record
+from lakehouse.sources.record_files import record_of, records
+
+CONFIG = load("dev", environ={})
+ROWS = [{"id": "1", "name": "Ann, née Ü"}, {"id": "2", "name": 'say "hi"\nagain'}]
+
+
+def read(folder: Path, data: bytes | str, **format_: Any) -> list[Record]:
+    path = folder / "file"
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return list(records(path, FileFormat(**format_), CONFIG))
+
+
+def contents(folder: Path, data: bytes | str, **format_: Any) -> list[Any]:
+    found = read(folder, data, **format_)
+    assert [record.row for record in found] == list(range(1, len(found) + 1))
+    return [record.content for record in found]
+
+
+TABLE = 'id,name\n1,"Ann, née Ü"\n2,"say ""hi""\nagain"\n'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TABLE.encode(),
+        TABLE.replace("\n1", "\r\n1").replace("\n2", "\r\n2").encode(),
+        TABLE.encode("utf-8-sig"),
+        TABLE.encode("utf-16"),
+        TABLE.encode("cp1252"),
+        TABLE.replace(",", ";").replace("Ann; n", "Ann, n").encode(),
+        TABLE.replace(",", "\t").replace("Ann\t n", "Ann, n").encode(),
+        gzip.compress(TABLE.encode()),
+        TABLE.replace("\n2", "\n\n2").encode(),
+        TABLE.encode() + b",\n",
+    ],
+    ids=["utf-8", "crlf", "byte order mark", "utf-16", "windows", "semicolons", "tabs", "gzip", "blank line", "blank cells"],
+)
+def test_a_table_however_it_is_written(tmp_path: Path, data: bytes) -> None:
+    assert contents(tmp_path, data) == ROWS
+
+
+def test_lines_of_two_encodings_in_one_file(tmp_path: Path) -> None:
+    assert contents(tmp_path, "id\nÜ\n".encode() + "é\n".encode("cp1252")) == [{"id": "Ü"}, {"id": "é"}]
+
+
+def test_a_header_in_the_middle_holds_for_the_rows_below_it(tmp_path: Path) -> None:
+    pasted = "id,name,city\n1,Ann,Bonn\nid,name,city\n2,Bob,Kiel\nname,id,town\nCai,3,Ulm\n"
+    assert contents(tmp_path, pasted)[1:] == [
+        {"id": "2", "name": "Bob", "city": "Kiel"},
+        {"name": "Cai", "id": "3", "town": "Ulm"},
+    ]
+
+
+def test_a_row_of_too_many_cells_is_a_fault_and_one_of_too_few_is_not(tmp_path: Path) -> None:
+    short, long, _ = read(tmp_path, "a,b\n1\n1,2,3\n4,5,\n")
+    assert short.content == {"a": "1"}
+    assert (long.content, long.fault) == (None, "row: got 3 cells, expected the 2 of the header")
+
+
+def test_ten_thousand_columns(tmp_path: Path) -> None:
+    names = [f"c{n}" for n in range(10_000)]
+    (row,) = contents(tmp_path, ",".join(names) + "\n" + ",".join(map(str, range(10_000))) + "\n")
+    assert (len(row), row["c9999"]) == (10_000, "9999")
+
+
+def test_a_cell_without_end_is_a_fault_and_what_follows_is_read(tmp_path: Path) -> None:
+    endless = "a,b\n1,2\n" + '"' + "x" * 1_100_000 + "\n3,4\n"
+    first, fault, *rest = read(tmp_path, endless)
+    assert first.content == {"a": "1", "b": "2"}
+    assert fault.fault is not None
+    assert rest[-1].content == {"a": "3", "b": "4"}
+
+
+def test_names_of_columns(tmp_path: Path) -> None:
+    assert contents(tmp_path, "First Name,E-Mail,,E-Mail\na,b,c,d\n", header="snake_case") == [
+        {"first_name": "a", "e_mail": "b", "column_3": "c", "e_mail 2": "d"}
+    ]
+    assert contents(tmp_path, "1\t2\n", columns=("a", "b"), delimiter="\t") == [{"a": "1", "b": "2"}]
+
+
+def test_rows_of_one_record_are_one(tmp_path: Path) -> None:
+    table = "Name,Total,Sku\n#1,9,a\n#1,,b\n#2,5,c\n,1,d\n,2,e\n"
+    first, second, *alone = contents(tmp_path, table, group_by="Name")
+    assert (first["Total"], [row["Sku"] for row in first["rows"]]) == ("9", ["a", "b"])
+    assert second["Total"] == "5"
+    assert [one["Total"] for one in alone] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "\n".join(json.dumps(row) for row in ROWS),
+        "\ufeff" + "\n\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS) + "\n",
+        json.dumps(ROWS),
+        json.dumps(ROWS, indent=2, ensure_ascii=False),
+        "".join(json.dumps(row, indent=1) for row in ROWS),
+        json.dumps({"next": None, "orders": ROWS}),
+    ],
+    ids=["lines", "lines with marks", "array", "array over lines", "objects over lines", "in an object"],
+)
+def test_json_however_it_is_arranged(tmp_path: Path, data: str) -> None:
+    assert contents(tmp_path, data, records="orders") == ROWS
+
+
+def test_an_array_longer_than_a_piece_of_it(tmp_path: Path) -> None:
+    rows = [{"n": n, "text": "ü" * 1000} for n in range(1500)]
+    assert contents(tmp_path, json.dumps(rows, ensure_ascii=False)) == rows
+
+
+def test_json_that_is_none_is_a_fault_of_its_line(tmp_path: Path) -> None:
+    good, broken, twice, number, last = read(tmp_path, '{"a":1}\n{"a":\n{"a":1,"a":2}\n7\n{"a":12345678901234567890}\n')
+    assert good.content == {"a": 1}
+    assert [record.content for record in (broken, twice, number)] == [None] * 3
+    assert "malformed_json" in str(broken.fault)
+    assert "duplicate_keys" in str(twice.fault)
+    assert last.content == {"a": 12345678901234567890}
+
+
+def test_an_array_that_breaks_off_gives_what_came_before(tmp_path: Path) -> None:
+    first, rest = read(tmp_path, '[{"a":1},{"a":2')
+    assert first.content == {"a": 1}
+    assert rest.content is None
+
+
+def test_parquet_is_as_json_would_have_it(tmp_path: Path) -> None:
+    rows = [
+        {"at": datetime(2025, 1, 31, 10, tzinfo=UTC), "money": Decimal("1.10"), "params": [{"key": "a", "value": 1}], "raw": b"x"},
+        {"at": None, "money": None, "params": [], "raw": None},
+    ]
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    first, _ = records(path, FileFormat(), CONFIG)
+    assert first.content == {
+        "at": "2025-01-31T10:00:00+00:00", "money": Decimal("1.10"), "params": [{"key": "a", "value": 1}], "raw": "x",
+    }  # fmt: skip
+
+
+def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
+    assert read(tmp_path, b"") == []
+    assert read(tmp_path, b"a,b\n") == []
+
+
+@pytest.mark.parametrize("data", [b"PAR1 and no more", gzip.compress(TABLE.encode())[:30]], ids=["parquet", "gzip"])
+def test_a_file_that_is_not_what_it_begins_like_is_told(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(SourceError, match="cannot be read"):
+        read(tmp_path, data)
+
+
+def test_an_encoding_nobody_knows_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="unknown encoding"):
+        read(tmp_path, b"a\n1\n", encoding="klingon")
+
+
+def test_one_message_of_a_topic() -> None:
+    assert record_of(b'{"a": 1}', FileFormat(), CONFIG).content == {"a": 1}
+    assert record_of(b"1\t2", FileFormat(columns=("a", "b"), delimiter="\t", quote=""), CONFIG).content == {"a": "1", "b": "2"}
+    assert record_of(b"\xff", FileFormat(), CONFIG).fault is not None
