@@ -43,6 +43,17 @@ COVERED: dict[str, tuple[str, ...]] = {
         "streaming/events.py",
         "streaming/profiles.py",
     ),
+    "tests/batch/test_import_records.py": ("lakehouse/kafka/unread.py",),
+    "tests/lakehouse/commands/test_sources.py": ("lakehouse/sources/examination.py",),
+    "tests/lakehouse/sources/test_history.py": (
+        "lakehouse/sources/known_messages.py",
+        "lakehouse/sources/record.py",
+    ),
+    "tests/lakehouse/sources/test_mapping.py": (
+        "lakehouse/sources/declaration.py",
+        "lakehouse/sources/expressions.py",
+    ),
+    "tests/lakehouse/sources/test_record_files.py": ("lakehouse/sources/tables_of_text.py",),
     "tests/lakehouse/actions/test_pace.py": ("lakehouse/config/declarations.py",),
     "tests/lakehouse/actions/test_webhook.py": ("lakehouse/actions/private_addresses.py",),
     "tests/lakehouse/actions/test_worker.py": (

@@ -31,6 +31,7 @@ def main(argv: list[str]) -> int | None:
         "key": _key,
         "rules": _rules,
         "schedule": _schedule,
+        "sources": _sources,
         "test": _test,
     }
     return commands[word](argv[1:]) if word in commands else _start(argv)
@@ -116,6 +117,12 @@ def _schedule(argv: list[str]) -> None:
     from lakehouse.commands import schedule
 
     schedule.main(argv)
+
+
+def _sources(argv: list[str]) -> int:
+    from lakehouse.commands import sources
+
+    return sources.main(argv)
 
 
 def _start(argv: list[str]) -> NoReturn:

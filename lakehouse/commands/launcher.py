@@ -32,6 +32,7 @@ COMMANDS = (
     "whois",
     "identity",
     "rules",
+    "sources",
     "experiments",
     "schedule",
     "serve",

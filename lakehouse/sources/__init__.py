@@ -5,8 +5,10 @@ Writes no table, and imports no Spark: a mapping is a plain function of a record
 place            where something lies in a record
 fields           the declared fields of a record, read as the types of the rules' language
 declaration      conf/sources/<name>.yaml, checked
+expressions      its expressions, in the language of the rules
 mapping          a record -> its event document, or why there is none
 source           a declared source: its mapping and how its files are read
+record           one record, and its fingerprint
 tables_of_text   CSV and its kin -> records
 record_files     any file -> records
 examination      what of a sample maps, field by field

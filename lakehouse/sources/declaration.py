@@ -12,7 +12,11 @@ from lakehouse.sources.fields import RECORD_ID, Declarations
 Expression = Annotated[str, Field(min_length=1)]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
 Expressions = dict[Key, Expression]
-Paths = Annotated[tuple[str, ...], BeforeValidator(lambda sent: (sent,) if isinstance(sent, str) else sent), Field(min_length=1, max_length=40)]
+Paths = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda sent: (sent,) if isinstance(sent, str) else sent),
+    Field(min_length=1, max_length=40),
+]
 
 
 class FileFormat(Declared):
@@ -63,11 +67,11 @@ class SourceDeclaration(Declared):
     version: Expression | None = None
     time: Expression | None = None
     channel: Expression | None = None
-    identifiers: Expressions = {}
-    traits: Expressions = {}
-    consent: Expressions = {}
-    context: Expressions = {}
-    properties: Expressions = {}
+    identifiers: Expressions = Field(default={})
+    traits: Expressions = Field(default={})
+    consent: Expressions = Field(default={})
+    context: Expressions = Field(default={})
+    properties: Expressions = Field(default={})
     lines: Lines | None = None
 
     @model_validator(mode="after")
@@ -75,11 +79,15 @@ class SourceDeclaration(Declared):
         if self.is_event:
             more = sorted(self.model_fields_set - {"description", "format", "is_event"})
             if more:
-                raise ValueError(f"is_event: its records are event documents as they are, got {more[0]}, expected nothing else")
+                raise ValueError(
+                    f"is_event: its records are event documents as they are, got {more[0]}, expected nothing else"
+                )
             return self
         lacking = [name for name in ("fields", "type", "time", "identifiers") if not getattr(self, name)]
         if lacking:
-            raise ValueError(f"{lacking[0]}: got none, expected what every event needs: fields, type, time and identifiers")
+            raise ValueError(
+                f"{lacking[0]}: got none, expected what every event needs: fields, type, time and identifiers"
+            )
         if self.version is not None and self.id is None:
             raise ValueError("version: got no id beside it, expected the id of what changes. Declare id, too")
         taken = set(self.fields) & set(self.lines.fields if self.lines else ())
@@ -112,7 +120,9 @@ def files(folder: Path) -> dict[str, Path]:
     found = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     for name, path in found.items():
         if not _is_name(name):
-            raise ConfigError(f"{path.name}: got the name '{name}', expected small letters, digits, _ and -. Rename the file")
+            raise ConfigError(
+                f"{path.name}: got the name '{name}', expected small letters, digits, _ and -. Rename the file"
+            )
     return found
 
 

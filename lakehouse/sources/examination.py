@@ -51,7 +51,9 @@ def examine(records: Iterable[Record], source: Source, now: int) -> Examination:
             read = fields.read(record.content)
             found.filled.update(name for name, value in read.values.items() if value is not None)
             found.spoilt.update(read.spoilt)
-            found.unread.update(name for name, value in record.content.items() if name not in heads and value not in (None, ""))
+            found.unread.update(
+                name for name, value in record.content.items() if name not in heads and value not in (None, "")
+            )
         mapped = source.mapped(record, record_id)
         if mapped.unmapped is not None:
             found.rejected[mapped.unmapped] += 1
@@ -76,7 +78,9 @@ def _judge(document: Document, reader: EventReader, now: int, found: Examination
 def _parts(node: Any, way: str = "") -> list[str]:
     """The places of the document that hold a value; those of a list once, as `name[]`."""
     if isinstance(node, dict):
-        inner = [(f"{way}.{name}" if way else name, value) for name, value in node.items() if way or name not in _NOT_TOLD]
+        inner = [
+            (f"{way}.{name}" if way else name, value) for name, value in node.items() if way or name not in _NOT_TOLD
+        ]
         return [part for place, value in inner for part in _parts(value, place)]
     if isinstance(node, list):
         return [part for value in node for part in _parts(value, f"{way}[]")]

@@ -57,7 +57,9 @@ class FieldDeclaration(Declared):
         if self.type != "time" and (self.format is not None or self.zone is not None):
             raise ValueError(f"format and zone belong to a time, got type {self.type}. Leave them out")
         if self.type != "number" and (self.decimal is not None or self.take in ("sum", "count")):
-            raise ValueError(f"decimal, and take sum or count, belong to a number, got type {self.type}. Leave them out")
+            raise ValueError(
+                f"decimal, and take sum or count, belong to a number, got type {self.type}. Leave them out"
+            )
         if self.type != "text" and self.take == "joined":
             raise ValueError(f"take joined belongs to a text, got type {self.type}. Leave it out")
         return self
@@ -154,11 +156,15 @@ def _reader(one: FieldDeclaration, decimal: str | None) -> Read:
         case "number":
             return _number(one.decimal or decimal)
         case "boolean":
-            return lambda sent: sent if isinstance(sent, bool) else _WORDS.get((text_of(sent) or "").strip().lower(), _SPOILT)
+            return lambda sent: (
+                sent if isinstance(sent, bool) else _WORDS.get((text_of(sent) or "").strip().lower(), _SPOILT)
+            )
         case "time":
             return _time(one.format, one.zone)
         case "texts":
-            return lambda sent: tuple(t for each in (sent if isinstance(sent, list) else [sent]) if (t := text_of(each)))
+            return lambda sent: tuple(
+                t for each in (sent if isinstance(sent, list) else [sent]) if (t := text_of(each))
+            )
 
 
 def _number(decimal: str | None) -> Read:

@@ -6,22 +6,18 @@ one parse like what any library sends, so nothing is judged here but what only t
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from math import isfinite
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
-from lakehouse.errors import ConfigError, RuleError
+from lakehouse.errors import ConfigError
 from lakehouse.events.contracts import spelling
 from lakehouse.events.envelope import OURS, UNMAPPED
 from lakehouse.events.schema import TEXTS
-from lakehouse.rules.evaluate import compile_predicate
-from lakehouse.rules.expression import Apply, Constant, Expression, reads
-from lakehouse.rules.parse import parse
-from lakehouse.rules.vocabulary import Term, Type
+from lakehouse.rules.vocabulary import Type
 from lakehouse.sources.declaration import SourceDeclaration
+from lakehouse.sources.expressions import Expressions, Values
 from lakehouse.sources.fields import RECORD_ID, FieldReader, FieldValues, first_found, terms
-from lakehouse.sources.place import Place, place
+from lakehouse.sources.place import Place
 from lakehouse.sources.record import ROWS
 
 Document = dict[str, Any]
@@ -29,8 +25,6 @@ SCALARS: tuple[Type, ...] = ("text", "number", "boolean", "time")
 _NO_TYPE = "type: one of track, identify, page, screen expected"
 _SHOWN: tuple[Type, ...] = (*SCALARS, "texts")
 _LONGEST_ID = TEXTS["message_id"].limit
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_MOST_WHOLE = 2.0**53  # beyond, a float holds no digit of its own
 # Where an identifier of a type lies in a document; any other type is one of context.externalIds.
 _PLACES = {
     "user_id": ("userId",),
@@ -53,33 +47,10 @@ class Mapped(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
-    """One declared expression: what it is for a record, as JSON has it; and what it reads."""
-
-    evaluate: Callable[[Mapping[str, object]], Any]
-    type: Type
-    reads: frozenset[str]
-
-    def of(self, record: FieldValues) -> Any:
-        # A sum of which one part cannot be read is not the sum of the others: the parse is given what was sent, and tells of it.
-        if record.spoilt and self.type in ("number", "time"):
-            for name in self.reads:
-                if name in record.spoilt:
-                    return record.spoilt[name]
-        value = self.evaluate(record.values)
-        if value is None or self.type == "text" or self.type == "boolean":
-            return value
-        return _JSON[self.type](value)
-
-
-_Values = Mapping[str, _Value]
-
-
-@dataclass(frozen=True, slots=True)
 class _LineMapping:
     each: Sequence[Place]
     fields: FieldReader
-    values: _Values
+    values: Values
 
 
 class EventMapping:
@@ -91,7 +62,7 @@ class EventMapping:
         self._is_event = declared.is_event
         self._names = {spelling(sent): name for sent, name in declared.names.items()}
         faults: list[str] = []
-        expressions = _Expressions(f"conf/sources/{source}.yaml", terms(declared.fields), faults)
+        expressions = Expressions(f"conf/sources/{source}.yaml", terms(declared.fields), faults)
         decimal = declared.format.decimal
         self._fields = expressions.reader("fields", declared.fields, decimal)
         self._type = _plain(declared.type) or expressions.one("type", declared.type, ("text",))
@@ -124,7 +95,8 @@ class EventMapping:
         """`record_id`: the same for the record and its copies, and for no other of the source."""
         if self._is_event:
             return self._as_it_is(record, record_id)
-        assert self._fields is not None and self._time is not None
+        assert self._fields is not None
+        assert self._time is not None
         read = self._fields.read(record)
         read.values[RECORD_ID] = record_id
         if self._skip is not None and self._skip.of(read) is True:
@@ -163,7 +135,9 @@ class EventMapping:
         named = {} if record.get("messageId") else {"messageId": f"{self._source}:{record_id}"}
         return Mapped({**record, **named})
 
-    def _document(self, record: Mapping[str, Any], read: FieldValues, type_: str, name: str | None, time: Any) -> Document:
+    def _document(
+        self, record: Mapping[str, Any], read: FieldValues, type_: str, name: str | None, time: Any
+    ) -> Document:
         document: Document = {"type": type_, "messageId": self._message_id(read), "timestamp": time}
         if name is not None:
             document["event" if type_ == "track" else "name"] = self._names.get(spelling(name), name)
@@ -204,77 +178,6 @@ class EventMapping:
         return id_ if len(id_) <= _LONGEST_ID else f"{self._source}:{read.values[RECORD_ID]}"
 
 
-class _Expressions:
-    """Parses the expressions of one file; what is wrong with them goes to `faults`."""
-
-    def __init__(self, file: str, words: Mapping[str, Term], faults: list[str]) -> None:
-        self._file = file
-        self._words = words
-        self._faults = faults
-
-    def within(self, words: Mapping[str, Term]) -> "_Expressions":
-        """The same over other words."""
-        return _Expressions(self._file, words, self._faults)
-
-    def one(self, key: str, text: str | None, gives: Sequence[Type]) -> _Value | None:
-        if text is None:
-            return None
-        try:
-            expression = parse(text, self._words, gives)
-            _refuse_division_by_zero(expression)
-        except RuleError as error:
-            self._faults.append(f"{self._file}: {key}: {error}")
-            return None
-        return _Value(compile_predicate(expression), expression.type, frozenset(reads(expression)))
-
-    def all(self, key: str, texts: Mapping[str, str], gives: Sequence[Type]) -> _Values:
-        made = {name: self.one(f"{key}.{name}", text, gives) for name, text in texts.items()}
-        return {name: value for name, value in made.items() if value is not None}
-
-    def known(self, key: str, named: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-        for name in named:
-            if name not in known:
-                expected = ", ".join(sorted(known))
-                self._faults.append(
-                    f"{self._file}: {key}: got '{name}', expected an identifier type, one of {expected}. Declare a new one in conf/identity.toml"
-                )
-
-    def ways(self, key: str, paths: Mapping[str, Any], made: Sequence[str]) -> None:
-        """Every path leads to a value of its own, and to none that another key makes."""
-        for path in paths:
-            holder = next((other for other in paths if other.startswith(f"{path}.")), None)
-            if holder is not None:
-                self._faults.append(f"{self._file}: {key}: got '{path}' and '{holder}', expected a value or an object. Leave one out")
-            if path.split(".")[0] in made or not all(path.split(".")):
-                self._faults.append(f"{self._file}: {key}: got '{path}', expected a place that no other key fills, such as page.url")
-
-    def place(self, key: str, text: str) -> Place | None:
-        try:
-            return place(text)
-        except RuleError as error:
-            self._faults.append(f"{self._file}: {key}: {error}")
-            return None
-
-    def reader(self, key: str, declared: Mapping[str, Any], decimal: str | None) -> FieldReader | None:
-        try:
-            return FieldReader(declared, decimal)
-        except RuleError as error:
-            self._faults.append(f"{self._file}: {key}: {error}")
-            return None
-
-
-def _refuse_division_by_zero(expression: Expression) -> None:
-    """Of a constant, which is zero for every record; of a field, what is divided by zero is null."""
-    if not isinstance(expression, Apply):
-        return
-    for argument in expression.arguments:
-        _refuse_division_by_zero(argument)
-    if expression.operator == "/" and not set(reads(expression.arguments[1])):
-        by = expression.arguments[1]
-        if (by.value if isinstance(by, Constant) else compile_predicate(by)({})) == 0:
-            raise RuleError("/: got a division by zero, expected a number that is none. Mend the expression")
-
-
 def _plain(type_: str | None) -> str | None:
     """A type that is written as a word, and not as an expression."""
     return type_ if type_ in _TYPES else None
@@ -288,7 +191,7 @@ def _lacking(type_: str | None, name: str | None, time: Any) -> str | None:
     return "time: the time of the event expected" if time is None else None
 
 
-def _of(values: _Values, read: FieldValues, put: Callable[[Document, str, Any], None] = dict.__setitem__) -> Document:
+def _of(values: Values, read: FieldValues, put: Callable[[Document, str, Any], None] = dict.__setitem__) -> Document:
     """Name -> value of each expression that says something."""
     made: Document = {}
     for name, value in values.items():
@@ -313,22 +216,8 @@ def _put(holder: Document, path: str, value: Any) -> None:
 def _identify(document: Document, type_: str, value: str) -> None:
     way = _PLACES.get(type_)
     if way is None:
-        document["context"].setdefault("externalIds", []).append({"type": type_, "id": value, "collection": "users", "encoding": "none"})
+        document["context"].setdefault("externalIds", []).append(
+            {"type": type_, "id": value, "collection": "users", "encoding": "none"}
+        )
     else:
         _put(document, ".".join(way), value)
-
-
-def _number(value: float) -> int | float | None:
-    if not isfinite(value):
-        return None
-    return int(value) if value.is_integer() and abs(value) < _MOST_WHOLE else value
-
-
-def _instant(micros: int) -> str | None:
-    try:
-        return (_EPOCH + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
-    except OverflowError:
-        return None
-
-
-_JSON: Mapping[str, Callable[[Any], Any]] = {"number": _number, "time": _instant, "texts": list}

@@ -24,7 +24,9 @@ class Record(NamedTuple):
 
 def fingerprint(record: Record) -> bytes:
     """16 bytes that two records have in common when they say the same, whatever file they are in, in which order of columns."""
-    said: object = record.sent if record.content is None else {k: v for k, v in record.content.items() if v not in (None, "")}
+    said: object = (
+        record.sent if record.content is None else {k: v for k, v in record.content.items() if v not in (None, "")}
+    )
     return hashlib.blake2b(canonical(said), digest_size=16).digest()
 
 
@@ -33,7 +35,9 @@ def canonical(said: object) -> bytes:
     try:
         return orjson.dumps(said, default=_text, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # a whole number of more than 64 bits
-        return json.dumps(said, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
+        return json.dumps(said, default=_text, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(
+            errors="replace"
+        )
 
 
 def plain(value: Any) -> Any:

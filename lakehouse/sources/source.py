@@ -32,7 +32,9 @@ class Source:
         """
         declared = read_declaration(path)
         mapping = EventMapping(path.stem, declared, config)
-        return cls(name=path.stem, description=declared.description, format=declared.format, mapping=mapping, config=config)
+        return cls(
+            name=path.stem, description=declared.description, format=declared.format, mapping=mapping, config=config
+        )
 
     @classmethod
     def named(cls, name: str, folder: Path, config: Config) -> Self:

@@ -120,7 +120,7 @@ def _grouped(rows: Iterator[Record], column: str) -> Iterator[Record]:
 
     def key(record: Record) -> object:
         named = None if record.content is None else record.content.get(column)
-        return (record.row, "") if not named else named
+        return named or (record.row, "")
 
     for _, together in groupby(rows, key):
         first, *more = together

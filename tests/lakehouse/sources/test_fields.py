@@ -59,7 +59,9 @@ def test_a_time_is_a_moment(declared: dict[str, Any], sent: Any, moment: str) ->
     assert read({"type": "time", **declared}, sent) == micros(moment)
 
 
-@pytest.mark.parametrize(("declared", "sent"), [({}, "yesterday"), ({}, "31.12.2024"), ({"format": "%Y"}, "x"), ({}, {})])
+@pytest.mark.parametrize(
+    ("declared", "sent"), [({}, "yesterday"), ({}, "31.12.2024"), ({"format": "%Y"}, "x"), ({}, {})]
+)
 def test_what_is_no_time_is_spoilt(declared: dict[str, Any], sent: Any) -> None:
     assert read({"type": "time", **declared}, sent) in (SPOILT, None)
     assert read({"type": "time", **declared}, "nor this") is SPOILT
@@ -69,7 +71,13 @@ def test_texts_and_booleans() -> None:
     assert read("text", 90071992547409931) == "90071992547409931"
     assert read("text", " x ") == "x"
     assert read("text", {"a": 1}) is SPOILT
-    assert [read("boolean", sent) for sent in (True, "Yes", "0", "off", "perhaps")] == [True, True, False, False, SPOILT]
+    assert [read("boolean", sent) for sent in (True, "Yes", "0", "off", "perhaps")] == [
+        True,
+        True,
+        False,
+        False,
+        SPOILT,
+    ]
     assert read("texts", ["a", 1, None]) == ("a", "1")
 
 

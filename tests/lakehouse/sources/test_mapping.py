@@ -62,7 +62,9 @@ def test_the_same_record_gives_the_same_document(tmp_path: Path) -> None:
     ("change", "unmapped"),
     [({"at": None}, "time: the time of the event expected"), ({"kind": ""}, "name: the name of the event expected")],
 )
-def test_what_has_no_time_or_name_is_unmapped_and_says_so(tmp_path: Path, change: dict[str, Any], unmapped: str) -> None:
+def test_what_has_no_time_or_name_is_unmapped_and_says_so(
+    tmp_path: Path, change: dict[str, Any], unmapped: str
+) -> None:
     assert mapped(tmp_path, SOUND, RECORD | change) == Mapped(None, unmapped)
 
 
@@ -96,7 +98,9 @@ def test_identifiers_lie_where_the_parse_finds_them_with_the_strength_of_their_t
 
 
 def test_consent_and_context_lie_where_the_parse_finds_them(tmp_path: Path) -> None:
-    text = SOUND + "consent: {marketing: ok, analytics_storage: \"'no'\"}\ncontext: {page.url: who, campaign.name: kind}"
+    text = (
+        SOUND + "consent: {marketing: ok, analytics_storage: \"'no'\"}\ncontext: {page.url: who, campaign.name: kind}"
+    )
     row = parsed(mapped(tmp_path, text, RECORD | {"ok": True, "who": "https://shop.example.com/a?b=1"}))
     assert row.consent is not None
     assert (row.consent.marketing, row.consent.analytics) == (True, False)
@@ -135,7 +139,9 @@ def test_records_that_are_events_pass_as_they_are_and_never_as_the_services_own(
 
 def test_no_mapping_makes_an_event_of_the_services_own(tmp_path: Path) -> None:
     text = SOUND.replace("type: track", "type: kind")
-    assert mapped(tmp_path, text, RECORD | {"kind": "suppress"}) == Mapped(None, "type: one of track, identify, page, screen expected")
+    assert mapped(tmp_path, text, RECORD | {"kind": "suppress"}) == Mapped(
+        None, "type: one of track, identify, page, screen expected"
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,7 +173,9 @@ def test_no_mapping_makes_an_event_of_the_services_own(tmp_path: Path) -> None:
         ("fields: {", "fields: [", "shop.yaml: cannot be read"),
     ],
 )  # fmt: skip
-def test_a_mapping_that_cannot_be_used_says_where_and_what_was_expected(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_a_mapping_that_cannot_be_used_says_where_and_what_was_expected(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
     assert old in SOUND
     with pytest.raises(ConfigError) as caught:
         source(tmp_path, SOUND.replace(old, new, 1))

@@ -11,7 +11,11 @@ RECORD = {
     "a.b": "dotted",
     "Lineitem price": "1.50",
     "lines": [{"sku": "s1", "of": {"kind": "refund"}}, {"sku": "s2"}, "no line"],
-    "params": [{"key": "title", "value": {"text": "Home"}}, {"key": "page", "value": {"int": 3}}, {"key": "title", "ok": "y"}],
+    "params": [
+        {"key": "title", "value": {"text": "Home"}},
+        {"key": "page", "value": {"int": 3}},
+        {"key": "title", "ok": "y"},
+    ],
     "packed": '{"data":[{"schema":"iglu:x/order/1-0-0","id":"o1"},{"schema":"iglu:x/page/1-0-0"}]}',
     "broken": "{no json",
 }

@@ -50,7 +50,18 @@ TABLE = 'id,name\n1,"Ann, née Ü"\n2,"say ""hi""\nagain"\n'
         TABLE.replace("\n2", "\n\n2").encode(),
         TABLE.encode() + b",\n",
     ],
-    ids=["utf-8", "crlf", "byte order mark", "utf-16", "windows", "semicolons", "tabs", "gzip", "blank line", "blank cells"],
+    ids=[
+        "utf-8",
+        "crlf",
+        "byte order mark",
+        "utf-16",
+        "windows",
+        "semicolons",
+        "tabs",
+        "gzip",
+        "blank line",
+        "blank cells",
+    ],
 )
 def test_a_table_however_it_is_written(tmp_path: Path, data: bytes) -> None:
     assert contents(tmp_path, data) == ROWS
@@ -141,7 +152,12 @@ def test_an_array_that_breaks_off_gives_what_came_before(tmp_path: Path) -> None
 
 def test_parquet_is_as_json_would_have_it(tmp_path: Path) -> None:
     rows = [
-        {"at": datetime(2025, 1, 31, 10, tzinfo=UTC), "money": Decimal("1.10"), "params": [{"key": "a", "value": 1}], "raw": b"x"},
+        {
+            "at": datetime(2025, 1, 31, 10, tzinfo=UTC),
+            "money": Decimal("1.10"),
+            "params": [{"key": "a", "value": 1}],
+            "raw": b"x",
+        },
         {"at": None, "money": None, "params": [], "raw": None},
     ]
     path = tmp_path / "rows.parquet"
@@ -170,5 +186,8 @@ def test_an_encoding_nobody_knows_is_told(tmp_path: Path) -> None:
 
 def test_one_message_of_a_topic() -> None:
     assert record_of(b'{"a": 1}', FileFormat(), CONFIG).content == {"a": 1}
-    assert record_of(b"1\t2", FileFormat(columns=("a", "b"), delimiter="\t", quote=""), CONFIG).content == {"a": "1", "b": "2"}
+    assert record_of(b"1\t2", FileFormat(columns=("a", "b"), delimiter="\t", quote=""), CONFIG).content == {
+        "a": "1",
+        "b": "2",
+    }
     assert record_of(b"\xff", FileFormat(), CONFIG).fault is not None

@@ -1,0 +1,132 @@
+"""The expressions of a source's file: parsed in the language of the rules over the fields of a record, and evaluated in plain Python."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import Any
+
+from lakehouse.errors import RuleError
+from lakehouse.rules.evaluate import compile_predicate
+from lakehouse.rules.expression import Apply, Constant, Expression, reads
+from lakehouse.rules.parse import parse
+from lakehouse.rules.vocabulary import Term, Type
+from lakehouse.sources.fields import FieldReader, FieldValues
+from lakehouse.sources.place import Place, place
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MOST_WHOLE = 2.0**53  # beyond, a float holds no digit of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One declared expression: what it is for a record, as JSON has it; and what it reads."""
+
+    evaluate: Callable[[Mapping[str, object]], Any]
+    type: Type
+    reads: frozenset[str]
+
+    def of(self, record: FieldValues) -> Any:
+        # A sum of which one part cannot be read is not the sum of the others: the parse is given what was sent, and tells of it.
+        if record.spoilt and self.type in ("number", "time"):
+            for name in self.reads:
+                if name in record.spoilt:
+                    return record.spoilt[name]
+        value = self.evaluate(record.values)
+        if value is None or self.type == "text" or self.type == "boolean":
+            return value
+        return _JSON[self.type](value)
+
+
+Values = Mapping[str, Value]
+
+
+class Expressions:
+    """Parses the expressions of one file; what is wrong with them goes to `faults`."""
+
+    def __init__(self, file: str, words: Mapping[str, Term], faults: list[str]) -> None:
+        self._file = file
+        self._words = words
+        self._faults = faults
+
+    def within(self, words: Mapping[str, Term]) -> "Expressions":
+        """The same over other words."""
+        return Expressions(self._file, words, self._faults)
+
+    def one(self, key: str, text: str | None, gives: Sequence[Type]) -> Value | None:
+        if text is None:
+            return None
+        try:
+            expression = parse(text, self._words, gives)
+            _refuse_division_by_zero(expression)
+        except RuleError as error:
+            self._faults.append(f"{self._file}: {key}: {error}")
+            return None
+        return Value(compile_predicate(expression), expression.type, frozenset(reads(expression)))
+
+    def all(self, key: str, texts: Mapping[str, str], gives: Sequence[Type]) -> Values:
+        made = {name: self.one(f"{key}.{name}", text, gives) for name, text in texts.items()}
+        return {name: value for name, value in made.items() if value is not None}
+
+    def known(self, key: str, named: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+        for name in named:
+            if name not in known:
+                expected = ", ".join(sorted(known))
+                self._faults.append(
+                    f"{self._file}: {key}: got '{name}', expected an identifier type, one of {expected}. Declare a new one in conf/identity.toml"
+                )
+
+    def ways(self, key: str, paths: Mapping[str, Any], made: Sequence[str]) -> None:
+        """Every path leads to a value of its own, and to none that another key makes."""
+        for path in paths:
+            holder = next((other for other in paths if other.startswith(f"{path}.")), None)
+            if holder is not None:
+                self._faults.append(
+                    f"{self._file}: {key}: got '{path}' and '{holder}', expected a value or an object. Leave one out"
+                )
+            if path.split(".")[0] in made or not all(path.split(".")):
+                self._faults.append(
+                    f"{self._file}: {key}: got '{path}', expected a place that no other key fills, such as page.url"
+                )
+
+    def place(self, key: str, text: str) -> Place | None:
+        try:
+            return place(text)
+        except RuleError as error:
+            self._faults.append(f"{self._file}: {key}: {error}")
+            return None
+
+    def reader(self, key: str, declared: Mapping[str, Any], decimal: str | None) -> FieldReader | None:
+        try:
+            return FieldReader(declared, decimal)
+        except RuleError as error:
+            self._faults.append(f"{self._file}: {key}: {error}")
+            return None
+
+
+def _refuse_division_by_zero(expression: Expression) -> None:
+    """Of a constant, which is zero for every record; of a field, what is divided by zero is null."""
+    if not isinstance(expression, Apply):
+        return
+    for argument in expression.arguments:
+        _refuse_division_by_zero(argument)
+    if expression.operator == "/" and not set(reads(expression.arguments[1])):
+        by = expression.arguments[1]
+        if (by.value if isinstance(by, Constant) else compile_predicate(by)({})) == 0:
+            raise RuleError("/: got a division by zero, expected a number that is none. Mend the expression")
+
+
+def _number(value: float) -> int | float | None:
+    if not isfinite(value):
+        return None
+    return int(value) if value.is_integer() and abs(value) < _MOST_WHOLE else value
+
+
+def _instant(micros: int) -> str | None:
+    try:
+        return (_EPOCH + timedelta(microseconds=micros)).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return None
+
+
+_JSON: Mapping[str, Callable[[Any], Any]] = {"number": _number, "time": _instant, "texts": list}

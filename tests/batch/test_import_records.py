@@ -1,0 +1,59 @@
+"""The import on a real broker: sent once, whatever runs before the stream has taken it in; nothing is sent to try it out."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from batch import import_records
+from lakehouse.config import Config, load
+from lakehouse.errors import BrokerError, SourceError
+from lakehouse.kafka.broker import RunningBroker
+from lakehouse.kafka.unread import unread
+
+ROWS = "event,customer_id,timestamp\n" + "".join(f"search,c-{n},2025-01-01\n" for n in range(7)) + "search,c-8,\n"
+
+
+@pytest.fixture
+def on_broker(kafka: RunningBroker, config: Config, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """The configuration the job loads: the running broker, a lake and a topic of the test's own."""
+    made = dataclasses.replace(
+        config,
+        kafka=dataclasses.replace(config.kafka, bootstrap_servers=kafka.bootstrap_servers, events_topic="imported"),
+    )
+    monkeypatch.setattr(import_records, "load", lambda: made)
+    return made
+
+
+def imported(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, ...]:
+    """records, sent, known, skipped, unmapped of a run."""
+    import_records.main([*argv, "--source", "simple-events"])
+    counts = json.loads(capsys.readouterr().out.splitlines()[-1])
+    return tuple(counts[name] for name in ("records", "sent", "known", "skipped", "unmapped"))
+
+
+def test_each_record_is_sent_once(on_broker: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    servers, topic = on_broker.kafka.bootstrap_servers, on_broker.kafka.events_topic
+    path = tmp_path / "events.csv"
+    path.write_text(ROWS)
+    assert imported(capsys, str(path), "--dry-run") == (8, 8, 0, 0, 1)
+    assert list(unread(servers, topic, {})) == []
+    assert imported(capsys, str(path)) == (8, 8, 0, 0, 1)
+    again = path.rename(tmp_path / "again.csv")
+    assert imported(capsys, str(again)) == (8, 0, 8, 0, 1)
+    found = list(unread(servers, topic, {}))
+    assert len(found) == len(set(found)) == 8
+    assert sum(json.loads(value)["type"] == "unmapped" for value in found) == 1
+    assert len(list(unread(servers, topic, dict.fromkeys(range(2), 10**6)))) == 0
+
+
+def test_a_file_that_is_not_there_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        import_records.main([str(tmp_path / "none.csv"), "--source", "crm"])
+
+
+def test_a_broker_that_is_away_is_told() -> None:
+    with pytest.raises(BrokerError, match="expected its records"):
+        list(unread("127.0.0.1:1", "events", {}))
+    assert load("dev", environ={}).kafka.events_topic == "events"

@@ -1,0 +1,135 @@
+"""An import: every record once, whenever, under whatever name, in whatever pieces its file comes again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from lakehouse.config import load
+from lakehouse.config.paths import SOURCES
+from lakehouse.kafka.message import Message
+from lakehouse.sources.history import Progress, Tally, messages
+from lakehouse.sources.known_messages import KnownMessages
+from lakehouse.sources.record import Record, fingerprint
+from lakehouse.sources.source import Source
+
+SHOP = Source.named("simple-events", SOURCES, load("dev", environ={}))
+NOTHING = KnownMessages([], [])
+HEADER = "event,customer_id,timestamp,product_id,price\n"
+ROWS = [f"add_to_cart,c-{n},2025-01-0{n} 10:00:00,p-{n},{n}.50\n" for n in range(1, 6)]
+
+
+def write(folder: Path, name: str, *rows: str, header: str = HEADER) -> Path:
+    path = folder / name
+    path.write_text(header + "".join(rows), encoding="utf-8")
+    return path
+
+
+def sent(files: Sequence[Path], known: KnownMessages = NOTHING) -> tuple[list[Message], Tally]:
+    tally = Tally()
+    return list(messages(files, SHOP, known, tally, lambda *_: None)), tally
+
+
+def having(taken: Sequence[Message]) -> KnownMessages:
+    """The lake once it has taken these in."""
+    return KnownMessages([document(one)["messageId"].encode() for one in taken], [])
+
+
+def document(message: Message) -> dict[str, Any]:
+    assert message.value is not None
+    made: dict[str, Any] = orjson.loads(message.value)
+    return made
+
+
+def test_a_file_under_another_name_with_other_marks_and_columns_in_another_order_is_the_same_file(
+    tmp_path: Path,
+) -> None:
+    first, _ = sent([write(tmp_path, "a.csv", *ROWS)])
+    swapped = [";".join(reversed(row.strip().split(","))) + "\n" for row in ROWS]
+    again, tally = sent(
+        [write(tmp_path, "b.csv", *swapped, header=";".join(reversed(HEADER.strip().split(","))) + "\n")], having(first)
+    )
+    assert (len(first), again, tally.known) == (5, [], 5)
+
+
+def test_two_rows_that_say_the_same_are_two_and_stay_two(tmp_path: Path) -> None:
+    first, _ = sent([write(tmp_path, "a.csv", ROWS[0], ROWS[1], ROWS[0])])
+    assert len({document(one)["messageId"] for one in first}) == 3
+    again, _ = sent([write(tmp_path, "b.csv", ROWS[0], ROWS[0], ROWS[0])], having(first))
+    assert len(again) == 1
+
+
+def test_of_files_that_overlap_what_they_have_in_common_is_sent_once(tmp_path: Path) -> None:
+    files = [write(tmp_path, "a.csv", *ROWS[:3]), write(tmp_path, "b.csv", *ROWS[2:]), write(tmp_path, "c.csv", *ROWS)]
+    found, tally = sent(files)
+    assert len({document(one)["messageId"] for one in found}) == len(found) == 5
+    assert (tally.records, tally.sent, tally.known) == (11, 5, 6)
+
+
+@pytest.mark.parametrize("killed_after", range(6))
+def test_an_import_that_was_killed_is_begun_again(tmp_path: Path, killed_after: int) -> None:
+    path = write(tmp_path, "a.csv", *ROWS)
+    first = sent([path])[0][:killed_after]
+    in_flight = KnownMessages([], [one.value for one in first if one.value is not None])
+    for known in (having(first), in_flight):
+        rest, _ = sent([path], known)
+        assert [one.value for one in [*first, *rest]] == [one.value for one in sent([path])[0]]
+
+
+def test_unmapped_records_are_sent_with_a_reason_and_again_once_they_map(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", ROWS[0], "add_to_cart,c-9,,p-9,1\n", "a,b,c,d,e,f,g\n")
+    found, tally = sent([path])
+    assert (tally.records, tally.sent, tally.unmapped) == (3, 3, 2)
+    assert [document(one).get("detail") for one in found] == [
+        None, "time: the time of the event expected", "row: got 7 cells, expected the 5 of the header",
+    ]  # fmt: skip
+    quarantined = KnownMessages([], [one.value for one in found if one.value is not None])
+    assert sent([path], quarantined)[0] == []
+    mended = Source.read(_with_time(tmp_path), load("dev", environ={}))
+    tally = Tally()
+    (again, *_) = messages([path], mended, quarantined, tally, lambda *_: None)
+    assert document(again)["timestamp"] == "2020-01-01T00:00:00Z"
+
+
+def _with_time(folder: Path) -> Path:
+    path = folder / "simple-events.yaml"
+    declared = (SOURCES / "simple-events.yaml").read_text(encoding="utf-8")
+    path.write_text(
+        declared.replace("time: at\n", "time: coalesce(at, TIMESTAMP '2020-01-01 00:00:00')\n"), encoding="utf-8"
+    )
+    return path
+
+
+def test_a_large_record_that_does_not_map_is_told_without_its_content(tmp_path: Path) -> None:
+    header = "event," + ",".join(f"c{n}" for n in range(10_000)) + "\n"
+    (one,), _ = sent([write(tmp_path, "a.csv", "x" + ",12345" * 10_000 + "\n", header=header)])
+    assert document(one)["record"] == ""
+    assert len(one.value or b"") < 500
+
+
+def test_what_one_person_does_is_keyed_alike_and_by_no_address(tmp_path: Path) -> None:
+    rows = ["signup,,2025-01-01,,\n", "search,c-1,2025-01-01,,\n", "view,c-1,2025-01-02,,\n"]
+    found, _ = sent([write(tmp_path, "a.csv", *rows)])
+    assert [one.key for one in found][1:] == [b"c-1", b"c-1"]
+    by_mail, _ = sent([write(tmp_path, "b.csv", "signup,a@example.com,2025-01-01\n", header="event,email,timestamp\n")])
+    assert by_mail[0].key is not None
+    assert b"@" not in by_mail[0].key
+
+
+def test_a_fingerprint_is_of_what_a_record_says() -> None:
+    one = fingerprint(Record(1, {"a": "1", "b": ""}))
+    assert one == fingerprint(Record(9, {"a": "1"}))
+    assert one != fingerprint(Record(1, {"a": "2"}))
+    assert fingerprint(Record(1, {"a": 10**30})) != fingerprint(Record(1, {"a": 10**30 + 1}))
+    assert fingerprint(Record(1, None, "broken", "x")) != fingerprint(Record(1, None, "broken", "y"))
+
+
+def test_progress_is_a_line_with_counts_and_no_values(tmp_path: Path) -> None:
+    told: list[str] = []
+    clock = iter([0.0, 2.0])
+    list(
+        messages([write(tmp_path, "a.csv", *ROWS)], SHOP, NOTHING, Tally(), Progress(told.append, lambda: next(clock)))
+    )
+    assert told == ["a.csv: 5 records, 5 sent (0 of all unmapped), 0 known, 0 no events, 2/s"]
