@@ -31,6 +31,7 @@ from lakehouse.moments.definitions import read_moments
 from lakehouse.rules.book import read_rules
 from lakehouse.rules.evaluate import compile_predicate
 from lakehouse.rules.vocabulary import prepared
+from lakehouse.sources.source import Source
 from serving.messages import collector
 from serving.messages import request_models as requests
 from tests import small_lake
@@ -43,6 +44,7 @@ WORDS: Mapping[str, list[list[str]]] = {
     "kafka": [["start"], ["stop"], ["status"]],
     "plan": [[], ["--write"]],
     "rules": [["check"], ["test"]],
+    "sources": [["list"], ["check"], ["check", "crm", "contacts.csv"]],
 }
 BODIES: Mapping[str, type[BaseModel]] = {
     "/api/personalized-recommendations": requests.RecommendationRequest,
@@ -60,6 +62,7 @@ DECLARED: Mapping[str, Callable[[Path], object]] = {
         path, {"CRM_TOKEN": "t0ken", "CRM_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
     ),
     "experiments": read_experiments,
+    "source": lambda path: Source.read(path, load("dev", environ={})),
     "metrics": read_experiments,
     "properties": lambda path: read_declared(path, load("dev", environ={}).privacy),
 }
@@ -191,7 +194,8 @@ def test_every_route_the_pages_name_is_one_of_the_service() -> None:
 
 @pytest.mark.parametrize("example", examples("yaml"), ids=str)
 def test_every_yaml_example_is_read_as_its_file_would_be(example: Example, tmp_path: Path) -> None:
-    (kind,) = set(yaml.safe_load(example.code)) - {"tests", "holdout"}
+    keys = set(yaml.safe_load(example.code)) - {"tests", "holdout"}
+    kind = "source" if "fields" in keys else keys.pop()
     path = tmp_path / f"{kind}.yaml"
     path.write_text(example.code, encoding="utf-8")
     DECLARED[kind](path)
