@@ -128,7 +128,8 @@ class FieldReader:
             elif found:
                 value = _taken(field, found)
                 if value is _SPOILT:
-                    spoilt[field.name] = next((text for one in found if (text := text_of(one))), "?")
+                    strange = (text_of(one) for one in found if field.read(one) is _SPOILT)
+                    spoilt[field.name] = next(filter(None, strange), "?")
                 else:
                     values[field.name] = value
         return FieldValues(values, spoilt)

@@ -7,6 +7,7 @@ for the rows below it.
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOWrapper
 from itertools import groupby
@@ -57,7 +58,8 @@ def _rows(lines: Iterator[str], format_: FileFormat) -> Iterator[Record]:
     first = next(lines, "")
     csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(_again(first, lines), **_dialect(first, format_))
-    columns: Sequence[str] = [] if not format_.columns else list(format_.columns)
+    header: frozenset[str] = frozenset()  # its cells, as they stood
+    columns = list(format_.columns)
     number = 0
     while True:
         try:
@@ -70,8 +72,8 @@ def _rows(lines: Iterator[str], format_: FileFormat) -> Iterator[Record]:
             continue
         if not any(cells):
             continue
-        if not columns or (not format_.columns and _is_header(cells, columns, format_)):
-            columns = _named(cells, format_)
+        if not columns or _is_header(cells, header):
+            header, columns = frozenset(cell.strip() for cell in cells), _named(cells, format_)
             continue
         number += 1
         yield _record(number, cells, columns)
@@ -90,11 +92,13 @@ def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
 
 def _named(cells: Iterable[str], format_: FileFormat) -> list[str]:
     """Names of columns; one without a name is called by its place, and a second one of a name by its number."""
-    names: list[str] = []
+    times: Counter[str] = Counter()
+    names = []
     for place, cell in enumerate(cells, start=1):
         name = cell.strip() or f"column {place}"
         name = _in_snake_case(name) if format_.header == "snake_case" else name
-        names.append(name if name not in names else f"{name} {names.count(name) + 1}")
+        times[name] += 1
+        names.append(name if times[name] == 1 else f"{name} {times[name]}")
     return names
 
 
@@ -102,10 +106,10 @@ def _in_snake_case(name: str) -> str:
     return re.sub(r"[^\w]+", "_", snake_case(name)).strip("_")
 
 
-def _is_header(cells: Sequence[str], columns: Sequence[str], format_: FileFormat) -> bool:
-    filled = [cell for cell in cells if cell.strip()]
-    known = set(columns)
-    return len(filled) > 1 and sum(name in known for name in _named(filled, format_)) >= _SAME_HEADER * len(filled)
+def _is_header(cells: Sequence[str], header: frozenset[str]) -> bool:
+    """Whether a row names columns as the header before it did."""
+    filled = [name for cell in cells if (name := cell.strip())]
+    return len(filled) > 1 and sum(name in header for name in filled) >= _SAME_HEADER * len(filled)
 
 
 def _record(number: int, cells: Sequence[str], columns: Sequence[str]) -> Record:

@@ -90,7 +90,7 @@ def test_several_things_are_one_as_declared() -> None:
     record = {"lines": [{"n": "1.10"}, {"n": 2}, {"n": None}]}
     taken = {take: {"type": "number", "path": "lines[].n", "take": take} for take in ("first", "last", "sum", "count")}
     assert fields(taken, record).values == {"first": 1.1, "last": 2.0, "sum": 3.1, "count": 2.0}
-    assert fields(taken, {"lines": [{"n": 1}, {"n": "?"}]}).spoilt == {"last": "1", "sum": "1"}
+    assert fields(taken, {"lines": [{"n": 1}, {"n": "?"}]}).spoilt == {"last": "?", "sum": "?"}
     joined = {"words": {"type": "text", "path": "words[]", "take": "joined"}}
     assert fields(joined, {"words": ["red", "bag"]}).values == {"words": "red bag"}
 
