@@ -24,7 +24,7 @@ class Value:
 
     evaluate: Callable[[Mapping[str, object]], Any]
     type: Type
-    reads: frozenset[str]
+    reads: tuple[str, ...]
 
     def of(self, record: FieldValues) -> Any:
         # A sum of which one part cannot be read is not the sum of the others: the parse is given what was sent, and tells of it.
@@ -62,7 +62,7 @@ class Expressions:
         except RuleError as error:
             self._faults.append(f"{self._file}: {key}: {error}")
             return None
-        return Value(compile_predicate(expression), expression.type, frozenset(reads(expression)))
+        return Value(compile_predicate(expression), expression.type, tuple(dict.fromkeys(reads(expression))))
 
     def all(self, key: str, texts: Mapping[str, str], gives: Sequence[Type]) -> Values:
         made = {name: self.one(f"{key}.{name}", text, gives) for name, text in texts.items()}
