@@ -5,13 +5,15 @@
 """
 
 from lakehouse.job import run
+from lakehouse.monitoring.stream_meters import StreamMeters
 from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import run_queries
 
 
 def main(argv: list[str]) -> None:
+    meters = StreamMeters()
     # events first: it is the one a person waits for.
-    run_queries("streaming", [events.starter(), bronze_events.start], argv)
+    run_queries("streaming", [events.starter(meters.took), bronze_events.start], argv, meters)
 
 
 if __name__ == "__main__":

@@ -22,17 +22,21 @@ from lakehouse.lane import query
 from lakehouse.lane.lane_rules import lane_rules, text_version
 from lakehouse.lane.query import LaneRules
 from lakehouse.lane.query_keeper import QueryKeeper
+from lakehouse.monitoring.exporter import exposed
+from lakehouse.monitoring.query_listener import QueryListener
+from lakehouse.monitoring.stream_meters import StreamMeters
 from lakehouse.spark.session import get_session
 
 
-def open_lane(config: Config) -> QueryKeeper:
-    """The running lane of a reachable broker; both topics are made when they are not there."""
+def open_lane(config: Config, meters: StreamMeters) -> QueryKeeper:
+    """The running lane of a reachable broker; both topics are made when they are not there. `meters`: are kept."""
     servers, kafka = config.kafka.bootstrap_servers, config.kafka
     for topic in (kafka.events_topic, config.decisions.topic):
         broker.create_topic(servers, topic, kafka.partitions)
     partitions = broker.partitions(servers, kafka.events_topic)
     lake = Lake(get_session(config, query.NAME, _master(config, partitions)), config)
     open_lake(config, lake.spark)  # tokens of another key would find nobody
+    lake.spark.streams.addListener(QueryListener(meters))
 
     def start(rules: LaneRules) -> StreamingQuery:
         now = datetime.now(UTC)
@@ -51,9 +55,11 @@ def _master(config: Config, partitions: int) -> dict[str, str]:
 
 def main(argv: list[str]) -> None:
     flags(argv)
-    lane = open_lane(reachable(load()))
-    print("ready", flush=True)
-    lane.run()
+    config, meters = reachable(load()), StreamMeters()
+    lane = open_lane(config, meters)
+    with exposed(meters.registry, config.metrics.decisions_port, key="metrics.decisions_port"):
+        print("ready", flush=True)
+        lane.run()
 
 
 if __name__ == "__main__":

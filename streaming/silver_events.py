@@ -4,12 +4,14 @@
 """
 
 from lakehouse.job import run
+from lakehouse.monitoring.stream_meters import StreamMeters
 from lakehouse.queries import events
 from lakehouse.queries.driver import run_queries
 
 
 def main(argv: list[str]) -> None:
-    run_queries(events.NAME, [events.starter()], argv)
+    meters = StreamMeters()
+    run_queries(events.NAME, [events.starter(meters.took)], argv, meters)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/profiles/repair.py",
         "lakehouse/profiles/stitching/history_table.py",
         "lakehouse/profiles/stitching/rule_changes.py",
-        "lakehouse/queries/driver.py",
         "streaming/__main__.py",
         "streaming/events.py",
         "streaming/profiles.py",

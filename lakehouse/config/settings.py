@@ -30,6 +30,7 @@ from lakehouse.config.sections import (
     MailConfig,
     MaintenanceConfig,
     MatchingConfig,
+    MetricsConfig,
     MlflowConfig,
     MomentsConfig,
     MoneyConfig,
@@ -75,6 +76,7 @@ class Config:
     next_best_action: NextBestActionConfig
     households: HouseholdsConfig
     spark: SparkConfig
+    metrics: MetricsConfig
     mlflow: MlflowConfig
     online_store: OnlineStoreConfig
     serving: ServingConfig

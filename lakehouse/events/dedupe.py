@@ -41,6 +41,7 @@ def ask(judged: DataFrame) -> DataFrame:
     return asked.select(
         "asks",
         *known,
+        "kafka_timestamp",
         "reason",
         "detail",
         F.when(F.col("asks") == REJECTED, place).otherwise(F.col("message_id")).alias("asked_key"),

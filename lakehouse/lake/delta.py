@@ -118,6 +118,10 @@ class Lake:
             return delta_rs.commit(path)
         return int(_newest_commit(DeltaTable.forPath(self.spark, path))["version"])
 
+    def size(self, table: Table) -> delta_rs.Size | None:
+        """Commits and files of the table; None of one that is not there, and of a remote lake, where looking costs a job."""
+        return delta_rs.size(self.path(table)) if self.uses_delta_rs else None
+
     def batches(self, table: Table) -> Iterator[pa.RecordBatch]:
         """All rows on the driver, piece by piece. Of a remote lake the table passes through memory whole."""
         if self.uses_delta_rs:

@@ -6,6 +6,8 @@ Both write the same open format; Spark sees the new version at its next read.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -79,6 +81,24 @@ def changing_no_row(stored: DeltaTable) -> CommitProperties:
 def _rows_of(stored: DeltaTable) -> int:
     newest = stored.history(1)
     return rows_of(newest[0] if newest else {}, stored.version())
+
+
+class Size(NamedTuple):
+    """Of a table as it is now. log_files: commits that lie in its log, each a file that opening the table may have to read."""
+
+    version: int
+    files: int
+    log_files: int
+
+
+def size(path: str) -> Size | None:
+    """None = there is no table."""
+    try:
+        stored = DeltaTable(path)
+    except TableNotFoundError:
+        return None
+    log_files = sum(1 for _ in Path(path, "_delta_log").glob("*.json"))
+    return Size(version=stored.version(), files=len(stored.file_uris()), log_files=log_files)
 
 
 def batches(path: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -61,6 +61,11 @@ class OnlineStep:
             return False
         return not is_whole or not self._is_filled or bool(self.owed)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the store lacks something that gold has, as far as the last call knows."""
+        return self._failure is not None or not self._is_filled or bool(self.owed)
+
     def catch_up(self, index: Index, now: datetime) -> set[str]:
         """Fill the store from gold when it is not known to stand for it; the profiles it is owed."""
         try:

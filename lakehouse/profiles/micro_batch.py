@@ -30,7 +30,7 @@ from lakehouse.identity.reach import members, places
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles import gold_writes, rollup
-from lakehouse.profiles.batch_record import BatchRecord
+from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
@@ -60,6 +60,10 @@ class OnlineWriter(Protocol):
 
     @property
     def is_due(self) -> bool: ...
+    @property
+    def is_behind(self) -> bool: ...
+    @property
+    def owed(self) -> Collection[str]: ...
     def catch_up(self, index: Index, now: datetime) -> set[str]: ...
     def put(self, rows: GoldRows, index: Index, now: datetime) -> bool: ...
     def settle(self, now: datetime) -> None: ...
@@ -91,11 +95,17 @@ class _New:
 class MicroBatch:
     """The body of foreachBatch. Keeps the newest event time and what it did; everything else is in the lake.
 
-    `online`: None = there is no online store to keep.
+    `online`: None = there is no online store to keep. `note`: is handed what each batch did, once it is done.
     """
 
     def __init__(
-        self, lake: Lake, champions: ChampionModels, *, clock: Clock = utc_now, online: OnlineWriter | None = None
+        self,
+        lake: Lake,
+        champions: ChampionModels,
+        *,
+        clock: Clock = utc_now,
+        online: OnlineWriter | None = None,
+        note: Note = nothing_noted,
     ) -> None:
         self.lake = lake
         self.champions = champions
@@ -104,6 +114,7 @@ class MicroBatch:
         self.identity = IdentityStep(lake)
         self.changes = ChangeLog(lake)
         self.records: list[BatchRecord] = []
+        self._note = note
         self._as_of: datetime | None = None
         self._models_applied: Mapping[str, str] | None = None
         self._one_at_a_time = Lock()
@@ -133,9 +144,11 @@ class MicroBatch:
     def _record(self, brought: tuple[DataFrame, Transaction] | None, record: BatchRecord) -> None:
         with record.stage("total"):
             self._run(brought, record)
+        if self.online is not None:
+            record.online_owed, record.online_is_behind = len(self.online.owed), self.online.is_behind
         self.records.append(record)
-        line = {"batch_id": record.batch_id, "leaf_rows": record.leaf_rows, **record.sent, **record.seconds}
-        log.info(json.dumps(line))
+        self._note(record)
+        log.info(json.dumps(record.figures))
 
     def _run(self, brought: tuple[DataFrame, Transaction] | None, record: BatchRecord) -> None:
         now = self.clock()

@@ -1,4 +1,7 @@
-"""Several queries in one driver: how they start together and end together."""
+"""Several queries in one driver: how they start together and end together, and what Prometheus is told of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -9,14 +12,20 @@ from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
 from lakehouse.maintenance.upkeep import Upkeep
+from lakehouse.monitoring.exporter import exposed
+from lakehouse.monitoring.query_listener import QueryListener
+from lakehouse.monitoring.stream_meters import StreamMeters
+from lakehouse.monitoring.table_sizes import TableSizes
 from lakehouse.spark.session import get_session
 from lakehouse.spark.streams import Start, await_all, started, supervise
 
 AVAILABLE_NOW = "--available-now"
 
 
-def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:
+def run_queries(name: str, starts: list[Start], argv: list[str], meters: StreamMeters) -> None:
     """A streaming job: start the queries and keep them running; with --available-now they drain the topic and end.
+
+    `meters`: are kept, and served at `metrics.port`.
 
     Raises:
         BrokerError: no broker answers; Spark would wait for one for ever.
@@ -25,14 +34,25 @@ def run_queries(name: str, starts: list[Start], argv: list[str]) -> None:
     config = reachable(load())
     with writer(config):
         lake = Lake(get_session(config, name), config)
-        if available_now:
-            drain(lake, starts)
-            if lake.uses_delta_rs and config.maintenance.beside_streams:  # else another query may be at a table
-                Upkeep(lake, of_part(None)).all(is_bounded=True)
-            return
-        queries = start_all(lake, starts, available_now=False)
-        print("ready", flush=True)
-        supervise(lake, starts, queries)
+        with watched(lake, meters):
+            if available_now:
+                drain(lake, starts)
+                if lake.uses_delta_rs and config.maintenance.beside_streams:  # else another query may be at a table
+                    Upkeep(lake, of_part(None)).all(is_bounded=True)
+                return
+            queries = start_all(lake, starts, available_now=False)
+            print("ready", flush=True)
+            supervise(lake, starts, queries)
+
+
+@contextmanager
+def watched(lake: Lake, meters: StreamMeters) -> Iterator[None]:
+    """Keep the meters of the session's queries and of the lake's tables, and serve them."""
+    meters.registry.register(TableSizes(lake, TABLES.values()))
+    # Never removed: after SIGTERM the connection to the JVM still waits for the end of a query, and so would whoever asks it anything.
+    lake.spark.streams.addListener(QueryListener(meters))
+    with exposed(meters.registry, lake.config.metrics.port, key="metrics.port"):
+        yield
 
 
 def drain(lake: Lake, starts: list[Start]) -> None:

@@ -35,7 +35,7 @@ from lakehouse.models.registry import Champions
 from lakehouse.online.change_publisher import KafkaChanges
 from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.online_step import OnlineStep
-from lakehouse.profiles.batch_record import BatchRecord
+from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.queries.known_records import Known, is_news, known
@@ -100,6 +100,8 @@ class EventsBatch:
         try:
             with record.stage("events"):
                 accepted = write_events(lake, rows, once, known=self._known["quarantine"], table=self._table)
+            record.accepted, record.quarantined = accepted.count, dict(accepted.quarantined)
+            record.first_arrival = accepted.first_arrival
             with ThreadPoolExecutor(1) as beside:
                 faults = beside.submit(self._write_faults, accepted, once, record)
                 self._take_in(leaves(accepted.events, lake.config), once, record)
@@ -172,13 +174,16 @@ def start(
     return query
 
 
-def starter() -> Start:
-    """`start`, which goes on with its micro-batch when it is called again: two of them must never write side by side."""
+def starter(note: Note = nothing_noted) -> Start:
+    """`start`, which goes on with its micro-batch when it is called again: two of them must never write side by side.
+
+    `note`: is handed what each micro-batch did.
+    """
     kept: list[tuple[MicroBatch, Upkeep]] = []
 
     def start_again(lake: Lake, *, available_now: bool) -> StreamingQuery:
         if not kept:
-            kept.append((new_micro_batch(lake), new_upkeep(lake)))
+            kept.append((new_micro_batch(lake, note), new_upkeep(lake)))
         micro_batch, upkeep = kept[0]
         return start(lake, available_now=available_now, micro_batch=micro_batch, upkeep=upkeep)
 
@@ -190,7 +195,7 @@ def new_upkeep(lake: Lake) -> Upkeep:
     return Upkeep(lake, [table for table in of_part(None) if table != BRONZE_EVENTS])
 
 
-def new_micro_batch(lake: Lake) -> MicroBatch:
+def new_micro_batch(lake: Lake, note: Note = nothing_noted) -> MicroBatch:
     """What the query does for profiles, with the online store and the topic of changes the configuration names."""
     config = lake.config
     publish = None
@@ -204,7 +209,7 @@ def new_micro_batch(lake: Lake) -> MicroBatch:
         open_kept=lambda: open_kept_store(config),
         publish=publish,
     )
-    return MicroBatch(lake, Champions(config), online=online)
+    return MicroBatch(lake, Champions(config), online=online, note=note)
 
 
 def last_batch(lake: Lake) -> Transaction | None:

@@ -12,7 +12,7 @@ has had, and after a crash the replay takes for its events what the attempt befo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame
@@ -39,12 +39,16 @@ class Accepted:
     """The events of a micro-batch.
 
     events: the columns of silver.events, and `traits`, `faults`, `source`. are_few: whether they fit into the driver's memory.
-    have_faults: whether something is wrong with any of them.
+    have_faults: whether something is wrong with any of them. count, first_arrival: of the batch's events, and when Kafka took the first of
+    them. quarantined: how many records are no events, by reason.
     """
 
     events: DataFrame
     are_few: bool
     have_faults: bool
+    count: int
+    first_arrival: datetime | None
+    quarantined: Mapping[str, int]
 
 
 def write_events(
@@ -81,24 +85,43 @@ def write_events(
         if conflicts is not None:
             events = contents.join(conflicts, on="content_hash", how="left_anti")
         lake.append(events, table, once, are_few=are_few)
-    have_faults = dedupe.CONTENT in tallies and tallies[dedupe.CONTENT].faulty > 0
-    return Accepted(events=events, are_few=are_few, have_faults=have_faults)
+    new = tallies.get(dedupe.CONTENT)
+    quarantined = {reason: tally.rows for reason, tally in tallies.items() if reason not in (FACT, dedupe.CONTENT)}
+    return Accepted(
+        events=events,
+        are_few=are_few,
+        have_faults=new is not None and new.faulty > 0,
+        count=0 if new is None else new.rows - quarantined.get(ID_CONFLICT, 0),
+        first_arrival=None if new is None else new.arrival.replace(tzinfo=UTC),
+        quarantined=quarantined,
+    )
 
 
 class _Tally(NamedTuple):
-    """Of the rows of one reason. bytes: of their records. faulty: how many have faults. clock: the least time they are remembered at."""
+    """Of the rows of one reason. bytes: of their records. faulty: how many have faults. clock: the least time they are remembered at.
 
+    arrival: when Kafka took the first of them.
+    """
+
+    rows: int
     bytes: int
     faulty: int
     clock: datetime
+    arrival: datetime
 
 
 def _tallies(judged: DataFrame, contents: DataFrame) -> dict[str, _Tally]:
     """By reason; contents, those that are conflicts among them, under a name of their own."""
-    told = ("reason", "value", "faults", "remembered_at")
+    told = ("reason", "value", "faults", "remembered_at", "kafka_timestamp")
     both = judged.select(*told).unionByName(contents.withColumn("reason", F.lit(dedupe.CONTENT)).select(*told))
     size = F.coalesce(F.sum(F.octet_length("value")), F.lit(0))
-    tallied = both.groupBy("reason").agg(size, F.count(F.when(F.size("faults") > 0, 1)), F.min("remembered_at"))
+    tallied = both.groupBy("reason").agg(
+        F.count("*"),
+        size,
+        F.count_if(F.size("faults") > 0),
+        F.min("remembered_at"),
+        F.min("kafka_timestamp"),
+    )
     return {reason: _Tally(*figures) for reason, *figures in tallied.collect()}  # one row per reason
 
 

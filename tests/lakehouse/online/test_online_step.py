@@ -259,11 +259,13 @@ def test_a_store_that_is_cut_off_stops_nothing_and_is_caught_up_with(
     assert cut.calls <= 2, "each call may take the whole timeout"
     assert state_of(store) == filled, "it does not claim to stand for a gold it has not seen"
     assert online.owed
+    assert (batch.records[1].online_is_behind, batch.records[1].online_owed) == (True, len(online.owed))
     cut.works = True
     batch.catch_up()  # no event comes
     assert_equals_gold(lake, store)
     assert not online.owed
     assert not online.is_due
+    assert (batch.records[-1].online_is_behind, batch.records[-1].online_owed) == (False, 0)
     check_that_it_is_filled_again(lake, store, batch, tmp_path)
 
 

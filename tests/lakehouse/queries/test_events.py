@@ -30,7 +30,7 @@ from lakehouse.queries import silver_writes
 from lakehouse.queries.silver_writes import Accepted, write_events
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
-from tests.rows import RECORD, Value, add_batch, row, stream, track
+from tests.rows import ARRIVAL, RECORD, Value, add_batch, row, stream, track
 
 REJECTED = "!"
 ONCE = Transaction(application="q", batch_id=0)
@@ -183,8 +183,11 @@ def test_replaying_a_batch_changes_nothing(
     lake = new_lake(spark, tmp_path)
     for _ in range(2):
         rows = answered(lake, p0_0="aA", p0_1="aB", p0_2="bA", p0_3="!")
-        assert taken(write_events(lake, rows, ONCE, known={})) == {"aA": "0-0", "bA": "0-2"}
+        accepted = write_events(lake, rows, ONCE, known={})
+        assert taken(accepted) == {"aA": "0-0", "bA": "0-2"}
         assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["!", "aB"])
+        assert (accepted.count, accepted.first_arrival) == (2, ARRIVAL)
+        assert accepted.quarantined == {MALFORMED_JSON: 1, ID_CONFLICT: 1}
 
 
 def crash_before(patch: pytest.MonkeyPatch, table: Table) -> None:
