@@ -22,6 +22,7 @@ from lakehouse.tables.identity import (
     SILVER_MATCH_BLOCKS,
 )
 from lakehouse.tables.operations import OPS_LOST_RECORDS
+from lakehouse.tables.quality import OPS_DATA_QUALITY
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -50,6 +51,7 @@ TABLES: dict[str, Table] = {
         SILVER_DECISION_LOG_QUARANTINE,
         GOLD_EXPERIMENT_RESULTS,
         OPS_LOST_RECORDS,
+        OPS_DATA_QUALITY,
     )
 }
 

@@ -16,6 +16,10 @@ class ContractError(StitchlakeError):
     """A frame or table that is not what `lakehouse/catalog.py` promises."""
 
 
+class QualityError(StitchlakeError):
+    """Rows that are so far from what their table expects that they may not be written."""
+
+
 class LakeError(StitchlakeError):
     """A lake that cannot be opened: locked, missing, or written by another version."""
 

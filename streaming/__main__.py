@@ -13,7 +13,7 @@ from lakehouse.queries.driver import run_queries
 def main(argv: list[str]) -> None:
     meters = StreamMeters()
     # events first: it is the one a person waits for.
-    run_queries("streaming", [events.starter(meters.took), bronze_events.start], argv, meters)
+    run_queries("streaming", [events.starter(meters.took, meters.judged), bronze_events.start], argv, meters)
 
 
 if __name__ == "__main__":

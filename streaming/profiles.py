@@ -11,7 +11,7 @@ from lakehouse.queries.driver import run_queries
 
 def main(argv: list[str]) -> None:
     meters = StreamMeters()
-    run_queries(events.NAME, [events.starter(meters.took)], argv, meters)
+    run_queries(events.NAME, [events.starter(meters.took, meters.judged)], argv, meters)
 
 
 if __name__ == "__main__":

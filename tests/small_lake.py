@@ -271,4 +271,12 @@ ROWS: dict[str, list[Row]] = {
         ),
         _active("cat-web", [], "02-20 10:00", "02-20 10:00", "welcome", purchase_propensity=0.03, score_model_version="1"),
     ],
+    "ops.data_quality": [
+        {
+            "table_name": "silver.events", "expectation": name, "action": "warn", "row_count": 500, "broken_count": broken,
+            "share": broken / 500, "most": 0.05, "is_met": broken <= 25, "window_start": at("03-01 11:59"), "window_end": BATCH,
+            "judged_at": BATCH,
+        }
+        for name, broken in (("clocks_are_right", 5), ("products_are_named", 30))
+    ],
 }  # fmt: skip

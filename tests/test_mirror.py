@@ -217,6 +217,8 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/queries/silver_writes.py",
         "streaming/silver_events.py",
     ),
+    "tests/lakehouse/quality/test_counts.py": ("lakehouse/tables/expectation.py",),
+    "tests/lakehouse/quality/test_data_quality.py": ("lakehouse/quality/windows.py",),
     "tests/lakehouse/recommend/test_contest.py": (
         "lakehouse/recommend/ease.py",
         "lakehouse/recommend/holdout.py",

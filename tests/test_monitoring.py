@@ -64,6 +64,7 @@ def told() -> dict[str, set[str]]:
             0, 1, {"not_json": 1}, now, 1, seconds={"gold": 1.0}, online_at=now, committed_at=now, online_owed=0
         )
     )
+    meters.judged("gold.rfm", "profile_id_is_unique", 0.0, True)
     listener, ids = QueryListener(meters), {"id": run, "runId": run, "timestamp": "2026-01-01T00:00:00.000Z"}
     rates = {"numInputRows": 1, "inputRowsPerSecond": 1.0, "processedRowsPerSecond": 1.0}
     state = {"operatorName": "dedupe", **dict.fromkeys(("numRowsTotal", "numRowsUpdated", "numRowsRemoved"), 1)}

@@ -170,6 +170,13 @@ class MetricsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QualityConfig:
+    window_seconds: int
+    keep_days: int
+    may_stop: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class MlflowConfig:
     tracking_uri: str
 

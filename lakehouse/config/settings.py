@@ -38,6 +38,7 @@ from lakehouse.config.sections import (
     OnlineStoreConfig,
     PrivacyConfig,
     ProfilesConfig,
+    QualityConfig,
     QueryConfig,
     RecommenderConfig,
     ScoresConfig,
@@ -76,6 +77,7 @@ class Config:
     next_best_action: NextBestActionConfig
     households: HouseholdsConfig
     spark: SparkConfig
+    quality: QualityConfig
     metrics: MetricsConfig
     mlflow: MlflowConfig
     online_store: OnlineStoreConfig

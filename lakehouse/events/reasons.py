@@ -28,6 +28,7 @@ UNREADABLE = "unreadable"
 BROKEN_TEXT = "broken_text"
 NOT_COUNTED = "not_counted"
 RETURN_NOT_COUNTED = "return_not_counted"
+UNEXPECTED = "unexpected"
 FACT = "fact"  # of what is neither event nor rejected: see facts.py
 
 REASONS: dict[str, str] = {
@@ -50,6 +51,7 @@ REASONS: dict[str, str] = {
     UNKNOWN_CURRENCY: "the currency is not an ISO 4217 code",
     NO_USABLE_IDENTIFIER: "no identifier is left once blocked values are dropped",
     ID_CONFLICT: "an earlier event has the same messageId and other content",
+    UNEXPECTED: "the event breaks an expectation of silver.events whose action is quarantine",
 }
 # A field is left empty for one of the reasons above, or for one of these, for which no record is rejected.
 FAULTS: dict[str, str] = {

@@ -166,15 +166,17 @@ class Lake:
         frame: DataFrame = self.spark.createDataFrame(rows)
         return frame
 
-    def append(self, frame: DataFrame, table: Table, once: Transaction, *, are_few: bool = False) -> None:
-        """Append once: the same transaction again is skipped. `are_few`: the rows fit into the driver's memory.
+    def append(self, frame: DataFrame | pa.Table, table: Table, once: Transaction, *, are_few: bool = False) -> None:
+        """Append once: the same transaction again is skipped. `are_few`: the rows fit into the driver's memory, or are in it.
 
         Few rows pass through the driver on a local lake: Spark takes half a second to plan and commit an append.
         """
-        rows = conform(frame, table)
-        if are_few and self.uses_delta_rs:
-            delta_rs.append(rows.toArrow(), table, self.path(table), once)
+        here = isinstance(frame, pa.Table)
+        if self.uses_delta_rs and (here or are_few):
+            rows = frame if here else conform(frame, table).toArrow()
+            delta_rs.append(rows, table, self.path(table), once)
         else:
+            rows = conform(self.frame(frame) if here else frame, table)
             _noted(rows.write.format("delta").mode("append"), once, table).save(self.path(table))
 
     def has_had(self, table: Table, once: Transaction) -> bool:

@@ -23,6 +23,7 @@ class StreamMeters:
         ProcessCollector(registry=self.registry)
         self._queries()
         self._batches()
+        self._expectations()
 
     def _queries(self) -> None:
         """What Spark says of each query."""
@@ -68,6 +69,18 @@ class StreamMeters:
         self.store_is_behind = self._gauge("online_store_is_behind", "1 while the online store lacks what gold has")
         self.store_owed = self._gauge("online_store_owed_profiles", "profiles that are to be written there again")
 
+    def _expectations(self) -> None:
+        """What was found of the expectations of tables."""
+        self.is_broken = self._gauge(
+            "expectation_is_broken", "1 while the newest window breaks the expectation", "table", "expectation"
+        )
+        self.share = self._gauge(
+            "expectation_share",
+            "share of rows that break it; of hourly_volume, rows by what is usual",
+            "table",
+            "expectation",
+        )
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"stitchlake_{name}", text, labels, registry=self.registry)
 
@@ -82,6 +95,12 @@ class StreamMeters:
         lag = Lag(self._clock())
         self.lag_seconds.labels(query).set_function(lambda: max(0.0, self._clock() - lag.read_until))
         return lag
+
+    def judged(self, table: str, expectation: str, share: float | None, is_met: bool | None) -> None:
+        """What was found of an expectation; None = too little to say."""
+        self.is_broken.labels(table, expectation).set(is_met is False)
+        if share is not None:
+            self.share.labels(table, expectation).set(share)
 
     def took(self, record: BatchRecord) -> None:
         """A micro-batch of `events` is done. Whatever is wrong with that is told in the log."""

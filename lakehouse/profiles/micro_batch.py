@@ -37,12 +37,14 @@ from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, OnDriver, Settle, derive
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
+from lakehouse.profiles.gold_quality import judge
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.profiles.tables import GOLD, HANDED, LEAF
+from lakehouse.quality.data_quality import DataQuality
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 log = logging.getLogger("stitchlake.profiles")
@@ -96,6 +98,7 @@ class MicroBatch:
     """The body of foreachBatch. Keeps the newest event time and what it did; everything else is in the lake.
 
     `online`: None = there is no online store to keep. `note`: is handed what each batch did, once it is done.
+    `quality`: judges rows before they are written; None = nobody does.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class MicroBatch:
         clock: Clock = utc_now,
         online: OnlineWriter | None = None,
         note: Note = nothing_noted,
+        quality: DataQuality | None = None,
     ) -> None:
         self.lake = lake
         self.champions = champions
@@ -114,6 +118,7 @@ class MicroBatch:
         self.identity = IdentityStep(lake)
         self.changes = ChangeLog(lake)
         self.records: list[BatchRecord] = []
+        self.quality = quality
         self._note = note
         self._as_of: datetime | None = None
         self._models_applied: Mapping[str, str] | None = None
@@ -168,6 +173,9 @@ class MicroBatch:
             return
         with record.stage("rollup"):
             rows = self.everybodys_rows(profiles, as_of, now) if everyone else self.few_rows(profiles, as_of, now)
+        if self.quality is not None:
+            with record.stage("quality"):
+                judge(rows, self.quality)
         if self.online is not None:
             with record.stage("online"):
                 if self.online.put(rows, self.identity.index, now):

@@ -9,6 +9,7 @@ its actor's day, whenever that was.
 """
 
 import atexit
+import functools
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 from lakehouse.catalog import of_part
 from lakehouse.config import Config
 from lakehouse.config.paths import EVENTS
+from lakehouse.errors import QualityError
 from lakehouse.events import dedupe
 from lakehouse.events.declared_properties import DeclaredProperty, check_stored, read_declared, with_declared
 from lakehouse.events.parse import parse
@@ -37,7 +39,8 @@ from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.online_step import OnlineStep
 from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
-from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.micro_batch import MicroBatch, utc_now
+from lakehouse.quality.data_quality import DataQuality, Tell, nothing_told
 from lakehouse.queries.known_records import Known, is_news, known
 from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.queries.silver_writes import Accepted, write_events, write_faults
@@ -76,17 +79,27 @@ class EventsBatch:
     """The body of foreachBatch. A replay, whole or after a crash between any two writes, changes nothing: see docs/decisions/0070.
 
     `table`: silver.events, with the columns that are declared. `upkeep`: of the tables it writes. It has its turn when everything is
-    written.
+    written. `quality`: judges the events by windows of so many seconds; None = nothing is judged.
     """
 
     def __init__(
-        self, lake: Lake, take_in: TakeIn, known: Known, *, table: Table = SILVER_EVENTS, upkeep: Upkeep | None = None
+        self,
+        lake: Lake,
+        take_in: TakeIn,
+        known: Known,
+        *,
+        table: Table = SILVER_EVENTS,
+        upkeep: Upkeep | None = None,
+        quality: DataQuality | None = None,
+        window_seconds: int = 0,
     ) -> None:
         self._lake = lake
         self._take_in = take_in
         self._known = known
         self._table = table
         self._upkeep = upkeep or Upkeep(lake, ())
+        self._quality = quality
+        self._window_seconds = window_seconds
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         with self._upkeep.turn:
@@ -94,12 +107,16 @@ class EventsBatch:
             self._upkeep.pause()
 
     def _write(self, rows: DataFrame, batch_id: int) -> None:
+        judge = None if self._quality is None else functools.partial(self._quality.took, SILVER_EVENTS)
+        if self._quality is not None:
+            self._quality.check()
         lake, once = self._lake, transaction(NAME, rows, batch_id)
         record = BatchRecord(batch_id)
         rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known["events"])).persist()
         try:
             with record.stage("events"):
-                accepted = write_events(lake, rows, once, known=self._known["quarantine"], table=self._table)
+                known_there = self._known["quarantine"]
+                accepted = write_events(lake, rows, once, known=known_there, table=self._table, judge=judge)
             record.accepted, record.quarantined = accepted.count, dict(accepted.quarantined)
             record.first_arrival = accepted.first_arrival
             with ThreadPoolExecutor(1) as beside:
@@ -108,6 +125,8 @@ class EventsBatch:
                 faults.result()
         finally:
             rows.unpersist()
+        if self._quality is not None:
+            self._quality.settle(self._window_seconds)
 
     def _write_faults(self, accepted: Accepted, once: Transaction, record: BatchRecord) -> None:
         with record.stage("faults"):
@@ -122,13 +141,18 @@ def writer(
     declared: Sequence[DeclaredProperty] = (),
     held: Known | None = None,
     upkeep: Upkeep | None = None,
+    quality: DataQuality | None = None,
+    window_seconds: int = 0,
 ) -> DataStreamWriter:
     """The query over a stream of records, to be started. silver.events gets the columns that are declared.
 
-    `held`: what `known` says, where the caller has it. `upkeep`: None = the tables are left as they are written.
+    `held`: what `known` says, where the caller has it. `upkeep`: None = the tables are left as they are written. `quality`: judges the
+    events by windows of so many seconds.
     """
-    held = held or known(lake, NAME, KNOWN)
-    body = EventsBatch(lake, take_in, held, table=events_table(lake, declared), upkeep=upkeep)
+    body = EventsBatch(
+        lake, take_in, held or known(lake, NAME, KNOWN), table=events_table(lake, declared), upkeep=upkeep,
+        quality=quality, window_seconds=window_seconds,
+    )  # fmt: skip
     rows = transform(records, lake.config, declared).writeStream.queryName(NAME).outputMode("append")
     return rows.option("checkpointLocation", lake.checkpoint(NAME)).foreachBatch(body)
 
@@ -154,19 +178,25 @@ def start(
 
     Raises:
         LakeError: records that it has not read are gone from the topic, and nobody accepts that.
+        QualityError: an expectation has stopped it.
     """
     config = lake.config.profiles
     held = known(lake, NAME, KNOWN)
     if not accepts_loss:
         refuse_lost(lake, NAME, held)
     micro_batch = micro_batch or new_micro_batch(lake)
+    quality = micro_batch.quality
+    if quality is not None:
+        quality.check()
     upkeep = upkeep or new_upkeep(lake)
     with upkeep.turn:
         micro_batch.catch_up()
     records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
     when = trigger(config.trigger_seconds, available_now=available_now)
-    declared = read_declared(EVENTS, lake.config.privacy)
-    to_start = writer(lake, records, micro_batch, declared=declared, held=held, upkeep=upkeep)
+    to_start = writer(
+        lake, records, micro_batch, declared=read_declared(EVENTS, lake.config.privacy), held=held, upkeep=upkeep, quality=quality,
+        window_seconds=0 if available_now else lake.config.quality.window_seconds,  # nobody comes back for an open one
+    )  # fmt: skip
     query = to_start.trigger(**when).start()
     if not available_now:
         beside = (query, micro_batch, upkeep)
@@ -174,16 +204,16 @@ def start(
     return query
 
 
-def starter(note: Note = nothing_noted) -> Start:
+def starter(note: Note = nothing_noted, tell: Tell = nothing_told) -> Start:
     """`start`, which goes on with its micro-batch when it is called again: two of them must never write side by side.
 
-    `note`: is handed what each micro-batch did.
+    `note`: is handed what each micro-batch did. `tell`: what was found of each expectation.
     """
     kept: list[tuple[MicroBatch, Upkeep]] = []
 
     def start_again(lake: Lake, *, available_now: bool) -> StreamingQuery:
         if not kept:
-            kept.append((new_micro_batch(lake, note), new_upkeep(lake)))
+            kept.append((new_micro_batch(lake, note, tell), new_upkeep(lake)))
         micro_batch, upkeep = kept[0]
         return start(lake, available_now=available_now, micro_batch=micro_batch, upkeep=upkeep)
 
@@ -195,7 +225,7 @@ def new_upkeep(lake: Lake) -> Upkeep:
     return Upkeep(lake, [table for table in of_part(None) if table != BRONZE_EVENTS])
 
 
-def new_micro_batch(lake: Lake, note: Note = nothing_noted) -> MicroBatch:
+def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing_told) -> MicroBatch:
     """What the query does for profiles, with the online store and the topic of changes the configuration names."""
     config = lake.config
     publish = None
@@ -209,7 +239,8 @@ def new_micro_batch(lake: Lake, note: Note = nothing_noted) -> MicroBatch:
         open_kept=lambda: open_kept_store(config),
         publish=publish,
     )
-    return MicroBatch(lake, Champions(config), online=online, note=note)
+    quality = DataQuality(lake, config.quality, tables=[SILVER_EVENTS], clock=utc_now, tell=tell)
+    return MicroBatch(lake, Champions(config), online=online, note=note, quality=quality)
 
 
 def last_batch(lake: Lake) -> Transaction | None:
@@ -231,8 +262,13 @@ def _go_on_while_idle(query: StreamingQuery, micro_batch: MicroBatch, upkeep: Up
             if not query.awaitTermination(IDLE_SECONDS):
                 with upkeep.turn:
                     micro_batch.catch_up()
+                    if micro_batch.quality is not None:
+                        micro_batch.quality.settle(micro_batch.lake.config.quality.window_seconds)
                 upkeep.while_idle()
         except StreamingQueryException:  # whoever started the query hears of it
+            return
+        except QualityError as error:  # the next micro-batch, and the next start, stop at it
+            log.error("%s", error)
             return
         except Exception:
             log.exception("catching up without events failed; tried again, and by the next micro-batch")

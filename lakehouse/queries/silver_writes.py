@@ -10,24 +10,26 @@ so another content may come first, or the same one with another time of sending.
 has had, and after a crash the replay takes for its events what the attempt before decided.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.events import dedupe, verdict
 from lakehouse.events.content_hash import content_hash
 from lakehouse.events.fact_tables import FACT_TABLES
-from lakehouse.events.reasons import FACT, ID_CONFLICT
+from lakehouse.events.reasons import FACT, ID_CONFLICT, UNEXPECTED
 from lakehouse.lake.checkpoint import Ends
-from lakehouse.lake.delta import Lake
+from lakehouse.lake.delta import Lake, conform
 from lakehouse.lake.transaction import Transaction
+from lakehouse.quality.counts import Counts, counted, counted_here, first_broken
 from lakehouse.queries.known_records import is_news
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.expectation import Action
 
 FEW_BYTES = 2**24  # of records that pass through the driver: some 20,000
 _CLOCK_SLACK = timedelta(days=1)  # the hour the clock is ahead, and more than a machine's clock is ever set back
@@ -51,8 +53,18 @@ class Accepted:
     quarantined: Mapping[str, int]
 
 
+Judge = Callable[[Counts], None]
+"""What is handed how the events keep to what is expected of them."""
+
+
 def write_events(
-    lake: Lake, rows: DataFrame, once: Transaction, *, known: Ends, table: Table = SILVER_EVENTS
+    lake: Lake,
+    rows: DataFrame,
+    once: Transaction,
+    *,
+    known: Ends,
+    table: Table = SILVER_EVENTS,
+    judge: Judge | None = None,
 ) -> Accepted:
     """Decide what the events of the batch are, and append them to silver.events; what is not one goes to quarantine first.
 
@@ -66,9 +78,17 @@ def write_events(
         once: the batch.
         table: the contract of silver.events, with what is declared.
         known: how far quarantine reached before the checkpoint: that is there, and is not put there again.
+        judge: is called before an event is written, and what it raises is raised; None = nothing is counted.
     """
     contents = rows.where(F.col("asks") == dedupe.CONTENT)
     judged = rows.where(F.col("asks") == dedupe.REJECTED).unionByName(dedupe.conflicts(rows))
+    breaks = first_broken(SILVER_EVENTS, Action.QUARANTINE)
+    if breaks is not None:
+        if judge is not None:
+            judge(counted(contents, SILVER_EVENTS))  # those that are put aside among them
+            judge = None
+        judged = judged.unionByName(_unexpected(contents, breaks, judged))
+        contents = contents.where(breaks.isNull())
     judged = judged.withColumn("quarantined_at", F.current_timestamp()).persist()
     try:
         tallies = _tallies(judged, contents)
@@ -84,7 +104,7 @@ def write_events(
     else:
         if conflicts is not None:
             events = contents.join(conflicts, on="content_hash", how="left_anti")
-        lake.append(events, table, once, are_few=are_few)
+        _append(lake, events, table, once, judge, are_few=are_few)
     new = tallies.get(dedupe.CONTENT)
     quarantined = {reason: tally.rows for reason, tally in tallies.items() if reason not in (FACT, dedupe.CONTENT)}
     return Accepted(
@@ -95,6 +115,27 @@ def write_events(
         first_arrival=None if new is None else new.arrival.replace(tzinfo=UTC),
         quarantined=quarantined,
     )
+
+
+def _unexpected(contents: DataFrame, breaks: Column, judged: DataFrame) -> DataFrame:
+    """The contents that an expectation puts aside, and that are not judged yet."""
+    aside = contents.withColumns({"reason": F.lit(UNEXPECTED), "detail": breaks}).where("detail IS NOT NULL")
+    place = list(BRONZE_EVENTS.key)
+    return aside.join(judged.select(*place), on=place, how="left_anti").select(*judged.columns)
+
+
+def _append(
+    lake: Lake, events: DataFrame, table: Table, once: Transaction, judge: Judge | None, *, are_few: bool
+) -> None:
+    """Have the events counted, and append them. Few pass through the driver anyway, and are counted there: Spark takes 0.1 s."""
+    if judge is not None and are_few and lake.uses_delta_rs:
+        here = conform(events, table).toArrow()
+        judge(counted_here(here, table))
+        lake.append(here, table, once)
+        return
+    if judge is not None:
+        judge(counted(events, table))
+    lake.append(events, table, once, are_few=are_few)
 
 
 class _Tally(NamedTuple):

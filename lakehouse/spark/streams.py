@@ -17,13 +17,13 @@ from typing import Any
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.errors import ConfigError, ContractError, LakeError, StitchlakeError
+from lakehouse.errors import ConfigError, ContractError, LakeError, QualityError, StitchlakeError
 from lakehouse.lake.delta import Lake
 
 FIRST_TRIES = 3
 PATIENCE_SECONDS = 1800.0
 LONGEST_PAUSE_SECONDS = 60.0
-_FOR_A_PERSON = (ConfigError, ContractError, LakeError)
+_FOR_A_PERSON = (ConfigError, ContractError, LakeError, QualityError)
 log = logging.getLogger("stitchlake.streams")
 _NAMED_ERROR = re.compile(r"^(?!SQLSTATE)[A-Za-z_][\w.]*: .+$", re.MULTILINE)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lakehouse.errors import ContractError
+from lakehouse.tables.expectation import Action, Expectation, Volume
 
 MONEY = "decimal(18,2)"
 PRICE = "decimal(20,8)"  # of one piece
@@ -26,6 +27,7 @@ LOYALTY_TIER = "struct<at:timestamp,tier:string>"
 
 
 KAFKA = "kafka"
+PUTS_ASIDE = "silver.events"  # the table beside which there is a quarantine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ class Table:
 
     time_column: never null, and its files follow it: rows whose stored value of it is known are set without reading the others.
     has_change_feed: Delta notes with each commit which rows it set and removed, see lakehouse/lake/change_feed.py.
+    expectations, volume: what is expected of many rows, see lakehouse/tables/expectation.py; None = any number may come.
     """
 
     name: str
@@ -62,6 +65,8 @@ class Table:
     reads: tuple[str, ...] = ()
     time_column: str | None = None
     has_change_feed: bool = False
+    expectations: tuple[Expectation, ...] = ()
+    volume: Volume | None = None
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -69,6 +74,14 @@ class Table:
         if missing or len(set(names)) != len(names):
             raise ContractError(
                 f"{self.name}: key columns {missing} missing or a column named twice, got {names}. Mend its declaration"
+            )
+        expected = [expectation.name for expectation in self.expectations]
+        if len(set(expected)) != len(expected):
+            raise ContractError(f"{self.name}: expectations {expected}, expected each name once. Mend its declaration")
+        aside = [e.name for e in self.expectations if e.action is Action.QUARANTINE]
+        if aside and self.name != PUTS_ASIDE:
+            raise ContractError(
+                f"{self.name}: expectations {aside} of action quarantine, expected them only of {PUTS_ASIDE}"
             )
 
     @property

@@ -1,12 +1,15 @@
 """Contracts of the event tables: bronze.events, silver.events, silver.event_faults, silver.events_quarantine."""
 
 from lakehouse.tables.contract import CONSENT, KAFKA, MONEY, PRODUCT_LINE, Table, optional, required, write_time
+from lakehouse.tables.expectation import Expectation, Volume, not_null
 
 _LINEAGE = (
     required("topic", "string", "Kafka topic"),
     required("partition", "int", "Kafka partition"),
     required("offset", "bigint", "Kafka offset"),
 )
+
+_IS_ORDER = "event = 'Order Completed'"
 
 BRONZE_EVENTS = Table(
     name="bronze.events",
@@ -88,6 +91,26 @@ SILVER_EVENTS = Table(
         ),
         optional("context", "string", "context, likewise"),
     ),
+    expectations=(
+        Expectation(name="clocks_are_right", text="no sender ahead of time", breaks="is_clamped", most=0.05),
+        Expectation(name="people_send_them", text="events of people", breaks="is_bot", most=0.5),
+        Expectation(
+            name="products_are_named",
+            text="a product in every view and cart",
+            concerns="event IN ('Product Viewed', 'Product Added')",
+            breaks="product_id IS NULL AND lines IS NULL",
+            most=0.05,
+        ),
+        not_null("revenue", concerns=_IS_ORDER, most=0.05),
+        Expectation(
+            name="orders_are_worth_something",
+            text="orders of more than nothing",
+            concerns=f"{_IS_ORDER} AND revenue IS NOT NULL",
+            breaks="revenue <= 0",
+            most=0.2,
+        ),
+    ),
+    volume=Volume(),
 )
 
 SILVER_EVENT_FAULTS = Table(

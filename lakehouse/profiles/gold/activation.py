@@ -13,6 +13,7 @@ from lakehouse.profiles.declaration import ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.gold.rfm import QUINTILES
 from lakehouse.tables.contract import MONEY, optional, required, write_time
+from lakehouse.tables.expectation import Expectation, unique
 
 
 def transform(
@@ -129,5 +130,13 @@ GOLD_ACTIVATION = ProfileTable(
             is_online=True,
         ),
         write_time("updated_at", "time of the micro-batch that last wrote the row", is_online=True),
+    ),
+    expectations=(
+        unique("profile_id"),
+        Expectation(
+            name="times_follow_each_other",
+            text="a last event not before the first",
+            breaks="last_seen_at < first_seen_at",
+        ),
     ),
 )

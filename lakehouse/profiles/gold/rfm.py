@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.tables.contract import MONEY, optional, required, write_time
+from lakehouse.tables.expectation import Expectation, unique
 
 QUINTILES = ("r_score", "f_score", "m_score")
 
@@ -36,5 +37,15 @@ GOLD_RFM = ProfileTable(
         optional("f_score", "int", "quintile of frequency, 5 = most; null = no segment model yet"),
         optional("m_score", "int", "quintile of monetary, 5 = most; null = no segment model yet"),
         write_time("computed_at", "time of the micro-batch that last changed the row"),
+    ),
+    expectations=(
+        unique("profile_id"),
+        Expectation(name="profiles_have_orders", text="one order or more", breaks="frequency < 1"),
+        Expectation(
+            name="orders_follow_each_other",
+            text="a last order not before the first",
+            breaks="last_order_at < first_order_at",
+        ),
+        Expectation(name="money_is_not_owed", text="monetary of nothing or more", breaks="monetary < 0", most=0.01),
     ),
 )

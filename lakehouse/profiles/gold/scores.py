@@ -8,6 +8,7 @@ from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY, SCORES
 from lakehouse.tables.contract import required
+from lakehouse.tables.expectation import Action, unique, within
 
 
 def transform(
@@ -47,5 +48,9 @@ GOLD_SCORES = ProfileTable(
         *(column for score in SCORES for column in score.columns),
         required("model_version", "string", f"version of {PURCHASE_PROPENSITY.column}, or of the first score there is"),
         required("as_of", "timestamp", "event time the features were taken at"),
+    ),
+    expectations=(
+        unique("profile_id"),
+        within(PURCHASE_PROPENSITY.column, 0, 1, action=Action.STOP),  # a broken model would decide for everybody
     ),
 )
