@@ -72,6 +72,8 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("actions", "quiet_from"): (r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 21:00"),
     ("actions", "quiet_to"): (r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 08:00"),
     ("mail", "unsubscribe_keys"): (r"\S{32,}", "keys of 32 random letters or more"),
+    ("log", "format"): (r"text|json", "text or json"),
+    ("log", "level"): (r"debug|info|warning|error", "debug, info, warning or error"),
     ("spark", "state_store"): (r"memory|rocksdb", "memory or rocksdb"),
     ("online_store", "changes_topic"): (
         r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}",

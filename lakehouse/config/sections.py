@@ -164,6 +164,12 @@ class SparkConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LogConfig:
+    format: str
+    level: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class MetricsConfig:
     port: int
     decisions_port: int

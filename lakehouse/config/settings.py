@@ -27,6 +27,7 @@ from lakehouse.config.sections import (
     IdentityConfig,
     KafkaConfig,
     LakeConfig,
+    LogConfig,
     MailConfig,
     MaintenanceConfig,
     MatchingConfig,
@@ -79,6 +80,7 @@ class Config:
     spark: SparkConfig
     quality: QualityConfig
     metrics: MetricsConfig
+    log: LogConfig
     mlflow: MlflowConfig
     online_store: OnlineStoreConfig
     serving: ServingConfig

@@ -153,7 +153,7 @@ class MicroBatch:
             record.online_owed, record.online_is_behind = len(self.online.owed), self.online.is_behind
         self.records.append(record)
         self._note(record)
-        log.info(json.dumps(record.figures))
+        log.info(json.dumps(record.figures), extra={"query": "events", "batch_id": record.batch_id})
 
     def _run(self, brought: tuple[DataFrame, Transaction] | None, record: BatchRecord) -> None:
         now = self.clock()

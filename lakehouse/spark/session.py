@@ -11,6 +11,7 @@ import time
 from pyspark.sql import SparkSession
 
 from lakehouse.config import Config
+from lakehouse.spark import log_lines
 from lakehouse.spark.properties import CONF, DEFAULTS, properties
 
 STATE_STORES = {
@@ -21,6 +22,7 @@ STATE_STORES = {
 
 def get_session(config: Config, app_name: str, extra: dict[str, str] | None = None) -> SparkSession:
     """The session of this process, built on first call. `extra` overrides single Spark settings (tests only)."""
+    log_lines.set_up(config)
     # Timestamps that pass through the driver's Python are naive: they must mean UTC on every machine.
     os.environ["TZ"] = "UTC"
     time.tzset()

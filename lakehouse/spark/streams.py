@@ -128,7 +128,7 @@ def _goes_on(run: _Run, lake: Lake, now: float) -> bool:
         except _FOR_A_PERSON:
             raise
         except Exception as error:  # of whatever kind: starting reads the lake, the broker and the online store
-            log.exception("query %s did not start", run.query.name)
+            log.exception("query %s did not start", run.query.name, extra={"query": run.query.name})
             told = f"query {run.query.name}: did not start, {cause(f'{type(error).__name__}: {error}')}"
         else:
             run.due = None
@@ -136,7 +136,7 @@ def _goes_on(run: _Run, lake: Lake, now: float) -> bool:
     if not run.fail(now):
         raise _given_up(told)
     assert run.due is not None
-    log.warning("%s. Tried again in %.0f s", told, run.due - now)
+    log.warning("%s. Tried again in %.0f s", told, run.due - now, extra={"query": run.query.name})
     return True
 
 
@@ -149,7 +149,7 @@ def _failed(query: StreamingQuery) -> str:
     """What is said of a query that failed; its stack trace goes to the log, without the plan."""
     error = query.exception()
     assert isinstance(error, StreamingQueryException)
-    log.error("%s", _without_plan(str(error)))
+    log.error("%s", _without_plan(str(error)), extra={"query": query.name})
     return f"query {query.name}: stopped, {cause(str(error))}"
 
 
