@@ -108,7 +108,7 @@ def test_names_of_columns(tmp_path: Path) -> None:
 
 def test_rows_of_one_record_are_one(tmp_path: Path) -> None:
     table = "Name,Total,Sku\n#1,9,a\n#1,,b\n#2,5,c\n,1,d\n,2,e\n"
-    first, second, *alone = contents(tmp_path, table, group_by="Name")
+    first, second, *alone = (record.content or {} for record in read(tmp_path, table, group_by="Name"))
     assert (first["Total"], [row["Sku"] for row in first["rows"]]) == ("9", ["a", "b"])
     assert second["Total"] == "5"
     assert [one["Total"] for one in alone] == ["1", "2"]
