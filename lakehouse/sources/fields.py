@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from math import isfinite
 from typing import Annotated, Any, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
@@ -95,7 +96,10 @@ class _Field:
 
 def first_found(places: Sequence[Place], record: Any) -> list[Any]:
     """What the first place holds that holds anything."""
-    return next((found for one in places if (found := one.found(record))), [])
+    for one in places:
+        if found := one.found(record):
+            return found
+    return []
 
 
 class FieldReader:
@@ -153,7 +157,7 @@ def _taken(field: _Field, found: Sequence[Any]) -> object:
 def _reader(one: FieldDeclaration, decimal: str | None) -> Read:
     match one.type:
         case "text":
-            return lambda sent: _SPOILT if (text := text_of(sent)) is None else text.strip() or None
+            return _text
         case "number":
             return _number(one.decimal or decimal)
         case "boolean":
@@ -168,23 +172,36 @@ def _reader(one: FieldDeclaration, decimal: str | None) -> Read:
             )
 
 
+def _text(sent: Any) -> object:
+    text = text_of(sent)
+    return _SPOILT if text is None else text.strip() or None
+
+
 def _number(decimal: str | None) -> Read:
     def read(sent: Any) -> object:
         if isinstance(sent, int | float | Decimal) and not isinstance(sent, bool):
-            return float(sent)
-        text = _BLANKS.sub(" ", text_of(sent) or "").strip()
+            return _finite(sent)
+        text = (text_of(sent) or "").strip()
+        if not text.isascii():
+            text = _BLANKS.sub(" ", text)
         if decimal is not None and _GROUPED[decimal].fullmatch(text):
             text = "".join(mark for mark in text if mark in f"0123456789-+{decimal}")
         if decimal == ",":
             if "." in text:
                 return _SPOILT
             text = text.replace(",", ".")
-        try:
-            return float(Decimal(text)) if _PLAIN.fullmatch(text) else _SPOILT
-        except (InvalidOperation, OverflowError):
-            return _SPOILT
+        return _finite(text) if _PLAIN.fullmatch(text) else _SPOILT
 
     return read
+
+
+def _finite(number: Any) -> object:
+    """A double; one that none can hold is no number here."""
+    try:
+        double = float(number)
+    except OverflowError:
+        return _SPOILT
+    return double if isfinite(double) else _SPOILT
 
 
 def _time(format_: str | None, zone: str | None) -> Read:

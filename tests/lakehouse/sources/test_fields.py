@@ -30,7 +30,7 @@ def micros(text: str) -> int:
     [
         (None, "12.50", 12.5), (None, 12, 12.0), (None, " -3 ", -3.0), (None, "1e3", 1000.0), (None, "", None), (None, None, None),
         (None, "12,50", SPOILT), (None, "1,234.50", SPOILT), (None, "$5", SPOILT), (None, True, SPOILT), (None, "NaN", SPOILT),
-        (None, [1], SPOILT),
+        (None, [1], SPOILT), (None, "1e999", SPOILT), (None, 10**400, SPOILT),
         (".", "1,234.50", 1234.5), (".", "1'234'567", 1234567.0), (".", "1 234.5", 1234.5), (".", "12,34", SPOILT), (".", "1,23,456", SPOILT),
         (",", "1.234,50", 1234.5), (",", "12,50", 12.5), (",", "1\u00a0234,50", 1234.5), (",", "12.50", SPOILT), (",", "7", 7.0),
     ],
