@@ -50,7 +50,7 @@ def examine(records: Iterable[Record], source: Source, now: int) -> Examination:
         if record.content is not None and fields is not None:
             read = fields.read(record.content)
             found.filled.update(name for name, value in read.values.items() if value is not None)
-            found.spoilt.update(read.spoilt)
+            found.spoilt.update(list(read.spoilt))
             found.unread.update(
                 name for name, value in record.content.items() if name not in heads and value not in (None, "")
             )
