@@ -92,7 +92,7 @@ class OnlineStep:
             profiles = piece["profile_id"].to_pylist()
             try:
                 store = self._opened(again=False)
-                self._version = advance(store, gold=self._gold, now_ms=_ms(now))
+                self._advance(store, self._gold, now)
                 self._in_flight.update(profiles)
                 take_off(store, self._in_flight, version=self._version)
                 write(store, self.lake, index, piece, version=self._version)
@@ -113,12 +113,19 @@ class OnlineStep:
             gold = self.lake.version(GOLD_ACTIVATION)
             try:
                 store = self._opened(again=False)
-                self._version = advance(store, gold=gold, now_ms=_ms(now))
-                land(store, version=self._version)
-                self._gold = gold
-                self._in_flight.clear()
+                self._advance(store, gold, now)
+                if self._is_filled:
+                    land(store, version=self._version)
+                    self._gold = gold
+                    self._in_flight.clear()
             except StoreError as error:
                 self._failed(error)
+
+    def _advance(self, store: OnlineStore, gold: str | None, now: datetime) -> None:
+        """Tell the state. A store that has forgotten the last one was emptied since the micro-batch began, and is filled by the next."""
+        if state_of(store).version < self._version:
+            self._is_filled, self._gold, gold = False, None, None
+        self._version = advance(store, gold=gold, now_ms=_ms(now))
 
     def _fill_facts(self) -> None:
         if self._open_kept is not None:

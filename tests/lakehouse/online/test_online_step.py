@@ -269,6 +269,31 @@ def test_a_store_that_is_cut_off_stops_nothing_and_is_caught_up_with(
     check_that_it_is_filled_again(lake, store, batch, tmp_path)
 
 
+@pytest.mark.parametrize("step", ["put", "settle"])
+def test_a_store_that_is_emptied_under_a_micro_batch_is_filled_again(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    batch, rows = new_batch(lake), random_events(9, 40)
+    feed(batch, 0, rows[:20])
+    emptied = open_store(f"lmdb://{tmp_path}/emptied")
+    online = batch.online
+    assert isinstance(online, OnlineStep)
+    goes_on = getattr(online, step)
+
+    def in_another(*arguments: Any) -> Any:
+        online._store = emptied
+        return goes_on(*arguments)
+
+    with monkeypatch.context() as while_it_lasts:
+        while_it_lasts.setattr(online, step, in_another)
+        feed(batch, 1, rows[20:])
+    assert not state_of(emptied).is_filled
+    batch.catch_up()  # no event comes
+    assert_equals_gold(lake, emptied)
+    assert state_of(emptied).gold == lake.version(GOLD_ACTIVATION)
+    emptied.close()
+
+
 def test_the_facts_of_the_lake_are_in_the_kept_store_after_every_start(lake: Lake, tmp_path: Path) -> None:
     copy_empty_tables(lake)
     told = random_facts(3, 30)
