@@ -3,9 +3,16 @@
 Every message reads `<where>: <what is wrong>, got <x>, expected <y>. <what to do>`.
 """
 
+from typing import ClassVar
+
 
 class StitchlakeError(Exception):
-    """Anything a person can mend: printed as one line, without a stack trace, exit code 2."""
+    """Anything a person can mend: printed as one line, without a stack trace.
+
+    may_pass: whether another try may go well without anybody's doing. Exit code 75 then, else 2.
+    """
+
+    may_pass: ClassVar[bool] = False
 
 
 class ConfigError(StitchlakeError):
@@ -31,6 +38,14 @@ class BusyError(LakeError):
 class BrokerError(StitchlakeError):
     """The local Kafka broker cannot be started, reached or stopped."""
 
+    may_pass = True
+
+
+class QueryError(StitchlakeError):
+    """A streaming query failed of something that may pass."""
+
+    may_pass = True
+
 
 class SourceError(StitchlakeError):
     """A demo source that cannot be fetched or read."""
@@ -42,6 +57,8 @@ class ModelError(StitchlakeError):
 
 class StoreError(StitchlakeError):
     """An online store that cannot answer: not there, too slow, or written by another version."""
+
+    may_pass = True
 
 
 class RuleError(StitchlakeError):

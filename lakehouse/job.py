@@ -1,4 +1,8 @@
-"""How every job of Stitchlake begins and ends: arguments in, one line for what went wrong, an exit code."""
+"""How every job of Stitchlake begins and ends: arguments in, one line for what went wrong, an exit code.
+
+A process that starts another hands it the reading end of a pipe, by its number in LIFELINE, and holds the other end. When that closes
+the parent is gone, also by `kill -9`, and the child ends as by SIGTERM.
+"""
 
 import difflib
 import json
@@ -6,28 +10,37 @@ import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any, NoReturn
 
 from lakehouse.errors import ConfigError, StitchlakeError
 
 Main = Callable[[list[str]], int | None]
 
+READY = "ready"  # the line a job that runs until it is stopped prints, alone, once it answers
+LIFELINE = "STITCHLAKE_LIFELINE"
+FOR_A_PERSON, MAY_PASS = 2, os.EX_TEMPFAIL  # exit codes: somebody must mend it; another try may go well
+_END_SECONDS = 40.0  # from SIGTERM to SIGKILL, of a process whose parent is gone
+
 
 def run(main: Main) -> NoReturn:
-    """Call `main` with the arguments and leave the process: 0 or its number; a StitchlakeError is one line and 2.
+    """Call `main` with the arguments and leave the process: 0 or its number; a StitchlakeError is one line and FOR_A_PERSON or MAY_PASS.
 
     SIGTERM ends a job like an exception, so that its `finally` clauses run. Any other exception keeps its stack trace.
     """
     signal.signal(signal.SIGTERM, _leave)
+    if (lifeline := os.environ.pop(LIFELINE, None)) is not None:  # popped: processes of our own have no such file
+        end_with(int(lifeline))
     code: int | None
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()
     except StitchlakeError as error:
         print(describe(error), file=sys.stderr)
-        code = 2
+        code = MAY_PASS if error.may_pass else FOR_A_PERSON
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
@@ -37,6 +50,18 @@ def run(main: Main) -> NoReturn:
         _point_to_the_log()
         raise
     sys.exit(code or 0)
+
+
+def end_with(lifeline: int) -> None:
+    """End this process when nobody holds the other end of the pipe any more: as by SIGTERM, and if that does not do, at once."""
+
+    def wait() -> None:
+        os.read(lifeline, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_END_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Thread(target=wait, name="lifeline", daemon=True).start()
 
 
 def describe(error: StitchlakeError) -> str:

@@ -17,7 +17,7 @@ from lakehouse.config.paths import EXPERIMENTS, OFFERS, RULES, serving_folder
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import ConfigError, StitchlakeError
 from lakehouse.events.reader import Reader
-from lakehouse.job import run
+from lakehouse.job import end_with, run
 from lakehouse.kafka.broker import bootstrap_servers
 from lakehouse.kafka.server import HOST
 from lakehouse.online.engines import open_kept_store, open_store, store_url
@@ -130,7 +130,7 @@ def main(argv: list[str]) -> int:
             return _serve()
         case ["--worker", folder, *files] if all(map(str.isdecimal, files)) and len(files) == 2:
             listening, lifeline = map(int, files)
-            workers.end_with(lifeline)
+            end_with(lifeline)
             _work(load(), socket.socket(fileno=listening), Path(folder))
             return 0
     raise StitchlakeError(

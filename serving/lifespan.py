@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from lakehouse.commands.supervisor import READY
 from lakehouse.errors import BrokerError
+from lakehouse.job import READY
 from lakehouse.kafka.broker import bootstrap_servers
 from serving.api.service_status import take
 from serving.app import Lifespan

@@ -1,7 +1,6 @@
 """The processes of the service: one, or several at one port that begin and end together, within seconds, whatever they wait for.
 
-A worker holds the reading end of a pipe whose other end its parent holds. When that closes, the parent is gone, also by `kill -9`,
-and the worker ends as by SIGTERM.
+A worker ends with its parent, by the pipe of lakehouse/job.py.
 """
 
 import logging
@@ -12,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from threading import Thread, Timer
+from threading import Timer
 from types import FrameType
 from typing import Any
 
@@ -87,16 +86,6 @@ def serve(app: Any, listening: socket.socket, on_end: Callable[[], None]) -> Non
         timeout_graceful_shutdown=_REQUESTS_SECONDS,
     )
     Server(settings, on_end).run(sockets=[listening])
-
-
-def end_with(lifeline: int) -> None:
-    """End this process, as by SIGTERM, when nobody holds the other end of the pipe any more."""
-
-    def wait() -> None:
-        os.read(lifeline, 1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    Thread(target=wait, name="lifeline", daemon=True).start()
 
 
 def run_together(command: Sequence[str], sockets: Sequence[socket.socket], environ: dict[str, str]) -> int:

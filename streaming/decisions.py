@@ -13,7 +13,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import Config, load
 from lakehouse.config.paths import RULES
-from lakehouse.job import flags, run
+from lakehouse.job import READY, flags, run
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
     config, meters = reachable(load()), StreamMeters()
     lane = open_lane(config, meters)
     with exposed(meters.registry, config.metrics.decisions_port, key="metrics.decisions_port"):
-        print("ready", flush=True)
+        print(READY, flush=True)
         lane.run()
 
 

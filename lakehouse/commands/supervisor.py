@@ -1,40 +1,29 @@
 """`up` and `down`: the broker and every process of one lake, kept running together until stopped.
 
-`up` stays in the foreground and says `ready` once all of it answers. It notes itself and its children under
-`<lake.root>/_run`, so that `down`, from anywhere, stops exactly those, also after `up` itself was killed.
+`up` stays in the foreground and says `ready` once all of it answers. A part that ends by itself is started again after a pause, and the
+rest runs on. Where another try is no use, `up` ends. It notes itself and its children under `<lake.root>/_run`, so that `down`, from
+anywhere, stops exactly those, also after `up` itself was killed.
 """
 
 import json
+import logging
 import os
-import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
+from typing import NoReturn
 
-from lakehouse import machine
+from lakehouse import job, machine
+from lakehouse.commands.parts import SETTLED_SECONDS, STOP_SECONDS, Child, ChildProcess, Ending, OwnBroker, Part
 from lakehouse.config import Config
-from lakehouse.errors import LakeError, StitchlakeError
+from lakehouse.errors import BrokerError, LakeError, StitchlakeError
 from lakehouse.kafka import broker
 from lakehouse.kafka.server import HOST
 
-STOP_SECONDS = 40.0
+LOOK_SECONDS = 0.2
 _UP_MARK = "lakehouse.commands up"
-READY = "ready"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Child:
-    """A process of `up`. It prints a line READY, alone, once it answers; its other lines are shown."""
-
-    name: str
-    command: Sequence[str]
-    environ: Mapping[str, str]
-
-    @property
-    def mark(self) -> str:
-        return " ".join(self.command)
+log = logging.getLogger("stitchlake.up")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,19 +40,22 @@ def up(config: Config, children: Sequence[Child]) -> int:
 
     Raises:
         LakeError: the lake is remote or is up already.
-        StitchlakeError: a child ended by itself; its own message came before.
+        StitchlakeError: one ended by itself, and another try is no use; its own message came before.
     """
     noted = _noted(config)
-    if noted is not None and _UP_MARK in (machine.command_of(noted.up) or ""):
-        raise LakeError(
-            f"{config.lake.root}: is up already, got pid {noted.up}, expected none. Stop it with ./spark-submit.sh down"
-        )
-    owns_broker = _needs_broker(config)
-    servers = broker.start(config).bootstrap_servers if owns_broker else broker.bootstrap_servers(config)
+    if noted is not None:
+        if _UP_MARK in (machine.command_of(noted.up) or ""):
+            raise LakeError(
+                f"{config.lake.root}: is up already, got pid {noted.up}, expected none. Stop it with ./spark-submit.sh down"
+            )
+        _stop_children(noted)  # an `up` that was killed left them
+    has_own = broker.status(config) is not None and noted is not None and noted.owns_broker
+    owns_broker = has_own or _needs_broker(config)
     try:
+        servers = broker.start(config).bootstrap_servers if owns_broker else broker.bootstrap_servers(config)
         for topic in topics(config):
             broker.create_topic(servers, topic, config.kafka.partitions)
-        return _run(config, children, {"STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": servers}, owns_broker)
+        return _run(config, children, servers, owns_broker=owns_broker)
     finally:
         if owns_broker:
             broker.stop(config)
@@ -88,72 +80,89 @@ def down(config: Config) -> bool:
     if noted is None:
         return False
     stopped = machine.stop_process(noted.up, _UP_MARK, patience_seconds=(1 + len(noted.children)) * STOP_SECONDS)
-    for pid, mark in noted.children:
-        stopped |= machine.stop_process(pid, mark, patience_seconds=STOP_SECONDS)
+    noted = _noted(config) or noted  # it may have started one again since
+    stopped |= _stop_children(noted)
     stopped |= noted.owns_broker and broker.stop(config)
     _file(config).unlink(missing_ok=True)
     return stopped
 
 
-def _run(config: Config, children: Sequence[Child], environ: Mapping[str, str], owns_broker: bool) -> int:
-    lines: SimpleQueue[tuple[str, str | None]] = SimpleQueue()
-    running = [_start(child, environ, lines) for child in children]
-    pids = [(process.pid, child.mark) for process, child in zip(running, children, strict=True)]
-    noted = Noted(up=os.getpid(), children=pids, owns_broker=owns_broker)
-    _write(_file(config), json.dumps(vars(noted)))
+def _stop_children(noted: Noted) -> bool:
+    """Whether one was running."""
+    running = [machine.stop_process(pid, mark, patience_seconds=STOP_SECONDS) for pid, mark in noted.children]
+    return any(running)
+
+
+def _run(config: Config, children: Sequence[Child], servers: str, *, owns_broker: bool) -> int:
+    lifeline, own_end = os.pipe()  # own_end is inherited by nobody
+    environ = {"STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": servers}
+    processes = [ChildProcess(child, environ, lifeline) for child in children]
+    own_broker = OwnBroker(config)
+    running: list[ChildProcess] = []
+
+    def note() -> None:
+        pids = [(process.pid, process.child.mark) for process in running]
+        _write(_file(config), json.dumps(vars(Noted(up=os.getpid(), children=pids, owns_broker=owns_broker))))
+
     try:
-        ended = _follow(lines, {child.name for child in children})
-        got = _ending(running[[child.name for child in children].index(ended)])
+        for process in processes:
+            process.start()
+            running.append(process)
+            note()
+        _keep([own_broker, *processes] if owns_broker else processes, note)
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C, or SIGTERM by `down`
         return 0
     finally:
-        for pid, mark in pids:
-            machine.stop_process(pid, mark, patience_seconds=STOP_SECONDS)
-    raise StitchlakeError(f"{ended}: ended by itself, got {got}, expected to run until stopped. See the line above")
+        for process in running:
+            process.stop()
+        os.close(own_end)
+        os.close(lifeline)
 
 
-def _ending(process: "subprocess.Popen[str]") -> str:
-    """How a child ended that closed its output. Asked before any is stopped: stopping collects exit codes too."""
-    try:
-        return f"exit code {process.wait(STOP_SECONDS)}"
-    except subprocess.TimeoutExpired:
-        return "its output closed"
+def _keep(parts: Sequence[Part], note: Callable[[], None]) -> NoReturn:
+    """Start again what ends, until one is given up. `note` is called after each start. READY is said once, when all have said it.
 
-
-def _start(
-    child: Child, environ: Mapping[str, str], lines: "SimpleQueue[tuple[str, str | None]]"
-) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
-        child.command,
-        env={**child.environ, **environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C is ours to hand on, in order: queries first, broker last
-    )
-
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.put((child.name, line))
-        lines.put((child.name, None))
-
-    Thread(target=read, name=f"output of {child.name}", daemon=True).start()
-    return process
-
-
-def _follow(lines: "SimpleQueue[tuple[str, str | None]]", awaited: set[str]) -> str:
-    """Show what the children say, and READY once when all have said it; the name of the first that ends."""
+    Raises:
+        StitchlakeError: one was given up.
+    """
+    has_told = False
     while True:
-        name, line = lines.get()
-        if line is None:
-            return name
-        if line.strip() != READY:
-            print(line, end="", flush=True)
-        elif name in awaited:
-            awaited.remove(name)
-            if not awaited:
-                print(READY, flush=True)
+        for part in parts:
+            if _has_started(part, time.monotonic()):
+                note()
+        if not has_told and all(part.restarts.has_worked for part in parts):
+            has_told = True
+            print(job.READY, flush=True)
+        time.sleep(LOOK_SECONDS)
+
+
+def _has_started(part: Part, now: float) -> bool:
+    """Whether it was started just now: it had ended, and was due."""
+    restarts = part.restarts
+    if restarts.due is None:
+        ending = part.ended()
+        if part.ready_at is not None:
+            restarts.has_worked = True
+        if ending is None:
+            return False
+        if part.ready_at is not None and now - part.ready_at >= SETTLED_SECONDS:
+            restarts.worked()
+    elif now < restarts.due:
+        return False
+    else:
+        try:
+            part.start()
+        except BrokerError as error:
+            ending = Ending(str(error))
+        else:
+            restarts.due = None
+            return True
+    told = f"{part.name}: ended by itself, got {ending.told}, expected to run until stopped"
+    if ending.is_final or not restarts.fail(now):
+        raise StitchlakeError(f"{told}. See the line above, mend the cause and start again")
+    assert restarts.due is not None
+    log.warning("%s. Started again in %.0f s", told, restarts.due - now)
+    return False
 
 
 def _needs_broker(config: Config) -> bool:
@@ -184,4 +193,6 @@ def _noted(config: Config) -> Noted | None:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)  # `down` never reads half of it

@@ -7,7 +7,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.catalog import TABLES, of_part
 from lakehouse.config import load
-from lakehouse.job import flags
+from lakehouse.job import READY, flags
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
@@ -41,7 +41,7 @@ def run_queries(name: str, starts: list[Start], argv: list[str], meters: StreamM
                     Upkeep(lake, of_part(None)).all(is_bounded=True)
                 return
             queries = start_all(lake, starts, available_now=False)
-            print("ready", flush=True)
+            print(READY, flush=True)
             supervise(lake, starts, queries)
 
 

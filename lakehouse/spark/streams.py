@@ -1,9 +1,8 @@
 """Every streaming query in one driver: when they run, how they start and end together, what becomes of one that fails.
 
 A query that fails is started again after a pause, and the others run on: a disk that is full for a minute stops nobody. It is given
-up, and all of it ends, where another try is no use. A query that never finished a micro-batch in this process is a bad deployment: it
-has FIRST_TRIES. One that has worked meets a fault that may pass: it has PATIENCE_SECONDS. What a start refuses for the lake, a contract
-or the configuration is for a person to mend, and is not tried again.
+up, and all of it ends, where another try is no use (lakehouse/restarts.py): a query works once it has finished a micro-batch. What a start or a
+micro-batch refuses for the lake, a contract or the configuration is for a person to mend, and is not tried again.
 """
 
 import logging
@@ -11,21 +10,21 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.errors import StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.errors import ConfigError, ContractError, LakeError, QualityError, StitchlakeError
+from lakehouse import errors
+from lakehouse.errors import QueryError, StitchlakeError
 from lakehouse.lake.delta import Lake
+from lakehouse.restarts import Restarts
 
-FIRST_TRIES = 3
-PATIENCE_SECONDS = 1800.0
-LONGEST_PAUSE_SECONDS = 60.0
-_FOR_A_PERSON = (ConfigError, ContractError, LakeError, QualityError)
 log = logging.getLogger("stitchlake.streams")
 _NAMED_ERROR = re.compile(r"^(?!SQLSTATE)[A-Za-z_][\w.]*: .+$", re.MULTILINE)
+_REMEDY = "Mend the cause and start again: it resumes where it was"
+_OUR_ERROR = re.compile(rf"{re.escape(errors.__name__)}\.(\w+): ")  # as Python writes it: module and class
 
 Start = Callable[..., StreamingQuery]
 
@@ -62,26 +61,11 @@ def await_all(lake: Lake, queries: list[StreamingQuery]) -> None:
 
 @dataclass
 class _Run:
-    """A query that is kept running. failing_since, failures: since it last finished a micro-batch. due: when it is started again."""
+    """A query that is kept running."""
 
     start: Start
     query: StreamingQuery
-    has_worked: bool = False
-    failures: int = 0
-    failing_since: float = 0.0
-    due: float | None = None
-
-    def fail(self, now: float) -> bool:
-        """Whether another try may be of use; then it is `due`."""
-        if self.query.lastProgress is not None and self.due is None:
-            self.has_worked, self.failures = True, 0
-        if self.failures == 0:
-            self.failing_since = now
-        self.failures += 1
-        self.due = now + min(LONGEST_PAUSE_SECONDS, 2.0 ** (self.failures - 1))
-        if self.has_worked:
-            return now - self.failing_since < PATIENCE_SECONDS
-        return self.failures < FIRST_TRIES
+    restarts: Restarts = field(default_factory=Restarts)
 
 
 def supervise(
@@ -94,13 +78,13 @@ def supervise(
     """Keep the queries running, each by the start of its place, until they are stopped.
 
     Raises:
-        StitchlakeError: one was given up, or its start is for a person to mend, and the others were stopped. One line; the stack
-            trace is in the log.
+        StitchlakeError: one was given up, or is for a person to mend, and the others were stopped. One line; the stack trace is in
+            the log.
     """
     runs = [_Run(start, query) for start, query in zip(starts, queries, strict=True)]
     try:
         while runs:
-            dues = [run.due for run in runs if run.due is not None]
+            dues = [run.restarts.due for run in runs if run.restarts.due is not None]
             pause = max(0.1, min(dues) - clock()) if dues else None
             with suppress(StreamingQueryException):  # of one that failed, which is looked for below
                 lake.spark.streams.awaitAnyTermination(pause)  # type: ignore[arg-type]  # it takes parts of seconds
@@ -114,47 +98,56 @@ def supervise(
 
 def _goes_on(run: _Run, lake: Lake, now: float) -> bool:
     """False of a query that somebody stopped. One that is due is started; one that failed is due, or is given up."""
-    if run.due is None:
+    restarts = run.restarts
+    if restarts.due is None:
         if run.query.isActive:
             return True
         if run.query.exception() is None:
             return False
-        told = _failed(run.query)
-    elif now < run.due:
+        if run.query.lastProgress is not None:
+            restarts.worked()
+        failed = _failed(run.query)
+    elif now < restarts.due:
         return True
     else:
         try:
             run.query = started(lake, run.start, available_now=False)
-        except _FOR_A_PERSON:
-            raise
         except Exception as error:  # of whatever kind: starting reads the lake, the broker and the online store
+            if isinstance(error, StitchlakeError) and not error.may_pass:
+                raise
             log.exception("query %s did not start", run.query.name, extra={"query": run.query.name})
-            told = f"query {run.query.name}: did not start, {cause(f'{type(error).__name__}: {error}')}"
+            failed = QueryError(f"query {run.query.name}: did not start, {cause(f'{type(error).__name__}: {error}')}")
         else:
-            run.due = None
+            restarts.due = None
             return True
-    if not run.fail(now):
-        raise _given_up(told)
-    assert run.due is not None
-    log.warning("%s. Tried again in %.0f s", told, run.due - now, extra={"query": run.query.name})
+    if not failed.may_pass or not restarts.fail(now):
+        raise StitchlakeError(f"{failed}. {_REMEDY}")
+    assert restarts.due is not None
+    log.warning("%s. Tried again in %.0f s", failed, restarts.due - now, extra={"query": run.query.name})
     return True
 
 
 def failure(query: StreamingQuery) -> StitchlakeError:
-    """What is said of a query that failed and is given up."""
-    return _given_up(_failed(query))
+    """What is said of a query that failed and is not tried again here. Whether it `may_pass` follows from its cause."""
+    failed = _failed(query)
+    return type(failed)(f"{failed}. {_REMEDY}")
 
 
-def _failed(query: StreamingQuery) -> str:
+def _failed(query: StreamingQuery) -> StitchlakeError:
     """What is said of a query that failed; its stack trace goes to the log, without the plan."""
     error = query.exception()
     assert isinstance(error, StreamingQueryException)
     log.error("%s", _without_plan(str(error)), extra={"query": query.name})
-    return f"query {query.name}: stopped, {cause(str(error))}"
+    why = cause(str(error))
+    kind = QueryError if _may_pass(why) else StitchlakeError
+    return kind(f"query {query.name}: stopped, {why}")
 
 
-def _given_up(told: str) -> StitchlakeError:
-    return StitchlakeError(f"{told}. Mend the cause and start again: it resumes where it was")
+def _may_pass(why: str) -> bool:
+    """An error of ours says so itself. Of every other, such as a full disk, nobody knows."""
+    ours = _OUR_ERROR.match(why)
+    kind = getattr(errors, ours[1], None) if ours else None
+    return kind is None or kind.may_pass
 
 
 def _without_plan(told: str) -> str:

@@ -21,14 +21,13 @@ from kafka.errors import KafkaError
 from lakehouse.actions.action import Action
 from lakehouse.actions.destinations import Known, Topic, read_destinations
 from lakehouse.actions.recipient_zones import RecipientZones
-from lakehouse.commands.supervisor import READY
 from lakehouse.config import Config, load
 from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, MOMENTS, OFFERS, RULES, TEMPLATES
 from lakehouse.decisions.exposures import lifetimes
 from lakehouse.decisions.offers import Offer, read_catalogue
 from lakehouse.errors import BrokerError
 from lakehouse.events.reader import Reader
-from lakehouse.job import run
+from lakehouse.job import READY, run
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import reachable
 from lakehouse.learning.lifetime import remember_for_life

@@ -12,8 +12,8 @@ from lakehouse.errors import ConfigError, LakeError, StitchlakeError
 
 JOB = """
 import sys
-from lakehouse.job import run
-from lakehouse.errors import LakeError
+from lakehouse import errors
+from lakehouse.job import LIFELINE, run
 def main(argv):
     {body}
 run(main)
@@ -34,9 +34,26 @@ def test_a_job_ends_with_its_own_code(body: str, code: int) -> None:
     assert (done.returncode, done.stderr) == (code, "")
 
 
-def test_a_stitchlake_error_is_one_line_and_code_two() -> None:
-    done = run_job("raise LakeError('lake: locked,\\n  got pid 7, expected none. Wait')")
-    assert (done.returncode, done.stderr) == (2, "error: lake: locked, got pid 7, expected none. Wait\n")
+@pytest.mark.parametrize(
+    ("kind", "code"), [("LakeError", 2), ("ConfigError", 2), ("BrokerError", 75), ("QueryError", 75)]
+)
+def test_a_stitchlake_error_is_one_line_and_a_code_that_says_whether_it_may_pass(kind: str, code: int) -> None:
+    done = run_job(f"raise errors.{kind}('lake: locked, got pid 7, expected none. Wait')")
+    assert (done.returncode, done.stderr) == (code, "error: lake: locked, got pid 7, expected none. Wait\n")
+
+
+def test_a_job_ends_with_the_process_that_started_it() -> None:
+    lifeline, own_end = os.pipe()
+    body = "import os, time\n    try:\n        print(os.environ.get(LIFELINE), flush=True)\n        time.sleep(60)\n    finally:\n        print('clean')"
+    command = [sys.executable, "-c", JOB.format(body=body)]
+    env = os.environ | {"PYTHONPATH": str(PROJECT), job.LIFELINE: str(lifeline)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, pass_fds=[lifeline]) as process:
+        os.close(lifeline)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "None\n", "its own children are handed none"
+        os.close(own_end)
+        assert process.communicate() == ("clean\n", None)
+    assert process.returncode == 128 + signal.SIGTERM
 
 
 def test_any_other_error_keeps_its_stack_trace_and_shows_what_the_jvm_said(tmp_path: Path) -> None:

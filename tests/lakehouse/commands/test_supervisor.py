@@ -14,8 +14,10 @@ from lakehouse import machine
 from lakehouse.commands import supervisor
 from lakehouse.config import PROJECT, Config, LakeConfig
 from lakehouse.errors import LakeError
+from lakehouse.job import FOR_A_PERSON
 from lakehouse.kafka import broker
 from lakehouse.kafka.broker import RunningBroker
+from lakehouse.restarts import FIRST_TRIES
 
 # `up` with a streaming driver of one line: {0}.
 UP = """
@@ -28,6 +30,19 @@ child = supervisor.Child(name="streaming", command=[sys.executable, "-c", sys.ar
 run(lambda _: supervisor.up(config, [child]))
 """
 STREAMS = "import os, signal; print('ready', flush=True); signal.pause()"
+# A job that waits as long as it may.
+JOB = "import signal; from lakehouse.job import run; run(lambda _: (print('ready', flush=True), signal.pause()))"
+# Fails at its first start; ready at the second.
+FAILS_ONCE = """
+import pathlib, signal, sys
+seen = pathlib.Path({!r})
+if not seen.exists():
+    seen.touch()
+    print('failed', flush=True)
+    sys.exit({})
+print('ready', flush=True)
+signal.pause()
+"""
 
 
 @contextmanager
@@ -93,12 +108,71 @@ def test_a_second_up_of_one_lake_is_refused(config: Config, kafka: RunningBroker
 
 
 @pytest.mark.slow
-def test_queries_that_end_by_themselves_end_up_too(config: Config, kafka: RunningBroker) -> None:
+@pytest.mark.parametrize("code", [7, 75, 0])
+def test_a_child_that_ends_is_started_again(config: Config, kafka: RunningBroker, tmp_path: Path, code: int) -> None:
+    with up(config, kafka.bootstrap_servers, FAILS_ONCE.format(str(tmp_path / "seen"), code)) as process:
+        assert process.stdout.readline() == "failed\n"
+        assert process.stderr.readline() == (
+            f"streaming: ended by itself, got exit code {code}, expected to run until stopped. Started again in 1 s\n"
+        )
+        assert process.stdout.readline() == "ready\n"
+        second = noted(config)
+        os.kill(second, signal.SIGKILL)
+        assert process.stderr.readline().startswith("streaming: ended by itself, got SIGKILL")
+        assert machine.wait_until(lambda: noted(config) != second, 20)
+        third = noted(config)
+        assert machine.command_of(third) is not None
+        assert supervisor.down(config)
+        assert process.wait() == 0
+        assert machine.command_of(third) is None, "what was started again is stopped, too"
+
+
+@pytest.mark.slow
+def test_a_child_that_never_says_ready_is_given_up_soon(config: Config, kafka: RunningBroker) -> None:
     with up(config, kafka.bootstrap_servers, "print('failed'); exit(7)") as process:
         out, errors = process.communicate()
-        assert out == "failed\n"
-        assert errors.startswith("error: streaming: ended by itself, got exit code 7")
+        assert out == "failed\n" * FIRST_TRIES
+        *tries, last = errors.splitlines()
+        assert len(tries) == FIRST_TRIES - 1
+        assert last.startswith("error: streaming: ended by itself, got exit code 7")
         assert process.returncode == 2
+
+
+@pytest.mark.slow
+def test_what_a_person_must_mend_is_not_tried_again(config: Config, kafka: RunningBroker, tmp_path: Path) -> None:
+    with up(config, kafka.bootstrap_servers, FAILS_ONCE.format(str(tmp_path / "seen"), FOR_A_PERSON)) as process:
+        out, errors = process.communicate()
+        assert (out, process.returncode) == ("failed\n", 2)
+        assert errors.startswith("error: streaming: ended by itself, got exit code 2")
+
+
+@pytest.mark.slow
+def test_a_job_ends_with_an_up_that_was_killed(config: Config, kafka: RunningBroker) -> None:
+    with up(config, kafka.bootstrap_servers, JOB) as process:
+        assert process.stdout.readline() == "ready\n"
+        streaming = noted(config)
+        process.kill()
+        assert machine.wait_until(lambda: machine.command_of(streaming) is None, 20)
+
+
+@pytest.mark.slow
+def test_the_broker_it_started_is_started_again_and_an_up_after_one_that_was_killed_owns_it(config: Config) -> None:
+    servers = f"127.0.0.1:{machine.free_port()}"
+    with up(config, servers) as process:
+        assert process.stdout.readline() == "ready\n"
+        os.kill(broker.status(config).pid, signal.SIGKILL)
+        assert process.stderr.readline().startswith("kafka: ended by itself, got no process")
+        assert machine.wait_until(lambda: broker.answers(servers), 60)
+        left = noted(config)
+        process.kill()
+        process.wait()
+        assert machine.command_of(left) is not None
+        with up(config, servers) as second:
+            assert second.stdout.readline() == "ready\n"
+            assert machine.command_of(left) is None
+            assert supervisor.down(config)
+            assert second.wait() == 0
+        assert not broker.answers(servers)
 
 
 def test_down_without_up_does_nothing(config: Config) -> None:

@@ -9,11 +9,11 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
-from lakehouse.errors import BrokerError, LakeError, StitchlakeError
+from lakehouse.errors import BrokerError, ConfigError, ContractError, LakeError, QueryError, StitchlakeError, StoreError
 from lakehouse.lake.delta import Lake
 from lakehouse.machine import wait_until
-from lakehouse.spark import streams
-from lakehouse.spark.streams import FIRST_TRIES, PATIENCE_SECONDS, await_all, cause, supervise
+from lakehouse.restarts import FIRST_TRIES, PATIENCE_SECONDS
+from lakehouse.spark.streams import await_all, cause, failure, supervise
 
 
 def query(lake: Lake, name: str, tmp_path: Path, *, fails: bool) -> StreamingQuery:
@@ -57,8 +57,8 @@ class Clock:
 class Scripted:
     """A query started again and again: each start takes the next of `fails`, and works where none is left."""
 
-    def __init__(self, name: str, folder: Path, fails: list[int]) -> None:
-        self.name, self.folder, self.fails, self.starts = name, folder, fails, 0
+    def __init__(self, name: str, folder: Path, fails: list[int], error: Exception | None = None) -> None:
+        self.name, self.folder, self.fails, self.error, self.starts = name, folder, fails, error, 0
         self.seen: list[int] = []
 
     def __call__(self, lake: Lake, *, available_now: bool) -> StreamingQuery:
@@ -68,7 +68,7 @@ class Scripted:
         def on_batch(rows: DataFrame, batch_id: int) -> None:
             nonlocal batches
             if batches == 0:
-                raise OSError(f"no space left for batch {batch_id}")
+                raise self.error or OSError(f"no space left for batch {batch_id}")
             batches = None if batches is None else batches - 1
             self.seen.append(batch_id)
             if batches is None and len(self.seen) > 3:
@@ -140,16 +140,27 @@ def test_what_a_person_must_mend_is_not_tried_again(lake: Lake, tmp_path: Path) 
     assert not lasting.isActive
 
 
-def test_pauses_double_up_to_a_minute() -> None:
-    class Never:
-        lastProgress = None  # as Spark calls it
+@pytest.mark.parametrize("error", [ContractError, ConfigError, LakeError])
+def test_what_a_micro_batch_refuses_for_a_person_is_not_tried_again(
+    lake: Lake, tmp_path: Path, error: type[StitchlakeError]
+) -> None:
+    failing = Scripted("failing", tmp_path, [1] + [0] * 40, error("silver.events: got null in ['x']"))
+    told = rf"query failing: stopped, lakehouse\.errors\.{error.__name__}: silver\.events: got null in \['x'\]\. Mend"
+    with pytest.raises(StitchlakeError, match=told) as caught:
+        supervise(lake, [failing], [failing(lake, available_now=False)], clock=Clock(100.0))
+    assert failing.starts == 1
+    assert not caught.value.may_pass
 
-    run = streams._Run(start=refuse, query=Never(), has_worked=True)  # type: ignore[arg-type]
-    pauses = []
-    for _ in range(8):
-        assert run.fail(0.0)
-        pauses.append(run.due)
-    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+
+@pytest.mark.parametrize("error", [StoreError("no answer"), KeyError("x"), OSError("no space left")])
+def test_what_may_pass_is_tried_again(lake: Lake, tmp_path: Path, error: Exception) -> None:
+    failing = Scripted("failing", tmp_path, [0], error)
+    first = failing(lake, available_now=False)
+    with suppress(StreamingQueryException):
+        first.awaitTermination()
+    assert isinstance(failure(first), QueryError)
+    supervise(lake, [failing], [first], clock=Clock(100.0))
+    assert failing.starts == 2
 
 
 def refuse(lake: Lake, *, available_now: bool) -> StreamingQuery:
