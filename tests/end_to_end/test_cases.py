@@ -30,7 +30,7 @@ from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import drain
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
-from tests.end_to_end.killed_driver import kill_in_the_middle
+from tests.faults.driver_process import kill_in_the_middle
 
 SEED = 11
 HOSTILE: tuple[Any, ...] = (
@@ -170,7 +170,7 @@ def test_the_stream_gives_what_one_computation_gives(lake: Lake, kafka: broker.R
         values += [message.value for message in Shop(2_500, SEED).messages()]
     lake = sent_to(lake, kafka.bootstrap_servers, values)
     if which == "killed":
-        kill_in_the_middle(lake, len(values) // 4)
+        kill_in_the_middle(lake.config, len(values) // 4)
     drain(lake, QUERIES)
     assert lake.read(BRONZE_EVENTS).count() == len(values)
     ids = [row["message_id"] for row in lake.read(SILVER_EVENTS).select("message_id").collect()]

@@ -1,0 +1,107 @@
+"""The driver killed: at every failpoint it comes to, and at random while records are sent."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+
+from lakehouse.machine import wait_until
+from tests.faults.driver_process import DriverProcess
+from tests.faults.trial import PATIENCE_SECONDS, Finding, Trial
+
+CHUNK = 150  # of the shop's messages
+TRIES = 3  # drivers that may pass without coming to the failpoint
+IDLE_SECONDS = 2.0  # in which what follows the last commit is done
+PER_SECOND = 25.0
+LONGEST_LIFE_SECONDS = 30.0
+_DIES_AGAIN = 0.3  # share of kills after which the driver is killed while it makes good
+
+Row = tuple[str, Finding]
+
+
+def at_failpoints(trial: Trial, seed: int, only: str = "") -> Iterator[Row]:
+    """Kill at each failpoint whose name has `only` in it, let another driver make good, look. Those found on the way are taken, too."""
+    choose = random.Random(f"{seed}:failpoints")
+    trial.send(2 * CHUNK)
+    driver = trial.settle()
+    known = list(dict.fromkeys(driver.reached))
+    done: set[str] = set()
+    while left := [point for point in known if point not in done and only in point]:
+        point = left[0]
+        done.add(point)
+        killed = _killed_at(trial, driver, point)
+        driver, again = _made_good(trial, choose, known)
+        known += [one for one in driver.reached if one not in known]
+        yield f"{point}{again}" if killed else f"{point} (not reached){again}", trial.finding()
+    driver.stop()
+
+
+def _killed_at(trial: Trial, driver: DriverProcess, point: str) -> bool:
+    """The driver, or the next one from its start on; killed by hand where it does not come there."""
+    for _ in range(TRIES):
+        driver.arm(point)
+        trial.send(CHUNK)
+        trial.drain(driver)
+        if wait_until(lambda: not driver.is_alive, IDLE_SECONDS):  # noqa: B023  # asked at once
+            driver.wait()
+            assert driver.killed_at == point, f"it ended by itself; its log ends: {driver.log.read_text()[-3000:]}"
+            return True
+        driver.kill()
+        driver = trial.start()
+    driver.kill()
+    return False
+
+
+def _made_good(trial: Trial, choose: random.Random, known: list[str]) -> tuple[DriverProcess, str]:
+    """A driver that has taken in all; now and then the first of them dies, too, wherever it comes by."""
+    if choose.random() < _DIES_AGAIN:
+        point = choose.choice([one for one in known if not one.startswith("file")])
+        driver = trial.start()
+        driver.arm(point)
+        if trial.drain(driver) and not wait_until(lambda: not driver.is_alive, IDLE_SECONDS):
+            driver.arm("")
+            return driver, ""
+        driver.wait()
+        assert driver.killed_at == point, f"it ended by itself; its log ends: {driver.log.read_text()[-3000:]}"
+        return trial.settle(), f", then {point}"
+    return trial.settle(), ""
+
+
+def at_random(trial: Trial, kills: int, seed: int, every: int = 5) -> Iterator[Row]:
+    """Kill under load, whatever is under way; the next driver comes at once, as if a supervisor were in a hurry. A look after `every` kills."""
+    choose = random.Random(f"{seed}:random")
+    for first in range(0, kills, every):
+        names = []
+        for _ in range(min(every, kills - first)):
+            life = choose.uniform(0.0, LONGEST_LIFE_SECONDS)
+            how = choose.choice([_all_at_once, _python_alone, _jvm_alone])
+            with trial.under_load(round(PER_SECOND * life), PER_SECOND):
+                driver = trial.start()
+                time.sleep(life)
+                how(driver)
+            names.append(f"{how.__name__.strip('_')} {life:.0f} s")
+        driver = trial.settle()
+        yield ", ".join(names), trial.finding()
+        driver.stop()
+
+
+def _all_at_once(driver: DriverProcess) -> None:
+    driver.kill()
+
+
+def _python_alone(driver: DriverProcess) -> None:
+    """Its JVM lives on for a moment."""
+    os.kill(driver.pid, signal.SIGKILL)
+    assert wait_until(lambda: not driver.is_alive, PATIENCE_SECONDS)
+
+
+def _jvm_alone(driver: DriverProcess) -> None:
+    """The driver must notice, and end with an error."""
+    jvm = driver.jvm()
+    if jvm is None:  # not started yet
+        driver.kill()
+        return
+    os.kill(jvm, signal.SIGKILL)
+    assert wait_until(lambda: not driver.is_alive, PATIENCE_SECONDS), "the driver lives on without its JVM"
+    assert driver.wait() != 0

@@ -1,0 +1,116 @@
+"""Real faults on a lake of its own: after each, what is lost, doubled, other than a rebuild, other in the online store. Exits 1 on any.
+
+    ./spark-submit.sh tests/faults/run.py [--failpoints NAME] [--kills 50] [--scenarios NAME] [--events 40000] [--seed 7]
+
+Each part is left out by its flag with an empty name, or 0 kills; a name takes those that have it in theirs. The driver is killed at each
+failpoint it comes to, tests/faults/failpoints.py; at random under load, tests/faults/kills.py; and what it stands on is taken away,
+tests/faults/scenarios.py. With an online store in LMDB; some scenarios again with Redis.
+"""
+
+import argparse
+import dataclasses
+import json
+import tempfile
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from lakehouse.config import Config, load
+from lakehouse.job import run
+from lakehouse.spark.scratch import scratch_lake
+from tests import redis_server
+from tests.benchmarks.machine import machine
+from tests.faults.kills import Row, at_failpoints, at_random
+from tests.faults.load import Load
+from tests.faults.scenarios import SCENARIOS, WITH_REDIS, Scenario
+from tests.faults.trial import Finding, Trial
+
+RECORDS = 300  # of a micro-batch
+ALL = "*"
+
+
+class Report:
+    """The table, row by row as it comes."""
+
+    def __init__(self) -> None:
+        self.rows = self.failed = 0
+        print(f"{'seconds':>7}{'batches':>8}{'lost':>6}{'doubled':>8}{'differ':>7}{'online':>7}  fault", flush=True)
+
+    def take(self, trial: Trial, rows: Iterable[Row]) -> None:
+        """Print each. What goes wrong in between ends these rows, and counts."""
+        began, batches = time.monotonic(), trial.micro_batches()
+        try:
+            for name, found in rows:
+                took, finished = time.monotonic() - began, trial.micro_batches() - batches
+                self._print(name, found, took, finished)
+                began, batches = time.monotonic(), trial.micro_batches()
+        except Exception:
+            self.failed += 1
+            traceback.print_exc()
+
+    def _print(self, name: str, found: Finding, took: float, batches: int) -> None:
+        self.rows += 1
+        self.failed += not found.is_clean
+        mark = "" if found.is_clean else "  <-- WRONG"
+        figures = f"{found.lost:>6}{found.doubled:>8}{found.differences:>7}{found.online:>7}"
+        print(f"{took:>7.0f}{batches:>8}{figures}  {name}{mark}", flush=True)
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="faults")
+    parser.add_argument("--failpoints", default=ALL)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--scenarios", default=ALL)
+    parser.add_argument("--events", type=int, default=40_000)
+    parser.add_argument("--seed", type=int, default=7)
+    arguments = parser.parse_args(argv)
+    report = Report()
+    with scratch_lake(load(), "faults") as lake:
+        trial = Trial(lake, Load(arguments.events, arguments.seed), RECORDS)
+        if arguments.kills:
+            report.take(trial, at_random(trial, arguments.kills, arguments.seed))
+        if arguments.failpoints:
+            report.take(trial, at_failpoints(trial, arguments.seed, arguments.failpoints.strip(ALL)))
+        report.take(trial, _played(trial, SCENARIOS, arguments.scenarios))
+        report.take(trial, _all_of_it(trial))
+        facts = machine(lake.config)
+    if any(_is_asked(scenario, arguments.scenarios) for scenario in WITH_REDIS):
+        with ExitStack() as stack:
+            url, _ = stack.enter_context(redis_server.running(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+            lake = stack.enter_context(scratch_lake(_with_store(load(), url), "faults-redis"))
+            trial = Trial(
+                lake, Load(arguments.events // 10, arguments.seed), RECORDS, {"STITCHLAKE__ONLINE_STORE__URL": url}
+            )
+            trial.send(RECORDS)
+            report.take(trial, _played(trial, WITH_REDIS, arguments.scenarios))
+            report.take(trial, _all_of_it(trial))
+    print(json.dumps({"benchmark": "faults", "rows": report.rows, "wrong": report.failed, **facts}))
+    return 1 if report.failed or not report.rows else 0
+
+
+def _is_asked(scenario: Scenario, name: str) -> bool:
+    return bool(name) and name.strip(ALL) in scenario.__name__
+
+
+def _played(trial: Trial, scenarios: Iterable[Scenario], name: str) -> Iterator[Row]:
+    for scenario in scenarios:
+        if _is_asked(scenario, name):
+            yield scenario.__name__.replace("_", " "), scenario(trial)
+
+
+def _all_of_it(trial: Trial) -> Iterator[Row]:
+    """What is left of the load: then orders and money are compared with the truth, too."""
+    trial.send(trial.load.events)
+    driver = trial.settle()
+    yield f"the whole load, {len(trial.load.accepted)} events", trial.finding()
+    driver.stop()
+
+
+def _with_store(config: Config, url: str) -> Config:
+    return dataclasses.replace(config, online_store=dataclasses.replace(config.online_store, url=url))
+
+
+if __name__ == "__main__":
+    run(main)

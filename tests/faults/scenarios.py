@@ -1,0 +1,144 @@
+"""What the driver stands on, taken away: Python workers, the broker, a checkpoint, Redis, the last commit of a table."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+
+from lakehouse.kafka import broker
+from lakehouse.machine import wait_until
+from lakehouse.online.engines import store_url
+from lakehouse.queries import events
+from lakehouse.tables.events import SILVER_EVENTS
+from tests.faults.driver_process import DriverProcess
+from tests.faults.kills import CHUNK, PER_SECOND
+from tests.faults.trial import PATIENCE_SECONDS, Finding, Trial
+
+AWAY_SECONDS = 15.0
+WORKERS_KILLED = 4
+
+Scenario = Callable[[Trial], Finding]
+
+
+def python_workers_killed(trial: Trial) -> Finding:
+    """The query fails, and is started again by the driver."""
+    driver = trial.settle()
+    with trial.under_load(6 * CHUNK, PER_SECOND):
+        for _ in range(WORKERS_KILLED):
+            assert wait_until(lambda: bool(driver.workers()), PATIENCE_SECONDS), "no worker came"
+            for worker in driver.workers():
+                os.kill(worker, signal.SIGKILL)
+            time.sleep(1.0)
+    return _drained(trial, driver)
+
+
+def broker_killed(trial: Trial) -> Finding:
+    """And started again at its place, after a while."""
+    driver = trial.settle()
+    with trial.under_load(6 * CHUNK, PER_SECOND):
+        time.sleep(3.0)
+        _signal_broker(trial, signal.SIGKILL)
+        time.sleep(AWAY_SECONDS)
+        broker.start(trial.config)
+    return _drained(trial, driver)
+
+
+def broker_frozen(trial: Trial) -> Finding:
+    driver = trial.settle()
+    with trial.under_load(6 * CHUNK, PER_SECOND):
+        time.sleep(3.0)
+        _signal_broker(trial, signal.SIGSTOP)
+        time.sleep(AWAY_SECONDS)
+        _signal_broker(trial, signal.SIGCONT)
+    return _drained(trial, driver)
+
+
+def checkpoint_deleted(trial: Trial) -> Finding:
+    """That of events, between two drivers: it reads the topic again from its beginning."""
+    driver = trial.settle()
+    driver.stop()
+    shutil.rmtree(trial.lake.checkpoint(events.NAME))
+    trial.send(CHUNK)
+    return _drained(trial, trial.start())
+
+
+def second_writer(trial: Trial) -> Finding:
+    """It is refused, and the first does not notice."""
+    driver = trial.settle()
+    with trial.under_load(2 * CHUNK, PER_SECOND):
+        second = trial.start()
+        assert wait_until(lambda: not second.is_alive, PATIENCE_SECONDS)
+        assert second.wait() == 2
+    assert "another process writes this lake" in second.log.read_text()
+    return _drained(trial, driver)
+
+
+def torn_commit(trial: Trial) -> Finding:
+    """The machine died while a commit was written, half of it is on disk: no driver reads past it, and without it all goes on."""
+    driver = trial.settle()
+    driver.stop()
+    log = Path(trial.lake.path(SILVER_EVENTS)) / "_delta_log"
+    last = max(log.glob("[0-9]*.json"))
+    torn = log / f"{int(last.stem) + 1:020}.json"
+    text = last.read_text()
+    torn.write_text(text[: len(text) // 2])
+    trial.send(CHUNK)
+    refused = trial.start("--available-now")
+    assert refused.wait() != 0
+    assert torn.read_text() == text[: len(text) // 2], "it was written over"
+    torn.unlink()
+    return _drained(trial, trial.start())
+
+
+def redis_frozen(trial: Trial) -> Finding:
+    """The lake goes on without it, and it catches up."""
+    driver = trial.settle()
+    server = _redis(trial).info("server")["process_id"]
+    os.kill(server, signal.SIGSTOP)
+    try:
+        with trial.under_load(3 * CHUNK, PER_SECOND):
+            time.sleep(AWAY_SECONDS)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    return _drained(trial, driver)
+
+
+def redis_flushed(trial: Trial) -> Finding:
+    driver = trial.settle()
+    with trial.under_load(3 * CHUNK, PER_SECOND):
+        time.sleep(3.0)
+        _redis(trial).flushall()
+    return _drained(trial, driver)
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    python_workers_killed,
+    broker_killed,
+    broker_frozen,
+    checkpoint_deleted,
+    second_writer,
+    torn_commit,
+)
+WITH_REDIS: tuple[Scenario, ...] = (redis_frozen, redis_flushed)
+
+
+def _drained(trial: Trial, driver: DriverProcess) -> Finding:
+    """What is found once this driver, and no other, has taken in all."""
+    assert trial.drain(driver), f"not drained; the driver's log ends: {driver.log.read_text()[-3000:]}"
+    found = trial.finding()
+    driver.stop()
+    return found
+
+
+def _signal_broker(trial: Trial, number: signal.Signals) -> None:
+    running = broker.status(trial.config)
+    assert running is not None
+    os.kill(running.pid, number)
+
+
+def _redis(trial: Trial) -> "redis.Redis":
+    return redis.Redis.from_url(store_url(trial.config))
