@@ -70,6 +70,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/identity/override_store.py",
         "lakehouse/lake/folders.py",
     ),
+    "tests/lakehouse/commands/test_supervisor.py": ("lakehouse/commands/parts.py",),
     "tests/lakehouse/commands/test_whois.py": ("lakehouse/identity/evidence.py",),
     "tests/lakehouse/config/test_settings.py": (
         "lakehouse/config/limits.py",

@@ -12,7 +12,7 @@ from lakehouse.errors import StitchlakeError
 from lakehouse.job import Main, run
 
 if TYPE_CHECKING:
-    from lakehouse.commands import supervisor
+    from lakehouse.commands.parts import Child
 
 # A Spark session each, which alone keeps less than one core busy; in the order of tests/longest_first.py.
 _TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
@@ -84,17 +84,17 @@ def _down(_: list[str]) -> None:
     print("stopped" if supervisor.down(load()) else "not running")
 
 
-def _job(name: str, *options: str) -> "supervisor.Child":
-    from lakehouse.commands import supervisor
+def _job(name: str, *options: str) -> "Child":
+    from lakehouse.commands.parts import Child
 
     job = launcher.parse([*options, name])
-    return supervisor.Child(name=name, command=launcher.command(job), environ=launcher.prepare(job))
+    return Child(name=name, command=launcher.command(job), environ=launcher.prepare(job))
 
 
-def _module(name: str) -> "supervisor.Child":
-    from lakehouse.commands import supervisor
+def _module(name: str) -> "Child":
+    from lakehouse.commands.parts import Child
 
-    return supervisor.Child(name=name, command=[sys.executable, "-m", name], environ=os.environ)
+    return Child(name=name, command=[sys.executable, "-m", name], environ=os.environ)
 
 
 def _serve(argv: list[str]) -> NoReturn:

@@ -79,6 +79,10 @@ class DriverProcess:
         self._reader.join(END_SECONDS)
         return code
 
+    def last_words(self) -> str:
+        """What is told of one that did not do what it should."""
+        return f"killed at {self.killed_at}; its log ends: {self.log.read_text()[-3000:]}"
+
     def jvm(self) -> int | None:
         """Its JVM; None before there is one."""
         below = descendants(self.pid)
@@ -126,5 +130,5 @@ def _command(pid: int) -> str:
 def kill_in_the_middle(config: Config, records: int) -> None:
     """Kills the driver once the first micro-batch of events is in. Others are under way then: of bronze, and the second of events."""
     driver = DriverProcess(config, records, "--available-now")
-    assert driver.await_reached("after micro-batch", 2 * END_SECONDS), driver.log.read_text()
+    assert driver.await_reached("after micro-batch", 2 * END_SECONDS), driver.last_words()
     driver.kill()

@@ -11,29 +11,32 @@ from tests.faults.driver_process import DriverProcess
 from tests.faults.trial import PATIENCE_SECONDS, Finding, Trial
 
 CHUNK = 150  # of the shop's messages
-TRIES = 3  # drivers that may pass without coming to the failpoint
+TRIES = 2  # drivers that may pass without coming to the failpoint
 IDLE_SECONDS = 2.0  # in which what follows the last commit is done
 PER_SECOND = 25.0
 LONGEST_LIFE_SECONDS = 30.0
-_DIES_AGAIN = 0.3  # share of kills after which the driver is killed while it makes good
 
 Row = tuple[str, Finding]
 
 
-def at_failpoints(trial: Trial, seed: int, only: str = "") -> Iterator[Row]:
-    """Kill at each failpoint whose name has `only` in it, let another driver make good, look. Those found on the way are taken, too."""
-    choose = random.Random(f"{seed}:failpoints")
+def at_failpoints(trial: Trial, only: str = "", every: int = 1) -> Iterator[Row]:
+    """Kill at each failpoint whose name has `only` in it, those found on the way among them. A look after `every` kills.
+
+    Within `every` each driver dies while it makes good what the one before left; the last time one makes good all of it.
+    """
     trial.send(2 * CHUNK)
     driver = trial.settle()
     known = list(dict.fromkeys(driver.reached))
     done: set[str] = set()
-    while left := [point for point in known if point not in done and only in point]:
-        point = left[0]
-        done.add(point)
-        killed = _killed_at(trial, driver, point)
-        driver, again = _made_good(trial, choose, known)
+    while left := [point for point in known if point not in done and only in point][:every]:
+        names = []
+        for point in left:
+            names.append(point if _killed_at(trial, driver, point) else f"{point} (not reached)")
+            driver = trial.start()
+        assert trial.drain(driver), driver.last_words()
+        done.update(left)
         known += [one for one in driver.reached if one not in known]
-        yield f"{point}{again}" if killed else f"{point} (not reached){again}", trial.finding()
+        yield ", ".join(names), trial.finding()
     driver.stop()
 
 
@@ -45,7 +48,7 @@ def _killed_at(trial: Trial, driver: DriverProcess, point: str) -> bool:
         trial.drain(driver)
         if wait_until(lambda: not driver.is_alive, IDLE_SECONDS):  # noqa: B023  # asked at once
             driver.wait()
-            assert driver.killed_at == point, f"it ended by itself; its log ends: {driver.log.read_text()[-3000:]}"
+            assert driver.killed_at == point, driver.last_words()
             return True
         driver.kill()
         driver = trial.start()
@@ -53,22 +56,7 @@ def _killed_at(trial: Trial, driver: DriverProcess, point: str) -> bool:
     return False
 
 
-def _made_good(trial: Trial, choose: random.Random, known: list[str]) -> tuple[DriverProcess, str]:
-    """A driver that has taken in all; now and then the first of them dies, too, wherever it comes by."""
-    if choose.random() < _DIES_AGAIN:
-        point = choose.choice([one for one in known if not one.startswith("file")])
-        driver = trial.start()
-        driver.arm(point)
-        if trial.drain(driver) and not wait_until(lambda: not driver.is_alive, IDLE_SECONDS):
-            driver.arm("")
-            return driver, ""
-        driver.wait()
-        assert driver.killed_at == point, f"it ended by itself; its log ends: {driver.log.read_text()[-3000:]}"
-        return trial.settle(), f", then {point}"
-    return trial.settle(), ""
-
-
-def at_random(trial: Trial, kills: int, seed: int, every: int = 5) -> Iterator[Row]:
+def at_random(trial: Trial, kills: int, seed: int, every: int) -> Iterator[Row]:
     """Kill under load, whatever is under way; the next driver comes at once, as if a supervisor were in a hurry. A look after `every` kills."""
     choose = random.Random(f"{seed}:random")
     for first in range(0, kills, every):
@@ -104,4 +92,4 @@ def _jvm_alone(driver: DriverProcess) -> None:
         return
     os.kill(jvm, signal.SIGKILL)
     assert wait_until(lambda: not driver.is_alive, PATIENCE_SECONDS), "the driver lives on without its JVM"
-    assert driver.wait() != 0
+    assert driver.wait() != 0, driver.last_words()

@@ -1,10 +1,10 @@
 """Real faults on a lake of its own: after each, what is lost, doubled, other than a rebuild, other in the online store. Exits 1 on any.
 
-    ./spark-submit.sh tests/faults/run.py [--failpoints NAME] [--kills 50] [--scenarios NAME] [--events 40000] [--seed 7]
+    ./spark-submit.sh tests/faults/run.py [--failpoints NAME] [--kills 50] [--every 5] [--scenarios NAME] [--events 40000]
 
-Each part is left out by its flag with an empty name, or 0 kills; a name takes those that have it in theirs. The driver is killed at each
-failpoint it comes to, tests/faults/failpoints.py; at random under load, tests/faults/kills.py; and what it stands on is taken away,
-tests/faults/scenarios.py. With an online store in LMDB; some scenarios again with Redis.
+The driver is killed at random under load, and at each failpoint it comes to (tests/faults/kills.py, failpoints.py); what it stands on is taken
+away (scenarios.py). With an online store in LMDB; some scenarios again with Redis. A part is left out by 0 kills or an empty name; a name
+takes those that have it in theirs. A look is taken after `every` kills: 1 tells which failpoint it was.
 """
 
 import argparse
@@ -62,6 +62,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="faults")
     parser.add_argument("--failpoints", default=ALL)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--every", type=int, default=5)
     parser.add_argument("--scenarios", default=ALL)
     parser.add_argument("--events", type=int, default=40_000)
     parser.add_argument("--seed", type=int, default=7)
@@ -70,9 +71,9 @@ def main(argv: list[str]) -> int:
     with scratch_lake(load(), "faults") as lake:
         trial = Trial(lake, Load(arguments.events, arguments.seed), RECORDS)
         if arguments.kills:
-            report.take(trial, at_random(trial, arguments.kills, arguments.seed))
+            report.take(trial, at_random(trial, arguments.kills, arguments.seed, arguments.every))
         if arguments.failpoints:
-            report.take(trial, at_failpoints(trial, arguments.seed, arguments.failpoints.strip(ALL)))
+            report.take(trial, at_failpoints(trial, arguments.failpoints.strip(ALL), arguments.every))
         report.take(trial, _played(trial, SCENARIOS, arguments.scenarios))
         report.take(trial, _all_of_it(trial))
         facts = machine(lake.config)

@@ -128,7 +128,7 @@ WITH_REDIS: tuple[Scenario, ...] = (redis_frozen, redis_flushed)
 
 def _drained(trial: Trial, driver: DriverProcess) -> Finding:
     """What is found once this driver, and no other, has taken in all."""
-    assert trial.drain(driver), f"not drained; the driver's log ends: {driver.log.read_text()[-3000:]}"
+    assert trial.drain(driver), driver.last_words()
     found = trial.finding()
     driver.stop()
     return found

@@ -106,7 +106,7 @@ class Trial:
             AssertionError: it did not; the end of its log.
         """
         driver = self.start()
-        assert self.drain(driver), f"not drained; the driver's log ends: {driver.log.read_text()[-3000:]}"
+        assert self.drain(driver), driver.last_words()
         return driver
 
     def finding(self) -> Finding:

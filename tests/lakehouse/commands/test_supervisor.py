@@ -23,10 +23,11 @@ from lakehouse.restarts import FIRST_TRIES
 UP = """
 import dataclasses, os, sys
 from lakehouse.commands import supervisor
+from lakehouse.commands.parts import Child
 from lakehouse.job import run
 from lakehouse.config import LakeConfig, load
 config = dataclasses.replace(load("dev"), lake=LakeConfig(root=sys.argv[1], keep_hours=1))
-child = supervisor.Child(name="streaming", command=[sys.executable, "-c", sys.argv[2]], environ=dict(os.environ))
+child = Child(name="streaming", command=[sys.executable, "-c", sys.argv[2]], environ=dict(os.environ))
 run(lambda _: supervisor.up(config, [child]))
 """
 STREAMS = "import os, signal; print('ready', flush=True); signal.pause()"
