@@ -15,7 +15,7 @@ from lakehouse.config import load
 from lakehouse.config.paths import SOURCES
 from lakehouse.errors import SourceError
 from lakehouse.job import json_line, run
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, broker
 from lakehouse.kafka.produce import produce
 from lakehouse.sources.history import Progress, Tally, messages
 from lakehouse.sources.known_messages import KnownMessages
@@ -35,11 +35,11 @@ def main(argv: list[str]) -> None:
     missing = [file for file in arguments.files if not file.is_file()]
     if missing:
         raise SourceError(f"{missing[0]}: no such file, expected one that can be read. Name another")
-    has_broker = not arguments.dry_run or broker.answers(broker.bootstrap_servers(config))
+    has_broker = not arguments.dry_run or admin.answers(broker.cluster(config))
     config = broker.reachable(config) if has_broker else config
     kafka = config.kafka
     if not arguments.dry_run:
-        broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, kafka.partitions)
+        admin.create_topic(kafka, kafka.events_topic, kafka.partitions)
     tally = Tally()
     progress = Progress(lambda line: print(f"{NAME}: {line}", file=sys.stderr))
     found = messages(arguments.files, source, KnownMessages.of(config, has_broker=has_broker), tally, progress)
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> None:
         for _ in found:
             pass
     else:
-        produce(found, kafka.bootstrap_servers, kafka.events_topic, on_progress=lambda _: None)
+        produce(found, kafka, kafka.events_topic, on_progress=lambda _: None)
     for why, count in tally.reasons.most_common():
         print(f"to quarantine, {count:,} records: {why}")
     counts = {name: getattr(tally, name) for name in ("records", "sent", "known", "skipped", "unmapped")}

@@ -58,7 +58,7 @@ def match(lake: Lake, people: PersonRecords, watch: Stopwatch) -> tuple[dict[str
     """
     kafka = lake.config.kafka
     with watch.stage("send"):
-        produce(messages(people), kafka.bootstrap_servers, kafka.events_topic, on_progress=lambda _: None)
+        produce(messages(people), kafka, kafka.events_topic, on_progress=lambda _: None)
     with watch.stage("stream"):
         _drain(lake)
     with watch.stage("train"):

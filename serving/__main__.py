@@ -18,7 +18,8 @@ from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import ConfigError, StitchlakeError
 from lakehouse.events.reader import Reader
 from lakehouse.job import end_with, run
-from lakehouse.kafka.broker import bootstrap_servers
+from lakehouse.kafka.admin import hold_to_options
+from lakehouse.kafka.broker import cluster
 from lakehouse.kafka.server import HOST
 from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.recent_entries import KEPT_MS, MOST_ENTRIES
@@ -71,7 +72,7 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
     offers = Reloadable(OFFERS, read_catalogue)
     headers = carrier if config.serving.spans else list
     experiments = Reloadable(EXPERIMENTS, lambda path: read_running(path, kept, clock()))
-    out = KafkaOut(bootstrap_servers(config), headers)
+    out = KafkaOut(cluster(config), headers)
 
     def read_rule_book(path: Path) -> RuleBook:
         catalogue = offers.current
@@ -95,7 +96,7 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
         changes=Changes(),
         policy=LearnedPolicy(config.serving, kept),
         out=out,
-        log=KafkaOut(bootstrap_servers(config), headers, linger_ms=_LOG_LINGER_MS),
+        log=KafkaOut(cluster(config), headers, linger_ms=_LOG_LINGER_MS),
         sockets=Sockets(),
         pressure=Pressure(config.serving.max_at_once),
         last_answers=LastAnswers(),
@@ -142,6 +143,7 @@ def _serve() -> int:
     """One process, or several at one port; when one of several ends, all do."""
     config = load()
     keyring(config)  # before anybody could connect
+    hold_to_options(cluster(config))
     listening = workers.listen(config.serving.port, config.serving.workers)
     print(f"serving at http://{HOST}:{listening[0].getsockname()[1]}", flush=True)
     if len(listening) == 1:

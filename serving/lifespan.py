@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from lakehouse.errors import BrokerError
 from lakehouse.job import READY
-from lakehouse.kafka.broker import bootstrap_servers
+from lakehouse.kafka.broker import cluster
 from serving.api.service_status import take
 from serving.app import Lifespan
 from serving.deciding.lane_decisions import LaneDecisions
@@ -70,7 +70,7 @@ def _incoming(service: Service, loop: asyncio.AbstractEventLoop) -> KafkaIn:
     if config.online_store.publish_changes:
         handlers[changes_topic] = service.changes.handle
     return KafkaIn(
-        bootstrap_servers(config),
+        cluster(config),
         handlers,
         loop,
         on_ready=lambda: _ready(service),

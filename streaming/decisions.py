@@ -14,8 +14,9 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse.config import Config, load
 from lakehouse.config.paths import RULES
 from lakehouse.job import READY, flags, run
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.kafka.broker import reachable
+from lakehouse.kafka.topics import event_topics
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import open_lake
 from lakehouse.lane import query
@@ -30,10 +31,11 @@ from lakehouse.spark.session import get_session
 
 def open_lane(config: Config, meters: StreamMeters) -> QueryKeeper:
     """The running lane of a reachable broker; both topics are made when they are not there. `meters`: are kept."""
-    servers, kafka = config.kafka.bootstrap_servers, config.kafka
-    for topic in (kafka.events_topic, config.decisions.topic):
-        broker.create_topic(servers, topic, kafka.partitions)
-    partitions = broker.partitions(servers, kafka.events_topic)
+    kafka = config.kafka
+    events = event_topics(kafka)
+    for topic in (*events.names, config.decisions.topic):
+        admin.create_topic(kafka, topic, kafka.partitions)
+    partitions = admin.partitions(kafka, events)
     lake = Lake(get_session(config, query.NAME, _master(config, partitions)), config)
     open_lake(config, lake.spark)  # tokens of another key would find nobody
     lake.spark.streams.addListener(QueryListener(meters))

@@ -23,6 +23,7 @@ FILES = (
     "tests/lakehouse/profiles/test_gold_writes.py",
     "tests/lakehouse/lake/test_delta.py",
     "tests/lakehouse/kafka/test_broker.py",
+    "tests/lakehouse/kafka/test_secured_broker.py",
     "tests/lakehouse/learning/test_lifetime.py",
     "tests/test_notebooks.py",
     "tests/lakehouse/profiles/test_rollup.py",

@@ -3,6 +3,7 @@
 from lakehouse.catalog import TABLES
 from lakehouse.commands import reference_pages
 from lakehouse.config import PROJECT, load
+from lakehouse.config.kafka_options import told
 from lakehouse.errors import StitchlakeError
 from lakehouse.tables import lineage
 
@@ -18,7 +19,10 @@ def main(argv: list[str]) -> None:
     """
     match argv:
         case []:
-            print(lineage.plan(load(), TABLES))
+            config = load()
+            print(lineage.plan(config, TABLES))
+            for line in told(config.kafka.options):
+                print(line)
         case [word] if word == WRITE:
             for page, is_changed in reference_pages.write(PROJECT).items():
                 print(f"{page}: {'written' if is_changed else 'unchanged'}")

@@ -162,7 +162,7 @@ def _configuration_section(section: Section) -> Iterator[str]:
         cells = ((f"`{key.name}`", _value(key.value), _prose(key.comment)) for key in section.keys)
         yield from _rows(("key", "default", "meaning"), cells)
     else:
-        yield "No key is set: the names of the keys are yours."
+        yield "No key is set."
 
 
 def _new_types() -> list[str]:

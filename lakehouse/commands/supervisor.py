@@ -17,9 +17,12 @@ from typing import NoReturn
 from lakehouse import job, machine
 from lakehouse.commands.parts import SETTLED_SECONDS, STOP_SECONDS, Child, ChildProcess, Ending, OwnBroker, Part
 from lakehouse.config import Config
+from lakehouse.config.kafka_options import is_secured
 from lakehouse.errors import BrokerError, LakeError, StitchlakeError
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, broker
+from lakehouse.kafka.clients import Cluster
 from lakehouse.kafka.server import HOST
+from lakehouse.kafka.topics import event_topics
 
 LOOK_SECONDS = 0.2
 _UP_MARK = "lakehouse.commands up"
@@ -52,10 +55,10 @@ def up(config: Config, children: Sequence[Child]) -> int:
     has_own = broker.status(config) is not None and noted is not None and noted.owns_broker
     owns_broker = has_own or _needs_broker(config)
     try:
-        servers = broker.start(config).bootstrap_servers if owns_broker else broker.bootstrap_servers(config)
+        kafka: Cluster = broker.start(config) if owns_broker else broker.reachable(config).kafka
         for topic in topics(config):
-            broker.create_topic(servers, topic, config.kafka.partitions)
-        return _run(config, children, servers, owns_broker=owns_broker)
+            admin.create_topic(kafka, topic, config.kafka.partitions)
+        return _run(config, children, kafka.bootstrap_servers, owns_broker=owns_broker)
     finally:
         if owns_broker:
             broker.stop(config)
@@ -63,9 +66,9 @@ def up(config: Config, children: Sequence[Child]) -> int:
 
 
 def topics(config: Config) -> tuple[str, ...]:
-    """Every topic of Stitchlake."""
+    """Every topic of Stitchlake that has a name."""
     return (
-        config.kafka.events_topic,
+        *event_topics(config.kafka).names,
         config.decisions.topic,
         config.decision_log.topic,
         config.online_store.changes_topic,
@@ -166,10 +169,10 @@ def _has_started(part: Part, now: float) -> bool:
 
 
 def _needs_broker(config: Config) -> bool:
-    """Whether the configured broker is to be a local one that nobody has started."""
-    servers = config.kafka.bootstrap_servers
-    is_here = servers.rpartition(":")[0] in (HOST, "localhost")
-    return is_here and broker.status(config) is None and not broker.answers(servers)
+    """Whether the configured broker is to be a local one that nobody has started; that asks for no password."""
+    kafka = config.kafka
+    is_here = kafka.bootstrap_servers.rpartition(":")[0] in (HOST, "localhost")
+    return is_here and not is_secured(kafka.options) and broker.status(config) is None and not admin.answers(kafka)
 
 
 def _file(config: Config) -> Path:

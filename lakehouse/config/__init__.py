@@ -6,6 +6,7 @@ overlay        files and environment variables into one tree
 limits         the range of every value
 declarations   conf/*.yaml: lists of entries, checked, every fault told at once
 keys           who may call the service: scopes, hashes
+kafka_options  what a Kafka client may be told, in one vocabulary
 paths          where these files lie
 """
 

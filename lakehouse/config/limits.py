@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -44,6 +45,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("lake", "root"): (r"(?s).*\S.*", "a folder or URI"),
     ("kafka", "bootstrap_servers"): (r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*", "host:port[,host:port]"),
     ("kafka", "events_topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("kafka", "events_also_from"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
     ("events", "order_scope"): (r"[A-Za-z_]{0,40}", "the name of a property, or nothing"),
     ("events", "default_currency"): (r"[A-Z]{3}", "an ISO 4217 code such as USD"),
     ("events", "default_region"): (r"[A-Z]{2}", "an ISO 3166 code such as US"),
@@ -86,10 +88,21 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
 }
 
 
+# (section, key): topics that Stitchlake writes itself, and that hold no events.
+_NO_EVENTS = (
+    ("decisions", "topic"),
+    ("decision_log", "topic"),
+    ("online_store", "changes_topic"),
+    ("actions", "topic"),
+    ("actions", "dead_topic"),
+)
+
+
 def faults(values: Mapping[str, Any]) -> Iterator[str]:
     """One text for every value of the merged tree that is out of its range or shape."""
     for section, keys in values.items():
         yield from _of_section(section, keys)
+    yield from _of_event_topics(values)
     segments = values.get("segments", {})
     least, most = segments.get("min_k"), segments.get("max_k")
     if least is not None and most is not None and least > most:
@@ -117,6 +130,20 @@ def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:
             for text in [value] if isinstance(value, str) else value:
                 if "${" not in text and not re.fullmatch(pattern, text):
                     yield f"conf: {wrong(section, key, text, words)}"
+
+
+def _of_event_topics(values: Mapping[str, Any]) -> Iterator[str]:
+    """Reading what we write would never end."""
+    kafka = values.get("kafka", {})
+    pattern, names = kafka.get("events_pattern", ""), kafka.get("events_also_from", ())
+    for section, key in _NO_EVENTS:
+        topic = values.get(section, {}).get(key)
+        words = f"topics of events alone: {section}.{key} is {topic!r}"
+        if topic in names:
+            yield f"conf: {wrong('kafka', 'events_also_from', topic, words)}"
+        with suppress(re.error):  # told as what it is
+            if topic is not None and pattern and re.fullmatch(pattern, topic):
+                yield f"conf: {wrong('kafka', 'events_pattern', pattern, words)}"
 
 
 def _is_day(text: Any) -> bool:

@@ -27,7 +27,7 @@ _NAMES = {
     list: "a list of text",
     bool: "true or false",
 }
-_SECRET = re.compile(r"(?i)(secret|password|passphrase|credential|token|key)(?!.*_id$)")
+_SECRET = re.compile(r"(?i)(secret|password|passphrase|credential|token|key)(?!.*(_id|\.location|\.url)$)")
 _AS_HASH = "declare the key's hash in serving.keys, which ./spark-submit.sh key prints"
 _GONE = {("serving", "write_key"): _AS_HASH, ("serving", "api_key"): _AS_HASH}  # settings of earlier versions
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
@@ -97,11 +97,15 @@ def from_environment(spec: Spec, environ: Mapping[str, str], faults: list[str]) 
     return overlay
 
 
-def resolve_secrets(node: Any, environ: Mapping[str, str], faults: list[str]) -> Any:
-    """`node` with every `${NAME}` in a text replaced by that environment variable; left as it is when there is none."""
+def resolve_secrets(node: Any, environ: Mapping[str, str], faults: list[str], given: Any = None) -> Any:
+    """`node` with every `${NAME}` in a text replaced by that environment variable; left as it is when there is none.
+
+    `given`: the part of `node` that came from the environment. It is taken to the letter: a password may hold a `${`.
+    """
     if isinstance(node, dict):
-        return {key: resolve_secrets(value, environ, faults) for key, value in node.items()}
-    if not isinstance(node, str):
+        inner = given if isinstance(given, dict) else {}
+        return {key: resolve_secrets(value, environ, faults, inner.get(key.lower())) for key, value in node.items()}
+    if not isinstance(node, str) or given is not None:
         return node
     for name in _REFERENCE.findall(node):
         if name not in environ:

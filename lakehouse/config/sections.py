@@ -19,10 +19,15 @@ class MaintenanceConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class KafkaConfig:
+    """`options`: see lakehouse/config/kafka_options.py."""
+
     bootstrap_servers: str
     events_topic: str
+    events_also_from: tuple[str, ...]
+    events_pattern: str
     partitions: int
     retention_hours: int
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)  # passwords are among them
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from lakehouse.config import limits, overlay
+from lakehouse.config import kafka_options, limits, overlay
 from lakehouse.config.overlay import ANY, Spec
 from lakehouse.config.sections import (
     ActionsConfig,
@@ -110,16 +110,18 @@ def load(
     faults: list[str] = []
     values: dict[str, Any] = {}
     for name in (*overlay.REFERENCE, env):
-        layer = overlay.read(folder / f"{name}.toml")
-        values = overlay.overlay(values, layer, spec, f"conf/{name}.toml", faults)
-    layer = overlay.from_environment(spec, environ, faults)
+        file = f"conf/{name}.toml"
+        layer = kafka_options.read(overlay.read(folder / f"{name}.toml"), file, faults, is_file=True)
+        values = overlay.overlay(values, layer, spec, file, faults)
+    layer = kafka_options.read(overlay.from_environment(spec, environ, faults), "environment", faults, is_file=False)
     values = overlay.overlay(values, layer, spec, "environment", faults)
-    values = overlay.resolve_secrets(values, environ, faults)
+    values = overlay.resolve_secrets(values, environ, faults, layer)
     for name in values.get("identity", {}):
         if name not in spec["identity"]:
             values["identity"][name] = RULE_DEFAULTS | values["identity"][name]
     faults += overlay.missing(values, spec)
     faults += limits.faults(values)
+    faults += kafka_options.faults(values.get("kafka", {}).get("options", {}))
     if env != OPEN_ENV and values.get("serving", {}).get("is_open"):
         faults.append(f"conf/{env}.toml: {overlay.wrong('serving', 'is_open', True, f'false outside {OPEN_ENV}')}")
     if faults:
@@ -130,6 +132,7 @@ def load(
 def schema() -> Spec:
     """Every known section and key with its kind; `ANY` stands for a name the user may add."""
     spec: dict[str, Any] = {section.name: _kinds(section.type) for section in dataclasses.fields(Config)}
+    spec["kafka"]["options"] = {ANY: str}
     spec["money"] = {"rates": {ANY: Decimal}}
     spec["events"]["names"] = {ANY: str}
     spec["consent"]["categories"] = {ANY: str}
@@ -146,7 +149,9 @@ def _kinds(section: Any) -> dict[str, Any]:
 def _build(values: dict[str, Any]) -> Config:
     identity = {key: _frozen(value) for key, value in values["identity"].items()}
     categories = {name.lower(): purpose for name, purpose in values["consent"]["categories"].items()}
+    kafka = {"options": {}} | values["kafka"]
     sections: dict[str, Any] = {
+        "kafka": KafkaConfig(**kafka | {"options": kafka_options.sealed(kafka["options"])}),
         "consent": ConsentConfig(never_asked=values["consent"]["never_asked"], categories=categories),
         "money": MoneyConfig(rates={name.upper(): str(rate) for name, rate in values["money"]["rates"].items()}),
         "identity": IdentityConfig(

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from kafka import KafkaConsumer, TopicPartition
 from pyspark.sql.streaming.query import StreamingQuery
 
+from lakehouse.kafka import clients
+from lakehouse.kafka.clients import Cluster
+
 
 @dataclass(frozen=True)
 class Position:
@@ -21,9 +24,9 @@ class Position:
 class Progress:
     """Reads positions; holds one consumer that never reads a record."""
 
-    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+    def __init__(self, cluster: Cluster, topic: str) -> None:
         self._topic = topic
-        self._consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers)
+        self._consumer = KafkaConsumer(**clients.python_consumer(cluster))
 
     def position(self, queries: list[StreamingQuery]) -> Position:
         return Position(self._end(), {query.name: self._committed(query) for query in queries})

@@ -15,6 +15,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.kafka import clients
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.batch_record import BatchRecord
 
@@ -34,7 +35,7 @@ def produced(lake: Lake) -> DataFrame:
     """partition, offset and produce time of every record of the topic, by a batch read."""
     return (
         lake.spark.read.format("kafka")
-        .option("kafka.bootstrap.servers", lake.config.kafka.bootstrap_servers)
+        .options(**clients.spark(lake.config.kafka))
         .option("subscribe", lake.config.kafka.events_topic)
         .load()
         .select("partition", "offset", F.col("timestamp").alias("produced_at"))

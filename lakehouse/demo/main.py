@@ -28,7 +28,7 @@ from lakehouse.demo.report.status import StatusLine
 from lakehouse.demo.sources import DemoSource, open_source
 from lakehouse.errors import BrokerError, ModelError, StitchlakeError
 from lakehouse.job import run
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, broker
 from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
@@ -53,7 +53,7 @@ class Demo:
         self.produced = 0
         self.trainings: list[dict[str, object]] = []
         self.micro_batch = events.new_micro_batch(lake)
-        self._progress = Progress(lake.config.kafka.bootstrap_servers, lake.config.kafka.events_topic)
+        self._progress = Progress(lake.config.kafka, lake.config.kafka.events_topic)
 
     def run(self) -> None:
         with self.phase("start"):
@@ -89,9 +89,7 @@ class Demo:
             def on_progress(sent: int) -> None:
                 self.produced = already + sent
 
-            sending = pool.submit(
-                produce, messages, kafka.bootstrap_servers, kafka.events_topic, on_progress=on_progress
-            )
+            sending = pool.submit(produce, messages, kafka, kafka.events_topic, on_progress=on_progress)
             while True:
                 _raise_failure(queries)
                 is_sent = sending.done()
@@ -137,8 +135,8 @@ def main(argv: list[str]) -> None:
     fresh_lake(config)
     running = _start_broker(config)
     try:
-        config = _reaching_back(_at(config, running.bootstrap_servers), source.oldest)
-        broker.create_topic(running.bootstrap_servers, config.kafka.events_topic, config.kafka.partitions)
+        config = _reaching_back(broker.at(config, running), source.oldest)
+        admin.create_topic(running, config.kafka.events_topic, config.kafka.partitions)
         _demo(config, source)
     finally:
         broker.stop(config)
@@ -183,10 +181,6 @@ def _reaching_back(config: Config, oldest: str | None) -> Config:
         return config
     print(f"events.oldest = {oldest} for this source: set STITCHLAKE__EVENTS__OLDEST={oldest} for jobs on its lake")
     return dataclasses.replace(config, events=dataclasses.replace(config.events, oldest=oldest))
-
-
-def _at(config: Config, bootstrap_servers: str) -> Config:
-    return dataclasses.replace(config, kafka=dataclasses.replace(config.kafka, bootstrap_servers=bootstrap_servers))
 
 
 if __name__ == "__main__":

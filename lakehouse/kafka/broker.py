@@ -6,18 +6,16 @@ only, outlives the process that started it and is stopped by pid, never without 
 
 import dataclasses
 import json
-import socket
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 from lakehouse import machine
-from lakehouse.config import Config
+from lakehouse.config import Config, KafkaConfig
+from lakehouse.config.kafka_options import is_secured
 from lakehouse.errors import BrokerError
-from lakehouse.kafka import server
+from lakehouse.kafka import admin, server
 from lakehouse.kafka.server import HOST, last_error, mark_of
 
 START_SECONDS = 60.0
@@ -30,6 +28,11 @@ class RunningBroker:
 
     bootstrap_servers: str
     pid: int
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """It asks nobody who he is: it listens on this machine only."""
+        return {}
 
 
 def start(config: Config, *, port: int | None = None) -> RunningBroker:
@@ -96,147 +99,32 @@ def status(config: Config) -> RunningBroker | None:
     return noted
 
 
-def bootstrap_servers(config: Config) -> str:
-    """Where to connect: the running broker of this lake, else kafka.bootstrap_servers."""
-    is_local = machine.local_folder(config.lake.root) is not None
-    running = status(config) if is_local else None
-    return running.bootstrap_servers if running else config.kafka.bootstrap_servers
+def cluster(config: Config) -> KafkaConfig:
+    """Where to connect: the running broker of this lake, else what is configured.
+
+    The local broker knows no passwords: who sets kafka.options for another way of speaking means another broker.
+    """
+    if machine.local_folder(config.lake.root) is None or is_secured(config.kafka.options):
+        return config.kafka
+    running = status(config)
+    return config.kafka if running is None else at(config, running).kafka
+
+
+def at(config: Config, running: RunningBroker) -> Config:
+    """The configuration at a local broker."""
+    kafka = dataclasses.replace(config.kafka, bootstrap_servers=running.bootstrap_servers, options=running.options)
+    return dataclasses.replace(config, kafka=kafka)
 
 
 def reachable(config: Config) -> Config:
     """The configuration with the address of the lake's own broker where that runs, or else the configured one.
 
     Raises:
-        BrokerError: it does not answer.
+        BrokerError: it does not answer, or refuses us.
     """
-    servers = bootstrap_servers(config)
-    if not answers(servers):
-        raise BrokerError(
-            f"kafka at {servers}: no answer, expected a broker. Start one with ./spark-submit.sh kafka start, or set "
-            "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS"
-        )
-    return dataclasses.replace(config, kafka=dataclasses.replace(config.kafka, bootstrap_servers=servers))
-
-
-def create_topic(bootstrap_servers: str, topic: str, partitions: int) -> None:
-    """Create the topic; one that is there already is left as it is.
-
-    Raises:
-        BrokerError: no broker answers there, or it refuses.
-    """
-    from kafka.admin import KafkaAdminClient, NewTopic  # here: 0.2 s that `plan` and `status` need not pay
-    from kafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError
-
-    try:
-        if not _connects(bootstrap_servers):
-            raise KafkaConnectionError("nobody listens there")
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=5000)
-        try:
-            admin.create_topics([NewTopic(topic, num_partitions=partitions, replication_factor=1)])
-        except TopicAlreadyExistsError:
-            return
-        finally:
-            admin.close()
-    except KafkaError as error:
-        raise BrokerError(
-            f"kafka: topic '{topic}' not created at {bootstrap_servers}, got {type(error).__name__}: {error}, "
-            "expected a broker that answers. Start one with ./spark-submit.sh kafka start"
-        ) from error
-
-
-def partitions(bootstrap_servers: str, topic: str) -> int:
-    """How many partitions the topic has.
-
-    Raises:
-        BrokerError: no broker answers there, or it has no such topic.
-    """
-    return len(_described(bootstrap_servers, topic)["partitions"])
-
-
-def topic_id(bootstrap_servers: str, topic: str) -> str | None:
-    """The id the broker gave the topic when it was created; None of a broker that gives none (before Kafka 2.8).
-
-    Raises:
-        BrokerError: as `partitions`.
-    """
-    id_ = UUID(str(_described(bootstrap_servers, topic)["topic_id"]))
-    return str(id_) if id_.int else None
-
-
-def first_offsets(bootstrap_servers: str, topic: str) -> dict[str, int]:
-    """Partition -> offset of the first record that the topic still holds; of an empty one the offset of its next.
-
-    Raises:
-        BrokerError: as `partitions`.
-    """
-    from kafka import KafkaConsumer, TopicPartition
-    from kafka.errors import KafkaError
-
-    places = [TopicPartition(topic, number) for number in range(partitions(bootstrap_servers, topic))]
-    try:
-        consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers)
-        try:
-            return {str(place.partition): offset for place, offset in consumer.beginning_offsets(places).items()}
-        finally:
-            consumer.close()
-    except KafkaError as error:
-        raise BrokerError(
-            f"kafka at {bootstrap_servers}: no first offsets of topic '{topic}', got {type(error).__name__}: {error}, expected a "
-            "broker that answers. Try again"
-        ) from error
-
-
-def _described(bootstrap_servers: str, topic: str) -> Mapping[str, Any]:
-    from kafka.admin import KafkaAdminClient
-    from kafka.errors import KafkaError
-
-    try:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=5000)
-        try:
-            (described,) = admin.describe_topics([topic])
-        finally:
-            admin.close()
-    except KafkaError as error:
-        raise BrokerError(
-            f"kafka at {bootstrap_servers}: topic '{topic}' not described, got {type(error).__name__}: {error}, expected a "
-            "broker that answers. Start one with ./spark-submit.sh kafka start"
-        ) from error
-    if not described["partitions"]:
-        raise BrokerError(
-            f"kafka at {bootstrap_servers}: no topic '{topic}', expected it to be there. Create it, or mend kafka.events_topic"
-        )
-    return dict(described)
-
-
-def answers(bootstrap_servers: str) -> bool:
-    """Whether a Kafka broker there tells its cluster's metadata."""
-    from kafka.admin import KafkaAdminClient
-    from kafka.errors import KafkaError
-
-    if not _connects(bootstrap_servers):
-        return False
-    try:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=5000)
-    except KafkaError:
-        return False
-    try:
-        return bool(admin.describe_cluster()["brokers"])
-    except KafkaError:
-        return False
-    finally:
-        admin.close()
-
-
-def _connects(bootstrap_servers: str) -> bool:
-    """Whether any of the addresses takes a connection: the client itself would try for seconds and log every try."""
-    for address in bootstrap_servers.split(","):
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=2).close()
-            return True
-        except OSError:
-            continue
-    return False
+    kafka = cluster(config)
+    admin.hold_to_answer(kafka)
+    return dataclasses.replace(config, kafka=kafka)
 
 
 def _wait_until_it_answers(running: RunningBroker, folder: Path) -> None:
@@ -245,7 +133,7 @@ def _wait_until_it_answers(running: RunningBroker, folder: Path) -> None:
     def has_ended() -> bool:
         return mark_of(folder) not in (machine.command_of(running.pid) or "")
 
-    is_settled = machine.wait_until(lambda: has_ended() or answers(running.bootstrap_servers), START_SECONDS)
+    is_settled = machine.wait_until(lambda: has_ended() or admin.answers(running), START_SECONDS)
     if has_ended():
         raise BrokerError(f"kafka: the broker ended while starting, got {last_error(log)}. Mend that, try again")
     if not is_settled:

@@ -11,6 +11,8 @@ from kafka.errors import KafkaError
 from kafka.partitioner.default import murmur2
 
 from lakehouse.errors import BrokerError
+from lakehouse.kafka import clients
+from lakehouse.kafka.clients import Cluster
 from lakehouse.kafka.message import Message
 
 PROGRESS_EVERY = 500  # records between two calls of on_progress
@@ -21,7 +23,7 @@ _PATIENCE_SECONDS = 60  # longest wait for the broker before sending fails
 
 def produce(
     messages: Iterable[Message],
-    bootstrap_servers: str,
+    cluster: Cluster,
     topic: str,
     *,
     on_progress: Callable[[int], None],
@@ -40,12 +42,12 @@ def produce(
     """
     producer = None
     try:
-        producer = _producer(bootstrap_servers)
+        producer = _producer(cluster)
         paced = messages if per_second is None else _paced(messages, per_second, clock, sleep)
         return _send_all(producer, topic, paced, on_progress)
     except KafkaError as error:
         raise BrokerError(
-            f"kafka at {bootstrap_servers}: records not taken, got {error!r}, expected acknowledgement of every record. "
+            f"kafka at {cluster.bootstrap_servers}: records not taken, got {error!r}, expected acknowledgement of every record. "
             "Start it with ./spark-submit.sh kafka start"
         ) from error
     finally:
@@ -110,9 +112,9 @@ class _Acknowledged:
             raise KafkaError(f"{self.records} of {expected} records acknowledged")
 
 
-def _producer(bootstrap_servers: str) -> KafkaProducer:
+def _producer(cluster: Cluster) -> KafkaProducer:
     return KafkaProducer(
-        bootstrap_servers=bootstrap_servers,
+        **clients.python_producer(cluster),
         acks="all",
         enable_idempotence=True,
         compression_type="gzip",

@@ -1,19 +1,22 @@
-"""The one reader of the events topic."""
+"""The one reader of the topics of events."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import LakeError
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, clients
+from lakehouse.kafka.topics import event_topics
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.stamp import stamped
 
-_TOPIC_ID = "topic_id"  # in the query's checkpoint, whose offsets are of that topic
+_TOPIC_ID = (
+    "topic_id"  # in the query's checkpoint, whose offsets are of that topic; of further topics with the name behind
+)
 _TOPICS = "_topics"  # in the lake: the id of each topic it has read, by name
 
 
 def read_records(lake: Lake, max_offsets: int, *, query: str, accepts_loss: bool = False) -> DataFrame:
-    """The topic as a stream for `query`, from its first record on; at most `max_offsets` records a micro-batch.
+    """The topics as a stream for `query`, from their first record on; at most `max_offsets` records a micro-batch.
 
     Besides Kafka's columns: `arrived_at`, the wall clock of the micro-batch, the same on a replay.
 
@@ -24,11 +27,11 @@ def read_records(lake: Lake, max_offsets: int, *, query: str, accepts_loss: bool
         LakeError: another topic has the name by now: its records at offsets that were read already would be skipped.
     """
     kafka = lake.config.kafka
-    _hold_to_its_topic(lake, query)
+    _hold_to_their_topics(lake, query)
     return (
         lake.spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", kafka.bootstrap_servers)
-        .option("subscribe", kafka.events_topic)
+        .options(**clients.spark(kafka))
+        .options(**event_topics(kafka).of_spark())
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", not accepts_loss)
         .option("maxOffsetsPerTrigger", max_offsets)
@@ -37,16 +40,19 @@ def read_records(lake: Lake, max_offsets: int, *, query: str, accepts_loss: bool
     )
 
 
-def _hold_to_its_topic(lake: Lake, query: str) -> None:
+def _hold_to_their_topics(lake: Lake, query: str) -> None:
     """A lake knows a record by topic, partition and offset, so a name means one topic in it for good, whatever becomes of checkpoints."""
     kafka = lake.config.kafka
-    now = broker.topic_id(kafka.bootstrap_servers, kafka.events_topic)
-    if now is None:
-        return
-    ours = f"{kafka.events_topic} {now}"
+    for topic, now in admin.topic_ids(kafka, event_topics(kafka)).items():
+        if now is not None:
+            _hold_to_its_topic(lake, query, topic, f"{topic} {now}")
+
+
+def _hold_to_its_topic(lake: Lake, query: str, topic: str, ours: str) -> None:
+    own = _TOPIC_ID if topic == lake.config.kafka.events_topic else f"{_TOPIC_ID}.{topic}"
     readers = {
-        f"query {query}": (lake.checkpoint(query), _TOPIC_ID),
-        "this lake": (f"{lake.root}/{_TOPICS}", kafka.events_topic),
+        f"query {query}": (lake.checkpoint(query), own),
+        "this lake": (f"{lake.root}/{_TOPICS}", topic),
     }
     for reader, (folder, name) in readers.items():
         read = stamped(folder, name, ours, lake.spark)

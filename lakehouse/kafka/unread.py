@@ -6,13 +6,15 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from lakehouse.errors import BrokerError
+from lakehouse.kafka import clients
+from lakehouse.kafka.clients import Cluster
 
 Offsets = dict[int, int]  # partition -> offset
 _POLL_MS = 500
 _PATIENCE_MS = 10_000  # for the first answer of the broker
 
 
-def unread(bootstrap_servers: str, topic: str, taken_in: Offsets) -> Iterator[bytes]:
+def unread(cluster: Cluster, topic: str, taken_in: Offsets) -> Iterator[bytes]:
     """The values of the records from `taken_in` on, or from a partition's beginning, to its end as of now; none where the topic is not there.
 
     Raises:
@@ -21,7 +23,7 @@ def unread(bootstrap_servers: str, topic: str, taken_in: Offsets) -> Iterator[by
     consumer = None
     try:
         consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap_servers,
+            **clients.python_consumer(cluster),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             bootstrap_timeout_ms=_PATIENCE_MS,
@@ -37,7 +39,7 @@ def unread(bootstrap_servers: str, topic: str, taken_in: Offsets) -> Iterator[by
                 yield from (record.value for record in records if record.value is not None)
     except KafkaError as error:
         raise BrokerError(
-            f"kafka at {bootstrap_servers}: {topic} not read, got {error!r}, expected its records. "
+            f"kafka at {cluster.bootstrap_servers}: {topic} not read, got {error!r}, expected its records. "
             "Start it with ./spark-submit.sh kafka start"
         ) from error
     finally:

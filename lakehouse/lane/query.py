@@ -11,6 +11,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import Config
 from lakehouse.errors import StitchlakeError
+from lakehouse.kafka import clients
+from lakehouse.kafka.topics import event_topics
 from lakehouse.lane.projection import LaneRule, candidates
 
 NAME = "decisions"
@@ -37,7 +39,7 @@ def start(
     slots = spark.sparkContext.defaultParallelism
     if mode == REAL_TIME and slots < partitions:
         raise StitchlakeError(
-            f"decisions.cores: too few for {config.kafka.events_topic}, got {slots} task slots, expected one for each of its "
+            f"decisions.cores: too few for {event_topics(config.kafka)}, got {slots} task slots, expected one for each of its "
             f"{partitions} partitions, held for as long as the query runs. Raise it, or set decisions.mode = micro_batch"
         )
     not_before = now - timedelta(seconds=config.decisions.max_age_seconds)
@@ -46,7 +48,7 @@ def start(
         rows.writeStream.queryName(NAME)
         .format("kafka")
         .outputMode("update")
-        .option("kafka.bootstrap.servers", config.kafka.bootstrap_servers)
+        .options(**clients.spark(config.kafka))
         .option("kafka.linger.ms", "0")
         .option("topic", config.decisions.topic)
         .option("checkpointLocation", checkpoint)
@@ -66,8 +68,8 @@ def _records(spark: SparkSession, config: Config) -> DataFrame:
     """From the newest record on at the first start; what is gone before it was read set off nothing and would be too old."""
     return (
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", config.kafka.bootstrap_servers)
-        .option("subscribe", config.kafka.events_topic)
+        .options(**clients.spark(config.kafka))
+        .options(**event_topics(config.kafka).of_spark())
         .option("startingOffsets", "latest")
         .option("failOnDataLoss", "false")
         .load()

@@ -18,7 +18,8 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from lakehouse.errors import BrokerError
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, clients
+from lakehouse.kafka.clients import Cluster
 
 log = logging.getLogger("stitchlake.online")
 _MOST_WAITING = 50  # micro-batches
@@ -45,8 +46,8 @@ Publish = Callable[[Sequence[Change]], None]
 class KafkaChanges:
     """A publisher that never makes its caller wait: a thread of its own sends."""
 
-    def __init__(self, bootstrap_servers: str, topic: str, partitions: int) -> None:
-        self._place = (bootstrap_servers, topic, partitions)
+    def __init__(self, cluster: Cluster, topic: str, partitions: int) -> None:
+        self._place = (cluster, topic, partitions)
         self._waiting: Queue[Sequence[Change] | None] = Queue(_MOST_WAITING)
         self._thread = Thread(target=self._send_all, name="profile-changes", daemon=True)
         self._thread.start()
@@ -74,11 +75,15 @@ class KafkaChanges:
             producer.close(timeout=_PATIENCE_SECONDS)
 
     def _producer(self) -> Any:
-        servers, topic, partitions = self._place
-        broker.create_topic(servers, topic, partitions)
+        cluster, topic, partitions = self._place
+        admin.create_topic(cluster, topic, partitions)
         milliseconds = int(1000 * _PATIENCE_SECONDS)
         return KafkaProducer(
-            bootstrap_servers=servers, acks=1, linger_ms=5, max_block_ms=milliseconds, bootstrap_timeout_ms=milliseconds
+            **clients.python_producer(cluster),
+            acks=1,
+            linger_ms=5,
+            max_block_ms=milliseconds,
+            bootstrap_timeout_ms=milliseconds,
         )
 
     def _send(self, producer: Any, changes: Sequence[Change]) -> None:

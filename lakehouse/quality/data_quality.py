@@ -4,7 +4,7 @@ Counts are added up for a window, so that the table gets one commit in it, not o
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -124,8 +124,8 @@ class DataQuality:
             self._broken.remove(known)
             log.warning("%s: expectation %s is met again", table, name)
 
-    def _write(self, rows: list[Mapping[str, Any]]) -> None:
-        self._lake.add(pa.Table.from_pylist(rows, schema=arrow_schema(OPS_DATA_QUALITY)), OPS_DATA_QUALITY)
+    def _write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._lake.add(pa.Table.from_pylist(list(rows), schema=arrow_schema(OPS_DATA_QUALITY)), OPS_DATA_QUALITY)
 
 
 def _stopped(verdict: Verdict) -> QualityError:

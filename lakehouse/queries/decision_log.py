@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.catalog import of_part
 from lakehouse.config import Config
+from lakehouse.kafka import clients
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import DECISION_LOG, writer
@@ -55,7 +56,7 @@ def drain(lake: Lake) -> None:
 
     query = (
         lake.spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", lake.config.kafka.bootstrap_servers)
+        .options(**clients.spark(lake.config.kafka))
         .option("subscribe", lake.config.decision_log.topic)
         .option("startingOffsets", "earliest")
         .load()

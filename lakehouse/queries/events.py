@@ -231,7 +231,7 @@ def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing
     publish = None
     if config.online_store.publish_changes:
         kafka = config.kafka
-        publish = KafkaChanges(kafka.bootstrap_servers, config.online_store.changes_topic, kafka.partitions)
+        publish = KafkaChanges(kafka, config.online_store.changes_topic, kafka.partitions)
         atexit.register(publish.close)
     online = OnlineStep(
         lake,

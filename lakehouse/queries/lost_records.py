@@ -11,7 +11,8 @@ from datetime import datetime
 import pyarrow as pa
 
 from lakehouse.errors import LakeError
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
+from lakehouse.kafka.topics import event_topics
 from lakehouse.lake import checkpoint
 from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake, arrow_schema
@@ -50,9 +51,7 @@ def lost_by(lake: Lake, query: str, held: Known) -> list[Lost]:
     """What `query` has not read and cannot read any more. held: what it knew when its checkpoint was begun."""
     read_to = checkpoint.read_to(lake.spark, lake.checkpoint(query)) or furthest(held.values())
     kafka = lake.config.kafka
-    if kafka.events_topic not in read_to:
-        return []
-    return list(lost(read_to, {kafka.events_topic: broker.first_offsets(kafka.bootstrap_servers, kafka.events_topic)}))
+    return list(lost(read_to, admin.first_offsets(kafka, event_topics(kafka)))) if read_to else []
 
 
 def refuse_lost(lake: Lake, query: str, held: Known) -> None:

@@ -53,9 +53,7 @@ class KnownMessages:
         # Silver is read to its end first, which says from where the topic is read.
         known = cls(_ids(config, kafka.events_topic, ends), _rejected(config))
         if has_broker:
-            known._values = np.union1d(
-                known._values, _digests(unread(kafka.bootstrap_servers, kafka.events_topic, ends))
-            )
+            known._values = np.union1d(known._values, _digests(unread(kafka, kafka.events_topic, ends)))
         return known
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lakehouse.config import Config
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, broker
 from lakehouse.lake.delta import Lake
 from lakehouse.spark.session import get_session
 
@@ -26,9 +26,8 @@ def scratch_config(config: Config, name: str) -> Iterator[Config]:
     config = dataclasses.replace(config, lake=dataclasses.replace(config.lake, root=f"{folder}/lake"))
     running = broker.start(config, port=0)
     try:
-        kafka = dataclasses.replace(config.kafka, bootstrap_servers=running.bootstrap_servers)
-        config = dataclasses.replace(config, kafka=kafka)
-        broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, kafka.partitions)
+        config = broker.at(config, running)
+        admin.create_topic(running, config.kafka.events_topic, config.kafka.partitions)
         yield config
     finally:
         broker.stop(config)

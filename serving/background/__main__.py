@@ -28,8 +28,9 @@ from lakehouse.decisions.offers import Offer, read_catalogue
 from lakehouse.errors import BrokerError
 from lakehouse.events.reader import Reader
 from lakehouse.job import READY, run
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, clients
 from lakehouse.kafka.broker import reachable
+from lakehouse.kafka.topics import Topics, event_topics
 from lakehouse.learning.lifetime import remember_for_life
 from lakehouse.learning.reward import Reward
 from lakehouse.moments.definitions import Definitions, read_moments
@@ -86,7 +87,7 @@ class Background:
         destinations = read_destinations(files.destinations, environ)
         for destination in destinations.values():
             if isinstance(destination, Topic):
-                broker.create_topic(config.kafka.bootstrap_servers, destination.topic, config.kafka.partitions)
+                admin.create_topic(config.kafka, destination.topic, config.kafka.partitions)
         self._offers = Reloadable(files.offers, read_catalogue)
         self._moments = Reloadable(
             files.moments,
@@ -95,7 +96,7 @@ class Background:
         )
         self._online = open_store(store_url(config), timeout_ms=_STORE_MS)
         self._kept = open_kept_store(config)
-        self._producer = KafkaProducer(bootstrap_servers=config.kafka.bootstrap_servers, acks="all", linger_ms=0)
+        self._producer = KafkaProducer(**clients.python_producer(config.kafka), acks="all", linger_ms=0)
         self._reader = Reader(config)
         people = People(self._online, self._kept, config)
         self._zones = RecipientZones(self._kept, self._reader)
@@ -110,9 +111,10 @@ class Background:
             emit=self._act_on,
         )
         self._fired = 0
-        self._candidates = self._consumer(config.decisions.topic, self._take_candidates, lambda: None)
-        self._events = self._consumer(config.kafka.events_topic, self._take_events, self._tick)
-        self._actions = self._consumer(config.actions.topic, self._take_actions, lambda: None)
+        decisions, actions = Topics((config.decisions.topic,)), Topics((config.actions.topic,))
+        self._candidates = self._consumer(decisions, self._take_candidates, lambda: None)
+        self._events = self._consumer(event_topics(config.kafka), self._take_events, self._tick)
+        self._actions = self._consumer(actions, self._take_actions, lambda: None)
 
     def run(self, stopped: Event) -> None:
         """Until stopped; then what is under way is ended, and what is due stays due."""
@@ -200,10 +202,10 @@ class Background:
         )
 
     def _consumer(
-        self, topic: str, handle: Callable[[Sequence[Any]], None], between: Callable[[], None]
+        self, topics: Topics, handle: Callable[[Sequence[Any]], None], between: Callable[[], None]
     ) -> GroupConsumer:
-        servers = self._config.kafka.bootstrap_servers
-        return GroupConsumer(servers, topic, f"stitchlake-background-{topic}", handle=handle, between=between)
+        group = f"stitchlake-background-{topics.names[0]}"
+        return GroupConsumer(self._config.kafka, topics, group, handle=handle, between=between)
 
     def _take_events(self, records: Sequence[Any]) -> None:
         placed, facts, messages, suppressions = [], [], [], []
@@ -263,10 +265,9 @@ def utc_now() -> datetime:
 def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     config = reachable(load())
-    servers, partitions = config.kafka.bootstrap_servers, config.kafka.partitions
-    topics = (config.kafka.events_topic, config.decisions.topic, config.decision_log.topic)
+    topics = (*event_topics(config.kafka).names, config.decisions.topic, config.decision_log.topic)
     for topic in (*topics, config.actions.topic, config.actions.dead_topic):
-        broker.create_topic(servers, topic, partitions)
+        admin.create_topic(config.kafka, topic, config.kafka.partitions)
     Background(config, Files(), os.environ, utc_now).run(set_by_signals())
 
 

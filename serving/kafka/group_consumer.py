@@ -9,6 +9,9 @@ from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.errors import CommitFailedError, IllegalStateError, KafkaError, RebalanceInProgressError
 
 from lakehouse.errors import StitchlakeError
+from lakehouse.kafka import clients
+from lakehouse.kafka.clients import Cluster
+from lakehouse.kafka.topics import Topics
 from serving.kafka.read_up_to import ReadUpTo
 
 log = logging.getLogger("stitchlake.background")
@@ -29,15 +32,15 @@ class GroupConsumer:
 
     def __init__(
         self,
-        bootstrap_servers: str,
-        topic: str,
+        cluster: Cluster,
+        topics: Topics,
         group: str,
         *,
         handle: Callable[[Sequence[Any]], None],
         between: Callable[[], None],
     ) -> None:
-        self._servers = bootstrap_servers
-        self._topic = topic
+        self._cluster = cluster
+        self._topics = topics
         self._group = group
         self._handle = handle
         self._between = between
@@ -52,7 +55,11 @@ class GroupConsumer:
             except Exception as error:
                 unforeseen = not isinstance(error, KafkaError)
                 log.warning(
-                    "topic %s at %s: not read, tried again: %r", self._topic, self._servers, error, exc_info=unforeseen
+                    "topic %s at %s: not read, tried again: %r",
+                    self._topics,
+                    self._cluster.bootstrap_servers,
+                    error,
+                    exc_info=unforeseen,
                 )
                 self.read_up_to.lost()
                 self._tried(self._between)
@@ -60,7 +67,7 @@ class GroupConsumer:
 
     def _read(self, stopped: Event) -> None:
         consumer = KafkaConsumer(
-            bootstrap_servers=self._servers,
+            **clients.python_consumer(self._cluster),
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -82,13 +89,16 @@ class GroupConsumer:
             consumer.close(timeout_ms=_LEAVE_MS)
 
     def _subscribe(self, consumer: KafkaConsumer, stopped: Event) -> None:
-        """Once the topic's partitions are known: kafka-python 3.0.12 that joins a group before it knows them may never get any.
+        """Once the partitions of every topic that has a name are known: kafka-python 3.0.12 that joins a group before it knows them may never get any.
 
         On a busy machine that befell one consumer in nine. Source: github.com/dpkp/kafka-python, issue 2377.
         """
         while not stopped.is_set():
-            if consumer.partitions_for_topic(self._topic):
-                consumer.subscribe([self._topic])
+            if all(map(consumer.partitions_for_topic, self._topics.names)):
+                if self._topics.pattern:
+                    consumer.subscribe(pattern=self._topics.regex)
+                else:
+                    consumer.subscribe(self._topics.names)
                 return
             self._tried(self._between)
             stopped.wait(_FIRST_PAUSE)
@@ -124,10 +134,10 @@ class GroupConsumer:
         try:
             act()
         except (StitchlakeError, KafkaError) as error:
-            log.warning("%s: tried again: %s", self._topic, error)
+            log.warning("%s: tried again: %s", self._topics, error)
             return False
         except Exception:
-            log.exception("%s: tried again", self._topic)
+            log.exception("%s: tried again", self._topics)
             return False
         return True
 
@@ -136,19 +146,24 @@ class GroupConsumer:
         try:
             self.read_up_to.look(lambda: self._ends(consumer), lambda: self._done(consumer))
         except KafkaError as error:
-            log.warning("topic %s: where it ends was not told: %r", self._topic, error)
+            log.warning("topic %s: where it ends was not told: %r", self._topics, error)
             self.read_up_to.lost()
 
     def _ends(self, consumer: KafkaConsumer) -> Mapping[TopicPartition, int]:
-        numbers = consumer.partitions_for_topic(self._topic) or ()
-        partitions = [TopicPartition(self._topic, number) for number in numbers]
-        ends: Mapping[TopicPartition, int] = consumer.end_offsets(partitions, timeout_ms=_ANSWER_MS)
+        ends: Mapping[TopicPartition, int] = consumer.end_offsets(self._partitions(consumer), timeout_ms=_ANSWER_MS)
         return ends
+
+    def _partitions(self, consumer: KafkaConsumer) -> list[TopicPartition]:
+        """Of every topic that is there by now."""
+        topics = self._topics.among(consumer.topics()) if self._topics.pattern else self._topics.names
+        return [
+            TopicPartition(topic, number) for topic in topics for number in consumer.partitions_for_topic(topic) or ()
+        ]
 
     def _done(self, consumer: KafkaConsumer) -> Mapping[TopicPartition, int]:
         """Of partitions that another process of the group reads, what it has committed; before that, where they begin."""
         own, found = consumer.assignment(), {}
-        for partition in (TopicPartition(self._topic, one) for one in consumer.partitions_for_topic(self._topic) or ()):
+        for partition in self._partitions(consumer):
             ask = consumer.position if partition in own else consumer.committed
             done = ask(partition, timeout_ms=_ANSWER_MS)
             if done is None:
@@ -165,4 +180,4 @@ class GroupConsumer:
         try:
             consumer.commit(ends)
         except (CommitFailedError, IllegalStateError, RebalanceInProgressError) as error:
-            log.warning("topic %s: offsets were not noted: %r", self._topic, error)
+            log.warning("topic %s: offsets were not noted: %r", self._topics, error)

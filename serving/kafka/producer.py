@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable
 from threading import Thread
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from lakehouse.errors import BrokerError
+from lakehouse.kafka import clients
+from lakehouse.kafka.clients import Cluster
+from lakehouse.kafka.refusal import refused
 
 Headers = list[tuple[str, str | bytes | None]]
 Reported = list[tuple["asyncio.Future[None]", KafkaError | None]]
@@ -31,8 +35,9 @@ class KafkaOut:
     `headers`: of every record, asked for as it is sent. `linger_ms`: how long a record may wait for others to go with.
     """
 
-    def __init__(self, bootstrap_servers: str, headers: Callable[[], Headers] = list, *, linger_ms: int = 0) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, cluster: Cluster, headers: Callable[[], Headers] = list, *, linger_ms: int = 0) -> None:
+        self._cluster = cluster
+        self._servers = cluster.bootstrap_servers
         self._linger_ms = linger_ms
         self._headers = headers
         self._producer: Producer | None = None
@@ -54,12 +59,15 @@ class KafkaOut:
         """
         if self._producer is not None:
             return
-        producer = Producer(_settings(self._servers, self._linger_ms))
+        heard: deque[str] = deque(maxlen=10)
+        settings = _settings(self._cluster, self._linger_ms)
+        producer = Producer({**settings, "error_cb": lambda error: heard.append(error.str())})
         try:
             for topic in topics:
                 producer.list_topics(topic, timeout=_ANSWER_SECONDS)
         except KafkaException as error:
-            raise BrokerError(
+            producer.poll(0)  # it tells then why
+            raise refused(self._cluster, heard) or BrokerError(
                 f"kafka at {self._servers}: got {error.args[0].str()}, expected a broker. Start it with ./spark-submit.sh kafka start"
             ) from error
         self._producer = producer
@@ -129,9 +137,9 @@ class KafkaOut:
                 done.set_exception(BrokerError(f"kafka at {self._servers}: record not taken, got {error.str()}"))
 
 
-def _settings(bootstrap_servers: str, linger_ms: int) -> dict[str, Any]:
+def _settings(cluster: Cluster, linger_ms: int) -> dict[str, Any]:
     return {
-        "bootstrap.servers": bootstrap_servers,
+        **clients.librdkafka(cluster),
         "acks": "all",
         "enable.idempotence": True,
         "partitioner": "murmur2_random",  # as every other producer's: one visitor's events stay in one partition

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from lakehouse.kafka import clients
+from lakehouse.kafka.clients import Cluster
+
 log = logging.getLogger("stitchlake.serving")
 _POLL_MS = 100  # a poll returns as soon as there is something; this is how often a stop is looked for
 _RETRY_SECONDS = 2.0
@@ -36,14 +39,14 @@ class KafkaIn:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        cluster: Cluster,
         handlers: Mapping[str, Handle],
         loop: asyncio.AbstractEventLoop,
         *,
         on_ready: Callable[[], None],
         on_begin: Mapping[str, Begin] | None = None,
     ) -> None:
-        self._servers = bootstrap_servers
+        self._cluster = cluster
         self._handlers = handlers
         self._loop = loop
         self._on_begin = on_begin or {}
@@ -69,12 +72,17 @@ class KafkaIn:
                 if self._loop.is_closed():
                     return  # the process ends
                 unforeseen = not isinstance(error, KafkaError)
-                log.warning("kafka at %s: not read, tried again: %r", self._servers, error, exc_info=unforeseen)
+                log.warning(
+                    "kafka at %s: not read, tried again: %r",
+                    self._cluster.bootstrap_servers,
+                    error,
+                    exc_info=unforeseen,
+                )
                 self._stopped.wait(_RETRY_SECONDS)
 
     def _read(self) -> None:
         consumer = KafkaConsumer(
-            bootstrap_servers=self._servers,
+            **clients.python_consumer(self._cluster),
             enable_auto_commit=False,
             fetch_max_wait_ms=_POLL_MS,
             fetch_min_bytes=1,

@@ -10,7 +10,7 @@ from kafka.admin import KafkaAdminClient
 
 from batch import accept_loss
 from lakehouse.errors import LakeError
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lake.delta import Lake
 from lakehouse.queries import bronze_events
@@ -26,13 +26,13 @@ def reading(lake: Lake, kafka: RunningBroker) -> Lake:
     config = dataclasses.replace(lake.config.kafka, bootstrap_servers=kafka.bootstrap_servers, events_topic=TOPIC)
     lake = Lake(lake.spark, dataclasses.replace(lake.config, kafka=config))
     lake.create_missing([BRONZE_EVENTS, OPS_LOST_RECORDS])
-    broker.create_topic(kafka.bootstrap_servers, TOPIC, 1)
+    admin.create_topic(kafka, TOPIC, 1)
     send(kafka, "0", "1", "2")
     drain(lake)
     send(kafka, "3", "4", "5")
-    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
-    admin.delete_records({TopicPartition(TOPIC, 0): 5})
-    admin.close()
+    of_records = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    of_records.delete_records({TopicPartition(TOPIC, 0): 5})
+    of_records.close()
     return lake
 
 

@@ -14,7 +14,7 @@ from batch import experiments
 from lakehouse.config import Config
 from lakehouse.decisions.decision_record import DecisionRecord, decision_message, outcome_message
 from lakehouse.errors import SourceError
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lake.delta import Lake
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
@@ -193,7 +193,7 @@ def messages_of_the_service(decisions: int) -> list[dict[str, Any]]:
 def logged(kafka: RunningBroker, config: Config, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A topic of decisions that the command is configured to read; `lake`: for its session. Another process writes the lake."""
     topic = "off-policy-test"
-    broker.create_topic(kafka.bootstrap_servers, topic, 1)
+    admin.create_topic(kafka, topic, 1)
     monkeypatch.setenv("STITCHLAKE__LAKE__ROOT", config.lake.root)
     monkeypatch.setenv("STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
     monkeypatch.setenv("STITCHLAKE__DECISION_LOG__TOPIC", topic)

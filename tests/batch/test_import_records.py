@@ -34,18 +34,18 @@ def imported(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, ...]:
 
 
 def test_each_record_is_sent_once(on_broker: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    servers, topic = on_broker.kafka.bootstrap_servers, on_broker.kafka.events_topic
+    kafka, topic = on_broker.kafka, on_broker.kafka.events_topic
     path = tmp_path / "events.csv"
     path.write_text(ROWS)
     assert imported(capsys, str(path), "--dry-run") == (8, 8, 0, 0, 1)
-    assert list(unread(servers, topic, {})) == []
+    assert list(unread(kafka, topic, {})) == []
     assert imported(capsys, str(path)) == (8, 8, 0, 0, 1)
     again = path.rename(tmp_path / "again.csv")
     assert imported(capsys, str(again)) == (8, 0, 8, 0, 1)
-    found = list(unread(servers, topic, {}))
+    found = list(unread(kafka, topic, {}))
     assert len(found) == len(set(found)) == 8
     assert sum(json.loads(value)["type"] == "unmapped" for value in found) == 1
-    assert len(list(unread(servers, topic, dict.fromkeys(range(2), 10**6)))) == 0
+    assert len(list(unread(kafka, topic, dict.fromkeys(range(2), 10**6)))) == 0
 
 
 def test_a_file_that_is_not_there_is_told_before_anything_is_done(tmp_path: Path) -> None:
@@ -55,5 +55,5 @@ def test_a_file_that_is_not_there_is_told_before_anything_is_done(tmp_path: Path
 
 def test_a_broker_that_is_away_is_told() -> None:
     with pytest.raises(BrokerError, match="expected its records"):
-        list(unread("127.0.0.1:1", "events", {}))
+        list(unread(RunningBroker(bootstrap_servers="127.0.0.1:1", pid=0), "events", {}))
     assert load("dev", environ={}).kafka.events_topic == "events"

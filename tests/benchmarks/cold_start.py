@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
     with scratch_config(load(), "cold_start") as config:
         kafka = config.kafka
         messages = Shop(arguments.events, SEED).messages()
-        sent = produce(messages, kafka.bootstrap_servers, kafka.events_topic, on_progress=lambda n: None)
+        sent = produce(messages, kafka, kafka.events_topic, on_progress=lambda n: None)
         began, spent, started = time.perf_counter(), cpu_seconds(), datetime.now(UTC)
         lake = Lake(get_session(config, "cold_start"), config)
         session = time.perf_counter() - began

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from lakehouse.config import PROJECT, Config, load
 from lakehouse.job import run
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, broker
 from lakehouse.machine import free_port, wait_until
 from lakehouse.online.engines import open_store
 from tests.benchmarks.machine import machine
@@ -194,7 +194,7 @@ def main(argv: list[str]) -> None:
             config.decision_log.topic,
             config.online_store.changes_topic,
         ):
-            broker.create_topic(kafka.bootstrap_servers, topic, 1)
+            admin.create_topic(kafka, topic, 1)
         train_model(config)
         if "lmdb" in arguments.stores:
             result["lmdb"] = of_store(config, f"lmdb://{folder}/online", arguments.profiles, arguments.seconds)

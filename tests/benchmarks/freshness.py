@@ -44,7 +44,7 @@ QUERIES: list[Start] = [events.start, bronze_events.start]
 def remember(lake: Lake, history: Iterable[Message]) -> None:
     """Fill the lake with a history and train both champions on it."""
     kafka = lake.config.kafka
-    produce(history, kafka.bootstrap_servers, kafka.events_topic, on_progress=lambda n: None)
+    produce(history, kafka, kafka.events_topic, on_progress=lambda n: None)
     await_all(lake, start_all(lake, QUERIES, available_now=True))
     segments.train(lake)
     # A horizon that fits a history of some weeks: how long scoring takes does not depend on it.
@@ -58,11 +58,9 @@ def load_queries(lake: Lake, messages: Iterable[Message], rate: float) -> MicroB
 
     queries = start_all(lake, [events.start_with(micro_batch), *QUERIES[1:]], available_now=False)
     kafka = lake.config.kafka
-    progress = Progress(kafka.bootstrap_servers, kafka.events_topic)
+    progress = Progress(kafka, kafka.events_topic)
     with ThreadPoolExecutor(1) as pool:
-        sending = pool.submit(
-            produce, messages, kafka.bootstrap_servers, kafka.events_topic, on_progress=lambda n: None, per_second=rate
-        )
+        sending = pool.submit(produce, messages, kafka, kafka.events_topic, on_progress=lambda n: None, per_second=rate)
         while not (sending.done() and progress.position(queries).drained([events.NAME])):
             for query in queries:
                 if (error := query.exception()) is not None:

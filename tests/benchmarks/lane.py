@@ -24,7 +24,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from lakehouse.commands import launcher
 from lakehouse.config import Config, load
 from lakehouse.job import run
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.spark.scratch import scratch_config
 from tests.benchmarks.machine import machine
 
@@ -127,7 +127,7 @@ def main(argv: list[str]) -> None:
     with ExitStack() as stack:
         config = stack.enter_context(scratch_config(load(), "lane"))
         root = Path(config.lake.root).parent
-        broker.create_topic(config.kafka.bootstrap_servers, config.decisions.topic, config.kafka.partitions)
+        admin.create_topic(config.kafka, config.decisions.topic, config.kafka.partitions)
         stack.enter_context(driver(config, root / "lane.log", "--driver-memory", "1g", "streaming/decisions.py"))
         if options.durable:
             stack.enter_context(driver(config, root / "streaming.log", "streaming"))

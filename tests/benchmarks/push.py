@@ -22,7 +22,7 @@ from websockets.asyncio.client import connect
 from lakehouse.commands.supervisor import topics
 from lakehouse.config import Config, load
 from lakehouse.job import run
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.spark.scratch import scratch_config
 from tests.benchmarks.decisions import BOTH_CORES, serving
 from tests.benchmarks.lane import QUANTILES, STOP_SECONDS, driver, send
@@ -75,7 +75,7 @@ def main(argv: list[str]) -> None:
         config = stack.enter_context(scratch_config(load(), "push"))
         root = Path(config.lake.root).parent
         for topic in topics(config):
-            broker.create_topic(config.kafka.bootstrap_servers, topic, config.kafka.partitions)
+            admin.create_topic(config.kafka, topic, config.kafka.partitions)
         stack.enter_context(driver(config, root / "lane.log", "--driver-memory", "1g", "streaming/decisions.py"))
         stack.enter_context(driver(config, root / "streaming.log", "streaming"))
         port = stack.enter_context(serving(config, f"lmdb://{config.lake.root}/_online", cores=BOTH_CORES))

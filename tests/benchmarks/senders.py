@@ -25,7 +25,7 @@ from uuid import uuid4
 from lakehouse.commands.supervisor import topics
 from lakehouse.config import Config, load
 from lakehouse.job import run
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, broker
 from lakehouse.online.engines import open_store
 from tests.benchmarks.machine import machine
 from tests.benchmarks.visitors import mark_filled, train_model
@@ -98,7 +98,7 @@ def collector(config: Config) -> Iterator[tuple[str, Config]]:
     """A server on a topic of its own, and its configuration."""
     kafka = dataclasses.replace(config.kafka, events_topic=f"senders-{uuid4().hex[:8]}")
     config = dataclasses.replace(config, kafka=kafka)
-    broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, 1)
+    admin.create_topic(kafka, kafka.events_topic, 1)
     with serving(config) as (address, _):
         yield address, config
 
@@ -206,7 +206,7 @@ def main(argv: list[str]) -> None:
             kafka = dataclasses.replace(config.kafka, bootstrap_servers=running.bootstrap_servers)
             served = dataclasses.replace(config, kafka=kafka)
             for topic in topics(served):
-                broker.create_topic(running.bootstrap_servers, topic, 1)
+                admin.create_topic(running, topic, 1)
             for name, script in chosen(NODE, arguments.only):
                 send = partial(by_node, arguments.node.resolve(), script, arguments.calls)
                 found[name] = counted(served, arguments.calls, send)

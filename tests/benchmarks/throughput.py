@@ -69,7 +69,7 @@ def main(argv: list[str]) -> None:
     with scratch_lake(load(), "throughput") as lake:
         kafka = lake.config.kafka
         messages = Shop(count, SEED).messages()
-        sent = produce(messages, kafka.bootstrap_servers, kafka.events_topic, on_progress=lambda n: None)
+        sent = produce(messages, kafka, kafka.events_topic, on_progress=lambda n: None)
         print(f"{sent:,} records in the topic", flush=True)
         warm_up = pass_through(lake, "warm_up")  # the first run also pays for the JVM's compiler
         before = pass_through(lake, "before")

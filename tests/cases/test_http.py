@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.config import Config
 from lakehouse.events.parse import parse
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from serving.messages.answer_models import CollectedAnswer, DecisionAnswer
 from tests.serving.conftest import Start, filled
 from tests.serving.topic_values import values
@@ -64,7 +64,7 @@ def served(serving_config: Config, start: Start) -> Served:
     """On a topic of the test's own."""
     kafka = dataclasses.replace(serving_config.kafka, events_topic=f"http-{uuid4().hex[:8]}")
     config = dataclasses.replace(serving_config, kafka=kafka)
-    broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, 1)
+    admin.create_topic(kafka, kafka.events_topic, 1)
     return Served(start(config)[0], config)
 
 

@@ -23,7 +23,7 @@ from lakehouse.errors import LakeError
 from lakehouse.events.clock import microseconds
 from lakehouse.events.event_row import EventReader
 from lakehouse.events.fact_tables import FACT_TABLES
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, broker
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
@@ -137,18 +137,18 @@ def hostile(count: int) -> list[bytes | None]:
 QUERIES = [events.start, bronze_events.start]
 
 
-def sent_to(lake: Lake, servers: str, values: Sequence[bytes | None]) -> Lake:
+def sent_to(lake: Lake, kafka: broker.RunningBroker, values: Sequence[bytes | None]) -> Lake:
     """A lake that will read the values from a topic of its own, in small micro-batches."""
     topic = f"cases-{uuid4().hex[:8]}"
-    broker.create_topic(servers, topic, 2)
-    producer = KafkaProducer(bootstrap_servers=servers)
+    admin.create_topic(kafka, topic, 2)
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
     for value in values:
         producer.send(topic, value)
     producer.close()
     config = lake.config
     config = dataclasses.replace(
         config,
-        kafka=dataclasses.replace(config.kafka, bootstrap_servers=servers, events_topic=topic),
+        kafka=dataclasses.replace(config.kafka, bootstrap_servers=kafka.bootstrap_servers, events_topic=topic),
         profiles=dataclasses.replace(config.profiles, max_offsets_per_trigger=len(values) // 2),
     )
     return Lake(lake.spark, config)
@@ -168,7 +168,7 @@ def test_the_stream_gives_what_one_computation_gives(lake: Lake, kafka: broker.R
         random.Random(SEED).shuffle(values)
     if which == "killed":
         values += [message.value for message in Shop(2_500, SEED).messages()]
-    lake = sent_to(lake, kafka.bootstrap_servers, values)
+    lake = sent_to(lake, kafka, values)
     if which == "killed":
         kill_in_the_middle(lake.config, len(values) // 4)
     drain(lake, QUERIES)
@@ -183,7 +183,7 @@ def test_the_stream_gives_what_one_computation_gives(lake: Lake, kafka: broker.R
 def test_check_on_a_lake_from_before_a_table_says_what_to_run_and_either_repair_mends_it(
     lake: Lake, kafka: broker.RunningBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = sent_to(lake, kafka.bootstrap_servers, sent()[:40])
+    lake = sent_to(lake, kafka, sent()[:40])
     drain(lake, QUERIES)
     for job in (rebuild, reconcile):
         monkeypatch.setattr(job, "load", lambda: lake.config)

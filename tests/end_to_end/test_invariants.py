@@ -17,7 +17,7 @@ from lakehouse.config import Config
 from lakehouse.demo.evaluation import pair_scores
 from lakehouse.demo.shop import Shop
 from lakehouse.errors import StitchlakeError
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, broker
 from lakehouse.kafka.message import Message
 from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
@@ -49,8 +49,8 @@ def send(lake: Lake, kafka: broker.RunningBroker) -> Send:
 
     def _send(messages: Iterable[Message]) -> Lake:
         topic = Path(lake.root).parent.name  # pytest's folder is named after the test
-        broker.create_topic(kafka.bootstrap_servers, topic, 2)
-        produce(messages, kafka.bootstrap_servers, topic, on_progress=lambda sent: None)
+        admin.create_topic(kafka, topic, 2)
+        produce(messages, kafka, topic, on_progress=lambda sent: None)
         return Lake(lake.spark, _reading(lake.config, kafka.bootstrap_servers, topic))
 
     return _send

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from lakehouse.commands.supervisor import topics
 from lakehouse.config import Config, LakeConfig, load
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.online.engines import open_store
 from serving.__main__ import make_service
@@ -39,7 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _servers(kafka: RunningBroker) -> str:
     for topic in topics(load("dev", environ={})):
-        broker.create_topic(kafka.bootstrap_servers, topic, 1)
+        admin.create_topic(kafka, topic, 1)
     return kafka.bootstrap_servers
 
 

@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from lakehouse.config import Config, load
 from lakehouse.config.paths import OFFERS, TEMPLATES
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.online.engines import open_store, store_url
 from serving.background.__main__ import Background, Files, utc_now
@@ -83,7 +83,7 @@ def place(kafka: RunningBroker, tmp_path: Path) -> Iterator[Place]:
     )
     topics = (config.decisions.topic, config.decision_log.topic, config.actions.topic, config.actions.dead_topic)
     for topic in (name, *topics):
-        broker.create_topic(kafka.bootstrap_servers, topic, 1)
+        admin.create_topic(kafka, topic, 1)
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
     with http_server() as hook, smtp_server() as mailbox:
         files = Files(

@@ -17,7 +17,7 @@ from rudderstack.analytics.client import Client as RudderClient
 from segment.analytics.client import Client as SegmentClient
 
 from lakehouse.config import Config
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from tests.serving.served import serving
 from tests.serving.topic_values import values
 
@@ -41,7 +41,7 @@ class Collector:
 def served(config_in: Callable[[Path], Config], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
     config = config_in(tmp_path_factory.mktemp("senders"))
     kafka = dataclasses.replace(config.kafka, events_topic=f"senders-{uuid4().hex[:8]}")
-    broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, 1)
+    admin.create_topic(kafka, kafka.events_topic, 1)
     config = dataclasses.replace(config, kafka=kafka)
     with serving(config) as (address, _):
         yield Collector(address, config)

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError, StitchlakeError
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, topics
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lane import query
 from lakehouse.lane.lane_rules import lane_rules, text_version
@@ -66,8 +66,8 @@ def lane_config(kafka: RunningBroker, config: Config) -> Config:
         decisions=dataclasses.replace(config.decisions, topic=f"{name}-decisions"),
     )
     for topic in (name, config.decisions.topic):
-        broker.create_topic(kafka.bootstrap_servers, topic, 1)
-    assert broker.partitions(kafka.bootstrap_servers, name) == 1
+        admin.create_topic(kafka, topic, 1)
+    assert admin.partitions(kafka, topics.Topics((name,))) == 1
     return config
 
 

@@ -15,7 +15,7 @@ from lakehouse.commands import supervisor
 from lakehouse.config import PROJECT, Config, LakeConfig
 from lakehouse.errors import LakeError
 from lakehouse.job import FOR_A_PERSON
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.restarts import FIRST_TRIES
 
@@ -71,11 +71,12 @@ def test_up_starts_the_broker_says_ready_and_down_stops_all(config: Config) -> N
     with up(config, servers) as process:
         assert process.stdout.readline() == "ready\n"
         streaming = noted(config)
-        assert broker.answers(servers)
+        ours = dataclasses.replace(config.kafka, bootstrap_servers=servers)
+        assert admin.answers(ours)
         assert supervisor.down(config)
         assert process.wait() == 0
         assert machine.command_of(streaming) is None
-        assert not broker.answers(servers)
+        assert not admin.answers(ours)
         assert not supervisor.down(config)
 
 
@@ -85,7 +86,7 @@ def test_a_broker_that_was_there_before_stays(config: Config, kafka: RunningBrok
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
-    assert broker.answers(kafka.bootstrap_servers)
+    assert admin.answers(kafka)
 
 
 @pytest.mark.slow
@@ -163,7 +164,7 @@ def test_the_broker_it_started_is_started_again_and_an_up_after_one_that_was_kil
         assert process.stdout.readline() == "ready\n"
         os.kill(broker.status(config).pid, signal.SIGKILL)
         assert process.stderr.readline().startswith("kafka: ended by itself, got no process")
-        assert machine.wait_until(lambda: broker.answers(servers), 60)
+        assert machine.wait_until(lambda: admin.answers(RunningBroker(bootstrap_servers=servers, pid=0)), 60)
         left = noted(config)
         process.kill()
         process.wait()
@@ -173,7 +174,7 @@ def test_the_broker_it_started_is_started_again_and_an_up_after_one_that_was_kil
             assert machine.command_of(left) is None
             assert supervisor.down(config)
             assert second.wait() == 0
-        assert not broker.answers(servers)
+        assert not admin.answers(RunningBroker(bootstrap_servers=servers, pid=0))
 
 
 def test_down_without_up_does_nothing(config: Config) -> None:

@@ -119,7 +119,7 @@ def test_a_reference_inside_a_text_is_resolved(folder: Path) -> None:
     ("name", "text", "expected"),
     [
         ("STITCHLAKE__LAEK__ROOT", "x", "unknown section 'laek'; did you mean 'lake'?"),
-        ("STITCHLAKE__KAFKA__TOPCS", "x", "[kafka] unknown key 'topcs'; did you mean 'events_topic'?"),
+        ("STITCHLAKE__KAFKA__EVENT_TOPC", "x", "[kafka] unknown key 'event_topc'; did you mean 'events_topic'?"),
         (
             "STITCHLAKE__IDENTITY__BLOCKED_VALEUS",
             "x",
@@ -199,7 +199,7 @@ def test_one_wrong_variable_is_one_fault_that_names_it(name: str, text: str, exp
 @pytest.mark.parametrize(
     ("toml", "expected"),
     [
-        ("[kafka]\ntopcs = 1", "conf/mine.toml: [kafka] unknown key 'topcs'; did you mean 'events_topic'?"),
+        ("[kafka]\nevent_topc = 1", "conf/mine.toml: [kafka] unknown key 'event_topc'; did you mean 'events_topic'?"),
         ("[kafak]\npartitions = 1", "conf/mine.toml: unknown section 'kafak'; did you mean 'kafka'?"),
         ('[kafka]\npartitions = "2"', "[kafka] partitions: got '2', expected a whole number"),
         ("[kafka]\npartitions = true", "[kafka] partitions: got True, expected a whole number"),

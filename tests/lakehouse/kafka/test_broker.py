@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
-from kafka.admin import KafkaAdminClient
 from kafka.errors import MessageSizeTooLargeError
 
 from lakehouse import jars, machine
 from lakehouse.config import Config, LakeConfig
 from lakehouse.errors import BrokerError
-from lakehouse.kafka import broker, server
+from lakehouse.kafka import admin, broker, server
 from lakehouse.kafka.broker import RunningBroker
+from lakehouse.kafka.topics import Topics
 
 
 def note(config: Config, pid: int) -> Path:
@@ -47,8 +47,8 @@ def test_records_survive_a_stop_and_a_start_on_another_port(config: Config) -> N
     try:
         assert broker.start(config, port=0) == first
         assert broker.status(config) == first
-        assert broker.bootstrap_servers(config) == first.bootstrap_servers
-        broker.create_topic(first.bootstrap_servers, "events", 2)
+        assert broker.cluster(config).bootstrap_servers == first.bootstrap_servers
+        admin.create_topic(first, "events", 2)
         send(first.bootstrap_servers, "events", b"1", b"2", b"3")
         assert broker.stop(config)
         assert machine.command_of(first.pid) is None
@@ -67,17 +67,14 @@ def test_records_survive_a_stop_and_a_start_on_another_port(config: Config) -> N
 
 @pytest.mark.slow
 def test_a_topic_is_created_once_and_left_as_it_is(kafka: RunningBroker) -> None:
-    broker.create_topic(kafka.bootstrap_servers, "created-once", 2)
-    broker.create_topic(kafka.bootstrap_servers, "created-once", 5)
-    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
-    (topic,) = admin.describe_topics(["created-once"])
-    admin.close()
-    assert len(topic["partitions"]) == 2
+    admin.create_topic(kafka, "created-once", 2)
+    admin.create_topic(kafka, "created-once", 5)
+    assert admin.partitions(kafka, Topics(("created-once",))) == 2
 
 
 @pytest.mark.slow
 def test_a_record_of_forty_kilobytes_passes_and_one_beyond_a_megabyte_does_not(kafka: RunningBroker) -> None:
-    broker.create_topic(kafka.bootstrap_servers, "large", 1)
+    admin.create_topic(kafka, "large", 1)
     send(kafka.bootstrap_servers, "large", b"x" * 40_000)
     assert receive(kafka.bootstrap_servers, "large", 1) == [b"x" * 40_000]
     with pytest.raises(MessageSizeTooLargeError):
@@ -160,9 +157,9 @@ def test_a_spoilt_pid_file_means_not_running(config: Config, text: str) -> None:
 
 
 def test_without_a_local_broker_the_configured_one_is_used(config: Config) -> None:
-    assert broker.bootstrap_servers(config) == "127.0.0.1:9092"
+    assert broker.cluster(config).bootstrap_servers == "127.0.0.1:9092"
     remote = dataclasses.replace(config, lake=LakeConfig(root="s3://bucket/lake", keep_hours=1))
-    assert broker.bootstrap_servers(remote) == "127.0.0.1:9092"
+    assert broker.cluster(remote).bootstrap_servers == "127.0.0.1:9092"
 
 
 def test_a_remote_lake_or_a_remote_address_has_no_local_broker(config: Config) -> None:
@@ -174,10 +171,11 @@ def test_a_remote_lake_or_a_remote_address_has_no_local_broker(config: Config) -
 
 
 def test_nobody_answers_where_nobody_listens() -> None:
-    address = f"127.0.0.1:{machine.free_port()}"
-    assert not broker.answers(address)
-    with pytest.raises(BrokerError, match=f"topic 'events' not created at {address}"):
-        broker.create_topic(address, "events", 1)
+    nobody = RunningBroker(bootstrap_servers=f"127.0.0.1:{machine.free_port()}", pid=0)
+    assert not admin.answers(nobody)
+    admin.hold_to_options(nobody)
+    with pytest.raises(BrokerError, match=f"kafka at {nobody.bootstrap_servers}: no answer, expected a broker"):
+        admin.create_topic(nobody, "events", 1)
 
 
 def test_an_artifact_is_a_jar_name_without_its_version() -> None:

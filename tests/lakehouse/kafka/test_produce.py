@@ -7,7 +7,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from lakehouse.config import LakeConfig, load
 from lakehouse.errors import BrokerError
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, broker
+from lakehouse.kafka.broker import RunningBroker
 from lakehouse.kafka.message import Message
 from lakehouse.kafka.produce import _paced, _partition, produce
 
@@ -15,19 +16,21 @@ AT = datetime(2026, 7, 4, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
     """A real broker on a free port, for this module."""
     root = str(tmp_path_factory.mktemp("broker") / "lake")
     config = dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=root, keep_hours=1))
     try:
-        yield broker.start(config, port=0).bootstrap_servers
+        yield broker.start(config, port=0)
     finally:
         broker.stop(config)
 
 
-def records(servers: str, topic: str) -> list[tuple[int, bytes | None, bytes | None]]:
+def records(kafka: RunningBroker, topic: str) -> list[tuple[int, bytes | None, bytes | None]]:
     """(partition, key, value) of every record of the topic's two partitions."""
-    consumer = KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", enable_auto_commit=False)
+    consumer = KafkaConsumer(
+        bootstrap_servers=kafka.bootstrap_servers, auto_offset_reset="earliest", enable_auto_commit=False
+    )
     partitions = [TopicPartition(topic, n) for n in (0, 1)]
     consumer.assign(partitions)
     ends, found = consumer.end_offsets(partitions), []
@@ -39,26 +42,24 @@ def records(servers: str, topic: str) -> list[tuple[int, bytes | None, bytes | N
 
 
 @pytest.mark.slow
-def test_every_record_arrives_as_it_was_and_is_counted(servers: str) -> None:
-    broker.create_topic(servers, "whole", 2)
+def test_every_record_arrives_as_it_was_and_is_counted(kafka: RunningBroker) -> None:
+    admin.create_topic(kafka, "whole", 2)
     sent = [Message(f"k{n % 7}".encode(), f"v{n}".encode(), AT) for n in range(1_234)]
     sent += [Message(b"k1", None, AT), Message(None, b"no key", AT), Message(b"k2", b"x" * 40_960, AT)]
     seen: list[int] = []
-    assert produce(sent, servers, "whole", on_progress=seen.append) == len(sent)
+    assert produce(sent, kafka, "whole", on_progress=seen.append) == len(sent)
     assert seen == [500, 1_000, len(sent)]
-    arrived = records(servers, "whole")
+    arrived = records(kafka, "whole")
     assert sorted(map(repr, ((key, value) for _, key, value in arrived))) == sorted(
         repr((m.key, m.value)) for m in sent
     )
 
 
 @pytest.mark.slow
-def test_records_of_one_key_keep_their_order_in_one_partition(servers: str) -> None:
-    broker.create_topic(servers, "ordered", 2)
-    produce(
-        (Message(f"k{n % 5}".encode(), str(n).encode(), AT) for n in range(500)), servers, "ordered", on_progress=id
-    )
-    arrived = records(servers, "ordered")
+def test_records_of_one_key_keep_their_order_in_one_partition(kafka: RunningBroker) -> None:
+    admin.create_topic(kafka, "ordered", 2)
+    produce((Message(f"k{n % 5}".encode(), str(n).encode(), AT) for n in range(500)), kafka, "ordered", on_progress=id)
+    arrived = records(kafka, "ordered")
     for key in (b"k0", b"k1", b"k2", b"k3", b"k4"):
         assert len({partition for partition, its_key, _ in arrived if its_key == key}) == 1
         numbers = [int(value or b"-1") for _, its_key, value in arrived if its_key == key]
@@ -67,11 +68,11 @@ def test_records_of_one_key_keep_their_order_in_one_partition(servers: str) -> N
 
 
 @pytest.mark.slow
-def test_a_record_the_broker_refuses_is_an_error(servers: str) -> None:
-    broker.create_topic(servers, "refused", 2)
+def test_a_record_the_broker_refuses_is_an_error(kafka: RunningBroker) -> None:
+    admin.create_topic(kafka, "refused", 2)
     too_large = Message(b"k", b"x" * 3_000_000, AT)
     with pytest.raises(BrokerError, match="records not taken"):
-        produce([too_large], servers, "refused", on_progress=id)
+        produce([too_large], kafka, "refused", on_progress=id)
 
 
 def test_a_pace_is_kept_from_the_start_and_lost_time_is_made_up() -> None:

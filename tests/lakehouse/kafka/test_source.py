@@ -8,8 +8,9 @@ from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
 from lakehouse.errors import BrokerError, LakeError
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
+from lakehouse.kafka.topics import Topics
 from lakehouse.lake.delta import Lake
 from lakehouse.machine import wait_until
 from lakehouse.queries import bronze_events
@@ -25,9 +26,9 @@ def send(servers: str, *values: bytes) -> None:
     producer.close()
 
 
-def is_gone(servers: str) -> bool:
+def is_gone(kafka: RunningBroker) -> bool:
     try:
-        broker.topic_id(servers, TOPIC)
+        admin.topic_ids(kafka, Topics((TOPIC,)))
     except BrokerError:
         return True
     return False
@@ -38,16 +39,16 @@ def test_another_topic_of_the_same_name_stops_the_query_with_the_remedy(lake: La
     config = dataclasses.replace(lake.config.kafka, bootstrap_servers=servers, events_topic=TOPIC)
     lake = Lake(lake.spark, dataclasses.replace(lake.config, kafka=config))
     lake.create(BRONZE_EVENTS)
-    broker.create_topic(servers, TOPIC, 1)
+    admin.create_topic(kafka, TOPIC, 1)
     send(servers, b"1", b"2")
     for _ in range(2):  # a restart reads on
         bronze_events.start(lake, available_now=True).awaitTermination()
     assert lake.read(BRONZE_EVENTS).count() == 2
-    admin = KafkaAdminClient(bootstrap_servers=servers)
-    admin.delete_topics([TOPIC])
-    admin.close()
-    assert wait_until(lambda: is_gone(servers), 30)
-    broker.create_topic(servers, TOPIC, 1)
+    client = KafkaAdminClient(bootstrap_servers=servers)
+    client.delete_topics([TOPIC])
+    client.close()
+    assert wait_until(lambda: is_gone(kafka), 30)
+    admin.create_topic(kafka, TOPIC, 1)
     send(servers, b"skipped", b"skipped", b"3")
     # Also when the checkpoints are gone: the lake would take its records for those it has.
     for reader in ("query bronze_events", "this lake"):

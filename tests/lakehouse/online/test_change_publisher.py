@@ -15,7 +15,7 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_every_change_is_told_by_its_profile(kafka: RunningBroker) -> None:
-    changes = KafkaChanges(kafka.bootstrap_servers, "told-changes", 2)
+    changes = KafkaChanges(kafka, "told-changes", 2)
     changes([Change(f"p{n}", 7 + n, AT) for n in range(3)])
     changes([Change("p0", 99, AT)])
     changes.close()
@@ -38,7 +38,7 @@ def test_every_change_is_told_by_its_profile(kafka: RunningBroker) -> None:
 
 
 def test_without_a_broker_nobody_waits_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    changes = KafkaChanges(f"127.0.0.1:{machine.free_port()}", "nowhere", 1)
+    changes = KafkaChanges(RunningBroker(bootstrap_servers=f"127.0.0.1:{machine.free_port()}", pid=0), "nowhere", 1)
     started = time.perf_counter()
     for _ in range(200):
         changes([Change("p", 1, AT)])

@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 from lakehouse.decisions.decision_record import DecisionRecord, decision_message, exposure_messages, outcome_message
 from lakehouse.experiments.definitions import Experiment
 from lakehouse.experiments.result_rows import LOG, results, told_of
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.lake.delta import Lake
 from lakehouse.queries import decision_log
@@ -102,7 +102,7 @@ def test_each_message_is_in_the_log_once_and_what_cannot_be_read_in_quarantine(
     lake: Lake, kafka: RunningBroker
 ) -> None:
     topic = "decision-log-test"
-    broker.create_topic(kafka.bootstrap_servers, topic, 2)
+    admin.create_topic(kafka, topic, 2)
     lake.config = dataclasses.replace(
         lake.config,
         kafka=dataclasses.replace(lake.config.kafka, bootstrap_servers=kafka.bootstrap_servers),

@@ -14,7 +14,7 @@ from batch.rebuild import check, overwrite_profiles
 from lakehouse.demo.shop import Shop
 from lakehouse.errors import LakeError
 from lakehouse.events.reasons import FACT
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin, broker
 from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import refilling, writer
@@ -56,14 +56,14 @@ def archived(lake: Lake, kafka: broker.RunningBroker) -> Lake:
     """A lake of some hundred messages of a shop, refused and repeated ones among them."""
     config = dataclasses.replace(lake.config.kafka, bootstrap_servers=kafka.bootstrap_servers, events_topic=TOPIC)
     lake = Lake(lake.spark, dataclasses.replace(lake.config, kafka=config))
-    broker.create_topic(kafka.bootstrap_servers, TOPIC, 2)
+    admin.create_topic(kafka, TOPIC, 2)
     send(lake)
     driver.drain(lake, STARTS)
     return lake
 
 
 def send(lake: Lake) -> None:
-    produce(Shop(400, 11).messages(), lake.config.kafka.bootstrap_servers, TOPIC, on_progress=lambda sent: None)
+    produce(Shop(400, 11).messages(), lake.config.kafka, TOPIC, on_progress=lambda sent: None)
 
 
 def content(lake: Lake) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:

@@ -11,7 +11,7 @@ import pytest
 from lakehouse.config import Config
 from lakehouse.events.envelope import FACTS
 from lakehouse.events.facts import Availability, read
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.online.fact_documents import document
 from tests.serving.conftest import Start, filled
 from tests.serving.topic_values import values
@@ -29,7 +29,7 @@ def heard(config: Config) -> list[Any]:
 def test_kafka_has_every_product_before_the_answer(serving_config: Config, start: Start) -> None:
     kafka = dataclasses.replace(serving_config.kafka, events_topic="stock-heard")
     config = dataclasses.replace(serving_config, kafka=kafka)
-    broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, 1)
+    admin.create_topic(kafka, kafka.events_topic, 1)
     api, service = start(config)
     assert told(api, "a", "b", "a").json() == {"product_ids": ["a", "b", "a"], "is_available": False}
     assert told(api, "b", is_available=True).status_code == 200

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from lakehouse.config import Config
 from lakehouse.config.keys import make
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from serving.service import Service
 from tests.serving.api.test_suppressions import STOP, silence
 from tests.serving.conftest import Start
@@ -21,7 +21,7 @@ FEEDBACK = "/api/mail-feedback"
 def test_a_bounce_is_a_suppression_in_kafka_and_here(serving_config: Config, start: Start) -> None:
     kafka = dataclasses.replace(serving_config.kafka, events_topic="feedback-heard")
     config = dataclasses.replace(serving_config, kafka=kafka)
-    broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, 1)
+    admin.create_topic(kafka, kafka.events_topic, 1)
     api, _ = start(config)
     report = {"events": [{"type": "bounce", "email": STOP["value"]}, {"type": "complaint", "email": "no address"}]}
     report["events"].append(

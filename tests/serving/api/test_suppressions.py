@@ -13,7 +13,7 @@ from lakehouse.config import Config
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.identifiers import resolve
 from lakehouse.events.reader import Reader
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.online.engines import open_store, store_url
 from tests.online_people import person, put
 from tests.serving.conftest import Start, filled
@@ -57,7 +57,7 @@ def test_a_reboot_and_a_store_that_is_filled_anew_forget_nobody(
 def test_the_lake_hears_of_it_and_reads_the_same_identifier(serving_config: Config, start: Start) -> None:
     kafka = dataclasses.replace(serving_config.kafka, events_topic="suppressions-heard")
     config = dataclasses.replace(serving_config, kafka=kafka)
-    broker.create_topic(kafka.bootstrap_servers, kafka.events_topic, 1)
+    admin.create_topic(kafka, kafka.events_topic, 1)
     api, _ = start(config)
     told(api)
     told(api, is_suppressed=False)

@@ -6,7 +6,7 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from lakehouse import machine
 from lakehouse.errors import BrokerError
-from lakehouse.kafka import broker
+from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
 from serving.kafka.producer import KafkaOut, acknowledged
 
@@ -16,8 +16,8 @@ KEYS = [f"visitor-{number}".encode() for number in range(60)]
 @pytest.mark.slow
 def test_a_visitor_is_in_the_partition_every_other_producer_puts_them_in(kafka: RunningBroker) -> None:
     topic = f"kafka-out-{uuid4().hex[:8]}"
-    broker.create_topic(kafka.bootstrap_servers, topic, 5)
-    out = KafkaOut(kafka.bootstrap_servers)
+    admin.create_topic(kafka, topic, 5)
+    out = KafkaOut(kafka)
     out.connect((topic,))
 
     async def send() -> int:
@@ -38,7 +38,7 @@ def test_a_visitor_is_in_the_partition_every_other_producer_puts_them_in(kafka: 
 
 
 def test_nobody_to_send_to_is_told_and_every_record_fails_until_there_is() -> None:
-    out = KafkaOut(f"127.0.0.1:{machine.free_port()}")
+    out = KafkaOut(RunningBroker(bootstrap_servers=f"127.0.0.1:{machine.free_port()}", pid=0))
     with pytest.raises(BrokerError, match=r"kafka at 127\.0\.0\.1:\d+: got .*, expected a broker"):
         out.connect(("events",))
 
@@ -52,8 +52,8 @@ def test_nobody_to_send_to_is_told_and_every_record_fails_until_there_is() -> No
 
 def test_what_is_told_and_not_taken_is_counted(kafka: RunningBroker) -> None:
     topic = f"kafka-out-{uuid4().hex[:8]}"
-    broker.create_topic(kafka.bootstrap_servers, topic, 1)
-    out = KafkaOut(kafka.bootstrap_servers)
+    admin.create_topic(kafka, topic, 1)
+    out = KafkaOut(kafka)
     out.tell(topic, b"k", b"before anybody was asked")
     assert out.lost == 1
     out.connect((topic,))

@@ -9,9 +9,12 @@ import pytest
 from kafka import TopicPartition
 from kafka.errors import KafkaConnectionError
 
+from lakehouse.kafka.broker import RunningBroker
 from lakehouse.machine import wait_until
 from serving.kafka import topic_reader
 from serving.kafka.topic_reader import KafkaIn, Received
+
+NOWHERE = RunningBroker(bootstrap_servers="nowhere:9092", pid=0)
 
 
 class Client:
@@ -64,7 +67,7 @@ def test_whatever_ends_a_reading_it_begins_anew(clients: list[Client], fault: Ex
             if not came.done():
                 came.set_result(records)
 
-        reading = KafkaIn("nowhere:9092", {"decisions": handle}, loop, on_ready=lambda: None)
+        reading = KafkaIn(NOWHERE, {"decisions": handle}, loop, on_ready=lambda: None)
         reading.start()
         try:
             return await asyncio.wait_for(came, 10)
@@ -79,7 +82,7 @@ def test_a_loop_that_is_closed_is_the_end(clients: list[Client], caplog: pytest.
     clients += [Client(None)]
     loop = asyncio.new_event_loop()
     loop.close()
-    reading = KafkaIn("nowhere:9092", {"decisions": lambda records: None}, loop, on_ready=lambda: None)
+    reading = KafkaIn(NOWHERE, {"decisions": lambda records: None}, loop, on_ready=lambda: None)
     reading.start()
     assert wait_until(lambda: clients[0].is_closed, 10)
     reading.stop()
