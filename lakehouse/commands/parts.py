@@ -13,7 +13,7 @@ from threading import Thread
 from lakehouse import job, machine
 from lakehouse.config import Config
 from lakehouse.kafka import broker
-from lakehouse.restarts import Restarts
+from lakehouse.spark.restarts import Restarts
 
 STOP_SECONDS = 40.0
 SETTLED_SECONDS = 60.0  # what ran so long works: what failed before is over

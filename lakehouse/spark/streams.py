@@ -1,7 +1,7 @@
 """Every streaming query in one driver: when they run, how they start and end together, what becomes of one that fails.
 
 A query that fails is started again after a pause, and the others run on: a disk that is full for a minute stops nobody. It is given
-up, and all of it ends, where another try is no use (lakehouse/restarts.py): a query works once it has finished a micro-batch. What a start or a
+up, and all of it ends, where another try is no use (lakehouse/spark/restarts.py): a query works once it has finished a micro-batch. What a start or a
 micro-batch refuses for the lake, a contract or the configuration is for a person to mend, and is not tried again.
 """
 
@@ -19,7 +19,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse import errors
 from lakehouse.errors import QueryError, StitchlakeError
 from lakehouse.lake.delta import Lake
-from lakehouse.restarts import Restarts
+from lakehouse.spark.restarts import Restarts
 
 log = logging.getLogger("stitchlake.streams")
 _NAMED_ERROR = re.compile(r"^(?!SQLSTATE)[A-Za-z_][\w.]*: .+$", re.MULTILINE)

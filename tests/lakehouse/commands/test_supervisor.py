@@ -17,7 +17,7 @@ from lakehouse.errors import LakeError
 from lakehouse.job import FOR_A_PERSON
 from lakehouse.kafka import admin, broker
 from lakehouse.kafka.broker import RunningBroker
-from lakehouse.restarts import FIRST_TRIES
+from lakehouse.spark.restarts import FIRST_TRIES
 
 # `up` with a streaming driver of one line: {0}.
 UP = """

@@ -1,4 +1,4 @@
-"""The DAG file says what the schedule says. A real Airflow loads it: see docs/decisions/0080."""
+"""The DAG file says what the schedule says. A real Airflow loads it: see docs/decisions/0079."""
 
 import ast
 from pathlib import Path

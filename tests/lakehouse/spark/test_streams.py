@@ -12,7 +12,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse.errors import BrokerError, ConfigError, ContractError, LakeError, QueryError, StitchlakeError, StoreError
 from lakehouse.lake.delta import Lake
 from lakehouse.machine import wait_until
-from lakehouse.restarts import FIRST_TRIES, PATIENCE_SECONDS
+from lakehouse.spark.restarts import FIRST_TRIES, PATIENCE_SECONDS
 from lakehouse.spark.streams import await_all, cause, failure, supervise
 
 

@@ -1,4 +1,4 @@
-from lakehouse.restarts import FIRST_TRIES, LONGEST_PAUSE_SECONDS, PATIENCE_SECONDS, Restarts
+from lakehouse.spark.restarts import FIRST_TRIES, LONGEST_PAUSE_SECONDS, PATIENCE_SECONDS, Restarts
 
 
 def test_pauses_double_up_to_a_minute() -> None:
