@@ -3,6 +3,7 @@
 properties  conf/spark-*.conf, read without Spark
 session     the one session of a process
 log_lines   what a job writes into its log, text or JSON
+restarts    whether what failed is tried again, and when
 streams     the queries of one driver: their triggers; started, awaited, stopped together
 scratch     a lake and a broker of their own, for as long as something is measured
 """
