@@ -1,5 +1,6 @@
 """How many rows an expectation concerns, and how many of them break it."""
 
+import atexit
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ def counted_here(rows: pa.Table, table: Table) -> Counts:
 
 @functools.cache
 def _connection() -> duckdb.DuckDBPyConnection:
-    """One for good: opening it takes five times as long as the question."""
+    """One for good: opening it takes five times as long as the question. Let go before the interpreter ends, or DuckDB complains."""
+    atexit.register(_connection.cache_clear)
     return duckdb.connect(config={"threads": 1})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from lakehouse.config import Config
+from lakehouse.config.kafka_options import Secret
 
 HIDDEN = "(hidden)"
 CONTEXT = ("query", "batch_id")  # attributes a record may have, given as `extra`
@@ -45,12 +46,13 @@ class JsonLines(TextLines):
 
 
 def set_up(config: Config) -> None:
-    """Once for a process. Whoever has set up logging before keeps what they have."""
-    root = logging.getLogger()
-    if root.handlers:
+    """Once for a process, and for our own lines: what libraries log is theirs. Whoever has set up logging before keeps what they have."""
+    ours = logging.getLogger("stitchlake")
+    if ours.hasHandlers():
         return
-    secrets = (config.privacy.hmac_key, *config.mail.unsubscribe_keys)
+    of_kafka = (value for value in config.kafka.options.values() if isinstance(value, Secret))
+    secrets = (config.privacy.hmac_key, *config.mail.unsubscribe_keys, *of_kafka)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines(secrets) if config.log.format == "json" else TextLines(secrets))
-    root.addHandler(handler)
-    logging.getLogger("stitchlake").setLevel(config.log.level.upper())
+    ours.addHandler(handler)
+    ours.setLevel(config.log.level.upper())

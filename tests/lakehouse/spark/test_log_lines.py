@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import kafka
 import pytest
 
 from lakehouse.config import Config, LogConfig
@@ -50,14 +51,15 @@ def test_no_key_of_ours_is_told_not_even_in_a_stack_trace(lines: TextLines) -> N
 
 @contextmanager
 def as_in_a_job() -> Iterator[logging.Logger]:
-    """The root logger, without the handlers that pytest gives it when a test begins."""
+    """The root logger, without the handlers that pytest gives it when a test begins; ours without any."""
     root, ours = logging.getLogger(), logging.getLogger("stitchlake")
-    kept, level = list(root.handlers), ours.level
-    root.handlers = []
+    kept, level = [(logger, list(logger.handlers)) for logger in (root, ours)], ours.level
+    root.handlers, ours.handlers = [], []
     try:
         yield root
     finally:
-        root.handlers = kept
+        for logger, handlers in kept:
+            logger.handlers = handlers
         ours.setLevel(level)
 
 
@@ -67,6 +69,7 @@ def test_a_job_writes_the_lines_of_its_configuration_once(config: Config, capsys
             set_up(dataclasses.replace(config, log=LogConfig(format="json", level="info")))
         logging.getLogger("stitchlake.streams").info("key %s", config.privacy.hmac_key, extra={"query": "events"})
         logging.getLogger("stitchlake.streams").debug("too much")
+        logging.getLogger(kafka.__name__).warning("a connection was closed")  # the library's, which it keeps to itself
     (line,) = map(json.loads, capsys.readouterr().err.splitlines())
     assert (line["level"], line["message"], line["query"]) == ("info", "key (hidden)", "events")
 
