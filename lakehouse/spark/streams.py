@@ -13,11 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyspark.errors import StreamingQueryException
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException, StreamingQueryException
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse import errors
-from lakehouse.errors import QueryError, StitchlakeError
+from lakehouse.errors import LakeError, QueryError, StitchlakeError
 from lakehouse.lake.delta import Lake
 from lakehouse.spark.restarts import Restarts
 
@@ -25,6 +26,12 @@ log = logging.getLogger("stitchlake.streams")
 _NAMED_ERROR = re.compile(r"^(?!SQLSTATE)[A-Za-z_][\w.]*: .+$", re.MULTILINE)
 _REMEDY = "Mend the cause and start again: it resumes where it was"
 _OUR_ERROR = re.compile(rf"{re.escape(errors.__name__)}\.(\w+): ")  # as Python writes it: module and class
+
+# What Spark says where files of a checkpoint are gone, broken, or of a state that is built otherwise; the last is the stack of a start.
+_DAMAGED = re.compile(
+    r"\[((?:CANNOT_LOAD_STATE_STORE|STATE_STORE_\w+|STREAMING_STATEFUL_OPERATOR_MISSING|STREAMING_CHECKPOINT_MISSING)[\w.]*)\]"
+    r"|(next on empty iterator|batch \d+ doesn't exist)|(StreamMetadata)\$"
+)
 
 Start = Callable[..., StreamingQuery]
 
@@ -35,9 +42,18 @@ def trigger(seconds: int, *, available_now: bool) -> dict[str, Any]:
 
 
 def started(lake: Lake, start: Start, *, available_now: bool) -> StreamingQuery:
-    """The query, in a scheduler pool of its own."""
+    """The query, in a scheduler pool of its own.
+
+    Raises:
+        LakeError: Spark cannot read its checkpoint.
+    """
     lake.spark.sparkContext.setLocalProperty("spark.scheduler.pool", start.__module__)
-    return start(lake, available_now=available_now)
+    try:
+        return start(lake, available_now=available_now)
+    except (PySparkException, Py4JJavaError) as error:
+        if (damage := _damage(str(error))) is not None:
+            raise LakeError(f"{start.__module__.rpartition('.')[2]}: {damage}") from error
+        raise
 
 
 def await_all(lake: Lake, queries: list[StreamingQuery]) -> None:
@@ -140,7 +156,18 @@ def _failed(query: StreamingQuery) -> StitchlakeError:
     log.error("%s", _without_plan(str(error)), extra={"query": query.name})
     why = cause(str(error))
     kind = QueryError if _may_pass(why) else StitchlakeError
-    return kind(f"query {query.name}: stopped, {why}")
+    return kind(f"query {query.name}: stopped, {_damage(str(error)) or why}")
+
+
+def _damage(told: str) -> str | None:
+    """What is said where Spark cannot read a checkpoint; None where it can. It may be able to at another try: the store may have been away."""
+    found = _DAMAGED.search(_without_plan(told))
+    if found is None:
+        return None
+    return (
+        f"its checkpoint cannot be read, got {next(filter(None, found.groups()))}, expected what Spark has written there. If that stays so, "
+        "delete it, below <lake.root>/_checkpoints, and start again: what is stored stays, and nothing is taken in twice"
+    )
 
 
 def _may_pass(why: str) -> bool:

@@ -1,5 +1,6 @@
 """Several queries end together, and one that fails is told in one line."""
 
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -7,13 +8,14 @@ from threading import Thread
 import pytest
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.errors import BrokerError, ConfigError, ContractError, LakeError, QueryError, StitchlakeError, StoreError
 from lakehouse.lake.delta import Lake
 from lakehouse.machine import wait_until
 from lakehouse.spark.restarts import FIRST_TRIES, PATIENCE_SECONDS
-from lakehouse.spark.streams import await_all, cause, failure, supervise
+from lakehouse.spark.streams import await_all, cause, failure, started, supervise
 
 
 def query(lake: Lake, name: str, tmp_path: Path, *, fails: bool) -> StreamingQuery:
@@ -180,3 +182,38 @@ def refuse(lake: Lake, *, available_now: bool) -> StreamingQuery:
 )  # fmt: skip
 def test_the_cause_is_the_line_that_names_the_error(told: str, line: str) -> None:
     assert cause(told) == line
+
+
+def repeated(lake: Lake, *, available_now: bool) -> StreamingQuery:
+    """A query with state, over a file of records in the lake's folder; it ends by itself."""
+    folder = Path(lake.root)
+    records = lake.spark.readStream.schema("id string").json(str(folder / "records"))
+    once = (
+        records.withColumn("at", F.current_timestamp())
+        .withWatermark("at", "1 day")
+        .dropDuplicatesWithinWatermark(["id"])
+    )
+    writer = once.writeStream.queryName("repeated").foreachBatch(lambda rows, _: rows.count())
+    return writer.option("checkpointLocation", str(folder / "checkpoint")).trigger(availableNow=True).start()
+
+
+@pytest.mark.parametrize(
+    ("gone", "at_start"),
+    [("state", False), ("state/0/0/1.delta", False), ("sources", False), ("metadata", True)],
+)
+def test_a_checkpoint_that_cannot_be_read_is_one_line_with_the_remedy(lake: Lake, gone: str, at_start: bool) -> None:
+    folder = Path(lake.root)
+    for number in range(2):
+        (folder / "records").mkdir(parents=True, exist_ok=True)
+        (folder / "records" / f"{number}.json").write_text(f'{{"id": "{number}"}}', encoding="utf-8")
+        if number == 0:
+            repeated(lake, available_now=True).awaitTermination()
+    damaged = folder / "checkpoint" / gone
+    shutil.rmtree(damaged) if damaged.is_dir() else damaged.unlink()
+    with pytest.raises(
+        StitchlakeError, match=r"its checkpoint cannot be read, got .* delete it, .* nothing is taken in twice"
+    ):
+        await_all(lake, [started(lake, repeated, available_now=True)])
+    if not at_start:
+        shutil.rmtree(folder / "checkpoint")
+        await_all(lake, [started(lake, repeated, available_now=True)])
