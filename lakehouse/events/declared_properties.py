@@ -102,6 +102,9 @@ def check_stored(table: Table, stored: Mapping[str, str]) -> None:
             )
 
 
+_NONE = Values((), [])
+
+
 class PropertyReader:
     """Reads them. `spelled`: an event's name in our spelling. Thread-safe."""
 
@@ -111,6 +114,8 @@ class PropertyReader:
 
     def read(self, event: str | None, properties: Mapping[str, Any]) -> Values:
         """`properties`: as silver.events has them."""
+        if not self._declared:
+            return _NONE
         columns, faults = list(self._nothing), []
         for place, (one, events, read) in enumerate(self._declared):
             value = at(properties, one.place) if not events or event in events else None

@@ -95,13 +95,7 @@ def kind_of(text: str, *, is_version: bool = False) -> str | None:
     return found
 
 
-def card_in(number: float) -> bool:
-    """Whether a number is that of a payment card."""
-    return number > _LEAST_CARD and _is_card(str(int(number)))
-
-
 _SHORTEST = 5  # characters
-_LEAST_CARD = 10**12
 _AROUND_AT = re.compile(r"[@%&(\[{<]")
 _EMAIL = re.compile(
     r"[^\s@](?:@|%40|&#0*64;|&commat;)[^\s@]"
@@ -154,8 +148,8 @@ _ISSUER = re.compile(
 )
 
 
-def _is_card(digits: str) -> bool:
-    """Of an issuer's range and length, and with the right check digit (Luhn, ISO/IEC 7812-1 annex B)."""
+def is_card(digits: str) -> bool:
+    """Whether it is the number of a payment card: of an issuer's range and length, and with the right check digit (Luhn, ISO/IEC 7812-1 annex B)."""
     if not 14 <= len(digits) <= 19 or _ISSUER.fullmatch(digits) is None:
         return False
     doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
@@ -176,7 +170,7 @@ def _found(text: str, is_version: bool) -> str | None:
     if (any(map(text.__contains__, _KEYS)) or _WORD_BEFORE.search(text)) and _SECRET.search(text):
         return SECRET
     if _DIGITS.search(text):
-        if any(_is_card(number[0].replace(" ", "").replace("-", "")) for number in _CARD.finditer(text)):
+        if any(is_card(number[0].replace(" ", "").replace("-", "")) for number in _CARD.finditer(text)):
             return CARD
         if _PHONE.search(text):
             return PHONE
