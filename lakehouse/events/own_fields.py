@@ -86,6 +86,8 @@ class OwnFields:
                 shown[name] = self._versions[value] if says.is_version else texts[value]
             elif sort is bool or sort is float:
                 shown[name] = value
+            elif sort is dict:
+                shown[name] = self._object(value, says)
             else:
                 shown[name] = self._value(value, says)
         return shown
