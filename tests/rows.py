@@ -66,12 +66,13 @@ def records(spark: SparkSession, values: Sequence[Value], *, arrival: datetime =
     return spark.createDataFrame([row(value, offset, arrival=arrival) for offset, value in enumerate(values)], RECORD)
 
 
-def add_batch(folder: Path, values: Sequence[Value]) -> None:
+def add_batch(folder: Path, values: Sequence[Value], *, arrival: datetime = ARRIVAL) -> None:
     """Add the records of one micro-batch to the folder that `stream` reads, at the offsets after those already there."""
     folder.mkdir(exist_ok=True)
     files = sorted(folder.iterdir())
     first = sum(pq.read_metadata(file).num_rows for file in files)
-    rows = [dict(zip(_ARROW.names, row(value, first + number), strict=True)) for number, value in enumerate(values)]
+    made = (row(value, first + number, arrival=arrival) for number, value in enumerate(values))
+    rows = [dict(zip(_ARROW.names, each, strict=True)) for each in made]
     path = folder / f"{len(files):03}.parquet"
     pq.write_table(pa.Table.from_pylist(rows, schema=_ARROW), path)
     os.utime(path, (len(files), len(files)))  # Spark reads files in the order of their times

@@ -11,7 +11,7 @@ from lakehouse.kafka.clients import Cluster
 
 Offsets = dict[int, int]  # partition -> offset
 _POLL_MS = 500
-_PATIENCE_MS = 10_000  # for the first answer of the broker
+_PATIENCE_MS = 3000  # for the first answer of the broker
 
 
 def unread(cluster: Cluster, topic: str, taken_in: Offsets) -> Iterator[bytes]:
