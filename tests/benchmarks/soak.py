@@ -13,14 +13,12 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import cycle
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame
@@ -29,7 +27,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import load
 from lakehouse.job import run
-from lakehouse.lake.delta import Lake, arrow, arrow_schema
+from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.lake.retention import Retention
 from lakehouse.lake.transaction import Transaction
 from lakehouse.maintenance.upkeep import Upkeep
@@ -69,17 +67,9 @@ class Writer:
         return [f"{number:032x}" for number in sorted(self._chance.choice(PEOPLE, ROWS, replace=False))]
 
     def _activity(self, once: Transaction) -> None:
-        counts = dict.fromkeys(("event_count", "view_count", "cart_count", "order_count"), self._step)
-        same = {
-            "activity_date": date(2026, 1, 31),
-            "user_id": None,
-            **counts,
-            "revenue": Decimal("1.00"),
-            "orders": None,
-        }
-        frame = pd.DataFrame({"actor_id": self._actors()})
-        frame = frame.assign(**same, first_at=START, last_at=START, consent=None, products=None)
-        self._lake.upsert(arrow(frame, SILVER_ACTIVITY_DAILY), SILVER_ACTIVITY_DAILY, once=once)
+        told = {"actor_id": self._actors(), "activity_date": [START.date()] * ROWS}
+        rows = filled(SILVER_ACTIVITY_DAILY, told, self._step)
+        self._lake.upsert(rows, SILVER_ACTIVITY_DAILY, once=once)
 
     def _activation(self, once: Transaction) -> None:
         rows = filled(GOLD_ACTIVATION, {"profile_id": self._actors()}, self._step)
@@ -106,6 +96,8 @@ def filled(table: Table, told: dict[str, list], step: int) -> pa.Table:
             columns.append(pa.nulls(rows, field.type))
         elif pa.types.is_timestamp(field.type):
             columns.append(pa.array([START + timedelta(seconds=step)] * rows, field.type))
+        elif pa.types.is_list(field.type):
+            columns.append(pa.array([[]] * rows, field.type))
         else:
             columns.append(pa.array([step % 2] * rows).cast(field.type))
     return pa.Table.from_arrays(columns, schema=arrow_schema(table))
