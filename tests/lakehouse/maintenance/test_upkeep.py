@@ -42,7 +42,8 @@ TIMED = Table(
     columns=TABLE.columns,
     time_column="at",
 )
-TABLES = (TABLE, TIMED)
+PLAIN = replace(TABLE, name="silver.plain", has_change_feed=False)
+TABLES = (TABLE, TIMED, PLAIN)
 MEGABYTE = 2**20
 
 
@@ -69,6 +70,7 @@ def write(lake: Lake, step: int, chance: random.Random) -> None:
     here = arrow(said, TABLE).append_column("is_deleted", [[chance.random() < 0.3 for _ in range(len(said))]])
     once = Transaction(application="writer", batch_id=step)
     new, timed = arrow(rows(step, [f"new {step}"]), TABLE), arrow(rows(step, [f"timed {step}"]), TIMED)
+    delta_rs.append(new, PLAIN, lake.path(PLAIN), once)
     if step % 32 == 15:
         lake.append(lake.frame(new), TABLE, once)
         lake.append(lake.frame(timed), TIMED, once)
@@ -167,7 +169,7 @@ def test_a_table_takes_one_turn_and_is_swept_now_and_then(here: Lake, monkeypatc
     looked, swept, now = [], [], NOW
     monkeypatch.setattr(local_table, "compact", lambda table, path, most_bytes: (looked.append(table), (0, 0))[1])
     monkeypatch.setattr(local_table, "vacuum", lambda path: (swept.append(path), 0)[1])
-    tended = Upkeep(here, TABLES, clock=lambda: now)
+    tended = Upkeep(here, [TABLE, TIMED], clock=lambda: now)
     for _ in range(3):
         tended.pause()
     assert looked == [TABLE, TIMED, TABLE]
