@@ -99,7 +99,7 @@ def filled(table: Table, told: dict[str, list], step: int) -> pa.Table:
         elif pa.types.is_list(field.type):
             columns.append(pa.array([[]] * rows, field.type))
         else:
-            columns.append(pa.array([step % 2] * rows).cast(field.type))
+            columns.append(pa.array([str(step % 2)] * rows).cast(field.type))
     return pa.Table.from_arrays(columns, schema=arrow_schema(table))
 
 
