@@ -54,7 +54,7 @@ class DriverProcess:
         return self._process.poll() is None
 
     def arm(self, failpoint: str) -> None:
-        """Die there; empty: nowhere."""
+        """Die there."""
         assert self._process.stdin is not None
         self._process.stdin.write(f"{failpoint}\n")
         self._process.stdin.flush()

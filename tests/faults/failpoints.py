@@ -2,9 +2,9 @@
 
     python -m tests.faults.failpoints [--available-now]
 
-A failpoint is `before` or `after` a step, or a `file` of a folder as soon as it is there. Each line of standard input arms one; an empty
-line disarms. The first time a step is reached its failpoints are told on standard output, so that nobody need list them: a table that is
-new has its own. The product knows nothing of it. The few places that every step passes are wrapped from outside.
+A failpoint is `before` or `after` a step, or a `file` of a folder as soon as it is there. Each line of standard input arms one; with the end
+of it the driver ends. The first time a step is reached its failpoints are told on standard output, so that nobody need list them: a table that
+is new has its own. The product knows nothing of it. The few places that every step passes are wrapped from outside.
 """
 
 import functools
@@ -32,6 +32,7 @@ from streaming.__main__ import main as stream
 REACHED, KILLED = "reached ", "killed "
 FILE = "file "
 _POLL_SECONDS = 0.001
+_OPTIONS = "-XX:TieredStopAtLevel=1"  # it lives for a minute: the optimising compiler costs more than it saves
 
 # Where every step passes, and what the step is called. A micro-batch begins after its offset log, and ends before its commit log.
 _STEPS: list[tuple[Any, str, Callable[..., str]]] = [
@@ -95,6 +96,7 @@ class Failpoints:
             self._armed = line.strip()
             if self._armed.startswith(FILE):
                 Thread(target=self._watch, args=[self._armed], daemon=True).start()
+        os.killpg(os.getpgid(0), signal.SIGKILL)  # whoever started it is gone
 
     def _watch(self, failpoint: str) -> None:
         """Until a file is in the folder that was not there."""
@@ -111,6 +113,7 @@ def _names(folder: Path) -> set[str]:
 
 
 def main(argv: list[str]) -> None:
+    os.environ["JAVA_TOOL_OPTIONS"] = _OPTIONS
     Failpoints(Path(load().lake.root)).install()
     stream(argv)
 
