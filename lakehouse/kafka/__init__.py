@@ -8,6 +8,7 @@ broker        the lake's own broker: start, stop, find; whether the configured o
 server        what it is started with
 topics        which topics a reader reads
 source        the topics of events as a stream
+unread        the records of a topic that nobody has taken in yet
 message       one record for the broker
 produce       many of them, each acknowledged
 """

@@ -41,7 +41,7 @@ def _harmless(hear: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
 
 
 class _InOnePiece(JStreamingQueryListener):
-    """Takes a progress as one text. PySpark asks the JVM for each of its fields: 16 ms a micro-batch, where this takes one."""
+    """Takes a progress as one text. PySpark asks the JVM for each of its fields: 16 ms of a micro-batch."""
 
     @_harmless
     def onQueryProgress(self, jevent: Any) -> None:

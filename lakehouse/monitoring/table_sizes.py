@@ -20,7 +20,7 @@ _TOLD: dict[str, tuple[str, Callable[[Size], int]]] = {
 
 
 class TableSizes(Collector):
-    """Of a lake on this machine; of another there are none. What was looked up is told for KEPT_SECONDS."""
+    """Of a lake on this machine; of another there are none. What was looked up is told for KEPT_SECONDS, once all are there."""
 
     def __init__(self, lake: Lake, tables: Iterable[Table], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._lake = lake
@@ -36,7 +36,10 @@ class TableSizes(Collector):
             if self._clock() >= self._due:
                 found = ((table.name, self._lake.size(table)) for table in self._tables)
                 self._sizes = {name: size for name, size in found if size is not None}
-                self._due = self._clock() + KEPT_SECONDS
+                is_whole = len(self._sizes) == len(
+                    self._tables
+                )  # at its first start a driver is asked before it has made them
+                self._due = self._clock() + (KEPT_SECONDS if is_whole else 0.0)
             sizes = self._sizes
         for metric, (text, of) in _TOLD.items():
             family = GaugeMetricFamily(metric, text, labels=["table"])

@@ -4,7 +4,7 @@ Counts are added up for a window, so that the table gets one commit in it, not o
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -98,7 +98,7 @@ class DataQuality:
         for window in windows.values():
             for verdict in window.verdicts():
                 self._judged(window.table.name, verdict.expectation.name, verdict.share, verdict.is_met)
-        self._write([row for window in windows.values() for row in window.told(now)])
+        self._write(row for window in windows.values() for row in window.told(now))
 
     def _judge_hour(self, now: datetime) -> None:
         """Of several hours that went by unseen, the last."""
@@ -124,7 +124,7 @@ class DataQuality:
             self._broken.remove(known)
             log.warning("%s: expectation %s is met again", table, name)
 
-    def _write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self._lake.add(pa.Table.from_pylist(list(rows), schema=arrow_schema(OPS_DATA_QUALITY)), OPS_DATA_QUALITY)
 
 

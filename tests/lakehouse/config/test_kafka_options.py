@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.catalog import TABLES
@@ -89,6 +89,7 @@ def test_a_file_may_name_the_variable_of_a_secret(folder: Path) -> None:
     assert config.kafka.options["sasl.password"] == "pa${55}"
 
 
+@settings(max_examples=30)
 @example("${HOME} ${NO_SUCH}")
 @given(st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
 def test_a_secret_of_a_variable_is_taken_to_the_letter_and_nothing_prints_it(password: str) -> None:

@@ -48,7 +48,13 @@ READ: dict[str, list[tuple[Any, Any]]] = {
 CASES = [(type_, sent, held) for type_, cases in READ.items() for sent, held in cases]
 
 
-@pytest.mark.parametrize(("type_", "sent", "held"), CASES, ids=[f"{t}={s}"[:40] for t, s, _ in CASES])
+@pytest.mark.parametrize(
+    ("type_", "sent", "held"),
+    CASES,
+    ids=[
+        f"{t}={s!s:.30}" if isinstance(s, str | int | float | None) else f"{t}, {type(s).__name__}" for t, s, _ in CASES
+    ],
+)
 def test_a_value_is_read_as_its_type_or_left_empty_and_told(type_: str, sent: Any, held: Any) -> None:
     value, faults = read(declared(type_), x=sent)
     if held is ...:
