@@ -44,6 +44,7 @@ WORDS: Mapping[str, list[list[str]]] = {
     "kafka": [["start"], ["stop"], ["status"]],
     "plan": [[], ["--write"]],
     "rules": [["check"], ["test"]],
+    "schedule": [[], ["--airflow"], ["--databricks"]],
     "sources": [["list"], ["check"], ["check", "crm", "contacts.csv"]],
 }
 BODIES: Mapping[str, type[BaseModel]] = {
