@@ -170,7 +170,7 @@ def demo_ending(demo: Demo) -> Ending:
         started_at=demo.started_at,
         phases=demo.phases,
         trainings=demo.trainings,
-        records=demo.micro_batch.records,
+        records=list(demo.micro_batch.records),
         page=Path(demo.lake.root) / "report.html",
     )
 

@@ -12,6 +12,7 @@ tables. So a replay of the batch, whole or after a crash between any two writes,
 
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -51,6 +52,7 @@ log = logging.getLogger("stitchlake.profiles")
 
 Clock = Callable[[], datetime]
 UTC_TIME = pa.timestamp("us", tz="UTC")
+MOST_RECORDS = 1000  # of what it did last; a driver lives for months
 
 
 def utc_now() -> datetime:
@@ -117,7 +119,7 @@ class MicroBatch:
         self.online = online
         self.identity = IdentityStep(lake)
         self.changes = ChangeLog(lake)
-        self.records: list[BatchRecord] = []
+        self.records: deque[BatchRecord] = deque(maxlen=MOST_RECORDS)
         self.quality = quality
         self._note = note
         self._as_of: datetime | None = None
