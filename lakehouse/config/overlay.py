@@ -134,9 +134,14 @@ def unknown(section: str, key: str, spec: Spec) -> str:
     """The text of the fault "no such section or key", with what took its place, or the nearest that exists."""
     if (section, key) in _GONE:
         return f"[{section}] '{key}' is gone; {_GONE[section, key]}"
-    nearest = difflib.get_close_matches(key, [name for name in spec if name != ANY], n=1, cutoff=0.0)
-    hint = f"did you mean '{nearest[0]}'?" if nearest else "remove it"
+    nearest = max((name for name in spec if name != ANY), key=lambda name: _likeness(key, name), default=None)
+    hint = f"did you mean '{nearest}'?" if nearest else "remove it"
     return f"[{section}] unknown key '{key}'; {hint}" if section else f"unknown section '{key}'; {hint}"
+
+
+def _likeness(key: str, name: str) -> float:
+    """Of a key to a name, or to the one of its words that it is most like: `topic` is `events_topic`."""
+    return max(difflib.SequenceMatcher(None, key, word).ratio() for word in (name, *name.split("_")))
 
 
 def wrong(section: str, key: str, got: object, expected: str) -> str:

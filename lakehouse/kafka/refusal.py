@@ -29,6 +29,8 @@ _OPENSSL = re.compile(r"\S+\.c:\d+:\w+: error:\w+:SSL routines::?|error:\w+:SSL 
 class Refused(BrokerError):
     """The options are wrong, as far as one can tell. `option`: which."""
 
+    may_pass = False
+
     def __init__(self, option: str, text: str) -> None:
         super().__init__(text)
         self.option = option

@@ -4,14 +4,17 @@ import atexit
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.tables.contract import Table
 from lakehouse.tables.expectation import Action, Expectation
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,10 @@ def counted_here(rows: pa.Table, table: Table) -> Counts:
 
 
 @functools.cache
-def _connection() -> duckdb.DuckDBPyConnection:
+def _connection() -> "DuckDBPyConnection":
     """One for good: opening it takes five times as long as the question. Let go before the interpreter ends, or DuckDB complains."""
+    import duckdb  # here: 0.2 s that a start need not pay
+
     atexit.register(_connection.cache_clear)
     return duckdb.connect(config={"threads": 1})
 

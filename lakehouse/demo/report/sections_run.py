@@ -20,6 +20,7 @@ STAGES = {
     "gold": "Write gold",
     "changes": "Tell what changed",
     "faults": "Write fields that could not be read",
+    "quality": "Judge what is expected of gold",
 }
 COMMANDS = (
     ("./spark-submit.sh plan", "tables, owners, order and the configuration in force"),

@@ -230,7 +230,7 @@ def test_an_actor_is_its_bundle_whatever_the_event(rows: dict[str, Row]) -> None
 
 
 def test_the_frame_has_the_columns_of_the_contract_and_what_goes_with_them(rows: dict[str, Row]) -> None:
-    extra = ["traits", "value", "kafka_timestamp", "faults", "source", "fact", "reason", "detail"]
+    extra = ["traits", "value", "kafka_timestamp", "arrived_at", "faults", "source", "fact", "reason", "detail"]
     assert rows["order"].__fields__ == [*SILVER_EVENTS.column_names, *extra]
 
 

@@ -57,7 +57,7 @@ def test_a_targeted_offer_that_is_forbidden_is_never_made(quiet_shop: QuietShop)
 
 def test_a_targeted_offer_that_is_not_for_the_person_is_never_made(quiet_shop: QuietShop) -> None:
     quiet_shop.offer(NOT_FOR_HER, GIFT)
-    service = quiet_shop.start(policy="uplift")
+    service = quiet_shop.start(policy="uplift", explore=EXPLORE)
     know(service, "ana", **BUNDLE)
     know(service, "bea", **BUNDLE, frequency=9)
     assert (chosen(service), chosen(service, "bea")) == ({"gift"}, {"bundle", "gift"})
