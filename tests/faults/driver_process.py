@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from threading import Condition, Thread
 
+from lakehouse.commands import launcher
 from lakehouse.config import PROJECT, Config
 from tests.faults.failpoints import KILLED, REACHED
 
 END_SECONDS = 120.0
+# It lives for a minute, as one that drains does, and so its JVM is started in the same way.
+_JOB = launcher.Job(script=PROJECT / "streaming" / "__main__.py", arguments=(launcher.DRAIN,))
 
 
 class DriverProcess:
@@ -32,7 +35,7 @@ class DriverProcess:
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.failpoints", *arguments],
-                env={**os.environ, **ours, **(environ or {})},
+                env={**launcher.prepare(_JOB), **ours, **(environ or {})},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

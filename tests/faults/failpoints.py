@@ -32,7 +32,6 @@ from streaming.__main__ import main as stream
 REACHED, KILLED = "reached ", "killed "
 FILE = "file "
 _POLL_SECONDS = 0.001
-_OPTIONS = "-XX:TieredStopAtLevel=1"  # it lives for a minute: the optimising compiler costs more than it saves
 
 # Where every step passes, and what the step is called. A micro-batch begins after its offset log, and ends before its commit log.
 _STEPS: list[tuple[Any, str, Callable[..., str]]] = [
@@ -113,7 +112,6 @@ def _names(folder: Path) -> set[str]:
 
 
 def main(argv: list[str]) -> None:
-    os.environ["JAVA_TOOL_OPTIONS"] = _OPTIONS
     Failpoints(Path(load().lake.root)).install()
     stream(argv)
 

@@ -70,6 +70,7 @@ def main(argv: list[str]) -> int:
     report = Report()
     with scratch_lake(load(), "faults") as lake:
         trial = Trial(lake, Load(arguments.events, arguments.seed), RECORDS)
+        trial.send(RECORDS)
         if arguments.kills:
             report.take(trial, at_random(trial, arguments.kills, arguments.seed, arguments.every))
         if arguments.failpoints:
