@@ -10,6 +10,7 @@ from threading import Condition, Thread
 
 from lakehouse.commands import launcher
 from lakehouse.config import PROJECT, Config
+from lakehouse.job import READY
 from tests.faults.failpoints import KILLED, REACHED
 
 END_SECONDS = 120.0
@@ -44,6 +45,7 @@ class DriverProcess:
             )
         self.reached: list[str] = []
         self.killed_at: str | None = None
+        self.is_ready = False
         self._told = Condition()
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -93,14 +95,18 @@ class DriverProcess:
 
     def workers(self) -> list[int]:
         """The processes that read records for it: the daemon, which starts them, is not among them."""
-        found = {pid: command for pid, command in descendants(self.pid).items() if "worker_daemon" in command}
+        found = {
+            pid for pid, command in descendants(self.pid).items() if "-m lakehouse.events.worker_daemon" in command
+        }
         return [pid for pid in found if parent_of(pid) in found]
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             with self._told:
-                if line.startswith(REACHED):
+                if line.strip() == READY:
+                    self.is_ready = True
+                elif line.startswith(REACHED):
                     self.reached.append(line.removeprefix(REACHED).strip())
                 elif line.startswith(KILLED):
                     self.killed_at = line.removeprefix(KILLED).strip()

@@ -106,6 +106,7 @@ class Trial:
             AssertionError: it did not; the end of its log.
         """
         driver = self.start()
+        wait_until(lambda: driver.is_ready or not driver.is_alive, PATIENCE_SECONDS)
         assert self.drain(driver), driver.last_words()
         return driver
 
