@@ -4,8 +4,8 @@
 
 Writes at a fixed rate, as the `events` query does: sums added by a transaction, sets merged beside a change feed, rows appended,
 rows set in the order of time. Besides, a stream with state appends to bronze. After each write maintenance has its turn. Once the retention
-has passed, figures are taken; the median of their last quarter is held to that of their first, and the exit code says whether all
-stayed below their limits.
+has passed, and Spark has made the hundred batches that it keeps, figures are taken; the median of their last quarter is held to that of their
+first, and the exit code says whether all stayed below their limits.
 """
 
 import argparse
@@ -43,10 +43,11 @@ from tests.benchmarks.machine import machine
 START = datetime(2026, 1, 31, 12)
 PEOPLE = 2_000
 ROWS = 50  # of a write
+SETTLE_SECONDS = 150.0
 WRITTEN = (SILVER_ACTIVITY_DAILY, GOLD_ACTIVATION, SILVER_EVENT_FAULTS, SILVER_IDENTITY_EDGES)
 LIMITS = {
     "python_mb": 1.1, "heap_mb": 1.15, "log_files": 1.3, "data_files": 1.3, "checkpoint_files": 1.2,
-    "open_ms": 1.3, "maintenance_ms": 1.5,
+    "open_ms": 1.3, "pause_ms": 1.5,
 }  # fmt: skip
 
 
@@ -147,7 +148,8 @@ def sample(lake: Lake, took: list[float]) -> dict[str, float]:
         "data_files": sum(sum(1 for _ in table.rglob("*.parquet")) for table in tables),
         "checkpoint_files": sum(1 for path in Path(lake.checkpoint("soak")).rglob("*") if path.is_file()),
         "open_ms": statistics.median(milliseconds(partial(DeltaTable, str(table))) for table in tables * 3),
-        "maintenance_ms": statistics.mean(took) if took else 0.0,
+        "pause_ms": statistics.median(took),
+        "longest_pause_ms": max(took),
     }
     took.clear()
     return figures
@@ -194,17 +196,19 @@ def main(argv: list[str]) -> int:
         batches = query.lastProgress["batchId"] if query.lastProgress else 0
         query.stop()
         said = {"config": machine(lake.config)}
-    settled = samples[int(1.5 * keep.total_seconds() / every) :]
+    settled = samples[int(max(1.5 * keep.total_seconds(), SETTLE_SECONDS) / every) :]
     quarter = max(1, len(settled) // 4)
     figures = {
         name: [statistics.median(one[name] for one in part) for part in (settled[:quarter], settled[-quarter:])]
         for name in LIMITS
     }
+    longest = statistics.median(one["longest_pause_ms"] for one in settled)
     over = [name for name, (first, last) in figures.items() if last > first * LIMITS[name]]
     for name, (first, last) in figures.items():
         print(f"{name:18}{first:>10.1f}{last:>10.1f}   x {last / max(first, 1e-9):.2f}, limit {LIMITS[name]}")
     rounded = {name: [round(value, 1) for value in both] for name, both in figures.items()}
     result = {"benchmark": "soak", "commits": commits, "batches": batches, "latest_seconds": round(latest, 2)}
+    result |= {"longest_pause_ms": round(longest, 1)}
     print(json.dumps({**result, "first_and_last_quarter": rounded, "over": over, **vars(arguments), **said["config"]}))
     return 1 if over else 0
 
