@@ -73,7 +73,7 @@ class Trial:
         kafka = self.config.kafka
         self._produced += produce(
             self.load.take(messages),
-            kafka.bootstrap_servers,
+            kafka,
             kafka.events_topic,
             on_progress=lambda n: None,
             per_second=per_second,
