@@ -1,4 +1,4 @@
-"""The DAG file says what the schedule says. A real Airflow loads it: see docs/decisions/0079."""
+"""The DAG file says what the schedule says, and is Python."""
 
 import ast
 from pathlib import Path
