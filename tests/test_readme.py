@@ -4,6 +4,7 @@ import re
 
 from lakehouse.catalog import TABLES
 from lakehouse.config import load
+from lakehouse.demo.sources import open_source
 from tests.documents import text
 
 README = text("README.md")
@@ -18,6 +19,13 @@ def test_the_tables_it_shows_say_the_grain_of_their_contract() -> None:
     rows = re.findall(r"^\| ((?:bronze|silver|gold)\.\w+) \| (.+) \|$", README, re.MULTILINE)
     assert rows
     assert dict(rows) == {name: TABLES[name].grain.removeprefix("one row per ") for name, _ in rows}
+
+
+def test_whom_it_looks_up_after_a_demo_is_somebody_of_the_demo() -> None:
+    found = re.search(r"whois user_id (\S+)", README)
+    assert found is not None
+    said = f'"userId":"{found[1]}"'.encode()
+    assert any(said in (message.value or b"").replace(b": ", b":") for message in open_source("shop", None).messages)
 
 
 def test_the_environment_it_shows_loads() -> None:
