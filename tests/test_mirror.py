@@ -158,6 +158,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/kafka/server.py",
     ),
     "tests/lakehouse/kafka/test_secured_broker.py": ("lakehouse/kafka/admin.py",),
+    "tests/lakehouse/lake/test_checkpoint.py": ("lakehouse/lake/hadoop.py",),
     "tests/lakehouse/lake/test_delta.py": ("lakehouse/lake/delta_rs.py", "lakehouse/lake/transaction.py"),
     "tests/lakehouse/lake/test_table_index.py": ("lakehouse/lake/local_index.py",),
     "tests/lakehouse/matching/test_normalise.py": ("lakehouse/matching/scripts.py",),

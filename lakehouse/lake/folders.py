@@ -1,10 +1,11 @@
 """A folder of small text files under a lake's root: on this machine, or wherever Hadoop's file system client reaches."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
+
+from lakehouse.lake import hadoop
 
 SUFFIX = ".json"
 _PART = ".part"
@@ -56,43 +57,24 @@ class HereFolder:
 
 
 class RemoteFolder:
-    """By Hadoop's file system client of the session, with its credentials."""
-
     def __init__(self, spark: SparkSession, uri: str) -> None:
-        assert spark._jvm is not None
-        self._hadoop: Any = spark._jvm.org.apache.hadoop.fs
-        self._text: Any = spark._jvm.org.apache.commons.io.IOUtils
+        self._spark = spark
         self._uri = uri
-        self._files: Any = self._path().getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
 
     def names(self) -> list[str]:
-        if not self._files.exists(self._path()):
-            return []
-        names = [status.getPath().getName() for status in self._files.listStatus(self._path())]
-        return sorted(name for name in names if name.endswith(SUFFIX))
+        return sorted(name for name in hadoop.names(self._spark, self._uri) if name.endswith(SUFFIX))
 
     def read(self, name: str) -> str | None:
-        try:
-            stream = self._files.open(self._path(name))
-        except Py4JJavaError:
-            if self._files.exists(self._path(name)):
-                raise
-            return None
-        try:
-            return str(self._text.toString(stream, "UTF-8"))
-        finally:
-            stream.close()
+        return hadoop.read(self._spark, self._at(name))
 
     def write(self, name: str, text: str) -> None:
-        part = self._path(f"{name}{_PART}")
-        stream = self._files.create(part, True)
-        stream.write(bytearray(text, "utf-8"))
-        stream.close()
+        part = self._at(f"{name}{_PART}")
+        hadoop.write(self._spark, part, text)
         self.delete(name)  # a rename does not replace
-        self._files.rename(part, self._path(name))
+        hadoop.rename(self._spark, part, self._at(name))
 
     def delete(self, name: str) -> None:
-        self._files.delete(self._path(name), False)
+        hadoop.delete(self._spark, self._at(name))
 
-    def _path(self, name: str = "") -> Any:
-        return self._hadoop.Path(f"{self._uri}/{name}" if name else self._uri)
+    def _at(self, name: str) -> str:
+        return f"{self._uri}/{name}"

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import SparkSession
 
 from lakehouse import machine
+from lakehouse.lake import hadoop
 
 
 def stamped(root: str, name: str, text: str | Callable[[], str], spark: SparkSession | None) -> str | None:
@@ -32,7 +32,7 @@ def restamp(root: str, name: str, text: str, spark: SparkSession | None) -> None
     folder = machine.local_folder(root)
     if folder is None:
         assert spark is not None
-        _put(spark, f"{root.rstrip('/')}/{name}", text)
+        hadoop.write(spark, f"{root.rstrip('/')}/{name}", text)
     else:
         _write(folder / name, text)
 
@@ -42,8 +42,7 @@ def unstamp(root: str, name: str, spark: SparkSession | None) -> None:
     folder = machine.local_folder(root)
     if folder is None:
         assert spark is not None
-        files, path = _file(spark, f"{root.rstrip('/')}/{name}")
-        files.delete(path, False)
+        hadoop.delete(spark, f"{root.rstrip('/')}/{name}")
     else:
         (folder / name).unlink(missing_ok=True)
 
@@ -60,28 +59,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _remote(spark: SparkSession, uri: str, ours: str | Callable[[], str]) -> str | None:
-    """The stamp at `uri` by Hadoop's file system; written and None when there is none."""
-    jvm = spark._jvm
-    assert jvm is not None
-    files, path = _file(spark, uri)
-    if files.exists(path):
-        stream = files.open(path)
-        text = jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")
-        stream.close()
-        return str(text)
-    _put(spark, uri, _made(ours))
-    return None
-
-
-def _put(spark: SparkSession, uri: str, text: str) -> None:
-    files, path = _file(spark, uri)
-    stream = files.create(path, True)
-    stream.write(bytearray(text, "utf-8"))
-    stream.close()
-
-
-def _file(spark: SparkSession, uri: str) -> tuple[Any, Any]:
-    jvm, hadoop = spark._jvm, spark._jsparkSession.sessionState().newHadoopConf()
-    assert jvm is not None
-    path = jvm.org.apache.hadoop.fs.Path(uri)
-    return path.getFileSystem(hadoop), path
+    """The stamp at `uri`; written and None when there is none."""
+    text = hadoop.read(spark, uri)
+    if text is None:
+        hadoop.write(spark, uri, _made(ours))
+    return text
