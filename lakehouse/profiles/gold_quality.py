@@ -1,5 +1,7 @@
 """What gold is about to say, judged by what its tables expect."""
 
+import pyarrow as pa
+
 from lakehouse.profiles.derivation import GoldRows
 from lakehouse.quality.counts import counted, counted_here
 from lakehouse.quality.data_quality import DataQuality
@@ -11,11 +13,7 @@ def judge(rows: GoldRows, quality: DataQuality) -> None:
     Raises:
         QualityError: they must not be written.
     """
-    if rows.here is None:
-        for table, frame in rows.tables.items():
-            if table.expectations:
-                quality.took(table, counted(frame, table))
-    else:
-        for table, here in rows.here.tables.items():
-            if table.expectations:
-                quality.took(table, counted_here(here, table))
+    tables = rows.tables if rows.here is None else rows.here.tables
+    for table, told in tables.items():
+        if table.expectations:
+            quality.took(table, counted_here(told, table) if isinstance(told, pa.Table) else counted(told, table))

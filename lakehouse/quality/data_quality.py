@@ -1,6 +1,7 @@
 """ops.data_quality, kept by the driver that has the rows; a query stopped by what an expectation says.
 
 Counts are added up for a window, so that the table gets one commit in it, not one in each micro-batch. A crash loses the open window's.
+That the table cannot be written or read is told in the log and fails no query: only what rows are like may.
 """
 
 import logging
@@ -103,7 +104,12 @@ class DataQuality:
     def _judge_hour(self, now: datetime) -> None:
         """Of several hours that went by unseen, the last."""
         hour, self._hour = volume.start_of_hour(now) - volume.HOUR, volume.start_of_hour(now)
-        stored = self._lake.rows_with(OPS_DATA_QUALITY, "expectation", [VOLUME])
+        try:
+            stored = self._lake.rows_with(OPS_DATA_QUALITY, "expectation", [VOLUME])
+            self._lake.delete_before(OPS_DATA_QUALITY, "window_start", now - timedelta(days=self._config.keep_days))
+        except Exception:
+            log.exception("ops.data_quality: not read, the hour from %s is not judged", hour)
+            return
         rows = []
         for table, expected in self._volumes.items():
             of_table = stored.filter(pc.equal(stored["table_name"], table.name))
@@ -111,7 +117,6 @@ class DataQuality:
             self._judged(table.name, volume.HOURLY, row["share"], row["is_met"])
             rows.append(row)
         self._write(rows)
-        self._lake.delete_before(OPS_DATA_QUALITY, "window_start", now - timedelta(days=self._config.keep_days))
 
     def _judged(self, table: str, name: str, share: float | None, is_met: bool | None) -> None:
         """Tell of it; the log only when it turns."""
@@ -125,7 +130,11 @@ class DataQuality:
             log.warning("%s: expectation %s is met again", table, name)
 
     def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        self._lake.add(pa.Table.from_pylist(list(rows), schema=arrow_schema(OPS_DATA_QUALITY)), OPS_DATA_QUALITY)
+        told = pa.Table.from_pylist(list(rows), schema=arrow_schema(OPS_DATA_QUALITY))
+        try:
+            self._lake.add(told, OPS_DATA_QUALITY)
+        except Exception:
+            log.exception("ops.data_quality: %d rows were not written", told.num_rows)
 
 
 def _stopped(verdict: Verdict) -> QualityError:

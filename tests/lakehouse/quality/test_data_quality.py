@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,6 +100,21 @@ def test_the_log_says_when_a_verdict_turns_and_not_while_it_lasts(new: Any, capl
         "shop: expectation sound is broken, got a share of 0.2000. See ops.data_quality",
         "shop: expectation sound is met again",
     ]
+
+
+def test_a_table_that_cannot_be_written_fails_nobody_and_hides_no_verdict(
+    lake: Lake, new: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    judge, time, told = new()
+    shutil.rmtree(lake.path(OPS_DATA_QUALITY))
+    judge.took(SHOP, counts(100, 20))
+    judge.settle(0)
+    time.pass_by(hours=2)
+    judge.settle(0)
+    assert told == [("gold.shop", "sound", 0.2, False)]
+    with pytest.raises(QualityError, match="sound is broken"):
+        judge.took(STRICT, counts(100, 20))
+    assert sum("were not written" in record.message for record in caplog.records) == 2
 
 
 def test_what_may_not_be_written_stops_the_query_with_the_verdict_kept(lake: Lake, new: Any) -> None:
