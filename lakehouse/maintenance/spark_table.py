@@ -34,7 +34,4 @@ def vacuum(lake: Lake, table: Table) -> None:
     """Delete files that no version of the table's retention needs. Spark does not say how many that were."""
     session = lake.spark.newSession()
     session.conf.set("spark.databricks.delta.vacuum.logging.enabled", "false")  # no commits that change no row
-    session.conf.set(
-        "spark.sql.sources.parallelPartitionDiscovery.parallelism", "64"
-    )  # else 10,000 tasks, a minute on two cores
     DeltaTable.forPath(session, lake.path(table)).vacuum()

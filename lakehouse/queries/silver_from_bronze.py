@@ -58,13 +58,15 @@ def refill(lake: Lake, declared: Sequence[DeclaredProperty] = ()) -> None:
     """
     archived = held_by(lake, bronze_events.KNOWN)["records"]
     _refuse_loss(furthest(held_by(lake, events.KNOWN).values()), archived)
-    judged = transform(parse(bronze_records(lake), lake.config, declared).persist())
     table = events.events_table(lake, declared)
+    parsed = parse(bronze_records(lake), lake.config, declared).persist()
+    judged = transform(parsed)
     lake.overwrite(judged.rejected.withColumn("quarantined_at", F.current_timestamp()), SILVER_EVENTS_QUARANTINE)
     accepted = judged.accepted.persist()
     lake.overwrite(faults(accepted), SILVER_EVENT_FAULTS)
     lake.overwrite(accepted, table)
     accepted.unpersist()
+    parsed.unpersist()
     path = lake.checkpoint(events.NAME)
     checkpoint.delete(lake.spark, path)
     begin(lake, events.NAME, dict.fromkeys(events.KNOWN, archived))
