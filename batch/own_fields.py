@@ -12,12 +12,11 @@ import json
 
 from lakehouse.catalog import TABLES
 from lakehouse.config import load
-from lakehouse.config.paths import EVENTS
-from lakehouse.events.declared_properties import read_declared
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
 from lakehouse.profiles.rebuild import SOURCES
+from lakehouse.queries.declarations import declarations
 from lakehouse.queries.events import events_table
 from lakehouse.queries.own_fields_history import fill
 from lakehouse.spark.session import get_session
@@ -26,7 +25,7 @@ from lakehouse.spark.session import get_session
 def main(argv: list[str]) -> None:
     flags(argv)
     config = load()
-    declared = read_declared(EVENTS, config.privacy)
+    declared = declarations(config)
     with writer(config):
         lake = Lake(get_session(config, "own_fields"), config)
         lake.bring_up(TABLES.values(), of=SOURCES)

@@ -10,9 +10,7 @@ from contextlib import nullcontext
 
 from lakehouse.catalog import TABLES
 from lakehouse.config import load
-from lakehouse.config.paths import EVENTS
 from lakehouse.errors import StitchlakeError
-from lakehouse.events.declared_properties import read_declared
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import refilling, writer
@@ -22,6 +20,7 @@ from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import SOURCES, rebuild
 from lakehouse.profiles.repair import overwrite
 from lakehouse.queries import events
+from lakehouse.queries.declarations import declarations
 from lakehouse.queries.silver_from_bronze import refill
 from lakehouse.spark.session import get_session
 from lakehouse.tables.events import BRONZE_EVENTS
@@ -61,7 +60,7 @@ def main(argv: list[str]) -> int:
         lake.bring_up(TABLES.values(), of=(BRONZE_EVENTS,) if is_refill else SOURCES)
         with refilling(config) if is_refill else nullcontext():
             if is_refill:
-                refill(lake, read_declared(EVENTS, config.privacy))
+                refill(lake, declarations(config))
             overwrite_profiles(lake)
         print("rebuilt")
         return 0

@@ -16,7 +16,7 @@ from lakehouse.config.paths import RULES
 from lakehouse.job import READY, flags, run
 from lakehouse.kafka import admin
 from lakehouse.kafka.broker import reachable
-from lakehouse.kafka.topics import event_topics
+from lakehouse.kafka.topics import document_topics
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import open_lake
 from lakehouse.lane import query
@@ -32,7 +32,7 @@ from lakehouse.spark.session import get_session
 def open_lane(config: Config, meters: StreamMeters) -> QueryKeeper:
     """The running lane of a reachable broker; both topics are made when they are not there. `meters`: are kept."""
     kafka = config.kafka
-    events = event_topics(kafka)
+    events = document_topics(kafka)
     for topic in (*events.names, config.decisions.topic):
         admin.create_topic(kafka, topic, kafka.partitions)
     partitions = admin.partitions(kafka, events)

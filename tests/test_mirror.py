@@ -163,6 +163,7 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/lake/test_table_index.py": ("lakehouse/lake/local_index.py",),
     "tests/lakehouse/matching/test_normalise.py": ("lakehouse/matching/scripts.py",),
     "tests/lakehouse/models/test_score_model.py": ("lakehouse/models/trees.py",),
+    "tests/lakehouse/sources/test_topic_sources.py": ("lakehouse/queries/declarations.py",),
     "tests/lakehouse/uplift/test_contenders.py": ("lakehouse/targeting/response_model.py",),
     "tests/lakehouse/uplift/test_learned_encoding.py": ("lakehouse/targeting/encoding.py",),
     "tests/lakehouse/uplift/test_tree_growth.py": ("lakehouse/targeting/trees.py",),

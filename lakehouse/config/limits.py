@@ -113,6 +113,8 @@ def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:
     for key, value in keys.items():
         if section == "money.rates":
             yield from _of_rate(key, value)
+        elif section == "kafka.sources":
+            yield from _of_topic_source(key, value)
         elif section == "consent.categories" and value not in PURPOSES:
             yield f"conf: {wrong(section, key, value, ' or '.join(PURPOSES))}"
         elif isinstance(value, Mapping):
@@ -136,11 +138,17 @@ def _of_event_topics(values: Mapping[str, Any]) -> Iterator[str]:
     """Reading what we write would never end."""
     kafka = values.get("kafka", {})
     pattern, names = kafka.get("events_pattern", ""), kafka.get("events_also_from", ())
+    sources, documents = kafka.get("sources", {}), kafka.get("events_topic")
+    if documents in sources:
+        words = "a topic beside kafka.events_topic, which holds event documents"
+        yield f"conf: {wrong('kafka.sources', documents, sources[documents], words)}"
     for section, key in _NO_EVENTS:
         topic = values.get(section, {}).get(key)
         words = f"topics of events alone: {section}.{key} is {topic!r}"
         if topic in names:
             yield f"conf: {wrong('kafka', 'events_also_from', topic, words)}"
+        if topic in sources:
+            yield f"conf: {wrong('kafka.sources', topic, sources[topic], words)}"
         with suppress(re.error):  # told as what it is
             if topic is not None and pattern and re.fullmatch(pattern, topic):
                 yield f"conf: {wrong('kafka', 'events_pattern', pattern, words)}"
@@ -158,6 +166,12 @@ def _of_pattern(section: str, key: str, pattern: str) -> Iterator[str]:
         re.compile(pattern)
     except re.error as error:
         yield f"conf: {wrong(section, key, pattern, f'a regular expression ({error})')}"
+
+
+def _of_topic_source(topic: str, source: Any) -> Iterator[str]:
+    pattern, words = _SHAPES["kafka", "events_topic"]
+    if not re.fullmatch(pattern, topic):
+        yield f"conf: {wrong('kafka.sources', topic, source, f'a topic named by {words}')}"
 
 
 def _of_rate(currency: str, rate: Any) -> Iterator[str]:

@@ -25,6 +25,7 @@ class KafkaConfig:
     events_topic: str
     events_also_from: tuple[str, ...]
     events_pattern: str
+    sources: Mapping[str, str]
     partitions: int
     retention_hours: int
     options: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)  # passwords are among them

@@ -132,7 +132,7 @@ def load(
 def schema() -> Spec:
     """Every known section and key with its kind; `ANY` stands for a name the user may add."""
     spec: dict[str, Any] = {section.name: _kinds(section.type) for section in dataclasses.fields(Config)}
-    spec["kafka"]["options"] = {ANY: str}
+    spec["kafka"] |= {"options": {ANY: str}, "sources": {ANY: str}}
     spec["money"] = {"rates": {ANY: Decimal}}
     spec["events"]["names"] = {ANY: str}
     spec["consent"]["categories"] = {ANY: str}

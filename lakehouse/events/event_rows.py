@@ -2,8 +2,9 @@
 
 import pickle
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -26,40 +27,68 @@ _ARROW = {"string": _TEXT, "boolean": _FLAG, "timestamp": _TIME, "bigint": pa.in
 Rows = Sequence[Any]
 
 
-def event_row_type(declared: Sequence[DeclaredProperty] = ()) -> str:
+class Documents(Protocol):
+    """Makes the message of a record, by its topic; see lakehouse/sources/topic_sources.py. It can be pickled."""
+
+    def document(self, topic: str, value: bytes | None) -> bytes | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declarations:
+    """What an owner declares of how records are read, besides the configuration. documents: None = every record is its own message."""
+
+    properties: Sequence[DeclaredProperty] = ()
+    documents: Documents | None = None
+
+
+NOTHING_DECLARED = Declarations()
+
+
+def event_row_type(declared: Declarations = NOTHING_DECLARED) -> str:
     """What `event_rows` gives, as Spark SQL type; a column `declared` only where there are declared properties."""
-    columns = ",".join(f"{one.column.name}:{one.column.type}" for one in declared)
+    columns = ",".join(f"{one.column.name}:{one.column.type}" for one in declared.properties)
     types = _TYPES | {"declared": f"struct<{columns}>"}
     return "struct<" + ",".join(f"{name}:{types[name]}" for name in _names(declared)) + ">"
 
 
-def _names(declared: Sequence[DeclaredProperty]) -> list[str]:
-    return [name for name in EventRow._fields if name != "declared" or declared]
+def _names(declared: Declarations) -> list[str]:
+    return [name for name in EventRow._fields if name != "declared" or declared.properties]
 
 
-def event_rows(config: Config, declared: Sequence[DeclaredProperty] = ()) -> Callable[..., pa.Array]:
-    """(value, time on the record, time it was taken in) -> event_row_type, row by row. The key of the tokens stands in no plan."""
-    pickled = pickle.dumps((config, tuple(declared)))
+def event_rows(config: Config, declared: Declarations = NOTHING_DECLARED) -> Callable[..., pa.Array]:
+    """(value, time on the record, time it was taken in) -> event_row_type, row by row. The key of the tokens stands in no plan.
+
+    Where `declared.documents` is asked, the record's topic is handed in, too.
+    """
+    pickled = pickle.dumps((config, declared))
     names = _names(declared)
-    types = {one.column.name: _ARROW[one.column.type] for one in declared}
+    types = {one.column.name: _ARROW[one.column.type] for one in declared.properties}
     make = _MAKE | {"declared": lambda column: _structs([one or (None,) * len(types) for one in column], types)}
 
-    def read(values: pa.Array, kafka: pa.Array, arrived: pa.Array) -> pa.Array:
-        reader = _reader(pickled)
+    def rows(reader: EventReader, messages: Sequence[Any], kafka: pa.Array, arrived: pa.Array) -> pa.Array:
         times = (column.cast(_TIME).cast(pa.int64()).to_pylist() for column in (kafka, arrived))
-        rows = [reader.read(*record) for record in zip(values.to_pylist(), *times, strict=True)]
+        rows = [reader.read(*record) for record in zip(messages, *times, strict=True)]
         columns = list(zip(*rows, strict=True)) or [()] * len(EventRow._fields)
         read_columns = dict(zip(EventRow._fields, columns, strict=True))
         return pa.StructArray.from_arrays([make.get(name, _texts)(read_columns[name]) for name in names], names=names)
 
-    return read
+    def read(values: pa.Array, kafka: pa.Array, arrived: pa.Array) -> pa.Array:
+        return rows(_reader(pickled)[0], values.to_pylist(), kafka, arrived)
+
+    def read_by_topic(values: pa.Array, kafka: pa.Array, arrived: pa.Array, topics: pa.Array) -> pa.Array:
+        reader, documents = _reader(pickled)
+        assert documents is not None
+        records = zip(topics.to_pylist(), values.to_pylist(), strict=True)
+        return rows(reader, [documents.document(*record) for record in records], kafka, arrived)
+
+    return read if declared.documents is None else read_by_topic
 
 
 @lru_cache(maxsize=4)
-def _reader(pickled: bytes) -> EventReader:
+def _reader(pickled: bytes) -> tuple[EventReader, Documents | None]:
     """Of one configuration, kept for as long as the worker lives: what it remembers is what makes it fast."""
     config, declared = pickle.loads(pickled)
-    return EventReader(config, declared)
+    return EventReader(config, declared.properties), declared.documents
 
 
 def _texts(column: Rows) -> pa.Array:

@@ -5,23 +5,20 @@ reading for the lake and for the online side, no code for Spark to generate and 
 Mode takes no Python, has a part of it in Spark SQL (lakehouse/lane/reading).
 """
 
-from collections.abc import Sequence
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config import Config
 from lakehouse.events import verdict
 from lakehouse.events.content_hash import content_hash
-from lakehouse.events.declared_properties import DeclaredProperty
-from lakehouse.events.event_rows import OF_RECORD, event_row_type, event_rows
+from lakehouse.events.event_rows import NOTHING_DECLARED, OF_RECORD, Declarations, event_row_type, event_rows
 from lakehouse.spark.arrow_function import arrow_function
 from lakehouse.tables.events import SILVER_EVENTS
 
 ARRIVED_AT = "arrived_at"
 
 
-def parse(records: DataFrame, config: Config, declared: Sequence[DeclaredProperty] = ()) -> DataFrame:
+def parse(records: DataFrame, config: Config, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
     """Every record with the columns of SILVER_EVENTS, those of declared properties, and its verdict.
 
     `records`: value, topic, partition, offset, timestamp of the Kafka source, or the same from bronze.events; and `arrived_at`,
@@ -32,7 +29,8 @@ def parse(records: DataFrame, config: Config, declared: Sequence[DeclaredPropert
     what could be read.
     No record makes this fail.
     """
-    read = arrow_function(event_rows(config, declared), event_row_type(declared))("value", "timestamp", ARRIVED_AT)
+    rows = arrow_function(event_rows(config, declared), event_row_type(declared))
+    read = rows("value", "timestamp", ARRIVED_AT, *(["topic"] if declared.documents is not None else []))
     known = records.select(
         *("topic", "partition", "offset", "value"),
         F.col("timestamp").alias("kafka_timestamp"),
@@ -41,7 +39,7 @@ def parse(records: DataFrame, config: Config, declared: Sequence[DeclaredPropert
         _once(read).alias("row"),
     )
     columns = [F.col(name if name in OF_RECORD else f"row.{name}") for name in SILVER_EVENTS.column_names]
-    columns += [F.col(f"row.declared.{one.column.name}") for one in declared]
+    columns += [F.col(f"row.declared.{one.column.name}") for one in declared.properties]
     broken = F.col("row.verdict")
     return known.select(
         *columns,

@@ -9,10 +9,11 @@ from lakehouse.config import KafkaConfig
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """`pattern`: a regular expression of a whole name; empty = none."""
+    """`pattern`: a regular expression of a whole name; empty = none. `but`: names that are not meant, although it fits them."""
 
     names: tuple[str, ...]
     pattern: str = ""
+    but: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return ", ".join([*self.names, *([f"those like {self.pattern}"] if self.pattern else [])])
@@ -20,7 +21,8 @@ class Topics:
     @property
     def regex(self) -> str:
         """All of them, as Java and Python read it, whole or from the beginning."""
-        return f"^(?:{'|'.join([*map(re.escape, self.names), *([f'(?:{self.pattern})'] if self.pattern else [])])})$"
+        apart = f"(?!(?:{'|'.join(map(re.escape, self.but))})$)" if self.but else ""
+        return f"^{apart}(?:{'|'.join([*map(re.escape, self.names), *([f'(?:{self.pattern})'] if self.pattern else [])])})$"
 
     def among(self, existing: Iterable[str]) -> tuple[str, ...]:
         """Those of `existing` that are read; Kafka's own never are."""
@@ -32,5 +34,12 @@ class Topics:
 
 
 def event_topics(kafka: KafkaConfig) -> Topics:
-    """Those that hold events. All hold the same messages; which source's mapping reads a topic is to be told here one day."""
-    return Topics(tuple(dict.fromkeys((kafka.events_topic, *kafka.events_also_from))), kafka.events_pattern)
+    """All that hold events: event documents, and records of the sources they are bound to."""
+    names = (kafka.events_topic, *kafka.events_also_from, *kafka.sources)
+    return Topics(tuple(dict.fromkeys(names)), kafka.events_pattern)
+
+
+def document_topics(kafka: KafkaConfig) -> Topics:
+    """Those that hold event documents as they are: for who cannot ask a mapping."""
+    names = tuple(name for name in event_topics(kafka).names if name not in kafka.sources)
+    return Topics(names, kafka.events_pattern, tuple(kafka.sources))

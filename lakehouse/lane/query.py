@@ -12,7 +12,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse.config import Config
 from lakehouse.errors import StitchlakeError
 from lakehouse.kafka import clients
-from lakehouse.kafka.topics import event_topics
+from lakehouse.kafka.topics import document_topics
 from lakehouse.lane.projection import LaneRule, candidates
 
 NAME = "decisions"
@@ -39,7 +39,7 @@ def start(
     slots = spark.sparkContext.defaultParallelism
     if mode == REAL_TIME and slots < partitions:
         raise StitchlakeError(
-            f"decisions.cores: too few for {event_topics(config.kafka)}, got {slots} task slots, expected one for each of its "
+            f"decisions.cores: too few for {document_topics(config.kafka)}, got {slots} task slots, expected one for each of its "
             f"{partitions} partitions, held for as long as the query runs. Raise it, or set decisions.mode = micro_batch"
         )
     not_before = now - timedelta(seconds=config.decisions.max_age_seconds)
@@ -69,7 +69,7 @@ def _records(spark: SparkSession, config: Config) -> DataFrame:
     return (
         spark.readStream.format("kafka")
         .options(**clients.spark(config.kafka))
-        .options(**event_topics(config.kafka).of_spark())
+        .options(**document_topics(config.kafka).of_spark())
         .option("startingOffsets", "latest")
         .option("failOnDataLoss", "false")
         .load()

@@ -12,7 +12,7 @@ import atexit
 import functools
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
@@ -24,10 +24,10 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from lakehouse.catalog import of_part
 from lakehouse.config import Config
-from lakehouse.config.paths import EVENTS
 from lakehouse.errors import QualityError
 from lakehouse.events import dedupe
-from lakehouse.events.declared_properties import DeclaredProperty, check_stored, read_declared, with_declared
+from lakehouse.events.declared_properties import check_stored, with_declared
+from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import parse
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake
@@ -41,6 +41,7 @@ from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.quality.data_quality import DataQuality, Tell, nothing_told
+from lakehouse.queries.declarations import declarations
 from lakehouse.queries.known_records import Known, is_news, known
 from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.queries.silver_writes import Accepted, write_events, write_faults
@@ -58,7 +59,7 @@ TakeIn = Callable[[DataFrame, Transaction, BatchRecord], None]
 """What a MicroBatch does with the leaf rows of a batch."""
 
 
-def transform(records: DataFrame, config: Config, declared: Sequence[DeclaredProperty] = ()) -> DataFrame:
+def transform(records: DataFrame, config: Config, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
     """Kafka records (stream) -> rows of lakehouse/events/dedupe.py: what is new, each question of a record its own row."""
     asked = dedupe.ask(parse(records, config, declared))
     return dedupe.answer(asked, clock=next_hour(), days=config.events.dedupe_days)
@@ -138,7 +139,7 @@ def writer(
     records: DataFrame,
     take_in: TakeIn,
     *,
-    declared: Sequence[DeclaredProperty] = (),
+    declared: Declarations = NOTHING_DECLARED,
     held: Known | None = None,
     upkeep: Upkeep | None = None,
     quality: DataQuality | None = None,
@@ -157,11 +158,11 @@ def writer(
     return rows.option("checkpointLocation", lake.checkpoint(NAME)).foreachBatch(body)
 
 
-def events_table(lake: Lake, declared: Sequence[DeclaredProperty]) -> Table:
+def events_table(lake: Lake, declared: Declarations) -> Table:
     """The contract of silver.events with what is declared; the stored table gets the columns it lacks."""
-    table = with_declared(SILVER_EVENTS, declared)
+    table = with_declared(SILVER_EVENTS, declared.properties)
     lake.create(table)
-    if declared:
+    if declared.properties:
         check_stored(table, dict(lake.spark.read.format("delta").load(lake.path(table)).dtypes))
     return table
 
@@ -194,7 +195,7 @@ def start(
     records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
     when = trigger(config.trigger_seconds, available_now=available_now)
     to_start = writer(
-        lake, records, micro_batch, declared=read_declared(EVENTS, lake.config.privacy), held=held, upkeep=upkeep, quality=quality,
+        lake, records, micro_batch, declared=declarations(lake.config), held=held, upkeep=upkeep, quality=quality,
         window_seconds=0 if available_now else lake.config.quality.window_seconds,  # nobody comes back for an open one
     )  # fmt: skip
     query = to_start.trigger(**when).start()

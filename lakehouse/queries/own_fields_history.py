@@ -5,12 +5,12 @@ that changed. Only these columns are set, and only where they differ. So a secon
 ended goes on where it was: each slice of bronze is one commit.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from lakehouse.events.declared_properties import DeclaredProperty
+from lakehouse.events.event_rows import Declarations
 from lakehouse.events.parse import parse
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.rebuild import bronze_records
@@ -49,12 +49,12 @@ def slices(lake: Lake, size: int = SLICE) -> list[Slice]:
     ]
 
 
-def fill(lake: Lake, table: Table, declared: Sequence[DeclaredProperty], *, size: int = SLICE) -> Iterator[Slice]:
+def fill(lake: Lake, table: Table, declared: Declarations, *, size: int = SLICE) -> Iterator[Slice]:
     """Set the own fields of every stored event whose record bronze has; yields each slice once it is committed.
 
     `table`: the contract of silver.events with what is declared, as it is stored.
     """
-    columns = [*OWN, *(one.column.name for one in declared)]
+    columns = [*OWN, *(one.column.name for one in declared.properties)]
     for part in slices(lake, size):
         read = parse(bronze_records(lake).where(part.of("")), lake.config, declared)
         accepted = read.where(F.col("reason").isNull()).select(*BRONZE_EVENTS.key, *columns)

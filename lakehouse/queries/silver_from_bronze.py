@@ -4,15 +4,14 @@ For a silver that is lost, or was read by rules that have changed since. The che
 has: so the query goes on behind it and takes in nothing twice.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from lakehouse.errors import LakeError
-from lakehouse.events.declared_properties import DeclaredProperty
 from lakehouse.events.dedupe import OTHER_CONTENT
+from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import ARRIVED_AT, parse
 from lakehouse.events.reasons import FACT, ID_CONFLICT
 from lakehouse.lake import checkpoint
@@ -48,10 +47,10 @@ def transform(parsed: DataFrame) -> Judged:
     return Judged(accepted=ranked.where("content = 1").drop("content"), rejected=broken.unionByName(conflicts))
 
 
-def refill(lake: Lake, declared: Sequence[DeclaredProperty] = ()) -> None:
+def refill(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> None:
     """Replace the tables, and let the checkpoint of the events query begin anew. Profiles are to be rebuilt after it.
 
-    `declared`: the properties that are columns of silver.events.
+    `declared`: how records are read; its properties are columns of silver.events.
 
     Raises:
         LakeError: silver has records that bronze has not: it would lose them.

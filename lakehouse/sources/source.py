@@ -7,11 +7,12 @@ from typing import Self
 
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
-from lakehouse.sources.declaration import FileFormat, files, read_declaration
+from lakehouse.sources.declaration import FileFormat, SourceDeclaration, files, read_declaration
 from lakehouse.sources.mapping import Document, EventMapping, Mapped
 from lakehouse.sources.record import Record, fingerprint
 from lakehouse.sources.record_files import record_of
 
+NO_EVENT = "skip: the source says that it is no event"
 MOST_SENT = 4000  # characters of what could not be read, in its document
 
 
@@ -30,11 +31,13 @@ class Source:
         Raises:
             ConfigError: every fault of it, a line each.
         """
-        declared = read_declaration(path)
-        mapping = EventMapping(path.stem, declared, config)
-        return cls(
-            name=path.stem, description=declared.description, format=declared.format, mapping=mapping, config=config
-        )
+        return cls.declared(path.stem, read_declaration(path), config)
+
+    @classmethod
+    def declared(cls, name: str, declared: SourceDeclaration, config: Config) -> Self:
+        """The source of a declaration that was read. Raises ConfigError: every fault of its expressions, a line each."""
+        mapping = EventMapping(name, declared, config)
+        return cls(name=name, description=declared.description, format=declared.format, mapping=mapping, config=config)
 
     @classmethod
     def named(cls, name: str, folder: Path, config: Config) -> Self:
@@ -62,12 +65,13 @@ class Source:
         return self.mapping.unmapped(why, sent, record_id)
 
 
-def event_document(source: Source, record: bytes) -> Document | None:
-    """The event document of one message of a topic that is bound to a source; None where the source says that it is no event.
+def event_document(source: Source, record: bytes) -> Document:
+    """The event document of one message of a topic that is bound to a source.
 
-    What its mapping makes no event of gives the document that the parse puts into quarantine. No record makes this fail.
+    What its mapping makes no event of, or says is none, gives the document that the parse puts into quarantine: each record of a topic
+    is in a table. No record makes this fail.
     """
     read = record_of(record, source.format, source.config)
     record_id = fingerprint(read).hex()
     mapped = source.mapped(read, record_id)
-    return mapped.document if mapped.unmapped is None else source.rejected(read, mapped.unmapped, record_id)
+    return mapped.document or source.rejected(read, mapped.unmapped or NO_EVENT, record_id)

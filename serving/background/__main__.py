@@ -22,7 +22,7 @@ from lakehouse.actions.action import Action
 from lakehouse.actions.destinations import Known, Topic, read_destinations
 from lakehouse.actions.recipient_zones import RecipientZones
 from lakehouse.config import Config, load
-from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, MOMENTS, OFFERS, RULES, TEMPLATES
+from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, MOMENTS, OFFERS, RULES, SOURCES, TEMPLATES
 from lakehouse.decisions.exposures import lifetimes
 from lakehouse.decisions.offers import Offer, read_catalogue
 from lakehouse.errors import BrokerError
@@ -42,6 +42,7 @@ from lakehouse.moments.transitions import Moment
 from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.recent_entries import entries, remember
 from lakehouse.rules.book import read_rules
+from lakehouse.sources.topic_sources import topic_sources
 from serving.background.destination_workers import DestinationWorkers
 from serving.background.people import People
 from serving.background.rule_actions import RuleActions
@@ -98,6 +99,7 @@ class Background:
         self._kept = open_kept_store(config)
         self._producer = KafkaProducer(**clients.python_producer(config.kafka), acks="all", linger_ms=0)
         self._reader = Reader(config)
+        self._sources = topic_sources(config, SOURCES)
         people = People(self._online, self._kept, config)
         self._zones = RecipientZones(self._kept, self._reader)
         self._rules = self._rule_actions(files, people, destinations)
@@ -210,7 +212,7 @@ class Background:
     def _take_events(self, records: Sequence[Any]) -> None:
         placed, facts, messages, suppressions = [], [], [], []
         for record in records:
-            message = self._reader.document(record.value)
+            message = self._reader.document(self._sources.document(record.topic, record.value))
             arrived_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
             messages.append((message, arrived_at))
             placed += entries(message, self._reader, arrived_at=arrived_at)

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 
 from lakehouse.errors import ContractError
 from lakehouse.events.declared_properties import DeclaredProperty
+from lakehouse.events.event_rows import Declarations
 from lakehouse.events.parse import parse
 from lakehouse.lake.delta import Lake, conform
 from lakehouse.lake.transaction import Transaction
@@ -24,10 +25,9 @@ from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from tests.rows import RECORD, add_batch, row, stream, track
 
-DECLARED = [
-    DeclaredProperty(name="slot", type="timestamp", path="delivery.slot", description="when it comes"),
-    DeclaredProperty(name="weight", type="number", events=("Packed",), description="kilograms"),
-]
+SLOT = DeclaredProperty(name="slot", type="timestamp", path="delivery.slot", description="when it comes")
+WEIGHT = DeclaredProperty(name="weight", type="number", events=("Packed",), description="kilograms")
+DECLARED = Declarations(properties=(SLOT, WEIGHT))
 COLUMNS = ("p_slot", "p_weight")
 EIGHT = datetime(2026, 11, 30, 8, tzinfo=UTC)
 
@@ -57,7 +57,7 @@ def rows(lake: Lake) -> dict[str, dict[str, Any]]:
     return {one["message_id"]: one for one in read}
 
 
-def drain(lake: Lake, declared: list[DeclaredProperty]) -> None:
+def drain(lake: Lake, declared: Declarations) -> None:
     def take_in(leaves: DataFrame, _: Transaction, __: BatchRecord) -> None:
         leaves.collect()
 
@@ -90,7 +90,7 @@ def seen(new_lake: Callable[[str], Lake]) -> tuple[Lake, Seen]:
     archive(lake)
     folder = Path(lake.root).parent / "records"
     add_batch(folder, EARLY)
-    drain(lake, [])
+    drain(lake, Declarations())
     early = rows(lake)
     add_batch(folder, LATE)
     drain(lake, DECLARED)
@@ -156,9 +156,9 @@ def test_a_type_that_is_stored_stays_and_what_is_no_longer_declared_stays_empty(
     lake = seen[0]
     other = DeclaredProperty(name="weight", type="string", description="in words")
     with pytest.raises(ContractError, match=r"weight: got string, expected decimal\(38,10\)"):
-        query.events_table(lake, [other])
+        query.events_table(lake, Declarations(properties=[other]))
     add_batch(Path(lake.root).parent / "records", [AFTER])
-    drain(lake, DECLARED[:1])
+    drain(lake, Declarations(properties=(SLOT,)))
     assert values(rows(lake)["m-5"]) == (EIGHT, None)
-    table: Table = query.events_table(lake, [])
+    table: Table = query.events_table(lake, Declarations())
     assert lake.read(table).columns == SILVER_EVENTS.column_names

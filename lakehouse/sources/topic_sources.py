@@ -1,0 +1,50 @@
+"""Which source's mapping reads the records of which topic, by kafka.sources. Any other topic holds event documents as they are."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from lakehouse.config import Config
+from lakehouse.errors import ConfigError
+from lakehouse.sources.declaration import SourceDeclaration, files, read_declaration
+from lakehouse.sources.record import canonical
+from lakehouse.sources.source import Source, event_document
+
+Bound = Mapping[str, tuple[str, SourceDeclaration]]
+
+
+class TopicSources:
+    """Makes documents of records. Thread-safe; pickled as what was declared, so that Spark's workers need no file."""
+
+    def __init__(self, bound: Bound, config: Config) -> None:
+        """`bound`: by topic the name of its source, and what that declares. Raises ConfigError: every fault of one, a line each."""
+        self._bound = bound
+        self._config = config
+        self._sources = {topic: Source.declared(*source, config) for topic, source in bound.items()}
+
+    def __reduce__(self) -> tuple[type["TopicSources"], tuple[Bound, Config]]:
+        return TopicSources, (self._bound, self._config)
+
+    def __bool__(self) -> bool:
+        return bool(self._sources)
+
+    def document(self, topic: str, value: bytes | None) -> bytes | None:
+        """The event document of a record, as JSON; of a topic that is bound to no source, the record itself. No record makes it fail."""
+        source = self._sources.get(topic)
+        return value if source is None or value is None else canonical(event_document(source, value))
+
+
+def topic_sources(config: Config, folder: Path) -> TopicSources:
+    """What the configuration binds, by the files of a folder.
+
+    Raises:
+        ConfigError: a source is not declared, or its file has faults.
+    """
+    declared = files(folder) if config.kafka.sources else {}
+    for topic, name in config.kafka.sources.items():
+        if name not in declared:
+            raise ConfigError(
+                f"kafka.sources: topic '{topic}' got the source '{name}', expected one of {', '.join(declared) or 'none is declared'}. "
+                f"Write {folder.name}/{name}.yaml"
+            )
+    bound = {topic: (name, read_declaration(declared[name])) for topic, name in config.kafka.sources.items()}
+    return TopicSources(bound, config)
