@@ -5,17 +5,18 @@ chance, is drawn to nothing (Bell and Koren, "Improved Neighborhood-based Collab
 section 2.2, in the form Sarwar et al., WWW 2001, give the cosine).
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags_array, vstack
+from scipy.sparse import csc_matrix, csr_matrix, diags_array, vstack
 
 from lakehouse.recommend.model import NOBODY
 from lakehouse.recommend.ranking import best
 
 KEPT = 50
-_COLUMNS = 512  # products whose dense similarities to all others are held at once
+_COLUMNS = 512  # products whose similarities to all others are held at once
 
 
 class Neighbours(NamedTuple):
@@ -39,27 +40,29 @@ def neighbours(
     ids = np.full((products, kept), NOBODY, dtype=np.int32)
     scores = np.zeros((products, kept), dtype=np.float32)
     for start in range(0, products, _COLUMNS):
-        chunk = np.arange(start, min(start + _COLUMNS, products))
-        together = (by_column[:, chunk].T @ by_column).toarray()
-        alike = together / np.maximum(norms[chunk, None] * norms[None, :] + shrink, 1e-12)
-        alike[np.arange(len(chunk)), chunk] = 0.0
+        chunk = slice(start, min(start + _COLUMNS, products))
+        together = _together(by_column, chunk)
+        column = np.arange(chunk.start, chunk.stop).repeat(np.diff(together.indptr))
+        other = together.indices
+        alike = together.data / np.maximum(norms[column] * norms[other] + shrink, 1e-12)
+        alike[column == other] = 0.0
         if apart is not None:
-            alike[(apart[chunk, None] == apart[None, :]) & (apart[chunk, None] >= 0)] = 0.0
+            alike[(apart[column] == apart[other]) & (apart[column] >= 0)] = 0.0
         if counts is not None:
-            alike[(counts[:, chunk].T @ counts).toarray() < least] = 0.0
-        ids[chunk], scores[chunk] = _strongest(alike, kept)
+            alike[_together(counts, chunk).data < least] = 0.0
+        alike[alike <= 0] = -np.inf
+        for row, (first, end) in enumerate(pairwise(together.indptr), start=start):
+            strongest = first + best(alike[first:end], kept)
+            ids[row, : len(strongest)] = other[strongest]
+            scores[row, : len(strongest)] = alike[strongest]
     return Neighbours(ids, scores)
 
 
-def _strongest(alike: NDArray[np.float64], kept: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Per row the positions of the largest values above 0; of equal values the first."""
-    ids = np.full((len(alike), kept), NOBODY, dtype=np.int32)
-    scores = np.zeros((len(alike), kept), dtype=np.float32)
-    for row, values in enumerate(np.where(alike > 0, alike, -np.inf)):
-        strongest = best(values, kept)
-        ids[row, : len(strongest)] = strongest
-        scores[row, : len(strongest)] = values[strongest]
-    return ids, scores
+def _together(by_column: csc_matrix, chunk: slice) -> csr_matrix:
+    """Products of the columns of a chunk with all, those that never met left out: most pairs of a large catalogue never do."""
+    met = csr_matrix(by_column[:, chunk].T @ by_column)
+    met.sort_indices()
+    return met
 
 
 def stacked(profiles: csr_matrix, sessions: csr_matrix, session_weight: float) -> csr_matrix:
