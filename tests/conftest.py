@@ -26,6 +26,11 @@ settings.register_profile("tests", derandomize=True, suppress_health_check=[Heal
 settings.load_profile("tests")
 
 
+# Small data, many plans: writing a plan as code, and compiling that, takes a third of all CPU, and is of no use to plans that run once.
+_INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+_AS_USED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: longest_first.place_of(item.nodeid.partition("::")[0]))  # stable: else as collected
 
@@ -41,7 +46,8 @@ def _session(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
             "spark.master": "local[2]",
             "spark.sql.warehouse.dir": str(scratch),
             "spark.driver.memory": "3g",
-            # Small data, many plans: the optimising compiler costs more than it saves here.
+            **_INTERPRETED,
+            # For the same reason the JVM's optimising compiler costs more than it saves here.
             "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "
             "-XX:ReservedCodeCacheSize=512m",
         },
@@ -55,6 +61,16 @@ def spark(_session: SparkSession) -> Iterator[SparkSession]:
         query.stop()
     _session.streams.resetTerminated()  # else whoever waits for any query is told of one that failed in another test
     _session.catalog.clearCache()
+
+
+@pytest.fixture(scope="module")
+def compiled(_session: SparkSession) -> Iterator[None]:
+    """Plans are compiled, as wherever the product runs: for tests of whole queries."""
+    for key, value in _AS_USED.items():
+        _session.conf.set(key, value)
+    yield
+    for key, value in _INTERPRETED.items():
+        _session.conf.set(key, value)
 
 
 @pytest.fixture
