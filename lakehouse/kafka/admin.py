@@ -14,7 +14,7 @@ from typing import Any
 from lakehouse.errors import BrokerError
 from lakehouse.kafka import clients
 from lakehouse.kafka.clients import Cluster
-from lakehouse.kafka.refusal import Refused, refused
+from lakehouse.kafka.refusal import refused
 from lakehouse.kafka.topics import Topics
 
 ANSWER_SECONDS = 5.0
@@ -39,10 +39,9 @@ def hold_to_options(cluster: Cluster) -> None:
     """Raises Refused: a broker is there, and the options are wrong. That none answers is no fault: whoever asks begins without."""
     try:
         hold_to_answer(cluster)
-    except Refused:
-        raise
-    except BrokerError:
-        return
+    except BrokerError as error:
+        if not error.may_pass:
+            raise
 
 
 def create_topic(cluster: Cluster, topic: str, partitions: int) -> None:

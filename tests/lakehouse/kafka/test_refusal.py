@@ -63,11 +63,18 @@ def test_the_option_is_named_and_the_noise_left_out(told: str, option: str) -> N
     assert found is not None
     assert found.option == option
     assert found.is_final == option.startswith("sasl.")
+    assert found.may_pass == ("Disconnected" in told)
     text = str(found)
     assert text.startswith(f"kafka.options.{option}: refused by b:1")
     assert text.endswith(f"Set STITCHLAKE__KAFKA__OPTIONS__{option.replace('.', '_').upper()}")
     for noise in ("s3cret", "error:0", "://", "thrd", "(after", "\n"):
         assert noise not in text
+
+
+def test_what_a_broker_said_counts_before_a_connection_that_was_closed() -> None:
+    closed, said = "b:1/bootstrap: Disconnected (after 0ms in state APIVERSION_QUERY)", HEARD[0][0]
+    heard = ([closed], [closed, said], [said, closed])
+    assert [found.may_pass for told in heard if (found := refused(KAFKA, told))] == [True, False, False]
 
 
 def test_a_user_is_named_for_a_password() -> None:
