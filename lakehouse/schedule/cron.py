@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _BOUNDS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12)}
+_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days of a month
 _STEP = re.compile(r"\*/(\d{1,2})")
 _SPAN = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?")
 _DAY_SPAN = re.compile(rf"({'|'.join(DAYS)})(?:-({'|'.join(DAYS)}))?")
@@ -58,6 +59,8 @@ def parse(text: object) -> Cron:
     minute, hour, day, month = numbers
     if weekday != "*" and day != "*":
         raise ValueError("got a day of the month and one of the week, expected * for one of them")
+    if min(_numbers(day, 1, 31)) > max(_LONGEST[number - 1] for number in _numbers(month, 1, 12)):
+        raise ValueError(f"got day '{day}' of month '{month}', expected a day that comes")
     return Cron(minute=minute, hour=hour, day=day, month=month, weekday=_weekdays(weekday))
 
 
@@ -68,6 +71,16 @@ def _is_sound(field: str, least: int, most: int) -> bool:
         return 1 <= int(step[1]) <= most
     spans = [_SPAN.fullmatch(part) for part in field.split(",")]
     return all(span is not None and least <= int(span[1]) <= int(span[2] or span[1]) <= most for span in spans)
+
+
+def _numbers(field: str, least: int, most: int) -> list[int]:
+    """Of a sound field, those it means."""
+    if field == "*":
+        return list(range(least, most + 1))
+    if step := _STEP.fullmatch(field):
+        return list(range(least, most + 1, int(step[1])))
+    spans = [_SPAN.fullmatch(part) for part in field.split(",")]
+    return [number for span in spans if span for number in range(int(span[1]), int(span[2] or span[1]) + 1)]
 
 
 def _weekdays(field: str) -> str:

@@ -18,6 +18,8 @@ START = datetime(2026, 2, 27, 22, 13, tzinfo=UTC)  # a Friday
         ("0 2 * * *", "0 2 * * *", "0 0 2 * * ?"),
         ("*/15  8-18 * * MON-FRI", "*/15 8-18 * * mon,tue,wed,thu,fri", "0 0/15 8-18 ? * MON,TUE,WED,THU,FRI"),
         ("5,35 0 1,15 */3 *", "5,35 0 1,15 */3 *", "0 5,35 0 1,15 1/3 ?"),
+        ("0 0 29,30 2 *", "0 0 29,30 2 *", "0 0 0 29,30 2 ?"),
+        ("0 0 31 */2 *", "0 0 31 */2 *", "0 0 0 31 1/2 ?"),
         ("0 0 * * sat-sun,wed", "0 0 * * wed,sat,sun", "0 0 0 ? * WED,SAT,SUN"),
     ],
 )
@@ -40,6 +42,9 @@ def test_times_are_written_as_each_scheduler_reads_them(text: str, plain: str, q
         ("0 0 * * fri-mon", "names from mon to sun"),
         ("0 0 1 * mon", "expected \\* for one of them"),
         ("@daily * * * *", "for the minute"),
+        ("0 0 31 2 *", "got day '31' of month '2', expected a day that comes"),
+        ("0 0 30-31 2 *", "a day that comes"),
+        ("0 0 31 4,6,9-9,11 *", "a day that comes"),
     ],
 )
 def test_what_schedulers_read_differently_or_not_at_all_is_refused(text: object, told: str) -> None:
