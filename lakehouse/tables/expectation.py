@@ -11,7 +11,8 @@ class Action(StrEnum):
     """What follows when an expectation is broken.
 
     warn: it is told in the log, the metrics and ops.data_quality. quarantine: rows that break it are no events, however few they
-    are; only of silver.events. stop: nothing of the micro-batch is written, and its query ends for good.
+    are; only of silver.events. stop: nothing more of the micro-batch is written, and its query ends for good. Of silver.events that is nothing
+    at all; where gold is judged, silver has it, and what is to be said in gold is not said.
     """
 
     WARN = "warn"
