@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lakehouse.events.event_row import EventReader
+from lakehouse.events.personal_data import kind_of
 from lakehouse.events.reasons import FACT
 from lakehouse.sources.history import identified
 from lakehouse.sources.mapping import Document
 from lakehouse.sources.record import Record, canonical
 from lakehouse.sources.source import Source
 
+NO_HEADER = "no header? No declared field is filled, and what its columns are called may be values"
+_PERSONAL = "(a name that looks personal)"
 _NOT_TOLD = ("messageId", "timestamp", "type")  # every document has them
 
 
@@ -43,14 +46,16 @@ def examine(records: Iterable[Record], source: Source, now: int) -> Examination:
     reader = EventReader(source.config)
     fields, heads = source.mapping.fields, source.mapping.heads
     found = Examination(types={} if fields is None else fields.types)
+    is_any_filled = fields is None
     for record, record_id in identified(iter(records)):
         found.records += 1
         if record.content is not None and fields is not None:
             read = fields.read(record.content)
             found.filled.update(name for name, value in read.values.items() if value is not None)
             found.spoilt.update(list(read.spoilt))
+            is_any_filled |= bool(read.spoilt) or any(read.values.values())
             found.unread.update(
-                name for name, value in record.content.items() if name not in heads and value not in (None, "")
+                _shown(name) for name, value in record.content.items() if name not in heads and value not in (None, "")
             )
         mapped = source.mapped(record, record_id)
         if mapped.unmapped is not None:
@@ -59,7 +64,13 @@ def examine(records: Iterable[Record], source: Source, now: int) -> Examination:
             found.skipped += 1
         else:
             _judge(mapped.document, reader, now, found)
+    if not is_any_filled and found.unread:
+        found.unread = Counter({NO_HEADER: found.records})
     return found
+
+
+def _shown(name: str) -> str:
+    return name if kind_of(name) is None else _PERSONAL
 
 
 def _judge(document: Document, reader: EventReader, now: int, found: Examination) -> None:
@@ -68,8 +79,9 @@ def _judge(document: Document, reader: EventReader, now: int, found: Examination
         found.rejected[row.verdict.replace("|", ": ").removesuffix(": ")] += 1
         return
     found.accepted += 1
-    found.events[row.event or row.type or FACT] += 1
-    found.parts.update(list(dict.fromkeys(_parts(document))))
+    # The name of a page is its title, which says what somebody looked at.
+    found.events[(row.event if row.type == "track" else row.type) or FACT] += 1
+    found.parts.update(dict.fromkeys(map(_shown, _parts(document))).keys())
     found.faults.update(told.replace("|", ": ") for told in row.faults or ())
 
 

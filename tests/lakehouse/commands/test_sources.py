@@ -54,6 +54,28 @@ def test_a_sample_is_told_field_by_field_and_shows_no_value(capsys: pytest.Captu
     assert "@" not in text
 
 
+def test_a_file_without_a_header_shows_no_value_as_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("Ann Lee,ann.lee@example.com,Bonn\nBob Ray,bob@example.com,Kiel\n")
+    assert check_file(Source.named("crm", SOURCES, CONFIG), path) == 1
+    text, _ = told(capsys)
+    assert "no header?" in text
+    assert [word for word in ("ann", "lee", "example", "bonn") if word in text.lower()] == []
+
+
+def test_names_of_pages_and_names_that_are_addresses_are_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "events.json"
+    page = {"type": "page", "name": "Results for Ann Lee", "userId": "u", "timestamp": "2025-01-01T00:00:00Z"}
+    path.write_text(json.dumps(page | {"properties": {"ann.lee@example.com": 1, "size": 2}}))
+    assert check_file(Source.named("segment", SOURCES, CONFIG), path) == 0
+    text, _ = told(capsys)
+    assert [word for word in ("Ann", "ann.lee") if word in text] == []
+    lines = {" ".join(line.split()) for line in text.splitlines()}
+    assert {"page 1", "properties.size 1", "(a name that looks personal) 1"} <= lines
+
+
 def test_a_number_by_another_mark_is_counted_as_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "events.csv"
     path.write_text("event;customer_id;timestamp;order_id;total\npurchase;c-1;2025-01-01;o-1;12,50\n")
