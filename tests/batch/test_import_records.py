@@ -2,13 +2,18 @@
 
 import dataclasses
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
+from kafka import KafkaProducer
 
 from batch import import_records
 from lakehouse.config import Config, load
 from lakehouse.errors import BrokerError, SourceError
+from lakehouse.kafka import admin
+from lakehouse.kafka import unread as unread_records
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.kafka.unread import unread
 
@@ -46,6 +51,23 @@ def test_each_record_is_sent_once(on_broker: Config, tmp_path: Path, capsys: pyt
     assert len(found) == len(set(found)) == 8
     assert sum(json.loads(value)["type"] == "unmapped" for value in found) == 1
     assert len(list(unread(kafka, topic, dict.fromkeys(range(2), 10**6)))) == 0
+
+
+def test_a_broker_that_falls_silent_ends_the_reading(kafka: RunningBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unread_records, "SILENCE_SECONDS", 1.0)
+    admin.create_topic(kafka, "silent", 1)
+    producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
+    for number in range(4):  # each is more than one answer holds
+        producer.send("silent", bytes([number]) * 900_000).get(20)
+    producer.close()
+    found = unread(kafka, "silent", {})
+    assert next(found)[:1] == b"\0"
+    os.kill(kafka.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(BrokerError, match=r"silent not read, got .*nothing in 1 s"):
+            list(found)
+    finally:
+        os.kill(kafka.pid, signal.SIGCONT)
 
 
 def test_a_file_that_is_not_there_is_told_before_anything_is_done(tmp_path: Path) -> None:
