@@ -22,6 +22,7 @@ from lakehouse.profiles.repair import overwrite
 from lakehouse.queries import events
 from lakehouse.queries.declarations import declarations
 from lakehouse.queries.silver_from_bronze import refill
+from lakehouse.queries.unfinished import last_batch
 from lakehouse.spark.session import get_session
 from lakehouse.tables.events import BRONZE_EVENTS
 
@@ -72,7 +73,7 @@ def overwrite_profiles(lake: Lake) -> None:
     champions.refresh()
     now = utc_now()
     rebuilt = rebuild(lake, champions, now=now, keep_as_of=False)
-    overwrite(lake, rebuilt, now=now, has=events.last_batch(lake))
+    overwrite(lake, rebuilt, now=now, has=last_batch(lake, events.NAME))
 
 
 if __name__ == "__main__":

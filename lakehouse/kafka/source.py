@@ -1,17 +1,21 @@
 """The one reader of the topics of events."""
 
+import json
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.errors import LakeError
 from lakehouse.kafka import admin, clients
 from lakehouse.kafka.topics import event_topics
+from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.stamp import stamped
 
 _TOPIC_ID = (
     "topic_id"  # in the query's checkpoint, whose offsets are of that topic; of further topics with the name behind
 )
+_RECORD = "value binary, topic string, partition int, offset bigint, timestamp timestamp, arrived_at timestamp"
 _TOPICS = "_topics"  # in the lake: the id of each topic it has read, by name
 
 
@@ -35,6 +39,35 @@ def read_records(lake: Lake, max_offsets: int, *, query: str, accepts_loss: bool
         .option("startingOffsets", "earliest")
         .option("failOnDataLoss", not accepts_loss)
         .option("maxOffsetsPerTrigger", max_offsets)
+        .load()
+        .withColumn("arrived_at", F.current_timestamp())
+    )
+
+
+def read_range(lake: Lake, begins: Ends, ends: Ends) -> DataFrame:
+    """The records of the topics from where each partition is to begin to where `ends` says, at once. A partition that `ends` lacks is not
+    read; what a topic does not hold any more is not there. Columns: those of lakehouse/events/parse.py.
+
+    Raises:
+        BrokerError: no broker answers there, or it has no topic of a name.
+    """
+    kafka = lake.config.kafka
+    held = admin.first_offsets(kafka, event_topics(kafka))
+    starts: Ends = {}
+    for topic, partitions in ends.items():
+        for partition, end in partitions.items():
+            if (first := held.get(topic, {}).get(partition)) is not None:
+                asked = max(begins.get(topic, {}).get(partition, 0), first)
+                starts.setdefault(topic, {})[partition] = min(asked, end)
+    if not starts:
+        return lake.spark.createDataFrame([], _RECORD)
+    stops = {topic: {partition: ends[topic][partition] for partition in of_topic} for topic, of_topic in starts.items()}
+    return (
+        lake.spark.read.format("kafka")
+        .options(**clients.spark(kafka))
+        .option("assign", json.dumps({topic: list(map(int, of_topic)) for topic, of_topic in starts.items()}))
+        .option("startingOffsets", json.dumps(starts))
+        .option("endingOffsets", json.dumps(stops))
         .load()
         .withColumn("arrived_at", F.current_timestamp())
     )

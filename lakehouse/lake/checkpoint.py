@@ -20,7 +20,15 @@ def read_to(spark: SparkSession, path: str) -> Ends | None:
     committed = [int(name) for name in hadoop.names(spark, f"{path}/commits") if name.isdigit()]
     if not committed:
         return None
-    batch = max(committed)
+    return end_of(spark, path, max(committed))
+
+
+def end_of(spark: SparkSession, path: str, batch: int) -> Ends:
+    """Where the micro-batch ends that was committed, or only begun.
+
+    Raises:
+        LakeError: its offsets are not there.
+    """
     text = hadoop.read(spark, f"{path}/offsets/{batch}")
     try:
         ends: Ends = json.loads((text or "").splitlines()[-1])  # the last line: one source, the topic
@@ -30,6 +38,12 @@ def read_to(spark: SparkSession, path: str) -> Ends | None:
             f"{path}: offsets of micro-batch {batch} are not there, got {(text or 'no file')[:40]!r}, expected those that were committed. "
             "Delete this checkpoint and start again: what is stored stays, and nothing is taken in twice"
         ) from None
+
+
+def run(spark: SparkSession, path: str) -> str | None:
+    """The id that Spark gave the checkpoint when a query began it; None while none did."""
+    text = hadoop.read(spark, f"{path}/metadata")
+    return None if text is None else str(json.loads(text)["id"])
 
 
 def delete(spark: SparkSession, path: str) -> None:

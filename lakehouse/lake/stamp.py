@@ -27,6 +27,16 @@ def stamped(root: str, name: str, text: str | Callable[[], str], spark: SparkSes
     return None
 
 
+def read(root: str, name: str, spark: SparkSession | None) -> str | None:
+    """What stands in the file `name` below `root`; None when there is none. `spark`: as of `stamped`."""
+    folder = machine.local_folder(root)
+    if folder is None:
+        assert spark is not None
+        return hadoop.read(spark, f"{root.rstrip('/')}/{name}")
+    path = folder / name
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
 def restamp(root: str, name: str, text: str, spark: SparkSession | None) -> None:
     """Let the file `name` below `root` say `text` from now on. `spark`: as of `stamped`."""
     folder = machine.local_folder(root)
@@ -34,6 +44,7 @@ def restamp(root: str, name: str, text: str, spark: SparkSession | None) -> None
         assert spark is not None
         hadoop.write(spark, f"{root.rstrip('/')}/{name}", text)
     else:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         _write(folder / name, text)
 
 

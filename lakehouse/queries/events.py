@@ -10,13 +10,12 @@ its actor's day, whenever that was.
 
 import atexit
 import functools
-import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
-from pyspark.errors import AnalysisException, StreamingQueryException
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
@@ -29,9 +28,9 @@ from lakehouse.events import dedupe
 from lakehouse.events.declared_properties import check_stored, with_declared
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import parse
-from lakehouse.kafka.source import read_records
+from lakehouse.kafka.source import read_range, read_records
 from lakehouse.lake.delta import Lake
-from lakehouse.lake.transaction import Transaction, application, transaction
+from lakehouse.lake.transaction import Transaction, transaction
 from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.models.registry import Champions
 from lakehouse.online.change_publisher import KafkaChanges
@@ -41,13 +40,14 @@ from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.quality.data_quality import DataQuality, Tell, nothing_told
+from lakehouse.queries import unfinished
 from lakehouse.queries.declarations import declarations
 from lakehouse.queries.known_records import Known, is_news, known
 from lakehouse.queries.lost_records import refuse_lost
-from lakehouse.queries.silver_writes import Accepted, write_events, write_faults
+from lakehouse.queries.silver_writes import Accepted, faults, write_events, write_faults
 from lakehouse.spark.streams import Start, trigger
 from lakehouse.tables.contract import Table
-from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 NAME = "events"
 KNOWN = {"events": SILVER_EVENTS, "quarantine": SILVER_EVENTS_QUARANTINE}  # the latter is written before the former
@@ -57,6 +57,12 @@ log = logging.getLogger("stitchlake.profiles")
 
 TakeIn = Callable[[DataFrame, Transaction, BatchRecord], None]
 """What a MicroBatch does with the leaf rows of a batch."""
+Begin = Callable[[Transaction], None]
+"""Is told of a batch before anything of it is written."""
+
+
+def nobody_told(_: Transaction) -> None:
+    """Of a query whose checkpoint nobody loses."""
 
 
 def transform(records: DataFrame, config: Config, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
@@ -80,7 +86,7 @@ class EventsBatch:
     """The body of foreachBatch. A replay, whole or after a crash between any two writes, changes nothing: see docs/decisions/0070.
 
     `table`: silver.events, with the columns that are declared. `upkeep`: of the tables it writes. It has its turn when everything is
-    written. `quality`: judges the events by windows of so many seconds; None = nothing is judged.
+    written. `quality`: judges the events by windows of so many seconds; None = nothing is judged. `begin`: see Begin.
     """
 
     def __init__(
@@ -93,6 +99,7 @@ class EventsBatch:
         upkeep: Upkeep | None = None,
         quality: DataQuality | None = None,
         window_seconds: int = 0,
+        begin: Begin = nobody_told,
     ) -> None:
         self._lake = lake
         self._take_in = take_in
@@ -101,6 +108,7 @@ class EventsBatch:
         self._upkeep = upkeep or Upkeep(lake, ())
         self._quality = quality
         self._window_seconds = window_seconds
+        self._begin = begin
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         with self._upkeep.turn:
@@ -112,6 +120,7 @@ class EventsBatch:
         if self._quality is not None:
             self._quality.check()
         lake, once = self._lake, transaction(NAME, rows, batch_id)
+        self._begin(once)
         record = BatchRecord(batch_id)
         rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known["events"])).persist()
         try:
@@ -144,15 +153,16 @@ def writer(
     upkeep: Upkeep | None = None,
     quality: DataQuality | None = None,
     window_seconds: int = 0,
+    begin: Begin = nobody_told,
 ) -> DataStreamWriter:
     """The query over a stream of records, to be started. silver.events gets the columns that are declared.
 
     `held`: what `known` says, where the caller has it. `upkeep`: None = the tables are left as they are written. `quality`: judges the
-    events by windows of so many seconds.
+    events by windows of so many seconds. `begin`: see Begin.
     """
     body = EventsBatch(
         lake, take_in, held or known(lake, NAME, KNOWN), table=events_table(lake, declared), upkeep=upkeep,
-        quality=quality, window_seconds=window_seconds,
+        quality=quality, window_seconds=window_seconds, begin=begin,
     )  # fmt: skip
     rows = transform(records, lake.config, declared).writeStream.queryName(NAME).outputMode("append")
     return rows.option("checkpointLocation", lake.checkpoint(NAME)).foreachBatch(body)
@@ -190,19 +200,48 @@ def start(
     if quality is not None:
         quality.check()
     upkeep = upkeep or new_upkeep(lake)
+    declared = declarations(lake.config)
+    records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
     with upkeep.turn:
         micro_batch.catch_up()
-    records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
+        finish(lake, micro_batch, functools.partial(read_range, lake), declared)
     when = trigger(config.trigger_seconds, available_now=available_now)
     to_start = writer(
-        lake, records, micro_batch, declared=declarations(lake.config), held=held, upkeep=upkeep, quality=quality,
+        lake, records, micro_batch, declared=declared, held=held, upkeep=upkeep, quality=quality,
         window_seconds=0 if available_now else lake.config.quality.window_seconds,  # nobody comes back for an open one
+        begin=functools.partial(unfinished.begin, lake, NAME, held["events"]),
     )  # fmt: skip
     query = to_start.trigger(**when).start()
     if not available_now:
         beside = (query, micro_batch, upkeep)
         Thread(target=_go_on_while_idle, args=beside, name="events-idle", daemon=True).start()
     return query
+
+
+def finish(lake: Lake, take_in: TakeIn, read: unfinished.Read, declared: Declarations = NOTHING_DECLARED) -> None:
+    """Take in what silver has of a micro-batch that did not end, and whose checkpoint is gone; see lakehouse/queries/unfinished.py.
+
+    As its replay would. What was taken in of it already changes nothing.
+    """
+    begun = unfinished.left_behind(lake, NAME)
+    events = None if begun is None else unfinished.events_of(lake, begun, read, declared)
+    if begun is None or events is None:
+        return
+    events = events.persist()
+    try:
+        told = events.agg(F.count("*").alias("all"), F.count_if(F.col("is_read").isNull()).alias("gone")).first()
+        assert told is not None
+        log.warning(
+            "%s: its checkpoint is gone; its last micro-batch is gone through again, %d events", NAME, told["all"]
+        )
+        if told["gone"]:
+            log.warning(
+                "%s: %d of their records are gone: batch/rebuild.py has their traits from bronze", NAME, told["gone"]
+            )
+        lake.append(faults(events), SILVER_EVENT_FAULTS, begun.once)
+        take_in(leaves(events, lake.config), begun.once, BatchRecord(begun.once.batch_id))
+    finally:
+        events.unpersist()
 
 
 def starter(note: Note = nothing_noted, tell: Tell = nothing_told) -> Start:
@@ -242,18 +281,6 @@ def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing
     )
     quality = DataQuality(lake, config.quality, tables=[SILVER_EVENTS], clock=utc_now, tell=tell)
     return MicroBatch(lake, Champions(config), online=online, note=note, quality=quality)
-
-
-def last_batch(lake: Lake) -> Transaction | None:
-    """The batch that silver.events took in last, as far as the checkpoint knows: what follows from silver has its events."""
-    try:
-        metadata = lake.spark.read.text(f"{lake.checkpoint(NAME)}/metadata").first()
-    except AnalysisException:  # no checkpoint: nobody will go on where it was
-        return None
-    assert metadata is not None
-    writer_of = application(NAME, json.loads(metadata[0])["id"])
-    batch_id = lake.last_batch(SILVER_EVENTS, writer_of)
-    return None if batch_id < 0 else Transaction(application=writer_of, batch_id=batch_id)
 
 
 def _go_on_while_idle(query: StreamingQuery, micro_batch: MicroBatch, upkeep: Upkeep) -> None:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import reduce
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.lake.checkpoint import Ends
@@ -41,11 +41,12 @@ def begin(lake: Lake, query: str, held: Known) -> None:
 
 def held_by(lake: Lake, tables: Mapping[str, Table]) -> Known:
     """How far each table of records reaches."""
-    return {name: _ends(lake, table) for name, table in tables.items()}
+    return {name: ends_of(lake.read(table)) for name, table in tables.items()}
 
 
-def _ends(lake: Lake, table: Table) -> Ends:
-    rows = lake.read(table).groupBy("topic", "partition").agg((F.max("offset") + 1).alias("end")).collect()  # few
+def ends_of(records: DataFrame) -> Ends:
+    """How far rows with the lineage of a record reach."""
+    rows = records.groupBy("topic", "partition").agg((F.max("offset") + 1).alias("end")).collect()  # few
     ends: Ends = {}
     for row in rows:
         ends.setdefault(row["topic"], {})[str(row["partition"])] = row["end"]

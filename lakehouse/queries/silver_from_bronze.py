@@ -17,7 +17,7 @@ from lakehouse.events.reasons import FACT, ID_CONFLICT
 from lakehouse.lake import checkpoint
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.rebuild import bronze_records
-from lakehouse.queries import bronze_events, events
+from lakehouse.queries import bronze_events, events, unfinished
 from lakehouse.queries.known_records import begin, furthest, held_by
 from lakehouse.queries.silver_writes import faults
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE
@@ -69,6 +69,7 @@ def refill(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> None:
     path = lake.checkpoint(events.NAME)
     checkpoint.delete(lake.spark, path)
     begin(lake, events.NAME, dict.fromkeys(events.KNOWN, archived))
+    unfinished.forget(lake, events.NAME)
 
 
 def _refuse_loss(of_silver: checkpoint.Ends, archived: checkpoint.Ends) -> None:

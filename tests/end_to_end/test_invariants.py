@@ -29,6 +29,7 @@ from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.profiles.rebuild import rebuild
 from lakehouse.profiles.repair import overwrite
 from lakehouse.queries import bronze_events, driver, events
+from lakehouse.queries.unfinished import last_batch
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
@@ -133,7 +134,7 @@ def test_a_rebuild_between_a_crash_and_the_replay_counts_the_batch_once(shop: Sh
     champions = Champions(lake.config)
     with pytest.raises(StitchlakeError, match="query events: stopped"):
         driver.drain(lake, [events.start_with(DiesAt(lake, champions))])
-    half_taken = events.last_batch(lake)
+    half_taken = last_batch(lake, events.NAME)
     assert half_taken is not None
     assert half_taken.batch_id == DiesAt.number
     now = utc_now()

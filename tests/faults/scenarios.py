@@ -66,6 +66,17 @@ def checkpoint_deleted(trial: Trial) -> Finding:
     return _drained(trial, trial.start())
 
 
+def checkpoint_deleted_half_way(trial: Trial) -> Finding:
+    """Silver has a micro-batch that profiles have not, and Spark does not know of it any more."""
+    driver = trial.settle()
+    driver.arm(f"after {SILVER_EVENTS.name}")
+    trial.send(CHUNK)
+    assert wait_until(lambda: not driver.is_alive, PATIENCE_SECONDS), "it was not killed"
+    driver.wait()
+    shutil.rmtree(trial.lake.checkpoint(events.NAME))
+    return _drained(trial, trial.start())
+
+
 def second_writer(trial: Trial) -> Finding:
     """It is refused, and the first does not notice."""
     driver = trial.settle()
@@ -120,6 +131,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     broker_killed,
     broker_frozen,
     checkpoint_deleted,
+    checkpoint_deleted_half_way,
     second_writer,
     torn_commit,
 )

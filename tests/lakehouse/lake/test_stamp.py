@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from lakehouse.lake.stamp import _remote, stamped
+from lakehouse.lake.stamp import _remote, read, restamp, stamped, unstamp
 
 
 def test_it_is_written_once_and_then_read(tmp_path: Path) -> None:
@@ -20,3 +20,13 @@ def test_on_another_file_system_too(spark: SparkSession, tmp_path: Path) -> None
     uri = f"file://{tmp_path}/_stamp"
     assert _remote(spark, uri, "first") is None
     assert _remote(spark, uri, "second") == "first"
+
+
+def test_it_is_read_where_there_is_one_and_may_say_something_else(tmp_path: Path) -> None:
+    folder = str(tmp_path / "made")
+    assert read(folder, "_stamp", None) is None
+    for said in ("first", "second"):
+        restamp(folder, "_stamp", said, None)
+        assert read(folder, "_stamp", None) == said
+    unstamp(folder, "_stamp", None)
+    assert read(folder, "_stamp", None) is None

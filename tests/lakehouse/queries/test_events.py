@@ -12,6 +12,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,11 +23,12 @@ from lakehouse.config import LakeConfig, load
 from lakehouse.events import dedupe
 from lakehouse.events.parse import parse
 from lakehouse.events.reasons import ID_CONFLICT, MALFORMED_JSON
+from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.queries import events as query
-from lakehouse.queries import silver_writes
+from lakehouse.queries import silver_writes, unfinished
 from lakehouse.queries.silver_writes import Accepted, write_events
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
@@ -77,15 +79,34 @@ def send(lake: Lake, *batches: list[str]) -> None:
         add_batch(Path(lake.root).parent / "records", [value(message) for message in batch])
 
 
-def drain(lake: Lake) -> None:
-    """Read what was sent; the leaf rows that go on to profiles are kept in memory, for `counted`."""
+def drain(lake: Lake, *, dies_before: int | None = None) -> None:
+    """Read what was sent; the leaf rows that go on to profiles are kept in memory, for `counted`.
+
+    `dies_before`: number of the micro-batch of which profiles hear nothing.
+    """
     taken = TAKEN.setdefault(lake.root, [])
+    folder = Path(lake.root).parent / "records"
 
     def take_in(leaves: DataFrame, once: Transaction, _: BatchRecord) -> None:
+        if once.batch_id == dies_before:
+            raise OSError("no space left")
         taken.append((once, sum(row["event_count"] for row in leaves.collect())))
 
-    records = stream(lake.spark, Path(lake.root).parent / "records")
-    query.writer(lake, records, take_in).trigger(availableNow=True).start().awaitTermination()
+    def begin(once: Transaction) -> None:
+        unfinished.note(lake, query.NAME, unfinished.Begun(once=once, begins=_begins(lake, folder, once.batch_id)))
+
+    query.finish(lake, take_in, lambda *_: lake.spark.read.schema(RECORD).parquet(str(folder)))
+    to_start = query.writer(lake, stream(lake.spark, folder), take_in, begin=begin)
+    to_start.trigger(availableNow=True).start().awaitTermination()
+
+
+def _begins(lake: Lake, folder: Path, batch_id: int) -> Ends:
+    """Behind the files that the micro-batch before had read; Spark's log of a stream of files counts files."""
+    if batch_id == 0:
+        return query.known(lake, query.NAME, query.KNOWN)["events"]
+    said = Path(lake.checkpoint(query.NAME), "offsets", str(batch_id - 1)).read_text().splitlines()[-1]
+    files = sorted(folder.iterdir())[: json.loads(said)["logOffset"] + 1]
+    return {"events": {"0": sum(pq.read_metadata(file).num_rows for file in files)}}
 
 
 TAKEN: dict[str, list[tuple[Transaction, int]]] = {}
@@ -276,6 +297,24 @@ def test_a_checkpoint_lost_after_a_crash_between_the_tables_loses_no_event(spark
     send(lake, ["cA", "!"])
     drain(lake)
     assert (events(lake), quarantine(lake)) == (["aA", "bA", "cA"], ["!", "!", "!", "!", "aB", "bB"])
+
+
+def test_a_checkpoint_lost_between_silver_and_profiles_loses_no_event(spark: SparkSession, tmp_path: Path) -> None:
+    lake = new_lake(spark, tmp_path)
+    send(lake, ["aA"], ["bA", "aB", "!", "cA"])
+    with pytest.raises(StreamingQueryException):
+        drain(lake, dies_before=1)
+    assert (events(lake), counted(lake)) == (["aA", "bA", "cA"], 1)
+    died = unfinished.last_batch(lake, query.NAME)
+    assert died is not None
+    shutil.rmtree(lake.checkpoint(query.NAME))
+    with pytest.raises(OSError, match="no space left"):  # a driver that dies while it finishes it, too
+        drain(lake, dies_before=1)
+    send(lake, ["bA", "dA"])
+    drain(lake)
+    assert (events(lake), quarantine(lake)) == (["aA", "bA", "cA", "dA"], ["!", "aB"])
+    assert dict(TAKEN[lake.root])[died] == 2
+    assert counted(lake) == 4
 
 
 MESSAGES = st.one_of(st.just(REJECTED), st.tuples(st.sampled_from("abcd"), st.sampled_from("ABC")).map("".join))
