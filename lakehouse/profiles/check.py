@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.events.parse import parse
+from lakehouse.events.parse import ARRIVED_AT, parse
 from lakehouse.events.reasons import FACT
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
@@ -14,8 +14,10 @@ from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.changes import GOLD_CHANGES, UPSERTED
 from lakehouse.profiles.rebuild import Rebuilt, bronze_records
 from lakehouse.profiles.stitching.history_table import compare_history, history_of, summarise_history
+from lakehouse.quality.counts import first_broken
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.expectation import Action
 from lakehouse.tables.identity import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 
 
@@ -24,15 +26,16 @@ class Balance:
     """Where the records of bronze went. `repeats` and `conflicts` are counted in bronze, not by subtraction."""
 
     bronze: int
-    accepted: int  # distinct message ids bronze holds in good form
+    accepted: int  # distinct message ids bronze holds in good form, without the unexpected
     rejected: int  # records that break the contract
     conflicts: int  # same id, other content
+    unexpected: int  # in good form, and put aside by an expectation
     repeats: int  # same id, same content
     facts: int  # of no person, in tables of their own
 
     @property
     def quarantine(self) -> int:
-        return self.rejected + self.conflicts
+        return self.rejected + self.conflicts + self.unexpected
 
     @property
     def holds(self) -> bool:
@@ -52,14 +55,26 @@ def balance(lake: Lake) -> Balance:
         F.count_distinct(F.when(good, F.struct("message_id", "content_hash"))).alias("contents"),
     ).first()
     assert row is not None
+    unexpected = _unexpected(lake)
     return Balance(
         bronze=row["bronze"],
-        accepted=row["accepted"],
+        accepted=row["accepted"] - unexpected,
+        unexpected=unexpected,
         rejected=row["rejected"],
         conflicts=row["contents"] - row["accepted"],
         repeats=row["good"] - row["contents"],
         facts=row["facts"],
     )
+
+
+def _unexpected(lake: Lake) -> int:
+    """Message ids whose first content an expectation puts aside; nothing is read where there is no such expectation."""
+    breaks = first_broken(SILVER_EVENTS, Action.QUARANTINE)
+    if breaks is None:
+        return 0
+    good = parse(bronze_records(lake), lake.config).where(F.col("reason").isNull())
+    first = F.min_by(breaks, F.struct(ARRIVED_AT, *BRONZE_EVENTS.key))
+    return good.groupBy("message_id").agg(first.alias("breaks")).where("breaks IS NOT NULL").count()
 
 
 def check_events(lake: Lake, counted: Balance) -> Iterator[Difference]:

@@ -13,14 +13,16 @@ from lakehouse.errors import LakeError
 from lakehouse.events.dedupe import OTHER_CONTENT
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import ARRIVED_AT, parse
-from lakehouse.events.reasons import FACT, ID_CONFLICT
+from lakehouse.events.reasons import FACT, ID_CONFLICT, UNEXPECTED
 from lakehouse.lake import checkpoint
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.rebuild import bronze_records
+from lakehouse.quality.counts import first_broken
 from lakehouse.queries import bronze_events, events, unfinished
 from lakehouse.queries.known_records import begin, furthest, held_by
 from lakehouse.queries.silver_writes import faults
-from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.expectation import Action
 
 
 class Judged(NamedTuple):
@@ -31,7 +33,9 @@ class Judged(NamedTuple):
 
 
 def transform(parsed: DataFrame) -> Judged:
-    """Parsed records -> one event for each message id, the first that arrived; another content of its id is a conflict."""
+    """Parsed records -> one event for each message id, the first that arrived, unless an expectation puts it aside; another content of its id
+    is a conflict.
+    """
     order = (ARRIVED_AT, *BRONZE_EVENTS.key)
     good = parsed.where(F.col("reason").isNull())
     of_content = Window.partitionBy("message_id", "content_hash").orderBy(*order)
@@ -43,8 +47,13 @@ def transform(parsed: DataFrame) -> Judged:
         .drop("content")
         .withColumns({"reason": F.lit(ID_CONFLICT), "detail": F.lit(OTHER_CONTENT)})
     )
-    broken = parsed.where(F.col("reason").isNotNull() & (F.col("reason") != FACT))
-    return Judged(accepted=ranked.where("content = 1").drop("content"), rejected=broken.unionByName(conflicts))
+    rejected = parsed.where(F.col("reason").isNotNull() & (F.col("reason") != FACT)).unionByName(conflicts)
+    first = ranked.where("content = 1").drop("content")
+    breaks = first_broken(SILVER_EVENTS, Action.QUARANTINE)
+    if breaks is None:
+        return Judged(accepted=first, rejected=rejected)
+    aside = first.withColumns({"reason": F.lit(UNEXPECTED), "detail": breaks}).where("detail IS NOT NULL")
+    return Judged(accepted=first.where(breaks.isNull()), rejected=rejected.unionByName(aside))
 
 
 def refill(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> None:

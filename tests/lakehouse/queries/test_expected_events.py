@@ -12,17 +12,20 @@ from pyspark.sql import DataFrame
 
 from lakehouse.config import QualityConfig
 from lakehouse.errors import QualityError
+from lakehouse.events.parse import parse
 from lakehouse.events.reasons import UNEXPECTED
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
+from lakehouse.profiles import check
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.micro_batch import utc_now
+from lakehouse.profiles.rebuild import bronze_records
 from lakehouse.quality.data_quality import DataQuality
-from lakehouse.queries import events, silver_writes
-from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.queries import events, silver_from_bronze, silver_writes
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.expectation import Action, Expectation
 from lakehouse.tables.quality import OPS_DATA_QUALITY
-from tests.rows import add_batch, stream, track
+from tests.rows import RECORD, add_batch, stream, track
 
 NINE = Expectation(name="no_nine", text="no product 9", breaks="product_id = '9'", most=0.25, least_rows=4)
 
@@ -36,7 +39,7 @@ def lake(lake: Lake) -> Lake:
 
 def expect(patch: pytest.MonkeyPatch, action: Action) -> None:
     expecting = dataclasses.replace(SILVER_EVENTS, expectations=(dataclasses.replace(NINE, action=action),))
-    for module in (events, silver_writes):
+    for module in (events, silver_writes, silver_from_bronze, check):
         patch.setattr(module, "SILVER_EVENTS", expecting)
 
 
@@ -62,6 +65,14 @@ def drain(lake: Lake, judge: DataQuality) -> list[int]:
     return given
 
 
+def archive(lake: Lake) -> None:
+    """What was sent, in bronze."""
+    records = lake.spark.read.schema(RECORD).parquet(str(Path(lake.root).parent / "records"))
+    named = records.withColumnsRenamed({"timestamp": "kafka_timestamp", "arrived_at": "ingested_at"})
+    lake.create(BRONZE_EVENTS)
+    lake.overwrite(named, BRONZE_EVENTS)
+
+
 def kept(lake: Lake) -> list[str]:
     return sorted(row["message_id"] + row["product_id"] for row in lake.read(SILVER_EVENTS).collect())
 
@@ -85,6 +96,15 @@ def test_rows_that_break_an_expectation_are_put_aside_and_count_nowhere(
     ]
     assert [row["offset"] for row in aside] == [1, 3], "the second c is a conflict, and nothing else beside"
     assert verdicts(lake) == [(4, 2, False), (1, 0, None)]
+
+    archive(lake)
+    judged = silver_from_bronze.transform(parse(bronze_records(lake), lake.config))
+    assert sorted(row["offset"] for row in judged.accepted.collect()) == [0, 2, 4]
+    assert sorted((row["offset"], row["reason"]) for row in judged.rejected.collect()) == [
+        (row["offset"], row["reason"]) for row in aside
+    ]
+    counted = check.balance(lake)
+    assert (counted.accepted, counted.quarantine, counted.repeats, counted.holds) == (3, 2, 1, True)
 
 
 def test_a_query_is_stopped_before_anything_of_the_batch_is_written_and_not_started_again(
