@@ -8,6 +8,7 @@ micro-batch refuses for the lake, a contract or the configuration is for a perso
 import logging
 import re
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -131,7 +132,8 @@ def _goes_on(run: _Run, lake: Lake, now: float) -> bool:
         except Exception as error:  # of whatever kind: starting reads the lake, the broker and the online store
             if isinstance(error, StitchlakeError) and not error.may_pass:
                 raise
-            log.exception("query %s did not start", run.query.name, extra={"query": run.query.name})
+            trace = _without_plan(traceback.format_exc())
+            log.error("query %s did not start: %s", run.query.name, trace, extra={"query": run.query.name})
             failed = QueryError(f"query {run.query.name}: did not start, {cause(f'{type(error).__name__}: {error}')}")
         else:
             restarts.due = None

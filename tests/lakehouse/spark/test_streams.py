@@ -113,7 +113,9 @@ def test_what_has_worked_has_longer_and_is_given_up_at_last(lake: Lake, tmp_path
     assert FIRST_TRIES < failing.starts < 12
 
 
-def test_a_start_that_fails_counts_as_a_try(lake: Lake, tmp_path: Path) -> None:
+def test_a_start_that_fails_counts_as_a_try_and_is_told_without_its_plan(
+    lake: Lake, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     failing = Scripted("failing", tmp_path, [0])
     first = failing(lake, available_now=False)
 
@@ -121,11 +123,15 @@ def test_a_start_that_fails_counts_as_a_try(lake: Lake, tmp_path: Path) -> None:
 
     def fails(lake: Lake, *, available_now: bool) -> StreamingQuery:
         tries.append(lake.spark.sparkContext.getLocalProperty("spark.scheduler.pool"))
-        raise BrokerError("" if len(tries) == 1 else "no broker at kafka:1")
+        raise BrokerError("" if len(tries) == 1 else "no broker at kafka:1\n=== Streaming Query ===\nthe plan of it")
 
     with pytest.raises(StitchlakeError, match="query failing: did not start, BrokerError: no broker at kafka:1"):
         supervise(lake, [fails], [first], clock=Clock(100.0))
     assert tries == [__name__] * (FIRST_TRIES - 1), "each in the pool it had"
+    told = [record.getMessage() for record in caplog.records if "did not start: Traceback" in record.getMessage()]
+    assert len(told) == len(tries)
+    assert told[-1].endswith("BrokerError: no broker at kafka:1")
+    assert "the plan of it" not in caplog.text
 
 
 def test_what_a_person_must_mend_is_not_tried_again(lake: Lake, tmp_path: Path) -> None:
