@@ -41,9 +41,9 @@ class Value:
             return value
         return _JSON[self.type](value)
 
-    def unread(self, record: FieldValues) -> str | None:
-        """Which field it reads is spoilt, and what was expected there; None = none."""
-        spoilt = next((name for name in self.reads if name in record.spoilt), None)
+    def unread(self, record: FieldValues, but: Type | None = None) -> str | None:
+        """Which field it reads is spoilt, and what was expected there; None = none. `but`: fields of that type do not matter."""
+        spoilt = next((name for name, type_ in self.reads.items() if name in record.spoilt and type_ != but), None)
         return None if spoilt is None else f"{spoilt}: {self.reads[spoilt]} expected"
 
     def _depends_on(self, spoilt: str) -> bool:

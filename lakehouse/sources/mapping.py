@@ -88,7 +88,7 @@ class EventMapping:
             values = inner.all("lines.properties", lines.properties, _SHOWN)
             if fields is not None:
                 self._lines = _LineMapping(each, fields, values)
-        deciding = (self._skip, self._type, self._name, self._id, self._version, *self._identifiers.values())
+        deciding = (self._skip, self._type, self._name, self._id, self._version)
         self._deciding = [one for one in deciding if isinstance(one, Value)]
         if faults:
             raise ConfigError("\n".join(faults))
@@ -135,7 +135,10 @@ class EventMapping:
 
     def _undecided(self, read: FieldValues) -> str | None:
         """Why nobody can say what the record is of, or of whom; None = somebody can."""
-        return next((why for one in self._deciding if (why := one.unread(read)) is not None), None)
+        of_what = (one.unread(read) for one in self._deciding)
+        # An identifier that cannot be read is left out, and whoever the others name remains; which one holds must not be guessed.
+        of_whom = (one.unread(read, "text") for one in self._identifiers.values())
+        return next((why for why in (*of_what, *of_whom) if why is not None), None)
 
     def _as_it_is(self, record: Mapping[str, Any], record_id: str) -> Mapped:
         if record.get("type") in OURS:
