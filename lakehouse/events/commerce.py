@@ -5,9 +5,8 @@ field empty and is told, unless the worth of an order hangs on it: a refund of a
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
@@ -20,6 +19,7 @@ from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.document import is_nested, says_nothing, text_of
 from lakehouse.events.fields import Fields, Spoilt, lacking
 from lakehouse.events.privacy import holds_address
+from lakehouse.events.remembered import Remembered
 from lakehouse.events.schema import AMOUNTS, TEXTS
 from lakehouse.events.tokens import hidden
 from lakehouse.events.traits import snake_case
@@ -45,7 +45,8 @@ _WITH_VALUE = frozenset(names(lambda contract: contract.has_value))
 _NEEDS_VALUE = frozenset(names(lambda contract: contract.needs_value))
 _NEEDS = [(field, frozenset(needing)) for field, needing in names_by_need().items()]
 _ONE = Decimal(1)
-_REMEMBERED = 100_000
+_KEPT = frozenset((str, int, float))
+_Number = tuple[Decimal | None, str | None]
 _LONGEST_ID = TEXTS["product_id"].limit
 
 
@@ -77,7 +78,10 @@ class Figures(NamedTuple):
     @property
     def said(self) -> Decimal | None:
         """What the sender says it is worth: revenue, else total, else value."""
-        return next((self.amounts[name] for name in _SAID if name in self.amounts), None)
+        for name in _SAID:
+            if name in self.amounts:
+                return self.amounts[name]
+        return None
 
     @property
     def told_lines(self) -> list[Line] | None:
@@ -103,17 +107,21 @@ class CommerceReader:
     def __init__(self, config: Config) -> None:
         events = config.events
         self._privacy = config.privacy
-        self._is_junk = lru_cache(maxsize=_REMEMBERED)(blocked("", config.identity).holds)
+        self._products = Remembered(self._shown_product)
+        self._is_junk = blocked("", config.identity).holds
         self._most = Decimal(events.max_amount)
         self._currency = events.default_currency
         self._expected = f"number of at most {events.max_amount} expected"
+        self._amounts = {name: self._remembered(CENT, place) for name, place in AMOUNTS.items()}
+        self._prices = self._remembered(PRICE_STEP, f"{_LINE}.price")
+        self._quantities = self._remembered(QUANTITY_STEP, f"{_LINE}.quantity")
 
     def figures(self, properties: Mapping[str, Any]) -> Figures:
         amounts: dict[str, Decimal] = {}
         faults: list[str] = []
-        for name, place in AMOUNTS.items():
+        for name in AMOUNTS:
             if (sent := properties.get(name)) is not None:
-                read, told = self._number(sent, CENT, place)
+                read, told = self._amounts[name](sent)
                 if read is not None:
                     amounts[name] = read
                 if told is not None:
@@ -143,7 +151,16 @@ class CommerceReader:
             verdict = _unread_refund(figures, faults)
         return Order(worth, currency, faults, verdict)
 
-    def _number(self, sent: Any, step: Decimal, place: str) -> tuple[Decimal | None, str | None]:
+    def _remembered(self, step: Decimal, place: str) -> Callable[[Any], _Number]:
+        """`_number` of a place: what was read before is remembered. Numbers that are one are read alike, whole or not; true is no 1."""
+        known = Remembered(lambda sent: self._number(sent, step, place))
+
+        def read(sent: Any) -> _Number:
+            return known[sent] if sent.__class__ in _KEPT else self._number(sent, step, place)
+
+        return read
+
+    def _number(self, sent: Any, step: Decimal, place: str) -> _Number:
         """The number, and what is wrong with it; None and None where nothing was sent."""
         if says_nothing(sent):
             return None, None
@@ -166,8 +183,8 @@ class CommerceReader:
                 lines.append(Line(None, None, _ONE, None))
                 faults.append(_NO_OBJECT)
                 continue
-            price, price_fault = self._number(sent.get("price"), PRICE_STEP, f"{_LINE}.price")
-            quantity, quantity_fault = self._number(sent.get("quantity"), QUANTITY_STEP, f"{_LINE}.quantity")
+            price, price_fault = self._prices(sent.get("price"))
+            quantity, quantity_fault = self._quantities(sent.get("quantity"))
             if quantity is None and quantity_fault is None:
                 quantity = _ONE
             lines.append(
@@ -185,8 +202,11 @@ class CommerceReader:
     def _product_id(self, sent: Mapping[str, Any]) -> str | None:
         """Hidden as an id of the message is, so that one product is one."""
         normal = product_text(sent)
-        is_id = normal is not None and len(normal) <= _LONGEST_ID and not self._is_junk(normal)
-        return hidden(self._privacy, "product_id", normal) if normal is not None and is_id else None
+        return None if normal is None else self._products[normal]
+
+    def _shown_product(self, normal: str) -> str | None:
+        is_id = len(normal) <= _LONGEST_ID and not self._is_junk(normal)
+        return hidden(self._privacy, "product_id", normal) if is_id else None
 
     def _worth(self, figures: Figures, *, is_refund: bool) -> Decimal | None:
         """What was said, else the sum of price x quantity of the lines that have a price, multiplied exactly and rounded once.

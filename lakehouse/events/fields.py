@@ -1,10 +1,11 @@
 """The fields of schema.TEXTS in a message: which of them are of use, and what is wrong with the others.
 
-A message holds some twenty names and knows nothing of our forty places: so its own names are looked up, not ours in it.
+A message holds some twenty names and knows nothing of our forty places: so its own names are looked up, not ours in it. Which of them
+are places of ours is remembered by the names of an object, and what a text says by the text: it is the same for most events.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -14,34 +15,59 @@ from lakehouse.events import ids
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import blocked
 from lakehouse.events.document import at, is_nested, says_nothing, text_of
+from lakehouse.events.remembered import Remembered
 from lakehouse.events.schema import OF_DECLARED_EVENTS, TEXTS, Text
 from lakehouse.events.verdict import fault
 
 Message = Mapping[str, Any]
 Fields = dict[str, str | None]  # every field of TEXTS -> its text, None = nothing of use
 Spoilt = dict[str, str]  # field -> the verdict on what was sent there and is of no use
-_REMEMBERED = 100_000
+_NEVER_AGAIN = ("message_id", "original_timestamp", "sent_at", "order_id")  # another text in every event
+_KINDS = ("group", "alias")  # types of messages whose places are others
+_NO_FIELDS: Fields = dict.fromkeys(TEXTS)
+_MOST = 20_000  # texts of one field; the same visitor, product and page come again and again
+_PLAIN_ENDS = "{[ "
+
+
+class _Unusable(NamedTuple):
+    """What stands at a place, and is of no use."""
+
+    verdict: str
+
+
+_Said = str | _Unusable | None  # the text that counts, empty where nothing was left of it; None: it says nothing, as if it was not sent
 
 
 class _Place(NamedTuple):
-    """rank: of the places of one field the lowest that holds something wins."""
+    """A name of an object that is a place of a field, and what a text says there.
 
+    rank: of the places of one field the lowest that says anything wins; None where there is no other.
+    """
+
+    name: str
     field: str
-    rank: int
+    rank: int | None
+    texts: Mapping[str, _Said]
 
 
-def _places() -> dict[str, dict[str, _Place]]:
-    """Path of an object -> its names -> the field that may be there."""
-    places: dict[str, dict[str, _Place]] = {}
-    for name, rule in TEXTS.items():
-        for rank, place in enumerate(rule.places):
-            holder, _, leaf = place.rpartition(".")
-            places.setdefault(holder, {})[leaf] = _Place(name, rank)
-    return places
+class _Object:
+    """An object that holds places of ours: names of an object sent there -> its places, and the objects in it that hold more."""
 
+    def __init__(self) -> None:
+        self._places: dict[str, _Place] = {}
+        self._objects: dict[str, _Object] = {}
+        self.known: Mapping[tuple[str, ...], tuple[list[_Place], list[tuple[str, _Object]]]]
+        self.known = Remembered(self._known, most=2_000, longest=100)
 
-_PLACES = _places()
-_OF_DECLARED = {place.rpartition(".")[2] for place in OF_DECLARED_EVENTS}
+    def add(self, path: list[str], place: _Place) -> None:
+        if len(path) == 1:
+            self._places[path[0]] = place
+        else:
+            self._objects.setdefault(path[0], _Object()).add(path[1:], place)
+
+    def _known(self, names: tuple[str, ...]) -> tuple[list[_Place], list[tuple[str, "_Object"]]]:
+        places = [self._places[name] for name in names if name in self._places]
+        return places, [(name, self._objects[name]) for name in names if name in self._objects]
 
 
 class FieldReader:
@@ -49,52 +75,89 @@ class FieldReader:
 
     def __init__(self, config: Config) -> None:
         self._own = frozenset(config.events.own_contact_events)
-        self._id = lru_cache(maxsize=_REMEMBERED)(ids.normalise)
-        self._is_junk = lru_cache(maxsize=_REMEMBERED)(blocked("", config.identity).holds)
+        self._is_junk = Remembered(blocked("", config.identity).holds)
+        self._texts = {
+            field: Remembered(partial(self._said, field), most=_MOST, longest=0 if field in _NEVER_AGAIN else 300)
+            for field in TEXTS
+        }
+        self._objects = {
+            (kind, is_declared): self._object(kind, is_declared=is_declared)
+            for kind in ("", *_KINDS)
+            for is_declared in (False, True)
+        }
 
     def read(self, message: Message) -> tuple[Fields, Spoilt]:
-        usable: Fields = dict.fromkeys(TEXTS)
-        spoilt: Spoilt = {}
-        for field, value in self._sent(message).items():
-            rule, text = TEXTS[field], (text_of(value) or "").strip(" ")
-            if rule.is_id:
-                text = self._id(text)
-            told = _fault(rule, value, text)
-            if told is None and not text:
-                continue  # of an id nothing was left: as good as not sent
-            if told is None and rule.is_held and self._is_junk(text):
-                told = fault(R.PLACEHOLDER, f"{rule.places[0]}: an id expected")
-            if told is None:
-                usable[field] = text
-            else:
-                spoilt[field] = told
+        usable, spoilt = _NO_FIELDS.copy(), {}
+        kind = text_of(message.get("type"))
+        kind = kind.strip(" ") if kind else None
+        is_declared = bool(self._own) and self._is_declared(message)
+        self._collect(message, self._objects[kind if kind in _KINDS else "", is_declared], usable, spoilt, {})
         return usable, spoilt
 
-    def _sent(self, message: Message) -> dict[str, Any]:
-        """Field -> what its first place holds that says anything."""
-        held: dict[str, Any] = {}
-        ranks: dict[str, int] = {}
-        kind, is_declared = text_of(message.get("type")), bool(self._own) and self._is_declared(message)
-        kind = kind.strip(" ") if kind else None
-        for path, names in _PLACES.items():
-            node = message if path == "" else at(message, path)
-            if node.__class__ is not dict or (path == "traits" and kind == "group"):
-                continue  # the group's traits are not the sender's
-            for name, value in node.items():
-                if name in names and not says_nothing(value):
-                    field, rank = names[name]
-                    if rank < ranks.get(field, 99) and (
-                        is_declared or path != "properties" or name not in _OF_DECLARED
-                    ):
-                        held[field], ranks[field] = value, rank
-        if kind != "alias":
-            held.pop("previous_id", None)  # which makes two ids one person in an alias call only
-        return held
+    def _collect(
+        self, node: Message, known: _Object, usable: Fields, spoilt: Spoilt, ranks: dict[str, int]
+    ) -> None:
+        """Of every field what its first place holds that says anything."""
+        places, objects = known.known[tuple(node)]
+        for name, field, rank, texts in places:
+            value = node[name]
+            said = texts[value] if value.__class__ is str else self._said(field, value)
+            if said is None or (rank is not None and ranks.setdefault(field, rank) < rank):
+                continue
+            if rank is not None:
+                ranks[field] = rank
+                spoilt.pop(field, None)
+            if said.__class__ is str:
+                usable[field] = said or None
+            else:
+                usable[field], spoilt[field] = None, said.verdict
+        for name, inner in objects:
+            if (value := node[name]).__class__ is dict:
+                self._collect(value, inner, usable, spoilt, ranks)
+
+    def _said(self, field: str, value: Any) -> _Said:
+        """What a value says as a field's."""
+        rule, is_plain = TEXTS[field], value.__class__ is str and _is_plain(value)
+        if is_plain and not rule.is_id and len(value) <= rule.limit:
+            return value
+        if not is_plain and says_nothing(value):
+            return None
+        text = (text_of(value) or "").strip(" ")
+        if rule.is_id:
+            text = ids.normalise(text)
+        told = _fault(rule, value, text)
+        if told is None and text and rule.is_held and self._is_junk[text]:
+            told = fault(R.PLACEHOLDER, f"{rule.places[0]}: an id expected")
+        return text if told is None else _Unusable(told)
+
+    def _object(self, kind: str, *, is_declared: bool) -> _Object:
+        """The places of a message of a kind."""
+        root = _Object()
+        for field, rule in TEXTS.items():
+            for rank, place in enumerate(rule.places):
+                path = place.split(".")
+                if _counts(field, place, kind, is_declared=is_declared):
+                    root.add(path, _Place(path[-1], field, rank if len(rule.places) > 1 else None, self._texts[field]))
+        return root
 
     def _is_declared(self, message: Message) -> bool:
         """Whether it is an event whose properties speak of its sender."""
         name = text_of(message.get("event"))
-        return name is not None and self._id(name.strip(" ")) in self._own
+        return name is not None and ids.normalise(name.strip(" ")) in self._own
+
+
+def _counts(field: str, place: str, kind: str, *, is_declared: bool) -> bool:
+    """Whether a place of a field is asked in a message of a kind."""
+    if kind == "group" and place.startswith("traits."):
+        return False  # the group's traits are not the sender's
+    if kind != "alias" and field == "previous_id":
+        return False  # which makes two ids one person in an alias call only
+    return is_declared or place not in OF_DECLARED_EVENTS
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is as most texts are: it says something, and there is nothing to mend in it, nor to strip."""
+    return bool(text) and text.isascii() and text[0] not in _PLAIN_ENDS and text[-1] != " "
 
 
 def text(message: Message, field: str) -> str | None:

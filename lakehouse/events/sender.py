@@ -7,10 +7,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
-from lakehouse.events.document import object_at, text_at, text_of
+from lakehouse.events.document import object_at, text_at, text_in, text_of
 from lakehouse.events.fields import Fields, Message
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.identifiers import FIELDS, Resolver
@@ -19,6 +20,8 @@ from lakehouse.events.verdict import fault
 
 _REMEMBERED = 100_000
 _SHOWN = ("user_id", "anonymous_id", "previous_id")
+_VALUES = itemgetter(*(field for _, field in FIELDS))
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class Sender(NamedTuple):
@@ -35,17 +38,14 @@ class SenderReader:
 
     def __init__(self, config: Config) -> None:
         self._resolver = Resolver(config)
+        self._has_guests = bool(config.identity.guest_sources)
         self._known = lru_cache(maxsize=_REMEMBERED)(self._sender)
 
     def read(self, message: Message, fields: Fields) -> Sender:
-        country, told_by = text_at(message, "traits.address.country"), source(message, fields)
-        are_guests = self._resolver.is_of_guests(told_by)
-        return self._known(
-            tuple(fields[field] for _, field in FIELDS),
-            country,
-            _external_ids(message),
-            told_by if are_guests else None,
-        )
+        country = text_at(message, "traits.address.country") if "traits" in message else None
+        told_by = source(message, fields) if self._has_guests else None
+        guests = told_by if self._resolver.is_of_guests(told_by) else None
+        return self._known(_VALUES(fields), country, _external_ids(message), guests)
 
     def _sender(
         self,
@@ -73,14 +73,14 @@ class SenderReader:
 
 def source(message: Message, fields: Fields) -> str | None:
     """Which program sent it: context.library.name, else the channel."""
-    return text_at(message, "context.library.name") or fields["channel"]
+    library = object_at(object_at(message, "context"), "library")
+    return text_in(library, "name") or fields["channel"]
 
 
 def actor_id(identifiers: Sequence[Identifier]) -> str:
     """The actor: 32 hex digits of SHA-256 over the sorted bundle as JSON, which no two bundles share."""
     bundle = [{"type": type_, "token": token} for type_, token in identifiers]
-    text = json.dumps(bundle, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(_JSON.encode(bundle).encode()).hexdigest()[:32]
 
 
 def _external_ids(message: Message) -> tuple[tuple[str, str], ...]:
