@@ -68,16 +68,17 @@ class ClockReader:
         """Texts as sent; `kafka`: the time on the record; `arrived`: wall clock of whoever took the record in."""
         received_us, original_us, sent_us = instant(received), instant(original), instant(sent)
         arrival = self._arrival(received_us, original_us, kafka, arrived)
+        uses_sent = sent_us is not None and original_us is not None and self._uses(arrival, sent_us, original_us)
         faults = []
         if sent is not None and sent_us is None:
             faults.append(fault(R.INVALID_TIMESTAMP, "sentAt: ISO 8601 or a number since 1970 expected"))
-        elif sent_us is not None and original_us is not None and not self._uses(arrival, sent_us, original_us):
+        elif sent_us is not None and original_us is not None and not uses_sent:
             faults.append(
                 fault(R.TIMESTAMP_OUT_OF_RANGE, "sentAt: a time after the event and near its arrival expected")
             )
         if received is not None and received_us != arrival:
             faults.append(fault(R.TIMESTAMP_OUT_OF_RANGE, "receivedAt: a time near Kafka's expected"))
-        occurred = None if arrival is None else self._occurred(arrival, sent_us, original_us)
+        occurred = None if arrival is None else self._occurred(arrival, sent_us, original_us, uses_sent=uses_sent)
         verdict = None
         if original is not None and original_us is None:
             verdict = fault(R.INVALID_TIMESTAMP, "originalTimestamp: ISO 8601 or a number since 1970 expected")
@@ -87,30 +88,35 @@ class ClockReader:
             verdict = fault(R.TIMESTAMP_OUT_OF_RANGE, "originalTimestamp corrected by sentAt")
         if verdict is not None or arrival is None or occurred is None:
             return Times(arrival, None, False, verdict, faults)
-        return Times(arrival, min(occurred, arrival), occurred > arrival, None, faults)
+        is_clamped = occurred > arrival
+        return Times(arrival, arrival if is_clamped else occurred, is_clamped, None, faults)
 
     def moment(self, received: str | None, original: str | None, sent: str | None, *, arrived: int) -> int:
         """When an event happened that cannot wait for its verdict: a time that cannot be is the nearest that can."""
         received_us, original_us = instant(received), instant(original)
         arrival = self._arrival(received_us, original_us, arrived, arrived)
         arrival = arrived if arrival is None else arrival
-        occurred = self._occurred(arrival, instant(sent), original_us)
+        sent_us = instant(sent)
+        uses_sent = sent_us is not None and original_us is not None and self._uses(arrival, sent_us, original_us)
+        occurred = self._occurred(arrival, sent_us, original_us, uses_sent=uses_sent)
         return max(min(occurred, arrival, arrived), self._oldest)
 
     def _arrival(self, received: int | None, original: int | None, kafka: int | None, arrived: int) -> int | None:
         """The message's receivedAt when it is a time that can be, else Kafka's, else the event's own; None = none of them can be."""
-        earlier = arrived if kafka is None else min(kafka, arrived)
-        for moment, latest in ((received, earlier), (kafka, arrived), (original, arrived)):
-            if moment is not None and self._oldest <= moment <= latest + self._future:
+        earlier = arrived if kafka is None or kafka > arrived else kafka
+        if received is not None and self._oldest <= received <= earlier + self._future:
+            return received
+        for moment in (kafka, original):
+            if moment is not None and self._oldest <= moment <= arrived + self._future:
                 return moment
         return None
 
-    def _occurred(self, received: int, sent: int | None, original: int | None) -> int:
+    def _occurred(self, received: int, sent: int | None, original: int | None, *, uses_sent: bool) -> int:
         if original is None:
             return received
         if sent is None:
             return original
-        if self._uses(received, sent, original):
+        if uses_sent:
             return received - (sent - original)
         is_sent_before = self._oldest <= sent < original  # the clock was set back between the event and its sending
         return received if is_sent_before else original

@@ -44,22 +44,23 @@ def record(value: bytes | None, config: EventsConfig) -> Record:
         return _refused(R.OVERSIZED, f"at most {config.max_bytes} bytes expected")
     # More levels than max_depth need more than half as many braces, or half as many brackets.
     half = config.max_depth // 2 + 1
-    if value.count(b"{") < half and (b"[" not in value or value.count(b"[") < half):  # looking is faster than counting
+    is_shallow = value.count(b"{") < half and (b"[" not in value or value.count(b"[") < half)  # to look is faster than to count
+    if is_shallow:
         try:
             message = orjson.loads(value)
             if message.__class__ is dict and orjson.dumps(message) == value:
                 return Record(message)
         except orjson.JSONDecodeError:
             pass
-    return _exactly(value, config)
+    return _exactly(value, config, is_shallow=is_shallow)
 
 
-def _exactly(value: bytes, config: EventsConfig) -> Record:
+def _exactly(value: bytes, config: EventsConfig, *, is_shallow: bool) -> Record:
     try:
         text = value.decode().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError:
         return _refused(R.INVALID_UTF8)
-    if depth(text) > config.max_depth:
+    if not is_shallow and depth(text) > config.max_depth:
         return _refused(R.TOO_DEEP, f"at most {config.max_depth} levels expected")
     has_twice: list[str] = []
 

@@ -15,12 +15,13 @@ from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader, Times
 from lakehouse.events.commerce import CommerceReader, Figures, Line, Order
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
-from lakehouse.events.document import is_nested, object_at, record, text_at, text_of
+from lakehouse.events.document import is_nested, object_at, record, text_at, text_in, text_of
 from lakehouse.events.envelope import FACTS, NEEDED, TYPES, UNMAPPED
 from lakehouse.events.fields import FieldReader, Fields, Message, Spoilt, lacking
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.own_fields import OwnFields, written
 from lakehouse.events.privacy import bare_url, holds_at
+from lakehouse.events.remembered import Remembered
 from lakehouse.events.schema import OBJECTS, TEXTS
 from lakehouse.events.sender import Sender, SenderReader, source
 from lakehouse.events.tokens import hidden
@@ -113,6 +114,8 @@ class _Parts(NamedTuple):
     """What a message says, part by part. `fields` are hidden where they are personal once the row is made."""
 
     message: Message
+    context: Mapping[str, Any]
+    properties: Mapping[str, Any]
     is_mended: bool
     fields: Fields
     spoilt: Spoilt
@@ -137,6 +140,7 @@ class EventReader:
         self._names = contracts.spellings(config.events.names)
         self._name = lru_cache(maxsize=_REMEMBERED)(lambda name: self._names.get(contracts.spelling(name), name))
         self._properties = PropertyReader(declared, self._name)
+        self._bare_url = Remembered(bare_url)
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
         self._categories = consent.spelled(config.consent.categories)
         self._said = lru_cache(maxsize=_REMEMBERED)(self._words)
@@ -151,13 +155,15 @@ class EventReader:
         return self._row(self._parts(message, is_mended, kafka, arrived))
 
     def _parts(self, message: Message, is_mended: bool, kafka: int | None, arrived: int) -> _Parts:
-        properties = object_at(message, "properties")
+        context, properties = object_at(message, "context"), object_at(message, "properties")
         fields, spoilt = self._fields.read(message)
         self._bring_into_form(fields, properties)
-        sent = (text_at(message, "receivedAt"), fields["original_timestamp"], fields["sent_at"])
+        sent = (text_in(message, "receivedAt"), fields["original_timestamp"], fields["sent_at"])
         figures = self._commerce.figures(properties)
         return _Parts(
             message=message,
+            context=context,
+            properties=properties,
             is_mended=is_mended,
             fields=fields,
             spoilt=spoilt,
@@ -165,12 +171,12 @@ class EventReader:
             figures=figures,
             order=self._commerce.order(fields, spoilt, figures, properties),
             sender=self._senders.read(message, fields),
-            answer=consent.answer(object_at(message, "context")),
+            answer=consent.answer(context),
         )
 
     def _row(self, parts: _Parts) -> EventRow:
         message, fields, times, order, sender = parts.message, parts.fields, parts.times, parts.order, parts.sender
-        context, properties = object_at(message, "context"), object_at(message, "properties")
+        context, properties = parts.context, parts.properties
         type_, name = fields["type"], fields["event_name"]
         is_track = type_ == "track"
         self._hide(fields)
@@ -198,7 +204,7 @@ class EventReader:
             consent=self._consent(parts.answer, times.occurred, fields["message_id"]),
             group_id=fields["group_id"],
             previous_id=previous_id,
-            page_url=_page_url(context, properties),
+            page_url=self._page_url(context, properties),
             query=_query(properties) if name in _WITH_QUERY else None,
             coupon=fields["coupon"],
             campaign=fields["campaign"],
@@ -228,7 +234,7 @@ class EventReader:
     def _hide(self, fields: Fields) -> None:
         """Personal texts become tokens."""
         for name in _SHOWN:
-            if (text := fields[name]) is not None and (holds_at(text) or text[0] in _BEFORE_A_NUMBER):
+            if (text := fields[name]) is not None and ("@" in text or text[0] in _BEFORE_A_NUMBER or holds_at(text)):
                 fields[name] = hidden(self._config.privacy, name, text)
 
     def _own_fields(self, message: Message, fields: Fields) -> _Own:
@@ -247,12 +253,17 @@ class EventReader:
         if answer is None:
             return None
         # By its text a word is remembered: true, 1 and 1.0 are one key of a dictionary, and an object is none.
-        said = tuple((name, None if word is None else text_of(word) or "") for name, word in answer.words.items())
+        said = tuple([(name, None if word is None else text_of(word) or "") for name, word in answer.words.items()])
         return Consent(occurred, message_id, *self._said(said, answer.names_all))
 
     def _words(self, said: tuple[tuple[str, str | None], ...], names_all: bool) -> tuple[bool | None, ...]:
         words = consent.consent(consent.Answer(dict(said), names_all), self._categories)
         return tuple(words[purpose] for purpose in PURPOSES)
+
+    def _page_url(self, context: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:
+        sent = object_at(context, "page").get("url")
+        url = text_of(properties.get("url") if sent is None else sent)
+        return None if url is None else self._bare_url[url]
 
     def _is_program(self, agent: str | None, channel: str | None, library: str | None, is_order: bool) -> bool:
         return bots.is_bot(None if agent is None else self._agents.kind(agent), channel, library, is_order=is_order)
@@ -261,12 +272,6 @@ class EventReader:
 def _fact_row(message: Message) -> EventRow:
     fact = facts.read(message)
     return EventRow(verdict=fact) if isinstance(fact, str) else EventRow(fact=facts.written(fact), verdict=_FACT)
-
-
-def _page_url(context: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:
-    sent = object_at(context, "page").get("url")
-    url = text_of(properties.get("url") if sent is None else sent)
-    return None if url is None else bare_url(url)
 
 
 def _query(properties: Mapping[str, Any]) -> str | None:
@@ -294,7 +299,10 @@ def _unmapped(message: Message) -> str:
 def _faults(parts: _Parts) -> list[str]:
     """What of the message was left empty, each once."""
     message, spoilt = parts.message, parts.spoilt
-    told = [fault(R.WRONG_TYPE, f"{name}: object expected") for name in OBJECTS if _is_no_object(message.get(name))]
+    told = []
+    for name in OBJECTS:
+        if (held := message.get(name)).__class__ is not dict and _is_no_object(held):
+            told.append(fault(R.WRONG_TYPE, f"{name}: object expected"))
     if parts.is_mended:
         told.append(_MENDED)
     if is_nested(received := message.get("receivedAt")) and received:
@@ -309,6 +317,6 @@ def _faults(parts: _Parts) -> list[str]:
 
 def _is_no_object(held: Any) -> bool:
     """An empty array says nothing: PHP writes it for an empty object."""
-    if held is None or held.__class__ is dict:
+    if held is None:
         return False
     return not isinstance(held, list) or any(entry is not None for entry in held)

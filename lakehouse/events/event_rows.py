@@ -1,7 +1,9 @@
 """Arrow columns of records -> one Arrow struct of event rows: what Spark's Python workers run."""
 
+import gc
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -47,12 +49,26 @@ def event_rows(config: Config, declared: Sequence[DeclaredProperty] = ()) -> Cal
     def read(values: pa.Array, kafka: pa.Array, arrived: pa.Array) -> pa.Array:
         reader = _reader(pickled)
         times = (column.cast(_TIME).cast(pa.int64()).to_pylist() for column in (kafka, arrived))
-        rows = [reader.read(*record) for record in zip(values.to_pylist(), *times, strict=True)]
-        columns = list(zip(*rows, strict=True)) or [()] * len(EventRow._fields)
-        read_columns = dict(zip(EventRow._fields, columns, strict=True))
-        return pa.StructArray.from_arrays([make.get(name, _texts)(read_columns[name]) for name in names], names=names)
+        with _no_collector():
+            rows = [reader.read(*record) for record in zip(values.to_pylist(), *times, strict=True)]
+            columns = list(zip(*rows, strict=True)) or [()] * len(EventRow._fields)
+            read_columns = dict(zip(EventRow._fields, columns, strict=True))
+            arrays = [make.get(name, _texts)(read_columns[name]) for name in names]
+        return pa.StructArray.from_arrays(arrays, names=names)
 
     return read
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """A batch makes hundreds of thousands of objects and no cycle: Python's collector would go through them again and again."""
+    is_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_on:
+            gc.enable()
 
 
 @lru_cache(maxsize=4)

@@ -26,7 +26,7 @@ _NEVER_AGAIN = ("message_id", "original_timestamp", "sent_at", "order_id")  # an
 _KINDS = ("group", "alias")  # types of messages whose places are others
 _NO_FIELDS: Fields = dict.fromkeys(TEXTS)
 _MOST = 20_000  # texts of one field; the same visitor, product and page come again and again
-_PLAIN_ENDS = "{[ "
+_ODD_STARTS = "{[ "
 
 
 class _Unusable(NamedTuple):
@@ -39,15 +39,16 @@ _Said = str | _Unusable | None  # the text that counts, empty where nothing was 
 
 
 class _Place(NamedTuple):
-    """A name of an object that is a place of a field, and what a text says there.
+    """A name of an object that is a place of a field.
 
-    rank: of the places of one field the lowest that says anything wins; None where there is no other.
+    rank: of the places of one field the lowest that says anything wins; None where there is no other. texts: what texts that came before
+    say; None where none comes twice.
     """
 
     name: str
     field: str
     rank: int | None
-    texts: Mapping[str, _Said]
+    texts: Mapping[str, _Said] | None
 
 
 class _Object:
@@ -75,9 +76,9 @@ class FieldReader:
 
     def __init__(self, config: Config) -> None:
         self._own = frozenset(config.events.own_contact_events)
-        self._is_junk = Remembered(blocked("", config.identity).holds)
+        self._is_junk = blocked("", config.identity).holds
         self._texts = {
-            field: Remembered(partial(self._said, field), most=_MOST, longest=0 if field in _NEVER_AGAIN else 300)
+            field: None if field in _NEVER_AGAIN else Remembered(partial(self._said, field), most=_MOST)
             for field in TEXTS
         }
         self._objects = {
@@ -101,7 +102,7 @@ class FieldReader:
         places, objects = known.known[tuple(node)]
         for name, field, rank, texts in places:
             value = node[name]
-            said = texts[value] if value.__class__ is str else self._said(field, value)
+            said = self._said(field, value) if texts is None or value.__class__ is not str else texts[value]
             if said is None or (rank is not None and ranks.setdefault(field, rank) < rank):
                 continue
             if rank is not None:
@@ -117,16 +118,19 @@ class FieldReader:
 
     def _said(self, field: str, value: Any) -> _Said:
         """What a value says as a field's."""
-        rule, is_plain = TEXTS[field], value.__class__ is str and _is_plain(value)
-        if is_plain and not rule.is_id and len(value) <= rule.limit:
-            return value
-        if not is_plain and says_nothing(value):
+        rule = TEXTS[field]
+        if value.__class__ is str and value and value.isascii() and value[0] not in _ODD_STARTS and value[-1] != " ":
+            text = value  # as most texts are: there is nothing to mend in it, nor to strip
+            if not rule.is_id and len(text) <= rule.limit:
+                return text
+        elif says_nothing(value):
             return None
-        text = (text_of(value) or "").strip(" ")
+        else:
+            text = (text_of(value) or "").strip(" ")
         if rule.is_id:
             text = ids.normalise(text)
         told = _fault(rule, value, text)
-        if told is None and text and rule.is_held and self._is_junk[text]:
+        if told is None and text and rule.is_held and self._is_junk(text):
             told = fault(R.PLACEHOLDER, f"{rule.places[0]}: an id expected")
         return text if told is None else _Unusable(told)
 
@@ -153,11 +157,6 @@ def _counts(field: str, place: str, kind: str, *, is_declared: bool) -> bool:
     if kind != "alias" and field == "previous_id":
         return False  # which makes two ids one person in an alias call only
     return is_declared or place not in OF_DECLARED_EVENTS
-
-
-def _is_plain(text: str) -> bool:
-    """Whether it is as most texts are: it says something, and there is nothing to mend in it, nor to strip."""
-    return bool(text) and text.isascii() and text[0] not in _PLAIN_ENDS and text[-1] != " "
 
 
 def text(message: Message, field: str) -> str | None:

@@ -9,21 +9,23 @@ Under a personal name everything is hidden but what says nothing of anybody: tru
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from lakehouse.config import Config
 from lakehouse.events import emails, phone
-from lakehouse.events.document import text_of
+from lakehouse.events.document import is_nested, text_of
 from lakehouse.events.personal_data import CARD, EMAIL, NAME, PHONE, Name, is_card, kind_of, named, spelling
+from lakehouse.events.remembered import Remembered
 from lakehouse.events.tokens import token
 
-_MOST = 50_000
-_LONG = 300  # characters: a longer text is not remembered
+_MOST_VALUES, _LONGEST = 50_000, 300  # characters
+_MOST_OBJECTS, _MOST_NAMES = 2_000, 100
+_BELOW_ANY_CARD = 1e13
 _SAFE_DIGITS = 64  # bits of a whole number that orjson writes
 _NOBODY = Name()
 _OWN = "own"  # kind of what the configuration names
@@ -35,20 +37,14 @@ _PART = re.compile(r"[^/?&#;=]+")
 _LABELS, _LABELLED = ("name", "type", "key", "field", "label"), ("id", "value")
 
 
-class _Remembered(dict[str, Any]):
-    """Text -> the answer about it, made where it is asked for first. Short texts only, and no more than _MOST: else all are forgotten."""
+class _Names(NamedTuple):
+    """The names of an object, none of them personal. leaves, objects: what a single value stood under, and what an object or an array did,
+    when they were first seen together; with whether the fields below are those of a person. labels: names of which one may say what another field is.
+    """
 
-    def __init__(self, answer: Callable[[str], Any]) -> None:
-        super().__init__()
-        self._answer = answer
-
-    def __missing__(self, text: str) -> Any:
-        answer = self._answer(text)
-        if len(text) < _LONG:
-            if len(self) >= _MOST:
-                self.clear()
-            self[text] = answer
-        return answer
+    leaves: tuple[str, ...]
+    objects: tuple[tuple[str, bool], ...]
+    labels: tuple[str, ...]
 
 
 class OwnFields:
@@ -60,13 +56,84 @@ class OwnFields:
         self._region = phone.region(config.events.default_region)
         self._declared = {spelling(name): _OWN for name in config.privacy.personal_fields}
         self._plain = frozenset(spelling(name) for name in config.privacy.plain_fields)
-        self._names = _Remembered(self._says)
-        self._texts = _Remembered(self._shown)
-        self._versions = _Remembered(partial(self._shown, is_version=True))
+        self._names = Remembered(self._says)
+        self._texts = Remembered(self._shown)
+        self._versions = Remembered(partial(self._shown, is_version=True))
+        self._of_nobody: dict[tuple[str, ...], _Names | None] = {}
+        self._of_person: dict[tuple[str, ...], _Names | None] = {}
+        self._harmless: set[Any] = {None, True, False}
 
     def shown(self, sent: Mapping[str, Any]) -> dict[str, Any]:
-        """The object without personal data."""
-        return self._object(sent, _NOBODY)
+        """The object without personal data: itself, where it is seen at once that there is none in it, as in most."""
+        return sent if self._is_harmless(sent, is_person=False) else self._object(sent, _NOBODY)
+
+    def _is_harmless(self, sent: dict[str, Any], *, is_person: bool) -> bool:
+        """Whether nothing in it is to be hidden. False: it has to be looked at closely. is_person: its fields are those of a person."""
+        keys = tuple(sent)
+        known = self._of_person if is_person else self._of_nobody
+        names = known[keys] if keys in known else self._seen_together(keys, sent, is_person=is_person)
+        if names is None:
+            return False
+        values = [sent[name] for name in names.leaves] if names.objects else sent.values()
+        try:
+            if not self._harmless.issuperset(values) and not all(map(self._is_harmless_value, values)):
+                return False
+        except TypeError:  # an object or an array where a single value stood before
+            known.pop(keys, None)
+            return False
+        if names.labels and self._labelled(sent) is not None:
+            return False
+        for name, is_person in names.objects:
+            value = sent[name]
+            if value.__class__ is dict:
+                if not self._is_harmless(value, is_person=is_person):
+                    return False
+            elif not self._are_harmless(value, is_person=is_person):
+                return False
+        return True
+
+    def _are_harmless(self, value: Any, *, is_person: bool) -> bool:
+        """Of an array, and of what stands where one was expected."""
+        if value.__class__ is dict:
+            return self._is_harmless(value, is_person=is_person)
+        if value.__class__ is list:
+            return all([self._are_harmless(one, is_person=is_person) for one in value])
+        return self._is_harmless_value(value)
+
+    def _is_harmless_value(self, value: Any) -> bool:
+        """Of a single value under a name that is not personal. Numbers that are equal are one here, and so are 1 and true."""
+        if value in self._harmless:
+            return True
+        if value.__class__ is str:
+            is_harmless = self._texts[value] == value
+        elif value.__class__ is int or value.__class__ is float:
+            is_harmless = abs(value) < _BELOW_ANY_CARD
+        else:
+            return False
+        if is_harmless and (value.__class__ is not str or len(value) < _LONGEST):
+            if len(self._harmless) >= _MOST_VALUES:
+                self._harmless = {None, True, False}
+            self._harmless.add(value)
+        return is_harmless
+
+    def _seen_together(self, keys: tuple[str, ...], sent: dict[str, Any], *, is_person: bool) -> _Names | None:
+        """What the names of an object say, seen together for the first time; None where one of them is personal."""
+        says = {key: self._names[key] for key in keys}
+        is_personal = any(
+            shown != key or said.kind is not None or (is_person and said.is_part) for key, (shown, said) in says.items()
+        )
+        nested = [key for key in keys if is_nested(sent[key])]
+        names = None if is_personal else _Names(
+            leaves=tuple(key for key in keys if key not in nested),
+            objects=tuple((key, says[key][1].is_person) for key in nested),
+            labels=tuple(key for key in keys if key in _LABELS) if any(map(says.__contains__, _LABELLED)) else (),
+        )
+        known = self._of_person if is_person else self._of_nobody
+        if len(keys) < _MOST_NAMES:
+            if len(known) >= _MOST_OBJECTS:
+                known.clear()
+            known[keys] = names
+        return names
 
     def _object(self, sent: Mapping[str, Any], holder: Name) -> dict[str, Any]:
         """In one loop, without a call for what is most often sent: every event pays for it."""
