@@ -52,8 +52,10 @@ _LONGEST_ID = TEXTS["product_id"].limit
 
 def product_text(sent: Mapping[str, Any]) -> str | None:
     """What a line calls its product, in the one form of ids; None = nothing."""
-    text = next((text_of(sent[name]) for name in PRODUCT_IDS if not says_nothing(sent.get(name))), None)
-    return (ids.normalise(text.strip(" ")) if text else "") or None
+    for name in PRODUCT_IDS:
+        if not says_nothing(value := sent.get(name)):
+            return ids.normalise((text_of(value) or "").strip(" ")) or None
+    return None
 
 
 class Line(NamedTuple):

@@ -131,8 +131,10 @@ def _written_out(number: str) -> str:
 
 def says_nothing(value: Any) -> bool:
     """Whether nothing was sent: null, a blank, or an empty array or object, which PHP and others write for it."""
-    if value is None or value.__class__ is str:
-        return value is None or value.strip(" ") in _BLANKS
+    if value is None:
+        return True
+    if value.__class__ is str:
+        return value.strip(" ") in _BLANKS
     return is_nested(value) and not value
 
 

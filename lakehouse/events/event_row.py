@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
-from lakehouse.config.limits import PURPOSES
-from lakehouse.events import bots, consent, contracts, facts
+from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader, Times
 from lakehouse.events.commerce import CommerceReader, Figures, Line, Order
+from lakehouse.events.consent import ConsentReader, Heard
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import is_nested, object_at, record, text_at, text_in, text_of
 from lakehouse.events.envelope import FACTS, NEEDED, TYPES, UNMAPPED
@@ -123,7 +123,7 @@ class _Parts(NamedTuple):
     figures: Figures
     order: Order
     sender: Sender
-    answer: consent.Answer | None
+    heard: Heard | None
 
 
 class EventReader:
@@ -142,8 +142,7 @@ class EventReader:
         self._properties = PropertyReader(declared, self._name)
         self._bare_url = Remembered(bare_url)
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
-        self._categories = consent.spelled(config.consent.categories)
-        self._said = lru_cache(maxsize=_REMEMBERED)(self._words)
+        self._consents = ConsentReader(config.consent.categories)
 
     def read(self, value: bytes | None, kafka: int | None, arrived: int) -> EventRow:
         """`kafka`: the record's time; `arrived`: wall clock of whoever took it in; microseconds since 1970."""
@@ -171,12 +170,12 @@ class EventReader:
             figures=figures,
             order=self._commerce.order(fields, spoilt, figures, properties),
             sender=self._senders.read(message, fields),
-            answer=consent.answer(context),
+            heard=self._consents.read(context),
         )
 
     def _row(self, parts: _Parts) -> EventRow:
         message, fields, times, order, sender = parts.message, parts.fields, parts.times, parts.order, parts.sender
-        context, properties = parts.context, parts.properties
+        context, properties, heard = parts.context, parts.properties, parts.heard
         type_, name = fields["type"], fields["event_name"]
         is_track = type_ == "track"
         self._hide(fields)
@@ -201,7 +200,7 @@ class EventReader:
             session_id=fields["session_id"],
             lines=parts.figures.told_lines if is_track else None,
             identifiers=sender.identifiers,
-            consent=self._consent(parts.answer, times.occurred, fields["message_id"]),
+            consent=None if heard is None else Consent(times.occurred, fields["message_id"], *heard.words),
             group_id=fields["group_id"],
             previous_id=previous_id,
             page_url=self._page_url(context, properties),
@@ -242,23 +241,10 @@ class EventReader:
         shown = self._own.shown(properties) if properties.__class__ is dict else None
         declared = self._properties.read(fields["event_name"], shown or {})
         return _Own(
-            properties=None if shown is None else written(shown),
-            context=written(self._own.shown(context)) if context.__class__ is dict else None,
-            declared=declared.columns,
-            faults=declared.faults,
+            None if shown is None else written(shown),
+            written(self._own.shown(context)) if context.__class__ is dict else None,
+            *declared,
         )
-
-    def _consent(self, answer: consent.Answer | None, occurred: int | None, message_id: str | None) -> Consent | None:
-        """None = nobody was asked."""
-        if answer is None:
-            return None
-        # By its text a word is remembered: true, 1 and 1.0 are one key of a dictionary, and an object is none.
-        said = tuple([(name, None if word is None else text_of(word) or "") for name, word in answer.words.items()])
-        return Consent(occurred, message_id, *self._said(said, answer.names_all))
-
-    def _words(self, said: tuple[tuple[str, str | None], ...], names_all: bool) -> tuple[bool | None, ...]:
-        words = consent.consent(consent.Answer(dict(said), names_all), self._categories)
-        return tuple(words[purpose] for purpose in PURPOSES)
 
     def _page_url(self, context: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:
         sent = object_at(context, "page").get("url")
@@ -307,7 +293,7 @@ def _faults(parts: _Parts) -> list[str]:
         told.append(_MENDED)
     if is_nested(received := message.get("receivedAt")) and received:
         told.append(_NO_TIME)
-    if parts.answer is not None and not parts.answer.is_read:
+    if parts.heard is not None and not parts.heard.is_read:
         told.append(_NO_ANSWER)
     told += parts.times.faults
     told += [spoilt[field] for field in TEXTS if field in spoilt] if spoilt else []
