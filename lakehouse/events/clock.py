@@ -63,7 +63,7 @@ class ClockReader:
         self._future = events.max_future_hours * _HOUR_US
 
     def read(
-        self, received: str | None, original: str | None, sent: str | None, *, kafka: int | None, arrived: int
+        self, received: str | None, original: str | None, sent: str | None, kafka: int | None, arrived: int
     ) -> Times:
         """Texts as sent; `kafka`: the time on the record; `arrived`: wall clock of whoever took the record in."""
         received_us, original_us, sent_us = instant(received), instant(original), instant(sent)

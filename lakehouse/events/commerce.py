@@ -17,7 +17,7 @@ from lakehouse.events.blocked_values import blocked
 from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.document import is_nested, says_nothing, text_of
-from lakehouse.events.fields import Fields, Spoilt, lacking
+from lakehouse.events.fields import FieldColumns, Fields, Spoilt, lacking
 from lakehouse.events.privacy import holds_address
 from lakehouse.events.remembered import Remembered
 from lakehouse.events.schema import AMOUNTS, TEXTS
@@ -27,6 +27,7 @@ from lakehouse.events.verdict import fault
 
 _LINE = "properties.products[]"
 _SAID = ("revenue", "total", "value")
+_SAID_NAMES = frozenset(_SAID)
 _NO_ARRAY = fault(R.WRONG_TYPE, "properties.products: array expected")
 _NO_OBJECT = fault(R.WRONG_TYPE, f"{_LINE}: object expected")
 _UNKNOWN = fault(R.NOT_COUNTED, "event: the name of an order event expected, for it speaks of an order")
@@ -44,6 +45,7 @@ _KNOWN = frozenset(names())
 _WITH_VALUE = frozenset(names(lambda contract: contract.has_value))
 _NEEDS_VALUE = frozenset(names(lambda contract: contract.needs_value))
 _NEEDS = [(field, frozenset(needing)) for field, needing in names_by_need().items()]
+_OF_ORDERS = _WITH_VALUE.union(*(needing for _, needing in _NEEDS))  # events that are worth something, or need a field
 _ONE = Decimal(1)
 _KEPT = frozenset((str, int, float))
 _Number = tuple[Decimal | None, str | None]
@@ -84,6 +86,11 @@ class Figures(NamedTuple):
             if name in self.amounts:
                 return self.amounts[name]
         return None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is neither a fault nor a word of what it is worth."""
+        return not self.amount_faults and _SAID_NAMES.isdisjoint(self.amounts)
 
     @property
     def told_lines(self) -> list[Line] | None:
@@ -130,6 +137,19 @@ class CommerceReader:
                     faults.append(told)
         products = properties.get("products")
         return Figures(amounts, faults, *(self._lines(products) if isinstance(products, list) else ([], [])))
+
+    def orders(
+        self, fields: FieldColumns, figures: Sequence[Figures], properties: Sequence[Mapping[str, Any]]
+    ) -> list[Order]:
+        """`order` of many messages; of most there is nothing to say, and that is seen at once."""
+        texts = fields.texts
+        columns = zip(texts["event_name"], texts["order_id"], figures, properties, strict=True)
+        return [
+            _NO_ORDER
+            if event not in _OF_ORDERS and order_id is None and one.is_plain and "products" not in sent
+            else self.order(*fields.row(number), one, sent)
+            for number, (event, order_id, one, sent) in enumerate(columns)
+        ]
 
     def order(self, fields: Fields, spoilt: Spoilt, figures: Figures, properties: Mapping[str, Any]) -> Order:
         """`properties`: as sent. A page may have an order's name; it is none."""

@@ -1,10 +1,9 @@
-"""The fields of schema.TEXTS in a message: which of them are of use, and what is wrong with the others.
+"""The fields of schema.TEXTS in messages: which of them are of use, and what is wrong with the others.
 
-A message holds some twenty names and knows nothing of our forty places: so its own names are looked up, not ours in it. Which of them
-are places of ours is remembered by the names of an object, and what a text says by the text: it is the same for most events.
+Many messages are read at once, field by field: what a text says as a field is remembered, and most of a column is only looked up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,12 +20,12 @@ from lakehouse.events.verdict import fault
 
 Message = Mapping[str, Any]
 Fields = dict[str, str | None]  # every field of TEXTS -> its text, None = nothing of use
-Spoilt = dict[str, str]  # field -> the verdict on what was sent there and is of no use
-_NEVER_AGAIN = ("message_id", "original_timestamp", "sent_at", "order_id")  # another text in every event
-_KINDS = ("group", "alias")  # types of messages whose places are others
-_NO_FIELDS: Fields = dict.fromkeys(TEXTS)
-_MOST = 20_000  # texts of one field; the same visitor, product and page come again and again
+Spoilt = Mapping[str, str]  # field -> the verdict on what was sent there and is of no use
+Texts = dict[str, list[str | None]]  # every field of TEXTS -> its text in each of many messages
+NEVER_AGAIN = ("message_id", "original_timestamp", "sent_at", "order_id")  # fields that hold another text in every event
+_MOST = 20_000  # texts of a field that are remembered: the same visitor, product and page come again and again
 _ODD_STARTS = "{[ "
+_NOTHING: Message = {}
 
 
 class _Unusable(NamedTuple):
@@ -38,37 +37,15 @@ class _Unusable(NamedTuple):
 _Said = str | _Unusable | None  # the text that counts, empty where nothing was left of it; None: it says nothing, as if it was not sent
 
 
-class _Place(NamedTuple):
-    """A name of an object that is a place of a field.
+class FieldColumns(NamedTuple):
+    """The fields of many messages. spoilt: by position, where something is of no use."""
 
-    rank: of the places of one field the lowest that says anything wins; None where there is no other. texts: what texts that came before
-    say; None where none comes twice.
-    """
+    texts: Texts
+    spoilt: dict[int, dict[str, str]]
 
-    name: str
-    field: str
-    rank: int | None
-    texts: Mapping[str, _Said] | None
-
-
-class _Object:
-    """An object that holds places of ours: names of an object sent there -> its places, and the objects in it that hold more."""
-
-    def __init__(self) -> None:
-        self._places: dict[str, _Place] = {}
-        self._objects: dict[str, _Object] = {}
-        self.known: Mapping[tuple[str, ...], tuple[list[_Place], list[tuple[str, _Object]]]]
-        self.known = Remembered(self._known, most=2_000, longest=100)
-
-    def add(self, path: list[str], place: _Place) -> None:
-        if len(path) == 1:
-            self._places[path[0]] = place
-        else:
-            self._objects.setdefault(path[0], _Object()).add(path[1:], place)
-
-    def _known(self, names: tuple[str, ...]) -> tuple[list[_Place], list[tuple[str, "_Object"]]]:
-        places = [self._places[name] for name in names if name in self._places]
-        return places, [(name, self._objects[name]) for name in names if name in self._objects]
+    def row(self, number: int) -> tuple[Fields, Spoilt]:
+        """Of one message."""
+        return {field: column[number] for field, column in self.texts.items()}, self.spoilt.get(number, {})
 
 
 class FieldReader:
@@ -77,50 +54,59 @@ class FieldReader:
     def __init__(self, config: Config) -> None:
         self._own = frozenset(config.events.own_contact_events)
         self._is_junk = blocked("", config.identity).holds
-        self._texts = {
-            field: None if field in _NEVER_AGAIN else Remembered(partial(self._said, field), most=_MOST)
-            for field in TEXTS
-        }
-        self._objects = {
-            (kind, is_declared): self._object(kind, is_declared=is_declared)
-            for kind in ("", *_KINDS)
-            for is_declared in (False, True)
+        self._known = {
+            field: Remembered(partial(self._said, field), most=_MOST) for field in TEXTS if field not in NEVER_AGAIN
         }
 
     def read(self, message: Message) -> tuple[Fields, Spoilt]:
-        usable, spoilt = _NO_FIELDS.copy(), {}
-        kind = text_of(message.get("type"))
-        kind = kind.strip(" ") if kind else None
-        is_declared = bool(self._own) and self._is_declared(message)
-        self._collect(message, self._objects[kind if kind in _KINDS else "", is_declared], usable, spoilt, {})
-        return usable, spoilt
+        """Of one message."""
+        return self.columns([message]).row(0)
 
-    def _collect(
-        self, node: Message, known: _Object, usable: Fields, spoilt: Spoilt, ranks: dict[str, int]
-    ) -> None:
-        """Of every field what its first place holds that says anything."""
-        places, objects = known.known[tuple(node)]
-        for name, field, rank, texts in places:
-            value = node[name]
-            said = self._said(field, value) if texts is None or value.__class__ is not str else texts[value]
-            if said is None or (rank is not None and ranks.setdefault(field, rank) < rank):
-                continue
-            if rank is not None:
-                ranks[field] = rank
-                spoilt.pop(field, None)
-            if said.__class__ is str:
-                usable[field] = said or None
-            else:
-                usable[field], spoilt[field] = None, said.verdict
-        for name, inner in objects:
-            if (value := node[name]).__class__ is dict:
-                self._collect(value, inner, usable, spoilt, ranks)
+    def columns(self, messages: Sequence[Message]) -> FieldColumns:
+        kinds = self._column("type", [message.get("type") for message in messages])
+        objects = _objects(messages)
+        if "group" in kinds:  # whose traits are not the sender's
+            told = zip(kinds, objects["traits"], strict=True)
+            objects["traits"] = [_NOTHING if kind == "group" else traits for kind, traits in told]
+        counts = {
+            "previousId": [kind == "alias" for kind in kinds],  # which makes two ids one person in an alias call only
+            **dict.fromkeys(OF_DECLARED_EVENTS, self._are_declared(messages)),
+        }
+        names = {path: set[str]().union(*held) for path, held in objects.items()}
+        texts: Texts = {}
+        spoilt: dict[int, dict[str, str]] = {}
+        for field, places in _PLACES.items():
+            columns = [
+                self._column(field, _values(objects[path], name, counts.get(place)))
+                for place, path, name in places
+                if name in names[path]
+            ]
+            texts[field] = self._texts(field, _first_said(columns, len(messages)), spoilt)
+        return FieldColumns(texts, spoilt)
+
+    def _column(self, field: str, values: list[Any]) -> list[_Said]:
+        known = self._known.get(field)
+        if known is None:
+            return [None if value is None else self._said(field, value) for value in values]
+        return [
+            known[value] if value.__class__ is str else None if value is None else self._said(field, value)
+            for value in values
+        ]
+
+    def _texts(self, field: str, said: list[_Said], spoilt: dict[int, dict[str, str]]) -> list[str | None]:
+        if _Unusable in map(type, said):
+            for number, one in enumerate(said):
+                if isinstance(one, _Unusable):
+                    spoilt.setdefault(number, {})[field] = one.verdict
+                    said[number] = None
+        texts: list[Any] = said
+        return [text or None for text in texts] if "" in texts else texts
 
     def _said(self, field: str, value: Any) -> _Said:
         """What a value says as a field's."""
         rule = TEXTS[field]
         if value.__class__ is str and value and value.isascii() and value[0] not in _ODD_STARTS and value[-1] != " ":
-            text = value  # as most texts are: there is nothing to mend in it, nor to strip
+            text: str = value  # as most texts are: there is nothing to mend in it, nor to strip
             if not rule.is_id and len(text) <= rule.limit:
                 return text
         elif says_nothing(value):
@@ -134,29 +120,54 @@ class FieldReader:
             told = fault(R.PLACEHOLDER, f"{rule.places[0]}: an id expected")
         return text if told is None else _Unusable(told)
 
-    def _object(self, kind: str, *, is_declared: bool) -> _Object:
-        """The places of a message of a kind."""
-        root = _Object()
-        for field, rule in TEXTS.items():
-            for rank, place in enumerate(rule.places):
-                path = place.split(".")
-                if _counts(field, place, kind, is_declared=is_declared):
-                    root.add(path, _Place(path[-1], field, rank if len(rule.places) > 1 else None, self._texts[field]))
-        return root
-
-    def _is_declared(self, message: Message) -> bool:
-        """Whether it is an event whose properties speak of its sender."""
-        name = text_of(message.get("event"))
-        return name is not None and ids.normalise(name.strip(" ")) in self._own
+    def _are_declared(self, messages: Sequence[Message]) -> list[bool]:
+        """Whether they are events whose properties speak of their sender."""
+        if not self._own:
+            return [False] * len(messages)
+        names = [text_of(message.get("event")) for message in messages]
+        return [name is not None and ids.normalise(name.strip(" ")) in self._own for name in names]
 
 
-def _counts(field: str, place: str, kind: str, *, is_declared: bool) -> bool:
-    """Whether a place of a field is asked in a message of a kind."""
-    if kind == "group" and place.startswith("traits."):
-        return False  # the group's traits are not the sender's
-    if kind != "alias" and field == "previous_id":
-        return False  # which makes two ids one person in an alias call only
-    return is_declared or place not in OF_DECLARED_EVENTS
+def _places() -> dict[str, list[tuple[str, str, str]]]:
+    """Field -> its places, of which the first that says anything wins: (place, path of the object, name in it)."""
+    parted = {field: [(place, *place.rpartition(".")) for place in rule.places] for field, rule in TEXTS.items()}
+    return {field: [(place, path, name) for place, path, _, name in places] for field, places in parted.items()}
+
+
+def _paths() -> list[str]:
+    """Of every object that holds a place of a field, those on the way to it first."""
+    paths = [path.split(".") for places in _PLACES.values() for _, path, _ in places if path]
+    return list(dict.fromkeys(".".join(path[:end]) for path in paths for end in range(1, len(path) + 1)))
+
+
+_PLACES = _places()
+_PATHS = [(path, *path.rpartition(".")[::2]) for path in _paths()]
+
+
+def _objects(messages: Sequence[Message]) -> dict[str, Sequence[Message]]:
+    """Path -> the object there in each message, an empty one where there is none."""
+    objects = {"": messages}
+    for path, holder, name in _PATHS:
+        objects[path] = [
+            value if (value := one.get(name)).__class__ is dict else _NOTHING for one in objects[holder]
+        ]
+    return objects
+
+
+def _values(objects: Sequence[Message], name: str, counts: list[bool] | None) -> list[Any]:
+    """What stands under a name. counts: in which messages it counts; None = in all."""
+    values = [one.get(name) for one in objects]
+    return values if counts is None else [value if one else None for value, one in zip(values, counts, strict=True)]
+
+
+def _first_said(columns: list[list[_Said]], count: int) -> list[_Said]:
+    """Of the places of a field what the first says that says anything."""
+    if not columns:
+        return [None] * count
+    said = columns[0]
+    for others in columns[1:]:
+        said = [other if one is None else one for one, other in zip(said, others, strict=True)]
+    return said
 
 
 def text(message: Message, field: str) -> str | None:

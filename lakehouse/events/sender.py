@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from lakehouse.config import Config
 from lakehouse.events.document import object_at, text_at, text_in, text_of
-from lakehouse.events.fields import Fields, Message
+from lakehouse.events.fields import Fields, Message, Texts
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.identifiers import FIELDS, Resolver
 from lakehouse.events.schema import TEXTS
@@ -42,10 +42,18 @@ class SenderReader:
         self._known = lru_cache(maxsize=_REMEMBERED)(self._sender)
 
     def read(self, message: Message, fields: Fields) -> Sender:
+        return self._read(message, _VALUES(fields), fields["channel"])
+
+    def column(self, messages: Sequence[Message], texts: Texts) -> list[Sender]:
+        """The same of many messages. texts: their fields."""
+        values, channels = zip(*_VALUES(texts), strict=True), texts["channel"]
+        return [self._read(*one) for one in zip(messages, values, channels, strict=True)]
+
+    def _read(self, message: Message, values: tuple[str | None, ...], channel: str | None) -> Sender:
         country = text_at(message, "traits.address.country") if "traits" in message else None
-        told_by = source(message, fields) if self._has_guests else None
+        told_by = source(message, channel) if self._has_guests else None
         guests = told_by if self._resolver.is_of_guests(told_by) else None
-        return self._known(_VALUES(fields), country, _external_ids(message), guests)
+        return self._known(values, country, _external_ids(message), guests)
 
     def _sender(
         self,
@@ -71,10 +79,10 @@ class SenderReader:
         return Sender(bundle, actor_id(bundle), shown, told)
 
 
-def source(message: Message, fields: Fields) -> str | None:
+def source(message: Message, channel: str | None) -> str | None:
     """Which program sent it: context.library.name, else the channel."""
     library = object_at(object_at(message, "context"), "library")
-    return text_in(library, "name") or fields["channel"]
+    return text_in(library, "name") or channel
 
 
 def actor_id(identifiers: Sequence[Identifier]) -> str:
