@@ -5,7 +5,7 @@ Spark calls it for whole Arrow batches (parse.py), the same pieces answer for si
 Many records are read at once, column by column: what rests on a value alone is remembered and looked up, without a call of a function for each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import starmap
@@ -235,16 +235,17 @@ class EventReader:
     ) -> _Own:
         """Of accepted events."""
         accepted = [one if verdict is None else _NO_MESSAGE for one, verdict in zip(messages, verdicts, strict=True)]
-        shown, contexts = (
-            [self._own.shown(sent) if (sent := one.get(name)).__class__ is dict else None for one in accepted]
-            for name in ("properties", "context")
-        )
+        shown, contexts = (self._shown([one.get(name) for one in accepted]) for name in ("properties", "context"))
         told = zip(names, shown, verdicts, strict=True)
         return _Own(
             properties=[None if one is None else written(one) for one in shown],
             contexts=[None if one is None else written(one) for one in contexts],
             declared=[None if verdict else self._properties.read(name, one or {}) for name, one, verdict in told],
         )
+
+    def _shown(self, sent: Sequence[Any]) -> list[dict[str, Any] | None]:
+        shown: Iterator[dict[str, Any]] = iter(self._own.column([one for one in sent if one.__class__ is dict]))
+        return [next(shown) if one.__class__ is dict else None for one in sent]
 
     def _page_url(self, context: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:
         sent = object_at(context, "page").get("url")

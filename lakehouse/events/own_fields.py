@@ -9,9 +9,10 @@ Under a personal name everything is hidden but what says nothing of anybody: tru
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
@@ -28,6 +29,7 @@ _MOST_OBJECTS, _MOST_NAMES = 2_000, 100
 _BELOW_ANY_CARD = 1e13
 _SAFE_DIGITS = 64  # bits of a whole number that orjson writes
 _NOBODY = Name()
+_NOT_SEEN: Any = object()
 _OWN = "own"  # kind of what the configuration names
 _ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//\S*\Z|[/?#]\S*\Z|www[.]\S+\Z")  # of the web
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
@@ -63,47 +65,71 @@ class OwnFields:
         self._of_person: dict[tuple[str, ...], _Names | None] = {}
         self._harmless: set[Any] = {None, True, False}
 
-    def shown(self, sent: Mapping[str, Any]) -> dict[str, Any]:
-        """The object without personal data: itself, where it is seen at once that there is none in it, as in most."""
-        return sent if self._is_harmless(sent, is_person=False) else self._object(sent, _NOBODY)
+    def shown(self, sent: dict[str, Any]) -> dict[str, Any]:
+        """The object without personal data; itself where there is none in it, as in most."""
+        return self.column([sent])[0]
 
-    def _is_harmless(self, sent: dict[str, Any], *, is_person: bool) -> bool:
-        """Whether nothing in it is to be hidden. False: it has to be looked at closely. is_person: its fields are those of a person."""
-        keys = tuple(sent)
-        known = self._of_person if is_person else self._of_nobody
-        names = known[keys] if keys in known else self._seen_together(keys, sent, is_person=is_person)
-        if names is None:
-            return False
-        values = [sent[name] for name in names.leaves] if names.objects else sent.values()
-        try:
-            if not self._harmless.issuperset(values) and not all(map(self._is_harmless_value, values)):
-                return False
-        except TypeError:  # an object or an array where a single value stood before
-            known.pop(keys, None)
-            return False
-        if names.labels and self._labelled(sent) is not None:
-            return False
+    def column(self, objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The same of many objects."""
+        shown = list(objects)
+        for number in self._suspicious(objects, is_person=False):
+            shown[number] = self._object(objects[number], _NOBODY)
+        return shown
+
+    def _suspicious(self, objects: Sequence[dict[str, Any]], *, is_person: bool) -> set[int]:
+        """Positions of objects that have to be looked at closely: nothing in the others is to be hidden, by what was seen before.
+
+        is_person: their fields are those of a person.
+        """
+        shapes: dict[tuple[str, ...], list[int]] = {}
+        for number, keys in enumerate(map(tuple, objects)):
+            shapes.setdefault(keys, []).append(number)
+        suspicious: set[int] = set()
+        for keys, numbers in shapes.items():
+            alike = objects if len(shapes) == 1 else [objects[number] for number in numbers]
+            if (names := self._together(keys, alike[0], is_person=is_person)) is None:
+                suspicious.update(numbers)
+            elif found := self._suspicious_alike(alike, names):
+                suspicious.update(numbers[number] for number in found)
+        return suspicious
+
+    def _suspicious_alike(self, objects: Sequence[dict[str, Any]], names: _Names) -> set[int]:
+        """Of objects with the same names, none of them personal."""
+        suspicious: set[int] = set()
         for name, is_person in names.objects:
-            value = sent[name]
-            if value.__class__ is dict:
-                if not self._is_harmless(value, is_person=is_person):
-                    return False
-            elif not self._are_harmless(value, is_person=is_person):
-                return False
-        return True
+            suspicious |= self._suspicious_below([one[name] for one in objects], is_person=is_person)
+        if names.labels:
+            suspicious.update(number for number, one in enumerate(objects) if self._labelled(one) is not None)
+        leaves = names.leaves
+        try:
+            values = set(chain.from_iterable([one[name] for name in leaves] if names.objects else one.values() for one in objects))
+        except TypeError:  # an object or an array where a single value stood when these names were first seen together
+            for known in (self._of_nobody, self._of_person):
+                known.pop(tuple(objects[0]), None)
+            return set(range(len(objects)))
+        if harmful := {value for value in values - self._harmless if not self._is_harmless(value)}:
+            told = enumerate(objects)
+            suspicious.update(number for number, one in told if any(one[name] in harmful for name in leaves))
+        return suspicious
 
-    def _are_harmless(self, value: Any, *, is_person: bool) -> bool:
-        """Of an array, and of what stands where one was expected."""
-        if value.__class__ is dict:
-            return self._is_harmless(value, is_person=is_person)
-        if value.__class__ is list:
-            return all([self._are_harmless(one, is_person=is_person) for one in value])
-        return self._is_harmless_value(value)
+    def _suspicious_below(self, values: Sequence[Any], *, is_person: bool) -> set[int]:
+        """Of what stands under a name where an object or an array did."""
+        suspicious: set[int] = set()
+        owners: list[int] = []
+        objects: list[dict[str, Any]] = []
+        for number, value in enumerate(values):
+            for one in _unpacked(value):
+                if one.__class__ is dict:
+                    owners.append(number)
+                    objects.append(one)
+                elif one not in self._harmless and not self._is_harmless(one):
+                    suspicious.add(number)
+        if objects:
+            suspicious.update(owners[number] for number in self._suspicious(objects, is_person=is_person))
+        return suspicious
 
-    def _is_harmless_value(self, value: Any) -> bool:
+    def _is_harmless(self, value: Any) -> bool:
         """Of a single value under a name that is not personal. Numbers that are equal are one here, and so are 1 and true."""
-        if value in self._harmless:
-            return True
         if value.__class__ is str:
             is_harmless = self._texts[value] == value
         elif value.__class__ is int or value.__class__ is float:
@@ -116,19 +142,21 @@ class OwnFields:
             self._harmless.add(value)
         return is_harmless
 
-    def _seen_together(self, keys: tuple[str, ...], sent: dict[str, Any], *, is_person: bool) -> _Names | None:
-        """What the names of an object say, seen together for the first time; None where one of them is personal."""
-        says = {key: self._names[key] for key in keys}
-        is_personal = any(
-            shown != key or said.kind is not None or (is_person and said.is_part) for key, (shown, said) in says.items()
-        )
-        nested = [key for key in keys if is_nested(sent[key])]
-        names = None if is_personal else _Names(
-            leaves=tuple(key for key in keys if key not in nested),
-            objects=tuple((key, says[key][1].is_person) for key in nested),
-            labels=tuple(key for key in keys if key in _LABELS) if any(map(says.__contains__, _LABELLED)) else (),
-        )
+    def _together(self, keys: tuple[str, ...], sent: dict[str, Any], *, is_person: bool) -> _Names | None:
+        """What the names of an object say together; None where one of them is personal. `sent`: such an object."""
         known = self._of_person if is_person else self._of_nobody
+        if (names := known.get(keys, _NOT_SEEN)) is not _NOT_SEEN:
+            return names
+        says = {key: self._names[key] for key in keys}
+        if any(shown != key or said.kind is not None or (is_person and said.is_part) for key, (shown, said) in says.items()):
+            names = None
+        else:
+            nested = [key for key in keys if is_nested(sent[key])]
+            names = _Names(
+                leaves=tuple(key for key in keys if key not in nested),
+                objects=tuple((key, says[key][1].is_person) for key in nested),
+                labels=tuple(key for key in keys if key in _LABELS) if any(map(says.__contains__, _LABELLED)) else (),
+            )
         if len(keys) < _MOST_NAMES:
             if len(known) >= _MOST_OBJECTS:
                 known.clear()
@@ -232,6 +260,15 @@ class OwnFields:
         elif kind == PHONE:
             normal = phone.normalise(text, self._region)
         return token(self._privacy, kind, normal or text)
+
+
+def _unpacked(value: Any) -> Iterator[Any]:
+    """What an array holds, and the arrays in it; anything else itself."""
+    if value.__class__ is list:
+        for one in value:
+            yield from _unpacked(one)
+    else:
+        yield value
 
 
 def written(shown: Mapping[str, Any]) -> str:
