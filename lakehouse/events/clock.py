@@ -103,9 +103,10 @@ class ClockReader:
 
     def _arrival(self, received: int | None, original: int | None, kafka: int | None, arrived: int) -> int | None:
         """The message's receivedAt when it is a time that can be, else Kafka's, else the event's own; None = none of them can be."""
-        earlier = arrived if kafka is None or kafka > arrived else kafka
-        if received is not None and self._oldest <= received <= earlier + self._future:
-            return received
+        if received is not None:
+            earlier = arrived if kafka is None or kafka > arrived else kafka
+            if self._oldest <= received <= earlier + self._future:
+                return received
         for moment in (kafka, original):
             if moment is not None and self._oldest <= moment <= arrived + self._future:
                 return moment

@@ -5,7 +5,7 @@ field empty and is told, unless the worth of an order hangs on it: a refund of a
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -121,22 +121,23 @@ class CommerceReader:
         self._most = Decimal(events.max_amount)
         self._currency = events.default_currency
         self._expected = f"number of at most {events.max_amount} expected"
-        self._amounts = {name: self._remembered(CENT, place) for name, place in AMOUNTS.items()}
+        self._amounts = [(name, self._remembered(CENT, place)) for name, place in AMOUNTS.items()]
         self._prices = self._remembered(PRICE_STEP, f"{_LINE}.price")
         self._quantities = self._remembered(QUANTITY_STEP, f"{_LINE}.quantity")
 
     def figures(self, properties: Mapping[str, Any]) -> Figures:
         amounts: dict[str, Decimal] = {}
         faults: list[str] = []
-        for name in AMOUNTS:
+        for name, known in self._amounts:
             if (sent := properties.get(name)) is not None:
-                read, told = self._amounts[name](sent)
+                read, told = _looked_up(known, sent)
                 if read is not None:
                     amounts[name] = read
                 if told is not None:
                     faults.append(told)
         products = properties.get("products")
-        return Figures(amounts, faults, *(self._lines(products) if isinstance(products, list) else ([], [])))
+        lines, line_faults = self._lines(products) if isinstance(products, list) else ([], [])
+        return Figures(amounts, faults, lines, line_faults)
 
     def orders(
         self, fields: FieldColumns, figures: Sequence[Figures], properties: Sequence[Mapping[str, Any]]
@@ -173,14 +174,9 @@ class CommerceReader:
             verdict = _unread_refund(figures, faults)
         return Order(worth, currency, faults, verdict)
 
-    def _remembered(self, step: Decimal, place: str) -> Callable[[Any], _Number]:
-        """`_number` of a place: what was read before is remembered. Numbers that are one are read alike, whole or not; true is no 1."""
-        known = Remembered(lambda sent: self._number(sent, step, place))
-
-        def read(sent: Any) -> _Number:
-            return known[sent] if sent.__class__ in _KEPT else self._number(sent, step, place)
-
-        return read
+    def _remembered(self, step: Decimal, place: str) -> Remembered[Any, _Number]:
+        """`_number` of a place. Only values of the kinds _KEPT may be looked up: 1 and 1.0 are read alike, true is neither."""
+        return Remembered(lambda sent: self._number(sent, step, place))
 
     def _number(self, sent: Any, step: Decimal, place: str) -> _Number:
         """The number, and what is wrong with it; None and None where nothing was sent."""
@@ -205,8 +201,8 @@ class CommerceReader:
                 lines.append(Line(None, None, _ONE, None))
                 faults.append(_NO_OBJECT)
                 continue
-            price, price_fault = self._prices(sent.get("price"))
-            quantity, quantity_fault = self._quantities(sent.get("quantity"))
+            price, price_fault = _looked_up(self._prices, sent.get("price"))
+            quantity, quantity_fault = _looked_up(self._quantities, sent.get("quantity"))
             if quantity is None and quantity_fault is None:
                 quantity = _ONE
             lines.append(
@@ -302,6 +298,10 @@ def _speaks_of_an_order(fields: Fields, figures: Figures, properties: Mapping[st
 
 def _name(fields: Fields) -> str:
     return snake_case(fields["event_name"] or "") if fields["type"] == "track" else ""
+
+
+def _looked_up(known: Remembered[Any, _Number], sent: Any) -> _Number:
+    return known[sent] if sent.__class__ in _KEPT else known.answer(sent)
 
 
 def _positive(number: Decimal | None) -> Decimal | None:

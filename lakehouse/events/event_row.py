@@ -7,11 +7,11 @@ Many records are read at once, column by column: what rests on a value alone is 
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import starmap
 from typing import Any, NamedTuple
 
-from lakehouse.config import Config, PrivacyConfig
+from lakehouse.config import Config
 from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader, Times
@@ -21,7 +21,7 @@ from lakehouse.events.declared_properties import DeclaredProperty, PropertyReade
 from lakehouse.events.document import Record, object_at, record, text_in, text_of
 from lakehouse.events.envelope import FACTS
 from lakehouse.events.event_verdict import Batch, judged
-from lakehouse.events.fields import NEVER_AGAIN, FieldReader, Message, Texts
+from lakehouse.events.fields import FieldReader, Message, Texts
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.own_fields import OwnFields, written
 from lakehouse.events.privacy import bare_url, holds_at
@@ -122,10 +122,6 @@ class EventReader:
         self._name = Remembered(lambda name: self._names.get(contracts.spelling(name), name)).__getitem__
         self._properties = PropertyReader(declared, self._name)
         self._bare_url = Remembered(bare_url)
-        self._hidden = {
-            name: Remembered(partial(_shown, config.privacy, name), longest=0 if name in NEVER_AGAIN else 300)
-            for name in _SHOWN
-        }
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
         self._consents = ConsentReader(config.consent.categories)
 
@@ -226,9 +222,14 @@ class EventReader:
     def _hide(self, texts: Texts) -> None:
         """Personal texts become tokens."""
         for name in _SHOWN:
-            if any(texts[name]):
-                known = self._hidden[name]
-                texts[name] = [text and known[text] for text in texts[name]]
+            column = texts[name]
+            if holds_at("\n".join(filter(None, column))):
+                texts[name] = [text and hidden(self._config.privacy, name, text) for text in column]
+            elif any(column):
+                texts[name] = [
+                    hidden(self._config.privacy, name, text) if text and text[0] in _BEFORE_A_NUMBER else text
+                    for text in column
+                ]
 
     def _own_fields(
         self, messages: Sequence[Message], names: Sequence[str | None], verdicts: Sequence[str | None]
@@ -265,11 +266,6 @@ class EventReader:
 def _fact_row(message: Message) -> EventRow:
     fact = facts.read(message)
     return EventRow(verdict=fact) if isinstance(fact, str) else EventRow(fact=facts.written(fact), verdict=_FACT)
-
-
-def _shown(privacy: PrivacyConfig, field: str, text: str) -> str:
-    """A text, or its token where it is personal."""
-    return hidden(privacy, field, text) if "@" in text or text[0] in _BEFORE_A_NUMBER or holds_at(text) else text
 
 
 def _consent(heard: Heard | None, times: Times, message_id: str | None) -> Consent | None:

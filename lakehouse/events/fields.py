@@ -22,7 +22,7 @@ Message = Mapping[str, Any]
 Fields = dict[str, str | None]  # every field of TEXTS -> its text, None = nothing of use
 Spoilt = Mapping[str, str]  # field -> the verdict on what was sent there and is of no use
 Texts = dict[str, list[str | None]]  # every field of TEXTS -> its text in each of many messages
-NEVER_AGAIN = ("message_id", "original_timestamp", "sent_at", "order_id")  # fields that hold another text in every event
+_NEVER_AGAIN = ("message_id", "original_timestamp", "sent_at", "order_id")  # fields that hold another text in every event
 _MOST = 20_000  # texts of a field that are remembered: the same visitor, product and page come again and again
 _ODD_STARTS = "{[ "
 _NOTHING: Message = {}
@@ -55,7 +55,7 @@ class FieldReader:
         self._own = frozenset(config.events.own_contact_events)
         self._is_junk = blocked("", config.identity).holds
         self._known = {
-            field: Remembered(partial(self._said, field), most=_MOST) for field in TEXTS if field not in NEVER_AGAIN
+            field: Remembered(partial(self._said, field), most=_MOST) for field in TEXTS if field not in _NEVER_AGAIN
         }
 
     def read(self, message: Message) -> tuple[Fields, Spoilt]:

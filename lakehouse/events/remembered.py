@@ -17,10 +17,10 @@ class Remembered(dict[Question, Answer]):
 
     def __init__(self, answer: Callable[[Question], Answer], *, most: int = _MOST, longest: int = 300) -> None:
         super().__init__()
-        self._answer, self._most, self._longest = answer, most, longest
+        self.answer, self._most, self._longest = answer, most, longest
 
     def __missing__(self, question: Question) -> Answer:
-        answer = self._answer(question)
+        answer = self.answer(question)
         if _length(question) < self._longest:
             if len(self) >= self._most:
                 self.clear()
