@@ -127,32 +127,37 @@ class EventReader:
 
     def read(self, value: bytes | None, kafka: int | None, arrived: int) -> EventRow:
         """`kafka`: the record's time; `arrived`: wall clock of whoever took it in; microseconds since 1970."""
-        return self.rows([value], [kafka], [arrived])[0]
+        columns = self.columns([value], [kafka], [arrived])
+        return EventRow(**{name: column[0] for name, column in columns.items()})
 
-    def rows(
+    def columns(
         self, values: Sequence[bytes | None], kafka: Sequence[int | None], arrived: Sequence[int]
-    ) -> list[EventRow]:
-        """The same of many records."""
-        rows: list[EventRow] = []
+    ) -> dict[str, list[Any]]:
+        """The same of many records: every field of EventRow -> its values."""
+        columns: dict[str, list[Any]] = {name: [] for name in EventRow._fields}
         for start in range(0, len(values), _AT_ONCE):
             some = slice(start, start + _AT_ONCE)
-            rows += self._rows([record(one, self._config.events) for one in values[some]], kafka[some], arrived[some])
-        return rows
-
-    def _rows(
-        self, records: Sequence[Record], kafka: Sequence[int | None], arrived: Sequence[int]
-    ) -> list[EventRow]:
-        messages = [_NO_MESSAGE if one.message is None or one.message.get("type") in FACTS else one.message for one in records]
-        columns = self._columns(messages, [one.is_mended for one in records], kafka, arrived)
-        rows = list(map(EventRow._make, zip(*map(columns.__getitem__, EventRow._fields), strict=True)))
-        for number, one in enumerate(records):
-            if messages[number] is _NO_MESSAGE:
-                rows[number] = EventRow(verdict=one.verdict) if one.message is None else _fact_row(one.message)
-        return rows
+            records = [record(one, self._config.events) for one in values[some]]
+            read = self._columns(records, kafka[some], arrived[some])
+            for name, column in columns.items():
+                column += read[name]
+        return columns
 
     def _columns(
+        self, records: Sequence[Record], kafka: Sequence[int | None], arrived: Sequence[int]
+    ) -> Mapping[str, Sequence[Any]]:
+        no_events = {number: row for number, one in enumerate(records) if (row := _no_event(one)) is not None}
+        messages = [_NO_MESSAGE if number in no_events else one.message or {} for number, one in enumerate(records)]
+        columns = self._read(messages, [one.is_mended for one in records], kafka, arrived)
+        for number, row in no_events.items():
+            for name, value in zip(EventRow._fields, row, strict=True):
+                columns[name][number] = value
+        return columns
+
+    def _read(
         self, messages: list[Message], mended: Sequence[bool], kafka: Sequence[int | None], arrived: Sequence[int]
-    ) -> dict[str, Sequence[Any]]:
+    ) -> dict[str, list[Any]]:
+        """Of messages, an empty one in the place of a record that is no event."""
         contexts, properties = ([object_at(one, name) for one in messages] for name in ("context", "properties"))
         fields = self._fields.columns(messages)
         texts = fields.texts
@@ -177,7 +182,7 @@ class EventReader:
         shown = zip(*[one.shown for one in batch.senders], strict=True)
         return {
             **texts,
-            **dict(zip(("user_id", "anonymous_id", "previous_id"), shown, strict=True)),
+            **dict(zip(("user_id", "anonymous_id", "previous_id"), map(list, shown), strict=True)),
             "actor_id": [one.actor_id for one in batch.senders],
             "event": [
                 name if type_ == "track" else page if type_ in ("page", "screen") else None
@@ -263,8 +268,13 @@ class EventReader:
         return bots.is_bot(None if agent is None else self._agents.kind(agent), channel, library, is_order=is_order)
 
 
-def _fact_row(message: Message) -> EventRow:
-    fact = facts.read(message)
+def _no_event(record: Record) -> EventRow | None:
+    """The row of a record that is no event; None where it is one."""
+    if record.message is None:
+        return EventRow(verdict=record.verdict)
+    if record.message.get("type") not in FACTS:
+        return None
+    fact = facts.read(record.message)
     return EventRow(verdict=fact) if isinstance(fact, str) else EventRow(fact=facts.written(fact), verdict=_FACT)
 
 

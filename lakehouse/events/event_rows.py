@@ -50,10 +50,8 @@ def event_rows(config: Config, declared: Sequence[DeclaredProperty] = ()) -> Cal
         reader = _reader(pickled)
         times = (column.cast(_TIME).cast(pa.int64()).to_pylist() for column in (kafka, arrived))
         with _no_collector():
-            rows = reader.rows(values.to_pylist(), *times)
-            columns = list(zip(*rows, strict=True)) or [()] * len(EventRow._fields)
-            read_columns = dict(zip(EventRow._fields, columns, strict=True))
-            arrays = [make.get(name, _texts)(read_columns[name]) for name in names]
+            columns = reader.columns(values.to_pylist(), *times)
+            arrays = [make.get(name, _texts)(columns[name]) for name in names]
         return pa.StructArray.from_arrays(arrays, names=names)
 
     return read

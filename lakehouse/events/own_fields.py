@@ -81,51 +81,49 @@ class OwnFields:
 
         is_person: their fields are those of a person.
         """
-        shapes: dict[tuple[str, ...], list[int]] = {}
-        for number, keys in enumerate(map(tuple, objects)):
-            shapes.setdefault(keys, []).append(number)
         suspicious: set[int] = set()
-        for keys, numbers in shapes.items():
-            alike = objects if len(shapes) == 1 else [objects[number] for number in numbers]
+        below: dict[bool, list[tuple[int, Any]]] = {False: [], True: []}
+        for keys, numbers in _alike(objects).items():
+            alike = [objects[number] for number in numbers]
             if (names := self._together(keys, alike[0], is_person=is_person)) is None:
                 suspicious.update(numbers)
-            elif found := self._suspicious_alike(alike, names):
-                suspicious.update(numbers[number] for number in found)
+                continue
+            suspicious.update([numbers[number] for number in self._suspicious_values(alike, names)])
+            for name, of_person in names.objects:
+                below[of_person] += zip(numbers, [one[name] for one in alike], strict=True)
+        for of_person, held in below.items():
+            if held:
+                suspicious |= self._suspicious_below(held, is_person=of_person)
         return suspicious
 
-    def _suspicious_alike(self, objects: Sequence[dict[str, Any]], names: _Names) -> set[int]:
-        """Of objects with the same names, none of them personal."""
+    def _suspicious_below(self, held: Sequence[tuple[int, Any]], *, is_person: bool) -> set[int]:
+        """Of what stands in objects where an object or an array did. held: position of the object, and the value."""
         suspicious: set[int] = set()
-        for name, is_person in names.objects:
-            suspicious |= self._suspicious_below([one[name] for one in objects], is_person=is_person)
-        if names.labels:
-            suspicious.update(number for number, one in enumerate(objects) if self._labelled(one) is not None)
+        owners, objects = [], []
+        for owner, value in held:
+            for one in (value,) if value.__class__ is dict else _unpacked(value):
+                if one.__class__ is dict:
+                    owners.append(owner)
+                    objects.append(one)
+                elif one not in self._harmless and not self._is_harmless(one):
+                    suspicious.add(owner)
+        return suspicious | {owners[number] for number in self._suspicious(objects, is_person=is_person)}
+
+    def _suspicious_values(self, objects: Sequence[dict[str, Any]], names: _Names) -> set[int]:
+        """Of objects with the same names those in which a single value is personal, or may be."""
         leaves = names.leaves
         try:
-            values = set(chain.from_iterable([one[name] for name in leaves] if names.objects else one.values() for one in objects))
+            values = set(chain.from_iterable([[one[name] for name in leaves] if names.objects else one.values() for one in objects]))
         except TypeError:  # an object or an array where a single value stood when these names were first seen together
             for known in (self._of_nobody, self._of_person):
                 known.pop(tuple(objects[0]), None)
             return set(range(len(objects)))
+        suspicious: set[int] = set()
+        if names.labels:
+            suspicious.update(number for number, one in enumerate(objects) if self._labelled(one) is not None)
         if harmful := {value for value in values - self._harmless if not self._is_harmless(value)}:
             told = enumerate(objects)
             suspicious.update(number for number, one in told if any(one[name] in harmful for name in leaves))
-        return suspicious
-
-    def _suspicious_below(self, values: Sequence[Any], *, is_person: bool) -> set[int]:
-        """Of what stands under a name where an object or an array did."""
-        suspicious: set[int] = set()
-        owners: list[int] = []
-        objects: list[dict[str, Any]] = []
-        for number, value in enumerate(values):
-            for one in _unpacked(value):
-                if one.__class__ is dict:
-                    owners.append(number)
-                    objects.append(one)
-                elif one not in self._harmless and not self._is_harmless(one):
-                    suspicious.add(number)
-        if objects:
-            suspicious.update(owners[number] for number in self._suspicious(objects, is_person=is_person))
         return suspicious
 
     def _is_harmless(self, value: Any) -> bool:
@@ -260,6 +258,17 @@ class OwnFields:
         elif kind == PHONE:
             normal = phone.normalise(text, self._region)
         return token(self._privacy, kind, normal or text)
+
+
+def _alike(objects: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[int]]:
+    """Positions of objects, by their names."""
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for number, keys in enumerate(map(tuple, objects)):
+        if keys in alike:
+            alike[keys].append(number)
+        else:
+            alike[keys] = [number]
+    return alike
 
 
 def _unpacked(value: Any) -> Iterator[Any]:
