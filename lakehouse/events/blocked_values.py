@@ -32,7 +32,7 @@ class Blocked:
         low = value.lower()
         if low.strip(_MARKS) in self.values or ids.BROKEN in low:
             return True
-        return any([pattern.search(low) for pattern in self._compiled])
+        return any(pattern.search(low) for pattern in self._compiled)
 
     @cached_property
     def _compiled(self) -> list[re.Pattern[str]]:

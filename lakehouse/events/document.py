@@ -44,7 +44,9 @@ def record(value: bytes | None, config: EventsConfig) -> Record:
         return _refused(R.OVERSIZED, f"at most {config.max_bytes} bytes expected")
     # More levels than max_depth need more than half as many braces, or half as many brackets.
     half = config.max_depth // 2 + 1
-    is_shallow = value.count(b"{") < half and (b"[" not in value or value.count(b"[") < half)  # to look is faster than to count
+    is_shallow = value.count(b"{") < half and (
+        b"[" not in value or value.count(b"[") < half
+    )  # to look is faster than to count
     if is_shallow:
         try:
             message = orjson.loads(value)

@@ -197,14 +197,20 @@ class EventReader:
             "identifiers": [one.identifiers for one in batch.senders],
             "consent": list(map(_consent, batch.heard, batch.times, ids)),
             "page_url": list(map(self._page_url, contexts, properties)),
-            "query": [_query(sent) if name in _WITH_QUERY else None for name, sent in zip(names, properties, strict=True)],
+            "query": [
+                _query(sent) if name in _WITH_QUERY else None for name, sent in zip(names, properties, strict=True)
+            ],
             "is_bot": list(map(self._is_of_program, contexts, texts["channel"], types, names)),
             "is_clamped": [one.is_clamped for one in batch.times],
             "properties": own.properties,
             "context": own.contexts,
             "declared": [one and one.columns for one in own.declared],
-            "traits": [told_traits(one) if type_ == "identify" else None for type_, one in zip(types, messages, strict=True)],
-            "faults": [[*told, *(one.faults if one else ())] or None for told, one in zip(faults, own.declared, strict=True)],
+            "traits": [
+                told_traits(one) if type_ == "identify" else None for type_, one in zip(types, messages, strict=True)
+            ],
+            "faults": [
+                [*told, *(one.faults if one else ())] or None for told, one in zip(faults, own.declared, strict=True)
+            ],
             "source": list(map(source, messages, texts["channel"])),
             "fact": [None] * len(messages),
             "verdict": verdicts,

@@ -64,7 +64,15 @@ def judged(batch: Batch) -> tuple[list[str | None], list[list[str]]]:
 def _odd(batch: Batch) -> set[int]:
     """Messages of which there may be something to tell; of most there is nothing, and that is seen at once."""
     texts = batch.fields.texts
-    columns = (texts["message_id"], texts["type"], texts["event_name"], batch.times, batch.orders, batch.senders, batch.heard)
+    columns = (
+        texts["message_id"],
+        texts["type"],
+        texts["event_name"],
+        batch.times,
+        batch.orders,
+        batch.senders,
+        batch.heard,
+    )
     odd = {number for number, is_sound in enumerate(map(_is_sound, *columns)) if not is_sound}
     odd.update(batch.fields.spoilt, (number for number, is_mended in enumerate(batch.mended) if is_mended))
     for name, usual in _USUAL:

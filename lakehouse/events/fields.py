@@ -3,7 +3,7 @@
 Many messages are read at once, field by field: what a text says as a field is remembered, and most of a column is only looked up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,9 +22,16 @@ Message = Mapping[str, Any]
 Fields = dict[str, str | None]  # every field of TEXTS -> its text, None = nothing of use
 Spoilt = Mapping[str, str]  # field -> the verdict on what was sent there and is of no use
 Texts = dict[str, list[str | None]]  # every field of TEXTS -> its text in each of many messages
-_NEVER_AGAIN = ("message_id", "original_timestamp", "sent_at", "order_id")  # fields that hold another text in every event
+_NEVER_AGAIN = (
+    "message_id",
+    "original_timestamp",
+    "sent_at",
+    "order_id",
+)  # fields that hold another text in every event
 _MOST = 20_000  # texts of a field that are remembered: the same visitor, product and page come again and again
 _ODD_STARTS = "{[ "
+_EARLIER_ID = "previousId"
+_NOT_ALWAYS = (_EARLIER_ID, *OF_DECLARED_EVENTS)  # places that count in some messages only
 _NOTHING: Message = {}
 
 
@@ -34,7 +41,9 @@ class _Unusable(NamedTuple):
     verdict: str
 
 
-_Said = str | _Unusable | None  # the text that counts, empty where nothing was left of it; None: it says nothing, as if it was not sent
+_Said = (
+    str | _Unusable | None
+)  # the text that counts, empty where nothing was left of it; None: it says nothing, as if it was not sent
 
 
 class FieldColumns(NamedTuple):
@@ -49,11 +58,13 @@ class FieldColumns(NamedTuple):
 
 
 class FieldReader:
-    """Reads the fields by one configuration. Thread-safe."""
+    """Reads the fields by one configuration, or some of them. Thread-safe."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, fields: Iterable[str] = tuple(TEXTS)) -> None:
         self._own = frozenset(config.events.own_contact_events)
         self._is_junk = blocked("", config.identity).holds
+        self._places = {field: _places(field) for field in fields}
+        self._paths = _paths(self._places.values())
         self._known = {
             field: Remembered(partial(self._said, field), most=_MOST) for field in TEXTS if field not in _NEVER_AGAIN
         }
@@ -64,25 +75,51 @@ class FieldReader:
 
     def columns(self, messages: Sequence[Message]) -> FieldColumns:
         kinds = self._column("type", [message.get("type") for message in messages])
-        objects = _objects(messages)
-        if "group" in kinds:  # whose traits are not the sender's
+        objects, names = self._objects(messages)
+        if "group" in kinds and "traits" in objects:  # whose traits are not the sender's
             told = zip(kinds, objects["traits"], strict=True)
             objects["traits"] = [_NOTHING if kind == "group" else traits for kind, traits in told]
-        counts = {
-            "previousId": [kind == "alias" for kind in kinds],  # which makes two ids one person in an alias call only
-            **dict.fromkeys(OF_DECLARED_EVENTS, self._are_declared(messages)),
-        }
-        names = {path: set[str]().union(*held) for path, held in objects.items()}
         texts: Texts = {}
         spoilt: dict[int, dict[str, str]] = {}
-        for field, places in _PLACES.items():
-            columns = [
-                self._column(field, _values(objects[path], name, counts.get(place)))
-                for place, path, name in places
-                if name in names[path]
-            ]
-            texts[field] = self._texts(field, _first_said(columns, len(messages)), spoilt)
+        for field, places in self._places.items():
+            said: list[_Said] | None = None
+            for place, path, name in places:
+                if name not in names[path]:
+                    continue
+                values = [one.get(name) for one in objects[path]]
+                if place in _NOT_ALWAYS:
+                    values = self._counting(place, values, messages, kinds)
+                others = self._column(field, values)
+                said = (
+                    others
+                    if said is None
+                    else [other if one is None else one for one, other in zip(said, others, strict=True)]
+                )
+            texts[field] = [None] * len(messages) if said is None else _texts(field, said, spoilt)
         return FieldColumns(texts, spoilt)
+
+    def _objects(self, messages: Sequence[Message]) -> tuple[dict[str, Sequence[Message]], dict[str, set[str]]]:
+        """Path -> the object there in each message, an empty one where there is none; and path -> the names in them."""
+        objects = {"": messages}
+        names = {"": set[str]().union(*messages)}
+        for path, holder, name in self._paths:
+            names[path] = set()
+            if name in names[holder]:
+                objects[path] = [
+                    value if (value := one.get(name)).__class__ is dict else _NOTHING for one in objects[holder]
+                ]
+                names[path].update(*objects[path])
+        return objects, names
+
+    def _counting(
+        self, place: str, values: Sequence[Any], messages: Sequence[Message], kinds: Sequence[_Said]
+    ) -> list[Any]:
+        """What stands at a place that does not always count; None where it does not."""
+        if place == _EARLIER_ID:  # which makes two ids one person in an alias call only
+            counts = [kind == "alias" for kind in kinds]
+        else:  # an address or a number that may be a friend's
+            counts = self._are_declared(messages)
+        return [value if one else None for one, value in zip(counts, values, strict=True)]
 
     def _column(self, field: str, values: list[Any]) -> list[_Said]:
         known = self._known.get(field)
@@ -92,15 +129,6 @@ class FieldReader:
             known[value] if value.__class__ is str else None if value is None else self._said(field, value)
             for value in values
         ]
-
-    def _texts(self, field: str, said: list[_Said], spoilt: dict[int, dict[str, str]]) -> list[str | None]:
-        if _Unusable in map(type, said):
-            for number, one in enumerate(said):
-                if isinstance(one, _Unusable):
-                    spoilt.setdefault(number, {})[field] = one.verdict
-                    said[number] = None
-        texts: list[Any] = said
-        return [text or None for text in texts] if "" in texts else texts
 
     def _said(self, field: str, value: Any) -> _Said:
         """What a value says as a field's."""
@@ -128,46 +156,27 @@ class FieldReader:
         return [name is not None and ids.normalise(name.strip(" ")) in self._own for name in names]
 
 
-def _places() -> dict[str, list[tuple[str, str, str]]]:
-    """Field -> its places, of which the first that says anything wins: (place, path of the object, name in it)."""
-    parted = {field: [(place, *place.rpartition(".")) for place in rule.places] for field, rule in TEXTS.items()}
-    return {field: [(place, path, name) for place, path, _, name in places] for field, places in parted.items()}
+def _places(field: str) -> list[tuple[str, str, str]]:
+    """Of a field, of which the first that says anything wins: (place, path of the object, name in it)."""
+    return [(place, *place.rpartition(".")[::2]) for place in TEXTS[field].places]
 
 
-def _paths() -> list[str]:
-    """Of every object that holds a place of a field, those on the way to it first."""
-    paths = [path.split(".") for places in _PLACES.values() for _, path, _ in places if path]
-    return list(dict.fromkeys(".".join(path[:end]) for path in paths for end in range(1, len(path) + 1)))
+def _paths(places: Iterable[Sequence[tuple[str, str, str]]]) -> list[tuple[str, str, str]]:
+    """Objects that hold a place, those on the way to it first: (path, path of its holder, name in it)."""
+    paths = [path.split(".") for some in places for _, path, _ in some if path]
+    ways = dict.fromkeys(".".join(path[:end]) for path in paths for end in range(1, len(path) + 1))
+    return [(path, *path.rpartition(".")[::2]) for path in ways]
 
 
-_PLACES = _places()
-_PATHS = [(path, *path.rpartition(".")[::2]) for path in _paths()]
-
-
-def _objects(messages: Sequence[Message]) -> dict[str, Sequence[Message]]:
-    """Path -> the object there in each message, an empty one where there is none."""
-    objects = {"": messages}
-    for path, holder, name in _PATHS:
-        objects[path] = [
-            value if (value := one.get(name)).__class__ is dict else _NOTHING for one in objects[holder]
-        ]
-    return objects
-
-
-def _values(objects: Sequence[Message], name: str, counts: list[bool] | None) -> list[Any]:
-    """What stands under a name. counts: in which messages it counts; None = in all."""
-    values = [one.get(name) for one in objects]
-    return values if counts is None else [value if one else None for value, one in zip(values, counts, strict=True)]
-
-
-def _first_said(columns: list[list[_Said]], count: int) -> list[_Said]:
-    """Of the places of a field what the first says that says anything."""
-    if not columns:
-        return [None] * count
-    said = columns[0]
-    for others in columns[1:]:
-        said = [other if one is None else one for one, other in zip(said, others, strict=True)]
-    return said
+def _texts(field: str, said: list[_Said], spoilt: dict[int, dict[str, str]]) -> list[str | None]:
+    """The texts of a column; what is of no use goes to `spoilt`."""
+    if _Unusable in map(type, said):
+        for number, one in enumerate(said):
+            if isinstance(one, _Unusable):
+                spoilt.setdefault(number, {})[field] = one.verdict
+                said[number] = None
+    texts: list[Any] = said
+    return [text or None for text in texts] if "" in texts else texts
 
 
 def text(message: Message, field: str) -> str | None:

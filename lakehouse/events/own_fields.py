@@ -113,7 +113,11 @@ class OwnFields:
         """Of objects with the same names those in which a single value is personal, or may be."""
         leaves = names.leaves
         try:
-            values = set(chain.from_iterable([[one[name] for name in leaves] if names.objects else one.values() for one in objects]))
+            values = set(
+                chain.from_iterable(
+                    [[one[name] for name in leaves] if names.objects else one.values() for one in objects]
+                )
+            )
         except TypeError:  # an object or an array where a single value stood when these names were first seen together
             for known in (self._of_nobody, self._of_person):
                 known.pop(tuple(objects[0]), None)
@@ -146,7 +150,9 @@ class OwnFields:
         if (names := known.get(keys, _NOT_SEEN)) is not _NOT_SEEN:
             return names
         says = {key: self._names[key] for key in keys}
-        if any(shown != key or said.kind is not None or (is_person and said.is_part) for key, (shown, said) in says.items()):
+        if any(
+            shown != key or said.kind is not None or (is_person and said.is_part) for key, (shown, said) in says.items()
+        ):
             names = None
         else:
             nested = [key for key in keys if is_nested(sent[key])]

@@ -21,6 +21,7 @@ from lakehouse.events.verdict import fault
 _REMEMBERED = 100_000
 _SHOWN = ("user_id", "anonymous_id", "previous_id")
 _VALUES = itemgetter(*(field for _, field in FIELDS))
+OF_SENDERS = (*(field for _, field in FIELDS), "channel")  # fields of schema.TEXTS that tell who sent an event
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
