@@ -108,7 +108,7 @@ class ConsentReader:
 
     def __init__(self, categories: Mapping[str, str]) -> None:
         self._categories = spelled(categories)
-        self._known = Remembered(lambda sent: self._heard(orjson.loads(sent)), most=5_000, longest=1_000)
+        self._known = Remembered(self._heard_in, most=5_000, longest=1_000)
 
     def read(self, context: Mapping[str, Any]) -> Heard | None:
         """None = nobody was asked."""
@@ -119,6 +119,9 @@ class ConsentReader:
             return self._known[orjson.dumps(said)]
         except orjson.JSONEncodeError:  # a number of more digits than a machine's
             return self._heard(said)
+
+    def _heard_in(self, sent: bytes) -> Heard | None:
+        return self._heard(orjson.loads(sent))
 
     def _heard(self, context: Mapping[str, Any]) -> Heard | None:
         said = answer(context)

@@ -119,11 +119,14 @@ class EventReader:
         self._own = OwnFields(config)
         self._agents = bots.UserAgents(config.events.bot_user_agents)
         self._names = contracts.spellings(config.events.names)
-        self._name = Remembered(lambda name: self._names.get(contracts.spelling(name), name)).__getitem__
+        self._name = Remembered(self._spelled).__getitem__
         self._properties = PropertyReader(declared, self._name)
         self._bare_url = Remembered(bare_url)
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
         self._consents = ConsentReader(config.consent.categories)
+
+    def _spelled(self, name: str) -> str:
+        return self._names.get(contracts.spelling(name), name)
 
     def read(self, value: bytes | None, kafka: int | None, arrived: int) -> EventRow:
         """`kafka`: the record's time; `arrived`: wall clock of whoever took it in; microseconds since 1970."""
@@ -155,7 +158,7 @@ class EventReader:
         return columns
 
     def _read(
-        self, messages: list[Message], mended: Sequence[bool], kafka: Sequence[int | None], arrived: Sequence[int]
+        self, messages: Sequence[Message], mended: Sequence[bool], kafka: Sequence[int | None], arrived: Sequence[int]
     ) -> dict[str, list[Any]]:
         """Of messages, an empty one in the place of a record that is no event."""
         contexts, properties = ([object_at(one, name) for one in messages] for name in ("context", "properties"))

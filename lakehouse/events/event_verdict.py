@@ -36,8 +36,17 @@ class Batch(NamedTuple):
 
     def parts(self, number: int) -> "_Parts":
         """Of one message."""
-        held = (self.messages, self.mended, self.times, self.orders, self.senders, self.heard)
-        return _Parts(*self.fields.row(number), *(column[number] for column in held))
+        fields, spoilt = self.fields.row(number)
+        return _Parts(
+            fields=fields,
+            spoilt=spoilt,
+            message=self.messages[number],
+            is_mended=self.mended[number],
+            times=self.times[number],
+            order=self.orders[number],
+            sender=self.senders[number],
+            heard=self.heard[number],
+        )
 
 
 class _Parts(NamedTuple):

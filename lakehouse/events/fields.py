@@ -115,10 +115,8 @@ class FieldReader:
         self, place: str, values: Sequence[Any], messages: Sequence[Message], kinds: Sequence[_Said]
     ) -> list[Any]:
         """What stands at a place that does not always count; None where it does not."""
-        if place == _EARLIER_ID:  # which makes two ids one person in an alias call only
-            counts = [kind == "alias" for kind in kinds]
-        else:  # an address or a number that may be a friend's
-            counts = self._are_declared(messages)
+        # An earlier id makes two ids one person in an alias call only; an address in what is told may be a friend's.
+        counts = [kind == "alias" for kind in kinds] if place == _EARLIER_ID else self._are_declared(messages)
         return [value if one else None for one, value in zip(counts, values, strict=True)]
 
     def _column(self, field: str, values: list[Any]) -> list[_Said]:

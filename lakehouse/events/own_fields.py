@@ -9,44 +9,28 @@ Under a personal name everything is hidden but what says nothing of anybody: tru
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from lakehouse.config import Config
 from lakehouse.events import emails, phone
-from lakehouse.events.document import is_nested, text_of
+from lakehouse.events.document import text_of
 from lakehouse.events.personal_data import CARD, EMAIL, NAME, PHONE, Name, is_card, kind_of, named, spelling
 from lakehouse.events.remembered import Remembered
+from lakehouse.events.suspicious_objects import LABELLED, LABELS, SuspiciousObjects
 from lakehouse.events.tokens import token
 
-_MOST_VALUES, _LONGEST = 50_000, 300  # characters
-_MOST_OBJECTS, _MOST_NAMES = 2_000, 100
-_BELOW_ANY_CARD = 1e13
 _SAFE_DIGITS = 64  # bits of a whole number that orjson writes
 _NOBODY = Name()
-_NOT_SEEN: Any = object()
 _OWN = "own"  # kind of what the configuration names
 _ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//\S*\Z|[/?#]\S*\Z|www[.]\S+\Z")  # of the web
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
 _PAIR = re.compile(r"(?<=[?&#;])([^=&#;?/]+)=([^&#;]*)")
 _PART = re.compile(r"[^/?&#;=]+")
-# {"type": "phone", "id": "2025550143"}, {"name": "email", "value": ...}: one field says the name of the other.
-_LABELS, _LABELLED = ("name", "type", "key", "field", "label"), ("id", "value")
-
-
-class _Names(NamedTuple):
-    """The names of an object, none of them personal. leaves, objects: what a single value stood under, and what an object or an array did,
-    when they were first seen together; with whether the fields below are those of a person. labels: names of which one may say what another field is.
-    """
-
-    leaves: tuple[str, ...]
-    objects: tuple[tuple[str, bool], ...]
-    labels: tuple[str, ...]
 
 
 class OwnFields:
@@ -61,9 +45,7 @@ class OwnFields:
         self._names = Remembered(self._says)
         self._texts = Remembered(self._shown)
         self._versions = Remembered(partial(self._shown, is_version=True))
-        self._of_nobody: dict[tuple[str, ...], _Names | None] = {}
-        self._of_person: dict[tuple[str, ...], _Names | None] = {}
-        self._harmless: set[Any] = {None, True, False}
+        self._suspects = SuspiciousObjects(self._names, self._texts, self._labelled)
 
     def shown(self, sent: dict[str, Any]) -> dict[str, Any]:
         """The object without personal data; itself where there is none in it, as in most."""
@@ -72,100 +54,9 @@ class OwnFields:
     def column(self, objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The same of many objects."""
         shown = list(objects)
-        for number in self._suspicious(objects, is_person=False):
+        for number in self._suspects.among(objects):
             shown[number] = self._object(objects[number], _NOBODY)
         return shown
-
-    def _suspicious(self, objects: Sequence[dict[str, Any]], *, is_person: bool) -> set[int]:
-        """Positions of objects that have to be looked at closely: nothing in the others is to be hidden, by what was seen before.
-
-        is_person: their fields are those of a person.
-        """
-        suspicious: set[int] = set()
-        below: dict[bool, list[tuple[int, Any]]] = {False: [], True: []}
-        for keys, numbers in _alike(objects).items():
-            alike = [objects[number] for number in numbers]
-            if (names := self._together(keys, alike[0], is_person=is_person)) is None:
-                suspicious.update(numbers)
-                continue
-            suspicious.update([numbers[number] for number in self._suspicious_values(alike, names)])
-            for name, of_person in names.objects:
-                below[of_person] += zip(numbers, [one[name] for one in alike], strict=True)
-        for of_person, held in below.items():
-            if held:
-                suspicious |= self._suspicious_below(held, is_person=of_person)
-        return suspicious
-
-    def _suspicious_below(self, held: Sequence[tuple[int, Any]], *, is_person: bool) -> set[int]:
-        """Of what stands in objects where an object or an array did. held: position of the object, and the value."""
-        suspicious: set[int] = set()
-        owners, objects = [], []
-        for owner, value in held:
-            for one in (value,) if value.__class__ is dict else _unpacked(value):
-                if one.__class__ is dict:
-                    owners.append(owner)
-                    objects.append(one)
-                elif one not in self._harmless and not self._is_harmless(one):
-                    suspicious.add(owner)
-        return suspicious | {owners[number] for number in self._suspicious(objects, is_person=is_person)}
-
-    def _suspicious_values(self, objects: Sequence[dict[str, Any]], names: _Names) -> set[int]:
-        """Of objects with the same names those in which a single value is personal, or may be."""
-        leaves = names.leaves
-        try:
-            values = set(
-                chain.from_iterable(
-                    [[one[name] for name in leaves] if names.objects else one.values() for one in objects]
-                )
-            )
-        except TypeError:  # an object or an array where a single value stood when these names were first seen together
-            for known in (self._of_nobody, self._of_person):
-                known.pop(tuple(objects[0]), None)
-            return set(range(len(objects)))
-        suspicious: set[int] = set()
-        if names.labels:
-            suspicious.update(number for number, one in enumerate(objects) if self._labelled(one) is not None)
-        if harmful := {value for value in values - self._harmless if not self._is_harmless(value)}:
-            told = enumerate(objects)
-            suspicious.update(number for number, one in told if any(one[name] in harmful for name in leaves))
-        return suspicious
-
-    def _is_harmless(self, value: Any) -> bool:
-        """Of a single value under a name that is not personal. Numbers that are equal are one here, and so are 1 and true."""
-        if value.__class__ is str:
-            is_harmless = self._texts[value] == value
-        elif value.__class__ is int or value.__class__ is float:
-            is_harmless = abs(value) < _BELOW_ANY_CARD
-        else:
-            return False
-        if is_harmless and (value.__class__ is not str or len(value) < _LONGEST):
-            if len(self._harmless) >= _MOST_VALUES:
-                self._harmless = {None, True, False}
-            self._harmless.add(value)
-        return is_harmless
-
-    def _together(self, keys: tuple[str, ...], sent: dict[str, Any], *, is_person: bool) -> _Names | None:
-        """What the names of an object say together; None where one of them is personal. `sent`: such an object."""
-        known = self._of_person if is_person else self._of_nobody
-        if (names := known.get(keys, _NOT_SEEN)) is not _NOT_SEEN:
-            return names
-        says = {key: self._names[key] for key in keys}
-        if any(
-            shown != key or said.kind is not None or (is_person and said.is_part) for key, (shown, said) in says.items()
-        ):
-            names = None
-        else:
-            nested = [key for key in keys if is_nested(sent[key])]
-            names = _Names(
-                leaves=tuple(key for key in keys if key not in nested),
-                objects=tuple((key, says[key][1].is_person) for key in nested),
-                labels=tuple(key for key in keys if key in _LABELS) if any(map(says.__contains__, _LABELLED)) else (),
-            )
-        if len(keys) < _MOST_NAMES:
-            if len(known) >= _MOST_OBJECTS:
-                known.clear()
-            known[keys] = names
-        return names
 
     def _object(self, sent: Mapping[str, Any], holder: Name) -> dict[str, Any]:
         """In one loop, without a call for what is most often sent: every event pays for it."""
@@ -177,7 +68,7 @@ class OwnFields:
             kind, sort = None, value.__class__
             if says is not _NOBODY:
                 kind = NAME if is_person and says.is_part else says.kind
-            if labelled is not None and kind is None and key in _LABELLED:
+            if labelled is not None and kind is None and key in LABELLED:
                 kind = labelled
             if kind is not None:
                 shown[name] = self._hidden(kind, value)
@@ -193,7 +84,7 @@ class OwnFields:
 
     def _labelled(self, sent: Mapping[str, Any]) -> str | None:
         """The kind that an object says its own `id` or `value` is of."""
-        labels = (sent.get(label) for label in _LABELS)
+        labels = (sent.get(label) for label in LABELS)
         kinds = (self._names[label][1].kind for label in labels if isinstance(label, str))
         return next((kind for kind in kinds if kind is not None), None)
 
@@ -264,26 +155,6 @@ class OwnFields:
         elif kind == PHONE:
             normal = phone.normalise(text, self._region)
         return token(self._privacy, kind, normal or text)
-
-
-def _alike(objects: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[int]]:
-    """Positions of objects, by their names."""
-    alike: dict[tuple[str, ...], list[int]] = {}
-    for number, keys in enumerate(map(tuple, objects)):
-        if keys in alike:
-            alike[keys].append(number)
-        else:
-            alike[keys] = [number]
-    return alike
-
-
-def _unpacked(value: Any) -> Iterator[Any]:
-    """What an array holds, and the arrays in it; anything else itself."""
-    if value.__class__ is list:
-        for one in value:
-            yield from _unpacked(one)
-    else:
-        yield value
 
 
 def written(shown: Mapping[str, Any]) -> str:
