@@ -125,9 +125,6 @@ class EventReader:
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
         self._consents = ConsentReader(config.consent.categories)
 
-    def _spelled(self, name: str) -> str:
-        return self._names.get(contracts.spelling(name), name)
-
     def read(self, value: bytes | None, kafka: int | None, arrived: int) -> EventRow:
         """`kafka`: the record's time; `arrived`: wall clock of whoever took it in; microseconds since 1970."""
         columns = self.columns([value], [kafka], [arrived])
@@ -148,7 +145,7 @@ class EventReader:
 
     def _columns(
         self, records: Sequence[Record], kafka: Sequence[int | None], arrived: Sequence[int]
-    ) -> Mapping[str, Sequence[Any]]:
+    ) -> dict[str, list[Any]]:
         no_events = {number: row for number, one in enumerate(records) if (row := _no_event(one)) is not None}
         messages = [_NO_MESSAGE if number in no_events else one.message or {} for number, one in enumerate(records)]
         columns = self._read(messages, [one.is_mended for one in records], kafka, arrived)
@@ -218,6 +215,9 @@ class EventReader:
             "fact": [None] * len(messages),
             "verdict": verdicts,
         }
+
+    def _spelled(self, name: str) -> str:
+        return self._names.get(contracts.spelling(name), name)
 
     def _bring_into_form(self, texts: Texts, properties: Sequence[Mapping[str, Any]]) -> None:
         """An event's name in our spelling, a currency in capitals, an order under the shop whose number it is."""
