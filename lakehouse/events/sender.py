@@ -53,7 +53,7 @@ class SenderReader:
     def _read(self, message: Message, values: tuple[str | None, ...], channel: str | None) -> Sender:
         country = text_at(message, "traits.address.country") if "traits" in message else None
         told_by = source(message, channel) if self._has_guests else None
-        guests = told_by if self._resolver.is_of_guests(told_by) else None
+        guests = told_by if told_by is not None and self._resolver.is_of_guests(told_by) else None
         return self._known(values, country, _external_ids(message), guests)
 
     def _sender(

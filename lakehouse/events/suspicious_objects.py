@@ -63,8 +63,9 @@ class SuspiciousObjects:
                 suspicious.update(numbers)
                 continue
             if (found := self._by_values(alike, names)) is None:
-                shapes.pop(keys, None)
-                found = range(len(alike))
+                shapes.pop(keys, None)  # what stands under these names is not what it was: they are asked again
+                suspicious.update(numbers)
+                continue
             suspicious.update([numbers[number] for number in found])
             for name, of_person in names.objects:
                 below[of_person] += zip(numbers, [one[name] for one in alike], strict=True)

@@ -9,7 +9,12 @@ from lakehouse.events.remembered import Remembered
 
 def test_a_question_is_answered_once() -> None:
     asked: list[str] = []
-    lengths = Remembered[str, int](lambda text: asked.append(text) or len(text))
+
+    def length(text: str) -> int:
+        asked.append(text)
+        return len(text)
+
+    lengths = Remembered(length)
     assert [lengths["abc"], lengths["abc"], lengths["de"]] == [3, 3, 2]
     assert asked == ["abc", "de"]
 
