@@ -18,8 +18,9 @@ _UNKNOWN_TYPE = fault(R.UNKNOWN_TYPE, f"type: one of {', '.join(TYPES)} expected
 _MENDED = fault(R.BROKEN_TEXT, "document: whole characters expected")
 _NO_ANSWER = fault(R.WRONG_TYPE, "context.consent.categoryPreferences: object of categories expected")
 _NO_TIME = fault(R.WRONG_TYPE, "receivedAt: text expected")
-# Types that need no field but message_id, and track its event_name.
-_NEED_NO_MORE = frozenset(TYPES) - {type_ for type_, _ in NEEDED} | {"track"}
+_NEEDS = {type_: {field for needing, field in NEEDED if needing in (None, type_)} for type_ in TYPES}
+_NEED_NO_MORE = frozenset(type_ for type_, needs in _NEEDS.items() if needs <= {"type", "message_id", "event_name"})
+_NAMED = frozenset(type_ for type_, needs in _NEEDS.items() if "event_name" in needs)
 _USUAL = [(name, frozenset((dict, type(None)))) for name in OBJECTS] + [("receivedAt", frozenset((str, type(None))))]
 
 
@@ -103,7 +104,7 @@ def _is_sound(
     return (
         message_id is not None
         and type_ in _NEED_NO_MORE
-        and (name is not None or type_ != "track")
+        and (name is not None or type_ not in _NAMED)
         and not (times.verdict or times.faults or order.verdict or order.faults or sender.faults)
         and bool(sender.identifiers)
         and (heard is None or heard.is_read)
