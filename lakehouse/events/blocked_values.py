@@ -7,6 +7,7 @@ pattern is read as Java reads it with `(?d)` and Python with `re.ASCII`: there t
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -29,8 +30,13 @@ class Blocked:
     def holds(self, value: str) -> bool:
         """Whether a value in its one form identifies nobody."""
         low = value.lower()
-        is_listed = low.strip(_MARKS) in self.values or ids.BROKEN in low
-        return is_listed or any(re.search(pattern, low, re.ASCII) for pattern in self.patterns)
+        if low.strip(_MARKS) in self.values or ids.BROKEN in low:
+            return True
+        return any(pattern.search(low) for pattern in self._compiled)
+
+    @cached_property
+    def _compiled(self) -> list[re.Pattern[str]]:
+        return [re.compile(pattern, re.ASCII) for pattern in self.patterns]
 
     def misses(self, value: Column) -> Column:
         """Whether the value may identify somebody. Null stays null.

@@ -9,7 +9,7 @@ none of them, because several queries take a record in, each at its own time.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from lakehouse.config import EventsConfig
@@ -32,7 +32,7 @@ NUMBER = r"\A[-+]?[0-9]{1,30}(?:[.][0-9]{0,30})?(?:[eE][+]?[0-9]{1,2})?\z"
 # A number's size tells its unit: seconds up to the year 5138, milliseconds from 1973 to 5138, and so on.
 UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))  # (below, microseconds of one)
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
-_EPOCH = datetime.fromtimestamp(0, UTC)
+_EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 _LAST_US = 253_402_300_799_999_999
 _FIRST_US = -_LAST_US // 5
 _ISO = re.compile(
@@ -63,21 +63,22 @@ class ClockReader:
         self._future = events.max_future_hours * _HOUR_US
 
     def read(
-        self, received: str | None, original: str | None, sent: str | None, *, kafka: int | None, arrived: int
+        self, received: str | None, original: str | None, sent: str | None, kafka: int | None, arrived: int
     ) -> Times:
         """Texts as sent; `kafka`: the time on the record; `arrived`: wall clock of whoever took the record in."""
         received_us, original_us, sent_us = instant(received), instant(original), instant(sent)
         arrival = self._arrival(received_us, original_us, kafka, arrived)
+        uses_sent = sent_us is not None and original_us is not None and self._uses(arrival, sent_us, original_us)
         faults = []
         if sent is not None and sent_us is None:
             faults.append(fault(R.INVALID_TIMESTAMP, "sentAt: ISO 8601 or a number since 1970 expected"))
-        elif sent_us is not None and original_us is not None and not self._uses(arrival, sent_us, original_us):
+        elif sent_us is not None and original_us is not None and not uses_sent:
             faults.append(
                 fault(R.TIMESTAMP_OUT_OF_RANGE, "sentAt: a time after the event and near its arrival expected")
             )
         if received is not None and received_us != arrival:
             faults.append(fault(R.TIMESTAMP_OUT_OF_RANGE, "receivedAt: a time near Kafka's expected"))
-        occurred = None if arrival is None else self._occurred(arrival, sent_us, original_us)
+        occurred = None if arrival is None else self._occurred(arrival, sent_us, original_us, uses_sent=uses_sent)
         verdict = None
         if original is not None and original_us is None:
             verdict = fault(R.INVALID_TIMESTAMP, "originalTimestamp: ISO 8601 or a number since 1970 expected")
@@ -87,30 +88,36 @@ class ClockReader:
             verdict = fault(R.TIMESTAMP_OUT_OF_RANGE, "originalTimestamp corrected by sentAt")
         if verdict is not None or arrival is None or occurred is None:
             return Times(arrival, None, False, verdict, faults)
-        return Times(arrival, min(occurred, arrival), occurred > arrival, None, faults)
+        is_clamped = occurred > arrival
+        return Times(arrival, arrival if is_clamped else occurred, is_clamped, None, faults)
 
     def moment(self, received: str | None, original: str | None, sent: str | None, *, arrived: int) -> int:
         """When an event happened that cannot wait for its verdict: a time that cannot be is the nearest that can."""
         received_us, original_us = instant(received), instant(original)
         arrival = self._arrival(received_us, original_us, arrived, arrived)
         arrival = arrived if arrival is None else arrival
-        occurred = self._occurred(arrival, instant(sent), original_us)
+        sent_us = instant(sent)
+        uses_sent = sent_us is not None and original_us is not None and self._uses(arrival, sent_us, original_us)
+        occurred = self._occurred(arrival, sent_us, original_us, uses_sent=uses_sent)
         return max(min(occurred, arrival, arrived), self._oldest)
 
     def _arrival(self, received: int | None, original: int | None, kafka: int | None, arrived: int) -> int | None:
         """The message's receivedAt when it is a time that can be, else Kafka's, else the event's own; None = none of them can be."""
-        earlier = arrived if kafka is None else min(kafka, arrived)
-        for moment, latest in ((received, earlier), (kafka, arrived), (original, arrived)):
-            if moment is not None and self._oldest <= moment <= latest + self._future:
+        if received is not None:
+            earlier = arrived if kafka is None or kafka > arrived else kafka
+            if self._oldest <= received <= earlier + self._future:
+                return received
+        for moment in (kafka, original):
+            if moment is not None and self._oldest <= moment <= arrived + self._future:
                 return moment
         return None
 
-    def _occurred(self, received: int, sent: int | None, original: int | None) -> int:
+    def _occurred(self, received: int, sent: int | None, original: int | None, *, uses_sent: bool) -> int:
         if original is None:
             return received
         if sent is None:
             return original
-        if self._uses(received, sent, original):
+        if uses_sent:
             return received - (sent - original)
         is_sent_before = self._oldest <= sent < original  # the clock was set back between the event and its sending
         return received if is_sent_before else original
@@ -127,8 +134,7 @@ class ClockReader:
 
 
 def microseconds(moment: datetime) -> int:
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def instant(sent: str | None) -> int | None:
@@ -137,7 +143,7 @@ def instant(sent: str | None) -> int | None:
         return None
     try:
         if len(sent) == 24 and sent[4] == sent[7] == "-" and sent[10] == "T" and sent[19] == "." and sent[23] == "Z":
-            return microseconds(datetime.fromisoformat(sent))  # as every SDK writes it
+            return (datetime.fromisoformat(sent) - _EPOCH) // _MICROSECOND  # as every SDK writes it
         bare = _ZONE_NAME.sub("", ids.normalise(sent))
         if (parts := _ISO.fullmatch(bare)) is None:
             return _of_number(float(bare)) if _NUMBER.fullmatch(bare) else None

@@ -7,7 +7,6 @@ field empty and is told, unless the worth of an order hangs on it: a refund of a
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
@@ -18,8 +17,9 @@ from lakehouse.events.blocked_values import blocked
 from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.document import is_nested, says_nothing, text_of
-from lakehouse.events.fields import Fields, Spoilt, lacking
+from lakehouse.events.fields import FieldColumns, Fields, Spoilt, lacking
 from lakehouse.events.privacy import holds_address
+from lakehouse.events.remembered import Remembered
 from lakehouse.events.schema import AMOUNTS, TEXTS
 from lakehouse.events.tokens import hidden
 from lakehouse.events.traits import snake_case
@@ -27,6 +27,7 @@ from lakehouse.events.verdict import fault
 
 _LINE = "properties.products[]"
 _SAID = ("revenue", "total", "value")
+_SAID_NAMES = frozenset(_SAID)
 _NO_ARRAY = fault(R.WRONG_TYPE, "properties.products: array expected")
 _NO_OBJECT = fault(R.WRONG_TYPE, f"{_LINE}: object expected")
 _UNKNOWN = fault(R.NOT_COUNTED, "event: the name of an order event expected, for it speaks of an order")
@@ -44,15 +45,19 @@ _KNOWN = frozenset(names())
 _WITH_VALUE = frozenset(names(lambda contract: contract.has_value))
 _NEEDS_VALUE = frozenset(names(lambda contract: contract.needs_value))
 _NEEDS = [(field, frozenset(needing)) for field, needing in names_by_need().items()]
+_OF_ORDERS = _WITH_VALUE.union(*(needing for _, needing in _NEEDS))  # events that are worth something, or need a field
 _ONE = Decimal(1)
-_REMEMBERED = 100_000
+_KEPT = frozenset((str, int, float))
+_Number = tuple[Decimal | None, str | None]
 _LONGEST_ID = TEXTS["product_id"].limit
 
 
 def product_text(sent: Mapping[str, Any]) -> str | None:
     """What a line calls its product, in the one form of ids; None = nothing."""
-    text = next((text_of(sent[name]) for name in PRODUCT_IDS if not says_nothing(sent.get(name))), None)
-    return (ids.normalise(text.strip(" ")) if text else "") or None
+    for name in PRODUCT_IDS:
+        if not says_nothing(value := sent.get(name)):
+            return ids.normalise((text_of(value) or "").strip(" ")) or None
+    return None
 
 
 class Line(NamedTuple):
@@ -77,7 +82,15 @@ class Figures(NamedTuple):
     @property
     def said(self) -> Decimal | None:
         """What the sender says it is worth: revenue, else total, else value."""
-        return next((self.amounts[name] for name in _SAID if name in self.amounts), None)
+        for name in _SAID:
+            if name in self.amounts:
+                return self.amounts[name]
+        return None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is neither a fault nor a word of what it is worth."""
+        return not self.amount_faults and _SAID_NAMES.isdisjoint(self.amounts)
 
     @property
     def told_lines(self) -> list[Line] | None:
@@ -103,23 +116,41 @@ class CommerceReader:
     def __init__(self, config: Config) -> None:
         events = config.events
         self._privacy = config.privacy
-        self._is_junk = lru_cache(maxsize=_REMEMBERED)(blocked("", config.identity).holds)
+        self._products = Remembered(self._shown_product)
+        self._is_junk = blocked("", config.identity).holds
         self._most = Decimal(events.max_amount)
         self._currency = events.default_currency
         self._expected = f"number of at most {events.max_amount} expected"
+        self._amounts = [(name, self._remembered(CENT, place)) for name, place in AMOUNTS.items()]
+        self._prices = self._remembered(PRICE_STEP, f"{_LINE}.price")
+        self._quantities = self._remembered(QUANTITY_STEP, f"{_LINE}.quantity")
 
     def figures(self, properties: Mapping[str, Any]) -> Figures:
         amounts: dict[str, Decimal] = {}
         faults: list[str] = []
-        for name, place in AMOUNTS.items():
+        for name, known in self._amounts:
             if (sent := properties.get(name)) is not None:
-                read, told = self._number(sent, CENT, place)
+                read, told = _looked_up(known, sent)
                 if read is not None:
                     amounts[name] = read
                 if told is not None:
                     faults.append(told)
         products = properties.get("products")
-        return Figures(amounts, faults, *(self._lines(products) if isinstance(products, list) else ([], [])))
+        lines, line_faults = self._lines(products) if isinstance(products, list) else ([], [])
+        return Figures(amounts, faults, lines, line_faults)
+
+    def orders(
+        self, fields: FieldColumns, figures: Sequence[Figures], properties: Sequence[Mapping[str, Any]]
+    ) -> list[Order]:
+        """`order` of many messages; of most there is nothing to say, and that is seen at once."""
+        texts = fields.texts
+        columns = zip(texts["event_name"], texts["order_id"], figures, properties, strict=True)
+        return [
+            _NO_ORDER
+            if event not in _OF_ORDERS and order_id is None and one.is_plain and "products" not in sent
+            else self.order(*fields.row(number), one, sent)
+            for number, (event, order_id, one, sent) in enumerate(columns)
+        ]
 
     def order(self, fields: Fields, spoilt: Spoilt, figures: Figures, properties: Mapping[str, Any]) -> Order:
         """`properties`: as sent. A page may have an order's name; it is none."""
@@ -143,7 +174,11 @@ class CommerceReader:
             verdict = _unread_refund(figures, faults)
         return Order(worth, currency, faults, verdict)
 
-    def _number(self, sent: Any, step: Decimal, place: str) -> tuple[Decimal | None, str | None]:
+    def _remembered(self, step: Decimal, place: str) -> Remembered[Any, _Number]:
+        """`_number` of a place. Only values of the kinds _KEPT may be looked up: 1 and 1.0 are read alike, true is neither."""
+        return Remembered(lambda sent: self._number(sent, step, place))
+
+    def _number(self, sent: Any, step: Decimal, place: str) -> _Number:
         """The number, and what is wrong with it; None and None where nothing was sent."""
         if says_nothing(sent):
             return None, None
@@ -166,8 +201,8 @@ class CommerceReader:
                 lines.append(Line(None, None, _ONE, None))
                 faults.append(_NO_OBJECT)
                 continue
-            price, price_fault = self._number(sent.get("price"), PRICE_STEP, f"{_LINE}.price")
-            quantity, quantity_fault = self._number(sent.get("quantity"), QUANTITY_STEP, f"{_LINE}.quantity")
+            price, price_fault = _looked_up(self._prices, sent.get("price"))
+            quantity, quantity_fault = _looked_up(self._quantities, sent.get("quantity"))
             if quantity is None and quantity_fault is None:
                 quantity = _ONE
             lines.append(
@@ -185,8 +220,11 @@ class CommerceReader:
     def _product_id(self, sent: Mapping[str, Any]) -> str | None:
         """Hidden as an id of the message is, so that one product is one."""
         normal = product_text(sent)
-        is_id = normal is not None and len(normal) <= _LONGEST_ID and not self._is_junk(normal)
-        return hidden(self._privacy, "product_id", normal) if normal is not None and is_id else None
+        return None if normal is None else self._products[normal]
+
+    def _shown_product(self, normal: str) -> str | None:
+        is_id = len(normal) <= _LONGEST_ID and not self._is_junk(normal)
+        return hidden(self._privacy, "product_id", normal) if is_id else None
 
     def _worth(self, figures: Figures, *, is_refund: bool) -> Decimal | None:
         """What was said, else the sum of price x quantity of the lines that have a price, multiplied exactly and rounded once.
@@ -260,6 +298,10 @@ def _speaks_of_an_order(fields: Fields, figures: Figures, properties: Mapping[st
 
 def _name(fields: Fields) -> str:
     return snake_case(fields["event_name"] or "") if fields["type"] == "track" else ""
+
+
+def _looked_up(known: Remembered[Any, _Number], sent: Any) -> _Number:
+    return known[sent] if sent.__class__ in _KEPT else known.answer(sent)
 
 
 def _positive(number: Decimal | None) -> Decimal | None:

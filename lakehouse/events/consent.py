@@ -19,6 +19,7 @@ import orjson
 from lakehouse.config.limits import PURPOSES
 from lakehouse.events import contracts, ids
 from lakehouse.events.document import is_nested, object_at, says_nothing, text_of
+from lakehouse.events.remembered import Remembered
 
 _YES = frozenset(
     (
@@ -45,6 +46,7 @@ _YES = frozenset(
 )
 _NO = frozenset(("false", "0", "no", "n", "f", "off", "deny", "denied", "declined", "nein", "non"))
 _NO_NAMES = _YES | _NO | {"null", "undefined", "all", "none"}
+_PLACES = ("consent", "consentManagement")  # in the context
 _FORBIDS = re.compile(r"donot|optout|optedout|gpc|globalprivacycontrol|unsubscribe")
 _OF_COOKIES = re.compile(r"(?:cookies?|category|consent|purposes?)\Z")
 
@@ -92,6 +94,38 @@ def consent(said: Answer, categories: Mapping[str, str]) -> dict[str, bool | Non
         else:
             is_any_refused |= not is_allowed
     return {purpose: allowed or False for purpose, allowed in purposes.items()} if is_any_refused else purposes
+
+
+class Heard(NamedTuple):
+    """What an event says of consent. words: of every purpose, None = nothing was said of it. is_read: as in Answer."""
+
+    words: tuple[bool | None, ...]
+    is_read: bool
+
+
+class ConsentReader:
+    """Reads consent by [consent.categories]. The same words come again and again: what they mean is remembered by their JSON. Thread-safe."""
+
+    def __init__(self, categories: Mapping[str, str]) -> None:
+        self._categories = spelled(categories)
+        self._known = Remembered(self._heard_in, most=5_000, longest=1_000)
+
+    def read(self, context: Mapping[str, Any]) -> Heard | None:
+        """None = nobody was asked."""
+        said = {name: context[name] for name in _PLACES if name in context}
+        if not said:
+            return None
+        try:
+            return self._known[orjson.dumps(said)]
+        except orjson.JSONEncodeError:  # a number of more digits than a machine's
+            return self._heard(said)
+
+    def _heard_in(self, sent: bytes) -> Heard | None:
+        return self._heard(orjson.loads(sent))
+
+    def _heard(self, context: Mapping[str, Any]) -> Heard | None:
+        said = answer(context)
+        return None if said is None else Heard(tuple(consent(said, self._categories).values()), said.is_read)
 
 
 def spelled(categories: Mapping[str, str]) -> dict[str, str]:

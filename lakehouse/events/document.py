@@ -44,22 +44,25 @@ def record(value: bytes | None, config: EventsConfig) -> Record:
         return _refused(R.OVERSIZED, f"at most {config.max_bytes} bytes expected")
     # More levels than max_depth need more than half as many braces, or half as many brackets.
     half = config.max_depth // 2 + 1
-    if value.count(b"{") < half and value.count(b"[") < half:
+    is_shallow = value.count(b"{") < half and (
+        b"[" not in value or value.count(b"[") < half
+    )  # to look is faster than to count
+    if is_shallow:
         try:
             message = orjson.loads(value)
             if message.__class__ is dict and orjson.dumps(message) == value:
                 return Record(message)
         except orjson.JSONDecodeError:
             pass
-    return _exactly(value, config)
+    return _exactly(value, config, is_shallow=is_shallow)
 
 
-def _exactly(value: bytes, config: EventsConfig) -> Record:
+def _exactly(value: bytes, config: EventsConfig, *, is_shallow: bool) -> Record:
     try:
         text = value.decode().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError:
         return _refused(R.INVALID_UTF8)
-    if depth(text) > config.max_depth:
+    if not is_shallow and depth(text) > config.max_depth:
         return _refused(R.TOO_DEEP, f"at most {config.max_depth} levels expected")
     has_twice: list[str] = []
 
@@ -130,8 +133,10 @@ def _written_out(number: str) -> str:
 
 def says_nothing(value: Any) -> bool:
     """Whether nothing was sent: null, a blank, or an empty array or object, which PHP and others write for it."""
-    if value is None or value.__class__ is str:
-        return value is None or value.strip(" ") in _BLANKS
+    if value is None:
+        return True
+    if value.__class__ is str:
+        return value.strip(" ") in _BLANKS
     return is_nested(value) and not value
 
 
@@ -156,6 +161,12 @@ def _names(place: str) -> tuple[str, ...]:
 def text_at(message: Any, place: str) -> str | None:
     """What stands at a place as text, without blanks around it; None where that is nothing, blank, an object or an array."""
     return (text_of(at(message, place)) or "").strip(" ") or None
+
+
+def text_in(holder: Mapping[str, Any], name: str) -> str | None:
+    """The same of what an object holds under a name."""
+    value = holder.get(name)
+    return None if value is None else (text_of(value) or "").strip(" ") or None
 
 
 def object_at(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:

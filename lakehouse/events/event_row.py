@@ -1,45 +1,47 @@
-"""One record -> one row: the columns of silver.events, personal traits, and the verdict. The reading of an event, in plain Python.
+"""Records -> rows: the columns of silver.events, personal traits, and the verdict. The reading of an event, in plain Python.
 
 Spark calls it for whole Arrow batches (parse.py), the same pieces answer for single messages (reader.py). No record makes it fail.
+
+Many records are read at once, column by column: what rests on a value alone is remembered and looked up, without a call of a function for each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
-from lakehouse.config.limits import PURPOSES
-from lakehouse.events import bots, consent, contracts, facts
+from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader, Times
-from lakehouse.events.commerce import CommerceReader, Figures, Line, Order
-from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
-from lakehouse.events.document import is_nested, object_at, record, text_at, text_of
-from lakehouse.events.envelope import FACTS, NEEDED, TYPES, UNMAPPED
-from lakehouse.events.fields import FieldReader, Fields, Message, Spoilt, lacking
+from lakehouse.events.commerce import CommerceReader, Line
+from lakehouse.events.consent import ConsentReader, Heard
+from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader, Values
+from lakehouse.events.document import Record, object_at, record, text_in, text_of
+from lakehouse.events.envelope import FACTS
+from lakehouse.events.event_verdict import Batch, judged
+from lakehouse.events.fields import FieldReader, Message, Texts
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.own_fields import OwnFields, written
 from lakehouse.events.privacy import bare_url, holds_at
-from lakehouse.events.schema import OBJECTS, TEXTS
-from lakehouse.events.sender import Sender, SenderReader, source
+from lakehouse.events.remembered import Remembered
+from lakehouse.events.sender import SenderReader, source
 from lakehouse.events.tokens import hidden
 from lakehouse.events.traits import Traits, told_traits
 from lakehouse.events.verdict import fault
 
 _REMEMBERED = 100_000
+_AT_ONCE = 200  # records whose documents are held at once: they lie in the processor's cache
 _WITH_QUERY = frozenset(contracts.names(lambda contract: contract.keeps_query))
-_UNKNOWN_TYPE = fault(R.UNKNOWN_TYPE, f"type: one of {', '.join(TYPES)} expected")
 _FACT = fault(R.FACT)
-_MENDED = fault(R.BROKEN_TEXT, "document: whole characters expected")
-_NO_ANSWER = fault(R.WRONG_TYPE, "context.consent.categoryPreferences: object of categories expected")
-_NO_TIME = fault(R.WRONG_TYPE, "receivedAt: text expected")
-# Fields that tables show as they were sent: never an e-mail address or a telephone number, which begin with one of these.
+_NO_MESSAGE: dict[str, Any] = {}
+# Fields that tables show as they were sent: never an e-mail address or a telephone number.
 _SHOWN = (
     *("message_id", "group_id", "order_id", "product_id", "session_id"),
     *("event_name", "page_name", "coupon", "campaign", "channel"),
 )
-_BEFORE_A_NUMBER = "tT(+0"
+_BEFORE_A_NUMBER = "tT(+0"  # a telephone number begins with one of these
 
 
 class Consent(NamedTuple):
@@ -98,29 +100,11 @@ class EventRow(NamedTuple):
 
 
 class _Own(NamedTuple):
-    """The sender's own fields, None where no object was sent; declared properties, and what of them could not be read."""
+    """Of many events the sender's own fields, None where no object was sent, and declared properties; None also where one is rejected."""
 
-    properties: str | None
-    context: str | None
-    declared: tuple[Any, ...] | None
-    faults: Sequence[str]
-
-
-_NOTHING_OWN = _Own(None, None, None, ())
-
-
-class _Parts(NamedTuple):
-    """What a message says, part by part. `fields` are hidden where they are personal once the row is made."""
-
-    message: Message
-    is_mended: bool
-    fields: Fields
-    spoilt: Spoilt
-    times: Times
-    figures: Figures
-    order: Order
-    sender: Sender
-    answer: consent.Answer | None
+    properties: list[str | None]
+    contexts: list[str | None]
+    declared: list[Values | None]
 
 
 class EventReader:
@@ -135,180 +119,178 @@ class EventReader:
         self._own = OwnFields(config)
         self._agents = bots.UserAgents(config.events.bot_user_agents)
         self._names = contracts.spellings(config.events.names)
-        self._name = lru_cache(maxsize=_REMEMBERED)(lambda name: self._names.get(contracts.spelling(name), name))
+        self._name = Remembered(self._spelled).__getitem__
         self._properties = PropertyReader(declared, self._name)
+        self._bare_url = Remembered(bare_url)
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
-        self._categories = consent.spelled(config.consent.categories)
-        self._said = lru_cache(maxsize=_REMEMBERED)(self._words)
+        self._consents = ConsentReader(config.consent.categories)
 
     def read(self, value: bytes | None, kafka: int | None, arrived: int) -> EventRow:
         """`kafka`: the record's time; `arrived`: wall clock of whoever took it in; microseconds since 1970."""
-        message, verdict, is_mended = record(value, self._config.events)
-        if message is None:
-            return EventRow(verdict=verdict)
-        if message.get("type") in FACTS:
-            return _fact_row(message)
-        return self._row(self._parts(message, is_mended, kafka, arrived))
+        columns = self.columns([value], [kafka], [arrived])
+        return EventRow(**{name: column[0] for name, column in columns.items()})
 
-    def _parts(self, message: Message, is_mended: bool, kafka: int | None, arrived: int) -> _Parts:
-        properties = object_at(message, "properties")
-        fields, spoilt = self._fields.read(message)
-        self._bring_into_form(fields, properties)
-        sent = (text_at(message, "receivedAt"), fields["original_timestamp"], fields["sent_at"])
-        figures = self._commerce.figures(properties)
-        return _Parts(
-            message=message,
-            is_mended=is_mended,
+    def columns(
+        self, values: Sequence[bytes | None], kafka: Sequence[int | None], arrived: Sequence[int]
+    ) -> dict[str, list[Any]]:
+        """The same of many records: every field of EventRow -> its values."""
+        columns: dict[str, list[Any]] = {name: [] for name in EventRow._fields}
+        for start in range(0, len(values), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            records = [record(one, self._config.events) for one in values[some]]
+            read = self._columns(records, kafka[some], arrived[some])
+            for name, column in columns.items():
+                column += read[name]
+        return columns
+
+    def _columns(
+        self, records: Sequence[Record], kafka: Sequence[int | None], arrived: Sequence[int]
+    ) -> dict[str, list[Any]]:
+        no_events = {number: row for number, one in enumerate(records) if (row := _no_event(one)) is not None}
+        messages = [_NO_MESSAGE if number in no_events else one.message or {} for number, one in enumerate(records)]
+        columns = self._read(messages, [one.is_mended for one in records], kafka, arrived)
+        for number, row in no_events.items():
+            for name, value in zip(EventRow._fields, row, strict=True):
+                columns[name][number] = value
+        return columns
+
+    def _read(
+        self, messages: Sequence[Message], mended: Sequence[bool], kafka: Sequence[int | None], arrived: Sequence[int]
+    ) -> dict[str, list[Any]]:
+        """Of messages, an empty one in the place of a record that is no event."""
+        contexts, properties = ([object_at(one, name) for one in messages] for name in ("context", "properties"))
+        fields = self._fields.columns(messages)
+        texts = fields.texts
+        self._bring_into_form(texts, properties)
+        received = [text_in(one, "receivedAt") for one in messages]
+        sent = zip(received, texts["original_timestamp"], texts["sent_at"], kafka, arrived, strict=True)
+        figures = [self._commerce.figures(one) for one in properties]
+        batch = Batch(
+            messages=messages,
+            mended=mended,
             fields=fields,
-            spoilt=spoilt,
-            times=self._clocks.read(*sent, kafka=kafka, arrived=arrived),
-            figures=figures,
-            order=self._commerce.order(fields, spoilt, figures, properties),
-            sender=self._senders.read(message, fields),
-            answer=consent.answer(object_at(message, "context")),
+            times=list(starmap(self._clocks.read, sent)),
+            orders=self._commerce.orders(fields, figures, properties),
+            senders=self._senders.column(messages, texts),
+            heard=[self._consents.read(one) for one in contexts],
         )
+        verdicts, faults = judged(batch)
+        names = texts["event_name"]  # as they are known, also where they are hidden now
+        self._hide(texts)
+        own = self._own_fields(messages, texts["event_name"], verdicts)
+        types, ids = texts["type"], texts["message_id"]
+        shown = zip(*[one.shown for one in batch.senders], strict=True)
+        return {
+            **texts,
+            **dict(zip(("user_id", "anonymous_id", "previous_id"), map(list, shown), strict=True)),
+            "actor_id": [one.actor_id for one in batch.senders],
+            "event": [
+                name if type_ == "track" else page if type_ in ("page", "screen") else None
+                for type_, name, page in zip(types, texts["event_name"], texts["page_name"], strict=True)
+            ],
+            "occurred_at": [one.occurred for one in batch.times],
+            "received_at": [one.received for one in batch.times],
+            "product_id": [id_ or one.only_product for id_, one in zip(texts["product_id"], figures, strict=True)],
+            "revenue": [one.worth for one in batch.orders],
+            "currency": [one.currency for one in batch.orders],
+            "lines": [one.told_lines if type_ == "track" else None for type_, one in zip(types, figures, strict=True)],
+            "identifiers": [one.identifiers for one in batch.senders],
+            "consent": list(map(_consent, batch.heard, batch.times, ids)),
+            "page_url": list(map(self._page_url, contexts, properties)),
+            "query": [
+                _query(sent) if name in _WITH_QUERY else None for name, sent in zip(names, properties, strict=True)
+            ],
+            "is_bot": list(map(self._is_of_program, contexts, texts["channel"], types, names)),
+            "is_clamped": [one.is_clamped for one in batch.times],
+            "properties": own.properties,
+            "context": own.contexts,
+            "declared": [one and one.columns for one in own.declared],
+            "traits": [
+                told_traits(one) if type_ == "identify" else None for type_, one in zip(types, messages, strict=True)
+            ],
+            "faults": [
+                [*told, *(one.faults if one else ())] or None for told, one in zip(faults, own.declared, strict=True)
+            ],
+            "source": list(map(source, messages, texts["channel"])),
+            "fact": [None] * len(messages),
+            "verdict": verdicts,
+        }
 
-    def _row(self, parts: _Parts) -> EventRow:
-        message, fields, times, order, sender = parts.message, parts.fields, parts.times, parts.order, parts.sender
-        context, properties = object_at(message, "context"), object_at(message, "properties")
-        type_, name = fields["type"], fields["event_name"]
-        is_track = type_ == "track"
-        self._hide(fields)
-        user_id, anonymous_id, previous_id = sender.shown
-        library = text_of(object_at(context, "library").get("name"))
-        is_order = contracts.is_of_order(type_, name)
-        verdict = _verdict(parts)
-        own = self._own_fields(message, fields) if verdict is None else _NOTHING_OWN
-        return EventRow(
-            message_id=fields["message_id"],
-            actor_id=sender.actor_id,
-            type=type_,
-            event=fields["event_name"] if is_track else fields["page_name"] if type_ in ("page", "screen") else None,
-            occurred_at=times.occurred,
-            received_at=times.received,
-            anonymous_id=anonymous_id,
-            user_id=user_id,
-            product_id=fields["product_id"] or parts.figures.only_product,
-            order_id=fields["order_id"],
-            revenue=order.worth,
-            currency=order.currency,
-            session_id=fields["session_id"],
-            lines=parts.figures.told_lines if is_track else None,
-            identifiers=sender.identifiers,
-            consent=self._consent(parts.answer, times.occurred, fields["message_id"]),
-            group_id=fields["group_id"],
-            previous_id=previous_id,
-            page_url=_page_url(context, properties),
-            query=_query(properties) if name in _WITH_QUERY else None,
-            coupon=fields["coupon"],
-            campaign=fields["campaign"],
-            channel=fields["channel"],
-            is_bot=self._is_bot(text_of(context.get("userAgent")), fields["channel"], library, is_order),
-            is_clamped=times.is_clamped,
-            properties=own.properties,
-            context=own.context,
-            declared=own.declared,
-            traits=told_traits(message) if type_ == "identify" else None,
-            faults=[*_faults(parts), *own.faults] or None,
-            source=source(message, fields),
-            verdict=verdict,
-        )
+    def _spelled(self, name: str) -> str:
+        return self._names.get(contracts.spelling(name), name)
 
-    def _bring_into_form(self, fields: Fields, properties: Mapping[str, Any]) -> None:
+    def _bring_into_form(self, texts: Texts, properties: Sequence[Mapping[str, Any]]) -> None:
         """An event's name in our spelling, a currency in capitals, an order under the shop whose number it is."""
-        if fields["type"] == "track" and (name := fields["event_name"]) is not None:
-            fields["event_name"] = self._name(name)
-        if (currency := fields["currency"]) is not None:
-            fields["currency"] = currency.upper()
-        scope = self._config.events.order_scope
-        if scope and (order_id := fields["order_id"]) is not None:
-            shop = (text_of(properties.get(scope)) or "").strip(" ")
-            fields["order_id"] = f"{shop}/{order_id}" if shop else order_id
+        texts["event_name"] = [
+            name if name is None or type_ != "track" else self._name(name)
+            for type_, name in zip(texts["type"], texts["event_name"], strict=True)
+        ]
+        texts["currency"] = [currency and currency.upper() for currency in texts["currency"]]
+        if scope := self._config.events.order_scope:
+            shops = [(text_of(one.get(scope)) or "").strip(" ") for one in properties]
+            texts["order_id"] = [
+                f"{shop}/{order_id}" if shop and order_id else order_id
+                for shop, order_id in zip(shops, texts["order_id"], strict=True)
+            ]
 
-    def _hide(self, fields: Fields) -> None:
+    def _hide(self, texts: Texts) -> None:
         """Personal texts become tokens."""
         for name in _SHOWN:
-            if (text := fields[name]) is not None and (holds_at(text) or text[0] in _BEFORE_A_NUMBER):
-                fields[name] = hidden(self._config.privacy, name, text)
+            column = texts[name]
+            if holds_at("\n".join(filter(None, column))):
+                texts[name] = [text and hidden(self._config.privacy, name, text) for text in column]
+            elif any(column):
+                texts[name] = [
+                    hidden(self._config.privacy, name, text) if text and text[0] in _BEFORE_A_NUMBER else text
+                    for text in column
+                ]
 
-    def _own_fields(self, message: Message, fields: Fields) -> _Own:
-        properties, context = message.get("properties"), message.get("context")
-        shown = self._own.shown(properties) if properties.__class__ is dict else None
-        declared = self._properties.read(fields["event_name"], shown or {})
+    def _own_fields(
+        self, messages: Sequence[Message], names: Sequence[str | None], verdicts: Sequence[str | None]
+    ) -> _Own:
+        """Of accepted events."""
+        accepted = [one if verdict is None else _NO_MESSAGE for one, verdict in zip(messages, verdicts, strict=True)]
+        shown, contexts = (self._shown([one.get(name) for one in accepted]) for name in ("properties", "context"))
+        told = zip(names, shown, verdicts, strict=True)
         return _Own(
-            properties=None if shown is None else written(shown),
-            context=written(self._own.shown(context)) if context.__class__ is dict else None,
-            declared=declared.columns,
-            faults=declared.faults,
+            properties=[None if one is None else written(one) for one in shown],
+            contexts=[None if one is None else written(one) for one in contexts],
+            declared=[None if verdict else self._properties.read(name, one or {}) for name, one, verdict in told],
         )
 
-    def _consent(self, answer: consent.Answer | None, occurred: int | None, message_id: str | None) -> Consent | None:
-        """None = nobody was asked."""
-        if answer is None:
-            return None
-        # By its text a word is remembered: true, 1 and 1.0 are one key of a dictionary, and an object is none.
-        said = tuple((name, None if word is None else text_of(word) or "") for name, word in answer.words.items())
-        return Consent(occurred, message_id, *self._said(said, answer.names_all))
+    def _shown(self, sent: Sequence[Any]) -> list[dict[str, Any] | None]:
+        shown: Iterator[dict[str, Any]] = iter(self._own.column([one for one in sent if one.__class__ is dict]))
+        return [next(shown) if one.__class__ is dict else None for one in sent]
 
-    def _words(self, said: tuple[tuple[str, str | None], ...], names_all: bool) -> tuple[bool | None, ...]:
-        words = consent.consent(consent.Answer(dict(said), names_all), self._categories)
-        return tuple(words[purpose] for purpose in PURPOSES)
+    def _page_url(self, context: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:
+        sent = object_at(context, "page").get("url")
+        url = text_of(properties.get("url") if sent is None else sent)
+        return None if url is None else self._bare_url[url]
+
+    def _is_of_program(
+        self, context: Mapping[str, Any], channel: str | None, type_: str | None, name: str | None
+    ) -> bool:
+        agent, library = text_of(context.get("userAgent")), text_of(object_at(context, "library").get("name"))
+        return self._is_bot(agent, channel, library, contracts.is_of_order(type_, name))
 
     def _is_program(self, agent: str | None, channel: str | None, library: str | None, is_order: bool) -> bool:
         return bots.is_bot(None if agent is None else self._agents.kind(agent), channel, library, is_order=is_order)
 
 
-def _fact_row(message: Message) -> EventRow:
-    fact = facts.read(message)
+def _no_event(record: Record) -> EventRow | None:
+    """The row of a record that is no event; None where it is one."""
+    if record.message is None:
+        return EventRow(verdict=record.verdict)
+    if record.message.get("type") not in FACTS:
+        return None
+    fact = facts.read(record.message)
     return EventRow(verdict=fact) if isinstance(fact, str) else EventRow(fact=facts.written(fact), verdict=_FACT)
 
 
-def _page_url(context: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:
-    sent = object_at(context, "page").get("url")
-    url = text_of(properties.get("url") if sent is None else sent)
-    return None if url is None else bare_url(url)
+def _consent(heard: Heard | None, times: Times, message_id: str | None) -> Consent | None:
+    return None if heard is None else Consent(times.occurred, message_id, *heard.words)
 
 
 def _query(properties: Mapping[str, Any]) -> str | None:
     query = text_of(properties.get("query"))
     return None if query is None or holds_at(query) else query
-
-
-def _verdict(parts: _Parts) -> str | None:
-    """First fault that takes the meaning from a message; None = none."""
-    type_ = parts.fields["type"]
-    for needing, field in NEEDED:
-        if (needing is None or needing == type_) and parts.fields[field] is None:
-            return lacking(field, parts.spoilt)
-    if type_ not in TYPES:
-        return _unmapped(parts.message) if type_ == UNMAPPED else _UNKNOWN_TYPE
-    nobody = None if parts.sender.identifiers else fault(R.NO_USABLE_IDENTIFIER)
-    return parts.times.verdict or parts.order.verdict or nobody
-
-
-def _unmapped(message: Message) -> str:
-    """Of a record of a source that its mapping makes no event of; see lakehouse/sources/mapping.py."""
-    return fault(R.UNMAPPED, f"{text_at(message, 'source')}: {text_at(message, 'detail')}")
-
-
-def _faults(parts: _Parts) -> list[str]:
-    """What of the message was left empty, each once."""
-    message, spoilt = parts.message, parts.spoilt
-    told = [fault(R.WRONG_TYPE, f"{name}: object expected") for name in OBJECTS if _is_no_object(message.get(name))]
-    if parts.is_mended:
-        told.append(_MENDED)
-    if is_nested(received := message.get("receivedAt")) and received:
-        told.append(_NO_TIME)
-    if parts.answer is not None and not parts.answer.is_read:
-        told.append(_NO_ANSWER)
-    told += parts.times.faults
-    told += [spoilt[field] for field in TEXTS if field in spoilt] if spoilt else []
-    told += [*parts.order.faults, *parts.sender.faults]
-    return list(dict.fromkeys(told)) if told else told
-
-
-def _is_no_object(held: Any) -> bool:
-    """An empty array says nothing: PHP writes it for an empty object."""
-    if held is None or held.__class__ is dict:
-        return False
-    return not isinstance(held, list) or any(entry is not None for entry in held)

@@ -1,7 +1,9 @@
 """Arrow columns of records -> one Arrow struct of event rows: what Spark's Python workers run."""
 
+import gc
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -67,10 +69,10 @@ def event_rows(config: Config, declared: Declarations = NOTHING_DECLARED) -> Cal
 
     def rows(reader: EventReader, messages: Sequence[Any], kafka: pa.Array, arrived: pa.Array) -> pa.Array:
         times = (column.cast(_TIME).cast(pa.int64()).to_pylist() for column in (kafka, arrived))
-        rows = [reader.read(*record) for record in zip(messages, *times, strict=True)]
-        columns = list(zip(*rows, strict=True)) or [()] * len(EventRow._fields)
-        read_columns = dict(zip(EventRow._fields, columns, strict=True))
-        return pa.StructArray.from_arrays([make.get(name, _texts)(read_columns[name]) for name in names], names=names)
+        with _no_collector():
+            columns = reader.columns(messages, *times)
+            arrays = [make.get(name, _texts)(columns[name]) for name in names]
+        return pa.StructArray.from_arrays(arrays, names=names)
 
     def read(values: pa.Array, kafka: pa.Array, arrived: pa.Array) -> pa.Array:
         return rows(_reader(pickled)[0], values.to_pylist(), kafka, arrived)
@@ -82,6 +84,18 @@ def event_rows(config: Config, declared: Declarations = NOTHING_DECLARED) -> Cal
         return rows(reader, [documents.document(*record) for record in records], kafka, arrived)
 
     return read if declared.documents is None else read_by_topic
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """A batch makes hundreds of thousands of objects and no cycle: Python's collector would go through them again and again."""
+    is_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_on:
+            gc.enable()
 
 
 @lru_cache(maxsize=4)

@@ -1,10 +1,10 @@
-"""The fields of schema.TEXTS in a message: which of them are of use, and what is wrong with the others.
+"""The fields of schema.TEXTS in messages: which of them are of use, and what is wrong with the others.
 
-A message holds some twenty names and knows nothing of our forty places: so its own names are looked up, not ours in it.
+Many messages are read at once, field by field: what a text says as a field is remembered, and most of a column is only looked up.
 """
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -14,87 +14,167 @@ from lakehouse.events import ids
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import blocked
 from lakehouse.events.document import at, is_nested, says_nothing, text_of
+from lakehouse.events.remembered import Remembered
 from lakehouse.events.schema import OF_DECLARED_EVENTS, TEXTS, Text
 from lakehouse.events.verdict import fault
 
 Message = Mapping[str, Any]
 Fields = dict[str, str | None]  # every field of TEXTS -> its text, None = nothing of use
-Spoilt = dict[str, str]  # field -> the verdict on what was sent there and is of no use
-_REMEMBERED = 100_000
+Spoilt = Mapping[str, str]  # field -> the verdict on what was sent there and is of no use
+Texts = dict[str, list[str | None]]  # every field of TEXTS -> its text in each of many messages
+_NEVER_AGAIN = (
+    "message_id",
+    "original_timestamp",
+    "sent_at",
+    "order_id",
+)  # fields that hold another text in every event
+_MOST = 20_000  # texts of a field that are remembered: the same visitor, product and page come again and again
+_ODD_STARTS = "{[ "
+_EARLIER_ID = "previousId"
+_NOT_ALWAYS = (_EARLIER_ID, *OF_DECLARED_EVENTS)  # places that count in some messages only
+_NOTHING: Message = {}
 
 
-class _Place(NamedTuple):
-    """rank: of the places of one field the lowest that holds something wins."""
+class _Unusable(NamedTuple):
+    """What stands at a place, and is of no use."""
 
-    field: str
-    rank: int
-
-
-def _places() -> dict[str, dict[str, _Place]]:
-    """Path of an object -> its names -> the field that may be there."""
-    places: dict[str, dict[str, _Place]] = {}
-    for name, rule in TEXTS.items():
-        for rank, place in enumerate(rule.places):
-            holder, _, leaf = place.rpartition(".")
-            places.setdefault(holder, {})[leaf] = _Place(name, rank)
-    return places
+    verdict: str
 
 
-_PLACES = _places()
-_OF_DECLARED = {place.rpartition(".")[2] for place in OF_DECLARED_EVENTS}
+_Said = (
+    str | _Unusable | None
+)  # the text that counts, empty where nothing was left of it; None: it says nothing, as if it was not sent
+
+
+class FieldColumns(NamedTuple):
+    """The fields of many messages. spoilt: by position, where something is of no use."""
+
+    texts: Texts
+    spoilt: dict[int, dict[str, str]]
+
+    def row(self, number: int) -> tuple[Fields, Spoilt]:
+        """Of one message."""
+        return {field: column[number] for field, column in self.texts.items()}, self.spoilt.get(number, {})
 
 
 class FieldReader:
-    """Reads the fields by one configuration. Thread-safe."""
+    """Reads the fields by one configuration, or some of them. Thread-safe."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, fields: Iterable[str] = tuple(TEXTS)) -> None:
         self._own = frozenset(config.events.own_contact_events)
-        self._id = lru_cache(maxsize=_REMEMBERED)(ids.normalise)
-        self._is_junk = lru_cache(maxsize=_REMEMBERED)(blocked("", config.identity).holds)
+        self._is_junk = blocked("", config.identity).holds
+        self._places = {field: _places(field) for field in fields}
+        self._paths = _paths(self._places.values())
+        self._known = {
+            field: Remembered(partial(self._said, field), most=_MOST) for field in TEXTS if field not in _NEVER_AGAIN
+        }
 
     def read(self, message: Message) -> tuple[Fields, Spoilt]:
-        usable: Fields = dict.fromkeys(TEXTS)
-        spoilt: Spoilt = {}
-        for field, value in self._sent(message).items():
-            rule, text = TEXTS[field], (text_of(value) or "").strip(" ")
-            if rule.is_id:
-                text = self._id(text)
-            told = _fault(rule, value, text)
-            if told is None and not text:
-                continue  # of an id nothing was left: as good as not sent
-            if told is None and rule.is_held and self._is_junk(text):
-                told = fault(R.PLACEHOLDER, f"{rule.places[0]}: an id expected")
-            if told is None:
-                usable[field] = text
-            else:
-                spoilt[field] = told
-        return usable, spoilt
+        """Of one message."""
+        return self.columns([message]).row(0)
 
-    def _sent(self, message: Message) -> dict[str, Any]:
-        """Field -> what its first place holds that says anything."""
-        held: dict[str, Any] = {}
-        ranks: dict[str, int] = {}
-        kind, is_declared = text_of(message.get("type")), bool(self._own) and self._is_declared(message)
-        kind = kind.strip(" ") if kind else None
-        for path, names in _PLACES.items():
-            node = message if path == "" else at(message, path)
-            if node.__class__ is not dict or (path == "traits" and kind == "group"):
-                continue  # the group's traits are not the sender's
-            for name, value in node.items():
-                if name in names and not says_nothing(value):
-                    field, rank = names[name]
-                    if rank < ranks.get(field, 99) and (
-                        is_declared or path != "properties" or name not in _OF_DECLARED
-                    ):
-                        held[field], ranks[field] = value, rank
-        if kind != "alias":
-            held.pop("previous_id", None)  # which makes two ids one person in an alias call only
-        return held
+    def columns(self, messages: Sequence[Message]) -> FieldColumns:
+        kinds = self._column("type", [message.get("type") for message in messages])
+        objects, names = self._objects(messages)
+        if "group" in kinds and "traits" in objects:  # whose traits are not the sender's
+            told = zip(kinds, objects["traits"], strict=True)
+            objects["traits"] = [_NOTHING if kind == "group" else traits for kind, traits in told]
+        texts: Texts = {}
+        spoilt: dict[int, dict[str, str]] = {}
+        for field, places in self._places.items():
+            said: list[_Said] | None = None
+            for place, path, name in places:
+                if name not in names[path]:
+                    continue
+                values = [one.get(name) for one in objects[path]]
+                if place in _NOT_ALWAYS:
+                    values = self._counting(place, values, messages, kinds)
+                others = self._column(field, values)
+                said = (
+                    others
+                    if said is None
+                    else [other if one is None else one for one, other in zip(said, others, strict=True)]
+                )
+            texts[field] = [None] * len(messages) if said is None else _texts(field, said, spoilt)
+        return FieldColumns(texts, spoilt)
 
-    def _is_declared(self, message: Message) -> bool:
-        """Whether it is an event whose properties speak of its sender."""
-        name = text_of(message.get("event"))
-        return name is not None and self._id(name.strip(" ")) in self._own
+    def _objects(self, messages: Sequence[Message]) -> tuple[dict[str, Sequence[Message]], dict[str, set[str]]]:
+        """Path -> the object there in each message, an empty one where there is none; and path -> the names in them."""
+        objects = {"": messages}
+        names = {"": set[str]().union(*messages)}
+        for path, holder, name in self._paths:
+            names[path] = set()
+            if name in names[holder]:
+                objects[path] = [
+                    value if (value := one.get(name)).__class__ is dict else _NOTHING for one in objects[holder]
+                ]
+                names[path].update(*objects[path])
+        return objects, names
+
+    def _counting(
+        self, place: str, values: Sequence[Any], messages: Sequence[Message], kinds: Sequence[_Said]
+    ) -> list[Any]:
+        """What stands at a place that does not always count; None where it does not."""
+        # An earlier id makes two ids one person in an alias call only; an address in what is told may be a friend's.
+        counts = [kind == "alias" for kind in kinds] if place == _EARLIER_ID else self._are_declared(messages)
+        return [value if one else None for one, value in zip(counts, values, strict=True)]
+
+    def _column(self, field: str, values: list[Any]) -> list[_Said]:
+        known = self._known.get(field)
+        if known is None:
+            return [None if value is None else self._said(field, value) for value in values]
+        return [
+            known[value] if value.__class__ is str else None if value is None else self._said(field, value)
+            for value in values
+        ]
+
+    def _said(self, field: str, value: Any) -> _Said:
+        """What a value says as a field's."""
+        rule = TEXTS[field]
+        if value.__class__ is str and value and value.isascii() and value[0] not in _ODD_STARTS and value[-1] != " ":
+            text: str = value  # as most texts are: there is nothing to mend in it, nor to strip
+            if not rule.is_id and len(text) <= rule.limit:
+                return text
+        elif says_nothing(value):
+            return None
+        else:
+            text = (text_of(value) or "").strip(" ")
+        if rule.is_id:
+            text = ids.normalise(text)
+        told = _fault(rule, value, text)
+        if told is None and text and rule.is_held and self._is_junk(text):
+            told = fault(R.PLACEHOLDER, f"{rule.places[0]}: an id expected")
+        return text if told is None else _Unusable(told)
+
+    def _are_declared(self, messages: Sequence[Message]) -> list[bool]:
+        """Whether they are events whose properties speak of their sender."""
+        if not self._own:
+            return [False] * len(messages)
+        names = [text_of(message.get("event")) for message in messages]
+        return [name is not None and ids.normalise(name.strip(" ")) in self._own for name in names]
+
+
+def _places(field: str) -> list[tuple[str, str, str]]:
+    """Of a field, of which the first that says anything wins: (place, path of the object, name in it)."""
+    return [(place, *place.rpartition(".")[::2]) for place in TEXTS[field].places]
+
+
+def _paths(places: Iterable[Sequence[tuple[str, str, str]]]) -> list[tuple[str, str, str]]:
+    """Objects that hold a place, those on the way to it first: (path, path of its holder, name in it)."""
+    paths = [path.split(".") for some in places for _, path, _ in some if path]
+    ways = dict.fromkeys(".".join(path[:end]) for path in paths for end in range(1, len(path) + 1))
+    return [(path, *path.rpartition(".")[::2]) for path in ways]
+
+
+def _texts(field: str, said: list[_Said], spoilt: dict[int, dict[str, str]]) -> list[str | None]:
+    """The texts of a column; what is of no use goes to `spoilt`."""
+    if _Unusable in map(type, said):
+        for number, one in enumerate(said):
+            if isinstance(one, _Unusable):
+                spoilt.setdefault(number, {})[field] = one.verdict
+                said[number] = None
+    texts: list[Any] = said
+    return [text or None for text in texts] if "" in texts else texts
 
 
 def text(message: Message, field: str) -> str | None:

@@ -23,13 +23,14 @@ _ENDS = rf"\A{_AROUND}|{_AROUND}\z"
 _WHOLE_NUMBER = r"(?<=\A[-+]?[0-9]{1,100})[.]0{1,100}\z"
 # As most ids are: nothing to leave out, seen in one pass. What is not so is looked at closely.
 _PLAIN = r"\A(?:[0-9A-Za-z_:/@+=-]++|[0-9A-Za-z_:/@+=.-]*[1-9A-Za-z_:/@+=-])\z"
+_IS_PLAIN, _PYTHON_ENDS = (re.compile(pattern.replace(r"\z", r"\Z")) for pattern in (_PLAIN, _ENDS))
 
 
 def normalise(value: str) -> str:
     """One id in its one form; empty when nothing is left."""
-    if re.search(_python(_PLAIN), value):
+    if _IS_PLAIN.search(value):
         return value
-    bare = re.sub(_python(_ENDS), "", re.sub(_INVISIBLE, "", value))
+    bare = _PYTHON_ENDS.sub("", re.sub(_INVISIBLE, "", value))
     whole = re.fullmatch(r"([-+]?[0-9]{1,100})[.]0{1,100}", bare)
     return whole[1] if whole else bare
 
@@ -38,7 +39,3 @@ def normalised(value: Column) -> Column:
     """The same as a column; null stays null."""
     bare = F.regexp_replace(F.regexp_replace(value, _INVISIBLE, ""), _ENDS, "")
     return F.when(~value.rlike(_PLAIN), F.regexp_replace(bare, _WHOLE_NUMBER, "")).otherwise(value)
-
-
-def _python(pattern: str) -> str:
-    return pattern.replace(r"\z", r"\Z")

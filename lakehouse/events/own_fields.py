@@ -9,7 +9,7 @@ Under a personal name everything is hidden but what says nothing of anybody: tru
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -21,10 +21,10 @@ from lakehouse.config import Config
 from lakehouse.events import emails, phone
 from lakehouse.events.document import text_of
 from lakehouse.events.personal_data import CARD, EMAIL, NAME, PHONE, Name, is_card, kind_of, named, spelling
+from lakehouse.events.remembered import Remembered
+from lakehouse.events.suspicious_objects import LABELLED, LABELS, SuspiciousObjects
 from lakehouse.events.tokens import token
 
-_MOST = 50_000
-_LONG = 300  # characters: a longer text is not remembered
 _SAFE_DIGITS = 64  # bits of a whole number that orjson writes
 _NOBODY = Name()
 _OWN = "own"  # kind of what the configuration names
@@ -33,24 +33,6 @@ _ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//\S*\Z|[/?#]\S*\Z|www[.]\S
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
 _PAIR = re.compile(r"(?:(?<=[?&#;])|\A)([^=&#;?/]+)=([^&#;]*)")
 _PART = re.compile(r"[^/?&#;=]+")
-# {"type": "phone", "id": "2025550143"}, {"name": "email", "value": ...}: one field says the name of the other.
-_LABELS, _LABELLED = ("name", "type", "key", "field", "label"), ("id", "value")
-
-
-class _Remembered(dict[str, Any]):
-    """Text -> the answer about it, made where it is asked for first. Short texts only, and no more than _MOST: else all are forgotten."""
-
-    def __init__(self, answer: Callable[[str], Any]) -> None:
-        super().__init__()
-        self._answer = answer
-
-    def __missing__(self, text: str) -> Any:
-        answer = self._answer(text)
-        if len(text) < _LONG:
-            if len(self) >= _MOST:
-                self.clear()
-            self[text] = answer
-        return answer
 
 
 class OwnFields:
@@ -62,13 +44,21 @@ class OwnFields:
         self._region = phone.region(config.events.default_region)
         self._declared = {spelling(name): _OWN for name in config.privacy.personal_fields}
         self._plain = frozenset(spelling(name) for name in config.privacy.plain_fields)
-        self._names = _Remembered(self._says)
-        self._texts = _Remembered(self._shown)
-        self._versions = _Remembered(partial(self._shown, is_version=True))
+        self._names = Remembered(self._says)
+        self._texts = Remembered(self._shown)
+        self._versions = Remembered(partial(self._shown, is_version=True))
+        self._suspects = SuspiciousObjects(self._names, self._texts, self._labelled)
 
-    def shown(self, sent: Mapping[str, Any]) -> dict[str, Any]:
-        """The object without personal data."""
-        return self._object(sent, _NOBODY)
+    def shown(self, sent: dict[str, Any]) -> dict[str, Any]:
+        """The object without personal data; itself where there is none in it, as in most."""
+        return self.column([sent])[0]
+
+    def column(self, objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The same of many objects."""
+        shown = list(objects)
+        for number in self._suspects.among(objects):
+            shown[number] = self._object(objects[number], _NOBODY)
+        return shown
 
     def _object(self, sent: Mapping[str, Any], holder: Name) -> dict[str, Any]:
         """In one loop, without a call for what is most often sent: every event pays for it."""
@@ -80,7 +70,7 @@ class OwnFields:
             kind, sort = None, value.__class__
             if says is not _NOBODY:
                 kind = NAME if is_person and says.is_part else says.kind
-            if labelled is not None and kind is None and key in _LABELLED:
+            if labelled is not None and kind is None and key in LABELLED:
                 kind = labelled
             if kind is not None:
                 shown[name] = self._hidden(kind, value)
@@ -96,7 +86,7 @@ class OwnFields:
 
     def _labelled(self, sent: Mapping[str, Any]) -> str | None:
         """The kind that an object says its own `id` or `value` is of."""
-        labels = (sent.get(label) for label in _LABELS)
+        labels = (sent.get(label) for label in LABELS)
         kinds = (self._names[label][1].kind for label in labels if isinstance(label, str))
         return next((kind for kind in kinds if kind is not None), None)
 

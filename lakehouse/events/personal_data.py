@@ -94,7 +94,10 @@ def kind_of(text: str, *, is_version: bool = False) -> str | None:
     """The kind of personal data a text is or holds; None = none that has a look of its own."""
     if len(text) < _SHORTEST or text.isalpha():
         return None
-    if not text.isascii():
+    if text.isascii():
+        if len(text) < _SHORTEST_BARE and text.isalnum():
+            return None
+    else:
         text = in_our_digits(unicodedata.normalize("NFKC", text))
     found = _found(text, is_version)
     if found is None and "%" in text:
@@ -102,7 +105,10 @@ def kind_of(text: str, *, is_version: bool = False) -> str | None:
     return found
 
 
-_SHORTEST = 5  # characters
+_SHORTEST, _SHORTEST_BARE = (
+    5,
+    14,
+)  # characters; of letters and digits alone, as most ids are, nothing shorter than a card's number has a look
 _AROUND_AT = re.compile(r"[@%&(\[{<]")
 _EMAIL = re.compile(
     r"[^\s@](?:@|%40|&#0*64;|&commat;)[^\s@]"

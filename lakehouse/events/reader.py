@@ -12,7 +12,7 @@ from lakehouse.events.clock import ClockReader, microseconds
 from lakehouse.events.document import at, object_at, record, text_at
 from lakehouse.events.fields import FieldReader, Message, text
 from lakehouse.events.identifier import Identifier
-from lakehouse.events.sender import SenderReader
+from lakehouse.events.sender import OF_SENDERS, SenderReader
 
 __all__ = ["Message", "Reader", "at", "text", "text_at"]
 
@@ -24,7 +24,7 @@ class Reader:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._fields = FieldReader(config)
+        self._fields = FieldReader(config, OF_SENDERS)
         self._senders = SenderReader(config)
         self._clocks = ClockReader(config.events)
         self._agents = bots.UserAgents(config.events.bot_user_agents)

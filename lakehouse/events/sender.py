@@ -7,11 +7,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
-from lakehouse.events.document import object_at, text_at, text_of
-from lakehouse.events.fields import Fields, Message
+from lakehouse.events.document import object_at, text_at, text_in, text_of
+from lakehouse.events.fields import Fields, Message, Texts
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.identifiers import FIELDS, Resolver
 from lakehouse.events.schema import TEXTS
@@ -19,6 +20,9 @@ from lakehouse.events.verdict import fault
 
 _REMEMBERED = 100_000
 _SHOWN = ("user_id", "anonymous_id", "previous_id")
+_VALUES = itemgetter(*(field for _, field in FIELDS))
+OF_SENDERS = (*(field for _, field in FIELDS), "channel")  # fields of schema.TEXTS that tell who sent an event
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class Sender(NamedTuple):
@@ -35,17 +39,22 @@ class SenderReader:
 
     def __init__(self, config: Config) -> None:
         self._resolver = Resolver(config)
+        self._has_guests = bool(config.identity.guest_sources)
         self._known = lru_cache(maxsize=_REMEMBERED)(self._sender)
 
     def read(self, message: Message, fields: Fields) -> Sender:
-        country, told_by = text_at(message, "traits.address.country"), source(message, fields)
-        are_guests = self._resolver.is_of_guests(told_by)
-        return self._known(
-            tuple(fields[field] for _, field in FIELDS),
-            country,
-            _external_ids(message),
-            told_by if are_guests else None,
-        )
+        return self._read(message, _VALUES(fields), fields["channel"])
+
+    def column(self, messages: Sequence[Message], texts: Texts) -> list[Sender]:
+        """The same of many messages. texts: their fields."""
+        values, channels = zip(*_VALUES(texts), strict=True), texts["channel"]
+        return [self._read(*one) for one in zip(messages, values, channels, strict=True)]
+
+    def _read(self, message: Message, values: tuple[str | None, ...], channel: str | None) -> Sender:
+        country = text_at(message, "traits.address.country") if "traits" in message else None
+        told_by = source(message, channel) if self._has_guests else None
+        guests = told_by if told_by is not None and self._resolver.is_of_guests(told_by) else None
+        return self._known(values, country, _external_ids(message), guests)
 
     def _sender(
         self,
@@ -71,16 +80,16 @@ class SenderReader:
         return Sender(bundle, actor_id(bundle), shown, told)
 
 
-def source(message: Message, fields: Fields) -> str | None:
+def source(message: Message, channel: str | None) -> str | None:
     """Which program sent it: context.library.name, else the channel."""
-    return text_at(message, "context.library.name") or fields["channel"]
+    library = object_at(object_at(message, "context"), "library")
+    return text_in(library, "name") or channel
 
 
 def actor_id(identifiers: Sequence[Identifier]) -> str:
     """The actor: 32 hex digits of SHA-256 over the sorted bundle as JSON, which no two bundles share."""
     bundle = [{"type": type_, "token": token} for type_, token in identifiers]
-    text = json.dumps(bundle, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(_JSON.encode(bundle).encode()).hexdigest()[:32]
 
 
 def _external_ids(message: Message) -> tuple[tuple[str, str], ...]:

@@ -8,10 +8,8 @@ time; with --available-now the launcher starts the JVM as it does for that. --ch
 
 import argparse
 import json
-import os
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 from batch.rebuild import check
 from lakehouse.commands.launcher import DRAIN
@@ -25,28 +23,9 @@ from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import drain
 from lakehouse.spark.scratch import scratch_config
 from lakehouse.spark.session import get_session
-from tests.benchmarks.machine import machine
+from tests.benchmarks.machine import cpu_seconds, machine
 
 SEED = 7
-_TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_seconds() -> float:
-    """Of this process and all below it, those that have ended among them; nan where there is no /proc."""
-    if not Path("/proc/self/stat").exists():
-        return float("nan")
-    parents, spent = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it has just ended
-            continue
-        parents[int(folder.name)], spent[int(folder.name)] = int(fields[1]), sum(map(int, fields[11:15]))
-    ours, found = {os.getpid()}, 0
-    while len(ours) > found:
-        found = len(ours)
-        ours |= {child for child, parent in parents.items() if parent in ours}
-    return sum(spent[process] for process in ours) / _TICKS
 
 
 def main(argv: list[str]) -> int:

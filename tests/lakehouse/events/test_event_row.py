@@ -166,6 +166,52 @@ def test_a_batch_is_its_rows() -> None:
     assert event_rows(CONFIG)(pa.array([], pa.binary()), times[:0], times[:0]).to_pylist() == []
 
 
+def test_a_record_is_read_alike_alone_and_among_others_whatever_was_read_before() -> None:
+    """What is remembered of one event, and what is asked of a whole column, changes no other event."""
+    chance = random.Random(11)
+    values = [encode(make(chance, number)) for number in range(500)]
+    values += [encode(random_message(chance)) for _ in range(150)] + [encode(hostile_order(chance)) for _ in range(150)]
+    chance.shuffle(values)
+    times = [NOON_US] * len(values)
+    alone = [EventReader(CONFIG).read(value, NOON_US, NOON_US) for value in values[::20]]
+    for order_of_reading in (values, values[::-1]):
+        columns = EventReader(CONFIG).columns(order_of_reading, times, times)
+        rows = [EventRow._make(row) for row in zip(*columns.values(), strict=True)]
+        assert (rows if order_of_reading is values else rows[::-1])[::20] == alone
+
+
+def hostile_order(chance: random.Random) -> dict[str, Any]:
+    """An order with values that a dictionary takes for one: 1, 1.0 and true; and with texts that say other things in other fields."""
+    odd: list[Any] = [
+        1,
+        1.0,
+        True,
+        0,
+        False,
+        -0.0,
+        "1",
+        None,
+        "",
+        [],
+        {},
+        "email",
+        "ann@example.org",
+        10**20,
+        4111111111111111,
+    ]
+    fields = ("revenue", "total", "price", "quantity", "currency", "coupon", "id", "type", "value", "name", "q")
+    sent = {name: chance.choice(odd) for name in fields if chance.random() < 0.5}
+    consent = {name: chance.choice(odd) for name in ("analytics", "marketing")}
+    return {
+        **{"type": "track", "event": chance.choice(["Order Completed", "Product Viewed", "Seen"]), "messageId": "m"},
+        **{
+            "anonymousId": chance.choice(["a", "b", 1, 1.0, True]),
+            "properties": sent | {"order_id": chance.choice(odd)},
+        },
+        "context": {"consent": {"categoryPreferences": consent}, "device": sent, "q": [sent, chance.choice(odd)]},
+    }
+
+
 def row_of(event: str, **properties: Any) -> EventRow:
     message = {"type": "track", "event": event, "messageId": "m", "anonymousId": "a", "properties": properties}
     return READER.read(encode(message), NOON_US, NOON_US)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.config import load
+from lakehouse.events.document import record
 from lakehouse.events.event_row import EventReader, EventRow
 from lakehouse.events.own_fields import OwnFields, written
 from lakehouse.events.tokens import token
@@ -56,6 +57,46 @@ def test_no_planted_value_is_left_and_nothing_else_is_lost(chance: Random) -> No
     assert kept.pop(field) is not None
     kept["nested_q"][0].pop(field)
     assert exactly(json.dumps(kept)) == exactly(json.dumps({"nested_q": [json.loads(orjson.dumps(around))]}))
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_what_is_seen_at_once_of_many_objects_is_what_is_found_by_looking_closely_at_each(chance: Random) -> None:
+    objects = [sent_object(chance) for _ in range(8)]
+    closely = [
+        OWN.shown({"q": one, "email": "ann@example.com"})["q"] for one in objects
+    ]  # a personal name: all of it is looked at
+    assert list(map(written, OWN.column(objects))) == list(map(written, closely))
+
+
+def sent_object(chance: Random) -> dict[str, Any]:
+    """As it is read from a record: names and values that come again, some of them personal, some by what stands beside them."""
+    field, value, _ = chance.choice(PLANTED)
+    values: list[Any] = [
+        1,
+        1.0,
+        True,
+        0,
+        "L",
+        "email",
+        value,
+        4111111111111111,
+        4111111111111111.0,
+        None,
+        [],
+        {},
+        [value, {"size": "M"}],
+    ]
+    names = ("size", "id", "value", "type", "name", "customer", "app_version", field, "lines")
+    flat = {name: chance.choice(values) for name in chance.sample(names, chance.randint(0, 4))}
+    nested = {
+        name: chance.choice([flat, [flat, own_object(chance)], "S"])
+        for name in ("customer", "device")
+        if chance.random() < 0.4
+    }
+    read = record(orjson.dumps(flat | nested), CONFIG.events).message
+    assert read is not None
+    return read
 
 
 @pytest.mark.parametrize(

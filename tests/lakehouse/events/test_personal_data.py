@@ -1,6 +1,8 @@
 """What is personal by the name of its field and by its look, and what only seems to be."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lakehouse.events.personal_data import kind_of, named
 from lakehouse.sources.declaration import read_declaration
@@ -89,3 +91,14 @@ def test_a_version_is_no_ip_address_where_its_name_says_so() -> None:
 def test_no_text_of_a_record_takes_long(text: str) -> None:
     """Its patterns go over a text a bounded number of times: 36 KB, the longest record, in less than a second."""
     kind_of(text)
+
+
+@given(
+    st.from_regex(r"[0-9A-Za-z]{5,14}", fullmatch=True)
+    | st.sampled_from(["AKIAIOSFODNN7", "eyJhbGciOiJIU", "0015551234567"])
+)
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_letters_and_digits_alone_are_not_looked_at_closely_for_they_have_no_look(text: str) -> None:
+    """The same text with a mark behind it is looked at closely, and has none either."""
+    assert kind_of(text[:13]) is None
+    assert kind_of(f"{text[:13]}_") is None
