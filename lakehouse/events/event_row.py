@@ -24,6 +24,7 @@ from lakehouse.events.privacy import bare_url, holds_at
 from lakehouse.events.schema import OBJECTS, TEXTS
 from lakehouse.events.sender import Sender, SenderReader, source
 from lakehouse.events.tokens import hidden
+from lakehouse.events.tracking_plan import UNPLANNED, PlanReader, TrackingPlan
 from lakehouse.events.traits import Traits, told_traits
 from lakehouse.events.verdict import fault
 
@@ -126,7 +127,9 @@ class _Parts(NamedTuple):
 class EventReader:
     """Reads records by one configuration. Thread-safe."""
 
-    def __init__(self, config: Config, declared: Sequence[DeclaredProperty] = ()) -> None:
+    def __init__(
+        self, config: Config, declared: Sequence[DeclaredProperty] = (), plan: TrackingPlan = UNPLANNED
+    ) -> None:
         self._config = config
         self._fields = FieldReader(config)
         self._senders = SenderReader(config)
@@ -137,6 +140,7 @@ class EventReader:
         self._names = contracts.spellings(config.events.names)
         self._name = lru_cache(maxsize=_REMEMBERED)(lambda name: self._names.get(contracts.spelling(name), name))
         self._properties = PropertyReader(declared, self._name)
+        self._plan = PlanReader(plan, self._name)
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
         self._categories = consent.spelled(config.consent.categories)
         self._said = lru_cache(maxsize=_REMEMBERED)(self._words)
@@ -173,11 +177,12 @@ class EventReader:
         context, properties = object_at(message, "context"), object_at(message, "properties")
         type_, name = fields["type"], fields["event_name"]
         is_track = type_ == "track"
+        planned = self._plan.judge(message, fields, times.received)
         self._hide(fields)
         user_id, anonymous_id, previous_id = sender.shown
         library = text_of(object_at(context, "library").get("name"))
         is_order = contracts.is_of_order(type_, name)
-        verdict = _verdict(parts)
+        verdict = _verdict(parts) or planned.verdict
         own = self._own_fields(message, fields) if verdict is None else _NOTHING_OWN
         return EventRow(
             message_id=fields["message_id"],
@@ -209,7 +214,7 @@ class EventReader:
             context=own.context,
             declared=own.declared,
             traits=told_traits(message) if type_ == "identify" else None,
-            faults=[*_faults(parts), *own.faults] or None,
+            faults=[*_faults(parts), *own.faults, *planned.faults] or None,
             source=source(message, fields),
             verdict=verdict,
         )

@@ -11,6 +11,7 @@ from lakehouse.config import Config
 from lakehouse.config.limits import PURPOSES
 from lakehouse.events.declared_properties import NUMBER, DeclaredProperty
 from lakehouse.events.event_row import EventReader, EventRow
+from lakehouse.events.tracking_plan import UNPLANNED, TrackingPlan
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 
 OF_RECORD = (*BRONZE_EVENTS.key, "content_hash")  # columns of silver.events that Spark has without reading the message
@@ -37,9 +38,11 @@ def _names(declared: Sequence[DeclaredProperty]) -> list[str]:
     return [name for name in EventRow._fields if name != "declared" or declared]
 
 
-def event_rows(config: Config, declared: Sequence[DeclaredProperty] = ()) -> Callable[..., pa.Array]:
+def event_rows(
+    config: Config, declared: Sequence[DeclaredProperty] = (), plan: TrackingPlan = UNPLANNED
+) -> Callable[..., pa.Array]:
     """(value, time on the record, time it was taken in) -> event_row_type, row by row. The key of the tokens stands in no plan."""
-    pickled = pickle.dumps((config, tuple(declared)))
+    pickled = pickle.dumps((config, tuple(declared), plan))
     names = _names(declared)
     types = {one.column.name: _ARROW[one.column.type] for one in declared}
     make = _MAKE | {"declared": lambda column: _structs([one or (None,) * len(types) for one in column], types)}
@@ -58,8 +61,7 @@ def event_rows(config: Config, declared: Sequence[DeclaredProperty] = ()) -> Cal
 @lru_cache(maxsize=4)
 def _reader(pickled: bytes) -> EventReader:
     """Of one configuration, kept for as long as the worker lives: what it remembers is what makes it fast."""
-    config, declared = pickle.loads(pickled)
-    return EventReader(config, declared)
+    return EventReader(*pickle.loads(pickled))
 
 
 def _texts(column: Rows) -> pa.Array:

@@ -15,24 +15,29 @@ from lakehouse.events import verdict
 from lakehouse.events.content_hash import content_hash
 from lakehouse.events.declared_properties import DeclaredProperty
 from lakehouse.events.event_rows import OF_RECORD, event_row_type, event_rows
+from lakehouse.events.tracking_plan import UNPLANNED, TrackingPlan
 from lakehouse.spark.arrow_function import arrow_function
 from lakehouse.tables.events import SILVER_EVENTS
 
 ARRIVED_AT = "arrived_at"
 
 
-def parse(records: DataFrame, config: Config, declared: Sequence[DeclaredProperty] = ()) -> DataFrame:
+def parse(
+    records: DataFrame, config: Config, declared: Sequence[DeclaredProperty] = (), plan: TrackingPlan = UNPLANNED
+) -> DataFrame:
     """Every record with the columns of SILVER_EVENTS, those of declared properties, and its verdict.
 
     `records`: value, topic, partition, offset, timestamp of the Kafka source, or the same from bronze.events; and `arrived_at`,
-    the wall clock of whoever took the record in.
+    the wall clock of whoever took the record in. `plan`: what events are held to; whoever asks for a verdict hands it over.
 
     Besides: `traits` map<string,string>, `faults`, `source`, `fact`, see EventRow; `value`, the bytes; `kafka_timestamp`, `arrived_at`; `reason`,
     `detail`: null when the event is accepted, reasons.FACT when it is a fact, else what rejects it; the rest of a rejected record is
     what could be read.
     No record makes this fail.
     """
-    read = arrow_function(event_rows(config, declared), event_row_type(declared))("value", "timestamp", ARRIVED_AT)
+    read = arrow_function(event_rows(config, declared, plan), event_row_type(declared))(
+        "value", "timestamp", ARRIVED_AT
+    )
     known = records.select(
         *("topic", "partition", "offset", "value"),
         F.col("timestamp").alias("kafka_timestamp"),

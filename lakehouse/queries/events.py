@@ -29,6 +29,7 @@ from lakehouse.errors import QualityError
 from lakehouse.events import dedupe
 from lakehouse.events.declared_properties import DeclaredProperty, check_stored, read_declared, with_declared
 from lakehouse.events.parse import parse
+from lakehouse.events.tracking_plan import UNPLANNED, TrackingPlan, read_plan
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction, application, transaction
@@ -58,9 +59,11 @@ TakeIn = Callable[[DataFrame, Transaction, BatchRecord], None]
 """What a MicroBatch does with the leaf rows of a batch."""
 
 
-def transform(records: DataFrame, config: Config, declared: Sequence[DeclaredProperty] = ()) -> DataFrame:
+def transform(
+    records: DataFrame, config: Config, declared: Sequence[DeclaredProperty] = (), plan: TrackingPlan = UNPLANNED
+) -> DataFrame:
     """Kafka records (stream) -> rows of lakehouse/events/dedupe.py: what is new, each question of a record its own row."""
-    asked = dedupe.ask(parse(records, config, declared))
+    asked = dedupe.ask(parse(records, config, declared, plan))
     return dedupe.answer(asked, clock=next_hour(), days=config.events.dedupe_days)
 
 
@@ -139,6 +142,7 @@ def writer(
     take_in: TakeIn,
     *,
     declared: Sequence[DeclaredProperty] = (),
+    plan: TrackingPlan = UNPLANNED,
     held: Known | None = None,
     upkeep: Upkeep | None = None,
     quality: DataQuality | None = None,
@@ -153,7 +157,7 @@ def writer(
         lake, take_in, held or known(lake, NAME, KNOWN), table=events_table(lake, declared), upkeep=upkeep,
         quality=quality, window_seconds=window_seconds,
     )  # fmt: skip
-    rows = transform(records, lake.config, declared).writeStream.queryName(NAME).outputMode("append")
+    rows = transform(records, lake.config, declared, plan).writeStream.queryName(NAME).outputMode("append")
     return rows.option("checkpointLocation", lake.checkpoint(NAME)).foreachBatch(body)
 
 
@@ -194,7 +198,8 @@ def start(
     records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
     when = trigger(config.trigger_seconds, available_now=available_now)
     to_start = writer(
-        lake, records, micro_batch, declared=read_declared(EVENTS, lake.config.privacy), held=held, upkeep=upkeep, quality=quality,
+        lake, records, micro_batch, declared=read_declared(EVENTS, lake.config.privacy), plan=read_plan(EVENTS), held=held,
+        upkeep=upkeep, quality=quality,
         window_seconds=0 if available_now else lake.config.quality.window_seconds,  # nobody comes back for an open one
     )  # fmt: skip
     query = to_start.trigger(**when).start()

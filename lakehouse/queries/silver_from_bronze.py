@@ -15,6 +15,7 @@ from lakehouse.events.declared_properties import DeclaredProperty
 from lakehouse.events.dedupe import OTHER_CONTENT
 from lakehouse.events.parse import ARRIVED_AT, parse
 from lakehouse.events.reasons import FACT, ID_CONFLICT
+from lakehouse.events.tracking_plan import UNPLANNED, TrackingPlan
 from lakehouse.lake import checkpoint
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.rebuild import bronze_records
@@ -48,10 +49,10 @@ def transform(parsed: DataFrame) -> Judged:
     return Judged(accepted=ranked.where("content = 1").drop("content"), rejected=broken.unionByName(conflicts))
 
 
-def refill(lake: Lake, declared: Sequence[DeclaredProperty] = ()) -> None:
+def refill(lake: Lake, declared: Sequence[DeclaredProperty] = (), plan: TrackingPlan = UNPLANNED) -> None:
     """Replace the tables, and let the checkpoint of the events query begin anew. Profiles are to be rebuilt after it.
 
-    `declared`: the properties that are columns of silver.events.
+    `declared`: the properties that are columns of silver.events. `plan`: what events are held to.
 
     Raises:
         LakeError: silver has records that bronze has not: it would lose them.
@@ -59,7 +60,7 @@ def refill(lake: Lake, declared: Sequence[DeclaredProperty] = ()) -> None:
     archived = held_by(lake, bronze_events.KNOWN)["records"]
     _refuse_loss(furthest(held_by(lake, events.KNOWN).values()), archived)
     table = events.events_table(lake, declared)
-    parsed = parse(bronze_records(lake), lake.config, declared).persist()
+    parsed = parse(bronze_records(lake), lake.config, declared, plan).persist()
     judged = transform(parsed)
     lake.overwrite(judged.rejected.withColumn("quarantined_at", F.current_timestamp()), SILVER_EVENTS_QUARANTINE)
     accepted = judged.accepted.persist()
