@@ -33,6 +33,7 @@ COMMANDS = (
     "identity",
     "rules",
     "sources",
+    "quarantine",
     "experiments",
     "schedule",
     "serve",
@@ -44,6 +45,7 @@ SCRIPTS = {
     "streaming": "streaming/__main__.py",
     "whois": "lakehouse/commands/whois.py",
     "identity": "lakehouse/commands/identity.py",
+    "quarantine": "lakehouse/commands/quarantine.py",
     "experiments": "lakehouse/commands/experiments.py",
 }
 KEPT_LOGS = 20
