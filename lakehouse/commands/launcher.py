@@ -34,6 +34,7 @@ COMMANDS = (
     "rules",
     "sources",
     "quarantine",
+    "catalogue",
     "experiments",
     "schedule",
     "serve",
@@ -46,6 +47,7 @@ SCRIPTS = {
     "whois": "lakehouse/commands/whois.py",
     "identity": "lakehouse/commands/identity.py",
     "quarantine": "lakehouse/commands/quarantine.py",
+    "catalogue": "lakehouse/commands/catalogue.py",
     "experiments": "lakehouse/commands/experiments.py",
 }
 KEPT_LOGS = 20
