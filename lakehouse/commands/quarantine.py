@@ -120,8 +120,8 @@ def _send(config: Config, messages: Iterator[Message]) -> None:
 def _told(tally: Tally, is_dry_run: bool) -> Iterator[str]:
     for outcome, count in tally.outcomes.most_common():
         yield f"{count:>9,}  {_WORDS[outcome]}"
-    for reason, count in tally.reasons.most_common():
-        yield f"{'':9}  {count:,} {reason}: {REASONS[reason]}"
+        if outcome is Outcome.REJECTED:
+            yield from (f"{'':9}    {of:,} {reason}: {REASONS[reason]}" for reason, of in tally.reasons.most_common())
     if tally.not_archived:
         yield f"{tally.not_archived:>9,}  not in bronze.events, or not yet"
     counts = {outcome.value: tally.outcomes[outcome] for outcome in Outcome}

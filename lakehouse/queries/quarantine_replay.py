@@ -190,8 +190,6 @@ def decide(one: Attempt, verdict: Verdict, known: Known, *, now: datetime, days:
     """What becomes of an attempt; what is to be sent is known from then on. `days`: events.dedupe_days."""
     if verdict.reason not in (None, FACT):
         return Outcome.REJECTED
-    if one.reason in _REMEMBERED and now < one.first_at + timedelta(days=2 * days) + _SLACK:
-        return Outcome.REMEMBERED  # Spark forgets an id when a watermark that is `days` behind has passed its `days`
     if digest(one.value or b"") in known.waiting:
         return Outcome.THERE
     if (id_ := verdict.message_id) is None or verdict.reason == FACT:
@@ -199,6 +197,8 @@ def decide(one: Attempt, verdict: Verdict, known: Known, *, now: datetime, days:
     content = known.stored.get(id_, known.sent.get(id_))
     if content is not None:
         return Outcome.THERE if content == verdict.content_hash else Outcome.CONFLICT
+    if one.reason in _REMEMBERED and now < one.first_at + timedelta(days=2 * days) + _SLACK:
+        return Outcome.REMEMBERED  # Spark forgets an id when a watermark that is `days` behind has passed its `days`
     known.sent[id_] = verdict.content_hash
     return Outcome.SENT
 

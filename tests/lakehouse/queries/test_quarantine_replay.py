@@ -184,6 +184,7 @@ def attempt(reason: str = INVALID_NUMBER, *, days_ago: float = 1) -> Attempt:
         (attempt(), Verdict(None, "m", 5), Known(waiting=frozenset(), stored={"m": 5}), Outcome.THERE),
         (attempt(), Verdict(None, "m", 5), Known(waiting=frozenset(), stored={"m": 6}), Outcome.CONFLICT),
         (attempt(), Verdict(None, "m", 5), Known(waiting=frozenset(), sent={"m": 6}), Outcome.CONFLICT),
+        (attempt(ID_CONFLICT), Verdict(None, "m", 5), Known(waiting=frozenset(), stored={"m": 6}), Outcome.CONFLICT),
         (attempt(ID_CONFLICT, days_ago=14.9), Verdict(None, "m", 5), Known(waiting=frozenset()), Outcome.REMEMBERED),
         (attempt(ID_CONFLICT, days_ago=15.1), Verdict(None, "m", 5), Known(waiting=frozenset()), Outcome.SENT),
     ],
