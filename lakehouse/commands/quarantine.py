@@ -144,7 +144,9 @@ def main(argv: list[str]) -> None:
         lake = Lake(get_session(config, NAME), config)
         lake.require((*_READ, SILVER_QUARANTINE_REPLAYS))
         is_list = options.word == "list"
-        lines = listing(lake) if is_list else showing(lake, reason, limit=options.limit, has_bytes=options.bytes)
+        lines = (
+            listing(lake) if is_list else showing(lake, options.reason, limit=options.limit, has_bytes=options.bytes)
+        )
     for line in lines:
         print(line)
 
