@@ -21,9 +21,14 @@ from lakehouse.profiles.gold.order_balance import COUNTED, GOLD_ORDER_BALANCE, o
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.spark.session import get_session
-from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import (
+    SILVER_EVENT_FAULTS,
+    SILVER_EVENTS,
+    SILVER_EVENTS_QUARANTINE,
+    SILVER_QUARANTINE_REPLAYS,
+)
 
-_READ = (SILVER_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE, SILVER_ORDERS)
+_READ = (SILVER_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE, SILVER_QUARANTINE_REPLAYS, SILVER_ORDERS)
 
 
 def overwrite_balance(lake: Lake, *, now: datetime) -> list[dict[str, Any]]:

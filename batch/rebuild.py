@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.errors import StitchlakeError
+from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import refilling, writer
@@ -29,11 +30,11 @@ from lakehouse.tables.events import BRONZE_EVENTS
 CHECK, FROM_BRONZE = "--check", "--from-bronze"
 
 
-def check(lake: Lake) -> int:
-    """Print differences per table and one JSON line; the number of differing rows."""
+def check(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> int:
+    """Print differences per table and one JSON line; the number of differing rows. `declared`: how records are read."""
     champions = Champions(lake.config)
     champions.refresh()
-    counted = balance(lake)
+    counted = balance(lake, declared)
     rebuilt = rebuild(lake, champions, now=utc_now(), keep_as_of=True)
     differences = [*check_events(lake, counted), *check_profiles(lake, rebuilt)]
     print(f"{'table':28}{'rows':>10}{'missing':>10}{'extra':>10}{'changed':>10}")
@@ -57,7 +58,7 @@ def main(argv: list[str]) -> int:
         lake = Lake(get_session(config, "rebuild"), config)
         if is_check:
             lake.require(TABLES.values())
-            return 1 if check(lake) else 0
+            return 1 if check(lake, declarations(config)) else 0
         lake.bring_up(TABLES.values(), of=(BRONZE_EVENTS,) if is_refill else SOURCES)
         with refilling(config) if is_refill else nullcontext():
             if is_refill:

@@ -9,7 +9,13 @@ from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.recommend.products import GOLD_PRODUCTS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
-from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import (
+    BRONZE_EVENTS,
+    SILVER_EVENT_FAULTS,
+    SILVER_EVENTS,
+    SILVER_EVENTS_QUARANTINE,
+    SILVER_QUARANTINE_REPLAYS,
+)
 from lakehouse.tables.facts import SILVER_EXPERIMENT_STARTS, SILVER_PRODUCT_AVAILABILITY
 from lakehouse.tables.identity import (
     SILVER_IDENTITY_EDGES,
@@ -31,6 +37,7 @@ TABLES: dict[str, Table] = {
         SILVER_EVENTS,
         SILVER_EVENT_FAULTS,
         SILVER_EVENTS_QUARANTINE,
+        SILVER_QUARANTINE_REPLAYS,
         SILVER_PRODUCT_AVAILABILITY,
         SILVER_EXPERIMENT_STARTS,
         *LEAF,

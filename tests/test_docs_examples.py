@@ -26,6 +26,7 @@ from lakehouse.config import PROJECT, LakeConfig, load
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import LakeError, StitchlakeError
 from lakehouse.events.declared_properties import read_declared
+from lakehouse.events.tracking_plan import read_plan
 from lakehouse.experiments.definitions import read_experiments
 from lakehouse.moments.definitions import read_moments
 from lakehouse.rules.book import read_rules
@@ -42,7 +43,7 @@ SUBMIT = "./spark-submit.sh"
 WORDS: Mapping[str, list[list[str]]] = {
     **{command: [[]] for command in ("help", "up", "down", "serve")},
     "kafka": [["start"], ["stop"], ["status"]],
-    "plan": [[], ["--write"]],
+    "plan": [[], ["--write"], ["check"], ["check", "--against", "origin/main"]],
     "rules": [["check"], ["test"]],
     "schedule": [[], ["--airflow"], ["--databricks"]],
     "sources": [["list"], ["check"], ["check", "crm", "contacts.csv"]],
@@ -66,6 +67,7 @@ DECLARED: Mapping[str, Callable[[Path], object]] = {
     "source": lambda path: Source.read(path, load("dev", environ={})),
     "metrics": read_experiments,
     "properties": lambda path: read_declared(path, load("dev", environ={}).privacy),
+    "events": read_plan,
 }
 
 

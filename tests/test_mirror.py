@@ -48,6 +48,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/sources/known_messages.py",
         "lakehouse/sources/record.py",
     ),
+    "tests/lakehouse/queries/test_quarantine_replay.py": ("lakehouse/commands/quarantine.py",),
     "tests/lakehouse/sources/test_mapping.py": (
         "lakehouse/sources/declaration.py",
         "lakehouse/sources/expressions.py",

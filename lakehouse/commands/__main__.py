@@ -41,10 +41,10 @@ def _help(_: list[str]) -> None:
     print((Path(__file__).parent / "usage.txt").read_text(encoding="utf-8"), end="")
 
 
-def _plan(argv: list[str]) -> None:
+def _plan(argv: list[str]) -> int:
     from lakehouse.commands import plan
 
-    plan.main(argv)
+    return plan.main(argv)
 
 
 def _kafka(argv: list[str]) -> int | None:

@@ -33,6 +33,8 @@ COMMANDS = (
     "identity",
     "rules",
     "sources",
+    "quarantine",
+    "catalogue",
     "experiments",
     "schedule",
     "serve",
@@ -44,6 +46,8 @@ SCRIPTS = {
     "streaming": "streaming/__main__.py",
     "whois": "lakehouse/commands/whois.py",
     "identity": "lakehouse/commands/identity.py",
+    "quarantine": "lakehouse/commands/quarantine.py",
+    "catalogue": "lakehouse/commands/catalogue.py",
     "experiments": "lakehouse/commands/experiments.py",
 }
 KEPT_LOGS = 20

@@ -2,7 +2,7 @@
 
 ./spark-submit.sh sources list              what is declared in conf/sources
 ./spark-submit.sh sources check [NAME]      faults of the declarations
-./spark-submit.sh sources check NAME FILE   what of the records of a file maps and what does not, field by field
+./spark-submit.sh sources check NAME FILE   what of the records of a file maps and what does not, field by field; what breaks its plan
 
 Values are never shown. Ends with one JSON line; exit code 1 on a fault, or when a record would go to quarantine.
 """
@@ -15,9 +15,10 @@ from itertools import islice
 from pathlib import Path
 
 from lakehouse.config import Config, load
-from lakehouse.config.paths import SOURCES
+from lakehouse.config.paths import EVENTS, SOURCES
 from lakehouse.errors import ConfigError, StitchlakeError
 from lakehouse.events.clock import microseconds
+from lakehouse.events.tracking_plan import read_plan
 from lakehouse.job import describe, json_line
 from lakehouse.sources.declaration import files
 from lakehouse.sources.examination import Examination, examine
@@ -67,7 +68,7 @@ def check(names: Sequence[str], folder: Path, config: Config) -> int:
 def check_file(source: Source, path: Path) -> int:
     """Print what becomes of the file's first records; the exit code."""
     sample = islice(records(path, source.format, source.config), MOST_RECORDS)
-    found = examine(sample, source, microseconds(datetime.now(UTC)))
+    found = examine(sample, source, microseconds(datetime.now(UTC)), read_plan(EVENTS))
     rejected = found.rejected.total()
     print("\n".join(_report(source, path, found)))
     told = {"records": found.records, "accepted": found.accepted, "quarantined": rejected, "skipped": found.skipped}

@@ -23,6 +23,7 @@ from lakehouse.events.personal_data import named, spelling
 from lakehouse.events.verdict import fault
 from lakehouse.tables.contract import Column, Table, optional
 
+SECTIONS = ("properties", "sources", "events")  # of conf/events.yaml; the last two are the tracking plan
 PREFIX = "p_"
 NUMBER = "decimal(38,10)"
 _STEP, _MOST = Decimal("1e-10"), Decimal("9" * 28)
@@ -72,7 +73,7 @@ def read_declared(path: Path, privacy: PrivacyConfig) -> tuple[DeclaredProperty,
     """
     faults: list[str] = []
     place = f"{path.name}: properties"
-    entries = checked(read_document(path, "properties").get("properties"), DeclaredProperty, place, faults)
+    entries = checked(read_document(path, *SECTIONS).get("properties"), DeclaredProperty, place, faults)
     plain = {spelling(name) for name in privacy.plain_fields}
     for number_, entry in entries:
         leaf = entry.place.rpartition(".")[2]

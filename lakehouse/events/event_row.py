@@ -28,6 +28,7 @@ from lakehouse.events.privacy import bare_url, holds_at
 from lakehouse.events.remembered import Remembered
 from lakehouse.events.sender import SenderReader, source
 from lakehouse.events.tokens import hidden
+from lakehouse.events.tracking_plan import UNPLANNED, PlanReader, TrackingPlan
 from lakehouse.events.traits import Traits, told_traits
 from lakehouse.events.verdict import fault
 
@@ -110,7 +111,9 @@ class _Own(NamedTuple):
 class EventReader:
     """Reads records by one configuration. Thread-safe."""
 
-    def __init__(self, config: Config, declared: Sequence[DeclaredProperty] = ()) -> None:
+    def __init__(
+        self, config: Config, declared: Sequence[DeclaredProperty] = (), plan: TrackingPlan = UNPLANNED
+    ) -> None:
         self._config = config
         self._fields = FieldReader(config)
         self._senders = SenderReader(config)
@@ -122,6 +125,7 @@ class EventReader:
         self._name = Remembered(self._spelled).__getitem__
         self._properties = PropertyReader(declared, self._name)
         self._bare_url = Remembered(bare_url)
+        self._plan = PlanReader(plan, self._name)
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
         self._consents = ConsentReader(config.consent.categories)
 
@@ -175,6 +179,8 @@ class EventReader:
             heard=[self._consents.read(one) for one in contexts],
         )
         verdicts, faults = judged(batch)
+        planned = self._plan.column(messages, texts, [one.received for one in batch.times])
+        verdicts = [verdict or one.verdict for verdict, one in zip(verdicts, planned, strict=True)]
         names = texts["event_name"]  # as they are known, also where they are hidden now
         self._hide(texts)
         own = self._own_fields(messages, texts["event_name"], verdicts)
@@ -209,7 +215,8 @@ class EventReader:
                 told_traits(one) if type_ == "identify" else None for type_, one in zip(types, messages, strict=True)
             ],
             "faults": [
-                [*told, *(one.faults if one else ())] or None for told, one in zip(faults, own.declared, strict=True)
+                [*told, *(one.faults if one else ()), *broken.faults] or None
+                for told, one, broken in zip(faults, own.declared, planned, strict=True)
             ],
             "source": list(map(source, messages, texts["channel"])),
             "fact": [None] * len(messages),

@@ -14,6 +14,7 @@ from lakehouse.config import Config
 from lakehouse.config.limits import PURPOSES
 from lakehouse.events.declared_properties import NUMBER, DeclaredProperty
 from lakehouse.events.event_row import EventReader, EventRow
+from lakehouse.events.tracking_plan import UNPLANNED, TrackingPlan
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 
 OF_RECORD = (*BRONZE_EVENTS.key, "content_hash")  # columns of silver.events that Spark has without reading the message
@@ -37,9 +38,10 @@ class Documents(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Declarations:
-    """What an owner declares of how records are read, besides the configuration. documents: None = every record is its own message."""
+    """What an owner declares of how records are read, besides the configuration. plan: what events are held to. documents: None = every record is its own message."""
 
     properties: Sequence[DeclaredProperty] = ()
+    plan: TrackingPlan = UNPLANNED
     documents: Documents | None = None
 
 
@@ -102,7 +104,7 @@ def _no_collector() -> Iterator[None]:
 def _reader(pickled: bytes) -> tuple[EventReader, Documents | None]:
     """Of one configuration, kept for as long as the worker lives: what it remembers is what makes it fast."""
     config, declared = pickle.loads(pickled)
-    return EventReader(config, declared.properties), declared.documents
+    return EventReader(config, declared.properties, declared.plan), declared.documents
 
 
 def _texts(column: Rows) -> pa.Array:

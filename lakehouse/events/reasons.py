@@ -28,6 +28,7 @@ UNREADABLE = "unreadable"
 BROKEN_TEXT = "broken_text"
 NOT_COUNTED = "not_counted"
 RETURN_NOT_COUNTED = "return_not_counted"
+BREAKS_PLAN = "breaks_plan"
 UNEXPECTED = "unexpected"
 FACT = "fact"  # of what is neither event nor rejected: see facts.py
 
@@ -50,6 +51,7 @@ REASONS: dict[str, str] = {
     NEGATIVE_AMOUNT: "an amount or quantity is below zero",
     UNKNOWN_CURRENCY: "the currency is not an ISO 4217 code",
     NO_USABLE_IDENTIFIER: "no identifier is left once blocked values are dropped",
+    BREAKS_PLAN: "the event breaks its JSON Schema in conf/events.yaml, and its source is declared `block` there",
     ID_CONFLICT: "an earlier event has the same messageId and other content",
     UNEXPECTED: "the event breaks an expectation of silver.events whose action is quarantine",
 }
@@ -59,5 +61,6 @@ FAULTS: dict[str, str] = {
     UNREADABLE: "an e-mail address or a telephone number cannot be read as one",
     BROKEN_TEXT: "half a character, as a length limit leaves it, was replaced",
     NOT_COUNTED: "the event speaks of an order, by its ids or its name, and its name is no order event's",
+    BREAKS_PLAN: "the event breaks its JSON Schema in conf/events.yaml; the field is kept as it came",
     RETURN_NOT_COUNTED: "the event speaks of a refund or cancellation of an order, and its name is none of an order event's",
 }

@@ -34,11 +34,13 @@ STAMP = "_stitchlake.json"
 REFILL = "_refill"  # there while silver is being replaced from bronze
 # Parts: tables that only a job of their own writes.
 DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE, PRODUCTS = "decision_log", "households", "order_balance", "products"
+QUARANTINE_REPLAYS = "quarantine_replays"
 PARTS = {
     "batch/decision_log.py": DECISION_LOG,
     "batch/experiments.py": DECISION_LOG,
     "batch/households.py": HOUSEHOLDS,
     "batch/order_balance.py": ORDER_BALANCE,
+    "lakehouse/commands/quarantine.py": QUARANTINE_REPLAYS,
     "ml/train_recommender.py": PRODUCTS,
 }
 """By the owner of the tables. What another owns the streaming driver writes, and whoever holds the lake."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import ARRIVED_AT, parse
+from lakehouse.events.quarantine import PLACE, still_open
 from lakehouse.events.reasons import FACT
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
@@ -16,7 +18,12 @@ from lakehouse.profiles.rebuild import Rebuilt, bronze_records
 from lakehouse.profiles.stitching.history_table import compare_history, history_of, summarise_history
 from lakehouse.quality.counts import first_broken
 from lakehouse.tables.contract import Table
-from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import (
+    BRONZE_EVENTS,
+    SILVER_EVENTS,
+    SILVER_EVENTS_QUARANTINE,
+    SILVER_QUARANTINE_REPLAYS,
+)
 from lakehouse.tables.expectation import Action
 from lakehouse.tables.identity import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 
@@ -30,7 +37,7 @@ class Balance:
     rejected: int  # records that break the contract
     conflicts: int  # same id, other content
     unexpected: int  # in good form, and put aside by an expectation
-    repeats: int  # same id, same content
+    repeats: int  # same id, same content; or rejected, and sent again in another form
     facts: int  # of no person, in tables of their own
 
     @property
@@ -42,37 +49,43 @@ class Balance:
         return self.accepted + self.quarantine + self.repeats + self.facts == self.bronze
 
 
-def balance(lake: Lake) -> Balance:
-    """Parse bronze again and count."""
-    parsed = parse(bronze_records(lake), lake.config).select("message_id", "content_hash", "reason")
-    good, is_fact = F.col("reason").isNull(), F.col("reason") == FACT
-    row = parsed.agg(
-        F.count(F.lit(1)).alias("bronze"),
-        F.count(F.when(~good & ~is_fact, 1)).alias("rejected"),
-        F.count(F.when(is_fact, 1)).alias("facts"),
-        F.count(F.when(good, 1)).alias("good"),
-        F.count_distinct(F.when(good, F.col("message_id"))).alias("accepted"),
-        F.count_distinct(F.when(good, F.struct("message_id", "content_hash"))).alias("contents"),
-    ).first()
+def balance(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> Balance:
+    """Parse bronze again and count. `declared`: how records are read."""
+    replays = F.broadcast(lake.read(SILVER_QUARANTINE_REPLAYS).select(*PLACE, F.lit(True).alias("is_replayed")))
+    parsed = parse(bronze_records(lake), lake.config, declared).select(*PLACE, "message_id", "content_hash", "reason")
+    good, is_fact, came_again = F.col("reason").isNull(), F.col("reason") == FACT, F.col("is_replayed")
+    row = (
+        parsed.join(replays, on=list(PLACE), how="left")
+        .agg(
+            F.count(F.lit(1)).alias("bronze"),
+            F.count(F.when(~good & ~is_fact & came_again.isNull(), 1)).alias("rejected"),
+            F.count(F.when(~good & ~is_fact & came_again, 1)).alias("came_again"),
+            F.count(F.when(is_fact, 1)).alias("facts"),
+            F.count(F.when(good, 1)).alias("good"),
+            F.count_distinct(F.when(good, F.col("message_id"))).alias("accepted"),
+            F.count_distinct(F.when(good, F.struct("message_id", "content_hash"))).alias("contents"),
+        )
+        .first()
+    )
     assert row is not None
-    unexpected = _unexpected(lake)
+    unexpected = _unexpected(lake, declared)
     return Balance(
         bronze=row["bronze"],
         accepted=row["accepted"] - unexpected,
         unexpected=unexpected,
         rejected=row["rejected"],
         conflicts=row["contents"] - row["accepted"],
-        repeats=row["good"] - row["contents"],
+        repeats=row["good"] - row["contents"] + row["came_again"],
         facts=row["facts"],
     )
 
 
-def _unexpected(lake: Lake) -> int:
+def _unexpected(lake: Lake, declared: Declarations) -> int:
     """Message ids whose first content an expectation puts aside; nothing is read where there is no such expectation."""
     breaks = first_broken(SILVER_EVENTS, Action.QUARANTINE)
     if breaks is None:
         return 0
-    good = parse(bronze_records(lake), lake.config).where(F.col("reason").isNull())
+    good = parse(bronze_records(lake), lake.config, declared).where(F.col("reason").isNull())
     first = F.min_by(breaks, F.struct(ARRIVED_AT, *BRONZE_EVENTS.key))
     return good.groupBy("message_id").agg(first.alias("breaks")).where("breaks IS NOT NULL").count()
 
@@ -82,7 +95,8 @@ def check_events(lake: Lake, counted: Balance) -> Iterator[Difference]:
     bronze, silver = lake.read(BRONZE_EVENTS), lake.read(SILVER_EVENTS)
     yield _count(BRONZE_EVENTS, bronze.count(), bronze.select(*BRONZE_EVENTS.key).distinct().count())
     yield _count(SILVER_EVENTS, silver.count(), counted.accepted)
-    yield _count(SILVER_EVENTS_QUARANTINE, lake.read(SILVER_EVENTS_QUARANTINE).count(), counted.quarantine)
+    rejected = still_open(lake.read(SILVER_EVENTS_QUARANTINE), lake.read(SILVER_QUARANTINE_REPLAYS))
+    yield _count(SILVER_EVENTS_QUARANTINE, rejected.count(), counted.quarantine)
 
 
 def check_profiles(lake: Lake, rebuilt: Rebuilt) -> Iterator[Difference]:

@@ -8,6 +8,7 @@ from typing import Any
 from lakehouse.events.event_row import EventReader
 from lakehouse.events.personal_data import kind_of
 from lakehouse.events.reasons import FACT
+from lakehouse.events.tracking_plan import UNPLANNED, TrackingPlan
 from lakehouse.sources.history import identified
 from lakehouse.sources.mapping import Document
 from lakehouse.sources.record import Record, canonical
@@ -41,9 +42,9 @@ class Examination:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-def examine(records: Iterable[Record], source: Source, now: int) -> Examination:
+def examine(records: Iterable[Record], source: Source, now: int, plan: TrackingPlan = UNPLANNED) -> Examination:
     """What the mapping of the source, and then the one parse, make of the records. `now`: microseconds since 1970."""
-    reader = EventReader(source.config)
+    reader = EventReader(source.config, plan=plan)
     fields, heads = source.mapping.fields, source.mapping.heads
     found = Examination(types={} if fields is None else fields.types)
     is_any_filled = fields is None

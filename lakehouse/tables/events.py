@@ -1,4 +1,4 @@
-"""Contracts of the event tables: bronze.events, silver.events, silver.event_faults, silver.events_quarantine."""
+"""Contracts of the event tables: bronze.events, silver.events, silver.event_faults, silver.events_quarantine, silver.quarantine_replays."""
 
 from lakehouse.tables.contract import CONSENT, KAFKA, MONEY, PRODUCT_LINE, Table, optional, required, write_time
 from lakehouse.tables.expectation import Expectation, Volume, not_null
@@ -115,13 +115,17 @@ SILVER_EVENTS = Table(
 
 SILVER_EVENT_FAULTS = Table(
     name="silver.event_faults",
-    grain="one row per accepted event and field of it that could not be read",
+    grain="one row per accepted event and field of it that could not be read, or that breaks the tracking plan",
     key=("topic", "partition", "offset", "field", "reason"),
     owner="streaming/events.py",
     reads=(KAFKA,),
     columns=(
         *_LINEAGE,
-        required("field", "string", "where in the message; the field is empty in silver.events"),
+        required(
+            "field",
+            "string",
+            "where in the message; the field is empty in silver.events, unless the reason is breaks_plan",
+        ),
         required("reason", "string", "code, see lakehouse/events/reasons.py"),
         required("expected", "string", "what was expected there; never a value that was sent"),
         required("message_id", "string", "event in silver.events"),
@@ -143,5 +147,19 @@ SILVER_EVENTS_QUARANTINE = Table(
         optional("detail", "string", "which field, what was expected; never a personal value"),
         optional("value", "binary", "the record as it came"),
         write_time("quarantined_at", "time of the micro-batch that wrote the row"),
+    ),
+)
+
+SILVER_QUARANTINE_REPLAYS = Table(
+    name="silver.quarantine_replays",
+    grain="one row per rejected record that was read again, and that is an event by now or waits in the topic to be one",
+    key=SILVER_EVENTS_QUARANTINE.key,
+    owner="lakehouse/commands/quarantine.py",
+    reads=("silver.events_quarantine", "bronze.events", "silver.events"),
+    columns=(
+        *_LINEAGE,
+        optional("message_id", "string", "the event it became, in silver.events; null = a fact of no person"),
+        required("outcome", "string", "sent: to the topic again; there: it had come by another way already"),
+        required("replayed_at", "timestamp", "time of the replay"),
     ),
 )

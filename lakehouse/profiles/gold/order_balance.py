@@ -1,7 +1,7 @@
 """gold.order_balance: where every message that completes an order went. Sent = counted + explained.
 
 A message is taken for one by its name, in any spelling that `[events.names]` knows. What is not even JSON has no name, and is in
-silver.events_quarantine only. A message that was sent again is one message.
+silver.events_quarantine only. A message that was sent again is one message, also where we sent it: a rejected record that was replayed.
 """
 
 from pyspark.sql import DataFrame
@@ -11,6 +11,7 @@ from lakehouse.config import Config
 from lakehouse.events import reasons as R
 from lakehouse.events.contracts import ORDER_COMPLETED
 from lakehouse.events.parse import parse
+from lakehouse.events.quarantine import still_open
 from lakehouse.profiles.leaf import COMPLETED
 from lakehouse.tables.contract import Table, optional, required, write_time
 
@@ -22,6 +23,7 @@ def order_balance(
     silver_events: DataFrame,
     silver_event_faults: DataFrame,
     silver_events_quarantine: DataFrame,
+    silver_quarantine_replays: DataFrame,
     silver_orders: DataFrame,
     *,
     config: Config,
@@ -29,7 +31,7 @@ def order_balance(
     """[outcome, reason, messages, orders]: see GOLD_ORDER_BALANCE."""
     parts = (
         _accepted(silver_events, silver_orders),
-        _refused(silver_events_quarantine, config),
+        _refused(still_open(silver_events_quarantine, silver_quarantine_replays), config),
         _not_understood(silver_event_faults),
     )
     told = parts[0].unionByName(parts[1]).unionByName(parts[2])
@@ -77,7 +79,13 @@ GOLD_ORDER_BALANCE = Table(
     grain="one row per outcome of order messages, and its reason",
     key=("outcome", "reason"),
     owner="batch/order_balance.py",
-    reads=("silver.events", "silver.event_faults", "silver.events_quarantine", "silver.orders"),
+    reads=(
+        "silver.events",
+        "silver.event_faults",
+        "silver.events_quarantine",
+        "silver.quarantine_replays",
+        "silver.orders",
+    ),
     columns=(
         required(
             "outcome",

@@ -76,7 +76,9 @@ def test_what_cannot_be_read_is_handed_on_as_it_was_sent_and_told_by_the_parse(t
 
 
 def test_an_identifier_that_cannot_be_read_leaves_those_that_can(tmp_path: Path) -> None:
-    two = SOUND.replace("ok: boolean}", "ok: boolean, card: text}").replace("user_id: who", "user_id: who, loyalty_id: card")
+    two = SOUND.replace("ok: boolean}", "ok: boolean, card: text}").replace(
+        "user_id: who", "user_id: who, loyalty_id: card"
+    )
     read = mapped(tmp_path, two, RECORD | {"card": ["a", "b"]})
     assert read.document is not None
     assert "loyalty_id" not in read.document.get("traits", {})

@@ -3,15 +3,21 @@
 from collections import Counter
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import functions as F
 
 from batch.order_balance import overwrite_balance
 from lakehouse.events.parse import parse
-from lakehouse.lake.delta import Lake
+from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.silver import orders
 from lakehouse.queries import silver_writes
-from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import (
+    SILVER_EVENT_FAULTS,
+    SILVER_EVENTS,
+    SILVER_EVENTS_QUARANTINE,
+    SILVER_QUARANTINE_REPLAYS,
+)
 from tests.accepted import at, once
 from tests.rows import message, order, records, track
 from tests.small_lake import copy_empty_tables
@@ -29,7 +35,16 @@ SENT: list[tuple[dict[str, Any], tuple[str, str | None] | None]] = [
     (order("o-6", "m-10"), ("late", None)),
     (message("page", "m-11", name="Order Completed"), None),
     (track("Product Viewed", "m-12"), None),
+    (order("o-7", "m-13", currency="QQQ"), None),  # it was replayed, so what was sent in its place is counted
 ]
+REPLAYED = {
+    "topic": "events",
+    "partition": 0,
+    "offset": 12,
+    "message_id": "m-13",
+    "outcome": "sent",
+    "replayed_at": at("2026-01-01 00:00"),
+}
 
 
 def test_sent_is_counted_and_explained(lake: Lake) -> None:
@@ -40,6 +55,9 @@ def test_sent_is_counted_and_explained(lake: Lake) -> None:
     lake.overwrite(silver_writes.faults(accepted.where("faults IS NOT NULL")), SILVER_EVENT_FAULTS)
     rejected = parsed.where("reason IS NOT NULL").withColumn("quarantined_at", parsed["received_at"])
     lake.overwrite(rejected, SILVER_EVENTS_QUARANTINE)
+    lake.add(
+        pa.Table.from_pylist([REPLAYED], schema=arrow_schema(SILVER_QUARANTINE_REPLAYS)), SILVER_QUARANTINE_REPLAYS
+    )
     in_time = accepted.where("message_id <> 'm-10'")
     orders.merge(lake, leaf(with_day(in_time), rates={}), once(0))
     found = {
