@@ -106,6 +106,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/demo/shop/stay.py",
     ),
     "tests/lakehouse/demo/shop/test_visits.py": ("lakehouse/demo/shop/devices.py",),
+    "tests/lakehouse/events/enrichment/test_traffic.py": ("lakehouse/events/enrichment/event_enrichment.py",),
     "tests/lakehouse/events/test_tokens.py": ("lakehouse/spark/arrow_function.py",),
     "tests/lakehouse/events/test_parse.py": (
         "lakehouse/events/amounts.py",

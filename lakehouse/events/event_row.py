@@ -16,6 +16,10 @@ from lakehouse.events.clock import ClockReader, Times
 from lakehouse.events.commerce import CommerceReader, Figures, Line, Order
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import is_nested, object_at, record, text_at, text_of
+from lakehouse.events.enrichment.event_enrichment import Enrichment
+from lakehouse.events.enrichment.locations import Location
+from lakehouse.events.enrichment.traffic import Traffic
+from lakehouse.events.enrichment.user_agents import Agent
 from lakehouse.events.envelope import FACTS, NEEDED, TYPES, UNMAPPED
 from lakehouse.events.fields import FieldReader, Fields, Message, Spoilt, lacking
 from lakehouse.events.identifier import Identifier
@@ -89,6 +93,10 @@ class EventRow(NamedTuple):
     is_clamped: bool | None = None
     properties: str | None = None
     context: str | None = None
+    visitor_id: str | None = None
+    traffic: Traffic | None = None
+    agent: Agent | None = None
+    location: Location | None = None
     declared: tuple[Any, ...] | None = None
     traits: Traits | None = None
     faults: list[str] | None = None
@@ -133,6 +141,7 @@ class EventReader:
         self._clocks = ClockReader(config.events)
         self._commerce = CommerceReader(config)
         self._own = OwnFields(config)
+        self._enrichment = Enrichment(config)
         self._agents = bots.UserAgents(config.events.bot_user_agents)
         self._names = contracts.spellings(config.events.names)
         self._name = lru_cache(maxsize=_REMEMBERED)(lambda name: self._names.get(contracts.spelling(name), name))
@@ -179,6 +188,9 @@ class EventReader:
         is_order = contracts.is_of_order(type_, name)
         verdict = _verdict(parts)
         own = self._own_fields(message, fields) if verdict is None else _NOTHING_OWN
+        page_url = _page_url(context, properties)
+        is_visit = page_url is not None or type_ in ("page", "screen")
+        enriched = self._enrichment.read(context, properties, sender, is_visit=is_visit)
         return EventRow(
             message_id=fields["message_id"],
             actor_id=sender.actor_id,
@@ -198,7 +210,7 @@ class EventReader:
             consent=self._consent(parts.answer, times.occurred, fields["message_id"]),
             group_id=fields["group_id"],
             previous_id=previous_id,
-            page_url=_page_url(context, properties),
+            page_url=page_url,
             query=_query(properties) if name in _WITH_QUERY else None,
             coupon=fields["coupon"],
             campaign=fields["campaign"],
@@ -207,6 +219,10 @@ class EventReader:
             is_clamped=times.is_clamped,
             properties=own.properties,
             context=own.context,
+            visitor_id=enriched.visitor_id,
+            traffic=enriched.traffic,
+            agent=enriched.agent,
+            location=enriched.location,
             declared=own.declared,
             traits=told_traits(message) if type_ == "identify" else None,
             faults=[*_faults(parts), *own.faults] or None,
