@@ -1,9 +1,9 @@
-"""own_fields: properties, context and declared properties of every stored event, read again from bronze.
+"""own_fields: properties, context, enrichment and declared properties of every stored event, read again from bronze.
 
     ./spark-submit.sh batch/own_fields.py
 
 Run it with streaming stopped: after an update from a release that did not keep them, after a property was declared in conf/events.yaml, after
-privacy.personal_fields or privacy.plain_fields changed. It may be ended and run again at any time. An event whose record is not in bronze any
+privacy.personal_fields, privacy.plain_fields or enrichment changed, and batch/rebuild.py after it. It may be ended and run again at any time. An event whose record is not in bronze any
 more stays as it is. Prints a line of JSON for each slice of bronze.
 """
 

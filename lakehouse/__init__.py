@@ -6,7 +6,8 @@ tables/                            the contract of every table; their order
 lake/, kafka/, spark/              Delta reads and writes; the broker and its topics; the session and its queries
 events/                            Kafka record -> accepted event or quarantined record
 identity/, matching/               actors and identifiers -> profiles; likely pairs
-features/, profiles/               figures at an instant; accepted events -> activity, orders, RFM, activation
+features/, sessions/                figures at an instant; visits
+profiles/                          accepted events -> activity, orders, RFM, activation
 models/, recommend/                registry, segments, scores; the recommender
 online/                            what a decision needs to know, a key away
 rules/, bandits/, experiments/     expressions; policies that learn; who is in which arm and what came of it

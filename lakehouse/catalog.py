@@ -7,6 +7,7 @@ from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS
 from lakehouse.profiles.gold.order_balance import GOLD_ORDER_BALANCE
 from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.recommend.products import GOLD_PRODUCTS
+from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 from lakehouse.tables.events import (
@@ -41,6 +42,7 @@ TABLES: dict[str, Table] = {
         SILVER_PRODUCT_AVAILABILITY,
         SILVER_EXPERIMENT_STARTS,
         *LEAF,
+        SILVER_SESSIONS,
         SILVER_MATCH_BLOCKS,
         SILVER_IDENTITY_REVIEW,
         SILVER_IDENTITY_EDGES,

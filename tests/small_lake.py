@@ -168,6 +168,14 @@ def _kept_order(order: str, actor: str, when: str, revenue: str) -> Row:
     }  # fmt: skip
 
 
+def _session(visitor: str, first: int, actor: str, start: str, end: str, channel: str, **rest: Any) -> Row:
+    return {
+        "visitor_id": visitor, "started_at": at(start), "session_id": f"m{first}", "ended_at": at(end), "actor_id": actor,
+        "duration_seconds": int((at(end) - at(start)).total_seconds()), "event_count": 1, "page_view_count": 0, "channel": channel,
+        "order_ids": [], "revenue": Decimal(0), **rest,
+    }  # fmt: skip
+
+
 def _rfm(profile: str, first: str, last: str, orders: int, spent: str, scores: tuple[int, int, int]) -> Row:
     return {
         "profile_id": profile, "first_order_at": at(first), "last_order_at": at(last), "frequency": orders,
@@ -213,6 +221,14 @@ ROWS: dict[str, list[Row]] = {
     ],
     "silver.personal_traits": [
         {"actor_id": "ann-login", "trait": "email", "value": "ann@example.com", "seen_at": at("01-07 20:30")}
+    ],
+    "silver.sessions": [
+        _session("laptop-1", 1, "ann-login", "01-07 20:00", "01-07 20:00", "Paid Search", source="google", medium="cpc", click_id="gclid"),
+        _session(
+            "laptop-1", 2, "ann-login", "01-07 20:30", "01-07 20:40", "Email", source="crm", medium="email", campaign="January", event_count=2,
+            order_ids=["o2"], revenue=Decimal("60.00"),
+        ),
+        _session("web-9", 9, "cat-web", "02-20 10:00", "02-20 10:00", "Direct", source="(direct)", medium="(none)"),
     ],
     "silver.identity_edges": _EDGES,
     "silver.identity_map": [

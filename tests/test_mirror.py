@@ -107,6 +107,13 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/demo/shop/stay.py",
     ),
     "tests/lakehouse/demo/shop/test_visits.py": ("lakehouse/demo/shop/devices.py",),
+    "tests/lakehouse/events/enrichment/test_traffic.py": ("lakehouse/events/enrichment/event_enrichment.py",),
+    "tests/lakehouse/sessions/test_session_step.py": (
+        "lakehouse/sessions/rebuilt_sessions.py",
+        "lakehouse/sessions/table.py",
+        "lakehouse/sessions/visit_index.py",
+        "lakehouse/sessions/visits.py",
+    ),
     "tests/lakehouse/events/test_tokens.py": ("lakehouse/spark/arrow_function.py",),
     "tests/lakehouse/events/test_parse.py": (
         "lakehouse/events/amounts.py",

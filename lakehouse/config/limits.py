@@ -51,6 +51,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("events", "default_region"): (r"[A-Z]{2}", "an ISO 3166 code such as US"),
     ("privacy", "hmac_key"): (r"(?s).+", "a key that is not empty"),
     ("privacy", "hmac_key_id"): (r"\S+", "a short name without blanks"),
+    ("enrichment", "own_domains"): (r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "a domain such as example.com"),
     ("identity", "email_tags"): (r"all|known", "all or known"),
     ("serving", "public_url"): (
         r"|https?://[^\s/?#]+(/[^\s?#]*)?",

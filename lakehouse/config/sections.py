@@ -56,6 +56,15 @@ class PrivacyConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EnrichmentConfig:
+    user_agents: bool
+    traffic: bool
+    sessions: bool
+    own_domains: tuple[str, ...]
+    ip_database: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class MoneyConfig:
     rates: Mapping[str, str]
 

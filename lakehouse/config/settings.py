@@ -21,6 +21,7 @@ from lakehouse.config.sections import (
     ConsentConfig,
     DecisionLogConfig,
     DecisionsConfig,
+    EnrichmentConfig,
     EventsConfig,
     HouseholdsConfig,
     IdentifierRule,
@@ -66,6 +67,7 @@ class Config:
     kafka: KafkaConfig
     events: EventsConfig
     privacy: PrivacyConfig
+    enrichment: EnrichmentConfig
     money: MoneyConfig
     identity: IdentityConfig
     matching: MatchingConfig

@@ -19,6 +19,10 @@ from lakehouse.events.commerce import CommerceReader, Line
 from lakehouse.events.consent import ConsentReader, Heard
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader, Values
 from lakehouse.events.document import Record, object_at, record, text_in, text_of
+from lakehouse.events.enrichment.event_enrichment import Enriched, Enrichment
+from lakehouse.events.enrichment.locations import Location
+from lakehouse.events.enrichment.traffic import Traffic
+from lakehouse.events.enrichment.user_agents import Agent
 from lakehouse.events.envelope import FACTS
 from lakehouse.events.event_verdict import Batch, judged
 from lakehouse.events.fields import FieldReader, Message, Texts
@@ -42,6 +46,7 @@ _SHOWN = (
     *("message_id", "group_id", "order_id", "product_id", "session_id"),
     *("event_name", "page_name", "coupon", "campaign", "channel"),
 )
+_OF_A_PAGE = ("page", "screen")
 _BEFORE_A_NUMBER = "tT(+0"  # a telephone number begins with one of these
 
 
@@ -92,6 +97,10 @@ class EventRow(NamedTuple):
     is_clamped: bool | None = None
     properties: str | None = None
     context: str | None = None
+    visitor_id: str | None = None
+    traffic: Traffic | None = None
+    agent: Agent | None = None
+    location: Location | None = None
     declared: tuple[Any, ...] | None = None
     traits: Traits | None = None
     faults: list[str] | None = None
@@ -120,6 +129,7 @@ class EventReader:
         self._clocks = ClockReader(config.events)
         self._commerce = CommerceReader(config)
         self._own = OwnFields(config)
+        self._enrichment = Enrichment(config)
         self._agents = bots.UserAgents(config.events.bot_user_agents)
         self._names = contracts.spellings(config.events.names)
         self._name = Remembered(self._spelled).__getitem__
@@ -186,12 +196,15 @@ class EventReader:
         own = self._own_fields(messages, texts["event_name"], verdicts)
         types, ids = texts["type"], texts["message_id"]
         shown = zip(*[one.shown for one in batch.senders], strict=True)
+        urls = list(map(self._page_url, contexts, properties))
+        visits = [url is not None or type_ in _OF_A_PAGE for url, type_ in zip(urls, types, strict=True)]
+        enriched = list(map(self._enrichment.read, contexts, properties, batch.senders, visits))
         return {
             **texts,
             **dict(zip(("user_id", "anonymous_id", "previous_id"), map(list, shown), strict=True)),
             "actor_id": [one.actor_id for one in batch.senders],
             "event": [
-                name if type_ == "track" else page if type_ in ("page", "screen") else None
+                name if type_ == "track" else page if type_ in _OF_A_PAGE else None
                 for type_, name, page in zip(types, texts["event_name"], texts["page_name"], strict=True)
             ],
             "occurred_at": [one.occurred for one in batch.times],
@@ -202,7 +215,7 @@ class EventReader:
             "lines": [one.told_lines if type_ == "track" else None for type_, one in zip(types, figures, strict=True)],
             "identifiers": [one.identifiers for one in batch.senders],
             "consent": list(map(_consent, batch.heard, batch.times, ids)),
-            "page_url": list(map(self._page_url, contexts, properties)),
+            "page_url": urls,
             "query": [
                 _query(sent) if name in _WITH_QUERY else None for name, sent in zip(names, properties, strict=True)
             ],
@@ -210,6 +223,7 @@ class EventReader:
             "is_clamped": [one.is_clamped for one in batch.times],
             "properties": own.properties,
             "context": own.contexts,
+            **{name: [getattr(one, name) for one in enriched] for name in Enriched._fields},
             "declared": [one and one.columns for one in own.declared],
             "traits": [
                 told_traits(one) if type_ == "identify" else None for type_, one in zip(types, messages, strict=True)

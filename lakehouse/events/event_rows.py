@@ -26,6 +26,9 @@ _TEXT, _FLAG, _TIME = pa.string(), pa.bool_(), pa.timestamp("us", tz="UTC")
 _IDENTIFIER = {"type": _TEXT, "token": _TEXT}
 _LINE = {"product_id": _TEXT, "name": _TEXT, "quantity": pa.decimal128(18, 6), "price": pa.decimal128(20, 8)}
 _CONSENT = {"at": _TIME, "message_id": _TEXT, **dict.fromkeys(PURPOSES, _FLAG)}
+_TRAFFIC = {**dict.fromkeys(("channel", "source", "medium", "campaign", "click_id"), _TEXT), "is_campaign": _FLAG}
+_AGENT = dict.fromkeys(("device_class", "os", "browser"), _TEXT)
+_LOCATION = dict.fromkeys(("country", "region"), _TEXT)
 _ARROW = {"string": _TEXT, "boolean": _FLAG, "timestamp": _TIME, "bigint": pa.int64(), NUMBER: pa.decimal128(38, 10)}
 Rows = Sequence[Any]
 
@@ -139,9 +142,14 @@ def _lines(column: Rows) -> pa.Array:
     return _lists(column, _LINE)
 
 
-def _consents(column: Rows) -> pa.Array:
-    nothing = (None,) * len(_CONSENT)
-    return _structs([nothing if one is None else one for one in column], _CONSENT, mask=_missing(column))
+def _optional(fields: dict[str, pa.DataType]) -> Callable[[Rows], pa.Array]:
+    """Of structs that may be missing."""
+    nothing = (None,) * len(fields)
+
+    def make(column: Rows) -> pa.Array:
+        return _structs([nothing if one is None else one for one in column], fields, mask=_missing(column))
+
+    return make
 
 
 def _lists(column: Rows, fields: dict[str, pa.DataType]) -> pa.Array:
@@ -175,7 +183,10 @@ _MAKE: dict[str, Callable[[Rows], pa.Array]] = {
     "revenue": _money,
     "lines": _lines,
     "identifiers": _identifiers,
-    "consent": _consents,
+    "consent": _optional(_CONSENT),
+    "traffic": _optional(_TRAFFIC),
+    "agent": _optional(_AGENT),
+    "location": _optional(_LOCATION),
     "traits": _traits,
     "faults": _faults,
 }

@@ -122,11 +122,12 @@ class Lake:
         """Commits and files of the table; None of one that is not there, and of a remote lake, where looking costs a job."""
         return delta_rs.size(self.path(table)) if self.uses_delta_rs else None
 
-    def batches(self, table: Table) -> Iterator[pa.RecordBatch]:
-        """All rows on the driver, piece by piece. Of a remote lake the table passes through memory whole."""
+    def batches(self, table: Table, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """All rows on the driver, piece by piece; `columns`: these of them, None = all. Of a remote lake they pass through memory together."""
+        told = columns or table.column_names
         if self.uses_delta_rs:
-            return delta_rs.batches(self.path(table), arrow_schema(table))
-        return iter(self.read(table).toArrow().to_batches())
+            return delta_rs.batches(self.path(table), _schema(table, told))
+        return iter(self.read(table).select(*told).toArrow().to_batches())
 
     def rows_with(
         self, table: Table, column: str, values: Iterable[str], *, columns: Sequence[str] | None = None
@@ -134,8 +135,7 @@ class Lake:
         """The rows whose text column holds one of the values, on the driver. `columns`: these, `column` among them; None = all."""
         wanted, told = pa.array(sorted(values), pa.string()), columns or table.column_names
         if self.uses_delta_rs:
-            schema = pa.schema([arrow_schema(table).field(name) for name in told])
-            return delta_rs.rows_with(self.path(table), schema, column, wanted)
+            return delta_rs.rows_with(self.path(table), _schema(table, told), column, wanted)
         few = F.broadcast(self.frame(pa.table({column: wanted})))
         return self.read(table).join(few, on=column, how="left_semi").select(*told).toArrow()
 
@@ -314,6 +314,11 @@ def arrow_schema(table: Table) -> pa.Schema:
     schema = StructType.fromDDL(table.ddl)
     assert isinstance(schema, StructType)
     return to_arrow_schema(schema, timezone="UTC")
+
+
+def _schema(table: Table, columns: Sequence[str]) -> pa.Schema:
+    """Of some of its columns."""
+    return pa.schema([arrow_schema(table).field(name) for name in columns])
 
 
 def differs(columns: Iterable[str]) -> str:

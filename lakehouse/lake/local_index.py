@@ -79,6 +79,11 @@ class LocalIndex:
         """Whether its files are still those that were opened: a lake may have been deleted and made again."""
         return self._inode is not None and self._data_inode() == self._inode
 
+    @property
+    def bytes(self) -> int:
+        """What its pages take."""
+        return int(self._env.info()["last_pgno"] + 1) * int(self._env.stat()["psize"])
+
     def close(self) -> None:
         self._env.close()
 

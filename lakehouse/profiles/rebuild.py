@@ -21,6 +21,8 @@ from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import actors
 from lakehouse.profiles.stitching.rebuilt_identity import rebuilt_identity
 from lakehouse.profiles.tables import LEAF
+from lakehouse.sessions.rebuilt_sessions import rebuilt_sessions
+from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
@@ -31,7 +33,7 @@ SOURCES = (BRONZE_EVENTS, SILVER_EVENTS)
 
 @dataclass(frozen=True, kw_only=True)
 class Rebuilt:
-    """Every table of profiles that follows from events, by contract: facts, leaf and identity tables in `silver`, and gold."""
+    """Every table of profiles that follows from events, by contract: facts, leaf and identity tables and sessions in `silver`, and gold."""
 
     silver: dict[Table, DataFrame]
     gold: GoldRows
@@ -72,6 +74,8 @@ def rebuild(lake: Lake, champions: ChampionModels, *, now: datetime, keep_as_of:
     facts = told.where(F.col("fact").isNotNull())
     silver: dict[Table, DataFrame] = {table: fold.rows(facts) for table, fold in FACT_TABLES.items()}
     silver |= {table: table.transform(leaves) for table in LEAF}
+    if lake.config.enrichment.sessions:
+        silver[SILVER_SESSIONS] = rebuilt_sessions(lake)
     silver |= rebuilt_identity(lake, of_actors, silver[SILVER_PERSONAL_TRAITS], champions.matcher, now=now)
     identity_map = silver[SILVER_IDENTITY_MAP]
     newest = leaves.agg(F.max("last_at")).first()

@@ -1,7 +1,8 @@
 """The `events` query: every record read, judged and kept once, and the accepted events become one living profile per person.
 
     Kafka -> parse -> deduplication by message, under a watermark on arrival -> EventsBatch, for each micro-batch:
-    quarantine, silver.events -> leaf rows of the new events -> MicroBatch: every table of profiles -> silver.event_faults
+    quarantine, silver.events -> leaf rows of the new events -> MicroBatch: every table of profiles
+                              -> silver.event_faults, silver.sessions, beside it
 
 Late rule: none. The watermark's clock is the micro-batch's own time, fixed in the offset log, so no record can be behind
 it, however old; only message ids are forgotten, `events.dedupe_days` after they were taken in. What is accepted is added to
@@ -45,6 +46,8 @@ from lakehouse.queries.declarations import declarations
 from lakehouse.queries.known_records import Known, is_news, known
 from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.queries.silver_writes import Accepted, faults, write_events, write_faults
+from lakehouse.sessions import visits
+from lakehouse.sessions.session_step import SessionStep
 from lakehouse.spark.streams import Start, trigger
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
@@ -105,6 +108,7 @@ class EventsBatch:
         self._take_in = take_in
         self._known = known
         self._table = table
+        self._sessions = SessionStep(lake) if lake.config.enrichment.sessions else None
         self._upkeep = upkeep or Upkeep(lake, ())
         self._quality = quality
         self._window_seconds = window_seconds
@@ -124,15 +128,20 @@ class EventsBatch:
         record = BatchRecord(batch_id)
         rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known["events"])).persist()
         try:
+            if self._sessions is not None:
+                self._sessions.prepare()
             with record.stage("events"):
                 known_there = self._known["quarantine"]
                 accepted = write_events(lake, rows, once, known=known_there, table=self._table, judge=judge)
             record.accepted, record.quarantined = accepted.count, dict(accepted.quarantined)
             record.first_arrival = accepted.first_arrival
-            with ThreadPoolExecutor(1) as beside:
-                faults = beside.submit(self._write_faults, accepted, once, record)
+            with ThreadPoolExecutor(2) as beside:
+                others = [beside.submit(self._write_faults, accepted, once, record)]
+                if self._sessions is not None:
+                    others.append(beside.submit(self._keep_sessions, self._sessions, accepted, record))
                 self._take_in(leaves(accepted.events, lake.config), once, record)
-                faults.result()
+                for other in others:
+                    other.result()
         finally:
             rows.unpersist()
         if self._quality is not None:
@@ -141,6 +150,11 @@ class EventsBatch:
     def _write_faults(self, accepted: Accepted, once: Transaction, record: BatchRecord) -> None:
         with record.stage("faults"):
             write_faults(self._lake, accepted, once)
+
+    def _keep_sessions(self, step: SessionStep, accepted: Accepted, record: BatchRecord) -> None:
+        with record.stage("sessions"):
+            here = accepted.here
+            step.take_in(accepted.events.select(*visits.COLUMNS).toArrow() if here is None else here)
 
 
 def writer(
@@ -239,6 +253,10 @@ def finish(lake: Lake, take_in: TakeIn, read: unfinished.Read, declared: Declara
                 "%s: %d of their records are gone: batch/rebuild.py has their traits from bronze", NAME, told["gone"]
             )
         lake.append(faults(events), SILVER_EVENT_FAULTS, begun.once)
+        if lake.config.enrichment.sessions:
+            sessions = SessionStep(lake)
+            sessions.prepare()
+            sessions.take_in(events.select(*visits.COLUMNS).toArrow())
         take_in(leaves(events, lake.config), begun.once, BatchRecord(begun.once.batch_id))
     finally:
         events.unpersist()

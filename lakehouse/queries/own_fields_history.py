@@ -1,4 +1,4 @@
-"""Own fields of the events that are stored: read again from bronze.events, by the rules and the declarations of now.
+"""Own fields and enrichment of the events that are stored: read again from bronze.events, by the rules and the declarations of now.
 
 For a lake of a release that did not keep them, for a property that was declared later, and for a rule of lakehouse/events/personal_data.py
 that changed. Only these columns are set, and only where they differ. So a second run changes nothing, and one that was
@@ -17,7 +17,7 @@ from lakehouse.profiles.rebuild import bronze_records
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS
 
-OWN = ("properties", "context")
+OWN = ("properties", "context", "visitor_id", "traffic", "agent", "location")
 SLICE = 500_000  # records
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -40,12 +41,14 @@ _BESIDE = ("traits", "faults", "source")  # what an event has that silver.events
 class Accepted:
     """The events of a micro-batch.
 
-    events: the columns of silver.events, and `traits`, `faults`, `source`. are_few: whether they fit into the driver's memory.
+    events: the columns of silver.events, and `traits`, `faults`, `source`. here: the former on the driver, where they passed through it
+    anyway; None = they did not. are_few: whether they fit into the driver's memory.
     have_faults: whether something is wrong with any of them. count, first_arrival: of the batch's events, and when Kafka took the first of
     them. quarantined: how many records are no events, by reason.
     """
 
     events: DataFrame
+    here: pa.Table | None
     are_few: bool
     have_faults: bool
     count: int
@@ -96,7 +99,7 @@ def write_events(
         conflicts = _quarantine(lake, judged, tallies, once, known, are_few=are_few)
     finally:
         judged.unpersist()
-    events = contents
+    events, here = contents, None
     if lake.has_had(SILVER_EVENTS, once):
         beside = F.broadcast(contents.select("message_id", "content_hash", *_BESIDE))
         held = lake.read(SILVER_EVENTS).join(beside, on=["message_id", "content_hash"], how="inner")
@@ -104,11 +107,12 @@ def write_events(
     else:
         if conflicts is not None:
             events = contents.join(conflicts, on="content_hash", how="left_anti")
-        _append(lake, events, table, once, judge, are_few=are_few)
+        here = _append(lake, events, table, once, judge, are_few=are_few)
     new = tallies.get(dedupe.CONTENT)
     quarantined = {reason: tally.rows for reason, tally in tallies.items() if reason not in (FACT, dedupe.CONTENT)}
     return Accepted(
         events=events,
+        here=here,
         are_few=are_few,
         have_faults=new is not None and new.faulty > 0,
         count=0 if new is None else new.rows - quarantined.get(ID_CONFLICT, 0),
@@ -126,16 +130,22 @@ def _unexpected(contents: DataFrame, breaks: Column, judged: DataFrame) -> DataF
 
 def _append(
     lake: Lake, events: DataFrame, table: Table, once: Transaction, judge: Judge | None, *, are_few: bool
-) -> None:
-    """Have the events counted, and append them. Few pass through the driver anyway, and are counted there: Spark takes 0.1 s."""
-    if judge is not None and are_few and lake.uses_delta_rs:
+) -> pa.Table | None:
+    """Have the events counted, and append them. Few pass through the driver anyway, and are counted there: Spark takes 0.1 s.
+
+    Returns:
+        The rows, where they passed through the driver.
+    """
+    if are_few and lake.uses_delta_rs:
         here = conform(events, table).toArrow()
-        judge(counted_here(here, table))
+        if judge is not None:
+            judge(counted_here(here, table))
         lake.append(here, table, once)
-        return
+        return here
     if judge is not None:
         judge(counted(events, table))
-    lake.append(events, table, once, are_few=are_few)
+    lake.append(events, table, once)
+    return None
 
 
 class _Tally(NamedTuple):

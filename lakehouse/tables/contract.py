@@ -25,6 +25,10 @@ CONSENT_WORDS = f"struct<answered_at:timestamp,analytics:{_WORD},personalization
 SUPPRESSION = "struct<at:timestamp,message_id:string,is_suppressed:boolean>"
 LOYALTY_TIER = "struct<at:timestamp,tier:string>"
 
+TRAFFIC = "struct<channel:string,source:string,medium:string,campaign:string,click_id:string,is_campaign:boolean>"
+LOCATION = "struct<country:string,region:string>"
+AGENT = "struct<device_class:string,os:string,browser:string>"
+
 
 KAFKA = "kafka"
 PUTS_ASIDE = "silver.events"  # the table beside which there is a quarantine

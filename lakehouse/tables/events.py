@@ -1,6 +1,18 @@
 """Contracts of the event tables: bronze.events, silver.events, silver.event_faults, silver.events_quarantine, silver.quarantine_replays."""
 
-from lakehouse.tables.contract import CONSENT, KAFKA, MONEY, PRODUCT_LINE, Table, optional, required, write_time
+from lakehouse.tables.contract import (
+    AGENT,
+    CONSENT,
+    KAFKA,
+    LOCATION,
+    MONEY,
+    PRODUCT_LINE,
+    TRAFFIC,
+    Table,
+    optional,
+    required,
+    write_time,
+)
 from lakehouse.tables.expectation import Expectation, Volume, not_null
 
 _LINEAGE = (
@@ -90,6 +102,18 @@ SILVER_EVENTS = Table(
             "properties as sent, one JSON object; a token stands for what is personal; null = none, or of a release before it was kept",
         ),
         optional("context", "string", "context, likewise"),
+        optional(
+            "visitor_id",
+            "string",
+            "browser or device: the anonymous_id; else `<type>:<token>` of another identifier; null = no visit, or of a release before it was told",
+        ),
+        optional("traffic", TRAFFIC, "how the visitor came, of an event that tells of an arrival; null = it does not"),
+        optional("agent", AGENT, "the device, by its user agent; null = none sent"),
+        optional(
+            "location",
+            LOCATION,
+            "ISO 3166 country and region of context.ip; null = not known, or no database is configured",
+        ),
     ),
     expectations=(
         Expectation(name="clocks_are_right", text="no sender ahead of time", breaks="is_clamped", most=0.05),

@@ -27,11 +27,16 @@ from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.batch_record import BatchRecord
+from lakehouse.profiles.differences import compare, summarise
 from lakehouse.queries import events as query
 from lakehouse.queries import silver_writes, unfinished
 from lakehouse.queries.silver_writes import Accepted, write_events
+from lakehouse.sessions.rebuilt_sessions import rebuilt_sessions
+from lakehouse.sessions.session_step import SessionStep
+from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from tests import rows as made
 from tests.rows import ARRIVAL, RECORD, Value, add_batch, row, stream, track
 
 REJECTED = "!"
@@ -64,13 +69,15 @@ def value(message: str) -> Value:
     )
 
 
-def new_lake(spark: SparkSession, folder: Path) -> Lake:
-    lake = Lake(
-        spark, dataclasses.replace(load("dev", environ={}), lake=LakeConfig(root=str(folder / "lake"), keep_hours=1))
-    )
+def new_lake(spark: SparkSession, folder: Path, *, sessions: bool = False) -> Lake:
+    config = load("dev", environ={})
+    enrichment = dataclasses.replace(config.enrichment, sessions=sessions)
+    root = LakeConfig(root=str(folder / "lake"), keep_hours=1)
+    lake = Lake(spark, dataclasses.replace(config, lake=root, enrichment=enrichment))
     lake.create(SILVER_EVENTS)
     lake.create(SILVER_EVENT_FAULTS)
     lake.create(SILVER_EVENTS_QUARANTINE)
+    lake.create(SILVER_SESSIONS)
     return lake
 
 
@@ -315,6 +322,47 @@ def test_a_checkpoint_lost_between_silver_and_profiles_loses_no_event(spark: Spa
     assert (events(lake), quarantine(lake)) == (["aA", "bA", "cA", "dA"], ["!", "aB"])
     assert dict(TAKEN[lake.root])[died] == 2
     assert counted(lake) == 4
+
+
+def seen(number: int, minute: int, campaign: str | None = None) -> Value:
+    """A page view at some minute of an hour long ago, from a link that is tagged or not."""
+    address = f"https://shop.example/{number}" + (
+        "" if campaign is None else f"?utm_source=crm&utm_campaign={campaign}"
+    )
+    when = f"2020-01-01T1{minute // 60}:{minute % 60:02}:00Z"
+    return made.message(
+        "page", f"m{number}", anonymousId=f"visitor-{number % 2}", timestamp=when, context={"page": {"url": address}}
+    )
+
+
+def test_sessions_follow_the_events_late_ones_and_replays_too(spark: SparkSession, tmp_path: Path) -> None:
+    lake = new_lake(spark, tmp_path, sessions=True)
+    batches = [
+        [seen(0, 0), seen(2, 70), seen(1, 5), seen(3, 50, "A")],
+        [seen(4, 10, "B"), seen(0, 0), seen(5, 20)],  # divides one, repeats one, joins none
+        [seen(6, 38), seen(8, 40), seen(7, 55, "A")],  # joins
+    ]
+    for batch in batches:
+        add_batch(Path(lake.root).parent / "records", batch)
+    write, written = SessionStep._write, iter(range(2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SessionStep, "_write", lambda step, rows: write(step, rows) if next(written) == 0 else 1 / 0)
+        with pytest.raises(StreamingQueryException, match="division by zero"):
+            drain(lake)
+    drain(lake)
+    kept = lake.read(SILVER_SESSIONS).orderBy("visitor_id", "started_at").collect()
+    told = [
+        (row["visitor_id"][-1], row["landing_page"][-1], row["exit_page"][-1], row["event_count"], row["campaign"])
+        for row in kept
+    ]
+    assert told == [
+        ("0", "0", "0", 1, None),
+        ("0", "4", "2", 4, "B"),
+        ("1", "1", "5", 2, None),
+        ("1", "3", "7", 2, "A"),
+    ]
+    differences = compare(SILVER_SESSIONS, lake.read(SILVER_SESSIONS), rebuilt_sessions(lake))
+    assert summarise(SILVER_SESSIONS, differences).total == 0
 
 
 MESSAGES = st.one_of(st.just(REJECTED), st.tuples(st.sampled_from("abcd"), st.sampled_from("ABC")).map("".join))

@@ -22,6 +22,7 @@ from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import bronze_records
 from lakehouse.quality.data_quality import DataQuality
 from lakehouse.queries import events, silver_from_bronze, silver_writes
+from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.expectation import Action, Expectation
 from lakehouse.tables.quality import OPS_DATA_QUALITY
@@ -32,7 +33,7 @@ NINE = Expectation(name="no_nine", text="no product 9", breaks="product_id = '9'
 
 @pytest.fixture
 def lake(lake: Lake) -> Lake:
-    for table in (SILVER_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE, OPS_DATA_QUALITY):
+    for table in (SILVER_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE, SILVER_SESSIONS, OPS_DATA_QUALITY):
         lake.create(table)
     return lake
 

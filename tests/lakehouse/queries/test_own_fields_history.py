@@ -21,6 +21,7 @@ from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.queries import events as query
 from lakehouse.queries.own_fields_history import OWN, fill
+from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from tests.rows import RECORD, add_batch, row, stream, track
@@ -83,7 +84,7 @@ def files(lake: Lake) -> list[str]:
 def seen(new_lake: Callable[[str], Lake]) -> tuple[Lake, Seen]:
     lake = new_lake("history")
     before = dataclasses.replace(SILVER_EVENTS, columns=tuple(c for c in SILVER_EVENTS.columns if c.name not in OWN))
-    for table in (before, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE):
+    for table in (before, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE, SILVER_SESSIONS):
         lake.create(table)
     old = lake.spark.createDataFrame([row(OLD, 0, partition=1)], RECORD)
     lake.overwrite(conform(parse(old, lake.config), before), before)

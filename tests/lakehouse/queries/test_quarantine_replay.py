@@ -163,7 +163,9 @@ def test_each_record_that_is_good_by_now_lands_once_wherever_a_replay_was_killed
     assert [*of_events, mapped] == [*ids, "good", "quiz-app", "quiz-web", "simple-events:17"]
     assert lake.read(SILVER_ORDERS).where("revenue = 5000").count() == 6
     first_came = before.read(SILVER_EVENTS_QUARANTINE).agg({"quarantined_at": "max"}).collect()[0][0]
-    assert all(row[3] < first_came for row in rows(lake) if row[0] != of_till)  # received when it came first, not when it was replayed
+    assert all(
+        row[3] < first_came for row in rows(lake) if row[0] != of_till
+    )  # received when it came first, not when it was replayed
     assert check(lake, declared) == 0
     counted = orjson.loads(capsys.readouterr().out.splitlines()[-1])["events"]
     assert [counted[of] for of in ("bronze", "accepted", "quarantine", "duplicates")] == [22, 10, 2, 10]
