@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from lakehouse.matching import fields as kinds
 from lakehouse.matching.fields import ADDRESS, DATE, FAMILY_NAME, GIVEN_NAME, Field
+from lakehouse.matching.levels import GENERATION, levels
 from lakehouse.matching.model import HOUSEHOLD, Sharing
 from lakehouse.matching.splink_start import Start, cautious
 
@@ -100,20 +101,19 @@ def fit(patterns: Patterns, begun: Start, fields: Sequence[Field], records: int)
     Where hardly any pair is of a household there are two kinds of pairs, as if nobody had asked: a few of one person, full of
     mistakes, look like a household, too.
     """
-    is_own = _are_own(fields, begun.u)
-    found = _fit(patterns, begun, records, is_own, _guesses(fields, is_own))
+    found = _fit(patterns, begun, records, fields, _guesses(fields, _are_own(fields, begun.u)))
     is_evident = any(one.prior >= _EVIDENT * found.prior for one in found.sharing if one.name == HOUSEHOLD)
-    return found if is_evident else _fit(patterns, begun, records, is_own, {})
+    return found if is_evident else _fit(patterns, begun, records, fields, {})
 
 
 def _fit(
     patterns: Patterns,
     begun: Start,
     records: int,
-    is_own: Sequence[bool],
+    fields: Sequence[Field],
     guesses: Mapping[str, Sequence[_Guess]],
 ) -> Fitted:
-    possible = records * (records - 1) / 2
+    possible, is_own = records * (records - 1) / 2, _are_own(fields, begun.u)
     m, prior = [values.copy() for values in begun.m], min(0.5, 1 / records)
     for index in np.flatnonzero(is_own) if guesses else ():
         m[index] = cautious(len(m[index]))  # what splink saw in blocks of one family name or street are couples as well
@@ -127,6 +127,8 @@ def _fit(
         one_person, *together = _posterior(patterns, ratios, prior, sharing)
         believed = one_person * patterns.pairs
         m = [_shares(_counts(patterns, index, believed), us) for index, us in enumerate(begun.u)]
+        if guesses:
+            m = _wary_of_parents(fields, m, begun.u)
         prior = float(min(max(believed.sum(), 0.5) / possible, 0.5))
         sharing = [
             Sharing(
@@ -210,6 +212,19 @@ def _shared(
         is_shared = before * ratio / (1 - before + before * ratio)
         found = ((counts * is_shared).sum() + guess.pairs * guess.share) / (counts.sum() + guess.pairs)
         yield min(max(float(found), guess.least), guess.most)
+
+
+def _wary_of_parents(fields: Sequence[Field], m: Sequence[Floats], u: Sequence[Floats]) -> list[Floats]:
+    """M where people live together: birthdays of parent and child say no less against one person than any others that disagree.
+
+    Father and son of one name and address would else teach that a person's birthdays differ like theirs.
+    """
+    held = [values.copy() for values in m]
+    for index, field in enumerate(fields):
+        if field.kind == DATE:
+            place = [label for label, _ in levels(fields, index)].index(GENERATION)
+            held[index][place] = min(m[index][place], u[index][place] * m[index][-1] / u[index][-1])
+    return held
 
 
 def _shares(counts: Floats, u: Floats) -> Floats:

@@ -11,7 +11,7 @@ from lakehouse.matching.fields import LINES, NAMES, Field
 from lakehouse.matching.normalise import INSTANT
 from lakehouse.matching.short_names import are_one_name
 
-EXACT, ELSE = "exact", "else"
+EXACT, GENERATION, ELSE = "exact", "generation", "else"
 _GENERATION = 14  # years: nobody's parent is younger
 
 
@@ -48,6 +48,7 @@ def levels(fields: Sequence[Field], index: int, apart: str = "") -> list[tuple[s
             (EXACT, f"{left} = {right} OR {same_day}"),
             ("1 digit", f"{apart} <= 1 OR ({same_year} AND {turned}) OR {day_beside}"),
             *[(label, f"({near}) AND NOT {_generation_apart(left, right)}") for label, near in _up_to(apart, 2, 3)],
+            (GENERATION, f"{apart} <= 3"),
         ]
     if kind == kinds.EMAIL:
         user = f"split_part({left}, '@', 1) = split_part({right}, '@', 1) AND instr({left}, '@') <> 1"
@@ -72,7 +73,10 @@ def _days(left: str, right: str) -> tuple[str, str]:
 
 
 def _generation_apart(left: str, right: str) -> str:
-    """Whether the years are as far apart as those of parent and child: then two wrong digits are no slip, one may be."""
+    """Whether the years are as far apart as those of parent and child: then two or three other digits are hardly a slip.
+
+    A level of its own: in dirty data some are one, and among birthdays with nothing in common they would take from what those say.
+    """
     years = (f"TRY_CAST(left({side}, 4) AS INT)" for side in (left, right))
     is_whole = f"least(length({left}), length({right})) >= 8"
     return f"coalesce({is_whole} AND abs({' - '.join(years)}) >= {_GENERATION}, FALSE)"

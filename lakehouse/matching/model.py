@@ -27,7 +27,7 @@ from lakehouse.matching.levels import ELSE, levels
 FREQUENCY = "frequency"  # what a token of a frequent value is a token of
 HOUSEHOLD = "household"  # the name of the evidence that no single field gives
 CAUTION = 3.0  # to take two people of a household for one is so many times as bad as the reverse
-FORMAT = 4  # of to_parameters, and of the comparisons behind it: another one cannot be read
+FORMAT = 5  # of to_parameters, and of the comparisons behind it: another one cannot be read
 
 
 @dataclass(frozen=True, kw_only=True)

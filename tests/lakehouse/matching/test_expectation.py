@@ -8,7 +8,7 @@ import pytest
 
 from lakehouse.matching.expectation import Fitted, Patterns, fit
 from lakehouse.matching.fields import fields
-from lakehouse.matching.levels import levels
+from lakehouse.matching.levels import GENERATION, levels
 from lakehouse.matching.splink_start import Start, cautious
 
 PEOPLE = fields(
@@ -16,6 +16,7 @@ PEOPLE = fields(
 )
 FIRST, LAST, DOB, STREET, TEL, MAIL = range(len(PEOPLE))
 COUNTS = [len(levels(PEOPLE, index)) + 1 for index in range(len(PEOPLE))]
+A_GENERATION = [label for label, _ in levels(PEOPLE, DOB)].index(GENERATION)
 RECORDS = 4_000
 
 
@@ -44,7 +45,15 @@ def _u(exact: float, count: int) -> np.ndarray:
     return np.array([exact, *near, 1 - 2 * exact])
 
 
+def _born(shares: np.ndarray, a_generation: float) -> np.ndarray:
+    """Shares of the levels of a birthday: many strangers are a generation apart in two or three digits, few records of one person."""
+    found = shares.copy()
+    found[A_GENERATION] = a_generation
+    return found / found.sum()
+
+
 U = [_u(exact, count) for exact, count in zip((0.01, 0.002, 1e-4, 1e-3, 1e-5, 1e-5), COUNTS, strict=True)]
+U[DOB] = _born(U[DOB], 0.14)
 
 
 def drawn(truth: Truth, seed: int) -> tuple[Patterns, np.ndarray]:
@@ -56,7 +65,9 @@ def drawn(truth: Truth, seed: int) -> tuple[Patterns, np.ndarray]:
     kind = np.repeat([0, 1, 2], [truth.matches, truth.households, sum(strangers)])
     table = np.empty((len(kind), len(PEOPLE)), dtype=np.int64)
     for index, count in enumerate(COUNTS):
-        as_one, by_chance = (chance.choice(count, len(kind), p=p) for p in (_m(truth.wrong[index], count), U[index]))
+        shares = _m(truth.wrong[index], count)
+        shares = _born(shares, 0.01) if index == DOB else shares
+        as_one, by_chance = (chance.choice(count, len(kind), p=p) for p in (shares, U[index]))
         is_shared = (kind == 0) | ((kind == 1) & (chance.random(len(kind)) < truth.shared[index]))
         table[:, index] = np.where(is_shared, as_one, by_chance)
         table[chance.random(len(kind)) < truth.gap, index] = -1
@@ -116,6 +127,15 @@ def test_how_often_fathers_and_sons_have_one_name_is_found(seed):
     household = fitted(patterns).sharing[0]
     assert household.shared[FIRST] == pytest.approx(0.12, abs=0.04)
     assert household.shared[DOB] < 0.03
+
+
+@pytest.mark.parametrize(("households", "is_wary"), [(5_000, True), (0, False)])
+def test_where_people_live_together_birthdays_of_parent_and_child_say_no_less_than_any_that_differ(households, is_wary):
+    patterns, _ = drawn(Truth(households=households), 1)
+    found = fitted(patterns)
+    ratios = found.m[DOB] / U[DOB]
+    assert (found.sharing != ()) == is_wary
+    assert (ratios[A_GENERATION] <= ratios[-1] * (1 + 1e-9)) == is_wary
 
 
 def test_without_given_names_and_birthdays_there_are_two_kinds_of_pairs():

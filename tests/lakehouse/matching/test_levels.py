@@ -39,7 +39,7 @@ ALONE = {
         ("19850105", "19860116", "3 digits"),
         ("19850105", "19961231", "else"),
         ("19650820", "19950820", "1 digit"),  # a slip, or father and son born on one day of the year
-        ("19580309", "19990309", "else"),  # a generation apart, and no slip of one key
+        ("19580309", "19990309", "generation"),  # apart as parent and child, and no slip of one key
         ("19850105", "19980105", "2 digits"),
         ("19850105t", "19850105", "exact"),  # a time of day
         ("19850105t", "19850105t", "exact"),

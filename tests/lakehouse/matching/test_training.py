@@ -7,6 +7,7 @@ import pytest
 
 from lakehouse.errors import ModelError
 from lakehouse.matching.fields import fields
+from lakehouse.matching.levels import ELSE, GENERATION
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.records import atoms
 from lakehouse.matching.training import FEW, _refuse_guesswork, train
@@ -82,6 +83,24 @@ def test_duplicates_are_expected_and_what_makes_them_up_weighs_most(config):
     zip_code = next(c for c in trained.model.comparisons if c.field.name == "zip")
     of_zip = {level.label: level.bits for level in zip_code.levels}
     assert of_zip["1 letter"] > 1 > 0 > of_zip["else"]  # which is how the second ones differ
+
+
+def test_birthdays_mistyped_by_a_generation_take_nothing_from_birthdays_with_nothing_in_common(config):
+    people = _people(200)
+    as_it_was = [(first, last, dob, f"1{zip_}") for first, last, dob, zip_ in people[:60]]
+    # 1957 becomes 1992: two digits, and as many years as between parent and child.
+    mistyped = [
+        (first, last, f"{dob[:2]}{(int(dob[2]) + 4) % 10}{(int(dob[3]) + 5) % 10}{dob[4:]}", zip_)
+        for first, last, dob, zip_ in as_it_was
+    ]
+
+    def bits(rows):
+        birthday = next(c for c in _train(config, [*people, *rows]).model.comparisons if c.field.name == "dob")
+        return {level.label: level.bits for level in birthday.levels}
+
+    clean, dirty = bits(as_it_was), bits([*as_it_was[:40], *mistyped[40:]])
+    assert dirty[GENERATION] > clean[GENERATION] + 1
+    assert dirty[ELSE] == pytest.approx(clean[ELSE], abs=0.3)
 
 
 def test_a_frequent_value_is_held_as_a_token_and_counts_less_than_a_rare_one(config):
