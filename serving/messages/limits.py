@@ -20,6 +20,11 @@ _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"{}[]")))
 _CURLY = bytes.maketrans(b"[]", b"{}")
 
 
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """What was sent under a name in small letters, the first of several; None = nothing."""
+    return next((value for sent, value in scope["headers"] if sent == name), None)
+
+
 class BodyLimit:
     """ASGI middleware: a body of more than `most_bytes` is answered with 413, whether its length was announced or not.
 
@@ -34,8 +39,8 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        announced = dict(scope["headers"]).get(b"content-length")
-        packed = b",".join(value for name, value in scope["headers"] if name == b"content-encoding")
+        announced = header(scope, b"content-length")
+        packed = b",".join([value for name, value in scope["headers"] if name == b"content-encoding"])
         if announced is not None and (not announced.isdigit() or int(announced) > self._most_bytes):
             await refuse(send, _TOO_LARGE, self._too_large)
             return
