@@ -38,7 +38,7 @@ from serving.deciding.next_best_action import next_best_action
 from serving.deciding.recommendations import recommendations
 from serving.messages import answer_models, collector
 from serving.messages.content_coding import Damaged, Inflated
-from serving.messages.limits import App, BodyLimit, header
+from serving.messages.limits import App, BodyLimit, body_of, header
 from serving.messages.mail_feedback import SCHEMA
 from serving.messages.request_models import (
     AvailabilityRequest,
@@ -240,7 +240,7 @@ async def _answered(
     service: Service, request: Request, model: type[R], do: Callable[[Service, R], Awaitable[dict[str, Any]]]
 ) -> Response:
     """Read the body as `model` and do it; every refusal says where, what and why. Never a 500."""
-    body = await request.body()
+    body = await body_of(request.receive)
     service.pressure.at_once += 1
     try:
         try:

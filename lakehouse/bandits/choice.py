@@ -3,15 +3,13 @@
 import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """`propensity`: probability with which the policy, as it stood, chooses this arm. `expected`: reward of each, 0..1."""
 
     arm: str

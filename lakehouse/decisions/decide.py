@@ -26,8 +26,7 @@ NO_CATALOGUE = "no catalogue of offers"
 EXPECTED_VALUE = "expected value"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """An offer in the answer. `propensity`: probability with which it came first; None for those that did not."""
 
     permitted: Permitted[Offer]
@@ -47,8 +46,7 @@ class ChosenBy(NamedTuple):
     version: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Explored:
+class Explored(NamedTuple):
     """What a policy says of the candidates. `chances`: expected reward of each, 0..1; `first`: its choice, for `reason`.
 
     chosen_by: None = no policy was asked. features: what it saw of the person.
@@ -97,8 +95,7 @@ class OfferRequest:
     trace: Trace = field(default_factory=_no_trace)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """Offers best first; empty = nothing is to be said. `is_forced`: a rule overrode arbitration. `chosen_by`: None = no policy chose."""
 
     ranked: tuple[Ranked, ...] = ()

@@ -22,6 +22,7 @@ HOUR_MS, DAY_MS, WEEK_MS, MONTH_MS = (hours * 3_600_000 for hours in (1, 24, 7 *
 SESSION_GAP_MS = 30 * 60_000  # without anything; then a session is over
 _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_TELLS_USER = b'"user"'
 
 
 class Seen(NamedTuple):
@@ -91,6 +92,8 @@ def recent_of(store: OnlineStore, identifiers: Collection[Identifier]) -> list[E
 
 def of_visitor(entries: Sequence[Entry], identifiers: Iterable[Identifier]) -> list[Entry]:
     """See `recent_of`."""
+    if not any(_TELLS_USER in entry.value for entry in entries):
+        return list(entries)
     users = {token for type_, token in identifiers if type_ == USER}
     named = [(_user(entry), entry) for entry in entries]
     if not users and len(others := {user for user, _ in named if user is not None}) == 1:
@@ -108,7 +111,7 @@ def _each_once(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _user(entry: Entry) -> str | None:
-    if b'"user"' not in entry.value:  # most are not read twice
+    if _TELLS_USER not in entry.value:  # most are not read twice
         return None
     try:
         fact = orjson.loads(entry.value)
@@ -164,7 +167,8 @@ def _read(entry: Entry, now_ms: int) -> Seen | None:
         return None
     if not isinstance(fact, dict) or not isinstance(fact.get("kind"), str):
         return None
-    return Seen(entry.at_ms, entry.id, min(entry.at_ms, now_ms), fact)
+    at_ms = entry.at_ms
+    return Seen(at_ms, entry.id, at_ms if at_ms < now_ms else now_ms, fact)
 
 
 def _time(at_ms: int) -> datetime:

@@ -112,7 +112,7 @@ def _time(value: object) -> int | None:
 
 
 def _texts(value: object) -> tuple[str, ...] | None:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list | tuple) else None
+    return tuple([item for item in value if isinstance(item, str)]) if isinstance(value, list | tuple) else None
 
 
 _READERS = {"number": _number, "text": _text, "boolean": _boolean, "time": _time, "texts": _texts}

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import orjson
+from starlette.requests import ClientDisconnect
 
 from serving.messages.content_coding import Damaged, Inflated, UnknownCoding, codings_of, inflated
 
@@ -23,6 +24,18 @@ _CURLY = bytes.maketrans(b"[]", b"{}")
 def header(scope: Scope, name: bytes) -> bytes | None:
     """What was sent under a name in small letters, the first of several; None = nothing."""
     return next((value for sent, value in scope["headers"] if sent == name), None)
+
+
+async def body_of(receive: Receive) -> bytes:
+    """All of a request's body. Raises ClientDisconnect where whoever sends it goes away."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return body
 
 
 class BodyLimit:
