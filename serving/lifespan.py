@@ -21,7 +21,9 @@ from serving.state.expiry import let_go
 
 log = logging.getLogger("stitchlake.serving")
 _CONNECT_SECONDS = 2.0
-_YOUNG_OBJECTS = 50_000  # an answer leaves no cycles behind: looking for them less often saves a twentieth
+# An answer leaves no cycles behind: looking for them less often saves a twentieth. A look at more objects than this would be a pause
+# that makes the process late.
+_YOUNG_OBJECTS = 10_000
 _SWITCH_SECONDS = 0.0005  # how long a thread may hold the interpreter while the loop waits for it
 
 

@@ -1,7 +1,7 @@
 """What a request may be at most, checked before anything reads it: bytes of the body, also once decompressed, and nesting."""
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 import orjson
@@ -23,7 +23,8 @@ _CURLY = bytes.maketrans(b"[]", b"{}")
 
 def header(scope: Scope, name: bytes) -> bytes | None:
     """What was sent under a name in small letters, the first of several; None = nothing."""
-    return next((value for sent, value in scope["headers"] if sent == name), None)
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    return next((value for sent, value in headers if sent == name), None)
 
 
 async def body_of(receive: Receive) -> bytes:

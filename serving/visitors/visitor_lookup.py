@@ -59,7 +59,7 @@ class VisitorLookup:
         asked = [identifier for query in queries for identifier in (query.identifier, *query.others)]
         guesses = [guess.profile for query in queries if (guess := self._guesses.get(query.identifier)) is not None]
         reads = _StoreReads(self._pending, self._facts)
-        # What is asked ahead saves an exchange. To an embedded store there is none: without a guess it is asked once all is known.
+        # Asked ahead of the profile it saves an exchange across a network. An embedded store has none to save without a guess.
         is_ahead = bool(guesses) or not self._pending.store.is_embedded
         reads.add(
             [*map(identifier_key, asked), *(PROFILE + profile.profile_id for profile in guesses)],

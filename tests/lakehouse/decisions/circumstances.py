@@ -37,7 +37,7 @@ def circumstances(
         unavailable=frozenset(),
         consent_assumed=True,
     )
-    return circumstances_of(visitor, inputs, now=now)._replace(**fields)  # type: ignore[arg-type]
+    return circumstances_of(visitor, inputs, now=now)._replace(**fields)
 
 
 def passed(what: T) -> Permitted[T]:
