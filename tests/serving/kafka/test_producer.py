@@ -68,11 +68,11 @@ def test_a_broker_that_takes_its_time_costs_no_time_of_ours() -> None:
             await asyncio.sleep(0.004)
         return await acknowledged(sent, PATIENCE)
 
-    began, busy = time.monotonic(), time.process_time()
+    before = time.process_time()
     assert asyncio.run(send()) == 200
-    busy, passed = time.process_time() - busy, time.monotonic() - began
+    busy = time.process_time() - before
     out.close()
-    assert busy < 0.5 * passed, f"{busy:.2f} s of CPU in {passed:.2f} s: a thread of librdkafka's does not sleep"
+    assert busy < 0.2, f"{busy:.2f} s of CPU for 200 records: a thread of librdkafka's does not sleep"
 
 
 def test_what_is_told_and_not_taken_is_counted(kafka: RunningBroker) -> None:
