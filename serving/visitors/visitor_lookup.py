@@ -59,11 +59,9 @@ class VisitorLookup:
         asked = [identifier for query in queries for identifier in (query.identifier, *query.others)]
         guesses = [guess.profile for query in queries if (guess := self._guesses.get(query.identifier)) is not None]
         reads = _StoreReads(self._pending, self._facts)
-        # Asked ahead of the profile it saves an exchange across a network. An embedded store has none to save without a guess.
-        is_ahead = bool(guesses) or not self._pending.store.is_embedded
         reads.add(
             [*map(identifier_key, asked), *(PROFILE + profile.profile_id for profile in guesses)],
-            everybody_with(asked, guesses) if is_ahead else (),
+            everybody_with(asked, guesses),
             [key for profile in guesses for key in unit_keys((), profile)],
         )
         owners = {identifier: _owner(reads.documents[identifier_key(identifier)]) for identifier in asked}
@@ -73,7 +71,7 @@ class VisitorLookup:
         also = [one for query in queries for other in query.others if isinstance(one := profiles[other], OnlineProfile)]
         words_of_others = map(suppression_key, everybody_with((), also))
         units = (key for profile in known for key in unit_keys((), profile))
-        reads.add((), everybody_with(asked, known), [*words_of_others, *units])
+        reads.add((), everybody_with((), known), [*words_of_others, *units])
         return [
             profile
             if isinstance(profile := profiles[query.identifier], StoreError)

@@ -39,7 +39,6 @@ class Counted:
 
     def __init__(self, store: OnlineStore) -> None:
         self._store = store
-        self.is_embedded = store.is_embedded
         self.reads = 0
         self.meanwhile: Any = lambda: None
 
@@ -91,15 +90,6 @@ def test_somebody_known_costs_one_exchange_however_many_ask(store: Counted) -> N
             *("p0", "p1", "p2", None)
         ]
         assert store.reads == reads
-
-
-def test_somebody_unknown_costs_one_exchange_across_a_network(store: Counted) -> None:
-    new = ("anonymous_id", "new")
-    store.append({key_of("r", new): [view("kit")]}, keep=10)
-    for is_embedded, reads in ((False, 1), (True, 2)):
-        store.is_embedded, store.reads = is_embedded, 0
-        seen = one_by(finder_of(Pending(store, keep=10)), new)  # type: ignore[arg-type]
-        assert (seen.recent.viewed_1h, store.reads) == (("kit",), reads)
 
 
 def test_a_guess_that_is_wrong_is_never_the_answer(store: Counted) -> None:
