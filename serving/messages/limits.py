@@ -29,14 +29,14 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 
 async def body_of(receive: Receive) -> bytes:
     """All of a request's body. Raises ClientDisconnect where whoever sends it goes away."""
-    body = b""
-    while True:
+    body, more = bytearray(), True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return body
+        more = message.get("more_body", False)
+    return bytes(body)
 
 
 class BodyLimit:
