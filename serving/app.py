@@ -38,7 +38,7 @@ from serving.deciding.next_best_action import next_best_action
 from serving.deciding.recommendations import recommendations
 from serving.messages import answer_models, collector
 from serving.messages.content_coding import Damaged, Inflated
-from serving.messages.limits import App, BodyLimit
+from serving.messages.limits import App, BodyLimit, body_of, header
 from serving.messages.mail_feedback import SCHEMA
 from serving.messages.request_models import (
     AvailabilityRequest,
@@ -212,7 +212,7 @@ def _letters(app: FastAPI, service: Service) -> None:
     async def feedback(request: Request) -> Response:
         """Bounces and complaints as Amazon SES, SendGrid or a program of yours reports them: docs/how-to/add-a-destination.md."""
         body = await request.body()
-        return await _told(lambda: mail_feedback.take_feedback(service, body))
+        return await _told(mail_feedback.take_feedback(service, body))
 
 
 def _listen(app: FastAPI, service: Service) -> None:
@@ -240,11 +240,12 @@ async def _answered(
     service: Service, request: Request, model: type[R], do: Callable[[Service, R], Awaitable[dict[str, Any]]]
 ) -> Response:
     """Read the body as `model` and do it; every refusal says where, what and why. Never a 500."""
-    body = await request.body()
+    body = await body_of(request.receive)
     service.pressure.at_once += 1
     try:
         try:
-            asked = read(model, body, request.headers.get("content-type", ""), collector.BATCH_BYTES)
+            content_type = (header(request.scope, b"content-type") or b"").decode("latin-1")
+            asked = read(model, body, content_type, collector.BATCH_BYTES)
         except ValidationError as error:
             return fault(_INVALID, _in_words(error))
         except TooDeep as deep:
@@ -253,15 +254,15 @@ async def _answered(
             return fault(_DAMAGED, str(damaged))
         except Inflated as inflated:
             return fault(_TOO_LARGE, str(inflated))
-        return await _told(lambda: do(service, asked))
+        return await _told(do(service, asked))
     finally:
         service.pressure.at_once -= 1
 
 
-async def _told(do: Callable[[], Awaitable[dict[str, Any]]]) -> Response:
+async def _told(making: Awaitable[dict[str, Any]]) -> Response:
     """The answer, or the refusal in its form."""
     try:
-        return answer(await do())
+        return answer(await making)
     except collector.Refused as refused:
         return fault(_INVALID, str(refused))
     except outcomes.Unknown as unknown:

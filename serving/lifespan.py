@@ -21,7 +21,9 @@ from serving.state.expiry import let_go
 
 log = logging.getLogger("stitchlake.serving")
 _CONNECT_SECONDS = 2.0
-_YOUNG_OBJECTS = 50_000  # an answer leaves no cycles behind: looking for them less often saves a twentieth
+# An answer leaves no cycles behind: looking for them less often than Python does saves a twentieth. At so many new objects, with those of
+# three looks before, and at all of them as rarely as can be: a look is a pause, and a long one makes the process late.
+_LOOKS_FOR_CYCLES = (10_000, 3, 30)
 _SWITCH_SECONDS = 0.0005  # how long a thread may hold the interpreter while the loop waits for it
 
 
@@ -37,7 +39,7 @@ def lifespan_of(service: Service) -> Lifespan:
         incoming.start()
         tasks = _beside(service, loop)
         gc.freeze()  # what is there for good need not be looked through while somebody waits
-        gc.set_threshold(_YOUNG_OBJECTS)
+        gc.set_threshold(*_LOOKS_FOR_CYCLES)
         service.pressure.start(loop)
         try:
             yield

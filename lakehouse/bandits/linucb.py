@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lakehouse.bandits.choice import Choice, explored, luck
+from lakehouse.bandits.choice import Choice, drawn, luck, odds_of
 
 Vector = NDArray[np.float64]
 RIDGE = 1.0
@@ -61,4 +61,4 @@ def choose(
     # Several while nothing is known of them: the first would have everybody until its window closes.
     likely = best / best.sum()
     expected = dict(zip(arms, np.clip(mean, 0.0, 1.0).tolist(), strict=True))
-    return explored(arms, likely, expected, explore, luck(decision_id, seed))
+    return drawn(arms, odds_of(likely, explore), expected, luck(decision_id, seed))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lakehouse.bandits.best import Array, chances_of_best
-from lakehouse.bandits.choice import Choice, explored, luck
+from lakehouse.bandits.best import chances_of_best
+from lakehouse.bandits.choice import Choice, Odds, drawn, luck, odds_of
 
 PRIOR_SUCCESSES, PRIOR_FAILURES = 1.0, 19.0  # one in twenty, worth twenty observations: what an offer usually achieves
 
@@ -44,14 +44,12 @@ def choose(
     held = [tallies.get(arm, none) for arm in arms]
     alpha = tuple(prior[0] + tally.reward for tally in held)
     beta = tuple(prior[1] + max(0.0, tally.count - tally.reward) for tally in held)
-    likely = _likely(alpha, beta, tuple(worths[arm] for arm in arms))
     expected = {arm: a / (a + b) for arm, a, b in zip(arms, alpha, beta, strict=True)}
-    return explored(arms, likely, expected, explore, luck(decision_id, seed))
+    likely = _odds(alpha, beta, tuple(worths[arm] for arm in arms), explore)
+    return drawn(arms, likely, expected, luck(decision_id, seed))
 
 
 @functools.lru_cache(maxsize=1024)
-def _likely(alpha: tuple[float, ...], beta: tuple[float, ...], worths: tuple[float, ...]) -> Array:
-    """The same for every visitor until outcomes come in, and the dearest part of a decision. Not to be written to."""
-    likely = chances_of_best(*(np.array(one, dtype=np.float64) for one in (alpha, beta, worths)))
-    likely.flags.writeable = False
-    return likely
+def _odds(alpha: tuple[float, ...], beta: tuple[float, ...], worths: tuple[float, ...], explore: float) -> Odds:
+    """The same for every visitor until outcomes come in, and the dearest part of a decision."""
+    return odds_of(chances_of_best(*(np.array(one, dtype=np.float64) for one in (alpha, beta, worths))), explore)

@@ -7,7 +7,7 @@ consent or stock for itself, so none of them can forget one.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from lakehouse.decisions.exposures import Shown
 from lakehouse.decisions.offers import Catalogue
@@ -33,8 +33,7 @@ class DecisionInputs:
     consent_assumed: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """Who is decided on, and under what. Made by `circumstances_of`.
 
     now: UTC.

@@ -26,8 +26,7 @@ NO_CATALOGUE = "no catalogue of offers"
 EXPECTED_VALUE = "expected value"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """An offer in the answer. `propensity`: probability with which it came first; None for those that did not."""
 
     permitted: Permitted[Offer]
@@ -47,11 +46,10 @@ class ChosenBy(NamedTuple):
     version: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Explored:
+class Explored(NamedTuple):
     """What a policy says of the candidates. `chances`: expected reward of each, 0..1; `first`: its choice, for `reason`.
 
-    chosen_by: None = no policy was asked.
+    chosen_by: None = no policy was asked. features: what it saw of the person.
     """
 
     first: str
@@ -59,6 +57,7 @@ class Explored:
     chances: Mapping[str, float]
     reason: str = EXPECTED_VALUE
     chosen_by: ChosenBy | None = None
+    features: tuple[float, ...] = ()
 
 
 class Explorer(Protocol):
@@ -96,8 +95,7 @@ class OfferRequest:
     trace: Trace = field(default_factory=_no_trace)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decided:
+class Decided(NamedTuple):
     """Offers best first; empty = nothing is to be said. `is_forced`: a rule overrode arbitration. `chosen_by`: None = no policy chose."""
 
     ranked: tuple[Ranked, ...] = ()
@@ -105,6 +103,7 @@ class Decided:
     rule: str | None = None
     silence: str | None = None  # why nothing is said
     chosen_by: ChosenBy | None = None
+    features: tuple[float, ...] = ()  # what the policy saw
 
 
 def decide(request: OfferRequest, circumstances: Circumstances) -> Decided:
@@ -199,10 +198,11 @@ def _arbitrate(
         trace.add("rule", f"proposes {name}", rule_name)
     worths = {name: float(eligible[name].what.value) * boosts.get(name, 1.0) for name in names}
     explored = request.explorer(worths, circumstances.context)
-    trace.add("bandit", f"chooses with propensity {explored.propensity:.4f}", explored.first)
     scores = {name: worths[name] * explored.chances[name] for name in names}
-    for name in names:
-        trace.add("arbitration", f"worth {worths[name]:.2f} x chance {explored.chances[name]:.4f}", name)
+    if trace.is_wanted:
+        trace.add("bandit", f"chooses with propensity {explored.propensity:.4f}", explored.first)
+        for name in names:
+            trace.add("arbitration", f"worth {worths[name]:.2f} x chance {explored.chances[name]:.4f}", name)
     rest = sorted((name for name in names if name != explored.first), key=lambda name: (-scores[name], name))
     reasons = dict.fromkeys(names, EXPECTED_VALUE) | {explored.first: explored.reason}
     reasons |= {name: f"rule {rule_name}" for name, rule_name in proposed.items()}
@@ -213,4 +213,9 @@ def _arbitrate(
         propensity=explored.propensity,
     )
     others = (Ranked(permitted=eligible[name], score=scores[name], reason=reasons[name]) for name in rest)
-    return Decided(ranked=(first, *others), rule=proposed.get(explored.first), chosen_by=explored.chosen_by)
+    return Decided(
+        ranked=(first, *others),
+        rule=proposed.get(explored.first),
+        chosen_by=explored.chosen_by,
+        features=explored.features,
+    )

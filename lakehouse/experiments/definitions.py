@@ -153,7 +153,8 @@ class Experiments:
 
     def held_out(self, unit: str) -> str | None:
         """HOLDOUT, or None."""
-        return HOLDOUT if bucket(self.holdout.salt, unit) < self.holdout.share * BUCKETS else None
+        share = self.holdout.share
+        return HOLDOUT if share > 0 and bucket(self.holdout.salt, unit) < share * BUCKETS else None
 
 
 def is_running(experiment: Experiment, now: datetime) -> bool:

@@ -41,7 +41,8 @@ class Environment:
         self.folder = folder
         self.users = 0
         self._names = names
-        self._gate = Condition()
+        self._lock = Lock()
+        self._gate = Condition(self._lock)
         self._running = 0  # transactions of this process
         self._is_shut = False  # while the map is resized or the files are reopened
         self._pid = os.getpid()
@@ -86,15 +87,15 @@ class Environment:
             if self._inode() != self._opened:
                 self._alone(self._reopen)
             self._looked_at = now
-        with self._gate:
+        with self._lock:
             while self._is_shut:
                 self._gate.wait()
             self._running += 1
 
     def _leave(self) -> None:
-        with self._gate:
+        with self._lock:
             self._running -= 1
-            if self._running == 0:
+            if self._is_shut and self._running == 0:
                 self._gate.notify_all()
 
     def _alone(self, act: Callable[[], None]) -> None:

@@ -68,7 +68,7 @@ class LmdbStore:
 
         def body(transaction: lmdb.Transaction, databases: Databases) -> tuple[list[bytes | None], list[list[Entry]]]:
             documents = [value_of(_stored(transaction, databases[DOCUMENTS], name)) for name in names]
-            return documents, newest_of_each(transaction, databases, of_timelines, count)
+            return documents, newest_of_each(transaction, databases, of_timelines, count) if of_timelines else []
 
         return self._there().read(body)
 

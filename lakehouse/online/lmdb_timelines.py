@@ -42,16 +42,17 @@ def add(
     if not rows:
         return
     timelines, ids = databases[TIMELINES], databases[IDS]
-    length, end = _length(transaction, databases, timeline), _end(transaction, databases, timeline)
+    length, end = _length_and_end(transaction, databases, timeline)
     for time, name, data in rows:
         if transaction.put(timeline + b"i" + name, time, db=ids, overwrite=False):
             transaction.put(timeline + time + name, data, db=timelines)
             length += 1
-    cursor = transaction.cursor(db=timelines)
-    while length > keep and cursor.set_range(timeline):
-        transaction.delete(timeline + b"i" + bytes(cursor.key())[len(timeline) + NUMBER.size :], db=ids)
-        cursor.delete()
-        length -= 1
+    if length > keep:
+        cursor = transaction.cursor(db=timelines)
+        while length > keep and cursor.set_range(timeline):
+            transaction.delete(timeline + b"i" + bytes(cursor.key())[len(timeline) + NUMBER.size :], db=ids)
+            cursor.delete()
+            length -= 1
     if keep_ms is not None and (later := _end_after(max(time for time, _, _ in rows), keep_ms)) > end:
         transaction.put(later + OF_TIMELINE + timeline, b"", db=databases[ENDED])
         end = later
@@ -84,14 +85,14 @@ def oldest(transaction: lmdb.Transaction, databases: Databases, timeline: bytes,
 def take_out(transaction: lmdb.Transaction, databases: Databases, timeline: bytes, names: Collection[bytes]) -> int:
     """How many of the entries named were there."""
     removed = sum(_take_out_one(transaction, databases, timeline, name) for name in names)
-    left = _length(transaction, databases, timeline) - removed
-    _set_length(transaction, databases, timeline, left, _end(transaction, databases, timeline))
+    length, end = _length_and_end(transaction, databases, timeline)
+    _set_length(transaction, databases, timeline, length - removed, end)
     return removed
 
 
 def drop_ended(transaction: lmdb.Transaction, databases: Databases, timeline: bytes, end: bytes) -> None:
     """Delete all of the timeline, unless it ends later by now, or was emptied."""
-    if _end(transaction, databases, timeline) != end:
+    if _length_and_end(transaction, databases, timeline)[1] != end:
         return
     cursor = transaction.cursor(db=databases[TIMELINES])
     while cursor.set_range(timeline) and (name := bytes(cursor.key())).startswith(timeline):
@@ -125,15 +126,13 @@ def _end_after(newest: bytes, keep_ms: int) -> bytes:
     return time_bytes(min(-(-end_ms // DAY_MS) * DAY_MS, MOST))
 
 
-def _length(transaction: lmdb.Transaction, databases: Databases, timeline: bytes) -> int:
-    length = transaction.get(timeline, db=databases[IDS])
-    return 0 if length is None else int(NUMBER.unpack_from(bytes(length))[0])
-
-
-def _end(transaction: lmdb.Transaction, databases: Databases, timeline: bytes) -> bytes:
-    """As `time_bytes`; b"" = never."""
-    length = transaction.get(timeline, db=databases[IDS])
-    return b"" if length is None else bytes(length)[NUMBER.size :]
+def _length_and_end(transaction: lmdb.Transaction, databases: Databases, timeline: bytes) -> tuple[int, bytes]:
+    """The end as `time_bytes`; b"" = never."""
+    stored = transaction.get(timeline, db=databases[IDS])
+    if stored is None:
+        return 0, b""
+    held = bytes(stored)
+    return NUMBER.unpack_from(held)[0], held[NUMBER.size :]
 
 
 def _set_length(transaction: lmdb.Transaction, databases: Databases, timeline: bytes, length: int, end: bytes) -> None:

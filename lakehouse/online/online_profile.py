@@ -28,6 +28,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 COLUMNS = {column.name: column for column in GOLD_ACTIVATION.columns if column.is_online}
 _TIMES = frozenset(name for name, column in COLUMNS.items() if column.type == "timestamp")
 _MONEY = frozenset(name for name, column in COLUMNS.items() if column.type.startswith("decimal"))
+_NEVER_NULL = tuple(name for name, column in COLUMNS.items() if not column.nullable)
 
 _OF_BROWSERS = ("anonymous_id", "device_id")  # as many as somebody has cookies
 
@@ -95,7 +96,7 @@ class OnlineProfile:
         """
         try:
             sent = orjson.loads(data)
-            if any(sent[name] is None for name, column in COLUMNS.items() if not column.nullable):
+            if None in [sent[name] for name in _NEVER_NULL]:
                 raise ValueError("a column is null that never is")
             values = {name: sent.get(name) for name in COLUMNS}
             for name in _TIMES:

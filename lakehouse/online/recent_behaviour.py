@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import orjson
@@ -21,6 +22,16 @@ HOUR_MS, DAY_MS, WEEK_MS, MONTH_MS = (hours * 3_600_000 for hours in (1, 24, 7 *
 SESSION_GAP_MS = 30 * 60_000  # without anything; then a session is over
 _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_TELLS_USER = b'"user"'
+
+
+class Seen(NamedTuple):
+    """One entry, read: in order of what it says and its id. `at_ms`: never after the moment of the question."""
+
+    said_ms: int
+    id: str
+    at_ms: int
+    fact: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +41,7 @@ class RecentBehaviour:
     bought_30d: products of its orders. cart: what was added and neither removed nor ordered since; an order that names no
     product empties it. views_in_session: product views since the session began (its session id, or a gap of 30 minutes); 0
     when it is over. consent: the latest word per purpose, only what was said. loyalty_tier: the latest word, None = taken
-    back; tells_tier: whether there is one. exposures: when each offer was shown. actions: everything done with a product, the
-    newest first.
+    back; tells_tier: whether there is one. exposures: when each offer was shown. newest_first: all that was read.
     """
 
     viewed_1h: tuple[str, ...] = ()
@@ -45,7 +55,16 @@ class RecentBehaviour:
     loyalty_tier: str | None = None
     tells_tier: bool = False
     exposures: Mapping[str, tuple[datetime, ...]]
-    actions: tuple[Interaction, ...] = ()
+    newest_first: tuple[Seen, ...] = ()
+
+    @cached_property
+    def actions(self) -> tuple[Interaction, ...]:
+        """Everything done with a product, the newest first."""
+        return tuple(
+            Interaction(product, _ACTIONS[seen.fact["kind"]], seen.at_ms)
+            for seen in self.newest_first
+            if seen.fact["kind"] in _ACTIONS and isinstance(product := seen.fact.get("product_id"), str)
+        )
 
     def columns(self) -> dict[str, object]:
         """The part of a decision context this is, by the names of lakehouse/rules/vocabulary.py."""
@@ -54,15 +73,6 @@ class RecentBehaviour:
         found |= {name: list(getattr(self, name)) for name in lists}
         found |= {f"consent_{purpose}": allowed for purpose, allowed in self.consent.items()}
         return found | {"loyalty_tier": self.loyalty_tier} if self.tells_tier else found
-
-
-class _Seen(NamedTuple):
-    """One entry, read: in order of what it says and its id. `at_ms`: never after the moment of the question."""
-
-    said_ms: int
-    id: str
-    at_ms: int
-    fact: Mapping[str, Any]
 
 
 def recent_of(store: OnlineStore, identifiers: Collection[Identifier]) -> list[Entry]:
@@ -82,6 +92,8 @@ def recent_of(store: OnlineStore, identifiers: Collection[Identifier]) -> list[E
 
 def of_visitor(entries: Sequence[Entry], identifiers: Iterable[Identifier]) -> list[Entry]:
     """See `recent_of`."""
+    if not any(_TELLS_USER in entry.value for entry in entries):
+        return list(entries)
     users = {token for type_, token in identifiers if type_ == USER}
     named = [(_user(entry), entry) for entry in entries]
     if not users and len(others := {user for user, _ in named if user is not None}) == 1:
@@ -99,7 +111,7 @@ def _each_once(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _user(entry: Entry) -> str | None:
-    if b'"user"' not in entry.value:  # most are not read twice
+    if _TELLS_USER not in entry.value:  # most are not read twice
         return None
     try:
         fact = orjson.loads(entry.value)
@@ -122,7 +134,7 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
         if (one.at_ms > oldest or b'"exposure"' in one.value) and (seen := _read(one, now_ms)) is not None
     ]
     newest_first = sorted(read, reverse=True)
-    by_kind: dict[str, list[_Seen]] = defaultdict(list)
+    by_kind: dict[str, list[Seen]] = defaultdict(list)
     for seen in newest_first:
         by_kind[seen.fact["kind"]].append(seen)
     tiers = [s.fact["tier"] for s in by_kind["tier"] if isinstance(s.fact.get("tier", 0), str | None)]
@@ -139,7 +151,7 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
         loyalty_tier=next(iter(tiers), None),
         tells_tier=bool(tiers),
         exposures=_exposures(by_kind["exposure"]),
-        actions=_actions(newest_first),
+        newest_first=tuple(newest_first),
     )
 
 
@@ -148,21 +160,22 @@ _BY_VISITOR = frozenset({*_ACTIONS, "identify"})
 _OF_CART = frozenset({"cart_add", "cart_remove", "order"})
 
 
-def _read(entry: Entry, now_ms: int) -> _Seen | None:
+def _read(entry: Entry, now_ms: int) -> Seen | None:
     try:
         fact = orjson.loads(entry.value)
     except ValueError:
         return None
     if not isinstance(fact, dict) or not isinstance(fact.get("kind"), str):
         return None
-    return _Seen(entry.at_ms, entry.id, min(entry.at_ms, now_ms), fact)
+    at_ms = entry.at_ms
+    return Seen(at_ms, entry.id, at_ms if at_ms < now_ms else now_ms, fact)
 
 
 def _time(at_ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=at_ms)
 
 
-def _products(newest_first: Sequence[_Seen]) -> dict[str, int]:
+def _products(newest_first: Sequence[Seen]) -> dict[str, int]:
     """Each product, in order, and when it was last seen."""
     last: dict[str, int] = {}
     for seen in newest_first:
@@ -172,7 +185,7 @@ def _products(newest_first: Sequence[_Seen]) -> dict[str, int]:
     return last
 
 
-def _cart(newest_first: Sequence[_Seen]) -> tuple[str, ...]:
+def _cart(newest_first: Sequence[Seen]) -> tuple[str, ...]:
     """Products in it, the one added last first."""
     held: dict[str, None] = {}
     for one in reversed(newest_first):
@@ -189,7 +202,7 @@ def _cart(newest_first: Sequence[_Seen]) -> tuple[str, ...]:
     return tuple(reversed(held))
 
 
-def _views_in_session(views: Sequence[_Seen], newest_first: Sequence[_Seen], now_ms: int) -> int:
+def _views_in_session(views: Sequence[Seen], newest_first: Sequence[Seen], now_ms: int) -> int:
     if not newest_first or newest_first[0].at_ms <= now_ms - SESSION_GAP_MS:
         return 0
     session = next((one.fact["session_id"] for one in newest_first if "session_id" in one.fact), None)
@@ -203,7 +216,7 @@ def _views_in_session(views: Sequence[_Seen], newest_first: Sequence[_Seen], now
     return sum(one.at_ms >= began for one in views)
 
 
-def _latest(newest_first: Sequence[_Seen], name: str, value: str, kind: type) -> dict[str, Any]:
+def _latest(newest_first: Sequence[Seen], name: str, value: str, kind: type) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for seen in newest_first:
         if isinstance(seen.fact.get(name), str) and isinstance(seen.fact.get(value), kind):
@@ -211,15 +224,7 @@ def _latest(newest_first: Sequence[_Seen], name: str, value: str, kind: type) ->
     return found
 
 
-def _actions(newest_first: Sequence[_Seen]) -> tuple[Interaction, ...]:
-    return tuple(
-        Interaction(product, _ACTIONS[seen.fact["kind"]], seen.at_ms)
-        for seen in newest_first
-        if seen.fact["kind"] in _ACTIONS and isinstance(product := seen.fact.get("product_id"), str)
-    )
-
-
-def _exposures(newest_first: Sequence[_Seen]) -> dict[str, tuple[datetime, ...]]:
+def _exposures(newest_first: Sequence[Seen]) -> dict[str, tuple[datetime, ...]]:
     found: dict[str, list[datetime]] = {}
     for seen in newest_first:
         if isinstance(offer := seen.fact.get("offer"), str):

@@ -87,7 +87,8 @@ def prepared(context: Context) -> dict[str, object]:
 
     What is absent, or of another type than the vocabulary says, is null.
     """
-    return {name: _READERS[term.type](context.get(name)) for name, term in VOCABULARY.items()}
+    get = context.get
+    return {name: None if (value := get(name)) is None else read(value) for name, read in _READ}
 
 
 def _number(value: object) -> float | None:
@@ -111,7 +112,8 @@ def _time(value: object) -> int | None:
 
 
 def _texts(value: object) -> tuple[str, ...] | None:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list | tuple) else None
+    return tuple([item for item in value if isinstance(item, str)]) if isinstance(value, list | tuple) else None
 
 
 _READERS = {"number": _number, "text": _text, "boolean": _boolean, "time": _time, "texts": _texts}
+_READ = tuple((name, _READERS[term.type]) for name, term in VOCABULARY.items())

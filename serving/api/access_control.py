@@ -56,11 +56,10 @@ class AccessControl:
                 return refusal
         if self._scope in ASKED_BY_ROUTE:
             return None
-        request = HTTPConnection(scope)
-        if scope["type"] == "websocket" and (token := request.query_params.get("token")):
+        if scope["type"] == "websocket" and (token := HTTPConnection(scope).query_params.get("token")):
             scope[WHOM] = service.page_tokens.read(token, service.clock())
             return None if scope[WHOM] is not None else refused(service, self._scope, None)
-        return refused(service, self._scope, given_key(request))
+        return refused(service, self._scope, given_key(scope))
 
 
 def guard(routes: Iterable[BaseRoute], service: Service) -> Mapping[tuple[str, str], App]:

@@ -40,7 +40,7 @@ def collect(app: FastAPI, service: Service) -> None:
         """RudderStack's libraries ask for it before they send."""
         if (no := may_not_write(service, request)) is not None:
             return no
-        return answer(rudder_source_config(given_key(request) or request.query_params.get("writeKey", "")))
+        return answer(rudder_source_config(given_key(request.scope) or request.query_params.get("writeKey", "")))
 
     @app.post("/beacon/v1/batch", responses=answers, **_BATCH)
     async def beacon(request: Request) -> Response:

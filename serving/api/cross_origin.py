@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from serving.messages.limits import App, Receive, Scope, Send, refuse
+from serving.messages.limits import App, Receive, Scope, Send, header, refuse
 
 ANY = "*"
 _TAKES_EVENTS = ("/v1/", "/pixel/", "/beacon/")
@@ -36,11 +36,11 @@ class CrossOrigin:
         self._own = "://".join(urlsplit(own.lower())[:2])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope.get("headers", ()))
-        origin = headers.get(b"origin", b"").decode("latin-1").lower()
-        if not origin or scope["type"] not in ("http", "websocket"):
+        sent = header(scope, b"origin") if scope["type"] in ("http", "websocket") else None
+        if not sent:
             await self._app(scope, receive, send)
             return
+        headers, origin = dict(scope["headers"]), sent.decode("latin-1").lower()
         allowed = self._allowed(origin, scope["path"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
         is_own = origin in (f"http://{host}", f"https://{host}", self._own)  # the host was looked at: it is ours

@@ -8,15 +8,16 @@ from starlette.requests import HTTPConnection
 
 from lakehouse.config.keys import NOBODY, SCOPES
 from serving.api.json_responses import fault
+from serving.messages.limits import Scope, header
 from serving.service import Service
 
 INGEST, DECIDE, PROFILES, SUPPRESS, ADMIN = SCOPES
 _NO_KEY, _OTHER_SCOPE, _TOO_MANY = 401, 403, 429
 
 
-def given_key(request: HTTPConnection) -> str | None:
+def given_key(scope: Scope) -> str | None:
     """The bearer token, or the user of Basic authentication; empty for Basic without a user, None for neither."""
-    kind, _, credentials = request.headers.get("authorization", "").partition(" ")
+    kind, _, credentials = (header(scope, b"authorization") or b"").decode("latin-1").partition(" ")
     credentials = credentials.strip()
     if kind.lower() == "bearer":
         return credentials
@@ -46,7 +47,7 @@ def refused(service: Service, scope: str, given: str | None) -> Response | None:
 
 def may_not_write(service: Service, request: HTTPConnection, in_body: Any = None) -> Response | None:
     """`refused` of the write key: as any key, or `writeKey` in the body, or in the address as RudderStack's beacons have it."""
-    given = given_key(request) or in_body or request.query_params.get("writeKey")
+    given = given_key(request.scope) or in_body or request.query_params.get("writeKey")
     return refused(service, INGEST, given if isinstance(given, str) else None)
 
 

@@ -35,7 +35,6 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
     events = await await_events(context)
     first = decided.ranked[0] if decided.ranked else None
     chosen_by = decided.chosen_by or service.policy.learning
-    is_explored = first is not None and not decided.is_forced
     decision = DecisionRecord(
         decision_id=context.decision_id,
         kind="offer",
@@ -48,9 +47,9 @@ async def next_best_action(service: Service, request: DecisionRequest) -> dict[s
         policy_version=chosen_by.version,
         shown_on=context.visitor.shown_on,
         experiments=circumstances.logged_arms,
-        features=service.policy.features(circumstances.context) if is_explored else (),
+        features=decided.features,
         rule=decided.rule,
-        context=request.context.said(),
+        context=context.here,
     )
     rung = "popularity" if context.missing else "model"
     answer = context.answer(service, rung, trace, events, None, decision.policy_version, decided.silence) | {

@@ -55,7 +55,7 @@ async def recommendations(service: Service, request: RecommendationRequest) -> d
         policy_version="none" if model is None else model.version,
         shown_on=context.visitor.shown_on,
         experiments=context.circumstances.logged_arms,
-        context=request.context.said(),
+        context=context.here,
     )
     answer = context.answer(service, rung, trace, events, decision.policy_version, decision.policy_version) | {
         "items": [
@@ -116,7 +116,7 @@ def _kept_under(permitted: Permitted[Visitor]) -> str:
 
 def _rules_for_anybody(service: Service, context: RequestContext) -> list[Rule]:
     """Rules that hold where the visitor is, whoever they are; and whatever forbids, which spares everybody something."""
-    here, now = context.request.context.said(), context.circumstances.now
+    here, now = context.here, context.circumstances.now
     anybody = Visitor(identifier=None, profile=None, recent=recent_behaviour([], now))
     book = service.rules.current
     of_anybody = () if book is None else book.matching(context_of(anybody, here, now=now))

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import orjson
 
@@ -31,12 +31,14 @@ ACKNOWLEDGE_SECONDS = 0.5  # longest an answer waits for Kafka to take the event
 class RequestContext:
     """One request, ready to be decided on.
 
+    here: what the request says of where the visitor is.
     sent: of the events that came along, those on their way to Kafka. missing: what the answer should have been made from
     and was not, in words; it grows while the answer is made.
     """
 
     decision_id: str
     request: VisitorRequest
+    here: Mapping[str, Any]
     circumstances: Circumstances
     is_pressed: bool
     sent: "list[asyncio.Future[None]]"
@@ -88,17 +90,18 @@ async def read_context(service: Service, request: VisitorRequest, *, is_pressed:
 
     Under pressure nothing is read: what is left is an answer for anybody.
     """
-    now = service.clock()
+    now, here = service.clock(), request.context.said()
     identifier = service.visitors.identifier(*request.typed_identifier)
     sent, newest = _send_events(service, request, now)
     visitor = service.visitors.unread(identifier, now) if is_pressed else await service.visitors.find(identifier, now)
     circumstances = circumstances_of(
-        visitor, service.inputs(), now=now, here=request.context.said(), event=newest, segment=request.segment
+        visitor, service.inputs(), now=now, here=here, event=newest, segment=request.segment
     )
     remember_unit(service, circumstances)
     return RequestContext(
         decision_id=decision_id_of(request),
         request=request,
+        here=here,
         circumstances=circumstances,
         is_pressed=is_pressed,
         sent=sent,
@@ -181,7 +184,7 @@ def _identity(type_: str, value: str) -> dict[str, Any]:
 def decision_id_of(request: VisitorRequest) -> str:
     """The same for a request that is sent again under its `request_id`; else of this one alone."""
     if not request.request_id:
-        return uuid4().hex
+        return token_hex(16)
     cause = [type(request).__name__, *request.typed_identifier, request.request_id]
     return hashlib.sha256(orjson.dumps(cause)).hexdigest()[:32]
 

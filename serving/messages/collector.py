@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
@@ -164,7 +164,7 @@ def _message_id(message: Sent) -> Sent | None:
         return None
     if isinstance(sent, int | float) and not isinstance(sent, bool):
         return _written(dict(_members(message))["messageId"].text)
-    return _written(uuid4().hex)
+    return _written(token_hex(16))
 
 
 def _merged(outer: Sent, message: Sent) -> Sent:

@@ -1,10 +1,11 @@
 """What a request may be at most, checked before anything reads it: bytes of the body, also once decompressed, and nesting."""
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 import orjson
+from starlette.requests import ClientDisconnect
 
 from serving.messages.content_coding import Damaged, Inflated, UnknownCoding, codings_of, inflated
 
@@ -18,6 +19,24 @@ _BROKEN, _TOO_LARGE, _UNKNOWN_CODING = 400, 413, 415
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"{}[]")))
 _CURLY = bytes.maketrans(b"[]", b"{}")
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """What was sent under a name in small letters, the first of several; None = nothing."""
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    return next((value for sent, value in headers if sent == name), None)
+
+
+async def body_of(receive: Receive) -> bytes:
+    """All of a request's body. Raises ClientDisconnect where whoever sends it goes away."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
 
 
 class BodyLimit:
@@ -34,8 +53,8 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        announced = dict(scope["headers"]).get(b"content-length")
-        packed = b",".join(value for name, value in scope["headers"] if name == b"content-encoding")
+        announced = header(scope, b"content-length")
+        packed = b",".join([value for name, value in scope["headers"] if name == b"content-encoding"])
         if announced is not None and (not announced.isdigit() or int(announced) > self._most_bytes):
             await refuse(send, _TOO_LARGE, self._too_large)
             return

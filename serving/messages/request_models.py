@@ -78,7 +78,7 @@ class _Fields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_what_is_left_out(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
+        if not isinstance(values, dict) or not any(map(_is_nothing, values.values())):
             return values
         fields = cls.model_fields
         return {
@@ -107,8 +107,8 @@ class _Request(_Fields):
     @model_validator(mode="before")
     @classmethod
     def _names_the_nearest(cls, values: Any) -> Any:
-        unknown = [name for name in values if name not in cls.model_fields] if isinstance(values, dict) else []
-        if unknown:
+        if isinstance(values, dict) and not values.keys() <= cls.model_fields.keys():
+            unknown = [name for name in values if name not in cls.model_fields]
             nearest = difflib.get_close_matches(str(unknown[0]), cls.model_fields, n=1, cutoff=0.0)
             raise ValueError(f"unknown field '{unknown[0][:60]}'; did you mean '{nearest[0]}'?")
         return values

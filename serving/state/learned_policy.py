@@ -61,8 +61,8 @@ class LearnedPolicy:
         targeted = self._targeted(profile)
 
         def explore(worths: Mapping[str, float], context: Mapping[str, object]) -> Explored:
-            state = self._learned.state
-            choice = state.choose(worths, self.features(context), decision_id=decision_id)
+            state, features = self._learned.state, self.features(context)
+            choice = state.choose(worths, features, decision_id=decision_id)
             if targeted is not None and targeted.offer in worths:
                 chance = luck(decision_id, state.policy.seed)
                 choice = preferred(targeted.offer, choice.expected, state.policy.explore, chance)
@@ -78,6 +78,7 @@ class LearnedPolicy:
                 chances=choice.expected,
                 reason=TARGETED if is_targeted else EXPECTED_VALUE,
                 chosen_by=chosen_by,
+                features=features,
             )
 
         return explore

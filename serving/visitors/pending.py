@@ -60,7 +60,8 @@ class Pending:
 
     def documents(self, keys: Iterable[str]) -> dict[str, bytes | None]:
         """The values of those of these documents that wait to be written."""
-        waiting = self._documents
+        if not (waiting := self._documents):
+            return {}
         return {key: document.value for key in keys if (document := waiting.get(key)) is not None}
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ from serving.visitors.pending import Pending
 
 _MOST_ENTRIES = 60  # of each timeline that a decision looks at
 _MOST_KEPT = 10_000  # visitors whose profile, as it was, is in memory
+_OF_IDENTIFIER = (suppression_key, unit_key, life_key, zone_key)  # facts that are told of whoever has it
 
 
 class VisitorQuery(NamedTuple):
@@ -55,37 +56,27 @@ class VisitorLookup:
         Raises:
             StoreError: the store does not answer.
         """
-        named = [query.identifier for query in queries]
-        others = [identifier for query in queries for identifier in query.others]
+        asked = [identifier for query in queries for identifier in (query.identifier, *query.others)]
+        guesses = [guess.profile for query in queries if (guess := self._guesses.get(query.identifier)) is not None]
         reads = _StoreReads(self._pending, self._facts)
-        guesses = [guess.profile for identifier in named if (guess := self._guesses.get(identifier)) is not None]
         reads.add(
-            [*map(identifier_key, (*named, *others)), *(PROFILE + profile.profile_id for profile in guesses)],
-            {
-                *named,
-                *others,
-                *(identifier for profile in guesses for identifier in profile.identifiers),
-            },
+            [*map(identifier_key, asked), *(PROFILE + profile.profile_id for profile in guesses)],
+            everybody_with(asked, guesses),
             [key for profile in guesses for key in unit_keys((), profile)],
         )
-        owners = [_owner(reads.documents[identifier_key(identifier)]) for identifier in named]
-        owners_of_others = [_owner(reads.documents[identifier_key(identifier)]) for identifier in others]
-        reads.add([PROFILE + owner for owner in (*owners, *owners_of_others) if isinstance(owner, str)], ())
-        also = {
-            identifier: self._profile(identifier, owner, reads)
-            for identifier, owner in zip(others, owners_of_others, strict=True)
-        }
-        profiles = [self._profile(identifier, owner, reads) for identifier, owner in zip(named, owners, strict=True)]
-        known = [profile for profile in profiles if isinstance(profile, OnlineProfile)]
-        known_of_others = [profile for profile in also.values() if isinstance(profile, OnlineProfile)]
-        words_of_others = map(suppression_key, everybody_with((), known_of_others))
+        owners = {identifier: _owner(reads.documents[identifier_key(identifier)]) for identifier in asked}
+        reads.add([PROFILE + owner for owner in owners.values() if isinstance(owner, str)], ())
+        profiles = {identifier: self._profile(identifier, owner, reads) for identifier, owner in owners.items()}
+        known = [one for query in queries if isinstance(one := profiles[query.identifier], OnlineProfile)]
+        also = [one for query in queries for other in query.others if isinstance(one := profiles[other], OnlineProfile)]
+        words_of_others = map(suppression_key, everybody_with((), also))
         units = (key for profile in known for key in unit_keys((), profile))
         reads.add((), everybody_with((), known), [*words_of_others, *units])
         return [
             profile
-            if isinstance(profile, StoreError)
-            else reads.visitor(query, profile, [also[other] for other in query.others], missing)
-            for query, profile in zip(queries, profiles, strict=True)
+            if isinstance(profile := profiles[query.identifier], StoreError)
+            else reads.visitor(query, profile, [profiles[other] for other in query.others], missing)
+            for query in queries
         ]
 
     def _profile(
@@ -124,21 +115,20 @@ class _StoreReads:
     def add(self, keys: Iterable[str], identifiers: Iterable[Identifier], facts: Iterable[str] = ()) -> None:
         """Read what was not yet: documents, facts, and of identifiers their timelines and the facts that are told of them."""
         new = [identifier for identifier in identifiers if identifier not in self._timelines]
-        of_new = (key(identifier) for identifier in new for key in (suppression_key, unit_key, life_key, zone_key))
+        of_new = (key(identifier) for identifier in new for key in _OF_IDENTIFIER)
         wanted = [key for key in dict.fromkeys(keys) if key not in self.documents]
         told = [key for key in dict.fromkeys((*facts, *of_new)) if key not in self.documents]
-        if not wanted and not told:
-            return
         names = [key_of(timeline, identifier) for identifier in new for timeline in TIMELINES]
         waiting = self._pending.documents(wanted) | self._facts.documents(told)
         unwritten = self._pending.timelines(names)
-        is_one_store = self._facts is self._pending  # across a network: one exchange for all of it
-        documents, timelines = self._pending.store.read(
-            [*wanted, *told] if is_one_store else wanted, names, _MOST_ENTRIES
-        )
-        if not is_one_store:
-            documents = documents + self._facts.store.get(told)
-        self.documents.update(zip([*wanted, *told], documents, strict=True))
+        timelines: list[list[Entry]] = []
+        if self._facts is self._pending:  # across a network: one exchange for all of it
+            wanted, told = [*wanted, *told], []
+        if wanted or names:
+            documents, timelines = self._pending.store.read(wanted, names, _MOST_ENTRIES)
+            self.documents.update(zip(wanted, documents, strict=True))
+        if told:
+            self.documents.update(zip(told, self._facts.store.get(told), strict=True))
         self.documents.update(waiting)
         for number, identifier in enumerate(new):
             places = range(number * len(TIMELINES), (number + 1) * len(TIMELINES))

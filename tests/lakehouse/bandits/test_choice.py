@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, kstest
 
-from lakehouse.bandits.choice import explored, luck, preferred
+from lakehouse.bandits.choice import drawn, luck, odds_of, preferred
 
-ARMS, LIKELY = ("a", "b", "c"), (0.7, 0.3, 0.0)
+ARMS, ODDS = ("a", "b", "c"), odds_of((0.7, 0.3, 0.0), 0.1)
 
 
 def test_an_arm_is_chosen_as_often_as_its_propensity_says() -> None:
-    choices = [explored(ARMS, LIKELY, {}, 0.1, luck(f"d{number}", 7)) for number in range(20_000)]
+    choices = [drawn(ARMS, ODDS, {}, luck(f"d{number}", 7)) for number in range(20_000)]
     propensity = {choice.arm: choice.propensity for choice in choices}
     assert propensity == pytest.approx({"a": 0.63 + 0.1 / 3, "b": 0.27 + 0.1 / 3, "c": 0.1 / 3})
     found = [sum(choice.arm == arm for choice in choices) for arm in ARMS]
@@ -24,8 +24,8 @@ def test_the_same_decision_has_the_same_luck_and_others_have_even_luck() -> None
 
 
 def test_the_last_grain_of_luck_falls_on_an_arm() -> None:
-    assert explored(ARMS, LIKELY, {}, 0.1, 1 - 2**-53).arm == "c"
-    assert explored(ARMS, LIKELY, {}, 0.1, 0.0).arm == "a"
+    assert drawn(ARMS, ODDS, {}, 1 - 2**-53).arm == "c"
+    assert drawn(ARMS, ODDS, {}, 0.0).arm == "a"
 
 
 def test_what_is_preferred_leaves_every_arm_its_chance() -> None:

@@ -1,7 +1,6 @@
 """Circumstances of a test's own: nothing speaks against anything but what is named."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -38,7 +37,7 @@ def circumstances(
         unavailable=frozenset(),
         consent_assumed=True,
     )
-    return replace(circumstances_of(visitor, inputs, now=now), **fields)  # type: ignore[arg-type]
+    return circumstances_of(visitor, inputs, now=now)._replace(**fields)
 
 
 def passed(what: T) -> Permitted[T]:

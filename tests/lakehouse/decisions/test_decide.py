@@ -27,7 +27,10 @@ CATALOGUE = Catalogue({one.name: one for one in (offer("a", 1), offer("b", 5), o
 
 def most_valuable(worths: Mapping[str, float], _: Mapping[str, object]) -> Explored:
     return Explored(
-        first=max(worths, key=lambda name: worths[name]), propensity=0.9, chances=dict.fromkeys(worths, 0.1)
+        first=max(worths, key=lambda name: worths[name]),
+        propensity=0.9,
+        chances=dict.fromkeys(worths, 0.1),
+        features=(1.0, 0.5),
     )
 
 
@@ -53,6 +56,8 @@ def test_the_bandits_choice_comes_first_and_the_rest_by_expected_value() -> None
     assert names(answer) == ["b", "c", "a"]
     assert [ranked.propensity for ranked in answer.ranked] == [0.9, None, None]
     assert answer.ranked[0].score == pytest.approx(0.5)
+    assert answer.features == (1.0, 0.5), "what the policy saw is what it learns from"
+    assert decided(rule("push", "force", offer="a")).features == (), "it had no say"
 
 
 def test_whoever_is_to_be_left_alone_hears_nothing_even_by_force() -> None:

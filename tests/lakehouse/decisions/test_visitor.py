@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from lakehouse.decisions.visitor import Visitor, context_of
-from lakehouse.online.recent_behaviour import RecentBehaviour
-from lakehouse.recommend.interactions import DAY_MS, Interaction
+from lakehouse.online.recent_behaviour import RecentBehaviour, Seen
+from lakehouse.recommend.interactions import DAY_MS
 from tests.online_people import SEEN, person
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -34,14 +34,18 @@ def test_the_unit_is_the_profile_or_the_visitor_while_there_is_none() -> None:
     assert (nobody.unit, nobody.shown_on) == ("nobody", None)
 
 
+def done(kind: str, product: str, at_ms: int) -> Seen:
+    return Seen(at_ms, f"{product}:{kind}:{at_ms}", at_ms, {"kind": kind, "product_id": product})
+
+
 def test_what_was_bought_is_known_by_the_last_time_wherever_it_is_told() -> None:
     at_ms = int(SEEN.timestamp() * 1000)
     just_now = (
-        *(Interaction(one, "order", at_ms + DAY_MS) for one in ("tea", "new")),
-        Interaction("tea", "order", at_ms - DAY_MS),
-        Interaction("seen", "view", at_ms),
+        *(done("order", one, at_ms + DAY_MS) for one in ("tea", "new")),
+        done("order", "tea", at_ms - DAY_MS),
+        done("view", "seen", at_ms),
     )
-    recent = RecentBehaviour(consent={}, exposures={}, actions=just_now)
+    recent = RecentBehaviour(consent={}, exposures={}, newest_first=just_now)
     visitor = Visitor(identifier=ANA, profile=person("p-ana", [ANA], bought=("tea", "old")), recent=recent)
     assert visitor.last_bought == {"tea": at_ms + DAY_MS, "new": at_ms + DAY_MS, "old": at_ms}
 

@@ -1,7 +1,9 @@
 import asyncio
+import time
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import Producer
 from kafka import KafkaConsumer, KafkaProducer
 
 from lakehouse import machine
@@ -10,6 +12,7 @@ from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
 from serving.kafka.producer import KafkaOut, acknowledged
 
+PATIENCE = 30
 KEYS = [f"visitor-{number}".encode() for number in range(60)]
 
 
@@ -48,6 +51,28 @@ def test_nobody_to_send_to_is_told_and_every_record_fails_until_there_is() -> No
     assert not out.is_connected
     assert asyncio.run(send()) == 0
     out.close()
+
+
+def test_a_broker_that_takes_its_time_costs_no_time_of_ours() -> None:
+    """librdkafka's own broker, which answers after 50 ms; 250 records a second are sent to it."""
+    slow = Producer({"test.mock.num.brokers": 1, "test.mock.broker.rtt": 50, "log_level": 0})
+    (at,) = slow.list_topics("events", timeout=PATIENCE).brokers.values()
+    out = KafkaOut(RunningBroker(bootstrap_servers=f"{at.host}:{at.port}", pid=0))
+    out.connect(("events",))
+
+    async def send() -> int:
+        await acknowledged([out.send("events", b"k", b"first")], PATIENCE)
+        sent = []
+        for _ in range(200):
+            sent.append(out.send("events", b"k", b"v"))
+            await asyncio.sleep(0.004)
+        return await acknowledged(sent, PATIENCE)
+
+    before = time.process_time()
+    assert asyncio.run(send()) == 200
+    busy = time.process_time() - before
+    out.close()
+    assert busy < 0.2, f"{busy:.2f} s of CPU for 200 records: a thread of librdkafka's does not sleep"
 
 
 def test_what_is_told_and_not_taken_is_counted(kafka: RunningBroker) -> None:
