@@ -25,25 +25,31 @@ _PERSON = (
     r"|guests?|passengers?|travell?ers?|patients?|members?|employees?|attendees?|participants?|friends?|profiles?|billing|shipping"
     r"|delivery|devices?"
 )
-_NUMBER = r"(?:_?(?:no|nr|num|numbers?|e164))?"
-# Kind -> the end of a name in snake_case, from a word's beginning on.
+_NUMBER = r"(?:_?(?:no|nr|num|numbers?|nummer|e164))?"
+# Kind -> the end of a name in snake_case, from a word's beginning on. In English, and in German where crm.yaml reads it.
 _NAMED = {
-    EMAIL: r"e_?mails?(?:_?address(?:es)?)?(?:_?(?:hash(?:ed)?|sha_?\d+|md_?5))?",
-    PHONE: rf"(?:tele)?(?:phones?|fon|fax)(?:_?(?:hash(?:ed)?|sha_?\d+|md_?5))?{_NUMBER}|(?:tel|mobile|cell|msisdn|whats_?app){_NUMBER}",
+    EMAIL: r"(?:e_?|(?<!_))mails?(?:_?address(?:es)?)?(?:_?(?:hash(?:ed)?|sha_?\d+|md_?5))?",
+    PHONE: rf"(?:tele)?(?:phones?|fon|fax)(?:_?(?:hash(?:ed)?|sha_?\d+|md_?5))?{_NUMBER}"
+    rf"|(?:tel|mobile|mobil(?:telefon)?|handy|cell|msisdn|whats_?app){_NUMBER}",
     NAME: r"(?:first|last|middle|given|family|full|fore|maiden|nick|birth|legal|holder|user)_?names?|sur_?names?"
-    rf"|(?:{_PERSON})_?names?",
+    rf"|(?:{_PERSON})_?names?|(?:vor|nach|familien)_?namen?",
     IP: r"ip(?:_?v?[46])?(?:_?addr(?:ess)?)?|(?:remote|client)_?addr|x_forwarded_for",
-    SECRET: r"pass_?words?|passwd|pwd|pass_?(?:phrase|code)|secrets?|token|(?:api|access|private|session)_?keys?|authori[sz]ation|bearer"
+    SECRET: r"pass_?(?:words?|wort)|kennwort|passwd|pwd|pass_?(?:phrase|code)|secrets?|token|(?:api|access|private|session)_?keys?|authori[sz]ation|bearer"
     r"|jwt|cookies?|[cx]srf|otp|pin(?:_?code)?|credentials?",
     CARD: r"(?:card|pan|cc|iban|account|routing)_?(?:no|nr|num|numbers?)|iban|pan|cv[vc]2?|sort_?code",
     ID: r"(?:ssn|social_?security|passport|national_?id|identity_?card|tax_?id|driv(?:er|ing)_?s?_?licen[cs]e)"
-    rf"{_NUMBER}|birth_?da(?:y|te)|date_?of_?birth|dob",
+    rf"{_NUMBER}|birth_?da(?:y|te)|date_?of_?birth|dob|geburts_?(?:datum|tag)",
     ADDRESS: r"addr(?:ess(?:es)?)?(?:_?(?:line)?_?\d)?|street(?:_?(?:name|no|number|address|line)?_?\d?)|house_?(?:no|number)"
-    r"|post(?:al)?_?code|zip(?:_?code)?|lat(?:itude)?|lng|lon(?:gitude)?|coordinates",
+    r"|stra(?:ss|s)e|haus_?(?:nr|nummer)|post(?:al)?_?code|zip(?:_?code)?|plz|post_?leit_?zahl|lat(?:itude)?|lng|lon(?:gitude)?|coordinates",
 }
-_KIND = re.compile(rf"(?:\A|_)(?:{'|'.join(f'(?P<{kind}>{pattern})' for kind, pattern in _NAMED.items())})\Z")
+# Which one of several it is: `phone2`, `first_name_2`, `password_confirmation`, `phone_work`.
+_WHICH = (
+    r"(?:_?\d{1,2}|_(?:confirm(?:ation)?|again|repeat|verify|home|work|office|business|private|main|primary|secondary|other"
+    r"|alt(?:ernative|ernate)?|new|old|current|previous))?"
+)
+_KIND = re.compile(rf"(?:\A|_)(?:{'|'.join(f'(?P<{kind}>{pattern})' for kind, pattern in _NAMED.items())}){_WHICH}\Z")
 _IS_PERSON = re.compile(rf"(?:\A|_)(?:{_PERSON}|address(?:es)?)\Z")
-_PART_OF_A_NAME = re.compile(r"(?:name|first|last|middle|given|family|initials)\Z")
+_PART_OF_A_NAME = re.compile(r"(?:name|first|last|middle|given|family|initials)(?:_?\d{1,2})?\Z")
 _VERSION = re.compile(r"(?:\A|_)(?:version|build|release|firmware)\Z")
 _COUNTRY = re.compile(r"(?:\A|_)country(?:_?(?:code|name))?\Z")
 _BETWEEN_WORDS = re.compile(r"[^0-9a-z]+")
@@ -79,7 +85,8 @@ def named(name: str) -> Name:
 def spelling(name: str) -> str:
     """A name in snake_case, without accents and marks: `E-Mail` and `eMail` are `e_mail`."""
     if not name.isascii():
-        name = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
+        marks = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+        name = "".join(one for one in marks if not unicodedata.combining(one))
     return _BETWEEN_WORDS.sub("_", snake_case(name)).strip("_")
 
 

@@ -77,6 +77,23 @@ def test_a_token_stands_where_the_value_stood_and_joins_with_the_identifiers() -
     assert shown(note="for ann@example.com, gate code 7")["note"].startswith("dev:")  # who wrote it may stand beside it
 
 
+def test_of_a_query_string_what_is_not_personal_stays() -> None:
+    """analytics.js sends it as page.search with every call, and other libraries without its mark."""
+    first, mail = (token(CONFIG.privacy, *known) for known in (("name", "Ann"), ("email", "ann@example.com")))
+    kept = shown(
+        search="?first_name=Ann&size=L&q=ann@example.com",
+        form="size=L&mail=ann@example.com",
+        sum="a = b",
+        note="x=1; y=2",
+    )
+    assert kept == {
+        "search": f"?first_name={first}&size=L&q={mail}",
+        "form": f"size=L&mail={mail}",
+        "sum": "a = b",
+        "note": "x=1; y=2",
+    }
+
+
 def test_what_says_nothing_of_anybody_stays_under_a_personal_name() -> None:
     sent = {"email": None, "phone": "", "address": {"country": "NO", "is_complete": True}, "cookie": False}
     assert shown(**sent) == sent
@@ -94,13 +111,13 @@ def test_a_shops_names_are_its_own() -> None:
 
 
 def test_the_owner_of_the_data_overrules_names() -> None:
-    privacy = dataclasses.replace(CONFIG.privacy, personal_fields=("Vorname",), plain_fields=("cart_token", "street"))
+    privacy = dataclasses.replace(CONFIG.privacy, personal_fields=("Rufname",), plain_fields=("cart_token", "street"))
     own = OwnFields(dataclasses.replace(CONFIG, privacy=privacy))
     kept = json.loads(
-        written(own.shown({"vorname": "Ann", "cartToken": "c-1", "street": "Elm Road 7", "Street": "ann@example.com"}))
+        written(own.shown({"rufname": "Ann", "cartToken": "c-1", "street": "Elm Road 7", "Street": "ann@example.com"}))
     )
     assert (kept["cartToken"], kept["street"]) == ("c-1", "Elm Road 7")
-    assert kept["vorname"].startswith("dev:")
+    assert kept["rufname"].startswith("dev:")
     assert kept["Street"].startswith("dev:")  # its look is asked all the same
 
 
