@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
@@ -27,9 +28,10 @@ _LONG = 300  # characters: a longer text is not remembered
 _SAFE_DIGITS = 64  # bits of a whole number that orjson writes
 _NOBODY = Name()
 _OWN = "own"  # kind of what the configuration names
-_ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//\S*\Z|[/?#]\S*\Z|www[.]\S+\Z")  # of the web
+# Of the web, whole or a part of it: analytics.js sends the query string alone, too, as page.search.
+_ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//\S*\Z|[/?#]\S*\Z|www[.]\S+\Z|[\w.%+\[\]-]+=\S*\Z")
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
-_PAIR = re.compile(r"(?<=[?&#;])([^=&#;?/]+)=([^&#;]*)")
+_PAIR = re.compile(r"(?:(?<=[?&#;])|\A)([^=&#;?/]+)=([^&#;]*)")
 _PART = re.compile(r"[^/?&#;=]+")
 # {"type": "phone", "id": "2025550143"}, {"name": "email", "value": ...}: one field says the name of the other.
 _LABELS, _LABELLED = ("name", "type", "key", "field", "label"), ("id", "value")
@@ -111,22 +113,23 @@ class OwnFields:
 
     def _shown(self, text: str, *, is_version: bool = False) -> str:
         kind = kind_of(text, is_version=is_version)
-        if "/" in text and _ADDRESS.match(text):
-            return self._of_the_web(text, kind)
-        return text if kind is None else self._token(kind, text)
-
-    def _of_the_web(self, address: str, kind: str | None) -> str:
-        """An address with a token for each of its parts and parameters that is personal. kind: of the whole."""
-        paired = _PAIR.sub(self._pair, address) if "=" in address else address
         if kind is None:
-            return paired
-        parted = _PART.sub(self._part, paired)
+            return _PAIR.sub(self._pair, text) if "=" in text else text
+        return self._of_the_web(text, kind) if _ADDRESS.match(text) else self._token(kind, text)
+
+    def _of_the_web(self, address: str, kind: str) -> str:
+        """An address with a token for each of its parts and parameters that is personal. kind: of the whole."""
+        parted = _PART.sub(self._part, _PAIR.sub(self._pair, address))
         is_spread = kind_of(_QUERY.sub("", parted)) is not None  # over parts, as in /call/+49/170/2345678
         return self._token(kind, address) if is_spread else parted
 
     def _pair(self, pair: re.Match[str]) -> str:
-        kind = self._names[pair[1]][1].kind
-        return pair[0] if kind is None or not pair[2] else f"{pair[1]}={self._token(kind, pair[2])}"
+        name, value = pair[1], pair[2]
+        kind = self._names[unquote(name)][1].kind
+        if kind is None and "%" in value:  # a link in a link
+            named = (self._names[inner][1].kind for inner, _ in _PAIR.findall(unquote(unquote(value))))
+            kind = next((inner for inner in named if inner is not None), None)
+        return pair[0] if kind is None or not value else f"{name}={self._token(kind, value)}"
 
     def _part(self, part: re.Match[str]) -> str:
         kind = kind_of(part[0])
