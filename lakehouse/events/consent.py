@@ -38,7 +38,7 @@ _YES = frozenset(
             "accepted",
             "accept",
         ),
-        *("agreed", "agree", "consented", "consent given", "enabled", "active", "checked"),
+        *("agreed", "agree", "consented", "consent given", "enabled", "active", "checked", "subscribed"),
         *(f"{opt}{between}in" for opt in ("opt", "opted") for between in ("", " ", "-", "_")),
         *("ja", "oui", "si", "sí", "sim", "tak", "evet"),
     )
@@ -99,10 +99,16 @@ def spelled(categories: Mapping[str, str]) -> dict[str, str]:
     return {contracts.spelling(name): purpose for name, purpose in categories.items()}
 
 
+def yes_or_no(word: object) -> bool | None:
+    """What a word, number or boolean says; None = neither. Other things than consent are asked by it, too."""
+    said = ids.normalise(text_of(word) or "").lower()
+    return True if said in _YES else False if said in _NO else None
+
+
 def _word(name: str, word: object) -> tuple[str, bool]:
     """The name without its spelling, and whether it is allowed."""
-    bare, said = contracts.spelling(name), ids.normalise(text_of(word) or "").lower()
-    return bare, said in _NO if _FORBIDS.match(bare) else said in _YES
+    bare, said = contracts.spelling(name), yes_or_no(word)
+    return bare, said is False if _FORBIDS.match(bare) else said is True
 
 
 def _is_word(sent: Any) -> bool:

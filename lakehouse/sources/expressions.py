@@ -20,22 +20,35 @@ _MOST_WHOLE = 2.0**53  # beyond, a float holds no digit of its own
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One declared expression: what it is for a record, as JSON has it; and what it reads."""
+    """One declared expression: what it is for a record, as JSON has it; and the fields it reads, with their types.
+
+    What cannot be read is not guessed: a sum of which one part is spoilt is not the sum of the others, and a CASE that asks a spoilt
+    field has no answer. So the text that stands there is handed on, and the parse says of it what it says of everybody's.
+    """
 
     evaluate: Callable[[Mapping[str, object]], Any]
     type: Type
-    reads: tuple[str, ...]
+    reads: Mapping[str, Type]
 
     def of(self, record: FieldValues) -> Any:
-        # A sum of which one part cannot be read is not the sum of the others: the parse is given what was sent, and tells of it.
-        if record.spoilt and self.type in ("number", "time"):
-            for name in self.reads:
-                if name in record.spoilt:
-                    return record.spoilt[name]
+        spoilt = next((name for name in self.reads if name in record.spoilt), None) if record.spoilt else None
+        if spoilt is not None and self._depends_on(spoilt):
+            return record.spoilt[spoilt]
         value = self.evaluate(record.values)
+        if value is None and spoilt is not None and self.type == "boolean":
+            return record.spoilt[spoilt]
         if value is None or self.type == "text" or self.type == "boolean":
             return value
         return _JSON[self.type](value)
+
+    def unread(self, record: FieldValues) -> str | None:
+        """Which field it reads is spoilt, and what was expected there; None = none."""
+        spoilt = next((name for name in self.reads if name in record.spoilt), None)
+        return None if spoilt is None else f"{spoilt}: {self.reads[spoilt]} expected"
+
+    def _depends_on(self, spoilt: str) -> bool:
+        """Of a text made of texts what is no text is left out; and yes or no may follow from the other fields alone."""
+        return self.type != "boolean" and (self.type != "text" or self.reads[spoilt] != "text")
 
 
 Values = Mapping[str, Value]
@@ -62,7 +75,9 @@ class Expressions:
         except RuleError as error:
             self._faults.append(f"{self._file}: {key}: {error}")
             return None
-        return Value(compile_predicate(expression), expression.type, tuple(dict.fromkeys(reads(expression))))
+        return Value(
+            compile_predicate(expression), expression.type, {name: self._words[name].type for name in reads(expression)}
+        )
 
     def all(self, key: str, texts: Mapping[str, str], gives: Sequence[Type]) -> Values:
         made = {name: self.one(f"{key}.{name}", text, gives) for name, text in texts.items()}

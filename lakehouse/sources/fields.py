@@ -17,16 +17,13 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from lakehouse.config.declarations import Declared, Zone
 from lakehouse.events import clock, ids
+from lakehouse.events.consent import yes_or_no
 from lakehouse.events.document import text_of
 from lakehouse.rules.vocabulary import Term
 from lakehouse.sources.place import Place, place
 
 RECORD_ID = "record_id"
 FieldType = Literal["text", "number", "boolean", "time", "texts"]
-_WORDS = {
-    **dict.fromkeys(("true", "yes", "y", "t", "1", "on"), True),
-    **dict.fromkeys(("false", "no", "n", "f", "0", "off"), False),
-}
 _PLAIN = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _GROUPED = {
     ".": re.compile(r"[-+]?[0-9]{1,3}(?:[,'\u2019 ][0-9]{3})+(?:\.[0-9]*)?"),
@@ -161,9 +158,7 @@ def _reader(one: FieldDeclaration, decimal: str | None) -> Read:
         case "number":
             return _number(one.decimal or decimal)
         case "boolean":
-            return lambda sent: (
-                sent if isinstance(sent, bool) else _WORDS.get((text_of(sent) or "").strip().lower(), _SPOILT)
-            )
+            return _boolean
         case "time":
             return _time(one.format, one.zone)
         case "texts":
@@ -175,6 +170,11 @@ def _reader(one: FieldDeclaration, decimal: str | None) -> Read:
 def _text(sent: Any) -> object:
     text = text_of(sent)
     return _SPOILT if text is None else text.strip() or None
+
+
+def _boolean(sent: Any) -> object:
+    said = yes_or_no(sent)
+    return _SPOILT if said is None else said
 
 
 def _number(decimal: str | None) -> Read:

@@ -15,7 +15,7 @@ from lakehouse.events.envelope import OURS, UNMAPPED
 from lakehouse.events.schema import TEXTS
 from lakehouse.rules.vocabulary import Type
 from lakehouse.sources.declaration import SourceDeclaration
-from lakehouse.sources.expressions import Expressions, Values
+from lakehouse.sources.expressions import Expressions, Value, Values
 from lakehouse.sources.fields import RECORD_ID, FieldReader, FieldValues, first_found, terms
 from lakehouse.sources.place import Place
 from lakehouse.sources.record import ROWS
@@ -88,6 +88,8 @@ class EventMapping:
             values = inner.all("lines.properties", lines.properties, _SHOWN)
             if fields is not None:
                 self._lines = _LineMapping(each, fields, values)
+        deciding = (self._skip, self._type, self._name, self._id, self._version, *self._identifiers.values())
+        self._deciding = [one for one in deciding if isinstance(one, Value)]
         if faults:
             raise ConfigError("\n".join(faults))
 
@@ -99,6 +101,8 @@ class EventMapping:
         assert self._time is not None
         read = self._fields.read(record)
         read.values[RECORD_ID] = record_id
+        if read.spoilt and (why := self._undecided(read)) is not None:
+            return Mapped(None, why)
         if self._skip is not None and self._skip.of(read) is True:
             return Mapped(None)
         type_ = self._type if isinstance(self._type, str) else None if self._type is None else self._type.of(read)
@@ -128,6 +132,10 @@ class EventMapping:
         """The document that says of a record that it is none: the parse puts it into quarantine, under the source, with the reason."""
         told = {"source": self._source, "detail": why, "record": record}
         return {"type": UNMAPPED, "messageId": f"{self._source}:{record_id}", **told}
+
+    def _undecided(self, read: FieldValues) -> str | None:
+        """Why nobody can say what the record is of, or of whom; None = somebody can."""
+        return next((why for one in self._deciding if (why := one.unread(read)) is not None), None)
 
     def _as_it_is(self, record: Mapping[str, Any], record_id: str) -> Mapped:
         if record.get("type") in OURS:

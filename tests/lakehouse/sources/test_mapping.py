@@ -76,6 +76,44 @@ def test_what_cannot_be_read_is_handed_on_as_it_was_sent_and_told_by_the_parse(t
     assert str(parsed(mapped(tmp_path, SOUND, RECORD | {"at": "yesterday"})).verdict).startswith("invalid_timestamp")
 
 
+DECIDED = SOUND.replace("name: kind", "name: CASE WHEN parts > 0 THEN 'Order Refunded' ELSE 'Order Completed' END")
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "unmapped"),
+    [
+        (DECIDED, {"parts": "12,50"}, "parts: number expected"),
+        (SOUND.replace("type: track", "type: CASE WHEN ok THEN 'page' ELSE 'track' END"), {"ok": "perhaps"}, "ok: boolean expected"),
+        (f"{SOUND}skip: ok IS NULL", {"ok": "perhaps"}, "ok: boolean expected"),
+        (f"{SOUND}id: id\nversion: parts", {"parts": "v2"}, "parts: number expected"),
+        (SOUND.replace("user_id: who", "user_id: CASE WHEN ok THEN who ELSE id END"), {"ok": "perhaps"}, "ok: boolean expected"),
+    ],
+    ids=["name", "type", "skip", "version", "identifier"],
+)  # fmt: skip
+def test_what_a_record_is_is_not_guessed_from_what_cannot_be_read(
+    tmp_path: Path, text: str, change: dict[str, Any], unmapped: str
+) -> None:
+    assert mapped(tmp_path, text, RECORD) != Mapped(None, unmapped)
+    assert mapped(tmp_path, text, RECORD | change) == Mapped(None, unmapped)
+
+
+def test_a_text_that_asks_what_cannot_be_read_is_what_was_sent(tmp_path: Path) -> None:
+    text = SOUND + ("channel: CASE WHEN parts > 3 THEN 'store' ELSE 'web' END\ntraits: {vip: total > 5 AND parts > 3}")
+    found = mapped(tmp_path, text, RECORD | {"parts": "4,0", "total": 3})
+    assert found.document is not None
+    assert (found.document["channel"], found.document["traits"]) == ("4,0", {"vip": False})
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_allowed"),
+    [("ja", True), ("1.0", True), (1, True), ("Subscribed", True), (None, None), ("", None)]
+    + [(word, False) for word in ("nein", "0.0", 0.0, "no", "-", "unsubscribed", "perhaps", "n/a")],
+)
+def test_whoever_did_not_say_yes_has_not_consented(tmp_path: Path, sent: Any, is_allowed: bool | None) -> None:
+    row = parsed(mapped(tmp_path, f"{SOUND}consent: {{marketing: ok}}", RECORD | {"ok": sent}))
+    assert (None if row.consent is None else row.consent.marketing) == is_allowed
+
+
 def test_what_is_divided_by_a_field_that_is_zero_is_nothing(tmp_path: Path) -> None:
     found = mapped(tmp_path, SOUND, RECORD | {"parts": 0})
     assert found.document is not None
