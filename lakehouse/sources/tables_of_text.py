@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOWrapper
-from itertools import groupby
 from typing import IO, Any
 
 from lakehouse.events.traits import snake_case
@@ -120,19 +119,38 @@ def _record(number: int, cells: Sequence[str], columns: Sequence[str]) -> Record
 
 
 def _grouped(rows: Iterator[Record], column: str) -> Iterator[Record]:
-    """Consecutive rows with one value of the column as one record."""
+    """Consecutive rows with one value of the column as one record; between them may stand what is no row. Without a value a row is alone.
 
-    def key(record: Record) -> object:
-        named = None if record.content is None else record.content.get(column)
-        return named or (record.row, "")
-
-    for _, together in groupby(rows, key):
-        first, *more = together
-        if first.content is None:
-            yield first
+    Rows of a record that come later in the file are faults: they would be another state of it, without the lines of the first.
+    """
+    fault = f"{column}: the rows of one record together expected. Sort the file by it"
+    done: set[str] = set()
+    together: list[Record] = []
+    key = ""
+    for record in rows:
+        if record.content is None:
+            yield record
             continue
-        contents = [first.content, *(one.content for one in more if one.content is not None)]
-        merged: dict[str, Any] = {}
-        for content in contents:
-            merged |= {name: value for name, value in content.items() if value != "" and name not in merged}
-        yield Record(first.row, {**merged, ROWS: contents})
+        own = str(record.content.get(column) or "")
+        if own and own == key:
+            together.append(record)
+            continue
+        if together:
+            done.add(key)
+            yield _merged(together)
+        if own and own in done:
+            key, together = "", []
+            yield Record(record.row, None, fault, "\t".join(map(str, record.content.values())))
+        else:
+            key, together = own, [record]
+    if together:
+        yield _merged(together)
+
+
+def _merged(rows: Sequence[Record]) -> Record:
+    """Of each column the first that says something; and the rows themselves."""
+    contents = [row.content for row in rows if row.content is not None]
+    merged: dict[str, Any] = {}
+    for content in contents:
+        merged |= {name: value for name, value in content.items() if value != "" and name not in merged}
+    return Record(rows[0].row, {**merged, ROWS: contents})

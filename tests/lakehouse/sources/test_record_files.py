@@ -114,6 +114,20 @@ def test_rows_of_one_record_are_one(tmp_path: Path) -> None:
     assert [one["Total"] for one in alone] == ["1", "2"]
 
 
+def test_rows_of_one_record_that_do_not_stand_together_are_faults_and_a_fault_between_them_is_none(
+    tmp_path: Path,
+) -> None:
+    table = "Name,Total,Sku\n#1,9,a\n1,2,3,4\n#1,,b\n#2,5,c\n#1,,d\n#1,,e\n#2,,f\n"
+    found = read(tmp_path, table, group_by="Name")
+    whole = {one.content["Name"]: [row["Sku"] for row in one.content["rows"]] for one in found if one.content}
+    assert whole == {"#1": ["a", "b"], "#2": ["c"]}
+    apart = "Name: the rows of one record together expected. Sort the file by it"
+    assert [(one.fault, one.sent) for one in found if one.fault] == [
+        ("row: got 4 cells, expected the 3 of the header", "1\t2\t3\t4"), (apart, "#1\t\td"), (apart, "#1\t\te"), (apart, "#2\t\tf"),
+    ]  # fmt: skip
+    assert sorted(one.row for one in found) == [1, 2, 4, 5, 6, 7]
+
+
 @pytest.mark.parametrize(
     "data",
     [
