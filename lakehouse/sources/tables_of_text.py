@@ -22,7 +22,11 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = "\ufeff"
 _OTHER = "cp1252"
 _QUOTED = re.compile(r'"[^"]*(?:"|\Z)')
-_SAME_HEADER = 0.6  # share of a row's cells that are names of columns, from which it is a header
+_SAME_HEADER = (
+    0.6  # share of a row's cells, and of the header's, that are the same names: from it on the row is a header
+)
+_DATA = re.compile(r"@|\A[^\w\s]?[0-9]")  # an address; a number, or a date
+_ANOTHER_HEADER = "row: got another header, which names the columns of the rows below it, expected a record"
 
 
 def records(file: IO[bytes], format_: FileFormat) -> Iterator[Record]:
@@ -57,7 +61,7 @@ def _rows(lines: Iterator[str], format_: FileFormat) -> Iterator[Record]:
     first = next(lines, "")
     csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(_again(first, lines), **_dialect(first, format_))
-    header: frozenset[str] = frozenset()  # its cells, as they stood
+    header: Counter[str] = Counter()  # its names, as they stood
     columns = list(format_.columns)
     number = 0
     while True:
@@ -71,8 +75,15 @@ def _rows(lines: Iterator[str], format_: FileFormat) -> Iterator[Record]:
             continue
         if not any(cells):
             continue
-        if not columns or _is_header(cells, header):
-            header, columns = frozenset(cell.strip() for cell in cells), _named(cells, format_)
+        if not columns:
+            header, columns = _names(cells), _named(cells, format_)
+            continue
+        if _is_header(cells, header):
+            before, columns = columns, _named(cells, format_)
+            if columns != before:
+                header = _names(cells)
+                number += 1
+                yield Record(number, None, _ANOTHER_HEADER, "\t".join(cells))
             continue
         number += 1
         yield _record(number, cells, columns)
@@ -87,6 +98,10 @@ def _dialect(first: str, format_: FileFormat) -> dict[str, Any]:
 def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield first
     yield from rest
+
+
+def _names(cells: Iterable[str]) -> Counter[str]:
+    return Counter(name for cell in cells if (name := cell.strip()))
 
 
 def _named(cells: Iterable[str], format_: FileFormat) -> list[str]:
@@ -105,10 +120,17 @@ def _in_snake_case(name: str) -> str:
     return re.sub(r"[^\w]+", "_", snake_case(name)).strip("_")
 
 
-def _is_header(cells: Sequence[str], header: frozenset[str]) -> bool:
-    """Whether a row names columns as the header before it did."""
+def _is_header(cells: Sequence[str], header: Counter[str]) -> bool:
+    """Whether a row names columns as the header before it did: most of them, none more often, and nothing beside that is data."""
+    known = [name for cell in cells if (name := cell.strip()) in header]
+    if len(known) < 2:
+        return False
     filled = [name for cell in cells if (name := cell.strip())]
-    return len(filled) > 1 and sum(name in header for name in filled) >= _SAME_HEADER * len(filled)
+    return (
+        len(known) >= _SAME_HEADER * max(len(filled), header.total())
+        and Counter(known) <= header
+        and not any(_DATA.search(name) for name in filled if name not in header)
+    )
 
 
 def _record(number: int, cells: Sequence[str], columns: Sequence[str]) -> Record:

@@ -73,9 +73,28 @@ def test_lines_of_two_encodings_in_one_file(tmp_path: Path) -> None:
 
 def test_a_header_in_the_middle_holds_for_the_rows_below_it(tmp_path: Path) -> None:
     pasted = "id,name,city\n1,Ann,Bonn\nid,name,city\n2,Bob,Kiel\nname,id,town\nCai,3,Ulm\n"
-    assert contents(tmp_path, pasted)[1:] == [
-        {"id": "2", "name": "Bob", "city": "Kiel"},
-        {"name": "Cai", "id": "3", "town": "Ulm"},
+    _, bob, other, cai = read(tmp_path, pasted)
+    assert bob.content == {"id": "2", "name": "Bob", "city": "Kiel"}
+    assert (other.fault, other.sent) == (
+        "row: got another header, which names the columns of the rows below it, expected a record",
+        "name\tid\ttown",
+    )
+    assert cai.content == {"name": "Cai", "id": "3", "town": "Ulm"}
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("id,1,2,3,4,5", "7,1,2,1,3,2"),
+        ("id,1,2,3,4,5", "1,1,2,1,3,2"),
+        ("email,sms,push,post", "ann@x.de,push,sms,post"),
+        ("date,red,blue", "2025-01-31,blue,red"),
+        ("id,a,b,c,d,e", "a,b"),
+    ],
+)
+def test_a_row_whose_cells_are_names_of_columns_too_is_no_header(tmp_path: Path, header: str, row: str) -> None:
+    assert [one.content for one in read(tmp_path, f"{header}\n{row}\n")] == [
+        dict(zip(header.split(","), row.split(","), strict=False))
     ]
 
 
