@@ -1,22 +1,27 @@
 """Flat text, CSV and its kin, as companies' tools write it -> records. Nothing is guessed in silence: what is strange is a fault of its row.
 
-Told by the file itself where the source does not say: the byte order mark, the mark between cells. Bytes that are not UTF-8 are read as
-Windows-1252, line by line, because such files are pasted together. A second header in the middle, as pasted files have it, too, holds
-for the rows below it.
+Told by the file itself where the source does not say: the byte order mark, the mark between cells, the end of lines. Bytes that are not
+UTF-8 are read as Windows-1252, line by line, because such files are pasted together. A second header in the middle, as pasted files have
+it, too, holds for the rows below it.
+
+A quote that nobody closes is a fault of its line, and reading goes on with the next: else the cell would go on to the end of the file.
 """
 
 import csv
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOWrapper
-from typing import IO, Any
+from itertools import chain
+from typing import IO, Any, Self
 
 from lakehouse.events.traits import snake_case
 from lakehouse.sources.declaration import FileFormat
 from lakehouse.sources.record import ROWS, Record
 
 LONGEST_CELL = 1_000_000
+MOST_LINES = 1000  # of a row, whose cells in quotes may hold line ends
+_PIECE = 1 << 16
 _MARKS = (",", ";", "\t", "|")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = "\ufeff"
@@ -45,7 +50,7 @@ def _lines(file: IO[bytes], encoding: str | None) -> Iterator[str]:
     if encoding is not None:
         yield from TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
         return
-    for number, line in enumerate(file):
+    for number, line in enumerate(_ended(file)):
         if number == 0 and line.startswith(_UTF_16):
             file.seek(0)
             yield from TextIOWrapper(file, encoding="utf-16", errors="replace", newline="")
@@ -57,10 +62,55 @@ def _lines(file: IO[bytes], encoding: str | None) -> Iterator[str]:
         yield text.removeprefix(_UTF_8_MARK) if number == 0 else text
 
 
-def _rows(lines: Iterator[str], format_: FileFormat) -> Iterator[Record]:
-    first = next(lines, "")
+def _ended(file: IO[bytes]) -> Iterator[bytes]:
+    """Lines by their ends: a carriage return is one where there is no other, as old Macs and Excel for them write."""
+    look = file.read(_PIECE)
+    file.seek(0)
+    if b"\n" in look or b"\r" not in look:
+        yield from file
+        return
+    rest = b""
+    while piece := file.read(_PIECE):
+        *lines, rest = (rest + piece).split(b"\r")
+        yield from (line + b"\r" for line in lines)
+    yield rest
+
+
+class _Lines:
+    """Lines for a reader of rows, which takes as many as a row has. Those that turn out to be of no row but the first are read again."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._again: deque[str] = deque()
+        self._taken: list[str] = []
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self._taken.append(line)
+        if len(self._taken) > MOST_LINES:
+            raise csv.Error(f"no closing quote in {MOST_LINES:,} lines")
+        return line
+
+    def done(self) -> None:
+        """What was taken is a row."""
+        self._taken.clear()
+
+    def only_first(self) -> str:
+        """The first line that was taken, which is no row; the others come again."""
+        first, *others = self._taken or [""]
+        self._again.extendleft(reversed(others))
+        self._taken.clear()
+        return first
+
+
+def _rows(text: Iterator[str], format_: FileFormat) -> Iterator[Record]:
+    first = next(text, "")
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(_again(first, lines), **_dialect(first, format_))
+    lines = _Lines(chain([first], text))
+    reader = csv.reader(lines, strict=True, **_dialect(first, format_))
     header: Counter[str] = Counter()  # its names, as they stood
     columns = list(format_.columns)
     number = 0
@@ -71,8 +121,10 @@ def _rows(lines: Iterator[str], format_: FileFormat) -> Iterator[Record]:
             return
         except csv.Error as error:
             number += 1
-            yield Record(number, None, f"row: cells that can be read expected ({error})", "")
+            fault = f"row: cells that can be read expected ({error})"
+            yield Record(number, None, fault, lines.only_first().rstrip("\r\n"))
             continue
+        lines.done()
         if not any(cells):
             continue
         if not columns:
@@ -93,11 +145,6 @@ def _dialect(first: str, format_: FileFormat) -> dict[str, Any]:
     delimiter = format_.delimiter or max(_MARKS, key=lambda mark: _QUOTED.sub("", first).count(mark))
     quoting = {"quotechar": format_.quote} if format_.quote else {"quoting": csv.QUOTE_NONE, "quotechar": None}
     return {"delimiter": delimiter, **quoting}
-
-
-def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _names(cells: Iterable[str]) -> Counter[str]:

@@ -16,6 +16,7 @@ from lakehouse.errors import SourceError
 from lakehouse.sources.declaration import FileFormat
 from lakehouse.sources.record import Record
 from lakehouse.sources.record_files import record_of, records
+from lakehouse.sources.tables_of_text import MOST_LINES
 
 CONFIG = load("dev", environ={})
 ROWS = [{"id": "1", "name": "Ann, née Ü"}, {"id": "2", "name": 'say "hi"\nagain'}]
@@ -115,7 +116,18 @@ def test_a_cell_without_end_is_a_fault_and_what_follows_is_read(tmp_path: Path) 
     first, fault, *rest = read(tmp_path, endless)
     assert first.content == {"a": "1", "b": "2"}
     assert fault.fault is not None
-    assert rest[-1].content == {"a": "3", "b": "4"}
+    assert [one.content for one in rest] == [{"a": "3", "b": "4"}]
+
+
+@pytest.mark.parametrize("rows_after", [3, 2 * MOST_LINES])
+@pytest.mark.parametrize("last", ["", '7,"x, y"\n', '7,"x\ny"\n'], ids=["no quote", "a quote", "a line end"])
+def test_a_quote_that_is_not_closed_takes_no_row_but_its_own(tmp_path: Path, rows_after: int, last: str) -> None:
+    table = 'id,name\n1,"Ann\n' + "2,Bob\n" * rows_after + last
+    fault, *rest = read(tmp_path, table)
+    assert (fault.content, fault.sent) == (None, '1,"Ann')
+    assert str(fault.fault).startswith("row: cells that can be read expected (")
+    assert [one.content for one in rest[:rows_after]] == [{"id": "2", "name": "Bob"}] * rows_after
+    assert len(rest) == rows_after + (1 if last else 0)
 
 
 def test_names_of_columns(tmp_path: Path) -> None:
@@ -145,6 +157,13 @@ def test_rows_of_one_record_that_do_not_stand_together_are_faults_and_a_fault_be
         ("row: got 4 cells, expected the 3 of the header", "1\t2\t3\t4"), (apart, "#1\t\td"), (apart, "#1\t\te"), (apart, "#2\t\tf"),
     ]  # fmt: skip
     assert sorted(one.row for one in found) == [1, 2, 4, 5, 6, 7]
+
+
+def test_lines_that_end_as_on_an_old_mac(tmp_path: Path) -> None:
+    assert contents(tmp_path, TABLE.replace("\n", "\r")) == [ROWS[0], {"id": "2", "name": 'say "hi"\ragain'}]
+    assert contents(tmp_path, b"id\r\xc3\x9c\r" + b"x" * 70_000 + b"\r\xe9") == [
+        {"id": "Ü"}, {"id": "x" * 70_000}, {"id": "é"},
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
