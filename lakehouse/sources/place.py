@@ -45,10 +45,14 @@ class Place:
                     node = _opened(node)
                 node = node.get(name) if node.__class__ is dict else None
             return [] if says_nothing(node) else [node]
+        return [node for node in self.held(record) if not says_nothing(node)]
+
+    def held(self, record: Any) -> list[Any]:
+        """Everything that stands there, also what says nothing."""
         nodes = [record]
         for step in self.steps:
             nodes = step([_opened(node) if node.__class__ is str else node for node in nodes])
-        return [node for node in nodes if not says_nothing(node)]
+        return nodes
 
 
 def place(text: str) -> Place:

@@ -196,10 +196,38 @@ def test_json_that_is_none_is_a_fault_of_its_line(tmp_path: Path) -> None:
     assert last.content == {"a": 12345678901234567890}
 
 
-def test_an_array_that_breaks_off_gives_what_came_before(tmp_path: Path) -> None:
-    first, rest = read(tmp_path, '[{"a":1},{"a":2')
-    assert first.content == {"a": 1}
-    assert rest.content is None
+@pytest.mark.parametrize("pad", [0, 2_000_000], ids=["at once", "in pieces"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '{"n": 12,50, "of": {"a": 9}, "lines": [{"a": 7}, {"a": 8}]}', '{"s": "]}\\"}", }', '{"s": "x" "y"}', "{oops}", "oops", "}",
+        '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    ],
+    ids=["a comma in a number", "brackets in text", "no comma", "no name", "a word", "a bracket", "deep"],
+)  # fmt: skip
+def test_an_element_of_an_array_that_cannot_be_read_is_a_fault_and_reading_goes_on(
+    tmp_path: Path, broken: str, pad: int
+) -> None:
+    rest = [{"a": number, "text": "x" * (pad // 5)} for number in range(2, 7)]
+    first, fault, *others = read(tmp_path, f'[{{"a": 1}},\n{broken},\n{json.dumps(rest)[1:]}')
+    assert (first.content, fault.content, fault.sent) == ({"a": 1}, None, broken)
+    assert [one.content for one in others] == rest
+
+
+@pytest.mark.parametrize("end", ['{"a":2', '{"a":"2},{"a":3}]'], ids=["it breaks off", "a quote that is not closed"])
+def test_an_array_of_which_nobody_knows_where_it_goes_on_is_told_with_the_place(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(f'[{{"ä":1}},{end}', encoding="utf-8")
+    found = records(path, FileFormat(), CONFIG)
+    assert next(found).content == {"ä": 1}
+    with pytest.raises(SourceError, match=r"no JSON from byte 10 on"):
+        next(found)
+
+
+def test_an_empty_page_has_no_records(tmp_path: Path) -> None:
+    assert read(tmp_path, '{"orders": []}', records="orders") == []
+    assert contents(tmp_path, '{"orders": [], "next": 1}\n{"orders": [{"a": 1}]}\n', records="orders") == [{"a": 1}]
+    assert contents(tmp_path, '{"a": 1}', records="orders") == [{"a": 1}]
 
 
 def test_parquet_is_as_json_would_have_it(tmp_path: Path) -> None:
@@ -220,12 +248,32 @@ def test_parquet_is_as_json_would_have_it(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_cell_of_parquet_that_python_has_no_value_for_is_a_fault_of_its_row(tmp_path: Path) -> None:
+    far = 400_000_000_000_000_000  # microseconds: the year 14645
+    table = pa.table({"id": ["a", "b", "c"], "at": pa.array([0, far, None], pa.timestamp("us", tz="UTC"))})
+    path = tmp_path / "rows.parquet"
+    pq.write_table(table, path)
+    first, fault, last = records(path, FileFormat(), CONFIG)
+    assert (first.row, first.content) == (1, {"id": "a", "at": "1970-01-01T00:00:00+00:00"})
+    assert (fault.row, fault.content, fault.fault) == (2, None, "at: a value that can be read expected")
+    assert '"id":"b"' in str(fault.sent)
+    assert (last.row, last.content) == (3, {"id": "c", "at": None})
+
+
 def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
     assert read(tmp_path, b"") == []
     assert read(tmp_path, b"a,b\n") == []
 
 
-@pytest.mark.parametrize("data", [b"PAR1 and no more", gzip.compress(TABLE.encode())[:30]], ids=["parquet", "gzip"])
+SPOILT = bytearray(gzip.compress(TABLE.encode()))
+SPOILT[20:30] = b"\xff" * 10
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"PAR1 and no more", gzip.compress(TABLE.encode())[:30], bytes(SPOILT)],
+    ids=["parquet", "gzip that breaks off", "gzip that is spoilt"],
+)
 def test_a_file_that_is_not_what_it_begins_like_is_told(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(SourceError, match="cannot be read"):
         read(tmp_path, data)
