@@ -5,13 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from lakehouse.events.event_row import EventReader
 from lakehouse.events.reasons import FACT
 from lakehouse.sources.history import identified
 from lakehouse.sources.mapping import Document
-from lakehouse.sources.record import Record
+from lakehouse.sources.record import Record, canonical
 from lakehouse.sources.source import Source
 
 _NOT_TOLD = ("messageId", "timestamp", "type")  # every document has them
@@ -65,7 +63,7 @@ def examine(records: Iterable[Record], source: Source, now: int) -> Examination:
 
 
 def _judge(document: Document, reader: EventReader, now: int, found: Examination) -> None:
-    row = reader.read(orjson.dumps(document, default=str), now, now)
+    row = reader.read(canonical(document), now, now)
     if row.verdict is not None and not row.verdict.startswith(FACT):
         found.rejected[row.verdict.replace("|", ": ").removesuffix(": ")] += 1
         return

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import orjson
-
 from lakehouse.events.document import text_at
+from lakehouse.events.reasons import OVERSIZED
 from lakehouse.kafka.message import Message, routing_key
 from lakehouse.sources.known_messages import KnownMessages, digest
 from lakehouse.sources.mapping import Document
@@ -57,9 +56,9 @@ def messages(
         of_this_file: set[bytes] = set()
         for record, record_id in identified(records(file, source.format, source.config)):
             tally.records += 1
-            document = _document(source, record, record_id, tally)
-            if document is not None:
-                value = orjson.dumps(document, default=str)
+            made = _document(source, record, record_id, tally)
+            if made is not None:
+                document, value = made
                 message_id = str(document["messageId"])
                 own = digest(message_id.encode())
                 if own in of_earlier_files or known.has(message_id, value):
@@ -84,23 +83,26 @@ def identified(found: Iterator[Record]) -> Iterator[tuple[Record, str]]:
         yield record, own.hex() if times == 1 else f"{own.hex()}-{times}"
 
 
-def _document(source: Source, record: Record, record_id: str, tally: Tally) -> Document | None:
+def _document(source: Source, record: Record, record_id: str, tally: Tally) -> tuple[Document, bytes] | None:
+    """The document, and it as it is sent; None of what is no event. One that is too large for the parse, and so perhaps for Kafka, is unmapped."""
     mapped = source.mapped(record, record_id)
-    if mapped.unmapped is not None:
-        tally.unmapped += 1
-        tally.reasons[mapped.unmapped] += 1
-        return _fitting(source, record, mapped.unmapped, record_id)
-    if mapped.document is None:
+    if mapped.document is None and mapped.unmapped is None:
         tally.skipped += 1
         return None
-    return mapped.document
-
-
-def _fitting(source: Source, record: Record, why: str, record_id: str) -> Document:
-    """Without its content where it would be too large for the parse, which would say no more than that."""
+    most, why = source.config.events.max_bytes, mapped.unmapped
+    if mapped.document is not None:
+        value = canonical(mapped.document)
+        if len(value) <= most:
+            return mapped.document, value
+        why = f"{OVERSIZED}: an event of at most {most:,} bytes expected"
+    assert why is not None
+    tally.unmapped += 1
+    tally.reasons[why] += 1
     document = source.rejected(record, why, record_id)
-    is_large = len(canonical(document)) > source.config.events.max_bytes
-    return document if not is_large else source.rejected(Record(record.row, None, why), why, record_id)
+    if len(value := canonical(document)) > most:  # without what it says
+        document = source.rejected(Record(record.row, None, why), why, record_id)
+        value = canonical(document)
+    return document, value
 
 
 def _key(document: Document) -> bytes:

@@ -1,5 +1,6 @@
 """An import: every record once, whenever, under whatever name, in whatever pieces its file comes again."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,29 @@ def test_a_large_record_that_does_not_map_is_told_without_its_content(tmp_path: 
     header = "event," + ",".join(f"c{n}" for n in range(10_000)) + "\n"
     (one,), _ = sent([write(tmp_path, "a.csv", "x" + ",12345" * 10_000 + "\n", header=header)])
     assert document(one)["record"] == ""
+    assert len(one.value or b"") < 500
+
+
+EVENTS = Source.named("segment", SOURCES, load("dev", environ={}))
+
+
+def _of_segment(folder: Path, **properties: Any) -> tuple[list[Message], Tally]:
+    event = {"type": "track", "event": "x", "messageId": "m", "userId": "u", "timestamp": "2025-01-01T00:00:00Z"}
+    path = folder / "events.json"
+    path.write_bytes(json.dumps(event | {"properties": properties}).encode() + b"\n")
+    tally = Tally()
+    return list(messages([path], EVENTS, NOTHING, tally, lambda *_: None)), tally
+
+
+def test_a_number_of_more_digits_than_a_machines_is_sent_in_all_of_them(tmp_path: Path) -> None:
+    (one,), _ = _of_segment(tmp_path, big=10**30)
+    assert b'"big":1000000000000000000000000000000' in (one.value or b"")
+
+
+def test_an_event_that_the_parse_would_refuse_for_its_length_is_told_and_holds_up_no_import(tmp_path: Path) -> None:
+    (one,), tally = _of_segment(tmp_path, note="x" * 2_000_000)
+    assert tally.reasons == {"oversized: an event of at most 36,864 bytes expected": 1}
+    assert (document(one)["type"], document(one)["record"]) == ("unmapped", "")
     assert len(one.value or b"") < 500
 
 
