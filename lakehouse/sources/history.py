@@ -16,7 +16,7 @@ from pathlib import Path
 from lakehouse.events.document import text_at
 from lakehouse.events.reasons import OVERSIZED
 from lakehouse.kafka.message import Message, routing_key
-from lakehouse.sources.known_messages import KnownMessages, digest
+from lakehouse.sources.known_messages import KnownMessages, digest, shown_id
 from lakehouse.sources.mapping import Document
 from lakehouse.sources.record import Record, canonical, fingerprint
 from lakehouse.sources.record_files import records
@@ -59,7 +59,7 @@ def messages(
             made = _document(source, record, record_id, tally)
             if made is not None:
                 document, value = made
-                message_id = str(document["messageId"])
+                message_id = shown_id(document, source.config.privacy)
                 own = digest(message_id.encode())
                 if own in of_earlier_files or known.has(message_id, value):
                     tally.known += 1

@@ -12,7 +12,7 @@ topic is read from where silver ends.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from lakehouse.config import Config
+from lakehouse.config import Config, PrivacyConfig
+from lakehouse.events.fields import text
+from lakehouse.events.tokens import hidden
 from lakehouse.kafka.unread import Offsets, unread
 from lakehouse.machine import local_folder
 from lakehouse.tables.contract import Table
@@ -35,10 +37,11 @@ class KnownMessages:
     """Sixteen bytes a message in memory, so that a hundred million fit."""
 
     def __init__(self, ids: Iterable[bytes], values: Iterable[bytes]) -> None:
-        """`ids`: of messages; `values`: whole records."""
+        """`ids`: of messages, as silver.events shows them; `values`: whole records."""
         self._ids, self._values = _digests(ids), _digests(values)
 
     def has(self, message_id: str, value: bytes) -> bool:
+        """`message_id`: of `shown_id`."""
         return _holds(self._ids, digest(message_id.encode())) or _holds(self._values, digest(value))
 
     @classmethod
@@ -55,6 +58,12 @@ class KnownMessages:
         if has_broker:
             known._values = np.union1d(known._values, _digests(unread(kafka, kafka.events_topic, ends)))
         return known
+
+
+def shown_id(document: Mapping[str, Any], privacy: PrivacyConfig) -> str:
+    """The id of a message as silver.events shows it: in its one form, and a token where it is personal. One that silver would refuse as it is."""
+    read = text(document, "message_id")
+    return str(document["messageId"]) if read is None else hidden(privacy, "message_id", read)
 
 
 def digest(of: bytes) -> bytes:

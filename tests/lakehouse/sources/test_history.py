@@ -10,6 +10,7 @@ import pytest
 
 from lakehouse.config import load
 from lakehouse.config.paths import SOURCES
+from lakehouse.events.event_row import EventReader
 from lakehouse.kafka.message import Message
 from lakehouse.sources.history import Progress, Tally, messages
 from lakehouse.sources.known_messages import KnownMessages
@@ -113,12 +114,26 @@ def test_a_large_record_that_does_not_map_is_told_without_its_content(tmp_path: 
 EVENTS = Source.named("segment", SOURCES, load("dev", environ={}))
 
 
-def _of_segment(folder: Path, **properties: Any) -> tuple[list[Message], Tally]:
-    event = {"type": "track", "event": "x", "messageId": "m", "userId": "u", "timestamp": "2025-01-01T00:00:00Z"}
+def _of_segment(
+    folder: Path, known: KnownMessages = NOTHING, *, message_id: str = "m", **properties: Any
+) -> tuple[list[Message], Tally]:
+    event = {"type": "track", "event": "x", "messageId": message_id, "userId": "u", "timestamp": "2025-01-01T00:00:00Z"}
     path = folder / "events.json"
     path.write_bytes(json.dumps(event | {"properties": properties}).encode() + b"\n")
     tally = Tally()
-    return list(messages([path], EVENTS, NOTHING, tally, lambda *_: None)), tally
+    return list(messages([path], EVENTS, known, tally, lambda *_: None)), tally
+
+
+@pytest.mark.parametrize("id_", ["m-1", " m-1 ", '"7"', "7.0", "order-7-ann@example.com", "+49 170 2345678", "x" * 101])
+def test_an_id_is_known_by_what_silver_has_made_of_it(tmp_path: Path, id_: str) -> None:
+    (first,), _ = _of_segment(tmp_path, message_id=id_)
+    row = EventReader(EVENTS.config).read(first.value, None, 1_780_000_000_000_000)
+    taken_in = row.message_id is not None and row.verdict is None
+    known = KnownMessages(
+        [row.message_id.encode()] if taken_in and row.message_id else [], [] if taken_in else [first.value or b""]
+    )
+    _, tally = _of_segment(tmp_path, known, message_id=id_)
+    assert (tally.sent, tally.known) == (0, 1)
 
 
 def test_a_number_of_more_digits_than_a_machines_is_sent_in_all_of_them(tmp_path: Path) -> None:
