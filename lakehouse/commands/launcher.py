@@ -33,6 +33,7 @@ COMMANDS = (
     "identity",
     "rules",
     "sources",
+    "adopt",
     "experiments",
     "schedule",
     "serve",
