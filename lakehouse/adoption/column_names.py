@@ -20,25 +20,26 @@ _TOTAL = (
     r"total|amount|revenue|sales|turnover|value|spend|gmv|umsatz|betrag|summe|montant|importe|monto|dollars?|euros?"
 )
 _SALE = r"order|purchase|transaction|sale|sales|invoice|receipt|basket|bought|event|bestell(?:ung)?s?|auftrags?|kauf|verkaufs?|beleg|bon|rechnungs?|redemption"
+_OF_SHOP = r"(?:crm|shop|store|web|external|ext|billing|buyer|sales|customer|client|order|our)_"  # before a word it changes nothing
 _WHEN = r"date|time|timestamp|datetime|date_?time|at|on|ts|datum|zeit|zeitpunkt|zeitstempel|tag|am"
 
 # Role -> names, best first: a column of an earlier pattern is taken before one of a later.
 ROLES: Mapping[str, tuple[str, ...]] = {
-    "customer": (rf"(?:{_CUSTOMER}){_NUMBER}", rf"(?:.*_)?(?:{_CUSTOMER}){_NUMBER}|{_CUSTOMER}|account{_NUMBER}"),
+    "customer": (rf"(?:{_CUSTOMER}){_NUMBER}", rf"(?:{_OF_SHOP})?(?:{_CUSTOMER}){_NUMBER}|{_CUSTOMER}|account{_NUMBER}"),
     "visitor": (r"(?:.*_)?(?:visitor|anonymous|anon|cookie|browser|besucher)_?(?:id|key|kennung)",),
     "loyalty": (rf"(?:.*_)?(?:loyalty|bonus|treue|kunden|club)_?(?:card|karten?|program)?{_NUMBER}|kundenkarte|treuekarte|loyalty_?card",),
     "email": (
         r"e_?mail(?:_?(?:address|adresse))?|customer_e?_?mail|kunden_e?_?mail",
-        r".*e_?mail(?:_?(?:address|adresse))?|courriel|correo",
+        rf"(?:{_OF_SHOP}|user_|contact_|account_|primary_|rechnungs_?|kontakt_?)e_?mail(?:_?(?:address|adresse))?|courriel|correo",
     ),
     "phone": (
         r"(?:tele)?(?:phone|fon)(?:_?(?:number|nummer|no|nr))?|mobile(?:_?(?:phone|number|no))?|tel|handy(?:nummer)?|customer_phone",
         r".*(?:phone|telefon|mobil|handy)(?:_?(?:number|nummer|no|nr))?",
     ),
-    "order": (rf"(?:{_ORDER}){_NUMBER}", rf"(?:.*_)?(?:{_ORDER}){_NUMBER}", rf"{_ORDER}"),
+    "order": (rf"(?:{_ORDER}){_NUMBER}", rf"(?:{_OF_SHOP})?(?:{_ORDER}){_NUMBER}", rf"{_ORDER}"),
     "product": (
-        rf"(?:{_PRODUCT}){_NUMBER}|(?:.*_)?(?:sku|ean|upc|gtin|asin|isbn)(?:_?(?:code|nummer))?|stock_?code",
-        rf"(?:.*_)?(?:{_PRODUCT}){_NUMBER}|{_PRODUCT}",
+        rf"(?:{_PRODUCT}){_NUMBER}|(?:(?:{_PRODUCT})_)?(?:sku|ean|upc|gtin|asin|isbn)(?:_?(?:code|nummer))?|stock_?code",
+        rf"(?:(?:line|purchased|ordered|sold|bought)_)?(?:{_PRODUCT}){_NUMBER}|{_PRODUCT}",
     ),
     "product_name": (rf"(?:{_PRODUCT})_?(?:name|title|bezeichnung|description)|bezeichnung|artikel|title",),
     "category": (r"(?:product_|item_)?(?:category|kategorie|categorie|warengruppe|department)",),
@@ -60,7 +61,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "coupon": (r"(?:coupon|discount|voucher|promo|gutschein)_?code|gutschein|coupon",),
     "currency": (r"(?:.*_)?(?:currency|waehrung|devise|moneda|valuta)(?:_?code)?",),
     "time": (rf"(?:{_SALE})_?(?:{_WHEN})|(?:ordered|purchased|placed|sold|bought|occurred|processed)_?(?:at|on)|(?:bestellt|gekauft|verkauft)_am",
-             rf"(?:.*_)?(?:transaction|order|event|purchase)_(?:{_WHEN})|{_WHEN}|created(?:_?(?:at|on|date|time))?|erstellt(?:_am)?|creation_date|day"),
+             rf"{_WHEN}|created(?:_?(?:at|on|date|time))?|erstellt(?:_am)?|creation_date|day"),
     "changed": (r"(?:last_?)?(?:updated?|modified|changed|geaendert|aktualisiert)(?:_?(?:at|on|date|time|am))?",),
     "made": (
         r"(?:created|registered|signed_?up|joined|angelegt|erstellt|registriert)(?:_?(?:at|on|date|time|am))?|sign_?up_?date|registration_?date"

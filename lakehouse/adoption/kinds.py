@@ -5,10 +5,11 @@ from datetime import datetime
 
 from lakehouse.adoption import people
 from lakehouse.adoption.column_names import folded
-from lakehouse.adoption.draft import Draft, Facts, Question
+from lakehouse.adoption.draft import Draft, Facts, Question, percent
 from lakehouse.adoption.kept import keep
 from lakehouse.adoption.money import number_field, numbers_of
 from lakehouse.adoption.orders import OrderKey, order_key, orders
+from lakehouse.adoption.shapes import MOST_SPOILT
 from lakehouse.adoption.table import Column
 from lakehouse.adoption.times import event_time, person_time
 from lakehouse.events import contracts
@@ -43,6 +44,9 @@ def _kind(draft: Draft) -> str | None:
     event = _event_column(draft)
     money = numbers_of([*draft.named("total"), *draft.named("unit_price"), *draft.named("price")])
     numbered = draft.named("order")
+    if (why := _unread_amount(draft)) is not None:
+        draft.refused = why
+        return None
     unique = [column for column in persons if column.is_unique]
     traits = [role for role in _PERSONAL if draft.named(role)]
     is_dated = bool(draft.named("time")) or any(column.times for column in draft.free())
@@ -69,6 +73,17 @@ def _kind(draft: Draft) -> str | None:
     if is_dated:
         return _one_event(draft)
     draft.refused = "a row names a person, but no time and nothing that is said of one: it joins two other tables, and joins are not adopted"
+    return None
+
+
+def _unread_amount(draft: Draft) -> str | None:
+    """Why an amount cannot be read, by whose name a row would be an order: without it the row would pass for something else."""
+    for column in [*draft.best("total"), *draft.named("unit_price")]:
+        if column.numbers is None and column.times is None:
+            return (
+                f"{column.name}: named like an amount, and more than {percent(MOST_SPOILT)} of its cells are no plain numbers. "
+                "Take currency signs and remarks out of it, or declare the source by hand"
+            )
     return None
 
 

@@ -11,6 +11,7 @@ from lakehouse.events.consent import yes_or_no
 
 ROLES = ("customer", "visitor", "loyalty", "email", "phone")  # that name somebody
 _SURE = 0.95  # share of a column's values that are read as what it is taken for
+_MOST = 0.5  # the same where its name says so, too: what is none there is told, and left out
 _ONE_EACH = 0.95  # share of ids that go with one address, from which an id is one person's
 _OFTEN = 0.2  # share of the rows from which a value is nobody's own
 _ENOUGH = 50  # rows, from which shares say something
@@ -28,7 +29,13 @@ _REFUSALS = re.compile(r"opt_?out|unsubscribed")
 
 def emails_of(columns: list[Column]) -> list[Column]:
     """Columns of e-mail addresses: told by what stands in them, whatever their name."""
-    return [column for column in columns if column.share(lambda text: "@" in text and emails.normalise(text)) >= _SURE]
+    return [
+        column for column in columns if _addresses(column) >= (_SURE if rank("email", column.name) is None else _MOST)
+    ]
+
+
+def _addresses(column: Column) -> float:
+    return column.share(lambda text: "@" in text and emails.normalise(text) is not None)
 
 
 def phones_of(columns: list[Column], region: str) -> list[Column]:
@@ -61,18 +68,39 @@ def identify(draft: Draft, *, of_people: bool) -> bool:
 
 def _email(draft: Draft) -> None:
     columns = emails_of(draft.free())
-    named = [column for column in columns if rank("email", column.name) == 0]
-    column = (named if len(named) == 1 else columns)[0] if len(named) == 1 or len(columns) == 1 else None
-    if column is None and columns:
-        column = draft.ask_column(
-            "email", "Which column is the person's own address?", columns, "several hold addresses"
+    own = [(column, why) for column in columns if (why := _whose(draft, column)) is not None]
+    best = [one for one in own if rank("email", one[0].name) == 0] or own
+    chosen, why = best[0] if len(best) == 1 else (None, "")
+    if chosen is None and columns:
+        told = (
+            "several columns hold addresses"
+            if len(columns) > 1
+            else "it holds addresses, and its name does not say whose"
         )
-    if column is not None:
-        share = percent(column.share(lambda text: emails.normalise(text) is not None))
+        chosen, why = (
+            draft.ask_column("email", "Which column is the person's own address?", columns, told),
+            "as was answered",
+        )
+    if chosen is not None:
+        share = percent(_addresses(chosen))
         name = draft.add(
-            "email", "text", column, "identifiers.email", f"{share} of what stands there are e-mail addresses"
+            "email", "text", chosen, "identifiers.email", f"{share} of its values are e-mail addresses; {why}"
         )
         draft.put("identifiers", "email", name)
+
+
+def _whose(draft: Draft, column: Column) -> str | None:
+    """Why an address is that of the person a row speaks of, and not a clerk's or a friend's; None = nothing says so."""
+    if rank("email", column.name) is not None:
+        return "by its name"
+    if column.is_unique and column.filled >= _ENOUGH:
+        return f"another in each of {column.filled:,} rows"
+    for customer in draft.named("customer"):
+        pair = draft.facts.together.company.get((customer.place, column.place))
+        back = draft.facts.together.company.get((column.place, customer.place))
+        if pair and back and pair.seen and pair.alone >= _ONE_EACH and back.alone >= _ONE_EACH:
+            return f"one each with {customer.name}"
+    return None
 
 
 def _phone(draft: Draft) -> None:

@@ -120,9 +120,10 @@ class Adopter:
         print("\n".join(report.of_draft(looked, draft)))
         if not draft.is_ready or not self._is_in_range(draft):
             return None
-        return self._checked(looked, self._written(looked, draft, title))
+        source = self._written(looked, draft, title)
+        return None if source is None else self._checked(looked, source)
 
-    def _written(self, looked: Looked, draft: Draft, name: str) -> Source:
+    def _written(self, looked: Looked, draft: Draft, name: str) -> Source | None:
         text = declared.text(draft, looked.layout.declared, [file.name for file in looked.files])
         faults: list[str] = []
         checked = validated(yaml.safe_load(text), SourceDeclaration, f"{name}.yaml", faults)
@@ -131,9 +132,10 @@ class Adopter:
         source = Source.declared(name, checked, self._config)
         path = self._folder / f"{name}.yaml"
         if path.exists():
-            raise SourceError(
-                f"{path}: it is there already, and reads these files otherwise. Name the source with --name, or delete the file"
+            print(
+                f"\nnot adopted: {path} is there already, and does not read these files. Name the source with --name, or delete that file"
             )
+            return None
         path.write_text(text, encoding="utf-8")
         print(f"\nwritten: {path}")
         return source
