@@ -191,7 +191,7 @@ def by_duckdb(path: Path, truth: Truth, mark: str, delimiter: str) -> tuple[int,
 
     worth = number("total") if "total" in names else f"{number('price')} * {names['quantity']}::int"
     sql = f"select count(distinct {names['order']}), sum({worth}) from read_csv('{path}', delim='{delimiter}', header=true, all_varchar=true)"
-    orders, money = duckdb.sql(sql).fetchone() or (0, Decimal(0))
+    ((orders, money),) = duckdb.sql(sql).fetchall()
     return orders, money
 
 
@@ -255,7 +255,7 @@ def test_a_weak_id_is_one_that_does_not_go_with_the_address(tmp_path: Path) -> N
 def test_rows_of_a_product_without_an_order_are_asked_about(tmp_path: Path) -> None:
     path = tmp_path / "sales.csv"
     path.write_text(
-        "customer_id,date,sku,amount\n" + "".join(f"c{n % 5},2024-01-15,p{n % 7},{n}.25\n" for n in range(60))
+        "customer_id,date,sku,amount\n" + "".join(f"c{n % 20},2024-01-15,p{n % 7},{n}.25\n" for n in range(60))
     )
     _, draft = proposed(path)
     assert [one.id for one in draft.questions if one.is_needed] == ["rows"]
@@ -363,7 +363,7 @@ def test_a_header_in_the_middle_mixed_encodings_and_ten_thousand_columns(tmp_pat
     assert sum(map(worth_of, mapped)) == 2 * sum(Decimal(f"{n}.50") for n in range(10, 28))
     assert {one["properties"]["remark"] for one in mapped} == {"Größe"}  # type: ignore[index]
     names = [f"extra {n}" for n in range(10_000)]
-    path.write_text("\n".join([",".join((head, *names))] + [row + ",1" * 10_000 for row in rows]))
+    path.write_text("\n".join([",".join((head, *names))] + [row + ",1" * 10_000 for row in rows[:6]]))
     looked, draft = proposed(path)
     assert draft.is_ready
     assert len(source_of(looked, draft).mapping.heads) == 300
