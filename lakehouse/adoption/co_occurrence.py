@@ -82,6 +82,7 @@ def co_occurrence(rows: Iterable[Row], asked: Asked) -> CoOccurrence:
     pairs = [(one, other) for one in asked.ids for other in asked.addresses]
     pairs += [(other, one) for one, other in pairs]
     pairs += [(one, other) for one in asked.keys for other in asked.keys if one != other]
+    pairs += [(one, key) for one in asked.ids for key in asked.keys]
     pairs += [(one, other) for one in asked.ids for other in asked.ids if one != other]
     found.company = {pair: Company() for pair in pairs}
     lines: dict[str, tuple[Decimal, Decimal]] = {}

@@ -6,6 +6,7 @@ A name is evidence, and seldom enough of it: what stands in the column has the l
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 
 from lakehouse.events.personal_data import spelling
 
@@ -95,12 +96,14 @@ _OTHER_MONEY = re.compile(
 )
 
 
+@lru_cache(maxsize=20_000)
 def folded(name: str) -> str:
     """A name in snake_case ASCII: `Straße`, `E-Mail` and `customerId` are strasse, e_mail and customer_id."""
     text = unicodedata.normalize("NFC", name).translate(_UMLAUTS)
     return spelling(text)
 
 
+@lru_cache(maxsize=200_000)  # a file may have ten thousand columns, and each role asks for all of them
 def rank(role: str, name: str) -> int | None:
     """How well a column's name fits a role: 0 best; None = not at all."""
     said = folded(name)

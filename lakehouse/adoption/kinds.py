@@ -49,6 +49,8 @@ def _kind(draft: Draft) -> str | None:
         return None
     unique = [column for column in persons if column.is_unique]
     traits = [role for role in _PERSONAL if draft.named(role)]
+    if draft.facts.answers.get("kind") is not None:
+        return _asked(draft, "")
     is_dated = bool(draft.named("time")) or any(column.times for column in draft.free())
     if event is not None:
         return _said(draft, EVENTS, f"{event.name} says in {event.distinct} words what happened")
@@ -63,13 +65,11 @@ def _kind(draft: Draft) -> str | None:
         )
     if unique and money and len(draft.table.filled[unique[0].place].values) > 1:
         why = f"{unique[0].name} is another in each row, as in a file of people, and {money[0].name} holds amounts, as in one of orders"
-        question = Question(id="kind", text="What is a row?", why=why, choices=(ORDERS, PEOPLE), is_needed=True)
-        answer = draft.ask(question)
-        return None if answer is None else _said(draft, answer, "as was answered")
+        return _asked(draft, why)
     if money and is_dated:
         return _said(draft, ORDERS, f"{money[0].name} holds amounts, {persons[0].name} comes again, and rows are dated")
-    if draft.facts.answers.get("kind") in _KINDS:
-        return _said(draft, draft.facts.answers["kind"], "as was answered")
+    if numbered:
+        return _asked(draft, f"{numbered[0].name} numbers orders, and no column is named like an amount")
     if is_dated:
         return _one_event(draft)
     draft.refused = "a row names a person, but no time and nothing that is said of one: it joins two other tables, and joins are not adopted"
@@ -90,6 +90,11 @@ def _unread_amount(draft: Draft) -> str | None:
 def _said(draft: Draft, kind: str, evidence: str) -> str:
     draft.kind_evidence = evidence
     return kind
+
+
+def _asked(draft: Draft, why: str) -> str | None:
+    answer = draft.ask(Question(id="kind", text="What is a row?", why=why, choices=tuple(_KINDS), is_needed=True))
+    return None if answer is None else _said(draft, answer, "as was answered")
 
 
 def _one_event(draft: Draft) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from lakehouse.adoption.shapes import MOST_SPOILT
 from lakehouse.adoption.table import Table
 from lakehouse.config import Config
 from lakehouse.errors import SourceError
@@ -23,7 +24,7 @@ class Known:
 
 
 def known_source(path: Path, table: Table, sources: Iterable[Source], now: int) -> Known | None:
-    """The source that takes every record of the sample for an event, and reads every column or a dozen of its own; the one that reads most.
+    """The source that takes the records of a sample, all but a few, for events, and reads every column or a dozen of its own; the one that reads most.
 
     `now`: microseconds since 1970.
     """
@@ -45,13 +46,15 @@ def _evidence(path: Path, columns: set[str], source: Source, now: int) -> tuple[
         found = examine(islice(records(path, source.format, source.config), _ROWS), source, now)
     except SourceError:
         return None
-    if found.rejected or not found.accepted or found.spoilt or found.faults:
+    strange = max([found.rejected.total(), *found.spoilt.values(), *found.faults.values()])
+    if not found.accepted or strange > MOST_SPOILT * found.records:
         return None
     if fields is None:
         return len(columns), "its records are event documents already"
-    return len(
-        read
-    ), f"it reads {len(read):,} of the {len(columns):,} columns, and every one of {found.records:,} records is an event"
+    return (
+        len(read),
+        f"it reads {len(read):,} of the {len(columns):,} columns, and {found.accepted:,} of {found.records:,} records are events",
+    )
 
 
 def declared_sources(folder: Path, config: Config) -> list[Source]:

@@ -8,7 +8,8 @@ from lakehouse.adoption.money import currency, number_field, numbers_of
 from lakehouse.adoption.table import Column
 from lakehouse.sources.record import ROWS
 
-OF_PIECE, OF_LINE = "one piece", "the whole line"
+OF_PIECE, OF_LINE, OF_ORDER = "one piece", "the whole line", "the whole order"
+_FEW = 5  # orders of several rows, below which what is the same in all of them may be so by chance
 _PLACE = {True: "lines", False: "properties"}
 _VOTES, _SHARE = 20, 0.8  # pairs of lines, and their share, that settle what a price is of
 _CANCELLED = ("cancelled", "canceled", "storniert", "voided", "void", "cancelado", "annulé", "annule")
@@ -151,11 +152,15 @@ def _worth(draft: Draft, key: OrderKey) -> bool:
     quantity = _quantity(draft)
     amounts = numbers_of(draft.named("total"))
     of_order = [one for one in amounts if not _varies(draft, key, one)]
-    column = _amount(draft, of_order)
+    column = _amount(draft, key, of_order)
     if draft.questions and any(one.id == "revenue" for one in draft.questions):
         return False
+    if column is not None and _is_of_line(draft, key, column):
+        return _worth_of_lines(draft, key, quantity, [column])
+    if any(one.id == "revenue.level" for one in draft.questions):
+        return False
     if column is not None:
-        _refunds(draft, key)
+        _refunds(draft)
         why = "the same in all rows of an order" if key.is_lines else "one amount a row"
         made = number_field(draft, "total", column, "properties.revenue", f"by its name; {why}")
         if made is None:
@@ -166,10 +171,11 @@ def _worth(draft: Draft, key: OrderKey) -> bool:
     return _worth_of_lines(draft, key, quantity, [one for one in amounts if one not in of_order])
 
 
-def _amount(draft: Draft, columns: list[Column]) -> Column | None:
+def _amount(draft: Draft, key: OrderKey, columns: list[Column]) -> Column | None:
     """The one amount of an order; several that may be it are asked about."""
     if draft.facts.answers.get("revenue") is not None:
-        return draft.ask_column("revenue", "", numbers_of(draft.free()), "")
+        chosen = draft.ask_column("revenue", "", numbers_of(draft.free()), "")
+        return None if chosen is None or _varies(draft, key, chosen) else chosen
     best = [one for one in columns if rank("total", one.name) == rank("total", columns[0].name)]
     if len(best) < 2:
         return best[0] if best else None
@@ -178,7 +184,24 @@ def _amount(draft: Draft, columns: list[Column]) -> Column | None:
     )
 
 
-def _refunds(draft: Draft, key: OrderKey) -> None:
+def _is_of_line(draft: Draft, key: OrderKey, column: Column) -> bool:
+    """Whether somebody says so of an amount that is the same in the rows of too few orders to tell; a name of an order's is enough."""
+    if not key.is_lines or key.column is None or rank("total", column.name) == 0:
+        return False
+    several = draft.facts.together.runs[key.column.place].several
+    if several >= _FEW:
+        return False
+    question = Question(
+        id="revenue.level",
+        text=f"{column.name}: is it of the whole order or of a line?",
+        why=f"only {several:,} orders have several rows, and it is the same in each of them",
+        choices=(OF_ORDER, OF_LINE),
+        is_needed=True,
+    )
+    return draft.ask(question) == OF_LINE
+
+
+def _refunds(draft: Draft) -> None:
     """Money that was given back may be in the total or not: nobody can tell from the numbers."""
     for column in numbers_of(draft.named("refund")):
         if any(text.strip("0.,-+") for text in column.values):
@@ -201,6 +224,8 @@ def _refunds(draft: Draft, key: OrderKey) -> None:
 
 def _worth_of_lines(draft: Draft, key: OrderKey, quantity: Column | None, amounts: list[Column]) -> bool:
     line_amounts = [one for one in amounts if rank("total", one.name) == rank("total", amounts[0].name)]
+    if draft.facts.answers.get("revenue") is not None:
+        line_amounts = numbers_of(draft.free())
     if len(line_amounts) > 1 or draft.facts.answers.get("revenue") is not None:
         chosen = draft.ask_column(
             "revenue", "Which column is what a line is worth?", line_amounts, "several may be", is_needed=True
@@ -212,7 +237,7 @@ def _worth_of_lines(draft: Draft, key: OrderKey, quantity: Column | None, amount
         return _sum_of_amounts(draft, key, quantity, line_amounts[0])
     price = _price(draft, quantity, is_needed=True)
     if price is None:
-        if not draft.questions and draft.refused is None:
+        if draft.refused is None and not any(question.is_needed for question in draft.questions):
             draft.ask_column(
                 "revenue", "Which column is what was paid?", numbers_of(draft.free()), "no name says", is_needed=True
             )

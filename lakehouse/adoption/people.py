@@ -171,12 +171,23 @@ def _strength(draft: Draft, column: Column, *, of_people: bool) -> tuple[str, st
         return "guest_id", evidence
     if of_people and column.is_unique:
         return "user_id", f"named like a customer's number; another in each of the {column.filled:,} rows"
+    if _is_of_one_order(draft, column):
+        draft.assumed.append(
+            f"{column.name} tells nobody apart: no value of it has two orders, so it may be made anew for each"
+        )
+        return "guest_id", f"weak: named like a customer's number; {seen}, and none in two orders"
     if column.distinct < column.filled:
         return "user_id", f"named like a customer's number; {seen}, so it comes again"
     draft.assumed.append(
         f"{column.name} tells nobody apart: another in each row, and nothing beside it says that it is a person's"
     )
     return "guest_id", f"weak: named like a customer's number, but another in each of the {column.filled:,} rows"
+
+
+def _is_of_one_order(draft: Draft, column: Column) -> bool:
+    """Whether it comes again only in rows of the order it is of."""
+    orders = [draft.facts.together.company.get((column.place, key)) for key in draft.facts.together.runs]
+    return any(found is not None and found.seen and found.alone == 1 for found in orders)
 
 
 def traits(draft: Draft, *, of_people: bool) -> None:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any
 
@@ -135,12 +135,17 @@ def flat(
     """Name, place and value of every cell; what lies in an object under the names of both."""
     for key, value in content.items():
         name = f"{above[0]} {key}".strip()
-        quoted = key if _PLAIN_NAME.fullmatch(key) else f"`{key}`"
+        quoted = _quoted(key)
         place = f"{above[1]}.{quoted}" if above[1] else quoted
         if isinstance(value, dict) and depth < _DEEPEST:
             yield from flat(value, (name, place), depth + 1)
         else:
             yield name, place, value
+
+
+@lru_cache(maxsize=20_000)
+def _quoted(key: str) -> str:
+    return key if _PLAIN_NAME.fullmatch(key) else f"`{key}`"
 
 
 def _said(value: Any) -> str | None:

@@ -79,9 +79,9 @@ def _zone(draft: Draft, column: Column, times: Times) -> str | None:
 
 
 def _column(draft: Draft, now: datetime) -> Column | None:
-    if (answer := draft.facts.answers.get("time")) is not None:
+    if draft.facts.answers.get("time") is not None:
         columns = [column for column in draft.free() if column.times is not None]
-        return draft.ask_column("time", "", columns, "") if answer else None
+        return draft.ask_column("time", "", columns, "")
     named = [column for column in draft.named("time") if _can_be(column.times, now)]
     best = [column for column in named if rank("time", column.name) == rank("time", named[0].name)]
     if len(best) == 1:

@@ -416,3 +416,34 @@ def test_a_second_file_of_the_same_columns_is_read_by_the_first_ones_source(tmp_
     found = known(again, declared_sources(folder, CONFIG), NOW)
     assert found is not None
     assert found.source.name == "orders"
+
+
+def test_an_id_that_repeats_only_in_the_lines_of_its_order_is_weak(tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+    rows = [f"o{n // 3},checkout-{n // 3},2024-01-15,p{n},1,{n}.50" for n in range(90)]
+    path.write_text("\n".join(["order_id,customer_id,date,product_id,quantity,unit_price", *rows]))
+    _, draft = proposed(path)
+    assert draft.fields["customer"].goes_to == "identifiers.guest_id"
+
+
+def test_an_amount_that_is_the_same_in_too_few_orders_is_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+    rows = [f"o{n},c{n % 20},2024-01-15,p{n},{n}.50" for n in range(40)]
+    path.write_text("\n".join(["order_id,customer_id,date,product_id,amount", *rows, "o39,c19,2024-01-15,p7,39.50"]))
+    _, draft = proposed(path)
+    assert [one.id for one in draft.questions if one.is_needed] == ["revenue.level"]
+    for answer, expected in (("the whole line", Decimal("839.50")), ("the whole order", Decimal("800.00"))):
+        looked, draft = proposed(path, {"revenue.level": answer})
+        assert sum(map(worth_of, documents(path, source_of(looked, draft)))) == expected
+
+
+def test_an_amount_somebody_names_is_added_up_where_it_differs_in_an_order(tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+    path.write_text(
+        "order_id,customer_id,date,product_id,x\n"
+        + "".join(f"o{n // 2},c{n // 2 % 20},2024-01-15,p{n},{n}.50\n" for n in range(60))
+    )
+    _, draft = proposed(path)
+    assert not draft.is_ready
+    looked, draft = proposed(path, {"kind": "orders", "revenue": "x"})
+    assert sum(map(worth_of, documents(path, source_of(looked, draft)))) == Decimal("1800.00")
