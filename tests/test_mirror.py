@@ -53,11 +53,13 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/adoption/kinds.py",
         "lakehouse/adoption/known_sources.py",
         "lakehouse/adoption/money.py",
+        "lakehouse/adoption/order_key.py",
         "lakehouse/adoption/orders.py",
         "lakehouse/adoption/people.py",
         "lakehouse/adoption/report.py",
         "lakehouse/adoption/table.py",
         "lakehouse/adoption/times.py",
+        "lakehouse/adoption/worth.py",
     ),
     "tests/lakehouse/commands/test_sources.py": ("lakehouse/sources/examination.py",),
     "tests/lakehouse/sources/test_history.py": (

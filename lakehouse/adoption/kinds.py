@@ -8,7 +8,8 @@ from lakehouse.adoption.column_names import folded
 from lakehouse.adoption.draft import Draft, Facts, Question, percent
 from lakehouse.adoption.kept import keep
 from lakehouse.adoption.money import number_field, numbers_of
-from lakehouse.adoption.orders import OrderKey, order_key, orders
+from lakehouse.adoption.order_key import OrderKey, order_key
+from lakehouse.adoption.orders import orders
 from lakehouse.adoption.shapes import MOST_SPOILT
 from lakehouse.adoption.table import Column
 from lakehouse.adoption.times import event_time, person_time
@@ -56,7 +57,7 @@ def _kind(draft: Draft) -> str | None:
         return _said(draft, EVENTS, f"{event.name} says in {event.distinct} words what happened")
     if numbered and money:
         return _said(draft, ORDERS, f"{numbered[0].name} numbers orders, and {money[0].name} holds amounts")
-    if unique and (not money or len(traits) >= _ENOUGH_TRAITS) and not draft.best("product"):
+    if unique and not numbered and (not money or len(traits) >= _ENOUGH_TRAITS) and not draft.best("product"):
         told = f", {', '.join(traits)}" if traits else ""
         return _said(
             draft,
