@@ -1,8 +1,9 @@
 """What an order is worth, and what its lines say: a total of the order, amounts of its lines added up, or price times quantity."""
 
+import re
 from dataclasses import replace
 
-from lakehouse.adoption.column_names import rank
+from lakehouse.adoption.column_names import folded, rank
 from lakehouse.adoption.draft import Draft, Question
 from lakehouse.adoption.money import currency, number_field, numbers_of
 from lakehouse.adoption.order_key import OrderKey, varies
@@ -11,6 +12,7 @@ from lakehouse.sources.record import ROWS
 
 OF_PIECE, OF_LINE, OF_ORDER = "one piece", "the whole line", "the whole order"
 _FEW = 5  # orders of several rows, below which what is the same in all of them may be so by chance
+_OF_AN_ORDER = re.compile("grand|order|invoice|purchase|basket|bestell|rechnungs|gesamt")
 _PLACE = {True: "lines", False: "properties"}
 _VOTES, _SHARE = 20, 0.8  # pairs of lines, and their share, that settle what a price is of
 
@@ -54,7 +56,7 @@ def _amount(draft: Draft, key: OrderKey, columns: list[Column]) -> Column | None
 
 def _is_of_line(draft: Draft, key: OrderKey, column: Column) -> bool:
     """Whether somebody says so of an amount that is the same in the rows of too few orders to tell; a name of an order's is enough."""
-    if not key.is_lines or key.column is None or rank("total", column.name) == 0:
+    if not key.is_lines or key.column is None or _OF_AN_ORDER.match(folded(column.name)):
         return False
     several = draft.facts.together.runs[key.column.place].several
     if several >= _FEW:
