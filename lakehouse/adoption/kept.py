@@ -31,7 +31,7 @@ def keep(draft: Draft) -> None:
     """Put every column that is left into the draft, as its text; those that cannot be are told."""
     longest, varying = _lines(draft)
     room = draft.facts.config.events.max_bytes * _SHARE_OF_MESSAGE
-    used = longest * _LINE_BYTES
+    used: float = longest * _LINE_BYTES
     section = "traits" if draft.sections["type"] == "identify" else "properties"
     for column in sorted(draft.free(), key=lambda one: -one.filled):
         if (why := _why_not(draft, column)) is not None:

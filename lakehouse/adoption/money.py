@@ -18,7 +18,14 @@ def numbers_of(columns: list[Column]) -> list[Column]:
 
 
 def number_field(
-    draft: Draft, name: str, column: Column, goes_to: str, evidence: str, *, in_line: bool = False, **more: str
+    draft: Draft,
+    name: str,
+    column: Column,
+    goes_to: str,
+    evidence: str,
+    *,
+    in_line: bool = False,
+    take: str | None = None,
 ) -> str | None:
     """A field of the column's numbers; None where nobody can tell how they are written."""
     numbers = column.numbers
@@ -44,7 +51,9 @@ def number_field(
         told = "whole numbers"
     else:
         told = f"a {_MARKS[decimal or '.']} before the fraction, as its own numbers show"
-    made = draft.add(name, "number", column, goes_to, f"{evidence}; {told}", in_line=in_line, decimal=decimal, **more)
+    made = draft.add(
+        name, "number", column, goes_to, f"{evidence}; {told}", in_line=in_line, decimal=decimal, take=take
+    )
     if numbers.negative:
         draft.assumed.append(
             f"{column.name}: {numbers.negative:,} cells are below zero; an order below zero goes to quarantine"

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -246,13 +246,26 @@ def _since_1970(values: Mapping[str, int], share: float) -> Times:
     return _span(values, share, has_offset=True, is_number=True, evidence=f"its size makes it {unit} since 1970")
 
 
-def _span(values: Mapping[str, int], share: float, *, evidence: str, has_offset: bool, **more: bool) -> Times:
+def _span(
+    values: Mapping[str, int],
+    share: float,
+    *,
+    evidence: str,
+    has_offset: bool,
+    has_clock: bool = True,
+    is_number: bool = False,
+) -> Times:
     moments = [micros for text in values if (micros := clock.instant(text)) is not None]
-    first, last = (_moment(pick(moments)) for pick in _ENDS)
-    return Times(share=share, format=None, first=first, last=last, evidence=evidence, has_offset=has_offset, **more)
-
-
-_ENDS: tuple[Callable[[list[int]], int], ...] = (min, max)
+    return Times(
+        share=share,
+        format=None,
+        has_clock=has_clock,
+        has_offset=has_offset,
+        is_number=is_number,
+        first=_moment(min(moments)),
+        last=_moment(max(moments)),
+        evidence=evidence,
+    )
 
 
 def _moment(micros: int) -> datetime:

@@ -140,9 +140,7 @@ def _sum_of_amounts(draft: Draft, key: OrderKey, quantity: Column | None, amount
                 f"; it grows with the quantity in {together.per_line:,} of {votes:,} pairs of lines of one product"
             )
     inner = f"{ROWS}[].{amount.place}" if key.is_lines else amount.place
-    made = number_field(
-        draft, "revenue", amount, "properties.revenue", evidence, **({"take": "sum"} if key.is_lines else {})
-    )
+    made = number_field(draft, "revenue", amount, "properties.revenue", evidence, take="sum" if key.is_lines else None)
     if made is None:
         return False
     field = draft.fields[made]
