@@ -45,7 +45,11 @@ WORDS: Mapping[str, list[list[str]]] = {
     "plan": [[], ["--write"]],
     "rules": [["check"], ["test"]],
     "schedule": [[], ["--airflow"], ["--databricks"]],
-    "adopt": [["orders-2024.csv", "orders-2025.csv"], ["orders-2024.csv", "--no-input", "--answer", "zone=Europe/Berlin", "--import"]],
+    "adopt": [
+        ["orders-2024.csv", "--import"],
+        ["orders-2024.csv", "orders-2025.csv"],
+        ["orders-2024.csv", "--no-input", "--answer", "zone=Europe/Berlin", "--import"],
+    ],
     "sources": [["list"], ["check"], ["check", "crm", "contacts.csv"]],
 }
 BODIES: Mapping[str, type[BaseModel]] = {

@@ -95,4 +95,4 @@ def test_units_and_offsets_are_told() -> None:
     assert without is not None
     assert (with_offset.has_offset, without.has_offset, without.has_clock) == (True, False, False)
     assert times("12", "13") is None
-    assert times("31.02.2024", "13.13.2024") is None
+    assert times("20243101", "not a day") is None
