@@ -46,6 +46,11 @@ WORDS: Mapping[str, list[list[str]]] = {
     "plan": [[], ["--write"], ["check"], ["check", "--against", "origin/main"]],
     "rules": [["check"], ["test"]],
     "schedule": [[], ["--airflow"], ["--databricks"]],
+    "adopt": [
+        ["orders-2024.csv", "--import"],
+        ["orders-2024.csv", "orders-2025.csv"],
+        ["orders-2024.csv", "--no-input", "--answer", "zone=Europe/Berlin", "--import"],
+    ],
     "sources": [["list"], ["check"], ["check", "crm", "contacts.csv"]],
 }
 BODIES: Mapping[str, type[BaseModel]] = {

@@ -32,6 +32,7 @@ def main(argv: list[str]) -> int | None:
         "rules": _rules,
         "schedule": _schedule,
         "sources": _sources,
+        "adopt": _adopt,
         "test": _test,
     }
     return commands[word](argv[1:]) if word in commands else _start(argv)
@@ -123,6 +124,12 @@ def _sources(argv: list[str]) -> int:
     from lakehouse.commands import sources
 
     return sources.main(argv)
+
+
+def _adopt(argv: list[str]) -> int:
+    from lakehouse.commands import adopt
+
+    return adopt.main(argv)
 
 
 def _start(argv: list[str]) -> NoReturn:

@@ -35,6 +35,7 @@ COMMANDS = (
     "sources",
     "quarantine",
     "catalogue",
+    "adopt",
     "experiments",
     "schedule",
     "serve",

@@ -65,9 +65,9 @@ def check(names: Sequence[str], folder: Path, config: Config) -> int:
     return 1 if faults else 0
 
 
-def check_file(source: Source, path: Path) -> int:
-    """Print what becomes of the file's first records; the exit code."""
-    sample = islice(records(path, source.format, source.config), MOST_RECORDS)
+def check_file(source: Source, path: Path, most: int = MOST_RECORDS) -> int:
+    """Print what becomes of the file's first `most` records; the exit code."""
+    sample = islice(records(path, source.format, source.config), most)
     found = examine(sample, source, microseconds(datetime.now(UTC)), read_plan(EVENTS))
     rejected = found.rejected.total()
     print("\n".join(_report(source, path, found)))

@@ -23,7 +23,7 @@ class FileFormat(Declared):
     """How files of the source are read. JSON, Parquet and gzip are told by their first bytes; the rest is of flat text.
 
     records: of a JSON object the place of the list that holds the records. delimiter, quote, encoding: none = seen in the file; an empty
-    quote = no cell is quoted. columns: their names by position, of a file without a header. header: snake_case = names of columns are
+    quote = no cell is quoted; a blank as delimiter is any number of them. columns: their names by position, of a file without a header. header: snake_case = names of columns are
     brought into it. decimal: the mark before the fraction of a number. group_by: the column that consecutive rows of one record have
     in common; such a record has the first value of each column, and all of its rows as the list `rows`.
     """

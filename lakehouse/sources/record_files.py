@@ -44,6 +44,11 @@ def records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record]
     Raises:
         SourceError: there is no such file, or it cannot be read at all.
     """
+    rows = _records(path, format_, config)
+    return rows if format_.group_by is None else tables_of_text.grouped(rows, format_.group_by)
+
+
+def _records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record]:
     try:
         with path.open("rb") as plain_file:
             start = plain_file.read(4)

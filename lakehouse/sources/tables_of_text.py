@@ -27,6 +27,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = "\ufeff"
 _OTHER = "cp1252"
 _QUOTED = re.compile(r'"[^"]*(?:"|\Z)')
+_BLANKS = re.compile(r'("[^"]*")| +')
 _SAME_HEADER = (
     0.6  # share of a row's cells, and of the header's, that are the same names: from it on the row is a header
 )
@@ -36,8 +37,7 @@ _ANOTHER_HEADER = "row: got another header, which names the columns of the rows 
 
 def records(file: IO[bytes], format_: FileFormat) -> Iterator[Record]:
     """The records of the file, whose first byte is the next to be read."""
-    rows = _rows(_lines(file, format_.encoding), format_)
-    return rows if format_.group_by is None else _grouped(rows, format_.group_by)
+    return _rows(_lines(file, format_.encoding), format_)
 
 
 def row_of(line: str, format_: FileFormat) -> Record:
@@ -60,6 +60,12 @@ def _lines(file: IO[bytes], encoding: str | None) -> Iterator[str]:
         except UnicodeDecodeError:
             text = line.decode(_OTHER, "replace")
         yield text.removeprefix(_UTF_8_MARK) if number == 0 else text
+
+
+def _single_blanks(line: str) -> str:
+    """Of columns that blanks bring below each other: one between two cells, none before the first."""
+    cells = line.rstrip("\r\n")
+    return _BLANKS.sub(lambda found: found[1] or " ", cells.strip(" ")) + line[len(cells) :]
 
 
 def _ended(file: IO[bytes]) -> Iterator[bytes]:
@@ -107,6 +113,7 @@ class _Lines:
 
 
 def _rows(text: Iterator[str], format_: FileFormat) -> Iterator[Record]:
+    text = map(_single_blanks, text) if format_.delimiter == " " else text
     first = next(text, "")
     csv.field_size_limit(LONGEST_CELL)
     lines = _Lines(chain([first], text))
@@ -187,7 +194,7 @@ def _record(number: int, cells: Sequence[str], columns: Sequence[str]) -> Record
     return Record(number, dict(zip(columns, cells, strict=False)))
 
 
-def _grouped(rows: Iterator[Record], column: str) -> Iterator[Record]:
+def grouped(rows: Iterator[Record], column: str) -> Iterator[Record]:
     """Consecutive rows with one value of the column as one record; between them may stand what is no row. Without a value a row is alone.
 
     Rows of a record that come later in the file are faults: they would be another state of it, without the lines of the first.
@@ -221,5 +228,5 @@ def _merged(rows: Sequence[Record]) -> Record:
     contents = [row.content for row in rows if row.content is not None]
     merged: dict[str, Any] = {}
     for content in contents:
-        merged |= {name: value for name, value in content.items() if value != "" and name not in merged}
+        merged |= {name: value for name, value in content.items() if value not in ("", None) and name not in merged}
     return Record(rows[0].row, {**merged, ROWS: contents})
