@@ -119,11 +119,11 @@ def test_a_start_that_fails_counts_as_a_try_and_is_told_without_its_plan(
     failing = Scripted("failing", tmp_path, [0])
     first = failing(lake, available_now=False)
 
-    tries = []
+    tries, says = [], "no broker at kafka:1\n=== Streaming Query ===\nthe plan of it"
 
     def fails(lake: Lake, *, available_now: bool) -> StreamingQuery:
         tries.append(lake.spark.sparkContext.getLocalProperty("spark.scheduler.pool"))
-        raise BrokerError("" if len(tries) == 1 else "no broker at kafka:1\n=== Streaming Query ===\nthe plan of it")
+        raise BrokerError("" if len(tries) == 1 else says)
 
     with pytest.raises(StitchlakeError, match="query failing: did not start, BrokerError: no broker at kafka:1"):
         supervise(lake, [fails], [first], clock=Clock(100.0))
