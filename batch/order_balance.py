@@ -20,6 +20,7 @@ from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.profiles.gold.order_balance import COUNTED, GOLD_ORDER_BALANCE, order_balance
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.queries.declarations import declarations
 from lakehouse.spark.session import get_session
 from lakehouse.tables.events import (
     SILVER_EVENT_FAULTS,
@@ -33,7 +34,9 @@ _READ = (SILVER_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE, SILVER_QU
 
 def overwrite_balance(lake: Lake, *, now: datetime) -> list[dict[str, Any]]:
     """Set gold.order_balance to what silver says; its rows, the largest first."""
-    balance = order_balance(*(lake.read(table) for table in _READ), config=lake.config)
+    balance = order_balance(
+        *(lake.read(table) for table in _READ), config=lake.config, declared=declarations(lake.config)
+    )
     lake.create(GOLD_ORDER_BALANCE)
     lake.overwrite(balance.withColumn("computed_at", F.lit(now)), GOLD_ORDER_BALANCE)
     written = lake.read(GOLD_ORDER_BALANCE).drop("computed_at").orderBy(F.desc("messages"), "outcome", "reason")

@@ -35,7 +35,7 @@ def check(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> int:
     champions = Champions(lake.config)
     champions.refresh()
     counted = balance(lake, declared)
-    rebuilt = rebuild(lake, champions, now=utc_now(), keep_as_of=True)
+    rebuilt = rebuild(lake, champions, now=utc_now(), keep_as_of=True, declared=declared)
     differences = [*check_events(lake, counted), *check_profiles(lake, rebuilt)]
     print(f"{'table':28}{'rows':>10}{'missing':>10}{'extra':>10}{'changed':>10}")
     for d in differences:
@@ -73,7 +73,7 @@ def overwrite_profiles(lake: Lake) -> None:
     champions = Champions(lake.config)
     champions.refresh()
     now = utc_now()
-    rebuilt = rebuild(lake, champions, now=now, keep_as_of=False)
+    rebuilt = rebuild(lake, champions, now=now, keep_as_of=False, declared=declarations(lake.config))
     overwrite(lake, rebuilt, now=now, has=last_batch(lake, events.NAME))
 
 

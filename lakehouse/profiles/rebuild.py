@@ -10,6 +10,7 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.events.parse import parse
 from lakehouse.lake.delta import Lake
@@ -48,28 +49,36 @@ def bronze_records(lake: Lake) -> DataFrame:
     return lake.read(BRONZE_EVENTS).withColumnsRenamed({"kafka_timestamp": "timestamp", "ingested_at": "arrived_at"})
 
 
-def read_again(lake: Lake) -> DataFrame:
+def read_again(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
     """Of the records of bronze those with personal traits and the facts: [lineage, traits, fact]."""
+    read = parse(bronze_records(lake), lake.config, declared)
     is_wanted = F.col("traits").isNotNull() | F.col("fact").isNotNull()
-    return parse(bronze_records(lake), lake.config).where(is_wanted).select(*BRONZE_EVENTS.key, "traits", "fact")
+    return read.where(is_wanted).select(*BRONZE_EVENTS.key, "traits", "fact")
 
 
-def rebuilt_leaves(lake: Lake, *, told: DataFrame | None = None) -> DataFrame:
-    """silver.events (without bots) and the traits of bronze -> leaf rows. told: `read_again`, where the caller has it."""
+def rebuilt_leaves(lake: Lake, told: DataFrame) -> DataFrame:
+    """silver.events (without bots) and the traits of bronze -> leaf rows. told: `read_again`."""
     lineage = list(BRONZE_EVENTS.key)
     events = with_day(lake.read(SILVER_EVENTS).where(~F.col("is_bot")).select(*EVENT_COLUMNS, *lineage))
-    traits = (read_again(lake) if told is None else told).where(F.col("traits").isNotNull()).drop("fact")
+    traits = told.where(F.col("traits").isNotNull()).drop("fact")
     return leaf(events.join(traits, on=lineage, how="left"), rates=lake.config.money.rates)
 
 
-def rebuild(lake: Lake, champions: ChampionModels, *, now: datetime, keep_as_of: bool) -> Rebuilt:
-    """Compute every table of profiles from silver.
+def rebuild(
+    lake: Lake,
+    champions: ChampionModels,
+    *,
+    now: datetime,
+    keep_as_of: bool,
+    declared: Declarations = NOTHING_DECLARED,
+) -> Rebuilt:
+    """Compute every table of profiles from silver. `declared`: how records are read.
 
     `keep_as_of`: take each stored profile's features at the time its stored row was scored, so that a comparison sees
     differences of content, not of the clock. Collects the whole identity graph to the driver.
     """
-    told = read_again(lake).persist()
-    leaves = rebuilt_leaves(lake, told=told).persist()
+    told = read_again(lake, declared).persist()
+    leaves = rebuilt_leaves(lake, told).persist()
     of_actors = actors(leaves).persist()
     facts = told.where(F.col("fact").isNotNull())
     silver: dict[Table, DataFrame] = {table: fold.rows(facts) for table, fold in FACT_TABLES.items()}

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.events import reasons as R
 from lakehouse.events.contracts import ORDER_COMPLETED
+from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import parse
 from lakehouse.events.quarantine import still_open
 from lakehouse.profiles.leaf import COMPLETED
@@ -27,11 +28,12 @@ def order_balance(
     silver_orders: DataFrame,
     *,
     config: Config,
+    declared: Declarations = NOTHING_DECLARED,
 ) -> DataFrame:
-    """[outcome, reason, messages, orders]: see GOLD_ORDER_BALANCE."""
+    """[outcome, reason, messages, orders]: see GOLD_ORDER_BALANCE. `declared`: how records are read."""
     parts = (
         _accepted(silver_events, silver_orders),
-        _refused(still_open(silver_events_quarantine, silver_quarantine_replays), config),
+        _refused(still_open(silver_events_quarantine, silver_quarantine_replays), config, declared),
         _not_understood(silver_event_faults),
     )
     told = parts[0].unionByName(parts[1]).unionByName(parts[2])
@@ -55,11 +57,11 @@ def _accepted(events: DataFrame, orders: DataFrame) -> DataFrame:
     return joined.select(outcome.alias("outcome"), F.lit(None).cast("string").alias("reason"), "order_id")
 
 
-def _refused(quarantine: DataFrame, config: Config) -> DataFrame:
+def _refused(quarantine: DataFrame, config: Config, declared: Declarations) -> DataFrame:
     arrived_at = F.col("quarantined_at")
     records = quarantine.withColumns({"timestamp": arrived_at, "arrived_at": arrived_at})
     place = ("topic", "partition", "offset")
-    read = parse(records, config)
+    read = parse(records, config, declared)
     orders = read.where((F.col("type") == "track") & (F.col("event") == ORDER_COMPLETED.name))
     refused = orders.select(*place, "order_id").join(quarantine.select(*place, "reason"), on=list(place))
     return refused.select(F.lit(REFUSED).alias("outcome"), "reason", "order_id")
