@@ -5,11 +5,13 @@ from lakehouse.config.paths import EVENTS, SOURCES
 from lakehouse.events.declared_properties import read_declared
 from lakehouse.events.event_rows import Declarations
 from lakehouse.events.tracking_plan import read_plan
-from lakehouse.sources.topic_sources import topic_sources
 
 
 def declarations(config: Config) -> Declarations:
     """Raises ConfigError: every fault of a file, a line each."""
-    documents = topic_sources(config, SOURCES)
-    properties = read_declared(EVENTS, config.privacy)
-    return Declarations(properties=properties, plan=read_plan(EVENTS), documents=documents or None)
+    properties, plan = read_declared(EVENTS, config.privacy), read_plan(EVENTS)
+    if not config.kafka.sources:
+        return Declarations(properties=properties, plan=plan)
+    from lakehouse.sources.topic_sources import topic_sources  # with a parser of expressions, for who binds a topic
+
+    return Declarations(properties=properties, plan=plan, documents=topic_sources(config, SOURCES))

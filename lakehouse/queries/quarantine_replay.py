@@ -29,7 +29,8 @@ from lakehouse.kafka.message import Message
 from lakehouse.kafka.unread import unread
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.quality.counts import first_broken
-from lakehouse.queries.known_records import held_by
+from lakehouse.queries.events import KNOWN
+from lakehouse.queries.known_records import furthest, held_by
 from lakehouse.sources.known_messages import digest
 from lakehouse.sources.record import Record
 from lakehouse.sources.source import Source
@@ -237,8 +238,11 @@ def _stored(lake: Lake, verdicts: Iterable[Verdict]) -> dict[str, int]:
 
 
 def _waiting(lake: Lake) -> frozenset[bytes]:
-    """Of the records behind those that silver has. It is asked before silver is, so nothing falls between the two."""
-    kafka, read_to = lake.config.kafka, held_by(lake, {"events": SILVER_EVENTS})["events"]
+    """Of the records behind those that silver or its quarantine has, or what was rejected would wait for itself.
+
+    They are asked before silver is, so nothing falls between the two.
+    """
+    kafka, read_to = lake.config.kafka, furthest(held_by(lake, KNOWN).values())
     waiting: set[bytes] = set()
     for topic in _topics(lake.config):
         from_there = {int(partition): end for partition, end in read_to.get(topic, {}).items()}

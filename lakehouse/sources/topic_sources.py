@@ -24,9 +24,6 @@ class TopicSources:
     def __reduce__(self) -> tuple[type["TopicSources"], tuple[Bound, Config]]:
         return TopicSources, (self._bound, self._config)
 
-    def __bool__(self) -> bool:
-        return bool(self._sources)
-
     def document(self, topic: str, value: bytes | None) -> bytes | None:
         """The event document of a record, as JSON; of a topic that is bound to no source, the record itself. No record makes it fail."""
         source = self._sources.get(topic)

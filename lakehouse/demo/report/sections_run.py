@@ -20,6 +20,7 @@ STAGES = {
     "gold": "Write gold",
     "changes": "Tell what changed",
     "faults": "Write fields that could not be read",
+    "sessions": "Keep sessions of visitors",
     "quality": "Judge what is expected of gold",
 }
 COMMANDS = (

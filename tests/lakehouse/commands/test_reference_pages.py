@@ -95,7 +95,13 @@ def test_every_key_of_the_configuration_is_on_its_page() -> None:
             continue
         text = page.split(f"\n### [{section.name}]\n")[1].split("\n### ")[0]
         for key in dataclasses.fields(getattr(config, section.name)):
-            is_section = key.name in ("traits", "names", "categories", "options")  # of names that are the user's
+            is_section = key.name in (
+                "traits",
+                "names",
+                "categories",
+                "options",
+                "sources",
+            )  # of names that are the user's
             assert is_section or f"\n| `{key.name}` | " in text, f"{section.name}.{key.name}"
     for type_ in config.identity.rules:
         assert f"\n### [identity.{type_}]\n" in page

@@ -40,7 +40,7 @@ def test_a_pair_scores_the_bits_of_its_levels_and_the_prior(spark, config):
     found = _scores(spark, config, model_of(PEOPLE), people, ("a", "b"), ("a", "c"))
     # Bits of a level are 9 less two for every level before it; lee and leigh are three letters apart.
     assert found["a", "b"] == (pytest.approx(PRIOR + 9 - 5 + 7), pytest.approx([9.0, -5.0, 7.0]))
-    assert found["a", "c"] == (pytest.approx(PRIOR - 5 - 5 + 1), pytest.approx([-5.0, -5.0, 1.0]))
+    assert found["a", "c"] == (pytest.approx(PRIOR - 5 - 5 - 1), pytest.approx([-5.0, -5.0, -1.0]))
 
 
 def test_a_missing_value_on_either_side_says_nothing(spark, config):
@@ -78,9 +78,9 @@ def test_two_people_of_one_household_are_told_from_one_person(spark, config):
     # Of the pairs of two people, 0.02 / 0.99 are of a household, of whom all share the family name: 9 bits; the birthday
     # agrees by chance, once in a hundred for another reason. Of those behind one door all is chance.
     share, door = CAUTION * 0.02 / 0.99, 0.01 / 0.99
-    couple = share * 2**9 * (0.99 + 0.01 * 2**1)
+    couple = share * 2**9 * (0.99 + 0.01 * 2**-1)
     same = share * 2**9 * (0.99 + 0.01 * 2**9)
-    for pair, fields_bits, household in ((("a", "b"), [-5, 9, 1], couple), (("a", "c"), [9, 9, 9], same)):
+    for pair, fields_bits, household in ((("a", "b"), [-5, 9, -1], couple), (("a", "c"), [9, 9, 9], same)):
         weight, evidence = found[pair]
         assert evidence == pytest.approx([*fields_bits, -math.log2(1 + door + household)])
         assert weight == pytest.approx(PRIOR + sum(evidence))

@@ -23,7 +23,13 @@ from lakehouse.profiles.rebuild import bronze_records
 from lakehouse.quality.data_quality import DataQuality
 from lakehouse.queries import events, silver_from_bronze, silver_writes
 from lakehouse.sessions.table import SILVER_SESSIONS
-from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
+from lakehouse.tables.events import (
+    BRONZE_EVENTS,
+    SILVER_EVENT_FAULTS,
+    SILVER_EVENTS,
+    SILVER_EVENTS_QUARANTINE,
+    SILVER_QUARANTINE_REPLAYS,
+)
 from lakehouse.tables.expectation import Action, Expectation
 from lakehouse.tables.quality import OPS_DATA_QUALITY
 from tests.rows import RECORD, add_batch, stream, track
@@ -99,6 +105,7 @@ def test_rows_that_break_an_expectation_are_put_aside_and_count_nowhere(
     assert verdicts(lake) == [(4, 2, False), (1, 0, None)]
 
     archive(lake)
+    lake.create(SILVER_QUARANTINE_REPLAYS)
     judged = silver_from_bronze.transform(parse(bronze_records(lake), lake.config))
     assert sorted(row["offset"] for row in judged.accepted.collect()) == [0, 2, 4]
     assert sorted((row["offset"], row["reason"]) for row in judged.rejected.collect()) == [

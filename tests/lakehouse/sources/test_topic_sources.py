@@ -36,7 +36,6 @@ def test_a_record_is_read_by_the_source_of_its_topic_and_else_as_it_is() -> None
     assert (document["event"], document["userId"]) == ("Products Searched", "c-1")
     assert made.document("web", SEARCH) == SEARCH
     assert made.document("app", None) is None
-    assert not documents()
 
 
 def test_a_configuration_that_binds_nothing_costs_the_parse_nothing() -> None:
