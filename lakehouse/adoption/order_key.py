@@ -45,13 +45,7 @@ def order_key(draft: Draft) -> OrderKey | None:
             choices=("yes", "no"),
             is_needed=True,
         )
-        answer = draft.ask(question)
-        if answer != "yes":
-            draft.refused = (
-                None
-                if answer is None
-                else "rows repeat an order, and are none of its lines: declare the source by hand"
-            )
+        if not _is_so(draft, question, "rows repeat an order, and are none of its lines: declare the source by hand"):
             return None
     return OrderKey(column=column, is_lines=True, evidence=evidence)
 
@@ -80,17 +74,19 @@ def _row_is_order(draft: Draft, products: list[Column]) -> OrderKey | None:
             choices=("yes", "no"),
             is_needed=True,
         )
-        answer = draft.ask(question)
-        if answer != "yes":
-            draft.refused = (
-                None
-                if answer is None
-                else "rows are lines of orders that no column names: nobody can put them together"
-            )
+        if not _is_so(draft, question, "rows are lines of orders that no column names: nobody can put them together"):
             return None
     return OrderKey(
         column=None, is_lines=False, evidence="no column numbers orders, and none names a product: each row is one"
     )
+
+
+def _is_so(draft: Draft, question: Question, refused: str) -> bool:
+    """Whether yes was answered. `refused`: what a no means; without an answer the question stays open."""
+    answer = draft.ask(question)
+    if answer != "yes":
+        draft.refused = None if answer is None else refused
+    return answer == "yes"
 
 
 def varies(draft: Draft, key: OrderKey, column: Column) -> bool:

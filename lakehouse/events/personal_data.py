@@ -105,10 +105,8 @@ def kind_of(text: str, *, is_version: bool = False) -> str | None:
     return found
 
 
-_SHORTEST, _SHORTEST_BARE = (
-    5,
-    14,
-)  # characters; of letters and digits alone, as most ids are, nothing shorter than a card's number has a look
+_SHORTEST = 5  # characters
+_SHORTEST_BARE = 14  # of letters and digits alone, as most ids are: nothing shorter than a card's number has a look
 _AROUND_AT = re.compile(r"[@%&(\[{<]")
 _EMAIL = re.compile(
     r"[^\s@](?:@|%40|&#0*64;|&commat;)[^\s@]"
