@@ -22,7 +22,7 @@ def parse(records: DataFrame, config: Config, declared: Declarations = NOTHING_D
     """Every record with the columns of SILVER_EVENTS, those of declared properties, and its verdict.
 
     `records`: value, topic, partition, offset, timestamp of the Kafka source, or the same from bronze.events; and `arrived_at`,
-    the wall clock of whoever took the record in. `plan`: what events are held to; whoever asks for a verdict hands it over.
+    the wall clock of whoever took the record in. `declared`: how records are read, and what events are held to.
 
     Besides: `traits` map<string,string>, `faults`, `source`, `fact`, see EventRow; `value`, the bytes; `kafka_timestamp`, `arrived_at`; `reason`,
     `detail`: null when the event is accepted, reasons.FACT when it is a fact, else what rejects it; the rest of a rejected record is

@@ -13,7 +13,6 @@ from enum import StrEnum
 from itertools import islice
 from typing import NamedTuple
 
-import orjson
 import pyarrow as pa
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -32,7 +31,7 @@ from lakehouse.quality.counts import first_broken
 from lakehouse.queries.events import KNOWN
 from lakehouse.queries.known_records import furthest, held_by
 from lakehouse.sources.known_messages import digest
-from lakehouse.sources.record import Record
+from lakehouse.sources.record import Record, canonical
 from lakehouse.sources.source import Source
 from lakehouse.tables.events import (
     BRONZE_EVENTS,
@@ -161,9 +160,10 @@ def replay(
 
 
 def archived(rejected: DataFrame, bronze: DataFrame) -> DataFrame:
-    """Rejected records with the key and the arrival that bronze.events has of them, in the order of their places."""
-    beside = F.broadcast(rejected.select(*PLACE, "reason", "value"))
-    held = bronze.select(*PLACE, "key", "kafka_timestamp", "ingested_at").join(beside, on=list(PLACE), how="inner")
+    """Rejected records as bronze.events has them, with key and arrival, in the order of their places."""
+    beside = F.broadcast(rejected.select(*PLACE, "reason"))
+    record = ("key", "value", "kafka_timestamp", "ingested_at")
+    held = bronze.select(*PLACE, *record).join(beside, on=list(PLACE), how="inner")
     first_at = F.coalesce("kafka_timestamp", "ingested_at").alias("first_at")  # as the parse takes it for arrival
     return held.select(*PLACE, "reason", "key", "value", first_at).orderBy(*PLACE)
 
@@ -200,7 +200,7 @@ def _mapped(value: bytes, sources: Callable[[str], Source], config: Config) -> b
     if not isinstance(sent, dict):
         return value
     document = source.mapped(Record(1, sent), message_id.removeprefix(f"{source.name}:")).document
-    return value if document is None else orjson.dumps(document, default=str)
+    return value if document is None else canonical(document)
 
 
 def decide(one: Attempt, verdict: Verdict, known: Known, *, now: datetime, days: int) -> Outcome:

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.gold.order_balance import order_balance
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.queries.declarations import declarations
 from lakehouse.tables.events import (
     SILVER_EVENT_FAULTS,
     SILVER_EVENTS,
@@ -134,6 +135,8 @@ def _left_empty(faults: DataFrame) -> tuple[LeftEmpty, ...]:
 
 def _order_outcomes(lake: Lake) -> tuple[OrderOutcome, ...]:
     read = (SILVER_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS_QUARANTINE, SILVER_QUARANTINE_REPLAYS, SILVER_ORDERS)
-    balance = order_balance(*(lake.read(table) for table in read), config=lake.config)
+    balance = order_balance(
+        *(lake.read(table) for table in read), config=lake.config, declared=declarations(lake.config)
+    )
     rows = balance.orderBy(F.desc("messages"), "outcome", "reason").limit(MOST_NAMES).collect()
     return tuple(OrderOutcome(**row.asDict()) for row in rows)

@@ -12,7 +12,7 @@ from lakehouse.events import reasons as R
 from lakehouse.events.contracts import ORDER_COMPLETED
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import parse
-from lakehouse.events.quarantine import still_open
+from lakehouse.events.quarantine import PLACE, still_open
 from lakehouse.profiles.leaf import COMPLETED
 from lakehouse.tables.contract import Table, optional, required, write_time
 
@@ -60,10 +60,9 @@ def _accepted(events: DataFrame, orders: DataFrame) -> DataFrame:
 def _refused(quarantine: DataFrame, config: Config, declared: Declarations) -> DataFrame:
     arrived_at = F.col("quarantined_at")
     records = quarantine.withColumns({"timestamp": arrived_at, "arrived_at": arrived_at})
-    place = ("topic", "partition", "offset")
     read = parse(records, config, declared)
     orders = read.where((F.col("type") == "track") & (F.col("event") == ORDER_COMPLETED.name))
-    refused = orders.select(*place, "order_id").join(quarantine.select(*place, "reason"), on=list(place))
+    refused = orders.select(*PLACE, "order_id").join(quarantine.select(*PLACE, "reason"), on=list(PLACE))
     return refused.select(F.lit(REFUSED).alias("outcome"), "reason", "order_id")
 
 
