@@ -120,6 +120,14 @@ class Draft:
                 self.fates.setdefault(column.place, f"unsure: {id_}")
         return None if answer is None else by_name.get(answer)
 
+    def only_column(
+        self, id_: str, text: str, columns: Sequence[Column], why: str, *, is_needed: bool = False
+    ) -> Column | None:
+        """The one of the columns; of several the one that somebody names; None = none, or no answer."""
+        if len(columns) < 2:
+            return columns[0] if columns else None
+        return self.ask_column(id_, text, columns, why, is_needed=is_needed)
+
     def add(
         self, name: str, type_: Type, column: Column, goes_to: str, evidence: str, *, in_line: bool = False, **more: Any
     ) -> str:

@@ -198,12 +198,11 @@ def _events(draft: Draft, now: datetime) -> None:
 def _event_money(draft: Draft) -> None:
     """Amounts of events; of an order's they are its revenue, and of any other its value."""
     amounts = numbers_of(draft.best("total"))
-    if len(amounts) > 1:
-        draft.ask_column(
-            "revenue", "Which column is what an order is worth?", amounts, "several may be", is_needed=True
-        )
-    elif (
-        amounts and (made := number_field(draft, "total", amounts[0], "properties.revenue", "by its name")) is not None
+    question = "Which column is what an order is worth?"
+    amount = draft.only_column("revenue", question, amounts, "several may be", is_needed=True)
+    if (
+        amount is not None
+        and (made := number_field(draft, "total", amount, "properties.revenue", "by its name")) is not None
     ):
         draft.put("properties", "revenue", made)
     for role in ("price", "quantity"):

@@ -9,7 +9,9 @@ from lakehouse.adoption.shapes import MOST_SPOILT
 from lakehouse.adoption.table import Table
 from lakehouse.config import Config
 from lakehouse.errors import SourceError
+from lakehouse.sources.declaration import files
 from lakehouse.sources.examination import examine
+from lakehouse.sources.place import place
 from lakehouse.sources.record_files import records
 from lakehouse.sources.source import Source
 
@@ -28,7 +30,7 @@ def known_source(path: Path, table: Table, sources: Iterable[Source], now: int) 
 
     `now`: microseconds since 1970.
     """
-    columns = {place.partition(".")[0].strip("`") for place in table.filled}
+    columns = {place(column).head for column in table.filled}
     fitting: list[tuple[int, Known]] = []
     for source in sources:
         found = _evidence(path, columns, source, now)
@@ -59,4 +61,4 @@ def _evidence(path: Path, columns: set[str], source: Source, now: int) -> tuple[
 
 def declared_sources(folder: Path, config: Config) -> list[Source]:
     """Every source of the folder. Raises ConfigError: a file has faults."""
-    return [Source.read(path, config) for path in sorted(folder.glob("*.yaml"))]
+    return [Source.read(path, config) for path in files(folder).values()]

@@ -57,12 +57,9 @@ def identify(draft: Draft, *, of_people: bool) -> bool:
     _phone(draft)
     _customer(draft, of_people=of_people)
     for role, type_ in (("visitor", "anonymous_id"), ("loyalty", "loyalty_id")):
-        columns = draft.best(role)
-        if len(columns) == 1:
-            name = draft.add(role, "text", columns[0], f"identifiers.{type_}", "by its name")
-            draft.put("identifiers", type_, name)
-        elif columns:
-            draft.ask_column(role, f"Which column is the {role}'s?", columns, "several may")
+        column = draft.only_column(role, f"Which column is the {role}'s?", draft.best(role), "several may")
+        if column is not None:
+            draft.put("identifiers", type_, draft.add(role, "text", column, f"identifiers.{type_}", "by its name"))
     return bool(draft.sections.get("identifiers"))
 
 
@@ -198,11 +195,12 @@ def traits(draft: Draft, *, of_people: bool) -> None:
         columns = draft.best(role)
         if role == "country":
             columns = [column for column in columns if column.share(countries.region_of) >= _SURE]
-        if len(columns) == 1:
+        if len(columns) > 1 and not of_people:
+            continue
+        question = f"Which column is the person's {role.replace('_', ' ')}?"
+        if (column := draft.only_column(role, question, columns, "several may")) is not None:
             evidence = "by its name" if role != "country" else "by its name, and its values are countries"
-            draft.put("traits", place, draft.add(role, "text", columns[0], f"traits.{place}", evidence))
-        elif len(columns) > 1 and of_people:
-            draft.ask_column(role, f"Which column is the person's {role.replace('_', ' ')}?", columns, "several may")
+            draft.put("traits", place, draft.add(role, "text", column, f"traits.{place}", evidence))
 
 
 def consent(draft: Draft) -> None:

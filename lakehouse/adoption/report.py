@@ -8,6 +8,7 @@ from lakehouse.adoption.co_occurrence import number
 from lakehouse.adoption.draft import Draft, Field
 from lakehouse.adoption.known_sources import Known
 from lakehouse.adoption.table import Column
+from lakehouse.sources.place import place
 
 _MOST_SHOWN = 120  # columns; a file may have ten thousand
 
@@ -18,8 +19,8 @@ def of_known(looked: Looked, known: Known) -> Iterator[str]:
     yield f"  read by the source {known.source.name}: {known.evidence}"
     heads = known.source.mapping.heads
     fates = {
-        place: "read by the source" if not heads or place.partition(".")[0].strip("`") in heads else "in bronze only"
-        for place in looked.table.columns
+        column: "read by the source" if not heads or place(column).head in heads else "in bronze only"
+        for column in looked.table.columns
     }
     yield from _columns(looked, fates, {})
 

@@ -24,13 +24,13 @@ def person_time(draft: Draft, now: datetime) -> str | None:
     found = []
     for role, name in (("changed", "changed_at"), ("made", "made_at")):
         columns = [column for column in draft.named(role) if _can_be(column.times, now)]
-        if len(columns) == 1 and (read := time_field(draft, name, columns[0], "time", now)) is not None:
+        question = f"Which column says when a person was {role}?"
+        column = draft.only_column(f"time.{role}", question, columns, "several may")
+        if column is not None and (read := time_field(draft, name, column, "time", now)) is not None:
             found.append(read)
-        elif len(columns) > 1:
-            draft.ask_column(f"time.{role}", f"Which column says when a person was {role}?", columns, "several may")
     if len(found) > 1:
         return f"coalesce({', '.join(found)})"
-    if found or any(question.id.startswith("at") for question in draft.questions):
+    if found or any(question.id in ("changed_at.order", "made_at.order") for question in draft.questions):
         return found[0] if found else None
     return _stated_day(draft)
 

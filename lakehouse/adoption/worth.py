@@ -8,6 +8,7 @@ from lakehouse.adoption.draft import Draft, Question
 from lakehouse.adoption.money import currency, number_field, numbers_of
 from lakehouse.adoption.order_key import OrderKey, varies
 from lakehouse.adoption.table import Column
+from lakehouse.sources.place import place
 from lakehouse.sources.record import ROWS
 
 OF_PIECE, OF_LINE, OF_ORDER = "one piece", "the whole line", "the whole order"
@@ -228,7 +229,11 @@ def _lines(
             )
     elif put or key.is_lines:
         assert key.column is not None
-        draft.sections["group"] = key.column.name
+        number = place(key.column.place)
+        if number.names != (number.head,):
+            draft.refused = f"{key.column.name}: it lies inside an object, and rows are put together by a column of their own. Declare the source by hand"
+            return False
+        draft.sections["group"] = number.head
         draft.sections["lines"] = put
     return True
 
