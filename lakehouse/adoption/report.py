@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from lakehouse.adoption.adopt import Looked
-from lakehouse.adoption.co_occurrence import number
 from lakehouse.adoption.draft import Draft, Field
 from lakehouse.adoption.known_sources import Known
 from lakehouse.adoption.table import Column
+from lakehouse.sources.fields import number_of
 from lakehouse.sources.place import place
 
 _MOST_SHOWN = 120  # columns; a file may have ten thousand
@@ -53,12 +53,17 @@ def of_draft(looked: Looked, draft: Draft) -> Iterator[str]:
 
 
 def money(looked: Looked, draft: Draft) -> Decimal | None:
-    """What all rows of the file say of revenue together; None where that is no sum of one column's cells."""
+    """What all rows of the file say of revenue together; None where that is no sum of one column's cells, or a cell cannot be read."""
     field = _revenue(draft)
     if field is None or not looked.table.is_whole or field.column.others or _is_of_order(draft, field):
         return None
-    read = [(number(text), count) for text, count in field.column.values.items()]
-    return sum((value * count for value, count in read if value is not None), Decimal(0))
+    decimal = field.declared.get("decimal")
+    total = Decimal(0)
+    for text, count in field.column.values.items():
+        if (value := number_of(text, decimal)) is None:
+            return None
+        total += value * count
+    return total
 
 
 def _revenue(draft: Draft) -> Field | None:

@@ -28,7 +28,7 @@ from lakehouse.config.declarations import refuse, validated
 from lakehouse.config.paths import SOURCES
 from lakehouse.errors import SourceError
 from lakehouse.job import json_line
-from lakehouse.sources.declaration import SourceDeclaration
+from lakehouse.sources.declaration import SourceDeclaration, is_name
 from lakehouse.sources.source import Source
 
 MOST_CHECKED = 10_000  # records that are mapped to see what becomes of them
@@ -86,6 +86,8 @@ class Adopter:
 
     def run(self, files: Sequence[Path], name: str | None, import_: Import | None) -> int:
         """Print what became of every file; the exit code."""
+        if name is not None and not is_name(name):
+            raise SourceError(f"--name: got '{name[:60]}', expected small letters, digits, _ and -. Name it so")
         own = apart([file.absolute() for file in files])
         for file, first in own.items():
             if first is not None:
@@ -111,6 +113,7 @@ class Adopter:
 
     def _adopt(self, looked: Looked, name: str | None) -> Adopted | None:
         now = datetime.now(UTC)
+        self._asked.clear()  # an answer that is typed is of this kind of file
         reads = known(looked, declared_sources(self._folder, self._config), now)
         if reads is not None:
             print("\n".join(report.of_known(looked, reads)))

@@ -119,7 +119,7 @@ def files(folder: Path) -> dict[str, Path]:
     """
     found = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     for name, path in found.items():
-        if not _is_name(name):
+        if not is_name(name):
             raise ConfigError(
                 f"{path.name}: got the name '{name}', expected small letters, digits, _ and -. Rename the file"
             )
@@ -130,6 +130,7 @@ class _Named(Declared):
     name: Name
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
+    """Whether a source may be called so."""
     faults: list[str] = []
     return validated({"name": name}, _Named, "", faults) is not None

@@ -195,6 +195,12 @@ def _number(decimal: str | None) -> Read:
     return read
 
 
+def number_of(text: str, decimal: str | None) -> Decimal | None:
+    """What a number field of that mark reads there; None = no number."""
+    read = _number(decimal)(text)
+    return None if read is _SPOILT else Decimal(str(read))
+
+
 def _finite(number: Any) -> object:
     """A double; one that none can hold is no number here."""
     try:

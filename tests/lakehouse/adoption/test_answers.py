@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from lakehouse.adoption import declared
+from lakehouse.adoption import declared, report
 from lakehouse.adoption.adopt import known, look
 from lakehouse.adoption.draft import Draft
 from lakehouse.adoption.known_sources import declared_sources
@@ -66,3 +66,13 @@ def test_a_source_whose_column_has_a_dot_in_its_name_is_known_again(tmp_path: Pa
     found = known(again, declared_sources(folder, CONFIG), NOW)
     assert found is not None
     assert found.source.name == "shop"
+
+
+@pytest.mark.parametrize(("totals", "sum_"), [(["1,234.00", "10.50"], "1244.50"), (["12.50", "soon"], None)])
+def test_the_sum_that_is_told_is_of_what_the_source_reads(tmp_path: Path, totals: list[str], sum_: str | None) -> None:
+    rows = [f'o-{n},2026-01-{1 + n % 28:02}T10:00:00Z,p{n}@example.com,"{totals[n % 2]}",EUR' for n in range(2)]
+    path = tmp_path / "orders.csv"
+    path.write_text("\n".join(["order_id,order_date,email,total,currency", *rows]) + "\n")
+    looked, draft = proposed(path)
+    found = report.money(looked, draft)
+    assert (None if found is None else f"{found:.2f}") == sum_
