@@ -20,14 +20,13 @@ import orjson
 from lakehouse.config import Config
 from lakehouse.events import emails, phone
 from lakehouse.events.document import text_of
-from lakehouse.events.personal_data import CARD, EMAIL, NAME, PHONE, Name, is_card, kind_of, named, spelling
+from lakehouse.events.personal_data import CARD, EMAIL, NAME, OWN, PHONE, Name, is_card, kind_of, named, spelling
 from lakehouse.events.remembered import Remembered
 from lakehouse.events.suspicious_objects import LABELLED, LABELS, SuspiciousObjects
 from lakehouse.events.tokens import token
 
 _SAFE_DIGITS = 64  # bits of a whole number that orjson writes
 _NOBODY = Name()
-_OWN = "own"  # kind of what the configuration names
 # Of the web, whole or a part of it: analytics.js sends the query string alone, too, as page.search.
 _ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//\S*\Z|[/?#]\S*\Z|www[.]\S+\Z|[\w.%+\[\]-]+=\S*\Z")
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
@@ -42,7 +41,7 @@ class OwnFields:
         self._privacy = config.privacy
         self._email_tags = config.identity.email_tags
         self._region = phone.region(config.events.default_region)
-        self._declared = {spelling(name): _OWN for name in config.privacy.personal_fields}
+        self._declared = {spelling(name): OWN for name in config.privacy.personal_fields}
         self._plain = frozenset(spelling(name) for name in config.privacy.plain_fields)
         self._names = Remembered(self._says)
         self._texts = Remembered(self._shown)
@@ -145,7 +144,7 @@ class OwnFields:
         shown = key if kind is None else token(self._privacy, kind, key)
         says = named(key)
         if words in self._declared:
-            says = says._replace(kind=_OWN)
+            says = says._replace(kind=OWN)
         elif words in self._plain:
             says = says._replace(kind=None, is_part=False)
         return shown, _NOBODY if says == _NOBODY else says

@@ -19,6 +19,7 @@ from lakehouse.events.phone import in_our_digits
 from lakehouse.events.traits import snake_case
 
 EMAIL, PHONE, NAME, ADDRESS, IP, SECRET, CARD, ID = "email", "phone", "name", "address", "ip", "secret", "card", "id"
+OWN = "own"  # what stands under a name of privacy.personal_fields
 
 _PERSON = (
     r"traits|users?|customers?|clients?|persons?|people|contacts?|recipients?|receivers?|senders?|buyers?|payers?|cardholders?|owners?"

@@ -17,7 +17,7 @@ from lakehouse.events.document import object_at, text_of
 from lakehouse.events.enrichment import channels
 from lakehouse.events.enrichment.click_ids import click
 from lakehouse.events.enrichment.traffic_sources import EMAIL, PAID, SEARCH, SOCIAL, Site, traffic_sources
-from lakehouse.events.personal_data import kind_of
+from lakehouse.events.personal_data import OWN, kind_of, spelling
 from lakehouse.events.tokens import token
 
 _REMEMBERED = 100_000  # visits of one page from another
@@ -28,6 +28,9 @@ _FOUND = ("organic", "referral")  # tags of analytics tools for a visitor whom n
 _NOTHING: Mapping[str, Any] = {}
 
 _domain_of = TLDExtract(suffix_list_urls=(), cache_dir=None)  # by the list that it brings: nothing is downloaded
+
+
+_TAGS = ("utm_source", "utm_medium", "utm_campaign")
 
 
 class Traffic(NamedTuple):
@@ -52,6 +55,8 @@ class TrafficReader:
 
     def __init__(self, config: Config) -> None:
         self._privacy = config.privacy
+        personal = {spelling(name) for name in config.privacy.personal_fields}
+        self._personal = frozenset(name for name in _TAGS if name in personal)
         self._own = tuple(f".{domain.lower()}" for domain in config.enrichment.own_domains)
         self._sources = traffic_sources()
         self._read = lru_cache(maxsize=_REMEMBERED)(self._traffic)
@@ -73,9 +78,9 @@ class TrafficReader:
     ) -> Traffic | None:
         page = _split(url)
         parameters = _parameters((page.query if page is not None else "") or (search or "").lstrip("?"))
-        names = ("utm_source", "utm_medium", "utm_campaign")
         source, medium, campaign = (
-            self._shown(said) or self._shown(parameters.get(name)) for said, name in zip(told, names, strict=True)
+            self._shown(name, said) or self._shown(name, parameters.get(name))
+            for said, name in zip(told, _TAGS, strict=True)
         )
         clicked, before = click(parameters), self._site_before(page, _split(referrer))
         is_tagged = bool(source or medium or campaign)
@@ -110,13 +115,13 @@ class TrafficReader:
             return site
         return None if here is None else Site(host.removeprefix("www."), None)
 
-    def _shown(self, text: str | None) -> str | None:
-        """A tag as it was written; a token where it is personal, None where nothing is told."""
+    def _shown(self, name: str, text: str | None) -> str | None:
+        """A tag as it was written; a token where it or its name is personal, None where nothing is told."""
         stripped = (text or "").strip()
-        if stripped.startswith("(") and stripped.endswith(")"):
+        if not stripped or (stripped.startswith("(") and stripped.endswith(")")):
             return None
-        kind = kind_of(stripped)
-        return (stripped if kind is None else token(self._privacy, kind, stripped)) or None
+        kind = OWN if name in self._personal else kind_of(stripped)
+        return stripped if kind is None else token(self._privacy, kind, stripped)
 
 
 def _split(url: str | None) -> SplitResult | None:

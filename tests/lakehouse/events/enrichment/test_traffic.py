@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from lakehouse.config import load
 from lakehouse.events.enrichment.event_enrichment import Enrichment
 from lakehouse.events.enrichment.traffic import Traffic, TrafficReader
+from lakehouse.events.personal_data import OWN
 from lakehouse.events.sender import Sender
+from lakehouse.events.tokens import token
 
 CONFIG = load("dev", environ={})
 READER = TrafficReader(
@@ -105,3 +107,13 @@ def test_each_part_can_be_off() -> None:
     assert set(nothing) == {None}
     on = Enrichment(CONFIG).read(context, {}, sender, is_visit=True)
     assert (on.visitor_id, on.traffic, on.agent) == ("a", came(f"{SHOP}?gclid=1"), ("desktop", "Windows", "Firefox"))
+
+
+def test_a_tag_that_the_owner_calls_personal_is_a_token_here_too() -> None:
+    config = dataclasses.replace(CONFIG, privacy=dataclasses.replace(CONFIG.privacy, personal_fields=("UTM-Campaign",)))
+    page = {"page": {"url": f"{SHOP}?utm_source=crm&utm_campaign=winter"}}
+    found = TrafficReader(config).read(page, {})
+    assert found is not None
+    assert found.source == "crm"
+    assert found.campaign == token(config.privacy, OWN, "winter")
+    assert TrafficReader(config).read({"campaign": {"name": "winter"}, **page}, {}) == found
