@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from lakehouse.events.enrichment.traffic import DIRECT
+from lakehouse.events.money import money_of
 from lakehouse.sessions.rule import Cluster, Visits, sessions
 from lakehouse.tables.contract import MONEY, Table, optional, required
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CENT = Decimal("0.01")
-_MOST = Decimal("9999999999999999.99")  # see lakehouse/events/money.py
 
 SILVER_SESSIONS = Table(
     name="silver.sessions",
@@ -108,7 +107,7 @@ def _row(visitor_id: str, session: Visits, rates: Mapping[str, str]) -> Row:
         "country": place and place.country,
         "region": place and place.region,
         "order_ids": sorted(orders),
-        "revenue": min(sum(orders.values(), Decimal(0)).quantize(_CENT, ROUND_HALF_UP), _MOST),
+        "revenue": money_of(sum(orders.values(), Decimal(0))),
     }
 
 
@@ -121,5 +120,6 @@ def _orders(session: Visits, rates: Mapping[str, str]) -> dict[str, Decimal]:
     values: dict[str, Decimal] = {}
     for event in session:
         if event.order_id is not None and event.order_id not in values:
-            values[event.order_id] = Decimal(event.revenue or 0) * Decimal(rates.get(event.currency or "", "1"))
+            rate = Decimal(rates.get(event.currency or "", "1"))
+            values[event.order_id] = money_of(Decimal(event.revenue or 0) * rate)
     return values
