@@ -55,7 +55,10 @@ class Facts:
 
 @dataclass
 class Draft:
-    """kind, kind_evidence: what a row is, and why. assumed: what holds where the files say nothing, told each time. refused: why there is no source."""
+    """kind, kind_evidence: what a row is, and why. assumed: what holds where the files say nothing, told each time. refused: why there is no source.
+
+    asked: the ids of all that was asked, whether it was answered or not.
+    """
 
     facts: Facts
     kind: str = ""
@@ -64,6 +67,7 @@ class Draft:
     line_fields: dict[str, Field] = field(default_factory=dict)
     sections: dict[str, Any] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
     assumed: list[str] = field(default_factory=list)
     fates: dict[str, str] = field(default_factory=dict)
     refused: str | None = None
@@ -97,6 +101,7 @@ class Draft:
         Raises:
             SourceError: the answer is none of the choices.
         """
+        self.asked.add(question.id)
         answer = self.facts.answers.get(question.id)
         if answer is None:
             if question.id not in {one.id for one in self.questions}:

@@ -21,7 +21,7 @@ from lakehouse.adoption import declared, report
 from lakehouse.adoption.adopt import Looked, apart, known, look, propose
 from lakehouse.adoption.column_names import folded
 from lakehouse.adoption.draft import Answers, Draft, Question
-from lakehouse.adoption.known_sources import declared_sources
+from lakehouse.adoption.known_sources import Known, declared_sources
 from lakehouse.commands.sources import check_file
 from lakehouse.config import PROJECT, Config, load
 from lakehouse.config.declarations import refuse, validated
@@ -92,38 +92,56 @@ class Adopter:
         for file, first in own.items():
             if first is not None:
                 print(f"{file.name}: the same bytes as {first.name}, and left out\n")
+        kinds = [
+            (looked, self._found(looked, name))
+            for looked in look([file for file, first in own.items() if first is None], self._answers, self._config)
+        ]
+        if name is not None and len(kinds) > 1:
+            raise SourceError("--name: got one name, expected one for each kind of file. Adopt one kind at a time")
+        self._refuse_unasked([found for _, found in kinds])
         adopted: list[Adopted] = []
-        groups = 0
-        for looked in look([file for file, first in own.items() if first is None], self._answers, self._config):
-            groups += 1
-            if name is not None and groups > 1:
-                raise SourceError("--name: got one name, expected one for each kind of file. Adopt one kind at a time")
-            if (found := self._adopt(looked, name)) is not None:
-                adopted.append(found)
+        for looked, found in kinds:
+            if (source := self._adopt(looked, found)) is not None:
+                adopted.append(source)
             print()
         codes = [import_(one.files, one.source.name) for one in adopted] if import_ is not None else []
         told = {
             "adopted": [one.source.name for one in adopted],
-            "not_adopted": groups - len(adopted),
+            "not_adopted": len(kinds) - len(adopted),
             "imported": codes.count(0),
         }
         print(json_line({"command": "adopt", **told}))
-        is_sound = len(adopted) == groups and all(one.is_sound for one in adopted)
+        is_sound = len(adopted) == len(kinds) and all(one.is_sound for one in adopted)
         return max(codes, default=0) or (0 if is_sound else 1)
 
-    def _adopt(self, looked: Looked, name: str | None) -> Adopted | None:
+    def _found(self, looked: Looked, name: str | None) -> Known | Draft:
+        """The source that reads the files already, or what is proposed for them."""
         now = datetime.now(UTC)
-        self._asked.clear()  # an answer that is typed is of this kind of file
         reads = known(looked, declared_sources(self._folder, self._config), now)
         if reads is not None:
-            print("\n".join(report.of_known(looked, reads)))
-            return self._checked(looked, reads.source)
+            return reads
         title = name or folded(looked.files[0].name.partition(".")[0]).replace("_", "-") or "files"
-        draft = propose(looked, title, self._answers, self._config, self._ask, now)
-        print("\n".join(report.of_draft(looked, draft)))
-        if not draft.is_ready or not self._is_in_range(draft):
+        self._asked.clear()  # an answer that is typed is of this kind of file
+        return propose(looked, title, self._answers, self._config, self._ask, now)
+
+    def _refuse_unasked(self, found: Sequence[Known | Draft]) -> None:
+        """An answer that is called wrong would leave its question to what is assumed. What files asked that a source reads by now is over."""
+        drafts = [one for one in found if isinstance(one, Draft)]
+        asked = {id_ for draft in drafts for id_ in draft.asked}
+        unasked = [id_ for id_ in self._answers if id_ not in asked]
+        if unasked and len(drafts) == len(found):
+            raise SourceError(
+                f"--answer: got '{unasked[0][:60]}', which nothing asks, expected one of {', '.join(sorted(asked)) or 'none'}. Write it so, or leave it out"
+            )
+
+    def _adopt(self, looked: Looked, found: Known | Draft) -> Adopted | None:
+        if not isinstance(found, Draft):
+            print("\n".join(report.of_known(looked, found)))
+            return self._checked(looked, found.source)
+        print("\n".join(report.of_draft(looked, found)))
+        if not found.is_ready or not self._is_in_range(found):
             return None
-        source = self._written(looked, draft, title)
+        source = self._written(looked, found, found.facts.title)
         return None if source is None else self._checked(looked, source)
 
     def _written(self, looked: Looked, draft: Draft, name: str) -> Source | None:

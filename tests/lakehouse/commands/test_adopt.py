@@ -86,3 +86,15 @@ def test_answers_that_are_none_are_refused(tmp_path: Path) -> None:
     ambiguous.write_text(HEAD + "".join(f"o{n},c{n % 5},01/02/2024,{n}.50\n" for n in range(10, 29)))
     with pytest.raises(SourceError, match="expected one of day-first, month-first"):
         Adopter(CONFIG, tmp_path, {"at.order": "first"}, None).run([ambiguous], None, None)
+
+
+def test_an_answer_that_nothing_asks_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    path = orders(tmp_path / "orders.csv")
+    with pytest.raises(SourceError, match=r"got 'zonne', which nothing asks, expected one of .*zone"):
+        Adopter(CONFIG, tmp_path, {"zonne": "Europe/Berlin"}, None).run([path], None, None)
+    assert not list(tmp_path.glob("*.yaml"))
+    zone = {"zone": "Europe/Berlin"}
+    assert Adopter(CONFIG, tmp_path, zone, None).run([path], None, None) == 0
+    assert (
+        Adopter(CONFIG, tmp_path, zone, None).run([path], None, None) == 0
+    )  # its source reads it by now, and asks nothing
