@@ -30,11 +30,18 @@ def with_arrival(value: bytes, arrived: datetime, config: EventsConfig) -> bytes
     message = record(value, config).message
     if not message:
         return value
-    told = b'"receivedAt":"' + _iso(arrived).encode() + b'"'
+    time = _iso(arrived)
+    told = b'"receivedAt":"' + time.encode() + b'"'
     if "receivedAt" not in message:
         end = value.rindex(b"}")
         return value[:end] + b"," + told + value[end:]
-    return _EMPTY_ARRIVAL.sub(told, value, count=1) if says_nothing(message["receivedAt"]) else value
+    if not says_nothing(message["receivedAt"]):
+        return value
+    for empty in _EMPTY_ARRIVAL.finditer(value):  # properties may have a key of that name, too
+        filled = value[: empty.start()] + told + value[empty.end() :]
+        if (record(filled, config).message or {}).get("receivedAt") == time:
+            return filled
+    return value
 
 
 def without_personal_data(value: bytes | None, own: OwnFields, config: EventsConfig) -> str:

@@ -25,6 +25,7 @@ TELLS = b'"receivedAt":"2026-06-01T09:00:00.000Z"'
         (b' {"a": {"b": 1} } \n', b' {"a": {"b": 1} ,' + TELLS + b"} \n"),
         (b'{"receivedAt": null, "a":1}', b"{" + TELLS + b', "a":1}'),
         (b'{"a":1,"receivedAt":"  "}', b'{"a":1,' + TELLS + b"}"),
+        (b'{"a":{"receivedAt":null},"receivedAt":null}', b'{"a":{"receivedAt":null},' + TELLS + b"}"),
         *((same, same) for same in (b'{"receivedAt":"2020-01-01T00:00:00Z"}', b"{}", b"[1]", b"no json", b"\xff", b"")),
     ],
 )
