@@ -15,14 +15,12 @@ from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.job import run
 from lakehouse.kafka.broker import reachable
-from lakehouse.lake.delta import Lake
-from lakehouse.lake.lock import writer
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import drain
 from lakehouse.queries.known_records import known
 from lakehouse.queries.lost_records import accept, lost_by
-from lakehouse.spark.session import get_session
+from lakehouse.spark.opened_lake import opened
 
 QUERIES = {
     bronze_events.NAME: (bronze_events.KNOWN, bronze_events.start),
@@ -33,8 +31,7 @@ QUERIES = {
 def main(argv: list[str]) -> None:
     options = arguments(argv)
     config = reachable(load())
-    with writer(config):
-        lake = Lake(get_session(config, "accept_loss"), config)
+    with opened(config, "accept_loss") as lake:
         lake.create_missing(TABLES.values())
         now, ranges = utc_now(), []
         for query, (tables, _) in QUERIES.items():

@@ -13,21 +13,18 @@ import json
 from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.job import flags, run
-from lakehouse.lake.delta import Lake
-from lakehouse.lake.lock import writer
 from lakehouse.profiles.rebuild import SOURCES
 from lakehouse.queries.declarations import declarations
 from lakehouse.queries.events import events_table
 from lakehouse.queries.own_fields_history import fill
-from lakehouse.spark.session import get_session
+from lakehouse.spark.opened_lake import opened
 
 
 def main(argv: list[str]) -> None:
     flags(argv)
     config = load()
     declared = declarations(config)
-    with writer(config):
-        lake = Lake(get_session(config, "own_fields"), config)
+    with opened(config, "own_fields") as lake:
         lake.bring_up(TABLES.values(), of=SOURCES)
         for part in fill(lake, events_table(lake, declared), declared):
             print(json.dumps({"command": "own_fields", "done": dataclasses.asdict(part)}), flush=True)

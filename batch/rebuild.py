@@ -14,7 +14,7 @@ from lakehouse.errors import StitchlakeError
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
-from lakehouse.lake.lock import refilling, writer
+from lakehouse.lake.lock import refilling
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.check import balance, check_events, check_profiles
 from lakehouse.profiles.micro_batch import utc_now
@@ -24,7 +24,7 @@ from lakehouse.queries import events
 from lakehouse.queries.declarations import declarations
 from lakehouse.queries.silver_from_bronze import refill
 from lakehouse.queries.unfinished import last_batch
-from lakehouse.spark.session import get_session
+from lakehouse.spark.opened_lake import opened
 from lakehouse.tables.events import BRONZE_EVENTS
 
 CHECK, FROM_BRONZE = "--check", "--from-bronze"
@@ -54,8 +54,7 @@ def main(argv: list[str]) -> int:
     if is_check and is_refill:
         raise StitchlakeError(f"arguments: got {CHECK} and {FROM_BRONZE}, expected one of them: a check writes nothing")
     config = load()
-    with writer(config, rebuilds=not is_check, refills=is_refill):
-        lake = Lake(get_session(config, "rebuild"), config)
+    with opened(config, "rebuild", rebuilds=not is_check, refills=is_refill) as lake:
         if is_check:
             lake.require(TABLES.values())
             return 1 if check(lake, declarations(config)) else 0

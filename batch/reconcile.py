@@ -10,17 +10,15 @@ import json
 from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.job import flags, run
-from lakehouse.lake.delta import Lake
-from lakehouse.lake.lock import writer
 from lakehouse.profiles.rebuild import SOURCES
-from lakehouse.spark.session import get_session
+from lakehouse.spark.opened_lake import opened
 
 
 def main(argv: list[str]) -> None:
     flags(argv)
     config = load()
-    with writer(config):
-        Lake(get_session(config, "reconcile"), config).bring_up(TABLES.values(), of=SOURCES)
+    with opened(config, "reconcile") as lake:
+        lake.bring_up(TABLES.values(), of=SOURCES)
     print(json.dumps({"command": "reconcile", "repaired": {}}))
 
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -27,23 +27,23 @@ def spark_home() -> Path:
     return Path(spec.origin).parent
 
 
-def resolve(packages: str, cache: Path, *, ivy: Path | None = None) -> list[Path]:
+def resolve(packages: str, cache: Path, *, ivy: Path | None = None, options: Sequence[str] = ()) -> list[Path]:
     """The jar files of `packages` (comma-separated coordinates) with all they need, in class path order.
 
     The first call resolves by Ivy; the list is kept in `cache` and trusted while every file of it exists. `ivy`: a folder of
-    its own for these jars instead of Spark's default one.
+    its own for these jars instead of Spark's default one. `options`: of spark-submit, as `--repositories` and its value.
 
     Raises:
         StitchlakeError: Ivy could not resolve, with its first reason.
     """
-    name = hashlib.sha256(f"{packages} {spark_home()} {ivy}".encode()).hexdigest()[:16]
+    name = hashlib.sha256(" ".join([packages, str(spark_home()), str(ivy), *options]).encode()).hexdigest()[:16]
     stamp = cache / f"jars-{name}.txt"
     jars = _remembered(stamp)
     if not jars:
         with machine.file_lock(
             stamp.with_suffix(".lock")
         ):  # two first uses at once: the second waits, then finds the list
-            jars = _remembered(stamp) or _resolve_by_ivy(packages, ivy)
+            jars = _remembered(stamp) or _resolve_by_ivy(packages, ivy, options)
             _write(stamp, "\n".join(map(str, jars)))
     return jars
 
@@ -66,7 +66,7 @@ def _remembered(stamp: Path) -> list[Path]:
     return jars if all(jar.is_file() for jar in jars) else []
 
 
-def _resolve_by_ivy(packages: str, ivy: Path | None) -> list[Path]:
+def _resolve_by_ivy(packages: str, ivy: Path | None, options: Sequence[str]) -> list[Path]:
     print(f"first use: fetching the jars of {packages}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "list_jars.py"
@@ -74,7 +74,7 @@ def _resolve_by_ivy(packages: str, ivy: Path | None) -> list[Path]:
         command = [str(spark_home() / "bin" / "spark-submit"), "--master", "local[1]", "--packages", packages]
         command += ["--conf", f"spark.jars.ivy={ivy}"] if ivy else []
         done = subprocess.run(
-            [*command, "--conf", f"spark.pyspark.python={sys.executable}", str(script)],
+            [*command, *options, "--conf", f"spark.pyspark.python={sys.executable}", str(script)],
             capture_output=True,
             text=True,
             check=False,

@@ -2,8 +2,8 @@
 
 The driver is started directly and starts spark-submit itself, pyspark's own way: `spark-submit job.py` would start the
 JVM first and hand the job's output through it, with standard error folded into standard output and no terminal.
-Options reach spark-submit unchanged. On a local master the jars, resolved once, go on the driver's class path: no Ivy,
-no copy of 70 MB per start.
+Options reach spark-submit unchanged, but for packages and Python files: a user's are added to ours, where spark-submit would take them
+instead. On a local master the jars, resolved once, go on the driver's class path: no Ivy, no copy of 70 MB per start.
 """
 
 import difflib
@@ -11,15 +11,15 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 from lakehouse import jars, machine
-from lakehouse.config import PROJECT
+from lakehouse.config import PROJECT, load
 from lakehouse.errors import StitchlakeError
-from lakehouse.spark.properties import CONF, DEFAULTS, JAVA_OPTIONS, LOCAL, PACKAGES, properties
+from lakehouse.spark.properties import CONF, DEFAULTS, JAVA_OPTIONS, LOCAL, PACKAGES, S3, S3_SCHEME, properties
 
 COMMANDS = (
     "demo",
@@ -58,6 +58,9 @@ _DRAIN_OPTIONS = "-XX:TieredStopAtLevel=1"
 
 # Options of spark-submit that take no value; every other takes the next word, unless written --option=value.
 _FLAGS = ("--verbose", "-v", "--supervise", "--usage-error", "--version", "--help", "-h")
+_OF_IVY = ("--repositories", "--exclude-packages")  # what a user says of packages besides their names
+_PACKAGES, _PY_FILES = ("--packages", PACKAGES), ("--py-files", "spark.submit.pyFiles")  # lists that we begin
+SHIPPED = "lakehouse.zip"  # our package, for executors on other machines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,21 +98,31 @@ def parse(argv: list[str], project: Path = PROJECT) -> Job:
     return Job(script=script, options=tuple(options), arguments=tuple(arguments))
 
 
-def environment(job: Job, environ: Mapping[str, str], *, class_path: list[Path], log: Path) -> dict[str, str]:
-    """The environment a job's Python starts in. `class_path`: jars for the driver; empty lets spark-submit resolve them."""
+def environment(
+    job: Job, environ: Mapping[str, str], *, class_path: list[Path], log: Path, root: str = ""
+) -> dict[str, str]:
+    """The environment a job's Python starts in. `class_path`: jars for the driver; empty lets spark-submit resolve them. `root`: of the lake."""
     submit = ["--properties-file", str(DEFAULTS)]
+    settings = properties(S3) if root.startswith(S3_SCHEME) else {}
     if class_path:
         submit += ["--driver-class-path", os.pathsep.join(map(str, class_path))]
-        for key, value in (properties(LOCAL) | {PACKAGES: ""}).items():
-            submit += ["--conf", f"{key}={value}"]
+        settings |= properties(LOCAL)
+    settings[PACKAGES] = "" if class_path else packages(job, root)
     has_own = _value_of("--properties-file", JAVA_OPTIONS, job.options)
     if DRAIN in job.arguments and not has_own:
-        submit += ["--conf", f"{JAVA_OPTIONS}={properties(DEFAULTS)[JAVA_OPTIONS]} {_DRAIN_OPTIONS}"]
+        settings[JAVA_OPTIONS] = f"{properties(DEFAULTS)[JAVA_OPTIONS]} {_DRAIN_OPTIONS}"
     if not job.is_local:
-        submit += ["--py-files", str(PROJECT / "build" / "lakehouse.zip")]
+        submit += ["--py-files", _joined(str(PROJECT / "build" / SHIPPED), _value_of(*_PY_FILES, job.options))]
+        # It lies in the folder an executor runs in, whose Python imports it before Spark has told it of any file.
+        settings["spark.executorEnv.PYTHONPATH"] = SHIPPED
+    for key, value in settings.items():
+        submit += ["--conf", f"{key}={value}"]
+    added = _PACKAGES if job.is_local else _PACKAGES + _PY_FILES
+    theirs = [word for option in _read(job.options) if option.name not in added for word in option.words]
+    elsewhere = None if job.is_local else environ.get("PYSPARK_PYTHON")
     ours = {
-        "PYSPARK_SUBMIT_ARGS": shlex.join([*submit, *job.options, "pyspark-shell"]),
-        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_SUBMIT_ARGS": shlex.join([*submit, *theirs, "pyspark-shell"]),
+        "PYSPARK_PYTHON": elsewhere or sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
         "SPARK_HOME": str(jars.spark_home()),
         "SPARK_CONF_DIR": str(CONF),
@@ -122,14 +135,31 @@ def environment(job: Job, environ: Mapping[str, str], *, class_path: list[Path],
 
 def prepare(job: Job) -> dict[str, str]:
     """Resolve the jars on first use, make room for a log; returns the job's environment."""
-    cache = machine.cache_folder()
+    cache, root = machine.cache_folder(), load().lake.root
     class_path: list[Path] = []
     if job.is_local and not _value_of("--driver-class-path", "spark.driver.extraClassPath", job.options):
-        class_path = jars.without_those_of_spark(jars.resolve(_packages(), cache), jars.spark_home())
+        of_ivy = [word for option in _read(job.options) if option.name in _OF_IVY for word in option.words]
+        resolved = jars.resolve(packages(job, root), cache, options=of_ivy)
+        class_path = jars.without_those_of_spark(resolved, jars.spark_home())
     if not job.is_local:
-        (PROJECT / "build").mkdir(exist_ok=True)
-        shutil.make_archive(str(PROJECT / "build" / "lakehouse"), "zip", PROJECT, "lakehouse")
-    return environment(job, os.environ, class_path=class_path, log=new_log(cache / "logs"))
+        ship(PROJECT / "build")
+    return environment(job, os.environ, class_path=class_path, log=new_log(cache / "logs"), root=root)
+
+
+def packages(job: Job, root: str) -> str:
+    """Coordinates of every jar a job needs on the lake at `root`: ours, and those the user asks for besides."""
+    files = [DEFAULTS, *([LOCAL] if job.is_local else []), *([S3] if root.startswith(S3_SCHEME) else [])]
+    own = _value_of("--properties-file", "", job.options)
+    in_file = properties(Path(own)).get(PACKAGES) if own and Path(own).is_file() else None
+    theirs = _value_of(*_PACKAGES, job.options) or in_file
+    return _joined(*(properties(path)[PACKAGES] for path in files), theirs)
+
+
+def ship(folder: Path) -> None:
+    """Our package as one file in the folder. It is whole at any moment: a job that was started before may be reading it."""
+    folder.mkdir(exist_ok=True)
+    made = shutil.make_archive(str(folder / f"lakehouse-{os.getpid()}"), "zip", PROJECT, "lakehouse")
+    Path(made).replace(folder / SHIPPED)
 
 
 def command(job: Job) -> list[str]:
@@ -152,11 +182,6 @@ def job_files(project: Path = PROJECT) -> list[str]:
     return sorted(str(path.relative_to(project)) for path in jobs if path.name != "__init__.py")
 
 
-def _packages() -> str:
-    """Coordinates of every jar a local job needs."""
-    return ",".join(properties(path)[PACKAGES] for path in (DEFAULTS, LOCAL))
-
-
 def _split(argv: list[str]) -> tuple[list[str], list[str]]:
     options, rest = [], list(argv)
     while rest and rest[0].startswith("-"):
@@ -169,16 +194,36 @@ def _split(argv: list[str]) -> tuple[list[str], list[str]]:
     return options, rest
 
 
-def _value_of(option: str, key: str, options: tuple[str, ...]) -> str | None:
-    """The last value given as `--option value`, `--option=value` or `--conf key=value`; the option wins over --conf."""
-    values: dict[str, str] = {}
-    for word, following in zip_longest(options, options[1:], fillvalue=""):
-        name, has_value, value = word.partition("=")
-        name, value = (name, value) if has_value else (word, following)
+class _Option(NamedTuple):
+    """One of spark-submit's, with its value, and as it was written. name: of the setting, where it is one of --conf."""
+
+    name: str
+    value: str
+    words: tuple[str, ...]
+
+
+def _read(options: tuple[str, ...]) -> Iterator[_Option]:
+    """`--option value`, `--option=value`, `--conf key=value` and flags, in their order."""
+    rest = options
+    while rest:
+        name, is_joined, value = rest[0].partition("=")
+        words = rest[: 1 if is_joined or name in _FLAGS else 2]
+        value = value if is_joined else words[-1]
         if name in ("--conf", "-c"):
             name, _, value = value.partition("=")
-        values[name] = value
+        yield _Option(name, value, words)
+        rest = rest[len(words) :]
+
+
+def _value_of(option: str, key: str, options: tuple[str, ...]) -> str | None:
+    """The last value given for the option or, where it is not given, for the setting."""
+    values = {one.name: one.value for one in _read(options)}
     return values.get(option) or values.get(key)
+
+
+def _joined(*lists: str | None) -> str:
+    """Lists with commas as one; null and empty = nothing."""
+    return ",".join(one for one in lists if one)
 
 
 def _unknown(target: str, project: Path) -> str:

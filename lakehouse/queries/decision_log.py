@@ -14,9 +14,9 @@ from lakehouse.config import Config
 from lakehouse.kafka import clients
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
-from lakehouse.lake.lock import DECISION_LOG, writer
+from lakehouse.lake.lock import DECISION_LOG
 from lakehouse.maintenance.upkeep import Upkeep
-from lakehouse.spark.session import get_session
+from lakehouse.spark.opened_lake import opened
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 
 NAME = "decision_log"
@@ -76,8 +76,7 @@ def drained(config: Config, job: str) -> Iterator[Lake]:
     Afterwards the tables of this part are kept in shape.
     """
     config = reachable(config)
-    with writer(config, part=DECISION_LOG):
-        lake = Lake(get_session(config, job), config)
+    with opened(config, job, part=DECISION_LOG) as lake:
         drain(lake)
         yield lake
         Upkeep(lake, lake.stored(of_part(DECISION_LOG))).all(is_bounded=True)

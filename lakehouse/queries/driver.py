@@ -10,13 +10,12 @@ from lakehouse.config import load
 from lakehouse.job import READY, flags
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
-from lakehouse.lake.lock import writer
 from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.monitoring.exporter import exposed
 from lakehouse.monitoring.query_listener import QueryListener
 from lakehouse.monitoring.stream_meters import StreamMeters
 from lakehouse.monitoring.table_sizes import TableSizes
-from lakehouse.spark.session import get_session
+from lakehouse.spark.opened_lake import opened
 from lakehouse.spark.streams import Start, await_all, started, supervise
 
 AVAILABLE_NOW = "--available-now"
@@ -32,17 +31,15 @@ def run_queries(name: str, starts: list[Start], argv: list[str], meters: StreamM
     """
     available_now = AVAILABLE_NOW in flags(argv, AVAILABLE_NOW)
     config = reachable(load())
-    with writer(config):
-        lake = Lake(get_session(config, name), config)
-        with watched(lake, meters):
-            if available_now:
-                drain(lake, starts)
-                if lake.uses_delta_rs and config.maintenance.beside_streams:  # else another query may be at a table
-                    Upkeep(lake, of_part(None)).all(is_bounded=True)
-                return
-            queries = start_all(lake, starts, available_now=False)
-            print(READY, flush=True)
-            supervise(lake, starts, queries)
+    with opened(config, name) as lake, watched(lake, meters):
+        if available_now:
+            drain(lake, starts)
+            if lake.uses_delta_rs and config.maintenance.beside_streams:  # else another query may be at a table
+                Upkeep(lake, of_part(None)).all(is_bounded=True)
+            return
+        queries = start_all(lake, starts, available_now=False)
+        print(READY, flush=True)
+        supervise(lake, starts, queries)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Spark's properties files in conf/, read without Spark."""
 
+import re
 from pathlib import Path
 
 from lakehouse.config import PROJECT
@@ -7,12 +8,14 @@ from lakehouse.config import PROJECT
 CONF = PROJECT / "conf"
 DEFAULTS = CONF / "spark-defaults.conf"  # on any master
 LOCAL = CONF / "spark-local.conf"  # besides, where driver and executors are one process
+S3 = CONF / "spark-s3.conf"  # besides, where the lake is there
+S3_SCHEME = "s3a://"
 PACKAGES = "spark.jars.packages"
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 
 def properties(path: Path) -> dict[str, str]:
-    """One of them as key -> value."""
+    """One of them, or a user's, as key -> value."""
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    pairs = (line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
-    return {key: value.strip() for key, value in pairs}
+    pairs = (re.split(r"\s*=\s*|\s+", line, maxsplit=1) for line in lines if line and not line.startswith("#"))
+    return {key: "".join(value) for key, *value in pairs}

@@ -29,7 +29,8 @@ def get_session(config: Config, app_name: str, extra: dict[str, str] | None = No
     builder = SparkSession.builder.appName(app_name)
     # Under our launcher spark-submit has read the file already, and a user's --conf must win over it.
     is_launched = os.environ.get("SPARK_CONF_DIR") == str(CONF)
-    settings = ({} if is_launched else properties(DEFAULTS)) | _from_config(config) | (extra or {})
+    unlaunched = properties(DEFAULTS) | {"spark.pyspark.python": sys.executable}
+    settings = ({} if is_launched else unlaunched) | _from_config(config) | (extra or {})
     for key, value in settings.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
@@ -39,7 +40,6 @@ def get_session(config: Config, app_name: str, extra: dict[str, str] | None = No
 
 def _from_config(config: Config) -> dict[str, str]:
     return {
-        "spark.pyspark.python": sys.executable,
         "spark.python.daemon.module": "lakehouse.events.worker_daemon",
         # By the row: to weigh a batch, Spark goes through all of its vectors again with every row it adds.
         "spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1),

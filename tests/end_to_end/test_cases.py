@@ -29,6 +29,7 @@ from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import drain
+from lakehouse.spark import opened_lake
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from tests.faults.driver_process import kill_in_the_middle
 
@@ -187,7 +188,7 @@ def test_check_on_a_lake_from_before_a_table_says_what_to_run_and_either_repair_
     drain(lake, QUERIES)
     for job in (rebuild, reconcile):
         monkeypatch.setattr(job, "load", lambda: lake.config)
-        monkeypatch.setattr(job, "get_session", lambda *_: lake.spark)
+    monkeypatch.setattr(opened_lake, "get_session", lambda *_: lake.spark)
     for repair in (reconcile, rebuild):
         shutil.rmtree(lake.path(GOLD_CHANGES))
         with pytest.raises(LakeError, match=r"no table gold\.changes, got a lake of an earlier .* batch/rebuild\.py"):

@@ -1,8 +1,10 @@
-"""What the driver stands on, taken away: Python workers, the broker, a checkpoint, Redis, the last commit of a table."""
+"""What the driver stands on, taken away: Python workers, the broker, a checkpoint, Redis, the last commit of a table, room on the disk."""
 
+import atexit
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +16,14 @@ from lakehouse.machine import wait_until
 from lakehouse.online.engines import store_url
 from lakehouse.queries import events
 from lakehouse.tables.events import SILVER_EVENTS
+from tests.faults import small_disk
 from tests.faults.driver_process import DriverProcess
 from tests.faults.kills import CHUNK, PER_SECOND
 from tests.faults.trial import PATIENCE_SECONDS, Finding, Trial
 
 AWAY_SECONDS = 15.0
 WORKERS_KILLED = 4
+FULL_SECONDS = 15.0
 
 Scenario = Callable[[Trial], Finding]
 
@@ -105,6 +109,49 @@ def torn_commit(trial: Trial) -> Finding:
     return _drained(trial, trial.start())
 
 
+def disk_full_under_tables(trial: Trial) -> Finding:
+    return _without_room(trial, "silver")
+
+
+def disk_full_under_checkpoints(trial: Trial) -> Finding:
+    return _without_room(trial, "_checkpoints")
+
+
+def disk_full_under_index(trial: Trial) -> Finding:
+    return _without_room(trial, "_identity_index")
+
+
+def disk_full_under_online_store(trial: Trial) -> Finding:
+    return _without_room(trial, "_online")
+
+
+def _without_room(trial: Trial, folder: str) -> Finding:
+    """While records come; then there is room again. The driver has worked before, or it would give up soon."""
+    trial.settle().stop()
+    place = Path(trial.lake.root) / folder
+    with small_disk.of_its_own(place):
+        driver = trial.settle()
+        trial.send(CHUNK)
+        assert trial.drain(driver), driver.last_words()
+        with trial.under_load(4 * CHUNK, PER_SECOND), small_disk.full(place):
+            time.sleep(FULL_SECONDS)
+        return _drained(trial, driver)
+
+
+def redis_killed(trial: Trial) -> Finding:
+    """And started again at its place with what it had saved, which is nothing: it is filled again."""
+    driver = trial.settle()
+    server = _redis(trial).info("server")
+    with trial.under_load(3 * CHUNK, PER_SECOND):
+        time.sleep(3.0)
+        os.kill(server["process_id"], signal.SIGKILL)
+        time.sleep(AWAY_SECONDS)
+        address = ("--bind", "127.0.0.1", "--port", str(server["tcp_port"]))
+        again = subprocess.Popen([server["executable"], *address, "--save", ""], stdout=subprocess.DEVNULL)
+        atexit.register(again.kill)  # what comes after needs it, too
+    return _drained(trial, driver)
+
+
 def redis_frozen(trial: Trial) -> Finding:
     """The lake goes on without it, and it catches up."""
     driver = trial.settle()
@@ -134,8 +181,12 @@ SCENARIOS: tuple[Scenario, ...] = (
     checkpoint_deleted_half_way,
     second_writer,
     torn_commit,
+    disk_full_under_tables,
+    disk_full_under_checkpoints,
+    disk_full_under_index,
+    disk_full_under_online_store,
 )
-WITH_REDIS: tuple[Scenario, ...] = (redis_frozen, redis_flushed)
+WITH_REDIS: tuple[Scenario, ...] = (redis_frozen, redis_flushed, redis_killed)
 
 
 def _drained(trial: Trial, driver: DriverProcess) -> Finding:

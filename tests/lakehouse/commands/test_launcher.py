@@ -1,12 +1,18 @@
+import itertools
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from lakehouse import jars
 from lakehouse.commands import launcher
 from lakehouse.commands.launcher import Job, environment, parse
 from lakehouse.errors import StitchlakeError
-from lakehouse.spark.properties import DEFAULTS, JAVA_OPTIONS, properties
+from lakehouse.spark.properties import DEFAULTS, JAVA_OPTIONS, PACKAGES, S3, properties
+
+OURS = properties(DEFAULTS)[PACKAGES]
 
 
 @pytest.fixture
@@ -23,9 +29,14 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def submit_args(job: Job, *class_path: str) -> list[str]:
-    environ = environment(job, {}, class_path=[Path(jar) for jar in class_path], log=Path("/logs/jvm.log"))
+def submit_args(job: Job, *class_path: str, root: str = "lake") -> list[str]:
+    environ = environment(job, {}, class_path=[Path(jar) for jar in class_path], log=Path("/logs/jvm.log"), root=root)
     return shlex.split(environ["PYSPARK_SUBMIT_ARGS"])
+
+
+def settings(args: list[str]) -> dict[str, str]:
+    """What spark-submit takes each setting for: the last one given."""
+    return dict(value.split("=", 1) for word, value in itertools.pairwise(args) if word == "--conf")
 
 
 def test_a_file_is_a_job_with_its_arguments(project: Path) -> None:
@@ -90,17 +101,85 @@ def test_on_this_machine_known_jars_go_on_the_class_path_and_ivy_rests() -> None
 
 
 def test_on_this_machine_no_process_is_started_for_every_file() -> None:
-    settings = "spark.hadoop.fs.file.impl=com.globalmentor.apache.hadoop.fs.BareLocalFileSystem"
-    assert settings in submit_args(Job(script=Path("a.py")), "/j/a.jar")
-    assert settings not in submit_args(Job(script=Path("a.py"), options=("--master", "yarn")))
+    told = "spark.hadoop.fs.file.impl=com.globalmentor.apache.hadoop.fs.BareLocalFileSystem"
+    assert told in submit_args(Job(script=Path("a.py")), "/j/a.jar")
+    assert told not in submit_args(Job(script=Path("a.py"), options=("--master", "yarn")))
 
 
 def test_on_a_cluster_spark_resolves_the_jars_and_ships_our_package() -> None:
     job = Job(script=Path("a.py"), options=("--master", "yarn"))
     args = submit_args(job)
-    assert "spark.jars.packages=" not in args
-    assert args[2] == "--py-files"
+    assert settings(args)["spark.jars.packages"] == OURS
+    assert args[2:4] == ["--py-files", str(launcher.PROJECT / "build" / "lakehouse.zip")]
+    assert settings(args)["spark.executorEnv.PYTHONPATH"] == "lakehouse.zip"
     assert "SPARK_LOCAL_IP" not in environment(job, {}, class_path=[], log=Path("x"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--packages", "g:a:1"),
+        ("--packages=g:a:1",),
+        ("--conf", "spark.jars.packages=g:a:1"),
+        ("--properties-file", "own.conf"),
+        ("--properties-file", "own.conf", "--packages", "g:a:1"),
+    ],
+)
+def test_packages_of_a_user_are_added_to_ours(
+    options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.conf").write_text("spark.jars.packages=g:a:1\n")
+    args = submit_args(Job(script=Path("a.py"), options=("--master", "yarn", *options, "--name", "n")))
+    assert settings(args)["spark.jars.packages"] == f"{OURS},g:a:1"
+    assert "--packages" not in args
+    assert args[-3:-1] == ["--name", "n"]
+    here = Job(script=Path("a.py"), options=options)
+    assert launcher.packages(here, "lake").split(",")[-1] == "g:a:1"
+    assert settings(submit_args(here, "/j/a.jar"))["spark.jars.packages"] == ""  # they are on the class path
+
+
+def test_python_files_of_a_user_are_added_to_ours_where_executors_are_elsewhere() -> None:
+    theirs = ("--py-files", "b.zip")
+    args = submit_args(Job(script=Path("a.py"), options=("--master", "yarn", *theirs)))
+    assert [args[3].rpartition("/")[2], args.count("--py-files")] == ["lakehouse.zip,b.zip", 1]
+    assert submit_args(Job(script=Path("a.py"), options=theirs))[-3:-1] == list(theirs)
+
+
+@pytest.mark.parametrize("options", [(), ("--master", "yarn")])
+def test_a_lake_on_s3_brings_its_client_and_its_log_store(options: tuple[str, ...]) -> None:
+    job, root = Job(script=Path("a.py"), options=options), "s3a://bucket/lake"
+    assert launcher.packages(job, root).endswith("org.apache.hadoop:hadoop-aws:3.5.0")
+    told = settings(submit_args(job, root=root))
+    assert {name: told[name] for name in properties(S3) if name != PACKAGES} == {
+        name: value for name, value in properties(S3).items() if name != PACKAGES
+    }
+    assert "hadoop-aws" not in launcher.packages(job, "lake")
+
+
+def test_the_s3_client_is_that_of_the_hadoop_which_spark_brings() -> None:
+    (hadoop,) = (jars.spark_home() / "jars").glob("hadoop-client-api-*.jar")
+    assert properties(S3)[PACKAGES].rpartition(":")[2] == hadoop.stem.removeprefix("hadoop-client-api-")
+
+
+def test_where_nothing_else_of_ours_is_executors_read_events_by_what_is_shipped(tmp_path: Path) -> None:
+    launcher.ship(tmp_path)
+    told = subprocess.run(
+        [sys.executable, "-c", "import lakehouse.events.event_rows as rows; print(rows.__file__)"],
+        env={"PYTHONPATH": "lakehouse.zip", "PYTHONSAFEPATH": "1"}, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.stdout.strip() == f"{tmp_path}/lakehouse.zip/lakehouse/events/event_rows.py", told.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["lakehouse.zip"]
+
+
+def test_the_python_of_other_machines_may_be_another() -> None:
+    given = {"PYSPARK_PYTHON": "/opt/python"}
+    there, here = (
+        environment(Job(script=Path("a.py"), options=options), given, class_path=[], log=Path("x"))
+        for options in (("--master", "yarn"), ())
+    )
+    assert (there["PYSPARK_PYTHON"], here["PYSPARK_PYTHON"]) == ("/opt/python", sys.executable)
+    assert there["PYSPARK_DRIVER_PYTHON"] == sys.executable
 
 
 def test_the_environment_a_user_set_stays_except_what_is_ours() -> None:

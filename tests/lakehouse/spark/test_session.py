@@ -10,8 +10,14 @@ from lakehouse.spark.session import STATE_STORES, _from_config
 
 def test_defaults_are_read_without_comments_and_blanks(tmp_path: Path) -> None:
     path = tmp_path / "spark-defaults.conf"
-    path.write_text("# a comment\n\nspark.a 1\n  spark.b   two words  \n")
-    assert properties(path) == {"spark.a": "1", "spark.b": "two words"}
+    path.write_text("# a comment\n\nspark.a 1\n  spark.b   two words  \nspark.c=d e=f\nspark.g = h\nspark.i\n")
+    assert properties(path) == {
+        "spark.a": "1",
+        "spark.b": "two words",
+        "spark.c": "d e=f",
+        "spark.g": "h",
+        "spark.i": "",
+    }
 
 
 @pytest.mark.parametrize("store", sorted(STATE_STORES))
