@@ -72,7 +72,10 @@ class KafkaChanges:
             except (KafkaError, BrokerError) as error:
                 _let_go(len(changes), str(error))
         if producer is not None:
-            producer.close(timeout=_PATIENCE_SECONDS)
+            try:
+                producer.close(timeout=_PATIENCE_SECONDS)
+            except KafkaError as error:
+                log.warning("the last changes of profiles may not have been told: %s", error)
 
     def _producer(self) -> Any:
         cluster, topic, partitions = self._place

@@ -1,6 +1,8 @@
 """Changes told to a real broker, and to none."""
 
 import json
+import os
+import signal
 import time
 from datetime import UTC, datetime
 
@@ -9,6 +11,7 @@ from kafka import KafkaConsumer
 
 from lakehouse import machine
 from lakehouse.kafka.broker import RunningBroker
+from lakehouse.online import change_publisher
 from lakehouse.online.change_publisher import Change, KafkaChanges
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -45,3 +48,24 @@ def test_without_a_broker_nobody_waits_and_it_is_said(caplog: pytest.LogCaptureF
     assert time.perf_counter() - started < 1
     changes.close()
     assert "were not told" in caplog.text
+
+
+def test_a_broker_that_freezes_before_the_end_is_said_in_one_line(
+    kafka: RunningBroker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = KafkaChanges(kafka, "frozen-changes", 1)
+    changes([Change("p", 1, AT)])
+    told = KafkaConsumer("frozen-changes", bootstrap_servers=kafka.bootstrap_servers, auto_offset_reset="earliest")
+    assert told.poll(20_000)
+    told.close()
+    assert kafka.pid is not None
+    os.kill(kafka.pid, signal.SIGSTOP)
+    try:
+        monkeypatch.setattr(change_publisher, "_PATIENCE_SECONDS", 1.0)
+        changes([Change("p", 2, AT)])
+        changes.close()
+        changes._thread.join(20)
+    finally:
+        os.kill(kafka.pid, signal.SIGCONT)
+    assert "the last changes of profiles may not have been told" in caplog.text
+    assert "Traceback" not in caplog.text
