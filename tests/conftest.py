@@ -45,7 +45,7 @@ def _session(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
         {
             "spark.master": "local[2]",
             "spark.sql.warehouse.dir": str(scratch),
-            "spark.driver.memory": "3g",
+            "spark.driver.memory": "2g",
             **_INTERPRETED,
             # For the same reason the JVM's optimising compiler costs more than it saves here.
             "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "

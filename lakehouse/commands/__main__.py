@@ -14,8 +14,7 @@ from lakehouse.job import Main, run
 if TYPE_CHECKING:
     from lakehouse.commands.parts import Child
 
-# A Spark session each, which alone keeps less than one core busy; in the order of tests/longest_first.py.
-_TWO_AT_ONCE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+_A_PROCESS = 5 * 2**30  # bytes: a session of Spark with 2 GB of heap, Python, a broker
 
 
 def main(argv: list[str]) -> int | None:
@@ -139,18 +138,24 @@ def _start(argv: list[str]) -> NoReturn:
 
 def _test(argv: list[str]) -> int:
     """Lint and format, then all tests, of which one is of types, or the tests asked for; pytest's summary comes last."""
-    environ = launcher.prepare(launcher.Job(script=PROJECT / "tests"))
+    environ = launcher.prepare(launcher.Job(script=PROJECT / launcher.TESTS, arguments=tuple(argv)))
     checks = ["ruff check .", "ruff format --check ."] if not argv else []
     failed = [
         check for check in checks if subprocess.run([sys.executable, "-m", *check.split()], env=environ).returncode
     ]
-    pytest = [sys.executable, "-m", "pytest", *(argv or _TWO_AT_ONCE)]
+    pytest = [sys.executable, "-m", "pytest", *(argv or _side_by_side())]
     if not failed:
         sys.stdout.flush()
         os.execve(sys.executable, pytest, environ)
     code = subprocess.run(pytest, env=environ, check=False).returncode
     print(f"error: {', '.join(failed)}: failed, see the top of this output", file=sys.stderr)
     return code or 1
+
+
+def _side_by_side() -> list[str]:
+    """Of two sessions of Spark each leaves a fifth of a core idle: three, where memory allows. In the order of tests/longest_first.py."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return ["-n", str(max(1, min(3, memory // _A_PROCESS))), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,18 @@ from typing import NamedTuple
 from lakehouse import jars, machine
 from lakehouse.config import PROJECT, load
 from lakehouse.errors import StitchlakeError
-from lakehouse.spark.properties import CONF, DEFAULTS, JAVA_OPTIONS, LOCAL, PACKAGES, S3, S3_SCHEME, properties
+from lakehouse.spark import class_archive
+from lakehouse.spark.properties import (
+    CONF,
+    DEFAULTS,
+    JAVA_OPTIONS,
+    LOCAL,
+    PACKAGES,
+    S3,
+    S3_SCHEME,
+    SHARED_OPTIONS,
+    properties,
+)
 
 COMMANDS = (
     "demo",
@@ -51,6 +62,7 @@ SCRIPTS = {
     "catalogue": "lakehouse/commands/catalogue.py",
     "experiments": "lakehouse/commands/experiments.py",
 }
+TESTS = "tests"
 KEPT_LOGS = 20
 DRAIN = "--available-now"  # reads what is there, and ends
 # The optimising compiler costs a job of a minute more than it saves. One of many minutes is an eighth slower without it.
@@ -70,6 +82,12 @@ class Job:
     script: Path
     options: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether it does much, and then ends: its JVM knows by then whatever the next one will load."""
+        is_suite = self.script == PROJECT / TESTS and not self.arguments
+        return is_suite or DRAIN in self.arguments or self.script == PROJECT / SCRIPTS["demo"]
 
     @property
     def is_local(self) -> bool:
@@ -99,14 +117,18 @@ def parse(argv: list[str], project: Path = PROJECT) -> Job:
 
 
 def environment(
-    job: Job, environ: Mapping[str, str], *, class_path: list[Path], log: Path, root: str = ""
+    job: Job, environ: Mapping[str, str], *, class_path: list[Path], log: Path, root: str = "", shared: str = ""
 ) -> dict[str, str]:
-    """The environment a job's Python starts in. `class_path`: jars for the driver; empty lets spark-submit resolve them. `root`: of the lake."""
+    """The environment a job's Python starts in. `class_path`: jars for the driver; empty lets spark-submit resolve them. `root`: of the lake.
+    `shared`: the JVM's options for classes it shares.
+    """
     submit = ["--properties-file", str(DEFAULTS)]
     settings = properties(S3) if root.startswith(S3_SCHEME) else {}
     if class_path:
         submit += ["--driver-class-path", os.pathsep.join(map(str, class_path))]
         settings |= properties(LOCAL)
+    if shared:
+        settings[SHARED_OPTIONS] = shared
     settings[PACKAGES] = "" if class_path else packages(job, root)
     has_own = _value_of("--properties-file", JAVA_OPTIONS, job.options)
     if DRAIN in job.arguments and not has_own:
@@ -141,9 +163,11 @@ def prepare(job: Job) -> dict[str, str]:
         of_ivy = [word for option in _read(job.options) if option.name in _OF_IVY for word in option.words]
         resolved = jars.resolve(packages(job, root), cache, options=of_ivy)
         class_path = jars.without_those_of_spark(resolved, jars.spark_home())
+    loaded = [*class_path, *sorted((jars.spark_home() / "jars").glob("*.jar"))]
+    shared = class_archive.options(cache, loaded, is_left=job.ends_by_itself) if class_path else ""
     if not job.is_local:
         ship(PROJECT / "build")
-    return environment(job, os.environ, class_path=class_path, log=new_log(cache / "logs"), root=root)
+    return environment(job, os.environ, class_path=class_path, log=new_log(cache / "logs"), root=root, shared=shared)
 
 
 def packages(job: Job, root: str) -> str:

@@ -12,6 +12,7 @@ S3 = CONF / "spark-s3.conf"  # besides, where the lake is there
 S3_SCHEME = "s3a://"
 PACKAGES = "spark.jars.packages"
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+SHARED_OPTIONS = "spark.driver.defaultJavaOptions"  # put before the others, which a user or a test may set
 
 
 def properties(path: Path) -> dict[str, str]:

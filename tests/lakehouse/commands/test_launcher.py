@@ -94,6 +94,31 @@ def test_what_drains_and_ends_starts_without_the_optimising_compiler_unless_the_
         assert added not in submit_args(Job(script=script, arguments=("--available-now",), options=own))
 
 
+@pytest.mark.parametrize(
+    ("script", "arguments", "ends"),
+    [
+        (launcher.SCRIPTS["streaming"], ("--available-now",), True),
+        (launcher.SCRIPTS["streaming"], (), False),
+        (launcher.SCRIPTS["demo"], ("--keep",), True),
+        (launcher.SCRIPTS["whois"], ("a@b.c",), False),
+        ("tests", (), True),
+        ("tests", ("tests/test_docs.py",), False),
+    ],
+)
+def test_what_does_much_and_ends_leaves_its_classes_to_others(
+    script: str, arguments: tuple[str, ...], ends: bool
+) -> None:
+    assert Job(script=launcher.PROJECT / script, arguments=arguments).ends_by_itself is ends
+
+
+def test_shared_classes_are_told_apart_from_the_options_of_a_user() -> None:
+    job = Job(script=Path("a.py"), options=("--conf", f"{JAVA_OPTIONS}=-Xss4m"))
+    made = environment(job, {}, class_path=[Path("/j/a.jar")], log=Path("x"), shared='"-XX:SharedArchiveFile=/c d"')
+    args = shlex.split(made["PYSPARK_SUBMIT_ARGS"])
+    assert settings(args)["spark.driver.defaultJavaOptions"] == '"-XX:SharedArchiveFile=/c d"'
+    assert settings(args)[JAVA_OPTIONS] == "-Xss4m"
+
+
 def test_on_this_machine_known_jars_go_on_the_class_path_and_ivy_rests() -> None:
     args = submit_args(Job(script=Path("a.py")), "/j/a.jar", "/j/b c.jar")
     assert args[2:4] == ["--driver-class-path", "/j/a.jar:/j/b c.jar"]
