@@ -49,7 +49,7 @@ def _session(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
             **_INTERPRETED,
             # For the same reason the JVM's optimising compiler costs more than it saves here.
             "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "
-            "-XX:ReservedCodeCacheSize=512m",
+            "-XX:ReservedCodeCacheSize=512m -XX:MetaspaceSize=768m -Xms2g -Xmn1g",
         },
     )
 
