@@ -36,7 +36,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/profiles/check.py",
         "lakehouse/profiles/rebuild.py",
         "lakehouse/profiles/repair.py",
-        "lakehouse/profiles/stitching/history_table.py",
         "lakehouse/profiles/stitching/rule_changes.py",
         "streaming/__main__.py",
         "streaming/events.py",
