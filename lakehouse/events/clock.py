@@ -203,7 +203,7 @@ def instants(sent: Sequence[str | None]) -> list[int | None]:
     texts = pa.array(sent, pa.string())
     is_usual = pc.and_(pc.equal(pc.binary_length(texts), _USUAL_LENGTH), pc.ends_with(texts, "Z"))
     try:
-        read = pc.if_else(is_usual, texts, None).cast(_TIME).cast(pa.int64()).to_pylist()
+        read: list[int | None] = pc.if_else(is_usual, texts, None).cast(_TIME).cast(pa.int64()).to_pylist()
     except pa.ArrowInvalid:  # one of them is no time
         return list(map(instant, sent))
     for number, (text, time) in enumerate(zip(sent, read, strict=True)):

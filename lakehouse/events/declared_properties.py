@@ -120,7 +120,7 @@ class PropertyReader:
         if not self._declared:
             return [_NONE if verdict is None else None for verdict in verdicts]
         told = zip(events, properties, verdicts, strict=True)
-        return [self.read(*one) if verdict is None else None for *one, verdict in told]
+        return [self.read(event, sent) if verdict is None else None for event, sent, verdict in told]
 
     def read(self, event: str | None, properties: Mapping[str, Any]) -> Values:
         """Of one."""

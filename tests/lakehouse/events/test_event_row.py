@@ -152,8 +152,12 @@ def test_an_exponent_that_no_decimal_holds_is_no_amount_and_stops_nothing(number
 def record_batch(values: list[bytes | None]) -> pa.RecordBatch:
     """Records as Spark hands them to a worker."""
     times = pa.array([NOON_US] * len(values), pa.timestamp("us", tz="UTC"))
-    place = [pa.array([name] * len(values)) for name in ("events", 0)]
-    columns = [*place, pa.array(range(len(values))), pa.array(values, pa.binary()), times, times]
+    place = [
+        pa.array(["events"] * len(values), pa.string()),
+        pa.array([0] * len(values), pa.int32()),
+        pa.array(range(len(values)), pa.int64()),
+    ]
+    columns = [*place, pa.array(values, pa.binary()), times, times]
     return pa.RecordBatch.from_arrays(columns, list(RECORD))
 
 
