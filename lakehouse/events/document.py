@@ -25,7 +25,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 _BLANKS = ("", "[]", "{}")
 _LONGEST = 40  # digits; the largest float has 309
 NOTHING: dict[str, Any] = {}  # stands for an object that was not sent, and is nobody's to change
-_HALF = re.compile("[\ud800-\udfff]")  # half a character, which no table could hold
+_HALF = re.compile(r"[\ud800-\udfff]")  # half a character, which no table could hold
 
 
 class Record(NamedTuple):

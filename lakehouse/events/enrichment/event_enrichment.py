@@ -55,9 +55,7 @@ class Enrichment:
 
 def _visitors(senders: Sequence[Sender], are_visits: Sequence[bool]) -> list[str | None]:
     return [
-        visitor_id(anonymous_id, one.identifiers, is_visit=is_visit)
-        if (anonymous_id := one.shown[1]) is None
-        else anonymous_id
+        visitor_id(None, one.identifiers, is_visit=is_visit) if one.shown[1] is None else one.shown[1]
         for one, is_visit in zip(senders, are_visits, strict=True)
     ]
 
