@@ -49,8 +49,8 @@ _ZONE_NAME = re.compile(ZONE_NAME.removesuffix(r"\z") + r"\Z")
 _NUMBER = re.compile(NUMBER.removeprefix(r"\A").removesuffix(r"\z"))
 
 
-class Times(NamedTuple):
-    """received, occurred: None = no time that can be; occurred is never after received. verdict: why no time is left. faults: what was
+class Time(NamedTuple):
+    """Of one event. received, occurred: None = no time that can be; occurred is never after received. verdict: why no time is left. faults: what was
     not used of the others. is_clamped: it lay ahead of arrival, by no more than max_future_hours.
     """
 
@@ -59,6 +59,15 @@ class Times(NamedTuple):
     is_clamped: bool
     verdict: str | None
     faults: Sequence[str]
+
+
+class Times(NamedTuple):
+    """Of many events. told: position -> what is wrong with its time; see Time."""
+
+    received: list[int | None]
+    occurred: list[int | None]
+    is_clamped: list[bool]
+    told: dict[int, Time]
 
 
 class ClockReader:
@@ -75,27 +84,32 @@ class ClockReader:
         sent: Sequence[str | None],
         kafka: Sequence[int | None],
         arrived: Sequence[int],
-    ) -> list[Times]:
+    ) -> Times:
         """Texts as sent; `kafka`: the time on the record; `arrived`: wall clock of whoever took the record in.
 
         Of most events every time can be, one after the other: these need no more than that.
         """
-        texts = zip(received, original, sent, strict=True)
         read, many = instants([*received, *original, *sent]), len(received)
         said = zip(read[:many], read[many : 2 * many], read[2 * many :], strict=True)
         oldest, future, longest = self._oldest, self._future, LONGEST_DELAY_DAYS * _DAY_US
-        times = []
-        for sent_as, instants_of, on_record, here in zip(texts, said, kafka, arrived, strict=True):
+        times = Times([], [], [False] * many, {})
+        for number, (instants_of, on_record, here) in enumerate(zip(said, kafka, arrived, strict=True)):
             arrival, began, left = instants_of
-            if sent_as[0] is None:
+            if received[number] is None:
                 arrival = on_record
             if arrival is not None and began is not None and left is not None and on_record is not None:
                 delay = left - began
                 can_be = oldest <= arrival <= (here if on_record > here else on_record) + future
                 if can_be and 0 <= delay <= longest and arrival - delay >= oldest:
-                    times.append(Times(arrival, arrival - delay, False, None, ()))
+                    times.received.append(arrival)
+                    times.occurred.append(arrival - delay)
                     continue
-            times.append(self._read(sent_as, instants_of, on_record, here))
+            time = self._read((received[number], original[number], sent[number]), instants_of, on_record, here)
+            times.received.append(time.received)
+            times.occurred.append(time.occurred)
+            times.is_clamped[number] = time.is_clamped
+            if time.verdict is not None or time.faults:
+                times.told[number] = time
         return times
 
     def _read(
@@ -104,7 +118,7 @@ class ClockReader:
         said: tuple[int | None, int | None, int | None],
         kafka: int | None,
         arrived: int,
-    ) -> Times:
+    ) -> Time:
         """Of one event. `said`: what receivedAt, originalTimestamp and sentAt, its `texts`, say."""
         received, original, sent = texts
         received_us, original_us, sent_us = said
@@ -128,9 +142,9 @@ class ClockReader:
         elif not self._oldest <= occurred <= arrival + self._future:
             verdict = fault(R.TIMESTAMP_OUT_OF_RANGE, "originalTimestamp corrected by sentAt")
         if verdict is not None or arrival is None or occurred is None:
-            return Times(arrival, None, False, verdict, faults)
+            return Time(arrival, None, False, verdict, faults)
         is_clamped = occurred > arrival
-        return Times(arrival, arrival if is_clamped else occurred, is_clamped, None, faults)
+        return Time(arrival, arrival if is_clamped else occurred, is_clamped, None, faults)
 
     def moment(self, received: str | None, original: str | None, sent: str | None, *, arrived: int) -> int:
         """When an event happened that cannot wait for its verdict: a time that cannot be is the nearest that can."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from lakehouse.config import Config
 from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
-from lakehouse.events.clock import ClockReader, Times
+from lakehouse.events.clock import ClockReader
 from lakehouse.events.commerce import CommerceReader, Line
 from lakehouse.events.consent import ConsentReader, Heard
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader, Values
@@ -189,7 +189,7 @@ class EventReader:
             heard=list(map(self._consents.read, contexts)),
         )
         verdicts, faults = judged(batch)
-        planned = self._plan.column(messages, texts, [one.received for one in batch.times])
+        planned = self._plan.column(messages, texts, batch.times.received)
         verdicts = [verdict or one.verdict for verdict, one in zip(verdicts, planned, strict=True)]
         names = texts["event_name"]  # as they are known, also where they are hidden now
         self._hide(texts)
@@ -209,14 +209,14 @@ class EventReader:
                 name if type_ == "track" else page if type_ in _OF_A_PAGE else None
                 for type_, name, page in zip(types, texts["event_name"], texts["page_name"], strict=True)
             ],
-            "occurred_at": [one.occurred for one in batch.times],
-            "received_at": [one.received for one in batch.times],
+            "occurred_at": batch.times.occurred,
+            "received_at": batch.times.received,
             "product_id": [id_ or one.only_product for id_, one in zip(texts["product_id"], figures, strict=True)],
             "revenue": [one.worth for one in batch.orders],
             "currency": [one.currency for one in batch.orders],
             "lines": [one.told_lines if type_ == "track" else None for type_, one in zip(types, figures, strict=True)],
             "identifiers": [one.identifiers for one in batch.senders],
-            "consent": list(map(_consent, batch.heard, batch.times, ids)),
+            "consent": list(map(_consent, batch.heard, batch.times.occurred, ids)),
             "page_url": urls,
             "query": [
                 _query(sent) if name in _WITH_QUERY else None for name, sent in zip(names, properties, strict=True)
@@ -224,7 +224,7 @@ class EventReader:
             "is_bot": list(
                 map(self._is_bot, agents, texts["channel"], programs, map(contracts.is_of_order, types, names))
             ),
-            "is_clamped": [one.is_clamped for one in batch.times],
+            "is_clamped": batch.times.is_clamped,
             "properties": own.properties,
             "context": own.contexts,
             **enriched._asdict(),
@@ -306,8 +306,8 @@ def _fact(message: Message) -> EventRow:
     return EventRow(verdict=fact) if isinstance(fact, str) else EventRow(fact=facts.written(fact), verdict=_FACT)
 
 
-def _consent(heard: Heard | None, times: Times, message_id: str | None) -> Consent | None:
-    return None if heard is None else Consent(times.occurred, message_id, *heard.words)
+def _consent(heard: Heard | None, occurred: int | None, message_id: str | None) -> Consent | None:
+    return None if heard is None else Consent(occurred, message_id, *heard.words)
 
 
 def _query(properties: Mapping[str, Any]) -> str | None:

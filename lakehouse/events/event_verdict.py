@@ -5,7 +5,7 @@ from itertools import compress, count
 from typing import Any, NamedTuple
 
 from lakehouse.events import reasons as R
-from lakehouse.events.clock import Times
+from lakehouse.events.clock import Time, Times
 from lakehouse.events.commerce import NO_ORDER, Order
 from lakehouse.events.consent import Heard
 from lakehouse.events.document import is_nested, text_at
@@ -31,7 +31,7 @@ class Batch(NamedTuple):
     messages: Sequence[Message]
     mended: set[int]
     fields: FieldColumns
-    times: Sequence[Times]
+    times: Times
     orders: Sequence[Order]
     senders: Sequence[Sender]
     heard: Sequence[Heard | None]
@@ -44,7 +44,7 @@ class Batch(NamedTuple):
             spoilt=spoilt,
             message=self.messages[number],
             is_mended=number in self.mended,
-            times=self.times[number],
+            time=self.times.told.get(number),
             order=self.orders[number],
             sender=self.senders[number],
             heard=self.heard[number],
@@ -56,7 +56,7 @@ class _Parts(NamedTuple):
     spoilt: Spoilt
     message: Message
     is_mended: bool
-    times: Times
+    time: Time | None
     order: Order
     sender: Sender
     heard: Heard | None
@@ -76,12 +76,11 @@ def _odd(batch: Batch) -> set[int]:
     """Messages of which there may be something to tell; of most there is nothing, and that is seen at once."""
     texts, orders = batch.fields.texts, batch.orders
     types, names = texts["type"], texts["event_name"]
-    odd = batch.mended.union(batch.fields.spoilt)
+    odd = batch.mended.union(batch.fields.spoilt, batch.times.told)
     for are_odd in (
         [one is None for one in texts["message_id"]],
         [type_ not in _NEED_NO_MORE for type_ in types],
         [name is None and type_ in _NAMED for name, type_ in zip(names, types, strict=True)],
-        [one.verdict is not None or one.faults for one in batch.times],
         [one is not NO_ORDER and (one.verdict is not None or one.faults) for one in orders],
         [one.faults or not one.identifiers for one in batch.senders],
         [one is not None and not one.is_read for one in batch.heard],
@@ -103,7 +102,7 @@ def _verdict(parts: _Parts) -> str | None:
     if type_ not in TYPES:
         return _unmapped(parts.message) if type_ == UNMAPPED else _UNKNOWN_TYPE
     nobody = None if parts.sender.identifiers else fault(R.NO_USABLE_IDENTIFIER)
-    return parts.times.verdict or parts.order.verdict or nobody
+    return (parts.time and parts.time.verdict) or parts.order.verdict or nobody
 
 
 def _unmapped(message: Message) -> str:
@@ -121,7 +120,7 @@ def _faults(parts: _Parts) -> list[str]:
         told.append(_NO_TIME)
     if parts.heard is not None and not parts.heard.is_read:
         told.append(_NO_ANSWER)
-    told += parts.times.faults
+    told += parts.time.faults if parts.time is not None else ()
     told += [spoilt[field] for field in TEXTS if field in spoilt]
     told += [*parts.order.faults, *parts.sender.faults]
     return list(dict.fromkeys(told))

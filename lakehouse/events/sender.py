@@ -4,12 +4,13 @@ The same visitor's identifiers come again and again: what follows from them is r
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
+
+import orjson
 
 from lakehouse.config import Config
 from lakehouse.events.document import object_at, objects_at, text_at, text_in, text_of
@@ -23,7 +24,6 @@ _REMEMBERED = 100_000
 _SHOWN = ("user_id", "anonymous_id", "previous_id")
 _VALUES = itemgetter(*(field for _, field in FIELDS))
 OF_SENDERS = (*(field for _, field in FIELDS), "channel")  # fields of schema.TEXTS that tell who sent an event
-_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class Sender(NamedTuple):
@@ -91,7 +91,7 @@ def source(message: Message, channel: str | None) -> str | None:
 def actor_id(identifiers: Sequence[Identifier]) -> str:
     """The actor: 32 hex digits of SHA-256 over the sorted bundle as JSON, which no two bundles share."""
     bundle = [{"type": type_, "token": token} for type_, token in identifiers]
-    return hashlib.sha256(_JSON.encode(bundle).encode()).hexdigest()[:32]
+    return hashlib.sha256(orjson.dumps(bundle)).hexdigest()[:32]
 
 
 def _external_ids(context: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
