@@ -16,7 +16,7 @@ from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader
 from lakehouse.events.commerce import CommerceReader, Line
 from lakehouse.events.consent import ConsentReader, Heard
-from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader, Values
+from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import NOTHING, objects_at, records, text_in, text_of
 from lakehouse.events.enrichment.event_enrichment import Enrichment
 from lakehouse.events.enrichment.locations import Location
@@ -108,11 +108,15 @@ class EventRow(NamedTuple):
 
 
 class _Own(NamedTuple):
-    """Of many events the sender's own fields, None where no object was sent, and declared properties; None also where one is rejected."""
+    """Of many events the sender's own fields, None where no object was sent, and the values of declared ones. None also where one is rejected.
+
+    faults: of declared properties.
+    """
 
     properties: list[str | None]
     contexts: list[str | None]
-    declared: list[Values | None]
+    declared: list[tuple[Any, ...] | None]
+    faults: list[Sequence[str]]
 
 
 class EventReader:
@@ -228,13 +232,13 @@ class EventReader:
             "properties": own.properties,
             "context": own.contexts,
             **enriched._asdict(),
-            "declared": [one and one.columns for one in own.declared],
+            "declared": own.declared,
             "traits": [
                 told_traits(one) if type_ == "identify" else None for type_, one in zip(types, messages, strict=True)
             ],
             "faults": [
-                [*told, *(one.faults if one else ()), *broken.faults] or None
-                for told, one, broken in zip(faults, own.declared, planned, strict=True)
+                [*told, *one, *broken] if told or one or broken else None
+                for told, one, broken in zip(faults, own.faults, [one.faults for one in planned], strict=True)
             ],
             "source": [program or channel for program, channel in zip(programs, texts["channel"], strict=True)],
             "fact": [None] * len(messages),
@@ -285,10 +289,12 @@ class EventReader:
                 for column in held
             ]
         shown, contexts = map(self._own.column, held)
+        values = self._properties.column(names, shown, verdicts)
         return _Own(
             properties=all_written(shown),
             contexts=all_written(contexts),
-            declared=self._properties.column(names, shown, verdicts),
+            declared=[None if one is None else one.columns for one in values],
+            faults=[() if one is None else one.faults for one in values],
         )
 
     def _page_url(self, page: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ Many messages are read at once, field by field: what a text says as a field is r
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -64,6 +64,7 @@ class FieldReader:
         self._is_junk = blocked("", config.identity).holds
         self._places = {field: _places(field) for field in fields}
         self._paths = _paths(self._places.values())
+        self._odd = set[str]()  # fields of which a text was once of no use: a column of any other is what it says
         self._known = {
             field: Remembered(partial(self._said, field), most=_MOST) for field in TEXTS if field not in _NEVER_AGAIN
         }
@@ -94,7 +95,9 @@ class FieldReader:
                     if said is None
                     else [other if one is None else one for one, other in zip(said, others, strict=True)]
                 )
-            texts[field] = [None] * len(messages) if said is None else _texts(field, said, spoilt)
+            if said is None:
+                said = [None] * len(messages)
+            texts[field] = _texts(field, said, spoilt) if field in self._odd else cast(list[str | None], said)
         return FieldColumns(texts, spoilt)
 
     def _objects(self, messages: Sequence[Message]) -> tuple[dict[str, Sequence[Message]], dict[str, set[str]]]:
@@ -133,7 +136,13 @@ class FieldReader:
         return [None if value is None else self._said(field, value) for value in values]
 
     def _said(self, field: str, value: Any) -> _Said:
-        """What a value says as a field's."""
+        """What a value says as a field's; that one said nothing of use is noted."""
+        said = self._told(field, value)
+        if said == "" or isinstance(said, _Unusable):
+            self._odd.add(field)
+        return said
+
+    def _told(self, field: str, value: Any) -> _Said:
         rule = TEXTS[field]
         if value.__class__ is str and value and value.isascii() and value[0] not in _ODD_STARTS and value[-1] != " ":
             text: str = value  # as most texts are: there is nothing to mend in it, nor to strip
