@@ -72,13 +72,13 @@ def event_rows(
     config: Config, declared: Declarations = NOTHING_DECLARED
 ) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
     """Batches of RECORD -> batches of event_row_type, row by row. The key of the tokens stands in no plan."""
-    pickled = pickle.dumps((config, declared))
+    pickled, properties = pickle.dumps((config, declared)), declared.properties
 
     def read(batches: Batches) -> Iterator[pa.RecordBatch]:
         reader, documents = _reader(pickled)
         for records in batches:
             with _no_collector():
-                made = _made(records, reader, declared.properties, documents)
+                made = _made(records, reader, properties, documents)
             yield pa.RecordBatch.from_pydict(made)
 
     return read
@@ -130,12 +130,10 @@ def _reader(pickled: bytes) -> tuple[EventReader, Documents | None]:
 
 def _declared(rows: Rows, declared: Sequence[DeclaredProperty]) -> dict[str, pa.Array]:
     nothing = (None,) * len(declared)
-    columns = zip(*(nothing if one is None else one for one in rows), strict=True)
-    types = {one.column.name: _ARROW[one.column.type] for one in declared}
-    empty = ((),) * len(types)
+    told = [nothing if one is None else one for one in rows]
     return {
-        name: _column(column, type_)
-        for (name, type_), column in zip(types.items(), list(columns) or empty, strict=True)
+        one.column.name: _column([values[place] for values in told], _ARROW[one.column.type])
+        for place, one in enumerate(declared)
     }
 
 
