@@ -99,7 +99,7 @@ class ClockReader:
                 arrival = on_record
             if arrival is not None and began is not None and left is not None and on_record is not None:
                 delay = left - began
-                can_be = oldest <= arrival <= (here if on_record > here else on_record) + future
+                can_be = arrival <= (here if on_record > here else on_record) + future
                 if can_be and 0 <= delay <= longest and arrival - delay >= oldest:
                     times.received.append(arrival)
                     times.occurred.append(arrival - delay)

@@ -43,15 +43,16 @@ def content_hashes(values: Iterable[bytes | None]) -> pa.Array:
 
 def _without_transport(text: str) -> str:
     """Each field goes with the comma before it, or else with the one behind it; where there is none, it stays."""
-    kept, end, start = [], 0, 0
-    while (told := _TRANSPORT.search(text, start)) is not None:
-        before = text[end : told.start()].rstrip(_BLANKS)
+    kept, end, at = [], 0, 0
+    while (told := _TRANSPORT.search(text, at)) is not None:
+        begin, field_end = told.span(1)
+        before = text[end:begin].rstrip(_BLANKS)
         if before.endswith(","):
             kept.append(before[:-1])
-            end = start = told.end(1)
+            end = at = field_end
         elif told[2] is not None:
-            kept.append(text[end : told.start()])
-            end = start = told.end()
+            kept.append(text[end:begin])
+            end = at = told.end()
         else:
-            start = told.start() + 1
+            at = begin + 1
     return "".join((*kept, text[end:]))

@@ -36,7 +36,7 @@ from lakehouse.events.traits import Traits, told_traits
 from lakehouse.events.verdict import fault
 
 _REMEMBERED = 100_000
-_AT_ONCE = 200  # records whose documents are held at once: they lie in the processor's cache
+_AT_ONCE = 300  # records whose documents are held at once: they lie in the processor's cache
 _WITH_QUERY = frozenset(contracts.names(lambda contract: contract.keeps_query))
 _FACT = fault(R.FACT)
 # Fields that tables show as they were sent: never an e-mail address or a telephone number.
