@@ -134,9 +134,7 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/events/test_tokens.py": ("lakehouse/spark/arrow_function.py",),
     "tests/lakehouse/events/test_parse.py": (
         "lakehouse/events/amounts.py",
-        "lakehouse/events/clock.py",
         "lakehouse/events/commerce.py",
-        "lakehouse/events/content_hash.py",
         "lakehouse/events/document.py",
         "lakehouse/events/fields.py",
         "lakehouse/events/privacy.py",

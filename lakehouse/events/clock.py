@@ -9,8 +9,12 @@ none of them, because several queries take a record in, each at its own time.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from lakehouse.config import EventsConfig
 from lakehouse.events import ids
@@ -33,6 +37,8 @@ NUMBER = r"\A[-+]?[0-9]{1,30}(?:[.][0-9]{0,30})?(?:[eE][+]?[0-9]{1,2})?\z"
 UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))  # (below, microseconds of one)
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
 _EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
+_TIME, _USUAL_LENGTH = pa.timestamp("us", tz="UTC"), len("2026-03-01T12:00:00.000Z")
+_YEAR_1_US = -62_135_596_800_000_000  # the first that Python knows
 _LAST_US = 253_402_300_799_999_999
 _FIRST_US = -_LAST_US // 5
 _ISO = re.compile(
@@ -43,8 +49,8 @@ _ZONE_NAME = re.compile(ZONE_NAME.removesuffix(r"\z") + r"\Z")
 _NUMBER = re.compile(NUMBER.removeprefix(r"\A").removesuffix(r"\z"))
 
 
-class Times(NamedTuple):
-    """received, occurred: None = no time that can be; occurred is never after received. verdict: why no time is left. faults: what was
+class Time(NamedTuple):
+    """Of one event. received, occurred: None = no time that can be; occurred is never after received. verdict: why no time is left. faults: what was
     not used of the others. is_clamped: it lay ahead of arrival, by no more than max_future_hours.
     """
 
@@ -52,7 +58,16 @@ class Times(NamedTuple):
     occurred: int | None
     is_clamped: bool
     verdict: str | None
-    faults: list[str]
+    faults: Sequence[str]
+
+
+class Times(NamedTuple):
+    """Of many events. told: position -> what is wrong with its time; see Time."""
+
+    received: list[int | None]
+    occurred: list[int | None]
+    is_clamped: list[bool]
+    told: dict[int, Time]
 
 
 class ClockReader:
@@ -62,11 +77,51 @@ class ClockReader:
         self._oldest = microseconds(datetime.fromisoformat(events.oldest).replace(tzinfo=UTC))
         self._future = events.max_future_hours * _HOUR_US
 
-    def read(
-        self, received: str | None, original: str | None, sent: str | None, kafka: int | None, arrived: int
+    def column(
+        self,
+        received: Sequence[str | None],
+        original: Sequence[str | None],
+        sent: Sequence[str | None],
+        kafka: Sequence[int | None],
+        arrived: Sequence[int],
     ) -> Times:
-        """Texts as sent; `kafka`: the time on the record; `arrived`: wall clock of whoever took the record in."""
-        received_us, original_us, sent_us = instant(received), instant(original), instant(sent)
+        """Texts as sent; `kafka`: the time on the record; `arrived`: wall clock of whoever took the record in.
+
+        Of most events every time can be, one after the other: these need no more than that.
+        """
+        read, many = instants([*received, *original, *sent]), len(received)
+        said = zip(read[:many], read[many : 2 * many], read[2 * many :], strict=True)
+        oldest, future, longest = self._oldest, self._future, LONGEST_DELAY_DAYS * _DAY_US
+        times = Times([], [], [False] * many, {})
+        for number, (instants_of, on_record, here) in enumerate(zip(said, kafka, arrived, strict=True)):
+            arrival, began, left = instants_of
+            if received[number] is None:
+                arrival = on_record
+            if arrival is not None and began is not None and left is not None and on_record is not None:
+                delay = left - began
+                can_be = arrival <= (here if on_record > here else on_record) + future
+                if can_be and 0 <= delay <= longest and arrival - delay >= oldest:
+                    times.received.append(arrival)
+                    times.occurred.append(arrival - delay)
+                    continue
+            time = self._read((received[number], original[number], sent[number]), instants_of, on_record, here)
+            times.received.append(time.received)
+            times.occurred.append(time.occurred)
+            times.is_clamped[number] = time.is_clamped
+            if time.verdict is not None or time.faults:
+                times.told[number] = time
+        return times
+
+    def _read(
+        self,
+        texts: tuple[str | None, str | None, str | None],
+        said: tuple[int | None, int | None, int | None],
+        kafka: int | None,
+        arrived: int,
+    ) -> Time:
+        """Of one event. `said`: what receivedAt, originalTimestamp and sentAt, its `texts`, say."""
+        received, original, sent = texts
+        received_us, original_us, sent_us = said
         arrival = self._arrival(received_us, original_us, kafka, arrived)
         uses_sent = sent_us is not None and original_us is not None and self._uses(arrival, sent_us, original_us)
         faults = []
@@ -87,9 +142,9 @@ class ClockReader:
         elif not self._oldest <= occurred <= arrival + self._future:
             verdict = fault(R.TIMESTAMP_OUT_OF_RANGE, "originalTimestamp corrected by sentAt")
         if verdict is not None or arrival is None or occurred is None:
-            return Times(arrival, None, False, verdict, faults)
+            return Time(arrival, None, False, verdict, faults)
         is_clamped = occurred > arrival
-        return Times(arrival, arrival if is_clamped else occurred, is_clamped, None, faults)
+        return Time(arrival, arrival if is_clamped else occurred, is_clamped, None, faults)
 
     def moment(self, received: str | None, original: str | None, sent: str | None, *, arrived: int) -> int:
         """When an event happened that cannot wait for its verdict: a time that cannot be is the nearest that can."""
@@ -155,6 +210,20 @@ def instant(sent: str | None) -> int | None:
         )
     except (ValueError, OverflowError):
         return None
+
+
+def instants(sent: Sequence[str | None]) -> list[int | None]:
+    """The same of many texts. Those that are written as every SDK writes them are read at once."""
+    texts = pa.array(sent, pa.string())
+    is_usual = pc.and_(pc.equal(pc.binary_length(texts), _USUAL_LENGTH), pc.ends_with(texts, "Z"))
+    try:
+        read: list[int | None] = pc.if_else(is_usual, texts, None).cast(_TIME).cast(pa.int64()).to_pylist()
+    except pa.ArrowInvalid:  # one of them is no time
+        return list(map(instant, sent))
+    for number, (text, time) in enumerate(zip(sent, read, strict=True)):
+        if (time is None and text is not None) or (time is not None and time < _YEAR_1_US):
+            read[number] = instant(text)
+    return read
 
 
 def _of_number(number: float) -> int:

@@ -28,6 +28,7 @@ from lakehouse.events.verdict import fault
 _LINE = "properties.products[]"
 _SAID = ("revenue", "total", "value")
 _SAID_NAMES = frozenset(_SAID)
+_OF_MONEY = frozenset((*AMOUNTS, "products"))
 _NO_ARRAY = fault(R.WRONG_TYPE, "properties.products: array expected")
 _NO_OBJECT = fault(R.WRONG_TYPE, f"{_LINE}: object expected")
 _UNKNOWN = fault(R.NOT_COUNTED, "event: the name of an order event expected, for it speaks of an order")
@@ -101,6 +102,9 @@ class Figures(NamedTuple):
         return self.lines[0].product_id if len(self.lines) == 1 else None
 
 
+_NO_FIGURES = Figures({}, [], [], [])  # of most events, and nobody's to change
+
+
 class Order(NamedTuple):
     """worth: None = not known, or no money moves. faults: what was left empty. verdict: why the event means nothing; None = it does."""
 
@@ -108,6 +112,9 @@ class Order(NamedTuple):
     currency: str | None = None
     faults: Sequence[str] = ()
     verdict: str | None = None
+
+
+NO_ORDER = Order()  # of most events
 
 
 class CommerceReader:
@@ -126,11 +133,13 @@ class CommerceReader:
         self._quantities = self._remembered(QUANTITY_STEP, f"{_LINE}.quantity")
 
     def figures(self, properties: Mapping[str, Any]) -> Figures:
+        if _OF_MONEY.isdisjoint(properties):
+            return _NO_FIGURES
         amounts: dict[str, Decimal] = {}
         faults: list[str] = []
         for name, known in self._amounts:
             if (sent := properties.get(name)) is not None:
-                read, told = _looked_up(known, sent)
+                read, told = known[sent] if sent.__class__ in _KEPT else known.answer(sent)
                 if read is not None:
                     amounts[name] = read
                 if told is not None:
@@ -146,7 +155,7 @@ class CommerceReader:
         texts = fields.texts
         columns = zip(texts["event_name"], texts["order_id"], figures, properties, strict=True)
         return [
-            _NO_ORDER
+            NO_ORDER
             if event not in _OF_ORDERS and order_id is None and one.is_plain and "products" not in sent
             else self.order(*fields.row(number), one, sent)
             for number, (event, order_id, one, sent) in enumerate(columns)
@@ -157,7 +166,7 @@ class CommerceReader:
         event = fields["event_name"]
         if fields["type"] != "track" or event not in _KNOWN:
             told = _speaks_of_an_order(fields, figures, properties)
-            return _NO_ORDER if told is None else Order(faults=(told,))
+            return NO_ORDER if told is None else Order(faults=(told,))
         worth = currency = None
         is_refund = event == ORDER_REFUNDED.name
         if event in _WITH_VALUE:
@@ -242,9 +251,6 @@ class CommerceReader:
         exact = sum((EXACT.multiply(price, quantity) for price, quantity in priced if quantity is not None), Decimal(0))
         total = exact.quantize(CENT, context=EXACT)
         return total if total <= self._most else None
-
-
-_NO_ORDER = Order()
 
 
 def _verdict(fields: Fields, spoilt: Spoilt, figures: Figures, worth: Decimal | None) -> str | None:

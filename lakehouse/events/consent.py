@@ -11,7 +11,7 @@ groups are; and context.consentManagement, RudderStack's.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -47,6 +47,7 @@ _YES = frozenset(
 _NO = frozenset(("false", "0", "no", "n", "f", "off", "deny", "denied", "declined", "nein", "non"))
 _NO_NAMES = _YES | _NO | {"null", "undefined", "all", "none"}
 _PLACES = ("consent", "consentManagement")  # in the context
+_NOTHING = [None, None]
 _FORBIDS = re.compile(r"donot|optout|optedout|gpc|globalprivacycontrol|unsubscribe")
 _OF_COOKIES = re.compile(r"(?:cookies?|category|consent|purposes?)\Z")
 
@@ -112,8 +113,8 @@ class ConsentReader:
 
     def read(self, context: Mapping[str, Any]) -> Heard | None:
         """None = nobody was asked."""
-        said = {name: context[name] for name in _PLACES if name in context}
-        if not said:
+        said = [context.get(place) for place in _PLACES]
+        if said == _NOTHING:
             return None
         try:
             return self._known[orjson.dumps(said)]
@@ -123,8 +124,8 @@ class ConsentReader:
     def _heard_in(self, sent: bytes) -> Heard | None:
         return self._heard(orjson.loads(sent))
 
-    def _heard(self, context: Mapping[str, Any]) -> Heard | None:
-        said = answer(context)
+    def _heard(self, sent: Sequence[Any]) -> Heard | None:
+        said = answer(dict(zip(_PLACES, sent, strict=True)))
         return None if said is None else Heard(tuple(consent(said, self._categories).values()), said.is_read)
 
 

@@ -113,10 +113,17 @@ class PropertyReader:
         self._nothing: tuple[Any, ...] = (None,) * len(declared)
         self._declared = [(one, frozenset(map(spelled, one.events)), _READ[one.type]) for one in declared]
 
-    def read(self, event: str | None, properties: Mapping[str, Any]) -> Values:
-        """`properties`: as silver.events has them."""
+    def column(
+        self, events: Sequence[str | None], properties: Sequence[Mapping[str, Any]], verdicts: Sequence[str | None]
+    ) -> list[Values | None]:
+        """Of many events, None of those that are rejected. `properties`: as silver.events has them."""
         if not self._declared:
-            return _NONE
+            return [_NONE if verdict is None else None for verdict in verdicts]
+        told = zip(events, properties, verdicts, strict=True)
+        return [self.read(event, sent) if verdict is None else None for event, sent, verdict in told]
+
+    def read(self, event: str | None, properties: Mapping[str, Any]) -> Values:
+        """Of one."""
         columns, faults = list(self._nothing), []
         for place, (one, events, read) in enumerate(self._declared):
             value = at(properties, one.place) if not events or event in events else None

@@ -6,7 +6,7 @@ character was sent. That is most of them, and the fastest test there is. Whateve
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any, NamedTuple
@@ -24,8 +24,8 @@ _NO_BRACKET = re.compile(r"[^\[\]{}]++")
 _BYTE_ORDER_MARK = "\ufeff"
 _BLANKS = ("", "[]", "{}")
 _LONGEST = 40  # digits; the largest float has 309
-_NOTHING: Mapping[str, Any] = {}
-_HALF = re.compile("[\ud800-\udfff]")  # half a character, which no table could hold
+NOTHING: dict[str, Any] = {}  # stands for an object that was not sent, and is nobody's to change
+_HALF = re.compile(r"[\ud800-\udfff]")  # half a character, which no table could hold
 
 
 class Record(NamedTuple):
@@ -36,28 +36,58 @@ class Record(NamedTuple):
     is_mended: bool = False
 
 
+class Records(NamedTuple):
+    """Many records. messages: an empty one where there is none. refused: position -> why there is none. mended: positions, see Record."""
+
+    messages: list[dict[str, Any]]
+    refused: dict[int, str]
+    mended: set[int]
+
+
 def record(value: bytes | None, config: EventsConfig) -> Record:
     """Whole numbers are int with every digit, others float, or Decimal where a float would not say the same."""
+    read = records((value,), config)
+    return Record(None, read.refused[0]) if read.refused else Record(read.messages[0], is_mended=bool(read.mended))
+
+
+def records(values: Sequence[bytes | None], config: EventsConfig) -> Records:
+    """The same of many records, in one loop: every event pays for it."""
+    loads, dumps, longest, half = orjson.loads, orjson.dumps, config.max_bytes, _half(config)
+    read = Records([], {}, set())
+    for number, value in enumerate(values):
+        if (
+            value is not None
+            and len(value) <= longest
+            and value.count(b"{") < half
+            and (b"[" not in value or value.count(b"[") < half)  # to look for one is faster than to count
+        ):
+            try:
+                message = loads(value)
+            except orjson.JSONDecodeError:
+                message = None
+            if message.__class__ is dict and dumps(message) == value:
+                read.messages.append(message)
+                continue
+        exact = _exactly(value, config)
+        read.messages.append(exact.message or {})
+        if exact.verdict is not None:
+            read.refused[number] = exact.verdict
+        elif exact.is_mended:
+            read.mended.add(number)
+    return read
+
+
+def _half(config: EventsConfig) -> int:
+    """More levels than max_depth need more than half as many braces, or half as many brackets."""
+    return config.max_depth // 2 + 1
+
+
+def _exactly(value: bytes | None, config: EventsConfig) -> Record:
     if value is None:
         return _refused(R.NULL_VALUE)
     if len(value) > config.max_bytes:
         return _refused(R.OVERSIZED, f"at most {config.max_bytes} bytes expected")
-    # More levels than max_depth need more than half as many braces, or half as many brackets.
-    half = config.max_depth // 2 + 1
-    is_shallow = value.count(b"{") < half and (
-        b"[" not in value or value.count(b"[") < half
-    )  # to look is faster than to count
-    if is_shallow:
-        try:
-            message = orjson.loads(value)
-            if message.__class__ is dict and orjson.dumps(message) == value:
-                return Record(message)
-        except orjson.JSONDecodeError:
-            pass
-    return _exactly(value, config, is_shallow=is_shallow)
-
-
-def _exactly(value: bytes, config: EventsConfig, *, is_shallow: bool) -> Record:
+    is_shallow = max(value.count(b"{"), value.count(b"[")) < _half(config)
     try:
         text = value.decode().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError:
@@ -172,7 +202,12 @@ def text_in(holder: Mapping[str, Any], name: str) -> str | None:
 def object_at(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """The object under a name; an empty one where anything else is, or nothing."""
     value = message.get(name)
-    return value if value.__class__ is dict else _NOTHING
+    return value if value.__class__ is dict else NOTHING
+
+
+def objects_at(holders: Sequence[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
+    """The same of many; NOTHING where no object is."""
+    return [value if (value := one.get(name)).__class__ is dict else NOTHING for one in holders]
 
 
 def _number(text: str) -> float | Decimal | str:

@@ -5,21 +5,20 @@ Spark calls it for whole Arrow batches (parse.py), the same pieces answer for si
 Many records are read at once, column by column: what rests on a value alone is remembered and looked up, without a call of a function for each.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from itertools import starmap
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
 from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
-from lakehouse.events.clock import ClockReader, Times
+from lakehouse.events.clock import ClockReader
 from lakehouse.events.commerce import CommerceReader, Line
 from lakehouse.events.consent import ConsentReader, Heard
-from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader, Values
-from lakehouse.events.document import Record, object_at, record, text_in, text_of
-from lakehouse.events.enrichment.event_enrichment import Enriched, Enrichment
+from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
+from lakehouse.events.document import NOTHING, objects_at, records, text_in, text_of
+from lakehouse.events.enrichment.event_enrichment import Enrichment
 from lakehouse.events.enrichment.locations import Location
 from lakehouse.events.enrichment.traffic import Traffic
 from lakehouse.events.enrichment.user_agents import Agent
@@ -27,20 +26,19 @@ from lakehouse.events.envelope import FACTS
 from lakehouse.events.event_verdict import Batch, judged
 from lakehouse.events.fields import FieldReader, Message, Texts
 from lakehouse.events.identifier import Identifier
-from lakehouse.events.own_fields import OwnFields, written
+from lakehouse.events.own_fields import OwnFields, all_written
 from lakehouse.events.privacy import bare_url, holds_at
 from lakehouse.events.remembered import Remembered
-from lakehouse.events.sender import SenderReader, source
+from lakehouse.events.sender import SenderReader
 from lakehouse.events.tokens import hidden
 from lakehouse.events.tracking_plan import UNPLANNED, PlanReader, TrackingPlan
 from lakehouse.events.traits import Traits, told_traits
 from lakehouse.events.verdict import fault
 
 _REMEMBERED = 100_000
-_AT_ONCE = 200  # records whose documents are held at once: they lie in the processor's cache
+_AT_ONCE = 300  # records whose documents are held at once: they lie in the processor's cache
 _WITH_QUERY = frozenset(contracts.names(lambda contract: contract.keeps_query))
 _FACT = fault(R.FACT)
-_NO_MESSAGE: dict[str, Any] = {}
 # Fields that tables show as they were sent: never an e-mail address or a telephone number.
 _SHOWN = (
     *("message_id", "group_id", "order_id", "product_id", "session_id"),
@@ -110,11 +108,15 @@ class EventRow(NamedTuple):
 
 
 class _Own(NamedTuple):
-    """Of many events the sender's own fields, None where no object was sent, and declared properties; None also where one is rejected."""
+    """Of many events the sender's own fields, None where no object was sent, and the values of declared ones. None also where one is rejected.
+
+    faults: of declared properties.
+    """
 
     properties: list[str | None]
     contexts: list[str | None]
-    declared: list[Values | None]
+    declared: list[tuple[Any, ...] | None]
+    faults: list[Sequence[str]]
 
 
 class EventReader:
@@ -151,54 +153,58 @@ class EventReader:
         columns: dict[str, list[Any]] = {name: [] for name in EventRow._fields}
         for start in range(0, len(values), _AT_ONCE):
             some = slice(start, start + _AT_ONCE)
-            records = [record(one, self._config.events) for one in values[some]]
-            read = self._columns(records, kafka[some], arrived[some])
+            read = self._columns(values[some], kafka[some], arrived[some])
             for name, column in columns.items():
                 column += read[name]
         return columns
 
     def _columns(
-        self, records: Sequence[Record], kafka: Sequence[int | None], arrived: Sequence[int]
+        self, values: Sequence[bytes | None], kafka: Sequence[int | None], arrived: Sequence[int]
     ) -> dict[str, list[Any]]:
-        no_events = {number: row for number, one in enumerate(records) if (row := _no_event(one)) is not None}
-        messages = [_NO_MESSAGE if number in no_events else one.message or {} for number, one in enumerate(records)]
-        columns = self._read(messages, [one.is_mended for one in records], kafka, arrived)
+        read = records(values, self._config.events)
+        no_events = {number: EventRow(verdict=verdict) for number, verdict in read.refused.items()}
+        no_events |= {number: _fact(one) for number, one in enumerate(read.messages) if one.get("type") in FACTS}
+        for number in no_events:
+            read.messages[number] = NOTHING
+        columns = self._read(read.messages, read.mended, kafka, arrived)
         for number, row in no_events.items():
             for name, value in zip(EventRow._fields, row, strict=True):
                 columns[name][number] = value
         return columns
 
     def _read(
-        self, messages: Sequence[Message], mended: Sequence[bool], kafka: Sequence[int | None], arrived: Sequence[int]
+        self, messages: Sequence[Message], mended: set[int], kafka: Sequence[int | None], arrived: Sequence[int]
     ) -> dict[str, list[Any]]:
         """Of messages, an empty one in the place of a record that is no event."""
-        contexts, properties = ([object_at(one, name) for one in messages] for name in ("context", "properties"))
+        contexts, properties = (objects_at(messages, name) for name in ("context", "properties"))
+        pages, libraries = (objects_at(contexts, name) for name in ("page", "library"))
         fields = self._fields.columns(messages)
         texts = fields.texts
         self._bring_into_form(texts, properties)
         received = [text_in(one, "receivedAt") for one in messages]
-        sent = zip(received, texts["original_timestamp"], texts["sent_at"], kafka, arrived, strict=True)
         figures = [self._commerce.figures(one) for one in properties]
         batch = Batch(
             messages=messages,
             mended=mended,
             fields=fields,
-            times=list(starmap(self._clocks.read, sent)),
+            times=self._clocks.column(received, texts["original_timestamp"], texts["sent_at"], kafka, arrived),
             orders=self._commerce.orders(fields, figures, properties),
             senders=self._senders.column(messages, texts),
-            heard=[self._consents.read(one) for one in contexts],
+            heard=list(map(self._consents.read, contexts)),
         )
         verdicts, faults = judged(batch)
-        planned = self._plan.column(messages, texts, [one.received for one in batch.times])
+        planned = self._plan.column(messages, texts, batch.times.received)
         verdicts = [verdict or one.verdict for verdict, one in zip(verdicts, planned, strict=True)]
         names = texts["event_name"]  # as they are known, also where they are hidden now
         self._hide(texts)
-        own = self._own_fields(messages, texts["event_name"], verdicts)
+        own = self._own_fields(properties, contexts, texts["event_name"], verdicts)
         types, ids = texts["type"], texts["message_id"]
         shown = zip(*[one.shown for one in batch.senders], strict=True)
-        urls = list(map(self._page_url, contexts, properties))
+        programs = [text_in(one, "name") for one in libraries]
+        urls = list(map(self._page_url, pages, properties))
         visits = [url is not None or type_ in _OF_A_PAGE for url, type_ in zip(urls, types, strict=True)]
-        enriched = list(map(self._enrichment.read, contexts, properties, batch.senders, visits))
+        agents = [text_of(one.get("userAgent")) for one in contexts]
+        enriched = self._enrichment.read(contexts, properties, batch.senders, agents, visits)
         return {
             **texts,
             **dict(zip(("user_id", "anonymous_id", "previous_id"), map(list, shown), strict=True)),
@@ -207,32 +213,34 @@ class EventReader:
                 name if type_ == "track" else page if type_ in _OF_A_PAGE else None
                 for type_, name, page in zip(types, texts["event_name"], texts["page_name"], strict=True)
             ],
-            "occurred_at": [one.occurred for one in batch.times],
-            "received_at": [one.received for one in batch.times],
+            "occurred_at": batch.times.occurred,
+            "received_at": batch.times.received,
             "product_id": [id_ or one.only_product for id_, one in zip(texts["product_id"], figures, strict=True)],
             "revenue": [one.worth for one in batch.orders],
             "currency": [one.currency for one in batch.orders],
             "lines": [one.told_lines if type_ == "track" else None for type_, one in zip(types, figures, strict=True)],
             "identifiers": [one.identifiers for one in batch.senders],
-            "consent": list(map(_consent, batch.heard, batch.times, ids)),
+            "consent": list(map(_consent, batch.heard, batch.times.occurred, ids)),
             "page_url": urls,
             "query": [
                 _query(sent) if name in _WITH_QUERY else None for name, sent in zip(names, properties, strict=True)
             ],
-            "is_bot": list(map(self._is_of_program, contexts, texts["channel"], types, names)),
-            "is_clamped": [one.is_clamped for one in batch.times],
+            "is_bot": list(
+                map(self._is_bot, agents, texts["channel"], programs, map(contracts.is_of_order, types, names))
+            ),
+            "is_clamped": batch.times.is_clamped,
             "properties": own.properties,
             "context": own.contexts,
-            **{name: [getattr(one, name) for one in enriched] for name in Enriched._fields},
-            "declared": [one and one.columns for one in own.declared],
+            **enriched._asdict(),
+            "declared": own.declared,
             "traits": [
                 told_traits(one) if type_ == "identify" else None for type_, one in zip(types, messages, strict=True)
             ],
             "faults": [
-                [*told, *(one.faults if one else ()), *broken.faults] or None
-                for told, one, broken in zip(faults, own.declared, planned, strict=True)
+                [*told, *one, *broken] if told or one or broken else None
+                for told, one, broken in zip(faults, own.faults, [one.faults for one in planned], strict=True)
             ],
-            "source": list(map(source, messages, texts["channel"])),
+            "source": [program or channel for program, channel in zip(programs, texts["channel"], strict=True)],
             "fact": [None] * len(messages),
             "verdict": verdicts,
         }
@@ -267,49 +275,45 @@ class EventReader:
                 ]
 
     def _own_fields(
-        self, messages: Sequence[Message], names: Sequence[str | None], verdicts: Sequence[str | None]
+        self,
+        properties: Sequence[dict[str, Any]],
+        contexts: Sequence[dict[str, Any]],
+        names: Sequence[str | None],
+        verdicts: Sequence[str | None],
     ) -> _Own:
         """Of accepted events."""
-        accepted = [one if verdict is None else _NO_MESSAGE for one, verdict in zip(messages, verdicts, strict=True)]
-        shown, contexts = (self._shown([one.get(name) for one in accepted]) for name in ("properties", "context"))
-        told = zip(names, shown, verdicts, strict=True)
+        held = [properties, contexts]
+        if any(verdicts):
+            held = [
+                [one if verdict is None else NOTHING for one, verdict in zip(column, verdicts, strict=True)]
+                for column in held
+            ]
+        shown, contexts = map(self._own.column, held)
+        values = self._properties.column(names, shown, verdicts)
         return _Own(
-            properties=[None if one is None else written(one) for one in shown],
-            contexts=[None if one is None else written(one) for one in contexts],
-            declared=[None if verdict else self._properties.read(name, one or {}) for name, one, verdict in told],
+            properties=all_written(shown),
+            contexts=all_written(contexts),
+            declared=[None if one is None else one.columns for one in values],
+            faults=[() if one is None else one.faults for one in values],
         )
 
-    def _shown(self, sent: Sequence[Any]) -> list[dict[str, Any] | None]:
-        shown: Iterator[dict[str, Any]] = iter(self._own.column([one for one in sent if one.__class__ is dict]))
-        return [next(shown) if one.__class__ is dict else None for one in sent]
-
-    def _page_url(self, context: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:
-        sent = object_at(context, "page").get("url")
+    def _page_url(self, page: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:
+        sent = page.get("url")
         url = text_of(properties.get("url") if sent is None else sent)
         return None if url is None else self._bare_url[url]
-
-    def _is_of_program(
-        self, context: Mapping[str, Any], channel: str | None, type_: str | None, name: str | None
-    ) -> bool:
-        agent, library = text_of(context.get("userAgent")), text_of(object_at(context, "library").get("name"))
-        return self._is_bot(agent, channel, library, contracts.is_of_order(type_, name))
 
     def _is_program(self, agent: str | None, channel: str | None, library: str | None, is_order: bool) -> bool:
         return bots.is_bot(None if agent is None else self._agents.kind(agent), channel, library, is_order=is_order)
 
 
-def _no_event(record: Record) -> EventRow | None:
-    """The row of a record that is no event; None where it is one."""
-    if record.message is None:
-        return EventRow(verdict=record.verdict)
-    if record.message.get("type") not in FACTS:
-        return None
-    fact = facts.read(record.message)
+def _fact(message: Message) -> EventRow:
+    """The row of a message that tells a fact, and is no event."""
+    fact = facts.read(message)
     return EventRow(verdict=fact) if isinstance(fact, str) else EventRow(fact=facts.written(fact), verdict=_FACT)
 
 
-def _consent(heard: Heard | None, times: Times, message_id: str | None) -> Consent | None:
-    return None if heard is None else Consent(times.occurred, message_id, *heard.words)
+def _consent(heard: Heard | None, occurred: int | None, message_id: str | None) -> Consent | None:
+    return None if heard is None else Consent(occurred, message_id, *heard.words)
 
 
 def _query(properties: Mapping[str, Any]) -> str | None:

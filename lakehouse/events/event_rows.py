@@ -1,8 +1,8 @@
-"""Arrow columns of records -> one Arrow struct of event rows: what Spark's Python workers run."""
+"""Arrow batches of records -> Arrow batches of event rows: what Spark's Python workers run."""
 
 import gc
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,15 +12,24 @@ import pyarrow as pa
 
 from lakehouse.config import Config
 from lakehouse.config.limits import PURPOSES
+from lakehouse.events import verdict
+from lakehouse.events.content_hash import content_hashes
 from lakehouse.events.declared_properties import NUMBER, DeclaredProperty
 from lakehouse.events.event_row import EventReader, EventRow
 from lakehouse.events.tracking_plan import UNPLANNED, TrackingPlan
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 
-OF_RECORD = (*BRONZE_EVENTS.key, "content_hash")  # columns of silver.events that Spark has without reading the message
-_TYPES = {"traits": "map<string,string>", "faults": "array<string>", "source": "string"}
-_TYPES |= {"fact": "string", "verdict": "string"}
-_TYPES |= {column.name: column.type for column in SILVER_EVENTS.columns}
+RECORD = (*BRONZE_EVENTS.key, "value", "timestamp", "arrived_at")  # what is read of a record
+_TYPES = {column.name: column.type for column in SILVER_EVENTS.columns}
+# What stands behind the columns of silver.events and the declared ones, in this order.
+_BESIDE = {
+    "traits": "map<string,string>",
+    "value": "binary",
+    "kafka_timestamp": "timestamp",
+    "arrived_at": "timestamp",
+    "faults": "array<string>",
+    **dict.fromkeys(("source", "fact", "reason", "detail"), "string"),
+}
 
 _TEXT, _FLAG, _TIME = pa.string(), pa.bool_(), pa.timestamp("us", tz="UTC")
 _IDENTIFIER = {"type": _TEXT, "token": _TEXT}
@@ -30,7 +39,9 @@ _TRAFFIC = {**dict.fromkeys(("channel", "source", "medium", "campaign", "click_i
 _AGENT = dict.fromkeys(("device_class", "os", "browser"), _TEXT)
 _LOCATION = dict.fromkeys(("country", "region"), _TEXT)
 _ARROW = {"string": _TEXT, "boolean": _FLAG, "timestamp": _TIME, "bigint": pa.int64(), NUMBER: pa.decimal128(38, 10)}
+_NO_COLUMN = ("declared", "verdict")  # of EventRow: several are made of either
 Rows = Sequence[Any]
+Batches = Iterable[pa.RecordBatch]
 
 
 class Documents(Protocol):
@@ -52,43 +63,50 @@ NOTHING_DECLARED = Declarations()
 
 
 def event_row_type(declared: Declarations = NOTHING_DECLARED) -> str:
-    """What `event_rows` gives, as Spark SQL type; a column `declared` only where there are declared properties."""
-    columns = ",".join(f"{one.column.name}:{one.column.type}" for one in declared.properties)
-    types = _TYPES | {"declared": f"struct<{columns}>"}
-    return "struct<" + ",".join(f"{name}:{types[name]}" for name in _names(declared)) + ">"
+    """What `event_rows` gives, as columns of Spark SQL."""
+    types = _TYPES | {one.column.name: one.column.type for one in declared.properties} | _BESIDE
+    return ", ".join(f"{name} {type_}" for name, type_ in types.items())
 
 
-def _names(declared: Declarations) -> list[str]:
-    return [name for name in EventRow._fields if name != "declared" or declared.properties]
+def event_rows(
+    config: Config, declared: Declarations = NOTHING_DECLARED
+) -> Callable[[Batches], Iterator[pa.RecordBatch]]:
+    """Batches of RECORD -> batches of event_row_type, row by row. The key of the tokens stands in no plan."""
+    pickled, properties = pickle.dumps((config, declared)), declared.properties
 
-
-def event_rows(config: Config, declared: Declarations = NOTHING_DECLARED) -> Callable[..., pa.Array]:
-    """(value, time on the record, time it was taken in) -> event_row_type, row by row. The key of the tokens stands in no plan.
-
-    Where `declared.documents` is asked, the record's topic is handed in, too.
-    """
-    pickled = pickle.dumps((config, declared))
-    names = _names(declared)
-    types = {one.column.name: _ARROW[one.column.type] for one in declared.properties}
-    make = _MAKE | {"declared": lambda column: _structs([one or (None,) * len(types) for one in column], types)}
-
-    def rows(reader: EventReader, messages: Sequence[Any], kafka: pa.Array, arrived: pa.Array) -> pa.Array:
-        times = (column.cast(_TIME).cast(pa.int64()).to_pylist() for column in (kafka, arrived))
-        with _no_collector():
-            columns = reader.columns(messages, *times)
-            arrays = [make.get(name, _texts)(columns[name]) for name in names]
-        return pa.StructArray.from_arrays(arrays, names=names)
-
-    def read(values: pa.Array, kafka: pa.Array, arrived: pa.Array) -> pa.Array:
-        return rows(_reader(pickled)[0], values.to_pylist(), kafka, arrived)
-
-    def read_by_topic(values: pa.Array, kafka: pa.Array, arrived: pa.Array, topics: pa.Array) -> pa.Array:
+    def read(batches: Batches) -> Iterator[pa.RecordBatch]:
         reader, documents = _reader(pickled)
-        assert documents is not None
-        records = zip(topics.to_pylist(), values.to_pylist(), strict=True)
-        return rows(reader, [documents.document(*record) for record in records], kafka, arrived)
+        for records in batches:
+            with _no_collector():
+                made = _made(records, reader, properties, documents)
+            yield pa.RecordBatch.from_pydict(made)
 
-    return read if declared.documents is None else read_by_topic
+    return read
+
+
+def _made(
+    records: pa.RecordBatch, reader: EventReader, declared: Sequence[DeclaredProperty], documents: Documents | None
+) -> dict[str, pa.Array]:
+    """The columns of event rows, each by its name and in its place."""
+    kafka, arrived = (records[name].cast(_TIME) for name in ("timestamp", "arrived_at"))
+    values = records["value"].to_pylist()
+    messages = values
+    if documents is not None:
+        messages = list(map(documents.document, records["topic"].to_pylist(), values))
+    columns = reader.columns(messages, *(times.cast(pa.int64()).to_pylist() for times in (kafka, arrived)))
+    reasons, details = zip(*map(verdict.parts, columns["verdict"]), strict=True) if messages else ((), ())
+    made = {
+        **{name: records[name] for name in (*BRONZE_EVENTS.key, "value")},
+        **{name: _MAKE.get(name, _texts)(columns[name]) for name in EventRow._fields if name not in _NO_COLUMN},
+        **_declared(columns["declared"], declared),
+        "content_hash": content_hashes(values),
+        "kafka_timestamp": kafka,
+        "arrived_at": arrived,
+        "reason": _texts(reasons),
+        "detail": _texts(details),
+    }
+    names = (*SILVER_EVENTS.column_names, *(one.column.name for one in declared), *_BESIDE)
+    return {name: made[name] for name in names}
 
 
 @contextmanager
@@ -108,6 +126,15 @@ def _reader(pickled: bytes) -> tuple[EventReader, Documents | None]:
     """Of one configuration, kept for as long as the worker lives: what it remembers is what makes it fast."""
     config, declared = pickle.loads(pickled)
     return EventReader(config, declared.properties, declared.plan), declared.documents
+
+
+def _declared(rows: Rows, declared: Sequence[DeclaredProperty]) -> dict[str, pa.Array]:
+    nothing = (None,) * len(declared)
+    told = [nothing if one is None else one for one in rows]
+    return {
+        one.column.name: _column([values[place] for values in told], _ARROW[one.column.type])
+        for place, one in enumerate(declared)
+    }
 
 
 def _texts(column: Rows) -> pa.Array:
@@ -165,12 +192,13 @@ def _lists(column: Rows, fields: dict[str, pa.DataType]) -> pa.Array:
 def _structs(rows: Rows, fields: dict[str, pa.DataType], mask: pa.Array | None = None) -> pa.Array:
     """Built from flat columns: a Python dict for each would cost more than reading the event."""
     columns = list(zip(*rows, strict=True)) or [()] * len(fields)
-    made = [
-        _times(column) if type_ == _TIME else pa.array(column, type_)
-        for column, type_ in zip(columns, fields.values(), strict=True)
-    ]
+    made = list(map(_column, columns, fields.values()))
     named = [pa.field(name, type_) for name, type_ in fields.items()]
     return pa.StructArray.from_arrays(made, fields=named, mask=mask)
+
+
+def _column(column: Rows, type_: pa.DataType) -> pa.Array:
+    return _times(column) if type_ == _TIME else pa.array(column, type_)
 
 
 def _missing(column: Rows) -> pa.Array:

@@ -1,11 +1,12 @@
 """What is to be told of an event: the first rule that it breaks, and what of it was left empty."""
 
 from collections.abc import Sequence
+from itertools import compress, count
 from typing import Any, NamedTuple
 
 from lakehouse.events import reasons as R
-from lakehouse.events.clock import Times
-from lakehouse.events.commerce import Order
+from lakehouse.events.clock import Time, Times
+from lakehouse.events.commerce import NO_ORDER, Order
 from lakehouse.events.consent import Heard
 from lakehouse.events.document import is_nested, text_at
 from lakehouse.events.envelope import NEEDED, TYPES, UNMAPPED
@@ -25,12 +26,12 @@ _USUAL = [(name, frozenset((dict, type(None)))) for name in OBJECTS] + [("receiv
 
 
 class Batch(NamedTuple):
-    """What messages say, part by part, each a column. mended: where halves of characters were replaced."""
+    """What messages say, part by part, each a column. mended: positions where halves of characters were replaced."""
 
     messages: Sequence[Message]
-    mended: Sequence[bool]
+    mended: set[int]
     fields: FieldColumns
-    times: Sequence[Times]
+    times: Times
     orders: Sequence[Order]
     senders: Sequence[Sender]
     heard: Sequence[Heard | None]
@@ -42,8 +43,8 @@ class Batch(NamedTuple):
             fields=fields,
             spoilt=spoilt,
             message=self.messages[number],
-            is_mended=self.mended[number],
-            times=self.times[number],
+            is_mended=number in self.mended,
+            time=self.times.told.get(number),
             order=self.orders[number],
             sender=self.senders[number],
             heard=self.heard[number],
@@ -55,7 +56,7 @@ class _Parts(NamedTuple):
     spoilt: Spoilt
     message: Message
     is_mended: bool
-    times: Times
+    time: Time | None
     order: Order
     sender: Sender
     heard: Heard | None
@@ -73,42 +74,23 @@ def judged(batch: Batch) -> tuple[list[str | None], list[list[str]]]:
 
 def _odd(batch: Batch) -> set[int]:
     """Messages of which there may be something to tell; of most there is nothing, and that is seen at once."""
-    texts = batch.fields.texts
-    columns = (
-        texts["message_id"],
-        texts["type"],
-        texts["event_name"],
-        batch.times,
-        batch.orders,
-        batch.senders,
-        batch.heard,
-    )
-    odd = {number for number, is_sound in enumerate(map(_is_sound, *columns)) if not is_sound}
-    odd.update(batch.fields.spoilt, (number for number, is_mended in enumerate(batch.mended) if is_mended))
+    texts, orders = batch.fields.texts, batch.orders
+    types, names = texts["type"], texts["event_name"]
+    odd = batch.mended.union(batch.fields.spoilt, batch.times.told)
+    for are_odd in (
+        [one is None for one in texts["message_id"]],
+        [type_ not in _NEED_NO_MORE for type_ in types],
+        [name is None and type_ in _NAMED for name, type_ in zip(names, types, strict=True)],
+        [one is not NO_ORDER and (one.verdict is not None or one.faults) for one in orders],
+        [one.faults or not one.identifiers for one in batch.senders],
+        [one is not None and not one.is_read for one in batch.heard],
+    ):
+        odd.update(compress(count(), are_odd))
     for name, usual in _USUAL:
         held = [message.get(name) for message in batch.messages]
         if not usual.issuperset(map(type, held)):
             odd.update(number for number, value in enumerate(held) if value.__class__ not in usual)
     return odd
-
-
-def _is_sound(
-    message_id: str | None,
-    type_: str | None,
-    name: str | None,
-    times: Times,
-    order: Order,
-    sender: Sender,
-    heard: Heard | None,
-) -> bool:
-    return (
-        message_id is not None
-        and type_ in _NEED_NO_MORE
-        and (name is not None or type_ not in _NAMED)
-        and not (times.verdict or times.faults or order.verdict or order.faults or sender.faults)
-        and bool(sender.identifiers)
-        and (heard is None or heard.is_read)
-    )
 
 
 def _verdict(parts: _Parts) -> str | None:
@@ -120,7 +102,7 @@ def _verdict(parts: _Parts) -> str | None:
     if type_ not in TYPES:
         return _unmapped(parts.message) if type_ == UNMAPPED else _UNKNOWN_TYPE
     nobody = None if parts.sender.identifiers else fault(R.NO_USABLE_IDENTIFIER)
-    return parts.times.verdict or parts.order.verdict or nobody
+    return (parts.time and parts.time.verdict) or parts.order.verdict or nobody
 
 
 def _unmapped(message: Message) -> str:
@@ -138,7 +120,7 @@ def _faults(parts: _Parts) -> list[str]:
         told.append(_NO_TIME)
     if parts.heard is not None and not parts.heard.is_read:
         told.append(_NO_ANSWER)
-    told += parts.times.faults
+    told += parts.time.faults if parts.time is not None else ()
     told += [spoilt[field] for field in TEXTS if field in spoilt]
     told += [*parts.order.faults, *parts.sender.faults]
     return list(dict.fromkeys(told))

@@ -5,7 +5,7 @@ Many messages are read at once, field by field: what a text says as a field is r
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -13,7 +13,7 @@ from lakehouse.config import Config
 from lakehouse.events import ids
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import blocked
-from lakehouse.events.document import at, is_nested, says_nothing, text_of
+from lakehouse.events.document import NOTHING, at, is_nested, objects_at, says_nothing, text_of
 from lakehouse.events.remembered import Remembered
 from lakehouse.events.schema import OF_DECLARED_EVENTS, TEXTS, Text
 from lakehouse.events.verdict import fault
@@ -32,7 +32,6 @@ _MOST = 20_000  # texts of a field that are remembered: the same visitor, produc
 _ODD_STARTS = "{[ "
 _EARLIER_ID = "previousId"
 _NOT_ALWAYS = (_EARLIER_ID, *OF_DECLARED_EVENTS)  # places that count in some messages only
-_NOTHING: Message = {}
 
 
 class _Unusable(NamedTuple):
@@ -65,6 +64,7 @@ class FieldReader:
         self._is_junk = blocked("", config.identity).holds
         self._places = {field: _places(field) for field in fields}
         self._paths = _paths(self._places.values())
+        self._odd = set[str]()  # fields of which a text was once of no use: a column of any other is what it says
         self._known = {
             field: Remembered(partial(self._said, field), most=_MOST) for field in TEXTS if field not in _NEVER_AGAIN
         }
@@ -74,11 +74,11 @@ class FieldReader:
         return self.columns([message]).row(0)
 
     def columns(self, messages: Sequence[Message]) -> FieldColumns:
-        kinds = self._column("type", [message.get("type") for message in messages])
+        kinds = self._column("type", messages, "type")
         objects, names = self._objects(messages)
         if "group" in kinds and "traits" in objects:  # whose traits are not the sender's
             told = zip(kinds, objects["traits"], strict=True)
-            objects["traits"] = [_NOTHING if kind == "group" else traits for kind, traits in told]
+            objects["traits"] = [NOTHING if kind == "group" else traits for kind, traits in told]
         texts: Texts = {}
         spoilt: dict[int, dict[str, str]] = {}
         for field, places in self._places.items():
@@ -86,16 +86,18 @@ class FieldReader:
             for place, path, name in places:
                 if name not in names[path]:
                     continue
-                values = [one.get(name) for one in objects[path]]
+                holders = objects[path]
                 if place in _NOT_ALWAYS:
-                    values = self._counting(place, values, messages, kinds)
-                others = self._column(field, values)
+                    holders = self._counting(place, holders, messages, kinds)
+                others = self._column(field, holders, name)
                 said = (
                     others
                     if said is None
                     else [other if one is None else one for one, other in zip(said, others, strict=True)]
                 )
-            texts[field] = [None] * len(messages) if said is None else _texts(field, said, spoilt)
+            if said is None:
+                said = [None] * len(messages)
+            texts[field] = _texts(field, said, spoilt) if field in self._odd else cast(list[str | None], said)
         return FieldColumns(texts, spoilt)
 
     def _objects(self, messages: Sequence[Message]) -> tuple[dict[str, Sequence[Message]], dict[str, set[str]]]:
@@ -105,31 +107,42 @@ class FieldReader:
         for path, holder, name in self._paths:
             names[path] = set()
             if name in names[holder]:
-                objects[path] = [
-                    value if (value := one.get(name)).__class__ is dict else _NOTHING for one in objects[holder]
-                ]
+                objects[path] = objects_at(objects[holder], name)
                 names[path].update(*objects[path])
         return objects, names
 
     def _counting(
-        self, place: str, values: Sequence[Any], messages: Sequence[Message], kinds: Sequence[_Said]
-    ) -> list[Any]:
-        """What stands at a place that does not always count; None where it does not."""
+        self, place: str, holders: Sequence[Message], messages: Sequence[Message], kinds: Sequence[_Said]
+    ) -> list[Message]:
+        """The objects in which a place counts that does not always; an empty one where it does not."""
         # An earlier id makes two ids one person in an alias call only; an address in what is told may be a friend's.
         counts = [kind == "alias" for kind in kinds] if place == _EARLIER_ID else self._are_declared(messages)
-        return [value if one else None for one, value in zip(counts, values, strict=True)]
+        return [one if does else NOTHING for does, one in zip(counts, holders, strict=True)]
 
-    def _column(self, field: str, values: list[Any]) -> list[_Said]:
-        known = self._known.get(field)
-        if known is None:
-            return [None if value is None else self._said(field, value) for value in values]
-        return [
-            known[value] if value.__class__ is str else None if value is None else self._said(field, value)
-            for value in values
-        ]
+    def _column(self, field: str, holders: Sequence[Message], name: str) -> list[_Said]:
+        """What is said as a field under a name of objects."""
+        if (known := self._known.get(field)) is not None:
+            return [
+                known[value]
+                if (value := one.get(name)).__class__ is str
+                else None
+                if value is None
+                else self._said(field, value)
+                for one in holders
+            ]
+        values, rule = [one.get(name) for one in holders], TEXTS[field]
+        if not rule.is_id and _are_plain(values, rule.limit):
+            return values
+        return [None if value is None else self._said(field, value) for value in values]
 
     def _said(self, field: str, value: Any) -> _Said:
-        """What a value says as a field's."""
+        """What a value says as a field's; that one said nothing of use is noted."""
+        said = self._told(field, value)
+        if said == "" or isinstance(said, _Unusable):
+            self._odd.add(field)
+        return said
+
+    def _told(self, field: str, value: Any) -> _Said:
         rule = TEXTS[field]
         if value.__class__ is str and value and value.isascii() and value[0] not in _ODD_STARTS and value[-1] != " ":
             text: str = value  # as most texts are: there is nothing to mend in it, nor to strip
@@ -152,6 +165,16 @@ class FieldReader:
             return [False] * len(messages)
         names = [text_of(message.get("event")) for message in messages]
         return [name is not None and ids.normalise(name.strip(" ")) in self._own for name in names]
+
+
+def _are_plain(values: Sequence[Any], limit: int) -> bool:
+    """Whether all are texts, or None, in which there is nothing to mend, nor to strip: seen in all of them at once."""
+    told = [value for value in values if value is not None]
+    if not told or set(map(type, told)) != {str}:
+        return not told
+    joined = "".join(told)
+    has_odd = "" in told or any(map(joined.__contains__, _ODD_STARTS))
+    return not has_odd and joined.isascii() and max(map(len, told)) <= limit
 
 
 def _places(field: str) -> list[tuple[str, str, str]]:

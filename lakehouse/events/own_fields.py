@@ -19,7 +19,7 @@ import orjson
 
 from lakehouse.config import Config
 from lakehouse.events import emails, phone
-from lakehouse.events.document import text_of
+from lakehouse.events.document import NOTHING, text_of
 from lakehouse.events.personal_data import CARD, EMAIL, NAME, OWN, PHONE, Name, is_card, kind_of, named, spelling
 from lakehouse.events.remembered import Remembered
 from lakehouse.events.suspicious_objects import LABELLED, LABELS, SuspiciousObjects
@@ -165,6 +165,15 @@ def written(shown: Mapping[str, Any]) -> str:
         return orjson.dumps(shown, default=_number).decode()
     except orjson.JSONEncodeError:  # a whole number of more digits than a machine's
         return orjson.dumps(_with_every_digit(shown), default=_number).decode()
+
+
+def all_written(shown: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    """The same of many objects; None where NOTHING stands for one."""
+    dumps = orjson.dumps
+    try:
+        return [None if one is NOTHING else dumps(one, default=_number).decode() for one in shown]
+    except orjson.JSONEncodeError:
+        return [None if one is NOTHING else written(one) for one in shown]
 
 
 def _number(value: Any) -> orjson.Fragment:

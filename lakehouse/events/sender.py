@@ -4,14 +4,16 @@ The same visitor's identifiers come again and again: what follows from them is r
 """
 
 import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+import orjson
+
 from lakehouse.config import Config
-from lakehouse.events.document import object_at, text_at, text_in, text_of
+from lakehouse.events.document import object_at, objects_at, text_at, text_in, text_of
 from lakehouse.events.fields import Fields, Message, Texts
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.identifiers import FIELDS, Resolver
@@ -22,7 +24,6 @@ _REMEMBERED = 100_000
 _SHOWN = ("user_id", "anonymous_id", "previous_id")
 _VALUES = itemgetter(*(field for _, field in FIELDS))
 OF_SENDERS = (*(field for _, field in FIELDS), "channel")  # fields of schema.TEXTS that tell who sent an event
-_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class Sender(NamedTuple):
@@ -43,18 +44,19 @@ class SenderReader:
         self._known = lru_cache(maxsize=_REMEMBERED)(self._sender)
 
     def read(self, message: Message, fields: Fields) -> Sender:
-        return self._read(message, _VALUES(fields), fields["channel"])
+        return self.column([message], {field: [text] for field, text in fields.items()})[0]
 
     def column(self, messages: Sequence[Message], texts: Texts) -> list[Sender]:
         """The same of many messages. texts: their fields."""
-        values, channels = zip(*_VALUES(texts), strict=True), texts["channel"]
-        return [self._read(*one) for one in zip(messages, values, channels, strict=True)]
+        countries = [text_at(one, "traits.address.country") if "traits" in one else None for one in messages]
+        external = map(_external_ids, objects_at(messages, "context"))
+        guests = map(self._guests, messages, texts["channel"]) if self._has_guests else repeat(None)
+        return list(map(self._known, zip(*_VALUES(texts), strict=True), countries, external, guests))
 
-    def _read(self, message: Message, values: tuple[str | None, ...], channel: str | None) -> Sender:
-        country = text_at(message, "traits.address.country") if "traits" in message else None
-        told_by = source(message, channel) if self._has_guests else None
-        guests = told_by if told_by is not None and self._resolver.is_of_guests(told_by) else None
-        return self._known(values, country, _external_ids(message), guests)
+    def _guests(self, message: Message, channel: str | None) -> str | None:
+        """The source, where its user ids are new at every checkout; else None."""
+        told_by = source(message, channel)
+        return told_by if told_by is not None and self._resolver.is_of_guests(told_by) else None
 
     def _sender(
         self,
@@ -63,7 +65,7 @@ class SenderReader:
         external: tuple[tuple[str, str], ...],
         guests: str | None,
     ) -> Sender:
-        """`guests`: the source where its user ids are new at every checkout, so that none is shown as somebody's; else None."""
+        """`guests`: of `_guests`; no user id is shown as somebody's then."""
         sent = [
             (type_, field, value) for (type_, field), value in zip(FIELDS, values, strict=True) if value is not None
         ]
@@ -89,11 +91,11 @@ def source(message: Message, channel: str | None) -> str | None:
 def actor_id(identifiers: Sequence[Identifier]) -> str:
     """The actor: 32 hex digits of SHA-256 over the sorted bundle as JSON, which no two bundles share."""
     bundle = [{"type": type_, "token": token} for type_, token in identifiers]
-    return hashlib.sha256(_JSON.encode(bundle).encode()).hexdigest()[:32]
+    return hashlib.sha256(orjson.dumps(bundle)).hexdigest()[:32]
 
 
-def _external_ids(message: Message) -> tuple[tuple[str, str], ...]:
-    sent: Any = object_at(message, "context").get("externalIds")
+def _external_ids(context: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    sent = context.get("externalIds")
     if not isinstance(sent, list):
         return ()
     pairs = ((text_of(one.get("type")), text_of(one.get("id"))) for one in sent if isinstance(one, dict))

@@ -5,8 +5,10 @@ personal, and where it cannot be seen at once that nothing is. Under a name that
 in every other.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from lakehouse.events.document import is_nested
@@ -31,6 +33,14 @@ class _Names(NamedTuple):
     objects: tuple[tuple[str, bool], ...]
     may_label: bool
 
+    def single(self, objects: Sequence[dict[str, Any]]) -> Iterator[Any]:
+        """What stands under the leaves of objects with these names."""
+        if not self.objects:
+            return chain.from_iterable(map(dict.values, objects))
+        if len(self.leaves) < 2:
+            return (one[name] for one in objects for name in self.leaves)
+        return chain.from_iterable(map(itemgetter(*self.leaves), objects))
+
 
 _Shapes = dict[tuple[str, ...], _Names | None]  # names as they come together -> None where one of them is personal
 
@@ -52,7 +62,7 @@ class SuspiciousObjects:
     def among(self, objects: Sequence[dict[str, Any]], *, is_person: bool = False) -> set[int]:
         """Positions of suspicious objects. is_person: their fields are those of a person."""
         suspicious: set[int] = set()
-        below: dict[bool, list[tuple[int, Any]]] = {False: [], True: []}
+        below: dict[bool, tuple[list[int], list[Any]]] = {False: ([], []), True: ([], [])}
         shapes = self._shapes[is_person]
         for keys, numbers in _alike(objects).items():
             alike = [objects[number] for number in numbers]
@@ -68,32 +78,35 @@ class SuspiciousObjects:
                 continue
             suspicious.update([numbers[number] for number in found])
             for name, of_person in names.objects:
-                below[of_person] += zip(numbers, [one[name] for one in alike], strict=True)
-        for of_person, held in below.items():
-            suspicious |= self._below(held, is_person=of_person)
+                owners, values = below[of_person]
+                owners += numbers
+                values += map(itemgetter(name), alike)
+        for of_person, (owners, values) in below.items():
+            if values:
+                suspicious |= self._below(owners, values, is_person=of_person)
         return suspicious
 
-    def _below(self, held: Sequence[tuple[int, Any]], *, is_person: bool) -> set[int]:
-        """Of what stands in objects where an object or an array did. held: position of the object, and the value."""
+    def _below(self, holders: list[int], values: list[Any], *, is_person: bool) -> set[int]:
+        """Of what stands in objects where an object or an array did. holders: positions of the objects."""
         suspicious: set[int] = set()
-        owners, objects = [], []
-        for owner, value in held:
-            for one in (value,) if value.__class__ is dict else _unpacked(value):
-                if one.__class__ is dict:
-                    owners.append(owner)
-                    objects.append(one)
-                elif one not in self._harmless and not self._is_harmless(one):
-                    suspicious.add(owner)
+        owners, objects = holders, values
+        if set(map(type, values)) != {dict}:
+            owners, objects = [], []
+            for owner, value in zip(holders, values, strict=True):
+                for one in (value,) if value.__class__ is dict else _unpacked(value):
+                    if one.__class__ is dict:
+                        owners.append(owner)
+                        objects.append(one)
+                    elif one not in self._harmless and not self._is_harmless(one):
+                        suspicious.add(owner)
         if objects:
             suspicious.update([owners[number] for number in self.among(objects, is_person=is_person)])
         return suspicious
 
     def _by_values(self, objects: Sequence[dict[str, Any]], names: _Names) -> set[int] | None:
         """Of objects with the same names, by their single values; None where an object or an array stands in the place of one."""
-        leaves = names.leaves
-        columns = [[one[name] for name in leaves] if names.objects else one.values() for one in objects]
         try:
-            new = set(chain.from_iterable(columns)) - self._harmless
+            new = set(names.single(objects)) - self._harmless
         except TypeError:
             return None
         suspicious: set[int] = set()
@@ -101,7 +114,7 @@ class SuspiciousObjects:
             suspicious.update(number for number, one in enumerate(objects) if self._label(one) is not None)
         if harmful := {value for value in new if not self._is_harmless(value)}:
             told = enumerate(objects)
-            suspicious.update(number for number, one in told if any(one[name] in harmful for name in leaves))
+            suspicious.update(number for number, one in told if any(one[name] in harmful for name in names.leaves))
         return suspicious
 
     def _is_harmless(self, value: Any) -> bool:
@@ -140,12 +153,9 @@ class SuspiciousObjects:
 
 def _alike(objects: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[int]]:
     """Positions of objects, by their names."""
-    alike: dict[tuple[str, ...], list[int]] = {}
+    alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for number, keys in enumerate(map(tuple, objects)):
-        if keys in alike:
-            alike[keys].append(number)
-        else:
-            alike[keys] = [number]
+        alike[keys].append(number)
     return alike
 
 

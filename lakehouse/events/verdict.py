@@ -11,6 +11,13 @@ def fault(reason: str, detail: str = "") -> str:
     return f"{reason}{_BAR}{detail}"
 
 
+def parts(verdict: str | None) -> tuple[str | None, str | None]:
+    """Reason and detail, as `reason_of` and `detail_of` tell them; both None where no fault was found."""
+    if verdict is None:
+        return None, None
+    return verdict.partition(_BAR)[0], verdict.rpartition(_BAR)[2] or None
+
+
 def reason_of(verdict: Column) -> Column:
     return F.substring_index(verdict, _BAR, 1)
 

@@ -20,7 +20,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.events import dedupe, verdict
-from lakehouse.events.content_hash import content_hash
+from lakehouse.events.content_hash import content_hash_of
 from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.events.reasons import FACT, ID_CONFLICT, UNEXPECTED
 from lakehouse.lake.checkpoint import Ends
@@ -198,7 +198,7 @@ def _conflicts_since(lake: Lake, since: datetime) -> DataFrame:
     """`content_hash` of the conflicts in quarantine. A batch's own are younger than its clock, less the slack."""
     is_recent = F.col("quarantined_at") >= F.lit(since)
     conflicts = lake.read(SILVER_EVENTS_QUARANTINE).where(is_recent & (F.col("reason") == ID_CONFLICT))
-    return conflicts.select(content_hash(F.col("value")).alias("content_hash"))
+    return conflicts.select(content_hash_of(F.col("value")).alias("content_hash"))
 
 
 def write_faults(lake: Lake, accepted: Accepted, once: Transaction) -> None:

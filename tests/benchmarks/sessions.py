@@ -21,7 +21,7 @@ import pyarrow as pa
 from lakehouse.config import Config, load
 from lakehouse.demo.shop import Shop
 from lakehouse.events.event_row import EventReader
-from lakehouse.events.event_rows import event_rows
+from lakehouse.events.event_rows import RECORD, event_rows
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.lake.transaction import Transaction
@@ -36,7 +36,6 @@ from tests.benchmarks.machine import machine
 
 SEED = 7
 ROUNDS = 4  # of reading, with enrichment and without, by turns
-OF_RECORD = {"topic": "events", "partition": 0, "offset": 0, "content_hash": 0}
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -65,16 +64,16 @@ def enrichment_microseconds(values: list[bytes | None], config: Config) -> float
 def accepted(values: list[bytes | None], config: Config) -> pa.Table:
     """Rows of silver.events, in order of arrival, each message once."""
     now = pa.array([time.time_ns() // 1000] * len(values), pa.timestamp("us", tz="UTC"))
-    rows = pa.Table.from_struct_array(event_rows(config)(pa.array(values, pa.binary()), now, now))
+    place = [pa.array(["events"] * len(values)), pa.array([0] * len(values)), pa.array(range(len(values)))]
+    records = pa.RecordBatch.from_arrays([*place, pa.array(values, pa.binary()), now, now], list(RECORD))
+    rows = pa.Table.from_batches(event_rows(config)([records]))
     first: dict[str, int] = {}
-    for place, (id_, verdict) in enumerate(
-        zip(rows["message_id"].to_pylist(), rows["verdict"].to_pylist(), strict=True)
+    for number, (id_, reason) in enumerate(
+        zip(rows["message_id"].to_pylist(), rows["reason"].to_pylist(), strict=True)
     ):
-        if verdict is None:
-            first.setdefault(id_, place)
+        if reason is None:
+            first.setdefault(id_, number)
     rows = rows.take(pa.array(first.values()))
-    for name, value in OF_RECORD.items():
-        rows = rows.append_column(name, pa.array([value] * rows.num_rows))
     schema = arrow_schema(SILVER_EVENTS)
     return rows.select(schema.names).cast(schema)
 

@@ -1,22 +1,26 @@
 """All enrichment of one event, by one configuration: each part may be off, and then is None."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
-from lakehouse.events.document import object_at, text_of
+from lakehouse.events.document import objects_at, text_of
 from lakehouse.events.enrichment.locations import Location, LocationReader
 from lakehouse.events.enrichment.traffic import Traffic, TrafficReader
 from lakehouse.events.enrichment.user_agents import Agent, agent
 from lakehouse.events.enrichment.visitor import visitor_id
 from lakehouse.events.sender import Sender
 
+_Objects = Sequence[Mapping[str, Any]]
+
 
 class Enriched(NamedTuple):
-    visitor_id: str | None
-    traffic: Traffic | None
-    agent: Agent | None
-    location: Location | None
+    """Of many events, each a column."""
+
+    visitor_id: Sequence[str | None]
+    traffic: Sequence[Traffic | None]
+    agent: Sequence[Agent | None]
+    location: Sequence[Location | None]
 
 
 class Enrichment:
@@ -29,17 +33,32 @@ class Enrichment:
         self._locations = LocationReader(database) if database else None
 
     def read(
-        self, context: Mapping[str, Any], properties: Mapping[str, Any], sender: Sender, is_visit: bool
+        self,
+        contexts: _Objects,
+        properties: _Objects,
+        senders: Sequence[Sender],
+        agents: Sequence[str | None],
+        are_visits: Sequence[bool],
     ) -> Enriched:
-        """`is_visit`: it tells of a page or a screen."""
-        anonymous_id = sender.shown[1]
+        """`agents`: what each says of its user agent. `are_visits`: whether it tells of a page or a screen."""
+        nothing: list[Any] = [None] * len(contexts)
+        locations = self._locations
         return Enriched(
-            visitor_id=visitor_id(anonymous_id, sender.identifiers, is_visit=is_visit) if self._has_visitors else None,
-            traffic=None if self._traffic is None else self._traffic.read(context, properties),
-            agent=_agent(context) if self._has_agents else None,
-            location=None if self._locations is None else self._locations.read(text_of(context.get("ip")) or ""),
+            visitor_id=_visitors(senders, are_visits) if self._has_visitors else nothing,
+            traffic=nothing if self._traffic is None else list(map(self._traffic.read, contexts, properties)),
+            agent=list(map(agent, agents, _systems(contexts))) if self._has_agents else nothing,
+            location=nothing
+            if locations is None
+            else [locations.read(text_of(context.get("ip")) or "") for context in contexts],
         )
 
 
-def _agent(context: Mapping[str, Any]) -> Agent | None:
-    return agent(text_of(context.get("userAgent")), text_of(object_at(context, "os").get("name")))
+def _visitors(senders: Sequence[Sender], are_visits: Sequence[bool]) -> list[str | None]:
+    return [
+        visitor_id(None, one.identifiers, is_visit=is_visit) if one.shown[1] is None else one.shown[1]
+        for one, is_visit in zip(senders, are_visits, strict=True)
+    ]
+
+
+def _systems(contexts: _Objects) -> list[str | None]:
+    return [text_of(one.get("name")) if one else None for one in objects_at(contexts, "os")]

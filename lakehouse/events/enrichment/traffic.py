@@ -25,7 +25,7 @@ _LONGEST = 2_000  # characters of an address that are looked at
 _MOST_PARAMETERS = 100
 _MEDIUMS = {SEARCH: "organic", SOCIAL: "social", EMAIL: "email", PAID: "paid"}
 _FOUND = ("organic", "referral")  # tags of analytics tools for a visitor whom no link of the shop's brought
-_NOTHING: Mapping[str, Any] = {}
+_UNTOLD = (None, None, None)
 
 _domain_of = TLDExtract(suffix_list_urls=(), cache_dir=None)  # by the list that it brings: nothing is downloaded
 
@@ -63,14 +63,12 @@ class TrafficReader:
 
     def read(self, context: Mapping[str, Any], properties: Mapping[str, Any]) -> Traffic | None:
         """None = the event tells of no arrival: no tag, and no referrer but the shop's own pages."""
-        page = object_at(context, "page")
-        sent = context.get("campaign")
-        campaign = sent if sent.__class__ is dict else _NOTHING
+        page, campaign = object_at(context, "page"), object_at(context, "campaign")
         url = page.get("url") or properties.get("url")
         referrer = page.get("referrer") or properties.get("referrer")
         if url is None and referrer is None and not campaign:
             return None
-        told = tuple(text_of(campaign.get(name)) if campaign else None for name in ("source", "medium", "name"))
+        told = tuple(text_of(campaign.get(name)) for name in ("source", "medium", "name")) if campaign else _UNTOLD
         return self._read(text_of(url), text_of(page.get("search")), text_of(referrer), told)
 
     def _traffic(

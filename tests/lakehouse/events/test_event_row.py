@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from lakehouse.config import load
 from lakehouse.events.clock import instant, microseconds
 from lakehouse.events.event_row import EventReader, EventRow
-from lakehouse.events.event_rows import event_rows
+from lakehouse.events.event_rows import RECORD, event_rows
 from lakehouse.events.reader import Reader
 from lakehouse.events.reasons import REASONS
+from lakehouse.events.verdict import parts
 from tests.lakehouse.events.test_fuzz import make
 from tests.lakehouse.events.test_reader import random_message
 from tests.rows import encode, order
@@ -148,22 +149,35 @@ def test_an_exponent_that_no_decimal_holds_is_no_amount_and_stops_nothing(number
         assert READER.read(value.encode(), NOON_US, NOON_US).verdict == verdict
 
 
+def record_batch(values: list[bytes | None]) -> pa.RecordBatch:
+    """Records as Spark hands them to a worker."""
+    times = pa.array([NOON_US] * len(values), pa.timestamp("us", tz="UTC"))
+    place = [
+        pa.array(["events"] * len(values), pa.string()),
+        pa.array([0] * len(values), pa.int32()),
+        pa.array(range(len(values)), pa.int64()),
+    ]
+    columns = [*place, pa.array(values, pa.binary()), times, times]
+    return pa.RecordBatch.from_arrays(columns, list(RECORD))
+
+
 def test_a_batch_is_its_rows() -> None:
     chance = random.Random(3)
     values = [encode(make(chance, number)) for number in range(200)] + [
         encode(random_message(chance)) for _ in range(100)
     ]
-    times = pa.array([NOON_US] * len(values), pa.timestamp("us", tz="UTC"))
-    batch = event_rows(CONFIG)(pa.array(values, pa.binary()), times, times).to_pylist()
-    for value, row in zip(values, batch, strict=True):
+    (batch,) = event_rows(CONFIG)([record_batch(values)])
+    for number, (value, row) in enumerate(zip(values, batch.to_pylist(), strict=True)):
         alone = READER.read(value, NOON_US, NOON_US)
+        assert (row["value"], row["offset"]) == (value, number)
         assert row["message_id"] == alone.message_id
-        assert row["verdict"] == alone.verdict
+        assert (row["reason"], row["detail"]) == parts(alone.verdict)
         assert row["faults"] == alone.faults
         assert row["revenue"] == alone.revenue
         assert (row["lines"] is None) == (alone.lines is None)
         assert [(one["type"], one["token"]) for one in row["identifiers"] or ()] == (alone.identifiers or [])
-    assert event_rows(CONFIG)(pa.array([], pa.binary()), times[:0], times[:0]).to_pylist() == []
+    (empty,) = event_rows(CONFIG)([record_batch([])])
+    assert (empty.schema, empty.num_rows) == (batch.schema, 0)
 
 
 def test_a_record_is_read_alike_alone_and_among_others_whatever_was_read_before() -> None:

@@ -101,12 +101,17 @@ def test_no_text_makes_it_fail(url: str, referrer: str, name: str) -> None:
 
 def test_each_part_can_be_off() -> None:
     off = dataclasses.replace(CONFIG.enrichment, user_agents=False, traffic=False, sessions=False)
-    context = {"page": {"url": f"{SHOP}?gclid=1"}, "userAgent": "Mozilla/5.0 (Windows NT 10.0) Firefox/143.0"}
-    sender = Sender([("anonymous_id", "a")], "actor", (None, "a", None), [])
-    nothing = Enrichment(dataclasses.replace(CONFIG, enrichment=off)).read(context, {}, sender, is_visit=True)
-    assert set(nothing) == {None}
-    on = Enrichment(CONFIG).read(context, {}, sender, is_visit=True)
-    assert (on.visitor_id, on.traffic, on.agent) == ("a", came(f"{SHOP}?gclid=1"), ("desktop", "Windows", "Firefox"))
+    agents = ["Mozilla/5.0 (Windows NT 10.0) Firefox/143.0"]
+    senders = [Sender([("anonymous_id", "a")], "actor", (None, "a", None), [])]
+    said = ([{"page": {"url": f"{SHOP}?gclid=1"}}], [{}], senders, agents, [True])
+    nothing = Enrichment(dataclasses.replace(CONFIG, enrichment=off)).read(*said)
+    assert tuple(nothing) == ([None],) * 4
+    on = Enrichment(CONFIG).read(*said)
+    assert (on.visitor_id, on.traffic, on.agent) == (
+        ["a"],
+        [came(f"{SHOP}?gclid=1")],
+        [("desktop", "Windows", "Firefox")],
+    )
 
 
 def test_a_tag_that_the_owner_calls_personal_is_a_token_here_too() -> None:
