@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
 from lakehouse.events.contracts import spelling
+from lakehouse.events.document import text_at
 from lakehouse.events.envelope import OURS, UNMAPPED
+from lakehouse.events.identifiers import GUEST, Resolver
 from lakehouse.events.schema import TEXTS
 from lakehouse.rules.vocabulary import Type
 from lakehouse.sources.declaration import SourceDeclaration
@@ -74,6 +76,8 @@ class EventMapping:
         self._channel = expressions.one("channel", declared.channel, ("text",))
         self._identifiers = expressions.all("identifiers", declared.identifiers, ("text",))
         expressions.known("identifiers", declared.identifiers, config.identity.rules)
+        self._guest = expressions.one("guest", declared.guest, ("text",))
+        self._resolver = Resolver(config)
         self._traits = expressions.all("traits", declared.traits, SCALARS)
         self._consent = expressions.all("consent", declared.consent, ("text", "boolean"))
         self._context = expressions.all("context", declared.context, _SHOWN)
@@ -160,11 +164,19 @@ class EventMapping:
             context["consent"] = {"categoryPreferences": consent}
         if traits := _of(self._traits, read, _put):
             document["traits"] = traits
-        for identifier, value in _of(self._identifiers, read).items():
+        for identifier, value in self._identity(read, text_at(document, "traits.address.country")).items():
             _identify(document, identifier, value)
         if properties := self._all_properties(record, read):
             document["properties"] = properties
         return document
+
+    def _identity(self, read: FieldValues, country: str | None) -> Document:
+        """Value by identifier type. An order of somebody who cannot be named was placed all the same: its guest is somebody of it alone."""
+        named = _of(self._identifiers, read)
+        if self._guest is not None and not self._resolver.bundle(named.items(), country):
+            guest = self._guest.of(read)
+            return named if guest is None else {**named, GUEST: guest}
+        return named
 
     def _all_properties(self, record: Mapping[str, Any], read: FieldValues) -> Document:
         properties = _of(self._properties, read)

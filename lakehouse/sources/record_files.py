@@ -5,7 +5,7 @@ import json
 import re
 import zlib
 from codecs import getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -71,7 +71,11 @@ def record_of(value: bytes, format_: FileFormat, config: Config) -> Record:
     """The record of one message of a topic."""
     if format_.columns and not value.lstrip().startswith(b"{"):
         return tables_of_text.row_of(value.decode("utf-8", "replace"), format_)
-    return _json_record(1, value, config.events)
+    sent = _json_record(1, value, config.events)
+    held = list(_held(sent, _Holder(format_)))
+    if len(held) == 1:
+        return held[0]
+    return Record(1, None, f"row: got {len(held)} records in one message, expected one", value.decode("utf-8", "replace"))
 
 
 def _of_parquet(path: Path) -> Iterator[Record]:
@@ -114,18 +118,44 @@ def _of_text(file: IO[bytes], format_: FileFormat, config: Config) -> Iterator[R
 
 
 def _of_json(file: IO[bytes], format_: FileFormat, events: EventsConfig) -> Iterator[Record]:
-    inner = None if format_.records is None else place(format_.records)
+    holder = _Holder(format_)
     number = 0
     for value in _values(file):
-        found = _json_record(number + 1, value, events)
-        held = [] if inner is None or found.content is None else inner.held(found.content)
-        for one in map(_inner, held[0]) if held and isinstance(held[0], list) else [found]:
+        for one in _held(_json_record(0, value, events), holder):
             number += 1
             yield one._replace(row=number)
 
 
-def _inner(held: Any) -> Record:
-    return Record(0, held) if isinstance(held, dict) else Record(0, None, _NO_JSON, json.dumps(held))
+class _Holder:
+    """Where in a JSON object its records are, and what holds for all of them."""
+
+    def __init__(self, format_: FileFormat) -> None:
+        self.places = [place(one) for one in format_.records or ()]
+        self.shared = format_.shared
+
+
+def _held(sent: Record, holder: _Holder) -> Iterator[Record]:
+    """The records that an object holds; itself, where it holds none."""
+    content = sent.content
+    held = [] if content is None else next((found for one in holder.places if (found := one.held(content))), [])
+    if content is None or not held or not isinstance(held[0], dict | list):
+        yield sent
+        return
+    common = {name: content[name] for name in holder.shared if content.get(name) is not None}
+    for one in held[0] if isinstance(held[0], list) else held:
+        if isinstance(one, dict):
+            yield Record(sent.row, _with(common, one))
+        else:
+            yield Record(sent.row, None, _NO_JSON, json.dumps(one))
+
+
+def _with(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with what holds for it, too, merged at every level; what it says itself wins."""
+    merged = {**common, **{name: value for name, value in own.items() if value is not None or name not in common}}
+    for name in common.keys() & own.keys():
+        if isinstance(common[name], dict) and isinstance(own[name], dict):
+            merged[name] = _with(common[name], own[name])
+    return merged
 
 
 def _json_record(number: int, value: bytes, events: EventsConfig) -> Record:
