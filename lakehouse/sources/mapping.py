@@ -19,11 +19,13 @@ from lakehouse.rules.vocabulary import Type
 from lakehouse.sources.declaration import SourceDeclaration
 from lakehouse.sources.expressions import Expressions, Value, Values
 from lakehouse.sources.fields import RECORD_ID, FieldReader, FieldValues, first_found, terms
-from lakehouse.sources.place import Place
+from lakehouse.sources.own_names import own_names
+from lakehouse.sources.place import Place, opened
 from lakehouse.sources.record import ROWS
 
 Document = dict[str, Any]
 SCALARS: tuple[Type, ...] = ("text", "number", "boolean", "time")
+PRODUCTS = "products"  # the property that holds the lines
 _NO_TYPE = "type: one of track, identify, page, screen expected"
 _SHOWN: tuple[Type, ...] = (*SCALARS, "texts")
 _LONGEST_ID = TEXTS["message_id"].limit
@@ -84,6 +86,9 @@ class EventMapping:
         expressions.ways("context", declared.context, _MADE)
         expressions.ways("traits", declared.traits, _IN_TRAITS)
         self._properties = expressions.all("properties", declared.properties, _SHOWN)
+        kept = [expressions.place("kept", one) for one in declared.kept or ()]
+        self._kept = [one for one in kept if one is not None]
+        self._declared = frozenset(declared.properties) | {PRODUCTS}
         self._lines = None
         if (lines := declared.lines) is not None:
             inner = expressions.within(terms(declared.fields, lines.fields))
@@ -121,6 +126,7 @@ class EventMapping:
     def heads(self) -> frozenset[str]:
         """The columns, or names at the top of a record, that any field or the lines read."""
         heads = frozenset[str]() if self._fields is None else self._fields.heads
+        heads |= {one.head for one in self._kept}
         if (lines := self._lines) is not None:
             each = frozenset(one.head for one in lines.each)
             # Of a record of several rows its rows are the lines, and their columns those of the file.
@@ -180,6 +186,9 @@ class EventMapping:
 
     def _all_properties(self, record: Mapping[str, Any], read: FieldValues) -> Document:
         properties = _of(self._properties, read)
+        if self._kept:
+            held = (node for one in self._kept for node in one.found(record))
+            properties |= own_names(map(opened, held), self._declared)
         if (lines := self._lines) is not None:
             products = []
             for sent in _elements(first_found(lines.each, record)):
@@ -188,7 +197,7 @@ class EventMapping:
                 if product := _of(lines.values, both):
                     products.append(product)
             if products:
-                properties["products"] = products
+                properties[PRODUCTS] = products
         return properties
 
     def _message_id(self, read: FieldValues) -> str:

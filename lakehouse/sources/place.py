@@ -101,6 +101,11 @@ def _step(found: re.Match[str], name: str | None) -> Step:
     ]
 
 
+def opened(node: Any) -> Any:
+    """A text that is a JSON object or list as what it holds; anything else as it is."""
+    return _opened(node) if node.__class__ is str else node
+
+
 @lru_cache(maxsize=64)
 def _opened(text: str) -> Any:
     """What a text that is a JSON object or list holds; any other text as it is."""
