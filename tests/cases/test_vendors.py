@@ -72,6 +72,7 @@ def told(row: EventRow) -> dict[str, Any]:
     consent = row.consent
     return {
         "event": row.event if row.type == "track" else row.type,
+        "title": None if row.type == "track" else row.event,
         "at": None if row.occurred_at is None else datetime.fromtimestamp(row.occurred_at / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S"),
         "order": row.order_id,
         "worth": None if row.revenue is None else str(row.revenue),
