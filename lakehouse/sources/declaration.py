@@ -55,7 +55,7 @@ class SourceDeclaration(Declared):
     six, or an expression. names: name as sent -> name of the event; any other stays. id: of the message; none = by the record itself.
     version: of a record that comes again when it changes: each of them is a message of its own, and the latest the last word. identifiers: by identifier type, which says how
     strong they are (conf/identity.toml). guest: who it is, as a guest_id, where none of them is of use. traits, context: by place, such as address.city or page.url.
-    kept: places whose fields are properties under their own names, besides those that are declared.
+    kept: places whose fields are properties under their own names, besides those that are declared; * = what no field reads of the record.
     """
 
     description: str = ""

@@ -4,8 +4,9 @@ A pure function: the same record gives the same document, in a stream's worker, 
 one parse like what any library sends, so nothing is judged here but what only the mapping can know: that there is no type, name or time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
@@ -25,6 +26,7 @@ from lakehouse.sources.record import ROWS
 
 Document = dict[str, Any]
 SCALARS: tuple[Type, ...] = ("text", "number", "boolean", "time")
+_UNREAD = "*"  # of `kept`
 PRODUCTS = "products"  # the property that holds the lines
 _NO_TYPE = "type: one of track, identify, page, screen expected"
 _SHOWN: tuple[Type, ...] = (*SCALARS, "texts")
@@ -86,8 +88,9 @@ class EventMapping:
         expressions.ways("context", declared.context, _MADE)
         expressions.ways("traits", declared.traits, _IN_TRAITS)
         self._properties = expressions.all("properties", declared.properties, _SHOWN)
-        kept = [expressions.place("kept", one) for one in declared.kept or ()]
+        kept = [expressions.place("kept", one) for one in declared.kept or () if one != _UNREAD]
         self._kept = [one for one in kept if one is not None]
+        self._keeps_unread = _UNREAD in (declared.kept or ())
         self._declared = frozenset(declared.properties) | {PRODUCTS}
         self._lines = None
         if (lines := declared.lines) is not None:
@@ -122,7 +125,7 @@ class EventMapping:
             return Mapped(None, lacking)
         return Mapped(self._document(record, read, str(type_), name, time))
 
-    @property
+    @cached_property
     def heads(self) -> frozenset[str]:
         """The columns, or names at the top of a record, that any field or the lines read."""
         heads = frozenset[str]() if self._fields is None else self._fields.heads
@@ -186,9 +189,8 @@ class EventMapping:
 
     def _all_properties(self, record: Mapping[str, Any], read: FieldValues) -> Document:
         properties = _of(self._properties, read)
-        if self._kept:
-            held = (node for one in self._kept for node in one.found(record))
-            properties |= own_names(map(opened, held), self._declared)
+        if self._kept or self._keeps_unread:
+            properties |= own_names(self._held(record), self._declared)
         if (lines := self._lines) is not None:
             products = []
             for sent in _elements(first_found(lines.each, record)):
@@ -199,6 +201,13 @@ class EventMapping:
             if products:
                 properties[PRODUCTS] = products
         return properties
+
+    def _held(self, record: Mapping[str, Any]) -> Iterator[Any]:
+        """Where the record says something under names of its own."""
+        if self._keeps_unread:
+            yield {name: value for name, value in record.items() if name not in self.heads}
+        for one in self._kept:
+            yield from map(opened, one.found(record))
 
     def _message_id(self, read: FieldValues) -> str:
         id_ = None if self._id is None else self._id.of(read)
