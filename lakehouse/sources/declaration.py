@@ -38,6 +38,7 @@ class FileFormat(Declared):
     header: Literal["as_is", "snake_case"] = "as_is"
     decimal: Literal[".", ","] | None = None
     group_by: str | None = None
+    copies: Literal["kept", "dropped"] = "kept"
 
 
 class Lines(Declared):

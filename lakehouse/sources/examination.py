@@ -49,8 +49,11 @@ def examine(records: Iterable[Record], source: Source, now: int, plan: TrackingP
     starts = tuple(head.removesuffix("*") for head in heads if head.endswith("*"))
     found = Examination(types={} if fields is None else fields.types)
     is_any_filled = fields is None
-    for record, record_id in identified(iter(records)):
+    for record, record_id, times in identified(iter(records)):
         found.records += 1
+        if times > 1 and source.format.copies == "dropped":
+            found.skipped += 1
+            continue
         if record.content is not None and fields is not None:
             read = fields.read(record.content)
             found.filled.update(name for name, value in read.values.items() if value is not None)

@@ -98,7 +98,10 @@ def rows(case: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     path.write_bytes(contents(case))
     source = _SOURCES[case["source"]]
     found = []
-    for record, record_id in identified(records(path, source.format, CONFIG)):
+    for record, record_id, times in identified(records(path, source.format, CONFIG)):
+        if times > 1 and source.format.copies == "dropped":
+            found.append({"copy": True})
+            continue
         mapped = source.mapped(record, record_id)
         if mapped.document is None:
             found.append({"unmapped": mapped.unmapped} if mapped.unmapped else {"skipped": True})
