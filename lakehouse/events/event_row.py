@@ -47,6 +47,7 @@ _SHOWN = (
     *("event_name", "page_name", "coupon", "campaign", "channel"),
 )
 _OF_A_PAGE = ("page", "screen")
+_OF_VISITORS = frozenset(("web", "browser", "client", "mobile", "app"))  # channels, on which somebody visits
 _BEFORE_A_NUMBER = "tT(+0"  # a telephone number begins with one of these
 
 
@@ -197,7 +198,10 @@ class EventReader:
         types, ids = texts["type"], texts["message_id"]
         shown = zip(*[one.shown for one in batch.senders], strict=True)
         urls = list(map(self._page_url, contexts, properties))
-        visits = [url is not None or type_ in _OF_A_PAGE for url, type_ in zip(urls, types, strict=True)]
+        visits = [
+            url is not None or type_ in _OF_A_PAGE or channel in _OF_VISITORS
+            for url, type_, channel in zip(urls, types, texts["channel"], strict=True)
+        ]
         enriched = list(map(self._enrichment.read, contexts, properties, batch.senders, visits))
         return {
             **texts,
