@@ -91,7 +91,6 @@ class EventMapping:
         kept = [expressions.place("kept", one) for one in declared.kept or () if one != _UNREAD]
         self._kept = [one for one in kept if one is not None]
         self._keeps_unread = _UNREAD in (declared.kept or ())
-        self._declared = frozenset(declared.properties) | {PRODUCTS}
         self._lines = None
         if (lines := declared.lines) is not None:
             inner = expressions.within(terms(declared.fields, lines.fields))
@@ -190,7 +189,7 @@ class EventMapping:
     def _all_properties(self, record: Mapping[str, Any], read: FieldValues) -> Document:
         properties = _of(self._properties, read)
         if self._kept or self._keeps_unread:
-            properties |= own_names(self._held(record), self._declared)
+            properties |= own_names(self._held(record), {*properties, PRODUCTS})
         if (lines := self._lines) is not None:
             products = []
             for sent in _elements(first_found(lines.each, record)):

@@ -4,23 +4,24 @@
     [{"key": "plan", "value": {"string_value": "gold"}}]      a parameter of Google Analytics: one of its values is filled
     [{"name": "plan", "value": "gold"}]                       a pair
 
-A number that is written as text beside a name such as int_value is a number.
+A number that is written as text beside a name such as int_value is a number. `(not set)` is Google's word for nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from lakehouse.events.document import says_nothing
 
 _NAMES = ("key", "name")
+_NOT_SET = "(not set)"
 _TEXT = "string_value"
 
 
-def own_names(found: Iterable[Any], taken: Mapping[str, Any] | frozenset[str]) -> dict[str, Any]:
+def own_names(found: Iterable[Any], taken: Collection[str]) -> dict[str, Any]:
     """Name -> value of everything that says something and whose name is not taken; of two of a name the first."""
     own: dict[str, Any] = {}
     for name, value in (pair for node in found for pair in _pairs(node)):
-        if name and name not in taken and not says_nothing(value):
+        if name and name not in taken and value != _NOT_SET and not says_nothing(value):
             own.setdefault(name, value)
     return own
 

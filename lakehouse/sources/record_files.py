@@ -75,7 +75,9 @@ def record_of(value: bytes, format_: FileFormat, config: Config) -> Record:
     held = list(_held(sent, _Holder(format_)))
     if len(held) == 1:
         return held[0]
-    return Record(1, None, f"row: got {len(held)} records in one message, expected one", value.decode("utf-8", "replace"))
+    return Record(
+        1, None, f"row: got {len(held)} records in one message, expected one", value.decode("utf-8", "replace")
+    )
 
 
 def _of_parquet(path: Path) -> Iterator[Record]:

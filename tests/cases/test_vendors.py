@@ -8,7 +8,6 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,9 @@ def told(row: EventRow) -> dict[str, Any]:
     return {
         "event": row.event if row.type == "track" else row.type,
         "title": None if row.type == "track" else row.event,
-        "at": None if row.occurred_at is None else datetime.fromtimestamp(row.occurred_at / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "at": None
+        if row.occurred_at is None
+        else datetime.fromtimestamp(row.occurred_at / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S"),
         "order": row.order_id,
         "worth": None if row.revenue is None else str(row.revenue),
         "currency": row.currency,
@@ -84,7 +85,14 @@ def told(row: EventRow) -> dict[str, Any]:
         "analytics": None if consent is None else consent.analytics,
         "coupon": row.coupon,
         "query": row.query,
-        "lines": [[line.product_id, f"{line.quantity:f}".rstrip("0").rstrip("."), None if line.price is None else f"{line.price:.2f}"] for line in row.lines or []],
+        "lines": [
+            [
+                line.product_id,
+                f"{line.quantity:f}".rstrip("0").rstrip("."),
+                None if line.price is None else f"{line.price:.2f}",
+            ]
+            for line in row.lines or []
+        ],
         "kept": orjson.loads(row.properties or "{}"),
         "context": orjson.loads(row.context or "{}"),
         "traits": row.traits,
@@ -110,6 +118,13 @@ def rows(case: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def is_one_message(case: dict[str, Any]) -> bool:
+    """Whether its file could come on a topic as it is."""
+    sent = contents(case)
+    is_json = sent.lstrip().startswith(b"{")
+    return b"\n" not in sent and (is_json or bool(_SOURCES[case["source"]].format.columns))
+
+
 def is_as_stated(found: Any, stated: Any) -> bool:
     """Of an object only what was stated is asked. A text that ends with ... is the beginning of one."""
     if isinstance(stated, dict):
@@ -125,10 +140,27 @@ def test_a_record_says_what_its_vendor_means(case: dict[str, Any], tmp_path: Pat
     stated = case["expect"] if isinstance(case["expect"], list) else [case["expect"]]
     assert len(found) == len(stated), found
     for one, expected in zip(found, stated, strict=True):
-        differing = {name: one.get(name) for name, value in expected.items() if name != "who" and not is_as_stated(one.get(name), value)}
+        differing = {
+            name: one.get(name)
+            for name, value in expected.items()
+            if name != "who" and not is_as_stated(one.get(name), value)
+        }
         if "who" in expected and one.get("who") != expected["who"]:
             differing["who"] = one.get("who")
         assert not differing, (case.get("why"), one.get("rejected"), one.get("unmapped"))
     for secret in case.get("hidden", ()):
         shown = json.dumps([[one.get("kept"), one.get("context")] for one in found], ensure_ascii=False)
         assert secret not in shown
+
+
+@pytest.mark.parametrize("case", filter(is_one_message, CASES), ids=lambda case: case["case"])
+def test_a_message_of_a_topic_is_read_as_a_file_is(case: dict[str, Any], tmp_path: Path) -> None:
+    in_file = rows(case, tmp_path / "sent")
+    document = event_document(_SOURCES[case["source"]], contents(case))
+    on_topic = told(READER.read(canonical(document), _NOW, _NOW))
+    if len(in_file) > 1:
+        assert "expected one" in on_topic["rejected"]
+    elif "unmapped" in in_file[0] or "skipped" in in_file[0]:
+        assert on_topic["rejected"].startswith("unmapped|")
+    else:
+        assert on_topic == in_file[0]
