@@ -93,7 +93,11 @@ class _Field:
 
 def first_found(places: Sequence[Place], record: Any) -> list[Any]:
     """What the first place holds that holds anything."""
+    is_object = record.__class__ is dict
     for one in places:
+        # Of a field that may lie at twenty places most do not begin in the record: that is seen without looking into it.
+        if is_object and not one.may_begin_anywhere and ((start := record.get(one.head)) is None or start == ""):
+            continue
         if found := one.found(record):
             return found
     return []
