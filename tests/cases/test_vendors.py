@@ -105,7 +105,7 @@ def rows(case: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     """What becomes of each record of the case's file."""
     path.write_bytes(contents(case))
     source = _SOURCES[case["source"]]
-    found = []
+    found: list[dict[str, Any]] = []
     for record, record_id, times in identified(records(path, source.format, CONFIG)):
         if times > 1 and source.format.copies == "dropped":
             found.append({"copy": True})

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -181,10 +182,16 @@ def filled(new_lake: Callable[[str], Lake]) -> tuple[Lake, dict[str, Tally]]:
     return lake, tallies
 
 
+def fetched(sql: str) -> list[Any]:
+    relation = duckdb.sql(sql)
+    assert relation is not None
+    return relation.fetchall()
+
+
 def raw(name: str) -> list[tuple[str, Decimal, str]]:
     """(order, what is left of it, who bought) of the raw file, by DuckDB."""
     file, sql = FILES[name]
-    return duckdb.sql(sql.format(file=SAMPLES / file)).fetchall()
+    return fetched(sql.format(file=SAMPLES / file))
 
 
 def test_orders_and_money_of_each_source_are_those_of_its_raw_file(filled: tuple[Lake, dict[str, Tally]]) -> None:
@@ -219,7 +226,7 @@ def test_sessions_of_each_visitor_are_those_of_the_raw_files(filled: tuple[Lake,
     known = {
         visitor: count
         for name, sql in VISITS.items()
-        for visitor, count in duckdb.sql(SESSIONS.format(visits=sql.format(file=SAMPLES / FILES[name][0]))).fetchall()
+        for visitor, count in fetched(SESSIONS.format(visits=sql.format(file=SAMPLES / FILES[name][0])))
     }
     held = {
         row["visitor_id"]: row["count"] for row in lake.read(SILVER_SESSIONS).groupBy("visitor_id").count().collect()
