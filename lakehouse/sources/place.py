@@ -83,7 +83,7 @@ def place(text: str) -> Place:
         )
     first = _STEP.match(text)
     head = "" if first is None else first["quoted"] or first["name"] or ""
-    is_open = first is None or first["quoted"] is None and (first["name"] is None or _is_start(first))
+    is_open = first is None or (first["quoted"] is None and (first["name"] is None or _is_start(first)))
     return Place(head, tuple(names) if len(names) == len(steps) else (), tuple(steps), is_open)
 
 
