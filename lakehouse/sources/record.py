@@ -41,8 +41,10 @@ def canonical(said: object) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """A value of Parquet as JSON would have it."""
+    """A value of Parquet as JSON would have it. Of a list that whoever wrote the file did not mark as one there are its elements."""
     match value:
+        case {"list": [*inner]} if len(value) == 1 and all(map(_is_element, inner)):
+            return [plain(one["element"]) for one in inner]
         case dict():
             return {str(name): plain(inner) for name, inner in value.items()}
         case list() | tuple():
@@ -52,6 +54,10 @@ def plain(value: Any) -> Any:
         case None | bool() | int() | float() | str() | Decimal():
             return value
     return _text(value)
+
+
+def _is_element(one: Any) -> bool:
+    return isinstance(one, dict) and one.keys() == {"element"}
 
 
 def _text(value: Any) -> str:

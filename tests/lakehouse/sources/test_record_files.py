@@ -237,14 +237,16 @@ def test_parquet_is_as_json_would_have_it(tmp_path: Path) -> None:
             "money": Decimal("1.10"),
             "params": [{"key": "a", "value": 1}],
             "raw": b"x",
+            "unmarked": {"list": [{"element": {"sku": "s"}}]},
         },
-        {"at": None, "money": None, "params": [], "raw": None},
+        {"at": None, "money": None, "params": [], "raw": None, "unmarked": None},
     ]
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.Table.from_pylist(rows), path)
     first, _ = records(path, FileFormat(), CONFIG)
     assert first.content == {
         "at": "2025-01-31T10:00:00+00:00", "money": Decimal("1.10"), "params": [{"key": "a", "value": 1}], "raw": "x",
+        "unmarked": [{"sku": "s"}],
     }  # fmt: skip
 
 
