@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from lakehouse.config.declarations import Declared, Name, read_document, refuse, validated
 from lakehouse.errors import ConfigError
-from lakehouse.sources.fields import RECORD_ID, Declarations
+from lakehouse.sources.fields import FILE_TIME, RECORD_ID, Declarations
 
 Expression = Annotated[str, Field(min_length=1)]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
@@ -96,9 +96,10 @@ class SourceDeclaration(Declared):
             )
         if self.version is not None and self.id is None:
             raise ValueError("version: got no id beside it, expected the id of what changes. Declare id, too")
-        taken = set(self.fields) & set(self.lines.fields if self.lines else ())
-        if taken or RECORD_ID in self.fields:
-            name = sorted(taken | {RECORD_ID})[0] if taken else RECORD_ID
+        lines = set(self.lines.fields if self.lines else ())
+        taken = set(self.fields) & lines | {RECORD_ID, FILE_TIME} & (set(self.fields) | lines)
+        if taken:
+            name = min(taken)
             raise ValueError(f"fields: the name '{name}' is taken already, expected one of its own. Name it otherwise")
         return self
 

@@ -22,7 +22,7 @@ from lakehouse.events.document import text_of
 from lakehouse.rules.vocabulary import Term
 from lakehouse.sources.place import Place, place
 
-RECORD_ID = "record_id"
+RECORD_ID, FILE_TIME = "record_id", "file_time"  # what expressions may read beside the fields
 FieldType = Literal["text", "number", "boolean", "time", "texts"]
 _PLAIN = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _GROUPED = {
@@ -143,7 +143,11 @@ class FieldReader:
 def terms(*groups: Mapping[str, FieldDeclaration]) -> dict[str, Term]:
     """The words that expressions over the fields may read."""
     words = {name: Term(name, one.type, "record", "") for group in groups for name, one in group.items()}
-    return {RECORD_ID: Term(RECORD_ID, "text", "record", "the same for a record and its copies"), **words}
+    return {
+        RECORD_ID: Term(RECORD_ID, "text", "record", "the same for a record and its copies"),
+        FILE_TIME: Term(FILE_TIME, "time", "record", "when its file was written"),
+        **words,
+    }
 
 
 def _taken(field: _Field, found: Sequence[Any]) -> object:

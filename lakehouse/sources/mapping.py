@@ -19,7 +19,7 @@ from lakehouse.events.schema import TEXTS
 from lakehouse.rules.vocabulary import Type
 from lakehouse.sources.declaration import SourceDeclaration
 from lakehouse.sources.expressions import Expressions, Value, Values
-from lakehouse.sources.fields import RECORD_ID, FieldReader, FieldValues, first_found, terms
+from lakehouse.sources.fields import FILE_TIME, RECORD_ID, FieldReader, FieldValues, first_found, terms
 from lakehouse.sources.own_names import own_names
 from lakehouse.sources.place import Place, opened
 from lakehouse.sources.record import ROWS
@@ -104,14 +104,14 @@ class EventMapping:
         if faults:
             raise ConfigError("\n".join(faults))
 
-    def map(self, record: Mapping[str, Any], record_id: str) -> Mapped:
-        """`record_id`: the same for the record and its copies, and for no other of the source."""
+    def map(self, record: Mapping[str, Any], record_id: str, file_time: int | None = None) -> Mapped:
+        """`record_id`: the same for the record and its copies, and for no other of the source. `file_time`: as in Record."""
         if self._is_event:
             return self._as_it_is(record, record_id)
         assert self._fields is not None
         assert self._time is not None
         read = self._fields.read(record)
-        read.values[RECORD_ID] = record_id
+        read.values[RECORD_ID], read.values[FILE_TIME] = record_id, file_time
         if read.spoilt and (why := self._undecided(read)) is not None:
             return Mapped(None, why)
         if self._skip is not None and self._skip.of(read) is True:

@@ -14,12 +14,16 @@ ROWS = "rows"  # of a record of several rows of a file: all of them
 
 
 class Record(NamedTuple):
-    """row: its number in the file, from 1. content: None where `fault` says why nothing can be read there. sent: then what stands there."""
+    """row: its number in the file, from 1. content: None where `fault` says why nothing can be read there. sent: then what stands there.
+
+    file_time: microseconds since 1970 at which its file was written, None = it is in no file. It is no part of what the record says.
+    """
 
     row: int
     content: Content | None
     fault: str | None = None
     sent: str | None = None
+    file_time: int | None = None
 
 
 def fingerprint(record: Record) -> bytes:

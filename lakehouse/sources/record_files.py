@@ -45,7 +45,16 @@ def records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record]
         SourceError: there is no such file, or it cannot be read at all.
     """
     rows = _records(path, format_, config)
-    return rows if format_.group_by is None else tables_of_text.grouped(rows, format_.group_by)
+    return _dated(rows if format_.group_by is None else tables_of_text.grouped(rows, format_.group_by), path)
+
+
+def _dated(rows: Iterator[Record], path: Path) -> Iterator[Record]:
+    """The records, each with the time at which the file was written, as soon as it is known to be one."""
+    written_at = None
+    for one in rows:
+        if written_at is None:
+            written_at = path.stat().st_mtime_ns // 1000
+        yield one._replace(file_time=written_at)
 
 
 def _records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record]:

@@ -7,6 +7,7 @@ A case is a file of a shipped source. It is read as an import reads it, and each
 import csv
 import io
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ _FILE = yaml.safe_load(Path(__file__).with_name("vendors.yaml").read_text("utf-8
 CASES = _FILE["cases"]
 CONFIG = load("dev", environ={})
 READER = EventReader(CONFIG)
+WRITTEN = datetime(2026, 4, 1, tzinfo=UTC).timestamp()  # what files say of themselves
 ARRIVAL = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 _NOW = int(ARRIVAL.timestamp() * 1_000_000)
 _SOURCES = {name: Source.named(name, SOURCES, CONFIG) for name in {case["source"] for case in CASES}}
@@ -104,6 +106,7 @@ def told(row: EventRow) -> dict[str, Any]:
 def rows(case: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     """What becomes of each record of the case's file."""
     path.write_bytes(contents(case))
+    os.utime(path, (WRITTEN, WRITTEN))
     source = _SOURCES[case["source"]]
     found: list[dict[str, Any]] = []
     for record, record_id, times in identified(records(path, source.format, CONFIG)):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from lakehouse.config import load
 from lakehouse.errors import SourceError
 from lakehouse.sources.declaration import FileFormat
-from lakehouse.sources.record import Record
+from lakehouse.sources.record import Record, fingerprint
 from lakehouse.sources.record_files import record_of, records
 from lakehouse.sources.tables_of_text import MOST_LINES
 
@@ -317,3 +318,12 @@ def test_one_message_of_a_topic() -> None:
         "b": "2",
     }
     assert record_of(b"\xff", FileFormat(), CONFIG).fault is not None
+
+
+def test_a_record_knows_when_its_file_was_written_and_says_the_same_without_it(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("id\n7\n")
+    os.utime(path, ns=(0, 1_764_547_200_123_456_789))
+    (dated,) = records(path, FileFormat(), CONFIG)
+    assert dated.file_time == 1_764_547_200_123_456
+    assert fingerprint(dated) == fingerprint(dated._replace(file_time=None))
