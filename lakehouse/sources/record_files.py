@@ -7,8 +7,9 @@ import zlib
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +20,7 @@ from lakehouse.errors import SourceError
 from lakehouse.events.document import record as read_json
 from lakehouse.sources import tables_of_text
 from lakehouse.sources.declaration import FileFormat
-from lakehouse.sources.place import place
+from lakehouse.sources.place import Place, place
 from lakehouse.sources.record import Record, canonical, plain
 
 LARGEST_RECORD = 16_000_000  # bytes of JSON
@@ -81,7 +82,7 @@ def record_of(value: bytes, format_: FileFormat, config: Config) -> Record:
     if format_.columns and not value.lstrip().startswith(b"{"):
         return tables_of_text.row_of(value.decode("utf-8", "replace"), format_)
     sent = _json_record(1, value, config.events)
-    held = list(_held(sent, _Holder(format_)))
+    held = list(_held(sent, _holder(format_.records, format_.shared)))
     if len(held) == 1:
         return held[0]
     return Record(
@@ -129,7 +130,7 @@ def _of_text(file: IO[bytes], format_: FileFormat, config: Config) -> Iterator[R
 
 
 def _of_json(file: IO[bytes], format_: FileFormat, events: EventsConfig) -> Iterator[Record]:
-    holder = _Holder(format_)
+    holder = _holder(format_.records, format_.shared)
     number = 0
     for value in _values(file):
         for one in _held(_json_record(0, value, events), holder):
@@ -137,12 +138,16 @@ def _of_json(file: IO[bytes], format_: FileFormat, events: EventsConfig) -> Iter
             yield one._replace(row=number)
 
 
-class _Holder:
-    """Where in a JSON object its records are, and what holds for all of them."""
+class _Holder(NamedTuple):
+    """Where in a JSON object its records may be, and the names beside them of what holds for all."""
 
-    def __init__(self, format_: FileFormat) -> None:
-        self.places = [place(one) for one in format_.records or ()]
-        self.shared = format_.shared
+    places: tuple[Place, ...]
+    shared: tuple[str, ...]
+
+
+@lru_cache(maxsize=64)
+def _holder(records: tuple[str, ...] | None, shared: tuple[str, ...]) -> _Holder:
+    return _Holder(tuple(map(place, records or ())), shared)
 
 
 def _held(sent: Record, holder: _Holder) -> Iterator[Record]:

@@ -32,7 +32,7 @@ _SAME_HEADER = (
     0.6  # share of a row's cells, and of the header's, that are the same names: from it on the row is a header
 )
 _DATA = re.compile(r"@|\A[^\w\s]?[0-9]")  # an address; a number, or a date
-_KEPT_AS_TEXT = re.compile(r"'(?:[=+@-]|[0-9][0-9 .,/-]*\Z)")
+_KEPT_AS_TEXT = re.compile(r"'[+-]?[0-9][0-9 ().,/-]*\Z")
 _ANOTHER_HEADER = "row: got another header, which names the columns of the rows below it, expected a record"
 
 
