@@ -8,7 +8,7 @@ import yaml
 from lakehouse.adoption.draft import Draft, Field
 from lakehouse.sources.record import ROWS
 
-_MAPPINGS = ("identifiers", "traits", "consent", "properties")
+_MAPPINGS = ("identifiers", "guest", "traits", "consent", "properties")
 
 
 def document(draft: Draft, layout: Mapping[str, Any]) -> dict[str, Any]:

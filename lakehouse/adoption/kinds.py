@@ -138,7 +138,7 @@ def _orders(draft: Draft, now: datetime) -> None:
     people.traits(draft, of_people=False)
     people.consent(draft)
     if is_named:
-        _name_buyers_of_one(draft, key)
+        _name_buyers_of_one(draft)
     _end(draft, time, is_known=is_known, is_named=is_named)
 
 
@@ -154,16 +154,13 @@ def _hold_to_one(draft: Draft, key: OrderKey) -> None:
             )
 
 
-def _name_buyers_of_one(draft: Draft, key: OrderKey) -> None:
-    """An order without a buyer is somebody's of this one order, so that it counts."""
-    if not draft.facts.together.nobody or "guest_id" in draft.sections["identifiers"]:
-        return
-    named = " AND ".join(f"{name} IS NULL" for name in draft.sections["identifiers"].values())
-    number = draft.sections["properties"]["order_id"]
-    draft.put("identifiers", "guest_id", f"CASE WHEN {named} THEN concat('order-', {number}) END")
-    draft.assumed.append(
-        f"{draft.facts.together.nobody:,} rows name nobody: each such order is somebody's of this one order, so that it counts"
-    )
+def _name_buyers_of_one(draft: Draft) -> None:
+    """An order whose buyer is not named, or by nothing of use, is somebody's of this one order, so that it counts."""
+    draft.sections["guest"] = f"concat('order-', {draft.sections['properties']['order_id']})"
+    if nobody := draft.facts.together.nobody:
+        draft.assumed.append(
+            f"{nobody:,} rows name nobody: each such order is somebody's of this one order, so that it counts"
+        )
 
 
 def _people(draft: Draft, now: datetime) -> None:

@@ -45,6 +45,7 @@ _SHOWN = (
     *("event_name", "page_name", "coupon", "campaign", "channel"),
 )
 _OF_A_PAGE = ("page", "screen")
+_OF_VISITORS = frozenset(("web", "browser", "client", "mobile", "app"))  # channels, on which somebody visits
 _BEFORE_A_NUMBER = "tT(+0"  # a telephone number begins with one of these
 
 
@@ -202,7 +203,10 @@ class EventReader:
         shown = zip(*[one.shown for one in batch.senders], strict=True)
         programs = [text_in(one, "name") for one in libraries]
         urls = list(map(self._page_url, pages, properties))
-        visits = [url is not None or type_ in _OF_A_PAGE for url, type_ in zip(urls, types, strict=True)]
+        visits = [
+            url is not None or type_ in _OF_A_PAGE or channel in _OF_VISITORS
+            for url, type_, channel in zip(urls, types, texts["channel"], strict=True)
+        ]
         agents = [text_of(one.get("userAgent")) for one in contexts]
         enriched = self._enrichment.read(contexts, properties, batch.senders, agents, visits)
         return {

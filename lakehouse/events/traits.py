@@ -15,16 +15,20 @@ _ADDRESS = {
     "postal_code": ("postal_code", "postalCode"),
     "country": ("country",),
 }
+_APART = {"firstname": "first_name", "lastname": "last_name"}  # as RudderStack and HubSpot write them
 _HUMP = re.compile("([a-z0-9])([A-Z])")
 _BETWEEN = re.compile(r"[\s.-]++", re.ASCII)
 
 
 def told_traits(message: Mapping[str, Any]) -> Traits | None:
-    """The personal traits of an identify event; its loyalty tier, without blanks around it, also from context.traits."""
-    found = personal_traits(message.get("traits")) or {}
-    if LOYALTY_TIER not in found:
-        beside = personal_traits(at(message, "context.traits")) or {}
-        found |= {name: beside[name] for name in (LOYALTY_TIER,) if name in beside}
+    """The personal traits of an identify event: `traits`, and of one without them context.traits, where RudderStack's libraries put them.
+
+    Its loyalty tier, without blanks around it, is heard in both.
+    """
+    said, beside = personal_traits(message.get("traits")), personal_traits(at(message, "context.traits")) or {}
+    found = beside if said is None else said
+    if LOYALTY_TIER not in found and LOYALTY_TIER in beside:
+        found[LOYALTY_TIER] = beside[LOYALTY_TIER]
     if tier := found.get(LOYALTY_TIER):
         found[LOYALTY_TIER] = tier.strip(" ")
     return found or None
@@ -34,7 +38,7 @@ def personal_traits(sent: Any) -> Traits | None:
     """Trait name in snake_case -> value as sent, None where null was sent: it takes the trait back; None = no trait.
 
     Every scalar of `traits`, and the parts of traits.address; a part also sent at the top is taken from there. Of two
-    names that are one in snake_case (firstName, first_name) the first by name wins.
+    names that are one in snake_case (firstName, first_name, firstname) the first by name wins.
     """
     if not isinstance(sent, Mapping):
         return None
@@ -47,7 +51,8 @@ def personal_traits(sent: Any) -> Traits | None:
             None if value is None else (text_of(value) or "").replace("\0", "")
         )  # which no other reader of the tables could hold
         if text is None or text.strip(" "):
-            found.setdefault(snake_case(name), text)
+            words = snake_case(name)
+            found.setdefault(_APART.get(words, words), text)
     address = sent.get("address")
     for name, places in _ADDRESS.items():
         if not isinstance(address, Mapping):

@@ -3,6 +3,7 @@
 Writes no table, and imports no Spark: a mapping is a plain function of a record, the same in a stream's worker and in an import.
 
 place            where something lies in a record
+own_names        what a record says under names of the sender's own
 fields           the declared fields of a record, read as the types of the rules' language
 declaration      conf/sources/<name>.yaml, checked
 expressions      its expressions, in the language of the rules

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from lakehouse.config.declarations import Declared, Name, read_document, refuse, validated
 from lakehouse.errors import ConfigError
-from lakehouse.sources.fields import RECORD_ID, Declarations
+from lakehouse.sources.fields import FILE_TIME, RECORD_ID, Declarations
 
 Expression = Annotated[str, Field(min_length=1)]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
@@ -22,13 +22,15 @@ Paths = Annotated[
 class FileFormat(Declared):
     """How files of the source are read. JSON, Parquet and gzip are told by their first bytes; the rest is of flat text.
 
-    records: of a JSON object the place of the list that holds the records. delimiter, quote, encoding: none = seen in the file; an empty
+    records: of a JSON object the place of the record it holds, or of the list of them; of several places the first that holds one. Without
+    any, the object is the record. shared: names beside the records whose values hold for each that does not say them itself. delimiter, quote, encoding: none = seen in the file; an empty
     quote = no cell is quoted; a blank as delimiter is any number of them. columns: their names by position, of a file without a header. header: snake_case = names of columns are
     brought into it. decimal: the mark before the fraction of a number. group_by: the column that consecutive rows of one record have
     in common; such a record has the first value of each column, and all of its rows as the list `rows`.
     """
 
-    records: str | None = None
+    records: Paths | None = None
+    shared: tuple[str, ...] = ()
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     quote: Literal['"', "'", ""] = '"'
     encoding: str | None = None
@@ -36,6 +38,7 @@ class FileFormat(Declared):
     header: Literal["as_is", "snake_case"] = "as_is"
     decimal: Literal[".", ","] | None = None
     group_by: str | None = None
+    copies: Literal["kept", "dropped"] = "kept"
 
 
 class Lines(Declared):
@@ -52,7 +55,8 @@ class SourceDeclaration(Declared):
     is_event: its records are event documents already, and nothing else is declared. skip: which records are no events. type: one of the
     six, or an expression. names: name as sent -> name of the event; any other stays. id: of the message; none = by the record itself.
     version: of a record that comes again when it changes: each of them is a message of its own, and the latest the last word. identifiers: by identifier type, which says how
-    strong they are (conf/identity.toml). traits, context: by place, such as address.city or page.url.
+    strong they are (conf/identity.toml). guest: who it is, as a guest_id, where none of them is of use. traits, context: by place, such as address.city or page.url.
+    kept: places whose fields are properties under their own names, besides those that are declared; * = what no field reads of the record.
     """
 
     description: str = ""
@@ -68,10 +72,12 @@ class SourceDeclaration(Declared):
     time: Expression | None = None
     channel: Expression | None = None
     identifiers: Expressions = Field(default={})
+    guest: Expression | None = None
     traits: Expressions = Field(default={})
     consent: Expressions = Field(default={})
     context: Expressions = Field(default={})
     properties: Expressions = Field(default={})
+    kept: Paths | None = None
     lines: Lines | None = None
 
     @model_validator(mode="after")
@@ -90,9 +96,10 @@ class SourceDeclaration(Declared):
             )
         if self.version is not None and self.id is None:
             raise ValueError("version: got no id beside it, expected the id of what changes. Declare id, too")
-        taken = set(self.fields) & set(self.lines.fields if self.lines else ())
-        if taken or RECORD_ID in self.fields:
-            name = sorted(taken | {RECORD_ID})[0] if taken else RECORD_ID
+        lines = set(self.lines.fields if self.lines else ())
+        taken = set(self.fields) & lines | {RECORD_ID, FILE_TIME} & (set(self.fields) | lines)
+        if taken:
+            name = min(taken)
             raise ValueError(f"fields: the name '{name}' is taken already, expected one of its own. Name it otherwise")
         return self
 

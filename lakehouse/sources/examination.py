@@ -46,17 +46,23 @@ def examine(records: Iterable[Record], source: Source, now: int, plan: TrackingP
     """What the mapping of the source, and then the one parse, make of the records. `now`: microseconds since 1970."""
     reader = EventReader(source.config, plan=plan)
     fields, heads = source.mapping.fields, source.mapping.heads
+    starts = tuple(head.removesuffix("*") for head in heads if head.endswith("*"))
     found = Examination(types={} if fields is None else fields.types)
     is_any_filled = fields is None
-    for record, record_id in identified(iter(records)):
+    for record, record_id, times in identified(iter(records)):
         found.records += 1
+        if times > 1 and source.format.copies == "dropped":
+            found.skipped += 1
+            continue
         if record.content is not None and fields is not None:
             read = fields.read(record.content)
             found.filled.update(name for name, value in read.values.items() if value is not None)
             found.spoilt.update(list(read.spoilt))
             is_any_filled |= bool(read.spoilt) or any(read.values.values())
             found.unread.update(
-                _shown(name) for name, value in record.content.items() if name not in heads and value not in (None, "")
+                _shown(name)
+                for name, value in record.content.items()
+                if name not in heads and not name.startswith(starts) and value not in (None, "")
             )
         mapped = source.mapped(record, record_id)
         if mapped.unmapped is not None:

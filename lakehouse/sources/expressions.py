@@ -15,6 +15,7 @@ from lakehouse.sources.fields import FieldReader, FieldValues
 from lakehouse.sources.place import Place, place
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_MOST_EXACT = 1e15  # every double below has 15 digits of its own
 _MOST_WHOLE = 2.0**53  # beyond, a float holds no digit of its own
 
 
@@ -132,8 +133,11 @@ def _refuse_division_by_zero(expression: Expression) -> None:
 
 
 def _number(value: float) -> int | float | None:
+    """As a person would write it: what calculating in binary adds behind the 15th digit is left out, 69.9 and not 69.89999999999999."""
     if not isfinite(value):
         return None
+    if not value.is_integer() and abs(value) < _MOST_EXACT:
+        value = float(f"{value:.15g}")
     return int(value) if value.is_integer() and abs(value) < _MOST_WHOLE else value
 
 

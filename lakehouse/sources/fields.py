@@ -22,7 +22,7 @@ from lakehouse.events.document import text_of
 from lakehouse.rules.vocabulary import Term
 from lakehouse.sources.place import Place, place
 
-RECORD_ID = "record_id"
+RECORD_ID, FILE_TIME = "record_id", "file_time"  # what expressions may read beside the fields
 FieldType = Literal["text", "number", "boolean", "time", "texts"]
 _PLAIN = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _GROUPED = {
@@ -93,7 +93,11 @@ class _Field:
 
 def first_found(places: Sequence[Place], record: Any) -> list[Any]:
     """What the first place holds that holds anything."""
+    is_object = record.__class__ is dict
     for one in places:
+        # Of a field that may lie at twenty places most do not begin in the record: that is seen without looking into it.
+        if is_object and not one.may_begin_anywhere and ((start := record.get(one.head)) is None or start == ""):
+            continue
         if found := one.found(record):
             return found
     return []
@@ -139,7 +143,11 @@ class FieldReader:
 def terms(*groups: Mapping[str, FieldDeclaration]) -> dict[str, Term]:
     """The words that expressions over the fields may read."""
     words = {name: Term(name, one.type, "record", "") for group in groups for name, one in group.items()}
-    return {RECORD_ID: Term(RECORD_ID, "text", "record", "the same for a record and its copies"), **words}
+    return {
+        RECORD_ID: Term(RECORD_ID, "text", "record", "the same for a record and its copies"),
+        FILE_TIME: Term(FILE_TIME, "time", "record", "when its file was written"),
+        **words,
+    }
 
 
 def _taken(field: _Field, found: Sequence[Any]) -> object:

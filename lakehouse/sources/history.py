@@ -2,7 +2,7 @@
 
 A message is the same whenever and wherever its record is read: its id is the one the mapping declares, else a fingerprint of the record,
 which no name of a file and no order of columns is part of. Of records of one file that say the very same the second is another one: two
-people may buy the same thing in the same minute. So a file that is imported again, under another name or after a year, or one that holds
+people may buy the same thing in the same minute; unless the source says that its files hold copies (format.copies). So a file that is imported again, under another name or after a year, or one that holds
 a part of another, sends what is not there yet (lakehouse/sources/known_messages.py), and an import that was killed is begun again.
 """
 
@@ -54,8 +54,11 @@ def messages(
     of_earlier_files: set[bytes] = set()
     for number, file in enumerate(files, start=1):
         of_this_file: set[bytes] = set()
-        for record, record_id in identified(records(file, source.format, source.config)):
+        for record, record_id, times in identified(records(file, source.format, source.config)):
             tally.records += 1
+            if times > 1 and source.format.copies == "dropped":
+                tally.known += 1
+                continue
             made = _document(source, record, record_id, tally)
             if made is not None:
                 document, value = made
@@ -74,13 +77,13 @@ def messages(
         on_progress(file, tally)
 
 
-def identified(found: Iterator[Record]) -> Iterator[tuple[Record, str]]:
-    """Each record with its id: a fingerprint of what it says, and for the second that says the same in one file its number, too."""
+def identified(found: Iterator[Record]) -> Iterator[tuple[Record, str, int]]:
+    """Each record with its id: a fingerprint of what it says, and for the second that says the same in one file its number, too. And that number."""
     said: dict[bytes, int] = {}
     for record in found:
         own = fingerprint(record)
         said[own] = times = said.get(own, 0) + 1
-        yield record, own.hex() if times == 1 else f"{own.hex()}-{times}"
+        yield record, own.hex() if times == 1 else f"{own.hex()}-{times}", times
 
 
 def _document(source: Source, record: Record, record_id: str, tally: Tally) -> tuple[Document, bytes] | None:

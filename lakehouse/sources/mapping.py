@@ -4,24 +4,30 @@ A pure function: the same record gives the same document, in a stream's worker, 
 one parse like what any library sends, so nothing is judged here but what only the mapping can know: that there is no type, name or time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
 from lakehouse.events.contracts import spelling
+from lakehouse.events.document import text_at
 from lakehouse.events.envelope import OURS, UNMAPPED
+from lakehouse.events.identifiers import GUEST, Resolver
 from lakehouse.events.schema import TEXTS
 from lakehouse.rules.vocabulary import Type
 from lakehouse.sources.declaration import SourceDeclaration
 from lakehouse.sources.expressions import Expressions, Value, Values
-from lakehouse.sources.fields import RECORD_ID, FieldReader, FieldValues, first_found, terms
-from lakehouse.sources.place import Place
+from lakehouse.sources.fields import FILE_TIME, RECORD_ID, FieldReader, FieldValues, first_found, terms
+from lakehouse.sources.own_names import own_names
+from lakehouse.sources.place import Place, opened
 from lakehouse.sources.record import ROWS
 
 Document = dict[str, Any]
 SCALARS: tuple[Type, ...] = ("text", "number", "boolean", "time")
+_UNREAD = "*"  # of `kept`
+PRODUCTS = "products"  # the property that holds the lines
 _NO_TYPE = "type: one of track, identify, page, screen expected"
 _SHOWN: tuple[Type, ...] = (*SCALARS, "texts")
 _LONGEST_ID = TEXTS["message_id"].limit
@@ -74,12 +80,17 @@ class EventMapping:
         self._channel = expressions.one("channel", declared.channel, ("text",))
         self._identifiers = expressions.all("identifiers", declared.identifiers, ("text",))
         expressions.known("identifiers", declared.identifiers, config.identity.rules)
+        self._guest = expressions.one("guest", declared.guest, ("text",))
+        self._resolver = Resolver(config)
         self._traits = expressions.all("traits", declared.traits, SCALARS)
         self._consent = expressions.all("consent", declared.consent, ("text", "boolean"))
         self._context = expressions.all("context", declared.context, _SHOWN)
         expressions.ways("context", declared.context, _MADE)
         expressions.ways("traits", declared.traits, _IN_TRAITS)
         self._properties = expressions.all("properties", declared.properties, _SHOWN)
+        kept = [expressions.place("kept", one) for one in declared.kept or () if one != _UNREAD]
+        self._kept = [one for one in kept if one is not None]
+        self._keeps_unread = _UNREAD in (declared.kept or ())
         self._lines = None
         if (lines := declared.lines) is not None:
             inner = expressions.within(terms(declared.fields, lines.fields))
@@ -93,14 +104,14 @@ class EventMapping:
         if faults:
             raise ConfigError("\n".join(faults))
 
-    def map(self, record: Mapping[str, Any], record_id: str) -> Mapped:
-        """`record_id`: the same for the record and its copies, and for no other of the source."""
+    def map(self, record: Mapping[str, Any], record_id: str, file_time: int | None = None) -> Mapped:
+        """`record_id`: the same for the record and its copies, and for no other of the source. `file_time`: as in Record."""
         if self._is_event:
             return self._as_it_is(record, record_id)
         assert self._fields is not None
         assert self._time is not None
         read = self._fields.read(record)
-        read.values[RECORD_ID] = record_id
+        read.values[RECORD_ID], read.values[FILE_TIME] = record_id, file_time
         if read.spoilt and (why := self._undecided(read)) is not None:
             return Mapped(None, why)
         if self._skip is not None and self._skip.of(read) is True:
@@ -113,10 +124,11 @@ class EventMapping:
             return Mapped(None, lacking)
         return Mapped(self._document(record, read, str(type_), name, time))
 
-    @property
+    @cached_property
     def heads(self) -> frozenset[str]:
         """The columns, or names at the top of a record, that any field or the lines read."""
         heads = frozenset[str]() if self._fields is None else self._fields.heads
+        heads |= {one.head for one in self._kept}
         if (lines := self._lines) is not None:
             each = frozenset(one.head for one in lines.each)
             # Of a record of several rows its rows are the lines, and their columns those of the file.
@@ -160,14 +172,24 @@ class EventMapping:
             context["consent"] = {"categoryPreferences": consent}
         if traits := _of(self._traits, read, _put):
             document["traits"] = traits
-        for identifier, value in _of(self._identifiers, read).items():
+        for identifier, value in self._identity(read, text_at(document, "traits.address.country")).items():
             _identify(document, identifier, value)
         if properties := self._all_properties(record, read):
             document["properties"] = properties
         return document
 
+    def _identity(self, read: FieldValues, country: str | None) -> Document:
+        """Value by identifier type. An order of somebody who cannot be named was placed all the same: its guest is somebody of it alone."""
+        named = _of(self._identifiers, read)
+        if self._guest is not None and not self._resolver.bundle(named.items(), country):
+            guest = self._guest.of(read)
+            return named if guest is None else {**named, GUEST: guest}
+        return named
+
     def _all_properties(self, record: Mapping[str, Any], read: FieldValues) -> Document:
         properties = _of(self._properties, read)
+        if self._kept or self._keeps_unread:
+            properties |= own_names(self._held(record), {*properties, PRODUCTS})
         if (lines := self._lines) is not None:
             products = []
             for sent in _elements(first_found(lines.each, record)):
@@ -176,8 +198,15 @@ class EventMapping:
                 if product := _of(lines.values, both):
                     products.append(product)
             if products:
-                properties["products"] = products
+                properties[PRODUCTS] = products
         return properties
+
+    def _held(self, record: Mapping[str, Any]) -> Iterator[Any]:
+        """Where the record says something under names of its own."""
+        if self._keeps_unread:
+            yield {name: value for name, value in record.items() if name not in self.heads}
+        for one in self._kept:
+            yield from map(opened, one.found(record))
 
     def _message_id(self, read: FieldValues) -> str:
         id_ = None if self._id is None else self._id.of(read)

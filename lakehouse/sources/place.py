@@ -1,6 +1,7 @@
 """Where something lies in a record: `customer.email`, `line_items[0].sku`, `event_params[key=page_title].value.string_value`.
 
-    name        of an object, or a column of a flat row; in backticks where it has a dot or a bracket in it
+    name        of an object, or a column of a flat row; in backticks where it has a dot, a bracket or a star in it
+    name*       everything whose name begins so; * alone, whatever the names
     [2]         one of a list, from 0
     []          every one of a list
     [key=text]  those of a list whose `key` is the text; [key^=text] those whose `key` begins with it; two of them: those that fit both
@@ -30,11 +31,12 @@ Step = Callable[[list[Any]], list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """head: the first name. names: the steps of a place that only names objects, which is most of them; else empty, and `steps` says it."""
+    """head: the first name; of a place that does not begin with one, or with any that begins so, nothing can be told from it. names: the steps of a place that only names objects, which is most of them; else empty, and `steps` says it."""
 
     head: str
     names: tuple[str, ...]
     steps: tuple[Step, ...]
+    may_begin_anywhere: bool = False
 
     def found(self, record: Any) -> list[Any]:
         """Everything that stands there and says something, in order; usually one."""
@@ -70,7 +72,7 @@ def place(text: str) -> Place:
         # A dot stands before every name but the first, and before nothing else.
         if found is None or (name is not None and (found["dot"] is None) != (at == 0)):
             break
-        if name is not None:
+        if name is not None and not _is_start(found):
             names.append(name)
         steps.append(_step(found, name))
         at = found.end()
@@ -79,10 +81,18 @@ def place(text: str) -> Place:
             f"path: got '{text[:60]}', expected names with dots between them, such as customer.email or line_items[0].sku. "
             "Put a name with a dot in it into backticks"
         )
-    return Place(names[0] if names else "", tuple(names) if len(names) == len(steps) else (), tuple(steps))
+    first = _STEP.match(text)
+    head = "" if first is None else first["quoted"] or first["name"] or ""
+    is_open = first is None or (first["quoted"] is None and (first["name"] is None or _is_start(first)))
+    return Place(head, tuple(names) if len(names) == len(steps) else (), tuple(steps), is_open)
 
 
 def _step(found: re.Match[str], name: str | None) -> Step:
+    if name is not None and _is_start(found):
+        start = name[:-1]
+        return lambda nodes: [
+            inner for node in nodes if node.__class__ is dict for key, inner in node.items() if key.startswith(start)
+        ]
     if name is not None:
         return lambda nodes: [node[name] for node in nodes if node.__class__ is dict and name in node]
     if found["index"] is not None:
@@ -93,12 +103,22 @@ def _step(found: re.Match[str], name: str | None) -> Step:
     key, value, is_start = found["key"], found["value"], found["how"] == "^="
 
     def fits(inner: Any) -> bool:
-        said = text_of(inner.get(key)) if inner.__class__ is dict else None
-        return said is not None and (said.startswith(value) if is_start else said == value)
+        said = inner.get(key) if inner.__class__ is dict else None
+        text = said if said.__class__ is str else text_of(said)
+        return text is not None and (text.startswith(value) if is_start else text == value)
 
     return lambda nodes: [
         inner for node in nodes for inner in (node if node.__class__ is list else [node]) if fits(inner)
     ]
+
+
+def _is_start(found: re.Match[str]) -> bool:
+    return found["name"] is not None and found["name"].endswith("*")
+
+
+def opened(node: Any) -> Any:
+    """A text that is a JSON object or list as what it holds; anything else as it is."""
+    return _opened(node) if node.__class__ is str else node
 
 
 @lru_cache(maxsize=64)

@@ -14,12 +14,16 @@ ROWS = "rows"  # of a record of several rows of a file: all of them
 
 
 class Record(NamedTuple):
-    """row: its number in the file, from 1. content: None where `fault` says why nothing can be read there. sent: then what stands there."""
+    """row: its number in the file, from 1. content: None where `fault` says why nothing can be read there. sent: then what stands there.
+
+    file_time: microseconds since 1970 at which its file was written, None = it is in no file. It is no part of what the record says.
+    """
 
     row: int
     content: Content | None
     fault: str | None = None
     sent: str | None = None
+    file_time: int | None = None
 
 
 def fingerprint(record: Record) -> bytes:
@@ -41,8 +45,10 @@ def canonical(said: object) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """A value of Parquet as JSON would have it."""
+    """A value of Parquet as JSON would have it. Of a list that whoever wrote the file did not mark as one there are its elements."""
     match value:
+        case {"list": [*inner]} if len(value) == 1 and all(map(_is_element, inner)):
+            return [plain(one["element"]) for one in inner]
         case dict():
             return {str(name): plain(inner) for name, inner in value.items()}
         case list() | tuple():
@@ -52,6 +58,10 @@ def plain(value: Any) -> Any:
         case None | bool() | int() | float() | str() | Decimal():
             return value
     return _text(value)
+
+
+def _is_element(one: Any) -> bool:
+    return isinstance(one, dict) and one.keys() == {"element"}
 
 
 def _text(value: Any) -> str:

@@ -5,10 +5,11 @@ import json
 import re
 import zlib
 from codecs import getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +20,7 @@ from lakehouse.errors import SourceError
 from lakehouse.events.document import record as read_json
 from lakehouse.sources import tables_of_text
 from lakehouse.sources.declaration import FileFormat
-from lakehouse.sources.place import place
+from lakehouse.sources.place import Place, place
 from lakehouse.sources.record import Record, canonical, plain
 
 LARGEST_RECORD = 16_000_000  # bytes of JSON
@@ -45,7 +46,16 @@ def records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record]
         SourceError: there is no such file, or it cannot be read at all.
     """
     rows = _records(path, format_, config)
-    return rows if format_.group_by is None else tables_of_text.grouped(rows, format_.group_by)
+    return _dated(rows if format_.group_by is None else tables_of_text.grouped(rows, format_.group_by), path)
+
+
+def _dated(rows: Iterator[Record], path: Path) -> Iterator[Record]:
+    """The records, each with the time at which the file was written, as soon as it is known to be one."""
+    written_at = None
+    for one in rows:
+        if written_at is None:
+            written_at = path.stat().st_mtime_ns // 1000
+        yield one._replace(file_time=written_at)
 
 
 def _records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record]:
@@ -71,7 +81,13 @@ def record_of(value: bytes, format_: FileFormat, config: Config) -> Record:
     """The record of one message of a topic."""
     if format_.columns and not value.lstrip().startswith(b"{"):
         return tables_of_text.row_of(value.decode("utf-8", "replace"), format_)
-    return _json_record(1, value, config.events)
+    sent = _json_record(1, value, config.events)
+    held = list(_held(sent, _holder(format_.records, format_.shared)))
+    if len(held) == 1:
+        return held[0]
+    return Record(
+        1, None, f"row: got {len(held)} records in one message, expected one", value.decode("utf-8", "replace")
+    )
 
 
 def _of_parquet(path: Path) -> Iterator[Record]:
@@ -114,18 +130,48 @@ def _of_text(file: IO[bytes], format_: FileFormat, config: Config) -> Iterator[R
 
 
 def _of_json(file: IO[bytes], format_: FileFormat, events: EventsConfig) -> Iterator[Record]:
-    inner = None if format_.records is None else place(format_.records)
+    holder = _holder(format_.records, format_.shared)
     number = 0
     for value in _values(file):
-        found = _json_record(number + 1, value, events)
-        held = [] if inner is None or found.content is None else inner.held(found.content)
-        for one in map(_inner, held[0]) if held and isinstance(held[0], list) else [found]:
+        for one in _held(_json_record(0, value, events), holder):
             number += 1
             yield one._replace(row=number)
 
 
-def _inner(held: Any) -> Record:
-    return Record(0, held) if isinstance(held, dict) else Record(0, None, _NO_JSON, json.dumps(held))
+class _Holder(NamedTuple):
+    """Where in a JSON object its records may be, and the names beside them of what holds for all."""
+
+    places: tuple[Place, ...]
+    shared: tuple[str, ...]
+
+
+@lru_cache(maxsize=64)
+def _holder(records: tuple[str, ...] | None, shared: tuple[str, ...]) -> _Holder:
+    return _Holder(tuple(map(place, records or ())), shared)
+
+
+def _held(sent: Record, holder: _Holder) -> Iterator[Record]:
+    """The records that an object holds; itself, where it holds none."""
+    content = sent.content
+    held = [] if content is None else next((found for one in holder.places if (found := one.held(content))), [])
+    if content is None or not held or not isinstance(held[0], dict | list):
+        yield sent
+        return
+    common = {name: content[name] for name in holder.shared if content.get(name) is not None}
+    for one in held[0] if isinstance(held[0], list) else held:
+        if isinstance(one, dict):
+            yield Record(sent.row, _with(common, one))
+        else:
+            yield Record(sent.row, None, _NO_JSON, json.dumps(one))
+
+
+def _with(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with what holds for it, too, merged at every level; what it says itself wins."""
+    merged = {**common, **{name: value for name, value in own.items() if value is not None or name not in common}}
+    for name in common.keys() & own.keys():
+        if isinstance(common[name], dict) and isinstance(own[name], dict):
+            merged[name] = _with(common[name], own[name])
+    return merged
 
 
 def _json_record(number: int, value: bytes, events: EventsConfig) -> Record:

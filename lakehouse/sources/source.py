@@ -57,7 +57,7 @@ class Source:
         """What becomes of a record: its document; or why there is none; or neither, where the source says that it is no event."""
         if record.content is None:
             return Mapped(None, record.fault)
-        return self.mapping.map(record.content, record_id)
+        return self.mapping.map(record.content, record_id, record.file_time)
 
     def rejected(self, record: Record, why: str, record_id: str) -> Document:
         """The document that brings a record into quarantine, under the source. A large one is told without its content."""

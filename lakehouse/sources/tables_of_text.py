@@ -32,6 +32,7 @@ _SAME_HEADER = (
     0.6  # share of a row's cells, and of the header's, that are the same names: from it on the row is a header
 )
 _DATA = re.compile(r"@|\A[^\w\s]?[0-9]")  # an address; a number, or a date
+_KEPT_AS_TEXT = re.compile(r"'[+-]?[0-9][0-9 ().,/-]*\Z")
 _ANOTHER_HEADER = "row: got another header, which names the columns of the rows below it, expected a record"
 
 
@@ -191,7 +192,12 @@ def _record(number: int, cells: Sequence[str], columns: Sequence[str]) -> Record
     if len(cells) > len(columns) and any(cells[len(columns) :]):
         fault = f"row: got {len(cells)} cells, expected the {len(columns)} of the header"
         return Record(number, None, fault, "\t".join(cells))
-    return Record(number, dict(zip(columns, cells, strict=False)))
+    return Record(number, dict(zip(columns, map(_bare, cells), strict=False)))
+
+
+def _bare(cell: str) -> str:
+    """Without the apostrophe that keeps spreadsheets from calculating with a number or a telephone number."""
+    return cell[1:] if cell.startswith("'") and _KEPT_AS_TEXT.match(cell) else cell
 
 
 def grouped(rows: Iterator[Record], column: str) -> Iterator[Record]:

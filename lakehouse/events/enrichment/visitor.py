@@ -15,8 +15,8 @@ def visitor_id(anonymous_id: str | None, identifiers: Sequence[Identifier], *, i
     Args:
         anonymous_id: as it is known in silver.events.
         identifiers: those of the event, sorted.
-        is_visit: it tells of a page or a screen. An event that does not, and names no browser or device, is no visit: the shop's server
-            sent it, or it is a file's.
+        is_visit: it tells of a page or a screen, or came on a channel of visitors. An event that does not, and names no browser or device,
+            is no visit: the shop's server sent it, or it is a file's.
 
     Returns:
         None = no visit.

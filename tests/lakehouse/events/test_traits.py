@@ -39,6 +39,12 @@ def test_the_traits_word_is_the_last_and_the_contexts_is_heard(sent: Any, contex
     assert told["loyalty_tier"] == tier
 
 
+def test_who_is_identified_in_the_context_alone_has_traits_too() -> None:
+    beside = {"firstName": "Bea", "lastname": "Moor", "address": {"city": "Graz"}}
+    assert told_traits({"context": {"traits": beside}}) == {"first_name": "Bea", "last_name": "Moor", "city": "Graz"}
+    assert told_traits({"traits": {"first_name": "Ann"}, "context": {"traits": beside}}) == {"first_name": "Ann"}
+
+
 @given(st.sampled_from(["identify", "track", "page"]), traits, traits)
 def test_the_lake_and_the_newest_behaviour_agree(type_: str, sent: Any, context: Any) -> None:
     message = {

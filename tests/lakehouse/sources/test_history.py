@@ -56,6 +56,18 @@ def test_a_file_under_another_name_with_other_marks_and_columns_in_another_order
     assert (len(first), again, tally.known) == (5, [], 5)
 
 
+def test_rows_of_a_source_whose_files_hold_copies_are_one(tmp_path: Path) -> None:
+    row = {"event_name": "scroll", "event_timestamp": 1773138600123456, "user_pseudo_id": "1.2"}
+    path = tmp_path / "events.jsonl"
+    path.write_text(
+        "".join(json.dumps(one) + "\n" for one in (row, row, {**row, "event_name": "click"}, row)), encoding="utf-8"
+    )
+    tally, ga4 = Tally(), Source.named("ga4", SOURCES, SHOP.config)
+    taken = list(messages([path], ga4, NOTHING, tally, lambda *_: None))
+    assert [document(one)["event"] for one in taken] == ["scroll", "click"]
+    assert (tally.records, tally.sent, tally.known) == (4, 2, 2)
+
+
 def test_two_rows_that_say_the_same_are_two_and_stay_two(tmp_path: Path) -> None:
     first, _ = sent([write(tmp_path, "a.csv", ROWS[0], ROWS[1], ROWS[0])])
     assert len({document(one)["messageId"] for one in first}) == 3

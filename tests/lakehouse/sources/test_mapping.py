@@ -234,3 +234,38 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         source(tmp_path, SOUND.replace("time: at", "time: att").replace("total / parts", "totl"))
     assert len(str(caught.value).splitlines()) == 2
+
+
+def test_an_order_of_somebody_who_cannot_be_named_is_its_guests(tmp_path: Path) -> None:
+    text = SOUND.replace("{user_id: who}", "{email: who}") + "guest: concat('order-', id)\n"
+    for who, identifiers in (
+        ("ann@shop.example", ["email"]),
+        ("ann at home", ["guest_id"]),
+        ("test@test.com", ["guest_id"]),
+        (None, ["guest_id"]),
+    ):
+        row = parsed(mapped(tmp_path, text, {**RECORD, "who": who}))
+        assert (row.verdict, [type_ for type_, _ in row.identifiers or []]) == (None, identifiers), who
+    nobody = parsed(mapped(tmp_path, text, {**RECORD, "kind": "looked", "who": None, "id": None}))
+    assert str(nobody.verdict).startswith("no_usable_identifier")
+
+
+def test_what_a_record_says_besides_is_kept_under_its_own_names(tmp_path: Path) -> None:
+    sent = {
+        **RECORD,
+        "colour": "red",
+        "total_before": 12,
+        "more": '{"room": "hall", "tags": "of their own"}',
+        "order_id": "no",
+    }
+    kept = parsed(mapped(tmp_path, SOUND + 'kept: [more, "*"]\n', sent)).properties
+    assert orjson.loads(kept or "") == {
+        "order_id": "o1", "revenue": 2.5, "room": "hall", "tags": "of their own", "colour": "red", "total_before": 12,
+    }  # fmt: skip
+
+
+def test_an_amount_has_no_digits_that_only_calculating_added(tmp_path: Path) -> None:
+    text = SOUND.replace("total / parts", "total - parts")
+    found = mapped(tmp_path, text, {**RECORD, "total": "598.94", "parts": "209"}).document
+    assert found is not None
+    assert found["properties"]["revenue"] == 389.94

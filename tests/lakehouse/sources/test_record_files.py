@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from lakehouse.config import load
 from lakehouse.errors import SourceError
 from lakehouse.sources.declaration import FileFormat
-from lakehouse.sources.record import Record
+from lakehouse.sources.record import Record, fingerprint
 from lakehouse.sources.record_files import record_of, records
 from lakehouse.sources.tables_of_text import MOST_LINES
 
@@ -179,7 +180,7 @@ def test_lines_that_end_as_on_an_old_mac(tmp_path: Path) -> None:
     ids=["lines", "lines with marks", "array", "array over lines", "objects over lines", "in an object"],
 )
 def test_json_however_it_is_arranged(tmp_path: Path, data: str) -> None:
-    assert contents(tmp_path, data, records="orders") == ROWS
+    assert contents(tmp_path, data, records=("orders",)) == ROWS
 
 
 def test_an_array_longer_than_a_piece_of_it(tmp_path: Path) -> None:
@@ -225,9 +226,9 @@ def test_an_array_of_which_nobody_knows_where_it_goes_on_is_told_with_the_place(
 
 
 def test_an_empty_page_has_no_records(tmp_path: Path) -> None:
-    assert read(tmp_path, '{"orders": []}', records="orders") == []
-    assert contents(tmp_path, '{"orders": [], "next": 1}\n{"orders": [{"a": 1}]}\n', records="orders") == [{"a": 1}]
-    assert contents(tmp_path, '{"a": 1}', records="orders") == [{"a": 1}]
+    assert read(tmp_path, '{"orders": []}', records=("orders",)) == []
+    assert contents(tmp_path, '{"orders": [], "next": 1}\n{"orders": [{"a": 1}]}\n', records=("orders",)) == [{"a": 1}]
+    assert contents(tmp_path, '{"a": 1}', records=("orders",)) == [{"a": 1}]
 
 
 def test_parquet_is_as_json_would_have_it(tmp_path: Path) -> None:
@@ -237,14 +238,16 @@ def test_parquet_is_as_json_would_have_it(tmp_path: Path) -> None:
             "money": Decimal("1.10"),
             "params": [{"key": "a", "value": 1}],
             "raw": b"x",
+            "unmarked": {"list": [{"element": {"sku": "s"}}]},
         },
-        {"at": None, "money": None, "params": [], "raw": None},
+        {"at": None, "money": None, "params": [], "raw": None, "unmarked": None},
     ]
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.Table.from_pylist(rows), path)
     first, _ = records(path, FileFormat(), CONFIG)
     assert first.content == {
         "at": "2025-01-31T10:00:00+00:00", "money": Decimal("1.10"), "params": [{"key": "a", "value": 1}], "raw": "x",
+        "unmarked": [{"sku": "s"}],
     }  # fmt: skip
 
 
@@ -258,6 +261,30 @@ def test_a_cell_of_parquet_that_python_has_no_value_for_is_a_fault_of_its_row(tm
     assert (fault.row, fault.content, fault.fault) == (2, None, "at: a value that can be read expected")
     assert '"id":"b"' in str(fault.sent)
     assert (last.row, last.content) == (3, {"id": "c", "at": None})
+
+
+def test_a_record_is_found_in_each_wrapping_and_heard_with_what_stands_beside_it(tmp_path: Path) -> None:
+    wrapped = '{"order": {"a": 1}}\n{"detail": {"payload": {"a": 2}}}\n{"orders": [{"a": 3}, 4]}\n{"a": 5}\n'
+    found = read(tmp_path, wrapped, records=("orders", "order", "detail.payload"))
+    assert [one.content and one.content["a"] for one in found] == [1, 2, 3, None, 5]
+    assert [one.row for one in found] == [1, 2, 3, 4, 5]
+    batch = '{"batch": [{"id": 1}, {"id": 2, "at": null, "context": {"ip": "own"}}], "at": "t", "key": "k", "context": {"ip": "x", "app": {"b": 2}}}'
+    first, second = contents(tmp_path, batch, records=("batch",), shared=("at", "context"))
+    assert first == {"id": 1, "at": "t", "context": {"ip": "x", "app": {"b": 2}}}
+    assert second == {"id": 2, "at": "t", "context": {"ip": "own", "app": {"b": 2}}}
+
+
+def test_a_message_of_a_topic_holds_one_record() -> None:
+    format_ = FileFormat(records=("orders", "order"))
+    for sent in (b'{"order": {"a": 1}}', b'{"orders": [{"a": 1}]}', b'{"a": 1}'):
+        assert record_of(sent, format_, CONFIG).content == {"a": 1}
+    for sent in (b'{"orders": [{"a": 1}, {"a": 2}]}', b'{"orders": []}'):
+        assert "expected one" in str(record_of(sent, format_, CONFIG).fault)
+
+
+def test_an_apostrophe_that_marks_a_cell_as_text_is_no_part_of_it(tmp_path: Path) -> None:
+    (row,) = contents(tmp_path, "id,zip,phone,name,year,sum\n'7007,'01067,'+43 664 1234567,'t Hooft,'90s,'=1+1\n")
+    assert list(row.values()) == ["7007", "01067", "+43 664 1234567", "'t Hooft", "'90s", "'=1+1"]
 
 
 def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
@@ -291,3 +318,12 @@ def test_one_message_of_a_topic() -> None:
         "b": "2",
     }
     assert record_of(b"\xff", FileFormat(), CONFIG).fault is not None
+
+
+def test_a_record_knows_when_its_file_was_written_and_says_the_same_without_it(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("id\n7\n")
+    os.utime(path, ns=(0, 1_764_547_200_123_456_789))
+    (dated,) = records(path, FileFormat(), CONFIG)
+    assert dated.file_time == 1_764_547_200_123_456
+    assert fingerprint(dated) == fingerprint(dated._replace(file_time=None))
