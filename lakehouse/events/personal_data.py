@@ -29,7 +29,7 @@ _PERSON = (
 _NUMBER = r"(?:_?(?:no|nr|num|numbers?|nummer|e164))?"
 # Kind -> the end of a name in snake_case, from a word's beginning on. In English, and in German where crm.yaml reads it.
 _NAMED = {
-    EMAIL: r"(?:e_?|(?<!_))mails?(?:_?address(?:es)?)?(?:_?(?:hash(?:ed)?|sha_?\d+|md_?5))?",
+    EMAIL: r"(?:e_?|(?<!_))mails?(?:_?(?:address(?:es)?|adressen?))?(?:_?(?:hash(?:ed)?|sha_?\d+|md_?5))?",
     PHONE: rf"(?:tele)?(?:phones?|fon|fax)(?:_?(?:hash(?:ed)?|sha_?\d+|md_?5))?{_NUMBER}"
     rf"|(?:tel|mobile|mobil(?:telefon)?|handy|cell|msisdn|whats_?app){_NUMBER}",
     NAME: r"(?:first|last|middle|given|family|full|fore|maiden|nick|birth|legal|holder|user)_?names?|sur_?names?"
