@@ -28,7 +28,7 @@ from lakehouse.errors import QualityError
 from lakehouse.events import dedupe
 from lakehouse.events.declared_properties import check_stored, with_declared
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
-from lakehouse.events.parse import parse
+from lakehouse.events.parse import ARRIVED_AT, parse
 from lakehouse.kafka.source import read_range, read_records
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction, transaction
@@ -71,12 +71,16 @@ def nobody_told(_: Transaction) -> None:
 def transform(records: DataFrame, config: Config, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
     """Kafka records (stream) -> rows of lakehouse/events/dedupe.py: what is new, each question of a record its own row."""
     asked = dedupe.ask(parse(records, config, declared))
-    return dedupe.answer(asked, clock=next_hour(), days=config.events.dedupe_days)
+    return dedupe.answer(asked, clock=next_hour(F.col(ARRIVED_AT)), days=config.events.dedupe_days)
 
 
-def next_hour() -> Column:
-    """The next full hour of the micro-batch: never behind the watermark, the same on a replay."""
-    return F.date_trunc("hour", F.current_timestamp()) + F.make_dt_interval(hours=F.lit(1))
+def next_hour(arrived_at: Column) -> Column:
+    """The next full hour of the micro-batch: never behind the watermark, the same on a replay.
+
+    From a column: the time of the micro-batch itself would stand as a number in the code that Spark writes for the widest rows, which it would
+    then compile again for each one.
+    """
+    return F.date_trunc("hour", arrived_at) + F.make_dt_interval(hours=F.lit(1))
 
 
 def leaves(events: DataFrame, config: Config) -> DataFrame:

@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lakehouse.config import LakeConfig, load
 from lakehouse.events import dedupe
@@ -185,11 +186,10 @@ def test_a_batch_makes_a_commit_only_where_it_brings_rows(spark: SparkSession, t
     assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["aB"])
 
 
-def test_the_clock_is_the_next_full_hour(spark: SparkSession) -> None:
-    before = datetime.now(UTC).replace(tzinfo=None)
-    (clock,) = spark.range(1).select(query.next_hour()).first() or []
-    assert (clock.minute, clock.second, clock.microsecond) == (0, 0, 0)
-    assert before < clock <= datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
+@pytest.mark.parametrize("arrived_at", ["2026-03-01 10:59:59.999999", "2026-03-01 10:00:00"])
+def test_the_clock_is_the_next_full_hour(spark: SparkSession, arrived_at: str) -> None:
+    (clock,) = spark.range(1).select(query.next_hour(F.lit(arrived_at).cast("timestamp"))).first() or []
+    assert clock == datetime(2026, 3, 1, 11)
 
 
 def answered(lake: Lake, **places: str) -> DataFrame:
@@ -199,7 +199,7 @@ def answered(lake: Lake, **places: str) -> DataFrame:
         partition, offset = place.removeprefix("p").split("_")
         rows.append(row(value(message), int(offset), partition=int(partition)))
     asked = dedupe.ask(parse(lake.spark.createDataFrame(rows, RECORD), lake.config))
-    clocked = asked.withColumn("remembered_at", query.next_hour())
+    clocked = asked.withColumn("remembered_at", query.next_hour(F.col("arrived_at")))
     return dedupe.unpacked(clocked.dropDuplicates(list(dedupe.KEY))).localCheckpoint()
 
 
