@@ -122,6 +122,11 @@ class Lake:
         """Commits and files of the table; None of one that is not there, and of a remote lake, where looking costs a job."""
         return delta_rs.size(self.path(table)) if self.uses_delta_rs else None
 
+    def is_bare(self, table: Table) -> bool:
+        """Whether it holds no row, where that is known without a job."""
+        size = self.size(table)
+        return size is not None and size.files == 0
+
     def batches(self, table: Table, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """All rows on the driver, piece by piece; `columns`: these of them, None = all. Of a remote lake they pass through memory together."""
         told = columns or table.column_names

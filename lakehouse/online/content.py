@@ -161,6 +161,8 @@ def _holds(data: bytes, row: dict[str, object], identifiers: Sequence[Identifier
 
 def gold_rows(lake: Lake) -> Iterator[pa.Table]:
     """gold.activation as it is stored, in the form `pieces` has."""
+    if lake.is_bare(GOLD_ACTIVATION):
+        return iter(())
     stored = lake.read(GOLD_ACTIVATION)
     members = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
     return _in_pieces(_with_purchases(stored.select("profile_id"), stored, members, lake.read(SILVER_ORDERS)))
