@@ -168,9 +168,10 @@ def gold_rows(lake: Lake) -> Iterator[pa.Table]:
     return _in_pieces(_with_purchases(stored.select("profile_id"), stored, members, lake.read(SILVER_ORDERS)))
 
 
-def pieces(rows: GoldRows) -> Iterator[pa.Table]:
+def pieces(rows: GoldRows | OnDriver) -> Iterator[pa.Table]:
     """The rows of gold.activation with `purchases` and `is_deleted`, some PIECE at a time; every profile has one."""
-    if rows.here is not None:
+    if isinstance(rows, OnDriver) or rows.here is not None:
+        assert rows.here is not None
         return iter([_with_purchases_here(rows.here)])
     stored = stamped(GOLD_ACTIVATION, rows.tables[GOLD_ACTIVATION], rows.now)
     return _in_pieces(
