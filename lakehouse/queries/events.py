@@ -146,7 +146,7 @@ class EventsBatch:
         self._begin(once)
         record = BatchRecord(batch_id)
         rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known["events"]))
-        with self._settled(rows, once) as answered:
+        with self._settled(rows, once, record) as answered:
             if self._sessions is not None:
                 self._sessions.prepare()
             with record.stage("events"):
@@ -158,18 +158,22 @@ class EventsBatch:
                 others = [beside.submit(self._write_faults, accepted, once, record)]
                 if self._sessions is not None:
                     others.append(beside.submit(self._keep_sessions, self._sessions, accepted, record))
-                self._take_in(self._leaves(accepted.events), once, record)
+                with record.stage("leaf"):
+                    told = self._leaves(accepted.events)
+                self._take_in(told, once, record)
                 for other in others:
                     other.result()
         if self._quality is not None:
             self._quality.settle(self._window_seconds)
 
     @contextmanager
-    def _settled(self, rows: DataFrame, once: Transaction) -> Iterator[DataFrame | pa.Table]:
+    def _settled(self, rows: DataFrame, once: Transaction, record: BatchRecord) -> Iterator[DataFrame | pa.Table]:
         """The rows, made once: few are on the driver."""
         size = self._size(once)
         if self._lake.uses_delta_rs and size is not None and size <= FEW_RECORDS:
-            yield rows.toArrow()
+            with record.stage("events"):
+                few = rows.toArrow()
+            yield few
             return
         rows = rows.persist()
         try:
