@@ -83,6 +83,12 @@ def stream(spark: SparkSession, folder: Path) -> DataFrame:
     return spark.readStream.schema(RECORD).option("maxFilesPerTrigger", 1).parquet(str(folder))
 
 
+def listed(rows: DataFrame | pa.Table) -> list[Mapping[str, Any]]:
+    """Rows, wherever they are."""
+    told: list[Mapping[str, Any]] = (rows if isinstance(rows, pa.Table) else rows.toArrow()).to_pylist()
+    return told
+
+
 def frame(spark: SparkSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
     """Rows by column name as a frame of the contract; a column that is not given is null."""
     return spark.createDataFrame([tuple(row.get(name) for name in table.column_names) for row in rows], table.ddl)

@@ -16,7 +16,7 @@ DECISIONS = "lakehouse/decisions"
 EFFECTS = ("Lake", "SparkSession", "TableIndex", "TraitIndex")  # who takes one of these says that it reads or writes
 
 # In a stream it is the time of the micro-batch, fixed in the offset log: a replay of the batch finds the same one.
-BATCH_CLOCKS = {"lakehouse.queries.bronze_events.transform", "lakehouse.queries.events.next_hour"}
+BATCH_CLOCKS = {"lakehouse.queries.bronze_events.transform"}
 
 
 def functions_of(folder: str) -> list[tuple[str, str, Function]]:

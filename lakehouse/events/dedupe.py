@@ -35,13 +35,14 @@ def ask(judged: DataFrame) -> DataFrame:
     asked = judged.withColumn("asks", F.explode(questions))
     is_id, is_content = F.col("asks") == ID, F.col("asks") == CONTENT
     known = ("message_id", *PLACE)
-    beside = (*known, "value", "kafka_timestamp", "fact", "reason", "detail")
+    beside = (*known, "value", "kafka_timestamp", "arrived_at", "fact", "reason", "detail")
     packed = F.struct(*(name for name in judged.columns if name not in beside))
     place = F.concat_ws("-", *PLACE)
     return asked.select(
         "asks",
         *known,
         "kafka_timestamp",
+        "arrived_at",
         "reason",
         "detail",
         F.when(F.col("asks") == REJECTED, place).otherwise(F.col("message_id")).alias("asked_key"),

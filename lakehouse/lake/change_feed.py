@@ -8,12 +8,12 @@ import logging
 
 import pandas as pd
 import pyarrow as pa
-from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from lakehouse.lake.delta import Lake
+from lakehouse.lake.open_tables import opened
 from lakehouse.tables.contract import Table
 
 log = logging.getLogger("stitchlake.lake")
@@ -54,7 +54,7 @@ def last_state(noted: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 def _noted(lake: Lake, table: Table, first: int, last: int) -> pd.DataFrame:
     columns = [*table.key, *_NOTED]
     if lake.uses_delta_rs:
-        feed = DeltaTable(lake.path(table)).load_cdf(first, last, columns=columns)
+        feed = opened(lake.path(table)).load_cdf(first, last, columns=columns)
         rows: pd.DataFrame = pa.table(feed).select(columns).to_pandas()
         return rows
     reader = lake.spark.read.format("delta").option("readChangeFeed", "true")

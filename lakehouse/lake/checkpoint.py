@@ -40,6 +40,22 @@ def end_of(spark: SparkSession, path: str, batch: int) -> Ends:
         ) from None
 
 
+def size(spark: SparkSession, path: str, batch: int) -> int | None:
+    """Over how many records the micro-batch goes, which was begun; None of the first one: nobody noted where it begins.
+
+    Raises:
+        LakeError: its offsets are not there.
+    """
+    if batch == 0:
+        return None
+    begins, ends = end_of(spark, path, batch - 1), end_of(spark, path, batch)
+    return sum(
+        end - begins.get(topic, {}).get(partition, 0)
+        for topic, partitions in ends.items()
+        for partition, end in partitions.items()
+    )
+
+
 def run(spark: SparkSession, path: str) -> str | None:
     """The id that Spark gave the checkpoint when a query began it; None while none did."""
     text = hadoop.read(spark, f"{path}/metadata")

@@ -18,6 +18,7 @@ from lakehouse import machine
 from lakehouse.config import Config
 from lakehouse.errors import ContractError
 from lakehouse.lake import delta_rs, migration
+from lakehouse.lake.few_rows import FewRows
 from lakehouse.lake.lock import creating, is_ours
 from lakehouse.lake.maintenance_note import rows_of
 from lakehouse.lake.retention import retention
@@ -47,6 +48,11 @@ class Lake:
         # delta-rs takes a per cent sign for the start of an escape, in a path as in a URI.
         self.uses_delta_rs = folder is not None and "%" not in self.root
         self.retention = retention(config.lake, is_here=self.uses_delta_rs)
+
+    @functools.cached_property
+    def few_rows(self) -> FewRows:
+        """Plans over few rows on the driver; of a lake on this machine."""
+        return FewRows(self.spark, self.root)
 
     def path(self, table: Table) -> str:
         return f"{self.root}/{table.name.replace('.', '/')}"
@@ -122,6 +128,11 @@ class Lake:
         """Commits and files of the table; None of one that is not there, and of a remote lake, where looking costs a job."""
         return delta_rs.size(self.path(table)) if self.uses_delta_rs else None
 
+    def is_bare(self, table: Table) -> bool:
+        """Whether it holds no row, where that is known without a job."""
+        size = self.size(table)
+        return size is not None and size.files == 0
+
     def batches(self, table: Table, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """All rows on the driver, piece by piece; `columns`: these of them, None = all. Of a remote lake they pass through memory together."""
         told = columns or table.column_names
@@ -133,7 +144,7 @@ class Lake:
         self, table: Table, column: str, values: Iterable[str], *, columns: Sequence[str] | None = None
     ) -> pa.Table:
         """The rows whose text column holds one of the values, on the driver. `columns`: these, `column` among them; None = all."""
-        wanted, told = pa.array(sorted(values), pa.string()), columns or table.column_names
+        wanted, told = pa.array(sorted(set(values)), pa.string()), columns or table.column_names
         if self.uses_delta_rs:
             return delta_rs.rows_with(self.path(table), _schema(table, told), column, wanted)
         few = F.broadcast(self.frame(pa.table({column: wanted})))

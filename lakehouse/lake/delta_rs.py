@@ -20,6 +20,7 @@ from deltalake.exceptions import TableNotFoundError
 from lakehouse.errors import ContractError, StitchlakeError
 from lakehouse.lake import time_order
 from lakehouse.lake.maintenance_note import note, rows_of
+from lakehouse.lake.open_tables import opened
 from lakehouse.lake.transaction import Transaction
 from lakehouse.tables.contract import Table
 
@@ -31,7 +32,7 @@ def files(path: str) -> list[str] | None:
         StitchlakeError: there is no table.
     """
     try:
-        stored = DeltaTable(path)
+        stored = opened(path)
     except TableNotFoundError as error:
         raise StitchlakeError(
             f"{path}: no such table, expected a lake. Fill one with ./spark-submit.sh demo, set STITCHLAKE__LAKE__ROOT, or start "
@@ -50,12 +51,12 @@ def create(path: str, schema: str, *, description: str, properties: Mapping[str,
 
 def columns(path: str) -> list[str]:
     """Names of the columns the table has."""
-    return [field.name for field in DeltaTable(path).schema().fields]
+    return [field.name for field in opened(path).schema().fields]
 
 
 def set_properties(path: str, properties: Mapping[str, str]) -> None:
     """Let the table have these properties; nothing is committed when it has them."""
-    stored = DeltaTable(path)
+    stored = opened(path)
     has = stored.metadata().configuration
     other = {name: value for name, value in properties.items() if has.get(name) != value}
     if other:
@@ -64,13 +65,13 @@ def set_properties(path: str, properties: Mapping[str, str]) -> None:
 
 def version(path: str) -> str:
     """Another text after every commit that may have changed a row, and for another table made in the same place."""
-    stored = DeltaTable(path)
+    stored = opened(path)
     return f"{stored.metadata().id}@{_rows_of(stored)}"
 
 
 def commit(path: str) -> int:
     """The number of the last commit."""
-    return DeltaTable(path).version()
+    return opened(path).version()
 
 
 def changing_no_row(stored: DeltaTable) -> CommitProperties:
@@ -94,7 +95,7 @@ class Size(NamedTuple):
 def size(path: str) -> Size | None:
     """None = there is no table."""
     try:
-        stored = DeltaTable(path)
+        stored = opened(path)
     except TableNotFoundError:
         return None
     log_files = sum(1 for _ in Path(path, "_delta_log").glob("*.json"))
@@ -125,25 +126,25 @@ def _where(path: str, schema: pa.Schema, condition: Callable[[pa.RecordBatch], p
 def _dataset(path: str, schema: pa.Schema) -> ds.Dataset:
     found = files(path)
     if found is None:
-        return ds.dataset(DeltaTable(path).to_pyarrow_table().cast(schema))
+        return ds.dataset(opened(path).to_pyarrow_table().cast(schema))
     return ds.dataset(found, schema=schema, format="parquet") if found else ds.dataset(schema.empty_table())
 
 
 def clear(path: str) -> None:
     """Delete every row."""
-    DeltaTable(path).delete()
+    opened(path).delete()
 
 
 def delete_before(path: str, column: str, moment: datetime) -> None:
     """Delete the rows whose time is before the moment."""
     micros = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    DeltaTable(path).delete(f"{column} < {time_order.literal(micros)}")
+    opened(path).delete(f"{column} < {time_order.literal(micros)}")
 
 
 def add(rows: pa.Table, table: Table, path: str) -> None:
     """Append."""
     _check(rows, table)
-    write_deltalake(DeltaTable(path), rows, mode="append")
+    write_deltalake(opened(path), rows, mode="append")
 
 
 def append(rows: pa.Table, table: Table, path: str, once: Transaction) -> None:
@@ -155,7 +156,7 @@ def append(rows: pa.Table, table: Table, path: str, once: Transaction) -> None:
         return
     _check(rows, table)
     noting = _noting(once, table)
-    write_deltalake(DeltaTable(path), rows, mode="append", schema_mode="merge", commit_properties=noting)
+    write_deltalake(opened(path), rows, mode="append", schema_mode="merge", commit_properties=noting)
 
 
 def upsert(
@@ -198,7 +199,7 @@ def _without_strangers(rows: pa.Table, table: Table, path: str) -> pa.Table:
 
 def last_batch(path: str, writer: str) -> int:
     """The last batch that the log notes of the writer; -1 = none."""
-    last = DeltaTable(path).transaction_version(writer)
+    last = opened(path).transaction_version(writer)
     return -1 if last is None else last
 
 
@@ -207,7 +208,7 @@ def _merge(
 ) -> None:
     values = {name: f"new.{name}" for name in table.column_names}
     noting = None if once is None else _noting(once, table)
-    merge = DeltaTable(path).merge(
+    merge = opened(path).merge(
         rows, matching(table.key), source_alias="new", target_alias="stored", commit_properties=noting
     )
     if deletes:

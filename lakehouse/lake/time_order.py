@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
+from lakehouse.lake.open_tables import opened
 from lakehouse.tables.contract import Table
 
 FILE_BYTES = 2**22  # some 30,000 rows of the identity tables: quick to replace, and few enough to list
@@ -74,7 +75,7 @@ def set_rows(rows: pa.Table, table: Table, path: str, stored_at: pa.Array, *, de
     lie beside them: then a merge must do.
     """
     assert table.time_column is not None
-    stored = DeltaTable(path)
+    stored = opened(path)
     files = files_of(stored, path, table.time_column)
     times = np.sort(np.array(_micros(stored_at), dtype=np.int64))
     runs = runs_of(files, times)
@@ -127,8 +128,8 @@ def tidy(
     """
     assert table.time_column is not None
     column, left, rewritten = table.time_column, most_bytes, 0
-    for span in untidy(files_of(DeltaTable(path), path, column)):
-        stored = DeltaTable(path)
+    for span in untidy(files_of(opened(path), path, column)):
+        stored = opened(path)
         files = files_of(stored, path, column)
         met = [file for file in files if _meets(file.span, span)]
         size = sum(file.bytes for file in met)
@@ -181,7 +182,7 @@ def _replace(
     """Put rows in the place of all rows of the spans. Delta refuses rows that lie outside of them."""
     predicate = " OR ".join(f"({column} >= {literal(least)} AND {column} <= {literal(most)})" for least, most in spans)
     write_deltalake(
-        path, rows.sort_by(column), mode="overwrite", predicate=predicate, target_file_size=FILE_BYTES,
+        opened(path), rows.sort_by(column), mode="overwrite", predicate=predicate, target_file_size=FILE_BYTES,
         commit_properties=noting,
     )  # fmt: skip
 

@@ -161,14 +161,17 @@ def _holds(data: bytes, row: dict[str, object], identifiers: Sequence[Identifier
 
 def gold_rows(lake: Lake) -> Iterator[pa.Table]:
     """gold.activation as it is stored, in the form `pieces` has."""
+    if lake.is_bare(GOLD_ACTIVATION):
+        return iter(())
     stored = lake.read(GOLD_ACTIVATION)
     members = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
     return _in_pieces(_with_purchases(stored.select("profile_id"), stored, members, lake.read(SILVER_ORDERS)))
 
 
-def pieces(rows: GoldRows) -> Iterator[pa.Table]:
+def pieces(rows: GoldRows | OnDriver) -> Iterator[pa.Table]:
     """The rows of gold.activation with `purchases` and `is_deleted`, some PIECE at a time; every profile has one."""
-    if rows.here is not None:
+    if isinstance(rows, OnDriver) or rows.here is not None:
+        assert rows.here is not None
         return iter([_with_purchases_here(rows.here)])
     stored = stamped(GOLD_ACTIVATION, rows.tables[GOLD_ACTIVATION], rows.now)
     return _in_pieces(

@@ -17,7 +17,7 @@ from lakehouse.online.change_publisher import Change, Publish
 from lakehouse.online.content import PIECE, fill, fill_facts, pieces, write
 from lakehouse.online.store import OnlineStore
 from lakehouse.online.store_state import advance, in_flight, land, state_of, take_off
-from lakehouse.profiles.derivation import GoldRows
+from lakehouse.profiles.derivation import GoldRows, OnDriver
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 
 log = logging.getLogger("stitchlake.online")
@@ -85,7 +85,7 @@ class OnlineStep:
             return set()
         return set(self.owed)
 
-    def put(self, rows: GoldRows, index: Index, now: datetime) -> bool:
+    def put(self, rows: GoldRows | OnDriver, index: Index, now: datetime) -> bool:
         """Write the profiles gold is about to have, piece by piece; whether the store took all of them."""
         taken = True
         for piece in pieces(rows):

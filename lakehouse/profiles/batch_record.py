@@ -42,9 +42,10 @@ class BatchRecord:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """Note the seconds, added to those of the stage before."""
         started = time.perf_counter()
         yield
-        self.seconds[name] = round(time.perf_counter() - started, 3)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - started, 3)
 
 
 Note = Callable[[BatchRecord], None]

@@ -20,6 +20,8 @@ from lakehouse.matching.model import MatchModel
 from lakehouse.tables.contract import KAFKA, Table
 
 if TYPE_CHECKING:  # the service reads declarations, and needs nothing that writes tables
+    import pyarrow as pa
+
     from lakehouse.lake.delta import Lake
     from lakehouse.lake.transaction import Transaction
 
@@ -68,12 +70,12 @@ class ChampionModels(Protocol):
 class LeafTable(Table):
     """A silver table kept from leaf rows alone, see lakehouse/profiles/silver/activity_daily.py.
 
-    transform: leaf rows -> its rows. merge: takes in the leaf rows of a micro-batch, once; returns the actors beside those of the
+    transform: leaf rows -> its rows. merge: takes in the leaf rows of a micro-batch, few of them on the driver, once; returns the actors beside those of the
     batch whose profiles it changed. sent_in: the lists of a leaf row that hold what it is made of; () = any leaf row.
     """
 
     transform: Callable[[DataFrame], DataFrame]
-    merge: "Callable[[Lake, DataFrame, Transaction], Collection[str]]"
+    merge: "Callable[[Lake, DataFrame | pa.Table, Transaction], Collection[str]]"
     sent_in: tuple[str, ...] = ()
     owner: str = EVENTS_QUERY
     reads: tuple[str, ...] = (KAFKA,)
@@ -120,10 +122,15 @@ class ProfileTable(Table):
         return (*self.current_key, *self.content)
 
     @property
+    def asks_for(self) -> tuple[str, ...]:
+        """What its transform is given besides tables."""
+        return tuple(p.name for p in self._parameters if p.kind is p.KEYWORD_ONLY)
+
+    @property
     def _parameters(self) -> list[inspect.Parameter]:
         return list(inspect.signature(self.transform).parameters.values())
 
     def rows(self, frames: Mapping[str, DataFrame], given: Mapping[str, Any]) -> DataFrame:
         """Its rows, from the frames its transform asks for and no other."""
-        asked = {p.name: given[p.name] for p in self._parameters if p.kind is p.KEYWORD_ONLY}
+        asked = {name: given[name] for name in self.asks_for}
         return self.transform(**{name: frames[name] for name in self.handed}, **asked)

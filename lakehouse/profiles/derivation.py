@@ -4,16 +4,20 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.config import Config
 from lakehouse.errors import ContractError
+from lakehouse.lake.delta import arrow_schema
+from lakehouse.lake.few_rows import FewRows
 from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.tables import GOLD
 from lakehouse.tables.contract import Table
 
+Rows = TypeVar("Rows", DataFrame, pa.Table)
 Settle = Callable[[ProfileTable, DataFrame], DataFrame]
 
 
@@ -25,6 +29,11 @@ class OnDriver:
     now: datetime
     tables: Mapping[ProfileTable, pa.Table]
     purchases: pa.Table
+
+    @property
+    def here(self) -> "OnDriver":
+        """Itself: where the profiles are very few there is nothing else."""
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,23 +75,62 @@ def derive(
     """
     frames = {table.parameter: frame for table, frame in silver.items()}
     given = {"profiles": profiles, "champions": champions, "config": config}
-    derived: dict[str, Future[DataFrame]] = {}
 
-    def rows(table: ProfileTable) -> DataFrame:
+    def rows(table: ProfileTable, handed: Mapping[str, DataFrame]) -> DataFrame:
         if not table.needs(champions):
             return _none(profiles.sparkSession, table)
-        handed = {name: frames[name] if name in frames else derived[name].result() for name in table.handed}
         return settle(table, _given(table.rows(handed, given), table))
+
+    return _in_order(tables, frames, rows)
+
+
+def derive_here(
+    few_rows: FewRows,
+    silver: Mapping[Table, pa.Table],
+    profiles: pa.Table,
+    *,
+    champions: ChampionModels,
+    config: Config,
+    tables: tuple[ProfileTable, ...] = GOLD,
+) -> dict[ProfileTable, pa.Table]:
+    """`derive` of few rows on the driver. silver: the rows of the profiles' actors."""
+    version = tuple(sorted(champions.versions.items()))
+
+    def rows(table: ProfileTable, handed: Mapping[str, pa.Table]) -> pa.Table:
+        if not table.needs(champions):
+            return pa.schema([arrow_schema(table).field(name) for name in table.given_columns]).empty_table()
+
+        def build(**frames: DataFrame) -> DataFrame:
+            given = {"profiles": frames.get("profiles"), "champions": champions, "config": config}
+            return _given(table.rows(frames, given), table)
+
+        asked = {"profiles": profiles} if "profiles" in table.asks_for else {}
+        return few_rows.run(table.name, build, version=version, **handed, **asked)
+
+    return _in_order(tables, {table.parameter: its_rows for table, its_rows in silver.items()}, rows)
+
+
+def _in_order(
+    tables: tuple[ProfileTable, ...],
+    silver: Mapping[str, Rows],
+    rows: Callable[[ProfileTable, Mapping[str, Rows]], Rows],
+) -> dict[ProfileTable, Rows]:
+    """The rows of each table, from those it is handed; side by side where they do not read each other."""
+    derived: dict[str, Future[Rows]] = {}
+
+    def made(table: ProfileTable) -> Rows:
+        handed = {name: silver[name] if name in silver else derived[name].result() for name in table.handed}
+        return rows(table, handed)
 
     with ThreadPoolExecutor(len(tables)) as pool:
         for table in tables:
-            unknown = [name for name in table.handed if name not in frames and name not in derived]
+            unknown = [name for name in table.handed if name not in silver and name not in derived]
             if unknown:
                 raise ContractError(
-                    f"{table.name}: its transform asks for {unknown}, expected some of {sorted([*frames, *derived])}. "
+                    f"{table.name}: its transform asks for {unknown}, expected some of {sorted([*silver, *derived])}. "
                     "List it after the tables it reads, in lakehouse/profiles/gold/__init__.py"
                 )
-            derived[table.parameter] = pool.submit(rows, table)
+            derived[table.parameter] = pool.submit(made, table)
     return {table: derived[table.parameter].result() for table in tables}
 
 

@@ -2,18 +2,18 @@
 
 import pyarrow as pa
 
-from lakehouse.profiles.derivation import GoldRows
+from lakehouse.profiles.derivation import GoldRows, OnDriver
 from lakehouse.quality.counts import counted, counted_here
 from lakehouse.quality.data_quality import DataQuality
 
 
-def judge(rows: GoldRows, quality: DataQuality) -> None:
+def judge(rows: GoldRows | OnDriver, quality: DataQuality) -> None:
     """Have the rows counted, where they are.
 
     Raises:
         QualityError: they must not be written.
     """
-    tables = rows.tables if rows.here is None else rows.here.tables
+    tables = rows.tables if isinstance(rows, OnDriver) or rows.here is None else rows.here.tables
     for table, told in tables.items():
         if table.expectations:
             quality.took(table, counted_here(told, table) if isinstance(told, pa.Table) else counted(told, table))

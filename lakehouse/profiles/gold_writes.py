@@ -19,17 +19,21 @@ from lakehouse.profiles.derivation import GoldRows, OnDriver
 FEW_ROWS = 100_000  # some tenths of a second
 
 
-def write(lake: Lake, table: ProfileTable, said: GoldRows) -> None:
+def write(lake: Lake, table: ProfileTable, said: GoldRows | OnDriver) -> None:
     """Let the table say of the profiles what its rows say, and nothing else.
 
     Of few profiles the rows are on the driver: Spark would plan longer than it takes to compare them there.
     """
-    here = said.here if said.here is not None and _are_few(table, said.here) else None
-    if table.has_history:
-        lake.upsert(_validity(lake, table, said) if here is None else _validity_here(lake, table, here), table)
+    rows: DataFrame | pa.Table
+    if isinstance(said, GoldRows) and (said.here is None or not _are_few(table, said.here)):
+        rows = _validity(lake, table, said) if table.has_history else _changes(lake, table, said)
     else:
-        changes = _changes(lake, table, said) if here is None else _changes_here(lake, table, here)
-        lake.upsert(changes, table, update_when=differs(table.content), deletes=True)
+        assert said.here is not None
+        rows = _validity_here(lake, table, said.here) if table.has_history else _changes_here(lake, table, said.here)
+    if table.has_history:
+        lake.upsert(rows, table)
+    else:
+        lake.upsert(rows, table, update_when=differs(table.content), deletes=True)
 
 
 def _are_few(table: ProfileTable, here: OnDriver) -> bool:

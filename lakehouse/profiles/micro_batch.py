@@ -35,7 +35,7 @@ from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
-from lakehouse.profiles.derivation import GoldRows, OnDriver, Settle, derive
+from lakehouse.profiles.derivation import GoldRows, OnDriver, Settle, derive, derive_here
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.gold_quality import judge
@@ -46,12 +46,14 @@ from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.profiles.tables import GOLD, HANDED, LEAF
 from lakehouse.quality.data_quality import DataQuality
+from lakehouse.tables.contract import Table
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 log = logging.getLogger("stitchlake.profiles")
 
 Clock = Callable[[], datetime]
 UTC_TIME = pa.timestamp("us", tz="UTC")
+FEW_ACTORS = 5_000  # whose rows of silver are taken to the driver
 MOST_RECORDS = 1000  # of what it did last; a driver lives for months
 
 
@@ -69,7 +71,7 @@ class OnlineWriter(Protocol):
     @property
     def owed(self) -> Collection[str]: ...
     def catch_up(self, index: Index, now: datetime) -> set[str]: ...
-    def put(self, rows: GoldRows, index: Index, now: datetime) -> bool: ...
+    def put(self, rows: GoldRows | OnDriver, index: Index, now: datetime) -> bool: ...
     def settle(self, now: datetime) -> None: ...
 
 
@@ -80,7 +82,7 @@ class _New:
     here: of every leaf row, on the driver, who it is of, from when to when, and how long its lists are.
     """
 
-    leaves: DataFrame
+    leaves: DataFrame | pa.Table
     once: Transaction
     here: pa.Table
 
@@ -126,14 +128,21 @@ class MicroBatch:
         self._models_applied: Mapping[str, str] | None = None
         self._one_at_a_time = Lock()
 
-    def __call__(self, leaves: DataFrame, once: Transaction, record: BatchRecord | None = None) -> None:
-        """Take in leaf rows of events that no other batch has brought. `record`: noted on, of what was done for the batch before."""
-        leaves = leaves.persist()
-        try:
-            with self._one_at_a_time:
-                self._record((leaves, once), record or BatchRecord(once.batch_id))
-        finally:
-            leaves.unpersist()
+    def __call__(self, leaves: DataFrame | pa.Table, once: Transaction, record: BatchRecord | None = None) -> None:
+        """Take in leaf rows of events that no other batch has brought; few are on the driver.
+
+        `record`: noted on, of what was done for the batch before.
+        """
+        record = record or BatchRecord(once.batch_id)
+        with self._one_at_a_time:
+            if isinstance(leaves, pa.Table):
+                self._record((leaves, once), record)
+                return
+            leaves = leaves.persist()
+            try:
+                self._record((leaves, once), record)
+            finally:
+                leaves.unpersist()
 
     def catch_up(self) -> None:
         """Do what is due although no event came: overrides asked for, a new model, rules that changed, a crash's rest."""
@@ -148,7 +157,7 @@ class MicroBatch:
     def _is_due_as_it_is(self) -> bool:
         return self.identity.is_due(self.champions.matcher) or (self.online is not None and self.online.is_due)
 
-    def _record(self, brought: tuple[DataFrame, Transaction] | None, record: BatchRecord) -> None:
+    def _record(self, brought: tuple[DataFrame | pa.Table, Transaction] | None, record: BatchRecord) -> None:
         with record.stage("total"):
             self._run(brought, record)
         if self.online is not None:
@@ -157,7 +166,7 @@ class MicroBatch:
         self._note(record)
         log.info(json.dumps(record.figures), extra={"query": "events", "batch_id": record.batch_id})
 
-    def _run(self, brought: tuple[DataFrame, Transaction] | None, record: BatchRecord) -> None:
+    def _run(self, brought: tuple[DataFrame | pa.Table, Transaction] | None, record: BatchRecord) -> None:
         now = self.clock()
         with record.stage("leaf"):
             new = None if brought is None else _new(*brought, record)
@@ -234,9 +243,11 @@ class MicroBatch:
             facts_of(leaves), batch_id=batch_id, now=now, matcher=matcher, described=described
         )
 
-    def few_rows(self, profile_ids: set[str], as_of: datetime, now: datetime) -> GoldRows:
+    def few_rows(self, profile_ids: set[str], as_of: datetime, now: datetime) -> GoldRows | OnDriver:
         """What gold says of these profiles, by way of the driver: their actors are looked up, so that no table is sorted."""
         placed = members(self.identity.index, profile_ids)
+        if self.lake.uses_delta_rs and len(placed) <= FEW_ACTORS:
+            return self._rows_here(placed, profile_ids, as_of, now)
         actors = F.broadcast(self.lake.frame(_text(placed)))
         profiles = self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(profile_ids)})))
 
@@ -251,6 +262,21 @@ class MicroBatch:
             rows = self._rows(profiles, actors, settle, as_of, now)
             on_driver = OnDriver(profile_ids=profile_ids, now=now, tables=here, purchases=purchases.result())
         return replace(rows, here=on_driver)
+
+    def _rows_here(self, placed: pd.DataFrame, profile_ids: set[str], as_of: datetime, now: datetime) -> OnDriver:
+        """`few_rows` of so few that their rows of silver are on the driver, too. `placed`: their actors."""
+        profile_of = dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
+        with ThreadPoolExecutor(len(HANDED)) as pool:
+            held = {table: pool.submit(self.lake.rows_with, table, "actor_id", profile_of) for table in HANDED}
+            silver: dict[Table, pa.Table] = {table: rows.result() for table, rows in held.items()}
+        profiles = _text(pd.DataFrame({"profile_id": sorted(profile_ids)}))
+        profiles = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
+        tables = derive_here(
+            self.lake.few_rows, {SILVER_IDENTITY_MAP: _text(placed), **silver}, profiles,
+            champions=self.champions, config=self.lake.config,
+        )  # fmt: skip
+        purchases = rollup.purchases_here(silver[SILVER_ORDERS], profile_of)
+        return OnDriver(profile_ids=profile_ids, now=now, tables=tables, purchases=purchases)
 
     def _purchases(self, placed: pd.DataFrame) -> pa.Table:
         profile_of = dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
@@ -283,7 +309,7 @@ class MicroBatch:
         tables = derive(silver, dated, champions=self.champions, config=self.lake.config, settle=settle)
         return GoldRows(profiles=dated, now=self.lake.frame(times).select("now"), silver=silver, tables=tables)
 
-    def write_gold(self, rows: GoldRows) -> None:
+    def write_gold(self, rows: GoldRows | OnDriver) -> None:
         """Write every table whose needs are met; the others are left as they are."""
         with ThreadPoolExecutor(len(GOLD)) as pool:
             writes = [
@@ -301,10 +327,14 @@ class MicroBatch:
         return dict(zip(found["actor_id"].tolist(), found["profile_id"].tolist(), strict=True))
 
 
-def _new(leaves: DataFrame, once: Transaction, record: BatchRecord) -> _New:
-    """What the leaf rows bring, their counts noted. One job, which makes the rows."""
+def _new(leaves: DataFrame | pa.Table, once: Transaction, record: BatchRecord) -> _New:
+    """What the leaf rows bring, their counts noted. Of many one job, which makes the rows."""
     lists = sorted({name for table in LEAF for name in table.sent_in})
-    here = leaves.select(*GRAPH_COLUMNS, "last_at", *(F.size(name).alias(name) for name in lists)).toArrow()
+    told = (*GRAPH_COLUMNS, "last_at")
+    if isinstance(leaves, pa.Table):
+        here = pa.table({name: leaves[name] for name in told} | {n: pc.list_value_length(leaves[n]) for n in lists})
+    else:
+        here = leaves.select(*told, *(F.size(name).alias(name) for name in lists)).toArrow()
     record.leaf_rows = here.num_rows
     record.sent = {name: pc.sum(here[name]).as_py() or 0 for name in lists}
     return _New(leaves, once, here)

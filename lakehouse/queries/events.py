@@ -12,10 +12,12 @@ its actor's day, whenever that was.
 import atexit
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Thread
 
+import pyarrow as pa
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -28,8 +30,9 @@ from lakehouse.errors import QualityError
 from lakehouse.events import dedupe
 from lakehouse.events.declared_properties import check_stored, with_declared
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
-from lakehouse.events.parse import parse
+from lakehouse.events.parse import ARRIVED_AT, parse
 from lakehouse.kafka.source import read_range, read_records
+from lakehouse.lake import checkpoint
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction, transaction
 from lakehouse.maintenance.upkeep import Upkeep
@@ -54,14 +57,24 @@ from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_E
 
 NAME = "events"
 KNOWN = {"events": SILVER_EVENTS, "quarantine": SILVER_EVENTS_QUARANTINE}  # the latter is written before the former
+OF_LEAVES = [*EVENT_COLUMNS, "traits", "is_bot"]  # what of events leaf rows are made of
+FEW_RECORDS = 5_000  # go through the driver, each of events.max_bytes at most
 IDLE_SECONDS = 1
 STORE_TIMEOUT_MS = 1000  # a whole micro-batch is written, nobody waits for an answer
 log = logging.getLogger("stitchlake.profiles")
 
-TakeIn = Callable[[DataFrame, Transaction, BatchRecord], None]
-"""What a MicroBatch does with the leaf rows of a batch."""
+TakeIn = Callable[[DataFrame | pa.Table, Transaction, BatchRecord], None]
+"""What a MicroBatch does with the leaf rows of a batch; few are on the driver."""
 Begin = Callable[[Transaction], None]
 """Is told of a batch before anything of it is written."""
+
+
+Size = Callable[[Transaction], int | None]
+"""How many records a batch was made of; None = that is not known."""
+
+
+def nobody_knows(_: Transaction) -> None:
+    """Of a stream that is not of Kafka's."""
 
 
 def nobody_told(_: Transaction) -> None:
@@ -71,12 +84,16 @@ def nobody_told(_: Transaction) -> None:
 def transform(records: DataFrame, config: Config, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
     """Kafka records (stream) -> rows of lakehouse/events/dedupe.py: what is new, each question of a record its own row."""
     asked = dedupe.ask(parse(records, config, declared))
-    return dedupe.answer(asked, clock=next_hour(), days=config.events.dedupe_days)
+    return dedupe.answer(asked, clock=next_hour(F.col(ARRIVED_AT)), days=config.events.dedupe_days)
 
 
-def next_hour() -> Column:
-    """The next full hour of the micro-batch: never behind the watermark, the same on a replay."""
-    return F.date_trunc("hour", F.current_timestamp()) + F.make_dt_interval(hours=F.lit(1))
+def next_hour(arrived_at: Column) -> Column:
+    """The next full hour of the micro-batch: never behind the watermark, the same on a replay.
+
+    From a column: the time of the micro-batch itself would stand as a number in the code that Spark writes for the widest rows, which it would
+    then compile again for each one.
+    """
+    return F.date_trunc("hour", arrived_at) + F.make_dt_interval(hours=F.lit(1))
 
 
 def leaves(events: DataFrame, config: Config) -> DataFrame:
@@ -89,7 +106,7 @@ class EventsBatch:
     """The body of foreachBatch. A replay, whole or after a crash between any two writes, changes nothing: see docs/decisions/0070.
 
     `table`: silver.events, with the columns that are declared. `upkeep`: of the tables it writes. It has its turn when everything is
-    written. `quality`: judges the events by windows of so many seconds; None = nothing is judged. `begin`: see Begin.
+    written. `quality`: judges the events by windows of so many seconds; None = nothing is judged. `begin`, `size`: see Begin and Size.
     """
 
     def __init__(
@@ -103,6 +120,7 @@ class EventsBatch:
         quality: DataQuality | None = None,
         window_seconds: int = 0,
         begin: Begin = nobody_told,
+        size: Size = nobody_knows,
     ) -> None:
         self._lake = lake
         self._take_in = take_in
@@ -113,6 +131,7 @@ class EventsBatch:
         self._quality = quality
         self._window_seconds = window_seconds
         self._begin = begin
+        self._size = size
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         with self._upkeep.turn:
@@ -126,26 +145,49 @@ class EventsBatch:
         lake, once = self._lake, transaction(NAME, rows, batch_id)
         self._begin(once)
         record = BatchRecord(batch_id)
-        rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known["events"])).persist()
-        try:
+        rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known["events"]))
+        with self._settled(rows, once, record) as answered:
             if self._sessions is not None:
                 self._sessions.prepare()
             with record.stage("events"):
                 known_there = self._known["quarantine"]
-                accepted = write_events(lake, rows, once, known=known_there, table=self._table, judge=judge)
+                accepted = write_events(lake, answered, once, known=known_there, table=self._table, judge=judge)
             record.accepted, record.quarantined = accepted.count, dict(accepted.quarantined)
             record.first_arrival = accepted.first_arrival
             with ThreadPoolExecutor(2) as beside:
                 others = [beside.submit(self._write_faults, accepted, once, record)]
                 if self._sessions is not None:
                     others.append(beside.submit(self._keep_sessions, self._sessions, accepted, record))
-                self._take_in(leaves(accepted.events, lake.config), once, record)
+                with record.stage("leaf"):
+                    told = self._leaves(accepted.events)
+                self._take_in(told, once, record)
                 for other in others:
                     other.result()
-        finally:
-            rows.unpersist()
         if self._quality is not None:
             self._quality.settle(self._window_seconds)
+
+    @contextmanager
+    def _settled(self, rows: DataFrame, once: Transaction, record: BatchRecord) -> Iterator[DataFrame | pa.Table]:
+        """The rows, made once: few are on the driver."""
+        size = self._size(once)
+        if self._lake.uses_delta_rs and size is not None and size <= FEW_RECORDS:
+            with record.stage("events"):
+                few = rows.toArrow()
+            yield few
+            return
+        rows = rows.persist()
+        try:
+            yield rows
+        finally:
+            rows.unpersist()
+
+    def _leaves(self, events: DataFrame | pa.Table) -> DataFrame | pa.Table:
+        """Few events are on the driver, and so are their leaf rows."""
+        lake, config = self._lake, self._lake.config
+        if isinstance(events, pa.Table):
+            made = functools.partial(leaves, config=config)
+            return lake.few_rows.run("leaves", made, events=events.select(OF_LEAVES))
+        return leaves(events, config)
 
     def _write_faults(self, accepted: Accepted, once: Transaction, record: BatchRecord) -> None:
         with record.stage("faults"):
@@ -153,8 +195,8 @@ class EventsBatch:
 
     def _keep_sessions(self, step: SessionStep, accepted: Accepted, record: BatchRecord) -> None:
         with record.stage("sessions"):
-            here = accepted.here
-            step.take_in(accepted.events.select(*visits.COLUMNS).toArrow() if here is None else here)
+            events = accepted.events
+            step.take_in(events if isinstance(events, pa.Table) else events.select(*visits.COLUMNS).toArrow())
 
 
 def writer(
@@ -168,15 +210,16 @@ def writer(
     quality: DataQuality | None = None,
     window_seconds: int = 0,
     begin: Begin = nobody_told,
+    size: Size = nobody_knows,
 ) -> DataStreamWriter:
     """The query over a stream of records, to be started. silver.events gets the columns that are declared.
 
     `held`: what `known` says, where the caller has it. `upkeep`: None = the tables are left as they are written. `quality`: judges the
-    events by windows of so many seconds. `begin`: see Begin.
+    events by windows of so many seconds. `begin`, `size`: see Begin and Size.
     """
     body = EventsBatch(
         lake, take_in, held or known(lake, NAME, KNOWN), table=events_table(lake, declared), upkeep=upkeep,
-        quality=quality, window_seconds=window_seconds, begin=begin,
+        quality=quality, window_seconds=window_seconds, begin=begin, size=size,
     )  # fmt: skip
     rows = transform(records, lake.config, declared).writeStream.queryName(NAME).outputMode("append")
     return rows.option("checkpointLocation", lake.checkpoint(NAME)).foreachBatch(body)
@@ -224,6 +267,7 @@ def start(
         lake, records, micro_batch, declared=declared, held=held, upkeep=upkeep, quality=quality,
         window_seconds=0 if available_now else lake.config.quality.window_seconds,  # nobody comes back for an open one
         begin=functools.partial(unfinished.begin, lake, NAME, held["events"]),
+        size=lambda once: checkpoint.size(lake.spark, lake.checkpoint(NAME), once.batch_id),
     )  # fmt: skip
     query = to_start.trigger(**when).start()
     if not available_now:

@@ -41,7 +41,7 @@ def begin(lake: Lake, query: str, held: Known) -> None:
 
 def held_by(lake: Lake, tables: Mapping[str, Table]) -> Known:
     """How far each table of records reaches."""
-    return {name: ends_of(lake.read(table)) for name, table in tables.items()}
+    return {name: {} if lake.is_bare(table) else ends_of(lake.read(table)) for name, table in tables.items()}
 
 
 def ends_of(records: DataFrame) -> Ends:

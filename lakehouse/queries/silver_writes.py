@@ -10,12 +10,14 @@ so another content may come first, or the same one with another time of sending.
 has had, and after a crash the replay takes for its events what the attempt before decided.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -24,7 +26,7 @@ from lakehouse.events.content_hash import content_hash_of
 from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.events.reasons import FACT, ID_CONFLICT, UNEXPECTED
 from lakehouse.lake.checkpoint import Ends
-from lakehouse.lake.delta import Lake, conform
+from lakehouse.lake.delta import Lake, arrow_schema, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.quality.counts import Counts, counted, counted_here, first_broken
 from lakehouse.queries.known_records import is_news
@@ -35,20 +37,19 @@ from lakehouse.tables.expectation import Action
 FEW_BYTES = 2**24  # of records that pass through the driver: some 20,000
 _CLOCK_SLACK = timedelta(days=1)  # the hour the clock is ahead, and more than a machine's clock is ever set back
 _BESIDE = ("traits", "faults", "source")  # what an event has that silver.events does not
+_OF_FAULTS = (*SILVER_EVENTS.key, *BRONZE_EVENTS.key, "event", "source")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
     """The events of a micro-batch.
 
-    events: the columns of silver.events, and `traits`, `faults`, `source`. here: the former on the driver, where they passed through it
-    anyway; None = they did not. are_few: whether they fit into the driver's memory.
-    have_faults: whether something is wrong with any of them. count, first_arrival: of the batch's events, and when Kafka took the first of
+    events: the columns of silver.events, and `traits`, `faults`, `source`; on the driver, where they passed through it anyway.
+    are_few: whether they fit into the driver's memory. have_faults: whether something is wrong with any of them. count, first_arrival: of the batch's events, and when Kafka took the first of
     them. quarantined: how many records are no events, by reason.
     """
 
-    events: DataFrame
-    here: pa.Table | None
+    events: DataFrame | pa.Table
     are_few: bool
     have_faults: bool
     count: int
@@ -62,7 +63,7 @@ Judge = Callable[[Counts], None]
 
 def write_events(
     lake: Lake,
-    rows: DataFrame,
+    rows: DataFrame | pa.Table,
     once: Transaction,
     *,
     known: Ends,
@@ -77,12 +78,16 @@ def write_events(
 
     Args:
         lake: the lake.
-        rows: the answered rows of lakehouse/events/dedupe.py, persisted.
+        rows: the answered rows of lakehouse/events/dedupe.py, persisted, or few on the driver.
         once: the batch.
         table: the contract of silver.events, with what is declared.
         known: how far quarantine reached before the checkpoint: that is there, and is not put there again.
         judge: is called before an event is written, and what it raises is raised; None = nothing is counted.
     """
+    if isinstance(rows, pa.Table):
+        if not known and are_uncontested(rows) and not lake.has_had(SILVER_EVENTS, once):
+            return _write_uncontested(lake, rows, once, table, judge)
+        rows = lake.frame(rows)
     contents = rows.where(F.col("asks") == dedupe.CONTENT)
     judged = rows.where(F.col("asks") == dedupe.REJECTED).unionByName(dedupe.conflicts(rows))
     breaks = first_broken(SILVER_EVENTS, Action.QUARANTINE)
@@ -99,7 +104,7 @@ def write_events(
         conflicts = _quarantine(lake, judged, tallies, once, known, are_few=are_few)
     finally:
         judged.unpersist()
-    events, here = contents, None
+    events: DataFrame | pa.Table = contents
     if lake.has_had(SILVER_EVENTS, once):
         beside = F.broadcast(contents.select("message_id", "content_hash", *_BESIDE))
         held = lake.read(SILVER_EVENTS).join(beside, on=["message_id", "content_hash"], how="inner")
@@ -107,12 +112,13 @@ def write_events(
     else:
         if conflicts is not None:
             events = contents.join(conflicts, on="content_hash", how="left_anti")
-        here = _append(lake, events, table, once, judge, are_few=are_few)
+        if are_few and lake.uses_delta_rs:
+            events = conform(events, table, *_BESIDE).toArrow()
+        _append(lake, events, table, once, judge)
     new = tallies.get(dedupe.CONTENT)
     quarantined = {reason: tally.rows for reason, tally in tallies.items() if reason not in (FACT, dedupe.CONTENT)}
     return Accepted(
         events=events,
-        here=here,
         are_few=are_few,
         have_faults=new is not None and new.faulty > 0,
         count=0 if new is None else new.rows - quarantined.get(ID_CONFLICT, 0),
@@ -128,24 +134,51 @@ def _unexpected(contents: DataFrame, breaks: Column, judged: DataFrame) -> DataF
     return aside.join(judged.select(*place), on=place, how="left_anti").select(*judged.columns)
 
 
-def _append(
-    lake: Lake, events: DataFrame, table: Table, once: Transaction, judge: Judge | None, *, are_few: bool
-) -> pa.Table | None:
-    """Have the events counted, and append them. Few pass through the driver anyway, and are counted there: Spark takes 0.1 s.
+def are_uncontested(rows: pa.Table) -> bool:
+    """Whether each new id of the answered rows came with one content and each new content with its id, and nothing is to be put aside.
 
-    Returns:
-        The rows, where they passed through the driver.
+    So there is no conflict among them, and none with what came before; and no fact.
     """
-    if are_few and lake.uses_delta_rs:
-        here = conform(events, table).toArrow()
-        if judge is not None:
-            judge(counted_here(here, table))
-        lake.append(here, table, once)
-        return here
+    contents, ids = (rows.filter(pc.equal(rows["asks"], asks))["message_id"] for asks in (dedupe.CONTENT, dedupe.ID))
+    is_one_to_one = len(contents) == len(ids) == len(contents.unique()) and contents.sort().equals(ids.sort())
+    is_fact = pc.any(pc.equal(rows["reason"], FACT)).as_py() or False
+    return is_one_to_one and not is_fact and first_broken(SILVER_EVENTS, Action.QUARANTINE) is None
+
+
+def _write_uncontested(lake: Lake, rows: pa.Table, once: Transaction, table: Table, judge: Judge | None) -> Accepted:
+    """`write_events` where the contents are the events: nothing is left for Spark to find out."""
+    rejected, contents = (rows.filter(pc.equal(rows["asks"], asks)) for asks in (dedupe.REJECTED, dedupe.CONTENT))
+    now = pa.repeat(pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")), rejected.num_rows)
+    aside = rejected.append_column("quarantined_at", now)
+    lake.append(_typed(aside, SILVER_EVENTS_QUARANTINE), SILVER_EVENTS_QUARANTINE, once)
+    told = _typed(contents, table)
+    for name in _BESIDE:
+        told = told.append_column(name, contents[name])
+    _append(lake, told, table, once, judge)
+    first: datetime | None = pc.min(contents["kafka_timestamp"]).as_py()
+    return Accepted(
+        events=told,
+        are_few=True,
+        have_faults=bool(pc.any(pc.greater(pc.list_value_length(contents["faults"]), 0)).as_py()),
+        count=contents.num_rows,
+        first_arrival=first,
+        quarantined=Counter(rejected["reason"].to_pylist()),
+    )
+
+
+def _typed(rows: pa.Table, table: Table) -> pa.Table:
+    """The columns of the table, in the types of its contract."""
+    schema = pa.schema([field.with_nullable(True) for field in arrow_schema(table)])
+    return rows.select(schema.names).cast(schema)
+
+
+def _append(lake: Lake, events: DataFrame | pa.Table, table: Table, once: Transaction, judge: Judge | None) -> None:
+    """Have the events counted, and append them. Those that are on the driver are counted there: Spark takes 0.1 s."""
+    if isinstance(events, pa.Table):
+        events = events.select(table.column_names)
     if judge is not None:
-        judge(counted(events, table))
+        judge(counted_here(events, table) if isinstance(events, pa.Table) else counted(events, table))
     lake.append(events, table, once)
-    return None
 
 
 class _Tally(NamedTuple):
@@ -203,18 +236,31 @@ def _conflicts_since(lake: Lake, since: datetime) -> DataFrame:
 
 def write_faults(lake: Lake, accepted: Accepted, once: Transaction) -> None:
     """Append what was wrong with events that are accepted all the same."""
-    if accepted.have_faults:
-        lake.append(faults(accepted.events), SILVER_EVENT_FAULTS, once, are_few=accepted.are_few)
+    if not accepted.have_faults:
+        return
+    table, events = SILVER_EVENT_FAULTS, accepted.events
+    if isinstance(events, pa.Table):
+        told = events.select([*_OF_FAULTS, "faults"])
+        found = lake.few_rows.run(
+            table.name, _faults, events=told.filter(pc.greater(pc.list_value_length(told["faults"]), 0))
+        )
+        now = pa.repeat(pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")), found.num_rows)
+        lake.append(_typed(found.append_column("told_at", now), table), table, once)
+    else:
+        lake.append(faults(events), table, once, are_few=accepted.are_few)
 
 
 def faults(events: DataFrame) -> DataFrame:
     """Accepted events with `faults` and `source` -> rows of silver.event_faults."""
-    told = events.select(*SILVER_EVENTS.key, *BRONZE_EVENTS.key, "event", "source", F.explode("faults").alias("fault"))
+    return _faults(events).withColumn("told_at", F.current_timestamp())
+
+
+def _faults(events: DataFrame) -> DataFrame:
+    told = events.select(*_OF_FAULTS, F.explode("faults").alias("fault"))
     detail = verdict.detail_of(F.col("fault"))
     return told.select(
         "*",
         verdict.reason_of(F.col("fault")).alias("reason"),
         F.substring_index(detail, ": ", 1).alias("field"),
         F.substring_index(detail, ": ", -1).alias("expected"),
-        F.current_timestamp().alias("told_at"),
     ).dropDuplicates(list(SILVER_EVENT_FAULTS.key))

@@ -8,12 +8,13 @@ Columns are built once (`cache`): each is dozens of calls to the JVM, and buildi
 
 from functools import cache
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config.limits import PURPOSES
 from lakehouse.events.money import EXACT, money
-from lakehouse.lake.delta import Lake
+from lakehouse.lake.delta import Lake, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
 from lakehouse.profiles.leaf import COMPLETED
@@ -96,12 +97,23 @@ def first_per_order(orders: Column) -> Column:
     )
 
 
-def merge(lake: Lake, leaves: DataFrame, once: Transaction) -> tuple[()]:
-    """Add the rows to what is stored of their keys, once."""
+def added(leaves: DataFrame, stored: DataFrame) -> DataFrame:
+    """Leaf rows, added to what is stored of their keys -> rows of silver.activity_daily."""
     rows = transform(leaves)
     key = list(SILVER_ACTIVITY_DAILY.key)
-    stored = lake.read(SILVER_ACTIVITY_DAILY).join(F.broadcast(rows.select(*key)), on=key, how="left_semi")
-    lake.upsert(summed(stored.unionByName(rows)), SILVER_ACTIVITY_DAILY, once=once)
+    met = stored.join(F.broadcast(rows.select(*key)), on=key, how="left_semi")
+    return conform(summed(met.unionByName(rows)), SILVER_ACTIVITY_DAILY)
+
+
+def merge(lake: Lake, leaves: DataFrame | pa.Table, once: Transaction) -> tuple[()]:
+    """Add the rows to what is stored of their keys, once."""
+    table = SILVER_ACTIVITY_DAILY
+    if isinstance(leaves, pa.Table):
+        stored = lake.rows_with(table, "actor_id", leaves["actor_id"].to_pylist())
+        rows = lake.few_rows.run(table.name, added, leaves=leaves, stored=stored)
+    else:
+        rows = added(leaves, lake.read(table))
+    lake.upsert(rows, table, once=once)
     return ()
 
 

@@ -15,11 +15,13 @@ A message's rate is that of its day: another one in the configuration counts fro
 
 from functools import cache
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.events.money import EXACT, money
-from lakehouse.lake.delta import Lake
+from lakehouse.lake.delta import Lake, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
 from lakehouse.profiles.leaf import CANCELLED, COMPLETED
@@ -128,19 +130,33 @@ def _product(amount: Column | str, rate: Column) -> Column:
     return F.try_multiply(F.col(amount) if isinstance(amount, str) else amount, rate).try_cast(EXACT)
 
 
-def merge(lake: Lake, leaves: DataFrame, _: Transaction) -> set[str]:
+def united(leaves: DataFrame, stored: DataFrame) -> DataFrame:
+    """The facts of the leaves, united with what is stored of their orders -> rows of silver.orders, and who had bought each by then."""
+    known = stored.selectExpr("order_id", "statements AS known_statements", "refunds AS known_refunds")
+    joined = known.join(F.broadcast(facts(leaves)), on="order_id", how="right")
+    return conform(settled(joined.select(*_unions())), SILVER_ORDERS, "bought_by")
+
+
+def merge(lake: Lake, leaves: DataFrame | pa.Table, _: Transaction) -> set[str]:
     """Union the facts of the leaves into silver.orders; a row whose facts are all known is left alone.
 
     Returns the actors who had bought these orders by then. Collects the rows to the driver.
     """
-    stored = lake.read(SILVER_ORDERS).selectExpr(
-        "order_id", "statements AS known_statements", "refunds AS known_refunds"
-    )
-    joined = stored.join(F.broadcast(facts(leaves)), on="order_id", how="right")
-    merged = settled(joined.select(*_unions())).select(*SILVER_ORDERS.column_names, "bought_by").toArrow()
+    table = SILVER_ORDERS
+    if isinstance(leaves, pa.Table):
+        stored = lake.rows_with(table, "order_id", _order_ids(leaves))
+        merged = lake.few_rows.run(table.name, united, leaves=leaves, stored=stored)
+    else:
+        merged = united(leaves, lake.read(table)).toArrow()
     grown = " OR ".join(f"(cardinality(new.{c}) > cardinality(stored.{c}))" for c in ("statements", "refunds"))
     lake.upsert(merged.drop_columns("bought_by"), SILVER_ORDERS, update_when=grown)
     return {actor for known in merged["bought_by"].to_pylist() if known for actor in known}
+
+
+def _order_ids(leaves: pa.Table) -> set[str]:
+    """The orders that leaf rows say something of."""
+    told = (pc.struct_field(pc.list_flatten(leaves[name]), "order_id") for name in ("orders", "refunds"))
+    return {order_id for of_list in told for order_id in of_list.to_pylist()}
 
 
 @cache

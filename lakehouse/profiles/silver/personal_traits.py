@@ -46,17 +46,24 @@ def transform(leaves: DataFrame) -> DataFrame:
     )
 
 
-def merge(lake: Lake, leaves: DataFrame, _: Transaction) -> tuple[()]:
+def latest(leaves: DataFrame) -> DataFrame:
+    """`transform`, in the types of the contract."""
+    return conform(transform(leaves), SILVER_PERSONAL_TRAITS)
+
+
+def merge(lake: Lake, leaves: DataFrame | pa.Table, _: Transaction) -> tuple[()]:
     """Set what is newer by the same rule, so that order of arrival does not matter."""
-    new = transform(leaves)
-    if lake.uses_delta_rs:
-        _set_newer(lake, current(lake, TraitIndex), conform(new, SILVER_PERSONAL_TRAITS).toArrow())
+    if isinstance(leaves, pa.Table):
+        rows = lake.few_rows.run(SILVER_PERSONAL_TRAITS.name, latest, leaves=leaves)
+        _set_newer(lake, current(lake, TraitIndex), rows)
+    elif lake.uses_delta_rs:
+        _set_newer(lake, current(lake, TraitIndex), latest(leaves).toArrow())
     else:
         newer = (
             "new.seen_at > stored.seen_at OR (new.seen_at = stored.seen_at "
             "AND coalesce(new.value, '') > coalesce(stored.value, ''))"
         )
-        lake.upsert(new, SILVER_PERSONAL_TRAITS, update_when=newer)
+        lake.upsert(latest(leaves), SILVER_PERSONAL_TRAITS, update_when=newer)
     return ()
 
 

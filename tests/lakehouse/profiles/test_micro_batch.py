@@ -1,19 +1,22 @@
 """The micro-batch on real Delta tables: what a reader works out by hand, replays, merges and splits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from pyspark.sql import Row
 
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
+from lakehouse.profiles import micro_batch
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.tables.identity import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 from tests.accepted import at, event, events, once
 from tests.small_lake import copy_empty_tables
@@ -136,3 +139,31 @@ def test_a_second_login_on_the_same_cookie_splits_the_profile(lake: Lake) -> Non
     feed(lake, batch, 1, [event("m3", "2026-02-02 10:00", anonymous_id="tv", user_id="bob")])
     user_ids = [row["user_ids"] for row in lake.read(GOLD_ACTIVATION).orderBy("profile_id").collect()]
     assert sorted(map(list, user_ids)) == [[], ["ann"], ["bob"]]
+
+
+ALL_KINDS = [
+    [
+        *TWO_DEVICES,
+        event("m5", "2026-02-02 10:05", "Product Added", anonymous_id="phone", product_id="p1"),
+        event("m6", "2026-02-02 10:06", "Order Refunded", anonymous_id="laptop", order_id="o1", revenue="2.00"),
+        event("m7", "2026-02-02 10:07", anonymous_id="phone", traits={"email": "a@example.com"}),
+    ],
+    [*ONE_LOGIN, event("m8", "2026-02-01 12:00", "Product Viewed", anonymous_id="phone", product_id="p1")],
+    [event("m9", "2026-02-04 10:00", "Order Completed", user_id="ann", order_id="o1", revenue="6.00")],
+]
+
+
+def test_few_rows_and_many_are_taken_in_alike(
+    lake: Lake, new_lake: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, many = new_batch(lake), new_batch(new_lake("many"))
+    for number, rows in enumerate(ALL_KINDS):
+        leaves = leaf(with_day(events(lake.spark, rows)), rates={})
+        few(leaves.toArrow(), once(number))
+        with monkeypatch.context() as patch:
+            patch.setattr(micro_batch, "FEW_ACTORS", -1)
+            many(leaves, once(number))
+        for table in (*LEAF, *GOLD, SILVER_IDENTITY_MAP):
+            told = [sorted(map(str, one.lake.read(table).collect())) for one in (few, many)]
+            assert told[0] == told[1], (number, table.name)
+    assert lake.read(GOLD_ACTIVATION).count() == lake.read(SILVER_ORDERS).count() == 1

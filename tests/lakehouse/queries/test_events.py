@@ -9,20 +9,22 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lakehouse.config import LakeConfig, load
 from lakehouse.events import dedupe
 from lakehouse.events.parse import parse
-from lakehouse.events.reasons import ID_CONFLICT, MALFORMED_JSON
+from lakehouse.events.reasons import FACT, ID_CONFLICT, MALFORMED_JSON
 from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
@@ -37,7 +39,7 @@ from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from tests import rows as made
-from tests.rows import ARRIVAL, RECORD, Value, add_batch, row, stream, track
+from tests.rows import ARRIVAL, RECORD, Value, add_batch, listed, row, stream, track
 
 REJECTED = "!"
 ONCE = Transaction(application="q", batch_id=0)
@@ -94,10 +96,10 @@ def drain(lake: Lake, *, dies_before: int | None = None) -> None:
     taken = TAKEN.setdefault(lake.root, [])
     folder = Path(lake.root).parent / "records"
 
-    def take_in(leaves: DataFrame, once: Transaction, _: BatchRecord) -> None:
+    def take_in(leaves: DataFrame | pa.Table, once: Transaction, _: BatchRecord) -> None:
         if once.batch_id == dies_before:
             raise OSError("no space left")
-        taken.append((once, sum(row["event_count"] for row in leaves.collect())))
+        taken.append((once, sum(row["event_count"] for row in listed(leaves))))
 
     def begin(once: Transaction) -> None:
         unfinished.note(lake, query.NAME, unfinished.Begun(once=once, begins=_begins(lake, folder, once.batch_id)))
@@ -185,11 +187,10 @@ def test_a_batch_makes_a_commit_only_where_it_brings_rows(spark: SparkSession, t
     assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["aB"])
 
 
-def test_the_clock_is_the_next_full_hour(spark: SparkSession) -> None:
-    before = datetime.now(UTC).replace(tzinfo=None)
-    (clock,) = spark.range(1).select(query.next_hour()).first() or []
-    assert (clock.minute, clock.second, clock.microsecond) == (0, 0, 0)
-    assert before < clock <= datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
+@pytest.mark.parametrize("arrived_at", ["2026-03-01 10:59:59.999999", "2026-03-01 10:00:00"])
+def test_the_clock_is_the_next_full_hour(spark: SparkSession, arrived_at: str) -> None:
+    (clock,) = spark.range(1).select(query.next_hour(F.lit(arrived_at).cast("timestamp"))).first() or []
+    assert clock == datetime(2026, 3, 1, 11)
 
 
 def answered(lake: Lake, **places: str) -> DataFrame:
@@ -199,7 +200,7 @@ def answered(lake: Lake, **places: str) -> DataFrame:
         partition, offset = place.removeprefix("p").split("_")
         rows.append(row(value(message), int(offset), partition=int(partition)))
     asked = dedupe.ask(parse(lake.spark.createDataFrame(rows, RECORD), lake.config))
-    clocked = asked.withColumn("remembered_at", query.next_hour())
+    clocked = asked.withColumn("remembered_at", query.next_hour(F.col("arrived_at")))
     return dedupe.unpacked(clocked.dropDuplicates(list(dedupe.KEY))).localCheckpoint()
 
 
@@ -216,6 +217,39 @@ def test_replaying_a_batch_changes_nothing(
         assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["!", "aB"])
         assert (accepted.count, accepted.first_arrival) == (2, ARRIVAL)
         assert accepted.quarantined == {MALFORMED_JSON: 1, ID_CONFLICT: 1}
+
+
+@pytest.mark.parametrize("are_here", [True, False], ids=["here", "there"])
+def test_what_nothing_contests_is_written_the_same_by_way_of_the_driver(
+    spark: SparkSession, tmp_path: Path, are_here: bool
+) -> None:
+    lake = new_lake(spark, tmp_path)
+    for _ in range(2):
+        rows = answered(lake, p0_0="aA", p0_1="bA", p0_2="!")
+        accepted = write_events(lake, rows.toArrow() if are_here else rows, ONCE, known={})
+        assert taken(accepted) == {"aA": "0-0", "bA": "0-1"}
+        assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["!"])
+        assert (accepted.count, accepted.first_arrival) == (2, ARRIVAL)
+        assert accepted.quarantined == {MALFORMED_JSON: 1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_so"),
+    [
+        ("content a, id a, content b, id b, rejected", True),
+        ("content a, content a, id a", False),  # two contents of one id
+        ("content a", False),  # another than was known
+        ("content a, id b", False),  # the same, and an id was forgotten before its content
+        ("content a, id a, fact", False),
+        ("", True),
+    ],
+)
+def test_contested_is_a_content_that_is_not_the_only_one_of_a_new_id(asked: str, is_so: bool) -> None:
+    kinds = {"content": dedupe.CONTENT, "id": dedupe.ID, "rejected": dedupe.REJECTED, "fact": dedupe.REJECTED}
+    words = [(*one.split(), None)[:2] for one in filter(None, asked.split(", "))]
+    rows = [(kinds[word], message, {"fact": FACT, "rejected": MALFORMED_JSON}.get(word)) for word, message in words]
+    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(3)]
+    assert silver_writes.are_uncontested(pa.table(columns, ["asks", "message_id", "reason"])) is is_so
 
 
 def crash_before(patch: pytest.MonkeyPatch, table: Table) -> None:
@@ -260,7 +294,7 @@ def test_after_a_crash_behind_silver_the_replay_goes_on_with_the_copies_that_sil
 
 def taken(accepted: Accepted) -> dict[str, str]:
     """Of the events that go on to profiles, the place in Kafka of the copy."""
-    return {r["message_id"] + r["product_id"]: f"{r['partition']}-{r['offset']}" for r in accepted.events.collect()}
+    return {r["message_id"] + r["product_id"]: f"{r['partition']}-{r['offset']}" for r in listed(accepted.events)}
 
 
 def test_a_query_that_crashed_between_the_tables_resumes(spark: SparkSession, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ A message is a letter, its id, and the product it is about: `a1`. It is expected
 import dataclasses
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame
@@ -32,7 +33,7 @@ from lakehouse.tables.events import (
 )
 from lakehouse.tables.expectation import Action, Expectation
 from lakehouse.tables.quality import OPS_DATA_QUALITY
-from tests.rows import RECORD, add_batch, stream, track
+from tests.rows import RECORD, add_batch, listed, stream, track
 
 NINE = Expectation(name="no_nine", text="no product 9", breaks="product_id = '9'", most=0.25, least_rows=4)
 
@@ -64,8 +65,8 @@ def drain(lake: Lake, judge: DataQuality) -> list[int]:
     """How many events each batch gave on to profiles."""
     given: list[int] = []
 
-    def take_in(leaves: DataFrame, once: Transaction, record: BatchRecord) -> None:
-        given.append(sum(row["event_count"] for row in leaves.collect()))
+    def take_in(leaves: DataFrame | pa.Table, once: Transaction, record: BatchRecord) -> None:
+        given.append(sum(row["event_count"] for row in listed(leaves)))
 
     records = stream(lake.spark, Path(lake.root).parent / "records")
     events.writer(lake, records, take_in, quality=judge).trigger(availableNow=True).start().awaitTermination()

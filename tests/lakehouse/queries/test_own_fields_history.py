@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame
@@ -24,7 +25,7 @@ from lakehouse.queries.own_fields_history import OWN, fill
 from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
-from tests.rows import RECORD, add_batch, row, stream, track
+from tests.rows import RECORD, add_batch, listed, row, stream, track
 
 SLOT = DeclaredProperty(name="slot", type="timestamp", path="delivery.slot", description="when it comes")
 WEIGHT = DeclaredProperty(name="weight", type="number", events=("Packed",), description="kilograms")
@@ -59,8 +60,8 @@ def rows(lake: Lake) -> dict[str, dict[str, Any]]:
 
 
 def drain(lake: Lake, declared: Declarations) -> None:
-    def take_in(leaves: DataFrame, _: Transaction, __: BatchRecord) -> None:
-        leaves.collect()
+    def take_in(leaves: DataFrame | pa.Table, _: Transaction, __: BatchRecord) -> None:
+        listed(leaves)
 
     records = stream(lake.spark, Path(lake.root).parent / "records")
     query.writer(lake, records, take_in, declared=declared).trigger(availableNow=True).start().awaitTermination()

@@ -1,0 +1,142 @@
+"""Plans over few rows, made once and run again over other rows.
+
+For a thousand rows Spark takes much longer to make a plan than to run it: a micro-batch has ten plans, the same ones each time, and making them was most of
+what it cost. Here a plan reads its inputs from files. Each run writes its rows there, and executes a copy of the plan: what was analysed,
+optimised and planned stays as it is. A plan is one task. Nothing is shuffled, nothing is broadcast, whatever hints a transform gives.
+
+A plan that is kept must not hold a time of its making: what is made of frames here knows no clock, as every transform.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.serializers import NoOpSerializer
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+from pyspark.util import _load_from_socket
+
+FOLDER = "_few_rows"  # in the lake, as what is written there is of it
+_SETTINGS = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.optimizer.disableHints": "true",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.exchange.reuse": "false",  # a copy would point to what the first run left
+}
+
+Build = Callable[..., DataFrame]
+"""A pure function of frames."""
+
+
+class FewRows:
+    """The plans of one lake on this machine. Thread-safe: runs of one plan follow each other."""
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self._spark = spark.newSession()
+        for key, value in _SETTINGS.items():
+            self._spark.conf.set(key, value)
+        self._folder = _new_folder(Path(root, FOLDER))
+        self._plans: dict[str, _Plan] = {}
+        self._looking = Lock()
+
+    def run(self, name: str, build: Build, *, version: Hashable = None, **rows: pa.Table) -> pa.Table:
+        """What `build` makes of frames with these rows, which it is handed by name.
+
+        Args:
+            name: of the plan.
+            build: called for the first run, and for the first of another version.
+            version: of what the plan holds besides its inputs.
+            rows: the inputs, each with the same schema in every run.
+        """
+        with self._looking:
+            plan = self._plans.get(name)
+            if plan is None or plan.version != version:
+                plan = self._plans[name] = _Plan(self._spark, Path(self._folder.name, name), build, version)
+        return plan.run(rows)
+
+
+class _Plan:
+    def __init__(self, spark: SparkSession, folder: Path, build: Build, version: Hashable) -> None:
+        self.version = version
+        self._spark = spark
+        self._folder = folder
+        self._build = build
+        self._running = Lock()
+        self._made: tuple[Any, Any, pa.Schema, list[Any]] | None = None
+
+    def run(self, rows: dict[str, pa.Table]) -> pa.Table:
+        with self._running:
+            self._folder.mkdir(exist_ok=True)
+            try:
+                for name, table in rows.items():
+                    pq.write_table(
+                        table, self._path(name), compression="none", use_dictionary=False, write_statistics=False
+                    )
+                return self._run(rows)
+            finally:
+                for name in rows:  # of somebody who is to be forgotten nothing may be left
+                    self._path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.parquet"
+
+    def _run(self, rows: dict[str, pa.Table]) -> pa.Table:
+        if self._made is None:
+            self._made = self._make(rows)
+        frame, plan, schema, locations = self._made
+        for location in locations:
+            location.refresh()
+        jvm = self._spark._jvm
+        assert jvm is not None
+        with _active(self._spark):  # a node of a plan belongs to the session that is active where it is made
+            batches = frame.toArrowBatchRdd(plan.clone())
+        with _load_from_socket(jvm.PythonRDD.collectAndServe(batches), NoOpSerializer()) as served:
+            return pa.Table.from_batches(
+                (pa.ipc.read_record_batch(pa.py_buffer(each), schema) for each in served), schema
+            )
+
+    def _make(self, rows: dict[str, pa.Table]) -> tuple[Any, Any, pa.Schema, list[Any]]:
+        frames = {}
+        for name, table in rows.items():
+            stored = self._spark.read.schema(from_arrow_schema(table.schema)).parquet(str(self._path(name)))
+            frames[name] = stored.coalesce(1)
+        frame = self._build(**frames)
+        plan = frame._jdf.queryExecution().executedPlan()
+        leaves = plan.collectLeaves()
+        locations = [leaves.apply(number).relation().location() for number in range(leaves.size())]
+        return frame._jdf, plan, to_arrow_schema(frame.schema, timezone="UTC"), locations
+
+
+@contextmanager
+def _active(spark: SparkSession) -> Iterator[None]:
+    """The session is the active one of this thread."""
+    jvm = spark._jvm
+    assert jvm is not None
+    sessions = jvm.org.apache.spark.sql.classic.SparkSession
+    before = sessions.getActiveSession()
+    sessions.setActiveSession(spark._jsparkSession)
+    try:
+        yield
+    finally:
+        if before.isDefined():
+            sessions.setActiveSession(before.get())
+        else:
+            sessions.clearActiveSession()
+
+
+def _new_folder(folder: Path) -> "tempfile.TemporaryDirectory[str]":
+    """One for this process; those that others have left behind go. One process writes a lake."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ours = f"{os.getpid()}-"
+    for other in folder.iterdir():
+        if not other.name.startswith(ours):
+            shutil.rmtree(other, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=ours, dir=folder, ignore_cleanup_errors=True)

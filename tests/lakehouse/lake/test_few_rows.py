@@ -1,0 +1,93 @@
+"""Plans that are kept: made once, run over other rows, and never over those of before."""
+
+from pathlib import Path
+from threading import Thread
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lakehouse.lake.few_rows import FOLDER, FewRows
+
+LOOKS = pa.schema([("who", pa.string()), ("seen", pa.list_(pa.struct([("at", pa.timestamp("us", "UTC"))])))])
+NAMES = pa.schema([("who", pa.string()), ("name", pa.string())])
+
+
+def counted(looks: DataFrame, names: DataFrame) -> DataFrame:
+    """A join, which Spark would broadcast, a sum, which it would shuffle, and the same input twice, which it would exchange once."""
+    summed = looks.groupBy("who").agg(F.sum(F.size("seen")).alias("looks"))
+    everybody = looks.select("who").distinct().join(F.broadcast(names), on="who", how="left")
+    return everybody.join(summed, on="who", how="left").select("who", "name", "looks")
+
+
+def looks(**times: int) -> pa.Table:
+    rows = [
+        {"who": who, "seen": [{"at": second * 1_000_000} for second in range(count)]} for who, count in times.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=LOOKS)
+
+
+def names(**named: str) -> pa.Table:
+    return pa.Table.from_pylist([{"who": who, "name": name} for who, name in named.items()], schema=NAMES)
+
+
+def told(rows: pa.Table) -> list[tuple[str, str | None, int]]:
+    return sorted((row["who"], row["name"], row["looks"]) for row in rows.to_pylist())
+
+
+@pytest.fixture
+def few_rows(spark: SparkSession, tmp_path: Path) -> FewRows:
+    return FewRows(spark, str(tmp_path))
+
+
+def test_a_plan_that_is_kept_says_what_the_rows_of_each_run_say(few_rows: FewRows) -> None:
+    made = []
+
+    def build(**frames: DataFrame) -> DataFrame:
+        made.append(frames)
+        return counted(**frames)
+
+    first = few_rows.run("counted", build, looks=looks(ann=2, bob=1), names=names(ann="Ann"))
+    second = few_rows.run("counted", build, looks=looks(cat=3), names=names(cat="Cat", ann="Ann"))
+    nobody = few_rows.run("counted", build, looks=looks(), names=names())
+    assert told(first) == [("ann", "Ann", 2), ("bob", None, 1)]
+    assert told(second) == [("cat", "Cat", 3)]
+    assert (nobody.num_rows, nobody.schema) == (0, first.schema)
+    assert len(made) == 1
+
+
+def test_another_version_is_another_plan(few_rows: FewRows) -> None:
+    def doubled(looks: DataFrame) -> DataFrame:
+        return looks.unionByName(looks)
+
+    one = few_rows.run("same", lambda looks: looks, version=1, looks=looks(ann=1))
+    two = few_rows.run("same", doubled, version=2, looks=looks(ann=1))
+    assert (one.num_rows, two.num_rows) == (1, 2)
+    assert one.to_pylist()[0]["seen"][0]["at"].isoformat() == "1970-01-01T00:00:00+00:00"
+
+
+def test_one_plan_is_run_by_two_threads_and_none_sees_the_rows_of_the_other(few_rows: FewRows) -> None:
+    found: dict[str, list[tuple[str, str | None, int]]] = {}
+
+    def run(who: str) -> None:
+        found[who] = told(few_rows.run("counted", counted, looks=looks(**{who: 1}), names=names()))
+
+    threads = [Thread(target=run, args=(who,)) for who in ("ann", "bob")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {who: [(who, None, 1)] for who in ("ann", "bob")}
+
+
+def test_no_row_is_left_behind(few_rows: FewRows, spark: SparkSession, tmp_path: Path) -> None:
+    left_by_another = tmp_path / FOLDER / "0-killed"
+    left_by_another.mkdir()
+    (left_by_another / "looks.parquet").write_bytes(b"ann")
+    FewRows(spark, str(tmp_path))
+    few_rows.run("counted", counted, looks=looks(ann=1), names=names())
+    with pytest.raises(ZeroDivisionError):
+        few_rows.run("fails", lambda looks: looks.where(1 / 0), looks=looks(ann=1))
+    assert [path for path in (tmp_path / FOLDER).rglob("*") if path.is_file()] == []
+    assert not left_by_another.exists()
