@@ -33,6 +33,7 @@ from lakehouse.rules.book import read_rules
 from lakehouse.rules.evaluate import compile_predicate
 from lakehouse.rules.vocabulary import prepared
 from lakehouse.sources.source import Source
+from lakehouse.sources.webhook import Webhook
 from serving.messages import collector
 from serving.messages import request_models as requests
 from tests import small_lake
@@ -70,6 +71,7 @@ DECLARED: Mapping[str, Callable[[Path], object]] = {
     ),
     "experiments": read_experiments,
     "source": lambda path: Source.read(path, load("dev", environ={})),
+    "webhook": lambda path: Webhook.model_validate(yaml.safe_load(path.read_text())["webhook"]),
     "metrics": read_experiments,
     "properties": lambda path: read_declared(path, load("dev", environ={}).privacy),
     "events": read_plan,

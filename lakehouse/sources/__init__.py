@@ -4,6 +4,7 @@ Writes no table, and imports no Spark: a mapping is a plain function of a record
 
 place            where something lies in a record
 fields           the declared fields of a record, read as the types of the rules' language
+webhook          by which signature its records are known that come by HTTP
 declaration      conf/sources/<name>.yaml, checked
 expressions      its expressions, in the language of the rules
 mapping          a record -> its event document, or why there is none

@@ -1,5 +1,6 @@
 """conf/sources/<name>.yaml: what a record of a source is made of, and how it becomes an event. See docs/how-to/connect-a-source.md."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -8,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from lakehouse.config.declarations import Declared, Name, read_document, refuse, validated
 from lakehouse.errors import ConfigError
 from lakehouse.sources.fields import RECORD_ID, Declarations
+from lakehouse.sources.webhook import Webhook
 
 Expression = Annotated[str, Field(min_length=1)]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
@@ -53,10 +55,12 @@ class SourceDeclaration(Declared):
     six, or an expression. names: name as sent -> name of the event; any other stays. id: of the message; none = by the record itself.
     version: of a record that comes again when it changes: each of them is a message of its own, and the latest the last word. identifiers: by identifier type, which says how
     strong they are (conf/identity.toml). traits, context: by place, such as address.city or page.url.
+    webhook: the records also come by HTTP, signed like that.
     """
 
     description: str = ""
     format: FileFormat = FileFormat()
+    webhook: Webhook | None = None
     is_event: bool = False
     fields: Declarations = Field(default={}, max_length=400)
     skip: Expression | None = None
@@ -77,7 +81,7 @@ class SourceDeclaration(Declared):
     @model_validator(mode="after")
     def _says_what_an_event_needs(self) -> Self:
         if self.is_event:
-            more = sorted(self.model_fields_set - {"description", "format", "is_event"})
+            more = sorted(self.model_fields_set - {"description", "format", "webhook", "is_event"})
             if more:
                 raise ValueError(
                     f"is_event: its records are event documents as they are, got {more[0]}, expected nothing else"
@@ -95,6 +99,9 @@ class SourceDeclaration(Declared):
             name = sorted(taken | {RECORD_ID})[0] if taken else RECORD_ID
             raise ValueError(f"fields: the name '{name}' is taken already, expected one of its own. Name it otherwise")
         return self
+
+
+Bound = Mapping[str, tuple[str, SourceDeclaration]]
 
 
 def read_declaration(path: Path) -> SourceDeclaration:
@@ -124,6 +131,22 @@ def files(folder: Path) -> dict[str, Path]:
                 f"{path.name}: got the name '{name}', expected small letters, digits, _ and -. Rename the file"
             )
     return found
+
+
+def bound_declarations(sources: Mapping[str, str], folder: Path) -> Bound:
+    """Topic -> the name of its source, and what that declares. `sources`: kafka.sources.
+
+    Raises:
+        ConfigError: a source is not declared, or its file has faults.
+    """
+    declared = files(folder) if sources else {}
+    for topic, name in sources.items():
+        if name not in declared:
+            raise ConfigError(
+                f"kafka.sources: topic '{topic}' got the source '{name}', expected one of {', '.join(declared) or 'none is declared'}. "
+                f"Write {folder.name}/{name}.yaml"
+            )
+    return {topic: (name, read_declaration(declared[name])) for topic, name in sources.items()}
 
 
 class _Named(Declared):
