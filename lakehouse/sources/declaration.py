@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from lakehouse.config.declarations import Declared, Name, read_document, refuse, validated
 from lakehouse.errors import ConfigError
+from lakehouse.sources import imputation
 from lakehouse.sources.fields import RECORD_ID, Declarations
 from lakehouse.sources.webhook import Webhook
 
@@ -55,7 +56,7 @@ class SourceDeclaration(Declared):
     six, or an expression. names: name as sent -> name of the event; any other stays. id: of the message; none = by the record itself.
     version: of a record that comes again when it changes: each of them is a message of its own, and the latest the last word. identifiers: by identifier type, which says how
     strong they are (conf/identity.toml). traits, context: by place, such as address.city or page.url.
-    webhook: the records also come by HTTP, signed like that.
+    webhook: the records also come by HTTP, signed like that. impute: field -> what stands in where a record says nothing of it.
     """
 
     description: str = ""
@@ -77,6 +78,7 @@ class SourceDeclaration(Declared):
     context: Expressions = Field(default={})
     properties: Expressions = Field(default={})
     lines: Lines | None = None
+    impute: imputation.Imputations = Field(default={}, max_length=100)
 
     @model_validator(mode="after")
     def _says_what_an_event_needs(self) -> Self:
@@ -94,6 +96,8 @@ class SourceDeclaration(Declared):
             )
         if self.version is not None and self.id is None:
             raise ValueError("version: got no id beside it, expected the id of what changes. Declare id, too")
+        for fault in imputation.faults(self.impute, self.fields):
+            raise ValueError(fault)
         taken = set(self.fields) & set(self.lines.fields if self.lines else ())
         if taken or RECORD_ID in self.fields:
             name = sorted(taken | {RECORD_ID})[0] if taken else RECORD_ID
