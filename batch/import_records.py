@@ -21,6 +21,7 @@ from lakehouse.config import Config, load
 from lakehouse.config.paths import SOURCES
 from lakehouse.errors import SourceError
 from lakehouse.events.clock import microseconds
+from lakehouse.imports.table_import import FOLDER, Kept, import_table, session_for_imports
 from lakehouse.job import json_line, run
 from lakehouse.kafka import admin, broker
 from lakehouse.kafka.produce import produce
@@ -88,9 +89,9 @@ def _reported(file: Path, source: Source, *, is_tried: bool) -> Source:
     print("\n".join(lines(file.name, report)))
     if not is_tried:
         spark = None if local_folder(config.lake.root) else get_session(config, NAME)
-        name = f"{source.name}-{now:%Y%m%dT%H%M%S}.json"
-        stamp.restamp(f"{config.lake.root}/_imports/reports", name, json_line(report.document()), spark)
-        print(f"stored as {config.lake.root}/_imports/reports/{name}")
+        folder, name = f"{config.lake.root}/{FOLDER}/reports", f"{source.name}-{now:%Y%m%dT%H%M%S%f}.json"
+        stamp.restamp(folder, name, json_line(report.document()), spark)
+        print(f"stored as {folder}/{name}")
     return source.filled_by(report.fills)
 
 
@@ -98,7 +99,6 @@ def _tables(arguments: argparse.Namespace, config: Config, source: Source, send:
     # Here: a file needs neither Delta nor JDBC.
     from lakehouse.imports.database import Database, DatabaseToImport, credentials
     from lakehouse.imports.delta_table import DeltaTableToImport
-    from lakehouse.imports.table_import import Kept, import_table, session_for_imports
 
     spark = session_for_imports(get_session(config, NAME))
     table: DatabaseToImport | DeltaTableToImport

@@ -4,6 +4,7 @@ Rows of the highest value that was read are read again next time: another of tha
 same as another is read with it. A row that is written later below that value, by a transaction that took long, is not seen; `--again` sees it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -21,6 +22,8 @@ from lakehouse.imports.reading import Position, Reading
 
 USER, PASSWORD = "STITCHLAKE_JDBC_USER", "STITCHLAKE_JDBC_PASSWORD"
 _FETCHED_ROWS = 10_000  # at once; PostgreSQL's driver else takes the whole table into memory
+# password=..., user:...@host, and Oracle's user/...@host
+_WITH_PASSWORD = re.compile(r"password|pwd|//[^/@]+:[^/@]+@|:[^:/@]+/[^/@]+@", re.IGNORECASE)
 _GROWS = (NumericType, DateType, TimestampType, TimestampNTZType)
 _EXPECTED = "expected a table that can be read. Mend --jdbc, --table or --query, or name the driver: ./spark-submit.sh --packages org.postgresql:postgresql:42.7.7"
 
@@ -45,7 +48,7 @@ def credentials(environ: Mapping[str, str]) -> dict[str, str]:
 class DatabaseToImport:
     def __init__(self, spark: SparkSession, database: Database) -> None:
         """Raises SourceError: a password stands in the address."""
-        if "password" in database.url.lower():
+        if _WITH_PASSWORD.search(database.url):
             raise SourceError(f"--jdbc: got a password in the address, expected none there. Set {USER} and {PASSWORD}")
         self._spark = spark
         self._database = database

@@ -28,7 +28,7 @@ def take_webhooks(app: FastAPI, service: Service) -> None:
     """Add the route to the application."""
     answers: Answers = {200: {"model": answer_models.WebhookAnswer}, **faults(400, 404, 413, 415, 422, 503)}
 
-    @app.post("/webhooks/{source}", responses=answers, **json_text({}))
+    @app.post("/webhooks/{source}", responses=answers, **json_text({"type": "object"}))
     async def webhook(source: str, request: Request) -> Response:
         """A record of a source whose file declares `webhook`, signed as that says. Answered once Kafka has acknowledged it."""
         with service.span("webhook", source=source[:64]):

@@ -115,7 +115,19 @@ def test_what_cannot_be_read_is_told_in_a_line_and_without_a_password(spark: Spa
             table(spark, derby, credentials={"password": "hush"}, **more).whole()
         assert "\n" not in str(refused.value)
         assert "hush" not in str(refused.value)
-    with pytest.raises(SourceError, match=f"password in the address.*{PASSWORD}"):
-        table(spark, derby, url="jdbc:derby:memory:x;password=hush")
+    for url in (
+        "derby:memory:x;password=hush",
+        "mysql://ann:hush@db/shop",
+        "oracle:thin:ann/hush@db:1521:shop",
+        "x:y;PWD=hush",
+    ):
+        with pytest.raises(SourceError, match=f"password in the address.*{PASSWORD}"):
+            table(spark, derby, url=f"jdbc:{url}")
+    for url in (
+        "postgresql://db.example.com:5432/shop?user=ann",
+        "oracle:thin:@//db:1521/shop",
+        "sqlserver://db;databaseName=a",
+    ):
+        table(spark, derby, url=f"jdbc:{url}")
     assert "hush" not in repr(Database(url="u", query="q", credentials={"password": "hush"}))
     assert credentials({USER: "ann", PASSWORD: "", "OTHER": "x"}) == {"user": "ann"}
