@@ -115,10 +115,11 @@ def test_a_version_and_a_moment_name_the_table_as_it_was(spark: SparkSession, sh
     for number in (1, 2, 3):
         append(path, number)
     assert shop.imports(table(spark, path, version=1)) == (2, 2, 0)
+    began = datetime.now(UTC) - timedelta(hours=1)
     for version in range(3):  # a version's moment is that of its file in the log
-        moment = AT.timestamp() + 60 * version
+        moment = began.timestamp() + 60 * version
         os.utime(Path(path, "_delta_log", f"{version:020}.json"), (moment, moment))
-    second = AT + timedelta(seconds=90)
+    second = began + timedelta(seconds=90)
     assert shop.imports(table(spark, path, as_of=second)) == (0, 0, 0)
     assert shop.imports(table(spark, path)) == (1, 1, 0)
     for at, got in (({"version": 9}, "version 9"), ({"as_of": second - timedelta(days=1)}, f"{second.year}-")):
