@@ -13,6 +13,7 @@ online/                            what a decision needs to know, a key away
 rules/, bandits/, experiments/     expressions; policies that learn; who is in which arm and what came of it
 decisions/                         what is decided for a visitor, and why
 lane/, moments/, actions/          what an event sets off; what becomes due; what leaves
+sources/, adoption/, imports/      records of any shape; files nobody described; tables of others
 catalog                            every table there is
 queries/, training/                the long-running queries, put together; how each model is trained
 commands/                          what ./spark-submit.sh calls

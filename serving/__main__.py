@@ -4,6 +4,7 @@ Prints one line with the address once it answers.
 """
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from lakehouse.config import Config, load
 from lakehouse.config.keys import Keyring
-from lakehouse.config.paths import EXPERIMENTS, OFFERS, RULES, serving_folder
+from lakehouse.config.paths import EXPERIMENTS, OFFERS, RULES, SOURCES, serving_folder
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import ConfigError, StitchlakeError
 from lakehouse.events.reader import Reader
@@ -42,6 +43,7 @@ from serving.state.running_experiments import Starts, read_running
 from serving.state.sns_certificates import SnsCertificates, fetched
 from serving.state.sockets import Sockets
 from serving.state.stock import Stock
+from serving.state.webhook_doors import webhook_doors
 from serving.telemetry import carrier, spans
 from serving.visitors.pending import Pending
 from serving.visitors.profile_changes import Changes
@@ -60,7 +62,7 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
     `shared`: a folder of all processes of the service, for what Prometheus is told; None = there is one.
 
     Raises:
-        ConfigError: nobody could be let in, for there are no keys.
+        ConfigError: nobody could be let in, for there are no keys; or a source that a topic is bound to has faults.
         StoreError: the online store cannot be opened.
     """
     store = open_store(store_url(config), timeout_ms=config.serving.deadline_ms)
@@ -107,6 +109,7 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
         address_rates=Rates(config.serving.address_per_second),
         meters=Meters(shared),
         sns_certificates=SnsCertificates(fetched),
+        webhooks=webhook_doors(config, SOURCES, os.environ),
     )
 
 

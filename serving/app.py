@@ -34,11 +34,13 @@ from serving.api.json_responses import Straight, answer, fault
 from serving.api.openapi import Answers, document, faults, json_body, json_text
 from serving.api.request_spellings import RequestSpellings
 from serving.api.scopes import BARE
+from serving.api.webhooks import PATH as WEBHOOKS
+from serving.api.webhooks import take_webhooks
 from serving.deciding.next_best_action import next_best_action
 from serving.deciding.recommendations import recommendations
 from serving.messages import answer_models, collector
 from serving.messages.content_coding import Damaged, Inflated
-from serving.messages.limits import App, BodyLimit, body_of, header
+from serving.messages.limits import WEBHOOK_BYTES, App, BodyLimit, body_of, header
 from serving.messages.mail_feedback import SCHEMA
 from serving.messages.request_models import (
     AvailabilityRequest,
@@ -75,11 +77,12 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
     _letters(app, service)
     _state(app, service)
     collect(app, service)
+    take_webhooks(app, service)
     _listen(app, service)
     document(app)
     app.add_exception_handler(HTTPException, _no_route)
     direct = guard(app.routes, service)
-    limited = BodyLimit(Straight(app, direct), most_bytes=collector.BATCH_BYTES)
+    limited = BodyLimit(Straight(app, direct), most_bytes=collector.BATCH_BYTES, of_path={WEBHOOKS: WEBHOOK_BYTES})
     serving = service.config.serving
     crossed = CrossOrigin(limited, serving.origins, serving.public_url)
     return Hosts(RequestSpellings(crossed, BARE), serving.hosts, serving.public_url)

@@ -111,7 +111,8 @@ async def _connect(service: Service) -> None:
     while not (service.out.is_connected and service.log.is_connected):
         try:
             await asyncio.to_thread(service.log.connect, (config.decision_log.topic,))
-            await asyncio.to_thread(service.out.connect, (config.kafka.events_topic,))
+            topics = (config.kafka.events_topic, *(door.topic for door in service.webhooks.values()))
+            await asyncio.to_thread(service.out.connect, topics)
         except BrokerError as error:
             log.warning("%s", error)
             await asyncio.sleep(_CONNECT_SECONDS)

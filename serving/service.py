@@ -1,7 +1,7 @@
 """What the process holds, passed to whatever answers: the edge of the decision service, made once in `__main__`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,6 +27,7 @@ from serving.state.running_experiments import Starts
 from serving.state.sns_certificates import SnsCertificates
 from serving.state.sockets import Sockets
 from serving.state.stock import Stock
+from serving.state.webhook_doors import WebhookDoor
 from serving.telemetry import Span
 from serving.visitors.pending import Pending
 from serving.visitors.profile_changes import Changes
@@ -84,6 +85,7 @@ class Service:
     address_rates: Rates
     meters: Meters
     sns_certificates: SnsCertificates
+    webhooks: Mapping[str, WebhookDoor]
     counters: Counters = field(default_factory=Counters)
     is_listening: asyncio.Event = field(default_factory=asyncio.Event)  # to the stream's decisions
 

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pyspark.sql import SparkSession
 
 from lakehouse.actions.destinations import read_destinations
@@ -32,7 +32,9 @@ from lakehouse.moments.definitions import read_moments
 from lakehouse.rules.book import read_rules
 from lakehouse.rules.evaluate import compile_predicate
 from lakehouse.rules.vocabulary import prepared
+from lakehouse.sources.imputation import Imputations
 from lakehouse.sources.source import Source
+from lakehouse.sources.webhook import Webhook
 from serving.messages import collector
 from serving.messages import request_models as requests
 from tests import small_lake
@@ -70,6 +72,8 @@ DECLARED: Mapping[str, Callable[[Path], object]] = {
     ),
     "experiments": read_experiments,
     "source": lambda path: Source.read(path, load("dev", environ={})),
+    "webhook": lambda path: Webhook.model_validate(yaml.safe_load(path.read_text())["webhook"]),
+    "impute": lambda path: TypeAdapter(Imputations).validate_python(yaml.safe_load(path.read_text())["impute"]),
     "metrics": read_experiments,
     "properties": lambda path: read_declared(path, load("dev", environ={}).privacy),
     "events": read_plan,

@@ -65,6 +65,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/sources/known_messages.py",
         "lakehouse/sources/record.py",
     ),
+    "tests/lakehouse/imports/test_table_import.py": ("lakehouse/imports/reading.py",),
     "tests/lakehouse/queries/test_quarantine_replay.py": ("lakehouse/commands/quarantine.py",),
     "tests/lakehouse/sources/test_mapping.py": (
         "lakehouse/sources/declaration.py",

@@ -1,5 +1,6 @@
 """conf/sources/<name>.yaml: what a record of a source is made of, and how it becomes an event. See docs/how-to/connect-a-source.md."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -7,7 +8,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from lakehouse.config.declarations import Declared, Name, read_document, refuse, validated
 from lakehouse.errors import ConfigError
+from lakehouse.sources import imputation
 from lakehouse.sources.fields import FILE_TIME, RECORD_ID, Declarations
+from lakehouse.sources.webhook import Webhook
 
 Expression = Annotated[str, Field(min_length=1)]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
@@ -57,10 +60,12 @@ class SourceDeclaration(Declared):
     version: of a record that comes again when it changes: each of them is a message of its own, and the latest the last word. identifiers: by identifier type, which says how
     strong they are (conf/identity.toml). guest: who it is, as a guest_id, where none of them is of use. traits, context: by place, such as address.city or page.url.
     kept: places whose fields are properties under their own names, besides those that are declared; * = what no field reads of the record.
+    webhook: the records also come by HTTP, signed like that. impute: field -> what stands in where a record says nothing of it.
     """
 
     description: str = ""
     format: FileFormat = FileFormat()
+    webhook: Webhook | None = None
     is_event: bool = False
     fields: Declarations = Field(default={}, max_length=400)
     skip: Expression | None = None
@@ -79,11 +84,12 @@ class SourceDeclaration(Declared):
     properties: Expressions = Field(default={})
     kept: Paths | None = None
     lines: Lines | None = None
+    impute: imputation.Imputations = Field(default={}, max_length=100)
 
     @model_validator(mode="after")
     def _says_what_an_event_needs(self) -> Self:
         if self.is_event:
-            more = sorted(self.model_fields_set - {"description", "format", "is_event"})
+            more = sorted(self.model_fields_set - {"description", "format", "webhook", "is_event"})
             if more:
                 raise ValueError(
                     f"is_event: its records are event documents as they are, got {more[0]}, expected nothing else"
@@ -96,12 +102,17 @@ class SourceDeclaration(Declared):
             )
         if self.version is not None and self.id is None:
             raise ValueError("version: got no id beside it, expected the id of what changes. Declare id, too")
+        for fault in imputation.faults(self.impute, self.fields):
+            raise ValueError(fault)
         lines = set(self.lines.fields if self.lines else ())
         taken = set(self.fields) & lines | {RECORD_ID, FILE_TIME} & (set(self.fields) | lines)
         if taken:
             name = min(taken)
             raise ValueError(f"fields: the name '{name}' is taken already, expected one of its own. Name it otherwise")
         return self
+
+
+Bound = Mapping[str, tuple[str, SourceDeclaration]]
 
 
 def read_declaration(path: Path) -> SourceDeclaration:
@@ -131,6 +142,22 @@ def files(folder: Path) -> dict[str, Path]:
                 f"{path.name}: got the name '{name}', expected small letters, digits, _ and -. Rename the file"
             )
     return found
+
+
+def bound_declarations(sources: Mapping[str, str], folder: Path) -> Bound:
+    """Topic -> the name of its source, and what that declares. `sources`: kafka.sources.
+
+    Raises:
+        ConfigError: a source is not declared, or its file has faults.
+    """
+    declared = files(folder) if sources else {}
+    for topic, name in sources.items():
+        if name not in declared:
+            raise ConfigError(
+                f"kafka.sources: topic '{topic}' got the source '{name}', expected one of {', '.join(declared) or 'none is declared'}. "
+                f"Write {folder.name}/{name}.yaml"
+            )
+    return {topic: (name, read_declaration(declared[name])) for topic, name in sources.items()}
 
 
 class _Named(Declared):

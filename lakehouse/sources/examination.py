@@ -60,7 +60,7 @@ def examine(records: Iterable[Record], source: Source, now: int, plan: TrackingP
             found.spoilt.update(list(read.spoilt))
             is_any_filled |= bool(read.spoilt) or any(read.values.values())
             found.unread.update(
-                _shown(name)
+                shown_name(name)
                 for name, value in record.content.items()
                 if name not in heads and not name.startswith(starts) and value not in (None, "")
             )
@@ -76,7 +76,8 @@ def examine(records: Iterable[Record], source: Source, now: int, plan: TrackingP
     return found
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
+    """The name of a column or field, unless it looks like personal data itself: then a file without a header is read as if it had one."""
     return name if kind_of(name) is None else _PERSONAL
 
 
@@ -88,7 +89,7 @@ def _judge(document: Document, reader: EventReader, now: int, found: Examination
     found.accepted += 1
     # The name of a page is its title, which says what somebody looked at.
     found.events[(row.event if row.type == "track" else row.type) or FACT] += 1
-    found.parts.update(dict.fromkeys(map(_shown, _parts(document))).keys())
+    found.parts.update(dict.fromkeys(map(shown_name, _parts(document))).keys())
     found.faults.update(told.replace("|", ": ") for told in row.faults or ())
 
 

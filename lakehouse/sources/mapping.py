@@ -4,10 +4,11 @@ A pure function: the same record gives the same document, in a stream's worker, 
 one parse like what any library sends, so nothing is judged here but what only the mapping can know: that there is no type, name or time.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
@@ -20,6 +21,7 @@ from lakehouse.rules.vocabulary import Type
 from lakehouse.sources.declaration import SourceDeclaration
 from lakehouse.sources.expressions import Expressions, Value, Values
 from lakehouse.sources.fields import FILE_TIME, RECORD_ID, FieldReader, FieldValues, first_found, terms
+from lakehouse.sources.imputation import IMPUTED, constants, fill
 from lakehouse.sources.own_names import own_names
 from lakehouse.sources.place import Place, opened
 from lakehouse.sources.record import ROWS
@@ -42,7 +44,8 @@ _PLACES = {
 }
 _TYPES = ("track", "identify", "page", "screen")  # what records are mapped to; group and alias only come as they are
 # By other keys: of a context, and of traits.
-_MADE, _IN_TRAITS = ("library", "consent", "traits", "externalIds", "device"), ("email", "phone", "loyalty_id")
+_MADE = ("library", "consent", "traits", "externalIds", "device", IMPUTED)
+_IN_TRAITS = ("email", "phone", "loyalty_id")
 
 
 class Mapped(NamedTuple):
@@ -67,6 +70,8 @@ class EventMapping:
         self._source = source
         self._is_event = declared.is_event
         self._names = {spelling(sent): name for sent, name in declared.names.items()}
+        self.imputations = declared.impute
+        self.fills: Mapping[str, object] = constants(declared.impute)
         faults: list[str] = []
         expressions = Expressions(f"conf/sources/{source}.yaml", terms(declared.fields), faults)
         decimal = declared.format.decimal
@@ -99,6 +104,7 @@ class EventMapping:
             values = inner.all("lines.properties", lines.properties, _SHOWN)
             if fields is not None:
                 self._lines = _LineMapping(each, fields, values)
+        faults += self._made_up(set(declared.impute), f"conf/sources/{source}.yaml")
         deciding = (self._skip, self._type, self._name, self._id, self._version)
         self._deciding = [one for one in deciding if isinstance(one, Value)]
         if faults:
@@ -112,6 +118,7 @@ class EventMapping:
         assert self._time is not None
         read = self._fields.read(record)
         read.values[RECORD_ID], read.values[FILE_TIME] = record_id, file_time
+        imputed = fill(read, self.fills) if self.fills else []
         if read.spoilt and (why := self._undecided(read)) is not None:
             return Mapped(None, why)
         if self._skip is not None and self._skip.of(read) is True:
@@ -122,7 +129,16 @@ class EventMapping:
         lacking = _lacking(type_, name, time)
         if lacking is not None:
             return Mapped(None, lacking)
-        return Mapped(self._document(record, read, str(type_), name, time))
+        document = self._document(record, read, str(type_), name, time)
+        if imputed:
+            document["context"][IMPUTED] = imputed
+        return Mapped(document)
+
+    def filled_by(self, values: Mapping[str, object]) -> Self:
+        """The same, with a value for each of these fields where a record says nothing of it."""
+        other = copy.copy(self)
+        other.fills = {**self.fills, **values}
+        return other
 
     @cached_property
     def heads(self) -> frozenset[str]:
@@ -136,6 +152,16 @@ class EventMapping:
         return heads
 
     @property
+    def is_of_people(self) -> bool:
+        """Whether each record is what somebody says of one person."""
+        return self._type == "identify"
+
+    @property
+    def is_of_states(self) -> bool:
+        """Whether each record is a state of something, which the latest of them says: a person, or what has a version."""
+        return self._version is not None or self.is_of_people
+
+    @property
     def fields(self) -> FieldReader | None:
         """None of a source whose records are event documents as they are."""
         return None if self._is_event else self._fields
@@ -144,6 +170,17 @@ class EventMapping:
         """The document that says of a record that it is none: the parse puts it into quarantine, under the source, with the reason."""
         told = {"source": self._source, "detail": why, "record": record}
         return {"type": UNMAPPED, "messageId": f"{self._source}:{record_id}", **told}
+
+    def _made_up(self, filled: set[str], file: str) -> list[str]:
+        """Faults where what must never be made up reads a field that is filled: who somebody is, what they allowed, which message it is."""
+        groups = {"identifiers": self._identifiers, "consent": self._consent}
+        readers = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
+        readers |= {name: one for name, one in (("id", self._id), ("version", self._version)) if one is not None}
+        return [
+            f"{file}: impute: got '{name}', which {reader} reads, expected a field that says nothing of who, which and whether. Leave it out"
+            for reader, value in readers.items()
+            for name in sorted(filled & set(value.reads))
+        ]
 
     def _undecided(self, read: FieldValues) -> str | None:
         """Why nobody can say what the record is of, or of whom; None = somebody can."""

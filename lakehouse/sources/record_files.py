@@ -1,4 +1,7 @@
-"""Any file of a source -> its records, piece by piece. What it is, its first bytes tell: Parquet, JSON in any arrangement, else flat text."""
+"""Any file of a source -> its records, piece by piece. What it is, its first bytes tell: Parquet, JSON in any arrangement, else flat text.
+
+A folder of Parquet, as Spark writes it, is one file: of two rows in it that say the same the second is another one.
+"""
 
 import gzip
 import json
@@ -59,7 +62,12 @@ def _dated(rows: Iterator[Record], path: Path) -> Iterator[Record]:
 
 
 def _records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record]:
+    if (path / "_delta_log").is_dir():
+        raise SourceError(f"{path}: got a Delta table, expected a file, or a folder of Parquet. Name it by --delta")
     try:
+        if path.is_dir():
+            yield from _of_folder(path)
+            return
         with path.open("rb") as plain_file:
             start = plain_file.read(4)
         if start == _PARQUET:
@@ -91,12 +99,29 @@ def record_of(value: bytes, format_: FileFormat, config: Config) -> Record:
 
 
 def _of_parquet(path: Path) -> Iterator[Record]:
-    number = 0
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_ROWS):
-            for found in _rows(batch):
-                number += 1
-                yield found._replace(row=number)
+        yield from _numbered(_of_batches(file.iter_batches(batch_size=_ROWS)))
+
+
+def _of_folder(path: Path) -> Iterator[Record]:
+    from pyarrow.dataset import dataset  # here: a worker that reads a topic needs none
+
+    found = dataset(path, format="parquet", partitioning="hive")
+    if not found.files:
+        raise SourceError(
+            f"{path}: got a folder without Parquet, expected files named *.parquet in it. Name the files themselves"
+        )
+    yield from _numbered(_of_batches(found.to_batches(batch_size=_ROWS)))
+
+
+def _of_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[Record]:
+    for batch in batches:
+        yield from _rows(batch)
+
+
+def _numbered(rows: Iterator[Record]) -> Iterator[Record]:
+    for number, found in enumerate(rows, start=1):
+        yield found._replace(row=number)
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[Record]:

@@ -1,7 +1,8 @@
 """A declared source: its name, how its files are read, and its mapping."""
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -52,6 +53,10 @@ class Source:
             hint = f"did you mean '{nearest[0]}'?" if nearest else f"expected a file {folder}/{name}.yaml. Write it"
             raise ConfigError(f"sources: no source '{name}'; {hint}")
         return cls.read(found[name], config)
+
+    def filled_by(self, values: Mapping[str, object]) -> Self:
+        """The same source, with a value for each of these fields where a record says nothing of it."""
+        return replace(self, mapping=self.mapping.filled_by(values))
 
     def mapped(self, record: Record, record_id: str) -> Mapped:
         """What becomes of a record: its document; or why there is none; or neither, where the source says that it is no event."""

@@ -1,15 +1,11 @@
 """Which source's mapping reads the records of which topic, by kafka.sources. Any other topic holds event documents as they are."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from lakehouse.config import Config
-from lakehouse.errors import ConfigError
-from lakehouse.sources.declaration import SourceDeclaration, files, read_declaration
+from lakehouse.sources.declaration import Bound, bound_declarations
 from lakehouse.sources.record import canonical
 from lakehouse.sources.source import Source, event_document
-
-Bound = Mapping[str, tuple[str, SourceDeclaration]]
 
 
 class TopicSources:
@@ -36,12 +32,4 @@ def topic_sources(config: Config, folder: Path) -> TopicSources:
     Raises:
         ConfigError: a source is not declared, or its file has faults.
     """
-    declared = files(folder) if config.kafka.sources else {}
-    for topic, name in config.kafka.sources.items():
-        if name not in declared:
-            raise ConfigError(
-                f"kafka.sources: topic '{topic}' got the source '{name}', expected one of {', '.join(declared) or 'none is declared'}. "
-                f"Write {folder.name}/{name}.yaml"
-            )
-    bound = {topic: (name, read_declaration(declared[name])) for topic, name in config.kafka.sources.items()}
-    return TopicSources(bound, config)
+    return TopicSources(bound_declarations(config.kafka.sources, folder), config)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from serving.api.keys import ADMIN, DECIDE, INGEST, PROFILES, SUPPRESS
 
 OPEN = ""  # tells of nobody and changes nothing
+SIGNED = "signed"  # its body is signed, by a secret that its source declares
 LINK = "link"  # its address is a signed link, which is the key
 SCOPES: Mapping[str, str] = {
     "/": OPEN,
@@ -27,6 +28,7 @@ SCOPES: Mapping[str, str] = {
     "/api/suppressions": SUPPRESS,
     "/api/mail-feedback": SUPPRESS,
     "/unsubscribe/{token}": LINK,
+    "/webhooks/{source}": SIGNED,
     "/v1/{call}": INGEST,
     "/beacon/v1/batch": INGEST,
     "/pixel/v1/{call}": INGEST,
@@ -35,4 +37,4 @@ SCOPES: Mapping[str, str] = {
     "/sourceConfig": INGEST,
 }
 BARE = [path for path, scope in SCOPES.items() if scope == OPEN]  # may be asked for by HEAD
-ASKED_BY_ROUTE = (INGEST, LINK)  # their key may be in the body or the address, which only the route reads
+ASKED_BY_ROUTE = (INGEST, LINK, SIGNED)  # their key may be in the body or the address, which only the route reads

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import Any
 
@@ -14,7 +14,8 @@ from lakehouse.kafka import clients
 from lakehouse.kafka.clients import Cluster
 from lakehouse.kafka.refusal import refused
 
-Headers = list[tuple[str, str | bytes | None]]
+Header = tuple[str, str | bytes | None]
+Headers = list[Header]
 Reported = list[tuple["asyncio.Future[None]", KafkaError | None]]
 
 _TRIED_SECONDS = 5.0  # longest the producer itself tries a record; a caller's own deadline is shorter
@@ -73,8 +74,10 @@ class KafkaOut:
         self._producer = producer
         Thread(target=self._report, args=(producer,), name="kafka-reports", daemon=True).start()
 
-    def send(self, topic: str, key: bytes | None, value: bytes) -> "asyncio.Future[None]":
-        """Hand a record over; the future fails with a BrokerError when the broker does not take it.
+    def send(
+        self, topic: str, key: bytes | None, value: bytes, headers: Sequence[Header] = ()
+    ) -> "asyncio.Future[None]":
+        """Hand a record over; the future fails with a BrokerError when the broker does not take it. `headers`: of this record, besides.
 
         Raises:
             Overloaded: too many records are under way.
@@ -91,7 +94,7 @@ class KafkaOut:
             reported.append((done, error))
 
         try:
-            self._producer.produce(topic, value, key, on_delivery=report, headers=self._headers())
+            self._producer.produce(topic, value, key, on_delivery=report, headers=[*self._headers(), *headers])
         except (BufferError, KafkaException) as error:
             done.set_exception(BrokerError(f"kafka at {self._servers}: record not taken, got {error}"))
             return done

@@ -119,6 +119,13 @@ class CollectedAnswer(_Answer):
     refused: list[RefusedAnswer] | None = None
 
 
+class WebhookAnswer(_Answer):
+    """`acknowledged`: records that Kafka has by now; 0 of a body that only asked whether anybody is there."""
+
+    success: bool
+    acknowledged: int
+
+
 class AvailabilityAnswer(_Answer):
     product_ids: list[str]
     is_available: bool

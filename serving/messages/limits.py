@@ -1,7 +1,7 @@
 """What a request may be at most, checked before anything reads it: bytes of the body, also once decompressed, and nesting."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+WEBHOOK_BYTES = 900_000  # a record of Kafka may have 1,000,000, with its headers
 _BROKEN, _TOO_LARGE, _UNKNOWN_CODING = 400, 413, 415
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"{}[]")))
@@ -42,21 +43,25 @@ async def body_of(receive: Receive) -> bytes:
 class BodyLimit:
     """ASGI middleware: a body of more than `most_bytes` is answered with 413, whether its length was announced or not.
 
-    What comes compressed is handed on as it was before, or answered with 400, 413 or 415.
+    What comes compressed is handed on as it was before, or answered with 400, 413 or 415. `of_path`: beginning of a path -> its own limit.
     """
 
-    def __init__(self, app: App, most_bytes: int) -> None:
+    def __init__(self, app: App, most_bytes: int, of_path: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._most_bytes = most_bytes
+        self._of_path = of_path or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
+        most_bytes = next(
+            (most for path, most in self._of_path.items() if scope["path"].startswith(path)), self._most_bytes
+        )
         announced = header(scope, b"content-length")
         packed = b",".join([value for name, value in scope["headers"] if name == b"content-encoding"])
-        if announced is not None and (not announced.isdigit() or int(announced) > self._most_bytes):
-            await refuse(send, _TOO_LARGE, self._too_large)
+        if announced is not None and (not announced.isdigit() or int(announced) > most_bytes):
+            await refuse(send, _TOO_LARGE, _too_large(most_bytes))
             return
         try:
             codings = codings_of(packed.decode("latin-1"))
@@ -73,11 +78,11 @@ class BodyLimit:
                 return
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > self._most_bytes:
-                await refuse(send, _TOO_LARGE, self._too_large)
+            if len(body) > most_bytes:
+                await refuse(send, _TOO_LARGE, _too_large(most_bytes))
                 return
         try:
-            whole = inflated(bytes(body), codings, self._most_bytes)
+            whole = inflated(bytes(body), codings, most_bytes)
         except Damaged as damaged:
             await refuse(send, _BROKEN, str(damaged))
         except Inflated as large:
@@ -85,9 +90,9 @@ class BodyLimit:
         else:
             await self._app(_plain(scope, len(whole)), _replayed(whole, receive), send)
 
-    @property
-    def _too_large(self) -> str:
-        return f"body: more than {self._most_bytes} bytes, expected at most that many. Send less in one request"
+
+def _too_large(most_bytes: int) -> str:
+    return f"body: more than {most_bytes} bytes, expected at most that many. Send less in one request"
 
 
 def _plain(scope: Scope, length: int) -> Scope:

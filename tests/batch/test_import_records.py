@@ -6,8 +6,11 @@ import os
 import signal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from kafka import KafkaProducer
+from pyspark.sql import SparkSession
 
 from batch import import_records
 from lakehouse.config import Config, load
@@ -51,6 +54,69 @@ def test_each_record_is_sent_once(on_broker: Config, tmp_path: Path, capsys: pyt
     assert len(found) == len(set(found)) == 8
     assert sum(json.loads(value)["type"] == "unmapped" for value in found) == 1
     assert len(list(unread(kafka, topic, dict.fromkeys(range(2), 10**6)))) == 0
+
+
+def test_a_table_is_imported_by_what_it_has_more_of(
+    on_broker: Config,
+    spark: SparkSession,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STITCHLAKE_CACHE", str(tmp_path / "cache"))
+    theirs = str(tmp_path / "theirs")
+
+    def add(*customers: str) -> None:
+        rows = pa.table(
+            {
+                "event": ["search"] * len(customers),
+                "customer_id": customers,
+                "timestamp": ["2025-02-01"] * len(customers),
+            }
+        )
+        write_deltalake(theirs, rows, mode="append", configuration={"delta.enableChangeDataFeed": "true"})
+
+    add("d-1", "d-2")
+    assert imported(capsys, "--delta", theirs) == (2, 2, 0, 0, 0)
+    add("d-3")
+    assert imported(capsys, "--delta", theirs, "--dry-run") == (1, 1, 0, 0, 0)
+    assert imported(capsys, "--delta", theirs) == (1, 1, 0, 0, 0), "a trial leaves no trace"
+    with pytest.raises(SourceError, match="Name it by --delta"):
+        imported(capsys, theirs)
+
+
+def test_people_are_looked_at_and_what_is_told_is_stored(
+    on_broker: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(
+        "customer_id,email,updated_at\n" + "".join(f"k-{n % 3},k{n}@example.com,2025-01-01\n" for n in range(4))
+    )
+    import_records.main([str(path), "--source", "crm", "--dry-run"])
+    assert not list(Path(on_broker.lake.root).rglob("*.json"))
+    import_records.main([str(path), "--source", "crm"])
+    assert "4 records, 3 people" in capsys.readouterr().out
+    (stored,) = Path(on_broker.lake.root, "_imports", "reports").glob("crm-*.json")
+    told = json.loads(stored.read_text())
+    assert (told["people"], told["identifiers"]["user_id"]["most_in_common"]) == (3, 2)
+    assert "example.com" not in stored.read_text()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["a.csv", "--delta", "b"],
+        ["--jdbc", "jdbc:x"],
+        ["--delta", "b", "--table", "t"],
+        ["--jdbc", "x", "--table", "t", "--query", "q"],
+        ["a.csv", "--version", "1"],
+        ["a.csv", "--again"],
+    ],
+)
+def test_what_does_not_go_together_is_refused(argv: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        import_records.main([*argv, "--source", "crm"])
 
 
 def test_a_broker_that_falls_silent_ends_the_reading(kafka: RunningBroker, monkeypatch: pytest.MonkeyPatch) -> None:
