@@ -1,6 +1,6 @@
 """A real S3 server on a free port, over a folder, gone afterwards: S3Proxy, from Maven's jars.
 
-It signs like S3 and keeps `If-None-Match: *` by linking a file, so of two that create one object one is refused.
+It checks signatures as S3 does, and keeps `If-None-Match: *` by linking a file.
 """
 
 import secrets
