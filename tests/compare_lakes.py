@@ -4,8 +4,8 @@
 
 A lake is a folder, or s3a://bucket/folder with what AWS_* in the environment says of the store.
 
-Left aside is when a record was sent and a row written, and what follows from how events fell into micro-batches: of the identity log and history,
-who an actor is in the end is compared. Run batch/rebuild.py on both lakes first, so that scores are of the same event time.
+Left aside is when a record was sent and a row written, and what follows from how events fell into micro-batches: of the identity log and history
+who an actor is in the end is compared, and of gold.changes what became of a profile. Run batch/rebuild.py on both lakes first, so that scores are of the same event time.
 Ends with one line of JSON, and 1 where rows differ.
 """
 
@@ -28,6 +28,7 @@ OF_BATCHES = {"silver.identity_rules", "ops.data_quality"}
 LAST_WORD = {
     "silver.identity_log": ("actor_id", "to_profile_id", "(changed_at, batch_id)"),
     "silver.identity_history": ("actor_id", "profile_id", "valid_from"),
+    "gold.changes": ("profile_id", "kind", "version"),
 }
 
 
