@@ -2,14 +2,16 @@
 
     PYTHONPATH=. .venv/bin/python -m tests.compare_lakes LAKE OTHER
 
-Left aside is when a record was sent and a row written, and what follows from how events fell into micro-batches: of the identity log and history,
-who an actor is in the end is compared. Run batch/rebuild.py on both lakes first, so that scores are of the same event time.
+A lake is a folder, or s3a://bucket/folder with what AWS_* in the environment says of the store.
+
+Left aside is when a record was sent and a row written, and what follows from how events fell into micro-batches: of the identity log and history
+who an actor is in the end is compared, and of gold.changes what became of a profile. Run batch/rebuild.py on both lakes first, so that scores are of the same event time.
 Ends with one line of JSON, and 1 where rows differ.
 """
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,10 +23,12 @@ from lakehouse.tables.contract import Table
 
 FLOAT_TOLERANCE = 1e-9
 OF_THE_RUN = {"kafka_timestamp"}  # when this run sent the record
-OF_BATCHES = {"silver.identity_rules"}  # nothing of its rows follows from events
+# Nothing of their rows follows from events: when rules came into force, and windows of the clock by which a run was judged.
+OF_BATCHES = {"silver.identity_rules", "ops.data_quality"}
 LAST_WORD = {
     "silver.identity_log": ("actor_id", "to_profile_id", "(changed_at, batch_id)"),
     "silver.identity_history": ("actor_id", "profile_id", "valid_from"),
+    "gold.changes": ("profile_id", "kind", "version"),
 }
 
 
@@ -39,15 +43,15 @@ class Comparison:
     new_columns: tuple[str, ...] = ()
 
 
-def compare_lakes(first: Path, second: Path) -> Iterator[Comparison]:
+def compare_lakes(first: Path | str, second: Path | str) -> Iterator[Comparison]:
     """Every table of the catalogue that the first lake has."""
     for table in TABLES.values():
-        path = Path(*table.name.split("."))
-        if table.name not in OF_BATCHES and (first / path).is_dir():
-            yield _compare(table, first / path, second / path)
+        paths = [f"{root}/{table.name.replace('.', '/')}" for root in (first, second)]
+        if table.name not in OF_BATCHES and DeltaTable.is_deltatable(paths[0]):
+            yield _compare(table, *paths)
 
 
-def _compare(table: Table, first: Path, second: Path) -> Comparison:
+def _compare(table: Table, first: str, second: str) -> Comparison:
     with duckdb.connect() as connection:
         columns = []
         for name, path in (("a", first), ("b", second)):
@@ -97,15 +101,20 @@ def _same(column: str, type_: str) -> str:
 
 
 def main(argv: list[str]) -> int:
-    first, second = map(Path, argv)
+    first, second = argv
     comparisons = list(compare_lakes(first, second))
-    print(f"{'table':34}{'rows':>10}{'other':>10}{'differ':>10}  new columns")
-    for one in comparisons:
-        print(f"{one.table:34}{one.rows:>10}{one.other_rows:>10}{one.differences:>10}  {', '.join(one.new_columns)}")
+    show(comparisons)
     differences = sum(one.differences for one in comparisons)
     tables = {one.table: {k: v for k, v in asdict(one).items() if k != "table"} for one in comparisons}
     print(json.dumps({"command": "compare_lakes", "differences": differences, "tables": tables}))
     return 1 if differences else 0
+
+
+def show(comparisons: Iterable[Comparison]) -> None:
+    """Print a line for each table."""
+    print(f"{'table':34}{'rows':>10}{'other':>10}{'differ':>10}  new columns")
+    for one in comparisons:
+        print(f"{one.table:34}{one.rows:>10}{one.other_rows:>10}{one.differences:>10}  {', '.join(one.new_columns)}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Delta commits on a local file system are not safe across processes: two of them 
 one process that may write what the streaming driver writes (rebuild writes it, too) holds an OS lock on
 `<lake.root>/_lock`. A job whose tables nobody else writes holds `<lake.root>/_lock.<part>` instead, and runs beside the
 driver. The kernel frees a lock when its process dies, also by kill -9. A lake on an object store is not locked: its store
-or catalog arbitrates commits. `<lake.root>/_stitchlake.json` says which layout and which token key
+or catalog arbitrates commits, and on S3 whoever runs it sees to one driver (docs/decisions/0098). `<lake.root>/_stitchlake.json` says which layout and which token key
 the lake was written with; both must be ours.
 """
 

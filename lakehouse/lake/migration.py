@@ -32,17 +32,22 @@ def bring_up(
     Raises:
         ContractError: a column was gained that may not be null.
     """
+    feed = {CHANGE_FEED: "true"} if table.has_change_feed else {}
     if is_here:
         told = _properties(spark) | dict(properties)
         delta_rs.create(path, _described(table).json(), description=table.grain, properties=told)
-    else:
-        builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.grain)
-        for name, value in properties.items():
-            builder = builder.property(name, value)
-        builder.addColumns(_described(table)).execute()
+    elif not DeltaTable.isDeltaTable(spark, path):
+        _create(spark, table, path, {**properties, **feed})  # as a whole: elsewhere each look at a table takes a second
+        return
     _add_columns(spark, table, path, is_here=is_here)
-    feed = {CHANGE_FEED: "true"} if table.has_change_feed else {}
     _set_properties(spark, path, {**(properties if follows else {}), **feed}, is_here=is_here)
+
+
+def _create(spark: SparkSession, table: Table, path: str, properties: Mapping[str, str]) -> None:
+    builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.grain)
+    for name, value in properties.items():
+        builder = builder.property(name, value)
+    builder.addColumns(_described(table)).execute()
 
 
 def _described(table: Table) -> StructType:
