@@ -11,6 +11,9 @@ def content_hash(value: Column) -> Column:
     """Hash of the value without what only its transport says: a message that is sent again is the same message.
 
     Among it is the address it came from, and how often analytics.js tried before. Nested fields of these names are left out, too; no
-    sender would tell two messages apart by them.
+    sender would tell two messages apart by them. What begins with a byte 0 is no text but the record of a registered schema: all of it counts, for
+    as text bytes that differ would read alike.
     """
-    return F.xxhash64(F.regexp_replace(value.cast("string"), rf",\s*+{_TRANSPORT}|{_TRANSPORT}\s*+,", ""))
+    is_binary = F.substring(value, 1, 1) == F.lit(b"\x00")
+    of_text = F.xxhash64(F.regexp_replace(value.cast("string"), rf",\s*+{_TRANSPORT}|{_TRANSPORT}\s*+,", ""))
+    return F.when(is_binary, F.xxhash64(value)).otherwise(of_text)
