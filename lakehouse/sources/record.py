@@ -41,7 +41,7 @@ def canonical(said: object) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """A value of Parquet as JSON would have it."""
+    """A value of Parquet or Avro as JSON would have it."""
     match value:
         case dict():
             return {str(name): plain(inner) for name, inner in value.items()}
@@ -61,5 +61,14 @@ def _text(value: Any) -> str:
         case timedelta():
             return str(value.total_seconds())
         case bytes():
-            return value.decode("utf-8", "replace")
+            return _text_or_digits(value)
     return str(value)
+
+
+def _text_or_digits(value: bytes) -> str:
+    """Bytes that are text, as text; any other in hexadecimal digits, so that two ids never become one."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+    return text if text.isprintable() else value.hex()

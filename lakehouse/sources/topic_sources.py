@@ -25,7 +25,11 @@ class TopicSources:
         return TopicSources, (self._bound, self._config)
 
     def document(self, topic: str, value: bytes | None) -> bytes | None:
-        """The event document of a record, as JSON; of a topic that is bound to no source, the record itself. No record makes it fail."""
+        """The event document of a record, as JSON; of a topic that is bound to no source, the record itself. No record makes it fail.
+
+        Raises:
+            RegistryError, ConfigError: as `Source.message`.
+        """
         source = self._sources.get(topic)
         return value if source is None or value is None else canonical(event_document(source, value))
 
@@ -44,4 +48,10 @@ def topic_sources(config: Config, folder: Path) -> TopicSources:
                 f"Write {folder.name}/{name}.yaml"
             )
     bound = {topic: (name, read_declaration(declared[name])) for topic, name in config.kafka.sources.items()}
+    for topic, (name, of_topic) in bound.items():
+        if of_topic.format.type is not None and not config.schema_registry.url:
+            raise ConfigError(
+                f"schema_registry.url: got nothing, expected the address of a registry: the source '{name}' of topic '{topic}' is of "
+                f"{of_topic.format.type}. Set STITCHLAKE__SCHEMA_REGISTRY__URL"
+            )
     return TopicSources(bound, config)
