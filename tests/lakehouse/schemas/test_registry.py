@@ -1,4 +1,4 @@
-"""What a registry says, and what is no answer of one. By a server of its protocol; by Apicurio in tests/benchmarks/schema_registry.py."""
+"""What a registry says, and what is no answer of one. By a server of its protocol."""
 
 import dataclasses
 from collections.abc import Iterator
