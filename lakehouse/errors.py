@@ -61,6 +61,12 @@ class StoreError(StitchlakeError):
     may_pass = True
 
 
+class RegistryError(StitchlakeError):
+    """A schema registry that does not answer: down, refusing us, or something else at its address."""
+
+    may_pass = True
+
+
 class RuleError(StitchlakeError):
     """A rule, or another file an owner edits, that cannot be used."""
 

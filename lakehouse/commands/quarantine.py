@@ -93,10 +93,15 @@ def showing(lake: Lake, reason: str, *, limit: int, has_bytes: bool) -> Iterator
         yield f"{row['topic']} {row['partition']} {row['offset']}, {row['quarantined_at']:%Y-%m-%d %H:%M} UTC: {row['detail'] or reason}"
         value = row["value"] if row["value"] is None else bytes(row["value"])
         if has_bytes:
-            said = "no value" if value is None else value.decode("utf-8", "backslashreplace")
+            said = "no value" if value is None else _said(value)
         else:
             said = without_personal_data(value, own, lake.config.events)
         yield f"    {said[:_MOST_SHOWN]}"
+
+
+def _said(value: bytes) -> str:
+    """As text; of a registered schema, which begins with a byte 0, in hexadecimal digits."""
+    return value.hex() if value.startswith(b"\0") else value.decode("utf-8", "backslashreplace")
 
 
 def replayed(config: Config, *, reason: str | None, is_dry_run: bool) -> Iterator[str]:

@@ -46,6 +46,10 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("kafka", "bootstrap_servers"): (r"[^\s,:]+:\d{1,5}(,[^\s,:]+:\d{1,5})*", "host:port[,host:port]"),
     ("kafka", "events_topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
     ("kafka", "events_also_from"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
+    ("schema_registry", "url"): (
+        r"|https?://[^\s/?#@]+(/[^\s?#]*)?",
+        "an address such as https://registry.example.com, without a password in it, or nothing",
+    ),
     ("events", "order_scope"): (r"[A-Za-z_]{0,40}", "the name of a property, or nothing"),
     ("events", "default_currency"): (r"[A-Z]{3}", "an ISO 4217 code such as USD"),
     ("events", "default_region"): (r"[A-Z]{2}", "an ISO 3166 code such as US"),
@@ -104,6 +108,7 @@ def faults(values: Mapping[str, Any]) -> Iterator[str]:
     for section, keys in values.items():
         yield from _of_section(section, keys)
     yield from _of_event_topics(values)
+    yield from _of_registry(values.get("schema_registry", {}))
     segments = values.get("segments", {})
     least, most = segments.get("min_k"), segments.get("max_k")
     if least is not None and most is not None and least > most:
@@ -153,6 +158,13 @@ def _of_event_topics(values: Mapping[str, Any]) -> Iterator[str]:
         with suppress(re.error):  # told as what it is
             if topic is not None and pattern and re.fullmatch(pattern, topic):
                 yield f"conf: {wrong('kafka', 'events_pattern', pattern, words)}"
+
+
+def _of_registry(keys: Mapping[str, Any]) -> Iterator[str]:
+    if keys.get("token") and keys.get("username"):
+        yield "conf: [schema_registry] token: got username beside it, expected one of them. Leave one out"
+    if keys.get("password") and not keys.get("username"):
+        yield "conf: [schema_registry] password: got no username beside it, expected whose it is. Set username"
 
 
 def _is_day(text: Any) -> bool:

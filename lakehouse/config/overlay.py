@@ -30,6 +30,7 @@ _NAMES = {
 _SECRET = re.compile(r"(?i)(secret|password|passphrase|credential|token|key)(?!.*(_id|\.location|\.url)$)")
 _AS_HASH = "declare the key's hash in serving.keys, which ./spark-submit.sh key prints"
 _GONE = {("serving", "write_key"): _AS_HASH, ("serving", "api_key"): _AS_HASH}  # settings of earlier versions
+_OF_THE_ENVIRONMENT = (("schema_registry", "password"), ("schema_registry", "token"))
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 
 
@@ -95,6 +96,19 @@ def from_environment(spec: Spec, environ: Mapping[str, str], faults: list[str]) 
                     f"environment: {name}: got {shown(key, text)}, expected {kind_name(kind)}. Mend the value"
                 )
     return overlay
+
+
+def in_file(layer: Mapping[str, Any], where: str) -> Iterator[str]:
+    """A fault for every secret that stands in a file although it may come from the environment alone."""
+    for section, key in _OF_THE_ENVIRONMENT:
+        keys = layer.get(section)
+        value = keys.get(key) if isinstance(keys, dict) else None
+        if isinstance(value, str) and value and not _REFERENCE.fullmatch(value):
+            variable = f"{PREFIX}{section}__{key}".upper()
+            yield (
+                f"{where}: [{section}] {key}: a secret stands in the file, expected it in the environment. Set {variable}, and take it out "
+                "of the file"
+            )
 
 
 def resolve_secrets(node: Any, environ: Mapping[str, str], faults: list[str], given: Any = None) -> Any:

@@ -32,6 +32,19 @@ class KafkaConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SchemaRegistryConfig:
+    """`url`: empty = there is none. `ca_location`: empty = the authorities that Python's requests trusts. `is_gone`: only what the lake keeps is known."""
+
+    url: str
+    username: str
+    password: str = dataclasses.field(repr=False)
+    token: str = dataclasses.field(repr=False)
+    ca_location: str
+    timeout_seconds: float
+    is_gone: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class EventsConfig:
     max_bytes: int
     max_depth: int

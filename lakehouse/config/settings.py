@@ -43,6 +43,7 @@ from lakehouse.config.sections import (
     QualityConfig,
     QueryConfig,
     RecommenderConfig,
+    SchemaRegistryConfig,
     ScoresConfig,
     SegmentsConfig,
     ServingConfig,
@@ -65,6 +66,7 @@ class Config:
     lake: LakeConfig
     maintenance: MaintenanceConfig
     kafka: KafkaConfig
+    schema_registry: SchemaRegistryConfig
     events: EventsConfig
     privacy: PrivacyConfig
     enrichment: EnrichmentConfig
@@ -114,6 +116,7 @@ def load(
     for name in (*overlay.REFERENCE, env):
         file = f"conf/{name}.toml"
         layer = kafka_options.read(overlay.read(folder / f"{name}.toml"), file, faults, is_file=True)
+        faults += overlay.in_file(layer, file)
         values = overlay.overlay(values, layer, spec, file, faults)
     layer = kafka_options.read(overlay.from_environment(spec, environ, faults), "environment", faults, is_file=False)
     values = overlay.overlay(values, layer, spec, "environment", faults)

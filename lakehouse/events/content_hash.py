@@ -23,11 +23,14 @@ def content_hash(value: bytes | None) -> int:
     """Hash of the value without what only its transport says: a message that is sent again is the same message.
 
     Among it is the address it came from, and how often analytics.js tried before. Nested fields of these names are left out, too; no
-    sender would tell two messages apart by them. 64 bits, signed.
+    sender would tell two messages apart by them. What begins with a byte 0 is no text but the record of a registered schema: all of it counts, for
+    as text bytes that differ would read alike. 64 bits, signed.
     """
     if value is None:
         return _SEED
-    digest = xxhash.xxh64_intdigest(_without_transport(value.decode(errors="replace")).encode(), _SEED)
+    is_text = not value.startswith(b"\0")
+    told = _without_transport(value.decode(errors="replace")).encode() if is_text else value
+    digest = xxhash.xxh64_intdigest(told, _SEED)
     return digest - 2**64 if digest >> 63 else digest
 
 

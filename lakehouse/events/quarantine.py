@@ -47,7 +47,7 @@ def with_arrival(value: bytes, arrived: datetime, config: EventsConfig) -> bytes
 def without_personal_data(value: bytes | None, own: OwnFields, config: EventsConfig) -> str:
     """A record for a person to look at: tokens stand where silver.events has them; of what is no JSON object only the shape is left.
 
-    The shape has an x for each letter and a 9 for each digit.
+    The shape has an x for each letter, a 9 for each digit, and a point for what no screen shows.
     """
     if value is None:
         return "no value"
@@ -55,7 +55,8 @@ def without_personal_data(value: bytes | None, own: OwnFields, config: EventsCon
     if message is not None:
         return written(own.shown(message))
     text = value[: 4 * _MASKED].decode("utf-8", "replace")[:_MASKED]
-    return _DIGIT.sub("9", _LETTER.sub("x", text))
+    shown = "".join(mark if mark.isprintable() else "." for mark in text)
+    return _DIGIT.sub("9", _LETTER.sub("x", shown))
 
 
 def _iso(moment: datetime) -> str:

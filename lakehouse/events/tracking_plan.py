@@ -214,7 +214,7 @@ def _broken(message: Message, versions: Sequence[_Version]) -> list[str]:
         sent = {} if sent is None or sent == [] else sent  # PHP's empty object is an empty array
         try:
             if not validator.is_valid(sent):
-                for place, expected in _told(part, schema, validator, sent):
+                for place, expected in broken_places(part, schema, validator, sent):
                     told.setdefault(place, expected)
         except ValueError:  # a number of more digits than the validator reads
             told[part] = "numbers that can be read"
@@ -224,10 +224,10 @@ def _broken(message: Message, versions: Sequence[_Version]) -> list[str]:
     ]
 
 
-def _told(
+def broken_places(
     part: str, schema: dict[str, Any], validator: jsonschema_rs.Validator, sent: Any
 ) -> Iterator[tuple[str, str]]:
-    """Each place that breaks the schema, and what was expected there."""
+    """Each place that breaks the schema, and what was expected there, in words of the schema. `part`: what the place of the whole is called."""
     for error in validator.iter_errors(sent):
         keyword = str(error.schema_path[-1]) if error.schema_path else "a value"
         lacking = getattr(error.kind, "property", None) if keyword == "required" else None
@@ -253,8 +253,11 @@ def _place(part: str, path: Sequence[str | int], lacking: str | None) -> str:
 def _expected(schema: Any, path: Sequence[str | int], keyword: str) -> str:
     """The keyword, with what the schema says under it where that is short."""
     said = schema
-    for word in path:
-        said = said[int(word)] if isinstance(said, list) else said.get(str(word)) if isinstance(said, dict) else None
+    for word in path:  # of another schema, where this one refers to it: then nothing stands here
+        if isinstance(said, list) and isinstance(word, int):
+            said = said[word] if word < len(said) else None
+        else:
+            said = said.get(str(word)) if isinstance(said, dict) else None
     is_short = isinstance(said, str | int | float) or (isinstance(said, list) and keyword in ("type", "enum"))
     return f"{keyword} {said}" if is_short else keyword
 

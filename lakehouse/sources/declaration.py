@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from lakehouse.config.declarations import Declared, Name, read_document, refuse, validated
 from lakehouse.errors import ConfigError
+from lakehouse.schemas.avro_schema import UnusableSchemaError, parsed
+from lakehouse.schemas.schema import AVRO, Schema
 from lakehouse.sources import imputation
 from lakehouse.sources.fields import FILE_TIME, RECORD_ID, Declarations
 from lakehouse.sources.webhook import Webhook
@@ -22,16 +24,44 @@ Paths = Annotated[
 ]
 
 
-class FileFormat(Declared):
-    """How files of the source are read. JSON, Parquet and gzip are told by their first bytes; the rest is of flat text.
+class ReaderSchema(Declared):
+    """The Avro schema that records are read as, whichever they were written by: what was added, removed, renamed and widened is resolved by it.
 
-    records: of a JSON object the place of the record it holds, or of the list of them; of several places the first that holds one. Without
+    One of: file, beside that of the source; a version of a subject in the registry; text. The text of a file is there once the declaration was read.
+    """
+
+    file: str | None = None
+    subject: str | None = Field(default=None, min_length=1)
+    version: int | None = Field(default=None, ge=1)
+    text: str = ""
+
+    @model_validator(mode="after")
+    def _is_said_in_one_way(self) -> Self:
+        ways = (self.file is not None, self.subject is not None, bool(self.text))
+        if sum(ways) != 1 or (self.subject is None) != (self.version is None):
+            raise ValueError(
+                "expected one of file, text, and subject with version. A version is a number: the latest would be another tomorrow"
+            )
+        return self
+
+
+def _of_file(sent: Any) -> Any:
+    return {"file": sent} if isinstance(sent, str) else sent
+
+
+class FileFormat(Declared):
+    """How messages and files of the source are read. JSON, Parquet, Avro and gzip of files are told by their first bytes; the rest is of flat text.
+
+    type: of messages that begin with the id of their schema in a registry; none = they are JSON, or lines of flat text. reader: of Avro, in messages and files;
+    none = as each was written. records: of a JSON object the place of the record it holds, or of the list of them; of several places the first that holds one. Without
     any, the object is the record. shared: names beside the records whose values hold for each that does not say them itself. delimiter, quote, encoding: none = seen in the file; an empty
     quote = no cell is quoted; a blank as delimiter is any number of them. columns: their names by position, of a file without a header. header: snake_case = names of columns are
     brought into it. decimal: the mark before the fraction of a number. group_by: the column that consecutive rows of one record have
     in common; such a record has the first value of each column, and all of its rows as the list `rows`.
     """
 
+    type: Literal["avro", "json_schema"] | None = None
+    reader: Annotated[ReaderSchema, BeforeValidator(_of_file)] | None = None
     records: Paths | None = None
     shared: tuple[str, ...] = ()
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
@@ -42,6 +72,16 @@ class FileFormat(Declared):
     decimal: Literal[".", ","] | None = None
     group_by: str | None = None
     copies: Literal["kept", "dropped"] = "kept"
+
+    @model_validator(mode="after")
+    def _reads_avro_by_a_reader(self) -> Self:
+        if self.reader is not None and self.type == "json_schema":
+            raise ValueError("reader: belongs to Avro, got type json_schema. Leave it out")
+        return self
+
+
+def _of_type(sent: Any) -> Any:
+    return {"type": sent} if isinstance(sent, str) else sent
 
 
 class Lines(Declared):
@@ -64,7 +104,7 @@ class SourceDeclaration(Declared):
     """
 
     description: str = ""
-    format: FileFormat = FileFormat()
+    format: Annotated[FileFormat, BeforeValidator(_of_type)] = FileFormat()
     webhook: Webhook | None = None
     is_event: bool = False
     fields: Declarations = Field(default={}, max_length=400)
@@ -126,7 +166,30 @@ def read_declaration(path: Path) -> SourceDeclaration:
     declared = validated(document, SourceDeclaration, path.name, faults)
     refuse([f"conf/sources/{fault}" for fault in faults])
     assert declared is not None
-    return declared
+    return _with_text(declared, path)
+
+
+def _with_text(declared: SourceDeclaration, path: Path) -> SourceDeclaration:
+    """With the schema of its reader's file, so that who reads records needs no file.
+
+    Raises:
+        ConfigError: the schema cannot be read, or is none.
+    """
+    reader = declared.format.reader
+    if reader is None or reader.subject is not None:
+        return declared
+    place = f"conf/sources/{path.name}: format.reader"
+    try:
+        text = reader.text or (path.parent / str(reader.file)).read_text(encoding="utf-8")
+        parsed(Schema(type=AVRO, text=text))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{place}: got '{reader.file}', expected a file beside it that can be read. Put it there"
+        ) from error
+    except UnusableSchemaError as error:
+        raise ConfigError(f"{place}: got {error}, expected an Avro schema of a record. Mend it") from error
+    format_ = declared.format.model_copy(update={"reader": reader.model_copy(update={"text": text})})
+    return declared.model_copy(update={"format": format_})
 
 
 def files(folder: Path) -> dict[str, Path]:

@@ -45,7 +45,7 @@ def canonical(said: object) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """A value of Parquet as JSON would have it. Of a list that whoever wrote the file did not mark as one there are its elements."""
+    """A value of Parquet or Avro as JSON would have it. Of a list that whoever wrote the file did not mark as one there are its elements."""
     match value:
         case {"list": [*inner]} if len(value) == 1 and all(map(_is_element, inner)):
             return [plain(one["element"]) for one in inner]
@@ -71,5 +71,14 @@ def _text(value: Any) -> str:
         case timedelta():
             return str(value.total_seconds())
         case bytes():
-            return value.decode("utf-8", "replace")
+            return _text_or_digits(value)
     return str(value)
+
+
+def _text_or_digits(value: bytes) -> str:
+    """Bytes that are text, as text; any other in hexadecimal digits, so that two ids never become one."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+    return text if text.isprintable() else value.hex()

@@ -1,4 +1,4 @@
-"""Any file of a source -> its records, piece by piece. What it is, its first bytes tell: Parquet, JSON in any arrangement, else flat text.
+"""Any file of a source -> its records, piece by piece. What it is, its first bytes tell: Parquet, Avro, JSON in any arrangement, else flat text.
 
 A folder of Parquet, as Spark writes it, is one file: of two rows in it that say the same the second is another one.
 """
@@ -21,7 +21,8 @@ from pyarrow import ArrowException
 from lakehouse.config import Config, EventsConfig
 from lakehouse.errors import SourceError
 from lakehouse.events.document import record as read_json
-from lakehouse.sources import tables_of_text
+from lakehouse.schemas.known_schemas import KnownSchemas
+from lakehouse.sources import avro, tables_of_text
 from lakehouse.sources.declaration import FileFormat
 from lakehouse.sources.place import Place, place
 from lakehouse.sources.record import Record, canonical, plain
@@ -31,6 +32,7 @@ _PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
 _LOOK = 4096
 _PIECE = 1 << 20
 _ROWS = 2000  # of Parquet at once
+_UNREADABLE = (OSError, EOFError, zlib.error, ArrowException, LookupError, UnicodeError)
 _NO_CELL = (OverflowError, ValueError, ArrowException)
 _BETWEEN = re.compile(r"[ \t\r\n,\[\]]*")
 _BRACKET_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
@@ -72,16 +74,18 @@ def _records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record
             start = plain_file.read(4)
         if start == _PARQUET:
             yield from _of_parquet(path)
+        elif start == avro.MAGIC:
+            yield from avro.records_of_file(path, avro.declared_reader(format_.reader, KnownSchemas(config)))
         elif start[:2] == _GZIP:
             with gzip.open(path) as unpacked:
                 yield from _of_text(unpacked, format_, config)  # type: ignore[arg-type] # a GzipFile reads like any other
         else:
             with path.open("rb") as file:
                 yield from _of_text(file, format_, config)
-    except (OSError, EOFError, zlib.error, ArrowException, LookupError, UnicodeError, _NoJson) as error:
+    except (*_UNREADABLE, _NoJson, avro.UnreadableFileError) as error:
         words = " ".join(str(error).split())[:200]
         raise SourceError(
-            f"{path}: cannot be read ({words}), expected Parquet, JSON, JSON lines or a table of text, gzip or not. Look at the file"
+            f"{path}: cannot be read ({words}), expected Parquet, Avro, JSON, JSON lines or a table of text, gzip or not. Look at the file"
         ) from error
 
 
@@ -89,7 +93,7 @@ def record_of(value: bytes, format_: FileFormat, config: Config) -> Record:
     """The record of one message of a topic."""
     if format_.columns and not value.lstrip().startswith(b"{"):
         return tables_of_text.row_of(value.decode("utf-8", "replace"), format_)
-    sent = _json_record(1, value, config.events)
+    sent = json_record(1, value, config.events)
     held = list(_held(sent, _holder(format_.records, format_.shared)))
     if len(held) == 1:
         return held[0]
@@ -158,7 +162,7 @@ def _of_json(file: IO[bytes], format_: FileFormat, events: EventsConfig) -> Iter
     holder = _holder(format_.records, format_.shared)
     number = 0
     for value in _values(file):
-        for one in _held(_json_record(0, value, events), holder):
+        for one in _held(json_record(0, value, events), holder):
             number += 1
             yield one._replace(row=number)
 
@@ -199,7 +203,7 @@ def _with(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _json_record(number: int, value: bytes, events: EventsConfig) -> Record:
+def json_record(number: int, value: bytes, events: EventsConfig) -> Record:
     """By the parse's own reading of JSON: every digit is kept, and a name that stands twice in an object is a fault."""
     read = read_json(value, replace(events, max_bytes=LARGEST_RECORD))
     if read.message is None:

@@ -8,10 +8,12 @@ from typing import Self
 
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
+from lakehouse.schemas.known_schemas import KnownSchemas
 from lakehouse.sources.declaration import FileFormat, SourceDeclaration, files, read_declaration
 from lakehouse.sources.mapping import Document, EventMapping, Mapped
 from lakehouse.sources.record import Record, fingerprint
 from lakehouse.sources.record_files import record_of
+from lakehouse.sources.registered_records import RegisteredRecords
 
 NO_EVENT = "skip: the source says that it is no event"
 MOST_SENT = 4000  # characters of what could not be read, in its document
@@ -19,10 +21,13 @@ MOST_SENT = 4000  # characters of what could not be read, in its document
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
+    """registered: of a source whose messages begin with the id of their schema; None = of any other."""
+
     name: str
     description: str
     format: FileFormat
     mapping: EventMapping
+    registered: RegisteredRecords | None
     config: Config
 
     @classmethod
@@ -38,7 +43,16 @@ class Source:
     def declared(cls, name: str, declared: SourceDeclaration, config: Config) -> Self:
         """The source of a declaration that was read. Raises ConfigError: every fault of its expressions, a line each."""
         mapping = EventMapping(name, declared, config)
-        return cls(name=name, description=declared.description, format=declared.format, mapping=mapping, config=config)
+        format_ = declared.format
+        registered = None if format_.type is None else RegisteredRecords(format_, config, KnownSchemas(config))
+        return cls(
+            name=name,
+            description=declared.description,
+            format=format_,
+            mapping=mapping,
+            registered=registered,
+            config=config,
+        )
 
     @classmethod
     def named(cls, name: str, folder: Path, config: Config) -> Self:
@@ -58,6 +72,17 @@ class Source:
         """The same source, with a value for each of these fields where a record says nothing of it."""
         return replace(self, mapping=self.mapping.filled_by(values))
 
+    def message(self, value: bytes) -> Record:
+        """The record of one message of a topic.
+
+        Raises:
+            RegistryError: its schema is not known yet, and the registry did not answer.
+            ConfigError: the declared reader is not there, or no registry is configured.
+        """
+        if self.registered is not None:
+            return self.registered.record(value)
+        return record_of(value, self.format, self.config)
+
     def mapped(self, record: Record, record_id: str) -> Mapped:
         """What becomes of a record: its document; or why there is none; or neither, where the source says that it is no event."""
         if record.content is None:
@@ -75,8 +100,11 @@ def event_document(source: Source, record: bytes) -> Document:
 
     What its mapping makes no event of, or says is none, gives the document that the parse puts into quarantine: each record of a topic
     is in a table. No record makes this fail.
+
+    Raises:
+        RegistryError, ConfigError: as `Source.message`.
     """
-    read = record_of(record, source.format, source.config)
+    read = source.message(record)
     record_id = fingerprint(read).hex()
     mapped = source.mapped(read, record_id)
     return mapped.document or source.rejected(read, mapped.unmapped or NO_EVENT, record_id)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lakehouse.config import Config
+from lakehouse.errors import ConfigError
 from lakehouse.sources.declaration import Bound, bound_declarations
 from lakehouse.sources.record import canonical
 from lakehouse.sources.source import Source, event_document
@@ -21,7 +22,11 @@ class TopicSources:
         return TopicSources, (self._bound, self._config)
 
     def document(self, topic: str, value: bytes | None) -> bytes | None:
-        """The event document of a record, as JSON; of a topic that is bound to no source, the record itself. No record makes it fail."""
+        """The event document of a record, as JSON; of a topic that is bound to no source, the record itself. No record makes it fail.
+
+        Raises:
+            RegistryError, ConfigError: as `Source.message`.
+        """
         source = self._sources.get(topic)
         return value if source is None or value is None else canonical(event_document(source, value))
 
@@ -32,4 +37,11 @@ def topic_sources(config: Config, folder: Path) -> TopicSources:
     Raises:
         ConfigError: a source is not declared, or its file has faults.
     """
-    return TopicSources(bound_declarations(config.kafka.sources, folder), config)
+    bound = bound_declarations(config.kafka.sources, folder)
+    for topic, (name, of_topic) in bound.items():
+        if of_topic.format.type is not None and not config.schema_registry.url:
+            raise ConfigError(
+                f"schema_registry.url: got nothing, expected the address of a registry: the source '{name}' of topic '{topic}' is of "
+                f"{of_topic.format.type}. Set STITCHLAKE__SCHEMA_REGISTRY__URL"
+            )
+    return TopicSources(bound, config)

@@ -51,7 +51,8 @@ def set_up(config: Config) -> None:
     if ours.hasHandlers():
         return
     of_kafka = (value for value in config.kafka.options.values() if isinstance(value, Secret))
-    secrets = (config.privacy.hmac_key, *config.mail.unsubscribe_keys, *of_kafka)
+    of_registry = (config.schema_registry.password, config.schema_registry.token)
+    secrets = (config.privacy.hmac_key, *config.mail.unsubscribe_keys, *of_kafka, *of_registry)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines(secrets) if config.log.format == "json" else TextLines(secrets))
     ours.addHandler(handler)

@@ -281,3 +281,26 @@ def test_an_unknown_environment_names_those_there_are() -> None:
     (fault,) = faults(env="production")
     assert "conf/production.toml: not found" in fault
     assert "['dev', 'prod']" in fault
+
+
+def test_the_registry_has_its_secrets_from_the_environment_alone(folder: Path) -> None:
+    (folder / "mine.toml").write_text('[schema_registry]\npassword = "geheim"\nusername = "shop"\n')
+    (fault,) = faults(folder, "mine")
+    assert fault == (
+        "conf/mine.toml: [schema_registry] password: a secret stands in the file, expected it in the environment. Set "
+        "STITCHLAKE__SCHEMA_REGISTRY__PASSWORD, and take it out of the file"
+    )
+    (folder / "mine.toml").write_text('[schema_registry]\npassword = "${OURS}"\nusername = "shop"\n')
+    made = load("mine", environ={"OURS": "geheim"}, folder=folder)
+    assert made.schema_registry.password == "geheim"
+    assert "geheim" not in repr(made)
+    named = {"STITCHLAKE__SCHEMA_REGISTRY__TOKEN": "geheim", "STITCHLAKE__SCHEMA_REGISTRY__URL": "https://a:geheim@b"}
+    told = faults(env="dev", STITCHLAKE__SCHEMA_REGISTRY__PASSWORD="geheim", **named)
+    assert [line.partition(",")[0] for line in told] == [
+        "conf: [schema_registry] url: got 'https://a:(hidden)@b'",
+        "conf: [schema_registry] password: got no username beside it",
+    ]
+    (both,) = faults(
+        env="dev", STITCHLAKE__SCHEMA_REGISTRY__TOKEN="geheim", STITCHLAKE__SCHEMA_REGISTRY__USERNAME="shop"
+    )
+    assert "token: got username beside it" in both

@@ -253,3 +253,10 @@ def test_arrival_bounds_what_the_broker_says(spark: SparkSession) -> None:
     rows = parse(stamped, CONFIG).orderBy("offset").collect()
     assert [row["reason"] for row in rows] == [None, None, "timestamp_out_of_range", "timestamp_out_of_range"]
     assert {row["occurred_at"].year for row in rows[:2]} == {row["received_at"].year for row in rows[:2]} == {2025}
+
+
+def test_records_of_a_registered_schema_that_read_alike_as_text_are_two(spark: SparkSession) -> None:
+    rows = parse(records(spark, [b"\0\xff", b"\0\xfe", b"\xff", b"\xfe"]), CONFIG).orderBy("offset").collect()
+    first, second, third, fourth = (row["content_hash"] for row in rows)
+    assert first != second
+    assert third == fourth  # which is no JSON, and in quarantine

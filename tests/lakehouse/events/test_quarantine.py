@@ -50,4 +50,5 @@ def test_nothing_personal_is_shown() -> None:
     assert '"Ann"' not in shown
     assert '"plan":"gold"' in shown
     assert without_personal_data(b'{"userId": "ann@x.org", 41', own, CONFIG.events) == '{"xxxxxx": "xxx@x.xxx", 99'
+    assert without_personal_data(b"\0\0\0\0\x07Ann 5\x1b", own, CONFIG.events) == ".....xxx 9."
     assert without_personal_data(None, own, CONFIG.events) == "no value"

@@ -2,8 +2,10 @@
 
 import dataclasses
 import itertools
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,9 +35,12 @@ from lakehouse.tables.events import (
     SILVER_EVENTS_QUARANTINE,
     SILVER_QUARANTINE_REPLAYS,
 )
+from tests import schema_registry
+from tests.avro_records import encoded, field, framed, record
 from tests.rows import Value, encode, order, track
+from tests.schema_registry import RunningRegistry
 
-TOPIC, TILL = "quarantined", "till"
+TOPIC, TILL, RECEIPTS = "quarantined", "till", "receipts"
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
 STARTS = [events.start, bronze_events.start]
 DEAR = [order(f"o-{n}", f"dear-{n}", revenue=5_000) | {"anonymousId": f"a-{n}"} for n in range(5)]
@@ -52,10 +57,37 @@ SOLD = {
     "order_id": "till-1",
     "revenue": 5_000,
 }
+MONEY = {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}
+RECEIPT = record(
+    field("number", "int"),
+    field("at", {"type": "long", "logicalType": "timestamp-millis"}),
+    field("who", "string"),
+    field("gross", MONEY),
+)
+NEW_RECEIPT = record(*RECEIPT["fields"][:3], field("total", MONEY), field("shop", ["null", "string"], default=None))
+RECEIPT_SOURCE = """
+format: {type: avro, reader: receipt.avsc}
+fields: {number: text, at: time, who: text, sum: number}
+type: track
+name: "'Order Completed'"
+id: concat('receipt-', number)
+time: at
+identifiers: {user_id: who}
+properties:
+  order_id: concat('r-', number)
+  revenue: sum
+"""
+RECEIPT_READER = """{"type": "record", "name": "Receipt", "fields": [
+  {"name": "number", "type": "long"}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}, {"name": "who", "type": "string"},
+  {"name": "sum", "aliases": ["gross", "total"], "type": {"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 2}}
+]}"""
+BOUGHT = {"at": datetime(2025, 1, 31, 11, tzinfo=UTC), "who": "c-3"}
+FIRST = framed(1, encoded(RECEIPT, BOUGHT | {"number": 1, "gross": Decimal("99.90")}))
+SECOND = framed(2, encoded(NEW_RECEIPT, BOUGHT | {"number": 2, "total": Decimal("0.07"), "shop": "Bonn"}))
 RECORD = {"event": "search", "customer_id": "c-1", "timestamp": "2025-01-31T11:00:00Z", "query": "desk"}
 
 
-def lake_of(lake: Lake, kafka: broker.RunningBroker, *, max_amount: int) -> Lake:
+def lake_of(lake: Lake, kafka: broker.RunningBroker, registry: RunningRegistry, *, max_amount: int) -> Lake:
     config = lake.config
     return Lake(
         lake.spark,
@@ -66,8 +98,9 @@ def lake_of(lake: Lake, kafka: broker.RunningBroker, *, max_amount: int) -> Lake
                 config.kafka,
                 bootstrap_servers=kafka.bootstrap_servers,
                 events_topic=TOPIC,
-                sources={TILL: "simple-events"},
+                sources={TILL: "simple-events", RECEIPTS: "receipts"},
             ),
+            schema_registry=dataclasses.replace(config.schema_registry, url=registry.url),
         ),
     )
 
@@ -79,6 +112,18 @@ def send(lake: Lake, values: Iterable[Value], topic: str = TOPIC) -> None:
 
 def sources(lake: Lake) -> Callable[[str], Source]:
     return partial(Source.named, folder=SOURCES, config=lake.config)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
+    """It knows the first schema of receipts. The queries find the source of receipts beside the others."""
+    folder = Path(shutil.copytree(SOURCES, tmp_path_factory.mktemp("conf") / "sources"))
+    (folder / "receipts.yaml").write_text(RECEIPT_SOURCE)
+    (folder / "receipt.avsc").write_text(RECEIPT_READER)
+    with pytest.MonkeyPatch.context() as patch, schema_registry.running() as running:
+        patch.setattr(declarations, "SOURCES", folder)
+        running.register(RECEIPT, number=1)
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +140,15 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TrackingPl
 
 @pytest.fixture(scope="module")
 def rejecting(
-    new_lake: Callable[[str], Lake], kafka: broker.RunningBroker, plans: tuple[TrackingPlan, TrackingPlan, Path]
+    new_lake: Callable[[str], Lake],
+    kafka: broker.RunningBroker,
+    registry: RunningRegistry,
+    plans: tuple[TrackingPlan, TrackingPlan, Path],
 ) -> tuple[Lake, Lake]:
     """A lake that has rejected some records, by yesterday's configuration and plan; the same lake by today's, which are mended."""
     lake = new_lake("rejecting")
-    before, after = (lake_of(lake, kafka, max_amount=amount) for amount in (1_000, 100_000))
-    for topic in (TOPIC, TILL):
+    before, after = (lake_of(lake, kafka, registry, max_amount=amount) for amount in (1_000, 100_000))
+    for topic in (TOPIC, TILL, RECEIPTS):
         admin.create_topic(kafka, topic, 2)
     unmapped = sources(lake)("simple-events").rejected(
         Record(1, RECORD), "time: none", "17"
@@ -119,6 +167,7 @@ def rejecting(
         ],
     )
     send(before, [SOLD], TILL)
+    send(before, [FIRST, SECOND, FIRST[:-1]], RECEIPTS)
     driver.drain(before, STARTS)
     plans[2].write_text(PLAN.format(most=20))
     return before, after
@@ -130,7 +179,10 @@ def rows(lake: Lake) -> list[tuple[Any, ...]]:
 
 
 def test_each_record_that_is_good_by_now_lands_once_wherever_a_replay_was_killed(
-    rejecting: tuple[Lake, Lake], plans: tuple[TrackingPlan, TrackingPlan, Path], capsys: pytest.CaptureFixture[str]
+    rejecting: tuple[Lake, Lake],
+    registry: RunningRegistry,
+    plans: tuple[TrackingPlan, TrackingPlan, Path],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     before, lake = rejecting
     plan_before, plan, _ = plans
@@ -139,9 +191,10 @@ def test_each_record_that_is_good_by_now_lands_once_wherever_a_replay_was_killed
     assert told == [("quiz-app", "properties.score", BREAKS_PLAN)]
     assert (
         balance(before, dataclasses.replace(declared, plan=plan_before)).rejected
-        == 11
+        == 13
         == before.read(SILVER_EVENTS_QUARANTINE).count()
     )
+    registry.register(NEW_RECEIPT, number=2)
     again = partial(replay, lake, sources(lake), now=datetime.now(UTC), declared=declared, size=4)
     calls = itertools.count()
 
@@ -155,24 +208,30 @@ def test_each_record_that_is_good_by_now_lands_once_wherever_a_replay_was_killed
     assert lake.read(SILVER_QUARANTINE_REPLAYS).count() == 4
     resumed = again(killed_before_it_is_noted)
     assert resumed.outcomes[Outcome.THERE] > 0  # they wait in the topic
-    assert dict(resumed.reasons) == {INVALID_NUMBER: 1, MALFORMED_JSON: 1}
+    assert dict(resumed.reasons) == {INVALID_NUMBER: 1, MALFORMED_JSON: 1, UNMAPPED: 1}
     driver.drain(lake, STARTS)
 
     ids = [f"dear-{n}" for n in range(5)]
     *of_events, of_till = [row[0] for row in rows(lake)]
-    assert of_events == [*ids, "good", "quiz-app", "quiz-web", "simple-events:17"]
+    assert of_events == [*ids, "good", "quiz-app", "quiz-web", "receipt-1", "receipt-2", "simple-events:17"]
+    of_receipts = lake.read(SILVER_ORDERS).where("order_id LIKE 'r-%'").select("order_id", "revenue").collect()
+    assert sorted(map(tuple, of_receipts)) == [("r-1", Decimal("99.90")), ("r-2", Decimal("0.07"))]
     assert lake.read(SILVER_ORDERS).where("revenue = 5000").count() == 6
     first_came = before.read(SILVER_EVENTS_QUARANTINE).agg({"quarantined_at": "max"}).collect()[0][0]
     assert all(
-        row[3] < first_came for row in rows(lake) if row[0] != of_till
+        row[3] < first_came for row in rows(lake) if row[0] not in (of_till, "receipt-2")
     )  # received when it came first, not when it was replayed
-    assert check(lake, declared) == 0
+    registry.status = 503  # nobody needs it any more: the lake has its schemas
+    alone = Lake(lake.spark, dataclasses.replace(lake.config, log=dataclasses.replace(lake.config.log, level="error")))
+    by_itself = dataclasses.replace(declarations.declarations(alone.config), plan=plan)
+    assert check(alone, by_itself) == 0
+    registry.status = None
     counted = orjson.loads(capsys.readouterr().out.splitlines()[-1])["events"]
-    assert [counted[of] for of in ("bronze", "accepted", "quarantine", "duplicates")] == [22, 10, 2, 10]
+    assert [counted[of] for of in ("bronze", "accepted", "quarantine", "duplicates")] == [26, 12, 3, 11]
 
-    assert lake.read(SILVER_QUARANTINE_REPLAYS).count() == 9
+    assert lake.read(SILVER_QUARANTINE_REPLAYS).count() == 10
     lake.clear(SILVER_QUARANTINE_REPLAYS)  # as if none of it had been noted: silver knows
-    assert again(None).outcomes == {Outcome.REJECTED: 2, Outcome.THERE: 9}
+    assert again(None).outcomes == {Outcome.REJECTED: 3, Outcome.THERE: 10}
     assert lake.read(SILVER_QUARANTINE_REPLAYS).count() == 0  # it was only tried
 
 
@@ -181,11 +240,14 @@ def test_rejected_records_are_listed_and_shown(rejecting: tuple[Lake, Lake]) -> 
     header, *lines, told = command.listing(lake)
     assert header.split()[:3] == ["source", "reason", "records"]
     found = {tuple(line.split()[:3]) for line in lines}
-    assert {("simple-events", UNMAPPED, "1"), ("unknown", MALFORMED_JSON, "1")} <= found
-    assert orjson.loads(told)["records"] == 11
+    assert {("simple-events", UNMAPPED, "1"), ("unknown", MALFORMED_JSON, "1"), ("receipts", UNMAPPED, "2")} <= found
+    assert orjson.loads(told)["records"] == 13
     shown = list(command.showing(lake, MALFORMED_JSON, limit=5, has_bytes=False))
     assert shown[1].strip() == "{xxxx"
     assert list(command.showing(lake, MALFORMED_JSON, limit=5, has_bytes=True))[1].strip() == "{oops"
+    of_bytes = "".join(command.showing(lake, UNMAPPED, limit=5, has_bytes=True))
+    assert FIRST[:-1].hex() in of_bytes
+    assert "receipts: row: a whole record of its schema expected (EOFError)" in of_bytes
 
 
 def attempt(reason: str = INVALID_NUMBER, *, days_ago: float = 1) -> Attempt:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from lakehouse.config import Config, load
@@ -16,6 +17,8 @@ from lakehouse.events.event_rows import Declarations
 from lakehouse.events.parse import parse
 from lakehouse.queries.declarations import declarations
 from lakehouse.sources.topic_sources import TopicSources, topic_sources
+from lakehouse.spark import streams
+from tests.avro_records import framed
 from tests.rows import records
 
 CONFIG = load("dev", environ={})
@@ -61,6 +64,44 @@ def test_a_source_that_is_not_declared_is_told_with_those_that_are(tmp_path: Pat
     (tmp_path / "crm.yaml").write_text("type: order")
     with pytest.raises(ConfigError, match=r"crm.yaml"):
         topic_sources(bound(app="crm"), tmp_path)
+
+
+SALES = "format: json_schema\nfields: {sale: text, at: time}\ntype: track\nname: sale\ntime: at\nidentifiers: {user_id: sale}\n"
+
+
+def with_registry(url: str, root: str = "lake") -> Config:
+    registry = dataclasses.replace(CONFIG.schema_registry, url=url, password="geheim", username="shop")
+    lake = dataclasses.replace(CONFIG.lake, root=root)
+    return dataclasses.replace(bound(sales="sales"), schema_registry=registry, lake=lake)
+
+
+def test_a_topic_of_registered_records_needs_the_address_of_their_registry(tmp_path: Path) -> None:
+    (tmp_path / "sales.yaml").write_text(SALES)
+    with pytest.raises(
+        ConfigError, match=r"schema_registry.url: got nothing, .*'sales' of topic 'sales' is of json_schema. Set"
+    ):
+        topic_sources(with_registry(""), tmp_path)
+
+
+def test_a_registry_that_is_away_ends_the_batch_with_one_line_and_may_come_back(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "sales.yaml").write_text(SALES)
+    config = with_registry("http://127.0.0.1:1", str(tmp_path / "lake"))
+    sent = (
+        records(spark, [framed(5, b"{}")])
+        .selectExpr("*", "'sales' AS of")
+        .drop("topic")
+        .withColumnRenamed("of", "topic")
+    )
+    with pytest.raises(PySparkException) as told:
+        parse(sent, config, Declarations(documents=topic_sources(config, tmp_path))).select("reason").collect()
+    why = streams.cause(str(told.value))
+    assert why.startswith(
+        "lakehouse.errors.RegistryError: schema_registry.url: http://127.0.0.1:1 was asked for schemas/ids/5, got ConnectionError"
+    )
+    assert streams._may_pass(why)
+    assert "geheim" not in str(told.value)
 
 
 def test_the_parse_reads_each_topic_its_way_and_loses_no_record(spark: SparkSession) -> None:
