@@ -82,7 +82,7 @@ class PeopleReport:
 def people_report(records: Iterable[Record], source: Source, now: int) -> PeopleReport:
     """`records`: of one file. `now`: microseconds since 1970."""
     observer = _Observer(source, now)
-    for record, record_id in identified(iter(records)):
+    for record, record_id, _ in identified(iter(records)):
         observer.take(record, record_id)
     return observer.report()
 
