@@ -271,10 +271,11 @@ class MicroBatch:
             silver: dict[Table, pa.Table] = {table: rows.result() for table, rows in held.items()}
         profiles = _text(pd.DataFrame({"profile_id": sorted(profile_ids)}))
         profiles = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
-        tables = derive_here(
+        derived = derive_here(
             self.lake.few_rows, {SILVER_IDENTITY_MAP: _text(placed), **silver}, profiles,
             champions=self.champions, config=self.lake.config,
         )  # fmt: skip
+        tables = {table: rows for table, rows in derived.items() if table.needs(self.champions)}
         purchases = rollup.purchases_here(silver[SILVER_ORDERS], profile_of)
         return OnDriver(profile_ids=profile_ids, now=now, tables=tables, purchases=purchases)
 
