@@ -23,6 +23,7 @@ from lakehouse import machine
 from lakehouse.commands.schedule import command, declared
 from lakehouse.config import PROJECT, load
 from lakehouse.demo.shop import Shop
+from lakehouse.errors import StitchlakeError
 from lakehouse.job import run
 from lakehouse.kafka.produce import produce
 from lakehouse.schedule import airflow
@@ -36,10 +37,10 @@ _OURS = ("PYTHONPATH", "PYTHONSAFEPATH", "PYTHONWARNINGS", "PYSPARK", "SPARK_", 
 _READ = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(sys.argv[1], include_examples=False)
+bag = DagBag(sys.argv[1])
 dags = {
     name: {
-        "cron": dag.timetable.summary, "zone": str(dag.timezone), "catchup": dag.catchup, "runs": dag.max_active_runs,
+        "cron": dag.timetable.summary, "zone": dag.timezone.name, "catchup": dag.catchup, "runs": dag.max_active_runs,
         "tasks": {
             task.task_id: {
                 "command": task.bash_command, "cwd": task.cwd, "pool": task.pool, "seconds": task.execution_timeout.total_seconds(),
@@ -111,8 +112,8 @@ def main(argv: list[str]) -> int:
         def ask(*words: str) -> str:
             done = subprocess.run([*words], env=environ, capture_output=True, text=True, check=False, cwd=home)
             if done.returncode:
-                wrong.append(f"{' '.join(words[:4])} ended with {done.returncode}")
                 print(done.stdout[-3000:], done.stderr[-3000:], file=sys.stderr)
+                raise StitchlakeError(f"{words[0]}: ended with {done.returncode}, expected 0. See above")
             return done.stdout
 
         messages = Shop(EVENTS, SEED).messages()
