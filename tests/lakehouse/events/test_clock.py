@@ -43,7 +43,14 @@ NO_TIMES = [
 
 
 def test_texts_are_read_alike_one_by_one_and_together() -> None:
-    for texts in (TEXTS, [*TEXTS, None, *NO_TIMES], *([*TEXTS, one] for one in NO_TIMES), [None], []):
+    many: list[list[str | None]] = [
+        [*TEXTS],
+        [*TEXTS, None, *NO_TIMES],
+        *([*TEXTS, one] for one in NO_TIMES),
+        [None],
+        [],
+    ]
+    for texts in many:
         assert instants(texts) == list(map(instant, texts))
 
 
