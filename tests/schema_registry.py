@@ -1,6 +1,7 @@
 """A small server of the protocol of a schema registry, for tests: it gives out what was registered, and can be made to fail.
 
-Written by the API reference at docs.confluent.io. No registry that others wrote has been read from yet.
+Written by the API reference at docs.confluent.io. Apicurio 3.0.9 was asked by hand the same way, and answered alike: 200 by id and by
+version, 404 with error codes 40401, 40402 and 40403 for what it does not know.
 """
 
 import base64
