@@ -40,7 +40,7 @@ from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(sys.argv[1])
 dags = {
     name: {
-        "cron": dag.timetable.summary, "zone": dag.timezone.name, "catchup": dag.catchup, "runs": dag.max_active_runs,
+        "cron": dag.schedule, "zone": dag.timezone.name, "catchup": dag.catchup, "runs": dag.max_active_runs,
         "tasks": {
             task.task_id: {
                 "command": task.bash_command, "cwd": task.cwd, "pool": task.pool, "seconds": task.execution_timeout.total_seconds(),
