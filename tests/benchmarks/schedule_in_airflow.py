@@ -37,13 +37,14 @@ _OURS = ("PYTHONPATH", "PYTHONSAFEPATH", "PYTHONWARNINGS", "PYSPARK", "SPARK_", 
 _READ = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
+from jinja2 import Template
 bag = DagBag(sys.argv[1])
 dags = {
     name: {
         "cron": dag.schedule, "zone": dag.timezone.name, "catchup": dag.catchup, "runs": dag.max_active_runs,
         "tasks": {
             task.task_id: {
-                "command": task.bash_command, "cwd": task.cwd, "pool": task.pool, "seconds": task.execution_timeout.total_seconds(),
+                "command": Template(task.bash_command).render(), "cwd": task.cwd, "pool": task.pool, "seconds": task.execution_timeout.total_seconds(),
             }
             for task in dag.tasks
         },
