@@ -93,8 +93,7 @@ class DatabaseToImport:
 
     def cannot_be_read(self, error: Exception) -> SourceError:
         """What the database says, in a line, without the password."""
-        words = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
-        line = " ".join(str(words).split())
+        line = " ".join(_reason(error).split())
         for secret in self._database.credentials.values():
             line = line.replace(secret, "***")
         return SourceError(f"{self._database.url}: got {line[:300]}, {_EXPECTED}")
@@ -117,6 +116,16 @@ class DatabaseToImport:
         # A time without a zone stays one: the source says on which clock it was.
         reader = reader.option("fetchsize", _FETCHED_ROWS).option("preferTimestampNTZ", "true")
         return reader.options(**self._database.credentials, **options).load()
+
+
+def _reason(error: Exception) -> str:
+    """The first cause: what Spark puts around it says only that the database refused."""
+    thrown: Any = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+    if thrown is None:
+        return str(error)
+    while (cause := thrown.getCause()) is not None:
+        thrown = cause
+    return str(thrown.getMessage() or thrown.toString())
 
 
 def _bound(value: Any, more: int) -> str:

@@ -110,6 +110,7 @@ def test_what_cannot_be_read_is_told_in_a_line_and_without_a_password(spark: Spa
         ({"key": "product"}, "--key: got product, .*expected a number"),
         ({"key": '"product_id"'}, "a column of .*expected a number"),
         ({"url": "jdbc:nothing:x"}, "No suitable driver"),
+        ({"url": "jdbc:derby:memory:nowhere"}, "not found"),
     ):
         with pytest.raises(SourceError, match=told) as refused:
             table(spark, derby, credentials={"password": "hush"}, **more).whole()
