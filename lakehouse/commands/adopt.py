@@ -92,12 +92,10 @@ class Adopter:
         for file, first in own.items():
             if first is not None:
                 print(f"{file.name}: the same bytes as {first.name}, and left out\n")
-        kinds = [
-            (looked, self._found(looked, name))
-            for looked in look([file for file, first in own.items() if first is None], self._answers, self._config)
-        ]
-        if name is not None and len(kinds) > 1:
+        looks = list(look([file for file, first in own.items() if first is None], self._answers, self._config))
+        if name is not None and len(looks) > 1:
             raise SourceError("--name: got one name, expected one for each kind of file. Adopt one kind at a time")
+        kinds = [(looked, self._found(looked, name)) for looked in looks]
         self._refuse_unasked([found for _, found in kinds])
         adopted: list[Adopted] = []
         for looked, found in kinds:

@@ -7,8 +7,6 @@ optimised and planned stays as it is. A plan is one task. Nothing is shuffled, n
 A plan that is kept must not hold a time of its making: what is made of frames here knows no clock, as every transform.
 """
 
-import os
-import shutil
 import tempfile
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -23,7 +21,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 from pyspark.util import _load_from_socket
 
-FOLDER = "_few_rows"  # in the lake, as what is written there is of it
+from lakehouse.lake.lock import SCRATCH
+
 _SETTINGS = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
@@ -43,7 +42,9 @@ class FewRows:
         self._spark = spark.newSession()
         for key, value in _SETTINGS.items():
             self._spark.conf.set(key, value)
-        self._folder = _new_folder(Path(root, FOLDER))
+        folder = Path(root, SCRATCH)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)
         self._plans: dict[str, _Plan] = {}
         self._looking = Lock()
 
@@ -130,13 +131,3 @@ def _active(spark: SparkSession) -> Iterator[None]:
             sessions.setActiveSession(before.get())
         else:
             sessions.clearActiveSession()
-
-
-def _new_folder(folder: Path) -> "tempfile.TemporaryDirectory[str]":
-    """One for this process; those that others have left behind go. One process writes a lake."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ours = f"{os.getpid()}-"
-    for other in folder.iterdir():
-        if not other.name.startswith(ours):
-            shutil.rmtree(other, ignore_errors=True)
-    return tempfile.TemporaryDirectory(prefix=ours, dir=folder, ignore_cleanup_errors=True)

@@ -14,6 +14,7 @@ import hmac
 import json
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ LAKE_VERSION = 2  # of the layout: raised whenever an older lake cannot be read 
 # Versions of which bronze and silver.events are as they are now, so that a rebuild makes the lake one of ours: 1 had no stored sums.
 REBUILT_FROM = (1,)
 STAMP = "_stitchlake.json"
+SCRATCH = "_few_rows"  # rows of the micro-batch under way (few_rows.py); those of a writer that was killed go when the next one begins
 REFILL = "_refill"  # there while silver is being replaced from bronze
 # Parts: tables that only a job of their own writes.
 DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE, PRODUCTS = "decision_log", "households", "order_balance", "products"
@@ -74,6 +76,8 @@ def writer(
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a+", encoding="utf-8") as handle:
         _take(handle, lock.parent, part)
+        if part is None:
+            shutil.rmtree(lock.parent / SCRATCH, ignore_errors=True)
         _held.add(lock)
         try:
             with _opened(config, spark, rebuilds=rebuilds, refills=refills or part is not None):

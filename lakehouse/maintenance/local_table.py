@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import DeltaTable
 
 from lakehouse.lake import delta_rs, time_order
 from lakehouse.lake.delta import arrow_schema
+from lakehouse.lake.open_tables import opened
 from lakehouse.lake.retention import Retention
 from lakehouse.maintenance import log_files
 from lakehouse.tables.contract import Table
@@ -38,7 +38,7 @@ def compact(table: Table, path: str, *, most_bytes: int | None) -> tuple[int, in
     """Put small files together. How many were, and how many are left because they are more than `most_bytes`."""
     if table.time_column is not None:
         return _tidied(table, path, table.time_column, most_bytes)
-    stored = DeltaTable(path)
+    stored = opened(path)
     sizes: list[int] = pa.table(stored.get_add_actions())["size_bytes"].to_pylist()
     target = target_bytes(sizes, most_bytes)
     if target is None:
@@ -48,7 +48,7 @@ def compact(table: Table, path: str, *, most_bytes: int | None) -> tuple[int, in
 
 
 def _tidied(table: Table, path: str, column: str, most_bytes: int | None) -> tuple[int, int]:
-    files = time_order.files_of(DeltaTable(path), path, column)
+    files = time_order.files_of(opened(path), path, column)
     is_small = [file.bytes < time_order.FILE_BYTES // 4 for file in files]
     if sum(is_small) < FEWEST_FILES and time_order.layers(files) <= 2 * time_order.MOST_LAYERS:
         return 0, 0
@@ -62,7 +62,7 @@ def vacuum(path: str) -> int:
 
     `full`: the files of a change feed are in no version, nor are those of a writer that died; they are only found by looking.
     """
-    stored = DeltaTable(path)
+    stored = opened(path)
     noting = delta_rs.changing_no_row(stored)
     return len(stored.vacuum(None, dry_run=False, full=True, commit_properties=noting))
 
@@ -71,5 +71,5 @@ def trim_log(path: str, retention: Retention, now: datetime) -> int:
     """Delete the log of versions that are older than the retention; how many files that were."""
     folder = Path(path) / log_files.FOLDER
     if log_files.behind(log_files.listed(folder)) >= CHECKPOINT_AFTER:
-        DeltaTable(path).create_checkpoint()
+        opened(path).create_checkpoint()
     return log_files.trim(folder, now - retention.keep)

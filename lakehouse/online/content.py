@@ -29,7 +29,7 @@ from lakehouse.online.online_profile import (
 from lakehouse.online.store import Document, OnlineStore
 from lakehouse.online.store_state import advance
 from lakehouse.profiles import rollup
-from lakehouse.profiles.derivation import GoldRows, OnDriver
+from lakehouse.profiles.derivation import GoldRows, OnDriver, here_of
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold_writes import stamped, stamped_here
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
@@ -170,9 +170,9 @@ def gold_rows(lake: Lake) -> Iterator[pa.Table]:
 
 def pieces(rows: GoldRows | OnDriver) -> Iterator[pa.Table]:
     """The rows of gold.activation with `purchases` and `is_deleted`, some PIECE at a time; every profile has one."""
-    if isinstance(rows, OnDriver) or rows.here is not None:
-        assert rows.here is not None
-        return iter([_with_purchases_here(rows.here)])
+    if (here := here_of(rows)) is not None:
+        return iter([_with_purchases_here(here)])
+    assert isinstance(rows, GoldRows)
     stored = stamped(GOLD_ACTIVATION, rows.tables[GOLD_ACTIVATION], rows.now)
     return _in_pieces(
         _with_purchases(rows.profiles, stored, rows.silver[SILVER_IDENTITY_MAP], rows.silver[SILVER_ORDERS])

@@ -30,11 +30,6 @@ class OnDriver:
     tables: Mapping[ProfileTable, pa.Table]
     purchases: pa.Table
 
-    @property
-    def here(self) -> "OnDriver":
-        """Itself: where the profiles are very few there is nothing else."""
-        return self
-
 
 @dataclass(frozen=True, kw_only=True)
 class GoldRows:
@@ -49,6 +44,11 @@ class GoldRows:
     silver: Mapping[Table, DataFrame]
     tables: Mapping[ProfileTable, DataFrame]
     here: OnDriver | None = None
+
+
+def here_of(rows: GoldRows | OnDriver) -> OnDriver | None:
+    """What of them is on the driver: all, where the profiles are very few."""
+    return rows if isinstance(rows, OnDriver) else rows.here
 
 
 def derive(

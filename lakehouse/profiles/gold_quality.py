@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from lakehouse.profiles.derivation import GoldRows, OnDriver
+from lakehouse.profiles.derivation import GoldRows, OnDriver, here_of
 from lakehouse.quality.counts import counted, counted_here
 from lakehouse.quality.data_quality import DataQuality
 
@@ -13,7 +13,6 @@ def judge(rows: GoldRows | OnDriver, quality: DataQuality) -> None:
     Raises:
         QualityError: they must not be written.
     """
-    tables = rows.tables if isinstance(rows, OnDriver) or rows.here is None else rows.here.tables
-    for table, told in tables.items():
+    for table, told in (here_of(rows) or rows).tables.items():
         if table.expectations:
             quality.took(table, counted_here(told, table) if isinstance(told, pa.Table) else counted(told, table))

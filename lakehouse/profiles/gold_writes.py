@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.lake.delta import Lake, arrow_schema, differs
 from lakehouse.profiles.declaration import ProfileTable
-from lakehouse.profiles.derivation import GoldRows, OnDriver
+from lakehouse.profiles.derivation import GoldRows, OnDriver, here_of
 
 FEW_ROWS = 100_000  # some tenths of a second
 
@@ -25,11 +25,12 @@ def write(lake: Lake, table: ProfileTable, said: GoldRows | OnDriver) -> None:
     Of few profiles the rows are on the driver: Spark would plan longer than it takes to compare them there.
     """
     rows: DataFrame | pa.Table
-    if isinstance(said, GoldRows) and (said.here is None or not _are_few(table, said.here)):
+    here = here_of(said)
+    if isinstance(said, GoldRows) and (here is None or not _are_few(table, here)):
         rows = _validity(lake, table, said) if table.has_history else _changes(lake, table, said)
     else:
-        assert said.here is not None
-        rows = _validity_here(lake, table, said.here) if table.has_history else _changes_here(lake, table, said.here)
+        assert here is not None
+        rows = _validity_here(lake, table, here) if table.has_history else _changes_here(lake, table, here)
     if table.has_history:
         lake.upsert(rows, table)
     else:

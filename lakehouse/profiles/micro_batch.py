@@ -265,9 +265,15 @@ class MicroBatch:
 
     def _rows_here(self, placed: pd.DataFrame, profile_ids: set[str], as_of: datetime, now: datetime) -> OnDriver:
         """`few_rows` of so few that their rows of silver are on the driver, too. `placed`: their actors."""
-        profile_of = dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
+        profile_of = _profile_of(placed)
+        read: dict[Table, tuple[str, ...]] = {
+            SILVER_ORDERS: rollup.ORDER_COLUMNS
+        }  # the rest of an order is as wide again
         with ThreadPoolExecutor(len(HANDED)) as pool:
-            held = {table: pool.submit(self.lake.rows_with, table, "actor_id", profile_of) for table in HANDED}
+            held = {
+                table: pool.submit(self.lake.rows_with, table, "actor_id", profile_of, columns=read.get(table))
+                for table in HANDED
+            }
             silver: dict[Table, pa.Table] = {table: rows.result() for table, rows in held.items()}
         profiles = _text(pd.DataFrame({"profile_id": sorted(profile_ids)}))
         profiles = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
@@ -280,7 +286,7 @@ class MicroBatch:
         return OnDriver(profile_ids=profile_ids, now=now, tables=tables, purchases=purchases)
 
     def _purchases(self, placed: pd.DataFrame) -> pa.Table:
-        profile_of = dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
+        profile_of = _profile_of(placed)
         orders = self.lake.rows_with(SILVER_ORDERS, "actor_id", profile_of, columns=rollup.PURCHASE_COLUMNS)
         return rollup.purchases_here(orders, profile_of)
 
@@ -324,8 +330,12 @@ class MicroBatch:
         self.changes.tell(self._places, now)
 
     def _places(self, actor_ids: Collection[str]) -> Mapping[str, str]:
-        found = places(self.identity.index, actor_ids)
-        return dict(zip(found["actor_id"].tolist(), found["profile_id"].tolist(), strict=True))
+        return _profile_of(places(self.identity.index, actor_ids))
+
+
+def _profile_of(placed: pd.DataFrame) -> dict[str, str]:
+    """By actor."""
+    return dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
 
 
 def _new(leaves: DataFrame | pa.Table, once: Transaction, record: BatchRecord) -> _New:

@@ -16,6 +16,7 @@ from lakehouse.config.limits import PURPOSES
 from lakehouse.events.money import EXACT, money
 
 PURCHASE_COLUMNS = ("actor_id", "order_id", "ordered_at", "lines")
+ORDER_COLUMNS = (*PURCHASE_COLUMNS, "revenue")  # what profile_orders reads
 _PURCHASE = {"ordered_at": pa.timestamp("us", "UTC"), "order_id": pa.string(), "products": pa.list_(pa.string())}
 _PURCHASES = pa.list_(pa.struct(list(_PURCHASE.items())))
 

@@ -169,8 +169,8 @@ class EventsBatch:
     @contextmanager
     def _settled(self, rows: DataFrame, once: Transaction, record: BatchRecord) -> Iterator[DataFrame | pa.Table]:
         """The rows, made once: few are on the driver."""
-        size = self._size(once)
-        if self._lake.uses_delta_rs and size is not None and size <= FEW_RECORDS:
+        size = self._size(once) if self._lake.uses_delta_rs else None
+        if size is not None and size <= FEW_RECORDS:
             with record.stage("events"):
                 few = rows.toArrow()
             yield few
@@ -185,8 +185,10 @@ class EventsBatch:
         """Few events are on the driver, and so are their leaf rows."""
         lake, config = self._lake, self._lake.config
         if isinstance(events, pa.Table):
-            made = functools.partial(leaves, config=config)
-            return lake.few_rows.run("leaves", made, events=events.select(OF_LEAVES))
+            events = events.select(OF_LEAVES)
+            if events.num_rows <= FEW_RECORDS:
+                return lake.few_rows.run("leaves", functools.partial(leaves, config=config), events=events)
+            events = lake.frame(events)
         return leaves(events, config)
 
     def _write_faults(self, accepted: Accepted, once: Transaction, record: BatchRecord) -> None:

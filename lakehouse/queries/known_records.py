@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import reduce
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -17,6 +18,7 @@ from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.stamp import stamped
 from lakehouse.tables.contract import Table
+from lakehouse.tables.events import BRONZE_EVENTS
 
 _NAME = "known_records"  # the file in the query's checkpoint
 Known = Mapping[str, Ends]
@@ -76,3 +78,9 @@ def is_news(ends: Ends) -> Column:
         for partition, end in of_topic.items()
     ]
     return ~reduce(Column.__or__, below) if below else F.lit(True)
+
+
+def is_news_here(rows: pa.Table, ends: Ends) -> pa.Array:
+    """The same of rows on the driver."""
+    places = zip(*(rows[name].to_pylist() for name in BRONZE_EVENTS.key), strict=True)
+    return pa.array([at >= ends.get(topic, {}).get(str(number), 0) for topic, number, at in places], pa.bool_())

@@ -29,7 +29,7 @@ from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake, arrow_schema, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.quality.counts import Counts, counted, counted_here, first_broken
-from lakehouse.queries.known_records import is_news
+from lakehouse.queries.known_records import is_news, is_news_here
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.expectation import Action
@@ -85,8 +85,8 @@ def write_events(
         judge: is called before an event is written, and what it raises is raised; None = nothing is counted.
     """
     if isinstance(rows, pa.Table):
-        if not known and are_uncontested(rows) and not lake.has_had(SILVER_EVENTS, once):
-            return _write_uncontested(lake, rows, once, table, judge)
+        if are_uncontested(rows) and not lake.has_had(SILVER_EVENTS, once):
+            return _write_uncontested(lake, rows, once, known, table, judge)
         rows = lake.frame(rows)
     contents = rows.where(F.col("asks") == dedupe.CONTENT)
     judged = rows.where(F.col("asks") == dedupe.REJECTED).unionByName(dedupe.conflicts(rows))
@@ -145,11 +145,12 @@ def are_uncontested(rows: pa.Table) -> bool:
     return is_one_to_one and not is_fact and first_broken(SILVER_EVENTS, Action.QUARANTINE) is None
 
 
-def _write_uncontested(lake: Lake, rows: pa.Table, once: Transaction, table: Table, judge: Judge | None) -> Accepted:
+def _write_uncontested(
+    lake: Lake, rows: pa.Table, once: Transaction, known: Ends, table: Table, judge: Judge | None
+) -> Accepted:
     """`write_events` where the contents are the events: nothing is left for Spark to find out."""
     rejected, contents = (rows.filter(pc.equal(rows["asks"], asks)) for asks in (dedupe.REJECTED, dedupe.CONTENT))
-    now = pa.repeat(pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")), rejected.num_rows)
-    aside = rejected.append_column("quarantined_at", now)
+    aside = _at_once(rejected.filter(is_news_here(rejected, known)), "quarantined_at")
     lake.append(_typed(aside, SILVER_EVENTS_QUARANTINE), SILVER_EVENTS_QUARANTINE, once)
     told = _typed(contents, table)
     for name in _BESIDE:
@@ -164,6 +165,12 @@ def _write_uncontested(lake: Lake, rows: pa.Table, once: Transaction, table: Tab
         first_arrival=first,
         quarantined=Counter(rejected["reason"].to_pylist()),
     )
+
+
+def _at_once(rows: pa.Table, column: str) -> pa.Table:
+    """With a column that says now."""
+    now = pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC"))
+    return rows.append_column(column, pa.repeat(now, rows.num_rows))
 
 
 def _typed(rows: pa.Table, table: Table) -> pa.Table:
@@ -244,8 +251,7 @@ def write_faults(lake: Lake, accepted: Accepted, once: Transaction) -> None:
         found = lake.few_rows.run(
             table.name, _faults, events=told.filter(pc.greater(pc.list_value_length(told["faults"]), 0))
         )
-        now = pa.repeat(pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")), found.num_rows)
-        lake.append(_typed(found.append_column("told_at", now), table), table, once)
+        lake.append(_typed(_at_once(found, "told_at"), table), table, once)
     else:
         lake.append(faults(events), table, once, are_few=accepted.are_few)
 

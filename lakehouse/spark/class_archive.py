@@ -22,14 +22,17 @@ _KEPT = 4  # of 190 MB each: for so many folders with a .venv, or versions of Ja
 def options(cache: Path, jars: Iterable[Path], *, is_left: bool) -> str:
     """What a JVM with these jars is started with; empty = nothing. `is_left`: where there is no file yet, this JVM leaves one at its end."""
     archive = cache / f"classes-{_key(jars)}.jsa"
-    for left in cache.glob(f"{archive.stem}.*.part"):
-        if is_complete(left):
-            left.replace(archive)
-            _prune(cache)
-        elif time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
-            left.unlink(missing_ok=True)
-    if archive.is_file():
-        os.utime(archive)  # the one used last is kept longest
+    with machine.file_lock(cache / "classes.lock"):
+        for left in cache.glob("classes-*.part"):
+            if left.name.startswith(f"{archive.stem}.") and is_complete(left):
+                left.replace(archive)
+                _prune(cache)
+            elif time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+                left.unlink()
+        is_there = archive.is_file()
+        if is_there:
+            os.utime(archive)  # the one used last is kept longest
+    if is_there:
         return f'"-XX:SharedArchiveFile={archive}" {_QUIET}'
     if not is_left:
         return ""
@@ -54,4 +57,4 @@ def _key(jars: Iterable[Path]) -> str:
 def _prune(cache: Path) -> None:
     newest_first = sorted(cache.glob("classes-*.jsa"), key=lambda path: path.stat().st_mtime, reverse=True)
     for old in newest_first[_KEPT:]:
-        old.unlink(missing_ok=True)
+        old.unlink()

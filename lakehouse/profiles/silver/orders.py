@@ -130,6 +130,9 @@ def _product(amount: Column | str, rate: Column) -> Column:
     return F.try_multiply(F.col(amount) if isinstance(amount, str) else amount, rate).try_cast(EXACT)
 
 
+_OF_STORED = ("order_id", "statements", "refunds")  # what `united` reads
+
+
 def united(leaves: DataFrame, stored: DataFrame) -> DataFrame:
     """The facts of the leaves, united with what is stored of their orders -> rows of silver.orders, and who had bought each by then."""
     known = stored.selectExpr("order_id", "statements AS known_statements", "refunds AS known_refunds")
@@ -144,7 +147,7 @@ def merge(lake: Lake, leaves: DataFrame | pa.Table, _: Transaction) -> set[str]:
     """
     table = SILVER_ORDERS
     if isinstance(leaves, pa.Table):
-        stored = lake.rows_with(table, "order_id", _order_ids(leaves))
+        stored = lake.rows_with(table, "order_id", _order_ids(leaves), columns=_OF_STORED)
         merged = lake.few_rows.run(table.name, united, leaves=leaves, stored=stored)
     else:
         merged = united(leaves, lake.read(table)).toArrow()

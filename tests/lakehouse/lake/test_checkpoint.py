@@ -28,6 +28,15 @@ def test_a_batch_that_was_begun_and_not_committed_has_not_been_read(spark: Spark
     assert checkpoint.read_to(spark, str(tmp_path)) == {"events": {"0": 7, "1": 2}}
 
 
+def test_the_size_of_a_batch_that_was_begun_is_what_it_reads_of_every_partition(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    batch(tmp_path, 0, '{"events":{"0":5}}')
+    batch(tmp_path, 1, '{"events":{"0":7,"1":4},"others":{"0":1}}', is_committed=False)
+    assert checkpoint.size(spark, str(tmp_path), 0) is None  # where it begins stands nowhere
+    assert checkpoint.size(spark, str(tmp_path), 1) == 2 + 4 + 1
+
+
 @pytest.mark.parametrize("offsets", ["", "-", '{"logOffset":3}', "[]"])
 def test_offsets_that_cannot_be_read_are_told_with_the_remedy(
     spark: SparkSession, tmp_path: Path, offsets: str

@@ -8,7 +8,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.lake.few_rows import FOLDER, FewRows
+from lakehouse.lake.few_rows import FewRows
+from lakehouse.lake.lock import SCRATCH
 
 LOOKS = pa.schema([("who", pa.string()), ("seen", pa.list_(pa.struct([("at", pa.timestamp("us", "UTC"))])))])
 NAMES = pa.schema([("who", pa.string()), ("name", pa.string())])
@@ -81,13 +82,8 @@ def test_one_plan_is_run_by_two_threads_and_none_sees_the_rows_of_the_other(few_
     assert found == {who: [(who, None, 1)] for who in ("ann", "bob")}
 
 
-def test_no_row_is_left_behind(few_rows: FewRows, spark: SparkSession, tmp_path: Path) -> None:
-    left_by_another = tmp_path / FOLDER / "0-killed"
-    left_by_another.mkdir()
-    (left_by_another / "looks.parquet").write_bytes(b"ann")
-    FewRows(spark, str(tmp_path))
+def test_no_row_is_left_behind(few_rows: FewRows, tmp_path: Path) -> None:
     few_rows.run("counted", counted, looks=looks(ann=1), names=names())
     with pytest.raises(ZeroDivisionError):
         few_rows.run("fails", lambda looks: looks.where(1 / 0), looks=looks(ann=1))
-    assert [path for path in (tmp_path / FOLDER).rglob("*") if path.is_file()] == []
-    assert not left_by_another.exists()
+    assert [path for path in (tmp_path / SCRATCH).rglob("*") if path.is_file()] == []

@@ -12,7 +12,7 @@ import pytest
 
 from lakehouse.config import PROJECT, Config, LakeConfig
 from lakehouse.errors import LakeError
-from lakehouse.lake.lock import DECISION_LOG, HOUSEHOLDS, LAKE_VERSION, REBUILT_FROM, STAMP, open_lake, writer
+from lakehouse.lake.lock import DECISION_LOG, HOUSEHOLDS, LAKE_VERSION, REBUILT_FROM, SCRATCH, STAMP, open_lake, writer
 
 HOLD = """
 import dataclasses, sys
@@ -37,6 +37,16 @@ def another_writer(config: Config, *part: str) -> Iterator["subprocess.Popen[str
             yield process
         finally:
             process.kill()
+
+
+def test_rows_that_a_killed_writer_left_go_when_the_next_one_begins(config: Config) -> None:
+    left = Path(config.lake.root) / SCRATCH / f"{os.getpid()}-x" / "leaves.parquet"  # in a container its pid is ours
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"ann")
+    with writer(config, part=HOUSEHOLDS):
+        assert left.exists()  # of the writer beside it
+    with writer(config):
+        assert not left.exists()
 
 
 def stamp(config: Config) -> Path:

@@ -32,14 +32,16 @@ def test_what_others_commit_is_seen_and_the_table_is_not_opened_anew(tmp_path: P
     assert values(path) == [1, 2, 3, 4]
 
 
-def test_another_table_in_the_same_place_is_another_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_seen_gone", [True, False])
+def test_another_table_in_the_same_place_is_another_table(tmp_path: Path, is_seen_gone: bool) -> None:
     path = str(tmp_path / "table")
     for value in (1, 2, 3):
         append(path, value)
     assert values(path) == [1, 2, 3]
     shutil.rmtree(path)
-    with pytest.raises(TableNotFoundError):
-        opened(path)
+    if is_seen_gone:
+        with pytest.raises(TableNotFoundError):
+            opened(path)
     for value in (7, 8, 9, 10):
         append(path, value)
     assert values(path) == [7, 8, 9, 10]

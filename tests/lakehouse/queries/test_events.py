@@ -91,6 +91,8 @@ def send(lake: Lake, *batches: list[str]) -> None:
 def drain(lake: Lake, *, dies_before: int | None = None) -> None:
     """Read what was sent; the leaf rows that go on to profiles are kept in memory, for `counted`.
 
+    Every other micro-batch is said to be of few records, and goes by way of the driver.
+
     `dies_before`: number of the micro-batch of which profiles hear nothing.
     """
     taken = TAKEN.setdefault(lake.root, [])
@@ -105,7 +107,9 @@ def drain(lake: Lake, *, dies_before: int | None = None) -> None:
         unfinished.note(lake, query.NAME, unfinished.Begun(once=once, begins=_begins(lake, folder, once.batch_id)))
 
     query.finish(lake, take_in, lambda *_: lake.spark.read.schema(RECORD).parquet(str(folder)))
-    to_start = query.writer(lake, stream(lake.spark, folder), take_in, begin=begin)
+    to_start = query.writer(
+        lake, stream(lake.spark, folder), take_in, begin=begin, size=lambda once: None if once.batch_id % 2 else 1
+    )
     to_start.trigger(availableNow=True).start().awaitTermination()
 
 
@@ -276,6 +280,34 @@ def test_after_a_crash_between_the_tables_the_replay_decides_as_before(spark: Sp
         replayed = write_events(lake, answered(lake, p0_9="aB", p1_2="aA", p1_3="bA"), ONCE, known={})
         assert taken(replayed) == {"aA": "1-2", "bA": "1-3"}
         assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["aB"])
+
+
+@pytest.mark.parametrize("is_replay_here", [True, False], ids=["here", "there"])
+def test_after_a_crash_on_the_driver_either_way_takes_in_the_rest(
+    spark: SparkSession, tmp_path: Path, is_replay_here: bool
+) -> None:
+    lake = new_lake(spark, tmp_path)
+    rows = answered(lake, p0_0="aA", p0_1="bA", p0_2="!")
+    with pytest.MonkeyPatch.context() as patch:
+        crash_before(patch, SILVER_EVENTS)
+        with pytest.raises(OSError, match="no space left"):
+            write_events(lake, rows.toArrow(), ONCE, known={})
+    assert (events(lake), quarantine(lake)) == ([], ["!"])
+    replayed = write_events(lake, rows.toArrow() if is_replay_here else rows, ONCE, known={})
+    assert taken(replayed) == {"aA": "0-0", "bA": "0-1"}
+    assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["!"])
+
+
+@pytest.mark.parametrize("are_here", [True, False], ids=["here", "there"])
+def test_what_quarantine_had_before_the_checkpoint_is_not_put_there_again(
+    spark: SparkSession, tmp_path: Path, are_here: bool
+) -> None:
+    lake = new_lake(spark, tmp_path)
+    rows = answered(lake, p0_0="aA", p0_1="!", p0_2="!", p1_0="!")
+    known = {"events": {"0": 2}}
+    accepted = write_events(lake, rows.toArrow() if are_here else rows, ONCE, known=known)
+    assert (events(lake), quarantine(lake)) == (["aA"], ["!", "!"])
+    assert accepted.quarantined == {MALFORMED_JSON: 3}
 
 
 def test_after_a_crash_behind_silver_the_replay_goes_on_with_the_copies_that_silver_has(

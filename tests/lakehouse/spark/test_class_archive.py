@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,21 @@ def test_a_file_that_is_being_written_is_not_taken_and_goes_when_nobody_writes_i
     assert options(tmp_path, [jar], is_left=False) == ""
     assert part.exists()
     os.utime(part, (time.time() - 7200,) * 2)
+    jar.write_bytes(b"other")  # nobody comes with the old ones any more
     assert options(tmp_path, [jar], is_left=False) == ""
     assert not part.exists()
+
+
+def test_many_that_start_at_once_do_not_meet(tmp_path: Path, jar: Path) -> None:
+    told(options(tmp_path, [jar], is_left=True))[1].write_bytes(COMPLETE)
+
+    def start(number: int) -> str:
+        (tmp_path / f"{told(maps)[1].stem}.{number}.part").write_bytes(COMPLETE)
+        return options(tmp_path, [jar], is_left=True)
+
+    maps = options(tmp_path, [jar], is_left=True)
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(start, range(400))) == {maps}
 
 
 def test_only_those_used_last_are_kept(tmp_path: Path, jar: Path, monkeypatch: pytest.MonkeyPatch) -> None:
