@@ -18,7 +18,7 @@ from lakehouse.lake.lock import refilling
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.check import balance, check_events, check_profiles
 from lakehouse.profiles.micro_batch import utc_now
-from lakehouse.profiles.rebuild import SOURCES, rebuild
+from lakehouse.profiles.rebuild import SOURCES, read_again, rebuild
 from lakehouse.profiles.repair import overwrite
 from lakehouse.queries import events
 from lakehouse.queries.declarations import declarations
@@ -34,8 +34,9 @@ def check(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> int:
     """Print differences per table and one JSON line; the number of differing rows. `declared`: how records are read."""
     champions = Champions(lake.config)
     champions.refresh()
-    counted = balance(lake, declared)
-    rebuilt = rebuild(lake, champions, now=utc_now(), keep_as_of=True, declared=declared)
+    read = read_again(lake, declared).persist()
+    counted = balance(lake, declared, read)
+    rebuilt = rebuild(lake, champions, now=utc_now(), keep_as_of=True, declared=declared, read=read)
     differences = [*check_events(lake, counted), *check_profiles(lake, rebuilt)]
     print(f"{'table':28}{'rows':>10}{'missing':>10}{'extra':>10}{'changed':>10}")
     for d in differences:

@@ -6,9 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import DataType, StructType
 
+from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
+from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.tables.contract import CONSENT, MONEY, PRODUCT_LINE
 
 SCHEMA = (
@@ -60,3 +65,16 @@ def event(message_id: str, occurred_at: str, name: str = "Product Viewed", **res
 
 def events(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:
     return spark.createDataFrame([tuple(row[c] for c in row) for row in rows], SCHEMA)
+
+
+def leaves(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:
+    """The leaf rows of the events, as a micro-batch of many has them."""
+    return leaf(with_day(events(spark, rows)), rates={})
+
+
+def few_leaves(lake: Lake, rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """The same on the driver, as a micro-batch of few events has them."""
+    schema = DataType.fromDDL(SCHEMA)
+    assert isinstance(schema, StructType)
+    sent = pa.Table.from_pylist(list(rows), to_arrow_schema(schema, timezone="UTC"))
+    return lake.few_rows.run("few_leaves", lambda events: leaf(with_day(events), rates={}), events=sent)

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,10 +12,12 @@ from pyspark.sql import SparkSession
 
 from lakehouse.config import Config, LakeConfig, load
 from lakehouse.lake.delta import Lake
+from lakehouse.lake.few_rows import FewRows
 from lakehouse.spark.session import get_session
 from tests import longest_first
 from tests.local_kafka import kafka
 from tests.redis_server import redis_cluster_url, redis_sentinel_url, redis_url
+from tests.side_by_side import SideBySide
 
 __all__ = ["kafka", "redis_cluster_url", "redis_sentinel_url", "redis_url"]
 
@@ -29,6 +32,10 @@ settings.load_profile("tests")
 # Small data, many plans: writing a plan as code, and compiling that, takes a third of all CPU, and is of no use to plans that run once.
 _INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 _AS_USED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide | None:
+    return SideBySide(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,6 +59,24 @@ def _session(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
             "-XX:ReservedCodeCacheSize=512m -XX:MetaspaceSize=768m -Xms2g -Xmn1g",
         },
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Lakes of one configuration share their plans over few rows: making those costs more than most tests. Of a lake they hold nothing but a place
+    for rows, and of the configuration neither where the lake is nor where its events come from."""
+    plans: dict[tuple[SparkSession, str], FewRows] = {}
+
+    def few_rows(lake: Lake) -> FewRows:
+        told = {field.name: getattr(lake.config, field.name) for field in dataclasses.fields(lake.config)}
+        key = lake.spark, repr({name: section for name, section in told.items() if name not in ("lake", "kafka")})
+        if key not in plans:
+            plans[key] = FewRows(lake.spark, str(tmp_path_factory.mktemp("plans")))
+        return plans[key]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Lake, "few_rows", property(few_rows))
+        yield
 
 
 @pytest.fixture

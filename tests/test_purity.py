@@ -4,6 +4,7 @@ So streaming, rebuild and check can run one transform and get one answer.
 """
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,35 +39,45 @@ def makes_frames(node: Function) -> bool:
     return ("DataFrame" in made or "Column" in made) and not any(name in taken.split() for name in EFFECTS)
 
 
-TRANSFORMS = [(owner, name) for folder in JOBS for owner, name, _ in functions_of(folder) if name == "transform"]
-FRAME_FUNCTIONS = [
-    (owner, name) for folder in TABLES for owner, name, node in functions_of(folder) if makes_frames(node)
-]
-# `read_*` reads a file of conf/ into frozen values before anything is decided.
-DECIDING = [(owner, name) for owner, name, _ in functions_of(DECISIONS) if not name.startswith("read_")]
-# Plans of them are kept (docs/decisions/0093): a clock in one would stand still. Those of silver and gold are among the others.
-KEPT = [("lakehouse.queries.events", "leaves"), ("lakehouse.queries.silver_writes", "_faults")]
-PURE = sorted({*TRANSFORMS, *FRAME_FUNCTIONS, *DECIDING, *KEPT})
+@cache
+def transforms() -> frozenset[tuple[str, str]]:
+    """(module, function). Not at the head of the module: every process of a test run would parse all the code."""
+    return frozenset((owner, name) for folder in JOBS for owner, name, _ in functions_of(folder) if name == "transform")
+
+
+@cache
+def pure() -> frozenset[tuple[str, str]]:
+    """(module, function) of all that may ask nothing but its arguments."""
+    of_frames = {(owner, name) for folder in TABLES for owner, name, node in functions_of(folder) if makes_frames(node)}
+    # `read_*` reads a file of conf/ into frozen values before anything is decided.
+    deciding = {(owner, name) for owner, name, _ in functions_of(DECISIONS) if not name.startswith("read_")}
+    # Plans of them are kept (docs/decisions/0093): a clock in one would stand still. Those of silver and gold are among the others.
+    kept = {("lakehouse.queries.events", "leaves"), ("lakehouse.queries.silver_writes", "_faults")}
+    return transforms() | of_frames | deciding | kept
+
+
+def faults_of(functions: frozenset[tuple[str, str]]) -> set[str]:
+    found: set[str] = set()
+    for owner, name in functions:
+        inside = module(owner)
+        assert inside is not None, owner
+        found.update(impurities(inside, name))
+    return found
 
 
 def test_there_are_transforms_to_check() -> None:
-    assert {("lakehouse.queries.bronze_events", "transform"), ("lakehouse.queries.events", "transform")} <= set(
-        TRANSFORMS
-    )
+    assert {("lakehouse.queries.bronze_events", "transform"), ("lakehouse.queries.events", "transform")} <= transforms()
     for folder in (*TABLES, DECISIONS):
-        assert [owner for owner, _ in PURE if owner.startswith(folder.replace("/", "."))], folder
+        assert [owner for owner, _ in pure() if owner.startswith(folder.replace("/", "."))], folder
 
 
-@pytest.mark.parametrize(("owner", "name"), PURE, ids=lambda part: part)
-def test_a_transform_asks_nothing_but_its_arguments(owner: str, name: str) -> None:
-    inside = module(owner)
-    assert inside is not None
+def test_a_transform_asks_nothing_but_its_arguments() -> None:
     faults = [
         fault
-        for fault in impurities(inside, name)
+        for fault in faults_of(pure())
         if not (fault.partition(":")[0] in BATCH_CLOCKS and "current_timestamp() (a clock)" in fault)
     ]
-    assert faults == []
+    assert sorted(faults) == []
 
 
 PLANTED = {
@@ -143,12 +154,7 @@ def test_what_only_describes_a_frame_is_pure(statement: str) -> None:
 
 
 def test_only_the_streams_that_say_so_take_the_time_of_the_micro_batch() -> None:
-    found = {
-        fault.partition(":")[0]
-        for owner, name in TRANSFORMS
-        if (inside := module(owner)) is not None
-        for fault in impurities(inside, name)
-    }
+    found = {fault.partition(":")[0] for fault in faults_of(transforms())}
     assert found == BATCH_CLOCKS, "an exception nobody needs any more, or one that is not written down"
 
 

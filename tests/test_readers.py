@@ -17,11 +17,10 @@ from lakehouse.catalog import TABLES
 from lakehouse.events.parse import parse
 from lakehouse.lake.delta import Lake, conform
 from lakehouse.models.registry import Champions
-from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENTS
-from tests.accepted import event, events, once
+from tests.accepted import event, few_leaves, once
 from tests.own_properties import PLANTED, exactly, own_object
 from tests.rows import records, track
 from tests.small_lake import copy_empty_tables
@@ -39,7 +38,7 @@ def filled(new_lake: Callable[[str], Lake]) -> Lake:
     ]
     batch = MicroBatch(lake, Champions(lake.config))
     for batch_id in (0, 1):
-        batch(leaf(with_day(events(lake.spark, rows[batch_id : batch_id + 1])), rates={}), once(batch_id))
+        batch(few_leaves(lake, rows[batch_id : batch_id + 1]), once(batch_id))
     return lake
 
 

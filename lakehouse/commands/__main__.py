@@ -153,7 +153,7 @@ def _test(argv: list[str]) -> int:
 
 
 def _side_by_side() -> list[str]:
-    """Of two sessions of Spark each leaves a fifth of a core idle: three, where memory allows. In the order of tests/longest_first.py."""
+    """Three processes, where memory allows: see tests/side_by_side.py. In the order of tests/longest_first.py."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return ["-n", str(max(1, min(3, memory // _A_PROCESS))), "--dist", "loadfile", "--no-loadscope-reorder"]
 

@@ -14,7 +14,7 @@ from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.changes import GOLD_CHANGES, UPSERTED
-from lakehouse.profiles.rebuild import Rebuilt, bronze_records
+from lakehouse.profiles.rebuild import Rebuilt, bronze_records, read_again
 from lakehouse.profiles.stitching.history_table import compare_history, history_of, summarise_history
 from lakehouse.quality.counts import first_broken
 from lakehouse.tables.contract import Table
@@ -49,13 +49,13 @@ class Balance:
         return self.accepted + self.quarantine + self.repeats + self.facts == self.bronze
 
 
-def balance(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> Balance:
-    """Parse bronze again and count. `declared`: how records are read."""
+def balance(lake: Lake, declared: Declarations = NOTHING_DECLARED, read: DataFrame | None = None) -> Balance:
+    """Read bronze again and count. `declared`: how records are read. `read`: they are, see `read_again`."""
     replays = F.broadcast(lake.read(SILVER_QUARANTINE_REPLAYS).select(*PLACE, F.lit(True).alias("is_replayed")))
-    parsed = parse(bronze_records(lake), lake.config, declared).select(*PLACE, "message_id", "content_hash", "reason")
+    read = read_again(lake, declared) if read is None else read
     good, is_fact, came_again = F.col("reason").isNull(), F.col("reason") == FACT, F.col("is_replayed")
     row = (
-        parsed.join(replays, on=list(PLACE), how="left")
+        read.join(replays, on=list(PLACE), how="left")
         .agg(
             F.count(F.lit(1)).alias("bronze"),
             F.count(F.when(~good & ~is_fact & came_again.isNull(), 1)).alias("rejected"),

@@ -50,14 +50,13 @@ def bronze_records(lake: Lake) -> DataFrame:
 
 
 def read_again(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
-    """Of the records of bronze those with personal traits and the facts: [lineage, traits, fact]."""
+    """Every record of bronze by its verdict, and what of it silver does not keep: [lineage, message_id, content_hash, reason, traits, fact]."""
     read = parse(bronze_records(lake), lake.config, declared)
-    is_wanted = F.col("traits").isNotNull() | F.col("fact").isNotNull()
-    return read.where(is_wanted).select(*BRONZE_EVENTS.key, "traits", "fact")
+    return read.select(*BRONZE_EVENTS.key, "message_id", "content_hash", "reason", "traits", "fact")
 
 
 def rebuilt_leaves(lake: Lake, told: DataFrame) -> DataFrame:
-    """silver.events (without bots) and the traits of bronze -> leaf rows. told: `read_again`."""
+    """silver.events (without bots) and the traits of bronze -> leaf rows. told: [lineage, traits, fact]."""
     lineage = list(BRONZE_EVENTS.key)
     events = with_day(lake.read(SILVER_EVENTS).where(~F.col("is_bot")).select(*EVENT_COLUMNS, *lineage))
     traits = told.where(F.col("traits").isNotNull()).drop("fact")
@@ -71,18 +70,21 @@ def rebuild(
     now: datetime,
     keep_as_of: bool,
     declared: Declarations = NOTHING_DECLARED,
+    read: DataFrame | None = None,
 ) -> Rebuilt:
-    """Compute every table of profiles from silver. `declared`: how records are read.
+    """Compute every table of profiles from silver. `declared`: how records are read. `read`: they are, see `read_again`.
 
     `keep_as_of`: take each stored profile's features at the time its stored row was scored, so that a comparison sees
     differences of content, not of the clock. Collects the whole identity graph to the driver.
     """
-    told = read_again(lake, declared).persist()
+    is_wanted = F.col("traits").isNotNull() | F.col("fact").isNotNull()
+    read = read_again(lake, declared) if read is None else read
+    told = read.where(is_wanted).select(*BRONZE_EVENTS.key, "traits", "fact").persist()
     leaves = rebuilt_leaves(lake, told).persist()
     of_actors = actors(leaves).persist()
     facts = told.where(F.col("fact").isNotNull())
     silver: dict[Table, DataFrame] = {table: fold.rows(facts) for table, fold in FACT_TABLES.items()}
-    silver |= {table: table.transform(leaves) for table in LEAF}
+    silver |= {table: table.transform(leaves).persist() for table in LEAF}
     if lake.config.enrichment.sessions:
         silver[SILVER_SESSIONS] = rebuilt_sessions(lake)
     silver |= rebuilt_identity(lake, of_actors, silver[SILVER_PERSONAL_TRAITS], champions.matcher, now=now)

@@ -9,15 +9,14 @@ from lakehouse.commands.whois import whois
 from lakehouse.errors import StitchlakeError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
-from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
-from tests.accepted import event, events, once
+from tests.accepted import event, few_leaves, once
 from tests.small_lake import copy_empty_tables
 
 
 def feed(lake: Lake, *rows: dict[str, Any]) -> None:
     copy_empty_tables(lake)
-    MicroBatch(lake, Champions(lake.config))(leaf(with_day(events(lake.spark, rows)), rates={}), once(0))
+    MicroBatch(lake, Champions(lake.config))(few_leaves(lake, rows), once(0))
 
 
 def test_the_chain_goes_from_the_identifier_to_the_oldest_actor_over_what_links(lake: Lake) -> None:

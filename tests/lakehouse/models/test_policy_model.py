@@ -19,7 +19,6 @@ from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY, TARGETED_OFF
 from lakehouse.profiles.differences import compare
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.scores import GOLD_SCORES
-from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.rebuild import rebuild
 from lakehouse.profiles.rollup import profile_activity, profile_orders
@@ -28,7 +27,7 @@ from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.events import SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from lakehouse.targeting.encoding import Category
-from tests.accepted import at, event, events, once
+from tests.accepted import at, event, events, few_leaves, once
 from tests.lakehouse.targeting.policies import over_features
 from tests.rows import completed
 from tests.small_lake import copy_empty_tables
@@ -78,7 +77,7 @@ def kept(new_lake: Callable[[str], Lake]) -> Kept:
 
     def feed(batch_id: int, rows: list[dict[str, Any]]) -> None:
         told.extend(rows)
-        batch(leaf(with_day(events(lake.spark, rows)), rates={}), once(batch_id))
+        batch(few_leaves(lake, rows), once(batch_id))
 
     feed(0, shopping(range(1, 20), "2026-02-01"))
     feed(1, shopping(range(3, 9), "2026-02-20"))  # few rows: no champion is new

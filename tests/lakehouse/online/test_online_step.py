@@ -25,12 +25,11 @@ from lakehouse.online.recent_behaviour import recent_behaviour
 from lakehouse.online.store import Document, OnlineStore
 from lakehouse.online.store_state import advance, state_of
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
-from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.queries.silver_writes import keep_facts
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
-from tests.accepted import at, event, events, once
+from tests.accepted import at, event, few_leaves, once
 from tests.small_lake import copy_empty_tables
 from tests.told_facts import expected, random_facts
 
@@ -59,7 +58,7 @@ def new_batch(lake: Lake, told: Told | None = None) -> MicroBatch:
 
 
 def feed(batch: MicroBatch, batch_id: int, rows: Sequence[Event]) -> None:
-    batch(leaf(with_day(events(batch.lake.spark, rows)), rates={}), once(batch_id))
+    batch(few_leaves(batch.lake, rows), once(batch_id))
 
 
 def order(message_id: str, when: str, order_id: str, *products: str, **rest: Any) -> Event:

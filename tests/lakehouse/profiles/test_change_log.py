@@ -14,11 +14,10 @@ from lakehouse.models.registry import Champions
 from lakehouse.profiles.check import check_profiles
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.changes import GOLD_CHANGES
-from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.rebuild import rebuild
 from lakehouse.profiles.repair import overwrite
-from tests.accepted import at, event, events, once
+from tests.accepted import at, event, few_leaves, once
 from tests.small_lake import copy_empty_tables
 
 NOW = at("2026-03-01 00:00")
@@ -46,7 +45,7 @@ def started(lake: Lake, now: Any = NOW) -> MicroBatch:
 
 
 def feed(batch: MicroBatch, batch_id: int, rows: list[dict[str, Any]]) -> None:
-    batch(leaf(with_day(events(batch.lake.spark, rows)), rates={}), once(batch_id))
+    batch(few_leaves(batch.lake, rows), once(batch_id))
 
 
 def told(lake: Lake, after: int = -1) -> Told:

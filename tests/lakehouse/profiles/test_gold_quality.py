@@ -12,12 +12,11 @@ from lakehouse.models.registry import Champions
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.profiles.gold_quality import judge
-from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.quality.counts import Counts
 from lakehouse.quality.data_quality import DataQuality
 from lakehouse.tables.contract import Table
-from tests.accepted import at, event, events, once
+from tests.accepted import at, event, few_leaves, once
 from tests.small_lake import copy_empty_tables
 
 NOW = at("2026-03-01 00:00")
@@ -42,7 +41,7 @@ class Judge(DataQuality):
 
 
 def feed(batch: MicroBatch, batch_id: int, rows: Sequence[dict[str, Any]]) -> None:
-    batch(leaf(with_day(events(batch.lake.spark, rows)), rates={}), once(batch_id))
+    batch(few_leaves(batch.lake, rows), once(batch_id))
 
 
 def test_what_may_not_be_written_is_not_and_is_once_it_may(lake: Lake) -> None:

@@ -12,13 +12,12 @@ from lakehouse.models.registry import Champions
 from lakehouse.profiles import micro_batch
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
-from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.tables.identity import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
-from tests.accepted import at, event, events, once
+from tests.accepted import at, event, few_leaves, leaves, once
 from tests.small_lake import copy_empty_tables
 
 TWO_DEVICES = [
@@ -32,7 +31,7 @@ ONE_LOGIN = [
 
 
 def feed(lake: Lake, micro_batch: MicroBatch, batch_id: int, rows: Sequence[dict[str, Any]]) -> None:
-    micro_batch(leaf(with_day(events(lake.spark, rows)), rates={}), once(batch_id))
+    micro_batch(few_leaves(lake, rows), once(batch_id))
 
 
 def new_batch(lake: Lake) -> MicroBatch:
@@ -158,11 +157,10 @@ def test_few_rows_and_many_are_taken_in_alike(
 ) -> None:
     few, many = new_batch(lake), new_batch(new_lake("many"))
     for number, rows in enumerate(ALL_KINDS):
-        leaves = leaf(with_day(events(lake.spark, rows)), rates={})
-        few(leaves.toArrow(), once(number))
+        few(few_leaves(lake, rows), once(number))
         with monkeypatch.context() as patch:
             patch.setattr(micro_batch, "FEW_ACTORS", -1)
-            many(leaves, once(number))
+            many(leaves(lake.spark, rows), once(number))
         for table in (*LEAF, *GOLD, SILVER_IDENTITY_MAP):
             told = [sorted(map(str, one.lake.read(table).collect())) for one in (few, many)]
             assert told[0] == told[1], (number, table.name)

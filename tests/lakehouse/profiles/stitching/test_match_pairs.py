@@ -18,7 +18,6 @@ from lakehouse.matching.model import MatchModel, Sharing
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.differences import compare, summarise
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
-from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import actors
@@ -31,7 +30,7 @@ from lakehouse.tables.identity import (
     SILVER_IDENTITY_REVIEW,
     SILVER_MATCH_BLOCKS,
 )
-from tests.accepted import event, events, once
+from tests.accepted import event, few_leaves, leaves, once
 from tests.lakehouse.matching.match_models import model_of
 from tests.small_lake import copy_empty_tables
 
@@ -75,7 +74,8 @@ def step(lake: Lake, matcher: MatchModel | None = MODEL, kind: type[MicroBatch] 
 
 
 def feed(batch: MicroBatch, batch_id: int, rows: Sequence[dict[str, Any]]) -> None:
-    batch(leaf(with_day(events(batch.lake.spark, rows)), rates={}), once(batch_id))
+    are_few = batch.lake.uses_delta_rs
+    batch(few_leaves(batch.lake, rows) if are_few else leaves(batch.lake.spark, rows), once(batch_id))
 
 
 def groups(lake: Lake) -> set[frozenset[str]]:
@@ -88,7 +88,7 @@ def groups(lake: Lake) -> set[frozenset[str]]:
 
 def differences(lake: Lake, rows: Sequence[dict[str, Any]], matcher: MatchModel = MODEL) -> dict[str, int]:
     """Rows that differ from what all events at once come to, by table."""
-    everybody = actors(leaf(with_day(events(lake.spark, rows)), rates={}))
+    everybody = actors(leaves(lake.spark, rows))
     expected = rebuilt_identity(lake, everybody, lake.read(SILVER_PERSONAL_TRAITS), matcher, now=NOW)
     return {
         table.name: summarise(table, compare(table, lake.read(table), rows)).total for table, rows in expected.items()
@@ -119,7 +119,7 @@ def test_two_records_of_one_person_become_one_profile_and_the_evidence_says_why(
 @pytest.mark.parametrize("writer", ["delta-rs", "spark"])
 def test_records_of_different_batches_meet(lake: Lake, writer: str) -> None:
     lake.uses_delta_rs = writer == "delta-rs"
-    batch = step(lake, kind=MicroBatch)
+    batch = step(lake)
     for number, row in enumerate([TWINS[0], OTHER, TWINS[1]]):
         feed(batch, number, [row])
     assert groups(lake) == {frozenset({"web-1", "web-2"}), frozenset({"web-3"})}

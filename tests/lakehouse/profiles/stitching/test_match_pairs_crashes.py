@@ -9,12 +9,11 @@ import pytest
 from lakehouse.lake import local_index
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.local_index import LocalIndex
-from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.silver import personal_traits
 from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.tables.identity import SILVER_IDENTITY_REVIEW
-from tests.accepted import events, once
+from tests.accepted import few_leaves, once
 from tests.lakehouse.profiles.stitching.test_match_pairs import MODEL, NOW, described, differences
 from tests.small_lake import copy_empty_tables
 
@@ -60,11 +59,14 @@ def people(chance: random.Random) -> list[dict[str, Any]]:
 
 def take(lake: Lake, identity: IdentityStep, part: Sequence[dict[str, Any]], batch_id: int) -> None:
     """What a micro-batch does to the tables that matching reads and writes; no gold."""
-    leaves = leaf(with_day(events(lake.spark, part)), rates={})
+    leaves = few_leaves(lake, part)
     personal_traits.merge(lake, leaves, once(0))
-    actors = [row["actor_id"] for row in leaves.select("actor_id").distinct().collect()]
     identity.resolve_batch(
-        facts_of(leaves.select(*GRAPH_COLUMNS).toArrow()), batch_id=batch_id, now=NOW, matcher=MODEL, described=actors
+        facts_of(leaves.select(GRAPH_COLUMNS)),
+        batch_id=batch_id,
+        now=NOW,
+        matcher=MODEL,
+        described=leaves["actor_id"].unique().to_pylist(),
     )
 
 
