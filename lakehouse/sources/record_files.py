@@ -25,7 +25,7 @@ from lakehouse.schemas.known_schemas import KnownSchemas
 from lakehouse.sources import avro, tables_of_text
 from lakehouse.sources.declaration import FileFormat
 from lakehouse.sources.place import Place, place
-from lakehouse.sources.record import Record, canonical, plain
+from lakehouse.sources.record import Record, canonical, plain, plain_row
 
 LARGEST_RECORD = 16_000_000  # bytes of JSON
 _PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
@@ -130,7 +130,7 @@ def _numbered(rows: Iterator[Record]) -> Iterator[Record]:
 
 def _rows(batch: pa.RecordBatch) -> Iterator[Record]:
     try:
-        yield from [Record(0, plain(row)) for row in batch.to_pylist()]
+        yield from [Record(0, plain_row(row)) for row in batch.to_pylist()]
     except _NO_CELL:
         yield from (_row(batch.slice(number, 1)) for number in range(batch.num_rows))
 

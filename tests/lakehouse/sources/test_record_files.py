@@ -263,6 +263,18 @@ def test_a_cell_of_parquet_that_python_has_no_value_for_is_a_fault_of_its_row(tm
     assert (last.row, last.content) == (3, {"id": "c", "at": None})
 
 
+def test_a_row_of_parquet_is_an_object_and_one_that_nests_too_deep_is_told(tmp_path: Path) -> None:
+    deep: Any = 1
+    for _ in range(101):
+        deep = [deep]
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"list": [[], [{"element": 1}]]}), path)
+    assert [one.content for one in records(path, FileFormat(), CONFIG)] == [{"list": []}, {"list": [{"element": 1}]}]
+    pq.write_table(pa.table({"id": ["a", "b"], "it": [deep, None]}), path)
+    first, second = records(path, FileFormat(), CONFIG)
+    assert (first.fault, second.content) == ("it: a value that can be read expected", {"id": "b", "it": None})
+
+
 def test_a_record_is_found_in_each_wrapping_and_heard_with_what_stands_beside_it(tmp_path: Path) -> None:
     wrapped = '{"order": {"a": 1}}\n{"detail": {"payload": {"a": 2}}}\n{"orders": [{"a": 3}, 4]}\n{"a": 5}\n'
     found = read(tmp_path, wrapped, records=("orders", "order", "detail.payload"))
