@@ -9,6 +9,7 @@ webhook             by which signature its records are known that come by HTTP
 imputation          what stands in for a field that says nothing, where it is declared
 declaration         conf/sources/<name>.yaml, checked
 expressions         its expressions, in the language of the rules
+identification      who a record is of
 mapping             a record -> its event document, or why there is none
 source              a declared source: its mapping and how its files are read
 record              one record, and its fingerprint

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple, Self
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
 from lakehouse.events.contracts import spelling
-from lakehouse.events.document import text_at
 from lakehouse.events.envelope import OURS, UNMAPPED
-from lakehouse.events.identifiers import GUEST, Resolver
 from lakehouse.events.schema import TEXTS
 from lakehouse.rules.vocabulary import Type
 from lakehouse.sources.declaration import SourceDeclaration
 from lakehouse.sources.expressions import Expressions, Value, Values
 from lakehouse.sources.fields import FILE_TIME, RECORD_ID, FieldReader, FieldValues, first_found, terms
+from lakehouse.sources.identification import Identification
 from lakehouse.sources.imputation import IMPUTED, constants, fill
 from lakehouse.sources.own_names import own_names
 from lakehouse.sources.place import Place, opened
@@ -83,11 +82,8 @@ class EventMapping:
         self._version = expressions.one("version", declared.version, ("time", "number"))
         self._time = expressions.one("time", declared.time, ("time",))
         self._channel = expressions.one("channel", declared.channel, ("text",))
-        self._identifiers = expressions.all("identifiers", declared.identifiers, ("text",))
-        expressions.known("identifiers", declared.identifiers, config.identity.rules)
-        self._guest = expressions.one("guest", declared.guest, ("text",))
-        self._resolver = Resolver(config)
         self._traits = expressions.all("traits", declared.traits, SCALARS)
+        self._who = Identification(declared, expressions, self._traits, config)
         self._consent = expressions.all("consent", declared.consent, ("text", "boolean"))
         self._context = expressions.all("context", declared.context, _SHOWN)
         expressions.ways("context", declared.context, _MADE)
@@ -173,8 +169,7 @@ class EventMapping:
 
     def _made_up(self, filled: set[str], file: str) -> list[str]:
         """Faults where what must never be made up reads a field that is filled: who somebody is, what they allowed, which message it is."""
-        groups = {"identifiers": self._identifiers, "consent": self._consent}
-        readers = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
+        readers = {**self._who.values, **{f"consent.{name}": value for name, value in self._consent.items()}}
         readers |= {name: one for name, one in (("id", self._id), ("version", self._version)) if one is not None}
         return [
             f"{file}: impute: got '{name}', which {reader} reads, expected a field that says nothing of who, which and whether. Leave it out"
@@ -185,9 +180,7 @@ class EventMapping:
     def _undecided(self, read: FieldValues) -> str | None:
         """Why nobody can say what the record is of, or of whom; None = somebody can."""
         of_what = (one.unread(read) for one in self._deciding)
-        # An identifier that cannot be read is left out, and whoever the others name remains; which one holds must not be guessed.
-        of_whom = (one.unread(read, "text") for one in self._identifiers.values())
-        return next((why for why in (*of_what, *of_whom) if why is not None), None)
+        return next((why for why in of_what if why is not None), None) or self._who.unread(read)
 
     def _as_it_is(self, record: Mapping[str, Any], record_id: str) -> Mapped:
         if record.get("type") in OURS:
@@ -209,19 +202,11 @@ class EventMapping:
             context["consent"] = {"categoryPreferences": consent}
         if traits := _of(self._traits, read, _put):
             document["traits"] = traits
-        for identifier, value in self._identity(read, text_at(document, "traits.address.country")).items():
+        for identifier, value in self._who.of(read).items():
             _identify(document, identifier, value)
         if properties := self._all_properties(record, read):
             document["properties"] = properties
         return document
-
-    def _identity(self, read: FieldValues, country: str | None) -> Document:
-        """Value by identifier type. An order of somebody who cannot be named was placed all the same: its guest is somebody of it alone."""
-        named = _of(self._identifiers, read)
-        if self._guest is not None and not self._resolver.bundle(named.items(), country):
-            guest = self._guest.of(read)
-            return named if guest is None else {**named, GUEST: guest}
-        return named
 
     def _all_properties(self, record: Mapping[str, Any], read: FieldValues) -> Document:
         properties = _of(self._properties, read)
