@@ -56,7 +56,7 @@ def messages(
         of_this_file: set[bytes] = set()
         for record, record_id, times in identified(records(file, source.format, source.config)):
             tally.records += 1
-            if times > 1 and source.format.copies == "dropped":
+            if source.drops(times):
                 tally.known += 1
                 continue
             made = _document(source, record, record_id, tally)

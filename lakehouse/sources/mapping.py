@@ -68,6 +68,7 @@ class EventMapping:
         """Raises ConfigError: every fault of the expressions, a line each."""
         self._source = source
         self._is_event = declared.is_event
+        self._is_grouped = declared.format.group_by is not None
         self._names = {spelling(sent): name for sent, name in declared.names.items()}
         self.imputations = declared.impute
         self.fills: Mapping[str, object] = constants(declared.impute)
@@ -136,11 +137,18 @@ class EventMapping:
         other.fills = {**self.fills, **values}
         return other
 
+    def reads(self, name: str) -> bool:
+        """Whether a field, the lines or `kept` read a column, or a name at the top of a record. Of an event document all is read."""
+        return self._is_event or name in self._heads or name.startswith(self._starts)
+
     @cached_property
-    def heads(self) -> frozenset[str]:
-        """The columns, or names at the top of a record, that any field or the lines read."""
+    def _starts(self) -> tuple[str, ...]:
+        return tuple(head.removesuffix("*") for head in self._heads if head.endswith("*"))
+
+    @cached_property
+    def _heads(self) -> frozenset[str]:
         heads = frozenset[str]() if self._fields is None else self._fields.heads
-        heads |= {one.head for one in self._kept}
+        heads |= {one.head for one in self._kept} | ({ROWS} if self._is_grouped else set())
         if (lines := self._lines) is not None:
             each = frozenset(one.head for one in lines.each)
             # Of a record of several rows its rows are the lines, and their columns those of the file.
@@ -226,7 +234,7 @@ class EventMapping:
     def _held(self, record: Mapping[str, Any]) -> Iterator[Any]:
         """Where the record says something under names of its own."""
         if self._keeps_unread:
-            yield {name: value for name, value in record.items() if name not in self.heads}
+            yield {name: value for name, value in record.items() if not self.reads(name)}
         for one in self._kept:
             yield from map(opened, one.found(record))
 

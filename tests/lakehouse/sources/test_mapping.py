@@ -10,6 +10,7 @@ from lakehouse.config import load
 from lakehouse.errors import ConfigError
 from lakehouse.events.event_row import EventReader, EventRow
 from lakehouse.sources.mapping import Mapped
+from lakehouse.sources.record_files import records
 from lakehouse.sources.source import Source
 
 CONFIG = load("dev", environ={})
@@ -236,20 +237,6 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 2
 
 
-def test_an_order_of_somebody_who_cannot_be_named_is_its_guests(tmp_path: Path) -> None:
-    text = SOUND.replace("{user_id: who}", "{email: who}") + "guest: concat('order-', id)\n"
-    for who, identifiers in (
-        ("ann@shop.example", ["email"]),
-        ("ann at home", ["guest_id"]),
-        ("test@test.com", ["guest_id"]),
-        (None, ["guest_id"]),
-    ):
-        row = parsed(mapped(tmp_path, text, {**RECORD, "who": who}))
-        assert (row.verdict, [type_ for type_, _ in row.identifiers or []]) == (None, identifiers), who
-    nobody = parsed(mapped(tmp_path, text, {**RECORD, "kind": "looked", "who": None, "id": None}))
-    assert str(nobody.verdict).startswith("no_usable_identifier")
-
-
 def test_what_a_record_says_besides_is_kept_under_its_own_names(tmp_path: Path) -> None:
     sent = {
         **RECORD,
@@ -262,6 +249,22 @@ def test_what_a_record_says_besides_is_kept_under_its_own_names(tmp_path: Path) 
     assert orjson.loads(kept or "") == {
         "order_id": "o1", "revenue": 2.5, "room": "hall", "tags": "of their own", "colour": "red", "total_before": 12,
     }  # fmt: skip
+
+
+def test_what_is_read_is_told_by_the_beginning_of_its_name_and_the_rows_of_an_order_are_not_kept(
+    tmp_path: Path,
+) -> None:
+    text = SOUND.replace("tags: texts", 'tags: {type: texts, path: "tag_*"}') + 'format: {group_by: id}\nkept: ["*"]\n'
+    declared = source(tmp_path, text)
+    names = ("id", "tag_1", "rows", "tag", "colour")
+    assert [declared.mapping.reads(name) for name in names] == [True, True, True, False, False]
+    path = tmp_path / "orders.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps({**RECORD, "tag_1": tag, "colour": "red"}) for tag in "ab"))
+    (found,) = [declared.mapped(one, "r1") for one in records(path, declared.format, CONFIG)]
+    assert found.document is not None
+    assert found.document["properties"] == {"order_id": "o1", "revenue": 2.5, "tags": ["a"], "colour": "red"}
+    events = source(tmp_path, "is_event: true\n").mapping
+    assert events.reads("anything")
 
 
 def test_an_amount_has_no_digits_that_only_calculating_added(tmp_path: Path) -> None:
