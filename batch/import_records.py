@@ -59,18 +59,18 @@ def main(argv: list[str]) -> None:
 
 
 def _sender(config: Config, source: Source, *, is_tried: bool) -> Send:
-    """Maps files and sends what is not known yet; asks anew what is known each time."""
+    """Maps files and sends what is not known yet, which is asked once: what was sent is known from then on."""
     has_broker = not is_tried or admin.answers(broker.cluster(config))
     config = broker.reachable(config) if has_broker else config
     kafka = config.kafka
     if not is_tried:
         admin.create_topic(kafka, kafka.events_topic, kafka.partitions)
     progress = Progress(_tell)
+    known = KnownMessages.of(config, has_broker=has_broker)
 
     def send(files: Sequence[Path]) -> Tally:
         tally = Tally()
         filled = _reported(files[0], source, is_tried=is_tried) if source.mapping.is_of_people else source
-        known = KnownMessages.of(config, has_broker=has_broker)
         found = messages(files, filled, known, tally, progress)
         if is_tried:
             for _ in found:

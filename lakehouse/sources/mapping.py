@@ -170,9 +170,13 @@ class EventMapping:
         """None of a source whose records are event documents as they are."""
         return None if self._is_event else self._fields
 
-    def unmapped(self, why: str, record: object, record_id: str) -> Document:
-        """The document that says of a record that it is none: the parse puts it into quarantine, under the source, with the reason."""
+    def unmapped(self, why: str, record: object, record_id: str, file_time: int | None) -> Document:
+        """The document that says of a record that it is none: the parse puts it into quarantine, under the source, with the reason.
+
+        Its file's time stands beside the record, so that a mended mapping makes the same of it there as in its file.
+        """
         told = {"source": self._source, "detail": why, "record": record}
+        told |= {} if file_time is None else {FILE_TIME: file_time}
         return {"type": UNMAPPED, "messageId": f"{self._source}:{record_id}", **told}
 
     def _made_up(self, filled: set[str], file: str) -> list[str]:

@@ -96,7 +96,7 @@ class Source:
     def rejected(self, record: Record, why: str, record_id: str) -> Document:
         """The document that brings a record into quarantine, under the source. A large one is told without its content."""
         sent = record.content if record.content is not None else (record.sent or "")[:MOST_SENT]
-        return self.mapping.unmapped(why, sent, record_id)
+        return self.mapping.unmapped(why, sent, record_id, record.file_time)
 
 
 def event_document(source: Source, record: bytes) -> Document:
