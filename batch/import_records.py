@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
     send = _sender(config, source, is_tried=is_tried)
     # People are told of file by file.
     parts = [[file] for file in arguments.files] if source.mapping.is_of_people else [arguments.files]
-    tallies = [send(files) for files in parts] if arguments.files else _tables(arguments, config, source, send)
+    tallies = [send(files) for files in parts] if arguments.files else [_table(arguments, config, source, send)]
     for tally in tallies:
         for why, count in tally.reasons.most_common():
             print(f"to quarantine, {count:,} records: {why}")
@@ -95,7 +95,7 @@ def _reported(file: Path, source: Source, *, is_tried: bool) -> Source:
     return source.filled_by(report.fills)
 
 
-def _tables(arguments: argparse.Namespace, config: Config, source: Source, send: Send) -> list[Tally]:
+def _table(arguments: argparse.Namespace, config: Config, source: Source, send: Send) -> Tally:
     # Here: a file needs neither Delta nor JDBC.
     from lakehouse.imports.database import Database, DatabaseToImport, credentials
     from lakehouse.imports.delta_table import DeltaTableToImport
@@ -122,7 +122,7 @@ def _tables(arguments: argparse.Namespace, config: Config, source: Source, send:
         kept,
         lambda folder: send([folder]),
         _tell,
-        group_by=source.format.group_by,
+        format_=source.format,
         again=arguments.again,
         is_tried=arguments.dry_run,
     )
