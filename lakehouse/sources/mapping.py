@@ -12,8 +12,11 @@ from typing import Any, NamedTuple, Self
 
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
+from lakehouse.events.clock import instant
 from lakehouse.events.contracts import spelling
+from lakehouse.events.document import text_in
 from lakehouse.events.envelope import OURS, UNMAPPED
+from lakehouse.events.fields import text
 from lakehouse.events.schema import TEXTS
 from lakehouse.rules.vocabulary import Type
 from lakehouse.sources.declaration import SourceDeclaration
@@ -29,6 +32,7 @@ Document = dict[str, Any]
 SCALARS: tuple[Type, ...] = ("text", "number", "boolean", "time")
 _UNREAD = "*"  # of `kept`
 PRODUCTS = "products"  # the property that holds the lines
+_NO_TIME = "time: the time of the event expected"
 _NO_TYPE = "type: one of track, identify, page, screen expected"
 _SHOWN: tuple[Type, ...] = (*SCALARS, "texts")
 _LONGEST_ID = TEXTS["message_id"].limit
@@ -110,7 +114,7 @@ class EventMapping:
     def map(self, record: Mapping[str, Any], record_id: str, file_time: int | None = None) -> Mapped:
         """`record_id`: the same for the record and its copies, and for no other of the source. `file_time`: as in Record."""
         if self._is_event:
-            return self._as_it_is(record, record_id)
+            return self._as_it_is(record, record_id, is_of_file=file_time is not None)
         assert self._fields is not None
         assert self._time is not None
         read = self._fields.read(record)
@@ -194,11 +198,18 @@ class EventMapping:
         of_what = (one.unread(read) for one in self._deciding)
         return next((why for why in of_what if why is not None), None) or self._who.unread(read)
 
-    def _as_it_is(self, record: Mapping[str, Any], record_id: str) -> Mapped:
+    def _as_it_is(self, record: Mapping[str, Any], record_id: str, *, is_of_file: bool) -> Mapped:
+        """Of a file nobody knows when it arrived, unless it says so: not today, by which the parse would correct its sender's clock."""
         if record.get("type") in OURS:
             return Mapped(None, _NO_TYPE)
-        named = {} if record.get("messageId") else {"messageId": f"{self._source}:{record_id}"}
-        return Mapped({**record, **named})
+        more = {} if record.get("messageId") else {"messageId": f"{self._source}:{record_id}"}
+        if is_of_file and instant(text_in(record, "receivedAt")) is None:
+            sent_at = text(record, "sent_at")
+            if sent_at is not None and instant(sent_at) is not None:
+                more |= {"receivedAt": sent_at}
+            elif text(record, "original_timestamp") is None:
+                return Mapped(None, _NO_TIME)
+        return Mapped({**record, **more})
 
     def _document(
         self, record: Mapping[str, Any], read: FieldValues, type_: str, name: str | None, time: Any
@@ -262,7 +273,7 @@ def _lacking(type_: str | None, name: str | None, time: Any) -> str | None:
         return _NO_TYPE
     if type_ == "track" and not name:
         return "name: the name of the event expected"
-    return "time: the time of the event expected" if time is None else None
+    return _NO_TIME if time is None else None
 
 
 def _of(values: Values, read: FieldValues, put: Callable[[Document, str, Any], None] = dict.__setitem__) -> Document:

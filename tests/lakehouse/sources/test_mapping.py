@@ -1,5 +1,6 @@
 """A declared mapping: what it makes of a record, and what is told of one that cannot be used."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,39 @@ def test_lines_read_their_own_fields_and_those_of_the_record(tmp_path: Path) -> 
     )
     found = mapped(tmp_path, text, RECORD | {"items": [{"sku": "-a", "n": 2}, {"sku": None}, "no line"]})
     assert (found.document or {})["properties"]["products"] == [{"product_id": "o1-a", "quantity": 2}]
+    as_text = mapped(tmp_path, text, RECORD | {"items": '[{"sku": "-a", "n": 2}, "{\\"sku\\": \\"-b\\"}"]'})
+    assert (as_text.document or {})["properties"]["products"][1] == {"product_id": "o1-b"}
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ({"timestamp": "2025-01-01T00:00:00Z", "sentAt": "2025-01-01T00:00:09Z"}, "2025-01-01T00:00:00"),
+        ({"sentAt": "2025-01-01T00:00:09Z"}, "2025-01-01T00:00:09"),
+        ({"timestamp": "2025-01-01T00:00:00Z", "sentAt": "soon"}, "2025-01-01T00:00:00"),
+        (
+            {
+                "originalTimestamp": "2025-01-01T00:00:00Z",
+                "sentAt": "2025-01-01T00:00:09Z",
+                "receivedAt": "2025-01-01T00:01:09Z",
+            },
+            "2025-01-01T00:01:00",
+        ),
+        ({}, None),
+        ({"sentAt": "soon"}, None),
+    ],
+)
+def test_an_event_of_a_file_did_not_happen_when_it_was_imported(
+    tmp_path: Path, said: dict[str, str], at: str | None
+) -> None:
+    shop = source(tmp_path, "is_event: true").mapping
+    found = shop.map({"type": "track", "event": "x", "userId": "u", **said}, "r1", file_time=NOW)
+    if at is None:
+        assert found == Mapped(None, "time: the time of the event expected")
+    else:
+        occurred = parsed(found).occurred_at
+        assert occurred is not None
+        assert datetime.fromtimestamp(occurred / 1e6, UTC).isoformat() == f"{at}+00:00"
 
 
 def test_records_that_are_events_pass_as_they_are_and_never_as_the_services_own(tmp_path: Path) -> None:
