@@ -286,8 +286,9 @@ def _of(values: Values, read: FieldValues, put: Callable[[Document, str, Any], N
 
 
 def _elements(found: Sequence[Any]) -> Sequence[Any]:
-    """The lines, where a place holds the list of them, or holds them one by one."""
-    return found[0] if len(found) == 1 and isinstance(found[0], list) else found
+    """The lines, where a place holds the list of them, or a text that is one, or holds them one by one."""
+    whole = opened(found[0]) if len(found) == 1 else None
+    return whole if isinstance(whole, list) else found
 
 
 def _put(holder: Document, path: str, value: Any) -> None:
