@@ -15,6 +15,8 @@ source              a declared source: its mapping and how its files are read
 record              one record, and its fingerprint
 tables_of_text      CSV and its kin -> records
 avro                Avro, in single records and in files -> records
+parquet             files and folders of Parquet -> records
+json_values         files of JSON -> their values
 registered_records  messages that begin with the id of their schema -> records
 record_files        any file -> records
 column_profile      what a column looks like, without its values

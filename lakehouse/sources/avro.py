@@ -14,16 +14,12 @@ from lakehouse.schemas.avro_schema import UnusableSchemaError, because, parsed
 from lakehouse.schemas.known_schemas import KnownSchemas
 from lakehouse.schemas.schema import AVRO, Schema
 from lakehouse.sources.declaration import ReaderSchema
-from lakehouse.sources.record import Record, plain_row
+from lakehouse.sources.record import Record, UnreadableFileError, plain_row
 
 MAGIC = b"Obj\x01"  # of a file
 Decode = Callable[[bytes], Record]
 _NO_RECORD = "row: a record of Avro expected"
 _LONGEST_DECIMAL = 1000  # bytes, of 2,408 digits: what writers pad a number with, too
-
-
-class UnreadableFileError(Exception):
-    """Why a file is not read on."""
 
 
 def decoder(schema: Schema, reader: Parsed | None) -> Decode:

@@ -12,7 +12,12 @@ import orjson
 from lakehouse.schemas.schema import MOST_LEVELS
 
 Content = Mapping[str, Any]
+LARGEST_RECORD = 16_000_000  # bytes of JSON
 ROWS = "rows"  # of a record of several rows of a file: all of them
+
+
+class UnreadableFileError(Exception):
+    """What a file is instead, or where in it nobody can read on."""
 
 
 class TooDeepError(ValueError):
