@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
     send = _sender(config, source, is_tried=is_tried)
     # People are told of file by file.
     parts = [[file] for file in arguments.files] if source.mapping.is_of_people else [arguments.files]
-    tallies = [send(files) for files in parts] if arguments.files else _tables(arguments, config, source, send)
+    tallies = [send(files) for files in parts] if arguments.files else [_table(arguments, config, source, send)]
     for tally in tallies:
         for why, count in tally.reasons.most_common():
             print(f"to quarantine, {count:,} records: {why}")
@@ -59,18 +59,18 @@ def main(argv: list[str]) -> None:
 
 
 def _sender(config: Config, source: Source, *, is_tried: bool) -> Send:
-    """Maps files and sends what is not known yet; asks anew what is known each time."""
+    """Maps files and sends what is not known yet, which is asked once: what was sent is known from then on."""
     has_broker = not is_tried or admin.answers(broker.cluster(config))
     config = broker.reachable(config) if has_broker else config
     kafka = config.kafka
     if not is_tried:
         admin.create_topic(kafka, kafka.events_topic, kafka.partitions)
     progress = Progress(_tell)
+    known = KnownMessages.of(config, has_broker=has_broker)
 
     def send(files: Sequence[Path]) -> Tally:
         tally = Tally()
         filled = _reported(files[0], source, is_tried=is_tried) if source.mapping.is_of_people else source
-        known = KnownMessages.of(config, has_broker=has_broker)
         found = messages(files, filled, known, tally, progress)
         if is_tried:
             for _ in found:
@@ -95,7 +95,7 @@ def _reported(file: Path, source: Source, *, is_tried: bool) -> Source:
     return source.filled_by(report.fills)
 
 
-def _tables(arguments: argparse.Namespace, config: Config, source: Source, send: Send) -> list[Tally]:
+def _table(arguments: argparse.Namespace, config: Config, source: Source, send: Send) -> Tally:
     # Here: a file needs neither Delta nor JDBC.
     from lakehouse.imports.database import Database, DatabaseToImport, credentials
     from lakehouse.imports.delta_table import DeltaTableToImport
@@ -122,7 +122,7 @@ def _tables(arguments: argparse.Namespace, config: Config, source: Source, send:
         kept,
         lambda folder: send([folder]),
         _tell,
-        group_by=source.format.group_by,
+        format_=source.format,
         again=arguments.again,
         is_tried=arguments.dry_run,
     )

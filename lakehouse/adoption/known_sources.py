@@ -41,7 +41,7 @@ def known_source(path: Path, table: Table, sources: Iterable[Source], now: int) 
 
 def _evidence(path: Path, columns: set[str], source: Source, now: int) -> tuple[int, str] | None:
     fields = source.mapping.fields
-    read = columns & source.mapping.heads
+    read = {column for column in columns if source.mapping.reads(column)}
     if fields is not None and len(read) < min(len(columns), _MANY):
         return None
     try:

@@ -17,9 +17,9 @@ def of_known(looked: Looked, known: Known) -> Iterator[str]:
     """What a declared source makes of the files' columns."""
     yield from _head(looked)
     yield f"  read by the source {known.source.name}: {known.evidence}"
-    heads = known.source.mapping.heads
+    reads = known.source.mapping.reads
     fates = {
-        column: "read by the source" if not heads or place(column).head in heads else "in bronze only"
+        column: "read by the source" if reads(place(column).head) else "in bronze only"
         for column in looked.table.columns
     }
     yield from _columns(looked, fates, {})

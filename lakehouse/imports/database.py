@@ -1,7 +1,7 @@
 """A table or a query of a database, by Spark's JDBC. A column that grows says what is new, and lets several connections read at once.
 
 Rows of the highest value that was read are read again next time: another of that value may have come since. So every row that says the
-same as another is read with it. A row that is written later below that value, by a transaction that took long, is not seen; `--again` sees it.
+same as another is read with it. Rows whose key is NULL are read each time. A row that is written later below that value, by a transaction that took long, is not seen; `--again` sees it.
 """
 
 import re
@@ -58,13 +58,10 @@ class DatabaseToImport:
         return f"{self._database.url} {self._database.query} {self._database.key}"
 
     def whole(self) -> Reading:
-        found = self.after(None)
-        if found is None:
-            return Reading(frame=self._rows(self._database.query), has_all_copies=True, position=None, told="no rows")
-        return found
+        return self.after(None)
 
-    def after(self, position: Position | None) -> Reading | None:
-        """Rows whose key is what it was at most, or more; of a table without a key, all. Raises SourceError."""
+    def after(self, position: Position | None) -> Reading:
+        """Rows whose key is what it was at most, or more, and those that have none yet; of a table without a key, all. Raises SourceError."""
         database = self._database
         try:
             rows = self._rows(database.query)
@@ -78,16 +75,18 @@ class DatabaseToImport:
         except (PySparkException, Py4JError) as error:
             raise self.cannot_be_read(error) from error
         if highest is None:
-            return None
+            return Reading(frame=rows, has_all_copies=True, position=position, told=f"rows without {column}, if any")
         since = None if position is None else position["highest"]
         options = {"partitionColumn": column, "numPartitions": str(database.parts)}
         options |= {"lowerBound": _bound(lowest, 0), "upperBound": _bound(highest, 1)}
         # Spark cuts no range of times without a zone: one connection reads those.
         is_cut = database.parts > 1 and lowest != highest and not isinstance(kind, TimestampNTZType)
         frame = self._rows(database.query, **options) if is_cut else rows
-        frame = frame.where(F.col(f"`{column}`") <= F.lit(str(highest)).cast(kind))
+        # A row without a key may be one of any import: it is read each time, and sent once.
+        key = F.col(f"`{column}`")
+        frame = frame.where(key.isNull() | (key <= F.lit(str(highest)).cast(kind)))
         if since is not None:
-            frame = frame.where(F.col(f"`{column}`") >= F.lit(since).cast(kind))
+            frame = frame.where(key.isNull() | (key >= F.lit(since).cast(kind)))
         told = f"{column} up to {highest}" if since is None else f"{column} from {since} to {highest}"
         return Reading(frame=frame, has_all_copies=True, position={"highest": str(highest)}, told=told)
 

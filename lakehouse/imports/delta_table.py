@@ -98,8 +98,9 @@ class DeltaTableToImport:
         if not self._has_feed:
             return self.whole()
         feed = self._spark.read.format("delta").option("readChangeFeed", "true")
+        rows = feed.option("startingVersion", since + 1).option("endingVersion", self._version).load(self._path)
         try:
-            rows = feed.option("startingVersion", since + 1).option("endingVersion", self._version).load(self._path)
+            rows.isEmpty()  # Delta looks into the commits when rows are read, and not before
         except (PySparkException, Py4JError):  # it was turned on later, or does not reach back as far
             return self.whole()
         frame = rows.where(F.col(_NOTES[0]).isin(*_IS_THERE)).drop(*_NOTES)
@@ -108,7 +109,8 @@ class DeltaTableToImport:
     def _reading(self, frame: DataFrame, what: str, *, has_all_copies: bool) -> Reading:
         position = {"id": self._id, "version": self._version}
         told = f"{what} version {self._version}"
-        return Reading(frame=frame, has_all_copies=has_all_copies, position=position, told=told)
+        (as_of,) = [row["timestamp"].replace(tzinfo=UTC) for row in self._history if row["version"] == self._version]
+        return Reading(frame=frame, has_all_copies=has_all_copies, position=position, told=told, as_of=as_of)
 
     def _at(self, version: int | None, as_of: datetime | None) -> int:
         known = [row for row in self._history if as_of is None or row["timestamp"].replace(tzinfo=UTC) <= as_of]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from pyspark.sql import DataFrame
@@ -14,13 +15,14 @@ class Reading:
     """frame: the rows. position: kept once they are sent; None = there is nothing to go on from.
 
     has_all_copies: of each row every row that says the very same is among them, so that they are numbered as ever
-    (lakehouse/sources/history.py). told: a line for whoever runs it.
+    (lakehouse/sources/history.py). told: a line for whoever runs it. as_of: when the table was as it is read; None = now.
     """
 
     frame: DataFrame
     has_all_copies: bool
     position: Position | None
     told: str
+    as_of: datetime | None = None
 
 
 class ImportedTable(Protocol):

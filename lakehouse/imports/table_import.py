@@ -6,6 +6,7 @@ behind, costs time alone. It is never ahead, because it is written last.
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from lakehouse import machine
 from lakehouse.errors import SourceError
 from lakehouse.imports.reading import ImportedTable, Position, Reading
 from lakehouse.lake import stamp
+from lakehouse.sources.declaration import FileFormat
 from lakehouse.sources.history import Tally
 
 FOLDER = "_imports"  # in the lake: how far each import has come
@@ -55,37 +57,44 @@ def import_table(
     send: Send,
     tell: Callable[[str], None],
     *,
-    group_by: str | None,
+    format_: FileFormat,
     again: bool,
     is_tried: bool,
-) -> list[Tally]:
-    """What became of the records, by reading; none = nothing has come. `again`: all of it is read, whatever was before. `is_tried`:
-    nothing is kept, because nothing is sent.
+) -> Tally:
+    """What became of the records. `send`: knows what an earlier call sent. `format_`: of the source. `again`: all of it is read, whatever
+    was before. `is_tried`: nothing is kept, because nothing is sent.
 
-    Of rows that say the very same the second has a number. Rows that came since cannot be numbered without those before; so where one of
-    them is known already, all of the table is read, and what is missing of it is sent.
+    What came since is not enough where a record is made of several rows, for some of them may have been there before. And of rows that say
+    the very same the second has a number: rows that came since cannot be numbered without those before; so where one of them is known
+    already, all of the table is read, and what is missing of it is sent.
 
     Raises:
         SourceError: the table cannot be read, or not without somebody's word.
     """
     reading = table.whole() if again else table.after(kept.read())
-    tallies: list[Tally] = []
-    while reading is not None:
-        tell(reading.told)
-        with staged(reading, group_by) as folder:
-            tally = send(folder)
-        tallies.append(tally)
-        if reading.has_all_copies or tally.known == 0:
-            break
+    if reading is None:
+        return Tally()
+    if format_.group_by is not None:
         reading = table.whole()
-    if reading is not None and reading.position is not None and not is_tried:
+    tally = _sent(reading, send, tell, format_)
+    if not reading.has_all_copies and tally.known and format_.copies == "kept":
+        of_before, reading = tally.sent, table.whole()
+        tally = _sent(reading, send, tell, format_)
+        tally.sent, tally.known = tally.sent + of_before, tally.known - of_before
+    if reading.position is not None and not is_tried:
         kept.write(reading.position)
-    return tallies
+    return tally
+
+
+def _sent(reading: Reading, send: Send, tell: Callable[[str], None], format_: FileFormat) -> Tally:
+    tell(reading.told)
+    with staged(reading, format_.group_by) as folder:
+        return send(folder)
 
 
 @contextmanager
 def staged(reading: Reading, group_by: str | None) -> Iterator[Path]:
-    """The rows as a folder of Parquet, gone afterwards. Of rows of one record, those of one value of `group_by` stand together.
+    """The rows as a folder of Parquet of the time they are as of, gone afterwards. Of rows of one record, those of one value of `group_by` stand together.
 
     What an import that was killed left behind goes first: it holds what people's records hold.
 
@@ -99,6 +108,8 @@ def staged(reading: Reading, group_by: str | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         try:
             _write(reading, group_by, folder)
+            if reading.as_of is not None:
+                os.utime(folder, (reading.as_of.timestamp(),) * 2)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)

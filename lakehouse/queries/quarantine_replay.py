@@ -30,6 +30,7 @@ from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.quality.counts import first_broken
 from lakehouse.queries.events import KNOWN
 from lakehouse.queries.known_records import furthest, held_by
+from lakehouse.sources.fields import FILE_TIME
 from lakehouse.sources.known_messages import digest
 from lakehouse.sources.record import Record, canonical
 from lakehouse.sources.source import Source
@@ -199,7 +200,8 @@ def _mapped(value: bytes, sources: Callable[[str], Source], config: Config) -> b
         return value
     if not isinstance(sent, dict):
         return value
-    document = source.mapped(Record(1, sent), message_id.removeprefix(f"{source.name}:")).document
+    found = Record(1, sent, file_time=at if isinstance(at := told.get(FILE_TIME), int) else None)
+    document = source.mapped(found, message_id.removeprefix(f"{source.name}:")).document
     return value if document is None else canonical(document)
 
 

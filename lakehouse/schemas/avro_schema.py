@@ -1,16 +1,16 @@
 """A registered Avro schema, ready for fastavro; or why nothing is read by it.
 
-Two kinds of schema it cannot be given. One that holds itself: a few bytes nest as deep as they like, past the end of the C stack, and the
-process is gone. A list of what takes no bytes: a few bytes count a million million of them.
+Three kinds of schema it cannot be given. One that holds itself: a few bytes nest as deep as they like, past the end of the C stack, and the
+process is gone. One whose records nest deeper than anything here can walk through. A list of what takes no bytes: a few bytes count a million million of them.
 """
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastavro import parse_schema
 from fastavro.types import Schema as Parsed
 
-from lakehouse.schemas.schema import AVRO, Schema
+from lakehouse.schemas.schema import AVRO, MOST_LEVELS, Schema
 
 _PRIMITIVES = ("boolean", "int", "long", "float", "double", "bytes", "string")
 _LONGEST = 120
@@ -29,15 +29,17 @@ def parsed(schema: Schema) -> Parsed:
         for text in schema.references.values():
             parse_schema(json.loads(text), named)
         ready = parse_schema(json.loads(schema.text), named)
+        refuse_unsafe(ready, named)
+    except UnusableSchemaError:
+        raise
     except Exception as error:  # of a text that may be any JSON, or none: fastavro's own, and Python's
         raise UnusableSchemaError(f"no Avro schema ({type(error).__name__}{because(error)})") from error
-    refuse_unsafe(ready, named)
     return ready
 
 
 def refuse_unsafe(schema: Any, named: dict[str, Any]) -> None:
     """Raises UnusableSchemaError. `named`: the types that it names, by their full names."""
-    _Sizes(named).least(schema)
+    _Sizes(named).of(schema)
 
 
 def because(error: Exception) -> str:
@@ -46,51 +48,64 @@ def because(error: Exception) -> str:
     return f": {words}" if words and len(words) <= _LONGEST and "{" not in words else ""
 
 
+class _Size(NamedTuple):
+    """Of the values of a schema: least = the least bytes of one, 0 or 1; levels = the most of records, maps and arrays in each other."""
+
+    least: int
+    levels: int = 0
+
+
 class _Sizes:
-    """The least bytes of values of a schema, 0 or 1, on a walk through all of it."""
+    """Told on a walk through all of a schema."""
 
     def __init__(self, named: dict[str, Any]) -> None:
         self._named = named
-        self._done: dict[str, int] = {}
+        self._done: dict[str, _Size] = {}
         self._open: set[str] = set()
 
-    def least(self, schema: Any) -> int:
+    def of(self, schema: Any) -> _Size:
         if isinstance(schema, list):
-            for one in schema:
-                self.least(one)
-            return 1
+            return _Size(1, max((self.of(one).levels for one in schema), default=0))
         if isinstance(schema, str):
             return self._of_name(schema)
         match schema["type"]:
             case "record" | "error" | "fixed" | "enum":
                 return self._of_type(schema)
             case "array":
-                if self.least(schema["items"]) == 0:
+                items = self.of(schema["items"])
+                if items.least == 0:
                     raise UnusableSchemaError("a schema with a list of what takes no bytes")
-                return 1
+                return _holder(1, items)
             case "map":
-                self.least(schema["values"])
-                return 1
+                return _holder(1, self.of(schema["values"]))
             case inner:
-                return self.least(inner)
+                return self.of(inner)
 
-    def _of_name(self, name: str) -> int:
+    def _of_name(self, name: str) -> _Size:
         if name in _PRIMITIVES:
-            return 1
+            return _Size(1)
         if name == "null":
-            return 0
+            return _Size(0)
         if name in self._open:
             raise UnusableSchemaError(f"a schema in which {name} holds itself")
-        return self._done[name] if name in self._done else self.least(self._named[name])
+        return self._done[name] if name in self._done else self.of(self._named[name])
 
-    def _of_type(self, schema: Any) -> int:
+    def _of_type(self, schema: Any) -> _Size:
         name = schema["name"]
-        least = 1
+        size = _Size(1)
         if schema["type"] == "fixed":
-            least = min(schema["size"], 1)
+            size = _Size(min(schema["size"], 1))
         elif schema["type"] != "enum":
             self._open.add(name)
-            least = max((self.least(field["type"]) for field in schema["fields"]), default=0)
+            fields = [self.of(field["type"]) for field in schema["fields"]]
+            size = _holder(max((field.least for field in fields), default=0), *fields)
             self._open.remove(name)
-        self._done[name] = least
-        return least
+        self._done[name] = size
+        return size
+
+
+def _holder(least: int, *held: _Size) -> _Size:
+    levels = 1 + max((one.levels for one in held), default=0)
+    if levels > MOST_LEVELS:
+        raise UnusableSchemaError(f"a schema of more than {MOST_LEVELS} levels")
+    return _Size(least, levels)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 AVRO, JSON = "AVRO", "JSON"
+MOST_LEVELS = 100  # of objects and lists in each other: more than the parse takes, and fewer than Python and orjson can walk through
 
 
 @dataclass(frozen=True, kw_only=True)

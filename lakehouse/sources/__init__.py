@@ -9,11 +9,14 @@ webhook             by which signature its records are known that come by HTTP
 imputation          what stands in for a field that says nothing, where it is declared
 declaration         conf/sources/<name>.yaml, checked
 expressions         its expressions, in the language of the rules
+identification      who a record is of
 mapping             a record -> its event document, or why there is none
 source              a declared source: its mapping and how its files are read
 record              one record, and its fingerprint
 tables_of_text      CSV and its kin -> records
 avro                Avro, in single records and in files -> records
+parquet             files and folders of Parquet -> records
+json_values         files of JSON -> their values
 registered_records  messages that begin with the id of their schema -> records
 record_files        any file -> records
 column_profile      what a column looks like, without its values

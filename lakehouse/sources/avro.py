@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import fastavro
-from fastavro.read import SchemaResolutionError
+from fastavro.read import LOGICAL_READERS, SchemaResolutionError
 from fastavro.types import Schema as Parsed
 
 from lakehouse.errors import ConfigError
@@ -14,15 +14,12 @@ from lakehouse.schemas.avro_schema import UnusableSchemaError, because, parsed
 from lakehouse.schemas.known_schemas import KnownSchemas
 from lakehouse.schemas.schema import AVRO, Schema
 from lakehouse.sources.declaration import ReaderSchema
-from lakehouse.sources.record import Record, plain
+from lakehouse.sources.record import Record, UnreadableFileError, plain_row
 
 MAGIC = b"Obj\x01"  # of a file
 Decode = Callable[[bytes], Record]
 _NO_RECORD = "row: a record of Avro expected"
-
-
-class UnreadableFileError(Exception):
-    """Why a file is not read on."""
+_LONGEST_DECIMAL = 1000  # bytes, of 2,408 digits: what writers pad a number with, too
 
 
 def decoder(schema: Schema, reader: Parsed | None) -> Decode:
@@ -109,7 +106,7 @@ def _opened(file: IO[bytes], reader: Parsed | None) -> Iterator[Any]:
 
 
 def _record(number: int, found: Any) -> Record:
-    return Record(number, plain(found)) if isinstance(found, dict) else Record(number, None, _NO_RECORD)
+    return Record(number, plain_row(found)) if isinstance(found, dict) else Record(number, None, _NO_RECORD)
 
 
 def _fault(words: str) -> Record:
@@ -118,3 +115,18 @@ def _fault(words: str) -> Record:
 
 def _words(error: Exception) -> str:
     return f"{type(error).__name__}{because(error)}"
+
+
+def _short(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Reads a decimal, but none of as many bytes as a record may have: the digits of those take a minute to find."""
+
+    def read_short(data: bytes, writer: Any, reader: Any = None) -> Any:
+        if len(data) > _LONGEST_DECIMAL:
+            raise ValueError("a decimal of too many bytes")
+        return read(data, writer, reader)
+
+    return read_short
+
+
+# The table is fastavro's own way to say how a logical type is read, and its only one: a reader of one schema or one file takes none.
+LOGICAL_READERS.update({name: _short(LOGICAL_READERS[name]) for name in ("bytes-decimal", "fixed-decimal")})

@@ -53,10 +53,10 @@ class FileFormat(Declared):
     """How messages and files of the source are read. JSON, Parquet, Avro and gzip of files are told by their first bytes; the rest is of flat text.
 
     type: of messages that begin with the id of their schema in a registry; none = they are JSON, or lines of flat text. reader: of Avro, in messages and files;
-    none = as each was written. records: of a JSON object the place of the record it holds, or of the list of them; of several places the first that holds one. Without
+    none = as each was written. records: of an object, in whatever format, the place of the record it holds, or of the list of them; of several places the first that holds one. Without
     any, the object is the record. shared: names beside the records whose values hold for each that does not say them itself. delimiter, quote, encoding: none = seen in the file; an empty
-    quote = no cell is quoted; a blank as delimiter is any number of them. columns: their names by position, of a file without a header. header: snake_case = names of columns are
-    brought into it. decimal: the mark before the fraction of a number. group_by: the column that consecutive rows of one record have
+    quote = no cell is quoted; a blank as delimiter is any number of them. columns: their names by position, of a file without a header. header: snake_case = names of columns, and those at the top of
+    a record, are brought into it. decimal: the mark before the fraction of a number. group_by: the column that consecutive rows of one record have
     in common; such a record has the first value of each column, and all of its rows as the list `rows`.
     """
 

@@ -45,13 +45,12 @@ class Examination:
 def examine(records: Iterable[Record], source: Source, now: int, plan: TrackingPlan = UNPLANNED) -> Examination:
     """What the mapping of the source, and then the one parse, make of the records. `now`: microseconds since 1970."""
     reader = EventReader(source.config, plan=plan)
-    fields, heads = source.mapping.fields, source.mapping.heads
-    starts = tuple(head.removesuffix("*") for head in heads if head.endswith("*"))
+    fields = source.mapping.fields
     found = Examination(types={} if fields is None else fields.types)
     is_any_filled = fields is None
     for record, record_id, times in identified(iter(records)):
         found.records += 1
-        if times > 1 and source.format.copies == "dropped":
+        if source.drops(times):
             found.skipped += 1
             continue
         if record.content is not None and fields is not None:
@@ -62,7 +61,7 @@ def examine(records: Iterable[Record], source: Source, now: int, plan: TrackingP
             found.unread.update(
                 shown_name(name)
                 for name, value in record.content.items()
-                if name not in heads and not name.startswith(starts) and value not in (None, "")
+                if not source.mapping.reads(name) and value not in (None, "")
             )
         mapped = source.mapped(record, record_id)
         if mapped.unmapped is not None:

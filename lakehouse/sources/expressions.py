@@ -92,6 +92,14 @@ class Expressions:
                     f"{self._file}: {key}: got '{name}', expected an identifier type, one of {expected}. Declare a new one in conf/identity.toml"
                 )
 
+    def asks_the_record(self, key: str, value: Value) -> None:
+        """What must be another for another record reads a field, or `record_id`."""
+        if not value.reads:
+            self._faults.append(
+                f"{self._file}: {key}: got the same for every record, expected one that reads a field: else strangers are one person. "
+                "Say concat('order-', record_id)"
+            )
+
     def ways(self, key: str, paths: Mapping[str, Any], made: Sequence[str]) -> None:
         """Every path leads to a value of its own, and to none that another key makes."""
         for path in paths:

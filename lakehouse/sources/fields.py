@@ -31,6 +31,7 @@ _GROUPED = {
 }
 _BLANKS = re.compile(r"[\u00a0\u202f\u2009]")  # that stand between groups of digits
 _OFFSET = re.compile(r"(?:[Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)(?:\[.*\]| [A-Z]{3,5})?\s*\Z")
+_NO_DATE = "0000-00-00"  # MySQL's, where nobody wrote one
 _SPOILT = object()
 Values = dict[str, object]
 Read = Callable[[Any], object]  # a value as sent -> of the field's type; _SPOILT where it is none
@@ -224,6 +225,8 @@ def _time(format_: str | None, zone: str | None) -> Read:
 
     def read(sent: Any) -> object:
         text = (text_of(sent) or "").strip()
+        if text.startswith(_NO_DATE):
+            return None
         if format_ is None:
             micros = clock.instant(ids.normalise(text))
             is_of_wall = information is not None and not _PLAIN.fullmatch(text) and not _OFFSET.search(text[10:])

@@ -44,36 +44,33 @@ OnProgress = Callable[[Path, Tally], None]
 def messages(
     files: Sequence[Path], source: Source, known: KnownMessages, tally: Tally, on_progress: OnProgress
 ) -> Iterator[Message]:
-    """The messages that are not known yet, in the order of the files; what becomes of each record is counted as it is read.
+    """The messages that are not known yet, in the order of the files; what becomes of each record is counted as it is read. Those of a file are known after it.
 
     Unmapped records are messages, too: the parse puts them into quarantine.
 
     Raises:
         SourceError: a file cannot be read.
     """
-    of_earlier_files: set[bytes] = set()
-    for number, file in enumerate(files, start=1):
-        of_this_file: set[bytes] = set()
+    for file in files:
+        of_this_file = bytearray()
         for record, record_id, times in identified(records(file, source.format, source.config)):
             tally.records += 1
-            if times > 1 and source.format.copies == "dropped":
+            if source.drops(times):
                 tally.known += 1
                 continue
             made = _document(source, record, record_id, tally)
             if made is not None:
                 document, value = made
                 message_id = shown_id(document, source.config.privacy)
-                own = digest(message_id.encode())
-                if own in of_earlier_files or known.has(message_id, value):
+                if known.has(message_id, value):
                     tally.known += 1
                 else:
                     tally.sent += 1
+                    of_this_file += digest(message_id.encode())
                     yield Message(key=_key(document), value=value, at=datetime.now(UTC))
-                if number < len(files):
-                    of_this_file.add(own)
             if tally.records % PROGRESS_EVERY == 0:
                 on_progress(file, tally)
-        of_earlier_files |= of_this_file
+        known.add([bytes(of_this_file)])
         on_progress(file, tally)
 
 

@@ -3,26 +3,32 @@
 The deduplication of the stream remembers a message for events.dedupe_days; a file may be imported again after a year. So three places
 are asked, which together have whatever was sent and is still there:
 
-    silver.events               accepted events, by message id
-    silver.events_quarantine    rejected ones, by their bytes: what a mended mapping makes another document of is sent again
-    the end of the topic        what no micro-batch has taken in yet, by its bytes
+    silver.events               events, by message id
+    silver.events_quarantine    rejected ones, by message id and why: what a mended mapping makes an event of is sent again
+    the end of the topic        what no micro-batch has taken in yet, by the same
+
+Never by what a document says alone: the time of its file and what is filled in (lakehouse/sources/imputation.py) stand in it, and are others
+another day. Only where nobody here can say why a message is rejected, as by a tracking plan, the very same bytes are the same message.
 
 Silver holds a prefix of what goes there of each partition, and quarantine is written before it (lakehouse/queries/known_records.py): so the
 topic is read from where silver ends.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from lakehouse.config import Config, PrivacyConfig
+from lakehouse.events.envelope import UNMAPPED
+from lakehouse.events.event_row import EventReader
 from lakehouse.events.fields import text
 from lakehouse.events.tokens import hidden
 from lakehouse.kafka.unread import Offsets, unread
@@ -31,18 +37,39 @@ from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
 _BYTES = 16  # of a digest: two messages that have it in common are one, as surely as anything is
+_IS_UNMAPPED = f'"type":"{UNMAPPED}"'.encode()  # in a message of ours; in another's it may be anything
+Verdict = Callable[[bytes], str | None]
+"""Why the one parse rejects a message, as `reason|detail`; None = it does not."""
+
+
+class Rejected(NamedTuple):
+    """A message that is no event. message_id: of `sent_id`. verdict: as it was told."""
+
+    value: bytes
+    message_id: str | None
+    verdict: str
 
 
 class KnownMessages:
-    """Sixteen bytes a message in memory, so that a hundred million fit."""
+    """Sixteen bytes an event in memory, and 48 a rejected message, so that a hundred million fit."""
 
-    def __init__(self, ids: Iterable[bytes], values: Iterable[bytes]) -> None:
-        """`ids`: of messages, as silver.events shows them; `values`: whole records."""
-        self._ids, self._values = _digests(ids), _digests(values)
+    def __init__(self, ids: Iterable[bytes], rejected: Iterable[Rejected], verdict: Verdict) -> None:
+        """`ids`: of events, as silver.events shows them."""
+        self._verdict = verdict
+        self._ids, self._values, self._rejected_ids, self._reasons = (_Digests() for _ in range(4))
+        self._ids.add(map(digest, ids))
+        self._reject(rejected)
 
     def has(self, message_id: str, value: bytes) -> bool:
         """`message_id`: of `shown_id`."""
-        return _holds(self._ids, digest(message_id.encode())) or _holds(self._values, digest(value))
+        own = digest(message_id.encode())
+        if self._ids.has(own) or self._values.has(digest(value)):
+            return True
+        return self._rejected_ids.has(own) and self._reasons.has(_reason(message_id, self._verdict(value) or ""))
+
+    def add(self, ids: Iterable[bytes]) -> None:
+        """Messages that were sent since, by the digests of their ids."""
+        self._ids.add(ids)
 
     @classmethod
     def of(cls, config: Config, *, has_broker: bool = True) -> Self:
@@ -51,13 +78,70 @@ class KnownMessages:
         Raises:
             BrokerError: the topic cannot be read.
         """
-        kafka = config.kafka
-        ends = Offsets()
+        kafka, reader, now, ends = config.kafka, EventReader(config), time.time_ns() // 1000, Offsets()
+
+        def verdict(value: bytes) -> str | None:
+            return reader.read(value, now, now).verdict
+
         # Silver is read to its end first, which says from where the topic is read.
-        known = cls(_ids(config, kafka.events_topic, ends), _rejected(config))
+        known = cls(_ids(config, kafka.events_topic, ends), _rejected(config), verdict)
         if has_broker:
-            known._values = np.union1d(known._values, _digests(unread(kafka, kafka.events_topic, ends)))
+            known.take_in(unread(kafka, kafka.events_topic, ends), config.privacy)
         return known
+
+    def take_in(self, waiting: Iterable[bytes], privacy: PrivacyConfig) -> None:
+        """Messages that will be in silver or in quarantine. Of those that were mapped nobody asks yet which: they count as events."""
+        ids, rejected = bytearray(), []
+        for value in waiting:
+            if (message_id := sent_id(value, privacy)) is None:
+                continue
+            why = self._verdict(value) if _IS_UNMAPPED in value else None
+            if why is not None and why.startswith(UNMAPPED):
+                rejected.append(Rejected(value, message_id, why))
+            else:
+                ids += digest(message_id.encode())
+        self._ids.add([bytes(ids)])
+        self._reject(rejected)
+
+    def _reject(self, rejected: Iterable[Rejected]) -> None:
+        values, ids, reasons = bytearray(), bytearray(), bytearray()
+        for one in rejected:
+            values += digest(one.value)
+            if one.message_id is not None:
+                ids += digest(one.message_id.encode())
+                reasons += _reason(one.message_id, one.verdict)
+        for digests, more in ((self._values, values), (self._rejected_ids, ids), (self._reasons, reasons)):
+            digests.add([bytes(more)])
+
+
+class _Digests:
+    """A set of them, in order."""
+
+    def __init__(self) -> None:
+        self._sorted = np.empty(0, f"S{_BYTES}")
+
+    def add(self, digests: Iterable[bytes]) -> None:
+        """One or many in each piece."""
+        more = bytearray()
+        for one in digests:
+            more += one
+        if more:
+            self._sorted = np.union1d(self._sorted, np.frombuffer(more, f"S{_BYTES}"))
+
+    def has(self, wanted: bytes) -> bool:
+        at = int(np.searchsorted(self._sorted, np.bytes_(wanted)))
+        return at < len(self._sorted) and bool(self._sorted[at] == wanted.rstrip(b"\0"))  # as numpy keeps it
+
+
+def sent_id(value: bytes, privacy: PrivacyConfig) -> str | None:
+    """The id of a message in a topic, as `shown_id`; None = nobody can read one."""
+    try:
+        document = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(document, dict) or (text(document, "message_id") is None and "messageId" not in document):
+        return None
+    return shown_id(document, privacy)
 
 
 def shown_id(document: Mapping[str, Any], privacy: PrivacyConfig) -> str:
@@ -79,9 +163,11 @@ def _ids(config: Config, topic: str, ends: Offsets) -> Iterator[bytes]:
         yield from (id_.encode() for id_ in batch["message_id"].to_pylist())
 
 
-def _rejected(config: Config) -> Iterator[bytes]:
-    for batch in _batches(config, SILVER_EVENTS_QUARANTINE, "value"):
-        yield from (value for value in batch["value"].to_pylist() if value is not None)
+def _rejected(config: Config) -> Iterator[Rejected]:
+    for batch in _batches(config, SILVER_EVENTS_QUARANTINE, "value", "reason", "detail"):
+        for row in batch.to_pylist():
+            if (value := row["value"]) is not None:
+                yield Rejected(value, sent_id(value, config.privacy), f"{row['reason']}|{row['detail'] or ''}")
 
 
 def _batches(config: Config, table: Table, *columns: str) -> Iterator[pa.RecordBatch]:
@@ -91,10 +177,6 @@ def _batches(config: Config, table: Table, *columns: str) -> Iterator[pa.RecordB
         yield from DeltaTable(path).to_pyarrow_dataset().to_batches(columns=list(columns))
 
 
-def _digests(messages: Iterable[bytes]) -> npt.NDArray[Any]:
-    return np.sort(np.fromiter(map(digest, messages), dtype=f"S{_BYTES}"))
-
-
-def _holds(digests: npt.NDArray[Any], wanted: bytes) -> bool:
-    at = int(np.searchsorted(digests, np.bytes_(wanted)))
-    return at < len(digests) and bool(digests[at] == wanted.rstrip(b"\0"))  # as numpy keeps it
+def _reason(message_id: str, verdict: str) -> bytes:
+    reason, _, detail = verdict.partition("|")
+    return digest(f"{message_id}\0{reason}\0{detail}".encode())

@@ -12,15 +12,17 @@ from typing import Any, NamedTuple, Self
 
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
+from lakehouse.events.clock import instant
 from lakehouse.events.contracts import spelling
-from lakehouse.events.document import text_at
+from lakehouse.events.document import text_in
 from lakehouse.events.envelope import OURS, UNMAPPED
-from lakehouse.events.identifiers import GUEST, Resolver
+from lakehouse.events.fields import text
 from lakehouse.events.schema import TEXTS
 from lakehouse.rules.vocabulary import Type
 from lakehouse.sources.declaration import SourceDeclaration
 from lakehouse.sources.expressions import Expressions, Value, Values
 from lakehouse.sources.fields import FILE_TIME, RECORD_ID, FieldReader, FieldValues, first_found, terms
+from lakehouse.sources.identification import Identification
 from lakehouse.sources.imputation import IMPUTED, constants, fill
 from lakehouse.sources.own_names import own_names
 from lakehouse.sources.place import Place, opened
@@ -30,6 +32,7 @@ Document = dict[str, Any]
 SCALARS: tuple[Type, ...] = ("text", "number", "boolean", "time")
 _UNREAD = "*"  # of `kept`
 PRODUCTS = "products"  # the property that holds the lines
+_NO_TIME = "time: the time of the event expected"
 _NO_TYPE = "type: one of track, identify, page, screen expected"
 _SHOWN: tuple[Type, ...] = (*SCALARS, "texts")
 _LONGEST_ID = TEXTS["message_id"].limit
@@ -69,6 +72,7 @@ class EventMapping:
         """Raises ConfigError: every fault of the expressions, a line each."""
         self._source = source
         self._is_event = declared.is_event
+        self._is_grouped = declared.format.group_by is not None
         self._names = {spelling(sent): name for sent, name in declared.names.items()}
         self.imputations = declared.impute
         self.fills: Mapping[str, object] = constants(declared.impute)
@@ -83,11 +87,8 @@ class EventMapping:
         self._version = expressions.one("version", declared.version, ("time", "number"))
         self._time = expressions.one("time", declared.time, ("time",))
         self._channel = expressions.one("channel", declared.channel, ("text",))
-        self._identifiers = expressions.all("identifiers", declared.identifiers, ("text",))
-        expressions.known("identifiers", declared.identifiers, config.identity.rules)
-        self._guest = expressions.one("guest", declared.guest, ("text",))
-        self._resolver = Resolver(config)
         self._traits = expressions.all("traits", declared.traits, SCALARS)
+        self._who = Identification(declared, expressions, self._traits, config)
         self._consent = expressions.all("consent", declared.consent, ("text", "boolean"))
         self._context = expressions.all("context", declared.context, _SHOWN)
         expressions.ways("context", declared.context, _MADE)
@@ -113,7 +114,7 @@ class EventMapping:
     def map(self, record: Mapping[str, Any], record_id: str, file_time: int | None = None) -> Mapped:
         """`record_id`: the same for the record and its copies, and for no other of the source. `file_time`: as in Record."""
         if self._is_event:
-            return self._as_it_is(record, record_id)
+            return self._as_it_is(record, record_id, is_of_file=file_time is not None)
         assert self._fields is not None
         assert self._time is not None
         read = self._fields.read(record)
@@ -140,11 +141,18 @@ class EventMapping:
         other.fills = {**self.fills, **values}
         return other
 
+    def reads(self, name: str) -> bool:
+        """Whether a field, the lines or `kept` read a column, or a name at the top of a record. Of an event document all is read."""
+        return self._is_event or name in self._heads or name.startswith(self._starts)
+
     @cached_property
-    def heads(self) -> frozenset[str]:
-        """The columns, or names at the top of a record, that any field or the lines read."""
+    def _starts(self) -> tuple[str, ...]:
+        return tuple(head.removesuffix("*") for head in self._heads if head.endswith("*"))
+
+    @cached_property
+    def _heads(self) -> frozenset[str]:
         heads = frozenset[str]() if self._fields is None else self._fields.heads
-        heads |= {one.head for one in self._kept}
+        heads |= {one.head for one in self._kept} | ({ROWS} if self._is_grouped else set())
         if (lines := self._lines) is not None:
             each = frozenset(one.head for one in lines.each)
             # Of a record of several rows its rows are the lines, and their columns those of the file.
@@ -166,15 +174,18 @@ class EventMapping:
         """None of a source whose records are event documents as they are."""
         return None if self._is_event else self._fields
 
-    def unmapped(self, why: str, record: object, record_id: str) -> Document:
-        """The document that says of a record that it is none: the parse puts it into quarantine, under the source, with the reason."""
+    def unmapped(self, why: str, record: object, record_id: str, file_time: int | None) -> Document:
+        """The document that says of a record that it is none: the parse puts it into quarantine, under the source, with the reason.
+
+        Its file's time stands beside the record, so that a mended mapping makes the same of it there as in its file.
+        """
         told = {"source": self._source, "detail": why, "record": record}
+        told |= {} if file_time is None else {FILE_TIME: file_time}
         return {"type": UNMAPPED, "messageId": f"{self._source}:{record_id}", **told}
 
     def _made_up(self, filled: set[str], file: str) -> list[str]:
         """Faults where what must never be made up reads a field that is filled: who somebody is, what they allowed, which message it is."""
-        groups = {"identifiers": self._identifiers, "consent": self._consent}
-        readers = {f"{group}.{name}": value for group, values in groups.items() for name, value in values.items()}
+        readers = {**self._who.values, **{f"consent.{name}": value for name, value in self._consent.items()}}
         readers |= {name: one for name, one in (("id", self._id), ("version", self._version)) if one is not None}
         return [
             f"{file}: impute: got '{name}', which {reader} reads, expected a field that says nothing of who, which and whether. Leave it out"
@@ -185,15 +196,20 @@ class EventMapping:
     def _undecided(self, read: FieldValues) -> str | None:
         """Why nobody can say what the record is of, or of whom; None = somebody can."""
         of_what = (one.unread(read) for one in self._deciding)
-        # An identifier that cannot be read is left out, and whoever the others name remains; which one holds must not be guessed.
-        of_whom = (one.unread(read, "text") for one in self._identifiers.values())
-        return next((why for why in (*of_what, *of_whom) if why is not None), None)
+        return next((why for why in of_what if why is not None), None) or self._who.unread(read)
 
-    def _as_it_is(self, record: Mapping[str, Any], record_id: str) -> Mapped:
+    def _as_it_is(self, record: Mapping[str, Any], record_id: str, *, is_of_file: bool) -> Mapped:
+        """Of a file nobody knows when it arrived, unless it says so: not today, by which the parse would correct its sender's clock."""
         if record.get("type") in OURS:
             return Mapped(None, _NO_TYPE)
-        named = {} if record.get("messageId") else {"messageId": f"{self._source}:{record_id}"}
-        return Mapped({**record, **named})
+        more = {} if record.get("messageId") else {"messageId": f"{self._source}:{record_id}"}
+        if is_of_file and instant(text_in(record, "receivedAt")) is None:
+            sent_at = text(record, "sent_at")
+            if sent_at is not None and instant(sent_at) is not None:
+                more |= {"receivedAt": sent_at}
+            elif text(record, "original_timestamp") is None:
+                return Mapped(None, _NO_TIME)
+        return Mapped({**record, **more})
 
     def _document(
         self, record: Mapping[str, Any], read: FieldValues, type_: str, name: str | None, time: Any
@@ -209,19 +225,11 @@ class EventMapping:
             context["consent"] = {"categoryPreferences": consent}
         if traits := _of(self._traits, read, _put):
             document["traits"] = traits
-        for identifier, value in self._identity(read, text_at(document, "traits.address.country")).items():
+        for identifier, value in self._who.of(read).items():
             _identify(document, identifier, value)
         if properties := self._all_properties(record, read):
             document["properties"] = properties
         return document
-
-    def _identity(self, read: FieldValues, country: str | None) -> Document:
-        """Value by identifier type. An order of somebody who cannot be named was placed all the same: its guest is somebody of it alone."""
-        named = _of(self._identifiers, read)
-        if self._guest is not None and not self._resolver.bundle(named.items(), country):
-            guest = self._guest.of(read)
-            return named if guest is None else {**named, GUEST: guest}
-        return named
 
     def _all_properties(self, record: Mapping[str, Any], read: FieldValues) -> Document:
         properties = _of(self._properties, read)
@@ -241,7 +249,7 @@ class EventMapping:
     def _held(self, record: Mapping[str, Any]) -> Iterator[Any]:
         """Where the record says something under names of its own."""
         if self._keeps_unread:
-            yield {name: value for name, value in record.items() if name not in self.heads}
+            yield {name: value for name, value in record.items() if not self.reads(name)}
         for one in self._kept:
             yield from map(opened, one.found(record))
 
@@ -265,7 +273,7 @@ def _lacking(type_: str | None, name: str | None, time: Any) -> str | None:
         return _NO_TYPE
     if type_ == "track" and not name:
         return "name: the name of the event expected"
-    return "time: the time of the event expected" if time is None else None
+    return _NO_TIME if time is None else None
 
 
 def _of(values: Values, read: FieldValues, put: Callable[[Document, str, Any], None] = dict.__setitem__) -> Document:
@@ -278,8 +286,9 @@ def _of(values: Values, read: FieldValues, put: Callable[[Document, str, Any], N
 
 
 def _elements(found: Sequence[Any]) -> Sequence[Any]:
-    """The lines, where a place holds the list of them, or holds them one by one."""
-    return found[0] if len(found) == 1 and isinstance(found[0], list) else found
+    """The lines, where a place holds the list of them, or a text that is one, or holds them one by one."""
+    whole = opened(found[0]) if len(found) == 1 else None
+    return whole if isinstance(whole, list) else found
 
 
 def _put(holder: Document, path: str, value: Any) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lakehouse.events.reader import Reader
+from lakehouse.identity.limited_union import find
 from lakehouse.sources.column_profile import MOST_ROWS, Column, Measure, is_implausible
 from lakehouse.sources.examination import NO_HEADER, shown_name
 from lakehouse.sources.fields import FieldValues, number_of
@@ -82,8 +83,8 @@ class PeopleReport:
 def people_report(records: Iterable[Record], source: Source, now: int) -> PeopleReport:
     """`records`: of one file. `now`: microseconds since 1970."""
     observer = _Observer(source, now)
-    for record, record_id, _ in identified(iter(records)):
-        observer.take(record, record_id)
+    for record, record_id, times in identified(iter(records)):
+        observer.take(record, record_id, times)
     return observer.report()
 
 
@@ -109,7 +110,7 @@ class _Observer:
         self._source = source
         self._now = now
         self._reader = Reader(source.config)
-        self._fields, self._heads = source.mapping.fields, source.mapping.heads
+        self._fields, self._reads = source.mapping.fields, source.mapping.reads
         self._typical = Typical(source.mapping.imputations)
         self._report = PeopleReport()
         self._columns: dict[str, Column] = {}
@@ -119,16 +120,16 @@ class _Observer:
         self._is_any_filled = False
         self._groups = _Groups()
 
-    def take(self, record: Record, record_id: str) -> None:
+    def take(self, record: Record, record_id: str, times: int) -> None:
         report = self._report
         report.records += 1
-        report.the_same += "-" in record_id  # the second that says the same has a number
+        report.the_same += times > 1
         if record.content is None:
             report.unreadable += 1
             return
         for name, value in record.content.items():
             self._columns.setdefault(name, Column()).take(value, record.row, self._now)
-            if name not in self._heads and isinstance(value, str | int | float):
+            if not self._reads(name) and isinstance(value, str | int | float):
                 self._measure(name, number_of(str(value).strip(), self._source.format.decimal), record.row)
         if self._fields is not None:
             self._take_fields(self._fields.read(record.content), record.row)
@@ -177,9 +178,7 @@ class _Observer:
     def _is_of_numbers(self, name: str) -> bool:
         """Of a column that no field reads: whether nearly all of it is numbers."""
         column = self._columns.get(name)
-        return (
-            column is None or name in self._heads or len(self._measures[name].numbers) >= _ARE_NUMBERS * column.filled
-        )
+        return column is None or self._reads(name) or len(self._measures[name].numbers) >= _ARE_NUMBERS * column.filled
 
 
 class _Groups:
@@ -207,7 +206,7 @@ class _Groups:
             numbers.append(number)
         self._alone += not numbers
         for number in numbers[1:]:
-            self._above[self._root(number)] = self._root(numbers[0])
+            self._above[find(self._above, number)] = find(self._above, numbers[0])
         return is_there
 
     @property
@@ -222,11 +221,6 @@ class _Groups:
             one.again += carriers - 1
             one.most = max(one.most, carriers)
         return found
-
-    def _root(self, number: int) -> int:
-        while self._above[number] != number:
-            self._above[number] = number = self._above[self._above[number]]
-        return number
 
 
 def _rows(rows: list[int]) -> dict[str, Any]:

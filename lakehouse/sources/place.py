@@ -6,7 +6,7 @@
     []          every one of a list
     [key=text]  those of a list whose `key` is the text; [key^=text] those whose `key` begins with it; two of them: those that fit both
 
-A text that holds a JSON object or list is opened on the way, as flat files write them.
+A text that holds a JSON object or list is opened on the way, as flat files write them. One of more levels than a record may have stays a text.
 """
 
 import re
@@ -18,7 +18,8 @@ from typing import Any
 import orjson
 
 from lakehouse.errors import RuleError
-from lakehouse.events.document import says_nothing, text_of
+from lakehouse.events.document import depth, says_nothing, text_of
+from lakehouse.schemas.schema import MOST_LEVELS
 
 _STEP = re.compile(
     r"""(?P<dot>[.])?(?:`(?P<quoted>[^`]+)`|(?P<name>[^.\[\]`]+))
@@ -125,6 +126,8 @@ def opened(node: Any) -> Any:
 def _opened(text: str) -> Any:
     """What a text that is a JSON object or list holds; any other text as it is."""
     if not text.lstrip().startswith(("{", "[")):
+        return text
+    if text.count("{") + text.count("[") > MOST_LEVELS and depth(text) > MOST_LEVELS:
         return text
     try:
         return orjson.loads(text)

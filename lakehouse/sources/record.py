@@ -9,8 +9,19 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from lakehouse.schemas.schema import MOST_LEVELS
+
 Content = Mapping[str, Any]
+LARGEST_RECORD = 16_000_000  # bytes of JSON
 ROWS = "rows"  # of a record of several rows of a file: all of them
+
+
+class UnreadableFileError(Exception):
+    """What a file is instead, or where in it nobody can read on."""
+
+
+class TooDeepError(ValueError):
+    """A value nests deeper than MOST_LEVELS."""
 
 
 class Record(NamedTuple):
@@ -44,15 +55,25 @@ def canonical(said: object) -> bytes:
         )
 
 
-def plain(value: Any) -> Any:
-    """A value of Parquet or Avro as JSON would have it. Of a list that whoever wrote the file did not mark as one there are its elements."""
+def plain_row(found: Mapping[str, Any]) -> Content:
+    """A row of Parquet, or a record of Avro, as JSON would have it. Raises TooDeepError."""
+    return {str(name): plain(value) for name, value in found.items()}
+
+
+def plain(value: Any, levels: int = MOST_LEVELS) -> Any:
+    """A value of Parquet or Avro as JSON would have it. Of a list that whoever wrote the file did not mark as one there are its elements.
+
+    Raises TooDeepError: it nests deeper than `levels`.
+    """
+    if levels < 0:
+        raise TooDeepError
     match value:
         case {"list": [*inner]} if len(value) == 1 and all(map(_is_element, inner)):
-            return [plain(one["element"]) for one in inner]
+            return [plain(one["element"], levels - 1) for one in inner]
         case dict():
-            return {str(name): plain(inner) for name, inner in value.items()}
+            return {str(name): plain(inner, levels - 1) for name, inner in value.items()}
         case list() | tuple():
-            return [plain(inner) for inner in value]
+            return [plain(inner, levels - 1) for inner in value]
         case float() if value != value:
             return None
         case None | bool() | int() | float() | str() | Decimal():

@@ -4,44 +4,42 @@ A folder of Parquet, as Spark writes it, is one file: of two rows in it that say
 """
 
 import gzip
-import json
 import re
 import zlib
-from codecs import getincrementaldecoder
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from lakehouse.config import Config, EventsConfig
 from lakehouse.errors import SourceError
 from lakehouse.events.document import record as read_json
 from lakehouse.schemas.known_schemas import KnownSchemas
-from lakehouse.sources import avro, tables_of_text
+from lakehouse.sources import avro, json_values, parquet, tables_of_text
 from lakehouse.sources.declaration import FileFormat
-from lakehouse.sources.place import Place, place
-from lakehouse.sources.record import Record, canonical, plain
+from lakehouse.sources.place import Place, opened, place
+from lakehouse.sources.record import LARGEST_RECORD, Content, Record, UnreadableFileError, canonical
 
-LARGEST_RECORD = 16_000_000  # bytes of JSON
-_PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
+_GZIP = b"\x1f\x8b"
 _LOOK = 4096
-_PIECE = 1 << 20
-_ROWS = 2000  # of Parquet at once
-_UNREADABLE = (OSError, EOFError, zlib.error, ArrowException, LookupError, UnicodeError)
-_NO_CELL = (OverflowError, ValueError, ArrowException)
-_BETWEEN = re.compile(r"[ \t\r\n,\[\]]*")
-_BRACKET_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
-_AFTER_A_WORD = re.compile(r"[\s,{}\[\]]")
+_UNREADABLE = (OSError, EOFError, zlib.error, ArrowException, LookupError, UnicodeError, UnreadableFileError)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# What is no text: else it would be a table of strange words, or of no rows at all.
+_OTHERS = {
+    b"PK\x03\x04": "a zip, or a spreadsheet such as .xlsx",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet or document of Office",
+    **dict.fromkeys(
+        (b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd", b"7z\xbc\xaf", _GZIP), "packed, not by gzip or more than once"
+    ),
+    **dict.fromkeys((parquet.MAGIC, avro.MAGIC), "Parquet or Avro that is packed as a whole"),
+    b"SQLite format 3\0": "a database",
+    b"%PDF-": "a PDF",
+}
+_PAGE = re.compile(rb"\s*<(?:!doctype html|html|\?xml)", re.IGNORECASE)
 _NO_JSON = "row: one JSON object expected"
-
-
-class _NoJson(Exception):
-    """Where in the file nobody can read on."""
 
 
 def records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record]:
@@ -50,7 +48,7 @@ def records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record]
     Raises:
         SourceError: there is no such file, or it cannot be read at all.
     """
-    rows = _records(path, format_, config)
+    rows = _unwrapped(_records(path, format_, config), format_)
     return _dated(rows if format_.group_by is None else tables_of_text.grouped(rows, format_.group_by), path)
 
 
@@ -68,12 +66,12 @@ def _records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record
         raise SourceError(f"{path}: got a Delta table, expected a file, or a folder of Parquet. Name it by --delta")
     try:
         if path.is_dir():
-            yield from _of_folder(path)
+            yield from _numbered(parquet.records_of_folder(path))
             return
         with path.open("rb") as plain_file:
             start = plain_file.read(4)
-        if start == _PARQUET:
-            yield from _of_parquet(path)
+        if start == parquet.MAGIC:
+            yield from _numbered(parquet.records_of_file(path))
         elif start == avro.MAGIC:
             yield from avro.records_of_file(path, avro.declared_reader(format_.reader, KnownSchemas(config)))
         elif start[:2] == _GZIP:
@@ -82,7 +80,7 @@ def _records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record
         else:
             with path.open("rb") as file:
                 yield from _of_text(file, format_, config)
-    except (*_UNREADABLE, _NoJson, avro.UnreadableFileError) as error:
+    except _UNREADABLE as error:
         words = " ".join(str(error).split())[:200]
         raise SourceError(
             f"{path}: cannot be read ({words}), expected Parquet, Avro, JSON, JSON lines or a table of text, gzip or not. Look at the file"
@@ -92,35 +90,17 @@ def _records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record
 def record_of(value: bytes, format_: FileFormat, config: Config) -> Record:
     """The record of one message of a topic."""
     if format_.columns and not value.lstrip().startswith(b"{"):
-        return tables_of_text.row_of(value.decode("utf-8", "replace"), format_)
-    sent = json_record(1, value, config.events)
-    held = list(_held(sent, _holder(format_.records, format_.shared)))
+        return unwrapped(tables_of_text.row_of(value.decode("utf-8", "replace"), format_), format_)
+    return unwrapped(json_record(1, value, config.events), format_)
+
+
+def unwrapped(sent: Record, format_: FileFormat) -> Record:
+    """The one record that a message holds."""
+    held = list(_held(sent, _holder(format_.records, format_.shared, format_.header)))
     if len(held) == 1:
         return held[0]
-    return Record(
-        1, None, f"row: got {len(held)} records in one message, expected one", value.decode("utf-8", "replace")
-    )
-
-
-def _of_parquet(path: Path) -> Iterator[Record]:
-    with pq.ParquetFile(path) as file:
-        yield from _numbered(_of_batches(file.iter_batches(batch_size=_ROWS)))
-
-
-def _of_folder(path: Path) -> Iterator[Record]:
-    from pyarrow.dataset import dataset  # here: a worker that reads a topic needs none
-
-    found = dataset(path, format="parquet", partitioning="hive")
-    if not found.files:
-        raise SourceError(
-            f"{path}: got a folder without Parquet, expected files named *.parquet in it. Name the files themselves"
-        )
-    yield from _numbered(_of_batches(found.to_batches(batch_size=_ROWS)))
-
-
-def _of_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[Record]:
-    for batch in batches:
-        yield from _rows(batch)
+    told = canonical(sent.content).decode()
+    return Record(1, None, f"row: got {len(held)} records in one message, expected one", told)
 
 
 def _numbered(rows: Iterator[Record]) -> Iterator[Record]:
@@ -128,70 +108,87 @@ def _numbered(rows: Iterator[Record]) -> Iterator[Record]:
         yield found._replace(row=number)
 
 
-def _rows(batch: pa.RecordBatch) -> Iterator[Record]:
-    try:
-        yield from [Record(0, plain(row)) for row in batch.to_pylist()]
-    except _NO_CELL:
-        yield from (_row(batch.slice(number, 1)) for number in range(batch.num_rows))
-
-
-def _row(alone: pa.RecordBatch) -> Record:
-    """Of a cell that Python has no value for, such as a time behind the year 9999, the row is told as Arrow prints it."""
-    cells: dict[str, Any] = {}
-    unread = []
-    for name, column in zip(alone.schema.names, alone.columns, strict=True):
-        try:
-            cells[name] = plain(column[0].as_py())
-        except _NO_CELL:
-            unread.append(name)
-            cells[name] = " ".join(column.to_string().split())
-    fault = f"{', '.join(unread)}: a value that can be read expected"
-    return Record(0, None, fault, canonical(cells).decode()) if unread else Record(0, cells)
-
-
 def _of_text(file: IO[bytes], format_: FileFormat, config: Config) -> Iterator[Record]:
-    look = file.read(_LOOK).removeprefix(b"\xef\xbb\xbf").lstrip()
+    look = file.read(_LOOK)
     file.seek(0)
-    if look.startswith((b"{", b"[")):
-        yield from _of_json(file, format_, config.events)
+    other = "a page, perhaps one that asks for a password" if _PAGE.match(look) else None
+    if (other := next((_OTHERS[start] for start in _OTHERS if look.startswith(start)), other)) is not None:
+        raise UnreadableFileError(f"it is {other}")
+    encoding = _utf_16(look)
+    if look.decode(encoding or "utf-8-sig", "ignore").lstrip().startswith(("{", "[")):
+        found = enumerate(json_values.values(file, encoding), start=1)
+        yield from (json_record(number, value, config.events) for number, value in found)
     else:
-        yield from tables_of_text.records(file, format_)
+        yield from tables_of_text.records(file, format_, format_.encoding or encoding)
 
 
-def _of_json(file: IO[bytes], format_: FileFormat, events: EventsConfig) -> Iterator[Record]:
-    holder = _holder(format_.records, format_.shared)
-    number = 0
-    for value in _values(file):
-        for one in _held(json_record(0, value, events), holder):
-            number += 1
-            yield one._replace(row=number)
+def _utf_16(look: bytes) -> str | None:
+    """By its mark, or by the zeros beside its first two letters; None = it is none."""
+    if look.startswith(_UTF_16):
+        return "utf-16"
+    zeros = look[0:3:2] == b"\0\0", look[1:4:2] == b"\0\0"
+    return {(True, False): "utf-16-be", (False, True): "utf-16-le"}.get(zeros)
+
+
+def _unwrapped(rows: Iterator[Record], format_: FileFormat) -> Iterator[Record]:
+    """Those that the rows of a file hold, numbered; the rows, where they hold none."""
+    holder = _holder(format_.records, format_.shared, format_.header)
+    if not holder.places and holder.header == "as_is":
+        return rows
+    return _numbered(one for row in rows for one in _held(row, holder))
 
 
 class _Holder(NamedTuple):
-    """Where in a JSON object its records may be, and the names beside them of what holds for all."""
+    """Where in an object its records may be, the names beside them of what holds for all, and how names are written."""
 
     places: tuple[Place, ...]
     shared: tuple[str, ...]
+    header: str
 
 
 @lru_cache(maxsize=64)
-def _holder(records: tuple[str, ...] | None, shared: tuple[str, ...]) -> _Holder:
-    return _Holder(tuple(map(place, records or ())), shared)
+def _holder(records: tuple[str, ...] | None, shared: tuple[str, ...], header: str) -> _Holder:
+    return _Holder(tuple(map(place, records or ())), shared, header)
 
 
 def _held(sent: Record, holder: _Holder) -> Iterator[Record]:
     """The records that an object holds; itself, where it holds none."""
     content = sent.content
-    held = [] if content is None else next((found for one in holder.places if (found := one.held(content))), [])
-    if content is None or not held or not isinstance(held[0], dict | list):
+    if content is None:
         yield sent
         return
+    held = _first_held(content, holder.places)
+    if held is None:
+        yield sent._replace(content=_as_columns(content, holder.header))
+        return
     common = {name: content[name] for name in holder.shared if content.get(name) is not None}
-    for one in held[0] if isinstance(held[0], list) else held:
+    for one in map(opened, held):
         if isinstance(one, dict):
-            yield Record(sent.row, _with(common, one))
+            yield Record(sent.row, _as_columns(_with(common, one), holder.header))
         else:
-            yield Record(sent.row, None, _NO_JSON, json.dumps(one))
+            yield Record(sent.row, None, _NO_JSON, canonical(one).decode())
+
+
+def _as_columns(content: Content, header: str) -> Content:
+    """With the names that a table of text would have."""
+    if header == "as_is":
+        return content
+    return dict(zip(tables_of_text.named(content, header), content.values(), strict=True))
+
+
+def _first_held(content: Content, places: Sequence[Place]) -> Sequence[Any] | None:
+    """What the first place holds that holds a record or a list of them; of one that is empty only where no other holds any."""
+    empty: Sequence[Any] | None = None
+    for one in places:
+        found: Sequence[Any] = [opened(node) for node in one.held(content)]
+        if len(found) == 1 and isinstance(found[0], list):
+            found = found[0]
+            if found:
+                return found
+            empty = found
+        elif any(isinstance(node, dict) for node in found):
+            return found
+    return empty
 
 
 def _with(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -211,64 +208,3 @@ def json_record(number: int, value: bytes, events: EventsConfig) -> Record:
         said = f"{_NO_JSON} ({reason}{f': {detail}' if detail else ''})"
         return Record(number, None, said, value.decode("utf-8", "replace"))
     return Record(number, read.message)
-
-
-def _values(file: IO[bytes]) -> Iterator[bytes]:
-    """One JSON value after the other: a line each, or an array, or written over many lines."""
-    first = file.readline().removeprefix(b"\xef\xbb\xbf")
-    if not first.lstrip().startswith(b"[") and _is_json(first):
-        yield first.strip()
-        yield from (line.strip() for line in file if line.strip())
-        return
-    yield from _arranged(first, file)
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except RecursionError:
-        return True
-    except ValueError:
-        return not line.rstrip().endswith((b"{", b"[", b","))  # a broken line of many, and no beginning of one
-    return True
-
-
-def _arranged(first: bytes, file: IO[bytes]) -> Iterator[bytes]:
-    """The values of an array, or values written over several lines. One that cannot be read and ends where its brackets do is one of them.
-
-    Raises:
-        _NoJson: one that cannot be read has no end.
-    """
-    decoder, characters = json.JSONDecoder(), getincrementaldecoder("utf-8")("replace")
-    text, at, is_last = characters.decode(first), 0, False
-    while True:
-        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr] # which is nothing, too
-        try:
-            _, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            broken = _end_of_broken(text, at)
-            if broken is None and not is_last and len(text) - at <= LARGEST_RECORD:
-                piece = file.read(_PIECE)
-                is_last = not piece
-                text, at = text[at:] + characters.decode(piece, is_last), 0
-                continue
-            if at == len(text):
-                return
-            if broken is None:
-                raise _NoJson(f"no JSON from byte {file.tell() - len(text[at:].encode()):,} on") from None
-            end = broken
-        yield text[at:end].encode()
-        at = end
-
-
-def _end_of_broken(text: str, at: int) -> int | None:
-    """Where a value that is none ends: where all its brackets are closed, and a word at what stands between values; None = not in this text."""
-    if text[at : at + 1] not in ("{", "["):
-        stop = _AFTER_A_WORD.search(text, at + 1)
-        return None if stop is None or text[at] == '"' else stop.start()
-    depth = 0
-    for found in _BRACKET_OR_TEXT.finditer(text, at):
-        depth += (found[0] in "{[") - (found[0] in "}]")
-        if depth == 0:
-            return found.end()
-    return None

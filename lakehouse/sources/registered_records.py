@@ -17,7 +17,7 @@ from lakehouse.schemas.schema import JSON, Schema
 from lakehouse.sources.avro import Decode, declared_reader, decoder
 from lakehouse.sources.declaration import FileFormat
 from lakehouse.sources.record import Record
-from lakehouse.sources.record_files import json_record
+from lakehouse.sources.record_files import json_record, unwrapped
 
 _HEAD = 5  # bytes before the record
 _NO_ID = "schema: a byte 0 and four of an id before the record expected"
@@ -42,7 +42,7 @@ class RegisteredRecords:
             RegistryError: a schema is not known yet, and the registry did not answer. Nothing is said of the record then.
             ConfigError: the declared reader is not there, or no registry is configured.
         """
-        read = self._read(value)
+        read = unwrapped(self._read(value), self._format)
         return read if read.content is not None else read._replace(sent=value.hex())
 
     def _read(self, value: bytes) -> Record:

@@ -83,6 +83,10 @@ class Source:
             return self.registered.record(value)
         return record_of(value, self.format, self.config)
 
+    def drops(self, times: int) -> bool:
+        """Whether a record is no other one, which says the very same as others of its file: it is the `times`th of them."""
+        return times > 1 and self.format.copies == "dropped"
+
     def mapped(self, record: Record, record_id: str) -> Mapped:
         """What becomes of a record: its document; or why there is none; or neither, where the source says that it is no event."""
         if record.content is None:
@@ -92,7 +96,7 @@ class Source:
     def rejected(self, record: Record, why: str, record_id: str) -> Document:
         """The document that brings a record into quarantine, under the source. A large one is told without its content."""
         sent = record.content if record.content is not None else (record.sent or "")[:MOST_SENT]
-        return self.mapping.unmapped(why, sent, record_id)
+        return self.mapping.unmapped(why, sent, record_id, record.file_time)
 
 
 def event_document(source: Source, record: bytes) -> Document:

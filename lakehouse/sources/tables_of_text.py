@@ -5,6 +5,7 @@ UTF-8 are read as Windows-1252, line by line, because such files are pasted toge
 it, too, holds for the rows below it.
 
 A quote that nobody closes is a fault of its line, and reading goes on with the next: else the cell would go on to the end of the file.
+What only databases and Spark write is read where nothing else can be meant: a backslash before a quote, and one before an N for nothing.
 """
 
 import csv
@@ -23,7 +24,6 @@ LONGEST_CELL = 1_000_000
 MOST_LINES = 1000  # of a row, whose cells in quotes may hold line ends
 _PIECE = 1 << 16
 _MARKS = (",", ";", "\t", "|")
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = "\ufeff"
 _OTHER = "cp1252"
 _QUOTED = re.compile(r'"[^"]*(?:"|\Z)')
@@ -33,12 +33,15 @@ _SAME_HEADER = (
 )
 _DATA = re.compile(r"@|\A[^\w\s]?[0-9]")  # an address; a number, or a date
 _KEPT_AS_TEXT = re.compile(r"'[+-]?[0-9][0-9 ().,/-]*\Z")
+_FORMULA_OF_TEXT = re.compile(r'="([^"]*)"\Z')
+_OF_EXCEL = re.compile(r'"?sep=(.)"?\s*\Z', re.IGNORECASE | re.DOTALL)  # its own first line, before the header
+_NULL = "\\N"
 _ANOTHER_HEADER = "row: got another header, which names the columns of the rows below it, expected a record"
 
 
-def records(file: IO[bytes], format_: FileFormat) -> Iterator[Record]:
-    """The records of the file, whose first byte is the next to be read."""
-    return _rows(_lines(file, format_.encoding), format_)
+def records(file: IO[bytes], format_: FileFormat, encoding: str | None) -> Iterator[Record]:
+    """The records of the file, whose first byte is the next to be read. `encoding`: None = UTF-8, and Windows-1252 where a line is none."""
+    return _rows(_lines(file, encoding), format_)
 
 
 def row_of(line: str, format_: FileFormat) -> Record:
@@ -52,10 +55,6 @@ def _lines(file: IO[bytes], encoding: str | None) -> Iterator[str]:
         yield from TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
         return
     for number, line in enumerate(_ended(file)):
-        if number == 0 and line.startswith(_UTF_16):
-            file.seek(0)
-            yield from TextIOWrapper(file, encoding="utf-16", errors="replace", newline="")
-            return
         try:
             text = line.decode()
         except UnicodeDecodeError:
@@ -116,9 +115,13 @@ class _Lines:
 def _rows(text: Iterator[str], format_: FileFormat) -> Iterator[Record]:
     text = map(_single_blanks, text) if format_.delimiter == " " else text
     first = next(text, "")
+    delimiter = format_.delimiter
+    if (of_excel := _OF_EXCEL.match(first)) is not None:
+        first, delimiter = next(text, ""), delimiter or of_excel[1]
     csv.field_size_limit(LONGEST_CELL)
     lines = _Lines(chain([first], text))
-    reader = csv.reader(lines, strict=True, **_dialect(first, format_))
+    dialect = _dialect(first, delimiter, format_.quote)
+    reader = csv.reader(lines, strict=True, **dialect)
     header: Counter[str] = Counter()  # its names, as they stood
     columns = list(format_.columns)
     number = 0
@@ -129,17 +132,21 @@ def _rows(text: Iterator[str], format_: FileFormat) -> Iterator[Record]:
             return
         except csv.Error as error:
             number += 1
-            fault = f"row: cells that can be read expected ({error})"
-            yield Record(number, None, fault, lines.only_first().rstrip("\r\n"))
+            line = lines.only_first()
+            if len(escaped := _by_backslash(line, dialect)) == len(columns) > 0:
+                yield _record(number, escaped, columns)
+            else:
+                fault = f"row: cells that can be read expected ({error})"
+                yield Record(number, None, fault, line.rstrip("\r\n"))
             continue
         lines.done()
         if not any(cells):
             continue
         if not columns:
-            header, columns = _names(cells), _named(cells, format_)
+            header, columns = _names(cells), named(cells, format_.header)
             continue
         if _is_header(cells, header):
-            before, columns = columns, _named(cells, format_)
+            before, columns = columns, named(cells, format_.header)
             if columns != before:
                 header = _names(cells)
                 number += 1
@@ -149,26 +156,43 @@ def _rows(text: Iterator[str], format_: FileFormat) -> Iterator[Record]:
         yield _record(number, cells, columns)
 
 
-def _dialect(first: str, format_: FileFormat) -> dict[str, Any]:
-    delimiter = format_.delimiter or max(_MARKS, key=lambda mark: _QUOTED.sub("", first).count(mark))
-    quoting = {"quotechar": format_.quote} if format_.quote else {"quoting": csv.QUOTE_NONE, "quotechar": None}
+def _dialect(first: str, delimiter: str | None, quote: str) -> dict[str, Any]:
+    delimiter = delimiter or max(_MARKS, key=lambda mark: _QUOTED.sub("", first).count(mark))
+    quoting = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE, "quotechar": None}
     return {"delimiter": delimiter, **quoting}
+
+
+def _by_backslash(line: str, dialect: dict[str, Any]) -> list[str]:
+    """The cells of a line whose quotes inside of quotes have a backslash before them; none of a line that cannot be read so, either."""
+    if "\\" not in line:
+        return []
+    try:
+        return next(csv.reader([line], strict=True, escapechar="\\", **dialect), [])
+    except csv.Error:
+        return []
 
 
 def _names(cells: Iterable[str]) -> Counter[str]:
     return Counter(name for cell in cells if (name := cell.strip()))
 
 
-def _named(cells: Iterable[str], format_: FileFormat) -> list[str]:
-    """Names of columns; one without a name is called by its place, and a second one of a name by its number."""
+def named(cells: Iterable[str], header: str) -> list[str]:
+    """Names of columns, none twice; one without a name is called by its place, and a second one of a name by its number. `header`: as in FileFormat.
+
+    What is named so is named so again.
+    """
+    mark = "_" if header == "snake_case" else " "
     times: Counter[str] = Counter()
-    names = []
+    names: dict[str, None] = {}
     for place, cell in enumerate(cells, start=1):
-        name = cell.strip() or f"column {place}"
-        name = _in_snake_case(name) if format_.header == "snake_case" else name
-        times[name] += 1
-        names.append(name if times[name] == 1 else f"{name} {times[name]}")
-    return names
+        own = name = (
+            _in_snake_case(cell.strip() or f"column {place}") if mark == "_" else cell.strip() or f"column {place}"
+        )
+        while name in names:
+            times[own] += 1
+            name = f"{own}{mark}{times[own] + 1}"
+        names[name] = None
+    return list(names)
 
 
 def _in_snake_case(name: str) -> str:
@@ -196,8 +220,12 @@ def _record(number: int, cells: Sequence[str], columns: Sequence[str]) -> Record
 
 
 def _bare(cell: str) -> str:
-    """Without the apostrophe that keeps spreadsheets from calculating with a number or a telephone number."""
-    return cell[1:] if cell.startswith("'") and _KEPT_AS_TEXT.match(cell) else cell
+    """Without the apostrophe, or the formula, that keeps spreadsheets from calculating with a number or a telephone number."""
+    if cell.startswith("'") and _KEPT_AS_TEXT.match(cell):
+        return cell[1:]
+    if cell.startswith("=") and (text := _FORMULA_OF_TEXT.match(cell)) is not None:
+        return text[1]
+    return "" if cell == _NULL else cell
 
 
 def grouped(rows: Iterator[Record], column: str) -> Iterator[Record]:

@@ -10,16 +10,16 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from serving.api.json_responses import answer, fault
+from serving.api.kept_in_kafka import not_kept
 from serving.api.keys import may_not_write
 from serving.deciding.request_context import count_events
-from serving.kafka.producer import Overloaded, acknowledged
 from serving.messages import collector
 from serving.messages.content_coding import Damaged, Inflated
 from serving.messages.limits import refusal
 from serving.messages.plain_body import plain
 from serving.service import Service
 
-_REFUSED, _UNKNOWN, _TOO_LARGE, _BUSY, _AWAY = 400, 404, 413, 429, 503
+_REFUSED, _UNKNOWN, _TOO_LARGE = 400, 404, 413
 _METRICS = "m"  # where analytics.js and the mobile libraries tell of themselves
 _MOST_TOLD = 5
 _NOT_STORED = {"cache-control": "no-store"}
@@ -47,17 +47,11 @@ async def collected(service: Service, call: str, request: Request, body: bytes) 
     records, refused = brought.records(now)
     if refused and not records:
         return _all_refused(refused, "batch[{}]: {}" if call in collector.BATCHES else "{1}")
-    topic = service.config.kafka.events_topic
-    try:
-        sent = [service.out.send(topic, record.key, record.value) for record in records]
-    except Overloaded as busy:
-        return fault(_BUSY, str(busy), **{"retry-after": "1"})
+    kept = ((record.key, record.value) for record in records)
+    if (not_there := await not_kept(service, service.config.kafka.events_topic, kept)) is not None:
+        return not_there
     count_events(service, [record.event for record in records], now)
-    taken = await acknowledged(sent, collector.PATIENCE_SECONDS)
-    if taken < len(records):
-        detail = f"kafka: {len(records) - taken} of {len(records)} events not acknowledged. Send the request again"
-        return fault(_AWAY, detail, **{"retry-after": "1"})
-    return answer({"success": True, "acknowledged": taken} | ({"refused": _told(refused)} if refused else {}))
+    return answer({"success": True, "acknowledged": len(records)} | ({"refused": _told(refused)} if refused else {}))
 
 
 def _all_refused(refused: dict[int, str], words: str) -> Response:

@@ -10,17 +10,17 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from serving.api.json_responses import answer, fault
+from serving.api.kept_in_kafka import not_kept
 from serving.api.openapi import Answers, faults, json_text
-from serving.kafka.producer import Headers, Overloaded, acknowledged
+from serving.kafka.producer import Headers
 from serving.messages import answer_models
-from serving.messages.collector import PATIENCE_SECONDS
 from serving.messages.limits import Scope, header
 from serving.messages.webhook_signature import Unsigned, verify
 from serving.service import Service
 from serving.state.webhook_doors import WebhookDoor
 
 PATH = "/webhooks/"
-_NOT_SIGNED, _UNKNOWN, _OTHER, _BUSY, _AWAY = 401, 404, 422, 429, 503
+_NOT_SIGNED, _UNKNOWN, _OTHER, _AWAY = 401, 404, 422, 503
 _OF_A_PROXY = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 
 
@@ -47,13 +47,8 @@ async def taken(service: Service, source: str, scope: Scope, body: bytes) -> Res
     if refusal is not None:
         return refusal
     kept: Headers = [(name, value) for name in door.declared.headers if (value := _header(scope, name)) is not None]
-    try:
-        sent = service.out.send(door.topic, None, body, kept)
-    except Overloaded as busy:
-        return fault(_BUSY, str(busy), **{"retry-after": "1"})
-    if await acknowledged([sent], PATIENCE_SECONDS) == 0:
-        return fault(_AWAY, "kafka: record not acknowledged. Send it again", **{"retry-after": "1"})
-    return answer({"success": True, "acknowledged": 1})
+    not_there = await not_kept(service, door.topic, [(None, body)], kept)
+    return not_there or answer({"success": True, "acknowledged": 1})
 
 
 def _refusal(service: Service, source: str, door: WebhookDoor, scope: Scope, body: bytes) -> Response | None:

@@ -31,8 +31,9 @@ def webhook_doors(config: Config, folder: Path, environ: Mapping[str, str]) -> M
     """Source -> its door. A secret that is not set is told in the log, by its name.
 
     Raises:
-        ConfigError: the file of a bound source has faults, or two topics are bound to one that takes webhooks.
+        ConfigError: the file of a bound source has faults, two topics are bound to one that takes webhooks, or nothing is signed beside a proxy.
     """
+    behind = next((f"serving.{name}" for name in ("proxies", "public_url") if getattr(config.serving, name)), None)
     doors: dict[str, WebhookDoor] = {}
     for topic, (source, declaration) in bound_declarations(config.kafka.sources, folder).items():
         if (declared := declaration.webhook) is None:
@@ -41,6 +42,11 @@ def webhook_doors(config: Config, folder: Path, environ: Mapping[str, str]) -> M
             raise ConfigError(
                 f"kafka.sources: source '{source}' takes webhooks and got the topics '{doors[source].topic}' and '{topic}', expected "
                 "one: where they go. Bind one topic to it, and the other to a copy of its file"
+            )
+        if declared.is_unsigned and behind is not None:
+            raise ConfigError(
+                f"conf/sources/{source}.yaml: webhook.is_unsigned: got {behind} beside it, expected no proxy: whoever it hands on calls from this "
+                "machine. Declare a signature, or let a service of its own take them"
             )
         names = [secret[2:-1] for secret in declared.secrets]
         secrets = tuple(environ[name].encode() for name in names if environ.get(name))

@@ -35,27 +35,23 @@ class ShopLake:
     def imports(self, table: ImportedTable, *, again: bool = False) -> tuple[int, int, int]:
         """Records read, sent and known of one import."""
         kept = Kept(root=str(self._root), source=self._source.name, table=table.name, spark=self._spark)
-        tallies = import_table(
+        tally = import_table(
             table,
             kept,
             self._send,
             self.told.append,
-            group_by=self._source.format.group_by,
+            format_=self._source.format,
             again=again,
             is_tried=False,
         )
-        return (
-            sum(tally.records for tally in tallies),
-            sum(tally.sent for tally in tallies),
-            sum(tally.known for tally in tallies),
-        )
+        return tally.records, tally.sent, tally.known
 
     def said(self, *names: str) -> list[Any]:
         """Of every event in the lake what it says there, sorted."""
         return sorted(tuple(document["properties"].get(name) for name in names) for document in self.documents)
 
     def _send(self, folder: Path) -> Tally:
-        known = KnownMessages([str(one["messageId"]).encode() for one in self.documents], [])
+        known = KnownMessages([str(one["messageId"]).encode() for one in self.documents], [], lambda _: None)
         tally = Tally()
         found = messages([folder], self._source, known, tally, lambda *_: None)
         self._take(one.value for one in islice(found, self.killed_after))

@@ -97,6 +97,16 @@ def test_any_column_that_grows_is_a_key_and_any_number_of_connections_reads_each
     assert shop.imports(table(spark, derby, key=key, parts=parts)) == (2, 1, 1)
 
 
+def test_rows_without_a_key_are_read_each_time_and_sent_once(spark: SparkSession, derby: Derby, shop: ShopLake) -> None:
+    derby.add((1, "p-1"))
+    derby.run("INSERT INTO orders (customer, placed, product) VALUES ('c-0', TIMESTAMP('2025-01-31 10:00:00'), 'p-0')")
+    assert shop.imports(table(spark, derby)) == (2, 2, 0)
+    derby.add((2, "p-2"))
+    assert shop.imports(table(spark, derby)) == (3, 1, 2)
+    derby.run("DELETE FROM orders WHERE id IS NOT NULL")
+    assert shop.imports(table(spark, derby)) == (1, 0, 1)
+
+
 def test_without_a_key_all_is_read_and_what_is_new_is_sent(spark: SparkSession, derby: Derby, shop: ShopLake) -> None:
     derby.add((1, "p-1"))
     assert shop.imports(table(spark, derby, key="")) == (1, 1, 0)

@@ -69,9 +69,7 @@ def test_a_row_that_says_what_one_before_said_is_one_more(spark: SparkSession, s
     append(path, 1, 1, 2)
     assert shop.imports(table(spark, path)) == (3, 3, 0)
     append(path, 1, 3)
-    assert shop.imports(table(spark, path)) == (2 + 5, 2, 1 + 4), (
-        "then all of it is read: four, of which three are known"
-    )
+    assert shop.imports(table(spark, path)) == (5, 2, 3), "then all of it is read, and two were not there"
     assert products(shop) == ["p-1", "p-1", "p-1", "p-2", "p-3"]
 
 
@@ -95,6 +93,19 @@ def test_without_a_change_feed_all_is_read_and_what_is_new_is_sent(
     append(path, 2, 3, has_feed=False)
     assert shop.imports(table(spark, path)) == (4, 2, 2)
     assert products(shop) == ["p-1", "p-2", "p-2", "p-3"]
+
+
+def test_a_change_feed_that_was_turned_on_since_is_read_from_the_next_import_on(
+    spark: SparkSession, shop: ShopLake, path: str
+) -> None:
+    append(path, 1, has_feed=False)
+    shop.imports(table(spark, path))
+    append(path, 2, has_feed=False)
+    DeltaTable(path).alter.set_table_properties({"delta.enableChangeDataFeed": "true"})
+    append(path, 3)
+    assert shop.imports(table(spark, path)) == (3, 2, 1)
+    append(path, 4)
+    assert shop.imports(table(spark, path)) == (1, 1, 0)
 
 
 def test_what_commits_changed_needs_somebodys_word(spark: SparkSession, shop: ShopLake, path: str) -> None:

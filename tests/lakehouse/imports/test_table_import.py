@@ -1,5 +1,7 @@
 """A folder of rows stands in for a table: in one order for records of several rows, and gone when it was read."""
 
+import dataclasses
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,13 +11,15 @@ from lakehouse import machine
 from lakehouse.config import load
 from lakehouse.errors import SourceError
 from lakehouse.imports.reading import Reading
-from lakehouse.imports.table_import import Kept, session_for_imports, staged
+from lakehouse.imports.table_import import Kept, import_table, session_for_imports, staged
 from lakehouse.sources.declaration import FileFormat
+from lakehouse.sources.history import Tally
 from lakehouse.sources.record import fingerprint
 from lakehouse.sources.record_files import records
 
 CONFIG = load("dev", environ={})
 LINES = [(f"o-{n % 40}", f"p-{n}", {"size": n}) for n in range(200)]
+AS_OF = datetime(2025, 1, 31, 10, tzinfo=UTC)
 
 
 def reading(frame: DataFrame) -> Reading:
@@ -72,3 +76,46 @@ def test_how_far_an_import_came_is_kept_by_source_and_table(spark: SparkSession,
     assert kept.read() == {"version": 4}
     assert Kept(root=str(tmp_path), source="till", table="a", spark=spark).read() is None
     assert Kept(root=str(tmp_path), source="shop", table="b", spark=spark).read() is None
+
+
+class Grown:
+    """A table with a line more than at the last import, in memory. `copies`: rows that were there before come again with it."""
+
+    name = "grown"
+
+    def __init__(self, spark: SparkSession, *, has_copies: bool = False) -> None:
+        self._spark = spark
+        self._new = LINES[-1:] + (LINES[:1] if has_copies else [])
+
+    def after(self, position: object) -> Reading | None:
+        return self._reading(self._new)
+
+    def whole(self) -> Reading:
+        return self._reading(LINES)
+
+    def _reading(self, lines: list[tuple[str, str, dict[str, int]]]) -> Reading:
+        return dataclasses.replace(orders(self._spark, lines, 1), has_all_copies=False, as_of=AS_OF)
+
+
+def counted(spark: SparkSession, tmp_path: Path, table: Grown, format_: FileFormat) -> tuple[int, int, int]:
+    """Records, sent and known of a trial, beside a lake that has all but the last line."""
+    known = {line[:2] for line in LINES[:-1]}
+
+    def send(folder: Path) -> Tally:
+        found = list(records(folder, format_, CONFIG))
+        assert {one.file_time for one in found} == {int(AS_OF.timestamp() * 1_000_000)}
+        new = {(one.content["number"], one.content["product"]) for one in found if one.content} - known
+        known.update(new)
+        return Tally(records=len(found), sent=len(new), known=len(found) - len(new))
+
+    kept = Kept(root=str(tmp_path), source="shop", table="grown", spark=spark)
+    tally = import_table(table, kept, send, lambda _: None, format_=format_, again=False, is_tried=True)
+    return tally.records, tally.sent, tally.known
+
+
+def test_what_came_since_is_all_of_it_where_that_says_more(spark: SparkSession, tmp_path: Path) -> None:
+    grown, doubled = Grown(spark), Grown(spark, has_copies=True)
+    assert counted(spark, tmp_path, grown, FileFormat()) == (1, 1, 0)
+    assert counted(spark, tmp_path, grown, FileFormat(group_by="number"))[0] == 40, "every order in all of its lines"
+    assert counted(spark, tmp_path, doubled, FileFormat()) == (200, 1, 199), "all of it, each counted once"
+    assert counted(spark, tmp_path, doubled, FileFormat(copies="dropped")) == (2, 1, 1), "no copy needs a number"

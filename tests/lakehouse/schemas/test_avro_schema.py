@@ -71,3 +71,19 @@ def test_references_are_known_by_their_names_and_looked_into() -> None:
     empty = record("null", name="shop.Line")
     with pytest.raises(UnusableSchemaError, match="takes no bytes"):
         parsed(avro(record(array("shop.Line"), name="shop.Order"), **{"shop.Line": empty}))
+
+
+def deep(levels: int, held: Any = "string") -> Any:
+    for _ in range(levels):
+        held = array(held)
+    return held
+
+
+def test_a_schema_is_of_a_hundred_levels_at_most_by_whatever_names() -> None:
+    parsed(avro(record(deep(99))))
+    chain = record(record(deep(50), name="Below"), deep(50, "Below"))
+    for said in (record(deep(100)), record(deep(400)), chain):
+        with pytest.raises(UnusableSchemaError, match="a schema of more than 100 levels"):
+            parsed(avro(said))
+    with pytest.raises(UnusableSchemaError):
+        parsed(Schema(type="AVRO", text='{"type":"array","items":' * 5000 + '"int"' + "}" * 5000))

@@ -259,6 +259,21 @@ def test_no_bytes_make_it_fail_and_none_are_read_by_half() -> None:
         assert "c-1" not in str(found.fault)
 
 
+def test_a_record_of_one_list_called_list_is_a_record() -> None:
+    for elements in ([], [{"element": 1}]):
+        only = record(field("list", {"type": "array", "items": record(field("element", "int"), name="Inner")}))
+        assert read(only, encoded(only, {"list": elements})).content == {"list": elements}
+
+
+def test_a_decimal_of_as_many_bytes_as_a_message_may_have_is_none() -> None:
+    schema = record(field("it", DECIMAL))
+    of_many = {"logicalType": "decimal", "precision": 20_000, "scale": 2}
+    for long in (DECIMAL, {"type": "bytes", **of_many}, {"type": "fixed", "name": "Long", "size": 10_000, **of_many}):
+        found = read(record(field("it", long)), encoded(record(field("it", long)), {"it": b"\x7f" * 10_000}))
+        assert found.fault == "row: a whole record of its schema expected (ValueError)"
+    assert read(schema, encoded(schema, {"it": b"\0" * 15 + b"\x7f"})).content == {"it": Decimal("1.27")}
+
+
 def test_what_is_no_record_is_no_event() -> None:
     assert read("string", encoded("string", "a")).fault == "row: a record of Avro expected"
 

@@ -67,6 +67,10 @@ def test_what_is_no_time_is_spoilt(declared: dict[str, Any], sent: Any) -> None:
     assert read({"type": "time", **declared}, "nor this") is SPOILT
 
 
+def test_a_date_of_zeros_is_none() -> None:
+    assert read("time", "0000-00-00 00:00:00") is None
+
+
 def test_texts_and_booleans() -> None:
     assert read("text", 90071992547409931) == "90071992547409931"
     assert read("text", " x ") == "x"

@@ -1,7 +1,8 @@
 """An import: every record once, whenever, under whatever name, in whatever pieces its file comes again."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from lakehouse.config.paths import SOURCES
 from lakehouse.events.event_row import EventReader
 from lakehouse.kafka.message import Message
 from lakehouse.sources.history import Progress, Tally, messages
-from lakehouse.sources.known_messages import KnownMessages
+from lakehouse.sources.known_messages import KnownMessages, Rejected, sent_id
 from lakehouse.sources.record import Record, fingerprint
 from lakehouse.sources.source import Source
 
 SHOP = Source.named("simple-events", SOURCES, load("dev", environ={}))
-NOTHING = KnownMessages([], [])
+READER = EventReader(SHOP.config)
+NOW = 1_780_000_000_000_000
 HEADER = "event,customer_id,timestamp,product_id,price\n"
 ROWS = [f"add_to_cart,c-{n},2025-01-0{n} 10:00:00,p-{n},{n}.50\n" for n in range(1, 6)]
 
@@ -29,14 +31,32 @@ def write(folder: Path, name: str, *rows: str, header: str = HEADER) -> Path:
     return path
 
 
-def sent(files: Sequence[Path], known: KnownMessages = NOTHING) -> tuple[list[Message], Tally]:
+def sent(
+    files: Sequence[Path], known: KnownMessages | None = None, source: Source = SHOP
+) -> tuple[list[Message], Tally]:
     tally = Tally()
-    return list(messages(files, SHOP, known, tally, lambda *_: None)), tally
+    return list(messages(files, source, known or having([]), tally, lambda *_: None)), tally
+
+
+def verdict(value: bytes) -> str | None:
+    return READER.read(value, NOW, NOW).verdict
 
 
 def having(taken: Sequence[Message]) -> KnownMessages:
     """The lake once it has taken these in."""
-    return KnownMessages([document(one)["messageId"].encode() for one in taken], [])
+    values = [one.value for one in taken if one.value is not None]
+    rejected = [
+        Rejected(value, sent_id(value, SHOP.config.privacy), why) for value in values if (why := verdict(value))
+    ]
+    ids = [orjson.loads(value)["messageId"].encode() for value in values if verdict(value) is None]
+    return KnownMessages(ids, rejected, verdict)
+
+
+def waiting(taken: Sequence[Message]) -> KnownMessages:
+    """The topic while nobody has taken these in."""
+    known = having([])
+    known.take_in([one.value for one in taken if one.value is not None], SHOP.config.privacy)
+    return known
 
 
 def document(message: Message) -> dict[str, Any]:
@@ -63,7 +83,7 @@ def test_rows_of_a_source_whose_files_hold_copies_are_one(tmp_path: Path) -> Non
         "".join(json.dumps(one) + "\n" for one in (row, row, {**row, "event_name": "click"}, row)), encoding="utf-8"
     )
     tally, ga4 = Tally(), Source.named("ga4", SOURCES, SHOP.config)
-    taken = list(messages([path], ga4, NOTHING, tally, lambda *_: None))
+    taken = list(messages([path], ga4, having([]), tally, lambda *_: None))
     assert [document(one)["event"] for one in taken] == ["scroll", "click"]
     assert (tally.records, tally.sent, tally.known) == (4, 2, 2)
 
@@ -86,8 +106,7 @@ def test_of_files_that_overlap_what_they_have_in_common_is_sent_once(tmp_path: P
 def test_an_import_that_was_killed_is_begun_again(tmp_path: Path, killed_after: int) -> None:
     path = write(tmp_path, "a.csv", *ROWS)
     first = sent([path])[0][:killed_after]
-    in_flight = KnownMessages([], [one.value for one in first if one.value is not None])
-    for known in (having(first), in_flight):
+    for known in (having(first), waiting(first)):
         rest, _ = sent([path], known)
         assert [one.value for one in [*first, *rest]] == [one.value for one in sent([path])[0]]
 
@@ -99,12 +118,37 @@ def test_unmapped_records_are_sent_with_a_reason_and_again_once_they_map(tmp_pat
     assert [document(one).get("detail") for one in found] == [
         None, "time: the time of the event expected", "row: got 7 cells, expected the 5 of the header",
     ]  # fmt: skip
-    quarantined = KnownMessages([], [one.value for one in found if one.value is not None])
-    assert sent([path], quarantined)[0] == []
     mended = Source.read(_with_time(tmp_path), load("dev", environ={}))
-    tally = Tally()
-    (again, *_) = messages([path], mended, quarantined, tally, lambda *_: None)
-    assert document(again)["timestamp"] == "2020-01-01T00:00:00Z"
+    for known in (having, waiting):
+        assert sent([path], known(found))[0] == []
+        (again,), _ = sent([path], known(found), mended)
+        assert document(again)["timestamp"] == "2020-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("known", [having, waiting])
+def test_a_record_whose_document_another_day_would_change_is_sent_once(
+    tmp_path: Path, known: Callable[[Sequence[Message]], KnownMessages]
+) -> None:
+    crm = Source.named("crm", SOURCES, SHOP.config)
+    path = write(tmp_path, "people.csv", "k-1,DE\n", ",AT\n", '"k\n', header="customer_id,country\n")
+    os.utime(path, (1_760_000_000, 1_760_000_000))
+    first, tally = sent([path], source=crm)
+    assert (tally.sent, tally.unmapped) == (3, 1)
+    assert [str(verdict(one.value or b"")).split("|")[0] for one in first] == [
+        "None",
+        "no_usable_identifier",
+        "unmapped",
+    ]
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    again, _ = sent([path], having([]), crm)
+    assert {one.value for one in again}.isdisjoint(one.value for one in first), "the file's time stands in each"
+    assert sent([path], known(first), crm)[0] == []
+
+
+def test_what_was_sent_from_one_file_is_known_for_those_after_it(tmp_path: Path) -> None:
+    known = having([])
+    path = write(tmp_path, "a.csv", *ROWS[:2])
+    assert [sent([path], known)[1].sent for _ in range(2)] == [2, 0]
 
 
 def _with_time(folder: Path) -> Path:
@@ -127,25 +171,23 @@ EVENTS = Source.named("segment", SOURCES, load("dev", environ={}))
 
 
 def _of_segment(
-    folder: Path, known: KnownMessages = NOTHING, *, message_id: str = "m", **properties: Any
+    folder: Path, known: KnownMessages | None = None, *, message_id: str = "m", **properties: Any
 ) -> tuple[list[Message], Tally]:
     event = {"type": "track", "event": "x", "messageId": message_id, "userId": "u", "timestamp": "2025-01-01T00:00:00Z"}
     path = folder / "events.json"
     path.write_bytes(json.dumps(event | {"properties": properties}).encode() + b"\n")
-    tally = Tally()
-    return list(messages([path], EVENTS, known, tally, lambda *_: None)), tally
+    return sent([path], known, EVENTS)
 
 
 @pytest.mark.parametrize("id_", ["m-1", " m-1 ", '"7"', "7.0", "order-7-ann@example.com", "+49 170 2345678", "x" * 101])
 def test_an_id_is_known_by_what_silver_has_made_of_it(tmp_path: Path, id_: str) -> None:
     (first,), _ = _of_segment(tmp_path, message_id=id_)
-    row = EventReader(EVENTS.config).read(first.value, None, 1_780_000_000_000_000)
+    row = READER.read(first.value, None, NOW)
     taken_in = row.message_id is not None and row.verdict is None
-    known = KnownMessages(
-        [row.message_id.encode()] if taken_in and row.message_id else [], [] if taken_in else [first.value or b""]
-    )
-    _, tally = _of_segment(tmp_path, known, message_id=id_)
-    assert (tally.sent, tally.known) == (0, 1)
+    accepted = [row.message_id.encode()] if taken_in and row.message_id else []
+    for known in (KnownMessages(accepted, [], verdict) if taken_in else having([first]), waiting([first])):
+        _, tally = _of_segment(tmp_path, known, message_id=id_)
+        assert (tally.sent, tally.known) == (0, 1)
 
 
 def test_a_number_of_more_digits_than_a_machines_is_sent_in_all_of_them(tmp_path: Path) -> None:
@@ -181,6 +223,8 @@ def test_progress_is_a_line_with_counts_and_no_values(tmp_path: Path) -> None:
     told: list[str] = []
     clock = iter([0.0, 2.0])
     list(
-        messages([write(tmp_path, "a.csv", *ROWS)], SHOP, NOTHING, Tally(), Progress(told.append, lambda: next(clock)))
+        messages(
+            [write(tmp_path, "a.csv", *ROWS)], SHOP, having([]), Tally(), Progress(told.append, lambda: next(clock))
+        )
     )
     assert told == ["a.csv: 5 records, 5 sent (0 of all unmapped), 0 known, 0 no events, 2/s"]

@@ -1,5 +1,6 @@
 """A declared mapping: what it makes of a record, and what is told of one that cannot be used."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from lakehouse.config import load
 from lakehouse.errors import ConfigError
 from lakehouse.events.event_row import EventReader, EventRow
 from lakehouse.sources.mapping import Mapped
+from lakehouse.sources.record_files import records
 from lakehouse.sources.source import Source
 
 CONFIG = load("dev", environ={})
@@ -175,6 +177,39 @@ def test_lines_read_their_own_fields_and_those_of_the_record(tmp_path: Path) -> 
     )
     found = mapped(tmp_path, text, RECORD | {"items": [{"sku": "-a", "n": 2}, {"sku": None}, "no line"]})
     assert (found.document or {})["properties"]["products"] == [{"product_id": "o1-a", "quantity": 2}]
+    as_text = mapped(tmp_path, text, RECORD | {"items": '[{"sku": "-a", "n": 2}, "{\\"sku\\": \\"-b\\"}"]'})
+    assert (as_text.document or {})["properties"]["products"][1] == {"product_id": "o1-b"}
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ({"timestamp": "2025-01-01T00:00:00Z", "sentAt": "2025-01-01T00:00:09Z"}, "2025-01-01T00:00:00"),
+        ({"sentAt": "2025-01-01T00:00:09Z"}, "2025-01-01T00:00:09"),
+        ({"timestamp": "2025-01-01T00:00:00Z", "sentAt": "soon"}, "2025-01-01T00:00:00"),
+        (
+            {
+                "originalTimestamp": "2025-01-01T00:00:00Z",
+                "sentAt": "2025-01-01T00:00:09Z",
+                "receivedAt": "2025-01-01T00:01:09Z",
+            },
+            "2025-01-01T00:01:00",
+        ),
+        ({}, None),
+        ({"sentAt": "soon"}, None),
+    ],
+)
+def test_an_event_of_a_file_did_not_happen_when_it_was_imported(
+    tmp_path: Path, said: dict[str, str], at: str | None
+) -> None:
+    shop = source(tmp_path, "is_event: true").mapping
+    found = shop.map({"type": "track", "event": "x", "userId": "u", **said}, "r1", file_time=NOW)
+    if at is None:
+        assert found == Mapped(None, "time: the time of the event expected")
+    else:
+        occurred = parsed(found).occurred_at
+        assert occurred is not None
+        assert datetime.fromtimestamp(occurred / 1e6, UTC).isoformat() == f"{at}+00:00"
 
 
 def test_records_that_are_events_pass_as_they_are_and_never_as_the_services_own(tmp_path: Path) -> None:
@@ -236,20 +271,6 @@ def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 2
 
 
-def test_an_order_of_somebody_who_cannot_be_named_is_its_guests(tmp_path: Path) -> None:
-    text = SOUND.replace("{user_id: who}", "{email: who}") + "guest: concat('order-', id)\n"
-    for who, identifiers in (
-        ("ann@shop.example", ["email"]),
-        ("ann at home", ["guest_id"]),
-        ("test@test.com", ["guest_id"]),
-        (None, ["guest_id"]),
-    ):
-        row = parsed(mapped(tmp_path, text, {**RECORD, "who": who}))
-        assert (row.verdict, [type_ for type_, _ in row.identifiers or []]) == (None, identifiers), who
-    nobody = parsed(mapped(tmp_path, text, {**RECORD, "kind": "looked", "who": None, "id": None}))
-    assert str(nobody.verdict).startswith("no_usable_identifier")
-
-
 def test_what_a_record_says_besides_is_kept_under_its_own_names(tmp_path: Path) -> None:
     sent = {
         **RECORD,
@@ -262,6 +283,22 @@ def test_what_a_record_says_besides_is_kept_under_its_own_names(tmp_path: Path) 
     assert orjson.loads(kept or "") == {
         "order_id": "o1", "revenue": 2.5, "room": "hall", "tags": "of their own", "colour": "red", "total_before": 12,
     }  # fmt: skip
+
+
+def test_what_is_read_is_told_by_the_beginning_of_its_name_and_the_rows_of_an_order_are_not_kept(
+    tmp_path: Path,
+) -> None:
+    text = SOUND.replace("tags: texts", 'tags: {type: texts, path: "tag_*"}') + 'format: {group_by: id}\nkept: ["*"]\n'
+    declared = source(tmp_path, text)
+    names = ("id", "tag_1", "rows", "tag", "colour")
+    assert [declared.mapping.reads(name) for name in names] == [True, True, True, False, False]
+    path = tmp_path / "orders.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps({**RECORD, "tag_1": tag, "colour": "red"}) for tag in "ab"))
+    (found,) = [declared.mapped(one, "r1") for one in records(path, declared.format, CONFIG)]
+    assert found.document is not None
+    assert found.document["properties"] == {"order_id": "o1", "revenue": 2.5, "tags": ["a"], "colour": "red"}
+    events = source(tmp_path, "is_event: true\n").mapping
+    assert events.reads("anything")
 
 
 def test_an_amount_has_no_digits_that_only_calculating_added(tmp_path: Path) -> None:

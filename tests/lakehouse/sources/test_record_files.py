@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,6 +19,7 @@ from lakehouse.sources.declaration import FileFormat
 from lakehouse.sources.record import Record, fingerprint
 from lakehouse.sources.record_files import record_of, records
 from lakehouse.sources.tables_of_text import MOST_LINES
+from tests.avro_records import field, record
 
 CONFIG = load("dev", environ={})
 ROWS = [{"id": "1", "name": "Ann, née Ü"}, {"id": "2", "name": 'say "hi"\nagain'}]
@@ -133,7 +135,7 @@ def test_a_quote_that_is_not_closed_takes_no_row_but_its_own(tmp_path: Path, row
 
 def test_names_of_columns(tmp_path: Path) -> None:
     assert contents(tmp_path, "First Name,E-Mail,,E-Mail\na,b,c,d\n", header="snake_case") == [
-        {"first_name": "a", "e_mail": "b", "column_3": "c", "e_mail 2": "d"}
+        {"first_name": "a", "e_mail": "b", "column_3": "c", "e_mail_2": "d"}
     ]
     assert contents(tmp_path, "1\t2\n", columns=("a", "b"), delimiter="\t") == [{"a": "1", "b": "2"}]
 
@@ -263,6 +265,18 @@ def test_a_cell_of_parquet_that_python_has_no_value_for_is_a_fault_of_its_row(tm
     assert (last.row, last.content) == (3, {"id": "c", "at": None})
 
 
+def test_a_row_of_parquet_is_an_object_and_one_that_nests_too_deep_is_told(tmp_path: Path) -> None:
+    deep: Any = 1
+    for _ in range(101):
+        deep = [deep]
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"list": [[], [{"element": 1}]]}), path)
+    assert [one.content for one in records(path, FileFormat(), CONFIG)] == [{"list": []}, {"list": [{"element": 1}]}]
+    pq.write_table(pa.table({"id": ["a", "b"], "it": [deep, None]}), path)
+    first, second = records(path, FileFormat(), CONFIG)
+    assert (first.fault, second.content) == ("it: a value that can be read expected", {"id": "b", "it": None})
+
+
 def test_a_record_is_found_in_each_wrapping_and_heard_with_what_stands_beside_it(tmp_path: Path) -> None:
     wrapped = '{"order": {"a": 1}}\n{"detail": {"payload": {"a": 2}}}\n{"orders": [{"a": 3}, 4]}\n{"a": 5}\n'
     found = read(tmp_path, wrapped, records=("orders", "order", "detail.payload"))
@@ -274,17 +288,119 @@ def test_a_record_is_found_in_each_wrapping_and_heard_with_what_stands_beside_it
     assert second == {"id": 2, "at": "t", "context": {"ip": "own", "app": {"b": 2}}}
 
 
+def test_a_record_is_found_in_whatever_format_its_wrapping_is(tmp_path: Path) -> None:
+    rows = [{"order": {"a": n}, "shop": "x"} for n in (1, 2)]
+    format_ = FileFormat(records=("orders", "order"), shared=("shop",))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_text('shop,order\nx,"{""a"": 1}"\nx,"{""a"": 2}"\n')
+    schema = record(field("order", record(field("a", "int"), name="Inner")), field("shop", "string"))
+    with (tmp_path / "a.avro").open("wb") as file:
+        fastavro.writer(file, schema, rows)
+    for name in ("a.parquet", "a.csv", "a.avro"):
+        assert [one.content for one in records(tmp_path / name, format_, CONFIG)] == [
+            {"a": 1, "shop": "x"},
+            {"a": 2, "shop": "x"},
+        ]
+
+
+def test_names_are_brought_into_one_spelling_in_whatever_format_they_are(tmp_path: Path) -> None:
+    names = ["CUSTOMER_ID", "E-Mail", "firstName", "First Name", "first_name_2"]
+    row = dict(zip(names, "abcde", strict=True))
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+    (tmp_path / "a.json").write_bytes(json.dumps(row).encode())
+    (tmp_path / "a.csv").write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
+    format_ = FileFormat(header="snake_case")
+    read_as = {"customer_id": "a", "e_mail": "b", "first_name": "c", "first_name_2": "d", "first_name_2_2": "e"}
+    for name in ("a.parquet", "a.json", "a.csv"):
+        assert [one.content for one in records(tmp_path / name, format_, CONFIG)] == [read_as]
+    assert record_of(json.dumps(row).encode(), format_, CONFIG).content == read_as
+
+
 def test_a_message_of_a_topic_holds_one_record() -> None:
     format_ = FileFormat(records=("orders", "order"))
-    for sent in (b'{"order": {"a": 1}}', b'{"orders": [{"a": 1}]}', b'{"a": 1}'):
+    for sent in (
+        b'{"order": {"a": 1}}',
+        b'{"orders": [{"a": 1}]}',
+        b'{"a": 1}',
+        b'{"orders": null, "order": {"a": 1}}',
+        b'{"orders": [], "order": "{\\"a\\": 1}"}',
+    ):
         assert record_of(sent, format_, CONFIG).content == {"a": 1}
     for sent in (b'{"orders": [{"a": 1}, {"a": 2}]}', b'{"orders": []}'):
         assert "expected one" in str(record_of(sent, format_, CONFIG).fault)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PK\x03\x04\x14\0",
+        b"BZh91AY",
+        b"\xd0\xcf\x11\xe0\xa1\xb1",
+        gzip.compress(b"id\n1\n"),
+        b"PAR1\0",
+        b"%PDF-1.7",
+        b"SQLite format 3\0",
+        b"<!DOCTYPE html>",
+    ],
+)
+def test_a_file_of_another_kind_is_told_and_no_table_of_nothing(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(SourceError, match="it is "):
+        read(tmp_path, gzip.compress(data))
+
+
+def test_a_list_that_breaks_off_is_told_behind_what_it_holds(tmp_path: Path) -> None:
+    for data in ('[{"a": 1},\n{"a": 2},', "[", '[[{"a": 1}]'):
+        with pytest.raises(SourceError, match="a list without an end"):
+            read(tmp_path, data)
+
+
+@pytest.mark.parametrize("data", ['[{"a": "ü"}, {"a": "b"}]', '{"a": "ü"}\r\n{"a": "b"}\r\n', "a\r\nü\r\nb\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_any_text_is_read_in_utf_16_with_and_without_its_mark(tmp_path: Path, data: str, encoding: str) -> None:
+    assert contents(tmp_path, data.encode(encoding)) == [{"a": "ü"}, {"a": "b"}]
+
+
+def test_a_sequence_of_json_texts(tmp_path: Path) -> None:
+    for data in ('\x1e{"a": 1}\n\x1e{"a": 2}\n', '\x1e{\n"a": 1\n}\n\x1e{\n"a": 2\n}\n'):
+        assert contents(tmp_path, data) == [{"a": 1}, {"a": 2}]
+
+
+def test_a_map_of_parquet_is_an_object_and_one_with_a_key_twice_is_a_fault_of_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    cells = [[("a", 1), ("b", None)], None, [("a", 1), ("a", 2)]]
+    pq.write_table(pa.table({"id": [1, 2, 3], "own": pa.array(cells, pa.map_(pa.string(), pa.int64()))}), path)
+    first, second, third = records(path, FileFormat(), CONFIG)
+    assert (first.content, second.content) == ({"id": 1, "own": {"a": 1, "b": None}}, {"id": 2, "own": None})
+    assert third.fault == "own: a value that can be read expected"
+
+
+def test_a_table_of_spark_or_a_database_is_read_as_it_was_meant(tmp_path: Path) -> None:
+    table = 'id,name\n1,"Peter \\"Pit\\" P"\n2,\\N\n3,"a ""b"" \\"\n4,"broken " one\\"\n'
+    found = read(tmp_path, table)
+    assert [one.content for one in found] == [
+        {"id": "1", "name": 'Peter "Pit" P'}, {"id": "2", "name": ""}, {"id": "3", "name": 'a "b" \\'}, None,
+    ]  # fmt: skip
+
+
+def test_the_line_that_is_for_excel_alone_says_the_mark(tmp_path: Path) -> None:
+    for start, mark in (("sep=;\r\n", ";"), ('"SEP=|"\n', "|"), ("sep=\t\n", "\t")):
+        assert contents(tmp_path, f"{start}id{mark}a,b\n1{mark}x,y\n") == [{"id": "1", "a,b": "x,y"}]
+
+
+def test_a_folder_of_parquet_has_the_columns_of_each_of_its_files(tmp_path: Path) -> None:
+    for day, rows in (("1", [{"a": 1}]), ("2", [{"a": "x", "b": [1]}])):
+        folder = tmp_path / f"day={day}"
+        folder.mkdir()
+        pq.write_table(pa.Table.from_pylist(rows), folder / "part.parquet")
+    found = [(one.row, one.content) for one in records(tmp_path, FileFormat(), CONFIG)]
+    assert found == [(1, {"a": 1, "day": 1}), (2, {"a": "x", "b": [1], "day": 2})]
+
+
 def test_an_apostrophe_that_marks_a_cell_as_text_is_no_part_of_it(tmp_path: Path) -> None:
     (row,) = contents(tmp_path, "id,zip,phone,name,year,sum\n'7007,'01067,'+43 664 1234567,'t Hooft,'90s,'=1+1\n")
     assert list(row.values()) == ["7007", "01067", "+43 664 1234567", "'t Hooft", "'90s", "'=1+1"]
+    (row,) = contents(tmp_path, 'zip,sum\n="01067",=A1+1\n')
+    assert row == {"zip": "01067", "sum": "=A1+1"}
 
 
 def test_an_empty_file_has_no_records(tmp_path: Path) -> None:

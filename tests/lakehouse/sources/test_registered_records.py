@@ -53,6 +53,12 @@ def test_each_message_is_read_by_the_schema_it_names(running: RunningRegistry, a
     assert len(running.asked) == 2
 
 
+def test_a_record_is_found_in_its_wrapping(running: RunningRegistry, at_registry: Config) -> None:
+    wrapped = record(field("sale", SALE), field("shop", "string"), name="Wrapped")
+    sale = framed(running.register(wrapped), encoded(wrapped, {"sale": {"no": 1}, "shop": "Bonn"}))
+    assert reader(at_registry, records=["sale"], shared=["shop"]).record(sale).content == {"no": 1, "shop": "Bonn"}
+
+
 def test_what_cannot_be_read_says_why_and_shows_its_bytes(running: RunningRegistry, at_registry: Config) -> None:
     sale, other = running.register(SALE), running.register('syntax = "proto3";', type_="PROTOBUF")
     node = running.register(record(field("next", ["null", "Receipt"])))

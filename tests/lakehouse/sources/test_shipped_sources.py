@@ -182,7 +182,7 @@ def filled(new_lake: Callable[[str], Lake]) -> tuple[Lake, dict[str, Tally]]:
     """A lake that took in every file; for tests that only look."""
     lake = new_lake("sources")
     copy_empty_tables(lake)
-    tallies = send(lake, KnownMessages([], []))
+    tallies = send(lake, KnownMessages([], [], lambda _: None))
     drain(lake)
     return lake, tallies
 

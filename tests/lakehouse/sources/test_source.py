@@ -9,6 +9,7 @@ from lakehouse.config import load
 from lakehouse.config.paths import SOURCES
 from lakehouse.errors import ConfigError
 from lakehouse.events.event_row import EventReader
+from lakehouse.sources.record import canonical
 from lakehouse.sources.source import Source, event_document
 
 CONFIG = load("dev", environ={})
@@ -63,3 +64,12 @@ def test_what_is_no_event_goes_to_quarantine_under_its_source(sent: bytes) -> No
 def test_what_is_declared_to_be_no_event_is_in_quarantine_with_that_word() -> None:
     document = event_document(named("shopify-orders"), b'{"id":1,"test":true}')
     assert verdict(document) == "unmapped|shopify-orders: skip: the source says that it is no event"
+
+
+@pytest.mark.parametrize("levels", [40, 90, 110, 1000, 1020])
+def test_json_in_a_text_nests_as_deep_as_it_likes(levels: int) -> None:
+    packed = '{"a":' * levels + "1" + "}" * levels
+    sent = orjson.dumps({"event": "view", "customer_id": "c", "timestamp": "2025-01-01", "properties": packed})
+    document = event_document(named("simple-events"), sent)
+    told = EventReader(CONFIG).read(canonical(document), NOW, NOW).verdict
+    assert told == (None if levels > 100 else "too_deep|at most 32 levels expected")

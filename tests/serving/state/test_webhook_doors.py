@@ -39,6 +39,16 @@ def test_of_several_secrets_those_that_are_set_hold_and_none_is_told(caplog: pyt
     assert NAMES[0] in caplog.text
 
 
+@pytest.mark.parametrize(("name", "value"), [("proxies", 1), ("public_url", "https://events.example.com")])
+def test_what_is_not_signed_is_taken_by_no_service_behind_a_proxy(tmp_path: Path, name: str, value: object) -> None:
+    (tmp_path / "till.yaml").write_text("is_event: true\nwebhook: {is_unsigned: true}\n")
+    alone = bound(till="till")
+    assert set(webhook_doors(alone, tmp_path, {})) == {"till"}
+    behind = dataclasses.replace(alone, serving=dataclasses.replace(alone.serving, **{name: value}))
+    with pytest.raises(ConfigError, match=rf"is_unsigned: got serving.{name} beside it"):
+        webhook_doors(behind, tmp_path, {})
+
+
 def test_two_topics_of_one_source_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"kafka.sources: source 'shopify-orders' .*'a' and 'b', expected one"):
         webhook_doors(bound(a="shopify-orders", b="shopify-orders"), SOURCES, {})
