@@ -120,8 +120,8 @@ def test_two_records_of_one_person_become_one_profile_and_the_evidence_says_why(
 def test_records_of_different_batches_meet(lake: Lake, writer: str) -> None:
     lake.uses_delta_rs = writer == "delta-rs"
     batch = step(lake)
-    for number, row in enumerate([TWINS[0], OTHER, TWINS[1]]):
-        feed(batch, number, [row])
+    for number, rows in enumerate([[TWINS[0], OTHER], [TWINS[1]]]):
+        feed(batch, number, rows)
     assert groups(lake) == {frozenset({"web-1", "web-2"}), frozenset({"web-3"})}
     assert differences(lake, [*TWINS, OTHER]) == dict.fromkeys(
         ["silver.match_blocks", "silver.identity_review", "silver.identity_edges", "silver.identity_map"], 0
