@@ -79,6 +79,15 @@ def _plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+_OWN_PLANS = vars(Lake)["few_rows"]
+
+
+@pytest.fixture
+def own_plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each lake makes its plans over few rows itself, below its own root, as wherever the product runs."""
+    monkeypatch.setattr(Lake, "few_rows", _OWN_PLANS)
+
+
 @pytest.fixture
 def spark(_session: SparkSession) -> Iterator[SparkSession]:
     yield _session

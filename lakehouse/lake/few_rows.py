@@ -58,9 +58,12 @@ class FewRows:
             rows: the inputs, each with the same schema in every run.
         """
         with self._looking:
+            folder = Path(self._folder.name)
+            for place in (folder.parent, folder):  # a writer of the lake that began since has removed them
+                place.mkdir(mode=0o700, exist_ok=True)
             plan = self._plans.get(name)
             if plan is None or plan.version != version:
-                plan = self._plans[name] = _Plan(self._spark, Path(self._folder.name, name), build, version)
+                plan = self._plans[name] = _Plan(self._spark, folder / name, build, version)
         return plan.run(rows)
 
 

@@ -72,14 +72,15 @@ def rebuild(
     declared: Declarations = NOTHING_DECLARED,
     read: DataFrame | None = None,
 ) -> Rebuilt:
-    """Compute every table of profiles from silver. `declared`: how records are read. `read`: they are, see `read_again`.
+    """Compute every table of profiles from silver. `declared`: how records are read. `read`: they are, see `read_again`, and are kept.
 
     `keep_as_of`: take each stored profile's features at the time its stored row was scored, so that a comparison sees
     differences of content, not of the clock. Collects the whole identity graph to the driver.
     """
     is_wanted = F.col("traits").isNotNull() | F.col("fact").isNotNull()
-    read = read_again(lake, declared) if read is None else read
-    told = read.where(is_wanted).select(*BRONZE_EVENTS.key, "traits", "fact").persist()
+    told = (read_again(lake, declared) if read is None else read).where(is_wanted)
+    told = told.select(*BRONZE_EVENTS.key, "traits", "fact")
+    told = told.persist() if read is None else told
     leaves = rebuilt_leaves(lake, told).persist()
     of_actors = actors(leaves).persist()
     facts = told.where(F.col("fact").isNotNull())

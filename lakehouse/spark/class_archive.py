@@ -20,7 +20,17 @@ _KEPT = 4  # of 190 MB each: for so many folders with a .venv, or versions of Ja
 
 
 def options(cache: Path, jars: Iterable[Path], *, is_left: bool) -> str:
-    """What a JVM with these jars is started with; empty = nothing. `is_left`: where there is no file yet, this JVM leaves one at its end."""
+    """What a JVM with these jars is started with; empty = nothing. `is_left`: where there is no file yet, this JVM leaves one at its end.
+
+    Where the folder cannot be written or locked, as on a disk that is read only, there is nothing to gain, and that is no error.
+    """
+    try:
+        return _options(cache, jars, is_left=is_left)
+    except OSError:
+        return ""
+
+
+def _options(cache: Path, jars: Iterable[Path], *, is_left: bool) -> str:
     archive = cache / f"classes-{_key(jars)}.jsa"
     with machine.file_lock(cache / "classes.lock"):
         for left in cache.glob("classes-*.part"):

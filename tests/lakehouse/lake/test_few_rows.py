@@ -1,5 +1,6 @@
 """Plans that are kept: made once, run over other rows, and never over those of before."""
 
+import shutil
 from pathlib import Path
 from threading import Thread
 
@@ -87,3 +88,13 @@ def test_no_row_is_left_behind(few_rows: FewRows, tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         few_rows.run("fails", lambda looks: looks.where(1 / 0), looks=looks(ann=1))
     assert [path for path in (tmp_path / SCRATCH).rglob("*") if path.is_file()] == []
+
+
+def test_a_place_that_another_writer_has_emptied_is_made_again_for_its_owner_alone(
+    few_rows: FewRows, tmp_path: Path
+) -> None:
+    both = {"looks": looks(ann=1), "names": names(ann="Ann")}
+    first = few_rows.run("counted", counted, **both)
+    shutil.rmtree(tmp_path / SCRATCH)
+    assert few_rows.run("counted", counted, **both) == first
+    assert (tmp_path / SCRATCH).stat().st_mode & 0o077 == 0

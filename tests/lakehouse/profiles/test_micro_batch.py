@@ -152,6 +152,7 @@ ALL_KINDS = [
 ]
 
 
+@pytest.mark.usefixtures("own_plans")
 def test_few_rows_and_many_are_taken_in_alike(
     lake: Lake, new_lake: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:

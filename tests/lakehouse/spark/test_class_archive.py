@@ -87,3 +87,8 @@ def test_only_those_used_last_are_kept(tmp_path: Path, jar: Path, monkeypatch: p
         os.utime(used, (number, number))
     assert len(list(tmp_path.glob("classes-*.jsa"))) == class_archive._KEPT
     assert used.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path, jar: Path) -> None:
+    (cache := tmp_path / "no_folder").touch()
+    assert options(cache, [jar], is_left=True) == ""
