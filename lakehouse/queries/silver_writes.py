@@ -85,8 +85,9 @@ def write_events(
         judge: is called before an event is written, and what it raises is raised; None = nothing is counted.
     """
     if isinstance(rows, pa.Table):
-        if not known and are_uncontested(rows) and not lake.has_had(SILVER_EVENTS, once):
-            return _write_uncontested(lake, rows, once, table, judge)
+        is_replay = any(lake.has_had(decides, once) for decides in (SILVER_EVENTS_QUARANTINE, SILVER_EVENTS))
+        if not known and not is_replay and first_broken(SILVER_EVENTS, Action.QUARANTINE) is None:
+            return _write_here(lake, rows, once, table, judge)
         rows = lake.frame(rows)
     contents = rows.where(F.col("asks") == dedupe.CONTENT)
     judged = rows.where(F.col("asks") == dedupe.REJECTED).unionByName(dedupe.conflicts(rows))
@@ -134,30 +135,29 @@ def _unexpected(contents: DataFrame, breaks: Column, judged: DataFrame) -> DataF
     return aside.join(judged.select(*place), on=place, how="left_anti").select(*judged.columns)
 
 
-def are_uncontested(rows: pa.Table) -> bool:
-    """Whether each new id of the answered rows came with one content and each new content with its id, and nothing is to be put aside.
-
-    So there is no conflict among them, and none with what came before; and no fact.
-    """
-    contents, ids = (rows.filter(pc.equal(rows["asks"], asks))["message_id"] for asks in (dedupe.CONTENT, dedupe.ID))
-    is_one_to_one = len(contents) == len(ids) == len(contents.unique()) and contents.sort().equals(ids.sort())
-    is_fact = pc.any(pc.equal(rows["reason"], FACT)).as_py() or False
-    return is_one_to_one and not is_fact and first_broken(SILVER_EVENTS, Action.QUARANTINE) is None
-
-
-def _write_uncontested(lake: Lake, rows: pa.Table, once: Transaction, table: Table, judge: Judge | None) -> Accepted:
-    """`write_events` where the contents are the events: nothing is left for Spark to find out."""
-    rejected, contents = (rows.filter(pc.equal(rows["asks"], asks)) for asks in (dedupe.REJECTED, dedupe.CONTENT))
+def _write_here(lake: Lake, rows: pa.Table, once: Transaction, table: Table, judge: Judge | None) -> Accepted:
+    """`write_events` on the driver, of a batch of which no table has anything: there is nothing to find out there."""
+    is_conflict = pa.array(dedupe.are_conflicts(rows), pa.bool_())
+    is_content = pc.equal(rows["asks"], dedupe.CONTENT)
+    contents, conflicts = rows.filter(pc.and_not(is_content, is_conflict)), rows.filter(is_conflict)
+    for name, said in (("reason", ID_CONFLICT), ("detail", dedupe.OTHER_CONTENT)):
+        column = pa.repeat(pa.scalar(said, pa.string()), conflicts.num_rows)
+        conflicts = conflicts.set_column(conflicts.column_names.index(name), rows.schema.field(name), column)
+    judged = pa.concat_tables([rows.filter(pc.equal(rows["asks"], dedupe.REJECTED)), conflicts])
+    is_fact = pc.equal(judged["reason"], FACT)
+    told, rejected = judged.filter(is_fact), judged.filter(pc.invert(is_fact))
     now = pa.repeat(pa.scalar(datetime.now(UTC), pa.timestamp("us", "UTC")), rejected.num_rows)
     aside = rejected.append_column("quarantined_at", now)
     lake.append(_typed(aside, SILVER_EVENTS_QUARANTINE), SILVER_EVENTS_QUARANTINE, once)
-    told = _typed(contents, table)
+    if told.num_rows:
+        keep_facts(lake, lake.frame(told.select(["fact"])))
+    events = _typed(contents, table)
     for name in _BESIDE:
-        told = told.append_column(name, contents[name])
-    _append(lake, told, table, once, judge)
+        events = events.append_column(name, contents[name])
+    _append(lake, events, table, once, judge)
     first: datetime | None = pc.min(contents["kafka_timestamp"]).as_py()
     return Accepted(
-        events=told,
+        events=events,
         are_few=True,
         have_faults=bool(pc.any(pc.greater(pc.list_value_length(contents["faults"]), 0)).as_py()),
         count=contents.num_rows,
