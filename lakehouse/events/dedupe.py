@@ -13,6 +13,9 @@ A rejected record has no id to trust. Its place in Kafka is its key, so that it 
 be told again and is folded.
 """
 
+from collections import Counter
+
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -90,3 +93,20 @@ def conflicts(answered: DataFrame) -> DataFrame:
         .withColumns({"reason": F.lit(ID_CONFLICT), "detail": F.lit(OTHER_CONTENT)})
         .select(*answered.columns)
     )
+
+
+def are_conflicts(answered: pa.Table) -> list[bool]:
+    """`conflicts` of rows on the driver: of each whether it is one."""
+    asks, ids = answered["asks"].to_pylist(), answered["message_id"].to_pylist()
+    places = list(zip(*(answered[name].to_pylist() for name in PLACE), strict=True))
+    asked = list(zip(asks, ids, places, strict=True))
+    new_ids = Counter(id_ for ask, id_, _ in asked if ask == ID)
+    new_contents = Counter(id_ for ask, id_, _ in asked if ask == CONTENT)
+    first: dict[str, tuple[str, int, int]] = {}
+    for ask, id_, place in asked:
+        if ask == CONTENT:
+            first[id_] = min(place, first.get(id_, place))
+    return [
+        ask == CONTENT and new_contents[id_] > new_ids[id_] and (new_ids[id_] == 0 or place != first[id_])
+        for ask, id_, place in asked
+    ]

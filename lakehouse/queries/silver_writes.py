@@ -11,7 +11,7 @@ has had, and after a crash the replay takes for its events what the attempt befo
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -85,8 +85,12 @@ def write_events(
         judge: is called before an event is written, and what it raises is raised; None = nothing is counted.
     """
     if isinstance(rows, pa.Table):
-        if are_uncontested(rows) and not lake.has_had(SILVER_EVENTS, once):
-            return _write_uncontested(lake, rows, once, known, table, judge)
+        are_conflicts = dedupe.are_conflicts(rows)
+        is_replay = any(lake.has_had(decides, once) for decides in (SILVER_EVENTS_QUARANTINE, SILVER_EVENTS))
+        # What is known from before the checkpoint decides between contents, too: quarantine must be read.
+        is_decided = not (is_replay or (known and any(are_conflicts)))
+        if is_decided and first_broken(SILVER_EVENTS, Action.QUARANTINE) is None:
+            return _write_here(lake, rows, are_conflicts, once, known, table, judge)
         rows = lake.frame(rows)
     contents = rows.where(F.col("asks") == dedupe.CONTENT)
     judged = rows.where(F.col("asks") == dedupe.REJECTED).unionByName(dedupe.conflicts(rows))
@@ -134,31 +138,36 @@ def _unexpected(contents: DataFrame, breaks: Column, judged: DataFrame) -> DataF
     return aside.join(judged.select(*place), on=place, how="left_anti").select(*judged.columns)
 
 
-def are_uncontested(rows: pa.Table) -> bool:
-    """Whether each new id of the answered rows came with one content and each new content with its id, and nothing is to be put aside.
-
-    So there is no conflict among them, and none with what came before; and no fact.
-    """
-    contents, ids = (rows.filter(pc.equal(rows["asks"], asks))["message_id"] for asks in (dedupe.CONTENT, dedupe.ID))
-    is_one_to_one = len(contents) == len(ids) == len(contents.unique()) and contents.sort().equals(ids.sort())
-    is_fact = pc.any(pc.equal(rows["reason"], FACT)).as_py() or False
-    return is_one_to_one and not is_fact and first_broken(SILVER_EVENTS, Action.QUARANTINE) is None
-
-
-def _write_uncontested(
-    lake: Lake, rows: pa.Table, once: Transaction, known: Ends, table: Table, judge: Judge | None
+def _write_here(
+    lake: Lake,
+    rows: pa.Table,
+    are_conflicts: Sequence[bool],
+    once: Transaction,
+    known: Ends,
+    table: Table,
+    judge: Judge | None,
 ) -> Accepted:
-    """`write_events` where the contents are the events: nothing is left for Spark to find out."""
-    rejected, contents = (rows.filter(pc.equal(rows["asks"], asks)) for asks in (dedupe.REJECTED, dedupe.CONTENT))
+    """`write_events` on the driver, of a batch of which no table has anything: there is nothing to find out there."""
+    is_conflict = pa.array(are_conflicts, pa.bool_())
+    is_content = pc.equal(rows["asks"], dedupe.CONTENT)
+    contents, conflicts = rows.filter(pc.and_not(is_content, is_conflict)), rows.filter(is_conflict)
+    for name, said in (("reason", ID_CONFLICT), ("detail", dedupe.OTHER_CONTENT)):
+        column = pa.repeat(pa.scalar(said, pa.string()), conflicts.num_rows)
+        conflicts = conflicts.set_column(conflicts.column_names.index(name), rows.schema.field(name), column)
+    judged = pa.concat_tables([rows.filter(pc.equal(rows["asks"], dedupe.REJECTED)), conflicts])
+    is_fact = pc.equal(judged["reason"], FACT)
+    told, rejected = judged.filter(is_fact), judged.filter(pc.invert(is_fact))
     aside = _at_once(rejected.filter(is_news_here(rejected, known)), "quarantined_at")
     lake.append(_typed(aside, SILVER_EVENTS_QUARANTINE), SILVER_EVENTS_QUARANTINE, once)
-    told = _typed(contents, table)
+    if told.num_rows:
+        keep_facts(lake, lake.frame(told.select(["fact"])))
+    events = _typed(contents, table)
     for name in _BESIDE:
-        told = told.append_column(name, contents[name])
-    _append(lake, told, table, once, judge)
+        events = events.append_column(name, contents[name])
+    _append(lake, events, table, once, judge)
     first: datetime | None = pc.min(contents["kafka_timestamp"]).as_py()
     return Accepted(
-        events=told,
+        events=events,
         are_few=True,
         have_faults=bool(pc.any(pc.greater(pc.list_value_length(contents["faults"]), 0)).as_py()),
         count=contents.num_rows,

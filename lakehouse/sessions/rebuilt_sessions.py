@@ -1,24 +1,21 @@
 """What silver.sessions must hold, computed from silver.events in one batch: the stream's oracle and repair kit."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import groupby
-from operator import itemgetter
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.lake.delta import Lake, arrow_schema
-from lakehouse.sessions.rule import clusters
-from lakehouse.sessions.table import SILVER_SESSIONS, Row, rows_of
-from lakehouse.sessions.visits import COLUMNS, visits
+from lakehouse.sessions.rule import clusters, in_order
+from lakehouse.sessions.table import SILVER_SESSIONS, session_rows
+from lakehouse.sessions.visits import COLUMNS, VISIT, visits
 from lakehouse.tables.events import SILVER_EVENTS
-
-_ROWS = 10_000  # of the answer, written together
 
 
 def rebuilt_sessions(lake: Lake) -> DataFrame:
-    """silver.events -> rows of silver.sessions. Visitors are read in Python workers, one after another."""
+    """silver.events -> rows of silver.sessions. Visitors are read in Python workers, some at a time, each of them whole."""
     is_visit = F.col("visitor_id").isNotNull() & ~F.col("is_bot")
     events = lake.read(SILVER_EVENTS).where(is_visit).select(*COLUMNS)
     together = events.repartition("visitor_id").sortWithinPartitions("visitor_id")
@@ -27,17 +24,28 @@ def rebuilt_sessions(lake: Lake) -> DataFrame:
 
 
 def _of_partition(rates: Mapping[str, str]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """`rates`: see table.rows_of."""
+    """`rates`: see table.session_rows."""
     schema = pa.schema([field.with_nullable(True) for field in arrow_schema(SILVER_SESSIONS)])
 
     def sessions_of(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        seen = (one for batch in batches for one in visits(pa.Table.from_batches([batch])))
-        rows: list[Row] = []
-        for visitor, visited in groupby(seen, key=itemgetter(0)):
-            rows += rows_of(visitor, clusters(visit for _, visit in visited), rates)
-            if len(rows) >= _ROWS:
-                yield from pa.Table.from_pylist(rows, schema=schema).to_batches()
-                rows = []
-        yield from pa.Table.from_pylist(rows, schema=schema).to_batches()
+        seen = (visits(pa.Table.from_batches([batch])) for batch in batches)
+        for whole in _of_whole_visitors(seen):
+            yield from session_rows(clusters(in_order(whole)).ending, rates, schema).to_batches()
 
     return sessions_of
+
+
+def _of_whole_visitors(pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Visits by visitor -> the same, cut where one visitor ends and the next begins."""
+    held = [VISIT.empty_table()]
+    for piece in pieces:
+        if piece.num_rows == 0:
+            continue
+        last = piece["visitor_id"][-1]
+        cut = pc.index(piece["visitor_id"], last).as_py()
+        is_ended = cut > 0 or held[-1].num_rows == 0 or held[-1]["visitor_id"][-1] != last
+        if is_ended:
+            yield pa.concat_tables([*held, piece.slice(0, cut)])
+            held = []
+        held.append(piece.slice(cut))
+    yield pa.concat_tables(held)

@@ -18,81 +18,101 @@ What follows is a function of the set of events: their order and batching do not
 before and after it apart. So an event, however late, concerns the clusters of events within 30 minutes of it and no others.
 """
 
-from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-from lakehouse.events.enrichment.locations import Location
-from lakehouse.events.enrichment.traffic import Traffic
-from lakehouse.events.enrichment.user_agents import Agent
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 GAP = timedelta(minutes=30)
 GAP_US = GAP // timedelta(microseconds=1)
 MOST_EVENTS = 10_000
 
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
-class Visit(NamedTuple):
-    """One event, as far as sessions are concerned. It is the same one where time and message_id are.
+_ORDER = ("visitor_id", "at", "message_id")
 
-    at: microseconds since 1970. page: its address without query string, None = none told. order_id, revenue, currency: of Order Completed; revenue in
-    digits.
+
+class Clusters(NamedTuple):
+    """Of visits in order, with no more than GAP between them. first, after: the row of each one's first visit, and the one after its last.
+
+    end: time of its last visit. is_endless: it has more than MOST_EVENTS.
     """
 
-    at: int
-    message_id: str
-    actor_id: str
-    is_page_view: bool
-    page: str | None
-    traffic: Traffic | None
-    agent: Agent | None
-    location: Location | None
-    order_id: str | None
-    revenue: str | None
-    currency: str | None
+    visits: pa.Table
+    first: Ints
+    after: Ints
+    end: Ints
+    is_endless: Bools
 
     @property
-    def campaign(self) -> tuple[str | None, ...] | None:
-        """What a campaign is told by; None = the event brings none."""
-        traffic = self.traffic
-        return (traffic.source, traffic.medium, traffic.campaign) if traffic and traffic.is_campaign else None
+    def ending(self) -> pa.Table:
+        """The visits of those that end, in order: what sessions are made of."""
+        return self.visits.filter(pa.array(~np.repeat(self.is_endless, self.after - self.first)))
 
 
-Visits = list[Visit]
+def in_order(visits: pa.Table) -> pa.Table:
+    """Rows of visits.VISIT by visitor, time and message; of those that are there more than once the last."""
+    rows = visits.combine_chunks()  # what lies in many pieces is sorted and taken slowly
+    rows = rows.take(pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in _ORDER]))
+    is_last = np.ones(rows.num_rows, dtype=bool)
+    is_last[:-1] = _is_another(rows, *_ORDER)[1:]
+    return rows.filter(pa.array(is_last)).combine_chunks()
 
 
-class Cluster(NamedTuple):
-    """Events of a visitor with no more than GAP between them, in order. events: None = more than MOST_EVENTS."""
-
-    start: int
-    end: int
-    events: Visits | None
-
-
-def clusters(events: Iterable[Visit], endless: Iterable[Cluster] = ()) -> list[Cluster]:
-    """Events of one visitor in any order, each once where it came twice, and clusters of more than MOST_EVENTS -> all its clusters, in order."""
-    found = [Cluster(at, at, [event]) for (at, _), event in sorted({event[:2]: event for event in events}.items())]
-    result: list[Cluster] = []
-    for start, end, held in sorted([*found, *endless], key=lambda cluster: cluster.start):
-        before = result[-1] if result else None
-        if before is None or start - before.end > GAP_US:
-            result.append(Cluster(start, end, held))
-        elif before.events is None or held is None or len(before.events) >= MOST_EVENTS:
-            result[-1] = Cluster(before.start, max(before.end, end), None)
-        else:
-            before.events.extend(held)
-            result[-1] = before._replace(end=end)
-    return result
+def clusters(visits: pa.Table) -> Clusters:
+    """All clusters of visits in order. What stands for too many visits makes those endless that it meets."""
+    at, visitor_begins = _numbers(visits["at"]), _is_another(visits, "visitor_id")
+    begins, end = visitor_begins | _follows_silence(at), at.copy()
+    of_many = np.flatnonzero(pc.is_valid(visits["until"]))
+    for row, until in zip(of_many.tolist(), visits["until"].take(of_many).to_pylist(), strict=True):
+        end[row] = until
+        others = np.flatnonzero(visitor_begins[row + 1 :])
+        same_visitor = at[row + 1 : row + 1 + others[0] if others.size else None]
+        begins[row + 1 : row + 1 + np.searchsorted(same_visitor, until + GAP_US, side="right")] = False
+    first = np.flatnonzero(begins)
+    after = np.append(first[1:], visits.num_rows)[: first.size]
+    is_endless = after - first > MOST_EVENTS
+    is_endless |= np.searchsorted(of_many, first) < np.searchsorted(of_many, after)
+    return Clusters(visits, first, after, np.maximum.reduceat(end, first) if first.size else end, is_endless)
 
 
-def sessions(cluster: Cluster) -> Iterator[Visits]:
-    """The sessions of a cluster."""
-    events = cluster.events
-    if events is None:
-        return
-    start, campaign = 0, events[0].campaign
-    for place in range(1, len(events)):
-        told = events[place].campaign
-        if told is not None and told != campaign:
-            yield events[start:place]
-            start, campaign = place, told
-    yield events[start:]
+def session_starts(visits: pa.Table) -> Ints:
+    """The rows at which a session begins; of visits in order, of clusters that end."""
+    begins = _is_another(visits, "visitor_id") | _follows_silence(_numbers(visits["at"]))
+    telling = np.flatnonzero(pc.fill_null(visits["is_campaign"], False))
+    told = visits.select(["source", "medium", "campaign"]).take(telling)
+    codes: dict[tuple[str | None, ...], int] = {}
+    campaign = np.array(
+        [codes.setdefault(one, len(codes)) for one in zip(*(c.to_pylist() for c in told.columns), strict=True)],
+        dtype=int,
+    )
+    # The campaign a session has is the one last told since its cluster began.
+    cluster = np.cumsum(begins)[telling]
+    goes_on = np.zeros(telling.size, dtype=bool)
+    goes_on[1:] = (cluster[1:] == cluster[:-1]) & (campaign[1:] == campaign[:-1])
+    begins[telling[~goes_on]] = True
+    return np.flatnonzero(begins)
+
+
+def _is_another(rows: pa.Table, *names: str) -> Bools:
+    """Whether a row differs from the one before it in one of these columns."""
+    is_another = np.ones(rows.num_rows, dtype=bool)
+    if rows.num_rows:
+        is_another[1:] = False
+        for name in names:
+            column = rows[name]
+            is_another[1:] |= pc.not_equal(column.slice(1), column.slice(0, len(column) - 1)).to_numpy()
+    return is_another
+
+
+def _follows_silence(at: Ints) -> Bools:
+    return np.diff(at, prepend=at[:1]) > GAP_US
+
+
+def _numbers(column: pa.ChunkedArray) -> Ints:
+    numbers: Ints = column.to_numpy()
+    return numbers

@@ -14,9 +14,9 @@ import logging
 import pyarrow as pa
 
 from lakehouse.lake.delta import Lake, arrow_schema
-from lakehouse.sessions.table import SILVER_SESSIONS, Differences, by_key, differences, rows_of
+from lakehouse.sessions.table import SILVER_SESSIONS, Differences, differences, session_rows
 from lakehouse.sessions.visit_index import fill, index_of, stamp_of
-from lakehouse.sessions.visits import by_visitor, visits
+from lakehouse.sessions.visits import visits
 
 log = logging.getLogger("stitchlake.sessions")
 
@@ -45,27 +45,25 @@ class SessionStep:
         if events.num_rows == 0:
             return
         self._is_ready = False
-        rates, index, new = self._lake.config.money.rates, index_of(self._lake), by_visitor(visits(events))
-        changed = index.changes(new)
-        index.take_in(changed)
+        rates, schema = self._lake.config.money.rates, arrow_schema(SILVER_SESSIONS)
+        index, new = index_of(self._lake), visits(events)
+        change = index.change(new)
+        index.take_in(change)
         if self._asks_table:
-            stored = self._lake.rows_with(SILVER_SESSIONS, "visitor_id", new)
-            before = by_key(stored.to_pylist())
-            after = by_key(row for visitor in new for row in rows_of(visitor, index.of(visitor), rates))
+            visitors = new["visitor_id"].unique().to_pylist()
+            before, now = self._lake.rows_with(SILVER_SESSIONS, "visitor_id", visitors), index.of(visitors)
         else:
-            before = by_key(row for one in changed for row in rows_of(one.visitor_id, one.before, rates))
-            after = by_key(row for one in changed for row in rows_of(one.visitor_id, one.after, rates))
-        self._write(differences(before, after))
+            before, now = session_rows(change.before.ending, rates, schema), change.after
+        self._write(differences(before, session_rows(now.ending, rates, schema)))
         index.restamp(stamp_of(self._lake))
         self._is_ready, self._asks_table = True, False
 
     def _write(self, differing: Differences) -> None:
         """New rows first: a crash in between leaves no event without a session, and the replay asks the table."""
-        schema, gone = arrow_schema(SILVER_SESSIONS), differing.gone
-        self._lake.add(pa.Table.from_pylist(differing.added, schema=schema), SILVER_SESSIONS)
-        rows = pa.Table.from_pylist([*differing.changed, *gone], schema=schema)
+        self._lake.add(differing.added, SILVER_SESSIONS)
+        rows = pa.concat_tables([differing.changed, differing.gone])
         if rows.num_rows:
-            goes = pa.array([False] * len(differing.changed) + [True] * len(gone))
+            goes = pa.array([False] * differing.changed.num_rows + [True] * differing.gone.num_rows)
             self._lake.upsert(
                 rows.append_column("is_deleted", goes), SILVER_SESSIONS, deletes=True,
                 stored_at=rows["started_at"].combine_chunks(),

@@ -1,16 +1,18 @@
 """The contract of silver.sessions, and its rows."""
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from lakehouse.events.enrichment.traffic import DIRECT
 from lakehouse.events.money import money_of
-from lakehouse.sessions.rule import Cluster, Visits, sessions
+from lakehouse.sessions.rule import Bools, Ints, session_starts
 from lakehouse.tables.contract import MONEY, Table, optional, required
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SILVER_SESSIONS = Table(
     name="silver.sessions",
@@ -47,79 +49,109 @@ SILVER_SESSIONS = Table(
     ),
 )
 
-Row = dict[str, Any]
-Rows = dict[tuple[Any, ...], Row]
-"""Rows by their key."""
+_CAME = ("channel", "source", "medium", "campaign", "click_id")
+_NO_MONEY = money_of(Decimal(0))
 
 
 class Differences(NamedTuple):
     """Rows that are new, those of a known key that say something else, and those that are no more."""
 
-    added: list[Row]
-    changed: list[Row]
-    gone: list[Row]
+    added: pa.Table
+    changed: pa.Table
+    gone: pa.Table
 
 
-def differences(before: Rows, after: Rows) -> Differences:
+def differences(before: pa.Table, after: pa.Table) -> Differences:
+    """Of rows of silver.sessions, each key once."""
+    place_of = {key: place for place, key in enumerate(_keys(before))}
+    was = np.array([place_of.get(key, -1) for key in _keys(after)], dtype=int)
+    known, stays = np.flatnonzero(was >= 0), np.zeros(before.num_rows, dtype=bool)
+    stays[was[known]] = True
+    now = after.take(known)
     return Differences(
-        added=[one for key, one in after.items() if key not in before],
-        changed=[one for key, one in after.items() if key in before and before[key] != one],
-        gone=[one for key, one in before.items() if key not in after],
+        added=after.filter(pa.array(was < 0)),
+        changed=now.filter(pa.array(_differ(before.take(was[known]), now))),
+        gone=before.filter(pa.array(~stays)),
     )
 
 
-def by_key(rows: Iterable[Row]) -> Rows:
-    return {tuple(one[name] for name in SILVER_SESSIONS.key): one for one in rows}
+def _keys(rows: pa.Table) -> list[tuple[object, ...]]:
+    columns = (rows["visitor_id"], rows["started_at"].cast(pa.int64()), rows["session_id"])
+    return list(zip(*(column.to_pylist() for column in columns), strict=True))
 
 
-def rows_of(visitor_id: str, clusters: Iterable[Cluster], rates: Mapping[str, str]) -> list[Row]:
-    """The sessions of a visitor's clusters. `rates`: units of the default currency for one of another."""
-    return [_row(visitor_id, session, rates) for cluster in clusters for session in sessions(cluster)]
+def _differ(one: pa.Table, other: pa.Table) -> Bools:
+    """Row by row; nulls are equal to each other."""
+    differs = np.zeros(one.num_rows, dtype=bool)
+    for name in one.column_names:
+        left, right = one[name], other[name]
+        if pa.types.is_list(left.type):
+            pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
+            differs |= np.array([a != b for a, b in pairs], dtype=bool)
+        else:
+            differs |= pc.fill_null(pc.not_equal(left, right), False).to_numpy()
+            differs |= pc.not_equal(pc.is_null(left), pc.is_null(right)).to_numpy()
+    return differs
 
 
-def _row(visitor_id: str, session: Visits, rates: Mapping[str, str]) -> Row:
-    first, last = session[0], session[-1]
-    pages = [event.page for event in session if event.page is not None]
-    landed = next((event for event in session if event.page is not None or event.traffic is not None), first)
-    agent = next((event.agent for event in session if event.agent is not None), None)
-    place = next((event.location for event in session if event.location is not None), None)
-    traffic = landed.traffic or DIRECT
-    orders = _orders(session, rates)
-    return {
-        "visitor_id": visitor_id,
-        "started_at": _moment(first.at),
-        "session_id": first.message_id,
-        "ended_at": _moment(last.at),
-        "duration_seconds": (last.at - first.at) // 1_000_000,
-        "actor_id": last.actor_id,
-        "event_count": len(session),
-        "page_view_count": sum(event.is_page_view for event in session),
-        "landing_page": pages[0] if pages else None,
-        "exit_page": pages[-1] if pages else None,
-        "channel": traffic.channel,
-        "source": traffic.source,
-        "medium": traffic.medium,
-        "campaign": traffic.campaign,
-        "click_id": traffic.click_id,
-        "device_class": agent and agent.device_class,
-        "os": agent and agent.os,
-        "browser": agent and agent.browser,
-        "country": place and place.country,
-        "region": place and place.region,
-        "order_ids": sorted(orders),
-        "revenue": money_of(sum(orders.values(), Decimal(0))),
+def session_rows(visits: pa.Table, rates: Mapping[str, str], schema: pa.Schema) -> pa.Table:
+    """The sessions of visits in order, of clusters that end. `rates`: units of the default currency for one of another. `schema`: of silver.sessions."""
+    first = session_starts(visits)
+    after = np.append(first[1:], visits.num_rows)[: first.size]
+    last, at = after - 1, visits["at"].to_numpy()
+    tells_page = pc.is_valid(visits["page"]).to_numpy()
+    tells_traffic = pc.is_valid(visits["channel"]).to_numpy()
+    landing, exit_ = _first_of(tells_page, first), _last_of(tells_page, first)
+    landed = visits.select(_CAME).take(pc.fill_null(_first_of(tells_page | tells_traffic, first), pa.array(first)))
+    is_told = pc.is_valid(landed["channel"])
+    agent = _first_of(pc.is_valid(visits["device_class"]).to_numpy(), first)
+    place = _first_of(pc.is_valid(visits["country"]).to_numpy(), first)
+    order_ids, revenue = _orders(visits, first, rates)
+    seen = np.append(0, np.cumsum(visits["is_page_view"].to_numpy()))
+    columns = {
+        "visitor_id": visits["visitor_id"].take(first),
+        "started_at": at[first],
+        "session_id": visits["message_id"].take(first),
+        "ended_at": at[last],
+        "duration_seconds": (at[last] - at[first]) // 1_000_000,
+        "actor_id": visits["actor_id"].take(last),
+        "event_count": after - first,
+        "page_view_count": seen[after] - seen[first],
+        "landing_page": visits["page"].take(landing),
+        "exit_page": visits["page"].take(exit_),
+        **{name: pc.if_else(is_told, landed[name], getattr(DIRECT, name)) for name in _CAME},
+        **{name: visits[name].take(agent) for name in ("device_class", "os", "browser")},
+        **{name: visits[name].take(place) for name in ("country", "region")},
+        "order_ids": pa.array(order_ids, pa.list_(pa.string())),
+        "revenue": pa.array(revenue, schema.field("revenue").type),
     }
+    return pa.table({name: columns[name] for name in schema.names}).cast(schema)
 
 
-def _moment(at: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at)
+def _first_of(holds: Bools, first: Ints) -> pa.Array:
+    """The row of each session at which it holds first; null = it never does."""
+    rows = np.where(holds, np.arange(holds.size), holds.size)
+    found = np.minimum.reduceat(rows, first) if first.size else first
+    return pa.array(found, mask=found == holds.size)
 
 
-def _orders(session: Visits, rates: Mapping[str, str]) -> dict[str, Decimal]:
-    """Order -> its value as it was first told."""
-    values: dict[str, Decimal] = {}
-    for event in session:
-        if event.order_id is not None and event.order_id not in values:
-            rate = Decimal(rates.get(event.currency or "", "1"))
-            values[event.order_id] = money_of(Decimal(event.revenue or 0) * rate)
-    return values
+def _last_of(holds: Bools, first: Ints) -> pa.Array:
+    rows = np.where(holds, np.arange(holds.size), -1)
+    found = np.maximum.reduceat(rows, first) if first.size else first
+    return pa.array(found, mask=found == -1)
+
+
+def _orders(visits: pa.Table, first: Ints, rates: Mapping[str, str]) -> tuple[list[list[str]], list[Decimal]]:
+    """Of each session its orders, sorted, and what they are worth, each as it was first told."""
+    told = np.flatnonzero(pc.is_valid(visits["order_id"]))
+    rows = visits.select(["order_id", "revenue", "currency"]).take(told)
+    session = (np.searchsorted(first, told, side="right") - 1).tolist()
+    values: dict[int, dict[str, Decimal]] = defaultdict(dict)
+    for place, order, revenue, currency in zip(session, *(c.to_pylist() for c in rows.columns), strict=True):
+        if order not in values[place]:
+            values[place][order] = money_of(Decimal(revenue or 0) * Decimal(rates.get(currency or "", "1")))
+    ids: list[list[str]] = [[] for _ in range(first.size)]
+    worth = [_NO_MONEY] * first.size
+    for place, orders in values.items():
+        ids[place], worth[place] = sorted(orders), money_of(sum(orders.values(), Decimal(0)))
+    return ids, worth

@@ -1,10 +1,10 @@
 """Seconds from produced to readable in the online store and to committed in gold.activation, under an open-loop load.
 
-    ./spark-submit.sh tests/benchmarks/freshness.py [--rate 500] [--seconds 180] [--warm-up 60] [--history 30000]
+    ./spark-submit.sh tests/benchmarks/freshness.py [--rate 500] [--seconds 180] [--warm-up 60] [--history 30000] [--poison 0.05]
 
 The lake begins with a history and champions trained on it, so that every profile is scored as in production. Then open
 loop: records are sent on schedule whatever the pipeline does, so a slow batch cannot slow its own load. Every record sent
-after the warm-up counts, by the broker's time stamp and the commit of the micro-batch that read it.
+after the warm-up counts, by the broker's time stamp and the commit of the micro-batch that read it. --poison: the share of records that are no events.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import Start, await_all
 from lakehouse.training import scores, segments
 from tests.benchmarks.machine import machine
+from tests.benchmarks.poison import poisoned
 
 SEED = 7
 POLL_SECONDS = 0.5
@@ -83,12 +84,13 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--seconds", type=int, default=180)
     parser.add_argument("--warm-up", type=int, default=60)
     parser.add_argument("--history", type=int, default=30_000)
+    parser.add_argument("--poison", type=float, default=0.0)
     arguments = parser.parse_args(argv)
     with scratch_lake(load(), "freshness") as lake:
         messages = Shop(arguments.history + int(arguments.rate * arguments.seconds), SEED).messages()
         remember(lake, islice(messages, arguments.history))
         started = datetime.now(UTC)
-        micro_batch = load_queries(lake, messages, arguments.rate)
+        micro_batch = load_queries(lake, poisoned(messages, arguments.poison, SEED), arguments.rate)
         times = produced(lake).toPandas()
         counted_from = np.datetime64(started.replace(tzinfo=None)) + np.timedelta64(arguments.warm_up, "s")
         ends = end_offsets(lake.checkpoint(events.NAME), lake.config.kafka.events_topic)
@@ -101,6 +103,7 @@ def main(argv: list[str]) -> None:
         result = {
             "benchmark": "freshness",
             "events_per_second": arguments.rate,
+            "poison": arguments.poison,
             "events": len(seconds),
             "gold_p50_seconds": round(float(np.quantile(seconds, 0.5)), 2),
             "gold_p99_seconds": round(float(np.quantile(seconds, 0.99)), 2),

@@ -1,9 +1,9 @@
 """What a micro-batch costs: seconds, seconds by stage, and CPU of all processes; one after another, of as many events each.
 
-    ./spark-submit.sh tests/benchmarks/micro_batch.py [--events 1700] [--batches 60] [--history 20000] [--check]
+    ./spark-submit.sh tests/benchmarks/micro_batch.py [--events 1700] [--batches 60] [--history 20000] [--poison 0.05] [--check]
 
 The lake begins as that of freshness.py. But nothing here waits for a clock, so that CPU seconds are comparable on a machine that others use, too. The
-first third of the micro-batches does not count. --check: `rebuild --check` of the lake afterwards; exit 1 on any difference.
+first third of the micro-batches does not count. --poison: the share of records that are no events. --check: `rebuild --check` of the lake afterwards; exit 1 on any difference.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import await_all
 from tests.benchmarks.freshness import SEED, remember
 from tests.benchmarks.machine import cpu_seconds, machine
+from tests.benchmarks.poison import poisoned
 
 
 def main(argv: list[str]) -> int:
@@ -32,13 +33,14 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--events", type=int, default=1700)
     parser.add_argument("--batches", type=int, default=60)
     parser.add_argument("--history", type=int, default=20_000)
+    parser.add_argument("--poison", type=float, default=0.0)
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args(argv)
     with scratch_lake(load(), "micro_batch") as lake:
         messages = Shop(arguments.history + arguments.batches * arguments.events, SEED).messages()
         remember(lake, islice(messages, arguments.history))
         kafka, config = lake.config.kafka, lake.config
-        produce(messages, kafka, kafka.events_topic, on_progress=lambda n: None)
+        produce(poisoned(messages, arguments.poison, SEED), kafka, kafka.events_topic, on_progress=lambda n: None)
         small = dataclasses.replace(config.profiles, max_offsets_per_trigger=arguments.events)
         lake = Lake(lake.spark, dataclasses.replace(config, profiles=small))
         ends: list[tuple[float, float, BatchRecord]] = []
@@ -52,6 +54,8 @@ def main(argv: list[str]) -> int:
         result = {
             "benchmark": "micro_batch",
             "events": arguments.events,
+            "poison": arguments.poison,
+            "quarantined": sum(sum(record.quarantined.values()) for _, _, record in ends),
             "micro_batches": len(counted),
             "seconds": round(statistics.median(after[0] - before[0] for before, after in counted), 3),
             "least_seconds": round(min(after[0] - before[0] for before, after in counted), 3),

@@ -25,7 +25,8 @@ def of_its_own(folder: Path) -> Iterator[None]:
         shutil.rmtree(aside)
         shutil.copytree(folder, aside)
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        # Where the body failed somebody may still have a file open.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
         shutil.rmtree(folder)
         aside.rename(folder)
 

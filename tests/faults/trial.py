@@ -60,16 +60,30 @@ class Trial:
         self._records = records
         self._environ = environ
         self._produced = 0
+        self._drivers: list[DriverProcess] = []
 
     @property
     def config(self) -> Config:
         return self.lake.config
 
     def start(self, *arguments: str) -> DriverProcess:
-        return DriverProcess(self.config, self._records, *arguments, environ=self._environ)
+        driver = DriverProcess(self.config, self._records, *arguments, environ=self._environ)
+        self._drivers.append(driver)
+        return driver
+
+    def kill_drivers(self) -> None:
+        """Those that still live: a fault that went wrong left them, and they hold the lake."""
+        for driver in self._drivers:
+            if driver.is_alive:
+                driver.kill()
 
     def send(self, messages: int, *, per_second: float | None = None) -> None:
-        """So many of the shop's messages, and what comes along."""
+        """So many of the shop's messages, and what comes along. At the end of the load fewer.
+
+        Raises:
+            AssertionError: the load is used up: a fault under no load shows nothing.
+        """
+        assert not self.load.is_whole, f"--events: got {self.load.events}, all of them are sent. Give more."
         kafka = self.config.kafka
         self._produced += produce(
             self.load.take(messages),

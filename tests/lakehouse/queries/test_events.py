@@ -6,6 +6,7 @@ Every content happened years before or after the others: nothing is ever late.
 
 import dataclasses
 import json
+import random
 import shutil
 import tempfile
 from collections import Counter
@@ -24,7 +25,7 @@ from pyspark.sql import functions as F
 from lakehouse.config import LakeConfig, load
 from lakehouse.events import dedupe
 from lakehouse.events.parse import parse
-from lakehouse.events.reasons import FACT, ID_CONFLICT, MALFORMED_JSON
+from lakehouse.events.reasons import ID_CONFLICT, MALFORMED_JSON
 from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
@@ -224,36 +225,35 @@ def test_replaying_a_batch_changes_nothing(
 
 
 @pytest.mark.parametrize("are_here", [True, False], ids=["here", "there"])
-def test_what_nothing_contests_is_written_the_same_by_way_of_the_driver(
-    spark: SparkSession, tmp_path: Path, are_here: bool
+def test_a_batch_is_decided_and_written_the_same_by_way_of_the_driver(
+    spark: SparkSession, tmp_path: Path, are_here: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = new_lake(spark, tmp_path)
-    for _ in range(2):
-        rows = answered(lake, p0_0="aA", p0_1="bA", p0_2="!")
-        accepted = write_events(lake, rows.toArrow() if are_here else rows, ONCE, known={})
-        assert taken(accepted) == {"aA": "0-0", "bA": "0-1"}
-        assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["!"])
+    for number in range(2):
+        rows = answered(lake, p0_0="aA", p0_1="aB", p0_2="bA", p0_3="!", p0_4="aC")
+        with monkeypatch.context() as patched:
+            if are_here and number == 0:
+                patched.setattr(lake, "frame", lambda _: pytest.fail("Spark was asked"))
+            accepted = write_events(lake, rows.toArrow() if are_here else rows, ONCE, known={})
+        assert taken(accepted) == {"aA": "0-0", "bA": "0-2"}
+        assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["!", "aB", "aC"])
         assert (accepted.count, accepted.first_arrival) == (2, ARRIVAL)
-        assert accepted.quarantined == {MALFORMED_JSON: 1}
+        assert accepted.quarantined == {MALFORMED_JSON: 1, ID_CONFLICT: 2}
 
 
-@pytest.mark.parametrize(
-    ("asked", "is_so"),
-    [
-        ("content a, id a, content b, id b, rejected", True),
-        ("content a, content a, id a", False),  # two contents of one id
-        ("content a", False),  # another than was known
-        ("content a, id b", False),  # the same, and an id was forgotten before its content
-        ("content a, id a, fact", False),
-        ("", True),
-    ],
-)
-def test_contested_is_a_content_that_is_not_the_only_one_of_a_new_id(asked: str, is_so: bool) -> None:
-    kinds = {"content": dedupe.CONTENT, "id": dedupe.ID, "rejected": dedupe.REJECTED, "fact": dedupe.REJECTED}
-    words = [(*one.split(), None)[:2] for one in filter(None, asked.split(", "))]
-    rows = [(kinds[word], message, {"fact": FACT, "rejected": MALFORMED_JSON}.get(word)) for word, message in words]
-    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(3)]
-    assert silver_writes.are_uncontested(pa.table(columns, ["asks", "message_id", "reason"])) is is_so
+def test_the_driver_finds_the_conflicts_that_spark_finds(spark: SparkSession) -> None:
+    choose = random.Random(5)
+    places = [("topic", choose.randrange(3), offset) for offset in range(300)]
+    kinds = choose.choices([dedupe.CONTENT, dedupe.ID, dedupe.REJECTED], [5, 3, 1], k=300)
+    ids = [None if kind == dedupe.REJECTED else str(choose.randrange(80)) for kind in kinds]
+    rows = [(kind, id_, *place, None, None) for kind, id_, place in zip(kinds, ids, places, strict=True)]
+    frame = spark.createDataFrame(
+        rows, "asks string, message_id string, topic string, partition int, offset bigint, reason string, detail string"
+    )
+    here = frame.toArrow()
+    found = {row["offset"] for row in here.filter(pa.array(dedupe.are_conflicts(here))).to_pylist()}
+    assert found == {row["offset"] for row in dedupe.conflicts(frame).collect()}
+    assert 0 < len(found) < kinds.count(dedupe.CONTENT)
 
 
 def crash_before(patch: pytest.MonkeyPatch, table: Table) -> None:
@@ -268,16 +268,21 @@ def crash_before(patch: pytest.MonkeyPatch, table: Table) -> None:
     patch.setattr(Lake, "append", crash)
 
 
-def test_after_a_crash_between_the_tables_the_replay_decides_as_before(spark: SparkSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("are_here", [True, False], ids=["here", "there"])
+def test_after_a_crash_between_the_tables_the_replay_decides_as_before(
+    spark: SparkSession, tmp_path: Path, are_here: bool
+) -> None:
     # aA came at p0_0 and p1_2, aB at p1_1 and p0_9: of each content the state keeps one place, not always the same.
     lake = new_lake(spark, tmp_path)
+    rows = answered(lake, p0_0="aA", p1_1="aB", p1_3="bA")
     with pytest.MonkeyPatch.context() as patch:
         crash_before(patch, SILVER_EVENTS)
         with pytest.raises(OSError, match="no space left"):
-            write_events(lake, answered(lake, p0_0="aA", p1_1="aB", p1_3="bA"), ONCE, known={})
+            write_events(lake, rows.toArrow() if are_here else rows, ONCE, known={})
     assert (events(lake), quarantine(lake)) == ([], ["aB"])
     for _ in range(2):
-        replayed = write_events(lake, answered(lake, p0_9="aB", p1_2="aA", p1_3="bA"), ONCE, known={})
+        rows = answered(lake, p0_9="aB", p1_2="aA", p1_3="bA")
+        replayed = write_events(lake, rows.toArrow() if are_here else rows, ONCE, known={})
         assert taken(replayed) == {"aA": "1-2", "bA": "1-3"}
         assert (events(lake), quarantine(lake)) == (["aA", "bA"], ["aB"])
 

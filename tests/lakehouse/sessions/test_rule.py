@@ -1,27 +1,50 @@
 """When a session ends, on events written as `minute` or `minute:campaign`."""
 
-from itertools import permutations
+from itertools import pairwise, permutations
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from lakehouse.events.enrichment.traffic import Traffic
 from lakehouse.sessions import rule
-from lakehouse.sessions.rule import Visit, clusters, sessions
+from lakehouse.sessions.rule import Clusters, clusters, in_order, session_starts
+from lakehouse.sessions.visits import VISIT
 
 MINUTE = 60_000_000
+CAMPAIGN = {"channel": "Email", "source": "news", "medium": "email", "is_campaign": True}
+GOOGLE = {"channel": "Organic Search", "source": "google", "medium": "organic", "is_campaign": False}
 
 
-def visit(text: str) -> Visit:
+def visit(text: str, **rest: Any) -> dict[str, Any]:
     minute, _, campaign = text.partition(":")
-    traffic = Traffic("Email", "news", "email", campaign, None, True) if campaign else None
-    at = round(float(minute) * MINUTE)
-    return Visit(at, text, "actor", True, None, traffic, None, None, None, None, None)
+    told = CAMPAIGN | {"campaign": campaign} if campaign else {}
+    known = {"visitor_id": "anna", "at": round(float(minute) * MINUTE), "message_id": text, "is_page_view": True}
+    return dict.fromkeys(VISIT.names) | known | told | rest
 
 
-def told(*events: str) -> str:
+def endless(start: str, end: str) -> dict[str, Any]:
+    """What stands for more visits than a cluster may have."""
+    return visit(start, message_id="", until=round(float(end) * MINUTE))
+
+
+def found(*visits: dict[str, Any]) -> Clusters:
+    return clusters(in_order(pa.Table.from_pylist(list(visits), schema=VISIT)))
+
+
+def spans(*visits: dict[str, Any]) -> list[tuple[float, float, bool]]:
+    """From when to when each cluster goes, in minutes, and whether it is endless."""
+    of = found(*visits)
+    starts = of.visits["at"].take(of.first).to_pylist()
+    return [
+        (s / MINUTE, e / MINUTE, n) for s, e, n in zip(starts, of.end.tolist(), of.is_endless.tolist(), strict=True)
+    ]
+
+
+def told(*visits: dict[str, Any]) -> str:
     """The sessions, `|` between them."""
-    found = [session for cluster in clusters(map(visit, events)) for session in sessions(cluster)]
-    return " | ".join(" ".join(event.message_id for event in session) for session in found)
+    ending = found(*visits).ending
+    ids, starts = ending["message_id"].to_pylist(), session_starts(ending).tolist()
+    return " | ".join(" ".join(ids[start:end]) for start, end in pairwise([*starts, len(ids)]))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +64,7 @@ def told(*events: str) -> str:
     ],
 )
 def test_thirty_minutes_of_silence_or_a_new_campaign_begin_a_session(events: list[str], expected: str) -> None:
-    assert {told(*order) for order in permutations(events)} == {expected}
+    assert {told(*order) for order in permutations(map(visit, events))} == {expected}
 
 
 def test_nothing_at_all_is_no_session() -> None:
@@ -49,19 +72,30 @@ def test_nothing_at_all_is_no_session() -> None:
 
 
 def test_an_event_that_comes_twice_is_one() -> None:
-    assert told("0", "0", "1") == "0 1"
+    assert told(visit("0"), visit("0"), visit("1")) == "0 1"
 
 
 def test_a_referrer_alone_begins_nothing() -> None:
-    came = visit("1")._replace(traffic=Traffic("Organic Search", "google", "organic", None, None, False))
-    (cluster,) = clusters([visit("0"), came])
-    assert len(list(sessions(cluster))) == 1
+    assert told(visit("0"), visit("1", **GOOGLE)) == "0 1"
+
+
+def test_visitors_have_nothing_to_do_with_each_other() -> None:
+    bo = {"visitor_id": "bo"}
+    assert told(visit("0:A"), visit("1", **bo), visit("2:A"), visit("3:A", **bo)) == "0:A 2:A | 1 | 3:A"
 
 
 def test_what_never_falls_silent_is_nobodys_visit_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rule, "MOST_EVENTS", 3)
-    assert told("0", "1", "2") == "0 1 2"
-    assert {told(*order, "90") for order in permutations(["0", "1", "2", "3"])} == {"90"}
-    endless = clusters(map(visit, ("0", "1", "2", "3")))
-    assert clusters(map(visit, ("20", "70")), endless) == [(0, 20 * MINUTE, None), *clusters([visit("70")])]
-    assert clusters(map(visit, ("-5", "1.5")), endless) == [(-5 * MINUTE, 3 * MINUTE, None)]
+    assert told(*map(visit, ("0", "1", "2"))) == "0 1 2"
+    assert {told(*order, visit("90")) for order in permutations(map(visit, ("0", "1", "2", "3")))} == {"90"}
+    assert spans(*map(visit, ("0", "1", "2", "3"))) == [(0, 3, True)]
+
+
+def test_what_meets_that_which_never_falls_silent_is_part_of_it() -> None:
+    assert spans(endless("0", "3"), visit("20"), visit("70")) == [(0, 20, True), (70, 70, False)]
+    assert spans(endless("0", "3"), visit("-5"), visit("1.5")) == [(-5, 3, True)]
+    assert spans(endless("0", "300"), visit("200"), visit("330"), visit("361")) == [(0, 330, True), (361, 361, False)]
+    assert spans(endless("0", "90"), endless("110", "300"), visit("320")) == [(0, 320, True)]
+    bo = {"visitor_id": "bo"}
+    assert spans(endless("0", "90"), visit("60", **bo)) == [(0, 90, True), (60, 60, False)]
+    assert told(endless("0", "90"), visit("60", **bo), visit("121"), visit("-31")) == "-31 | 121 | 60"
