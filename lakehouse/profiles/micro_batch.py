@@ -33,7 +33,7 @@ from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles import gold_writes, rollup
 from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.change_log import ChangeLog
-from lakehouse.profiles.declaration import ChampionModels, ProfileTable
+from lakehouse.profiles.declaration import ChampionModels, LeafTable, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, OnDriver, Settle, derive, derive_here
 from lakehouse.profiles.gold.scores import GOLD_SCORES
@@ -267,7 +267,7 @@ class MicroBatch:
         """`few_rows` of so few that their rows of silver are on the driver, too. `placed`: their actors."""
         profile_of = dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
         with ThreadPoolExecutor(len(HANDED)) as pool:
-            held = {table: pool.submit(self.lake.rows_with, table, "actor_id", profile_of) for table in HANDED}
+            held = {table: pool.submit(_rows_of, self.lake, table, profile_of) for table in HANDED}
             silver: dict[Table, pa.Table] = {table: rows.result() for table, rows in held.items()}
         profiles = _text(pd.DataFrame({"profile_id": sorted(profile_ids)}))
         profiles = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
@@ -339,6 +339,13 @@ def _new(leaves: DataFrame | pa.Table, once: Transaction, record: BatchRecord) -
     record.leaf_rows = here.num_rows
     record.sent = {name: pc.sum(here[name]).as_py() or 0 for name in lists}
     return _New(leaves, once, here)
+
+
+def _rows_of(lake: Lake, table: LeafTable, actors: Collection[str]) -> pa.Table:
+    """The rows of few actors."""
+    if table.look_up is not None and lake.uses_delta_rs:
+        return table.look_up(lake, actors)
+    return lake.rows_with(table, "actor_id", actors)
 
 
 def _text(rows: pd.DataFrame) -> pa.Table:

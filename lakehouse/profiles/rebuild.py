@@ -50,10 +50,10 @@ def bronze_records(lake: Lake) -> DataFrame:
 
 
 def read_again(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
-    """Of the records of bronze those with personal traits and the facts: [lineage, traits, fact]."""
+    """Of the records of bronze those with personal traits and the facts: [lineage, traits, source, fact]."""
     read = parse(bronze_records(lake), lake.config, declared)
     is_wanted = F.col("traits").isNotNull() | F.col("fact").isNotNull()
-    return read.where(is_wanted).select(*BRONZE_EVENTS.key, "traits", "fact")
+    return read.where(is_wanted).select(*BRONZE_EVENTS.key, "traits", "source", "fact")
 
 
 def rebuilt_leaves(lake: Lake, told: DataFrame) -> DataFrame:
