@@ -1,8 +1,8 @@
 """export: gold brought up to date in somebody else's system, as conf/exports.yaml declares it: what changed since the last run, and nothing else.
 
-    ./spark-submit.sh batch/export.py NAME [--dry-run] [--full]
+    ./spark-submit.sh batch/export.py NAME [--dry-run] [--full] [--as-gold-says]
 
-Whoever may not be told of any more is removed there. A run that was killed is simply begun again. --full sends every row, changed or not,
+Whoever may not be told of any more is removed there. It waits until all that people said is in gold, unless --as-gold-says. A run that was killed is simply begun again. --full sends every row, changed or not,
 and removes as always; --dry-run only says what would be done. Needs no JVM. Prints why rows were kept back or refused, and ends with one
 JSON line. Exit 75: the destination does not answer, another try may go well.
 """
@@ -26,6 +26,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("name")
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--as-gold-says", action="store_true", help="do not wait for events that are not read yet")
     arguments = parser.parse_args(argv)
     report = run_export(
         arguments.name,
@@ -33,6 +34,7 @@ def main(argv: list[str]) -> None:
         os.environ,
         is_full=arguments.full,
         is_tried=arguments.dry_run,
+        believes_gold=arguments.as_gold_says,
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         files=FILES,

@@ -16,6 +16,7 @@ from lakehouse.decisions.circumstances import DecisionInputs
 from lakehouse.errors import ExportError
 from lakehouse.experiments.definitions import read_experiments
 from lakehouse.exports.declaration import Export, export_named
+from lakehouse.exports.heard import await_heard
 from lakehouse.exports.ledger import Ledger
 from lakehouse.exports.permission import Permission
 from lakehouse.exports.places.files import FilePlace
@@ -58,17 +59,20 @@ def run_export(
     *,
     is_full: bool,
     is_tried: bool,
+    believes_gold: bool,
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
     files: Files,
 ) -> Report:
-    """Run the export of that name once. `is_tried`: only say what would be done.
+    """Run the export of that name once.
+
+    `is_tried`: only say what would be done. `believes_gold`: also while events wait to be read; else it waits for them.
 
     Raises:
         ConfigError: no such export, or something in a file is wrong.
         BusyError: a run of it is under way.
         ExportError: it cannot be done; what was done is in the ledger.
-        StoreError: what the service was told cannot be read; nothing is sent.
+        StoreError, BrokerError, DestinationAwayError: nobody can say what people said last; nothing is sent.
     """
     export = export_named(files.exports, name)
     folder = local_folder(config.lake.root)
@@ -83,6 +87,8 @@ def run_export(
         _place(export, config, environ, files, clock, sleep) as place,
         closing(open_kept_store(config)) as kept,
     ):
+        if not (is_tried or believes_gold):
+            await_heard(folder, config.kafka, sleep=sleep)
         gold, ledger = Gold(folder), Ledger(config, name)
         inputs = DecisionInputs(
             catalogue=None,

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, Schema
@@ -34,6 +35,11 @@ from lakehouse.tables.exports import OPS_EXPORT_CHANGES, OPS_EXPORT_ROWS, OPS_EX
 KEPT = timedelta(days=30)
 State = Literal["sending", "removing", "delivered", "rejected", "dead", "removed"]
 _TABLES = (OPS_EXPORT_RUNS, OPS_EXPORT_CHANGES, OPS_EXPORT_ROWS)
+_SET = arrow_schema(OPS_EXPORT_ROWS).append(pa.field("is_deleted", pa.bool_()))
+_LAST = f"""
+SELECT {", ".join(name for name in OPS_EXPORT_ROWS.column_names if name != "updated_at")}, changed_at AS updated_at, state = 'removed' AS is_deleted
+FROM told WHERE export = $export QUALIFY row_number() OVER (PARTITION BY key ORDER BY number DESC) = 1
+"""
 COUNTS = tuple(column.name for column in OPS_EXPORT_RUNS.columns if column.type == "bigint")
 
 
@@ -87,21 +93,21 @@ class Ledger:
         """Append to the journal, in one commit."""
         if not changes:
             return
-        rows = [
-            {
-                **{"export": self._export, "run_id": run_id, "number": self._number + number, "changed_at": now},
-                **{name: getattr(change, name) for name in Change.__slots__},
-            }
-            for number, change in enumerate(changes)
-        ]
-        self._number += len(rows)
+        count, schema = len(changes), arrow_schema(OPS_EXPORT_CHANGES)
+        columns: dict[str, Sequence[Any]] = {
+            name: [getattr(change, name) for change in changes] for name in Change.__slots__
+        }
+        columns |= {"export": [self._export] * count, "run_id": [run_id] * count, "changed_at": [now] * count}
+        columns |= {"number": range(self._number, self._number + count)}
+        rows = pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
+        self._number += count
         with self._turn():
-            delta_rs.add(_table(rows, OPS_EXPORT_CHANGES), OPS_EXPORT_CHANGES, self._path(OPS_EXPORT_CHANGES))
+            delta_rs.add(rows, OPS_EXPORT_CHANGES, self._path(OPS_EXPORT_CHANGES))
 
     def forget(self, keys: Sequence[str]) -> None:
         """Rows that are gone here and were never there."""
         if keys:
-            self._set_rows([_gone(self._export, key) for key in keys])
+            self._set_rows(pa.Table.from_pylist([_gone(self._export, key) for key in keys], schema=_SET))
 
     def end(
         self,
@@ -123,22 +129,17 @@ class Ledger:
         """One row per key, of what the run noted; how many rows ended in which state."""
         schema = arrow_schema(OPS_EXPORT_CHANGES)
         told = delta_rs.rows_with(self._path(OPS_EXPORT_CHANGES), schema, "run_id", pa.array([run_id], pa.string()))
-        last = {row["key"]: row for row in sorted(_of(told, self._export).to_pylist(), key=lambda row: row["number"])}
-        self._set_rows(
-            [
-                {**{name: row.get(name) for name in OPS_EXPORT_ROWS.column_names}, "updated_at": row["changed_at"], "is_deleted": row["state"] == "removed"}
-                for row in last.values()
-            ]
-        )  # fmt: skip
-        return Counter(row["state"] for row in last.values())
+        with duckdb.connect() as database:
+            database.execute("SET enable_progress_bar = false")
+            database.register("told", told)
+            last = database.sql(_LAST, params={"export": self._export}).to_arrow_table()
+        self._set_rows(last.cast(_SET))
+        return Counter(last["state"].to_pylist())
 
-    def _set_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        if not rows:
-            return
-        schema = arrow_schema(OPS_EXPORT_ROWS).append(pa.field("is_deleted", pa.bool_()))
-        made = pa.Table.from_pylist(list(rows), schema=schema)
-        with self._turn():
-            delta_rs.upsert(made, OPS_EXPORT_ROWS, self._path(OPS_EXPORT_ROWS), update_when=None, deletes=True)
+    def _set_rows(self, rows: pa.Table) -> None:
+        if rows.num_rows:
+            with self._turn():
+                delta_rs.upsert(rows, OPS_EXPORT_ROWS, self._path(OPS_EXPORT_ROWS), update_when=None, deletes=True)
 
     def _run(self, run_id: str, counts: Mapping[str, int], began: datetime, now: datetime) -> dict[str, Any]:
         return {
@@ -204,10 +205,6 @@ def _came_to(run: Mapping[str, Any], states: Mapping[str, int]) -> dict[str, int
     known = sum(run[name] for name in ("unchanged", "dead", "withheld"))
     done = sum(counts[name] for name in ("delivered", "rejected", "unanswered"))
     return counts | {"unsent": run["read"] - known - done, "not_removed": states.get("removing", 0)}
-
-
-def _of(rows: pa.Table, export: str) -> pa.Table:
-    return rows.filter(pc.equal(rows["export"], export))
 
 
 def _gone(export: str, key: str) -> dict[str, Any]:

@@ -197,6 +197,7 @@ def exported(place: Path, name: str) -> dict[str, int]:
         {},
         is_full=False,
         is_tried=False,
+        believes_gold=False,
         clock=lambda: datetime.now(UTC),
         sleep=time.sleep,
         files=Files(**named),

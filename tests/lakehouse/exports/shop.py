@@ -100,6 +100,7 @@ class Shop:
             self.environ,
             is_full=is_full,
             is_tried=is_tried,
+            believes_gold=False,
             clock=self.clock,
             sleep=sleep or self.slept.append,
             files=self.files(),
