@@ -88,7 +88,9 @@ class ExportRun:
                 stopped = error
                 break
             if open_reason is not None:
-                stopped = DestinationAwayError(f"export {self.name}: {open_reason}")
+                stopped = DestinationAwayError(
+                    f"export {self.name}: a batch has no answer, got {open_reason}, expected it to be taken or refused. Run it again: it goes on there"
+                )
                 break
         self._write([])
         return stopped
