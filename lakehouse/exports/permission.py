@@ -4,7 +4,7 @@ Asked when a run is planned, of everybody, so that who withdrew is removed; and 
 are read again when gold has changed. A suppression that the service took and the lake has not read yet is found by its identifier.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
@@ -34,7 +34,9 @@ T = TypeVar("T")
 
 
 class _Said(NamedTuple):
-    consent: Mapping[str, bool | None]
+    """words: on each of PURPOSES."""
+
+    words: tuple[bool | None, ...]
     is_suppressed: bool
 
 
@@ -54,13 +56,14 @@ class Permission:
         self._gold, self._kept, self._inputs = gold, kept, inputs
         self._purpose, self._use, self._clock = purpose, use, clock
         self._version: str | None = None
+        self._looked_at = clock()
         self._said: Mapping[str, _Said] = {}
         self._told: frozenset[str] = frozenset()
         self._told_at: datetime | None = None
 
     def look(self) -> None:
         """Take in what was said since. Raises StoreError, ExportError: nobody knows; then nothing may be told of anybody."""
-        now = self._clock()
+        now = self._looked_at = self._clock()
         version = self._gold.version(GOLD_ACTIVATION)
         if version != self._version:
             self._said, self._version = _words(self._gold.rows(GOLD_ACTIVATION, _WORDS)), version
@@ -76,23 +79,34 @@ class Permission:
         return permit(what, circumstances, self._purpose, self._use)
 
     def refused(self, profiles: Iterable[str]) -> dict[str, str]:
-        """Why nothing may be told of them, of those of whom that is so."""
+        """Why nothing may be told of them, of those of whom that is so. Without experiments whoever said the same has the same answer."""
         asked = list(dict.fromkeys(profiles))
         units = self.units(asked)
-        verdicts = ((one, self.permit(None, one, units)) for one in asked)
-        return {one: verdict.reason for one, verdict in verdicts if isinstance(verdict, Refused)}
+        counts = self._asks_experiments()
+        answers: dict[Hashable, str | None] = {}
+        found: dict[str, str] = {}
+        for one in asked:
+            alike: Hashable = one if counts else (self._said.get(one), one in self._told)
+            if alike not in answers:
+                verdict = self.permit(None, one, units)
+                answers[alike] = verdict.reason if isinstance(verdict, Refused) else None
+            if (reason := answers[alike]) is not None:
+                found[one] = reason
+        return found
 
     def units(self, profiles: Collection[str]) -> dict[str, Units]:
         """As whom experiments count them first; only asked where any experiment might keep something from somebody."""
-        experiments = self._inputs.experiments
-        if experiments is None or not experiments.ask(self._clock()):
+        if not self._asks_experiments():
             return {}
         keys = [unit_key(("profile_id", one)) for one in profiles]
         documents = dict(zip(keys, self._kept.get(keys), strict=True))
         return {one: units_told([key], documents) for one, key in zip(profiles, keys, strict=True)}
 
+    def _asks_experiments(self) -> bool:
+        return self._inputs.experiments is not None and self._inputs.experiments.ask(self._looked_at)
+
     def _circumstances(self, profile_id: str, said: _Said, units: Units) -> Circumstances:
-        figures = {**said.consent, "is_suppressed": said.is_suppressed}
+        figures = dict(zip(_WORDS[1:], (*said.words, said.is_suppressed), strict=True))
         profile = OnlineProfile(
             profile_id=profile_id, version=0, identifiers=(), bought=(), bought_at=(), is_known=True, figures=figures
         )
@@ -103,7 +117,7 @@ class Permission:
             is_suppressed=said.is_suppressed or profile_id in self._told,
             units=units,
         )
-        return circumstances_at_rest(visitor, self._inputs, now=self._clock())
+        return circumstances_at_rest(visitor, self._inputs, now=self._looked_at)
 
     def _suppressed_since(self) -> Iterable[str]:
         """Profiles of the identifiers that the service was told of."""
@@ -122,13 +136,8 @@ class Permission:
 
 
 def _words(rows: pa.Table) -> dict[str, _Said]:
-    columns = {name: rows[name].to_pylist() for name in _WORDS}
-    consents = zip(*(columns[f"consent_{purpose}"] for purpose in PURPOSES), strict=True)
-    names = [f"consent_{purpose}" for purpose in PURPOSES]
-    remembered: dict[tuple[bool | None, ...], Mapping[str, bool | None]] = {}
+    columns = [rows[name].to_pylist() for name in _WORDS]
     return {
-        profile_id: _Said(remembered.setdefault(said, dict(zip(names, said, strict=True))), bool(is_suppressed))
-        for profile_id, said, is_suppressed in zip(
-            columns["profile_id"], consents, columns["is_suppressed"], strict=True
-        )
+        profile_id: _Said(tuple(words), bool(is_suppressed))
+        for profile_id, *words, is_suppressed in zip(*columns, strict=True)
     }
