@@ -17,6 +17,7 @@ from lakehouse.tables.events import (
     SILVER_EVENTS_QUARANTINE,
     SILVER_QUARANTINE_REPLAYS,
 )
+from lakehouse.tables.exports import OPS_EXPORT_CHANGES, OPS_EXPORT_ROWS, OPS_EXPORT_RUNS
 from lakehouse.tables.facts import SILVER_EXPERIMENT_STARTS, SILVER_PRODUCT_AVAILABILITY
 from lakehouse.tables.identity import (
     SILVER_IDENTITY_EDGES,
@@ -61,6 +62,9 @@ TABLES: dict[str, Table] = {
         GOLD_EXPERIMENT_RESULTS,
         OPS_LOST_RECORDS,
         OPS_DATA_QUALITY,
+        OPS_EXPORT_RUNS,
+        OPS_EXPORT_CHANGES,
+        OPS_EXPORT_ROWS,
     )
 }
 

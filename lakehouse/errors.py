@@ -73,3 +73,13 @@ class RuleError(StitchlakeError):
 
 class ActionError(StitchlakeError):
     """An action that cannot be done: not readable, or of a template or destination that is not there."""
+
+
+class ExportError(StitchlakeError):
+    """An export that cannot be done as it is declared, or a destination that is not what it was."""
+
+
+class DestinationAwayError(ExportError):
+    """A destination of an export that does not answer now."""
+
+    may_pass = True

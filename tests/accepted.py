@@ -19,7 +19,7 @@ from lakehouse.tables.contract import CONSENT, MONEY, PRODUCT_LINE
 SCHEMA = (
     "message_id string, actor_id string, type string, event string, occurred_at timestamp, product_id string, order_id string, "
     f"revenue {MONEY}, currency string, lines array<{PRODUCT_LINE}>, "
-    f"identifiers array<struct<type:string,token:string>>, consent {CONSENT}, traits map<string,string>"
+    f"identifiers array<struct<type:string,token:string>>, consent {CONSENT}, traits map<string,string>, source string"
 )
 NAMES = [part.split()[0] for part in SCHEMA.replace(f"array<{PRODUCT_LINE}>", "x").split(", ")]
 
@@ -60,6 +60,7 @@ def event(message_id: str, occurred_at: str, name: str = "Product Viewed", **res
         "identifiers": [{"type": t, "token": v} for t, v in sorted(bundle.items())],
         "consent": rest.get("consent"),
         "traits": rest.get("traits"),
+        "source": rest.get("source"),
     }
 
 

@@ -28,6 +28,7 @@ from lakehouse.errors import LakeError, StitchlakeError
 from lakehouse.events.declared_properties import read_declared
 from lakehouse.events.tracking_plan import read_plan
 from lakehouse.experiments.definitions import read_experiments
+from lakehouse.exports.declaration import read_exports
 from lakehouse.moments.definitions import read_moments
 from lakehouse.rules.book import read_rules
 from lakehouse.rules.evaluate import compile_predicate
@@ -71,6 +72,7 @@ DECLARED: Mapping[str, Callable[[Path], object]] = {
         path, {"CRM_TOKEN": "t0ken", "CRM_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
     ),
     "experiments": read_experiments,
+    "exports": read_exports,
     "source": lambda path: Source.read(path, load("dev", environ={})),
     "webhook": lambda path: Webhook.model_validate(yaml.safe_load(path.read_text())["webhook"]),
     "impute": lambda path: TypeAdapter(Imputations).validate_python(yaml.safe_load(path.read_text())["impute"]),

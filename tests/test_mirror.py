@@ -29,6 +29,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/experiments/off_policy_report.py",
         "lakehouse/experiments/policy_log.py",
     ),
+    "tests/batch/test_export.py": ("lakehouse/exports/exporting.py",),
     "tests/batch/test_maintenance.py": ("lakehouse/catalog.py",),
     "tests/end_to_end/test_cases.py": ("batch/reconcile.py",),
     "tests/end_to_end/test_invariants.py": (
@@ -77,7 +78,10 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/sources/tables_of_text.py",
     ),
     "tests/lakehouse/actions/test_pace.py": ("lakehouse/config/declarations.py",),
-    "tests/lakehouse/actions/test_webhook.py": ("lakehouse/actions/private_addresses.py",),
+    "tests/lakehouse/actions/test_webhook.py": (
+        "lakehouse/actions/http_call.py",
+        "lakehouse/actions/private_addresses.py",
+    ),
     "tests/lakehouse/actions/test_worker.py": (
         "lakehouse/actions/action.py",
         "lakehouse/actions/deliverer.py",
@@ -174,6 +178,25 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/experiments/sample_ratio.py",
         "lakehouse/experiments/sample_statistics.py",
         "lakehouse/experiments/sequential.py",
+    ),
+    "tests/lakehouse/exports/test_run.py": (
+        "lakehouse/exports/ledger.py",
+        "lakehouse/exports/places/place.py",
+        "lakehouse/exports/places/postgres.py",
+        "lakehouse/exports/plan.py",
+        "lakehouse/exports/source.py",
+        "lakehouse/tables/exports.py",
+    ),
+    "tests/lakehouse/exports/test_shapes.py": (
+        "lakehouse/exports/shapes/braze.py",
+        "lakehouse/exports/shapes/customerio.py",
+        "lakehouse/exports/shapes/google.py",
+        "lakehouse/exports/shapes/hashing.py",
+        "lakehouse/exports/shapes/hubspot.py",
+        "lakehouse/exports/shapes/klaviyo.py",
+        "lakehouse/exports/shapes/meta.py",
+        "lakehouse/exports/shapes/plain.py",
+        "lakehouse/exports/shapes/shape.py",
     ),
     "tests/lakehouse/identity/test_identity_step.py": (
         "lakehouse/identity/stored_hubs.py",

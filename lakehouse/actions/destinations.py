@@ -1,7 +1,10 @@
-"""Where actions go: `conf/destinations.yaml` as frozen values. Only what is declared there is ever called."""
+"""Where actions and exports go: `conf/destinations.yaml` as frozen values. Only what is declared there is ever called.
+
+Actions go to webhooks, mailboxes and topics; exports to webhooks, topics, databases and folders.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -10,6 +13,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from lakehouse.actions.signature import ID, SIGNATURE, TIMESTAMP, key_of
 from lakehouse.config.declarations import Declared, Name, QuietHours, checked, read_document, refuse
+from lakehouse.errors import ConfigError
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -110,13 +114,43 @@ class Topic(Destination):
         return self.if_unknown != "give_up"
 
 
+class Postgres(Destination):
+    """Tables of a PostgreSQL database. security: as of libpq's sslmode; `disable` is only for a private network."""
+
+    kind: Literal["postgres"]
+    host: str = Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")
+    port: int = Field(default=5432, ge=1, le=65535)
+    database: str = Field(pattern=r"^[^\s]{1,63}$")
+    user: SecretStr
+    password: SecretStr
+    security: Literal["verify-full", "require", "disable"] = "verify-full"
+
+    @model_validator(mode="after")
+    def _is_usable(self) -> Self:
+        if self.security == "disable" and not self.allow_private:
+            raise ValueError(
+                "security: disable is only for a private network, expected verify-full or require, or allow_private: true"
+            )
+        return self
+
+
+class Folder(Destination):
+    """Files of a folder on this machine; a relative path is one of the project's."""
+
+    kind: Literal["folder"]
+    path: Path
+
+
 Known = Webhook | Mail | Topic
+Place = Webhook | Topic | Postgres | Folder
+"""Where an export may go."""
+_ACTING, _EXPORTED_TO = ("webhook", "email", "topic"), ("webhook", "topic", "postgres", "folder")
 
 
 class _Entry(Declared):
     """One entry of the file: the kind tells what else it has."""
 
-    destination: Annotated[Known, Field(discriminator="kind")]
+    destination: Annotated[Webhook | Mail | Topic | Postgres | Folder, Field(discriminator="kind")]
 
     @property
     def name(self) -> str:
@@ -124,35 +158,57 @@ class _Entry(Declared):
 
 
 def read_destinations(path: Path, environ: Mapping[str, str]) -> dict[str, Known]:
-    """Read and check the file; those enabled, by name. A secret is asked for only where its destination is enabled.
+    """Read and check the file; those enabled that actions go to, by name. A secret is asked for only where its destination is used.
 
     Raises:
         ConfigError: one line for every fault found, with its place; never with a secret in it.
     """
-    faults: list[str] = []
-    place = f"{path.name}: destinations"
-    sent = read_document(path, "destinations").get("destinations")
-    entries = []
-    for number, entry in enumerate(sent if isinstance(sent, list) else []):
-        if isinstance(entry, dict) and entry.get("is_enabled") is False:
-            continue
-        entries.append({"destination": _resolved(entry, environ, f"{place}[{number}]", faults)})
-    if not isinstance(sent, list):
-        faults.append(f"{place}: expected a list")
-    destinations = {entry.destination.name: entry.destination for _, entry in checked(entries, _Entry, place, faults)}
-    refuse(faults)
-    return destinations
+    used = [entry for entry in _enabled(path) if entry[1].get("kind") not in ("postgres", "folder")]
+    read = _read(path, used, environ)
+    return {name: one for name, one in read.items() if isinstance(one, Webhook | Mail | Topic)}
+
+
+def read_place(path: Path, environ: Mapping[str, str], name: str) -> Place:
+    """The destination of that name, which exports go to. No other's secrets are asked for.
+
+    Raises:
+        ConfigError: there is none, it is disabled or mail, or something is wrong with it.
+    """
+    read = _read(path, [entry for entry in _enabled(path) if entry[1].get("name") == name], environ)
+    found: Webhook | Mail | Topic | Postgres | Folder | None = read.get(name)
+    if found is None or isinstance(found, Mail):
+        got = "one that is not there, or is disabled" if found is None else "kind email"
+        raise ConfigError(
+            f"{path.name}: destination '{name}': got {got}, expected one of {', '.join(_EXPORTED_TO)}. Declare it"
+        )
+    return found
 
 
 def declared_names(path: Path) -> list[str]:
-    """Those enabled, for whoever only checks names: no secret is asked for.
+    """Those enabled that actions go to, for whoever only checks names: no secret is asked for.
 
     Raises:
         ConfigError: it is no file of destinations.
     """
+    return [str(entry.get("name")) for _, entry in _enabled(path) if entry.get("kind") in _ACTING]
+
+
+def _enabled(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    """The entries as they stand there, with their numbers. What is no mapping is one, too, and is refused where it is read."""
     sent = read_document(path, "destinations").get("destinations")
-    entries = [entry for entry in sent if isinstance(entry, dict)] if isinstance(sent, list) else []
-    return [str(entry.get("name")) for entry in entries if entry.get("is_enabled") is not False]
+    if not isinstance(sent, list):
+        raise ConfigError(f"{path.name}: destinations: expected a list")
+    entries = [(number, entry if isinstance(entry, dict) else {"": entry}) for number, entry in enumerate(sent)]
+    return [(number, entry) for number, entry in entries if entry.get("is_enabled") is not False]
+
+
+def _read(path: Path, entries: Sequence[tuple[int, dict[str, Any]]], environ: Mapping[str, str]) -> dict[str, Any]:
+    faults: list[str] = []
+    place = f"{path.name}: destinations"
+    resolved = [{"destination": _resolved(entry, environ, f"{place}[{number}]", faults)} for number, entry in entries]
+    found = {entry.destination.name: entry.destination for _, entry in checked(resolved, _Entry, place, faults)}
+    refuse(faults)
+    return found
 
 
 def _resolved(value: Any, environ: Mapping[str, str], place: str, faults: list[str]) -> Any:

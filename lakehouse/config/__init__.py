@@ -13,6 +13,7 @@ paths          where these files lie
 from lakehouse.config.sections import (
     ActionsConfig,
     ConsentConfig,
+    ContactsConfig,
     DecisionLogConfig,
     DecisionsConfig,
     EventsConfig,
@@ -49,6 +50,7 @@ __all__ = [
     "ActionsConfig",
     "Config",
     "ConsentConfig",
+    "ContactsConfig",
     "DecisionLogConfig",
     "DecisionsConfig",
     "EventsConfig",

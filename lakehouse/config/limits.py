@@ -11,6 +11,7 @@ from lakehouse.config.keys import DECLARED, IN_WORDS
 from lakehouse.config.overlay import wrong
 
 PURPOSES = ("analytics", "personalization", "marketing")  # what consent is asked for
+SURVIVORSHIP = ("verified", "source", "frequency", "recency")  # rules by which one of several told values survives
 BUCKETS = 10_000  # of a layer of experiments
 # A whole number is at least 1 unless it is listed here: (lowest, highest or None, in words).
 _RANGES: Mapping[str, tuple[float, float | None, str]] = {
@@ -39,6 +40,7 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "margin": (0.0, 1.0, "a share from 0 to 1"),
 }
 
+_SURVIVORSHIP = ("|".join(SURVIVORSHIP), " or ".join(SURVIVORSHIP))
 _PURPOSE = ("|".join(PURPOSES), " or ".join(PURPOSES))
 # (section, key) -> (pattern the whole text must match, in words).
 _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
@@ -71,6 +73,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     **{("training", model): _PURPOSE for model in ("segments", "scores", "recommender", "identity", "uplift")},
     ("serving", "reward_metric"): (r"[a-z][a-z0-9_]{0,63}", "the metric of an outcome, such as converted"),
     ("serving", "reward_direction"): (r"higher|lower", "higher or lower"),
+    **{("contacts", field): _SURVIVORSHIP for field in ("email", "phone", "name", "address", "language")},
     ("consent", "never_asked"): (r"granted|denied", "granted or denied"),
     ("decisions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
     ("decisions", "mode"): (r"real_time|micro_batch", "real_time or micro_batch"),
@@ -109,6 +112,9 @@ def faults(values: Mapping[str, Any]) -> Iterator[str]:
         yield from _of_section(section, keys)
     yield from _of_event_topics(values)
     yield from _of_registry(values.get("schema_registry", {}))
+    for field, rules in values.get("contacts", {}).items():
+        if len(set(rules)) != len(rules):
+            yield f"conf: {wrong('contacts', field, rules, 'each once')}"
     segments = values.get("segments", {})
     least, most = segments.get("min_k"), segments.get("max_k")
     if least is not None and most is not None and least > most:

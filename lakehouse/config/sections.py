@@ -186,6 +186,18 @@ class HouseholdsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContactsConfig:
+    """sources: those believed first. The others: which rules decide, in this order, see lakehouse/profiles/gold/contacts.py."""
+
+    sources: tuple[str, ...]
+    email: tuple[str, ...]
+    phone: tuple[str, ...]
+    name: tuple[str, ...]
+    address: tuple[str, ...]
+    language: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SparkConfig:
     shuffle_partitions: int
     state_store: str

@@ -19,6 +19,7 @@ from lakehouse.config.overlay import ANY, Spec
 from lakehouse.config.sections import (
     ActionsConfig,
     ConsentConfig,
+    ContactsConfig,
     DecisionLogConfig,
     DecisionsConfig,
     EnrichmentConfig,
@@ -81,6 +82,7 @@ class Config:
     training: TrainingConfig
     next_best_action: NextBestActionConfig
     households: HouseholdsConfig
+    contacts: ContactsConfig
     spark: SparkConfig
     quality: QualityConfig
     metrics: MetricsConfig

@@ -115,3 +115,24 @@ def circumstances_of(
         is_counted=experiments is not None and visitor.identifier is not None and experiments.ask(now),
         missing=(*visitor.missing, *unread),
     )
+
+
+def circumstances_at_rest(visitor: Visitor, inputs: DecisionInputs, *, now: datetime) -> Circumstances:
+    """Of somebody nothing is offered to now: only whether they may be told of is asked, and no rule, no stock and no context is looked at.
+
+    For exports, whose rows are many; what the gate asks of a person is what `circumstances_of` makes.
+    """
+    experiments = None if visitor.missing else inputs.experiments
+    return Circumstances(
+        visitor=visitor,
+        now=now,
+        context={},
+        catalogue=None,
+        rules=(),
+        rules_version="none",
+        arms={} if experiments is None else experiments.assign(visitor.unit, now),
+        held_out=None if experiments is None else experiments.held_out(visitor.unit),
+        unavailable=inputs.unavailable,
+        consent=visitor.consent(assumed=inputs.consent_assumed),
+        missing=(*visitor.missing, *([NO_EXPERIMENTS] if inputs.experiments is None else [])),
+    )

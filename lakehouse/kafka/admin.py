@@ -90,11 +90,24 @@ def first_offsets(cluster: Cluster, topics: Topics) -> dict[str, dict[str, int]]
     Raises:
         BrokerError: as `partitions`.
     """
+    return _offsets(cluster, topics, "earliest")
+
+
+def end_offsets(cluster: Cluster, topics: Topics) -> dict[str, dict[str, int]]:
+    """Topic -> partition -> offset that its next record will have.
+
+    Raises:
+        BrokerError: as `partitions`.
+    """
+    return _offsets(cluster, topics, "latest")
+
+
+def _offsets(cluster: Cluster, topics: Topics, which: str) -> dict[str, dict[str, int]]:
     from confluent_kafka import TopicPartition
     from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # it is documented there
 
     asked = {
-        TopicPartition(topic, partition.id): OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        TopicPartition(topic, partition.id): getattr(OffsetSpec, which)()
         for topic, found in _found(cluster, topics).items()
         for partition in found.partitions
     }
@@ -103,8 +116,8 @@ def first_offsets(cluster: Cluster, topics: Topics) -> dict[str, dict[str, int]]
             cluster, lambda client: beside.submit(_all, client.list_offsets(asked, request_timeout=ANSWER_SECONDS))
         )
     offsets: dict[str, dict[str, int]] = {}
-    for place, first in told.items():
-        offsets.setdefault(place.topic, {})[str(place.partition)] = first.offset
+    for place, one in told.items():
+        offsets.setdefault(place.topic, {})[str(place.partition)] = one.offset
     return offsets
 
 

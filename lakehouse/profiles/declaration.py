@@ -72,11 +72,13 @@ class LeafTable(Table):
 
     transform: leaf rows -> its rows. merge: takes in the leaf rows of a micro-batch, few of them on the driver, once; returns the actors beside those of the
     batch whose profiles it changed. sent_in: the lists of a leaf row that hold what it is made of; () = any leaf row.
+    look_up: rows of actors, where that is cheaper than reading the table of a lake on this machine; None = it is not.
     """
 
     transform: Callable[[DataFrame], DataFrame]
     merge: "Callable[[Lake, DataFrame | pa.Table, Transaction], Collection[str]]"
     sent_in: tuple[str, ...] = ()
+    look_up: "Callable[[Lake, Collection[str]], pa.Table] | None" = None
     owner: str = EVENTS_QUERY
     reads: tuple[str, ...] = (KAFKA,)
 

@@ -51,7 +51,7 @@ def with_day(events: DataFrame) -> DataFrame:
 
 
 def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
-    """Events (EVENT_COLUMNS, traits, activity_day) -> one row per actor and day, with the facts later tables need.
+    """Events (EVENT_COLUMNS, traits, source, activity_day) -> one row per actor and day, with the facts later tables need.
 
     Counts are of messages; `products`, `orders`, `refunds` and `traits` are lists of what was sent, in no order.
     """
@@ -133,4 +133,4 @@ def _refund_statement(rate: Column) -> Column:
 
 
 def _traits_fact() -> Column:
-    return F.struct("occurred_at", "traits")
+    return F.struct("occurred_at", "traits", "source")

@@ -33,7 +33,7 @@ from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles import gold_writes, rollup
 from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.change_log import ChangeLog
-from lakehouse.profiles.declaration import ChampionModels, ProfileTable
+from lakehouse.profiles.declaration import ChampionModels, LeafTable, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, OnDriver, Settle, derive, derive_here
 from lakehouse.profiles.gold.scores import GOLD_SCORES
@@ -54,6 +54,9 @@ log = logging.getLogger("stitchlake.profiles")
 Clock = Callable[[], datetime]
 UTC_TIME = pa.timestamp("us", tz="UTC")
 FEW_ACTORS = 5_000  # whose rows of silver are taken to the driver
+_COLUMNS: Mapping[Table, tuple[str, ...]] = {
+    SILVER_ORDERS: rollup.ORDER_COLUMNS
+}  # the rest of an order is as wide again
 MOST_RECORDS = 1000  # of what it did last; a driver lives for months
 
 
@@ -266,14 +269,8 @@ class MicroBatch:
     def _rows_here(self, placed: pd.DataFrame, profile_ids: set[str], as_of: datetime, now: datetime) -> OnDriver:
         """`few_rows` of so few that their rows of silver are on the driver, too. `placed`: their actors."""
         profile_of = _profile_of(placed)
-        read: dict[Table, tuple[str, ...]] = {
-            SILVER_ORDERS: rollup.ORDER_COLUMNS
-        }  # the rest of an order is as wide again
         with ThreadPoolExecutor(len(HANDED)) as pool:
-            held = {
-                table: pool.submit(self.lake.rows_with, table, "actor_id", profile_of, columns=read.get(table))
-                for table in HANDED
-            }
+            held = {table: pool.submit(_rows_of, self.lake, table, profile_of) for table in HANDED}
             silver: dict[Table, pa.Table] = {table: rows.result() for table, rows in held.items()}
         profiles = _text(pd.DataFrame({"profile_id": sorted(profile_ids)}))
         profiles = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
@@ -349,6 +346,13 @@ def _new(leaves: DataFrame | pa.Table, once: Transaction, record: BatchRecord) -
     record.leaf_rows = here.num_rows
     record.sent = {name: pc.sum(here[name]).as_py() or 0 for name in lists}
     return _New(leaves, once, here)
+
+
+def _rows_of(lake: Lake, table: LeafTable, actors: Collection[str]) -> pa.Table:
+    """The rows of few actors."""
+    if table.look_up is not None and lake.uses_delta_rs:
+        return table.look_up(lake, actors)
+    return lake.rows_with(table, "actor_id", actors, columns=_COLUMNS.get(table))
 
 
 def _text(rows: pd.DataFrame) -> pa.Table:

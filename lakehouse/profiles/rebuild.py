@@ -50,13 +50,13 @@ def bronze_records(lake: Lake) -> DataFrame:
 
 
 def read_again(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
-    """Every record of bronze by its verdict, and what of it silver does not keep: [lineage, message_id, content_hash, reason, traits, fact]."""
+    """Every record of bronze by its verdict, and what of it silver does not keep: [lineage, message_id, content_hash, reason, traits, source, fact]."""
     read = parse(bronze_records(lake), lake.config, declared)
-    return read.select(*BRONZE_EVENTS.key, "message_id", "content_hash", "reason", "traits", "fact")
+    return read.select(*BRONZE_EVENTS.key, "message_id", "content_hash", "reason", "traits", "source", "fact")
 
 
 def rebuilt_leaves(lake: Lake, told: DataFrame) -> DataFrame:
-    """silver.events (without bots) and the traits of bronze -> leaf rows. told: [lineage, traits, fact]."""
+    """silver.events (without bots) and the traits of bronze -> leaf rows. told: [lineage, traits, source, fact]."""
     lineage = list(BRONZE_EVENTS.key)
     events = with_day(lake.read(SILVER_EVENTS).where(~F.col("is_bot")).select(*EVENT_COLUMNS, *lineage))
     traits = told.where(F.col("traits").isNotNull()).drop("fact")
@@ -79,7 +79,7 @@ def rebuild(
     """
     is_wanted = F.col("traits").isNotNull() | F.col("fact").isNotNull()
     told = (read_again(lake, declared) if read is None else read).where(is_wanted)
-    told = told.select(*BRONZE_EVENTS.key, "traits", "fact")
+    told = told.select(*BRONZE_EVENTS.key, "traits", "source", "fact")
     told = told.persist() if read is None else told
     leaves = rebuilt_leaves(lake, told).persist()
     of_actors = actors(leaves).persist()

@@ -57,7 +57,7 @@ from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_E
 
 NAME = "events"
 KNOWN = {"events": SILVER_EVENTS, "quarantine": SILVER_EVENTS_QUARANTINE}  # the latter is written before the former
-OF_LEAVES = [*EVENT_COLUMNS, "traits", "is_bot"]  # what of events leaf rows are made of
+OF_LEAVES = [*EVENT_COLUMNS, "traits", "source", "is_bot"]  # what of events leaf rows are made of
 FEW_RECORDS = 5_000  # go through the driver, each of events.max_bytes at most
 IDLE_SECONDS = 1
 STORE_TIMEOUT_MS = 1000  # a whole micro-batch is written, nobody waits for an answer
@@ -97,8 +97,8 @@ def next_hour(arrived_at: Column) -> Column:
 
 
 def leaves(events: DataFrame, config: Config) -> DataFrame:
-    """Accepted events with `traits` -> leaf rows, without those of programs."""
-    of_people = events.where(~F.col("is_bot")).select(*EVENT_COLUMNS, "traits")
+    """Accepted events with `traits` and `source` -> leaf rows, without those of programs."""
+    of_people = events.where(~F.col("is_bot")).select(*EVENT_COLUMNS, "traits", "source")
     return leaf(with_day(of_people), rates=config.money.rates)
 
 

@@ -1,6 +1,6 @@
 """What a rule may read: one flat name for each fact, its type, and what it means. Every one may be null."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -115,5 +115,12 @@ def _texts(value: object) -> tuple[str, ...] | None:
     return tuple([item for item in value if isinstance(item, str)]) if isinstance(value, list | tuple) else None
 
 
-_READERS = {"number": _number, "text": _text, "boolean": _boolean, "time": _time, "texts": _texts}
-_READ = tuple((name, _READERS[term.type]) for name, term in VOCABULARY.items())
+READERS: Mapping[Type, Callable[[object], object]] = {
+    "number": _number,
+    "text": _text,
+    "boolean": _boolean,
+    "time": _time,
+    "texts": _texts,
+}
+"""A value -> as rules compute with it; null where it is of another type."""
+_READ = tuple((name, READERS[term.type]) for name, term in VOCABULARY.items())

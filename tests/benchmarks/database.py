@@ -9,29 +9,21 @@ of 127.0.0.1, with a password. Exit 1 when a row is missing or there twice, or w
 import argparse
 import json
 import os
-import pwd
-import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
 
-from lakehouse import machine as ours
 from lakehouse.config import PROJECT, Config, load
-from lakehouse.errors import StitchlakeError
 from lakehouse.imports.database import PASSWORD, USER
 from lakehouse.job import run
 from lakehouse.kafka.unread import unread
 from lakehouse.spark.scratch import scratch_config
 from tests.benchmarks.machine import machine
+from tests.postgres_server import SECRET, postgres, sql
 
 DRIVER = "org.postgresql:postgresql:42.7.7"
-SECRET = "hush-hush"
 MADE = """
 INSERT INTO orders SELECT n, 'c-' || n % 5000, timestamptz '2023-01-01 00:00:00+00' + n * interval '90 seconds',
   'p-' || n % 700, (n % 20000) / 100.0 FROM generate_series({first}, {last}) n
@@ -82,41 +74,6 @@ def main(argv: list[str]) -> int:
     }
     print(json.dumps(result | machine(config)))
     return 0 if is_whole and is_told else 1
-
-
-@contextmanager
-def postgres() -> Iterator[int]:
-    """A server of its own; its port."""
-    missing = [name for name in ("initdb", "pg_ctl", "psql") if shutil.which(name) is None]
-    if missing:
-        raise StitchlakeError(
-            f"{missing[0]}: not installed, expected PostgreSQL's programs on the path. Install postgresql"
-        )
-    owner = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name  # it does not run as root
-    port = ours.free_port()
-    with TemporaryDirectory(prefix="stitchlake-postgres-") as folder:
-        shutil.chown(folder, owner)
-        secret = Path(folder, "secret")
-        secret.write_text(SECRET)
-        secret.chmod(0o644)
-        data = f"{folder}/data"
-
-        def do(*command: str) -> None:
-            subprocess.run(
-                command, user=owner if os.geteuid() == 0 else None, cwd=folder, check=True, stdout=subprocess.DEVNULL
-            )
-
-        do("initdb", "-D", data, "-U", "shop", "-A", "scram-sha-256", f"--pwfile={secret}", "--no-sync")
-        do("pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", f"-p {port} -k {folder} -h 127.0.0.1", "start")
-        try:
-            yield port
-        finally:
-            do("pg_ctl", "-D", data, "-m", "immediate", "stop")
-
-
-def sql(port: int, text: str) -> None:
-    command = ["psql", "-h", "127.0.0.1", "-p", str(port), "-U", "shop", "-d", "postgres", "-q", "-c", text]
-    subprocess.run(command, env=os.environ | {"PGPASSWORD": SECRET}, check=True)
 
 
 def importing(config: Config, port: int, password: str = SECRET) -> "subprocess.Popen[str]":

@@ -78,7 +78,7 @@ SYLLABLES = [
 ]
 SCHEMA = (
     "actor_id string, identifiers array<struct<type:string,token:string>>, first_at timestamp, "
-    "traits array<struct<occurred_at:timestamp,traits:map<string,string>>>"
+    "traits array<struct<occurred_at:timestamp,traits:map<string,string>,source:string>>"
 )
 Traits = dict[str, str]
 
@@ -115,14 +115,14 @@ def build_described(lake: Lake, count: int) -> None:
             for number in range(first, min(first + PIECE, count))
             for trait, value in person(number).items()
         ]
-        frame = pd.DataFrame(rows, columns=SILVER_PERSONAL_TRAITS.column_names)
+        frame = pd.DataFrame(rows, columns=["actor_id", "trait", "value", "seen_at"]).assign(source=None)
         lake.add(arrow(frame, SILVER_PERSONAL_TRAITS), SILVER_PERSONAL_TRAITS)
 
 
 def leaves(lake: Lake, described: Mapping[int, Traits], at: datetime) -> DataFrame:
     """As far as the identity step reads them; in memory."""
     rows = [
-        (actor(number), bundle(number), at.replace(tzinfo=UTC), [(at.replace(tzinfo=UTC), traits)])
+        (actor(number), bundle(number), at.replace(tzinfo=UTC), [(at.replace(tzinfo=UTC), traits, None)])
         for number, traits in described.items()
     ]
     frame = lake.spark.createDataFrame(rows, SCHEMA).coalesce(1).persist()

@@ -7,7 +7,7 @@ It lives in the lake's folder as long as the table, and is made again from empty
 not know: what is erased there is gone here at the next micro-batch at the latest. Of a remote lake there is none: its
 personal data does not come to rest beside the driver.
 
-    traits    actor_id, hash of the trait -> [trait, value, seen_at]
+    traits    actor_id, hash of the trait -> [trait, value, seen_at, source]
 """
 
 import json
@@ -26,23 +26,24 @@ from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
 from lakehouse.tables.contract import optional, required
 
-Row = tuple[str, str, str | None, int]
-"""actor_id, trait, value, seen_at in microseconds since 1970."""
+Row = tuple[str, str, str | None, int, str | None]
+"""actor_id, trait, value, seen_at in microseconds since 1970, source."""
 
 
 def transform(leaves: DataFrame) -> DataFrame:
-    """Leaf rows -> one row per actor and trait; the latest value wins, at the same instant the greater one, null the least."""
+    """Leaf rows -> one row per actor and trait; the latest value wins, at the same instant the greater one, null the least; then the source likewise."""
     sent = leaves.select("actor_id", F.explode("traits").alias("fact"))
     values = sent.select(
         "actor_id",
         F.col("fact.occurred_at").alias("seen_at"),
+        F.col("fact.source").alias("source"),
         F.explode("fact.traits").alias("trait", "value"),
     )
-    latest = F.max(F.struct("seen_at", "value"))
+    latest = F.max(F.struct("seen_at", "value", "source"))
     return (
         values.groupBy("actor_id", "trait")
         .agg(latest.alias("latest"))
-        .select("actor_id", "trait", "latest.value", "latest.seen_at")
+        .select("actor_id", "trait", "latest.value", "latest.seen_at", "latest.source")
     )
 
 
@@ -61,17 +62,22 @@ def merge(lake: Lake, leaves: DataFrame | pa.Table, _: Transaction) -> tuple[()]
     else:
         newer = (
             "new.seen_at > stored.seen_at OR (new.seen_at = stored.seen_at "
-            "AND coalesce(new.value, '') > coalesce(stored.value, ''))"
+            "AND struct(coalesce(new.value, ''), coalesce(new.source, '')) > struct(coalesce(stored.value, ''), coalesce(stored.source, '')))"
         )
         lake.upsert(latest(leaves), SILVER_PERSONAL_TRAITS, update_when=newer)
     return ()
+
+
+def look_up(lake: Lake, actors: Collection[str]) -> pa.Table:
+    """The rows of silver.personal_traits of these actors, of a lake on this machine."""
+    return current(lake, TraitIndex).rows(actors)
 
 
 def traits_of(lake: Lake, actors: Collection[str]) -> DataFrame:
     """The rows of silver.personal_traits of these actors."""
     if lake.uses_delta_rs:
         # In one partition, so that nothing made of them is shuffled: shuffles of a few rows were most of a batch's time.
-        return lake.frame(current(lake, TraitIndex).rows(actors)).coalesce(1)
+        return lake.frame(look_up(lake, actors)).coalesce(1)
     asked = lake.frame(pa.table({"actor_id": pa.array(sorted(actors), pa.string())}))
     return lake.read(SILVER_PERSONAL_TRAITS).join(F.broadcast(asked), on="actor_id", how="left_semi")
 
@@ -93,8 +99,8 @@ def _set_newer(lake: Lake, index: "TraitIndex", rows: pa.Table) -> None:
     index.follow(lake, pa.concat_tables([added, changed]))
 
 
-def _age(row: Row) -> tuple[int, str]:
-    return row[3], row[2] or ""
+def _age(row: Row) -> tuple[int, str, str]:
+    return row[3], row[2] or "", row[4] or ""
 
 
 SILVER_PERSONAL_TRAITS = LeafTable(
@@ -104,12 +110,18 @@ SILVER_PERSONAL_TRAITS = LeafTable(
     transform=transform,
     merge=merge,
     sent_in=("traits",),
+    look_up=look_up,
     time_column="seen_at",
     columns=(
         required("actor_id", "string", "actor"),
         required("trait", "string", "name of the trait, snake_case: email, phone, first_name, ..."),
         optional("value", "string", "latest value as sent: raw personal data; null = taken back"),
         required("seen_at", "timestamp", "time of the event that carried the value"),
+        optional(
+            "source",
+            "string",
+            "program that told it: context.library.name, else the channel; null = none named, or of a release before it was kept",
+        ),
     ),
 )
 
@@ -122,14 +134,12 @@ class TraitIndex(TableIndex):
 
     NAME = "personal_traits"
     TABLE = SILVER_PERSONAL_TRAITS
-    FORMAT = 1
+    FORMAT = 2
     MAPS: ClassVar = {"traits": {}}
 
     def put(self, transaction: lmdb.Transaction, rows: pa.Table) -> None:
         """Set rows of silver.personal_traits."""
-        entries = [
-            (_key(actor, trait), _encode([trait, value, seen]).encode()) for actor, trait, value, seen in _tuples(rows)
-        ]
+        entries = [(_key(row[0], row[1]), _encode(row[1:]).encode()) for row in _tuples(rows)]
         transaction.cursor(db=self._maps["traits"]).putmulti(sorted(entries))  # ascending: neighbours share a page
 
     def remove(self, transaction: lmdb.Transaction, keys: Collection[str]) -> None:
@@ -153,21 +163,22 @@ def _tuples(rows: pa.Table) -> list[Row]:
     """Rows of silver.personal_traits as Python has them."""
     seen = rows["seen_at"].cast(_SCHEMA.field("seen_at").type).cast(pa.int64())
     texts = (rows[name].to_pylist() for name in ("actor_id", "trait", "value"))
-    return list(zip(*texts, seen.to_pylist(), strict=True))
+    return list(zip(*texts, seen.to_pylist(), rows["source"].to_pylist(), strict=True))
 
 
 def _table(rows: Collection[Row]) -> pa.Table:
     """And back."""
     columns = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
     texts = [pa.array(column, pa.string()) for column in columns[:3]]
-    return pa.Table.from_arrays([*texts, pa.array(columns[3], pa.int64()).cast(_SCHEMA.types[3])], schema=_SCHEMA)
+    seen, source = pa.array(columns[3], pa.int64()).cast(_SCHEMA.types[3]), pa.array(columns[4], pa.string())
+    return pa.Table.from_arrays([*texts, seen, source], schema=_SCHEMA)
 
 
-def _held(cursor: lmdb.Cursor, prefix: bytes) -> Iterator[tuple[str, str | None, int]]:
+def _held(cursor: lmdb.Cursor, prefix: bytes) -> Iterator[tuple[str, str | None, int, str | None]]:
     is_there = cursor.set_range(prefix)
     while is_there and bytes(cursor.key()).startswith(prefix):
-        trait, value, seen = json.loads(bytes(cursor.value()))
-        yield trait, value, seen
+        trait, value, seen, source = json.loads(bytes(cursor.value()))
+        yield trait, value, seen, source
         is_there = cursor.next()
 
 

@@ -11,11 +11,16 @@ from aiosmtpd.controller import Controller
 
 
 class Hook:
-    """`answers`: status and headers of the next responses; then 200. `gate`: closed = a call hangs."""
+    """`answers`: status and headers of the next responses; then 200. `bodies`: theirs; then none. `gate`: closed = a call hangs.
+
+    `paths`: where each call went.
+    """
 
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
+        self.bodies: list[Any] = []
+        self.paths: list[str] = []
         self.gate = Event()
         self.gate.set()
         self.url = ""
@@ -29,13 +34,16 @@ def http_server() -> Iterator[Hook]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             hook.calls.append((dict(self.headers), json.loads(body)))
+            hook.paths.append(self.path)
             hook.gate.wait(20)
             status, headers = hook.answers.pop(0) if hook.answers else (200, {})
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", "0")
+            answer = json.dumps(hook.bodies.pop(0)).encode() if hook.bodies else b""
+            self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_: Any) -> None:
             return

@@ -30,7 +30,7 @@ def lake(tmp_path: Path, traits: list[tuple[str, str, str, int]], members: dict[
     config = load("dev", environ={})
     config = dataclasses.replace(config, lake=dataclasses.replace(config.lake, root=str(tmp_path / "lake")))
     rows = [
-        {"actor_id": actor, "trait": trait, "value": value, "seen_at": SEEN + timedelta(days=day)}
+        {"actor_id": actor, "trait": trait, "value": value, "seen_at": SEEN + timedelta(days=day), "source": "crm"}
         for actor, trait, value, day in traits
     ]
     write_deltalake(tmp_path / "lake" / "silver" / "personal_traits", pa.Table.from_pylist(rows))

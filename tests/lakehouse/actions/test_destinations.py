@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 import yaml
 
-from lakehouse.actions.destinations import Mail, Webhook, read_destinations
+from lakehouse.actions.destinations import (
+    Folder,
+    Mail,
+    Postgres,
+    Webhook,
+    declared_names,
+    read_destinations,
+    read_place,
+)
 from lakehouse.errors import ConfigError
 
 HOOK = {"name": "crm", "kind": "webhook", "url": "https://crm.example.com/x"}
@@ -47,6 +55,35 @@ def test_a_missing_secret_is_a_fault_unless_the_destination_is_disabled(tmp_path
     with pytest.raises(ConfigError, match="CRM_TOKEN"):
         read_destinations(write(tmp_path, entry), {})
     assert read_destinations(write(tmp_path, entry | {"is_enabled": False}), {}) == {}
+
+
+DATABASE = {
+    **{"name": "warehouse", "kind": "postgres", "host": "db.example.com", "database": "shop", "user": "${DB_USER}"},
+    "password": "${DB_PASSWORD}",
+}
+FOLDER = {"name": "files", "kind": "folder", "path": "exports"}
+
+
+def test_actions_know_nothing_of_databases_and_folders_and_exports_ask_for_one_destinations_secrets(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, HOOK | {"headers": {"Authorization": "Bearer ${CRM_TOKEN}"}}, MAIL, DATABASE, FOLDER)
+    assert set(read_destinations(path, {"CRM_TOKEN": "t"})) == {"crm", "letters"}
+    assert declared_names(path) == ["crm", "letters"]
+    database = read_place(path, {"DB_USER": "shop", "DB_PASSWORD": "s3cret"}, "warehouse")
+    assert isinstance(database, Postgres)
+    assert (database.port, database.security) == (5432, "verify-full")
+    assert "s3cret" not in repr(database)
+    assert isinstance(read_place(path, {}, "files"), Folder)
+    with pytest.raises(ConfigError, match="CRM_TOKEN"):
+        read_place(path, {}, "crm")
+    for name, got in (("letters", "kind email"), ("nobody", "one that is not there")):
+        with pytest.raises(ConfigError, match=f"destination '{name}': got {got}"):
+            read_place(path, {}, name)
+    with pytest.raises(ConfigError, match="security: disable is only for a private network"):
+        read_place(
+            write(tmp_path, DATABASE | {"security": "disable"}), {"DB_USER": "a", "DB_PASSWORD": "b"}, "warehouse"
+        )
 
 
 @pytest.mark.parametrize(

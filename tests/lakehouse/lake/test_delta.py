@@ -15,7 +15,8 @@ from lakehouse.tables.identity import SILVER_IDENTITY_EDGES
 
 def traits(lake: Lake, *rows: tuple[str, str, str, str]):  # type: ignore[no-untyped-def]
     frame = pd.DataFrame(rows, columns=["actor_id", "trait", "value", "seen_at"])
-    return lake.frame(arrow(frame.assign(seen_at=pd.to_datetime(frame["seen_at"])), SILVER_PERSONAL_TRAITS))
+    told = frame.assign(seen_at=pd.to_datetime(frame["seen_at"]), source=None)
+    return lake.frame(arrow(told, SILVER_PERSONAL_TRAITS))
 
 
 def stored(lake: Lake) -> list[tuple[str, str]]:
@@ -181,7 +182,7 @@ def test_rows_that_a_merge_wrote_are_found_by_text(lake: Lake) -> None:
 def test_a_null_where_the_contract_has_none_is_refused(lake: Lake) -> None:
     lake.create(SILVER_PERSONAL_TRAITS)
     rows = traits(lake, ("ann", "email", "a", "2026-01-05")).selectExpr(
-        "CAST(NULL AS STRING) AS actor_id", "trait", "value", "seen_at"
+        "CAST(NULL AS STRING) AS actor_id", "trait", "value", "seen_at", "source"
     )
     with pytest.raises(ContractError, match=r"silver\.personal_traits.*actor_id"):
         lake.upsert(rows, SILVER_PERSONAL_TRAITS)

@@ -28,7 +28,7 @@ def traits(lake: Lake) -> Iterator[Lake]:
 
 
 def add(lake: Lake, *rows: tuple[str, str, str, int]) -> None:
-    frame = pd.DataFrame(rows, columns=SILVER_PERSONAL_TRAITS.column_names)
+    frame = pd.DataFrame(rows, columns=["actor_id", "trait", "value", "seen_at"]).assign(source=None)
     frame["seen_at"] = pd.Timestamp("2026-01-05 00:00:00.123456") + pd.to_timedelta(frame["seen_at"], unit="D")
     lake.add(arrow(frame, SILVER_PERSONAL_TRAITS), SILVER_PERSONAL_TRAITS)
 

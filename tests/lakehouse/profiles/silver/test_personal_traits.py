@@ -10,8 +10,8 @@ from lakehouse.profiles.silver import personal_traits
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS, traits_of
 from tests.accepted import once
 
-Fact = tuple[str, str, str, int]
-"""actor_id, trait, value, minute it was seen."""
+Fact = tuple[str, str, str, int, str | None]
+"""actor_id, trait, value, minute it was seen, source."""
 
 
 @pytest.fixture(params=["delta-rs", "spark"])
@@ -25,19 +25,23 @@ def either(request: pytest.FixtureRequest, lake: Lake) -> Lake:
 def latest(facts: list[Fact]) -> list[Fact]:
     best: dict[tuple[str, str], Fact] = {}
     for fact in facts:
-        best[fact[:2]] = max(best.get(fact[:2], fact), fact, key=lambda one: (one[3], one[2]))
+        best[fact[:2]] = max(best.get(fact[:2], fact), fact, key=lambda one: (one[3], one[2], one[4] or ""))
     return sorted(best.values())
 
 
 def merge(lake: Lake, facts: list[Fact]) -> None:
     began = datetime(2026, 1, 5, 0, 0, 0, 1)
-    leaves = [(actor, [(began + timedelta(minutes=at), {trait: value})]) for actor, trait, value, at in facts]
-    schema = "actor_id string, traits array<struct<occurred_at: timestamp, traits: map<string, string>>>"
+    leaves = [
+        (actor, [(began + timedelta(minutes=at), {trait: value}, source)]) for actor, trait, value, at, source in facts
+    ]
+    schema = (
+        "actor_id string, traits array<struct<occurred_at: timestamp, traits: map<string, string>, source: string>>"
+    )
     personal_traits.merge(lake, lake.spark.createDataFrame(leaves, schema), once(0))
 
 
 def told(rows: list) -> list[Fact]:
-    found = [(row["actor_id"], row["trait"], row["value"], row["seen_at"].minute) for row in rows]
+    found = [(row["actor_id"], row["trait"], row["value"], row["seen_at"].minute, row["source"]) for row in rows]
     return sorted(found)
 
 
@@ -50,6 +54,7 @@ def test_the_latest_value_wins_and_of_one_moment_the_greater_in_any_order_and_ba
             chance.choice(["email", "city"]),
             chance.choice(values),
             chance.randrange(5),
+            chance.choice(["crm", "shop", None]),
         )
         for _ in range(40)
     ]
@@ -63,7 +68,7 @@ def test_the_latest_value_wins_and_of_one_moment_the_greater_in_any_order_and_ba
 
 def test_what_is_known_already_is_no_commit(lake: Lake) -> None:
     lake.create(SILVER_PERSONAL_TRAITS)
-    merge(lake, [("ann", "email", "a", 3)])
+    merge(lake, [("ann", "email", "a", 3, "crm")])
     version = lake.version(SILVER_PERSONAL_TRAITS)
-    merge(lake, [("ann", "email", "a", 3), ("ann", "email", "z", 2)])
+    merge(lake, [("ann", "email", "a", 3, "crm"), ("ann", "email", "z", 2, "shop")])
     assert lake.version(SILVER_PERSONAL_TRAITS) == version

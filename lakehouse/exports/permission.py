@@ -1,0 +1,143 @@
+"""Whom an export may tell of, as of now: the one gate, asked with what gold says of a person and what was told to the service since.
+
+Asked when a run is planned, of everybody, so that who withdrew is removed; and again of each row right before it is sent. Gold's words
+are read again when gold has changed. A suppression that the service took and the lake has not read yet is found by its identifier.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lakehouse.config.limits import PURPOSES
+from lakehouse.decisions.circumstances import Circumstances, DecisionInputs, circumstances_at_rest
+from lakehouse.decisions.experiment_unit import Units, unit_key, units_told
+from lakehouse.decisions.gate import Permitted, Refused, Use, permit
+from lakehouse.decisions.offers import Purpose
+from lakehouse.decisions.visitor import Visitor
+from lakehouse.exports.source import Gold
+from lakehouse.online.online_profile import OnlineProfile
+from lakehouse.online.recent_behaviour import RecentBehaviour
+from lakehouse.online.store import OnlineStore
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
+
+NO_PROFILE = "no such profile any more"
+LOOK_SECONDS = 5.0
+_SUPPRESSED = "suppressed:"
+_WORDS = ("profile_id", *(f"consent_{purpose}" for purpose in PURPOSES), "is_suppressed")
+_NOTHING_RECENT = RecentBehaviour(consent={}, exposures={})
+_UNCOUNTED = Units()
+T = TypeVar("T")
+
+
+class _Said(NamedTuple):
+    """words: on each of PURPOSES."""
+
+    words: tuple[bool | None, ...]
+    is_suppressed: bool
+
+
+class Permission:
+    """Of one export. `kept`: as of lakehouse/online/engines.py. `inputs`: what holds for everybody alike."""
+
+    def __init__(
+        self,
+        gold: Gold,
+        kept: OnlineStore,
+        inputs: DecisionInputs,
+        *,
+        purpose: Purpose,
+        use: Use,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._gold, self._kept, self._inputs = gold, kept, inputs
+        self._purpose, self._use, self._clock = purpose, use, clock
+        self._version: str | None = None
+        self._looked_at = clock()
+        self._said: Mapping[str, _Said] = {}
+        self._told: frozenset[str] = frozenset()
+        self._told_at: datetime | None = None
+
+    def look(self) -> None:
+        """Take in what was said since. Raises StoreError, ExportError: nobody knows; then nothing may be told of anybody."""
+        now = self._looked_at = self._clock()
+        version = self._gold.version(GOLD_ACTIVATION)
+        if version != self._version:
+            self._said, self._version = _words(self._gold.rows(GOLD_ACTIVATION, _WORDS)), version
+        if self._told_at is None or (now - self._told_at).total_seconds() >= LOOK_SECONDS:
+            self._told, self._told_at = frozenset(self._suppressed_since()), now
+
+    def permit(self, what: T, profile_id: str, units: Mapping[str, Units]) -> Permitted[T] | Refused:
+        """Let it pass as of the last `look`, or say why not. `units`: as `units` gives them."""
+        said = self._said.get(profile_id)
+        if said is None:
+            return Refused(NO_PROFILE)
+        circumstances = self._circumstances(profile_id, said, units.get(profile_id, _UNCOUNTED))
+        return permit(what, circumstances, self._purpose, self._use)
+
+    def refused(self, profiles: Iterable[str]) -> dict[str, str]:
+        """Why nothing may be told of them, of those of whom that is so. Without experiments whoever said the same has the same answer."""
+        asked = list(dict.fromkeys(profiles))
+        units = self.units(asked)
+        counts = self._asks_experiments()
+        answers: dict[Hashable, str | None] = {}
+        found: dict[str, str] = {}
+        for one in asked:
+            alike: Hashable = one if counts else (self._said.get(one), one in self._told)
+            if alike not in answers:
+                verdict = self.permit(None, one, units)
+                answers[alike] = verdict.reason if isinstance(verdict, Refused) else None
+            if (reason := answers[alike]) is not None:
+                found[one] = reason
+        return found
+
+    def units(self, profiles: Collection[str]) -> dict[str, Units]:
+        """As whom experiments count them first; only asked where any experiment might keep something from somebody."""
+        if not self._asks_experiments():
+            return {}
+        keys = [unit_key(("profile_id", one)) for one in profiles]
+        documents = dict(zip(keys, self._kept.get(keys), strict=True))
+        return {one: units_told([key], documents) for one, key in zip(profiles, keys, strict=True)}
+
+    def _asks_experiments(self) -> bool:
+        return self._inputs.experiments is not None and self._inputs.experiments.ask(self._looked_at)
+
+    def _circumstances(self, profile_id: str, said: _Said, units: Units) -> Circumstances:
+        figures = dict(zip(_WORDS[1:], (*said.words, said.is_suppressed), strict=True))
+        profile = OnlineProfile(
+            profile_id=profile_id, version=0, identifiers=(), bought=(), bought_at=(), is_known=True, figures=figures
+        )
+        visitor = Visitor(
+            identifier=None,
+            profile=profile,
+            recent=_NOTHING_RECENT,
+            is_suppressed=said.is_suppressed or profile_id in self._told,
+            units=units,
+        )
+        return circumstances_at_rest(visitor, self._inputs, now=self._looked_at)
+
+    def _suppressed_since(self) -> Iterable[str]:
+        """Profiles of the identifiers that the service was told of."""
+        named = {tuple(key.removeprefix(_SUPPRESSED).split(":", 1)) for key, _ in self._kept.scan(_SUPPRESSED)}
+        if not named:
+            return ()
+        columns = ("actor_id", "identifier_type", "identifier_token")
+        edges = self._gold.rows_with(SILVER_IDENTITY_EDGES, columns, "identifier_token", {token for _, token in named})
+        pairs = zip(edges["identifier_type"].to_pylist(), edges["identifier_token"].to_pylist(), strict=True)
+        actors = edges.filter(pa.array([pair in named for pair in pairs], pa.bool_()))["actor_id"]
+        profiles = self._gold.rows_with(
+            SILVER_IDENTITY_MAP, ("actor_id", "profile_id"), "actor_id", set(actors.to_pylist())
+        )
+        found: list[str] = pc.unique(profiles["profile_id"]).to_pylist()
+        return found
+
+
+def _words(rows: pa.Table) -> dict[str, _Said]:
+    columns = [rows[name].to_pylist() for name in _WORDS]
+    return {
+        profile_id: _Said(tuple(words), bool(is_suppressed))
+        for profile_id, *words, is_suppressed in zip(*columns, strict=True)
+    }

@@ -1,0 +1,60 @@
+"""The contract of a destination: it takes a batch of rows and of removals, and says of each what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from lakehouse.actions.delivery import GiveUp, Retry, Sent
+from lakehouse.exports.rows import Removal, Row, Sending
+
+Outcome = Sent | Retry | GiveUp
+"""Sent: it has it. Retry: nobody knows, or not now. GiveUp: it refuses the row, with the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Of the rows that will come: columns with their types, and which of them are the key."""
+
+    columns: pa.Schema
+    key: tuple[str, ...]
+    mode: str
+
+
+class Place(Protocol):
+    """Calls are of one thread. Every batch may come again, whole or changed: taking it twice is taking it once."""
+
+    @property
+    def most_rows(self) -> int | None:
+        """Rows of a batch; None = all there are, at once."""
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether a batch replaces everything that is there."""
+
+    def open(self, layout: Layout, *, holds_rows: bool) -> None:
+        """Look whether it can be written, before anything is. `holds_rows`: the ledger says that it holds some.
+
+        Raises:
+            DestinationAwayError: it does not answer.
+            ExportError: it is gone, or not as it was: a table without a column, a folder that is none.
+        """
+
+    def identity(self, row: Row) -> str | None:
+        """What a removal will need to find the row, where its key does not do; None = the key."""
+
+    def apply(self, batch_id: str, sends: Sequence[Sending], removals: Sequence[Removal]) -> dict[str, Outcome]:
+        """By key. `batch_id`: the same where a batch is sent again.
+
+        Raises:
+            ExportError: as `open`; nothing of the batch was taken.
+        """
+
+    def close(self) -> None:
+        """Let go."""
+
+
+def keys_of(sends: Sequence[Sending], removals: Sequence[Removal]) -> list[str]:
+    """Of everything in a batch."""
+    return [*(removal.key for removal in removals), *(sending.key for sending in sends)]

@@ -1,0 +1,89 @@
+"""Values as advertisers' platforms compare them, hashed by SHA-256 without a key, as all of them demand: hex, in lower case.
+
+Each rule is its vendor's; where two have one of a name that differs, there are two functions. None in, None out; what has no value left is None.
+
+Meta    https://developers.facebook.com/docs/marketing-api/audiences/guides/custom-audiences (Hashing and Normalization)
+Google  https://developers.google.com/data-manager/api/devguides/concepts/formatting
+"""
+
+import hashlib
+import re
+import unicodedata
+
+_BLANKS = re.compile(r"\s+")
+_NO_DIGIT = re.compile(r"[^0-9]")
+_GMAIL = ("gmail.com", "googlemail.com")
+
+
+def sha256(value: str | None) -> str | None:
+    """Of the text in UTF-8."""
+    return hashlib.sha256(value.encode()).hexdigest() if value else None
+
+
+def meta_email(value: str | None) -> str | None:
+    """Trimmed, lower case.
+
+    >>> meta_email(" John_Smith@Gmail.com ")
+    'john_smith@gmail.com'
+    """
+    return None if value is None else value.strip().lower() or None
+
+
+def meta_phone(value: str | None) -> str | None:
+    """Digits alone, the country code first, no zeros before it.
+
+    >>> meta_phone("+1 (650) 555-1212")
+    '16505551212'
+    """
+    return None if value is None else _NO_DIGIT.sub("", value).lstrip("0") or None
+
+
+def meta_name(value: str | None) -> str | None:
+    """Lower case, without punctuation; letters of any alphabet. Of towns and states, too, without blanks.
+
+    >>> [meta_name(name) for name in (" Mary ", "O'Brien", "정", "San Francisco")]
+    ['mary', 'obrien', '정', 'sanfrancisco']
+    """
+    if value is None:
+        return None
+    return "".join(letter for letter in value.strip().lower() if unicodedata.category(letter)[0] in "LMN") or None
+
+
+def meta_zip(value: str | None, country: str | None) -> str | None:
+    """Lower case, without blanks and dashes; in the USA the first five digits.
+
+    >>> [meta_zip("94035-1234", "US"), meta_zip("M1 1AE", "GB")]
+    ['94035', 'm11ae']
+    """
+    if value is None:
+        return None
+    whole = value.strip().lower()
+    short = whole.split("-")[0][:5] if (country or "").strip().lower() == "us" else whole
+    return _BLANKS.sub("", short).replace("-", "") or None
+
+
+def google_email(value: str | None) -> str | None:
+    """Without blanks anywhere, lower case; dots before the @ do not count at Gmail.
+
+    >>> [google_email(" Al.Ex @Gmail.com"), google_email("al.ex@example.com")]
+    ['alex@gmail.com', 'al.ex@example.com']
+    """
+    if value is None:
+        return None
+    user, at, domain = _BLANKS.sub("", value).lower().rpartition("@")
+    return (f"{user.replace('.', '')}@{domain}" if domain in _GMAIL else f"{user}{at}{domain}") or None
+
+
+def google_phone(value: str | None) -> str | None:
+    """`+`, the country code and the number, digits alone.
+
+    >>> google_phone("+1 (800) 555-0100")
+    '+18005550100'
+    """
+    digits = None if value is None else _NO_DIGIT.sub("", value)
+    return f"+{digits}" if digits else None
+
+
+def google_name(value: str | None) -> str | None:
+    """Trimmed, lower case."""
+    return None if value is None else value.strip().lower() or None

@@ -1,0 +1,64 @@
+"""HubSpot: contacts by batch. Source: https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/batch/post-crm-v3-objects-contacts-batch-upsert
+(100 contacts a request).
+
+The option `id_property` names the property, unique in HubSpot, that holds the key. Who is to go is read by it, and then archived by the
+id that HubSpot gave them. Values are text there; null is an empty one.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from lakehouse.exports.rows import Removal
+from lakehouse.exports.shapes.shape import Options, Request, Said, Shape
+
+_CONTACTS = "crm/v3/objects/contacts/batch"
+
+
+def text(value: Any) -> str:
+    """As a property holds it: times in ms since 1970, lists with semicolons between.
+
+    >>> [text(value) for value in (None, True, 12.5, ["a", "b"])]
+    ['', 'true', '12.5', 'a;b']
+    """
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            return str(int(value.timestamp() * 1000))
+        case list():
+            return ";".join(map(str, value))
+    return str(value)
+
+
+def upserts(rows: Sequence[Said], options: Options) -> Request:
+    id_property = options["id_property"]
+    inputs = [
+        {
+            "idProperty": id_property,
+            "id": said.key,
+            "properties": {name: text(value) for name, value in said.row.items() if name != id_property},
+        }
+        for said in rows
+    ]
+    return Request(path=f"{_CONTACTS}/upsert", body={"inputs": inputs}, keys=tuple(said.key for said in rows))
+
+
+def removals(gone: Sequence[Removal], options: Options) -> Request:
+    keys = tuple(removal.key for removal in gone)
+
+    def archive(answer: Any) -> Request | None:
+        found = [one["id"] for one in answer.get("results", ())] if isinstance(answer, dict) else []
+        return (
+            Request(path=f"{_CONTACTS}/archive", body={"inputs": [{"id": one} for one in found]}, keys=keys)
+            if found
+            else None
+        )
+
+    body = {"idProperty": options["id_property"], "properties": [], "inputs": [{"id": key} for key in keys]}
+    return Request(path=f"{_CONTACTS}/read", body=body, keys=keys, follow=archive)
+
+
+SHAPE = Shape(most_rows=100, most_removals=100, upserts=upserts, removals=removals, options=frozenset({"id_property"}))

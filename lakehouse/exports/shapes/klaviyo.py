@@ -1,0 +1,46 @@
+"""Klaviyo: Bulk Import Profiles. Source: https://developers.klaviyo.com/en/reference/bulk_import_profiles (10,000 profiles a job).
+
+The export's key is `external_id`. Who is to go is looked up by it, and then deleted as the law asks: Klaviyo's Request Profile Deletion,
+https://developers.klaviyo.com/en/reference/request_profile_deletion, which knows its own id and no external one.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from lakehouse.exports.rows import Removal, Row
+from lakehouse.exports.shapes.shape import Options, Request, Said, Shape, told
+
+_OWN = ("email", "phone_number", "external_id", "first_name", "last_name", "organization", "locale", "title", "image")
+_LOCATION = ("address1", "address2", "city", "country", "region", "zip", "timezone", "latitude", "longitude", "ip")
+
+
+def profile(row: Row) -> dict[str, Any]:
+    """One profile: its own attributes, its location, and the rest as properties."""
+    location, rest = told(row, _LOCATION), told(row, but=(*_OWN, *_LOCATION))
+    attributes = told(row, _OWN) | ({"location": location} if location else {}) | ({"properties": rest} if rest else {})
+    return {"type": "profile", "attributes": attributes}
+
+
+def upserts(rows: Sequence[Said], _: Options) -> Request:
+    profiles = {"profiles": {"data": [profile(said.row) for said in rows]}}
+    body = {"data": {"type": "profile-bulk-import-job", "attributes": profiles}}
+    return Request(path="api/profile-bulk-import-jobs", body=body, keys=tuple(said.key for said in rows))
+
+
+def removals(gone: Sequence[Removal], _: Options) -> Request:
+    (removal,) = gone
+    asked = quote(f'equals(external_id,"{removal.key}")')
+
+    def delete(answer: Any) -> Request | None:
+        found = answer.get("data") if isinstance(answer, dict) else None
+        if not found:
+            return None
+        who = {"profile": {"data": {"type": "profile", "id": found[0]["id"]}}}
+        body = {"data": {"type": "data-privacy-deletion-job", "attributes": who}}
+        return Request(path="api/data-privacy-deletion-jobs", body=body, keys=(removal.key,))
+
+    return Request(path=f"api/profiles?filter={asked}", body=None, keys=(removal.key,), method="GET", follow=delete)
+
+
+SHAPE = Shape(most_rows=10_000, most_removals=1, upserts=upserts, removals=removals, needs=frozenset({"external_id"}))

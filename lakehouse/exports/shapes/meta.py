@@ -1,0 +1,43 @@
+"""Meta: members of a custom audience. Source: https://developers.facebook.com/docs/marketing-api/audiences/guides/custom-audiences (10,000 a request).
+
+The destination's url ends with the audience's id: https://graph.facebook.com/v25.0/<audience>. The export's key is `extern_id`, an id of
+ours, which Meta keeps beside the hashes and removes by. Other columns: email, phone, fn, ln, ct, st, zip, country, as they were told;
+they are brought into Meta's form and hashed here.
+"""
+
+from collections.abc import Sequence
+
+from lakehouse.exports.rows import Removal, Row
+from lakehouse.exports.shapes import hashing
+from lakehouse.exports.shapes.shape import Options, Request, Said, Shape
+
+SCHEMA = ("EXTERN_ID", "EMAIL", "PHONE", "FN", "LN", "CT", "ST", "ZIP", "COUNTRY")
+
+
+def member(row: Row) -> list[str]:
+    """One row in the order of SCHEMA; what is not told is an empty text, which Meta does not match by."""
+    get = row.get
+    normal = (
+        hashing.meta_email(get("email")),
+        hashing.meta_phone(get("phone")),
+        *(hashing.meta_name(get(name)) for name in ("fn", "ln", "ct", "st")),
+        hashing.meta_zip(get("zip"), get("country")),
+        hashing.meta_name(get("country")),
+    )
+    return [str(row["extern_id"]), *(hashing.sha256(value) or "" for value in normal)]
+
+
+def upserts(rows: Sequence[Said], _: Options) -> Request:
+    payload = {"schema": list(SCHEMA), "data": [member(said.row) for said in rows]}
+    return Request(path="users", body={"payload": payload}, keys=tuple(said.key for said in rows))
+
+
+def removals(gone: Sequence[Removal], _: Options) -> Request:
+    payload = {"schema": ["EXTERN_ID"], "data": [[removal.key] for removal in gone]}
+    keys = tuple(removal.key for removal in gone)
+    return Request(path="users", body={"payload": payload}, keys=keys, method="DELETE")
+
+
+SHAPE = Shape(
+    most_rows=10_000, most_removals=10_000, upserts=upserts, removals=removals, needs=frozenset({"extern_id"})
+)

@@ -1,0 +1,86 @@
+"""Gold as an export reads it: tables of a lake on this machine, by delta-rs, as Arrow. Writes nothing."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from lakehouse.errors import ExportError, StitchlakeError
+from lakehouse.exports.mapping import PROFILE, plain
+from lakehouse.lake import delta_rs
+from lakehouse.lake.open_tables import opened
+from lakehouse.tables.contract import Table
+
+
+class Gold:
+    """The tables below `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def version(self, table: Table) -> str:
+        """Another text after every commit that may have changed a row. Raises ExportError: no such table."""
+        try:
+            return delta_rs.version(self._path(table))
+        except (TableNotFoundError, DeltaError, OSError) as error:
+            raise self._unreadable(table, error) from error
+
+    def rows(self, table: Table, columns: Sequence[str]) -> pa.Table:
+        """All rows; a column of the contract that is not stored yet is null.
+
+        Raises:
+            ExportError: no such table.
+        """
+        path = self._path(table)
+        try:
+            types = {field.name: plain(field.type) for field in pa.schema(opened(path).schema().to_arrow())}
+            found = delta_rs.files(path)
+        except (StitchlakeError, DeltaError, OSError) as error:
+            raise self._unreadable(table, error) from error
+        if found is None:
+            raise ExportError(
+                f"{table.name}: has partitions or deletion vectors, expected a table of ours. Export from a copy of it"
+            )
+        # By Arrow's own files: those of delta-rs are called back from threads that may outlive the interpreter, and abort it.
+        schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
+        return ds.dataset(found, schema=schema, format="parquet").to_table() if found else schema.empty_table()
+
+    def rows_with(self, table: Table, columns: Sequence[str], column: str, values: Collection[str]) -> pa.Table:
+        """Those whose text column holds one of the values."""
+        rows = self.rows(table, columns)
+        return rows.filter(pc.is_in(rows[column].cast(pa.string()), value_set=pa.array(sorted(values), pa.string())))
+
+    def joined(self, tables: Sequence[Table], columns: Sequence[str]) -> pa.Table:
+        """Rows of the first table, with what the others say of the profile; a name that several have is the first one's."""
+        if len(tables) == 1:
+            return self.rows(tables[0], columns)
+        waiting, wanted = set(columns) - {PROFILE}, {}
+        for table in tables:
+            wanted[table] = [name for name in table.column_names if name in waiting]
+            waiting -= set(wanted[table])
+        with duckdb.connect() as database:
+            database.execute("SET enable_progress_bar = false")
+            for number, (table, names) in enumerate(wanted.items()):
+                database.register(f"t{number}", self.rows(table, [PROFILE, *names]))
+            listed = [
+                f't0."{PROFILE}"',
+                *(f't{number}."{name}"' for number, names in enumerate(wanted.values()) for name in names),
+            ]
+            joins = [
+                f'LEFT JOIN t{number} ON t{number}."{PROFILE}" = t0."{PROFILE}"' for number in range(1, len(tables))
+            ]
+            rows: pa.Table = database.sql(f"SELECT {', '.join(listed)} FROM t0 {' '.join(joins)}").to_arrow_table()
+        return rows.select(list(columns))
+
+    def _path(self, table: Table) -> str:
+        return f"{self._folder}/{table.name.replace('.', '/')}"
+
+    def _unreadable(self, table: Table, error: Exception) -> ExportError:
+        return ExportError(
+            f"{table.name}: cannot be read below {self._folder}, got {type(error).__name__}, expected a lake. "
+            "Start streaming, which makes what is missing, or set STITCHLAKE__LAKE__ROOT"
+        )

@@ -1,0 +1,303 @@
+"""Exports measured: into PostgreSQL beside a plain COPY, and to a receiver that fails, stalls and babbles, killed three times on the way.
+
+    ./spark-submit.sh tests/benchmarks/export.py [--profiles 100000]
+
+Needs `initdb`, `pg_ctl` and `psql` on the path. The receiver fails 5 % of its calls, half of them after it has taken the rows, lets some hang, asks
+others to wait, and answers some with a page. Exit 1 when what is there in the end is not what gold says, when a row took effect twice, when the
+ledger does not add up, or when a second run sends anything.
+"""
+
+import argparse
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from threading import Lock, Thread
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import yaml
+from deltalake import DeltaTable, write_deltalake
+
+from lakehouse.config import PROJECT, Config, LakeConfig, load
+from lakehouse.exports.exporting import Files, run_export
+from lakehouse.job import run
+from tests.benchmarks.machine import machine
+from tests.postgres_server import SECRET, postgres
+
+COLUMNS = {
+    **{"id": "profile_id", "segment": "segment", "orders": "frequency", "revenue": "monetary"},
+    "is_lapsed": "datediff(as_of, last_order_at) > 90",
+}
+KILLS = 3
+TIMEOUT_SECONDS = 1.0
+PARTS = ("unchanged", "dead", "withheld", "delivered", "rejected", "unanswered", "unsent")
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="export")
+    parser.add_argument("--profiles", type=int, default=100_000)
+    parser.add_argument("--worker", nargs=2, metavar=("FOLDER", "NAME"))
+    arguments = parser.parse_args(argv)
+    if arguments.worker:
+        print(json.dumps(exported(Path(arguments.worker[0]), arguments.worker[1])))
+        return 0
+    with TemporaryDirectory(prefix="stitchlake-export-") as folder, postgres() as port, receiver() as hook:
+        place = Path(folder)
+        expected = fill(place, arguments.profiles)
+        declare(place, port, hook.url)
+        to_database = into_postgres(place, port, expected)
+        to_receiver = over_http(place, hook, expected)
+    result = {"benchmark": "export", "profiles": arguments.profiles, "postgres": to_database, "http": to_receiver}
+    print(json.dumps(result | machine(load("dev", environ={}))))
+    return 0 if to_database["is_right"] and to_receiver["is_right"] else 1
+
+
+def into_postgres(place: Path, port: int, expected: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """An export of everything, one of nothing, one of a hundredth; and a plain COPY of the same rows."""
+    first, first_seconds = timed(place, "database")
+    second, second_seconds = timed(place, "database")
+    with psycopg.connect(dsn(port)) as connection:
+        stored = {row[0]: list(row[1:]) for row in connection.execute("SELECT * FROM people").fetchall()}
+        connection.execute("CREATE TABLE plain (LIKE people INCLUDING ALL)")
+        started = time.perf_counter()
+        with connection.cursor().copy("COPY plain FROM STDIN") as copy:
+            for key, row in stored.items():
+                copy.write_row([key, *row])
+        connection.commit()
+        copy_seconds = time.perf_counter() - started
+    return {
+        "is_right": stored == expected and first["delivered"] == len(expected) and second["delivered"] == 0,
+        "rows_per_second": round(len(stored) / first_seconds),
+        "copy_rows_per_second": round(len(stored) / copy_seconds),
+        "first_run_seconds": round(first_seconds, 1),
+        "second_run_seconds": round(second_seconds, 1),
+        "second_run_sent": second["delivered"],
+    }
+
+
+def over_http(place: Path, hook: "Receiver", expected: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """Killed whenever another quarter is there; then run until it is finished."""
+    started = time.perf_counter()
+    for kill in range(1, KILLS + 1):
+        process = worker(place, "receiver")
+        while len(hook.people) < kill * len(expected) // (KILLS + 1) and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    runs = 0
+    while (process := worker(place, "receiver")).wait() != 0:
+        runs += 1
+        assert runs < 20, "the receiver is never done with"
+    seconds = time.perf_counter() - started
+    last, _ = timed(place, "receiver")
+    ledger = DeltaTable(place / "lake" / "ops" / "export_runs").to_pyarrow_dataset().to_table().to_pylist()
+    of_receiver = [row for row in ledger if row["export"] == "receiver"]
+    held = DeltaTable(place / "lake" / "ops" / "export_rows").to_pyarrow_dataset().to_table().to_pylist()
+    delivered = {row["key"] for row in held if row["export"] == "receiver" and row["state"] == "delivered"}
+    adds_up = all(row["read"] == sum(row[name] for name in PARTS) for row in of_receiver)
+    twice = sum(count > 1 for count in hook.effects.values())
+    there = {
+        key: [row["segment"], row["orders"], Decimal(row["revenue"]), row["is_lapsed"]]
+        for key, row in hook.people.items()
+    }
+    return {
+        "is_right": there == expected
+        and twice == 0
+        and adds_up
+        and last["delivered"] == 0
+        and delivered == set(expected),
+        "is_what_gold_says": there == expected,
+        "rows_that_took_effect_twice": twice,
+        "rows_told_again": hook.again,
+        "ledger_adds_up": adds_up,
+        "states_of_runs": dict(Counter(row["state"] for row in of_receiver)),
+        "last_run_sent": last["delivered"],
+        "seconds": round(seconds, 1),
+        "calls": dict(hook.answers),
+    }
+
+
+def fill(place: Path, count: int) -> dict[str, list[Any]]:
+    """gold.activation of so many; what of it may leave, as destinations should have it."""
+    rng, as_of = Random(5), datetime(2026, 3, 1, tzinfo=UTC)
+    rows, expected = [], {}
+    for number in range(count):
+        row = {
+            **{"profile_id": f"p{number:08}", "segment": rng.choice(["loyal", "new", "lost", None])},
+            **{"frequency": rng.randrange(9), "monetary": Decimal(rng.randrange(100_000)) / 100, "as_of": as_of},
+            **{"last_order_at": datetime(2026, rng.choice([1, 2]), 1 + rng.randrange(28), tzinfo=UTC)},
+            **{
+                "consent_analytics": None,
+                "consent_personalization": None,
+                "consent_marketing": rng.random() < 0.9 or None,
+            },
+            "is_suppressed": rng.random() < 0.02,
+        }
+        rows.append(row)
+        if not row["is_suppressed"]:
+            expected[row["profile_id"]] = [row["segment"], row["frequency"], row["monetary"], False]
+    schema = pa.schema(
+        [
+            *((name, pa.string()) for name in ("profile_id", "segment")),
+            *(("frequency", pa.int64()), ("monetary", pa.decimal128(18, 2))),
+            *((name, pa.timestamp("us", tz="UTC")) for name in ("as_of", "last_order_at")),
+            *((f"consent_{purpose}", pa.bool_()) for purpose in ("analytics", "personalization", "marketing")),
+            ("is_suppressed", pa.bool_()),
+        ]
+    )
+    write_deltalake(place / "lake" / "gold" / "activation", pa.Table.from_pylist(rows, schema=schema))
+    return expected
+
+
+def declare(place: Path, port: int, url: str) -> None:
+    common = {
+        **{"owner": "crm", "description": "everybody", "table": "gold.activation", "columns": COLUMNS, "key": ["id"]},
+        **{"mode": "mirror", "purpose": "marketing"},
+    }
+    exports = [
+        {**common, "name": "database", "to": "database", "into": "people"},
+        {**common, "name": "receiver", "to": "receiver", "batch_rows": 500},
+    ]
+    database = {
+        **{
+            "name": "database",
+            "kind": "postgres",
+            "host": "127.0.0.1",
+            "port": port,
+            "database": "postgres",
+            "user": "shop",
+        },
+        **{"password": SECRET, "security": "disable", "allow_private": True},
+    }
+    webhook = {"name": "receiver", "kind": "webhook", "url": url, "allow_private": True, "per_second": 10_000}
+    documents = {"exports": exports, "destinations": [database, webhook], "experiments": []}
+    for name, entries in documents.items():
+        (place / f"{name}.yaml").write_text(yaml.safe_dump({name: entries}, sort_keys=False))
+
+
+def exported(place: Path, name: str) -> dict[str, int]:
+    """One run, in this process."""
+    named = {file: place / f"{file}.yaml" for file in ("exports", "destinations", "experiments")}
+    report = run_export(
+        name,
+        config_of(place),
+        {},
+        is_full=False,
+        is_tried=False,
+        believes_gold=False,
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+        files=Files(**named),
+    )
+    return dict(report.counts)
+
+
+def config_of(place: Path) -> Config:
+    config = load("dev", environ={})
+    actions = dataclasses.replace(
+        config.actions, timeout_seconds=TIMEOUT_SECONDS, backoff_seconds=0.05, backoff_max_seconds=0.5, max_attempts=8
+    )
+    return dataclasses.replace(config, lake=LakeConfig(root=str(place / "lake"), keep_hours=1), actions=actions)
+
+
+def worker(place: Path, name: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, __file__, "--worker", str(place), name]
+    return subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def timed(place: Path, name: str) -> tuple[dict[str, int], float]:
+    """One run in this process; its counts, and how long it took without the start of Python."""
+    started = time.perf_counter()
+    return exported(place, name), time.perf_counter() - started
+
+
+def dsn(port: int) -> str:
+    return f"host=127.0.0.1 port={port} dbname=postgres user=shop password={SECRET}"
+
+
+class Receiver:
+    """people: key -> row. effects: key -> how often its row became another. again: rows that came as they were there already."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.people: dict[str, dict[str, Any]] = {}
+        self.effects: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
+        self.again = 0
+        self.rng = Random(11)
+        self.lock = Lock()
+
+    def take(self, body: Mapping[str, Any]) -> None:
+        for one in body["rows"]:
+            if self.people.get(one["key"]) == one["row"]:
+                self.again += 1
+                continue
+            self.people[one["key"]] = one["row"]
+            self.effects[one["key"]] += 1
+        for key in body["removed"]:
+            self.people.pop(key, None)
+
+    def answer(self, body: Mapping[str, Any]) -> str:
+        """What becomes of a call; the rows are taken or not."""
+        with self.lock:
+            draw = self.rng.random()
+            told = (
+                "failed before" if draw < 0.025 else "failed after" if draw < 0.05 else "hangs" if draw < 0.06
+                else "429" if draw < 0.09 else "page" if draw < 0.11 else "taken"
+            )  # fmt: skip
+            if told in ("failed after", "hangs", "taken"):
+                self.take(body)
+            self.answers[told] += 1
+        return told
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    hook = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told = hook.answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            if told == "hangs":
+                time.sleep(2 * TIMEOUT_SECONDS)
+            page = b"<html>sorry</html>" if told == "page" else b""
+            status = {"taken": 200, "page": 200, "429": 429, "hangs": 200}.get(told, 503)
+            try:
+                self.send_response(status)
+                if told == "429":
+                    self.send_header("Retry-After", "0.2")
+                self.send_header("Content-Type", "text/html" if page else "application/json")
+                self.send_header("Content-Length", str(len(page)))
+                self.end_headers()
+                self.wfile.write(page)
+            except OSError:
+                return
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    hook.url = f"http://127.0.0.1:{server.server_port}/people"
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield hook
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,81 @@
+import csv
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from lakehouse.errors import ExportError
+from tests.lakehouse.exports.shop import Shop, person
+
+
+def shop(folder: Path, into: str, **export: object) -> Shop:
+    return Shop(folder, {"kind": "folder", "path": str(folder / "out")}, into=into, **{"mode": "mirror", **export})
+
+
+def test_a_cell_that_a_spreadsheet_would_calculate_is_text(tmp_path: Path) -> None:
+    formulas = ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\r=1", 'say "hi", ann', "plain")
+    one = shop(
+        tmp_path,
+        "people.csv",
+        columns={"=id": "profile_id", "segment": "segment", "debt": "0 - frequency"},
+        key=["=id"],
+    )
+    one.people(*(person(f"p{number}", formula) for number, formula in enumerate(formulas)))
+    one.run()
+    with (tmp_path / "out" / "people.csv").open(newline="", encoding="utf-8") as handle:
+        head, *rows = csv.reader(handle)
+    assert head == ["'=id", "segment", "debt"]
+    assert [row[1] for row in rows] == [f"'{formula}" for formula in formulas[:6]] + list(formulas[6:])
+    assert {row[2] for row in rows} == {"-2.0"}, "a number of ours is one"
+
+
+def test_parquet_and_lines_hold_what_gold_says(tmp_path: Path) -> None:
+    for into in ("people.parquet", "people.jsonl"):
+        one = shop(tmp_path / into, into) if (tmp_path / into).mkdir() is None else None
+        assert one is not None
+        one.people(person("ann"), person("bob", None))
+        one.run()
+        path = tmp_path / into / "out" / into
+        rows = (
+            pq.read_table(path).to_pylist()
+            if into.endswith("parquet")
+            else [json.loads(line) for line in path.read_text().splitlines()]
+        )
+        revenue = Decimal("12.50") if into.endswith("parquet") else "12.50"
+        assert rows == [
+            {"id": "ann", "segment": "loyal", "revenue": revenue},
+            {"id": "bob", "segment": None, "revenue": revenue},
+        ]
+
+
+def test_a_file_is_replaced_where_anything_changed_and_left_alone_where_nothing_did(tmp_path: Path) -> None:
+    one = shop(tmp_path, "people.csv")
+    path = tmp_path / "out" / "people.csv"
+    one.people(person("ann"), person("bob"))
+    one.run()
+    before = path.stat()
+    assert one.run().counts["delivered"] == 0
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    one.people(person("ann"), person("bob", consent_marketing=False))
+    counts = one.run().counts
+    assert (counts["removed"], counts["withheld"]) == (1, 1)
+    assert "bob" not in path.read_text()
+    assert [child.name for child in path.parent.iterdir()] == ["people.csv"], "no part of a file is left"
+    path.unlink()
+    with pytest.raises(ExportError, match="not there any more"):
+        one.run()
+
+
+@pytest.mark.parametrize(
+    ("into", "mode", "told"),
+    [
+        ("../people.csv", "mirror", "into"),
+        ("people.xlsx", "mirror", "into"),
+        ("people.csv", "upsert", "expected mirror"),
+    ],
+)
+def test_what_a_file_cannot_be_is_refused(tmp_path: Path, into: str, mode: str, told: str) -> None:
+    with pytest.raises(ExportError, match=told):
+        shop(tmp_path, into, mode=mode).run()

@@ -1,0 +1,62 @@
+"""Nothing is sent while events wait to be read: a real topic, and the checkpoint of a query as Spark writes it."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lakehouse.errors import BrokerError, DestinationAwayError
+from lakehouse.kafka import admin
+from lakehouse.kafka.broker import RunningBroker
+from lakehouse.kafka.message import Message
+from lakehouse.kafka.produce import produce
+from lakehouse.machine import free_port
+from tests.lakehouse.exports.shop import Shop, person
+
+TOPIC = "heard"
+
+
+def finished(lake: Path, batch: int, offset: int) -> None:
+    """A micro-batch that read the one partition so far."""
+    for folder in ("offsets", "commits"):
+        (lake / "_checkpoints" / "events" / folder).mkdir(parents=True, exist_ok=True)
+    text = f'v1\n{{"batchWatermarkMs":0}}\n{json.dumps({TOPIC: {"0": offset}})}'
+    (lake / "_checkpoints" / "events" / "offsets" / str(batch)).write_text(text)
+    (lake / "_checkpoints" / "events" / "commits" / str(batch)).write_text('v1\n{"nextBatchWatermarkMs":0}')
+
+
+def test_a_run_waits_for_what_was_said_before_it(tmp_path: Path, kafka: RunningBroker) -> None:
+    one = Shop(tmp_path, {"kind": "folder", "path": str(tmp_path / "out")}, into="people.csv", mode="mirror")
+    one.config = dataclasses.replace(
+        one.config,
+        kafka=dataclasses.replace(one.config.kafka, bootstrap_servers=kafka.bootstrap_servers, events_topic=TOPIC),
+    )
+    admin.create_topic(one.config.kafka, TOPIC, 1)
+    said = [Message(b"k", b"{}", datetime.now(UTC))] * 3
+    produce(said, one.config.kafka, TOPIC, on_progress=lambda _: None)
+    one.people(person("ann"))
+    finished(one.lake, 0, 2)
+    with pytest.raises(DestinationAwayError, match="1 records wait to be read"):
+        one.run()
+    assert not (tmp_path / "out").exists()
+    assert one.run(is_tried=True).counts["to_send"] == 1
+
+    def catches_up(_: float) -> None:
+        one.people(person("ann", consent_marketing=False), person("bob"))
+        finished(one.lake, 1, 3)
+
+    assert one.run(sleep=catches_up).counts["withheld"] == 1
+    assert set(one.ledger()) == {"bob"}
+
+
+def test_a_broker_that_is_away_cannot_say_what_was_said(tmp_path: Path) -> None:
+    one = Shop(tmp_path, {"kind": "folder", "path": str(tmp_path / "out")}, into="people.csv", mode="mirror")
+    servers = f"127.0.0.1:{free_port()}"
+    one.config = dataclasses.replace(one.config, kafka=dataclasses.replace(one.config.kafka, bootstrap_servers=servers))
+    one.people(person("ann"))
+    assert one.run().counts["delivered"] == 1, "no query ever kept this lake"
+    finished(one.lake, 0, 2)
+    with pytest.raises(BrokerError, match="nobody knows what people said last"):
+        one.run()

@@ -1,0 +1,209 @@
+"""Request bodies against what the vendors publish: the examples of their pages, typed anew, and the hashes Meta's page prints."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from lakehouse.exports.rows import Removal
+from lakehouse.exports.shapes import SHAPES, braze, customerio, google, hashing, hubspot, klaviyo, meta, plain
+from lakehouse.exports.shapes.shape import Said
+
+HUBSPOT = {"id_property": "email"}
+GOOGLE = {"account": "1234567890", "audience": "987", "login_account": "5550001111"}
+
+
+def one(key: str, **row: Any) -> list[Said]:
+    return [Said(key, row)]
+
+
+def test_klaviyo_imports_profiles_in_bulk() -> None:
+    rows = one(
+        "63f64a2b",
+        external_id="63f64a2b",
+        email="sarah.mason@klaviyo-demo.com",
+        phone_number="+15005550006",
+        first_name="Sarah",
+        city="Boston",
+        country="United States",
+        newKey="New Value",
+        title=None,
+    )
+    request = klaviyo.upserts(rows, {})
+    assert (request.method, request.path, request.keys) == ("POST", "api/profile-bulk-import-jobs", ("63f64a2b",))
+    assert request.body == {
+        "data": {
+            "type": "profile-bulk-import-job",
+            "attributes": {
+                "profiles": {
+                    "data": [
+                        {
+                            "type": "profile",
+                            "attributes": {
+                                "email": "sarah.mason@klaviyo-demo.com",
+                                "phone_number": "+15005550006",
+                                "external_id": "63f64a2b",
+                                "first_name": "Sarah",
+                                "location": {"city": "Boston", "country": "United States"},
+                                "properties": {"newKey": "New Value"},
+                            },
+                        }
+                    ]
+                }
+            },
+        }
+    }
+
+
+def test_klaviyo_is_asked_for_its_own_id_and_then_to_delete() -> None:
+    request = klaviyo.removals([Removal("63 f", None)], {})
+    assert (request.method, request.path) == ("GET", "api/profiles?filter=equals%28external_id%2C%2263%20f%22%29")
+    assert request.follow is not None
+    following = request.follow({"data": [{"type": "profile", "id": "01GDDKASAP8TKDDA2GRZDSVP4H"}]})
+    assert following is not None
+    assert following.path == "api/data-privacy-deletion-jobs"
+    who = {"data": {"type": "profile", "id": "01GDDKASAP8TKDDA2GRZDSVP4H"}}
+    assert following.body == {"data": {"type": "data-privacy-deletion-job", "attributes": {"profile": who}}}
+    assert request.follow({"data": []}) is None, "nobody of that id is there"
+
+
+def test_braze_tracks_attributes_and_tells_which_were_not_taken() -> None:
+    rows = [
+        Said("user1", {"external_id": "user1", "first_name": "Jon", "has_profile_picture": True}),
+        *one("user2", external_id="user2"),
+    ]
+    request = braze.upserts(rows, {})
+    assert (request.path, request.body) == (
+        "users/track",
+        {
+            "attributes": [
+                {"external_id": "user1", "first_name": "Jon", "has_profile_picture": True},
+                {"external_id": "user2"},
+            ]
+        },
+    )
+    answer = {"message": "success", "errors": [{"type": "invalid email", "input_array": "attributes", "index": 1}]}
+    assert braze.refused(request, answer) == {"user2": "invalid email"}
+    assert braze.refused(request, {"message": "success", "attributes_processed": 2}) == {}
+    gone = braze.removals([Removal("user1", None)], {})
+    assert (gone.path, gone.body) == ("users/delete", {"external_ids": ["user1"]})
+
+
+def test_hubspot_upserts_by_a_property_of_its_own_and_archives_by_the_id_it_gave() -> None:
+    rows = one(
+        "test@test.com", email="test@test.com", phone="5555555555", lapsed=None, seen=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    request = hubspot.upserts(rows, HUBSPOT)
+    assert request.path == "crm/v3/objects/contacts/batch/upsert"
+    properties = {"phone": "5555555555", "lapsed": "", "seen": "1767225600000"}
+    assert request.body == {"inputs": [{"idProperty": "email", "id": "test@test.com", "properties": properties}]}
+    gone = hubspot.removals([Removal("test@test.com", None)], HUBSPOT)
+    assert gone.body == {"idProperty": "email", "properties": [], "inputs": [{"id": "test@test.com"}]}
+    assert gone.follow is not None
+    following = gone.follow({"status": "COMPLETE", "results": [{"id": "33451", "properties": {}}]})
+    assert following is not None
+    assert (following.path, following.body) == ("crm/v3/objects/contacts/batch/archive", {"inputs": [{"id": "33451"}]})
+
+
+def test_customerio_identifies_and_deletes_people_in_a_batch() -> None:
+    rows = one("123", id="123", first_name="Jane", created_at=datetime(2021, 5, 5, tzinfo=UTC), plan=None)
+    request = customerio.upserts(rows, {})
+    assert request.path == "api/v2/batch"
+    attributes = {"first_name": "Jane", "created_at": 1620172800, "plan": ""}
+    assert request.body == {
+        "batch": [{"type": "person", "identifiers": {"id": "123"}, "action": "identify", "attributes": attributes}]
+    }
+    assert customerio.removals([Removal("42", None)], {}).body == {
+        "batch": [{"type": "person", "identifiers": {"id": "42"}, "action": "delete"}]
+    }
+    answer = {
+        "errors": [{"batch_index": 0, "reason": "invalid", "field": "identifiers.id", "message": "must be a string"}]
+    }
+    assert customerio.refused(request, answer) == {"123": "invalid identifiers.id"}
+
+
+# Printed by https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/customer-information-parameters
+PUBLISHED = {
+    "email": ("John_Smith@gmail.com", "62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"),
+    "phone": ("(650)555-1212", "e323ec626319ca94ee8bff2e4c87cf613be6ea19919ed1364124e16807ab3176"),
+    "fn": ("Mary", "6915771be1c5aa0c886870b6951b03d7eafc121fea0e80a5ea83beb7c449f4ec"),
+    "ln": ("정", "8fa8cd9c440be61d0151429310034083132b35975c4bea67fdd74158eb51db14"),
+}
+
+
+def test_metas_members_have_the_hashes_that_meta_prints() -> None:
+    row = {name: value for name, (value, _) in PUBLISHED.items()} | {"extern_id": "p1", "phone": "+1 (650) 555-1212"}
+    request = meta.upserts(
+        [Said("p1", row | {"zip": "94035-1234", "country": "US", "ct": "San Francisco", "st": None})], {}
+    )
+    payload = request.body["payload"]
+    member = dict(zip(payload["schema"], payload["data"][0], strict=True))
+    assert {name: member[name.upper()] for name in PUBLISHED} == {name: hash_ for name, (_, hash_) in PUBLISHED.items()}
+    assert member["ZIP"] == hashing.sha256("94035")
+    assert member["CT"] == hashing.sha256("sanfrancisco")
+    assert member["COUNTRY"] == hashing.sha256("us")
+    assert (member["ST"], member["EXTERN_ID"]) == ("", "p1")
+    gone = meta.removals([Removal("p1", None)], {})
+    assert (gone.method, gone.path, gone.body) == (
+        "DELETE",
+        "users",
+        {"payload": {"schema": ["EXTERN_ID"], "data": [["p1"]]}},
+    )
+
+
+def test_googles_members_are_known_by_their_hashes_alone() -> None:
+    row = {
+        **{"email": " Al.Ex@gmail.com", "phone": "(800)555-0100", "first_name": " John ", "last_name": "Smith"},
+        **{"country": "us", "postal_code": "94045"},
+    }
+    row["phone"] = "+1 (800)555-0100"
+    request = google.upserts([Said("p1", row)], GOOGLE)
+    assert request.path == "v1/audienceMembers:ingest"
+    address = {
+        **{"givenName": hashing.sha256("john"), "familyName": hashing.sha256("smith")},
+        **{"regionCode": "US", "postalCode": "94045"},
+    }
+    identifiers = [
+        {"emailAddress": hashing.sha256("alex@gmail.com")},
+        {"phoneNumber": hashing.sha256("+18005550100")},
+        {"address": address},
+    ]
+    account = {"accountType": "GOOGLE_ADS", "accountId": "1234567890"}
+    login = {"accountType": "GOOGLE_ADS", "accountId": "5550001111"}
+    assert request.body == {
+        "destinations": [{"operatingAccount": account, "loginAccount": login, "productDestinationId": "987"}],
+        "encoding": "HEX",
+        "audienceMembers": [{"userData": {"userIdentifiers": identifiers}}],
+        "consent": {"adUserData": "CONSENT_GRANTED", "adPersonalization": "CONSENT_GRANTED"},
+        "termsOfService": {"customerMatchTermsOfServiceStatus": "ACCEPTED"},
+    }
+    identity = google.identity(row, GOOGLE)
+    assert identity is not None
+    assert "gmail" not in identity
+    assert orjson.loads(identity) == identifiers
+    gone = google.removals([Removal("p1", identity)], GOOGLE)
+    assert gone.path == "v1/audienceMembers:remove"
+    assert gone.body["audienceMembers"] == request.body["audienceMembers"]
+    assert (
+        google.identifiers(
+            {"email": None, "first_name": "John", "last_name": "Smith", "country": "US", "postal_code": None}
+        )
+        == []
+    )
+
+
+def test_rows_of_our_own_shape() -> None:
+    request = plain.upserts(one("p1", segment="loyal"), {})
+    assert request.body == {"rows": [{"key": "p1", "row": {"segment": "loyal"}}], "removed": []}
+    assert plain.refused(request, {"rejected": [{"key": "p1", "reason": "no"}, {"key": "other"}, "x"]}) == {"p1": "no"}
+    assert plain.refused(request, ["strange"]) == {}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_names_the_rows_of_its_requests(name: str) -> None:
+    shape = SHAPES[name]
+    options = HUBSPOT | GOOGLE
+    row = {"external_id": "k", "id": "k", "extern_id": "k", "email": "ann@example.com"}
+    assert shape.upserts([Said("k", row)], options).keys == ("k",)
+    assert shape.removals([Removal("k", shape.identity(row, options))], options).keys == ("k",)
