@@ -12,6 +12,7 @@ from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.errors import StitchlakeError
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
+from lakehouse.feature_book.kept_features import keep, marked, note_filled
 from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
@@ -23,7 +24,6 @@ from lakehouse.profiles.rebuild import SOURCES, rebuild
 from lakehouse.profiles.repair import overwrite
 from lakehouse.queries import events
 from lakehouse.queries.declarations import declarations, declared_features
-from lakehouse.queries.kept_features import keep
 from lakehouse.queries.silver_from_bronze import refill
 from lakehouse.queries.unfinished import last_batch
 from lakehouse.spark.opened_lake import opened
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
         if is_check:
             lake.require(TABLES.values())
             declared = declarations(config)
-            return 1 if check(lake, declared, declared_features(declared)) else 0
+            return 1 if check(lake, declared, marked(lake, declared_features(declared))) else 0
         lake.bring_up(TABLES.values(), of=(BRONZE_EVENTS,) if is_refill else SOURCES)
         with refilling(config) if is_refill else nullcontext():
             if is_refill:
@@ -75,9 +75,11 @@ def overwrite_profiles(lake: Lake) -> None:
     champions = Champions(lake.config)
     champions.refresh()
     now, declared = utc_now(), declarations(lake.config)
-    features = keep(lake, declared_features(declared))
+    features = declared_features(declared)
+    keep(lake, features)
     rebuilt = rebuild(lake, champions, now=now, keep_as_of=False, declared=declared, features=features)
     overwrite(lake, rebuilt, now=now, has=last_batch(lake, events.NAME))
+    note_filled(lake, features)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Events, and declarations of every aggregation, are drawn at random from a seed.
 """
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -54,9 +55,13 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def random_declarations(seed: int, count: int) -> list[dict[str, Any]]:
-    """Each aggregation in turn, and every tenth a ratio of two before it."""
+def random_declarations(seed: int, count: int, *, own_properties: bool = True) -> list[dict[str, Any]]:
+    """Each aggregation in turn, and every tenth a ratio of two before it. `own_properties`: whether any reads PROPERTIES."""
     chance, entries = random.Random(seed), list[dict[str, Any]]()
+
+    def some(choices: Sequence[str | None]) -> list[str | None]:
+        return [one for one in choices if own_properties or one is None or "p_" not in one]
+
     for number in range(count):
         own: dict[str, Any] = {"name": f"f{number}", "description": "at random"}
         if number % 10 == 9:
@@ -66,12 +71,12 @@ def random_declarations(seed: int, count: int) -> list[dict[str, Any]]:
             continue
         aggregation = list(_NEEDS)[number % len(_NEEDS)]
         own |= {"aggregation": aggregation, "over": chance.choice(("events", "events", "lines"))}
-        if (where := chance.choice(_WHERE)) is not None:
+        if (where := chance.choice(some(_WHERE))) is not None:
             own["where"] = where
         if kinds := _NEEDS[aggregation]:
             numbers_ = _NUMBERS + (_LINE_NUMBERS if own["over"] == "lines" else ())
             own["value"] = chance.choice(
-                {"number": numbers_, "text": _TEXTS, "time": ("occurred_at",)}[chance.choice(kinds)]
+                some({"number": numbers_, "text": _TEXTS, "time": ("occurred_at",)}[chance.choice(kinds)])
             )
         own["window"] = chance.choice(_WINDOWS[4:] if aggregation == "streak" else _WINDOWS)
         if aggregation == "sum" and chance.random() < 0.5:
@@ -135,13 +140,13 @@ def brute_force(
 ) -> Answers:
     """raw: accepted events. members: (actor_id, profile_id). moments: (profile_id, as_of)."""
     session = duckdb.connect()
-    session.execute("SET TimeZone = 'UTC'; SET ieee_floating_point_ops = false")
+    session.execute("SET TimeZone = 'UTC'")
     session.register("raw", raw)
     session.register("member", pa.table({"actor_id": [a for a, _ in members], "profile_id": [p for _, p in members]}))
     stamps = [_micros(at) for _, at in moments]
     session.register("moment", pa.table({"profile_id": [p for p, _ in moments], "as_of": pa.array(stamps, pa.int64())}))
     event = (
-        "SELECT profile_id, message_id, epoch_us(occurred_at) AS at, occurred_at, type AS event_type, "
+        "SELECT profile_id, message_id, epoch_us(occurred_at) AS micros, occurred_at, type AS event_type, "
         "CASE WHEN type = 'track' THEN event END AS event_name, CAST(revenue AS DOUBLE) AS amount, coupon, channel, p_size, "
         "CAST(p_rating AS DOUBLE) AS p_rating, "
     )
@@ -167,32 +172,37 @@ def brute_force(
 
 
 def _rows(session: duckdb.DuckDBPyConnection, entry: Mapping[str, Any]) -> Iterator[tuple[str, int, Any]]:
-    aggregation, value = entry["aggregation"], entry.get("value", "NULL")
-    value = "at" if value == "occurred_at" else f"({value})"
+    aggregation, value = entry["aggregation"], _divided_by_zero(entry.get("value", "NULL"))
+    value = "micros" if value == "occurred_at" else f"({value})"
     number = f"CAST({value} AS DECIMAL(38,10))" if aggregation in ("sum", "mean") else value
-    in_order = f"list({value} ORDER BY at, message_id, line) FILTER ({value} IS NOT NULL)"
+    in_order = f"list({value} ORDER BY micros, message_id, line) FILTER ({value} IS NOT NULL)"
     sql = {
         "count": "count(message_id)", "sum": f"CAST(sum({number}) AS DOUBLE)",
         "mean": f"CAST(sum({number}) AS DOUBLE) / count({value})", "min": f"min({value})", "max": f"max({value})",
         "first": f"{in_order}[1]", "last": f"{in_order}[-1]", "distinct": f"count(DISTINCT {value})",
-        "top_k": f"list({value}) FILTER ({value} IS NOT NULL)", "days_since": f"(m.as_of - max(at)) / {_DAY}.0",
-        "streak": f"list(DISTINCT at // {_DAY}) FILTER (at IS NOT NULL)",
+        "top_k": f"list({value}) FILTER ({value} IS NOT NULL)", "days_since": f"(m.as_of - max(micros)) / {_DAY}.0",
+        "streak": f"list(DISTINCT micros // {_DAY}) FILTER (micros IS NOT NULL)",
     }[aggregation]  # fmt: skip
     found = session.execute(
-        f"SELECT m.profile_id, m.as_of, {sql} FROM moment m LEFT JOIN of_{entry['over']} e ON e.profile_id = m.profile_id "
-        f"AND at <= m.as_of AND {_inside(entry['window'], aggregation)} AND ({entry.get('where', 'true')}) GROUP BY ALL"
+        f"SELECT m.profile_id, m.as_of, {sql} FROM moment m LEFT JOIN of_{entry.get('over', 'events')} e ON e.profile_id = m.profile_id "
+        f"AND micros <= m.as_of AND {_inside(entry.get('window', 'lifetime'))} AND ({_divided_by_zero(entry.get('where', 'true'))}) GROUP BY m.profile_id, m.as_of"
     ).fetchall()
     for profile, as_of, answer in found:
         yield profile, as_of, _finished(entry, answer, as_of)
 
 
-def _inside(window: str, aggregation: str) -> str:
+def _divided_by_zero(expression: str) -> str:
+    """What is divided by zero is null, as in Spark."""
+    return re.sub(r"/ (\w+)", r"/ nullif(\1, 0)", expression)
+
+
+def _inside(window: str) -> str:
     if window == "lifetime":
         return "true"
     number, unit = window.split()
     length = int(number) * _US[unit]
     grain = _US["min"] if length < 2 * _DAY else _DAY
-    return f"at - at % {grain} > m.as_of - m.as_of % {grain} - {length}"
+    return f"micros - micros % {grain} > m.as_of - m.as_of % {grain} - {length}"
 
 
 def _finished(entry: Mapping[str, Any], answer: Any, as_of: int) -> Any:

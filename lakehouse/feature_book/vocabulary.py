@@ -52,9 +52,9 @@ _PROPERTY_TYPES: Mapping[str, Type] = {
 
 def words(source: Source, properties: Sequence[DeclaredProperty]) -> Mapping[str, Term]:
     """By name. A declared property is named as its column of silver.events: p_ and its name."""
-    own = _OF_EVENTS | (_OF_LINES if source == "lines" else {})
     declared = {one.column.name: (_PROPERTY_TYPES[one.type], one.description) for one in properties}
-    return {name: Term(name, type_, source, meaning) for name, (type_, meaning) in (own | declared).items()}
+    known = {**_OF_EVENTS, **(_OF_LINES if source == "lines" else {}), **declared}
+    return {name: Term(name, type_, source, meaning) for name, (type_, meaning) in known.items()}
 
 
 def columns(read: Iterable[str]) -> tuple[str, ...]:

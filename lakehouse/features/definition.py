@@ -79,11 +79,12 @@ class Feature:
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """All of them. reads: columns of silver.events that they need besides those of a leaf."""
+    """All of them. reads: columns of silver.events that they need besides those of a leaf. unfilled: partial sums that do not hold all of history."""
 
     partials: tuple[Partial, ...] = ()
     features: tuple[Feature, ...] = ()
     reads: tuple[str, ...] = ()
+    unfilled: frozenset[str] = frozenset()
     by_name: Mapping[str, Feature] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +92,11 @@ class Features:
 
     def __bool__(self) -> bool:
         return bool(self.features)
+
+    def is_filled(self, feature: Feature) -> bool:
+        """Whether all of history is in it, and in whatever it divides."""
+        parts = [self.by_name[name] for name in feature.parts or ()]
+        return feature.partial not in self.unfilled and all(map(self.is_filled, parts))
 
     @property
     def version(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.events.money import EXACT
 from lakehouse.features.definition import MINUTE, Features, Partial, Word
+from lakehouse.tables.contract import RATE
 
 FACT = (
     "struct<name:string,at:timestamp,occurred_at:timestamp,message_id:string,line:int,number:double,text:string,"
@@ -20,10 +21,11 @@ MOST = 1e17  # a sum of 10^11 of them is still one of EXACT
 
 
 def facts(features: Features, rate: Column) -> Column:
-    """array<FACT> of one event, in no order. `rate`: units of the default currency for one of the event's.
+    """array<FACT> of one event, in no order. `rate`: units of the default currency for one of the event's; null = it names none, and 1 is taken.
 
     Reads LEAF_COLUMNS and `features.reads`.
     """
+    rate = F.coalesce(rate, F.lit(1).cast(RATE))
     words = event_words(rate)
     of_events = [
         _fact(partial, words.__getitem__, F.lit(0)) for partial in features.partials if partial.source == "events"

@@ -126,6 +126,8 @@ def columns(features: Features) -> list[Column]:
     own = {feature.name: _column(number, feature) for number, feature in enumerate(features.features)}
 
     def value(feature: Feature) -> Column:
+        if not features.is_filled(feature):
+            return F.lit(None).cast(feature.type)
         if feature.parts is None:
             return own[feature.name]
         above, below = (value(features.by_name[name]).cast("double") for name in feature.parts)

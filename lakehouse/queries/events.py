@@ -31,6 +31,7 @@ from lakehouse.events import dedupe
 from lakehouse.events.declared_properties import check_stored, with_declared
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import ARRIVED_AT, parse
+from lakehouse.feature_book.kept_features import keep
 from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.kafka.source import read_range, read_records
 from lakehouse.lake import checkpoint
@@ -47,7 +48,6 @@ from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.quality.data_quality import DataQuality, Tell, nothing_told
 from lakehouse.queries import unfinished
 from lakehouse.queries.declarations import declarations, declared_features
-from lakehouse.queries.kept_features import keep
 from lakehouse.queries.known_records import Known, is_news, known
 from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.queries.silver_writes import Accepted, faults, write_events, write_faults

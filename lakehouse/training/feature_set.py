@@ -14,6 +14,7 @@ from lakehouse.config.paths import EVENTS, FEATURES
 from lakehouse.errors import ConfigError
 from lakehouse.events.declared_properties import read_declared
 from lakehouse.feature_book.book import read_features
+from lakehouse.feature_book.kept_features import marked
 from lakehouse.features.definition import Features
 from lakehouse.features.point_in_time import end_of_day
 from lakehouse.features.windows import features_at
@@ -27,7 +28,7 @@ MOMENT = pa.timestamp("us", tz="UTC")
 
 
 def declared(lake: Lake) -> Features:
-    """The features of conf/features.yaml.
+    """The features of conf/features.yaml, with those marked that a rebuild has yet to fill: they are null.
 
     Raises:
         ConfigError: a fault of the file, or that it declares none.
@@ -35,7 +36,7 @@ def declared(lake: Lake) -> Features:
     features = read_features(FEATURES, read_declared(EVENTS, lake.config.privacy))
     if not features:
         raise ConfigError(f"{FEATURES.name}: got no feature, expected one or more. Declare what is to be learned from")
-    return features
+    return marked(lake, features)
 
 
 def feature_set(lake: Lake, features: Features, days: Sequence[date], *, purpose: str) -> DataFrame:

@@ -1,5 +1,6 @@
 """ml/feature_set.py: a day of the past looks as if nothing had come since, and only those are in it who may be learned from."""
 
+import dataclasses
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -28,6 +29,9 @@ def test_a_past_day_is_what_replaying_up_to_it_gives(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build(lake)
+    lake.config = dataclasses.replace(
+        lake.config, consent=dataclasses.replace(lake.config.consent, never_asked="denied")
+    )
     features = oracle.declared(tmp_path, ENTRIES)
     rows = [row | {"actor_id": ACTORS[str(row["actor_id"])]} for row in oracle.random_events(3, 120, 3, 24)]
     raw = lake.spark.createDataFrame([tuple(row.values()) for row in rows], f"{SCHEMA}, {oracle.EXTRA}")

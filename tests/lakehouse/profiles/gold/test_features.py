@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from lakehouse.errors import ContractError
-from lakehouse.features.definition import Features
+from lakehouse.feature_book.kept_features import keep, marked, note_filled
+from lakehouse.features.definition import NO_FEATURES, Features
+from lakehouse.features.windows import features_at
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.profiles import window_ends
@@ -15,10 +17,11 @@ from lakehouse.profiles.gold.features import check_stored, gold_features
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver import feature_days
-from lakehouse.queries.kept_features import keep
+from lakehouse.tables.events import SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from tests import feature_oracle as oracle
 from tests.accepted import at, event, events, once
+from tests.rows import completed
 from tests.small_lake import copy_empty_tables
 
 VIEWS = [
@@ -106,12 +109,40 @@ def test_more_windows_than_one_batch_takes_are_closed_while_nothing_comes(
 
 
 def test_nothing_declared_writes_nothing(lake: Lake) -> None:
-    batch = new_batch(lake, oracle.Features())
-    before = (lake.commit(feature_days.SILVER_FEATURE_DAYS), lake.commit(gold_features(oracle.Features())))
+    batch = new_batch(lake, NO_FEATURES)
+    before = (lake.commit(feature_days.SILVER_FEATURE_DAYS), lake.commit(gold_features(NO_FEATURES)))
     batch(leaf(with_day(events(lake.spark, BATCHES[0])), rates={}).toArrow(), once(0))
-    after = (lake.commit(feature_days.SILVER_FEATURE_DAYS), lake.commit(gold_features(oracle.Features())))
+    after = (lake.commit(feature_days.SILVER_FEATURE_DAYS), lake.commit(gold_features(NO_FEATURES)))
     assert before == after
     assert "windows" not in batch.records[0].seconds
+
+
+def test_a_new_filter_is_null_until_it_is_filled_and_a_new_window_is_there_at_once(lake: Lake, tmp_path: Path) -> None:
+    kept = new_batch(lake, oracle.declared(tmp_path, VIEWS)).features
+    assert kept.unfilled == frozenset(), "a new lake has no history"
+    lake.overwrite(completed(lake.spark.range(1).selectExpr("'m' AS message_id"), SILVER_EVENTS), SILVER_EVENTS)
+    views = VIEWS[1]["where"]
+    later = [
+        *VIEWS,
+        {"name": "views_9d", "description": "d", "aggregation": "count", "where": views, "window": "9 d"},
+        {"name": "carts", "description": "d", "aggregation": "count", "where": "event_name = 'Product Added'"},
+        {"name": "carts_per_view", "description": "d", "aggregation": "ratio", "numerator": "carts", "denominator": "views_9d", "default": 0},
+    ]  # fmt: skip
+    features = oracle.declared(tmp_path, later)
+    kept = keep(lake, features)
+    assert [one.name for one in kept.features if not kept.is_filled(one)] == ["carts", "carts_per_view"]
+    leaves = leaf(with_day(events(lake.spark, BATCHES[0])), rates={}, features=kept)
+    moments = lake.spark.createDataFrame([("p", at("2026-02-02 12:00"))], "profile_id string, as_of timestamp")
+    days = feature_days.transform(leaves).selectExpr("'p' AS profile_id", "partials")
+    (row,) = features_at(days, moments, kept).collect()
+    assert (row["views_9d"], row["carts"], row["carts_per_view"]) == (3, None, None)
+    note_filled(lake, features)
+    (row,) = features_at(days, moments, keep(lake, features)).collect()
+    assert (row["views_9d"], row["carts"], row["carts_per_view"]) == (3, 0, 0.0)
+    keep(lake, NO_FEATURES)
+    assert marked(lake, features).unfilled == {partial.name for partial in features.partials}, (
+        "nobody sums them meanwhile"
+    )
 
 
 def test_a_feature_that_is_stored_with_another_type_is_refused(features: Features) -> None:
