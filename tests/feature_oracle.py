@@ -173,7 +173,8 @@ def brute_force(
 
 def _rows(session: duckdb.DuckDBPyConnection, entry: Mapping[str, Any]) -> Iterator[tuple[str, int, Any]]:
     aggregation, value = entry["aggregation"], _divided_by_zero(entry.get("value", "NULL"))
-    value = "micros" if value == "occurred_at" else f"({value})"
+    value = "micros" if value == "occurred_at" else value
+    value = f"(CASE WHEN message_id IS NOT NULL THEN {value} END)"  # a profile without an event has a row of nulls
     number = f"CAST({value} AS DECIMAL(38,10))" if aggregation in ("sum", "mean") else value
     in_order = f"list({value} ORDER BY micros, message_id, line) FILTER ({value} IS NOT NULL)"
     sql = {

@@ -3,8 +3,8 @@
     ./spark-submit.sh tests/benchmarks/features.py [--events 30000] [--features 0 20 200] [--batch 1700] [--days 3]
 
 For each number of features, drawn at random: a new lake, the events of the demo's shop through a broker, micro-batches of --batch events one after another.
-The first third of them does not count. Then every row of gold.features, and a training set for --days past days, is held to DuckDB over silver.events. Exit 1 on a
-difference. CPU is of all processes.
+The first third of them does not count. Then every row of gold.features, and a training set for --days past days, is held to DuckDB over silver.events, and
+`rebuild --check` is run. Exit 1 on a difference. CPU is of all processes.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark.sql.streaming.query import StreamingQuery
 
+from batch.rebuild import check
 from lakehouse.config import load
 from lakehouse.demo.shop import Shop
 from lakehouse.feature_book.kept_features import keep
@@ -34,7 +35,7 @@ from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.gold.features import gold_features
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.feature_days import SILVER_FEATURE_DAYS
-from lakehouse.queries import events
+from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import await_all
@@ -63,7 +64,8 @@ def main(argv: list[str]) -> int:
             told = _cost(lake, features, arguments.events, arguments.batch)
             if entries:
                 told |= _sizes(lake, features) | _skew(lake, features, entries, arguments.days)
-                differences += told["differences"]
+                await_all(lake, [bronze_events.start(lake, available_now=True)])
+                differences += told["differences"] + check(lake, features=features)
             result |= {f"{name}_of_{count}": value for name, value in told.items()}
             result |= machine(lake.config)
             print(json.dumps(told), flush=True)

@@ -14,7 +14,7 @@ from lakehouse.profiles.silver import feature_days
 from tests import feature_oracle as oracle
 from tests.accepted import SCHEMA
 
-SEED, FEATURES, EVENTS, ACTORS, DAYS = 17, 55, 400, 8, 24
+SEED, FEATURES, EVENTS, ACTORS, DAYS = 17, 44, 300, 8, 24
 AS_MERGED = [(f"a{n}", f"merged-{n % 3}") for n in range(ACTORS)]
 AS_SPLIT = [(f"a{n}", f"split-{n}") for n in range(ACTORS)]
 MEMBERS = [*AS_MERGED, *AS_SPLIT]  # of two moments of the identity graph, which the sums know nothing of

@@ -24,7 +24,7 @@ from tests.accepted import at, event, events, once
 from tests.rows import completed
 from tests.small_lake import copy_empty_tables
 
-VIEWS = [
+VIEWS: list[dict[str, Any]] = [
     {"name": "views_1h", "description": "d", "aggregation": "count", "where": "event_name = 'Product Viewed'", "window": "1 h"},
     {"name": "views_2d", "description": "d", "aggregation": "count", "where": "event_name = 'Product Viewed'", "window": "2 d"},
     {"name": "spent", "description": "d", "aggregation": "sum", "value": "amount", "where": "event_name = 'Order Completed'"},
@@ -50,6 +50,8 @@ BATCHES: list[list[dict[str, Any]]] = [
     [event("m9", "2026-02-04 12:00", anonymous_id="other", product_id="p3")],  # time passes for everybody else
 ]
 
+LATE, MERGE = 1, 2
+
 
 @pytest.fixture
 def features(tmp_path: Path) -> Features:
@@ -71,9 +73,12 @@ def test_the_stream_says_at_every_moment_what_one_pass_says(lake: Lake, features
     for number, rows in enumerate(BATCHES):
         so_far += rows
         leaves = leaf(with_day(events(lake.spark, rows)), rates={}, features=features)
-        batch(leaves.toArrow() if number % 2 else leaves, once(number))
-        batch(leaves, once(number))  # again, after a crash
-
+        here = leaves.toArrow()
+        batch(leaves if number == MERGE else here, once(number))
+        if number == LATE:
+            batch(here, once(number))  # again, after a crash
+        if number < MERGE:
+            continue
         newest = max(row["occurred_at"] for row in so_far)
         all_days = feature_days.transform(leaf(with_day(events(lake.spark, so_far)), rates={}, features=features))
         identity = lake.read(SILVER_IDENTITY_MAP)
