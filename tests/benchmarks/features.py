@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -101,15 +102,12 @@ def _cost(lake: Lake, features: Features, count: int, batch: int) -> dict[str, A
     }
 
 
-def _sizes(lake: Lake, features: Features) -> dict[str, Any]:
-    tables = {"feature_days": SILVER_FEATURE_DAYS, "gold_features": gold_features(features)}
+def _sizes(lake: Lake, features: Features) -> dict[str, int]:
     sizes = {}
-    for name, table in tables.items():
-        stored = DeltaTable(lake.path(table)).get_add_actions(flatten=True)
-        sizes |= {
-            f"{name}_bytes": sum(pa.array(stored["size_bytes"]).to_pylist()),
-            f"{name}_rows": lake.read(table).count(),
-        }
+    for name, table in {"feature_days": SILVER_FEATURE_DAYS, "gold_features": gold_features(features)}.items():
+        uris = DeltaTable(lake.path(table)).file_uris()
+        sizes[f"{name}_bytes"] = sum(Path(unquote(uri)).stat().st_size for uri in uris)
+        sizes[f"{name}_rows"] = lake.read(table).count()
     return sizes
 
 
