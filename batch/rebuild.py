@@ -12,6 +12,8 @@ from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.errors import StitchlakeError
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
+from lakehouse.feature_book.kept_features import keep, marked, note_filled
+from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.job import flags, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import refilling
@@ -21,7 +23,7 @@ from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import SOURCES, read_again, rebuild
 from lakehouse.profiles.repair import overwrite
 from lakehouse.queries import events
-from lakehouse.queries.declarations import declarations
+from lakehouse.queries.declarations import declarations, declared_features
 from lakehouse.queries.silver_from_bronze import refill
 from lakehouse.queries.unfinished import last_batch
 from lakehouse.spark.opened_lake import opened
@@ -30,13 +32,13 @@ from lakehouse.tables.events import BRONZE_EVENTS
 CHECK, FROM_BRONZE = "--check", "--from-bronze"
 
 
-def check(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> int:
-    """Print differences per table and one JSON line; the number of differing rows. `declared`: how records are read."""
+def check(lake: Lake, declared: Declarations = NOTHING_DECLARED, features: Features = NO_FEATURES) -> int:
+    """Print differences per table and one JSON line; the number of differing rows. `declared`, `features`: see `rebuild`."""
     champions = Champions(lake.config)
     champions.refresh()
     read = read_again(lake, declared).persist()
     counted = balance(lake, declared, read)
-    rebuilt = rebuild(lake, champions, now=utc_now(), keep_as_of=True, declared=declared, read=read)
+    rebuilt = rebuild(lake, champions, now=utc_now(), keep_as_of=True, declared=declared, features=features, read=read)
     differences = [*check_events(lake, counted), *check_profiles(lake, rebuilt)]
     print(f"{'table':28}{'rows':>10}{'missing':>10}{'extra':>10}{'changed':>10}")
     for d in differences:
@@ -58,7 +60,8 @@ def main(argv: list[str]) -> int:
     with opened(config, "rebuild", rebuilds=not is_check, refills=is_refill) as lake:
         if is_check:
             lake.require(TABLES.values())
-            return 1 if check(lake, declarations(config)) else 0
+            declared = declarations(config)
+            return 1 if check(lake, declared, marked(lake, declared_features(declared))) else 0
         lake.bring_up(TABLES.values(), of=(BRONZE_EVENTS,) if is_refill else SOURCES)
         with refilling(config) if is_refill else nullcontext():
             if is_refill:
@@ -72,9 +75,12 @@ def overwrite_profiles(lake: Lake) -> None:
     """Every table of profiles becomes what follows from silver."""
     champions = Champions(lake.config)
     champions.refresh()
-    now = utc_now()
-    rebuilt = rebuild(lake, champions, now=now, keep_as_of=False, declared=declarations(lake.config))
+    now, declared = utc_now(), declarations(lake.config)
+    features = declared_features(declared)
+    keep(lake, features)
+    rebuilt = rebuild(lake, champions, now=now, keep_as_of=False, declared=declared, features=features)
     overwrite(lake, rebuilt, now=now, has=last_batch(lake, events.NAME))
+    note_filled(lake, features)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from lakehouse.experiments.result_rows import GOLD_EXPERIMENT_RESULTS
 from lakehouse.lake.lock import PARTS
 from lakehouse.profiles.gold.changes import GOLD_CHANGES
+from lakehouse.profiles.gold.features import GOLD_FEATURES
 from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS
 from lakehouse.profiles.gold.order_balance import GOLD_ORDER_BALANCE
 from lakehouse.profiles.tables import GOLD, LEAF
@@ -53,6 +54,7 @@ TABLES: dict[str, Table] = {
         SILVER_IDENTITY_HISTORY,
         SILVER_IDENTITY_RULES,
         *GOLD,
+        GOLD_FEATURES,
         GOLD_CHANGES,
         GOLD_HOUSEHOLDS,
         GOLD_ORDER_BALANCE,

@@ -220,6 +220,19 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/schemas/schema.py",
     ),
     "tests/lakehouse/sources/test_topic_sources.py": ("lakehouse/queries/declarations.py",),
+    "tests/lakehouse/feature_book/test_book.py": (
+        "lakehouse/feature_book/declaration.py",
+        "lakehouse/feature_book/vocabulary.py",
+    ),
+    "tests/lakehouse/features/test_windows.py": (
+        "lakehouse/features/definition.py",
+        "lakehouse/features/facts.py",
+    ),
+    "tests/lakehouse/profiles/gold/test_features.py": (
+        "lakehouse/profiles/window_ends.py",
+        "lakehouse/feature_book/kept_features.py",
+    ),
+    "tests/lakehouse/training/test_feature_set.py": ("ml/feature_set.py",),
     "tests/lakehouse/uplift/test_contenders.py": ("lakehouse/targeting/response_model.py",),
     "tests/lakehouse/uplift/test_learned_encoding.py": ("lakehouse/targeting/encoding.py",),
     "tests/lakehouse/uplift/test_tree_growth.py": ("lakehouse/targeting/trees.py",),

@@ -29,6 +29,7 @@ def main(argv: list[str]) -> int | None:
         "serve": _serve,
         "key": _key,
         "rules": _rules,
+        "features": _features,
         "schedule": _schedule,
         "sources": _sources,
         "adopt": _adopt,
@@ -111,6 +112,12 @@ def _rules(argv: list[str]) -> int | None:
     from lakehouse.commands import rules
 
     return rules.main(argv)
+
+
+def _features(argv: list[str]) -> int:
+    from lakehouse.commands import features
+
+    return features.main(argv)
 
 
 def _schedule(argv: list[str]) -> None:

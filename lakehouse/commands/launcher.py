@@ -43,6 +43,7 @@ COMMANDS = (
     "whois",
     "identity",
     "rules",
+    "features",
     "sources",
     "quarantine",
     "catalogue",

@@ -7,6 +7,7 @@ from lakehouse.errors import LakeError
 from lakehouse.machine import local_folder
 
 EVENTS = PROJECT / "conf" / "events.yaml"
+FEATURES = PROJECT / "conf" / "features.yaml"
 RULES = PROJECT / "conf" / "rules.yaml"
 OFFERS = PROJECT / "conf" / "offers.yaml"
 EXPERIMENTS = PROJECT / "conf" / "experiments.yaml"

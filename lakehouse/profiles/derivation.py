@@ -105,7 +105,7 @@ def derive_here(
             return _given(table.rows(frames, given), table)
 
         asked = {"profiles": profiles} if "profiles" in table.asks_for else {}
-        return few_rows.run(table.name, build, version=version, **handed, **asked)
+        return few_rows.run(table.name, build, version=(version, table.transform), **handed, **asked)
 
     return _in_order(tables, {table.parameter: its_rows for table, its_rows in silver.items()}, rows)
 

@@ -24,6 +24,8 @@ from lakehouse.events.contracts import (
 from lakehouse.events.envelope import SUPPRESS, UNSUPPRESS
 from lakehouse.events.money import rate
 from lakehouse.events.traits import LOYALTY_TIER
+from lakehouse.features.definition import NO_FEATURES, Features
+from lakehouse.features.facts import facts
 
 # What an event says of an order.
 COMPLETED, UPDATED, CANCELLED = "completed", "updated", "cancelled"
@@ -50,17 +52,17 @@ def with_day(events: DataFrame) -> DataFrame:
     return events.withColumn("activity_day", F.date_trunc("day", "occurred_at"))
 
 
-def leaf(events: DataFrame, *, rates: Mapping[str, str]) -> DataFrame:
-    """Events (EVENT_COLUMNS, traits, source, activity_day) -> one row per actor and day, with the facts later tables need.
+def leaf(events: DataFrame, *, rates: Mapping[str, str], features: Features = NO_FEATURES) -> DataFrame:
+    """Events (EVENT_COLUMNS, traits, source, activity_day, `features.reads`) -> one row per actor and day, with the facts later tables need.
 
-    Counts are of messages; `products`, `orders`, `refunds` and `traits` are lists of what was sent, in no order.
+    Counts are of messages; `products`, `orders`, `refunds`, `traits` and `features` are lists of what was sent, in no order.
     """
-    figures = _figures(tuple(sorted(rates.items())))
+    figures = _figures(tuple(sorted(rates.items())), features)
     return events.groupBy("actor_id", "activity_day").agg(*figures)
 
 
 @cache
-def _figures(rates: tuple[tuple[str, str], ...]) -> list[Column]:
+def _figures(rates: tuple[tuple[str, str], ...], features: Features) -> list[Column]:
     """Built once: they are some hundred calls to the JVM."""
     track = F.when(F.col("type") == "track", F.col("event"))  # a page may be called like any of them
     is_view, is_cart = track == PRODUCT_VIEWED.name, track == PRODUCT_ADDED.name
@@ -84,6 +86,7 @@ def _figures(rates: tuple[tuple[str, str], ...]) -> list[Column]:
         F.collect_list(F.when(kind.isNotNull(), _order_statement(kind, its_rate))).alias("orders"),
         F.collect_list(F.when(track == ORDER_REFUNDED.name, _refund_statement(its_rate))).alias("refunds"),
         F.collect_list(F.when(F.col("traits").isNotNull(), _traits_fact())).alias("traits"),
+        F.flatten(F.collect_list(facts(features, its_rate))).alias("features"),
     ]
 
 

@@ -5,6 +5,7 @@
               -> the online store                     (where there is one)
               -> gold, written                        (side by side)
               -> gold.changes                         (what of it is another)
+              -> gold.features of whom a window closed
 
 Sums are added in a commit that notes the batch; every other value is absolute and follows from the leaf rows and the stored
 tables. So a replay of the batch, whole or after a crash between any two writes, changes nothing.
@@ -26,9 +27,10 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.identity.index import Index
 from lakehouse.identity.reach import members, places
-from lakehouse.lake.delta import Lake
+from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles import gold_writes, rollup
 from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
@@ -44,7 +46,8 @@ from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
-from lakehouse.profiles.tables import GOLD, HANDED, LEAF
+from lakehouse.profiles.tables import LEAF, gold_with, handed
+from lakehouse.profiles.window_ends import WindowEnds
 from lakehouse.quality.data_quality import DataQuality
 from lakehouse.tables.contract import Table
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
@@ -105,7 +108,7 @@ class MicroBatch:
     """The body of foreachBatch. Keeps the newest event time and what it did; everything else is in the lake.
 
     `online`: None = there is no online store to keep. `note`: is handed what each batch did, once it is done.
-    `quality`: judges rows before they are written; None = nobody does.
+    `quality`: judges rows before they are written; None = nobody does. `features`: those that are declared; their leaf rows hold the facts.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class MicroBatch:
         online: OnlineWriter | None = None,
         note: Note = nothing_noted,
         quality: DataQuality | None = None,
+        features: Features = NO_FEATURES,
     ) -> None:
         self.lake = lake
         self.champions = champions
@@ -126,6 +130,9 @@ class MicroBatch:
         self.changes = ChangeLog(lake)
         self.records: deque[BatchRecord] = deque(maxlen=MOST_RECORDS)
         self.quality = quality
+        self.features = features
+        self.tables = gold_with(features)
+        self._window_ends = WindowEnds(lake, self.tables[-1]) if features else None
         self._note = note
         self._as_of: datetime | None = None
         self._models_applied: Mapping[str, str] | None = None
@@ -158,7 +165,13 @@ class MicroBatch:
         return moved or self._is_due_as_it_is()
 
     def _is_due_as_it_is(self) -> bool:
-        return self.identity.is_due(self.champions.matcher) or (self.online is not None and self.online.is_due)
+        is_asked = self.identity.is_due(self.champions.matcher) or (self.online is not None and self.online.is_due)
+        return is_asked or bool(self._due_windows())
+
+    def _due_windows(self) -> set[str]:
+        """Profiles of which a window has closed by the lake's clock."""
+        as_of = None if self._window_ends is None else self.newest_event()
+        return set() if self._window_ends is None or as_of is None else self._window_ends.due(as_of)
 
     def _record(self, brought: tuple[DataFrame | pa.Table, Transaction] | None, record: BatchRecord) -> None:
         with record.stage("total"):
@@ -198,11 +211,21 @@ class MicroBatch:
             self.write_gold(rows)
         with record.stage("changes"):
             self.tell_changes(now)
+        if self._window_ends is not None:
+            with record.stage("windows"):
+                self._close_windows(self._window_ends, as_of, now)
         self.identity.settle()
         record.committed_at = self.clock()
         self._models_applied = self.champions.versions
         if self.online is not None:
             self.online.settle(now)
+
+    def _close_windows(self, ends: WindowEnds, as_of: datetime, now: datetime) -> None:
+        """Make the features of those anew of whom a window has closed, whether or not they did anything."""
+        if due := ends.due(as_of):
+            rows = self.few_rows(due, as_of, now, tables=(ends.table,))
+            gold_writes.write(self.lake, ends.table, rows)
+            ends.wrote(rows.tables)
 
     def _models_moved(self) -> bool:
         """Whether gold holds what another champion has said, or a score whose champion was withdrawn: then every profile is due."""
@@ -246,11 +269,17 @@ class MicroBatch:
             facts_of(leaves), batch_id=batch_id, now=now, matcher=matcher, described=described
         )
 
-    def few_rows(self, profile_ids: set[str], as_of: datetime, now: datetime) -> GoldRows | OnDriver:
-        """What gold says of these profiles, by way of the driver: their actors are looked up, so that no table is sorted."""
+    def few_rows(
+        self, profile_ids: set[str], as_of: datetime, now: datetime, *, tables: tuple[ProfileTable, ...] | None = None
+    ) -> GoldRows | OnDriver:
+        """What gold says of these profiles, by way of the driver: their actors are looked up, so that no table is sorted.
+
+        `tables`: of gold; None = all of them.
+        """
+        tables = self.tables if tables is None else tables
         placed = members(self.identity.index, profile_ids)
         if self.lake.uses_delta_rs and len(placed) <= FEW_ACTORS:
-            return self._rows_here(placed, profile_ids, as_of, now)
+            return self._rows_here(placed, profile_ids, as_of, now, tables)
         actors = F.broadcast(self.lake.frame(_text(placed)))
         profiles = self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(profile_ids)})))
 
@@ -262,25 +291,35 @@ class MicroBatch:
 
         with ThreadPoolExecutor(1) as beside:
             purchases = beside.submit(self._purchases, placed)
-            rows = self._rows(profiles, actors, settle, as_of, now)
+            rows = self._rows(profiles, actors, settle, as_of, now, tables)
             on_driver = OnDriver(profile_ids=profile_ids, now=now, tables=here, purchases=purchases.result())
         return replace(rows, here=on_driver)
 
-    def _rows_here(self, placed: pd.DataFrame, profile_ids: set[str], as_of: datetime, now: datetime) -> OnDriver:
+    def _rows_here(
+        self,
+        placed: pd.DataFrame,
+        profile_ids: set[str],
+        as_of: datetime,
+        now: datetime,
+        tables: tuple[ProfileTable, ...],
+    ) -> OnDriver:
         """`few_rows` of so few that their rows of silver are on the driver, too. `placed`: their actors."""
         profile_of = _profile_of(placed)
-        with ThreadPoolExecutor(len(HANDED)) as pool:
-            held = {table: pool.submit(_rows_of, self.lake, table, profile_of) for table in HANDED}
+        reads = handed(tables)
+        with ThreadPoolExecutor(len(reads)) as pool:
+            held = {table: pool.submit(_rows_of, self.lake, table, profile_of) for table in reads}
             silver: dict[Table, pa.Table] = {table: rows.result() for table, rows in held.items()}
         profiles = _text(pd.DataFrame({"profile_id": sorted(profile_ids)}))
         profiles = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
         derived = derive_here(
             self.lake.few_rows, {SILVER_IDENTITY_MAP: _text(placed), **silver}, profiles,
-            champions=self.champions, config=self.lake.config,
+            champions=self.champions, config=self.lake.config, tables=tables,
         )  # fmt: skip
-        tables = {table: rows for table, rows in derived.items() if table.needs(self.champions)}
-        purchases = rollup.purchases_here(silver[SILVER_ORDERS], profile_of)
-        return OnDriver(profile_ids=profile_ids, now=now, tables=tables, purchases=purchases)
+        told = {table: rows for table, rows in derived.items() if table.needs(self.champions)}
+        orders = silver.get(SILVER_ORDERS, arrow_schema(SILVER_ORDERS).empty_table())
+        return OnDriver(
+            profile_ids=profile_ids, now=now, tables=told, purchases=rollup.purchases_here(orders, profile_of)
+        )
 
     def _purchases(self, placed: pd.DataFrame) -> pa.Table:
         profile_of = _profile_of(placed)
@@ -296,7 +335,7 @@ class MicroBatch:
     def rows_of(self, profiles: DataFrame, as_of: datetime, now: datetime) -> GoldRows:
         """What gold says of the profiles (profile_id), from the silver tables as they stand."""
         actors = self.lake.read(SILVER_IDENTITY_MAP).join(profiles, on="profile_id").select("actor_id", "profile_id")
-        return self._rows(profiles, actors, lambda _, rows: rows.localCheckpoint(), as_of, now)
+        return self._rows(profiles, actors, lambda _, rows: rows.localCheckpoint(), as_of, now, self.tables)
 
     def _rows(
         self,
@@ -305,22 +344,27 @@ class MicroBatch:
         settle: Settle,
         as_of: datetime,
         now: datetime,
+        tables: tuple[ProfileTable, ...],
     ) -> GoldRows:
         # Times are joined, not written into the plan: a plan with another literal in it is compiled again.
         times = pa.table({"as_of": pa.array([as_of], UTC_TIME), "now": pa.array([now], UTC_TIME)})
         dated = profiles.crossJoin(F.broadcast(self.lake.frame(times)))
-        silver = {SILVER_IDENTITY_MAP: actors} | {table: self.lake.read(table) for table in LEAF if table in HANDED}
-        tables = derive(silver, dated, champions=self.champions, config=self.lake.config, settle=settle)
-        return GoldRows(profiles=dated, now=self.lake.frame(times).select("now"), silver=silver, tables=tables)
+        silver = {SILVER_IDENTITY_MAP: actors} | {table: self.lake.read(table) for table in handed(tables)}
+        told = derive(silver, dated, champions=self.champions, config=self.lake.config, settle=settle, tables=tables)
+        return GoldRows(profiles=dated, now=self.lake.frame(times).select("now"), silver=silver, tables=told)
 
     def write_gold(self, rows: GoldRows | OnDriver) -> None:
         """Write every table whose needs are met; the others are left as they are."""
-        with ThreadPoolExecutor(len(GOLD)) as pool:
+        with ThreadPoolExecutor(len(self.tables)) as pool:
             writes = [
-                pool.submit(gold_writes.write, self.lake, table, rows) for table in GOLD if table.needs(self.champions)
+                pool.submit(gold_writes.write, self.lake, table, rows)
+                for table in self.tables
+                if table.needs(self.champions)
             ]
             for write in writes:
                 write.result()
+        if self._window_ends is not None:
+            self._window_ends.wrote(rows.tables)
 
     def tell_changes(self, now: datetime) -> None:
         """Say in gold.changes what gold has changed."""

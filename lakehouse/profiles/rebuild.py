@@ -4,19 +4,24 @@ Personal traits are not in silver by design, so they are parsed from bronze agai
 person, whose tables are folded from the archive like the stream folds them.
 """
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.events.declared_properties import DeclaredProperty, with_declared
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.events.parse import parse
+from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.declaration import ChampionModels
 from lakehouse.profiles.derivation import GoldRows, derive
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold.features import GOLD_FEATURES, gold_features
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import actors
@@ -55,12 +60,23 @@ def read_again(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> DataFra
     return read.select(*BRONZE_EVENTS.key, "message_id", "content_hash", "reason", "traits", "source", "fact")
 
 
-def rebuilt_leaves(lake: Lake, told: DataFrame) -> DataFrame:
-    """silver.events (without bots) and the traits of bronze -> leaf rows. told: [lineage, traits, source, fact]."""
-    lineage = list(BRONZE_EVENTS.key)
-    events = with_day(lake.read(SILVER_EVENTS).where(~F.col("is_bot")).select(*EVENT_COLUMNS, *lineage))
+def rebuilt_leaves(
+    lake: Lake, told: DataFrame, features: Features = NO_FEATURES, properties: Sequence[DeclaredProperty] = ()
+) -> DataFrame:
+    """silver.events (without bots) and the traits of bronze -> leaf rows. told: [lineage, traits, source, fact]. properties: those that are declared."""
+    lineage, rates = list(BRONZE_EVENTS.key), lake.config.money.rates
+    of_people = lake.read(with_declared(SILVER_EVENTS, properties)).where(~F.col("is_bot"))
+    events = with_day(of_people.select(*EVENT_COLUMNS, *features.reads, *lineage))
     traits = told.where(F.col("traits").isNotNull()).drop("fact")
-    return leaf(events.join(traits, on=lineage, how="left"), rates=lake.config.money.rates)
+    return leaf(events.join(traits, on=lineage, how="left"), rates=rates, features=features)
+
+
+def _at_stored_times(lake: Lake, profiles: DataFrame, table: Table) -> DataFrame:
+    """The profiles, each at the time its row of the table was taken at; one that has none, at the time it comes with."""
+    stored = lake.read(table).select("profile_id", F.col("as_of").alias("stored_as_of"))
+    return profiles.join(stored, on="profile_id", how="left").select(
+        "profile_id", F.coalesce("stored_as_of", "as_of").alias("as_of")
+    )
 
 
 def rebuild(
@@ -70,9 +86,12 @@ def rebuild(
     now: datetime,
     keep_as_of: bool,
     declared: Declarations = NOTHING_DECLARED,
+    features: Features = NO_FEATURES,
     read: DataFrame | None = None,
 ) -> Rebuilt:
-    """Compute every table of profiles from silver. `declared`: how records are read. `read`: they are, see `read_again`, and are kept.
+    """Compute every table of profiles from silver. `declared`: how records are read. `features`: those of gold.features; none = it is left out.
+
+    `read`: the records are read already, see `read_again`, and kept.
 
     `keep_as_of`: take each stored profile's features at the time its stored row was scored, so that a comparison sees
     differences of content, not of the clock. Collects the whole identity graph to the driver.
@@ -81,7 +100,7 @@ def rebuild(
     told = (read_again(lake, declared) if read is None else read).where(is_wanted)
     told = told.select(*BRONZE_EVENTS.key, "traits", "source", "fact")
     told = told.persist() if read is None else told
-    leaves = rebuilt_leaves(lake, told).persist()
+    leaves = rebuilt_leaves(lake, told, features, declared.properties).persist()
     of_actors = actors(leaves).persist()
     facts = told.where(F.col("fact").isNotNull())
     silver: dict[Table, DataFrame] = {table: fold.rows(facts) for table, fold in FACT_TABLES.items()}
@@ -93,13 +112,14 @@ def rebuild(
     newest = leaves.agg(F.max("last_at")).first()
     as_of = F.lit(newest[0] if newest else None).cast("timestamp")
     profiles = identity_map.select("profile_id").distinct().withColumn("as_of", as_of)
-    if keep_as_of:
-        stored = lake.read(GOLD_ACTIVATION).select("profile_id", F.col("as_of").alias("stored_as_of"))
-        profiles = profiles.join(stored, on="profile_id", how="left").select(
-            "profile_id", F.coalesce("stored_as_of", "as_of").alias("as_of")
-        )
-    tables = derive(
-        silver, profiles, champions=champions, config=lake.config, settle=lambda _, rows: rows.localCheckpoint()
+    of_features = profiles
+    if keep_as_of:  # features are made again when a window closes, and the other figures are not
+        profiles, of_features = (_at_stored_times(lake, profiles, t) for t in (GOLD_ACTIVATION, GOLD_FEATURES))
+    derived = functools.partial(
+        derive, silver, champions=champions, config=lake.config, settle=lambda _, rows: rows.localCheckpoint()
     )
+    tables = derived(profiles)
+    if features:
+        tables |= derived(of_features, tables=(gold_features(features),))
     now_row = lake.spark.range(1).select(F.lit(now).alias("now"))
     return Rebuilt(silver=silver, gold=GoldRows(profiles=profiles, now=now_row, silver=silver, tables=tables))

@@ -1,9 +1,12 @@
 """The tables of profiles in flow order. Micro-batch, rebuild, check, plan and docs loop over them."""
 
+from collections.abc import Iterable
 from graphlib import TopologicalSorter
 
+from lakehouse.features.definition import Features
 from lakehouse.profiles import gold, silver
 from lakehouse.profiles.declaration import LeafTable, ProfileTable
+from lakehouse.profiles.gold.features import gold_features
 
 
 def _in_flow_order(tables: list[ProfileTable]) -> tuple[ProfileTable, ...]:
@@ -16,5 +19,13 @@ def _in_flow_order(tables: list[ProfileTable]) -> tuple[ProfileTable, ...]:
 LEAF = tuple(table for table in vars(silver).values() if isinstance(table, LeafTable))
 GOLD = _in_flow_order([table for table in vars(gold).values() if isinstance(table, ProfileTable)])
 
-HANDED = frozenset(table for table in LEAF if any(table.parameter in gold_table.handed for gold_table in GOLD))
-"""The leaf tables that gold is made from."""
+
+def gold_with(features: Features) -> tuple[ProfileTable, ...]:
+    """The gold tables that are kept where these features are declared."""
+    return (*GOLD, gold_features(features)) if features else GOLD
+
+
+def handed(tables: Iterable[ProfileTable]) -> frozenset[LeafTable]:
+    """The leaf tables that the gold tables are made from."""
+    parameters = {parameter for table in tables for parameter in table.handed}
+    return frozenset(table for table in LEAF if table.parameter in parameters)

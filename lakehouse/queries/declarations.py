@@ -1,10 +1,12 @@
-"""What conf/events.yaml and conf/sources declare of how records are read."""
+"""What conf/events.yaml and conf/sources declare of how records are read, and conf/features.yaml of what is computed of them."""
 
 from lakehouse.config import Config
-from lakehouse.config.paths import EVENTS, SOURCES
+from lakehouse.config.paths import EVENTS, FEATURES, SOURCES
 from lakehouse.events.declared_properties import read_declared
 from lakehouse.events.event_rows import Declarations
 from lakehouse.events.tracking_plan import read_plan
+from lakehouse.feature_book.book import read_features
+from lakehouse.features.definition import Features
 
 
 def declarations(config: Config) -> Declarations:
@@ -15,3 +17,8 @@ def declarations(config: Config) -> Declarations:
     from lakehouse.sources.topic_sources import topic_sources  # with a parser of expressions, for who binds a topic
 
     return Declarations(properties=properties, plan=plan, documents=topic_sources(config, SOURCES))
+
+
+def declared_features(declared: Declarations) -> Features:
+    """The features of conf/features.yaml, over these properties. Raises ConfigError: every fault of the file, a line each."""
+    return read_features(FEATURES, declared.properties)

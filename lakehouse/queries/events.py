@@ -31,6 +31,8 @@ from lakehouse.events import dedupe
 from lakehouse.events.declared_properties import check_stored, with_declared
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import ARRIVED_AT, parse
+from lakehouse.feature_book.kept_features import keep
+from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.kafka.source import read_range, read_records
 from lakehouse.lake import checkpoint
 from lakehouse.lake.delta import Lake
@@ -45,7 +47,7 @@ from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.quality.data_quality import DataQuality, Tell, nothing_told
 from lakehouse.queries import unfinished
-from lakehouse.queries.declarations import declarations
+from lakehouse.queries.declarations import declarations, declared_features
 from lakehouse.queries.known_records import Known, is_news, known
 from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.queries.silver_writes import Accepted, faults, write_events, write_faults
@@ -96,16 +98,16 @@ def next_hour(arrived_at: Column) -> Column:
     return F.date_trunc("hour", arrived_at) + F.make_dt_interval(hours=F.lit(1))
 
 
-def leaves(events: DataFrame, config: Config) -> DataFrame:
+def leaves(events: DataFrame, config: Config, features: Features = NO_FEATURES) -> DataFrame:
     """Accepted events with `traits` and `source` -> leaf rows, without those of programs."""
-    of_people = events.where(~F.col("is_bot")).select(*EVENT_COLUMNS, "traits", "source")
-    return leaf(with_day(of_people), rates=config.money.rates)
+    of_people = events.where(~F.col("is_bot")).select(*EVENT_COLUMNS, *features.reads, "traits", "source")
+    return leaf(with_day(of_people), rates=config.money.rates, features=features)
 
 
 class EventsBatch:
     """The body of foreachBatch. A replay, whole or after a crash between any two writes, changes nothing: see docs/decisions/0070.
 
-    `table`: silver.events, with the columns that are declared. `upkeep`: of the tables it writes. It has its turn when everything is
+    `table`: silver.events, with the columns that are declared. `features`: of whose facts the leaf rows tell. `upkeep`: of the tables it writes. It has its turn when everything is
     written. `quality`: judges the events by windows of so many seconds; None = nothing is judged. `begin`, `size`: see Begin and Size.
     """
 
@@ -116,6 +118,7 @@ class EventsBatch:
         known: Known,
         *,
         table: Table = SILVER_EVENTS,
+        features: Features = NO_FEATURES,
         upkeep: Upkeep | None = None,
         quality: DataQuality | None = None,
         window_seconds: int = 0,
@@ -126,6 +129,7 @@ class EventsBatch:
         self._take_in = take_in
         self._known = known
         self._table = table
+        self._features = features
         self._sessions = SessionStep(lake) if lake.config.enrichment.sessions else None
         self._upkeep = upkeep or Upkeep(lake, ())
         self._quality = quality
@@ -183,13 +187,14 @@ class EventsBatch:
 
     def _leaves(self, events: DataFrame | pa.Table) -> DataFrame | pa.Table:
         """Few events are on the driver, and so are their leaf rows."""
-        lake, config = self._lake, self._lake.config
+        lake, config, features = self._lake, self._lake.config, self._features
         if isinstance(events, pa.Table):
-            events = events.select(OF_LEAVES)
+            events = events.select([*OF_LEAVES, *features.reads])
             if events.num_rows <= FEW_RECORDS:
-                return lake.few_rows.run("leaves", functools.partial(leaves, config=config), events=events)
+                made = functools.partial(leaves, config=config, features=features)
+                return lake.few_rows.run("leaves", made, version=features.version, events=events)
             events = lake.frame(events)
-        return leaves(events, config)
+        return leaves(events, config, features)
 
     def _write_faults(self, accepted: Accepted, once: Transaction, record: BatchRecord) -> None:
         with record.stage("faults"):
@@ -207,6 +212,7 @@ def writer(
     take_in: TakeIn,
     *,
     declared: Declarations = NOTHING_DECLARED,
+    features: Features = NO_FEATURES,
     held: Known | None = None,
     upkeep: Upkeep | None = None,
     quality: DataQuality | None = None,
@@ -214,13 +220,13 @@ def writer(
     begin: Begin = nobody_told,
     size: Size = nobody_knows,
 ) -> DataStreamWriter:
-    """The query over a stream of records, to be started. silver.events gets the columns that are declared.
+    """The query over a stream of records, to be started. silver.events gets the columns that are declared. `features`: see EventsBatch.
 
     `held`: what `known` says, where the caller has it. `upkeep`: None = the tables are left as they are written. `quality`: judges the
     events by windows of so many seconds. `begin`, `size`: see Begin and Size.
     """
     body = EventsBatch(
-        lake, take_in, held or known(lake, NAME, KNOWN), table=events_table(lake, declared), upkeep=upkeep,
+        lake, take_in, held or known(lake, NAME, KNOWN), table=events_table(lake, declared), features=features, upkeep=upkeep,
         quality=quality, window_seconds=window_seconds, begin=begin, size=size,
     )  # fmt: skip
     rows = transform(records, lake.config, declared).writeStream.queryName(NAME).outputMode("append")
@@ -263,10 +269,10 @@ def start(
     records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
     with upkeep.turn:
         micro_batch.catch_up()
-        finish(lake, micro_batch, functools.partial(read_range, lake), declared)
+        finish(lake, micro_batch, functools.partial(read_range, lake), declared, micro_batch.features)
     when = trigger(config.trigger_seconds, available_now=available_now)
     to_start = writer(
-        lake, records, micro_batch, declared=declared, held=held, upkeep=upkeep, quality=quality,
+        lake, records, micro_batch, declared=declared, features=micro_batch.features, held=held, upkeep=upkeep, quality=quality,
         window_seconds=0 if available_now else lake.config.quality.window_seconds,  # nobody comes back for an open one
         begin=functools.partial(unfinished.begin, lake, NAME, held["events"]),
         size=lambda once: checkpoint.size(lake.spark, lake.checkpoint(NAME), once.batch_id),
@@ -278,7 +284,13 @@ def start(
     return query
 
 
-def finish(lake: Lake, take_in: TakeIn, read: unfinished.Read, declared: Declarations = NOTHING_DECLARED) -> None:
+def finish(
+    lake: Lake,
+    take_in: TakeIn,
+    read: unfinished.Read,
+    declared: Declarations = NOTHING_DECLARED,
+    features: Features = NO_FEATURES,
+) -> None:
     """Take in what silver has of a micro-batch that did not end, and whose checkpoint is gone; see lakehouse/queries/unfinished.py.
 
     As its replay would. What was taken in of it already changes nothing.
@@ -303,7 +315,7 @@ def finish(lake: Lake, take_in: TakeIn, read: unfinished.Read, declared: Declara
             sessions = SessionStep(lake)
             sessions.prepare()
             sessions.take_in(events.select(*visits.COLUMNS).toArrow())
-        take_in(leaves(events, lake.config), begun.once, BatchRecord(begun.once.batch_id))
+        take_in(leaves(events, lake.config, features), begun.once, BatchRecord(begun.once.batch_id))
     finally:
         events.unpersist()
 
@@ -330,8 +342,9 @@ def new_upkeep(lake: Lake) -> Upkeep:
 
 
 def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing_told) -> MicroBatch:
-    """What the query does for profiles, with the online store and the topic of changes the configuration names."""
+    """What the query does for profiles, with the features, the online store and the topic of changes that are declared."""
     config = lake.config
+    features = keep(lake, declared_features(declarations(config)))
     publish = None
     if config.online_store.publish_changes:
         kafka = config.kafka
@@ -344,7 +357,7 @@ def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing
         publish=publish,
     )
     quality = DataQuality(lake, config.quality, tables=[SILVER_EVENTS], clock=utc_now, tell=tell)
-    return MicroBatch(lake, Champions(config), online=online, note=note, quality=quality)
+    return MicroBatch(lake, Champions(config), online=online, note=note, quality=quality, features=features)
 
 
 def _go_on_while_idle(query: StreamingQuery, micro_batch: MicroBatch, upkeep: Upkeep) -> None:

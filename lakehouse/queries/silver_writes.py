@@ -111,7 +111,7 @@ def write_events(
     events: DataFrame | pa.Table = contents
     if lake.has_had(SILVER_EVENTS, once):
         beside = F.broadcast(contents.select("message_id", "content_hash", *_BESIDE))
-        held = lake.read(SILVER_EVENTS).join(beside, on=["message_id", "content_hash"], how="inner")
+        held = lake.read(table).join(beside, on=["message_id", "content_hash"], how="inner")
         events = held.dropDuplicates(["message_id"])  # it may hold an id that was forgotten twice
     else:
         if conflicts is not None:

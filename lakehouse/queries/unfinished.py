@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.events.declared_properties import with_declared
 from lakehouse.events.event_rows import Declarations
 from lakehouse.events.parse import parse
 from lakehouse.lake import checkpoint, stamp
@@ -77,7 +78,7 @@ def events_of(lake: Lake, begun: Begun, read: Read, declared: Declarations) -> D
 
     `is_read`: true; null where the record is not there any more.
     """
-    held = lake.read(SILVER_EVENTS).where(is_news(begun.begins))
+    held = lake.read(with_declared(SILVER_EVENTS, declared.properties)).where(is_news(begun.begins))
     ends = ends_of(held)
     if not ends:
         return None

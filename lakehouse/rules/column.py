@@ -20,16 +20,16 @@ _SQL: Mapping[Type, str] = {**SQL_TYPES, "time": "bigint"}
 Operator = Callable[..., Column]
 
 
-def to_column(expression: Expression) -> Column:
-    """The expression over columns named as the vocabulary, of its SQL types; null where SQL says so."""
+def to_column(expression: Expression, word: Callable[[str], Column] = F.col) -> Column:
+    """The expression over columns named as the vocabulary, of its SQL types; null where SQL says so. `word`: the column of a name."""
     if isinstance(expression, Constant):
         return _constant(expression)
     if isinstance(expression, Read):
-        column = F.col(expression.name)
+        column = word(expression.name)
         if expression.type == "time":
             return F.unix_micros(column)
         return column.cast("double") if expression.type == "number" else column
-    arguments = [to_column(argument) for argument in expression.arguments]
+    arguments = [to_column(argument, word) for argument in expression.arguments]
     match expression.operator, expression.extra:
         case "shift", int(by):
             return arguments[0] + F.lit(by)

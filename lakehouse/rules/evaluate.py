@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lakehouse.errors import RuleError
 from lakehouse.rules import operators
-from lakehouse.rules.expression import Apply, Constant, Expression, Read
+from lakehouse.rules.expression import Apply, Constant, Expression, Read, reads
 
 Values = Mapping[str, object]  # as lakehouse/rules/vocabulary.py: prepared
 Predicate = Callable[[Values], Any]
@@ -103,3 +104,19 @@ _LAZY: Mapping[str, Callable[..., Predicate]] = {
     "if": _if,
     "coalesce": _coalesce,
 }
+
+
+def refuse_division_by_zero(expression: Expression) -> None:
+    """Of a constant, which is zero in every context; of a word, what is divided by zero is null.
+
+    Raises:
+        RuleError: there is one.
+    """
+    if not isinstance(expression, Apply):
+        return
+    for argument in expression.arguments:
+        refuse_division_by_zero(argument)
+    if expression.operator == "/" and not set(reads(expression.arguments[1])):
+        by = expression.arguments[1]
+        if (by.value if isinstance(by, Constant) else compile_predicate(by)({})) == 0:
+            raise RuleError("/: got a division by zero, expected a number that is none. Mend the expression")

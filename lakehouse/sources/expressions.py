@@ -7,8 +7,8 @@ from math import isfinite
 from typing import Any
 
 from lakehouse.errors import RuleError
-from lakehouse.rules.evaluate import compile_predicate
-from lakehouse.rules.expression import Apply, Constant, Expression, reads
+from lakehouse.rules.evaluate import compile_predicate, refuse_division_by_zero
+from lakehouse.rules.expression import reads
 from lakehouse.rules.parse import parse
 from lakehouse.rules.vocabulary import Term, Type
 from lakehouse.sources.fields import FieldReader, FieldValues
@@ -72,7 +72,7 @@ class Expressions:
             return None
         try:
             expression = parse(text, self._words, gives)
-            _refuse_division_by_zero(expression)
+            refuse_division_by_zero(expression)
         except RuleError as error:
             self._faults.append(f"{self._file}: {key}: {error}")
             return None
@@ -126,18 +126,6 @@ class Expressions:
         except RuleError as error:
             self._faults.append(f"{self._file}: {key}: {error}")
             return None
-
-
-def _refuse_division_by_zero(expression: Expression) -> None:
-    """Of a constant, which is zero for every record; of a field, what is divided by zero is null."""
-    if not isinstance(expression, Apply):
-        return
-    for argument in expression.arguments:
-        _refuse_division_by_zero(argument)
-    if expression.operator == "/" and not set(reads(expression.arguments[1])):
-        by = expression.arguments[1]
-        if (by.value if isinstance(by, Constant) else compile_predicate(by)({})) == 0:
-            raise RuleError("/: got a division by zero, expected a number that is none. Mend the expression")
 
 
 def _number(value: float) -> int | float | None:

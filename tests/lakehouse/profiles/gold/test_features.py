@@ -1,0 +1,157 @@
+"""gold.features, kept by micro-batches: late events, merges, splits and windows that close give what one pass over all events gives."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse.errors import ContractError
+from lakehouse.feature_book.kept_features import keep, marked, note_filled
+from lakehouse.features.definition import NO_FEATURES, Features
+from lakehouse.features.windows import features_at
+from lakehouse.lake.delta import Lake
+from lakehouse.models.registry import Champions
+from lakehouse.profiles import window_ends
+from lakehouse.profiles.gold.features import check_stored, gold_features
+from lakehouse.profiles.leaf import leaf, with_day
+from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.silver import feature_days
+from lakehouse.tables.events import SILVER_EVENTS
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+from tests import feature_oracle as oracle
+from tests.accepted import at, event, events, once
+from tests.rows import completed
+from tests.small_lake import copy_empty_tables
+
+VIEWS: list[dict[str, Any]] = [
+    {"name": "views_1h", "description": "d", "aggregation": "count", "where": "event_name = 'Product Viewed'", "window": "1 h"},
+    {"name": "views_2d", "description": "d", "aggregation": "count", "where": "event_name = 'Product Viewed'", "window": "2 d"},
+    {"name": "spent", "description": "d", "aggregation": "sum", "value": "amount", "where": "event_name = 'Order Completed'"},
+    {"name": "per_view", "description": "d", "aggregation": "ratio", "numerator": "spent", "denominator": "views_2d"},
+    {"name": "top", "description": "d", "aggregation": "top_k", "value": "product_id", "most": 2},
+    {"name": "last_product", "description": "d", "aggregation": "last", "value": "product_id"},
+]  # fmt: skip
+BATCHES: list[list[dict[str, Any]]] = [
+    [
+        event("m1", "2026-02-01 10:00", anonymous_id="phone", product_id="p1"),
+        event("m2", "2026-02-01 10:30", anonymous_id="laptop", product_id="p2"),
+        event("m3", "2026-02-01 10:40", anonymous_id="quiet", product_id="p9"),
+    ],
+    [
+        event("m4", "2026-02-01 11:20", "Order Completed", anonymous_id="laptop", order_id="o1", revenue="5.10"),
+        event("m5", "2026-02-01 09:00", anonymous_id="phone", product_id="p2"),  # late
+    ],
+    [  # a merge
+        event("m6", "2026-02-02 10:00", anonymous_id="phone", user_id="ann", product_id="p2"),
+        event("m7", "2026-02-02 11:00", anonymous_id="laptop", user_id="ann", product_id="p1"),
+    ],
+    [event("m8", "2026-02-02 12:00", anonymous_id="phone", user_id="bob", product_id="p3")],  # a split
+    [event("m9", "2026-02-04 12:00", anonymous_id="other", product_id="p3")],  # time passes for everybody else
+]
+
+LATE, MERGE = 1, 2
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Features:
+    return oracle.declared(tmp_path, VIEWS)
+
+
+def new_batch(lake: Lake, features: Features) -> MicroBatch:
+    copy_empty_tables(lake)
+    return MicroBatch(lake, Champions(lake.config), clock=lambda: at("2026-03-01 00:00"), features=keep(lake, features))
+
+
+def told(rows: Sequence[Any], names: Sequence[str]) -> list[str]:
+    return sorted(str([row[name] for name in names]) for row in rows)
+
+
+def test_the_stream_says_at_every_moment_what_one_pass_says(lake: Lake, features: Features) -> None:
+    batch, table = new_batch(lake, features), gold_features(features)
+    so_far: list[dict[str, Any]] = []
+    for number, rows in enumerate(BATCHES):
+        so_far += rows
+        leaves = leaf(with_day(events(lake.spark, rows)), rates={}, features=features)
+        here = leaves.toArrow()
+        batch(leaves if number == MERGE else here, once(number))
+        if number == LATE:
+            batch(here, once(number))  # again, after a crash
+        if number < MERGE:
+            continue
+        newest = max(row["occurred_at"] for row in so_far)
+        all_days = feature_days.transform(leaf(with_day(events(lake.spark, so_far)), rates={}, features=features))
+        identity = lake.read(SILVER_IDENTITY_MAP)
+        moments = (
+            identity.select("profile_id")
+            .distinct()
+            .crossJoin(lake.spark.createDataFrame([(newest,)], "as_of timestamp"))
+        )
+        names = [name for name in table.given_columns if name != "as_of"]
+        expected = table.transform(identity, all_days, profiles=moments).collect()
+        assert told(lake.read(table).collect(), names) == told(expected, names), number
+    (quiet,) = lake.read(table).where("last_product = 'p9'").collect()
+    assert (quiet["views_1h"], quiet["views_2d"], quiet["due_at"]) == (0, 0, None)
+    merged = {row["last_product"] for row in lake.read(table).collect()}
+    assert {"p3", "p9"} <= merged
+
+
+def test_more_windows_than_one_batch_takes_are_closed_while_nothing_comes(
+    lake: Lake, features: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window_ends, "MOST_DUE", 1)
+    batch, table = new_batch(lake, features), gold_features(features)
+    first, last = BATCHES[0], BATCHES[-1]
+    for number, rows in enumerate((first, last)):
+        batch(leaf(with_day(events(lake.spark, rows)), rates={}, features=features).toArrow(), once(number))
+    assert lake.read(table).where("views_2d > 0").count() == 3
+    for _ in range(3):
+        batch.catch_up()
+    assert lake.read(table).where("views_2d > 0").count() == 1
+    stored = lake.commit(table)
+    batch.catch_up()
+    assert lake.commit(table) == stored, "nothing is due"
+
+
+def test_nothing_declared_writes_nothing(lake: Lake) -> None:
+    batch = new_batch(lake, NO_FEATURES)
+    before = (lake.commit(feature_days.SILVER_FEATURE_DAYS), lake.commit(gold_features(NO_FEATURES)))
+    batch(leaf(with_day(events(lake.spark, BATCHES[0])), rates={}).toArrow(), once(0))
+    after = (lake.commit(feature_days.SILVER_FEATURE_DAYS), lake.commit(gold_features(NO_FEATURES)))
+    assert before == after
+    assert "windows" not in batch.records[0].seconds
+
+
+def test_a_new_filter_is_null_until_it_is_filled_and_a_new_window_is_there_at_once(lake: Lake, tmp_path: Path) -> None:
+    kept = new_batch(lake, oracle.declared(tmp_path, VIEWS)).features
+    assert kept.unfilled == frozenset(), "a new lake has no history"
+    lake.overwrite(completed(lake.spark.range(1).selectExpr("'m' AS message_id"), SILVER_EVENTS), SILVER_EVENTS)
+    views = VIEWS[1]["where"]
+    later = [
+        *VIEWS,
+        {"name": "views_9d", "description": "d", "aggregation": "count", "where": views, "window": "9 d"},
+        {"name": "carts", "description": "d", "aggregation": "count", "where": "event_name = 'Product Added'"},
+        {"name": "carts_per_view", "description": "d", "aggregation": "ratio", "numerator": "carts", "denominator": "views_9d", "default": 0},
+    ]  # fmt: skip
+    features = oracle.declared(tmp_path, later)
+    kept = keep(lake, features)
+    assert [one.name for one in kept.features if not kept.is_filled(one)] == ["carts", "carts_per_view"]
+    leaves = leaf(with_day(events(lake.spark, BATCHES[0])), rates={}, features=kept)
+    moments = lake.spark.createDataFrame([("p", at("2026-02-02 12:00"))], "profile_id string, as_of timestamp")
+    days = feature_days.transform(leaves).selectExpr("'p' AS profile_id", "partials")
+    (row,) = features_at(days, moments, kept).collect()
+    assert (row["views_9d"], row["carts"], row["carts_per_view"]) == (3, None, None)
+    note_filled(lake, features)
+    (row,) = features_at(days, moments, keep(lake, features)).collect()
+    assert (row["views_9d"], row["carts"], row["carts_per_view"]) == (3, 0, 0.0)
+    keep(lake, NO_FEATURES)
+    assert marked(lake, features).unfilled == {partial.name for partial in features.partials}, (
+        "nobody sums them meanwhile"
+    )
+
+
+def test_a_feature_that_is_stored_with_another_type_is_refused(features: Features) -> None:
+    stored = {column.name: column.type for column in gold_features(features).columns}
+    check_stored(gold_features(features), stored)
+    with pytest.raises(ContractError, match=r"features\.yaml: spent: got double, expected string"):
+        check_stored(gold_features(features), stored | {"spent": "string"})
