@@ -29,6 +29,7 @@ from lakehouse.events.declared_properties import read_declared
 from lakehouse.events.tracking_plan import read_plan
 from lakehouse.experiments.definitions import read_experiments
 from lakehouse.exports.declaration import read_exports
+from lakehouse.feature_book.book import read_features
 from lakehouse.moments.definitions import read_moments
 from lakehouse.rules.book import read_rules
 from lakehouse.rules.evaluate import compile_predicate
@@ -48,6 +49,7 @@ WORDS: Mapping[str, list[list[str]]] = {
     "kafka": [["start"], ["stop"], ["status"]],
     "plan": [[], ["--write"], ["check"], ["check", "--against", "origin/main"]],
     "rules": [["check"], ["test"]],
+    "features": [["check"]],
     "schedule": [[], ["--airflow"], ["--databricks"]],
     "adopt": [
         ["orders-2024.csv", "--import"],
@@ -66,6 +68,7 @@ BODIES: Mapping[str, type[BaseModel]] = {
 }
 DECLARED: Mapping[str, Callable[[Path], object]] = {
     "rules": read_rules,
+    "features": lambda path: read_features(path, ()),
     "offers": read_catalogue,
     "moments": read_moments,
     "destinations": lambda path: read_destinations(
