@@ -382,6 +382,18 @@ def test_a_table_of_spark_or_a_database_is_read_as_it_was_meant(tmp_path: Path) 
     ]  # fmt: skip
 
 
+def test_a_backslash_is_itself_but_before_a_quote(tmp_path: Path) -> None:
+    table = (
+        'id,name,more\n1,"say \\"hi\\"",\\N\n2,"\\"hi\\"","C:\\temp"\n3,"\\\\\\"a\\" b","c\\\\"\n'
+        '4,"one \\"a\\"\ntwo","x"\n5,"three\nfour \\"b\\"",y\n6,"\\"never closed\n7,a,b\n'
+    )
+    found = read(tmp_path, table)
+    assert [one.content and list(one.content.values())[1:] for one in found] == [
+        ['say "hi"', ""], ['"hi"', "C:\\temp"], ['\\"a" b', "c\\"], ['one "a"\ntwo', "x"], ['three\nfour "b"', "y"], None, ["a", "b"],
+    ]  # fmt: skip
+    assert found[5].sent == '6,"\\"never closed'
+
+
 def test_the_line_that_is_for_excel_alone_says_the_mark(tmp_path: Path) -> None:
     for start, mark in (("sep=;\r\n", ";"), ('"SEP=|"\n', "|"), ("sep=\t\n", "\t")):
         assert contents(tmp_path, f"{start}id{mark}a,b\n1{mark}x,y\n") == [{"id": "1", "a,b": "x,y"}]
