@@ -173,21 +173,25 @@ def _as_columns(content: Content, header: str) -> Content:
     """With the names that a table of text would have."""
     if header == "as_is":
         return content
-    return dict(zip(tables_of_text.named(content, header), content.values(), strict=True))
+    return dict(zip(_named(tuple(content), header), content.values(), strict=True))
+
+
+@lru_cache(maxsize=64)
+def _named(names: tuple[str, ...], header: str) -> list[str]:
+    """Rows of one file have one set of names, or a few."""
+    return tables_of_text.named(names, header)
 
 
 def _first_held(content: Content, places: Sequence[Place]) -> Sequence[Any] | None:
-    """What the first place holds that holds a record or a list of them; of one that is empty only where no other holds any."""
+    """What the first place holds that holds a record, or lists of them; of one that is empty only where no other holds any."""
     empty: Sequence[Any] | None = None
     for one in places:
-        found: Sequence[Any] = [opened(node) for node in one.held(content)]
-        if len(found) == 1 and isinstance(found[0], list):
-            found = found[0]
-            if found:
-                return found
-            empty = found
-        elif any(isinstance(node, dict) for node in found):
-            return found
+        found = [opened(node) for node in one.held(content) if node is not None]
+        each = [inner for node in found for inner in (node if isinstance(node, list) else [node])]
+        is_list = any(isinstance(node, list) for node in found)
+        if (each and is_list) or any(isinstance(node, dict) for node in each):
+            return each
+        empty = each if is_list else empty
     return empty
 
 

@@ -204,9 +204,8 @@ def named(cells: Iterable[str], header: str) -> list[str]:
     times: Counter[str] = Counter()
     names: dict[str, None] = {}
     for place, cell in enumerate(cells, start=1):
-        own = name = (
-            _in_snake_case(cell.strip() or f"column {place}") if mark == "_" else cell.strip() or f"column {place}"
-        )
+        said = _in_snake_case(cell) if mark == "_" else cell.strip()
+        own = name = said or f"column{mark}{place}"
         while name in names:
             times[own] += 1
             name = f"{own}{mark}{times[own] + 1}"
@@ -215,7 +214,7 @@ def named(cells: Iterable[str], header: str) -> list[str]:
 
 
 def _in_snake_case(name: str) -> str:
-    return re.sub(r"[^\w]+", "_", snake_case(name)).strip("_")
+    return re.sub(r"[^\w]+", "_", snake_case(name.strip())).strip("_")
 
 
 def _is_header(cells: Sequence[str], header: Counter[str]) -> bool:

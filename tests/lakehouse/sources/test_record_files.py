@@ -138,6 +138,9 @@ def test_names_of_columns(tmp_path: Path) -> None:
         {"first_name": "a", "e_mail": "b", "column_3": "c", "e_mail_2": "d"}
     ]
     assert contents(tmp_path, "1\t2\n", columns=("a", "b"), delimiter="\t") == [{"a": "1", "b": "2"}]
+    assert contents(tmp_path, "€,Email,$,$\na,b,c,d\n", header="snake_case") == [
+        {"column_1": "a", "email": "b", "column_3": "c", "column_4": "d"}
+    ]
 
 
 def test_rows_of_one_record_are_one(tmp_path: Path) -> None:
