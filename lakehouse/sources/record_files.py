@@ -38,7 +38,7 @@ _OTHERS = {
     b"SQLite format 3\0": "a database",
     b"%PDF-": "a PDF",
 }
-_PAGE = re.compile(rb"\s*<(?:!doctype html|html|\?xml)", re.IGNORECASE)
+_PAGE = re.compile(r"(?:<\?xml[^>]*>\s*)?<(?:!doctype html|html)", re.IGNORECASE)
 _NO_JSON = "row: one JSON object expected"
 
 
@@ -48,7 +48,7 @@ def records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record]
     Raises:
         SourceError: there is no such file, or it cannot be read at all.
     """
-    rows = _unwrapped(_records(path, format_, config), format_)
+    rows = _records(path, format_, config)
     return _dated(rows if format_.group_by is None else tables_of_text.grouped(rows, format_.group_by), path)
 
 
@@ -66,14 +66,15 @@ def _records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record
         raise SourceError(f"{path}: got a Delta table, expected a file, or a folder of Parquet. Name it by --delta")
     try:
         if path.is_dir():
-            yield from _numbered(parquet.records_of_folder(path))
+            yield from _unwrapped(_numbered(parquet.records_of_folder(path)), format_)
             return
         with path.open("rb") as plain_file:
             start = plain_file.read(4)
         if start == parquet.MAGIC:
-            yield from _numbered(parquet.records_of_file(path))
+            yield from _unwrapped(_numbered(parquet.records_of_file(path)), format_)
         elif start == avro.MAGIC:
-            yield from avro.records_of_file(path, avro.declared_reader(format_.reader, KnownSchemas(config)))
+            reader = avro.declared_reader(format_.reader, KnownSchemas(config))
+            yield from _unwrapped(avro.records_of_file(path, reader), format_)
         elif start[:2] == _GZIP:
             with gzip.open(path) as unpacked:
                 yield from _of_text(unpacked, format_, config)  # type: ignore[arg-type] # a GzipFile reads like any other
@@ -96,7 +97,7 @@ def record_of(value: bytes, format_: FileFormat, config: Config) -> Record:
 
 def unwrapped(sent: Record, format_: FileFormat) -> Record:
     """The one record that a message holds."""
-    held = list(_held(sent, _holder(format_.records, format_.shared, format_.header)))
+    held = list(_held(sent, _holder(format_.records, format_.shared, format_.header), is_page=True))
     if len(held) == 1:
         return held[0]
     told = canonical(sent.content).decode()
@@ -111,15 +112,26 @@ def _numbered(rows: Iterator[Record]) -> Iterator[Record]:
 def _of_text(file: IO[bytes], format_: FileFormat, config: Config) -> Iterator[Record]:
     look = file.read(_LOOK)
     file.seek(0)
-    other = "a page, perhaps one that asks for a password" if _PAGE.match(look) else None
-    if (other := next((_OTHERS[start] for start in _OTHERS if look.startswith(start)), other)) is not None:
-        raise UnreadableFileError(f"it is {other}")
     encoding = _utf_16(look)
-    if look.decode(encoding or "utf-8-sig", "ignore").lstrip().startswith(("{", "[")):
+    text = look.decode(encoding or "utf-8-sig", "ignore").lstrip()
+    if (other := _other(look, text)) is not None:
+        raise UnreadableFileError(f"it is {other}")
+    if text.startswith(("{", "[")):
         found = enumerate(json_values.values(file, encoding), start=1)
-        yield from (json_record(number, value, config.events) for number, value in found)
+        yield from _unwrapped(
+            (json_record(number, value, config.events) for number, value in found), format_, is_page=True
+        )
     else:
-        yield from tables_of_text.records(file, format_, format_.encoding or encoding)
+        yield from _unwrapped(tables_of_text.records(file, format_, format_.encoding or encoding), format_)
+
+
+def _other(look: bytes, text: str) -> str | None:
+    """What a file is that is neither JSON nor a table, by its beginning; None = it may be one of them."""
+    if (known := next((_OTHERS[start] for start in _OTHERS if look.startswith(start)), None)) is not None:
+        return known
+    if _PAGE.match(text):
+        return "a page, perhaps one that asks for a password"
+    return "XML" if text.startswith("<?xml") else None
 
 
 def _utf_16(look: bytes) -> str | None:
@@ -130,12 +142,12 @@ def _utf_16(look: bytes) -> str | None:
     return {(True, False): "utf-16-be", (False, True): "utf-16-le"}.get(zeros)
 
 
-def _unwrapped(rows: Iterator[Record], format_: FileFormat) -> Iterator[Record]:
-    """Those that the rows of a file hold, numbered; the rows, where they hold none."""
+def _unwrapped(rows: Iterator[Record], format_: FileFormat, *, is_page: bool = False) -> Iterator[Record]:
+    """Those that the rows of a file hold, numbered; the rows, where they hold none. `is_page`: each row may be a page."""
     holder = _holder(format_.records, format_.shared, format_.header)
     if not holder.places and holder.header == "as_is":
         return rows
-    return _numbered(one for row in rows for one in _held(row, holder))
+    return _numbered(one for row in rows for one in _held(row, holder, is_page=is_page))
 
 
 class _Holder(NamedTuple):
@@ -151,14 +163,14 @@ def _holder(records: tuple[str, ...] | None, shared: tuple[str, ...], header: st
     return _Holder(tuple(map(place, records or ())), shared, header)
 
 
-def _held(sent: Record, holder: _Holder) -> Iterator[Record]:
-    """The records that an object holds; itself, where it holds none."""
+def _held(sent: Record, holder: _Holder, *, is_page: bool) -> Iterator[Record]:
+    """The records that an object holds; itself, where it holds none, unless it is a page of an empty list of them."""
     content = sent.content
     if content is None:
         yield sent
         return
     held = _first_held(content, holder.places)
-    if held is None:
+    if held is None or not (held or is_page):
         yield sent._replace(content=_as_columns(content, holder.header))
         return
     common = {name: content[name] for name in holder.shared if content.get(name) is not None}

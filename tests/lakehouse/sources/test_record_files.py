@@ -236,6 +236,22 @@ def test_an_empty_page_has_no_records(tmp_path: Path) -> None:
     assert contents(tmp_path, '{"a": 1}', records=("orders",)) == [{"a": 1}]
 
 
+def test_a_row_whose_cell_holds_no_records_is_one_and_keeps_its_number(tmp_path: Path) -> None:
+    format_ = FileFormat(records=("order",))
+    (tmp_path / "a.csv").write_text('id,order\n1,[]\n2,"{""id"": 3}"\n')
+    pq.write_table(pa.table({"id": [1, 2], "order": [[], [{"id": 3}]]}), tmp_path / "a.parquet")
+    for name, first in (("a.csv", {"id": "1", "order": "[]"}), ("a.parquet", {"id": 1, "order": []})):
+        found = list(records(tmp_path / name, format_, CONFIG))
+        assert [(one.row, one.content) for one in found] == [(1, first), (2, {"id": 3})]
+
+
+def test_records_stand_in_the_lists_of_several_pages(tmp_path: Path) -> None:
+    pages = [{"orders": [{"id": 1}, {"id": 2}]}, {"orders": []}, {"orders": None}, {"orders": [{"id": 3}]}]
+    found = contents(tmp_path, json.dumps({"pages": pages}), records=("pages[].orders",))
+    assert found == [{"id": 1}, {"id": 2}, {"id": 3}]
+    assert read(tmp_path, json.dumps({"pages": pages[1:2] * 2}), records=("pages[].orders",)) == []
+
+
 def test_parquet_is_as_json_would_have_it(tmp_path: Path) -> None:
     rows = [
         {
@@ -349,6 +365,18 @@ def test_a_message_of_a_topic_holds_one_record() -> None:
 def test_a_file_of_another_kind_is_told_and_no_table_of_nothing(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(SourceError, match="it is "):
         read(tmp_path, gzip.compress(data))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_page_and_xml_are_told_apart(tmp_path: Path, encoding: str) -> None:
+    start = '<?xml version="1.0"?>\n'
+    for text, told in (
+        ("\n<!DOCTYPE html>a,b", "a page"),
+        (f"{start}<html>a,b", "a page"),
+        (f"{start}<a>b,c</a>", "XML"),
+    ):
+        with pytest.raises(SourceError, match=f"it is {told}"):
+            read(tmp_path, text.encode(encoding))
 
 
 def test_a_list_that_breaks_off_is_told_behind_what_it_holds(tmp_path: Path) -> None:
