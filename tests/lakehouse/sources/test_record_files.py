@@ -176,13 +176,24 @@ def test_lines_that_end_as_on_an_old_mac(tmp_path: Path) -> None:
     "data",
     [
         "\n".join(json.dumps(row) for row in ROWS),
+        "\r\n \n" + json.dumps(ROWS),
+        "\n" + "\n".join(json.dumps(row) for row in ROWS),
         "\ufeff" + "\n\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS) + "\n",
         json.dumps(ROWS),
         json.dumps(ROWS, indent=2, ensure_ascii=False),
         "".join(json.dumps(row, indent=1) for row in ROWS),
         json.dumps({"next": None, "orders": ROWS}),
     ],
-    ids=["lines", "lines with marks", "array", "array over lines", "objects over lines", "in an object"],
+    ids=[
+        "lines",
+        "array below blanks",
+        "lines below a blank",
+        "lines with marks",
+        "array",
+        "array over lines",
+        "objects over lines",
+        "in an object",
+    ],
 )
 def test_json_however_it_is_arranged(tmp_path: Path, data: str) -> None:
     assert contents(tmp_path, data, records=("orders",)) == ROWS
