@@ -414,6 +414,15 @@ def test_a_map_of_parquet_is_an_object_and_one_with_a_key_twice_is_a_fault_of_it
     first, second, third = records(path, FileFormat(), CONFIG)
     assert (first.content, second.content) == ({"id": 1, "own": {"a": 1, "b": None}}, {"id": 2, "own": None})
     assert third.fault == "own: a value that can be read expected"
+    by_struct = pa.array([[({"a": 1}, "x")], []], pa.map_(pa.struct([("a", pa.int64())]), pa.string()))
+    by_bytes = pa.array([[(b"a", "x")], [(b"\xff", "x")]], pa.map_(pa.binary(), pa.string()))
+    pq.write_table(pa.table({"id": [1, 2], "own": by_struct, "more": by_bytes}), path)
+    first, second = records(path, FileFormat(), CONFIG)
+    assert (first.fault, second.content) == (
+        "own: a value that can be read expected",
+        {"id": 2, "own": {}, "more": {"ff": "x"}},
+    )
+    assert '"more":{"a":"x"}' in str(first.sent)
 
 
 def test_a_table_of_spark_or_a_database_is_read_as_it_was_meant(tmp_path: Path) -> None:
