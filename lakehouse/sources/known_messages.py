@@ -31,6 +31,7 @@ from lakehouse.events.envelope import UNMAPPED
 from lakehouse.events.event_row import EventReader
 from lakehouse.events.fields import text
 from lakehouse.events.tokens import hidden
+from lakehouse.events.verdict import parts
 from lakehouse.kafka.unread import Offsets, unread
 from lakehouse.machine import local_folder
 from lakehouse.tables.contract import Table
@@ -43,11 +44,12 @@ Verdict = Callable[[bytes], str | None]
 
 
 class Rejected(NamedTuple):
-    """A message that is no event. message_id: of `sent_id`. verdict: as it was told."""
+    """A message that is no event. message_id: of `sent_id`. reason, detail: of its verdict, as lakehouse/events/verdict.py parts it."""
 
     value: bytes
     message_id: str | None
-    verdict: str
+    reason: str | None
+    detail: str | None
 
 
 class KnownMessages:
@@ -65,7 +67,7 @@ class KnownMessages:
         own = digest(message_id.encode())
         if self._ids.has(own) or self._values.has(digest(value)):
             return True
-        return self._rejected_ids.has(own) and self._reasons.has(_reason(message_id, self._verdict(value) or ""))
+        return self._rejected_ids.has(own) and self._reasons.has(_reason(message_id, *parts(self._verdict(value))))
 
     def add(self, ids: Iterable[bytes]) -> None:
         """Messages that were sent since, by the digests of their ids."""
@@ -95,9 +97,9 @@ class KnownMessages:
         for value in waiting:
             if (message_id := sent_id(value, privacy)) is None:
                 continue
-            why = self._verdict(value) if _IS_UNMAPPED in value else None
-            if why is not None and why.startswith(UNMAPPED):
-                rejected.append(Rejected(value, message_id, why))
+            reason, detail = parts(self._verdict(value) if _IS_UNMAPPED in value else None)
+            if reason == UNMAPPED:
+                rejected.append(Rejected(value, message_id, reason, detail))
             else:
                 ids += digest(message_id.encode())
         self._ids.add([bytes(ids)])
@@ -109,7 +111,7 @@ class KnownMessages:
             values += digest(one.value)
             if one.message_id is not None:
                 ids += digest(one.message_id.encode())
-                reasons += _reason(one.message_id, one.verdict)
+                reasons += _reason(one.message_id, one.reason, one.detail)
         for digests, more in ((self._values, values), (self._rejected_ids, ids), (self._reasons, reasons)):
             digests.add([bytes(more)])
 
@@ -167,7 +169,7 @@ def _rejected(config: Config) -> Iterator[Rejected]:
     for batch in _batches(config, SILVER_EVENTS_QUARANTINE, "value", "reason", "detail"):
         for row in batch.to_pylist():
             if (value := row["value"]) is not None:
-                yield Rejected(value, sent_id(value, config.privacy), f"{row['reason']}|{row['detail'] or ''}")
+                yield Rejected(value, sent_id(value, config.privacy), row["reason"], row["detail"])
 
 
 def _batches(config: Config, table: Table, *columns: str) -> Iterator[pa.RecordBatch]:
@@ -177,6 +179,5 @@ def _batches(config: Config, table: Table, *columns: str) -> Iterator[pa.RecordB
         yield from DeltaTable(path).to_pyarrow_dataset().to_batches(columns=list(columns))
 
 
-def _reason(message_id: str, verdict: str) -> bytes:
-    reason, _, detail = verdict.partition("|")
-    return digest(f"{message_id}\0{reason}\0{detail}".encode())
+def _reason(message_id: str, reason: str | None, detail: str | None) -> bytes:
+    return digest(f"{message_id}\0{reason or ''}\0{detail or ''}".encode())

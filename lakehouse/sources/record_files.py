@@ -17,6 +17,7 @@ from pyarrow import ArrowException
 from lakehouse.config import Config, EventsConfig
 from lakehouse.errors import SourceError
 from lakehouse.events.document import record as read_json
+from lakehouse.events.verdict import parts
 from lakehouse.schemas.known_schemas import KnownSchemas
 from lakehouse.sources import avro, json_values, parquet, tables_of_text
 from lakehouse.sources.declaration import FileFormat
@@ -220,7 +221,7 @@ def json_record(number: int, value: bytes, events: EventsConfig) -> Record:
     """By the parse's own reading of JSON: every digit is kept, and a name that stands twice in an object is a fault."""
     read = read_json(value, replace(events, max_bytes=LARGEST_RECORD))
     if read.message is None:
-        reason, _, detail = (read.verdict or "").partition("|")
+        reason, detail = parts(read.verdict)
         said = f"{_NO_JSON} ({reason}{f': {detail}' if detail else ''})"
         return Record(number, None, said, value.decode("utf-8", "replace"))
     return Record(number, read.message)

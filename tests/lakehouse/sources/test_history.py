@@ -12,6 +12,7 @@ import pytest
 from lakehouse.config import load
 from lakehouse.config.paths import SOURCES
 from lakehouse.events.event_row import EventReader
+from lakehouse.events.verdict import parts
 from lakehouse.kafka.message import Message
 from lakehouse.sources.history import Progress, Tally, messages
 from lakehouse.sources.known_messages import KnownMessages, Rejected, sent_id
@@ -46,7 +47,7 @@ def having(taken: Sequence[Message]) -> KnownMessages:
     """The lake once it has taken these in."""
     values = [one.value for one in taken if one.value is not None]
     rejected = [
-        Rejected(value, sent_id(value, SHOP.config.privacy), why) for value in values if (why := verdict(value))
+        Rejected(value, sent_id(value, SHOP.config.privacy), *parts(why)) for value in values if (why := verdict(value))
     ]
     ids = [orjson.loads(value)["messageId"].encode() for value in values if verdict(value) is None]
     return KnownMessages(ids, rejected, verdict)
@@ -143,6 +144,17 @@ def test_a_record_whose_document_another_day_would_change_is_sent_once(
     again, _ = sent([path], having([]), crm)
     assert {one.value for one in again}.isdisjoint(one.value for one in first), "the file's time stands in each"
     assert sent([path], known(first), crm)[0] == []
+
+
+@pytest.mark.parametrize("known", [having, waiting])
+def test_a_row_whose_fault_has_a_bar_in_it_is_known_by_all_of_its_fault(
+    tmp_path: Path, known: Callable[[Sequence[Message]], KnownMessages]
+) -> None:
+    path = write(tmp_path, "a.csv", 'x|y|2025-01-01|"a"b\n', header=HEADER.replace(",", "|"))
+    first, tally = sent([path])
+    assert (tally.unmapped, "|' expected" in str(document(first[0])["detail"])) == (1, True)
+    os.utime(path, (1, 1))
+    assert sent([path], known(first))[0] == []
 
 
 def test_what_was_sent_from_one_file_is_known_for_those_after_it(tmp_path: Path) -> None:
