@@ -15,7 +15,7 @@ from lakehouse.events.event_row import EventReader
 from lakehouse.events.verdict import parts
 from lakehouse.kafka.message import Message
 from lakehouse.sources.history import Progress, Tally, messages
-from lakehouse.sources.known_messages import KnownMessages, Rejected, sent_id
+from lakehouse.sources.known_messages import KnownMessages, Rejected, digest, sent_id
 from lakehouse.sources.record import Record, fingerprint
 from lakehouse.sources.source import Source
 
@@ -155,6 +155,15 @@ def test_a_row_whose_fault_has_a_bar_in_it_is_known_by_all_of_its_fault(
     assert (tally.unmapped, "|' expected" in str(document(first[0])["detail"])) == (1, True)
     os.utime(path, (1, 1))
     assert sent([path], known(first))[0] == []
+
+
+def test_each_of_many_messages_of_many_files_is_known_and_no_other(tmp_path: Path) -> None:
+    known = KnownMessages((b"a-%d" % n for n in range(100)), [], verdict)
+    for size in (1, 5, 1, 1, 300, 0, 2, 7):
+        known.add(bytearray().join(digest(b"b-%d-%d" % (size, n)) for n in range(size)))
+    there = [f"a-{n}" for n in range(100)] + [f"b-{size}-{n}" for size in (1, 5, 300, 2, 7) for n in range(size)]
+    assert all(known.has(one, b"") for one in there)
+    assert not any(known.has(f"{one}-", b"") for one in there)
 
 
 def test_what_was_sent_from_one_file_is_known_for_those_after_it(tmp_path: Path) -> None:
