@@ -149,7 +149,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/events/privacy.py",
         "lakehouse/events/schema.py",
         "lakehouse/events/sender.py",
-        "lakehouse/events/verdict.py",
     ),
     "tests/lakehouse/events/test_own_fields.py": ("lakehouse/events/suspicious_objects.py",),
     "tests/lakehouse/events/test_event_row.py": ("lakehouse/events/event_rows.py", "lakehouse/events/event_verdict.py"),

@@ -15,7 +15,8 @@ def parts(verdict: str | None) -> tuple[str | None, str | None]:
     """Reason and detail, as `reason_of` and `detail_of` tell them; both None where no fault was found."""
     if verdict is None:
         return None, None
-    return verdict.partition(_BAR)[0], verdict.rpartition(_BAR)[2] or None
+    reason, _, detail = verdict.partition(_BAR)
+    return reason, detail or None
 
 
 def reason_of(verdict: Column) -> Column:
@@ -23,6 +24,6 @@ def reason_of(verdict: Column) -> Column:
 
 
 def detail_of(verdict: Column) -> Column:
-    """What was wrong; null when the reason says it all."""
-    detail = F.substring_index(verdict, _BAR, -1)
+    """What was wrong, which may have a bar in it; null when the reason says it all."""
+    detail = F.substr(verdict, F.length(reason_of(verdict)) + F.lit(len(_BAR) + 1))
     return F.when(detail != "", detail)

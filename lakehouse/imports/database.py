@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from py4j.java_gateway import is_instance_of
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -92,10 +93,20 @@ class DatabaseToImport:
 
     def cannot_be_read(self, error: Exception) -> SourceError:
         """What the database says, in a line, without the password."""
-        line = " ".join(_reason(error).split())
+        line = " ".join(self._reason(error).split())
         for secret in self._database.credentials.values():
             line = line.replace(secret, "***")
         return SourceError(f"{self._database.url}: got {line[:300]}, {_EXPECTED}")
+
+    def _reason(self, error: Exception) -> str:
+        """The first cause: what Spark puts around it says only that the database refused. Of one that is not the database's own its name says most."""
+        thrown: Any = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+        if thrown is None:
+            return str(error)
+        while (cause := thrown.getCause()) is not None:
+            thrown = cause
+        is_own = is_instance_of(self._spark.sparkContext._gateway, thrown, "java.sql.SQLException")
+        return str((thrown.getMessage() if is_own else None) or thrown.toString())
 
     def _key(self, rows: DataFrame) -> tuple[str, DataType]:
         """The column as Spark names it, and its type."""
@@ -115,16 +126,6 @@ class DatabaseToImport:
         # A time without a zone stays one: the source says on which clock it was.
         reader = reader.option("fetchsize", _FETCHED_ROWS).option("preferTimestampNTZ", "true")
         return reader.options(**self._database.credentials, **options).load()
-
-
-def _reason(error: Exception) -> str:
-    """The first cause: what Spark puts around it says only that the database refused."""
-    thrown: Any = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
-    if thrown is None:
-        return str(error)
-    while (cause := thrown.getCause()) is not None:
-        thrown = cause
-    return str(thrown.getMessage() or thrown.toString())
 
 
 def _bound(value: Any, more: int) -> str:

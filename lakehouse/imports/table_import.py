@@ -78,9 +78,11 @@ def import_table(
         reading = table.whole()
     tally = _sent(reading, send, tell, format_)
     if not reading.has_all_copies and tally.known and format_.copies == "kept":
-        of_before, reading = tally.sent, table.whole()
+        of_before, reading = tally, table.whole()
         tally = _sent(reading, send, tell, format_)
-        tally.sent, tally.known = tally.sent + of_before, tally.known - of_before
+        # What was sent before is met again as known; but for a state of a row that was written over since.
+        tally.sent, tally.known = tally.sent + of_before.sent, max(0, tally.known - of_before.sent)
+        tally.unmapped, tally.reasons = tally.unmapped + of_before.unmapped, tally.reasons + of_before.reasons
     if reading.position is not None and not is_tried:
         kept.write(reading.position)
     return tally

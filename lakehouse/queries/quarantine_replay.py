@@ -191,7 +191,7 @@ def _topics(config: Config) -> tuple[str, ...]:
 
 
 def _mapped(value: bytes, sources: Callable[[str], Source], config: Config) -> bytes:
-    """The document that the source makes of the record by now; as it is, where it makes none, or only its file would tell."""
+    """The document that the source makes of the record by now, of the time of its file; as it is, where it makes none."""
     told = record(value, config.events).message or {}
     sent, message_id = told.get("record"), str(told.get("messageId"))
     try:

@@ -1,7 +1,8 @@
 """A registered Avro schema, ready for fastavro; or why nothing is read by it.
 
-Three kinds of schema it cannot be given. One that holds itself: a few bytes nest as deep as they like, past the end of the C stack, and the
+Four kinds of schema it cannot be given. One that holds itself: a few bytes nest as deep as they like, past the end of the C stack, and the
 process is gone. One whose records nest deeper than anything here can walk through. A list of what takes no bytes: a few bytes count a million million of them.
+One with many values that take none: each record that holds one of the next twice doubles them.
 """
 
 import json
@@ -14,6 +15,7 @@ from lakehouse.schemas.schema import AVRO, MOST_LEVELS, Schema
 
 _PRIMITIVES = ("boolean", "int", "long", "float", "double", "bytes", "string")
 _LONGEST = 120
+_MOST_EMPTY = 10_000
 
 
 class UnusableSchemaError(Exception):
@@ -49,10 +51,13 @@ def because(error: Exception) -> str:
 
 
 class _Size(NamedTuple):
-    """Of the values of a schema: least = the least bytes of one, 0 or 1; levels = the most of records, maps and arrays in each other."""
+    """Of the values of a schema: least = the least bytes of one, 0 or 1; levels = the most of records, maps and arrays in each other;
+    empty = the most values in one that take no bytes, itself among them, where no list counts them.
+    """
 
     least: int
     levels: int = 0
+    empty: int = 0
 
 
 class _Sizes:
@@ -65,7 +70,10 @@ class _Sizes:
 
     def of(self, schema: Any) -> _Size:
         if isinstance(schema, list):
-            return _Size(1, max((self.of(one).levels for one in schema), default=0))
+            choices = [self.of(one) for one in schema]
+            return _Size(
+                1, max((one.levels for one in choices), default=0), max((one.empty for one in choices), default=0)
+            )
         if isinstance(schema, str):
             return self._of_name(schema)
         match schema["type"]:
@@ -75,9 +83,10 @@ class _Sizes:
                 items = self.of(schema["items"])
                 if items.least == 0:
                     raise UnusableSchemaError("a schema with a list of what takes no bytes")
-                return _holder(1, items)
+                return _holder(1, items, empty=items.empty)
             case "map":
-                return _holder(1, self.of(schema["values"]))
+                values = self.of(schema["values"])
+                return _holder(1, values, empty=values.empty)
             case inner:
                 return self.of(inner)
 
@@ -85,7 +94,7 @@ class _Sizes:
         if name in _PRIMITIVES:
             return _Size(1)
         if name == "null":
-            return _Size(0)
+            return _Size(0, empty=1)
         if name in self._open:
             raise UnusableSchemaError(f"a schema in which {name} holds itself")
         return self._done[name] if name in self._done else self.of(self._named[name])
@@ -94,18 +103,21 @@ class _Sizes:
         name = schema["name"]
         size = _Size(1)
         if schema["type"] == "fixed":
-            size = _Size(min(schema["size"], 1))
+            size = _Size(min(schema["size"], 1), empty=int(schema["size"] == 0))
         elif schema["type"] != "enum":
             self._open.add(name)
             fields = [self.of(field["type"]) for field in schema["fields"]]
-            size = _holder(max((field.least for field in fields), default=0), *fields)
+            least = max((field.least for field in fields), default=0)
+            size = _holder(least, *fields, empty=sum(field.empty for field in fields) + (least == 0))
             self._open.remove(name)
         self._done[name] = size
         return size
 
 
-def _holder(least: int, *held: _Size) -> _Size:
+def _holder(least: int, *held: _Size, empty: int) -> _Size:
     levels = 1 + max((one.levels for one in held), default=0)
     if levels > MOST_LEVELS:
         raise UnusableSchemaError(f"a schema of more than {MOST_LEVELS} levels")
-    return _Size(least, levels)
+    if empty > _MOST_EMPTY:
+        raise UnusableSchemaError(f"a schema of more than {_MOST_EMPTY:,} values that take no bytes")
+    return _Size(least, levels, empty)

@@ -70,7 +70,7 @@ def messages(
                     yield Message(key=_key(document), value=value, at=datetime.now(UTC))
             if tally.records % PROGRESS_EVERY == 0:
                 on_progress(file, tally)
-        known.add([bytes(of_this_file)])
+        known.add(of_this_file)
         on_progress(file, tally)
 
 

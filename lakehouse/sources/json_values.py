@@ -25,6 +25,8 @@ def values(file: IO[bytes], encoding: str | None = None) -> Iterator[bytes]:
         yield from _arranged(b"", file, encoding)
         return
     first = file.readline().removeprefix(b"\xef\xbb\xbf")
+    while first.isspace():
+        first = file.readline()
     if not first.lstrip().startswith(b"[") and _is_json(first):
         yield first.strip(_BLANKS)
         yield from (value for line in file if (value := line.strip(_BLANKS)))

@@ -31,6 +31,7 @@ from lakehouse.events.envelope import UNMAPPED
 from lakehouse.events.event_row import EventReader
 from lakehouse.events.fields import text
 from lakehouse.events.tokens import hidden
+from lakehouse.events.verdict import parts
 from lakehouse.kafka.unread import Offsets, unread
 from lakehouse.machine import local_folder
 from lakehouse.tables.contract import Table
@@ -43,11 +44,12 @@ Verdict = Callable[[bytes], str | None]
 
 
 class Rejected(NamedTuple):
-    """A message that is no event. message_id: of `sent_id`. verdict: as it was told."""
+    """A message that is no event. message_id: of `sent_id`. reason, detail: of its verdict, as lakehouse/events/verdict.py parts it."""
 
     value: bytes
     message_id: str | None
-    verdict: str
+    reason: str | None
+    detail: str | None
 
 
 class KnownMessages:
@@ -57,7 +59,10 @@ class KnownMessages:
         """`ids`: of events, as silver.events shows them."""
         self._verdict = verdict
         self._ids, self._values, self._rejected_ids, self._reasons = (_Digests() for _ in range(4))
-        self._ids.add(map(digest, ids))
+        digests = bytearray()
+        for one in ids:
+            digests += digest(one)
+        self._ids.add(digests)
         self._reject(rejected)
 
     def has(self, message_id: str, value: bytes) -> bool:
@@ -65,10 +70,10 @@ class KnownMessages:
         own = digest(message_id.encode())
         if self._ids.has(own) or self._values.has(digest(value)):
             return True
-        return self._rejected_ids.has(own) and self._reasons.has(_reason(message_id, self._verdict(value) or ""))
+        return self._rejected_ids.has(own) and self._reasons.has(_reason(message_id, *parts(self._verdict(value))))
 
-    def add(self, ids: Iterable[bytes]) -> None:
-        """Messages that were sent since, by the digests of their ids."""
+    def add(self, ids: bytearray) -> None:
+        """Messages that were sent since, by the digests of their ids, one behind the other."""
         self._ids.add(ids)
 
     @classmethod
@@ -91,17 +96,20 @@ class KnownMessages:
 
     def take_in(self, waiting: Iterable[bytes], privacy: PrivacyConfig) -> None:
         """Messages that will be in silver or in quarantine. Of those that were mapped nobody asks yet which: they count as events."""
-        ids, rejected = bytearray(), []
+        ids = bytearray()
+        self._reject(self._unmapped(waiting, privacy, ids))
+        self._ids.add(ids)
+
+    def _unmapped(self, waiting: Iterable[bytes], privacy: PrivacyConfig, others: bytearray) -> Iterator[Rejected]:
+        """Those of the messages; the digests of the ids of the others go to `others`."""
         for value in waiting:
             if (message_id := sent_id(value, privacy)) is None:
                 continue
-            why = self._verdict(value) if _IS_UNMAPPED in value else None
-            if why is not None and why.startswith(UNMAPPED):
-                rejected.append(Rejected(value, message_id, why))
+            reason, detail = parts(self._verdict(value) if _IS_UNMAPPED in value else None)
+            if reason == UNMAPPED:
+                yield Rejected(value, message_id, reason, detail)
             else:
-                ids += digest(message_id.encode())
-        self._ids.add([bytes(ids)])
-        self._reject(rejected)
+                others += digest(message_id.encode())
 
     def _reject(self, rejected: Iterable[Rejected]) -> None:
         values, ids, reasons = bytearray(), bytearray(), bytearray()
@@ -109,28 +117,35 @@ class KnownMessages:
             values += digest(one.value)
             if one.message_id is not None:
                 ids += digest(one.message_id.encode())
-                reasons += _reason(one.message_id, one.verdict)
+                reasons += _reason(one.message_id, one.reason, one.detail)
         for digests, more in ((self._values, values), (self._rejected_ids, ids), (self._reasons, reasons)):
-            digests.add([bytes(more)])
+            digests.add(more)
 
 
 class _Digests:
-    """A set of them, in order."""
+    """A set of them: runs in order, each more than twice as long as the next, so that a few more do not sort all of them again."""
 
     def __init__(self) -> None:
-        self._sorted = np.empty(0, f"S{_BYTES}")
+        self._runs: list[Any] = []
 
-    def add(self, digests: Iterable[bytes]) -> None:
-        """One or many in each piece."""
-        more = bytearray()
-        for one in digests:
-            more += one
-        if more:
-            self._sorted = np.union1d(self._sorted, np.frombuffer(more, f"S{_BYTES}"))
+    def add(self, digests: bytearray) -> None:
+        """Many, one behind the other; the bytes are this set's from now on."""
+        if not digests:
+            return
+        run = np.frombuffer(digests, f"S{_BYTES}")
+        run.sort()
+        while self._runs and len(self._runs[-1]) <= 2 * len(run):
+            run = np.concatenate([self._runs.pop(), run])
+            run.sort(kind="stable")  # of two that are in order: it merges them
+        self._runs.append(run)
 
     def has(self, wanted: bytes) -> bool:
-        at = int(np.searchsorted(self._sorted, np.bytes_(wanted)))
-        return at < len(self._sorted) and bool(self._sorted[at] == wanted.rstrip(b"\0"))  # as numpy keeps it
+        as_kept, sought = wanted.rstrip(b"\0"), np.bytes_(wanted)  # numpy keeps no zeros at an end
+        for run in self._runs:
+            at = int(np.searchsorted(run, sought))
+            if at < len(run) and run[at] == as_kept:
+                return True
+        return False
 
 
 def sent_id(value: bytes, privacy: PrivacyConfig) -> str | None:
@@ -167,7 +182,7 @@ def _rejected(config: Config) -> Iterator[Rejected]:
     for batch in _batches(config, SILVER_EVENTS_QUARANTINE, "value", "reason", "detail"):
         for row in batch.to_pylist():
             if (value := row["value"]) is not None:
-                yield Rejected(value, sent_id(value, config.privacy), f"{row['reason']}|{row['detail'] or ''}")
+                yield Rejected(value, sent_id(value, config.privacy), row["reason"], row["detail"])
 
 
 def _batches(config: Config, table: Table, *columns: str) -> Iterator[pa.RecordBatch]:
@@ -177,6 +192,5 @@ def _batches(config: Config, table: Table, *columns: str) -> Iterator[pa.RecordB
         yield from DeltaTable(path).to_pyarrow_dataset().to_batches(columns=list(columns))
 
 
-def _reason(message_id: str, verdict: str) -> bytes:
-    reason, _, detail = verdict.partition("|")
-    return digest(f"{message_id}\0{reason}\0{detail}".encode())
+def _reason(message_id: str, reason: str | None, detail: str | None) -> bytes:
+    return digest(f"{message_id}\0{reason or ''}\0{detail or ''}".encode())

@@ -199,15 +199,18 @@ class EventMapping:
         return next((why for why in of_what if why is not None), None) or self._who.unread(read)
 
     def _as_it_is(self, record: Mapping[str, Any], record_id: str, *, is_of_file: bool) -> Mapped:
-        """Of a file nobody knows when it arrived, unless it says so: not today, by which the parse would correct its sender's clock."""
+        """Of a file nobody knows when it arrived, unless it says so: not today, by which the parse would correct its sender's clock, but when
+        it was sent, and not before it happened.
+        """
         if record.get("type") in OURS:
             return Mapped(None, _NO_TYPE)
         more = {} if record.get("messageId") else {"messageId": f"{self._source}:{record_id}"}
         if is_of_file and instant(text_in(record, "receivedAt")) is None:
-            sent_at = text(record, "sent_at")
-            if sent_at is not None and instant(sent_at) is not None:
-                more |= {"receivedAt": sent_at}
-            elif text(record, "original_timestamp") is None:
+            sent_at, happened_at = text(record, "sent_at"), text(record, "original_timestamp")
+            if (sent := instant(sent_at)) is not None:
+                is_sent_after = (happened := instant(happened_at)) is None or happened <= sent
+                more |= {"receivedAt": sent_at if is_sent_after else happened_at}
+            elif happened_at is None:
                 return Mapped(None, _NO_TIME)
         return Mapped({**record, **more})
 

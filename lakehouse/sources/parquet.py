@@ -13,7 +13,7 @@ from lakehouse.sources.record import Record, canonical, plain, plain_row
 
 MAGIC = b"PAR1"
 _ROWS = 2000  # at once
-_NO_CELL = (OverflowError, ValueError, KeyError, ArrowException)
+_NO_CELL = (OverflowError, ValueError, KeyError, TypeError, ArrowException)
 
 
 def records_of_file(path: Path) -> Iterator[Record]:
@@ -61,7 +61,7 @@ def _rows(batch: pa.RecordBatch) -> Iterator[Record]:
 
 
 def _row(alone: pa.RecordBatch) -> Record:
-    """Of a cell that Python has no value for, such as a time behind the year 9999 or a map with a key twice, the row is told as Arrow prints it."""
+    """Of a cell that Python has no value for, such as a time behind the year 9999 or a map with a key twice, or with one that is a struct, the row is told as Arrow prints it."""
     cells: dict[str, Any] = {}
     unread = []
     for name, column in zip(alone.schema.names, alone.columns, strict=True):

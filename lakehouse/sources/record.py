@@ -57,7 +57,7 @@ def canonical(said: object) -> bytes:
 
 def plain_row(found: Mapping[str, Any]) -> Content:
     """A row of Parquet, or a record of Avro, as JSON would have it. Raises TooDeepError."""
-    return {str(name): plain(value) for name, value in found.items()}
+    return {_name(name): plain(value) for name, value in found.items()}
 
 
 def plain(value: Any, levels: int = MOST_LEVELS) -> Any:
@@ -71,7 +71,7 @@ def plain(value: Any, levels: int = MOST_LEVELS) -> Any:
         case {"list": [*inner]} if len(value) == 1 and all(map(_is_element, inner)):
             return [plain(one["element"], levels - 1) for one in inner]
         case dict():
-            return {str(name): plain(inner, levels - 1) for name, inner in value.items()}
+            return {_name(name): plain(inner, levels - 1) for name, inner in value.items()}
         case list() | tuple():
             return [plain(inner, levels - 1) for inner in value]
         case float() if value != value:
@@ -79,6 +79,11 @@ def plain(value: Any, levels: int = MOST_LEVELS) -> Any:
         case None | bool() | int() | float() | str() | Decimal():
             return value
     return _text(value)
+
+
+def _name(key: Any) -> str:
+    """A key of a map, which in Parquet may be anything."""
+    return key if isinstance(key, str) else _text(key)
 
 
 def _is_element(one: Any) -> bool:

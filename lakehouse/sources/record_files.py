@@ -17,6 +17,7 @@ from pyarrow import ArrowException
 from lakehouse.config import Config, EventsConfig
 from lakehouse.errors import SourceError
 from lakehouse.events.document import record as read_json
+from lakehouse.events.verdict import parts
 from lakehouse.schemas.known_schemas import KnownSchemas
 from lakehouse.sources import avro, json_values, parquet, tables_of_text
 from lakehouse.sources.declaration import FileFormat
@@ -38,7 +39,7 @@ _OTHERS = {
     b"SQLite format 3\0": "a database",
     b"%PDF-": "a PDF",
 }
-_PAGE = re.compile(rb"\s*<(?:!doctype html|html|\?xml)", re.IGNORECASE)
+_PAGE = re.compile(r"(?:<\?xml[^>]*>\s*)?<(?:!doctype html|html)", re.IGNORECASE)
 _NO_JSON = "row: one JSON object expected"
 
 
@@ -48,7 +49,7 @@ def records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record]
     Raises:
         SourceError: there is no such file, or it cannot be read at all.
     """
-    rows = _unwrapped(_records(path, format_, config), format_)
+    rows = _records(path, format_, config)
     return _dated(rows if format_.group_by is None else tables_of_text.grouped(rows, format_.group_by), path)
 
 
@@ -66,14 +67,15 @@ def _records(path: Path, format_: FileFormat, config: Config) -> Iterator[Record
         raise SourceError(f"{path}: got a Delta table, expected a file, or a folder of Parquet. Name it by --delta")
     try:
         if path.is_dir():
-            yield from _numbered(parquet.records_of_folder(path))
+            yield from _unwrapped(_numbered(parquet.records_of_folder(path)), format_)
             return
         with path.open("rb") as plain_file:
             start = plain_file.read(4)
         if start == parquet.MAGIC:
-            yield from _numbered(parquet.records_of_file(path))
+            yield from _unwrapped(_numbered(parquet.records_of_file(path)), format_)
         elif start == avro.MAGIC:
-            yield from avro.records_of_file(path, avro.declared_reader(format_.reader, KnownSchemas(config)))
+            reader = avro.declared_reader(format_.reader, KnownSchemas(config))
+            yield from _unwrapped(avro.records_of_file(path, reader), format_)
         elif start[:2] == _GZIP:
             with gzip.open(path) as unpacked:
                 yield from _of_text(unpacked, format_, config)  # type: ignore[arg-type] # a GzipFile reads like any other
@@ -96,7 +98,7 @@ def record_of(value: bytes, format_: FileFormat, config: Config) -> Record:
 
 def unwrapped(sent: Record, format_: FileFormat) -> Record:
     """The one record that a message holds."""
-    held = list(_held(sent, _holder(format_.records, format_.shared, format_.header)))
+    held = list(_held(sent, _holder(format_.records, format_.shared, format_.header), is_page=True))
     if len(held) == 1:
         return held[0]
     told = canonical(sent.content).decode()
@@ -111,15 +113,26 @@ def _numbered(rows: Iterator[Record]) -> Iterator[Record]:
 def _of_text(file: IO[bytes], format_: FileFormat, config: Config) -> Iterator[Record]:
     look = file.read(_LOOK)
     file.seek(0)
-    other = "a page, perhaps one that asks for a password" if _PAGE.match(look) else None
-    if (other := next((_OTHERS[start] for start in _OTHERS if look.startswith(start)), other)) is not None:
-        raise UnreadableFileError(f"it is {other}")
     encoding = _utf_16(look)
-    if look.decode(encoding or "utf-8-sig", "ignore").lstrip().startswith(("{", "[")):
+    text = look.decode(encoding or "utf-8-sig", "ignore").lstrip()
+    if (other := _other(look, text)) is not None:
+        raise UnreadableFileError(f"it is {other}")
+    if text.startswith(("{", "[")):
         found = enumerate(json_values.values(file, encoding), start=1)
-        yield from (json_record(number, value, config.events) for number, value in found)
+        yield from _unwrapped(
+            (json_record(number, value, config.events) for number, value in found), format_, is_page=True
+        )
     else:
-        yield from tables_of_text.records(file, format_, format_.encoding or encoding)
+        yield from _unwrapped(tables_of_text.records(file, format_, format_.encoding or encoding), format_)
+
+
+def _other(look: bytes, text: str) -> str | None:
+    """What a file is that is neither JSON nor a table, by its beginning; None = it may be one of them."""
+    if (known := next((_OTHERS[start] for start in _OTHERS if look.startswith(start)), None)) is not None:
+        return known
+    if _PAGE.match(text):
+        return "a page, perhaps one that asks for a password"
+    return "XML" if text.startswith("<?xml") else None
 
 
 def _utf_16(look: bytes) -> str | None:
@@ -130,12 +143,12 @@ def _utf_16(look: bytes) -> str | None:
     return {(True, False): "utf-16-be", (False, True): "utf-16-le"}.get(zeros)
 
 
-def _unwrapped(rows: Iterator[Record], format_: FileFormat) -> Iterator[Record]:
-    """Those that the rows of a file hold, numbered; the rows, where they hold none."""
+def _unwrapped(rows: Iterator[Record], format_: FileFormat, *, is_page: bool = False) -> Iterator[Record]:
+    """Those that the rows of a file hold, numbered; the rows, where they hold none. `is_page`: each row may be a page."""
     holder = _holder(format_.records, format_.shared, format_.header)
     if not holder.places and holder.header == "as_is":
         return rows
-    return _numbered(one for row in rows for one in _held(row, holder))
+    return _numbered(one for row in rows for one in _held(row, holder, is_page=is_page))
 
 
 class _Holder(NamedTuple):
@@ -151,14 +164,14 @@ def _holder(records: tuple[str, ...] | None, shared: tuple[str, ...], header: st
     return _Holder(tuple(map(place, records or ())), shared, header)
 
 
-def _held(sent: Record, holder: _Holder) -> Iterator[Record]:
-    """The records that an object holds; itself, where it holds none."""
+def _held(sent: Record, holder: _Holder, *, is_page: bool) -> Iterator[Record]:
+    """The records that an object holds; itself, where it holds none, unless it is a page of an empty list of them."""
     content = sent.content
     if content is None:
         yield sent
         return
     held = _first_held(content, holder.places)
-    if held is None:
+    if held is None or not (held or is_page):
         yield sent._replace(content=_as_columns(content, holder.header))
         return
     common = {name: content[name] for name in holder.shared if content.get(name) is not None}
@@ -173,21 +186,25 @@ def _as_columns(content: Content, header: str) -> Content:
     """With the names that a table of text would have."""
     if header == "as_is":
         return content
-    return dict(zip(tables_of_text.named(content, header), content.values(), strict=True))
+    return dict(zip(_named(tuple(content), header), content.values(), strict=True))
+
+
+@lru_cache(maxsize=64)
+def _named(names: tuple[str, ...], header: str) -> list[str]:
+    """Rows of one file have one set of names, or a few."""
+    return tables_of_text.named(names, header)
 
 
 def _first_held(content: Content, places: Sequence[Place]) -> Sequence[Any] | None:
-    """What the first place holds that holds a record or a list of them; of one that is empty only where no other holds any."""
+    """What the first place holds that holds a record, or lists of them; of one that is empty only where no other holds any."""
     empty: Sequence[Any] | None = None
     for one in places:
-        found: Sequence[Any] = [opened(node) for node in one.held(content)]
-        if len(found) == 1 and isinstance(found[0], list):
-            found = found[0]
-            if found:
-                return found
-            empty = found
-        elif any(isinstance(node, dict) for node in found):
-            return found
+        found = [opened(node) for node in one.held(content) if node is not None]
+        each = [inner for node in found for inner in (node if isinstance(node, list) else [node])]
+        is_list = any(isinstance(node, list) for node in found)
+        if (each and is_list) or any(isinstance(node, dict) for node in each):
+            return each
+        empty = each if is_list else empty
     return empty
 
 
@@ -204,7 +221,7 @@ def json_record(number: int, value: bytes, events: EventsConfig) -> Record:
     """By the parse's own reading of JSON: every digit is kept, and a name that stands twice in an object is a fault."""
     read = read_json(value, replace(events, max_bytes=LARGEST_RECORD))
     if read.message is None:
-        reason, _, detail = (read.verdict or "").partition("|")
+        reason, detail = parts(read.verdict)
         said = f"{_NO_JSON} ({reason}{f': {detail}' if detail else ''})"
         return Record(number, None, said, value.decode("utf-8", "replace"))
     return Record(number, read.message)

@@ -104,6 +104,16 @@ class _Lines:
         """What was taken is a row."""
         self._taken.clear()
 
+    def have(self, text: str) -> bool:
+        """Whether it stands in what was taken."""
+        return any(text in line for line in self._taken)
+
+    def again(self) -> Self:
+        """What was taken is no row as it was read; it comes again."""
+        self._again.extendleft(reversed(self._taken))
+        self._taken.clear()
+        return self
+
     def only_first(self) -> str:
         """The first line that was taken, which is no row; the others come again."""
         first, *others = self._taken or [""]
@@ -132,12 +142,12 @@ def _rows(text: Iterator[str], format_: FileFormat) -> Iterator[Record]:
             return
         except csv.Error as error:
             number += 1
-            line = lines.only_first()
-            if len(escaped := _by_backslash(line, dialect)) == len(columns) > 0:
+            if len(escaped := _by_backslash(lines, dialect)) == len(columns) > 0:
+                lines.done()
                 yield _record(number, escaped, columns)
             else:
                 fault = f"row: cells that can be read expected ({error})"
-                yield Record(number, None, fault, line.rstrip("\r\n"))
+                yield Record(number, None, fault, lines.only_first().rstrip("\r\n"))
             continue
         lines.done()
         if not any(cells):
@@ -162,12 +172,21 @@ def _dialect(first: str, delimiter: str | None, quote: str) -> dict[str, Any]:
     return {"delimiter": delimiter, **quoting}
 
 
-def _by_backslash(line: str, dialect: dict[str, Any]) -> list[str]:
-    """The cells of a line whose quotes inside of quotes have a backslash before them; none of a line that cannot be read so, either."""
-    if "\\" not in line:
+def _by_backslash(lines: _Lines, dialect: dict[str, Any]) -> list[str]:
+    """The cells of a row whose quotes inside of quotes have a backslash before them; none of what cannot be read so, either."""
+    quote = dialect["quotechar"]
+    if quote is None or not lines.have(f"\\{quote}"):
         return []
+    before_quotes = re.compile(rf"(\\+){re.escape(quote)}")
+
+    def doubled(found: re.Match[str]) -> str:
+        backslashes, is_escaped = divmod(len(found[1]), 2)
+        return "\\" * backslashes + quote * (1 + is_escaped)
+
     try:
-        return next(csv.reader([line], strict=True, escapechar="\\", **dialect), [])
+        return next(
+            csv.reader((before_quotes.sub(doubled, line) for line in lines.again()), strict=True, **dialect), []
+        )
     except csv.Error:
         return []
 
@@ -185,9 +204,8 @@ def named(cells: Iterable[str], header: str) -> list[str]:
     times: Counter[str] = Counter()
     names: dict[str, None] = {}
     for place, cell in enumerate(cells, start=1):
-        own = name = (
-            _in_snake_case(cell.strip() or f"column {place}") if mark == "_" else cell.strip() or f"column {place}"
-        )
+        said = _in_snake_case(cell) if mark == "_" else cell.strip()
+        own = name = said or f"column{mark}{place}"
         while name in names:
             times[own] += 1
             name = f"{own}{mark}{times[own] + 1}"
@@ -196,7 +214,7 @@ def named(cells: Iterable[str], header: str) -> list[str]:
 
 
 def _in_snake_case(name: str) -> str:
-    return re.sub(r"[^\w]+", "_", snake_case(name)).strip("_")
+    return re.sub(r"[^\w]+", "_", snake_case(name.strip())).strip("_")
 
 
 def _is_header(cells: Sequence[str], header: Counter[str]) -> bool:

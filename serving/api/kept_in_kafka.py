@@ -1,12 +1,12 @@
 """What is told to the service and must be in the lake: kept once Kafka has it, by way of a topic."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fastapi.responses import Response
 
 from serving.api.json_responses import fault
 from serving.api.outcomes import Unavailable
-from serving.kafka.producer import Headers, Overloaded, acknowledged
+from serving.kafka.producer import Header, Overloaded, acknowledged
 from serving.messages.collector import PATIENCE_SECONDS
 from serving.service import Service
 
@@ -14,16 +14,16 @@ _BUSY, _AWAY = 429, 503
 
 
 async def not_kept(
-    service: Service, topic: str, records: Iterable[tuple[bytes | None, bytes]], headers: Headers | None = None
+    service: Service, topic: str, records: Iterable[tuple[bytes | None, bytes]], headers: Sequence[Header] = ()
 ) -> Response | None:
     """Send the records (key, value) of a request, each with these headers; why Kafka does not have all of them, None = it has."""
     try:
-        sent = [service.out.send(topic, key, value, headers or ()) for key, value in records]
+        sent, taken = await _handed_on(service, topic, records, headers)
     except Overloaded as busy:
         return fault(_BUSY, str(busy), **{"retry-after": "1"})
-    if (taken := await acknowledged(sent, PATIENCE_SECONDS)) == len(sent):
+    if taken == sent:
         return None
-    detail = f"kafka: {len(sent) - taken} of {len(sent)} records not acknowledged. Send the request again"
+    detail = f"kafka: {sent - taken} of {sent} records not acknowledged. Send the request again"
     return fault(_AWAY, detail, **{"retry-after": "1"})
 
 
@@ -33,10 +33,21 @@ async def keep_in_kafka(service: Service, records: Iterable[tuple[bytes, bytes]]
     Raises:
         Unavailable: Kafka does not have all of them. To be sent again.
     """
-    topic = service.config.kafka.events_topic
     try:
-        sent = [service.out.send(topic, key, value) for key, value in records]
-    except Overloaded as error:
-        raise Unavailable(f"{error}. It is not kept for ever yet; send it again") from error
-    if await acknowledged(sent, PATIENCE_SECONDS) < len(sent):
+        sent, taken = await _handed_on(service, service.config.kafka.events_topic, records)
+    except Overloaded as busy:
+        raise Unavailable(f"{busy}. It is not kept for ever yet; send it again") from busy
+    if taken < sent:
         raise Unavailable("kafka: not acknowledged. It is not kept for ever yet; send it again")
+
+
+async def _handed_on(
+    service: Service, topic: str, records: Iterable[tuple[bytes | None, bytes]], headers: Sequence[Header] = ()
+) -> tuple[int, int]:
+    """How many records there are, and how many of them Kafka has.
+
+    Raises:
+        Overloaded: no more can wait.
+    """
+    sent = [service.out.send(topic, key, value, headers) for key, value in records]
+    return len(sent), await acknowledged(sent, PATIENCE_SECONDS)

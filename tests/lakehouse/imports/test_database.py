@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from lakehouse.errors import SourceError
@@ -71,6 +72,17 @@ def test_the_next_import_reads_from_the_highest_key_on(spark: SparkSession, derb
     assert {document["timestamp"] for document in shop.documents if document["userId"] == "c-3"} == {
         "2025-01-31T03:30:00Z"
     }, "half past three, UTC"
+
+
+def test_what_is_no_word_of_the_database_is_told_by_its_name(spark: SparkSession, derby: Derby) -> None:
+    jvm: Any = spark.sparkContext._jvm
+    for fails, told in (
+        (lambda: jvm.java.lang.Class.forName("dbx"), "java.lang.ClassNotFoundException: dbx"),
+        (lambda: jvm.java.sql.DriverManager.getConnection("jdbc:dbx"), "No suitable driver found for jdbc:dbx"),
+    ):
+        with pytest.raises(Py4JJavaError) as thrown:
+            fails()
+        assert f": got {told}, expected" in str(table(spark, derby).cannot_be_read(thrown.value))
 
 
 def test_rows_of_one_key_that_say_the_same_are_all_there_whenever_they_came(

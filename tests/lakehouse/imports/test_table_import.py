@@ -1,6 +1,7 @@
 """A folder of rows stands in for a table: in one order for records of several rows, and gone when it was read."""
 
 import dataclasses
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,6 +96,19 @@ class Grown:
 
     def _reading(self, lines: list[tuple[str, str, dict[str, int]]]) -> Reading:
         return dataclasses.replace(orders(self._spark, lines, 1), has_all_copies=False, as_of=AS_OF)
+
+
+def test_what_both_readings_did_is_told(spark: SparkSession, tmp_path: Path) -> None:
+    tallies = [
+        Tally(records=3, sent=2, known=1, unmapped=2, reasons=Counter(no_time=2)),
+        Tally(records=2, sent=1, known=1, unmapped=1, reasons=Counter(no_time=1)),
+    ]
+    kept = Kept(root=str(tmp_path), source="shop", table="grown", spark=spark)
+    told = import_table(
+        Grown(spark), kept, lambda _: tallies.pop(0), lambda _: None, format_=FileFormat(), again=False, is_tried=True
+    )
+    # Two states of one row were sent, and neither is in the table any more.
+    assert (told.sent, told.known, told.unmapped, told.reasons) == (3, 0, 3, {"no_time": 3})
 
 
 def counted(spark: SparkSession, tmp_path: Path, table: Grown, format_: FileFormat) -> tuple[int, int, int]:

@@ -73,6 +73,23 @@ def test_references_are_known_by_their_names_and_looked_into() -> None:
         parsed(avro(record(array("shop.Line"), name="shop.Order"), **{"shop.Line": empty}))
 
 
+def doubled(levels: int, held: Any) -> dict[str, Any]:
+    """A record that holds one of the level below twice."""
+    made = record(held, name="R0")
+    for level in range(1, levels):
+        made = record(made, f"R{level - 1}", name=f"R{level}")
+    return made
+
+
+def test_of_no_bytes_come_ten_thousand_values_at_most() -> None:
+    parsed(avro(doubled(12, "null")))
+    parsed(avro(doubled(60, "int")))
+    parsed(avro(record(doubled(12, "null"), "int", name="Top")))
+    for said in (doubled(60, "null"), record(doubled(12, "null"), "int", "R11", name="Top"), doubled(60, fixed(0))):
+        with pytest.raises(UnusableSchemaError, match="10,000 values that take no bytes"):
+            parsed(avro(said))
+
+
 def deep(levels: int, held: Any = "string") -> Any:
     for _ in range(levels):
         held = array(held)

@@ -12,9 +12,10 @@ import pytest
 from lakehouse.config import load
 from lakehouse.config.paths import SOURCES
 from lakehouse.events.event_row import EventReader
+from lakehouse.events.verdict import parts
 from lakehouse.kafka.message import Message
 from lakehouse.sources.history import Progress, Tally, messages
-from lakehouse.sources.known_messages import KnownMessages, Rejected, sent_id
+from lakehouse.sources.known_messages import KnownMessages, Rejected, digest, sent_id
 from lakehouse.sources.record import Record, fingerprint
 from lakehouse.sources.source import Source
 
@@ -46,7 +47,7 @@ def having(taken: Sequence[Message]) -> KnownMessages:
     """The lake once it has taken these in."""
     values = [one.value for one in taken if one.value is not None]
     rejected = [
-        Rejected(value, sent_id(value, SHOP.config.privacy), why) for value in values if (why := verdict(value))
+        Rejected(value, sent_id(value, SHOP.config.privacy), *parts(why)) for value in values if (why := verdict(value))
     ]
     ids = [orjson.loads(value)["messageId"].encode() for value in values if verdict(value) is None]
     return KnownMessages(ids, rejected, verdict)
@@ -143,6 +144,26 @@ def test_a_record_whose_document_another_day_would_change_is_sent_once(
     again, _ = sent([path], having([]), crm)
     assert {one.value for one in again}.isdisjoint(one.value for one in first), "the file's time stands in each"
     assert sent([path], known(first), crm)[0] == []
+
+
+@pytest.mark.parametrize("known", [having, waiting])
+def test_a_row_whose_fault_has_a_bar_in_it_is_known_by_all_of_its_fault(
+    tmp_path: Path, known: Callable[[Sequence[Message]], KnownMessages]
+) -> None:
+    path = write(tmp_path, "a.csv", 'x|y|2025-01-01|"a"b\n', header=HEADER.replace(",", "|"))
+    first, tally = sent([path])
+    assert (tally.unmapped, "|' expected" in str(document(first[0])["detail"])) == (1, True)
+    os.utime(path, (1, 1))
+    assert sent([path], known(first))[0] == []
+
+
+def test_each_of_many_messages_of_many_files_is_known_and_no_other(tmp_path: Path) -> None:
+    known = KnownMessages((b"a-%d" % n for n in range(100)), [], verdict)
+    for size in (1, 5, 1, 1, 300, 0, 2, 7):
+        known.add(bytearray().join(digest(b"b-%d-%d" % (size, n)) for n in range(size)))
+    there = [f"a-{n}" for n in range(100)] + [f"b-{size}-{n}" for size in (1, 5, 300, 2, 7) for n in range(size)]
+    assert all(known.has(one, b"") for one in there)
+    assert not any(known.has(f"{one}-", b"") for one in there)
 
 
 def test_what_was_sent_from_one_file_is_known_for_those_after_it(tmp_path: Path) -> None:

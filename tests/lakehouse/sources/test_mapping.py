@@ -195,12 +195,14 @@ def test_lines_read_their_own_fields_and_those_of_the_record(tmp_path: Path) -> 
             },
             "2025-01-01T00:01:00",
         ),
+        ({"timestamp": "2025-01-01T12:00:00", "sentAt": "2025-01-01T10:00:00Z"}, "2025-01-01T12:00:00"),
+        ({"timestamp": "2025-01-01T12:00:00", "sentAt": 1_735_725_600}, "2025-01-01T12:00:00"),
         ({}, None),
         ({"sentAt": "soon"}, None),
     ],
 )
 def test_an_event_of_a_file_did_not_happen_when_it_was_imported(
-    tmp_path: Path, said: dict[str, str], at: str | None
+    tmp_path: Path, said: dict[str, Any], at: str | None
 ) -> None:
     shop = source(tmp_path, "is_event: true").mapping
     found = shop.map({"type": "track", "event": "x", "userId": "u", **said}, "r1", file_time=NOW)

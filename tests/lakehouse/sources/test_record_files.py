@@ -138,6 +138,9 @@ def test_names_of_columns(tmp_path: Path) -> None:
         {"first_name": "a", "e_mail": "b", "column_3": "c", "e_mail_2": "d"}
     ]
     assert contents(tmp_path, "1\t2\n", columns=("a", "b"), delimiter="\t") == [{"a": "1", "b": "2"}]
+    assert contents(tmp_path, "€,Email,$,$\na,b,c,d\n", header="snake_case") == [
+        {"column_1": "a", "email": "b", "column_3": "c", "column_4": "d"}
+    ]
 
 
 def test_rows_of_one_record_are_one(tmp_path: Path) -> None:
@@ -173,13 +176,24 @@ def test_lines_that_end_as_on_an_old_mac(tmp_path: Path) -> None:
     "data",
     [
         "\n".join(json.dumps(row) for row in ROWS),
+        "\r\n \n" + json.dumps(ROWS),
+        "\n" + "\n".join(json.dumps(row) for row in ROWS),
         "\ufeff" + "\n\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS) + "\n",
         json.dumps(ROWS),
         json.dumps(ROWS, indent=2, ensure_ascii=False),
         "".join(json.dumps(row, indent=1) for row in ROWS),
         json.dumps({"next": None, "orders": ROWS}),
     ],
-    ids=["lines", "lines with marks", "array", "array over lines", "objects over lines", "in an object"],
+    ids=[
+        "lines",
+        "array below blanks",
+        "lines below a blank",
+        "lines with marks",
+        "array",
+        "array over lines",
+        "objects over lines",
+        "in an object",
+    ],
 )
 def test_json_however_it_is_arranged(tmp_path: Path, data: str) -> None:
     assert contents(tmp_path, data, records=("orders",)) == ROWS
@@ -231,6 +245,22 @@ def test_an_empty_page_has_no_records(tmp_path: Path) -> None:
     assert read(tmp_path, '{"orders": []}', records=("orders",)) == []
     assert contents(tmp_path, '{"orders": [], "next": 1}\n{"orders": [{"a": 1}]}\n', records=("orders",)) == [{"a": 1}]
     assert contents(tmp_path, '{"a": 1}', records=("orders",)) == [{"a": 1}]
+
+
+def test_a_row_whose_cell_holds_no_records_is_one_and_keeps_its_number(tmp_path: Path) -> None:
+    format_ = FileFormat(records=("order",))
+    (tmp_path / "a.csv").write_text('id,order\n1,[]\n2,"{""id"": 3}"\n')
+    pq.write_table(pa.table({"id": [1, 2], "order": [[], [{"id": 3}]]}), tmp_path / "a.parquet")
+    for name, first in (("a.csv", {"id": "1", "order": "[]"}), ("a.parquet", {"id": 1, "order": []})):
+        found = list(records(tmp_path / name, format_, CONFIG))
+        assert [(one.row, one.content) for one in found] == [(1, first), (2, {"id": 3})]
+
+
+def test_records_stand_in_the_lists_of_several_pages(tmp_path: Path) -> None:
+    pages = [{"orders": [{"id": 1}, {"id": 2}]}, {"orders": []}, {"orders": None}, {"orders": [{"id": 3}]}]
+    found = contents(tmp_path, json.dumps({"pages": pages}), records=("pages[].orders",))
+    assert found == [{"id": 1}, {"id": 2}, {"id": 3}]
+    assert read(tmp_path, json.dumps({"pages": pages[1:2] * 2}), records=("pages[].orders",)) == []
 
 
 def test_parquet_is_as_json_would_have_it(tmp_path: Path) -> None:
@@ -348,6 +378,18 @@ def test_a_file_of_another_kind_is_told_and_no_table_of_nothing(tmp_path: Path, 
         read(tmp_path, gzip.compress(data))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_page_and_xml_are_told_apart(tmp_path: Path, encoding: str) -> None:
+    start = '<?xml version="1.0"?>\n'
+    for text, told in (
+        ("\n<!DOCTYPE html>a,b", "a page"),
+        (f"{start}<html>a,b", "a page"),
+        (f"{start}<a>b,c</a>", "XML"),
+    ):
+        with pytest.raises(SourceError, match=f"it is {told}"):
+            read(tmp_path, text.encode(encoding))
+
+
 def test_a_list_that_breaks_off_is_told_behind_what_it_holds(tmp_path: Path) -> None:
     for data in ('[{"a": 1},\n{"a": 2},', "[", '[[{"a": 1}]'):
         with pytest.raises(SourceError, match="a list without an end"):
@@ -372,6 +414,15 @@ def test_a_map_of_parquet_is_an_object_and_one_with_a_key_twice_is_a_fault_of_it
     first, second, third = records(path, FileFormat(), CONFIG)
     assert (first.content, second.content) == ({"id": 1, "own": {"a": 1, "b": None}}, {"id": 2, "own": None})
     assert third.fault == "own: a value that can be read expected"
+    by_struct = pa.array([[({"a": 1}, "x")], []], pa.map_(pa.struct([("a", pa.int64())]), pa.string()))
+    by_bytes = pa.array([[(b"a", "x")], [(b"\xff", "x")]], pa.map_(pa.binary(), pa.string()))
+    pq.write_table(pa.table({"id": [1, 2], "own": by_struct, "more": by_bytes}), path)
+    first, second = records(path, FileFormat(), CONFIG)
+    assert (first.fault, second.content) == (
+        "own: a value that can be read expected",
+        {"id": 2, "own": {}, "more": {"ff": "x"}},
+    )
+    assert '"more":{"a":"x"}' in str(first.sent)
 
 
 def test_a_table_of_spark_or_a_database_is_read_as_it_was_meant(tmp_path: Path) -> None:
@@ -380,6 +431,18 @@ def test_a_table_of_spark_or_a_database_is_read_as_it_was_meant(tmp_path: Path) 
     assert [one.content for one in found] == [
         {"id": "1", "name": 'Peter "Pit" P'}, {"id": "2", "name": ""}, {"id": "3", "name": 'a "b" \\'}, None,
     ]  # fmt: skip
+
+
+def test_a_backslash_is_itself_but_before_a_quote(tmp_path: Path) -> None:
+    table = (
+        'id,name,more\n1,"say \\"hi\\"",\\N\n2,"\\"hi\\"","C:\\temp"\n3,"\\\\\\"a\\" b","c\\\\"\n'
+        '4,"one \\"a\\"\ntwo","x"\n5,"three\nfour \\"b\\"",y\n6,"\\"never closed\n7,a,b\n'
+    )
+    found = read(tmp_path, table)
+    assert [one.content and list(one.content.values())[1:] for one in found] == [
+        ['say "hi"', ""], ['"hi"', "C:\\temp"], ['\\"a" b', "c\\"], ['one "a"\ntwo', "x"], ['three\nfour "b"', "y"], None, ["a", "b"],
+    ]  # fmt: skip
+    assert found[5].sent == '6,"\\"never closed'
 
 
 def test_the_line_that_is_for_excel_alone_says_the_mark(tmp_path: Path) -> None:
