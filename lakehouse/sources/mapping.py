@@ -207,9 +207,9 @@ class EventMapping:
         more = {} if record.get("messageId") else {"messageId": f"{self._source}:{record_id}"}
         if is_of_file and instant(text_in(record, "receivedAt")) is None:
             sent_at, happened_at = text(record, "sent_at"), text(record, "original_timestamp")
-            if (sent := instant(sent_at)) is not None:
-                is_sent_after = (happened := instant(happened_at)) is None or happened <= sent
-                more |= {"receivedAt": sent_at if is_sent_after else happened_at}
+            said = [(at, one) for one in (happened_at, sent_at) if one is not None and (at := instant(one)) is not None]
+            if instant(sent_at) is not None:
+                more |= {"receivedAt": max(said)[1]}
             elif happened_at is None:
                 return Mapped(None, _NO_TIME)
         return Mapped({**record, **more})

@@ -174,7 +174,7 @@ def _dialect(first: str, delimiter: str | None, quote: str) -> dict[str, Any]:
 
 def _by_backslash(lines: _Lines, dialect: dict[str, Any]) -> list[str]:
     """The cells of a row whose quotes inside of quotes have a backslash before them; none of what cannot be read so, either."""
-    quote = dialect["quotechar"]
+    quote: str | None = dialect["quotechar"]
     if quote is None or not lines.have(f"\\{quote}"):
         return []
     before_quotes = re.compile(rf"(\\+){re.escape(quote)}")
