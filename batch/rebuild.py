@@ -51,6 +51,12 @@ def check(lake: Lake, declared: Declarations = NOTHING_DECLARED, features: Featu
     return total
 
 
+def check_declared(lake: Lake) -> int:
+    """`check` by what the files of conf/ declare, as the streams do."""
+    declared = declarations(lake.config)
+    return check(lake, declared, marked(lake, declared_features(declared)))
+
+
 def main(argv: list[str]) -> int:
     asked = flags(argv, CHECK, FROM_BRONZE)
     is_check, is_refill = CHECK in asked, FROM_BRONZE in asked
@@ -60,8 +66,7 @@ def main(argv: list[str]) -> int:
     with opened(config, "rebuild", rebuilds=not is_check, refills=is_refill) as lake:
         if is_check:
             lake.require(TABLES.values())
-            declared = declarations(config)
-            return 1 if check(lake, declared, marked(lake, declared_features(declared))) else 0
+            return 1 if check_declared(lake) else 0
         lake.bring_up(TABLES.values(), of=(BRONZE_EVENTS,) if is_refill else SOURCES)
         with refilling(config) if is_refill else nullcontext():
             if is_refill:

@@ -11,7 +11,7 @@ import json
 import time
 from datetime import UTC, datetime
 
-from batch.rebuild import check
+from batch.rebuild import check_declared
 from lakehouse.commands.launcher import DRAIN
 from lakehouse.config import load
 from lakehouse.demo.shop import Shop
@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
             "profiles": lake.read(GOLD_ACTIVATION).count(),
             **machine(config),
         }
-        differences = check(lake) if arguments.check else 0
+        differences = check_declared(lake) if arguments.check else 0
     print(json.dumps(result))
     return 1 if differences else 0
 

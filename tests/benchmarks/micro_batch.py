@@ -13,7 +13,7 @@ import statistics
 import time
 from itertools import islice, pairwise
 
-from batch.rebuild import check
+from batch.rebuild import check_declared
 from lakehouse.config import load
 from lakehouse.demo.shop import Shop
 from lakehouse.job import run
@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
         differences = 0
         if arguments.check:
             await_all(lake, [bronze_events.start(lake, available_now=True)])
-            differences = check(lake)
+            differences = check_declared(lake)
     print(json.dumps(result))
     return 1 if differences else 0
 

@@ -17,7 +17,7 @@ import pytest
 from kafka import KafkaProducer
 
 from batch import rebuild, reconcile
-from batch.rebuild import check
+from batch.rebuild import check_declared
 from lakehouse.catalog import TABLES
 from lakehouse.demo.shop import Shop
 from lakehouse.errors import LakeError
@@ -179,7 +179,7 @@ def test_the_stream_gives_what_one_computation_gives(lake: Lake, kafka: broker.R
     ids = [row["message_id"] for row in lake.read(SILVER_EVENTS).select("message_id").collect()]
     assert sorted(ids) == sorted(accepted(lake, values))
     assert [lake.read(table).isEmpty() for table in FACT_TABLES] == [which != "hostile"] * 2
-    assert check(lake) == 0
+    assert check_declared(lake) == 0
     assert lake.read(SILVER_ORDERS).where("revenue < 0").isEmpty()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame
 
-from batch.rebuild import check
+from batch.rebuild import check_declared, overwrite_profiles
 from lakehouse.config import Config
 from lakehouse.demo.evaluation import pair_scores
 from lakehouse.demo.shop import Shop
@@ -24,9 +24,7 @@ from lakehouse.lake.transaction import Transaction
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
-from lakehouse.profiles.micro_batch import MicroBatch, utc_now
-from lakehouse.profiles.rebuild import rebuild
-from lakehouse.profiles.repair import overwrite
+from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.queries import bronze_events, driver, events
 from lakehouse.queries.unfinished import last_batch
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
@@ -82,7 +80,7 @@ def drain(lake: Lake) -> None:
 def test_many_small_batches_give_what_one_computation_from_silver_gives(shop: Shop, send: Send) -> None:
     lake = in_batches_of(send(shop.messages()), 900)
     drain(lake)
-    assert check(lake) == 0
+    assert check_declared(lake) == 0
     assert lake.read(BRONZE_EVENTS).count() == EVENTS
     reasons = {r["reason"]: r["count"] for r in lake.read(SILVER_EVENTS_QUARANTINE).groupBy("reason").count().collect()}
     assert reasons == shop.truth.rejected()
@@ -102,7 +100,7 @@ def test_a_topic_sent_twice_and_shuffled_changes_nothing_however_late_its_events
     random.Random(SEED).shuffle(messages)
     lake = in_batches_of(send(messages), 1800)
     drain(lake)
-    assert check(lake) == 0
+    assert check_declared(lake) == 0
     assert lake.read(BRONZE_EVENTS).count() == 2 * EVENTS
     accepted = EVENTS - sum(shop.truth.rejected().values()) - shop.truth.duplicates
     assert lake.read(SILVER_EVENTS).count() == accepted
@@ -128,7 +126,6 @@ def test_a_rebuild_between_a_crash_and_the_replay_counts_the_batch_once(shop: Sh
     half_taken = last_batch(lake, events.NAME)
     assert half_taken is not None
     assert half_taken.batch_id == DiesAt.number
-    now = utc_now()
-    overwrite(lake, rebuild(lake, champions, now=now, keep_as_of=False), now=now, has=half_taken)
+    overwrite_profiles(lake)
     drain(lake)
-    assert check(lake) == 0
+    assert check_declared(lake) == 0

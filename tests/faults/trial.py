@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyspark.sql import functions as F
 
-from batch.rebuild import check
+from batch.rebuild import check_declared
 from lakehouse.config import Config
 from lakehouse.identity.index import Index
 from lakehouse.kafka.produce import produce
@@ -136,7 +136,7 @@ class Trial:
             lost, doubled = lost + max(0, orders - counted), doubled + max(0, counted - orders)
             lost, doubled = lost + (revenue < cents), doubled + (revenue > cents)
         with contextlib.redirect_stdout(io.StringIO()) as told:
-            differing = check(self.lake)
+            differing = check_declared(self.lake)
         if differing:
             print(told.getvalue())
         return Finding(lost=lost, doubled=doubled, differences=differing, online=self._online())
