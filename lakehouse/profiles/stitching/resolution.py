@@ -44,6 +44,7 @@ class IdentityStep:
         self._taken: Taken | None = None
         self._blocks_version: str | None = None
         self._rules_have_changed = False
+        self._logged: pd.DataFrame | None = None  # changes that the log has, and the map perhaps not
 
     @property
     def rules(self) -> Rules:
@@ -119,14 +120,14 @@ class IdentityStep:
         self, index: Index, facts: Facts, batch_id: int, now: datetime, active: Collection[Override]
     ) -> set[str]:
         """`_resolve` after a start: with everything that may be left over from before it, and by the rules of today."""
-        logged = identity_tables.last_changes(self.lake)
+        logged = self._logged = identity_tables.last_changes(self.lake)
         known = rule_changes.applied(self.lake)
         are_new = rule_changes.are_new(self.lake, known)
         self._rules_have_changed = len(known) + are_new > 1
         if are_new and known:
             log.warning("the rules of identity have changed: every component is solved again")
         facts = replace(facts, seeds=[*facts.seeds, *reach.everyone(index)]) if are_new else facts
-        profiles = self._resolve(index, facts, batch_id, now, active, logged=logged) | _profiles(logged)
+        profiles = self._resolve(index, facts, batch_id, now, active) | _profiles(logged)
         if are_new:
             rule_changes.record(self.lake, now)
         return profiles
@@ -138,7 +139,6 @@ class IdentityStep:
         batch_id: int,
         now: datetime,
         active: Collection[Override],
-        logged: pd.DataFrame | None = None,
     ) -> set[str]:
         known = reach.places(index, facts.actors["actor_id"])
         news = self._news(facts, known)
@@ -161,7 +161,11 @@ class IdentityStep:
             view=partial(overrides.apply, overrides=tuple(active)),
             match_probability=self.lake.config.matching.match_probability,
         )
-        identity_tables.write(self.lake, index, resolution, now=written_at, logged=logged)
+        identity_tables.write(self.lake, index, resolution, now=written_at, logged=self._logged)
+        if (
+            self._logged is not None
+        ):  # the batch that logged them may come only after others, as what is due without one
+            self._logged = self._logged[~self._logged["actor_id"].isin(resolution.map.kept["actor_id"])]
         return profiles | set(resolution.map.kept["profile_id"]) | _profiles(resolution.log_rows)
 
     def _news(self, facts: Facts, known: pd.DataFrame) -> Facts:

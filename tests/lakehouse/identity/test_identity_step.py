@@ -47,34 +47,52 @@ def test_a_stream_in_any_order_and_batching_equals_one_solve_of_everything(batch
         assert len(seen) == len(edges_of(graph))
 
 
-@given(batches=streams(), writes=st.integers(0, MOST_WRITES), data=st.data())
+def started_again(lake, *, is_idle):
+    """After a crash. `is_idle`: it looks what is due before the first batch comes, as the driver does at its start."""
+    step = IdentityStep(lake)
+    if is_idle:
+        take(step, {}, -1)
+    return step
+
+
+@given(batches=streams(), writes=st.integers(0, MOST_WRITES), is_idle=st.booleans(), data=st.data())
 @examples(25)
-def test_a_crash_after_any_write_heals_on_replay(batches, writes, data):
+def test_a_crash_after_any_write_heals_on_replay(batches, writes, is_idle, data):
     crashed = data.draw(st.integers(0, len(batches) - 1))
     with memory_lake() as lake:
         step = stream(lake, *batches[:crashed])
         die_after(writes, lake, step, batches[crashed], crashed)
-        again = IdentityStep(lake)
+        again = started_again(lake, is_idle=is_idle)
         for batch_id in range(crashed, len(batches)):
             take(again, batches[batch_id], batch_id)
         assert_equals_solve_of_everything(lake, whole(batches))
         assert_log_and_history_tell_the_map(lake)
 
 
-@given(batches=streams(), writes=st.integers(0, MOST_WRITES), data=st.data())
+@given(batches=streams(), writes=st.integers(0, MOST_WRITES), is_idle=st.booleans(), data=st.data())
 @examples(25)
-def test_a_change_is_logged_once_although_another_batch_brings_it_after_a_crash(batches, writes, data):
+def test_a_change_is_logged_once_although_another_batch_brings_it_after_a_crash(batches, writes, is_idle, data):
     """As catching up does after a start: the batch that died is not the one that ends its work."""
     crashed = data.draw(st.integers(0, len(batches) - 1))
     with memory_lake() as lake, memory_lake() as other:
         step = stream(lake, *batches[:crashed])
         die_after(writes, lake, step, batches[crashed], crashed)
-        take(IdentityStep(lake), batches[crashed], crashed + 1000)
+        take(started_again(lake, is_idle=is_idle), batches[crashed], crashed + 1000)
         stream(other, *batches[: crashed + 1])
         assert_log_and_history_tell_the_map(lake)
         moves = ["actor_id", "from_profile_id", "to_profile_id"]
         logs = [one.rows(SILVER_IDENTITY_LOG)[moves].astype(object).fillna("none") for one in (lake, other)]
         assert sorted(logs[0].itertuples(index=False)) == sorted(logs[1].itertuples(index=False))
+
+
+@pytest.mark.parametrize("writes", range(MOST_WRITES + 1))
+def test_what_was_logged_before_a_crash_is_not_logged_again_after_an_idle_start(writes):
+    first, second = {"a": (1, "email:x"), "b": (2, "email:y")}, {"c": (3, "email:x"), "d": (4, "email:y")}
+    with memory_lake() as lake:
+        die_after(writes, lake, stream(lake, first), second, 1)
+        take(started_again(lake, is_idle=True), second, 1)
+        assert sorted(lake.rows(SILVER_IDENTITY_LOG)["actor_id"]) == ["a", "b", "c", "d"]
+        assert_log_and_history_tell_the_map(lake)
 
 
 @pytest.mark.parametrize("writes", range(MOST_WRITES + 1))

@@ -33,6 +33,7 @@ from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.differences import compare, summarise
 from lakehouse.queries import events as query
 from lakehouse.queries import silver_writes, unfinished
+from lakehouse.queries.known_records import known
 from lakehouse.queries.silver_writes import Accepted, write_events
 from lakehouse.sessions.rebuilt_sessions import rebuilt_sessions
 from lakehouse.sessions.session_step import SessionStep
@@ -117,7 +118,7 @@ def drain(lake: Lake, *, dies_before: int | None = None) -> None:
 def _begins(lake: Lake, folder: Path, batch_id: int) -> Ends:
     """Behind the files that the micro-batch before had read; Spark's log of a stream of files counts files."""
     if batch_id == 0:
-        return query.known(lake, query.NAME, query.KNOWN)["events"]
+        return known(lake, query.NAME, query.KNOWN)["events"]
     said = Path(lake.checkpoint(query.NAME), "offsets", str(batch_id - 1)).read_text().splitlines()[-1]
     files = sorted(folder.iterdir())[: json.loads(said)["logOffset"] + 1]
     return {"events": {"0": sum(pq.read_metadata(file).num_rows for file in files)}}
