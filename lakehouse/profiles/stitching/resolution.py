@@ -162,9 +162,8 @@ class IdentityStep:
             match_probability=self.lake.config.matching.match_probability,
         )
         identity_tables.write(self.lake, index, resolution, now=written_at, logged=self._logged)
-        if (
-            self._logged is not None
-        ):  # the batch that logged them may come only after others, as what is due without one
+        if self._logged is not None:
+            # The batch that logged them may come after others, as after what was due without one.
             self._logged = self._logged[~self._logged["actor_id"].isin(resolution.map.kept["actor_id"])]
         return profiles | set(resolution.map.kept["profile_id"]) | _profiles(resolution.log_rows)
 
