@@ -33,7 +33,7 @@ class Collector:
         self._config, self._sent = service.config, list[bytes]()
         service.out.send = self._send  # type: ignore[method-assign]
 
-    def _send(self, _topic: str, _key: bytes | None, value: bytes) -> "asyncio.Future[None]":
+    def _send(self, _topic: str, _key: bytes | None, value: bytes, _headers: object = ()) -> "asyncio.Future[None]":
         self._sent.append(value)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)

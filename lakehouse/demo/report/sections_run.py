@@ -22,6 +22,7 @@ STAGES = {
     "faults": "Write fields that could not be read",
     "sessions": "Keep sessions of visitors",
     "quality": "Judge what is expected of gold",
+    "windows": "Close windows of features",
 }
 COMMANDS = (
     ("./spark-submit.sh plan", "tables, owners, order and the configuration in force"),
