@@ -171,7 +171,7 @@ class MicroBatch:
     def _due_windows(self) -> set[str]:
         """Profiles of which a window has closed by the lake's clock."""
         as_of = None if self._window_ends is None else self.newest_event()
-        return set() if self._window_ends is None or as_of is None else self._window_ends.due(as_of)
+        return set() if self._window_ends is None or as_of is None else self._window_ends.due(as_of, self.clock())
 
     def _record(self, brought: tuple[DataFrame | pa.Table, Transaction] | None, record: BatchRecord) -> None:
         with record.stage("total"):
@@ -222,10 +222,12 @@ class MicroBatch:
 
     def _close_windows(self, ends: WindowEnds, as_of: datetime, now: datetime) -> None:
         """Make the features of those anew of whom a window has closed, whether or not they did anything."""
-        if due := ends.due(as_of):
+        began = self.clock()
+        if due := ends.due(as_of, began):
             rows = self.few_rows(due, as_of, now, tables=(ends.table,))
             gold_writes.write(self.lake, ends.table, rows)
             ends.wrote(rows.tables)
+            ends.closed(began, self.clock())
 
     def _models_moved(self) -> bool:
         """Whether gold holds what another champion has said, or a score whose champion was withdrawn: then every profile is due."""

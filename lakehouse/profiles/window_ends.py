@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.declaration import ProfileTable
 
-MOST_DUE = 500  # profiles of one micro-batch: at midnight the windows of everybody close
+MOST_DUE = 1000  # profiles at once: at midnight the windows of everybody close
+REST = 9  # times as long as closing took: events wait for it a tenth of the time at most
 _COLUMNS = ("profile_id", "due_at")
 
 
@@ -21,9 +22,12 @@ class WindowEnds:
         self.table = table
         self._lake = lake
         self._next: datetime | None = None  # nothing closes before; None = nobody has looked
+        self._rests_until: datetime | None = None
 
-    def due(self, as_of: datetime) -> set[str]:
-        """Profiles of which a window has closed by then, at most MOST_DUE, those of the earliest first."""
+    def due(self, as_of: datetime, now: datetime) -> set[str]:
+        """Profiles of which a window has closed by `as_of`, at most MOST_DUE, those of the earliest first; nobody while it rests."""
+        if self._rests_until is not None and now < self._rests_until:
+            return set()
         as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
         if self._next is not None and as_of < self._next:
             return set()
@@ -37,6 +41,10 @@ class WindowEnds:
         due = pa.concat_tables(found).sort_by("due_at")["profile_id"][:MOST_DUE].to_pylist() if found else []
         self._next = None if due else min(later, default=datetime.max.replace(tzinfo=UTC))
         return set(due)
+
+    def closed(self, began: datetime, ended: datetime) -> None:
+        """Windows were closed in that time: the next ones wait, so that events need not."""
+        self._rests_until = ended + REST * (ended - began)
 
     def wrote(self, rows: Mapping[ProfileTable, Any]) -> None:
         """Rows of gold were written, those of the table among them."""

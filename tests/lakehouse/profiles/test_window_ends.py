@@ -1,0 +1,48 @@
+"""Whose windows have closed: the longest due first, and events wait for it a tenth of the time at most."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+import pyarrow as pa
+import pytest
+
+from lakehouse.lake.delta import Lake
+from lakehouse.profiles import window_ends
+from lakehouse.profiles.gold.features import GOLD_FEATURES
+from lakehouse.profiles.window_ends import WindowEnds
+from lakehouse.tables.contract import Table
+from tests.accepted import at
+
+NOW = at("2026-03-01 00:00")
+ROWS = pa.table(
+    {
+        "profile_id": ["b", "a", "c", "d"],
+        "due_at": [at("2026-02-03 00:00"), at("2026-02-02 00:00"), at("2026-02-09 00:00"), None],
+    },
+    pa.schema([("profile_id", pa.string()), ("due_at", pa.timestamp("us", "UTC"))]),
+)
+
+
+class Rows(Lake):
+    """A lake that holds these rows, and no session."""
+
+    def __init__(self) -> None: ...
+
+    def batches(self, table: Table, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        yield from ROWS.select(columns).to_batches(max_chunksize=2)
+
+
+def test_those_due_longest_come_first_and_nobody_before_the_next_window_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = WindowEnds(Rows(), GOLD_FEATURES)
+    assert ends.due(at("2026-02-01 00:00"), NOW) == set()
+    assert ends.due(at("2026-02-03 00:00"), NOW) == {"a", "b"}
+    monkeypatch.setattr(window_ends, "MOST_DUE", 1)
+    assert ends.due(at("2026-02-10 00:00"), NOW) == {"a"}
+
+
+@pytest.mark.parametrize(("seconds", "due"), [(0, set()), (26, set()), (27, {"a", "b"})])
+def test_it_rests_nine_times_as_long_as_closing_took(seconds: int, due: set[str]) -> None:
+    ends = WindowEnds(Rows(), GOLD_FEATURES)
+    ended = NOW + timedelta(seconds=3)
+    ends.closed(NOW, ended)
+    assert ends.due(at("2026-02-03 00:00"), ended + timedelta(seconds=seconds)) == due
