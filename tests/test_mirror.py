@@ -228,6 +228,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/features/facts.py",
     ),
     "tests/lakehouse/profiles/gold/test_features.py": ("lakehouse/feature_book/kept_features.py",),
+    "tests/lakehouse/profiles/silver/test_feature_days.py": ("lakehouse/profiles/silver/stored_sums.py",),
     "tests/lakehouse/training/test_feature_set.py": ("ml/feature_set.py",),
     "tests/lakehouse/uplift/test_contenders.py": ("lakehouse/targeting/response_model.py",),
     "tests/lakehouse/uplift/test_learned_encoding.py": ("lakehouse/targeting/encoding.py",),

@@ -18,6 +18,7 @@ from lakehouse.lake.delta import Lake, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
 from lakehouse.profiles.leaf import COMPLETED
+from lakehouse.profiles.silver import stored_sums
 from lakehouse.tables.contract import CONSENT_WORDS, LOYALTY_TIER, MONEY, PRODUCT_TOUCH, SUPPRESSION, optional, required
 
 _COMPLETION = f"struct<order_id:string,stated_at:timestamp,message_id:string,value:{EXACT}>"
@@ -107,14 +108,7 @@ def added(leaves: DataFrame, stored: DataFrame) -> DataFrame:
 
 def merge(lake: Lake, leaves: DataFrame | pa.Table, once: Transaction) -> tuple[()]:
     """Add the rows to what is stored of their keys, once."""
-    table = SILVER_ACTIVITY_DAILY
-    if isinstance(leaves, pa.Table):
-        stored = lake.rows_with(table, "actor_id", leaves["actor_id"].to_pylist())
-        rows = lake.few_rows.run(table.name, added, leaves=leaves, stored=stored)
-    else:
-        rows = added(leaves, lake.read(table))
-    lake.upsert(rows, table, once=once)
-    return ()
+    return stored_sums.add(lake, SILVER_ACTIVITY_DAILY, added, leaves, once)
 
 
 SILVER_ACTIVITY_DAILY = LeafTable(

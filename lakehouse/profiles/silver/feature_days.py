@@ -12,6 +12,7 @@ from lakehouse.features.partials import PARTIAL, of_facts, summed
 from lakehouse.lake.delta import Lake, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
+from lakehouse.profiles.silver import stored_sums
 from lakehouse.tables.contract import required
 
 
@@ -35,14 +36,7 @@ def added(leaves: DataFrame, stored: DataFrame) -> DataFrame:
 
 def merge(lake: Lake, leaves: DataFrame | pa.Table, once: Transaction) -> tuple[()]:
     """Add the rows to what is stored of their keys, once."""
-    table = SILVER_FEATURE_DAYS
-    if isinstance(leaves, pa.Table):
-        stored = lake.rows_with(table, "actor_id", leaves["actor_id"].to_pylist())
-        rows = lake.few_rows.run(table.name, added, leaves=leaves, stored=stored)
-    else:
-        rows = added(leaves, lake.read(table))
-    lake.upsert(rows, table, once=once)
-    return ()
+    return stored_sums.add(lake, SILVER_FEATURE_DAYS, added, leaves, once)
 
 
 SILVER_FEATURE_DAYS = LeafTable(
