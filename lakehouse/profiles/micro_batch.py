@@ -166,12 +166,12 @@ class MicroBatch:
 
     def _is_due_as_it_is(self) -> bool:
         is_asked = self.identity.is_due(self.champions.matcher) or (self.online is not None and self.online.is_due)
-        return is_asked or bool(self._due_windows())
+        return is_asked or self._may_have_closed()
 
-    def _due_windows(self) -> set[str]:
-        """Profiles of which a window has closed by the lake's clock."""
+    def _may_have_closed(self) -> bool:
+        """Whether a window of somebody may have closed by the lake's clock."""
         as_of = None if self._window_ends is None else self.newest_event()
-        return set() if self._window_ends is None or as_of is None else self._window_ends.due(as_of, self.clock())
+        return self._window_ends is not None and as_of is not None and self._window_ends.is_due(as_of, self.clock())
 
     def _record(self, brought: tuple[DataFrame | pa.Table, Transaction] | None, record: BatchRecord) -> None:
         with record.stage("total"):

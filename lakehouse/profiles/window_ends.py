@@ -24,13 +24,16 @@ class WindowEnds:
         self._next: datetime | None = None  # nothing closes before; None = nobody has looked
         self._rests_until: datetime | None = None
 
+    def is_due(self, as_of: datetime, now: datetime) -> bool:
+        """Whether it is worth to look: a window may have closed by `as_of`, and this does not rest. Nothing is read."""
+        rests = self._rests_until is not None and now < self._rests_until
+        return not rests and (self._next is None or _utc(as_of) >= self._next)
+
     def due(self, as_of: datetime, now: datetime) -> set[str]:
         """Profiles of which a window has closed by `as_of`, at most MOST_DUE, those of the earliest first; nobody while it rests."""
-        if self._rests_until is not None and now < self._rests_until:
+        if not self.is_due(as_of, now):
             return set()
-        as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
-        if self._next is not None and as_of < self._next:
-            return set()
+        as_of = _utc(as_of)
         found: list[pa.Table] = []
         later: list[datetime] = []
         for batch in self._lake.batches(self.table, columns=_COLUMNS):
@@ -55,3 +58,7 @@ class WindowEnds:
         least = pc.min(here["due_at"]).as_py()
         if self._next is not None and least is not None:
             self._next = min(self._next, least)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -34,7 +34,9 @@ class Rows(Lake):
 
 def test_those_due_longest_come_first_and_nobody_before_the_next_window_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     ends = WindowEnds(Rows(), GOLD_FEATURES)
+    assert ends.is_due(at("2026-02-01 00:00"), NOW)  # nobody has looked yet
     assert ends.due(at("2026-02-01 00:00"), NOW) == set()
+    assert not ends.is_due(at("2026-02-01 23:59"), NOW)
     assert ends.due(at("2026-02-03 00:00"), NOW) == {"a", "b"}
     monkeypatch.setattr(window_ends, "MOST_DUE", 1)
     assert ends.due(at("2026-02-10 00:00"), NOW) == {"a"}
