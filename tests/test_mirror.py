@@ -274,6 +274,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/profiles/gold/activation.py",
         "lakehouse/profiles/gold/rfm.py",
         "lakehouse/profiles/gold/segments.py",
+        "lakehouse/profiles/touched_profiles.py",
     ),
     "tests/lakehouse/queries/test_bronze_events.py": ("streaming/bronze_events.py",),
     "tests/lakehouse/queries/test_decision_log.py": (

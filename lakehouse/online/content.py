@@ -191,7 +191,8 @@ def _with_purchases_here(here: OnDriver) -> pa.Table:
     activation = stamped_here(GOLD_ACTIVATION, here)
     profile_ids = pa.array(sorted(here.profile_ids), pa.string())
     rows = activation.take(pc.index_in(profile_ids, value_set=activation["profile_id"].combine_chunks()))
-    bought = here.purchases.take(pc.index_in(profile_ids, value_set=here.purchases["profile_id"].combine_chunks()))
+    told = rollup.purchases_here(here.silver[SILVER_ORDERS], here.profile_of)
+    bought = told.take(pc.index_in(profile_ids, value_set=told["profile_id"].combine_chunks()))
     rows = rows.set_column(0, "profile_id", profile_ids).append_column("purchases", bought["purchases"])
     return rows.append_column("is_deleted", pc.is_null(rows["first_seen_at"]))
 

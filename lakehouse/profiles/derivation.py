@@ -1,6 +1,6 @@
 """Gold from silver: every gold table's rows, each transform handed the frames it reads and no other."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from lakehouse.lake.few_rows import FewRows
 from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.tables import GOLD
 from lakehouse.tables.contract import Table
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 Rows = TypeVar("Rows", DataFrame, pa.Table)
 Settle = Callable[[ProfileTable, DataFrame], DataFrame]
@@ -23,12 +24,27 @@ Settle = Callable[[ProfileTable, DataFrame], DataFrame]
 
 @dataclass(frozen=True, kw_only=True)
 class OnDriver:
-    """What gold says of few profiles, on the driver. tables: those whose needs are met. purchases: as rollup.purchases says."""
+    """What gold says of few profiles, on the driver.
 
-    profile_ids: Collection[str]
+    profiles: profile_id, and as_of where tables are to be derived from these rows. silver: the rows of their actors that it was made
+    from. tables: rows by table.
+    """
+
+    profiles: pa.Table
     now: datetime
+    silver: Mapping[Table, pa.Table]
     tables: Mapping[ProfileTable, pa.Table]
-    purchases: pa.Table
+
+    @property
+    def profile_ids(self) -> list[str]:
+        ids: list[str] = self.profiles["profile_id"].to_pylist()
+        return ids
+
+    @property
+    def profile_of(self) -> dict[str, str]:
+        """By actor."""
+        placed = self.silver[SILVER_IDENTITY_MAP]
+        return dict(zip(placed["actor_id"].to_pylist(), placed["profile_id"].to_pylist(), strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)

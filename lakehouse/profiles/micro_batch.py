@@ -1,8 +1,9 @@
 """One micro-batch of the `events` query: leaf rows of what is new in, every silver and gold table of profiles up to date.
 
     leaf rows -> activity, orders, traits, identity   (independent of each other, written side by side)
-              -> gold of the touched profiles         (each table from what it reads)
+              -> gold of the touched profiles         (each table from what it reads; where there is an online store, first what it holds)
               -> the online store                     (where there is one)
+              -> the rest of gold
               -> gold, written                        (side by side)
               -> gold.changes                         (what of it is another)
               -> gold.features of whom a window closed
@@ -16,12 +17,11 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Protocol
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
@@ -29,37 +29,31 @@ from pyspark.sql import functions as F
 
 from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.identity.index import Index
-from lakehouse.identity.reach import members, places
-from lakehouse.lake.delta import Lake, arrow_schema
+from lakehouse.identity.reach import places
+from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
-from lakehouse.profiles import gold_writes, rollup
+from lakehouse.profiles import gold_writes
 from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.change_log import ChangeLog
-from lakehouse.profiles.declaration import ChampionModels, LeafTable, ProfileTable
+from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
-from lakehouse.profiles.derivation import GoldRows, OnDriver, Settle, derive, derive_here
+from lakehouse.profiles.derivation import GoldRows, OnDriver
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.gold_quality import judge
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
-from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
-from lakehouse.profiles.tables import LEAF, gold_with, handed
+from lakehouse.profiles.tables import LEAF, gold_with, made_first
+from lakehouse.profiles.touched_profiles import TouchedProfiles
 from lakehouse.profiles.window_ends import WindowEnds
 from lakehouse.quality.data_quality import DataQuality
-from lakehouse.tables.contract import Table
-from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
 log = logging.getLogger("stitchlake.profiles")
 
 Clock = Callable[[], datetime]
-UTC_TIME = pa.timestamp("us", tz="UTC")
-FEW_ACTORS = 5_000  # whose rows of silver are taken to the driver
-_COLUMNS: Mapping[Table, tuple[str, ...]] = {
-    SILVER_ORDERS: rollup.ORDER_COLUMNS
-}  # the rest of an order is as wide again
 MOST_RECORDS = 1000  # of what it did last; a driver lives for months
 
 
@@ -127,11 +121,14 @@ class MicroBatch:
         self.clock = clock
         self.online = online
         self.identity = IdentityStep(lake)
+        self.touched = TouchedProfiles(lake, champions)
         self.changes = ChangeLog(lake)
         self.records: deque[BatchRecord] = deque(maxlen=MOST_RECORDS)
         self.quality = quality
         self.features = features
         self.tables = gold_with(features)
+        self._first = self.tables if online is None else made_first(GOLD_ACTIVATION, self.tables)
+        self._rest = tuple(table for table in self.tables if table not in self._first)
         self._window_ends = WindowEnds(lake, self.tables[-1]) if features else None
         self._note = note
         self._as_of: datetime | None = None
@@ -198,15 +195,20 @@ class MicroBatch:
         as_of = self.newest_event(None if new is None else new.newest)
         if as_of is None:
             return
+        rows: GoldRows | OnDriver
         with record.stage("rollup"):
-            rows = self.everybodys_rows(profiles, as_of, now) if everyone else self.few_rows(profiles, as_of, now)
-        if self.quality is not None:
-            with record.stage("quality"):
-                judge(rows, self.quality)
+            if everyone:
+                rows = self.touched.of_everybody(profiles, as_of, now, self._first)
+            else:
+                rows = self.touched.of_few(self.identity.index, profiles, as_of, now, self._first)
+        self._judge(rows, self._first, record)
         if self.online is not None:
             with record.stage("online"):
                 if self.online.put(rows, self.identity.index, now):
                     record.online_at = self.clock()
+            with record.stage("rollup"):
+                rows = self.touched.also(rows, self._rest)
+            self._judge(rows, self._rest, record)
         with record.stage("gold"):
             self.write_gold(rows)
         with record.stage("changes"):
@@ -220,11 +222,16 @@ class MicroBatch:
         if self.online is not None:
             self.online.settle(now)
 
+    def _judge(self, rows: GoldRows | OnDriver, tables: Collection[ProfileTable], record: BatchRecord) -> None:
+        if self.quality is not None:
+            with record.stage("quality"):
+                judge(rows, [table for table in tables if table.needs(self.champions)], self.quality)
+
     def _close_windows(self, ends: WindowEnds, as_of: datetime, now: datetime) -> None:
         """Make the features of those anew of whom a window has closed, whether or not they did anything."""
         began = self.clock()
         if due := ends.due(as_of, began):
-            rows = self.few_rows(due, as_of, now, tables=(ends.table,))
+            rows = self.touched.of_few(self.identity.index, due, as_of, now, (ends.table,))
             gold_writes.write(self.lake, ends.table, rows)
             ends.wrote(rows.tables)
             ends.closed(began, self.clock())
@@ -271,90 +278,6 @@ class MicroBatch:
             facts_of(leaves), batch_id=batch_id, now=now, matcher=matcher, described=described
         )
 
-    def few_rows(
-        self, profile_ids: set[str], as_of: datetime, now: datetime, *, tables: tuple[ProfileTable, ...] | None = None
-    ) -> GoldRows | OnDriver:
-        """What gold says of these profiles, by way of the driver: their actors are looked up, so that no table is sorted.
-
-        `tables`: of gold; None = all of them.
-        """
-        tables = self.tables if tables is None else tables
-        placed = members(self.identity.index, profile_ids)
-        if self.lake.uses_delta_rs and len(placed) <= FEW_ACTORS:
-            return self._rows_here(placed, profile_ids, as_of, now, tables)
-        actors = F.broadcast(self.lake.frame(_text(placed)))
-        profiles = self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(profile_ids)})))
-
-        here: dict[ProfileTable, pa.Table] = {}
-
-        def settle(table: ProfileTable, rows: DataFrame) -> DataFrame:
-            here[table] = rows.toArrow()
-            return F.broadcast(self.lake.frame(here[table]))
-
-        with ThreadPoolExecutor(1) as beside:
-            purchases = beside.submit(self._purchases, placed)
-            rows = self._rows(profiles, actors, settle, as_of, now, tables)
-            on_driver = OnDriver(profile_ids=profile_ids, now=now, tables=here, purchases=purchases.result())
-        return replace(rows, here=on_driver)
-
-    def _rows_here(
-        self,
-        placed: pd.DataFrame,
-        profile_ids: set[str],
-        as_of: datetime,
-        now: datetime,
-        tables: tuple[ProfileTable, ...],
-    ) -> OnDriver:
-        """`few_rows` of so few that their rows of silver are on the driver, too. `placed`: their actors."""
-        profile_of = _profile_of(placed)
-        reads = handed(tables)
-        with ThreadPoolExecutor(len(reads)) as pool:
-            held = {table: pool.submit(_rows_of, self.lake, table, profile_of) for table in reads}
-            silver: dict[Table, pa.Table] = {table: rows.result() for table, rows in held.items()}
-        profiles = _text(pd.DataFrame({"profile_id": sorted(profile_ids)}))
-        profiles = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
-        derived = derive_here(
-            self.lake.few_rows, {SILVER_IDENTITY_MAP: _text(placed), **silver}, profiles,
-            champions=self.champions, config=self.lake.config, tables=tables,
-        )  # fmt: skip
-        told = {table: rows for table, rows in derived.items() if table.needs(self.champions)}
-        orders = silver.get(SILVER_ORDERS, arrow_schema(SILVER_ORDERS).empty_table())
-        return OnDriver(
-            profile_ids=profile_ids, now=now, tables=told, purchases=rollup.purchases_here(orders, profile_of)
-        )
-
-    def _purchases(self, placed: pd.DataFrame) -> pa.Table:
-        profile_of = _profile_of(placed)
-        orders = self.lake.rows_with(SILVER_ORDERS, "actor_id", profile_of, columns=rollup.PURCHASE_COLUMNS)
-        return rollup.purchases_here(orders, profile_of)
-
-    def everybodys_rows(self, vanished: set[str], as_of: datetime, now: datetime) -> GoldRows:
-        """What gold says of all profiles, and of those that are no more."""
-        stored = self.lake.read(SILVER_IDENTITY_MAP).select("profile_id")
-        gone = self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(vanished)})))
-        return self.rows_of(stored.union(gone).distinct(), as_of, now)
-
-    def rows_of(self, profiles: DataFrame, as_of: datetime, now: datetime) -> GoldRows:
-        """What gold says of the profiles (profile_id), from the silver tables as they stand."""
-        actors = self.lake.read(SILVER_IDENTITY_MAP).join(profiles, on="profile_id").select("actor_id", "profile_id")
-        return self._rows(profiles, actors, lambda _, rows: rows.localCheckpoint(), as_of, now, self.tables)
-
-    def _rows(
-        self,
-        profiles: DataFrame,
-        actors: DataFrame,
-        settle: Settle,
-        as_of: datetime,
-        now: datetime,
-        tables: tuple[ProfileTable, ...],
-    ) -> GoldRows:
-        # Times are joined, not written into the plan: a plan with another literal in it is compiled again.
-        times = pa.table({"as_of": pa.array([as_of], UTC_TIME), "now": pa.array([now], UTC_TIME)})
-        dated = profiles.crossJoin(F.broadcast(self.lake.frame(times)))
-        silver = {SILVER_IDENTITY_MAP: actors} | {table: self.lake.read(table) for table in handed(tables)}
-        told = derive(silver, dated, champions=self.champions, config=self.lake.config, settle=settle, tables=tables)
-        return GoldRows(profiles=dated, now=self.lake.frame(times).select("now"), silver=silver, tables=told)
-
     def write_gold(self, rows: GoldRows | OnDriver) -> None:
         """Write every table whose needs are met; the others are left as they are."""
         with ThreadPoolExecutor(len(self.tables)) as pool:
@@ -373,12 +296,8 @@ class MicroBatch:
         self.changes.tell(self._places, now)
 
     def _places(self, actor_ids: Collection[str]) -> Mapping[str, str]:
-        return _profile_of(places(self.identity.index, actor_ids))
-
-
-def _profile_of(placed: pd.DataFrame) -> dict[str, str]:
-    """By actor."""
-    return dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
+        placed = places(self.identity.index, actor_ids)
+        return dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
 
 
 def _new(leaves: DataFrame | pa.Table, once: Transaction, record: BatchRecord) -> _New:
@@ -392,18 +311,6 @@ def _new(leaves: DataFrame | pa.Table, once: Transaction, record: BatchRecord) -
     record.leaf_rows = here.num_rows
     record.sent = {name: pc.sum(here[name]).as_py() or 0 for name in lists}
     return _New(leaves, once, here)
-
-
-def _rows_of(lake: Lake, table: LeafTable, actors: Collection[str]) -> pa.Table:
-    """The rows of few actors."""
-    if table.look_up is not None and lake.uses_delta_rs:
-        return table.look_up(lake, actors)
-    return lake.rows_with(table, "actor_id", actors, columns=_COLUMNS.get(table))
-
-
-def _text(rows: pd.DataFrame) -> pa.Table:
-    """Rows of text columns only, however many."""
-    return pa.table({name: pa.array(rows[name].tolist(), pa.string()) for name in rows.columns})
 
 
 def models_applied(lake: Lake) -> dict[str, str]:

@@ -29,3 +29,12 @@ def handed(tables: Iterable[ProfileTable]) -> frozenset[LeafTable]:
     """The leaf tables that the gold tables are made from."""
     parameters = {parameter for table in tables for parameter in table.handed}
     return frozenset(table for table in LEAF if table.parameter in parameters)
+
+
+def made_first(table: ProfileTable, tables: Iterable[ProfileTable]) -> tuple[ProfileTable, ...]:
+    """The table and those of `tables` that it is made from, in their order."""
+    listed = tuple(tables)
+    wanted = {table.parameter}
+    for each in reversed(listed):
+        wanted |= set(each.handed) if each.parameter in wanted else set()
+    return tuple(each for each in listed if each.parameter in wanted)

@@ -59,5 +59,5 @@ def test_what_may_not_be_written_is_not_and_is_once_it_may(lake: Lake) -> None:
     everybody = Judge(lake)
     as_of = batch.newest_event()
     assert as_of is not None
-    judge(batch.everybodys_rows(set(), as_of, NOW), everybody)
+    judge(batch.touched.of_everybody(set(), as_of, NOW, batch.tables), batch.tables, everybody)
     assert everybody.seen == taking.seen | {"gold.scores": 0}

@@ -65,7 +65,7 @@ def say(
     types = {column.name: column.type for column in table.columns}
     frame = lake.spark.createDataFrame(rows, ", ".join(f"{name} {types[name]}" for name in table.given_columns))
     touched = lake.spark.createDataFrame([(one,) for one in profiles.split()], "profile_id string")
-    here = OnDriver(profile_ids=profiles.split(), now=now, tables={table: frame.toArrow()}, purchases=pa.table({}))
+    here = OnDriver(profiles=touched.toArrow(), now=now, silver={}, tables={table: frame.toArrow()})
     one_row = lake.frame(pa.table({"now": pa.array([now], pa.timestamp("us", tz="UTC"))}))
     said = GoldRows(profiles=touched, now=one_row, silver={}, tables={table: frame}, here=here if are_few else None)
     write(lake, table, said)

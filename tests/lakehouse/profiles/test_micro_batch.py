@@ -9,13 +9,15 @@ from pyspark.sql import Row
 
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
-from lakehouse.profiles import micro_batch
+from lakehouse.online.engines import open_store, store_url
+from lakehouse.online.online_step import OnlineStep
+from lakehouse.profiles import touched_profiles
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
-from lakehouse.profiles.tables import GOLD, LEAF
+from lakehouse.profiles.tables import GOLD, LEAF, made_first
 from lakehouse.tables.identity import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 from tests.accepted import at, event, few_leaves, leaves, once
 from tests.small_lake import copy_empty_tables
@@ -34,9 +36,10 @@ def feed(lake: Lake, micro_batch: MicroBatch, batch_id: int, rows: Sequence[dict
     micro_batch(few_leaves(lake, rows), once(batch_id))
 
 
-def new_batch(lake: Lake) -> MicroBatch:
+def new_batch(lake: Lake, *, has_store: bool = False) -> MicroBatch:
     copy_empty_tables(lake)
-    return MicroBatch(lake, Champions(lake.config), clock=lambda: at("2026-03-01 00:00"))
+    online = OnlineStep(lake, lambda: open_store(store_url(lake.config))) if has_store else None
+    return MicroBatch(lake, Champions(lake.config), clock=lambda: at("2026-03-01 00:00"), online=online)
 
 
 def rows_of(lake: Lake, table: Any, *columns: str) -> list[Row]:
@@ -156,13 +159,18 @@ ALL_KINDS = [
 def test_few_rows_and_many_are_taken_in_alike(
     lake: Lake, new_lake: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few, many = new_batch(lake), new_batch(new_lake("many"))
+    few, many = new_batch(lake, has_store=True), new_batch(new_lake("many"))  # with a store gold is made in two turns
     for number, rows in enumerate(ALL_KINDS):
         few(few_leaves(lake, rows), once(number))
         with monkeypatch.context() as patch:
-            patch.setattr(micro_batch, "FEW_ACTORS", -1)
+            patch.setattr(touched_profiles, "FEW_ACTORS", -1)
             many(leaves(lake.spark, rows), once(number))
         for table in (*LEAF, *GOLD, SILVER_IDENTITY_MAP):
             told = [sorted(map(str, one.lake.read(table).collect())) for one in (few, many)]
             assert told[0] == told[1], (number, table.name)
     assert lake.read(GOLD_ACTIVATION).count() == lake.read(SILVER_ORDERS).count() == 1
+
+
+def test_what_the_online_store_holds_is_made_before_what_it_does_not() -> None:
+    first = [table.name for table in made_first(GOLD_ACTIVATION, GOLD)]
+    assert first == ["gold.rfm", "gold.scores", "gold.segments", "gold.activation"]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from lakehouse.commands.whois import whois
@@ -16,12 +17,15 @@ from lakehouse.lake.delta import Lake
 from lakehouse.matching.fields import fields
 from lakehouse.matching.model import MatchModel, Sharing
 from lakehouse.models.registry import Champions
+from lakehouse.profiles.declaration import ChampionModels
+from lakehouse.profiles.derivation import GoldRows, OnDriver
 from lakehouse.profiles.differences import compare, summarise
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
-from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.micro_batch import Clock, MicroBatch
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import actors
 from lakehouse.profiles.stitching.rebuilt_identity import rebuilt_identity
+from lakehouse.profiles.touched_profiles import TouchedProfiles
 from lakehouse.tables.contract import Table
 from lakehouse.tables.identity import (
     SILVER_IDENTITY_EDGES,
@@ -60,11 +64,19 @@ def described(number: int, first: str, last: str, birthday: str, minute: int = 0
     return event(f"m{number}-{minute}", when, anonymous_id=f"web-{number}", traits=traits, **more)
 
 
+class NoGold(TouchedProfiles):
+    def of_few(self, *_: Any) -> OnDriver:
+        return OnDriver(profiles=pa.table({}), now=NOW, silver={}, tables={})
+
+
 class WithoutGold(MicroBatch):
     """All of a micro-batch but gold, which is most of what one costs: for tests that look no further than silver."""
 
-    def few_rows(self, profile_ids: set[str], as_of: datetime, now: datetime) -> None: ...
-    def write_gold(self, rows: None) -> None: ...
+    def __init__(self, lake: Lake, champions: ChampionModels, *, clock: Clock) -> None:
+        super().__init__(lake, champions, clock=clock)
+        self.touched = NoGold(lake, champions)
+
+    def write_gold(self, rows: GoldRows | OnDriver) -> None: ...
     def tell_changes(self, now: datetime) -> None: ...
 
 

@@ -1,0 +1,136 @@
+"""What gold says of profiles that are touched: their rows of silver are looked up, and the tables derived from them, in one turn or in several.
+
+Of few profiles all of it is on the driver, so that no table is sorted; of many, and of a lake that is elsewhere, Spark has it.
+"""
+
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakehouse.identity.index import Index
+from lakehouse.identity.reach import members
+from lakehouse.lake.delta import Lake
+from lakehouse.profiles import rollup
+from lakehouse.profiles.declaration import ChampionModels, LeafTable, ProfileTable
+from lakehouse.profiles.derivation import GoldRows, OnDriver, derive, derive_here
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.profiles.tables import LEAF, handed
+from lakehouse.tables.contract import Table
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+
+UTC_TIME = pa.timestamp("us", tz="UTC")
+FEW_ACTORS = 5_000  # whose rows of silver are taken to the driver
+_COLUMNS: Mapping[Table, tuple[str, ...]] = {
+    SILVER_ORDERS: rollup.ORDER_COLUMNS
+}  # the rest of an order is as wide again
+
+Tables = tuple[ProfileTable, ...]
+"""Each after those it reads."""
+
+
+class TouchedProfiles:
+    """Says what gold tables say of profiles, from the silver tables as they stand."""
+
+    def __init__(self, lake: Lake, champions: ChampionModels) -> None:
+        self._lake = lake
+        self._champions = champions
+
+    def of_few(
+        self, index: Index, profile_ids: Collection[str], as_of: datetime, now: datetime, tables: Tables
+    ) -> GoldRows | OnDriver:
+        """What these tables say of these profiles, whose actors are looked up."""
+        actors = _text(members(index, profile_ids))
+        are_few = self._lake.uses_delta_rs and actors.num_rows <= FEW_ACTORS
+        profiles = pa.table({"profile_id": pa.array(sorted(profile_ids), pa.string())})
+        if are_few:
+            profiles = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
+        here = OnDriver(profiles=profiles, now=now, silver={SILVER_IDENTITY_MAP: actors}, tables={})
+        if are_few:
+            return self._also_here(here, tables)
+        of_spark = self._rows(self._lake.frame(profiles), F.broadcast(self._lake.frame(actors)), as_of, now)
+        with ThreadPoolExecutor(1) as beside:
+            orders = beside.submit(self._orders, here.profile_of)
+            rows = self._also_there(replace(of_spark, here=here), tables)
+            assert rows.here is not None
+            silver = {**here.silver, SILVER_ORDERS: orders.result()}
+            return replace(rows, here=replace(rows.here, silver=silver))
+
+    def of_everybody(self, vanished: Collection[str], as_of: datetime, now: datetime, tables: Tables) -> GoldRows:
+        """What these tables say of all profiles, and of those that are no more."""
+        actors = self._lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
+        gone = self._lake.frame(pa.table({"profile_id": pa.array(sorted(vanished), pa.string())}))
+        profiles = actors.select("profile_id").union(gone).distinct()
+        return self._also_there(self._rows(profiles, actors, as_of, now), tables)
+
+    def also(self, rows: GoldRows | OnDriver, tables: Tables) -> GoldRows | OnDriver:
+        """The rows, and what these tables say of the same profiles. They may read those that are there."""
+        return self._also_here(rows, tables) if isinstance(rows, OnDriver) else self._also_there(rows, tables)
+
+    def _rows(self, profiles: DataFrame, actors: DataFrame, as_of: datetime, now: datetime) -> GoldRows:
+        """Nothing yet of these profiles."""
+        # Times are joined, not written into the plan: a plan with another literal in it is compiled again.
+        times = pa.table({"as_of": pa.array([as_of], UTC_TIME), "now": pa.array([now], UTC_TIME)})
+        dated = profiles.crossJoin(F.broadcast(self._lake.frame(times)))
+        silver: dict[Table, DataFrame] = {SILVER_IDENTITY_MAP: actors}
+        silver |= {table: self._lake.read(table) for table in LEAF}
+        return GoldRows(profiles=dated, now=self._lake.frame(times).select("now"), silver=silver, tables={})
+
+    def _also_there(self, rows: GoldRows, tables: Tables) -> GoldRows:
+        """By Spark; where the profiles are few, the rows are taken to the driver, too."""
+        taken: dict[ProfileTable, pa.Table] = {}
+
+        def settle(table: ProfileTable, told: DataFrame) -> DataFrame:
+            if rows.here is None:
+                return told.localCheckpoint()
+            taken[table] = told.toArrow()
+            return F.broadcast(self._lake.frame(taken[table]))
+
+        told = derive(
+            _known(rows),
+            rows.profiles,
+            champions=self._champions,
+            config=self._lake.config,
+            settle=settle,
+            tables=tables,
+        )
+        here = None if rows.here is None else replace(rows.here, tables={**rows.here.tables, **taken})
+        return replace(rows, tables={**rows.tables, **told}, here=here)
+
+    def _also_here(self, rows: OnDriver, tables: Tables) -> OnDriver:
+        missing = sorted(handed(tables) - rows.silver.keys(), key=lambda table: table.name)
+        with ThreadPoolExecutor(len(LEAF)) as pool:
+            held = {table: pool.submit(_stored, self._lake, table, rows.profile_of) for table in missing}
+            silver = dict(rows.silver) | {table: stored.result() for table, stored in held.items()}
+        rows = replace(rows, silver=silver)
+        told = derive_here(
+            self._lake.few_rows, _known(rows), rows.profiles,
+            champions=self._champions, config=self._lake.config, tables=tables,
+        )  # fmt: skip
+        return replace(rows, tables={**rows.tables, **told})
+
+    def _orders(self, actors: Collection[str]) -> pa.Table:
+        return self._lake.rows_with(SILVER_ORDERS, "actor_id", actors, columns=rollup.PURCHASE_COLUMNS)
+
+
+def _known(rows: GoldRows | OnDriver) -> dict[Table, Any]:
+    """What a transform may be handed: the rows of silver, and those of gold that are made already."""
+    return dict([*rows.silver.items(), *rows.tables.items()])
+
+
+def _stored(lake: Lake, table: LeafTable, actors: Collection[str]) -> pa.Table:
+    """The rows of few actors."""
+    if table.look_up is not None and lake.uses_delta_rs:
+        return table.look_up(lake, actors)
+    return lake.rows_with(table, "actor_id", actors, columns=_COLUMNS.get(table))
+
+
+def _text(rows: pd.DataFrame) -> pa.Table:
+    """Rows of text columns only, however many."""
+    return pa.table({name: pa.array(rows[name].tolist(), pa.string()) for name in rows.columns})
