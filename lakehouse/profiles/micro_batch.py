@@ -325,8 +325,7 @@ class MicroBatch:
 
     def _purchases(self, placed: pd.DataFrame) -> pa.Table:
         profile_of = _profile_of(placed)
-        orders = self.lake.rows_with(SILVER_ORDERS, "actor_id", profile_of, columns=rollup.PURCHASE_COLUMNS)
-        return rollup.purchases_here(orders, profile_of)
+        return rollup.purchases_here(_rows_of(self.lake, SILVER_ORDERS, profile_of), profile_of)
 
     def everybodys_rows(self, vanished: set[str], as_of: datetime, now: datetime) -> GoldRows:
         """What gold says of all profiles, and of those that are no more."""
