@@ -126,6 +126,7 @@ class RowRuns:
     def fill(self, batches: Iterable[pa.RecordBatch], stamp: str) -> None:
         """Make the runs again from the rows of the table, in one pass."""
         shutil.rmtree(self._home, ignore_errors=True)
+        forget_others(self._home)  # the lake may have been deleted and made again
         self.stamp, self._runs, self._next = None, [], 0
         for piece in _pieces(batches):
             self._runs.append(self._written(self._marked(piece, is_gone=False)))

@@ -119,12 +119,16 @@ def test_a_process_that_died_leaves_what_the_table_says(tickets: Lake, monkeypat
     assert len(list(folder_of(tickets.root, "rows").rglob("*.arrow"))) == 1
 
 
-@pytest.mark.parametrize("what", ["folder", "format"])
+@pytest.mark.parametrize("what", ["folder", "lake", "format"])
 def test_they_are_read_again_when_they_are_lost_or_of_another_format(
     tickets: Lake, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     assert len(held(tickets)) == 2
-    if what == "folder":
+    if what == "lake":  # deleted and made again, under the eyes of whoever has them open
+        shutil.rmtree(tickets.root)
+        tickets.create(TABLE)
+        tickets.add(arrow([row(1, "ann"), row(2, "bob")]), TABLE)
+    elif what == "folder":
         shutil.rmtree(folder_of(tickets.root, "rows"))
         row_runs._OPEN.clear()
     else:

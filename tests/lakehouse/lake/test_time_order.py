@@ -191,13 +191,12 @@ def test_days_that_merges_pour_together_come_apart_again_and_no_row_is_lost(
     monkeypatch.setattr(time_order, "FILE_BYTES", 10_000)
     path, chance = str(tmp_path), random.Random(4)
     write_deltalake(path, DAY_SCHEMA.empty_table())
-    known: Days = {}
+    known: Days = {(f"old{number}", START.date() - timedelta(days=3)): 0 for number in range(900)}
+    merge_days(path, known)  # a file beside those that are rewritten
     for batch in range(24):
         day = START.date() + timedelta(days=batch // 6)
-        rows = {
-            (f"actor{chance.randrange(10**6)}", day - timedelta(days=late)): batch for late in [0] * 300 + [1, 2, 400]
-        }
-        rows[chance.choice(sorted(known)) if known else ("ann", day)] = -batch
+        rows = {(f"actor{chance.randrange(10**6)}", day - timedelta(days=late)): batch for late in [0] * 300 + [1, 2]}
+        rows[chance.choice(sorted(key for key in known if key[1] > START.date()) or [("ann", day)])] = -batch
         merge_days(path, rows)
         known |= rows
     files = files_of(DeltaTable(path), path, "day")
