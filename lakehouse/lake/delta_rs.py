@@ -24,6 +24,8 @@ from lakehouse.lake.open_tables import opened
 from lakehouse.lake.transaction import Transaction
 from lakehouse.tables.contract import Table
 
+MOST_SPANS = 16  # of days that a merge names
+
 
 def files(path: str) -> list[str] | None:
     """The Parquet files that hold the table; None when it has a feature that their rows alone do not tell.
@@ -209,12 +211,20 @@ def _merge(
     values = {name: f"new.{name}" for name in table.column_names}
     noting = None if once is None else _noting(once, table)
     merge = opened(path).merge(
-        rows, matching(table.key), source_alias="new", target_alias="stored", commit_properties=noting
+        rows, _matching_days(rows, table), source_alias="new", target_alias="stored", commit_properties=noting
     )
     if deletes:
         merge = merge.when_matched_delete("new.is_deleted")
     merge = merge.when_matched_update(values, predicate=update_when)
     merge.when_not_matched_insert(values, predicate="NOT new.is_deleted" if deletes else None).execute()
+
+
+def _matching_days(rows: pa.Table, table: Table) -> str:
+    """`matching`, and of a date in the key which days it can be: files of other days are not looked into."""
+    dates = [name for name in table.key if pa.types.is_date(rows.schema.field(name).type)]
+    spans = {name: time_order.days_of(rows[name], MOST_SPANS) for name in dates}
+    days = (f"({time_order.within(f'stored.{name}', told, is_date=True)})" for name, told in spans.items())
+    return " AND ".join([matching(table.key), *days])
 
 
 def _noting(once: Transaction, table: Table) -> CommitProperties:

@@ -20,6 +20,7 @@ from lakehouse import machine
 
 _FIRST_BYTES = 2**28
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+MUST_SYNC = not _BOOT.exists()  # else nobody would notice that the machine died in the middle
 _OPEN: dict[Path, "LocalIndex"] = {}  # LMDB must not be opened twice by one process
 _LOOKING = Lock()  # nor by two of its threads
 _META = "meta"
@@ -43,15 +44,11 @@ class LocalIndex:
     MAPS: ClassVar[Mapping[str, Flags]] = {}
 
     def __init__(self, folder: Path, *, is_read_only: bool = False) -> None:
-        boot = _BOOT.read_text().strip() if _BOOT.exists() else None
-        self._home = folder / (boot or "index")
+        self._home = home_in(folder)
         self._is_read_only = is_read_only
         if not is_read_only:
-            folder.mkdir(parents=True, exist_ok=True)
-            for other in folder.iterdir():
-                if other != self._home:
-                    shutil.rmtree(other, ignore_errors=True)
-        self._is_synced = boot is None  # else nobody would notice that the machine died in the middle
+            forget_others(self._home)
+        self._is_synced = MUST_SYNC
         self._open()
 
     def _open(self) -> None:
@@ -126,6 +123,19 @@ class LocalIndex:
                 return
             except lmdb.MapFullError:
                 self._env.set_mapsize(2 * self._env.info()["map_size"])
+
+
+def home_in(folder: Path) -> Path:
+    """Where in the folder of an index its files lie until the machine is started anew."""
+    return folder / (_BOOT.read_text().strip() if _BOOT.exists() else "index")
+
+
+def forget_others(home: Path) -> None:
+    """Make the folder it is in, and delete what earlier starts of the machine left there."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    for other in home.parent.iterdir():
+        if other != home:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 Kind = TypeVar("Kind", bound=LocalIndex)

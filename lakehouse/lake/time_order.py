@@ -1,4 +1,4 @@
-"""Delta files on this machine in the order of a time: setting rows of a few moments reads and writes the files of these.
+"""Delta files on this machine in the order of a time, or of a date: setting rows of a few moments reads and writes the files of these.
 
 Delta rewrites whole files, and a merge pours every file it touches into one: after one merge of old and new rows each later one
 would read them all. So the rows of whole spans of time are replaced instead, sorted, in files of a size.
@@ -28,6 +28,7 @@ MOST_COMMITS = 16  # for rows set together
 Span = tuple[int, int]
 """From and to, both inclusive, microseconds since 1970."""
 
+_DAY = 86_400_000_000
 _SLACK = 1_000  # statistics are cut to milliseconds by some writers
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64 = (-(2**63), 2**63 - 1)
@@ -146,25 +147,37 @@ def tidy(
 
 
 def untidy(files: Sequence[File]) -> list[Span]:
-    """The spans of time whose files are to be rewritten: where many share a moment, and small ones beside each other.
+    """The spans of time whose files are to be rewritten: where many share a moment, small ones beside each other, large ones of a merge.
 
     files: by span. Up to MOST_LAYERS may share a moment: one file with a row from long ago is no reason to write all since.
     """
     groups: list[list[File]] = []
     for file in files:
-        shares = bool(groups) and file.span[0] <= max(one.span[1] for one in groups[-1]) - 2 * _SLACK
+        shares = bool(groups) and file.span[0] < max(one.span[1] for one in groups[-1]) - 2 * _SLACK
         is_small = bool(groups) and file.bytes < FILE_BYTES // 4 and sum(f.bytes for f in groups[-1]) < FILE_BYTES // 2
         groups = [*groups[:-1], [*groups[-1], file]] if shares or is_small else [*groups, [file]]
     return [
         (group[0].span[0], max(file.span[1] for file in group))
         for group in groups
-        if layers(group) > MOST_LAYERS or sum(file.bytes < FILE_BYTES // 4 for file in group) > 1
+        if layers(group) > MOST_LAYERS
+        or sum(file.bytes < FILE_BYTES // 4 for file in group) > 1
+        or any(map(is_poured, group))
     ]
 
 
+def is_poured(file: File) -> bool:
+    """Whether it is large, and of more than one moment: a merge has written it, and the next one would write all of it anew."""
+    return file.bytes > 2 * FILE_BYTES and _is_wide(file)
+
+
+def _is_wide(file: File) -> bool:
+    return file.span[1] - file.span[0] > 2 * _SLACK
+
+
 def layers(files: Sequence[File]) -> int:
-    """The most files that share a moment."""
-    ends = [(file.span[0] + _SLACK, 1) for file in files] + [(file.span[1] - _SLACK + 1, -1) for file in files]
+    """The most files that share a moment with others. Those of one moment each, as of a day, are apart as far as can be."""
+    wide = [file for file in files if _is_wide(file)]
+    ends = [(file.span[0] + _SLACK, 1) for file in wide] + [(file.span[1] - _SLACK + 1, -1) for file in wide]
     return max(accumulate(step for _, step in sorted(ends)), default=0)
 
 
@@ -180,10 +193,10 @@ def _replace(
     path: str, column: str, spans: Iterable[Span], rows: pa.Table, noting: CommitProperties | None = None
 ) -> None:
     """Put rows in the place of all rows of the spans. Delta refuses rows that lie outside of them."""
-    predicate = " OR ".join(f"({column} >= {literal(least)} AND {column} <= {literal(most)})" for least, most in spans)
+    is_date = pa.types.is_date(rows.schema.field(column).type)
     write_deltalake(
-        opened(path), rows.sort_by(column), mode="overwrite", predicate=predicate, target_file_size=FILE_BYTES,
-        commit_properties=noting,
+        opened(path), rows.sort_by(column), mode="overwrite", predicate=within(column, spans, is_date=is_date),
+        target_file_size=FILE_BYTES, commit_properties=noting,
     )  # fmt: skip
 
 
@@ -208,8 +221,14 @@ def _keys(rows: pa.Table, table: Table) -> list[tuple[object, ...]]:
 def _actual(run: Sequence[File], column: str, schema: pa.Schema) -> Span:
     paths = [file.path for file in run]
     times = ds.dataset(paths, schema=pa.schema([schema.field(column)]), format="parquet").to_table()[column]
-    ends = pc.min_max(times.cast(pa.int64()))
-    return ends["min"].as_py(), ends["max"].as_py()
+    return _ends(times)
+
+
+def _ends(times: pa.ChunkedArray) -> Span:
+    """The first and the last of them."""
+    ends = pc.min_max(times)
+    least, most = _micros(pa.array([ends["min"].as_py(), ends["max"].as_py()], times.type))
+    return least, most
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:
@@ -228,8 +247,10 @@ def _holds(times: npt.NDArray[np.int64], span: Span) -> bool:
 
 
 def _lies_in(rows: pa.Table, column: str, span: Span) -> bool:
-    ends = pc.min_max(rows[column].cast(pa.int64()))
-    return rows.num_rows == 0 or bool(span[0] <= ends["min"].as_py() and ends["max"].as_py() <= span[1])
+    if rows.num_rows == 0:
+        return True
+    least, most = _ends(rows[column])
+    return span[0] <= least and most <= span[1]
 
 
 def _meets(one: Span, other: Span) -> bool:
@@ -237,9 +258,30 @@ def _meets(one: Span, other: Span) -> bool:
 
 
 def _micros(times: pa.Array | pa.ChunkedArray) -> list[int]:
-    zone = times.type.tz
+    zone = None if pa.types.is_date(times.type) else times.type.tz
     micros: list[int] = times.cast(pa.timestamp("us", tz=zone)).cast(pa.int64()).to_pylist()
     return micros
+
+
+def days_of(dates: pa.Array | pa.ChunkedArray, most: int) -> list[Span]:
+    """Spans that hold all of the dates, at most so many: where most days lie between two of them."""
+    times = np.unique(np.array(_micros(dates), dtype=np.int64))
+    gaps = np.diff(times)
+    cuts = np.sort(np.argsort(gaps)[::-1][: most - 1] + 1)
+    return [(int(part[0]), int(part[-1])) for part in np.split(times, cuts) if part.size]
+
+
+def within(column: str, spans: Iterable[Span], *, is_date: bool) -> str:
+    """SQL that holds for the rows of these spans, and for no other."""
+    to_literal = _date_literal if is_date else literal
+    bounds = ((-(-least // _DAY) * _DAY, most) if is_date else (least, most) for least, most in spans)
+    return " OR ".join(
+        f"({column} >= {to_literal(least)} AND {column} <= {to_literal(most)})" for least, most in bounds
+    )
+
+
+def _date_literal(micros: int) -> str:
+    return f"CAST('{(_EPOCH + timedelta(microseconds=micros)).date().isoformat()}' AS DATE)"
 
 
 def literal(micros: int) -> str:

@@ -50,7 +50,8 @@ def compact(table: Table, path: str, *, most_bytes: int | None) -> tuple[int, in
 def _tidied(table: Table, path: str, column: str, most_bytes: int | None) -> tuple[int, int]:
     files = time_order.files_of(opened(path), path, column)
     is_small = [file.bytes < time_order.FILE_BYTES // 4 for file in files]
-    if sum(is_small) < FEWEST_FILES and time_order.layers(files) <= 2 * time_order.MOST_LAYERS:
+    are_few = sum(is_small) < FEWEST_FILES and time_order.layers(files) <= 2 * time_order.MOST_LAYERS
+    if are_few and not any(map(time_order.is_poured, files)):
         return 0, 0
     schema, noting = arrow_schema(table), delta_rs.changing_no_row
     done = time_order.tidy(table, path, schema, most_bytes=most_bytes, noting=noting)

@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.lake import row_runs
 from lakehouse.lake.delta import Lake, arrow_schema, differs
+from lakehouse.lake.row_differences import differences
 from lakehouse.profiles.declaration import ProfileTable
 from lakehouse.profiles.derivation import GoldRows, OnDriver, here_of
 
@@ -30,11 +32,34 @@ def write(lake: Lake, table: ProfileTable, said: GoldRows | OnDriver) -> None:
         rows = _validity(lake, table, said) if table.has_history else _changes(lake, table, said)
     else:
         assert here is not None
-        rows = _validity_here(lake, table, here) if table.has_history else _changes_here(lake, table, here)
+        if lake.uses_delta_rs:
+            _write_here(lake, table, here)
+            return
+        rows = _validity_there(lake, table, here) if table.has_history else _changes_here(lake, table, here)
     if table.has_history:
         lake.upsert(rows, table)
     else:
         lake.upsert(rows, table, update_when=differs(table.content), deletes=True)
+
+
+def _write_here(lake: Lake, table: ProfileTable, here: OnDriver) -> None:
+    """`write` on this machine, where the stored rows are looked up: Delta is handed what differs, and where nothing does it is asked nothing."""
+    runs = row_runs.current(lake, table, ("profile_id",))
+    stored = runs.rows("profile_id", here.profile_ids)
+    if table.has_history:
+        rows, gone = _validity_here(table, stored, here), None
+        lake.upsert(rows, table)
+    else:
+        said = stamped_here(table, here).cast(arrow_schema(table))
+        added, changed, gone = differences(stored, said, table.key, table.content)
+        rows = pa.concat_tables([added, changed])
+        if changed.num_rows or gone.num_rows:
+            goes = pa.array([False] * rows.num_rows + [True] * gone.num_rows, pa.bool_())
+            marked = pa.concat_tables([rows, gone]).append_column("is_deleted", goes)
+            lake.upsert(marked.combine_chunks(), table, deletes=True)
+        else:
+            lake.add(rows, table)
+    runs.set_rows(rows, row_runs.stamp(lake, table), gone=gone)
 
 
 def _are_few(table: ProfileTable, here: OnDriver) -> bool:
@@ -72,9 +97,12 @@ def _keys(rows: pa.Table, key: Sequence[str]) -> set[tuple[Any, ...]]:
     return set(zip(*(rows[name].to_pylist() for name in key), strict=True))
 
 
-def _validity_here(lake: Lake, table: ProfileTable, here: OnDriver) -> pa.Table:
-    """`validity_changes` of the rows on the driver."""
-    stored = lake.rows_with(table, "profile_id", here.profile_ids)
+def _validity_there(lake: Lake, table: ProfileTable, here: OnDriver) -> pa.Table:
+    return _validity_here(table, lake.rows_with(table, "profile_id", here.profile_ids), here)
+
+
+def _validity_here(table: ProfileTable, stored: pa.Table, here: OnDriver) -> pa.Table:
+    """`validity_changes` of the rows on the driver. stored: the rows of these profiles."""
     before = _by_key(table, stored.filter(pc.is_null(stored["valid_to"])))
     after = _by_key(table, here.tables[table])
     lasting = [name for name in table.content if name not in table.revised]

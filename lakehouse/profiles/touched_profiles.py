@@ -56,7 +56,7 @@ class TouchedProfiles:
             return self._also_here(here, tables)
         of_spark = self._rows(self._lake.frame(profiles), F.broadcast(self._lake.frame(actors)), as_of, now)
         with ThreadPoolExecutor(1) as beside:
-            orders = beside.submit(self._orders, here.profile_of)
+            orders = beside.submit(_stored, self._lake, SILVER_ORDERS, here.profile_of)
             rows = self._also_there(replace(of_spark, here=here), tables)
             assert rows.here is not None
             silver = {**here.silver, SILVER_ORDERS: orders.result()}
@@ -114,9 +114,6 @@ class TouchedProfiles:
             champions=self._champions, config=self._lake.config, tables=tables,
         )  # fmt: skip
         return replace(rows, tables={**rows.tables, **told})
-
-    def _orders(self, actors: Collection[str]) -> pa.Table:
-        return self._lake.rows_with(SILVER_ORDERS, "actor_id", actors, columns=rollup.PURCHASE_COLUMNS)
 
 
 def _known(rows: GoldRows | OnDriver) -> dict[Table, Any]:

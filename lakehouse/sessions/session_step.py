@@ -14,7 +14,8 @@ import logging
 import pyarrow as pa
 
 from lakehouse.lake.delta import Lake, arrow_schema
-from lakehouse.sessions.table import SILVER_SESSIONS, Differences, differences, session_rows
+from lakehouse.lake.row_differences import Differences, differences
+from lakehouse.sessions.table import SILVER_SESSIONS, session_rows
 from lakehouse.sessions.visit_index import fill, index_of, stamp_of
 from lakehouse.sessions.visits import visits
 
@@ -54,7 +55,8 @@ class SessionStep:
             before, now = self._lake.rows_with(SILVER_SESSIONS, "visitor_id", visitors), index.of(visitors)
         else:
             before, now = session_rows(change.before.ending, rates, schema), change.after
-        self._write(differences(before, session_rows(now.ending, rates, schema)))
+        told = session_rows(now.ending, rates, schema)
+        self._write(differences(before, told, SILVER_SESSIONS.key, SILVER_SESSIONS.content))
         index.restamp(stamp_of(self._lake))
         self._is_ready, self._asks_table = True, False
 

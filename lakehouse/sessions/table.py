@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -51,47 +50,6 @@ SILVER_SESSIONS = Table(
 
 _CAME = ("channel", "source", "medium", "campaign", "click_id")
 _NO_MONEY = money_of(Decimal(0))
-
-
-class Differences(NamedTuple):
-    """Rows that are new, those of a known key that say something else, and those that are no more."""
-
-    added: pa.Table
-    changed: pa.Table
-    gone: pa.Table
-
-
-def differences(before: pa.Table, after: pa.Table) -> Differences:
-    """Of rows of silver.sessions, each key once."""
-    place_of = {key: place for place, key in enumerate(_keys(before))}
-    was = np.array([place_of.get(key, -1) for key in _keys(after)], dtype=int)
-    known, stays = np.flatnonzero(was >= 0), np.zeros(before.num_rows, dtype=bool)
-    stays[was[known]] = True
-    now = after.take(known)
-    return Differences(
-        added=after.filter(pa.array(was < 0)),
-        changed=now.filter(pa.array(_differ(before.take(was[known]), now))),
-        gone=before.filter(pa.array(~stays)),
-    )
-
-
-def _keys(rows: pa.Table) -> list[tuple[object, ...]]:
-    columns = (rows["visitor_id"], rows["started_at"].cast(pa.int64()), rows["session_id"])
-    return list(zip(*(column.to_pylist() for column in columns), strict=True))
-
-
-def _differ(one: pa.Table, other: pa.Table) -> Bools:
-    """Row by row; nulls are equal to each other."""
-    differs = np.zeros(one.num_rows, dtype=bool)
-    for name in one.column_names:
-        left, right = one[name], other[name]
-        if pa.types.is_list(left.type):
-            pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
-            differs |= np.array([a != b for a, b in pairs], dtype=bool)
-        else:
-            differs |= pc.fill_null(pc.not_equal(left, right), False).to_numpy()
-            differs |= pc.not_equal(pc.is_null(left), pc.is_null(right)).to_numpy()
-    return differs
 
 
 def session_rows(visits: pa.Table, rates: Mapping[str, str], schema: pa.Schema) -> pa.Table:

@@ -24,6 +24,7 @@ from lakehouse.config import load
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.local_index import LocalIndex
+from lakehouse.lake.row_runs import RowRuns
 from lakehouse.online import online_step
 from lakehouse.online.online_step import OnlineStep
 from lakehouse.queries.events import EventsBatch
@@ -45,6 +46,7 @@ _STEPS: list[tuple[Any, str, Callable[..., str]]] = [
     (online_step, "write", lambda *_, **__: "online documents"),
     (OnlineStep, "settle", lambda *_, **__: "online settled"),
     (LocalIndex, "commit", lambda index, *_, **__: f"index {type(index).__name__}"),
+    (RowRuns, "set_rows", lambda runs, *_, **__: f"index of {runs.table.name}"),
     (TableOptimizer, "compact", lambda *_, **__: "compaction"),
     (DeltaTable, "vacuum", lambda *_, **__: "vacuum"),
 ]

@@ -20,7 +20,7 @@ Row = tuple[str, Finding]
 
 
 def at_failpoints(trial: Trial, only: str = "", every: int = 1) -> Iterator[Row]:
-    """Kill at each failpoint whose name has `only` in it, those found on the way among them. A look after `every` kills.
+    """Kill at each failpoint whose name has `only` in it, or one of several with commas between, those found on the way among them. A look after `every` kills.
 
     Within `every` each driver dies while it makes good what the one before left; the last time one makes good all of it.
     """
@@ -28,7 +28,8 @@ def at_failpoints(trial: Trial, only: str = "", every: int = 1) -> Iterator[Row]
     driver = trial.settle()
     known = list(dict.fromkeys(driver.reached))
     done: set[str] = set()
-    while left := [point for point in known if point not in done and only in point][:every]:
+    wanted = only.split(",")
+    while left := [point for point in known if point not in done and any(name in point for name in wanted)][:every]:
         names = []
         for point in left:
             names.append(point if _killed_at(trial, driver, point) else f"{point} (not reached)")

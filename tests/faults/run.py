@@ -1,6 +1,6 @@
 """Real faults on a lake of its own: after each, what is lost, doubled, other than a rebuild, other in the online store. Exits 1 on any.
 
-    ./spark-submit.sh tests/faults/run.py [--failpoints NAME] [--kills 50] [--every 5] [--scenarios NAME] [--events 40000]
+    ./spark-submit.sh tests/faults/run.py [--failpoints NAME,NAME] [--kills 50] [--every 5] [--scenarios NAME] [--events 40000]
 
 The driver is killed at random under load, and at each failpoint it comes to (tests/faults/kills.py, failpoints.py); what it stands on is taken
 away (scenarios.py). With an online store in LMDB; some scenarios again with Redis. A part is left out by 0 kills or an empty name; a name

@@ -6,6 +6,7 @@ the commit that holds the sums notes the batch. Adding knows no order; any batch
 Columns are built once (`cache`): each is dozens of calls to the JVM, and building them anew took a tenth of a micro-batch.
 """
 
+from collections.abc import Collection
 from functools import cache
 
 import pyarrow as pa
@@ -111,12 +112,19 @@ def merge(lake: Lake, leaves: DataFrame | pa.Table, once: Transaction) -> tuple[
     return stored_sums.add(lake, SILVER_ACTIVITY_DAILY, added, leaves, once)
 
 
+def look_up(lake: Lake, actors: Collection[str]) -> pa.Table:
+    """The rows of these actors, of a lake on this machine."""
+    return stored_sums.look_up(lake, SILVER_ACTIVITY_DAILY, actors)
+
+
 SILVER_ACTIVITY_DAILY = LeafTable(
     name="silver.activity_daily",
     grain="one row per actor and UTC day",
     key=("actor_id", "activity_date"),
     transform=transform,
     merge=merge,
+    look_up=look_up,
+    time_column="activity_date",
     columns=(
         required("actor_id", "string", "actor"),
         required("activity_date", "date", "UTC day of occurred_at"),

@@ -4,6 +4,8 @@ Stored sums, added once like those of silver.activity_daily: the commit that hol
 definition that is not declared any more stays until a rebuild, and nobody reads it.
 """
 
+from collections.abc import Collection
+
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -39,12 +41,19 @@ def merge(lake: Lake, leaves: DataFrame | pa.Table, once: Transaction) -> tuple[
     return stored_sums.add(lake, SILVER_FEATURE_DAYS, added, leaves, once)
 
 
+def look_up(lake: Lake, actors: Collection[str]) -> pa.Table:
+    """The rows of these actors, of a lake on this machine."""
+    return stored_sums.look_up(lake, SILVER_FEATURE_DAYS, actors)
+
+
 SILVER_FEATURE_DAYS = LeafTable(
     name="silver.feature_days",
     grain="one row per actor and UTC day on which a declared feature's filter let anything through",
     key=("actor_id", "activity_date"),
     transform=transform,
     merge=merge,
+    look_up=look_up,
+    time_column="activity_date",
     sent_in=("features",),
     columns=(
         required("actor_id", "string", "actor"),

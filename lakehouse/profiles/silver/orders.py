@@ -13,6 +13,7 @@ The facts are sets keyed by message_id, so union is the whole of merging: any or
 A message's rate is that of its day: another one in the configuration counts from then on, and for all of history after a rebuild.
 """
 
+from collections.abc import Collection, Iterable
 from functools import cache
 
 import pyarrow as pa
@@ -21,10 +22,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.events.money import EXACT, money
+from lakehouse.lake import row_runs
 from lakehouse.lake.delta import Lake, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
 from lakehouse.profiles.leaf import CANCELLED, COMPLETED
+from lakehouse.profiles.rollup import ORDER_COLUMNS
 from lakehouse.tables.contract import MONEY, ORDER_STATEMENT, PRODUCT_LINE, REFUND_STATEMENT, optional, required
 
 _STATEMENT_FIELDS = ("stated_at", "message_id", "kind", "actor_id", "amount", "currency", "rate", "lines")
@@ -130,7 +133,9 @@ def _product(amount: Column | str, rate: Column) -> Column:
     return F.try_multiply(F.col(amount) if isinstance(amount, str) else amount, rate).try_cast(EXACT)
 
 
-_OF_STORED = ("order_id", "statements", "refunds")  # what `united` reads
+_FACTS = ("statements", "refunds")
+_OF_STORED = ("order_id", *_FACTS)  # what `united` reads
+_BY = ("order_id", "actor_id")  # how orders are looked up
 
 
 def united(leaves: DataFrame, stored: DataFrame) -> DataFrame:
@@ -145,15 +150,48 @@ def merge(lake: Lake, leaves: DataFrame | pa.Table, _: Transaction) -> set[str]:
 
     Returns the actors who had bought these orders by then. Collects the rows to the driver.
     """
-    table = SILVER_ORDERS
-    if isinstance(leaves, pa.Table):
-        stored = lake.rows_with(table, "order_id", _order_ids(leaves), columns=_OF_STORED)
-        merged = lake.few_rows.run(table.name, united, leaves=leaves, stored=stored)
-    else:
-        merged = united(leaves, lake.read(table)).toArrow()
-    grown = " OR ".join(f"(cardinality(new.{c}) > cardinality(stored.{c}))" for c in ("statements", "refunds"))
+    if lake.uses_delta_rs:
+        return _merge_here(lake, leaves)
+    assert isinstance(leaves, DataFrame)
+    merged = united(leaves, lake.read(SILVER_ORDERS)).toArrow()
+    grown = " OR ".join(f"(cardinality(new.{c}) > cardinality(stored.{c}))" for c in _FACTS)
     lake.upsert(merged.drop_columns("bought_by"), SILVER_ORDERS, update_when=grown)
+    return _buyers(merged)
+
+
+def _merge_here(lake: Lake, leaves: DataFrame | pa.Table) -> set[str]:
+    """`merge` on this machine, where the stored orders are looked up: new ones are appended, and those that know more now are set."""
+    runs = row_runs.current(lake, SILVER_ORDERS, _BY)
+    if isinstance(leaves, pa.Table):
+        stored = runs.rows("order_id", _order_ids(leaves), columns=_OF_STORED)
+        merged = lake.few_rows.run(SILVER_ORDERS.name, united, leaves=leaves, stored=stored)
+    else:
+        merged = united(leaves, lake.read(SILVER_ORDERS)).toArrow()
+        stored = runs.rows("order_id", merged["order_id"].to_pylist(), columns=_OF_STORED)
+    known = dict(zip(stored["order_id"].to_pylist(), _fact_counts(stored), strict=True))
+    told = zip(merged["order_id"].to_pylist(), _fact_counts(merged), strict=True)
+    before = [(known.get(order_id), counts) for order_id, counts in told]
+    rows = merged.drop_columns("bought_by")
+    new = rows.filter(pa.array([counts is None for counts, _ in before], pa.bool_()))
+    grown = rows.filter(pa.array([counts is not None and counts != now for counts, now in before], pa.bool_()))
+    lake.add(new, SILVER_ORDERS)
+    lake.upsert(grown, SILVER_ORDERS)
+    runs.set_rows(pa.concat_tables([new, grown]), row_runs.stamp(lake, SILVER_ORDERS))
+    return _buyers(merged)
+
+
+def _fact_counts(rows: pa.Table) -> Iterable[tuple[int, ...]]:
+    """How many facts each order has, by kind: they only ever become more."""
+    return zip(*(pc.list_value_length(rows[name]).to_pylist() for name in _FACTS), strict=True)
+
+
+def _buyers(merged: pa.Table) -> set[str]:
     return {actor for known in merged["bought_by"].to_pylist() if known for actor in known}
+
+
+def look_up(lake: Lake, actors: Collection[str]) -> pa.Table:
+    """What profiles are made of, of the orders of these actors; of a lake on this machine."""
+    return row_runs.current(lake, SILVER_ORDERS, _BY).rows("actor_id", actors, columns=ORDER_COLUMNS)
 
 
 def _order_ids(leaves: pa.Table) -> set[str]:
@@ -180,6 +218,7 @@ SILVER_ORDERS = LeafTable(
     key=("order_id",),
     transform=transform,
     merge=merge,
+    look_up=look_up,
     sent_in=("orders", "refunds"),
     columns=(
         required("order_id", "string", "order"),

@@ -1,7 +1,7 @@
 """Rows set where they are stored, against a dictionary; and files that stay small and in the order of their time."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from lakehouse.lake import time_order
+from lakehouse.lake import delta_rs, time_order
 from lakehouse.lake.time_order import File, files_of, runs_of, set_rows, tidy, untidy
 from lakehouse.tables.contract import Table, optional, required
 
@@ -157,3 +157,89 @@ def test_runs_are_neighbours_and_at_most_so_many() -> None:
     assert len(set(flat)) == len(flat)
     assert runs_of(files, times[:0]) == []
     assert [len(run) for run in runs_of(files, np.array([0, 10**7, 5 * 10**7]))] == [2, 1]
+
+
+DAYS = Table(
+    name="silver.days",
+    grain="one row per actor and day",
+    key=("actor", "day"),
+    owner="nobody",
+    time_column="day",
+    columns=(required("actor", "string", ""), required("day", "date", ""), required("count", "bigint", "")),
+)
+DAY_SCHEMA = pa.schema(
+    [pa.field("actor", pa.string(), False), pa.field("day", pa.date32(), False), pa.field("count", pa.int64(), False)]
+)
+Days = dict[tuple[str, date], int]
+
+
+def merge_days(path: str, rows: Days) -> None:
+    told = [{"actor": actor, "day": day, "count": count} for (actor, day), count in rows.items()]
+    delta_rs.upsert(pa.Table.from_pylist(told, DAY_SCHEMA), DAYS, path, update_when=None, deletes=False)
+
+
+def stored_days(path: str) -> Days:
+    rows = pa.table(DeltaTable(path).to_pyarrow_table()).to_pylist()
+    found = {(row["actor"], row["day"]): row["count"] for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def test_days_that_merges_pour_together_come_apart_again_and_no_row_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_order, "FILE_BYTES", 10_000)
+    path, chance = str(tmp_path), random.Random(4)
+    write_deltalake(path, DAY_SCHEMA.empty_table())
+    known: Days = {(f"old{number}", START.date() - timedelta(days=3)): 0 for number in range(900)}
+    merge_days(path, known)  # a file beside those that are rewritten
+    for batch in range(24):
+        day = START.date() + timedelta(days=batch // 6)
+        rows = {(f"actor{chance.randrange(10**6)}", day - timedelta(days=late)): batch for late in [0] * 300 + [1, 2]}
+        rows[chance.choice(sorted(key for key in known if key[1] > START.date()) or [("ann", day)])] = -batch
+        merge_days(path, rows)
+        known |= rows
+    files = files_of(DeltaTable(path), path, "day")
+    assert any(map(time_order.is_poured, files))
+    assert tidy(DAYS, path, DAY_SCHEMA) > 0
+    assert stored_days(path) == known
+    files = files_of(DeltaTable(path), path, "day")
+    assert not any(map(time_order.is_poured, files))
+    assert untidy(files) == []
+
+
+def test_a_merge_looks_into_no_file_of_another_day(tmp_path: Path) -> None:
+    path, known = str(tmp_path), {}
+    write_deltalake(path, DAY_SCHEMA.empty_table())
+    for number in range(4):
+        rows: Days = {(actor, START.date() + timedelta(days=number)): number for actor in ACTORS}
+        merge_days(path, rows)
+        known |= rows
+    gone = files_of(DeltaTable(path), path, "day")[1]
+    Path(gone.path).rename(tmp_path / "aside")
+    change: Days = {
+        ("ann", START.date()): 7,
+        ("new", START.date() + timedelta(days=3)): 8,
+        ("bob", START.date() + timedelta(days=2)): 9,
+    }
+    merge_days(path, change)
+    Path(tmp_path / "aside").rename(gone.path)
+    assert stored_days(path) == known | change
+
+
+def test_many_days_are_few_spans_that_hold_each_of_them() -> None:
+    days = [date(1969, 12, 30), date(1969, 12, 31), *(date(2026, 1, n) for n in range(1, 20, 3)), date(2026, 6, 1)]
+    spans = time_order.days_of(pa.array(days), 3)
+    assert time_order.within("day", spans, is_date=True) == (
+        "(day >= CAST('1969-12-30' AS DATE) AND day <= CAST('1969-12-31' AS DATE)) OR "
+        "(day >= CAST('2026-01-01' AS DATE) AND day <= CAST('2026-01-19' AS DATE)) OR "
+        "(day >= CAST('2026-06-01' AS DATE) AND day <= CAST('2026-06-01' AS DATE))"
+    )
+
+
+def test_files_of_one_day_each_are_in_order_however_many_they_are() -> None:
+    day = 86_400
+    crowd = [file(3 * day, 3 * day) for _ in range(9)]
+    assert untidy([file(day, 2 * day), *crowd, file(3 * day, 5 * day)]) == []
+    assert time_order.layers(crowd) == 0
+    assert untidy([file(day, day, 1), file(day, day, 1)]) == [(day * 10**6, day * 10**6)]

@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import Row
 
 from lakehouse.lake.delta import Lake
+from lakehouse.lake.row_runs import RowRuns
 from lakehouse.models.registry import Champions
 from lakehouse.online.engines import open_store, store_url
 from lakehouse.online.online_step import OnlineStep
@@ -153,6 +154,42 @@ ALL_KINDS = [
     [*ONE_LOGIN, event("m8", "2026-02-01 12:00", "Product Viewed", anonymous_id="phone", product_id="p1")],
     [event("m9", "2026-02-04 10:00", "Order Completed", user_id="ann", order_id="o1", revenue="6.00")],
 ]
+
+
+def test_a_micro_batch_reads_no_table_of_profiles_as_a_whole(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = new_batch(lake)
+    for number, rows in enumerate(ALL_KINDS[:2]):
+        feed(lake, batch, number, rows)
+    read: list[str] = []
+    for name in ("read", "batches", "rows_with"):
+        original = getattr(Lake, name)
+        monkeypatch.setattr(
+            Lake, name, lambda lake, table, *a, _f=original, **k: read.append(table.name) or _f(lake, table, *a, **k)
+        )
+    for number, rows in enumerate(ALL_KINDS[2:], 2):
+        feed(lake, batch, number, rows)
+    assert {*read} & {table.name for table in (*LEAF, *GOLD)} == set()
+
+
+def test_a_batch_that_died_between_a_table_and_its_rows_beside_the_driver_counts_once(
+    lake: Lake, new_lake: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, dying = new_batch(new_lake("whole")), new_batch(lake)
+    for number, rows in enumerate(ALL_KINDS):
+        feed(whole.lake, whole, number, rows)
+        with monkeypatch.context() as patch:
+            patch.setattr(RowRuns, "set_rows", _dies)
+            with pytest.raises(KeyboardInterrupt):
+                feed(lake, dying, number, rows)
+        dying = MicroBatch(lake, Champions(lake.config), clock=lambda: at("2026-03-01 00:00"))
+        feed(lake, dying, number, rows)
+    for table in (*LEAF, *GOLD, SILVER_IDENTITY_MAP):
+        told = [sorted(map(str, one.read(table).collect())) for one in (whole.lake, lake)]
+        assert told[0] == told[1], table.name
+
+
+def _dies(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.usefixtures("own_plans")

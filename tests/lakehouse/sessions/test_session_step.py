@@ -21,11 +21,12 @@ from lakehouse.events.enrichment.locations import Location
 from lakehouse.events.enrichment.traffic import Traffic
 from lakehouse.events.enrichment.user_agents import Agent
 from lakehouse.lake.delta import Lake, arrow_schema
+from lakehouse.lake.row_differences import differences
 from lakehouse.sessions import session_step
 from lakehouse.sessions.rebuilt_sessions import rebuilt_sessions
 from lakehouse.sessions.rule import Clusters
 from lakehouse.sessions.session_step import SessionStep
-from lakehouse.sessions.table import SILVER_SESSIONS, differences, session_rows
+from lakehouse.sessions.table import SILVER_SESSIONS, session_rows
 from lakehouse.sessions.visit_index import VisitIndex
 from lakehouse.sessions.visits import COLUMNS, visits
 from lakehouse.tables.events import SILVER_EVENTS
@@ -188,7 +189,8 @@ def table(events: Sequence[Event]) -> pa.Table:
 def take_in(index: VisitIndex, held: Rows, batch: Sequence[Event]) -> None:
     """One batch into the index and the rows, as the stream does it."""
     change = index.change(visits(table(batch)))
-    differing = differences(of_clusters(change.before), of_clusters(change.after))
+    before, after = of_clusters(change.before), of_clusters(change.after)
+    differing = differences(before, after, SILVER_SESSIONS.key, SILVER_SESSIONS.content)
     for key in by_key(differing.gone.to_pylist()):
         del held[key]
     added, changed = by_key(differing.added.to_pylist()), by_key(differing.changed.to_pylist())
