@@ -227,6 +227,12 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/features/definition.py",
         "lakehouse/features/facts.py",
     ),
+    "tests/lakehouse/audiences/test_book.py": (
+        "lakehouse/audiences/declaration.py",
+        "lakehouse/audiences/vocabulary.py",
+    ),
+    "tests/lakehouse/commands/test_audiences.py": ("lakehouse/audiences/preview.py",),
+    "tests/lakehouse/profiles/gold/test_audiences.py": ("lakehouse/audiences/kept_audiences.py",),
     "tests/lakehouse/profiles/gold/test_features.py": ("lakehouse/feature_book/kept_features.py",),
     "tests/lakehouse/profiles/silver/test_feature_days.py": ("lakehouse/profiles/silver/stored_sums.py",),
     "tests/lakehouse/training/test_feature_set.py": ("ml/feature_set.py",),

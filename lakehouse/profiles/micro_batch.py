@@ -5,7 +5,8 @@
               -> the online store                     (where there is one)
               -> gold, written                        (side by side)
               -> gold.changes                         (what of it is another)
-              -> gold.features of whom a window closed
+              -> gold.features of whom a window closed, and gold.audiences
+              -> the topic of audiences               (where there is one)
 
 Sums are added in a commit that notes the batch; every other value is absolute and follows from the leaf rows and the stored
 tables. So a replay of the batch, whole or after a crash between any two writes, changes nothing.
@@ -38,6 +39,8 @@ from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.declaration import ChampionModels, LeafTable, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, OnDriver, Settle, derive, derive_here
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold.audiences import NO_AUDIENCES, Audiences
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.gold_quality import judge
@@ -46,7 +49,7 @@ from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
-from lakehouse.profiles.tables import LEAF, gold_with, handed
+from lakehouse.profiles.tables import LEAF, closing_windows, gold_with, handed
 from lakehouse.profiles.window_ends import WindowEnds
 from lakehouse.quality.data_quality import DataQuality
 from lakehouse.tables.contract import Table
@@ -81,6 +84,14 @@ class OnlineWriter(Protocol):
     def settle(self, now: datetime) -> None: ...
 
 
+class AudienceTeller(Protocol):
+    """What tells a topic who entered and left an audience, see lakehouse/audiences/telling.py. What it could not tell it owes; it never fails."""
+
+    @property
+    def is_due(self) -> bool: ...
+    def tell(self, profile_ids: Collection[str] | None, record: BatchRecord | None) -> None: ...
+
+
 @dataclass(frozen=True)
 class _New:
     """What a micro-batch brings: leaf rows of events that no other batch has brought, and the transaction they are taken in by.
@@ -109,6 +120,7 @@ class MicroBatch:
 
     `online`: None = there is no online store to keep. `note`: is handed what each batch did, once it is done.
     `quality`: judges rows before they are written; None = nobody does. `features`: those that are declared; their leaf rows hold the facts.
+    `audiences`: those that are declared. `teller`: is handed whose rows were written, None = everybody's; None = there is no topic to tell.
     """
 
     def __init__(
@@ -121,6 +133,8 @@ class MicroBatch:
         note: Note = nothing_noted,
         quality: DataQuality | None = None,
         features: Features = NO_FEATURES,
+        audiences: Audiences = NO_AUDIENCES,
+        teller: AudienceTeller | None = None,
     ) -> None:
         self.lake = lake
         self.champions = champions
@@ -131,8 +145,10 @@ class MicroBatch:
         self.records: deque[BatchRecord] = deque(maxlen=MOST_RECORDS)
         self.quality = quality
         self.features = features
-        self.tables = gold_with(features)
-        self._window_ends = WindowEnds(lake, self.tables[-1]) if features else None
+        self.tables = gold_with(features, audiences)
+        self._closing = closing_windows(self.tables)
+        self._window_ends = WindowEnds(lake, self._closing[0]) if self._closing else None
+        self._teller = teller
         self._note = note
         self._as_of: datetime | None = None
         self._models_applied: Mapping[str, str] | None = None
@@ -159,6 +175,8 @@ class MicroBatch:
         with self._one_at_a_time:
             if self._is_due():
                 self._record(None, BatchRecord(self.identity.batch_id_without_batch))
+            elif self._teller is not None and self._teller.is_due:
+                self._teller.tell((), None)
 
     def _is_due(self) -> bool:
         moved = self._models_moved()
@@ -213,21 +231,30 @@ class MicroBatch:
             self.tell_changes(now)
         if self._window_ends is not None:
             with record.stage("windows"):
-                self._close_windows(self._window_ends, as_of, now)
+                profiles |= self._close_windows(self._window_ends, as_of, now)
+        if self._teller is not None:
+            with record.stage("audiences"):
+                self._teller.tell(None if everyone else profiles, record)
         self.identity.settle()
         record.committed_at = self.clock()
         self._models_applied = self.champions.versions
         if self.online is not None:
             self.online.settle(now)
 
-    def _close_windows(self, ends: WindowEnds, as_of: datetime, now: datetime) -> None:
-        """Make the features of those anew of whom a window has closed, whether or not they did anything."""
+    def _close_windows(self, ends: WindowEnds, as_of: datetime, now: datetime) -> set[str]:
+        """Make the features of those anew of whom a window has closed, whether or not they did anything; who they are.
+
+        The features come last: while they are not written, the window is still due, and after a crash all of it is done again.
+        """
         began = self.clock()
-        if due := ends.due(as_of, began):
-            rows = self.few_rows(due, as_of, now, tables=(ends.table,))
-            gold_writes.write(self.lake, ends.table, rows)
+        due = ends.due(as_of, began)
+        if due:
+            rows = self.few_rows(due, as_of, now, tables=self._closing, as_stored=(GOLD_ACTIVATION,))
+            for table in reversed(self._closing):
+                gold_writes.write(self.lake, table, rows)
             ends.wrote(rows.tables)
             ends.closed(began, self.clock())
+        return due
 
     def _models_moved(self) -> bool:
         """Whether gold holds what another champion has said, or a score whose champion was withdrawn: then every profile is due."""
@@ -272,16 +299,22 @@ class MicroBatch:
         )
 
     def few_rows(
-        self, profile_ids: set[str], as_of: datetime, now: datetime, *, tables: tuple[ProfileTable, ...] | None = None
+        self,
+        profile_ids: set[str],
+        as_of: datetime,
+        now: datetime,
+        *,
+        tables: tuple[ProfileTable, ...] | None = None,
+        as_stored: tuple[ProfileTable, ...] = (),
     ) -> GoldRows | OnDriver:
         """What gold says of these profiles, by way of the driver: their actors are looked up, so that no table is sorted.
 
-        `tables`: of gold; None = all of them.
+        `tables`: of gold; None = all of them. `as_stored`: others that these may read as they stand.
         """
         tables = self.tables if tables is None else tables
         placed = members(self.identity.index, profile_ids)
         if self.lake.uses_delta_rs and len(placed) <= FEW_ACTORS:
-            return self._rows_here(placed, profile_ids, as_of, now, tables)
+            return self._rows_here(placed, profile_ids, as_of, now, tables, as_stored)
         actors = F.broadcast(self.lake.frame(_text(placed)))
         profiles = self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(profile_ids)})))
 
@@ -293,7 +326,7 @@ class MicroBatch:
 
         with ThreadPoolExecutor(1) as beside:
             purchases = beside.submit(self._purchases, placed)
-            rows = self._rows(profiles, actors, settle, as_of, now, tables)
+            rows = self._rows(profiles, actors, settle, as_of, now, tables, as_stored)
             on_driver = OnDriver(profile_ids=profile_ids, now=now, tables=here, purchases=purchases.result())
         return replace(rows, here=on_driver)
 
@@ -304,6 +337,7 @@ class MicroBatch:
         as_of: datetime,
         now: datetime,
         tables: tuple[ProfileTable, ...],
+        as_stored: tuple[ProfileTable, ...],
     ) -> OnDriver:
         """`few_rows` of so few that their rows of silver are on the driver, too. `placed`: their actors."""
         profile_of = _profile_of(placed)
@@ -311,10 +345,14 @@ class MicroBatch:
         with ThreadPoolExecutor(len(reads)) as pool:
             held = {table: pool.submit(_rows_of, self.lake, table, profile_of) for table in reads}
             silver: dict[Table, pa.Table] = {table: rows.result() for table, rows in held.items()}
+        stored: dict[Table, pa.Table] = {
+            table: self.lake.rows_with(table, "profile_id", profile_ids, columns=table.given_columns)
+            for table in as_stored
+        }
         profiles = _text(pd.DataFrame({"profile_id": sorted(profile_ids)}))
         profiles = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
         derived = derive_here(
-            self.lake.few_rows, {SILVER_IDENTITY_MAP: _text(placed), **silver}, profiles,
+            self.lake.few_rows, {SILVER_IDENTITY_MAP: _text(placed), **silver, **stored}, profiles,
             champions=self.champions, config=self.lake.config, tables=tables,
         )  # fmt: skip
         told = {table: rows for table, rows in derived.items() if table.needs(self.champions)}
@@ -347,11 +385,13 @@ class MicroBatch:
         as_of: datetime,
         now: datetime,
         tables: tuple[ProfileTable, ...],
+        as_stored: tuple[ProfileTable, ...] = (),
     ) -> GoldRows:
         # Times are joined, not written into the plan: a plan with another literal in it is compiled again.
         times = pa.table({"as_of": pa.array([as_of], UTC_TIME), "now": pa.array([now], UTC_TIME)})
         dated = profiles.crossJoin(F.broadcast(self.lake.frame(times)))
         silver = {SILVER_IDENTITY_MAP: actors} | {table: self.lake.read(table) for table in handed(tables)}
+        silver |= {t: self.lake.read(t).join(profiles, on="profile_id", how="left_semi") for t in as_stored}
         told = derive(silver, dated, champions=self.champions, config=self.lake.config, settle=settle, tables=tables)
         return GoldRows(profiles=dated, now=self.lake.frame(times).select("now"), silver=silver, tables=told)
 
