@@ -39,7 +39,6 @@ from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.declaration import ChampionModels, LeafTable, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, OnDriver, Settle, derive, derive_here
-from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.audiences import NO_AUDIENCES, Audiences
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
@@ -49,7 +48,7 @@ from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
-from lakehouse.profiles.tables import LEAF, closing_windows, gold_with, handed
+from lakehouse.profiles.tables import LEAF, closing_windows, gold_with, handed, others_read
 from lakehouse.profiles.window_ends import WindowEnds
 from lakehouse.quality.data_quality import DataQuality
 from lakehouse.tables.contract import Table
@@ -249,7 +248,7 @@ class MicroBatch:
         began = self.clock()
         due = ends.due(as_of, began)
         if due:
-            rows = self.few_rows(due, as_of, now, tables=self._closing, as_stored=(GOLD_ACTIVATION,))
+            rows = self.few_rows(due, as_of, now, tables=self._closing, as_stored=others_read(self._closing))
             for table in reversed(self._closing):
                 gold_writes.write(self.lake, table, rows)
             ends.wrote(rows.tables)

@@ -37,6 +37,12 @@ def closing_windows(tables: Iterable[ProfileTable]) -> tuple[ProfileTable, ...]:
     return (features, audiences) if audiences is not None and features.name in audiences.reads else (features,)
 
 
+def others_read(tables: Iterable[ProfileTable]) -> tuple[ProfileTable, ...]:
+    """The gold tables that these read, and that are not among them."""
+    parameters = {parameter for table in tables for parameter in table.handed}
+    return tuple(table for table in GOLD if table.parameter in parameters)
+
+
 def handed(tables: Iterable[ProfileTable]) -> frozenset[LeafTable]:
     """The leaf tables that the gold tables are made from."""
     parameters = {parameter for table in tables for parameter in table.handed}

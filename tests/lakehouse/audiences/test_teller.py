@@ -1,10 +1,10 @@
 """What is told on a real topic, of a real lake: the gate is asked with what gold and the service say now."""
 
 import dataclasses
-import itertools
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,16 @@ from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 from tests.lakehouse.exports.test_heard import finished
+from tests.lakehouse.exports.test_permission import (
+    CONSENTS,
+    GROUPS,
+    QUIET,
+    SALT,
+    SUPPRESSIONS,
+    may_leave,
+    named,
+    with_consent,
+)
 from tests.small_lake import build, copy_empty_tables
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -93,44 +103,73 @@ def test_who_entered_and_who_withdrew_are_on_the_topic(here: Lake) -> None:
     assert here.read(OPS_AUDIENCE_MEMBERS).count() == 0
 
 
-def test_the_gate_knows_purpose_use_suppressions_of_the_service_and_experiments(here: Lake, tmp_path: Path) -> None:
+def may(gates: Gates, profile_id: str, declared: DeclaredAudience) -> bool:
+    change = Change(
+        event_id="i", profile_id=profile_id, audience=declared.name, change="entered", at=NOW, purpose=declared.purpose
+    )
+    verdict = gates.look([profile_id]).permit(change, declared)
+    assert isinstance(verdict, Permitted | Refused)
+    return isinstance(verdict, Permitted)
+
+
+def test_nobody_is_told_of_against_their_word_and_everybody_else_is(here: Lake, tmp_path: Path) -> None:
+    """The same matrix as that of exports."""
+    (like,) = here.rows_with(GOLD_ACTIVATION, "profile_id", ["bob-web"]).to_pylist()
+    people = {
+        named(group, n): (consent, said, group)
+        for n, (consent, said, group) in enumerate(product(CONSENTS, SUPPRESSIONS, GROUPS))
+    }
+    rows = [
+        like | {"profile_id": name, "consent_marketing": consent, "is_suppressed": said == "by the lake" or None}
+        for name, (consent, said, _) in people.items()
+    ]  # fmt: skip
+    here.add(pa.Table.from_pylist(rows, arrow_schema(GOLD_ACTIVATION)), GOLD_ACTIVATION)
+    just_now = [name for name, (_, said, _) in people.items() if said == "just now"]
+    edges = [
+        {"actor_id": name, "identifier_type": "email", "identifier_token": f"token-{name}", "first_seen_at": NOW, "kind": "deterministic", "weight": 1.0}
+        for name in just_now
+    ]  # fmt: skip
+    placed = [{"actor_id": name, "profile_id": name, "resolved_at": NOW} for name in just_now]
+    here.add(pa.Table.from_pylist(edges, arrow_schema(SILVER_IDENTITY_EDGES)), SILVER_IDENTITY_EDGES)
+    here.add(pa.Table.from_pylist(placed, arrow_schema(SILVER_IDENTITY_MAP)), SILVER_IDENTITY_MAP)
+    (path := tmp_path / "experiments.yaml").write_text(
+        yaml.safe_dump({"experiments": [QUIET], "holdout": {"share": 0.3, "salt": SALT}})
+    )
+    with closing(open_kept_store(here.config)) as kept:
+        kept.put([suppression(("email", f"token-{name}"), NOW, is_suppressed=True) for name in just_now])
+        for word, is_assumed in (("granted", True), ("denied", False)):
+            gates = Gates(Lake(here.spark, with_consent(here.config, word)), kept, lambda: NOW, path)
+            for declared in (VIP, VIP.model_copy(update={"use": "profile"})):
+                told = {name for name in people if may(gates, name, declared)}
+                expected = {
+                    name for name, own in people.items() if may_leave(*own, declared.use, is_assumed=is_assumed)
+                }
+                assert told == expected
+                assert expected
+
+
+def test_each_audience_is_asked_for_its_own_purpose_and_experiments_once_read_stay_in_force(
+    here: Lake, tmp_path: Path
+) -> None:
     set_row(here, GOLD_ACTIVATION, "ann-phone", consent_marketing=False, consent_analytics=True, is_suppressed=None)
     set_row(here, GOLD_ACTIVATION, "bob-web", consent_marketing=True, consent_analytics=True, is_suppressed=None)
     path = tmp_path / "experiments.yaml"
-    kept = open_kept_store(here.config)
-    gates = Gates(here, kept, lambda: NOW, path)
-
-    def may(profile_id: str, declared: DeclaredAudience) -> bool:
-        change = Change(
-            event_id="i", profile_id=profile_id, audience=declared.name, change="entered", at=NOW, purpose=declared.purpose
-        )  # fmt: skip
-        verdict = gates.look([profile_id]).permit(change, declared)
-        assert isinstance(verdict, Permitted | Refused)
-        return isinstance(verdict, Permitted)
-
-    assert not may("bob-web", VIP), "no experiments could ever be read"
-    path.write_text(yaml.safe_dump({"experiments": []}))
-    assert may("bob-web", VIP)
-    assert not may("ann-phone", VIP)
-    assert may("ann-phone", KNOWN)
-    assert not may("nobody", KNOWN)
-    path.write_text("experiments: [{")
-    assert may("bob-web", VIP), "those of before stay in force"
-    salt = next(f"s{n}" for n in itertools.count() if bucket(f"s{n}", "bob-web") < 5000)
-    path.write_text(yaml.safe_dump({"experiments": [], "holdout": {"share": 0.5, "salt": salt}}))
-    assert not may("bob-web", VIP)
-    assert not may("bob-web", KNOWN)
-    path.write_text(yaml.safe_dump({"experiments": []}))
-    edge = (
-        here.read(SILVER_IDENTITY_EDGES)
-        .join(here.read(SILVER_IDENTITY_MAP), "actor_id")
-        .where("profile_id = 'bob-web'")
-        .first()
-    )
-    assert edge is not None
-    kept.put([suppression((edge["identifier_type"], edge["identifier_token"]), NOW, is_suppressed=True)])
-    assert not may("bob-web", VIP)
-    kept.close()
+    with closing(open_kept_store(here.config)) as kept:
+        gates = Gates(here, kept, lambda: NOW, path)
+        assert not may(gates, "bob-web", VIP), "no experiments could ever be read"
+        path.write_text(yaml.safe_dump({"experiments": []}))
+        told = {
+            (name, one.name)
+            for name in ("ann-phone", "bob-web", "nobody")
+            for one in (VIP, KNOWN)
+            if may(gates, name, one)
+        }
+        assert told == {("ann-phone", "known"), ("bob-web", "vip"), ("bob-web", "known")}
+        path.write_text("experiments: [{")
+        assert may(gates, "bob-web", VIP), "those of before stay in force"
+        salt = next(f"s{n}" for n in count() if bucket(f"s{n}", "bob-web") < 5000)
+        path.write_text(yaml.safe_dump({"experiments": [], "holdout": {"share": 0.5, "salt": salt}}))
+        assert not may(gates, "bob-web", KNOWN)
 
 
 @pytest.mark.parametrize(("waited", "heard"), [(29, True), (31, False)])
