@@ -129,7 +129,10 @@ def test_nobody_is_told_of_against_their_word_and_everybody_else_is(here: Lake, 
         {"actor_id": name, "identifier_type": "email", "identifier_token": f"token-{name}", "first_seen_at": NOW, "kind": "deterministic", "weight": 1.0}
         for name in just_now
     ]  # fmt: skip
-    placed = [{"actor_id": name, "profile_id": name, "resolved_at": NOW} for name in just_now]
+    placed = [
+        {"actor_id": name, "profile_id": name, "component_id": name, "first_seen_at": NOW, "resolved_at": NOW}
+        for name in just_now
+    ]
     here.add(pa.Table.from_pylist(edges, arrow_schema(SILVER_IDENTITY_EDGES)), SILVER_IDENTITY_EDGES)
     here.add(pa.Table.from_pylist(placed, arrow_schema(SILVER_IDENTITY_MAP)), SILVER_IDENTITY_MAP)
     (path := tmp_path / "experiments.yaml").write_text(
