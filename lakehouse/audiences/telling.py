@@ -10,8 +10,8 @@ What its readers hold is written down in ops.audience_members, and each round br
 So whoever withdraws leaves, and nobody hears that somebody left of whom they never heard. Entering passes the one gate, for the purpose that the audience
 declares. Leaving says no more than that nothing is to be held.
 
-At least once. An entry is written down with its id before it is sent, and as acknowledged afterwards: after a crash it is sent again with the same id, or
-followed by its end. At its start everybody is gone through once.
+At least once. What is going to be told is written down with its id before it is sent, and as told afterwards: after a crash it is sent again with the same id. Who
+enters while it is not known whether their end was told enters by an event of a new id. At its start everybody is gone through once.
 """
 
 import logging
@@ -36,6 +36,7 @@ from lakehouse.profiles.gold.audiences import GOLD_AUDIENCES
 from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
 
 ENTERED, LEFT = "entered", "left"
+ENTERING, IN, LEAVING = "entering", "in", "leaving"
 MOST_AT_ONCE = 50_000  # profiles of a round
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=60)
 Pair = tuple[str, str]
@@ -68,6 +69,10 @@ class Change:
     at: datetime
     purpose: str | None
 
+    @property
+    def pair(self) -> Pair:
+        return self.profile_id, self.audience
+
     def message(self, now: datetime) -> Message:
         """As it leaves."""
         value = {name: getattr(self, name) for name in ("event_id", "profile_id", "audience", "change")}
@@ -85,10 +90,10 @@ class Stays:
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """Of a pair that is held to be a member: the id of the event that said so, and whether it may not have arrived."""
+    """Of a pair that may be held to be a member: the id of the event that said so, and what was begun to be told: ENTERING, IN or LEAVING."""
 
     event_id: str
-    is_open: bool
+    state: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +118,7 @@ def round_of(
         stays_in = None if own is None or pair not in stays.since else _entry(pair, stays.since[pair], own, known, now)
         verdict = None if own is None or stays_in is None else asks.permit(stays_in, own)
         if isinstance(verdict, Permitted):
-            if known is None or known.is_open:
+            if known is None or known.state != IN:
                 entered.append(verdict)
         elif known is not None:
             at = now if pair in stays.since else stays.ended.get(pair, now)
@@ -123,7 +128,8 @@ def round_of(
 
 def _entry(pair: Pair, since: datetime, own: DeclaredAudience, known: Held | None, now: datetime) -> Change:
     """Told now, unless it was begun to be told before: then it has the id of then."""
-    event_id = _id(ENTERED, *pair, now.isoformat()) if known is None else known.event_id
+    is_begun = known is not None and known.state == ENTERING
+    event_id = known.event_id if known is not None and is_begun else _id(ENTERED, *pair, now.isoformat())
     return _change(ENTERED, pair, since, own, event_id)
 
 
@@ -213,25 +219,32 @@ class AudienceTelling:
 
     def _send_round(self, told: Round, held: Mapping[Pair, Held], now: datetime) -> None:
         entered = [one.what for one in told.entered]
-        begun = [_row(one, now, is_open=True) for one in entered if (one.profile_id, one.audience) not in held]
-        self._lake.add(pa.Table.from_pylist(begun, arrow_schema(OPS_AUDIENCE_MEMBERS)), OPS_AUDIENCE_MEMBERS)
+        begun = [_row(one, ENTERING, one.event_id, now) for one in entered]
+        begun += [_row(one, LEAVING, held[one.pair].event_id, now) for one in told.left]
+        self._begin(begun, held)
         messages = [one.put_as(one.what.message(now)) for one in told.entered]
         self._send([one.message(now) for one in told.left], messages)
-        rows = [_row(one, now, is_open=False) | {"is_deleted": False} for one in entered]
-        rows += [_row(one, now, is_open=False) | {"is_deleted": True} for one in told.left]
+        done = [_row(one, IN, one.event_id, now) | {"is_deleted": False} for one in entered]
+        done += [_row(one, LEAVING, held[one.pair].event_id, now) | {"is_deleted": True} for one in told.left]
         schema = arrow_schema(OPS_AUDIENCE_MEMBERS).append(pa.field("is_deleted", pa.bool_()))
-        self._lake.upsert(pa.Table.from_pylist(rows, schema), OPS_AUDIENCE_MEMBERS, deletes=True)
+        self._lake.upsert(pa.Table.from_pylist(done, schema), OPS_AUDIENCE_MEMBERS, deletes=True)
+
+    def _begin(self, begun: Sequence[Mapping[str, Any]], held: Mapping[Pair, Held]) -> None:
+        """Write down what is going to be told. Rows that are all new are added: that looks through no others."""
+        are_new = not any((row["profile_id"], row["audience"]) in held for row in begun)
+        rows = pa.Table.from_pylist(list(begun), arrow_schema(OPS_AUDIENCE_MEMBERS))
+        (self._lake.add if are_new else self._lake.upsert)(rows, OPS_AUDIENCE_MEMBERS)
 
 
-def _row(change: Change, now: datetime, *, is_open: bool) -> dict[str, Any]:
-    """Of ops.audience_members."""
-    own = {name: getattr(change, name) for name in ("profile_id", "audience", "event_id")}
-    return own | {"is_open": is_open, "told_at": now}
+def _row(change: Change, state: str, event_id: str, now: datetime) -> dict[str, Any]:
+    """Of ops.audience_members. event_id: of the entry."""
+    profile_id, audience = change.pair
+    return {"profile_id": profile_id, "audience": audience, "event_id": event_id, "state": state, "told_at": now}
 
 
 def _held(rows: pa.Table) -> dict[Pair, Held]:
     return {
-        (row["profile_id"], row["audience"]): Held(event_id=row["event_id"], is_open=row["is_open"])
+        (row["profile_id"], row["audience"]): Held(event_id=row["event_id"], state=row["state"])
         for row in rows.to_pylist()
     }
 

@@ -4,7 +4,7 @@ from lakehouse.tables.contract import Table, required, write_time
 
 OPS_AUDIENCE_MEMBERS = Table(
     name="ops.audience_members",
-    grain="one row per profile and audience of which the topic says that it entered, and not yet that it left",
+    grain="one row per profile and audience that readers of the topic may hold to be a member",
     key=("profile_id", "audience"),
     owner="streaming/events.py",
     reads=("gold.audiences", "gold.activation"),
@@ -12,7 +12,7 @@ OPS_AUDIENCE_MEMBERS = Table(
         required("profile_id", "string", "profile"),
         required("audience", "string", "name of the audience"),
         required("event_id", "string", "id of the event that said it entered; sent again, it is the same"),
-        required("is_open", "boolean", "whether the broker's answer is not known: it may be in the topic, and is sent again"),
+        required("state", "string", "in; entering or leaving where that is being told, and the broker's answer is not known: it is sent again"),
         write_time("told_at", "when it was last written down"),
     ),
 )  # fmt: skip

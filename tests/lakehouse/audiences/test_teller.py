@@ -93,7 +93,7 @@ def test_who_entered_and_who_withdrew_are_on_the_topic(here: Lake) -> None:
     assert telling is not None
     telling.tell((), fresh)
     (held,) = here.rows_with(OPS_AUDIENCE_MEMBERS, "audience", ["vip"]).to_pylist()
-    assert (held["profile_id"], held["is_open"]) == ("ann-phone", False)
+    assert (held["profile_id"], held["state"]) == ("ann-phone", "in")
     set_row(here, GOLD_ACTIVATION, "ann-phone", consent_marketing=False)
     telling.tell({"ann-phone"}, fresh)
     assert [(one["profile_id"], one["change"]) for one in on_topic(here)] == [

@@ -1,6 +1,7 @@
 """gold.audiences, kept by micro-batches: at every moment its members are those that DuckDB finds, those who left by the clock alone among them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,6 @@ class Told:
 Feed = Callable[[int], None]
 
 
-@pytest.fixture
-def features(tmp_path: Path) -> Features:
-    return feature_oracle.declared(tmp_path, FIGURES)
-
-
 def new_batch(
     lake: Lake, features: Features, audiences: Audiences, told: Told | None = None
 ) -> tuple[MicroBatch, Feed]:
@@ -101,6 +97,32 @@ def new_batch(
         batch(leaf(with_day(events(lake.spark, BATCHES[number])), rates={}, features=kept).toArrow(), once(number))
 
     return batch, feed
+
+
+Pairs = set[tuple[str, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lived:
+    """A lake through all of BATCHES. moments: after each, who is a member, who is to be one, and whose rows were said to be written."""
+
+    lake: Lake
+    features: Features
+    moments: list[tuple[Pairs, Pairs, set[str]]]
+
+
+@pytest.fixture(scope="module")
+def lived(new_lake: Callable[[str], Lake], tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    lake, folder, told = new_lake("audiences"), tmp_path_factory.mktemp("conf"), Told()
+    features = feature_oracle.declared(folder, FIGURES)
+    entries = [*audience_oracle.random_definitions(5, 14, features), LOOKING, BUYER]
+    _, feed = new_batch(lake, features, audience_oracle.declared(folder, entries, features).audiences, told)
+    moments = []
+    for number in range(len(BATCHES)):
+        feed(number)
+        expected = audience_oracle.brute_force(rows(lake, GOLD_ACTIVATION), rows(lake, GOLD_FEATURES), entries)
+        moments.append((members(lake), expected, told.profiles))
+    return Lived(lake=lake, features=features, moments=moments)
 
 
 def rows(lake: Lake, table: Table) -> Any:
@@ -119,33 +141,25 @@ def members(lake: Lake) -> set[tuple[str, str]]:
     return {pair for pair, own in stays(lake).items() if own[-1][1] is None}
 
 
-def test_members_are_at_every_moment_those_that_duckdb_finds(lake: Lake, features: Features, tmp_path: Path) -> None:
-    entries = [*audience_oracle.random_definitions(5, 24, features), LOOKING, BUYER]
-    audiences = audience_oracle.declared(tmp_path, entries, features).audiences
-    told = Told()
-    _, feed = new_batch(lake, features, audiences, told)
-    seen = set()
-    for number in range(len(BATCHES)):
-        before = members(lake)
-        feed(number)
-        expected = audience_oracle.brute_force(rows(lake, GOLD_ACTIVATION), rows(lake, GOLD_FEATURES), entries)
-        assert members(lake) == expected, number
-        assert {profile for profile, _ in before ^ expected} <= told.profiles, "whoever enters or leaves is told of"
-        seen |= {len(expected)}
-    assert len(seen) > 2
-    (quiet,) = {p for p, _ in stays(lake) if p.startswith("quiet")}
-    (stay,) = stays(lake)[quiet, "looking"]
-    assert stay[1] is not None, "left although they did nothing"
+def test_members_are_at_every_moment_those_that_duckdb_finds(lived: Lived) -> None:
+    assert [found ^ expected for found, expected, _ in lived.moments] == [set()] * len(BATCHES)
+    assert len({len(expected) for _, expected, _ in lived.moments}) > 2
 
 
-def test_since_when_is_kept_by_a_rebuild_and_by_another_definition(
-    lake: Lake, features: Features, tmp_path: Path
-) -> None:
+def test_whoever_enters_or_leaves_is_told_of_also_if_they_did_nothing(lived: Lived) -> None:
+    before: Pairs = set()
+    left_by_the_clock = set()
+    for number, (now, _, told) in enumerate(lived.moments):
+        assert {profile for profile, _ in before ^ now} <= told, number
+        left_by_the_clock |= {profile.split("-")[0] for profile, name in before - now if name == "looking"}
+        before = now
+    assert "quiet" in left_by_the_clock
+
+
+def test_since_when_is_kept_by_a_rebuild_and_by_another_definition(lived: Lived, tmp_path: Path) -> None:
+    lake, features = lived.lake, lived.features
     wide = BUYER | {"where": "frequency > 0 OR view_count > 2"}
-    _, feed = new_batch(lake, features, audience_oracle.declared(tmp_path, [BUYER, LOOKING], features).audiences)
-    for number in range(2):
-        feed(number)
-    (ann,) = {p for p, name in members(lake) if name == "buyer"}
+    (ann,) = {profile for profile, name in members(lake) if name == "buyer"}
     since = stays(lake)[ann, "buyer"]
     audiences = audience_oracle.declared(tmp_path, [wide], features).audiences
     later = START + timedelta(days=1)
@@ -169,8 +183,9 @@ def test_since_when_is_kept_by_a_rebuild_and_by_another_definition(
 
 
 def test_a_crash_while_windows_close_leaves_nobody_in(
-    lake: Lake, features: Features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    features = feature_oracle.declared(tmp_path, FIGURES[:1])
     batch, feed = new_batch(lake, features, audience_oracle.declared(tmp_path, [LOOKING], features).audiences)
     feed(0)
     write, seen = gold_writes.write, list[str]()
