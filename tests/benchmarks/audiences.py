@@ -125,6 +125,8 @@ def _week(lake: Lake, folder: Path, definitions: int, count: int, hours: int) ->
         there = _profiles(lake, {row["actor_id"] for row in rows})
         told["left_by_the_clock"] += sum(1 for profile, _ in before - now if profile not in there)
         before = now
+        if not told["hours"] % 24:
+            print(json.dumps(told), flush=True)
     return told
 
 
