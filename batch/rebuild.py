@@ -1,6 +1,6 @@
 """rebuild: every table of profiles computed from silver in one batch.
 
-./spark-submit.sh batch/rebuild.py                 # overwrite them; gold.segments keeps its history
+./spark-submit.sh batch/rebuild.py                 # overwrite them; gold.segments and gold.audiences keep their history
 ./spark-submit.sh batch/rebuild.py --from-bronze   # silver first, from the archive; then as above
 ./spark-submit.sh batch/rebuild.py --check         # write nothing, print differences per table, exit 1 on any
 """
@@ -8,6 +8,7 @@
 import json
 from contextlib import nullcontext
 
+from lakehouse.audiences.kept_audiences import note_kept
 from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.errors import StitchlakeError
@@ -19,11 +20,12 @@ from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import refilling
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.check import balance, check_events, check_profiles
+from lakehouse.profiles.gold.audiences import NO_AUDIENCES, Audiences
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import SOURCES, read_again, rebuild
 from lakehouse.profiles.repair import overwrite
 from lakehouse.queries import events
-from lakehouse.queries.declarations import declarations, declared_features
+from lakehouse.queries.declarations import declarations, declared_audiences, declared_features
 from lakehouse.queries.silver_from_bronze import refill
 from lakehouse.queries.unfinished import last_batch
 from lakehouse.spark.opened_lake import opened
@@ -32,13 +34,20 @@ from lakehouse.tables.events import BRONZE_EVENTS
 CHECK, FROM_BRONZE = "--check", "--from-bronze"
 
 
-def check(lake: Lake, declared: Declarations = NOTHING_DECLARED, features: Features = NO_FEATURES) -> int:
-    """Print differences per table and one JSON line; the number of differing rows. `declared`, `features`: see `rebuild`."""
+def check(
+    lake: Lake,
+    declared: Declarations = NOTHING_DECLARED,
+    features: Features = NO_FEATURES,
+    audiences: Audiences = NO_AUDIENCES,
+) -> int:
+    """Print differences per table and one JSON line; the number of differing rows. `declared`, `features`, `audiences`: see `rebuild`."""
     champions = Champions(lake.config)
     champions.refresh()
     read = read_again(lake, declared).persist()
     counted = balance(lake, declared, read)
-    rebuilt = rebuild(lake, champions, now=utc_now(), keep_as_of=True, declared=declared, features=features, read=read)
+    rebuilt = rebuild(
+        lake, champions, now=utc_now(), keep_as_of=True, declared=declared, features=features, audiences=audiences, read=read
+    )  # fmt: skip
     differences = [*check_events(lake, counted), *check_profiles(lake, rebuilt)]
     print(f"{'table':28}{'rows':>10}{'missing':>10}{'extra':>10}{'changed':>10}")
     for d in differences:
@@ -54,7 +63,8 @@ def check(lake: Lake, declared: Declarations = NOTHING_DECLARED, features: Featu
 def check_declared(lake: Lake) -> int:
     """`check` by what the files of conf/ declare, as the streams do."""
     declared = declarations(lake.config)
-    return check(lake, declared, marked(lake, declared_features(declared)))
+    features = marked(lake, declared_features(declared))
+    return check(lake, declared, features, declared_audiences(features).audiences)
 
 
 def main(argv: list[str]) -> int:
@@ -82,10 +92,15 @@ def overwrite_profiles(lake: Lake) -> None:
     champions.refresh()
     now, declared = utc_now(), declarations(lake.config)
     features = declared_features(declared)
+    audiences = declared_audiences(features).audiences
     keep(lake, features)
-    rebuilt = rebuild(lake, champions, now=now, keep_as_of=False, declared=declared, features=features)
+    rebuilt = rebuild(
+        lake, champions, now=now, keep_as_of=False, declared=declared, features=features, audiences=audiences
+    )
     overwrite(lake, rebuilt, now=now, has=last_batch(lake, events.NAME))
     note_filled(lake, features)
+    if audiences:  # where none is declared, streaming closes what is left of others
+        note_kept(lake, audiences)
 
 
 if __name__ == "__main__":

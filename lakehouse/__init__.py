@@ -15,6 +15,7 @@ decisions/                         what is decided for a visitor, and why
 lane/, moments/, actions/          what an event sets off; what becomes due; what leaves
 sources/, adoption/, imports/      records of any shape; files nobody described; tables of others
 catalog                            every table there is
+exports/, audiences/               what other systems hold; named sets of profiles
 queries/, training/                the long-running queries, put together; how each model is trained
 commands/                          what ./spark-submit.sh calls
 demo/                              simulated shop, data sets, report; nothing else imports it

@@ -2,6 +2,7 @@
 
 from lakehouse.experiments.result_rows import GOLD_EXPERIMENT_RESULTS
 from lakehouse.lake.lock import PARTS
+from lakehouse.profiles.gold.audiences import GOLD_AUDIENCES
 from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.gold.features import GOLD_FEATURES
 from lakehouse.profiles.gold.households import GOLD_HOUSEHOLDS
@@ -9,6 +10,7 @@ from lakehouse.profiles.gold.order_balance import GOLD_ORDER_BALANCE
 from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.recommend.products import GOLD_PRODUCTS
 from lakehouse.sessions.table import SILVER_SESSIONS
+from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 from lakehouse.tables.events import (
@@ -55,6 +57,7 @@ TABLES: dict[str, Table] = {
         SILVER_IDENTITY_RULES,
         *GOLD,
         GOLD_FEATURES,
+        GOLD_AUDIENCES,
         GOLD_CHANGES,
         GOLD_HOUSEHOLDS,
         GOLD_ORDER_BALANCE,
@@ -67,6 +70,7 @@ TABLES: dict[str, Table] = {
         OPS_EXPORT_RUNS,
         OPS_EXPORT_CHANGES,
         OPS_EXPORT_ROWS,
+        OPS_AUDIENCE_MEMBERS,
     )
 }
 

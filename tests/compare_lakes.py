@@ -22,7 +22,7 @@ from lakehouse.catalog import TABLES
 from lakehouse.tables.contract import Table
 
 FLOAT_TOLERANCE = 1e-9
-OF_THE_RUN = {"kafka_timestamp"}  # when this run sent the record
+OF_THE_RUN = {"kafka_timestamp", "event_id"}  # when this run sent the record, and what it called it
 # Nothing of their rows follows from events: when rules came into force, and windows of the clock by which a run was judged.
 OF_BATCHES = {"silver.identity_rules", "ops.data_quality"}
 LAST_WORD = {

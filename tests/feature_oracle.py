@@ -30,9 +30,9 @@ EXTRA = (
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _US = {"min": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _DAY = _US["d"]
-_NAMES = ("Product Viewed", "Product Added", "Order Completed", "Order Refunded", "Email Opened")
+NAMES = ("Product Viewed", "Product Added", "Order Completed", "Order Refunded", "Email Opened")
 _WHERE = (
-    *(f"event_name = '{name}'" for name in _NAMES),
+    *(f"event_name = '{name}'" for name in NAMES),
     "event_name IN ('Product Viewed', 'Product Added') AND channel = 'web'",
     "amount > 20",
     "p_rating / amount >= 0.05",
@@ -100,7 +100,7 @@ def random_events(seed: int, count: int, actors: int, days: int) -> list[dict[st
         at = chance.choice(busy) + timedelta(microseconds=chance.randrange(2 * _US["h"]))
         if chance.random() < 0.05:
             at = at.replace(hour=23, minute=59, second=59, microsecond=999_999)
-        name = chance.choice(_NAMES)
+        name = chance.choice(NAMES)
         is_order = name.startswith("Order")
         rows.append(
             {

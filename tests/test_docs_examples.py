@@ -21,8 +21,10 @@ from pydantic import BaseModel, TypeAdapter
 from pyspark.sql import SparkSession
 
 from lakehouse.actions.destinations import read_destinations
+from lakehouse.audiences.book import read_audiences
 from lakehouse.commands import identity, key, launcher
 from lakehouse.config import PROJECT, LakeConfig, load
+from lakehouse.config.paths import FEATURES
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import LakeError, StitchlakeError
 from lakehouse.events.declared_properties import read_declared
@@ -50,6 +52,7 @@ WORDS: Mapping[str, list[list[str]]] = {
     "plan": [[], ["--write"], ["check"], ["check", "--against", "origin/main"]],
     "rules": [["check"], ["test"]],
     "features": [["check"]],
+    "audiences": [["check"], ["preview"]],
     "schedule": [[], ["--airflow"], ["--databricks"]],
     "adopt": [
         ["orders-2024.csv", "--import"],
@@ -69,6 +72,7 @@ BODIES: Mapping[str, type[BaseModel]] = {
 DECLARED: Mapping[str, Callable[[Path], object]] = {
     "rules": read_rules,
     "features": lambda path: read_features(path, ()),
+    "audiences": lambda path: read_audiences(path, read_features(FEATURES, ())),
     "offers": read_catalogue,
     "moments": read_moments,
     "destinations": lambda path: read_destinations(

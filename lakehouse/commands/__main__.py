@@ -30,6 +30,7 @@ def main(argv: list[str]) -> int | None:
         "key": _key,
         "rules": _rules,
         "features": _features,
+        "audiences": _audiences,
         "schedule": _schedule,
         "sources": _sources,
         "adopt": _adopt,
@@ -118,6 +119,12 @@ def _features(argv: list[str]) -> int:
     from lakehouse.commands import features
 
     return features.main(argv)
+
+
+def _audiences(argv: list[str]) -> int:
+    from lakehouse.commands import audiences
+
+    return audiences.main(argv)
 
 
 def _schedule(argv: list[str]) -> None:

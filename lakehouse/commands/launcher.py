@@ -44,6 +44,7 @@ COMMANDS = (
     "identity",
     "rules",
     "features",
+    "audiences",
     "sources",
     "quarantine",
     "catalogue",

@@ -12,6 +12,7 @@ paths          where these files lie
 
 from lakehouse.config.sections import (
     ActionsConfig,
+    AudiencesConfig,
     ConsentConfig,
     ContactsConfig,
     DecisionLogConfig,
@@ -48,6 +49,7 @@ __all__ = [
     "PROJECT",
     "RULE_DEFAULTS",
     "ActionsConfig",
+    "AudiencesConfig",
     "Config",
     "ConsentConfig",
     "ContactsConfig",

@@ -85,6 +85,10 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("log", "format"): (r"text|json", "text or json"),
     ("log", "level"): (r"debug|info|warning|error", "debug, info, warning or error"),
     ("spark", "state_store"): (r"memory|rocksdb", "memory or rocksdb"),
+    ("audiences", "topic"): (
+        r"|(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}",
+        "letters, digits, dot, underscore or dash, or nothing",
+    ),
     ("online_store", "changes_topic"): (
         r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}",
         "letters, digits, dot, underscore or dash",
@@ -101,6 +105,7 @@ _NO_EVENTS = (
     ("decisions", "topic"),
     ("decision_log", "topic"),
     ("online_store", "changes_topic"),
+    ("audiences", "topic"),
     ("actions", "topic"),
     ("actions", "dead_topic"),
 )

@@ -8,6 +8,7 @@ from lakehouse.machine import local_folder
 
 EVENTS = PROJECT / "conf" / "events.yaml"
 FEATURES = PROJECT / "conf" / "features.yaml"
+AUDIENCES = PROJECT / "conf" / "audiences.yaml"
 RULES = PROJECT / "conf" / "rules.yaml"
 OFFERS = PROJECT / "conf" / "offers.yaml"
 EXPERIMENTS = PROJECT / "conf" / "experiments.yaml"

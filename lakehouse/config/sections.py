@@ -198,6 +198,13 @@ class ContactsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AudiencesConfig:
+    """`topic`: empty = nobody is told."""
+
+    topic: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SparkConfig:
     shuffle_partitions: int
     state_store: str

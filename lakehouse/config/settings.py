@@ -18,6 +18,7 @@ from lakehouse.config import kafka_options, limits, overlay
 from lakehouse.config.overlay import ANY, Spec
 from lakehouse.config.sections import (
     ActionsConfig,
+    AudiencesConfig,
     ConsentConfig,
     ContactsConfig,
     DecisionLogConfig,
@@ -83,6 +84,7 @@ class Config:
     next_best_action: NextBestActionConfig
     households: HouseholdsConfig
     contacts: ContactsConfig
+    audiences: AudiencesConfig
     spark: SparkConfig
     quality: QualityConfig
     metrics: MetricsConfig

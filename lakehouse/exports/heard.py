@@ -31,7 +31,7 @@ def await_heard(lake: Path, kafka: KafkaConfig, *, sleep: Callable[[float], None
     if _read_to(lake) is None:
         return
     try:
-        there = admin.end_offsets(kafka, event_topics(kafka))
+        there = _ends(kafka)
     except BrokerError as error:
         raise BrokerError(f"{error}; or {_BY_HAND}: nobody knows what people said last") from error
     waited = 0.0
@@ -45,6 +45,20 @@ def await_heard(lake: Path, kafka: KafkaConfig, *, sleep: Callable[[float], None
         waited += _LOOK_SECONDS
 
 
+def is_heard(lake: Path, kafka: KafkaConfig, *, batch_id: int | None) -> bool:
+    """Whether gold holds all that is in the topics now. batch_id: of the micro-batch that gold holds already, and that is not finished; None = of none.
+
+    Raises:
+        BrokerError: nobody can say what is.
+    """
+    read = _read_to(lake) if batch_id is None else _begun_at(lake, batch_id)
+    return not _unread(_ends(kafka), read or {})
+
+
+def _ends(kafka: KafkaConfig) -> Ends:
+    return admin.end_offsets(kafka, event_topics(kafka))
+
+
 def _unread(there: Ends, read: Ends) -> int:
     pairs = ((end, read.get(topic, {}).get(part, 0)) for topic, parts in there.items() for part, end in parts.items())
     return sum(max(0, end - begun) for end, begun in pairs)
@@ -52,10 +66,14 @@ def _unread(there: Ends, read: Ends) -> int:
 
 def _read_to(lake: Path) -> Ends | None:
     """Where the next micro-batch begins; None while none was finished."""
-    checkpoint = lake / "_checkpoints" / QUERY
-    finished = [int(path.name) for path in (checkpoint / "commits").glob("*") if path.name.isdigit()]
-    if not finished:
-        return None
-    lines = (checkpoint / "offsets" / str(max(finished))).read_text(encoding="utf-8").splitlines()
+    commits = lake / "_checkpoints" / QUERY / "commits"
+    finished = [int(path.name) for path in commits.glob("*") if path.name.isdigit()]
+    return _begun_at(lake, max(finished)) if finished else None
+
+
+def _begun_at(lake: Path, batch_id: int) -> Ends:
+    """Where the micro-batch after that one begins."""
+    offsets = lake / "_checkpoints" / QUERY / "offsets" / str(batch_id)
+    lines = offsets.read_text(encoding="utf-8").splitlines()
     ends: Ends = json.loads(lines[-1])  # the last line: one source, the topics
     return ends

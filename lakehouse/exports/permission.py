@@ -4,9 +4,9 @@ Asked when a run is planned, of everybody, so that who withdrew is removed; and 
 are read again when gold has changed. A suppression that the service took and the lake has not read yet is found by its identifier.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,11 +17,11 @@ from lakehouse.decisions.experiment_unit import Units, unit_key, units_told
 from lakehouse.decisions.gate import Permitted, Refused, Use, permit
 from lakehouse.decisions.offers import Purpose
 from lakehouse.decisions.visitor import Visitor
-from lakehouse.exports.source import Gold
 from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.recent_behaviour import RecentBehaviour
 from lakehouse.online.store import OnlineStore
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.tables.contract import Table
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 
 NO_PROFILE = "no such profile any more"
@@ -33,6 +33,14 @@ _UNCOUNTED = Units()
 T = TypeVar("T")
 
 
+class Tables(Protocol):
+    """Where gold and the identity graph are read; see lakehouse/exports/source.py."""
+
+    def version(self, table: Table) -> str: ...
+    def rows(self, table: Table, columns: Sequence[str]) -> pa.Table: ...
+    def rows_with(self, table: Table, columns: Sequence[str], column: str, values: Collection[str]) -> pa.Table: ...
+
+
 class _Said(NamedTuple):
     """words: on each of PURPOSES."""
 
@@ -41,11 +49,11 @@ class _Said(NamedTuple):
 
 
 class Permission:
-    """Of one export. `kept`: as of lakehouse/online/engines.py. `inputs`: what holds for everybody alike."""
+    """Of one export, or of one purpose of audiences. `kept`: as of lakehouse/online/engines.py. `inputs`: what holds for everybody alike."""
 
     def __init__(
         self,
-        gold: Gold,
+        gold: Tables,
         kept: OnlineStore,
         inputs: DecisionInputs,
         *,
@@ -63,10 +71,19 @@ class Permission:
 
     def look(self) -> None:
         """Take in what was said since. Raises StoreError, ExportError: nobody knows; then nothing may be told of anybody."""
-        now = self._looked_at = self._clock()
         version = self._gold.version(GOLD_ACTIVATION)
         if version != self._version:
             self._said, self._version = _words(self._gold.rows(GOLD_ACTIVATION, _WORDS)), version
+        self._look_at_suppressions()
+
+    def look_at(self, profiles: Collection[str]) -> None:
+        """`look`, of these alone: nobody else is permitted until the next look."""
+        self._said = _words(self._gold.rows_with(GOLD_ACTIVATION, _WORDS, "profile_id", profiles))
+        self._version = None
+        self._look_at_suppressions()
+
+    def _look_at_suppressions(self) -> None:
+        now = self._looked_at = self._clock()
         if self._told_at is None or (now - self._told_at).total_seconds() >= LOOK_SECONDS:
             self._told, self._told_at = frozenset(self._suppressed_since()), now
 

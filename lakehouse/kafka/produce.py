@@ -46,13 +46,41 @@ def produce(
         paced = messages if per_second is None else _paced(messages, per_second, clock, sleep)
         return _send_all(producer, topic, paced, on_progress)
     except KafkaError as error:
-        raise BrokerError(
-            f"kafka at {cluster.bootstrap_servers}: records not taken, got {error!r}, expected acknowledgement of every record. "
-            "Start it with ./spark-submit.sh kafka start"
-        ) from error
+        raise _not_taken(cluster, error) from error
     finally:
         if producer is not None:
             producer.close(timeout=5)
+
+
+class KeptProducer:
+    """Sends to one topic from time to time, by one connection: made when it is first needed, and anew after a failure."""
+
+    def __init__(self, cluster: Cluster, topic: str) -> None:
+        self._cluster, self._topic = cluster, topic
+        self._producer: KafkaProducer | None = None
+
+    def send(self, messages: Iterable[Message]) -> None:
+        """Return once every one of them is acknowledged. Raises BrokerError: as `produce`."""
+        try:
+            if self._producer is None:
+                self._producer = _producer(self._cluster)
+            _send_all(self._producer, self._topic, messages, lambda _: None)
+        except KafkaError as error:
+            self.close()
+            raise _not_taken(self._cluster, error) from error
+
+    def close(self) -> None:
+        """Give the connection back."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=5)
+
+
+def _not_taken(cluster: Cluster, error: KafkaError) -> BrokerError:
+    return BrokerError(
+        f"kafka at {cluster.bootstrap_servers}: records not taken, got {error!r}, expected acknowledgement of every record. "
+        "Start it with ./spark-submit.sh kafka start"
+    )
 
 
 def _paced(

@@ -6,7 +6,8 @@
               -> the rest of gold
               -> gold, written                        (side by side)
               -> gold.changes                         (what of it is another)
-              -> gold.features of whom a window closed
+              -> gold.features of whom a window closed, and gold.audiences
+              -> the topic of audiences               (where there is one)
 
 Sums are added in a commit that notes the batch; every other value is absolute and follows from the leaf rows and the stored
 tables. So a replay of the batch, whole or after a crash between any two writes, changes nothing.
@@ -39,6 +40,7 @@ from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, OnDriver
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold.audiences import NO_AUDIENCES, Audiences
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.gold_quality import judge
@@ -46,7 +48,7 @@ from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
-from lakehouse.profiles.tables import LEAF, gold_with, made_first
+from lakehouse.profiles.tables import LEAF, closing_windows, gold_with, made_first, others_read
 from lakehouse.profiles.touched_profiles import TouchedProfiles
 from lakehouse.profiles.window_ends import WindowEnds
 from lakehouse.quality.data_quality import DataQuality
@@ -73,6 +75,14 @@ class OnlineWriter(Protocol):
     def catch_up(self, index: Index, now: datetime) -> set[str]: ...
     def put(self, rows: GoldRows | OnDriver, index: Index, now: datetime) -> bool: ...
     def settle(self, now: datetime) -> None: ...
+
+
+class AudienceTeller(Protocol):
+    """What tells a topic who entered and left an audience, see lakehouse/audiences/telling.py. What it could not tell it owes; it never fails."""
+
+    @property
+    def is_due(self) -> bool: ...
+    def tell(self, profile_ids: Collection[str] | None, record: BatchRecord | None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,7 @@ class MicroBatch:
 
     `online`: None = there is no online store to keep. `note`: is handed what each batch did, once it is done.
     `quality`: judges rows before they are written; None = nobody does. `features`: those that are declared; their leaf rows hold the facts.
+    `audiences`: those that are declared. `teller`: is handed whose rows were written, None = everybody's; None = there is no topic to tell.
     """
 
     def __init__(
@@ -115,6 +126,8 @@ class MicroBatch:
         note: Note = nothing_noted,
         quality: DataQuality | None = None,
         features: Features = NO_FEATURES,
+        audiences: Audiences = NO_AUDIENCES,
+        teller: AudienceTeller | None = None,
     ) -> None:
         self.lake = lake
         self.champions = champions
@@ -126,10 +139,12 @@ class MicroBatch:
         self.records: deque[BatchRecord] = deque(maxlen=MOST_RECORDS)
         self.quality = quality
         self.features = features
-        self.tables = gold_with(features)
+        self.tables = gold_with(features, audiences)
         self._first = self.tables if online is None else made_first(GOLD_ACTIVATION, self.tables)
         self._rest = tuple(table for table in self.tables if table not in self._first)
-        self._window_ends = WindowEnds(lake, self.tables[-1]) if features else None
+        self._closing = closing_windows(self.tables)
+        self._window_ends = WindowEnds(lake, self._closing[0]) if self._closing else None
+        self._teller = teller
         self._note = note
         self._as_of: datetime | None = None
         self._models_applied: Mapping[str, str] | None = None
@@ -156,6 +171,8 @@ class MicroBatch:
         with self._one_at_a_time:
             if self._is_due():
                 self._record(None, BatchRecord(self.identity.batch_id_without_batch))
+            elif self._teller is not None and self._teller.is_due:
+                self._teller.tell((), None)
 
     def _is_due(self) -> bool:
         moved = self._models_moved()
@@ -215,7 +232,10 @@ class MicroBatch:
             self.tell_changes(now)
         if self._window_ends is not None:
             with record.stage("windows"):
-                self._close_windows(self._window_ends, as_of, now)
+                profiles |= self._close_windows(self._window_ends, as_of, now)
+        if self._teller is not None:
+            with record.stage("audiences"):
+                self._teller.tell(None if everyone else profiles, record)
         self.identity.settle()
         record.committed_at = self.clock()
         self._models_applied = self.champions.versions
@@ -227,14 +247,21 @@ class MicroBatch:
             with record.stage("quality"):
                 judge(rows, [table for table in tables if table.needs(self.champions)], self.quality)
 
-    def _close_windows(self, ends: WindowEnds, as_of: datetime, now: datetime) -> None:
-        """Make the features of those anew of whom a window has closed, whether or not they did anything."""
+    def _close_windows(self, ends: WindowEnds, as_of: datetime, now: datetime) -> set[str]:
+        """Make the features of those anew of whom a window has closed, whether or not they did anything; who they are.
+
+        The features come last: while they are not written, the window is still due, and after a crash all of it is done again.
+        """
         began = self.clock()
-        if due := ends.due(as_of, began):
-            rows = self.touched.of_few(self.identity.index, due, as_of, now, (ends.table,))
-            gold_writes.write(self.lake, ends.table, rows)
+        due = ends.due(as_of, began)
+        if due:
+            read = others_read(self._closing)
+            rows = self.touched.of_few(self.identity.index, due, as_of, now, self._closing, as_stored=read)
+            for table in reversed(self._closing):
+                gold_writes.write(self.lake, table, rows)
             ends.wrote(rows.tables)
             ends.closed(began, self.clock())
+        return due
 
     def _models_moved(self) -> bool:
         """Whether gold holds what another champion has said, or a score whose champion was withdrawn: then every profile is due."""

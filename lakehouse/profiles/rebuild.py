@@ -21,6 +21,7 @@ from lakehouse.lake.delta import Lake
 from lakehouse.profiles.declaration import ChampionModels
 from lakehouse.profiles.derivation import GoldRows, derive
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold.audiences import NO_AUDIENCES, Audiences, gold_audiences
 from lakehouse.profiles.gold.features import GOLD_FEATURES, gold_features
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
@@ -87,9 +88,11 @@ def rebuild(
     keep_as_of: bool,
     declared: Declarations = NOTHING_DECLARED,
     features: Features = NO_FEATURES,
+    audiences: Audiences = NO_AUDIENCES,
     read: DataFrame | None = None,
 ) -> Rebuilt:
-    """Compute every table of profiles from silver. `declared`: how records are read. `features`: those of gold.features; none = it is left out.
+    """Compute every table of profiles from silver. `declared`: how records are read. `features`, `audiences`: those of gold.features and gold.audiences;
+    none = the table is left out.
 
     `read`: the records are read already, see `read_again`, and kept.
 
@@ -116,10 +119,13 @@ def rebuild(
     if keep_as_of:  # features are made again when a window closes, and the other figures are not
         profiles, of_features = (_at_stored_times(lake, profiles, t) for t in (GOLD_ACTIVATION, GOLD_FEATURES))
     derived = functools.partial(
-        derive, silver, champions=champions, config=lake.config, settle=lambda _, rows: rows.localCheckpoint()
+        derive, champions=champions, config=lake.config, settle=lambda _, rows: rows.localCheckpoint()
     )
-    tables = derived(profiles)
+    tables = derived(silver, profiles)
     if features:
-        tables |= derived(of_features, tables=(gold_features(features),))
+        tables |= derived(silver, of_features, tables=(gold_features(features),))
+    if audiences:
+        of_profiles: dict[Table, DataFrame] = dict(tables.items())
+        tables |= derived(of_profiles, profiles, tables=(gold_audiences(audiences),))
     now_row = lake.spark.range(1).select(F.lit(now).alias("now"))
     return Rebuilt(silver=silver, gold=GoldRows(profiles=profiles, now=now_row, silver=silver, tables=tables))

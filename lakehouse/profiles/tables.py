@@ -6,7 +6,8 @@ from graphlib import TopologicalSorter
 from lakehouse.features.definition import Features
 from lakehouse.profiles import gold, silver
 from lakehouse.profiles.declaration import LeafTable, ProfileTable
-from lakehouse.profiles.gold.features import gold_features
+from lakehouse.profiles.gold.audiences import GOLD_AUDIENCES, NO_AUDIENCES, Audiences, gold_audiences
+from lakehouse.profiles.gold.features import GOLD_FEATURES, gold_features
 
 
 def _in_flow_order(tables: list[ProfileTable]) -> tuple[ProfileTable, ...]:
@@ -20,9 +21,26 @@ LEAF = tuple(table for table in vars(silver).values() if isinstance(table, LeafT
 GOLD = _in_flow_order([table for table in vars(gold).values() if isinstance(table, ProfileTable)])
 
 
-def gold_with(features: Features) -> tuple[ProfileTable, ...]:
-    """The gold tables that are kept where these features are declared."""
-    return (*GOLD, gold_features(features)) if features else GOLD
+def gold_with(features: Features, audiences: Audiences = NO_AUDIENCES) -> tuple[ProfileTable, ...]:
+    """The gold tables that are kept where these features and audiences are declared."""
+    of_features = (gold_features(features),) if features else ()
+    of_audiences = (gold_audiences(audiences),) if audiences else ()
+    return (*GOLD, *of_features, *of_audiences)
+
+
+def closing_windows(tables: Iterable[ProfileTable]) -> tuple[ProfileTable, ...]:
+    """Those of the tables that say something else when a window has closed: the features, and what is made of them."""
+    named = {table.name: table for table in tables}
+    features, audiences = named.get(GOLD_FEATURES.name), named.get(GOLD_AUDIENCES.name)
+    if features is None:
+        return ()
+    return (features, audiences) if audiences is not None and features.name in audiences.reads else (features,)
+
+
+def others_read(tables: Iterable[ProfileTable]) -> tuple[ProfileTable, ...]:
+    """The gold tables that these read, and that are not among them."""
+    parameters = {parameter for table in tables for parameter in table.handed}
+    return tuple(table for table in GOLD if table.parameter in parameters)
 
 
 def handed(tables: Iterable[ProfileTable]) -> frozenset[LeafTable]:

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.identity.index import Index
 from lakehouse.identity.reach import members
+from lakehouse.lake import row_runs
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ChampionModels, LeafTable, ProfileTable
@@ -43,21 +44,29 @@ class TouchedProfiles:
         self._champions = champions
 
     def of_few(
-        self, index: Index, profile_ids: Collection[str], as_of: datetime, now: datetime, tables: Tables
+        self,
+        index: Index,
+        profile_ids: Collection[str],
+        as_of: datetime,
+        now: datetime,
+        tables: Tables,
+        *,
+        as_stored: Tables = (),
     ) -> GoldRows | OnDriver:
-        """What these tables say of these profiles, whose actors are looked up."""
+        """What these tables say of these profiles, whose actors are looked up. `as_stored`: others that they read as they stand."""
         actors = _text(members(index, profile_ids))
-        are_few = self._lake.uses_delta_rs and actors.num_rows <= FEW_ACTORS
         profiles = pa.table({"profile_id": pa.array(sorted(profile_ids), pa.string())})
-        if are_few:
-            profiles = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
         here = OnDriver(profiles=profiles, now=now, silver={SILVER_IDENTITY_MAP: actors}, tables={})
-        if are_few:
-            return self._also_here(here, tables)
+        if self._lake.uses_delta_rs and actors.num_rows <= FEW_ACTORS:
+            dated = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
+            held = {table: self._held(table, here.profile_ids) for table in as_stored}
+            return self._also_here(replace(here, profiles=dated, tables=held), tables)
         of_spark = self._rows(self._lake.frame(profiles), F.broadcast(self._lake.frame(actors)), as_of, now)
+        few = of_spark.profiles.select("profile_id")
+        stored = {table: self._lake.read(table).join(few, on="profile_id", how="left_semi") for table in as_stored}
         with ThreadPoolExecutor(1) as beside:
             orders = beside.submit(_stored, self._lake, SILVER_ORDERS, here.profile_of)
-            rows = self._also_there(replace(of_spark, here=here), tables)
+            rows = self._also_there(replace(of_spark, tables=stored, here=here), tables)
             assert rows.here is not None
             silver = {**here.silver, SILVER_ORDERS: orders.result()}
             return replace(rows, here=replace(rows.here, silver=silver))
@@ -114,6 +123,11 @@ class TouchedProfiles:
             champions=self._champions, config=self._lake.config, tables=tables,
         )  # fmt: skip
         return replace(rows, tables={**rows.tables, **told})
+
+    def _held(self, table: ProfileTable, profile_ids: Collection[str]) -> pa.Table:
+        """What a gold table says of few profiles by now, as its transform would give it."""
+        held = row_runs.current(self._lake, table, ("profile_id",))
+        return held.rows("profile_id", profile_ids, columns=table.given_columns)
 
 
 def _known(rows: GoldRows | OnDriver) -> dict[Table, Any]:

@@ -1,7 +1,8 @@
-"""What conf/events.yaml and conf/sources declare of how records are read, and conf/features.yaml of what is computed of them."""
+"""What conf/events.yaml and conf/sources declare of how records are read, conf/features.yaml of what is computed of them, conf/audiences.yaml of who is meant."""
 
+from lakehouse.audiences.book import AudienceBook, read_audiences
 from lakehouse.config import Config
-from lakehouse.config.paths import EVENTS, FEATURES, SOURCES
+from lakehouse.config.paths import AUDIENCES, EVENTS, FEATURES, SOURCES
 from lakehouse.events.declared_properties import read_declared
 from lakehouse.events.event_rows import Declarations
 from lakehouse.events.tracking_plan import read_plan
@@ -22,3 +23,8 @@ def declarations(config: Config) -> Declarations:
 def declared_features(declared: Declarations) -> Features:
     """The features of conf/features.yaml, over these properties. Raises ConfigError: every fault of the file, a line each."""
     return read_features(FEATURES, declared.properties)
+
+
+def declared_audiences(features: Features) -> AudienceBook:
+    """The audiences of conf/audiences.yaml, over these features. Raises ConfigError: every fault of the file, a line each."""
+    return read_audiences(AUDIENCES, features)

@@ -24,6 +24,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
+from lakehouse.audiences import kept_audiences
+from lakehouse.audiences.teller import teller
 from lakehouse.catalog import of_part
 from lakehouse.config import Config
 from lakehouse.errors import QualityError
@@ -47,7 +49,7 @@ from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.quality.data_quality import DataQuality, Tell, nothing_told
 from lakehouse.queries import unfinished
-from lakehouse.queries.declarations import declarations, declared_features
+from lakehouse.queries.declarations import declarations, declared_audiences, declared_features
 from lakehouse.queries.known_records import Known, is_news, known
 from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.queries.silver_writes import Accepted, faults, write_events, write_faults
@@ -342,9 +344,11 @@ def new_upkeep(lake: Lake) -> Upkeep:
 
 
 def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing_told) -> MicroBatch:
-    """What the query does for profiles, with the features, the online store and the topic of changes that are declared."""
+    """What the query does for profiles, with the features, the audiences, the online store and the topics of changes that are declared."""
     config = lake.config
     features = keep(lake, declared_features(declarations(config)))
+    book = declared_audiences(features)
+    audiences = kept_audiences.keep(lake, book.audiences, features, utc_now())
     publish = None
     if config.online_store.publish_changes:
         kafka = config.kafka
@@ -357,7 +361,10 @@ def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing
         publish=publish,
     )
     quality = DataQuality(lake, config.quality, tables=[SILVER_EVENTS], clock=utc_now, tell=tell)
-    return MicroBatch(lake, Champions(config), online=online, note=note, quality=quality, features=features)
+    return MicroBatch(
+        lake, Champions(config), online=online, note=note, quality=quality, features=features, audiences=audiences,
+        teller=teller(lake, book.declared, lambda: open_kept_store(config), clock=utc_now),
+    )  # fmt: skip
 
 
 def _go_on_while_idle(query: StreamingQuery, micro_batch: MicroBatch, upkeep: Upkeep) -> None:

@@ -18,11 +18,11 @@ from tests.lakehouse.exports.shop import Shop, person
 TOPIC = "heard"
 
 
-def finished(lake: Path, batch: int, offset: int) -> None:
+def finished(lake: Path, batch: int, offset: int, topic: str = TOPIC) -> None:
     """A micro-batch that read the one partition so far."""
     for folder in ("offsets", "commits"):
         (lake / "_checkpoints" / "events" / folder).mkdir(parents=True, exist_ok=True)
-    text = f'v1\n{{"batchWatermarkMs":0}}\n{json.dumps({TOPIC: {"0": offset}})}'
+    text = f'v1\n{{"batchWatermarkMs":0}}\n{json.dumps({topic: {"0": offset}})}'
     (lake / "_checkpoints" / "events" / "offsets" / str(batch)).write_text(text)
     (lake / "_checkpoints" / "events" / "commits" / str(batch)).write_text('v1\n{"nextBatchWatermarkMs":0}')
 

@@ -2,20 +2,25 @@
 
 import contextlib
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from lakehouse.actions.delivery import Retry
 from lakehouse.errors import DestinationAwayError, ExportError
 from lakehouse.exports.places.postgres import PostgresPlace
 from lakehouse.exports.run import MOST_REFUSALS
+from lakehouse.lake.delta import arrow_schema
 from lakehouse.machine import free_port
+from lakehouse.profiles.gold.audiences import GOLD_AUDIENCES
 from tests.lakehouse.exports.databases import query, shop, stored
-from tests.lakehouse.exports.shop import Shop, adds_up, leaked, person
+from tests.lakehouse.exports.shop import NOW, Shop, adds_up, leaked, person
 
 APPLY = PostgresPlace.apply
 VALUE = Decimal("12.50")
@@ -279,3 +284,34 @@ def test_a_database_that_does_not_let_us_in_or_is_away_is_told_without_a_passwor
     with pytest.raises(ExportError, match="its address is private"):
         one.run()
     assert one.ledger() == {}
+
+
+def test_who_is_in_an_audience_is_mirrored(tmp_path: Path) -> None:
+    one = Shop(
+        tmp_path, {"kind": "folder", "path": str(tmp_path / "out")}, into="people.csv", mode="mirror", table="gold.audiences",
+        also=["gold.activation"], where="audience = 'vip' AND valid_to IS NULL", columns={"id": "profile_id", "segment": "segment"},
+    )  # fmt: skip
+
+    def stay(profile_id: str, audience: str = "vip", since: int = 9, to: int | None = None) -> dict[str, Any]:
+        ended = None if to is None else NOW - timedelta(days=to)
+        return {
+            "profile_id": profile_id,
+            "audience": audience,
+            "valid_from": NOW - timedelta(days=since),
+            "valid_to": ended,
+        }
+
+    def are_in(*stays: dict[str, Any]) -> None:
+        rows = pa.Table.from_pylist(list(stays), arrow_schema(GOLD_AUDIENCES).remove(2))
+        write_deltalake(one.lake / "gold" / "audiences", rows, mode="overwrite")
+
+    def mirrored() -> list[str]:
+        one.run()
+        return (tmp_path / "out" / "people.csv").read_text().splitlines()[1:]
+
+    one.people(person("ann"), person("bob", "new"), person("cat", consent_marketing=False), person("dan"))
+    came_back = [stay("ann", to=8), stay("ann", since=7)]
+    are_in(*came_back, stay("bob"), stay("cat"), stay("dan", "other"), stay("dan", to=1))
+    assert mirrored() == ["ann,loyal", "bob,new"]
+    are_in(*came_back, stay("bob", to=0), stay("dan", since=0))
+    assert mirrored() == ["ann,loyal", "dan,loyal"]
