@@ -22,6 +22,7 @@ from lakehouse.profiles.check import balance, check_events, check_profiles
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import SOURCES, read_again, rebuild
 from lakehouse.profiles.repair import overwrite
+from lakehouse.profiles.window_ends import note_made
 from lakehouse.queries import events
 from lakehouse.queries.declarations import declarations, declared_features
 from lakehouse.queries.silver_from_bronze import refill
@@ -86,6 +87,7 @@ def overwrite_profiles(lake: Lake) -> None:
     rebuilt = rebuild(lake, champions, now=now, keep_as_of=False, declared=declared, features=features)
     overwrite(lake, rebuilt, now=now, has=last_batch(lake, events.NAME))
     note_filled(lake, features)
+    note_made(lake, marked(lake, features))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -23,12 +23,16 @@ Settle = Callable[[ProfileTable, DataFrame], DataFrame]
 
 @dataclass(frozen=True, kw_only=True)
 class OnDriver:
-    """What gold says of few profiles, on the driver. tables: those whose needs are met. purchases: as rollup.purchases says."""
+    """What gold says of few profiles, on the driver. tables: those whose needs are met. purchases: as rollup.purchases says.
+
+    silver: the rows of the profiles' actors, of the tables that were read there.
+    """
 
     profile_ids: Collection[str]
     now: datetime
     tables: Mapping[ProfileTable, pa.Table]
     purchases: pa.Table
+    silver: Mapping[Table, pa.Table] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

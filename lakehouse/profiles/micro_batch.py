@@ -3,7 +3,7 @@
     leaf rows -> activity, orders, traits, identity   (independent of each other, written side by side)
               -> gold of the touched profiles         (each table from what it reads)
               -> the online store                     (where there is one)
-              -> gold, written                        (side by side)
+              -> gold, written                        (side by side, gold.features made meanwhile: no table and no document reads it)
               -> gold.changes                         (what of it is another)
               -> gold.features of whom a window closed
 
@@ -38,15 +38,17 @@ from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.declaration import ChampionModels, LeafTable, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, OnDriver, Settle, derive, derive_here
+from lakehouse.profiles.gold.features import gold_features
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.gold_quality import judge
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
+from lakehouse.profiles.silver.feature_days import SILVER_FEATURE_DAYS
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
-from lakehouse.profiles.tables import LEAF, gold_with, handed
+from lakehouse.profiles.tables import GOLD, LEAF, handed
 from lakehouse.profiles.window_ends import WindowEnds
 from lakehouse.quality.data_quality import DataQuality
 from lakehouse.tables.contract import Table
@@ -79,6 +81,7 @@ class OnlineWriter(Protocol):
     def catch_up(self, index: Index, now: datetime) -> set[str]: ...
     def put(self, rows: GoldRows | OnDriver, index: Index, now: datetime) -> bool: ...
     def settle(self, now: datetime) -> None: ...
+    def use(self, features: Features) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -130,9 +133,7 @@ class MicroBatch:
         self.changes = ChangeLog(lake)
         self.records: deque[BatchRecord] = deque(maxlen=MOST_RECORDS)
         self.quality = quality
-        self.features = features
-        self.tables = gold_with(features)
-        self._window_ends = WindowEnds(lake, self.tables[-1]) if features else None
+        self._use(features)
         self._note = note
         self._as_of: datetime | None = None
         self._models_applied: Mapping[str, str] | None = None
@@ -153,6 +154,23 @@ class MicroBatch:
                 self._record((leaves, once), record)
             finally:
                 leaves.unpersist()
+
+    def use(self, features: Features) -> None:
+        """From now on keep these features; leaf rows hold their facts. Rows of gold.features and documents follow as they are due."""
+        with self._one_at_a_time:
+            self._use(features)
+
+    def _use(self, features: Features) -> None:
+        self.features = features
+        self._window_ends = WindowEnds(self.lake, gold_features(features), features) if features else None
+        self._of_documents = frozenset({SILVER_FEATURE_DAYS} if self.online is not None and features.online else ())
+        if self.online is not None:
+            self.online.use(features)
+
+    @property
+    def owes_features(self) -> bool:
+        """Whether rows of gold.features are still those of other declarations."""
+        return self._window_ends is not None and self._window_ends.owes
 
     def catch_up(self) -> None:
         """Do what is due although no event came: overrides asked for, a new model, rules that changed, a crash's rest."""
@@ -199,7 +217,7 @@ class MicroBatch:
         if as_of is None:
             return
         with record.stage("rollup"):
-            rows = self.everybodys_rows(profiles, as_of, now) if everyone else self.few_rows(profiles, as_of, now)
+            rows = self._said(profiles, as_of, now, everyone=everyone)
         if self.quality is not None:
             with record.stage("quality"):
                 judge(rows, self.quality)
@@ -207,8 +225,10 @@ class MicroBatch:
             with record.stage("online"):
                 if self.online.put(rows, self.identity.index, now):
                     record.online_at = self.clock()
-        with record.stage("gold"):
+        with record.stage("gold"), ThreadPoolExecutor(1) as beside:
+            features = beside.submit(self._make_features, profiles, as_of, now, rows, everyone=everyone)
             self.write_gold(rows)
+            features.result()
         with record.stage("changes"):
             self.tell_changes(now)
         if self._window_ends is not None:
@@ -220,13 +240,33 @@ class MicroBatch:
         if self.online is not None:
             self.online.settle(now)
 
+    def _said(
+        self, profiles: set[str], as_of: datetime, now: datetime, *, everyone: bool, tables: tuple[ProfileTable, ...] = GOLD,
+        held: Mapping[Table, pa.Table] | None = None,
+    ) -> GoldRows | OnDriver:  # fmt: skip
+        """What these tables of gold say of the profiles. `everyone`: of all others, too."""
+        if everyone:
+            return self.everybodys_rows(profiles, as_of, now, tables)
+        return self.few_rows(profiles, as_of, now, tables=tables, held=held)
+
+    def _make_features(
+        self, profiles: set[str], as_of: datetime, now: datetime, said: GoldRows | OnDriver, *, everyone: bool
+    ) -> None:
+        """gold.features of the profiles, where any are declared. `said`: of the other tables; what it has read is not read again."""
+        if (ends := self._window_ends) is None:
+            return
+        held = said.silver if isinstance(said, OnDriver) else None
+        self._write_features(ends, self._said(profiles, as_of, now, everyone=everyone, tables=(ends.table,), held=held))
+
+    def _write_features(self, ends: WindowEnds, rows: GoldRows | OnDriver) -> None:
+        gold_writes.write(self.lake, ends.table, rows)
+        ends.wrote(rows.tables)
+
     def _close_windows(self, ends: WindowEnds, as_of: datetime, now: datetime) -> None:
         """Make the features of those anew of whom a window has closed, whether or not they did anything."""
         began = self.clock()
         if due := ends.due(as_of, began):
-            rows = self.few_rows(due, as_of, now, tables=(ends.table,))
-            gold_writes.write(self.lake, ends.table, rows)
-            ends.wrote(rows.tables)
+            self._write_features(ends, self.few_rows(due, as_of, now, tables=(ends.table,)))
             ends.closed(began, self.clock())
 
     def _models_moved(self) -> bool:
@@ -272,16 +312,16 @@ class MicroBatch:
         )
 
     def few_rows(
-        self, profile_ids: set[str], as_of: datetime, now: datetime, *, tables: tuple[ProfileTable, ...] | None = None
-    ) -> GoldRows | OnDriver:
+        self, profile_ids: set[str], as_of: datetime, now: datetime, *, tables: tuple[ProfileTable, ...] = GOLD,
+        held: Mapping[Table, pa.Table] | None = None,
+    ) -> GoldRows | OnDriver:  # fmt: skip
         """What gold says of these profiles, by way of the driver: their actors are looked up, so that no table is sorted.
 
-        `tables`: of gold; None = all of them.
+        `tables`: of gold. `held`: rows of their actors that are on the driver already.
         """
-        tables = self.tables if tables is None else tables
         placed = members(self.identity.index, profile_ids)
         if self.lake.uses_delta_rs and len(placed) <= FEW_ACTORS:
-            return self._rows_here(placed, profile_ids, as_of, now, tables)
+            return self._rows_here(placed, profile_ids, as_of, now, tables, held or {})
         actors = F.broadcast(self.lake.frame(_text(placed)))
         profiles = self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(profile_ids)})))
 
@@ -304,23 +344,29 @@ class MicroBatch:
         as_of: datetime,
         now: datetime,
         tables: tuple[ProfileTable, ...],
+        held: Mapping[Table, pa.Table],
     ) -> OnDriver:
         """`few_rows` of so few that their rows of silver are on the driver, too. `placed`: their actors."""
         profile_of = _profile_of(placed)
-        reads = handed(tables)
+        reads = handed(tables) | self._of_documents
         with ThreadPoolExecutor(len(reads)) as pool:
-            held = {table: pool.submit(_rows_of, self.lake, table, profile_of) for table in reads}
-            silver: dict[Table, pa.Table] = {table: rows.result() for table, rows in held.items()}
+            read = {table: pool.submit(_rows_of, self.lake, table, profile_of) for table in reads - held.keys()}
+            silver: dict[Table, pa.Table] = dict(held)
+            silver |= {table: rows.result() for table, rows in read.items()}
         profiles = _text(pd.DataFrame({"profile_id": sorted(profile_ids)}))
         profiles = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
         derived = derive_here(
-            self.lake.few_rows, {SILVER_IDENTITY_MAP: _text(placed), **silver}, profiles,
+            self.lake.few_rows, {**silver, SILVER_IDENTITY_MAP: _text(placed)}, profiles,
             champions=self.champions, config=self.lake.config, tables=tables,
         )  # fmt: skip
         told = {table: rows for table, rows in derived.items() if table.needs(self.champions)}
         orders = silver.get(SILVER_ORDERS, arrow_schema(SILVER_ORDERS).empty_table())
         return OnDriver(
-            profile_ids=profile_ids, now=now, tables=told, purchases=rollup.purchases_here(orders, profile_of)
+            profile_ids=profile_ids,
+            now=now,
+            tables=told,
+            purchases=rollup.purchases_here(orders, profile_of),
+            silver=silver,
         )
 
     def _purchases(self, placed: pd.DataFrame) -> pa.Table:
@@ -328,16 +374,15 @@ class MicroBatch:
         orders = self.lake.rows_with(SILVER_ORDERS, "actor_id", profile_of, columns=rollup.PURCHASE_COLUMNS)
         return rollup.purchases_here(orders, profile_of)
 
-    def everybodys_rows(self, vanished: set[str], as_of: datetime, now: datetime) -> GoldRows:
+    def everybodys_rows(
+        self, vanished: set[str], as_of: datetime, now: datetime, tables: tuple[ProfileTable, ...] = GOLD
+    ) -> GoldRows:
         """What gold says of all profiles, and of those that are no more."""
         stored = self.lake.read(SILVER_IDENTITY_MAP).select("profile_id")
         gone = self.lake.frame(_text(pd.DataFrame({"profile_id": sorted(vanished)})))
-        return self.rows_of(stored.union(gone).distinct(), as_of, now)
-
-    def rows_of(self, profiles: DataFrame, as_of: datetime, now: datetime) -> GoldRows:
-        """What gold says of the profiles (profile_id), from the silver tables as they stand."""
+        profiles = stored.union(gone).distinct()
         actors = self.lake.read(SILVER_IDENTITY_MAP).join(profiles, on="profile_id").select("actor_id", "profile_id")
-        return self._rows(profiles, actors, lambda _, rows: rows.localCheckpoint(), as_of, now, self.tables)
+        return self._rows(profiles, actors, lambda _, rows: rows.localCheckpoint(), as_of, now, tables)
 
     def _rows(
         self,
@@ -357,16 +402,12 @@ class MicroBatch:
 
     def write_gold(self, rows: GoldRows | OnDriver) -> None:
         """Write every table whose needs are met; the others are left as they are."""
-        with ThreadPoolExecutor(len(self.tables)) as pool:
+        with ThreadPoolExecutor(len(GOLD)) as pool:
             writes = [
-                pool.submit(gold_writes.write, self.lake, table, rows)
-                for table in self.tables
-                if table.needs(self.champions)
+                pool.submit(gold_writes.write, self.lake, table, rows) for table in GOLD if table.needs(self.champions)
             ]
             for write in writes:
                 write.result()
-        if self._window_ends is not None:
-            self._window_ends.wrote(rows.tables)
 
     def tell_changes(self, now: datetime) -> None:
         """Say in gold.changes what gold has changed."""

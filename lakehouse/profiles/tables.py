@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from graphlib import TopologicalSorter
 
-from lakehouse.features.definition import Features
 from lakehouse.profiles import gold, silver
 from lakehouse.profiles.declaration import LeafTable, ProfileTable
-from lakehouse.profiles.gold.features import gold_features
 
 
 def _in_flow_order(tables: list[ProfileTable]) -> tuple[ProfileTable, ...]:
@@ -18,11 +16,6 @@ def _in_flow_order(tables: list[ProfileTable]) -> tuple[ProfileTable, ...]:
 
 LEAF = tuple(table for table in vars(silver).values() if isinstance(table, LeafTable))
 GOLD = _in_flow_order([table for table in vars(gold).values() if isinstance(table, ProfileTable)])
-
-
-def gold_with(features: Features) -> tuple[ProfileTable, ...]:
-    """The gold tables that are kept where these features are declared."""
-    return (*GOLD, gold_features(features)) if features else GOLD
 
 
 def handed(tables: Iterable[ProfileTable]) -> frozenset[LeafTable]:
