@@ -109,9 +109,10 @@ def online_sums(
 
 
 def _rows(partials: pa.ChunkedArray, owners: Numbers, instants: Numbers, carried: Mapping[str, Carried]) -> pa.Table:
-    """A row for each partial sum that is carried: PARTIAL_FIELDS, `profile` and `partial` by number, `at` as a document has it."""
+    """A row for each partial sum that is carried: the fields that are needed, `profile` and `partial` by number, `at` as a document has it."""
     listed = partials.combine_chunks()
-    parts = pa.Table.from_struct_array(pc.list_flatten(listed))
+    needed = {field for kind in carried.values() for field in kind.fields}
+    parts = pa.Table.from_struct_array(pc.list_flatten(listed)).select(["name", "at", *sorted(needed)])
     partial = pc.index_in(parts["name"], value_set=pa.array(list(carried), pa.string()))
     owner = pa.array(owners[pc.list_parent_indices(listed).to_numpy(zero_copy_only=False)])
     rows = parts.append_column("partial", partial).append_column("profile", owner).filter(pc.is_valid(partial))
