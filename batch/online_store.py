@@ -17,6 +17,8 @@ from pathlib import Path
 from lakehouse.config import Config, load
 from lakehouse.errors import StoreError
 from lakehouse.events.fact_tables import FACT_TABLES
+from lakehouse.feature_book.kept_features import marked
+from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import writer
@@ -27,6 +29,7 @@ from lakehouse.online.store import LMDB, OnlineStore
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.stitching.identity_tables import current_index
+from lakehouse.queries.declarations import declarations, declared_features
 from lakehouse.spark.session import get_session
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
@@ -47,17 +50,17 @@ def opened(config: Config, *, anew: bool) -> OnlineStore:
         return open_store(url)
 
 
-def rebuild(lake: Lake, store: OnlineStore) -> dict[str, object]:
+def rebuild(lake: Lake, store: OnlineStore, features: Features = NO_FEATURES) -> dict[str, object]:
     """Fill the store, and put the facts of the lake into the one of what is told to the service; how many that did not know."""
     index = current_index(lake)
     with closing(open_kept_store(lake.config)) as kept:
         facts = fill_facts(kept, lake)
-    return {"profiles": fill(store, lake, index, now=utc_now()), "facts": facts}
+    return {"profiles": fill(store, lake, index, now=utc_now(), features=features), "facts": facts}
 
 
-def check(lake: Lake, store: OnlineStore) -> dict[str, object]:
+def check(lake: Lake, store: OnlineStore, features: Features = NO_FEATURES) -> dict[str, object]:
     """Counts of what differs, and whether nothing does."""
-    found = differences(store, lake, current_index(lake))
+    found = differences(store, lake, current_index(lake), features)
     return {**found, "is_equal": not any(found[fault] for fault in FAULTS)}
 
 
@@ -68,10 +71,11 @@ def main(argv: list[str]) -> None:
     config = load()
     lake = Lake(get_session(config, "online_store"), config)
     lake.require(_NEEDED)
+    features = marked(lake, declared_features(declarations(config)))
     with writer(config, lake.spark):
         store = opened(config, anew=not arguments.check)
         try:
-            said = check(lake, store) if arguments.check else rebuild(lake, store)
+            said = check(lake, store, features) if arguments.check else rebuild(lake, store, features)
         finally:
             store.close()
     print(json.dumps({"command": "online_store", **said}))

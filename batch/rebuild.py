@@ -24,6 +24,7 @@ from lakehouse.profiles.gold.audiences import NO_AUDIENCES, Audiences
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import SOURCES, read_again, rebuild
 from lakehouse.profiles.repair import overwrite
+from lakehouse.profiles.window_ends import note_made
 from lakehouse.queries import events
 from lakehouse.queries.declarations import declarations, declared_audiences, declared_features
 from lakehouse.queries.silver_from_bronze import refill
@@ -101,6 +102,7 @@ def overwrite_profiles(lake: Lake) -> None:
     note_filled(lake, features)
     if audiences:  # where none is declared, streaming closes what is left of others
         note_kept(lake, audiences)
+    note_made(lake, marked(lake, features))
 
 
 if __name__ == "__main__":

@@ -14,10 +14,12 @@ from tempfile import TemporaryDirectory
 
 from lakehouse.config import Config, load
 from lakehouse.config.keys import Keyring
-from lakehouse.config.paths import EXPERIMENTS, OFFERS, RULES, SOURCES, serving_folder
+from lakehouse.config.paths import EXPERIMENTS, FEATURES, OFFERS, RULES, SOURCES, serving_folder
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import ConfigError, StitchlakeError
 from lakehouse.events.reader import Reader
+from lakehouse.feature_book.rule_words import declared_features, rule_words
+from lakehouse.features.definition import NO_FEATURES
 from lakehouse.job import end_with, run
 from lakehouse.kafka.admin import hold_to_options
 from lakehouse.kafka.broker import cluster
@@ -71,14 +73,18 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
     facts = pending if kept is store else Pending(kept, keep=MOST_ENTRIES, keep_ms=KEPT_MS)
     visitors = Visitors(pending, facts, config)
     recommender_base = serving_folder(config) / "recommender"
-    offers = Reloadable(OFFERS, read_catalogue)
+    features = Reloadable(FEATURES, lambda path: declared_features(config, path))
+    offers = Reloadable(
+        OFFERS, lambda path: read_catalogue(path, rule_words(features.current or NO_FEATURES)), relies_on=[features]
+    )
     headers = carrier if config.serving.spans else list
     experiments = Reloadable(EXPERIMENTS, lambda path: read_running(path, kept, clock()))
     out = KafkaOut(cluster(config), headers)
 
     def read_rule_book(path: Path) -> RuleBook:
         catalogue = offers.current
-        return read_rules(path, None if catalogue is None else catalogue.offers)
+        words = rule_words(features.current or NO_FEATURES)
+        return read_rules(path, None if catalogue is None else catalogue.offers, words=words)
 
     return Service(
         config=config,
@@ -91,6 +97,7 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
         visitors=visitors,
         rules=Reloadable(RULES, read_rule_book, relies_on=[offers]),
         catalogue=offers,
+        features=features,
         recommender=Reloadable(recommender_base / CURRENT, lambda _: Recommender.load_current(recommender_base)),
         experiments=experiments,
         starts=Starts(experiments, kept, out, config.kafka.events_topic, clock),

@@ -11,6 +11,7 @@ from lakehouse.decisions.circumstances import DecisionInputs
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.events.reader import Reader
 from lakehouse.experiments.definitions import Experiments
+from lakehouse.features.definition import Features
 from lakehouse.online.store import OnlineStore
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook
@@ -67,6 +68,7 @@ class Service:
     visitors: Visitors
     rules: Reloadable[RuleBook]
     catalogue: Reloadable[Catalogue]
+    features: Reloadable[Features]
     recommender: Reloadable[Recommender]
     experiments: Reloadable[Experiments]
     starts: Starts
@@ -99,6 +101,7 @@ class Service:
             self.config,
             rules=self.rules,
             catalogue=self.catalogue,
+            features=self.features,
             experiments=self.experiments,
             stock=self.stock,
         )

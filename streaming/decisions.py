@@ -3,7 +3,7 @@
     ./spark-submit.sh --driver-memory 1g streaming/decisions.py
 
 Real-Time Mode holds one task per partition of the events topic for as long as it runs, so it shares no driver with the
-queries of the durable path. conf/rules.yaml is looked at every second; a change restarts the query where it was.
+queries of the durable path. conf/rules.yaml and conf/features.yaml are looked at every second; a change restarts the query where it was.
 """
 
 import os
@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import Config, load
-from lakehouse.config.paths import RULES
+from lakehouse.config.paths import FEATURES, RULES
+from lakehouse.feature_book.rule_words import declared_features, rule_words
 from lakehouse.job import READY, flags, run
 from lakehouse.kafka import admin
 from lakehouse.kafka.broker import reachable
@@ -44,7 +45,11 @@ def open_lane(config: Config, meters: StreamMeters) -> QueryKeeper:
         now = datetime.now(UTC)
         return query.start(lake.spark, config, lake.checkpoint(query.NAME), rules, now=now, partitions=partitions)
 
-    return QueryKeeper(version=lambda: text_version(RULES), read=lambda: lane_rules(RULES), start=start)
+    return QueryKeeper(
+        version=lambda: text_version(RULES) + text_version(FEATURES),
+        read=lambda: lane_rules(RULES, rule_words(declared_features(config))),
+        start=start,
+    )
 
 
 def _master(config: Config, partitions: int) -> dict[str, str]:

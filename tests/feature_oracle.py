@@ -27,6 +27,24 @@ PROPERTIES = (
 EXTRA = (
     "coupon string, channel string, p_size string, p_rating decimal(38,10)"  # of silver.events, beside what a leaf has
 )
+_TIME = pa.timestamp("us", tz="UTC")
+_SEEN = pa.struct(
+    {"at": _TIME, "message_id": pa.string(), "line": pa.int32(), "number": pa.float64(), "text": pa.string()}
+)
+_COUNT = pa.struct({"hash": pa.int64(), "value": pa.string(), "count": pa.int64()})
+_PARTIAL = pa.struct(
+    {"name": pa.string(), "at": _TIME, "events": pa.int64(), "values": pa.int64(), "total": pa.decimal128(38, 10)}
+    | {
+        "least": pa.float64(),
+        "most": pa.float64(),
+        "first": _SEEN,
+        "last": _SEEN,
+        "last_at": _TIME,
+        "counts": pa.list_(_COUNT),
+    }
+)
+FEATURE_DAYS = pa.schema({"actor_id": pa.string(), "activity_date": pa.date32(), "partials": pa.list_(_PARTIAL)})
+"""Of silver.feature_days on the driver, for who has no Spark at hand."""
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _US = {"min": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _DAY = _US["d"]
@@ -83,6 +101,18 @@ def random_declarations(seed: int, count: int, *, own_properties: bool = True) -
             own["default"] = 0
         entries.append(own)
     return entries
+
+
+def online(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The declarations, those that fit into a document marked so."""
+    offline, marked = {"distinct", "top_k"}, set[str]()
+    for entry in entries:
+        if (
+            entry["aggregation"] not in offline
+            and not {entry.get("numerator"), entry.get("denominator")} - {None} - marked
+        ):
+            marked.add(entry["name"])
+    return [{**entry, "online": entry["name"] in marked} for entry in entries]
 
 
 def declared(folder: Path, entries: Sequence[Mapping[str, Any]]) -> Features:
@@ -239,11 +269,11 @@ def differences(ours: pa.Table, expected: Answers, names: Sequence[str]) -> list
         f"{moment}: {name}: got {told[moment][name]!r}, expected {own[name]!r}"
         for moment, own in expected.items()
         for name in names
-        if not _are_same(told[moment][name], own[name])
+        if not are_same(told[moment][name], own[name])
     ]
 
 
-def _are_same(got: Any, wanted: Any) -> bool:
+def are_same(got: Any, wanted: Any) -> bool:
     if isinstance(got, float) and isinstance(wanted, int | float):
         return abs(got - wanted) <= 1e-9 * max(1.0, abs(wanted))
     return bool(got == wanted)

@@ -223,6 +223,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/feature_book/declaration.py",
         "lakehouse/feature_book/vocabulary.py",
     ),
+    "tests/lakehouse/queries/test_feature_history.py": ("batch/fill_features.py",),
     "tests/lakehouse/features/test_windows.py": (
         "lakehouse/features/definition.py",
         "lakehouse/features/facts.py",

@@ -64,7 +64,7 @@ def to_mailbox(
 ) -> Perform:
     """A letter to the address the person was last identified with, looked up now.
 
-    Content blocks: `<offer>` and `items`, those the templates have.
+    Content blocks: `<offer>` and `items`, those the templates have. `features`: the person's online features, by name.
     """
 
     def perform(permitted: Permitted[Action]) -> Result:
@@ -79,7 +79,7 @@ def to_mailbox(
         blocks = ([str(action.offer)] if offer else []) + (["items"] if action.items else [])
         url = None if links is None else links.url(address)
         values = {"offer": offer, "items": action.items, "name": action.name, "detail": action.detail}
-        values |= {"unsubscribe_url": url}
+        values |= {"features": dict(permitted.circumstances.features), "unsubscribe_url": url}
         try:
             letter = templates.letter(action.template or action.name, values, blocks=tuple(blocks))
         except ActionError as error:

@@ -16,6 +16,7 @@ from lakehouse.config import load
 from lakehouse.config.paths import DESTINATIONS, OFFERS, RULES
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import ConfigError, StitchlakeError
+from lakehouse.feature_book.rule_words import declared_features, rule_words
 from lakehouse.job import describe
 from lakehouse.rules.book import RuleBook, read_rules
 from lakehouse.rules.evaluate import compile_predicate
@@ -54,7 +55,7 @@ def test(path: Path) -> int:
     by_spark = _by_spark(book)
     wrong = 0
     for example, spark_says in zip(book.examples, by_spark, strict=True):
-        python_says = compile_predicate(book.expressions[example.rule])(prepared(example.given))
+        python_says = compile_predicate(book.expressions[example.rule])(prepared(example.given, book.words))
         answers = (python_says is True, spark_says is True)
         is_right = answers == (example.expect, example.expect)
         wrong += not is_right
@@ -71,7 +72,8 @@ def test(path: Path) -> int:
 
 def _read(path: Path) -> RuleBook | None:
     try:
-        return read_rules(path, read_catalogue(OFFERS).offers, declared_names(DESTINATIONS))
+        words = rule_words(declared_features(load()))
+        return read_rules(path, read_catalogue(OFFERS, words).offers, declared_names(DESTINATIONS), words)
     except ConfigError as error:
         print(describe(error), file=sys.stderr)
         print(json.dumps({"command": "rules", "faults": len(str(error).splitlines())}))
@@ -89,7 +91,7 @@ def _by_spark(book: RuleBook) -> list[object]:
     if not book.examples:
         return []
     spark = get_session(load(), "rules")
-    rows = frame_of(spark, [example.given for example in book.examples])
+    rows = frame_of(spark, [example.given for example in book.examples], book.words)
     answers = [
         F.when(F.col("row") == number, to_column(book.expressions[example.rule]))
         for number, example in enumerate(book.examples)

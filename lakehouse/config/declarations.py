@@ -129,12 +129,23 @@ def read_document(path: Path, *keys: str) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read, is too large, or is something else.
     """
+    return document_in(read_text(path, *keys), path, *keys)
+
+
+def read_text(path: Path, *keys: str) -> str:
+    """The file as text, for `document_in`. Raises ConfigError: it cannot be read."""
     try:
-        data = path.read_bytes()
-        document = yaml.safe_load(data.decode("utf-8")) if len(data) <= MOST_BYTES else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        words = " ".join(str(error).split())[:200]
-        raise ConfigError(f"{path.name}: cannot be read ({words}), expected YAML with {' and '.join(keys)}") from error
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error, *keys) from error
+
+
+def document_in(text: str, path: Path, *keys: str) -> dict[str, Any]:
+    """`read_document` of the text of such a file."""
+    try:
+        document = yaml.safe_load(text) if len(text.encode()) <= MOST_BYTES else None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise _unreadable(path, error, *keys) from error
     if not isinstance(document, dict) or not set(document) <= set(keys):
         unknown = next((str(key)[:60] for key in document if key not in keys), "") if isinstance(document, dict) else ""
         got = f"got '{unknown}', " if unknown else ""
@@ -142,6 +153,11 @@ def read_document(path: Path, *keys: str) -> dict[str, Any]:
             f"{path.name}: {got}expected a mapping of {' and '.join(keys)}, at most {MOST_BYTES} bytes. See conf/{path.name}"
         )
     return document
+
+
+def _unreadable(path: Path, error: Exception, *keys: str) -> ConfigError:
+    words = " ".join(str(error).split())[:200]
+    return ConfigError(f"{path.name}: cannot be read ({words}), expected YAML with {' and '.join(keys)}")
 
 
 def validated(document: Any, model: type[M], place: str, faults: list[str]) -> M | None:

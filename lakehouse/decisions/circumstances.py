@@ -7,12 +7,14 @@ consent or stock for itself, so none of them can forget one.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lakehouse.decisions.exposures import Shown
 from lakehouse.decisions.offers import Catalogue
-from lakehouse.decisions.visitor import Visitor, context_of
+from lakehouse.decisions.visitor import Visitor, context_of, features_of
 from lakehouse.experiments.definitions import HOLDOUT, Arm, Experiments
+from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.rules.book import Rule, RuleBook
 
 NO_RULES = "rules: none could be read"
@@ -23,7 +25,7 @@ NO_EXPERIMENTS = "experiments: none could be read"
 class DecisionInputs:
     """What holds for everybody alike. `None`: it was never readable.
 
-    unavailable: product ids that cannot be bought. consent_assumed: what holds where nobody was asked.
+    unavailable: product ids that cannot be bought. consent_assumed: what holds where nobody was asked. features: those that are declared.
     """
 
     catalogue: Catalogue | None
@@ -31,6 +33,7 @@ class DecisionInputs:
     experiments: Experiments | None
     unavailable: Set[str]
     consent_assumed: bool
+    features: Features = NO_FEATURES
 
 
 class Circumstances(NamedTuple):
@@ -38,6 +41,7 @@ class Circumstances(NamedTuple):
 
     now: UTC.
     context: the vocabulary of rules, filled and prepared.
+    features: the online features of the person, now.
     catalogue: None while none was readable.
     rules: those that hold now, strongest first.
     arms: experiment -> arm, of the experiments that run; empty where the person cannot be looked up.
@@ -59,6 +63,7 @@ class Circumstances(NamedTuple):
     held_out: str | None
     unavailable: Set[str]
     consent: Mapping[str, bool]
+    features: Mapping[str, object] = MappingProxyType({})
     holdout_arm: str | None = None
     is_counted: bool = False
     missing: tuple[str, ...] = ()
@@ -94,7 +99,8 @@ def circumstances_of(
     segment: str | None = None,
 ) -> Circumstances:
     """Put together what a decision about the visitor is made from. `here`, `event`, `segment`: see `context_of`."""
-    context = context_of(visitor, here or {}, now=now, event=event, segment=segment)
+    features = features_of(visitor.profile, inputs.features, now)
+    context = context_of(visitor, here or {}, now=now, event=event, segment=segment, features=features)
     book = inputs.book
     # Whose first name cannot be read might be counted as somebody else: they are in no experiment now.
     experiments = None if visitor.missing else inputs.experiments
@@ -111,6 +117,7 @@ def circumstances_of(
         held_out=None if experiments is None else experiments.held_out(visitor.unit),
         unavailable=inputs.unavailable,
         consent=visitor.consent(assumed=inputs.consent_assumed),
+        features=features,
         holdout_arm=None if experiments is None else experiments.holdout_arm(visitor.unit),
         is_counted=experiments is not None and visitor.identifier is not None and experiments.ask(now),
         missing=(*visitor.missing, *unread),

@@ -11,6 +11,7 @@ from lakehouse.config.declarations import Caps, Name, QuietHours, Valid, checked
 from lakehouse.errors import RuleError
 from lakehouse.rules.evaluate import Predicate, Values, compile_predicate
 from lakehouse.rules.parse import parse
+from lakehouse.rules.vocabulary import VOCABULARY, Term
 
 Purpose = Literal["analytics", "personalization", "marketing"]
 Channel = Literal["web", "push", "email", "webhook"]
@@ -47,8 +48,8 @@ class Catalogue:
         return predicate is None or predicate(context) is True
 
 
-def read_catalogue(path: Path) -> Catalogue:
-    """Read and check the file.
+def read_catalogue(path: Path, words: Mapping[str, Term] = VOCABULARY) -> Catalogue:
+    """Read and check the file. `words`: what the `when` of an offer may read.
 
     Raises:
         ConfigError: one line for every fault found, with its place.
@@ -61,7 +62,7 @@ def read_catalogue(path: Path) -> Catalogue:
         offers[offer.name] = offer
         try:
             if offer.when is not None:
-                audience[offer.name] = compile_predicate(parse(offer.when))
+                audience[offer.name] = compile_predicate(parse(offer.when, words))
         except RuleError as error:
             faults.append(f"{place}[{number}].when: {error}")
     refuse(faults)

@@ -3,17 +3,20 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from lakehouse.decisions.experiment_unit import Units
 from lakehouse.events.identifier import Identifier
+from lakehouse.features.definition import Features
+from lakehouse.features.online_values import OnlineFeatures
 from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.recent_behaviour import RecentBehaviour
 from lakehouse.online.recent_entries import EXPOSED, PURPOSES, key_of
 from lakehouse.online.store import Document
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.recommend.interactions import ORDER
-from lakehouse.rules.vocabulary import prepared
+from lakehouse.rules.vocabulary import READERS, prepared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +116,9 @@ def context_of(
     now: datetime,
     event: Mapping[str, Any] | None = None,
     segment: str | None = None,
+    features: Mapping[str, object] = MappingProxyType({}),
 ) -> dict[str, object]:
-    """The vocabulary of rules, filled and prepared. `here`: page_type, device, product_id, category, price of the request.
+    """The vocabulary of rules, filled and prepared. Of `features` only those are computed that somebody reads. `here`: page_type, device, product_id, category, price of the request.
 
     `event`: event_type, event_name, product_id, category, price and occurred_at of the event that is decided on.
     `segment`: what the caller says, where the profile has none.
@@ -130,4 +134,33 @@ def context_of(
     if context.get("segment") is None:
         context["segment"] = segment
     context["now"] = now
-    return prepared(context)
+    return _Context(prepared(context), features)
+
+
+class _Context(dict[str, object]):
+    """A prepared context; a feature gets into it when a rule reads it. One that is not declared any more is null."""
+
+    def __init__(self, prepared: Mapping[str, object], features: Mapping[str, object]) -> None:
+        super().__init__(prepared)
+        self._features = features
+
+    def __missing__(self, name: str) -> object:
+        found = self[name] = _read(self._features.get(name))
+        return found
+
+
+def _read(value: object) -> object:
+    """A feature as rules compute with it."""
+    if value is None or isinstance(value, str):
+        return value
+    return READERS["time" if isinstance(value, datetime) else "number"](value)
+
+
+def features_of(profile: OnlineProfile | None, features: Features, now: datetime) -> Mapping[str, object]:
+    """The online features of the person, now; all None of somebody who is not known.
+
+    The clock of whoever sent the newest event may be ahead of this one: that event is known.
+    """
+    if profile is None:
+        return OnlineFeatures(features, dict, now)
+    return OnlineFeatures(features, profile.read_sums, max(now, profile.figures["as_of"]))

@@ -2,6 +2,7 @@
 
 vocabulary     what a filter or a value may read
 declaration    one entry of the file
+rule_words     those of them that rules may read
 kept_features  which of them a lake keeps, and of which it has all of history
 book           the file -> lakehouse/features/definition.py: Features
 """

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pyspark.sql import Column
 
-from lakehouse.config.declarations import checked, read_document, refuse
+from lakehouse.config.declarations import checked, document_in, read_text, refuse
 from lakehouse.errors import RuleError
 from lakehouse.events.declared_properties import DeclaredProperty
-from lakehouse.feature_book.declaration import VALUES, ZERO_OF_NOTHING, DeclaredFeature
+from lakehouse.feature_book.declaration import OFFLINE, VALUES, ZERO_OF_NOTHING, DeclaredFeature
 from lakehouse.feature_book.vocabulary import columns, words
 from lakehouse.features.definition import DAY, MINUTE, Feature, Features, Partial, Value, Word
 from lakehouse.features.definition import Expression as AsColumn
@@ -19,7 +19,7 @@ from lakehouse.rules.column import to_column
 from lakehouse.rules.evaluate import refuse_division_by_zero
 from lakehouse.rules.expression import Constant, Expression, reads
 from lakehouse.rules.parse import parse
-from lakehouse.rules.vocabulary import Type
+from lakehouse.rules.vocabulary import VOCABULARY, Type
 
 _EVERYTHING = Constant(True, "boolean")
 MOST_FEATURES = 1000
@@ -44,9 +44,14 @@ def read_features(path: Path, properties: Sequence[DeclaredProperty]) -> Feature
     Raises:
         ConfigError: one line for every fault found, with its place.
     """
+    return features_in(read_text(path, "features"), path, properties)
+
+
+def features_in(text: str, path: Path, properties: Sequence[DeclaredProperty]) -> Features:
+    """`read_features` of the text of such a file, which faults call `path`."""
     faults: list[str] = []
     place = f"{path.name}: features"
-    entries = checked(read_document(path, "features").get("features"), DeclaredFeature, place, faults)
+    entries = checked(document_in(text, path, "features").get("features"), DeclaredFeature, place, faults)
     if len(entries) > MOST_FEATURES:
         faults.append(f"{place}: got {len(entries)}, expected at most {MOST_FEATURES}")
     parsed = {}
@@ -56,6 +61,8 @@ def read_features(path: Path, properties: Sequence[DeclaredProperty]) -> Feature
             parsed[entry.name] = one
     if not faults:
         faults += _ratio_faults(place, parsed)
+    if not faults:
+        faults += _online_faults(place, parsed)
     refuse(faults)
     partials = {name: partial for name, partial in ((name, _partial(one)) for name, one in parsed.items()) if partial}
     features: dict[str, Feature] = {}
@@ -65,6 +72,7 @@ def read_features(path: Path, properties: Sequence[DeclaredProperty]) -> Feature
         partials=tuple({partial.name: partial for partial in partials.values()}.values()),
         features=tuple(features[name] for name in parsed),
         reads=columns(word for one in parsed.values() for word in one.words),
+        text=text,
     )
 
 
@@ -128,6 +136,20 @@ def _ratio_faults(place: str, parsed: Mapping[str, _Parsed]) -> list[str]:
     return faults
 
 
+def _online_faults(place: str, parsed: Mapping[str, _Parsed]) -> list[str]:
+    """Of those that decisions read: a name that rules know already, a ratio of what fits into no document."""
+    faults, offline = [], set[str]()
+    for name in _in_order(parsed):
+        one = parsed[name]
+        if one.entry.aggregation in OFFLINE or offline & {*_parts(one)}:
+            offline.add(name)
+        if one.entry.online and name in offline:
+            faults.append(f"{place} {name}.online: got true, expected false: it divides what fits into no document")
+        if one.entry.online and name in VOCABULARY:
+            faults.append(f"{place} {name}.name: got a word that rules know already, expected another name")
+    return faults
+
+
 def _parts(parsed: _Parsed) -> tuple[str, ...]:
     entry = parsed.entry
     return (entry.numerator, entry.denominator) if entry.numerator and entry.denominator else ()
@@ -181,4 +203,5 @@ def _feature(parsed: _Parsed, partial: Partial | None, known: Mapping[str, Featu
         most=most,
         default=default,
         parts=(parts[0], parts[1]) if parts else None,
+        is_online=entry.online,
     )

@@ -31,6 +31,8 @@ VALUES: Mapping[Aggregation, tuple[Type, ...]] = {
 }
 """The types of value an aggregation takes; none = it takes no value."""
 ZERO_OF_NOTHING = ("count", "distinct", "streak")
+OFFLINE = ("distinct", "top_k")
+"""What no document can hold: up to 1,024 texts for each day of the window."""
 
 
 def _window(sent: Any) -> int | None:
@@ -49,7 +51,10 @@ def _window(sent: Any) -> int | None:
 
 
 class DeclaredFeature(Declared):
-    """`window`: microseconds, None = lifetime. `most`: how many values of a top_k. `default`: of a profile that has nothing."""
+    """`window`: microseconds, None = lifetime. `most`: how many values of a top_k. `default`: of a profile that has nothing.
+
+    `online`: whether decisions, rules and templates may read it.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")
     description: str = Field(min_length=1, max_length=300)
@@ -62,6 +67,7 @@ class DeclaredFeature(Declared):
     default: float | str | None = None
     numerator: str | None = None
     denominator: str | None = None
+    online: bool = False
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Self:
@@ -78,6 +84,10 @@ class DeclaredFeature(Declared):
             raise ValueError(f"{sorted(given)[0]}: a ratio has none of its own, expected it at the features it divides")
         if self.aggregation != "top_k" and "most" in self.model_fields_set:
             raise ValueError(f"most: is of a top_k, got it of a {self.aggregation}")
+        if self.online and self.aggregation in OFFLINE:
+            raise ValueError(
+                f"online: got true of a {self.aggregation}, whose texts fit into no document, expected false"
+            )
         if self.aggregation == "streak" and self.window is not None and self.window < FINE_BELOW:
             raise ValueError("window: a streak counts days, expected 2 d or more, or lifetime")
         return self

@@ -48,7 +48,8 @@ class Feature:
     """One column of gold.features.
 
     definition: the text its version is the hash of. partial: by name; None = a ratio. window: in microseconds; None = lifetime. most: how
-    many values of a top_k. default: what it is where there is nothing; None = null. parts: numerator and denominator of a ratio.
+    many values of a top_k. default: what it is where there is nothing; None = null. parts: numerator and denominator of a ratio. is_online:
+    whether decisions may read it, see online_sums.py.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Feature:
     most: int = 0
     default: float | str | None = None
     parts: tuple[str, str] | None = None
+    is_online: bool = False
 
     @property
     def version(self) -> str:
@@ -79,16 +81,22 @@ class Feature:
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """All of them. reads: columns of silver.events that they need besides those of a leaf. unfilled: partial sums that do not hold all of history."""
+    """All of them. reads: columns of silver.events that they need besides those of a leaf. unfilled: partial sums that do not hold all of history.
+
+    text: of the file that declares them. grains: of the partial sums, by name.
+    """
 
     partials: tuple[Partial, ...] = ()
     features: tuple[Feature, ...] = ()
     reads: tuple[str, ...] = ()
     unfilled: frozenset[str] = frozenset()
+    text: str = field(default="", repr=False, compare=False)
     by_name: Mapping[str, Feature] = field(init=False, repr=False, compare=False)
+    grains: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {feature.name: feature for feature in self.features})
+        object.__setattr__(self, "grains", {partial.name: partial.grain for partial in self.partials})
 
     def __bool__(self) -> bool:
         return bool(self.features)
@@ -99,9 +107,15 @@ class Features:
         return feature.partial not in self.unfilled and all(map(self.is_filled, parts))
 
     @property
+    def online(self) -> tuple[Feature, ...]:
+        """Those that decisions may read."""
+        return tuple(feature for feature in self.features if feature.is_online)
+
+    @property
     def version(self) -> tuple[str, ...]:
-        """Of all of them together."""
-        return tuple(f"{feature.name}@{feature.version}" for feature in self.features)
+        """Of all of them together, and of what is summed for them."""
+        summed = (f"{partial.name} {partial.name in self.unfilled}" for partial in self.partials)
+        return (*(f"{feature.name}@{feature.version}" for feature in self.features), *summed)
 
 
 NO_FEATURES = Features()

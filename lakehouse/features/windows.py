@@ -45,7 +45,6 @@ def features_at(days: DataFrame, moments: DataFrame, features: Features) -> Data
 def _uses(features: Features) -> Column:
     """map<name of a partial, array of the features that use it>: a literal."""
     uses: dict[str, list[Column]] = {}
-    grains = {partial.name: partial.grain for partial in features.partials}
     for number, feature in enumerate(features.features):
         if feature.partial is None:
             continue
@@ -54,7 +53,7 @@ def _uses(features: Features) -> Column:
                 F.lit(number).alias("feature"),
                 F.lit(feature.aggregation).alias("aggregation"),
                 F.lit(feature.most).alias("most_values"),
-                F.lit(grains[feature.partial]).cast("bigint").alias("grain"),
+                F.lit(features.grains[feature.partial]).cast("bigint").alias("grain"),
                 F.lit(feature.window).cast("bigint").alias("window"),
             )
         )

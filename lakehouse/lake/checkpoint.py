@@ -17,10 +17,13 @@ def read_to(spark: SparkSession, path: str) -> Ends | None:
     Raises:
         LakeError: the checkpoint says that a micro-batch was committed, and not which.
     """
-    committed = [int(name) for name in hadoop.names(spark, f"{path}/commits") if name.isdigit()]
-    if not committed:
-        return None
-    return end_of(spark, path, max(committed))
+    committed = last_committed(spark, path)
+    return None if committed is None else end_of(spark, path, committed)
+
+
+def last_committed(spark: SparkSession, path: str) -> int | None:
+    """The micro-batch that was committed last; None while none was."""
+    return max((int(name) for name in hadoop.names(spark, f"{path}/commits") if name.isdigit()), default=None)
 
 
 def end_of(spark: SparkSession, path: str, batch: int) -> Ends:

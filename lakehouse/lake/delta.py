@@ -206,6 +206,14 @@ class Lake:
         last = log.update(False, nothing, nothing).transactions().get(name)
         return int(last.get()) if last.isDefined() else -1
 
+    def note_taken(self, table: Table, once: Transaction) -> None:
+        """Let the table have taken the transaction, of which it gets no row."""
+        if self.uses_delta_rs:
+            delta_rs.note_taken(arrow_schema(table), table, self.path(table), once)
+        elif not self.has_had(table, once):
+            nothing = conform(self.read(table).limit(0), table).write.format("delta").mode("append")
+            _noted(nothing, once, table).save(self.path(table))
+
     def overwrite(self, frame: DataFrame, table: Table, *, has: Transaction | None = None) -> None:
         """Replace all rows. `has`: the transaction whose rows are among them, noted as taken."""
         write = conform(frame, table).write.format("delta").mode("overwrite")

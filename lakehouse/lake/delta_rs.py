@@ -161,6 +161,18 @@ def append(rows: pa.Table, table: Table, path: str, once: Transaction) -> None:
     write_deltalake(opened(path), rows, mode="append", schema_mode="merge", commit_properties=noting)
 
 
+def note_taken(schema: pa.Schema, table: Table, path: str, once: Transaction) -> None:
+    """As `Lake.note_taken` says: a commit without a file."""
+    if last_batch(path, once.of(table)) < once.batch_id:
+        write_deltalake(
+            opened(path),
+            schema.empty_table(),
+            mode="append",
+            schema_mode="merge",
+            commit_properties=_noting(once, table),
+        )
+
+
 def upsert(
     rows: pa.Table,
     table: Table,

@@ -1,20 +1,22 @@
 """The rule book as the lane sees it: the rules that wait for an event."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from lakehouse.lane.projection import LaneRule
 from lakehouse.lane.query import LaneRules
 from lakehouse.rules.book import read_rules
+from lakehouse.rules.vocabulary import VOCABULARY, Term
 
 
-def lane_rules(path: Path) -> LaneRules:
-    """Read and check the file.
+def lane_rules(path: Path, words: Mapping[str, Term] = VOCABULARY) -> LaneRules:
+    """Read and check the file. `words`: what a rule may read.
 
     Raises:
         ConfigError: one line for every fault found.
     """
-    book = read_rules(path)
+    book = read_rules(path, words=words)
     rules = [
         LaneRule(name=rule.name, events=rule.events, expression=book.expressions[rule.name])
         for rule in book.of_the_stream()

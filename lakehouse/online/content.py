@@ -1,9 +1,10 @@
 """What the online store must hold of gold and the identity tables: written, filled anew, compared; and the facts, filled in."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import blake2b
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,12 +15,18 @@ from lakehouse.errors import StoreError
 from lakehouse.events.clock import microseconds
 from lakehouse.events.facts import Availability, ExperimentStart, Fact
 from lakehouse.events.identifier import Identifier
+from lakehouse.features.definition import NO_FEATURES, Features
+from lakehouse.features.online_sums import carried as carried_sums
+from lakehouse.features.online_sums import online_sums
+from lakehouse.features.online_values import Sums
 from lakehouse.identity.index import Index
 from lakehouse.identity.owners import identifiers_of, owners
+from lakehouse.identity.reach import members
 from lakehouse.lake.delta import Lake
 from lakehouse.online.fact_documents import document
 from lakehouse.online.online_profile import (
     IDENTIFIER,
+    NO_SUMS,
     PROFILE,
     OnlineProfile,
     identifier_key,
@@ -32,6 +39,7 @@ from lakehouse.profiles import rollup
 from lakehouse.profiles.derivation import GoldRows, OnDriver, here_of
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold_writes import stamped, stamped_here
+from lakehouse.profiles.silver.feature_days import SILVER_FEATURE_DAYS
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.facts import SILVER_EXPERIMENT_STARTS, SILVER_PRODUCT_AVAILABILITY
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
@@ -41,15 +49,54 @@ log = logging.getLogger("stitchlake.online")
 PIECE = 10_000  # profiles on the driver at once
 
 
-def write(store: OnlineStore, lake: Lake, index: Index, rows: pa.Table, *, version: int) -> None:
-    """Put the profiles, and every identifier they have or had."""
+def write(
+    store: OnlineStore,
+    lake: Lake,
+    index: Index,
+    rows: pa.Table,
+    *,
+    version: int,
+    features: Features = NO_FEATURES,
+    days: pa.Table | None = None,
+) -> None:
+    """Put the profiles with the sums of their online features, and every identifier they have or had. `days`: see `sums_of`."""
     profiles: list[str] = rows["profile_id"].to_pylist()
+    sums = sums_of(lake, index, rows, features, days)
     carried = identifiers_of(index, profiles)
     named: dict[Identifier, None] = dict.fromkeys(one for those in carried.values() for one in those)
     for data in store.get([PROFILE + profile for profile in profiles]):
         named |= dict.fromkeys(_identifiers_in(data))
     owned = owners(index, named, lake.config.identity.rules)
-    store.put(profile_documents(rows.to_pylist(), carried, owned, version=version))
+    store.put(profile_documents(rows.to_pylist(), carried, owned, version=version, sums=sums))
+
+
+def sums_of(
+    lake: Lake, index: Index, rows: pa.Table, features: Features, days: pa.Table | None = None
+) -> Mapping[str, Sums]:
+    """What the documents of these rows of gold.activation carry for the online features, by profile.
+
+    `days`: the rows of silver.feature_days of all their actors, where the caller has them.
+    """
+    kinds = carried_sums(features)
+    if not kinds:
+        return {}
+    living = {
+        row["profile_id"]: row["as_of"] for row in rows.select(["profile_id", "as_of"]).to_pylist() if row["as_of"]
+    }
+    placed = members(index, living)
+    profile_of = dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
+    if days is None:
+        days = lake.rows_with(SILVER_FEATURE_DAYS, "actor_id", profile_of)
+    return online_sums(days, profile_of, living, kinds)
+
+
+def stands_for(lake: Lake, features: Features) -> str:
+    """The state of the lake that a whole store stands for: of gold.activation, and of what documents carry for features."""
+    gold, kinds = lake.version(GOLD_ACTIVATION), carried_sums(features)
+    if not kinds:
+        return gold
+    told = sorted((name, kind.grain, kind.buckets, sorted(kind.fields)) for name, kind in kinds.items())
+    return f"{gold} features {blake2b(repr(told).encode(), digest_size=8).hexdigest()}"
 
 
 def _identifiers_in(data: bytes | None) -> Sequence[Identifier]:
@@ -60,13 +107,13 @@ def _identifiers_in(data: bytes | None) -> Sequence[Identifier]:
         return ()
 
 
-def fill(store: OnlineStore, lake: Lake, index: Index, *, now: datetime) -> int:
+def fill(store: OnlineStore, lake: Lake, index: Index, *, now: datetime, features: Features = NO_FEATURES) -> int:
     """Put everything gold holds and take out everything else; how many profiles there are."""
-    gold = lake.version(GOLD_ACTIVATION)
+    gold = stands_for(lake, features)
     first = advance(store, gold=None, now_ms=_ms(now))
     count = 0
     for rows in gold_rows(lake):
-        write(store, lake, index, rows, version=advance(store, gold=None, now_ms=_ms(now)))
+        write(store, lake, index, rows, version=advance(store, gold=None, now_ms=_ms(now)), features=features)
         count += rows.num_rows
     store.put(_strangers(store, lake, index, first, advance(store, gold=None, now_ms=_ms(now))))
     advance(store, gold=gold, now_ms=_ms(now))
@@ -124,7 +171,7 @@ def _says(data: bytes, profile_id: str) -> bool:
         return False
 
 
-def differences(store: OnlineStore, lake: Lake, index: Index) -> dict[str, int]:
+def differences(store: OnlineStore, lake: Lake, index: Index, features: Features = NO_FEATURES) -> dict[str, int]:
     """What the store holds otherwise than gold and the identity tables say: profiles and identifiers, by kind."""
     found = dict.fromkeys(("profiles", "missing", "different", "strangers", "identifiers", "wrong_identifiers"), 0)
     profiles: set[str] = set()
@@ -132,10 +179,11 @@ def differences(store: OnlineStore, lake: Lake, index: Index) -> dict[str, int]:
         listed = rows.to_pylist()
         ids = [row["profile_id"] for row in listed]
         profiles.update(ids)
-        carried = identifiers_of(index, ids)
+        carried, sums = identifiers_of(index, ids), sums_of(lake, index, rows, features)
         for row, data in zip(listed, store.get([PROFILE + one for one in ids]), strict=True):
+            own, its_sums = carried.get(row["profile_id"], ()), sums.get(row["profile_id"], NO_SUMS)
             found["missing"] += data is None
-            found["different"] += data is not None and not _holds(data, row, carried.get(row["profile_id"], ()))
+            found["different"] += data is not None and not _holds(data, row, own, its_sums)
         named = dict.fromkeys(one for those in carried.values() for one in those)
         owned = owners(index, named, lake.config.identity.rules)
         for (_, owner), data in zip(owned.items(), store.get([identifier_key(one) for one in owned]), strict=True):
@@ -149,12 +197,12 @@ def differences(store: OnlineStore, lake: Lake, index: Index) -> dict[str, int]:
     return found
 
 
-def _holds(data: bytes, row: dict[str, object], identifiers: Sequence[Identifier]) -> bool:
+def _holds(data: bytes, row: dict[str, object], identifiers: Sequence[Identifier], sums: Sums) -> bool:
     try:
         stored = OnlineProfile.decode(data)
     except StoreError:
         return False
-    expected = OnlineProfile.from_row(row, identifiers, version=stored.version)
+    expected = OnlineProfile.from_row(row, identifiers, version=stored.version, sums=sums)
     # Gold keeps a row in which nothing else would change.
     return stored == replace(expected, figures={**expected.figures, "updated_at": stored.figures["updated_at"]})
 

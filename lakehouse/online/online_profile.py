@@ -17,6 +17,7 @@ import orjson
 from lakehouse.config import IdentityConfig
 from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
+from lakehouse.features.online_values import Sums
 from lakehouse.online.store import REBUILD, Document, OnlineStore
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 
@@ -33,6 +34,7 @@ _NEVER_NULL = tuple(name for name, column in COLUMNS.items() if not column.nulla
 _OF_BROWSERS = ("anonymous_id", "device_id")  # as many as somebody has cookies
 
 Row = Mapping[str, Any]
+NO_SUMS: Sums = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +44,8 @@ class OnlineProfile:
     identifiers: (type, token), the one that turned up last in a new bundle first, at most MOST_IDENTIFIERS:
     of more, cookies and devices are left out first, for what somebody said of an address must be found however many came since.
     is_known: whether it has a user id. bought: products of its orders, the last bought first, each once, at most
-    MOST_BOUGHT; bought_at: when each was last ordered. figures: COLUMNS, which mean what the contract of gold.activation says.
-    Times are UTC, to the millisecond.
+    MOST_BOUGHT; bought_at: when each was last ordered. figures: COLUMNS, which mean what the contract of gold.activation says. sums: what its
+    features are made of, JSON as lakehouse/features/online_sums.py says, and text until somebody asks: many profiles are in memory. Times are UTC, to the millisecond.
     """
 
     profile_id: str
@@ -53,9 +55,10 @@ class OnlineProfile:
     bought_at: tuple[datetime, ...]
     is_known: bool
     figures: Mapping[str, Any]
+    sums: str = "{}"
 
     @classmethod
-    def from_row(cls, row: Row, identifiers: Sequence[Identifier], *, version: int) -> Self:
+    def from_row(cls, row: Row, identifiers: Sequence[Identifier], *, version: int, sums: Sums = NO_SUMS) -> Self:
         """From a row of gold.activation with `purchases`: [{ordered_at, order_id, products}] or null, in no order."""
         bought = _bought(row["purchases"] or ())
         return cls(
@@ -66,6 +69,7 @@ class OnlineProfile:
             bought_at=tuple(map(_to_millisecond, bought.values())),
             is_known=bool(row["user_ids"]),
             figures={name: _to_millisecond(row[name]) if name in _TIMES else row[name] for name in COLUMNS},
+            sums=orjson.dumps(sums).decode(),
         )
 
     @cached_property
@@ -73,9 +77,19 @@ class OnlineProfile:
         """Product -> when it was ordered last, UTC milliseconds since 1970."""
         return {product: (at - _EPOCH) // _MILLISECOND for product, at in zip(self.bought, self.bought_at, strict=True)}
 
+    def read_sums(self) -> Sums:
+        """`sums`, read. Raises StoreError: they cannot be."""
+        try:
+            read: Sums = orjson.loads(self.sums)
+        except ValueError as error:
+            raise StoreError(
+                f"online store: sums of a profile cannot be read, got {self.sums[:40]!r}. {REBUILD}"
+            ) from error
+        return read
+
     def own_fields(self) -> dict[str, Any]:
         """Everything but the figures, by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "figures"}
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "figures"}
 
     def encode(self) -> bytes:
         """JSON: times as milliseconds since 1970, money as text."""
@@ -111,6 +125,7 @@ class OnlineProfile:
                 bought_at=tuple(datetime.fromtimestamp(at / 1000, UTC) for at in sent["bought_at"]),
                 is_known=sent["is_known"],
                 figures=values,
+                sums=_text(sent.get("sums", "{}")),
             )
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError, InvalidOperation) as error:
             raise StoreError(
@@ -124,6 +139,7 @@ def profile_documents(
     owners: Mapping[Identifier, str | None],
     *,
     version: int,
+    sums: Mapping[str, Sums] = NO_SUMS,
 ) -> list[Document]:
     """A document for every profile, gone ones marked so, and one for every identifier.
 
@@ -132,6 +148,7 @@ def profile_documents(
         identifiers: of each profile.
         owners: of every identifier of these profiles, now and before; None = nobody's.
         version: of all of them.
+        sums: of each profile that has any.
     """
     found = []
     for row in rows:
@@ -139,7 +156,8 @@ def profile_documents(
         if row["is_deleted"]:
             found.append(Document(key, version, None))
         else:
-            profile = OnlineProfile.from_row(row, identifiers.get(row["profile_id"], ()), version=version)
+            own, its_sums = identifiers.get(row["profile_id"], ()), sums.get(row["profile_id"], NO_SUMS)
+            profile = OnlineProfile.from_row(row, own, version=version, sums=its_sums)
             found.append(Document(key, version, profile.encode()))
     for identifier, owner in owners.items():
         found.append(Document(identifier_key(identifier), version, None if owner is None else orjson.dumps(owner)))
@@ -212,6 +230,12 @@ def _bought(purchases: Iterable[Row]) -> dict[str, datetime]:
 
 def _to_millisecond(at: datetime | None) -> Any:
     return None if at is None else at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _text(sent: Any) -> str:
+    if not isinstance(sent, str):
+        raise TypeError(f"sums are {type(sent).__name__}")
+    return sent
 
 
 def _to_ms(at: datetime | None) -> int | None:

@@ -11,14 +11,16 @@ from contextlib import closing
 from datetime import datetime
 
 from lakehouse.errors import StoreError
+from lakehouse.features.definition import NO_FEATURES, Features
+from lakehouse.features.online_sums import carried
 from lakehouse.identity.index import Index
 from lakehouse.lake.delta import Lake
 from lakehouse.online.change_publisher import Change, Publish
-from lakehouse.online.content import PIECE, fill, fill_facts, pieces, write
+from lakehouse.online.content import PIECE, fill, fill_facts, pieces, stands_for, write
 from lakehouse.online.store import OnlineStore
 from lakehouse.online.store_state import advance, in_flight, land, state_of, take_off
 from lakehouse.profiles.derivation import GoldRows, OnDriver
-from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.silver.feature_days import SILVER_FEATURE_DAYS
 
 log = logging.getLogger("stitchlake.online")
 
@@ -39,6 +41,7 @@ class OnlineStep:
         publish: Publish | None = None,
     ) -> None:
         self.lake = lake
+        self.features = NO_FEATURES
         self.owed: set[str] = set()
         self._open = open_
         self._open_kept = open_kept
@@ -50,6 +53,11 @@ class OnlineStep:
         self._version = 0
         self._in_flight: set[str] = set()
         self._changes: list[Change] = []
+
+    def use(self, features: Features) -> None:
+        """Let documents carry the sums of these features. If they carry others, the store is filled anew."""
+        is_other = carried(features) != carried(self.features)
+        self.features, self._is_filled = features, self._is_filled and not is_other
 
     @property
     def is_due(self) -> bool:
@@ -74,9 +82,9 @@ class OnlineStep:
             self._failure = None
             if not self._is_filled or state.version < self._version:
                 self._fill_facts()
-                gold, ahead = self.lake.version(GOLD_ACTIVATION), in_flight(store)
+                gold, ahead = stands_for(self.lake, self.features), in_flight(store)
                 if state.gold != gold or ahead is None:
-                    fill(store, self.lake, index, now=now)
+                    fill(store, self.lake, index, now=now, features=self.features)
                     ahead = set()
                 self.owed = ahead
                 self._is_filled, self._gold, self._version = True, gold, state_of(store).version
@@ -87,7 +95,7 @@ class OnlineStep:
 
     def put(self, rows: GoldRows | OnDriver, index: Index, now: datetime) -> bool:
         """Write the profiles gold is about to have, piece by piece; whether the store took all of them."""
-        taken = True
+        taken, days = True, rows.silver.get(SILVER_FEATURE_DAYS) if isinstance(rows, OnDriver) else None
         for piece in pieces(rows):
             profiles = piece["profile_id"].to_pylist()
             try:
@@ -95,7 +103,7 @@ class OnlineStep:
                 self._advance(store, self._gold, now)
                 self._in_flight.update(profiles)
                 take_off(store, self._in_flight, version=self._version)
-                write(store, self.lake, index, piece, version=self._version)
+                write(store, self.lake, index, piece, version=self._version, features=self.features, days=days)
                 self.owed -= set(profiles)
             except StoreError as error:
                 self._failed(error)
@@ -110,7 +118,7 @@ class OnlineStep:
         if self._publish is not None and changes:
             self._publish(changes)
         if self._is_filled and not self.owed:
-            gold = self.lake.version(GOLD_ACTIVATION)
+            gold = stands_for(self.lake, self.features)
             try:
                 store = self._opened(again=False)
                 self._advance(store, gold, now)

@@ -3,8 +3,7 @@
     leaf rows -> activity, orders, traits, identity   (independent of each other, written side by side)
               -> gold of the touched profiles         (each table from what it reads; where there is an online store, first what it holds)
               -> the online store                     (where there is one)
-              -> the rest of gold
-              -> gold, written                        (side by side)
+              -> gold, written                        (side by side; meanwhile the rest of gold is made, and written)
               -> gold.changes                         (what of it is another)
               -> gold.features of whom a window closed, and gold.audiences
               -> the topic of audiences               (where there is one)
@@ -28,6 +27,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.errors import ConfigError
 from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.identity.index import Index
 from lakehouse.identity.reach import places
@@ -45,6 +45,7 @@ from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.gold_quality import judge
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
+from lakehouse.profiles.silver.feature_days import SILVER_FEATURE_DAYS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
@@ -75,6 +76,7 @@ class OnlineWriter(Protocol):
     def catch_up(self, index: Index, now: datetime) -> set[str]: ...
     def put(self, rows: GoldRows | OnDriver, index: Index, now: datetime) -> bool: ...
     def settle(self, now: datetime) -> None: ...
+    def use(self, features: Features) -> None: ...
 
 
 class AudienceTeller(Protocol):
@@ -138,12 +140,8 @@ class MicroBatch:
         self.changes = ChangeLog(lake)
         self.records: deque[BatchRecord] = deque(maxlen=MOST_RECORDS)
         self.quality = quality
-        self.features = features
-        self.tables = gold_with(features, audiences)
-        self._first = self.tables if online is None else made_first(GOLD_ACTIVATION, self.tables)
-        self._rest = tuple(table for table in self.tables if table not in self._first)
-        self._closing = closing_windows(self.tables)
-        self._window_ends = WindowEnds(lake, self._closing[0]) if self._closing else None
+        self.audiences = audiences
+        self._use(features)
         self._teller = teller
         self._note = note
         self._as_of: datetime | None = None
@@ -165,6 +163,32 @@ class MicroBatch:
                 self._record((leaves, once), record)
             finally:
                 leaves.unpersist()
+
+    def use(self, features: Features) -> None:
+        """From now on keep these features; leaf rows hold their facts. Rows of gold.features and documents follow as they are due."""
+        with self._one_at_a_time:
+            self._use(features)
+
+    def _use(self, features: Features) -> None:
+        """Raises ConfigError: an audience reads one that is not among them."""
+        if missing := [name for name in self.audiences.features if name not in features.by_name]:
+            raise ConfigError(
+                f"audiences.yaml: reads {', '.join(missing)}, expected declared features. Declare them, or start streaming again"
+            )
+        self.features = features
+        self.tables = gold_with(features, self.audiences)
+        self._first = self.tables if self.online is None else made_first(GOLD_ACTIVATION, self.tables)
+        self._rest = tuple(table for table in self.tables if table not in self._first)
+        self._closing = closing_windows(self.tables)
+        self._window_ends = WindowEnds(self.lake, self._closing[0], features) if self._closing else None
+        self._of_documents = (SILVER_FEATURE_DAYS,) if self.online is not None and features.online else ()
+        if self.online is not None:
+            self.online.use(features)
+
+    @property
+    def owes_features(self) -> bool:
+        """Whether rows of gold.features are still those of other declarations."""
+        return self._window_ends is not None and self._window_ends.owes
 
     def catch_up(self) -> None:
         """Do what is due although no event came: overrides asked for, a new model, rules that changed, a crash's rest."""
@@ -217,17 +241,21 @@ class MicroBatch:
             if everyone:
                 rows = self.touched.of_everybody(profiles, as_of, now, self._first)
             else:
-                rows = self.touched.of_few(self.identity.index, profiles, as_of, now, self._first)
+                rows = self.touched.of_few(
+                    self.identity.index, profiles, as_of, now, self._first, besides=self._of_documents
+                )
         self._judge(rows, self._first, record)
         if self.online is not None:
             with record.stage("online"):
                 if self.online.put(rows, self.identity.index, now):
                     record.online_at = self.clock()
-            with record.stage("rollup"):
-                rows = self.touched.also(rows, self._rest)
-            self._judge(rows, self._rest, record)
-        with record.stage("gold"):
-            self.write_gold(rows)
+        with record.stage("gold"), ThreadPoolExecutor(1) as beside:
+            written = beside.submit(self.write_gold, rows, self._first)
+            if self._rest:
+                rest = self.touched.also(rows, self._rest)
+                self._judge(rest, self._rest, record)
+                self.write_gold(rest, self._rest)
+            written.result()
         with record.stage("changes"):
             self.tell_changes(now)
         if self._window_ends is not None:
@@ -305,17 +333,17 @@ class MicroBatch:
             facts_of(leaves), batch_id=batch_id, now=now, matcher=matcher, described=described
         )
 
-    def write_gold(self, rows: GoldRows | OnDriver) -> None:
-        """Write every table whose needs are met; the others are left as they are."""
-        with ThreadPoolExecutor(len(self.tables)) as pool:
+    def write_gold(self, rows: GoldRows | OnDriver, tables: Collection[ProfileTable]) -> None:
+        """Write those of the tables whose needs are met; the others are left as they are."""
+        with ThreadPoolExecutor(len(tables)) as pool:
             writes = [
                 pool.submit(gold_writes.write, self.lake, table, rows)
-                for table in self.tables
+                for table in tables
                 if table.needs(self.champions)
             ]
             for write in writes:
                 write.result()
-        if self._window_ends is not None:
+        if self._window_ends is not None and self._window_ends.table in tables:
             self._window_ends.wrote(rows.tables)
 
     def tell_changes(self, now: datetime) -> None:

@@ -52,15 +52,19 @@ class TouchedProfiles:
         tables: Tables,
         *,
         as_stored: Tables = (),
+        besides: Collection[LeafTable] = (),
     ) -> GoldRows | OnDriver:
-        """What these tables say of these profiles, whose actors are looked up. `as_stored`: others that they read as they stand."""
+        """What these tables say of these profiles, whose actors are looked up.
+
+        `as_stored`: others that they read as they stand. `besides`: of silver, wanted with rows that are on the driver, whoever reads them.
+        """
         actors = _text(members(index, profile_ids))
         profiles = pa.table({"profile_id": pa.array(sorted(profile_ids), pa.string())})
         here = OnDriver(profiles=profiles, now=now, silver={SILVER_IDENTITY_MAP: actors}, tables={})
         if self._lake.uses_delta_rs and actors.num_rows <= FEW_ACTORS:
             dated = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
             held = {table: self._held(table, here.profile_ids) for table in as_stored}
-            return self._also_here(replace(here, profiles=dated, tables=held), tables)
+            return self._also_here(replace(here, profiles=dated, tables=held), tables, besides)
         of_spark = self._rows(self._lake.frame(profiles), F.broadcast(self._lake.frame(actors)), as_of, now)
         few = of_spark.profiles.select("profile_id")
         stored = {table: self._lake.read(table).join(few, on="profile_id", how="left_semi") for table in as_stored}
@@ -112,8 +116,8 @@ class TouchedProfiles:
         here = None if rows.here is None else replace(rows.here, tables={**rows.here.tables, **taken})
         return replace(rows, tables={**rows.tables, **told}, here=here)
 
-    def _also_here(self, rows: OnDriver, tables: Tables) -> OnDriver:
-        missing = sorted(handed(tables) - rows.silver.keys(), key=lambda table: table.name)
+    def _also_here(self, rows: OnDriver, tables: Tables, besides: Collection[LeafTable] = ()) -> OnDriver:
+        missing = handed(tables).union(besides) - rows.silver.keys()
         with ThreadPoolExecutor(len(LEAF)) as pool:
             held = {table: pool.submit(_stored, self._lake, table, rows.profile_of) for table in missing}
             silver = dict(rows.silver) | {table: stored.result() for table, stored in held.items()}

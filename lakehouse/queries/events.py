@@ -33,7 +33,6 @@ from lakehouse.events import dedupe
 from lakehouse.events.declared_properties import check_stored, with_declared
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import ARRIVED_AT, parse
-from lakehouse.feature_book.kept_features import keep
 from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.kafka.source import read_range, read_records
 from lakehouse.lake import checkpoint
@@ -49,7 +48,8 @@ from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.quality.data_quality import DataQuality, Tell, nothing_told
 from lakehouse.queries import unfinished
-from lakehouse.queries.declarations import declarations, declared_audiences, declared_features
+from lakehouse.queries.declarations import declarations, declared_audiences
+from lakehouse.queries.feature_history import FeatureHistory, keep_declared
 from lakehouse.queries.known_records import Known, is_news, known
 from lakehouse.queries.lost_records import refuse_lost
 from lakehouse.queries.silver_writes import Accepted, faults, write_events, write_faults
@@ -73,12 +73,20 @@ Begin = Callable[[Transaction], None]
 """Is told of a batch before anything of it is written."""
 
 
+Summed = Callable[[], Features]
+"""The features of whose facts leaf rows tell now."""
+
 Size = Callable[[Transaction], int | None]
 """How many records a batch was made of; None = that is not known."""
 
 
 def nobody_knows(_: Transaction) -> None:
     """Of a stream that is not of Kafka's."""
+
+
+def no_features() -> Features:
+    """Of a query that declares none."""
+    return NO_FEATURES
 
 
 def nobody_told(_: Transaction) -> None:
@@ -109,7 +117,7 @@ def leaves(events: DataFrame, config: Config, features: Features = NO_FEATURES) 
 class EventsBatch:
     """The body of foreachBatch. A replay, whole or after a crash between any two writes, changes nothing: see docs/decisions/0070.
 
-    `table`: silver.events, with the columns that are declared. `features`: of whose facts the leaf rows tell. `upkeep`: of the tables it writes. It has its turn when everything is
+    `table`: silver.events, with the columns that are declared. `features`: see Summed. `upkeep`: of the tables it writes. It has its turn when everything is
     written. `quality`: judges the events by windows of so many seconds; None = nothing is judged. `begin`, `size`: see Begin and Size.
     """
 
@@ -120,7 +128,7 @@ class EventsBatch:
         known: Known,
         *,
         table: Table = SILVER_EVENTS,
-        features: Features = NO_FEATURES,
+        features: Summed = no_features,
         upkeep: Upkeep | None = None,
         quality: DataQuality | None = None,
         window_seconds: int = 0,
@@ -189,7 +197,7 @@ class EventsBatch:
 
     def _leaves(self, events: DataFrame | pa.Table) -> DataFrame | pa.Table:
         """Few events are on the driver, and so are their leaf rows."""
-        lake, config, features = self._lake, self._lake.config, self._features
+        lake, config, features = self._lake, self._lake.config, self._features()
         if isinstance(events, pa.Table):
             events = events.select([*OF_LEAVES, *features.reads])
             if events.num_rows <= FEW_RECORDS:
@@ -214,7 +222,7 @@ def writer(
     take_in: TakeIn,
     *,
     declared: Declarations = NOTHING_DECLARED,
-    features: Features = NO_FEATURES,
+    features: Summed = no_features,
     held: Known | None = None,
     upkeep: Upkeep | None = None,
     quality: DataQuality | None = None,
@@ -274,14 +282,14 @@ def start(
         finish(lake, micro_batch, functools.partial(read_range, lake), declared, micro_batch.features)
     when = trigger(config.trigger_seconds, available_now=available_now)
     to_start = writer(
-        lake, records, micro_batch, declared=declared, features=micro_batch.features, held=held, upkeep=upkeep, quality=quality,
+        lake, records, micro_batch, declared=declared, features=lambda: micro_batch.features, held=held, upkeep=upkeep, quality=quality,
         window_seconds=0 if available_now else lake.config.quality.window_seconds,  # nobody comes back for an open one
         begin=functools.partial(unfinished.begin, lake, NAME, held["events"]),
         size=lambda once: checkpoint.size(lake.spark, lake.checkpoint(NAME), once.batch_id),
     )  # fmt: skip
     query = to_start.trigger(**when).start()
     if not available_now:
-        beside = (query, micro_batch, upkeep)
+        beside = (query, micro_batch, upkeep, FeatureHistory(lake, micro_batch, NAME, declared.properties))
         Thread(target=_go_on_while_idle, args=beside, name="events-idle", daemon=True).start()
     return query
 
@@ -346,7 +354,7 @@ def new_upkeep(lake: Lake) -> Upkeep:
 def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing_told) -> MicroBatch:
     """What the query does for profiles, with the features, the audiences, the online store and the topics of changes that are declared."""
     config = lake.config
-    features = keep(lake, declared_features(declarations(config)))
+    features = keep_declared(lake, NAME, declarations(config).properties)
     book = declared_audiences(features)
     audiences = kept_audiences.keep(lake, book.audiences, features, utc_now())
     publish = None
@@ -367,12 +375,13 @@ def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing
     )  # fmt: skip
 
 
-def _go_on_while_idle(query: StreamingQuery, micro_batch: MicroBatch, upkeep: Upkeep) -> None:
-    """No event, no micro-batch: overrides and new models must not wait for one, and maintenance delays nobody then."""
+def _go_on_while_idle(query: StreamingQuery, micro_batch: MicroBatch, upkeep: Upkeep, history: FeatureHistory) -> None:
+    """No event, no micro-batch: overrides and new models must not wait for one, and maintenance and history delay nobody then."""
     while query.isActive:
         try:
             if not query.awaitTermination(IDLE_SECONDS):
                 with upkeep.turn:
+                    history.go_on()
                     micro_batch.catch_up()
                     if micro_batch.quality is not None:
                         micro_batch.quality.settle(micro_batch.lake.config.quality.window_seconds)

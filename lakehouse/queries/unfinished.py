@@ -21,6 +21,7 @@ from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction, application
 from lakehouse.queries.known_records import ends_of, furthest, is_news
+from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 
 FOLDER = "_begun"  # in the lake: of each query the micro-batch that it began last
@@ -65,6 +66,34 @@ def last_batch(lake: Lake, query: str) -> Transaction | None:
         return None
     batch_id = lake.last_batch(SILVER_EVENTS, begun.once.application)
     return None if batch_id < 0 else Transaction(application=begun.once.application, batch_id=batch_id)
+
+
+def is_under_way(lake: Lake, query: str, table: Table) -> bool:
+    """Whether `table`, which is added to once, may still get something of the micro-batch that was begun last."""
+    begun = _begun(lake, query)
+    return begun is not None and not lake.has_had(table, begun.once) and not _is_committed(lake, query, begun.once)
+
+
+def reached(lake: Lake, query: str, table: Table) -> Ends:
+    """How far in the topic `table` has what silver.events has, to the record. No micro-batch may run meanwhile.
+
+    One that was left in the middle will be gone through again, and is not in it. One that ended and brought the table nothing is noted as taken, so that
+    nobody goes through it again.
+    """
+    begun = _begun(lake, query)
+    if begun is not None and not lake.has_had(table, begun.once):
+        if not _is_committed(lake, query, begun.once):
+            return begun.begins
+        lake.note_taken(table, begun.once)
+    return ends_of(lake.read(SILVER_EVENTS))
+
+
+def _is_committed(lake: Lake, query: str, once: Transaction) -> bool:
+    path = lake.checkpoint(query)
+    run, last = checkpoint.run(lake.spark, path), checkpoint.last_committed(lake.spark, path)
+    return (
+        run is not None and application(query, run) == once.application and last is not None and last >= once.batch_id
+    )
 
 
 def left_behind(lake: Lake, query: str) -> Begun | None:

@@ -15,7 +15,7 @@ from lakehouse.errors import RuleError
 from lakehouse.rules.evaluate import Predicate, Values, compile_predicate
 from lakehouse.rules.expression import Apply, Constant, Expression, Read, conjuncts
 from lakehouse.rules.parse import parse
-from lakehouse.rules.vocabulary import VOCABULARY, prepared
+from lakehouse.rules.vocabulary import VOCABULARY, Term, prepared
 
 Effect = Literal["propose", "force", "forbid", "boost"]
 # Words a rule is looked up by, when it asks for one value of them: the one with the most values first.
@@ -75,9 +75,14 @@ class RuleBook:
     """Rules, strongest first. A rule is looked at only where the one value it asks for is there."""
 
     def __init__(
-        self, rules: Mapping[str, Rule], expressions: Mapping[str, Expression], examples: Sequence[Example]
+        self,
+        rules: Mapping[str, Rule],
+        expressions: Mapping[str, Expression],
+        examples: Sequence[Example],
+        words: Mapping[str, Term] = VOCABULARY,
     ) -> None:
         self.by_name = rules
+        self.words = words
         self.expressions = expressions
         self.examples = examples
         canonical = orjson.dumps([rule.model_dump(mode="json") for rule in rules.values()], option=orjson.OPT_SORT_KEYS)
@@ -121,9 +126,12 @@ class RuleBook:
 
 
 def read_rules(
-    path: Path, offers: Collection[str] | None = None, destinations: Collection[str] | None = None
+    path: Path,
+    offers: Collection[str] | None = None,
+    destinations: Collection[str] | None = None,
+    words: Mapping[str, Term] = VOCABULARY,
 ) -> RuleBook:
-    """Read and check the file. `offers`, `destinations`: names a rule may act on or at; None = any.
+    """Read and check the file. `offers`, `destinations`: names a rule may act on or at; None = any. `words`: what it may read.
 
     Raises:
         ConfigError: one line for every fault found, with its place.
@@ -140,18 +148,18 @@ def read_rules(
             )
         faults += rule.unknown(f"{place}[{number}]", destinations)
         try:
-            expressions[rule.name] = parse(rule.when)
+            expressions[rule.name] = parse(rule.when, words)
             rules[rule.name] = rule
         except RuleError as error:
             faults.append(f"{place}[{number}] {rule.name}.when: {error}")
     examples = [one for _, one in checked(document.get("tests") or [], Example, f"{path.name}: tests", faults)]
     for number, example in enumerate(examples):
-        unknown = [name for name in example.given if name not in VOCABULARY]
+        unknown = [name for name in example.given if name not in words]
         if example.rule not in rules or unknown:
             what = f"unknown column '{unknown[0]}'" if unknown else f"no rule '{example.rule}'"
             faults.append(f"{path.name}: tests[{number}]: {what}")
     refuse(faults)
-    return RuleBook(rules, expressions, examples)
+    return RuleBook(rules, expressions, examples, words)
 
 
 def _compile(rule: Rule, expression: Expression) -> _Compiled:

@@ -50,7 +50,7 @@ def event_part(expression: Expression) -> Column | None:
 
 
 def _is_of_event(expression: Expression) -> bool:
-    return all(VOCABULARY[name].group == EVENT for name in reads(expression))
+    return all(name in VOCABULARY and VOCABULARY[name].group == EVENT for name in reads(expression))
 
 
 def _constant(constant: Constant) -> Column:

@@ -7,16 +7,17 @@ from typing import Any, cast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
-from lakehouse.rules.vocabulary import SQL_TYPES, VOCABULARY, Type
-
-_COLUMNS = ", ".join(f"{name} {SQL_TYPES[term.type]}" for name, term in VOCABULARY.items())
+from lakehouse.rules.vocabulary import SQL_TYPES, VOCABULARY, Term, Type
 
 
-def frame_of(spark: SparkSession, contexts: Sequence[Mapping[str, object]]) -> DataFrame:
-    """Every word of the vocabulary as a column of its SQL type, null where a context has none, and `row`: its number."""
-    schema = T.StructType.fromDDL(f"row int, {_COLUMNS}")
+def frame_of(
+    spark: SparkSession, contexts: Sequence[Mapping[str, object]], words: Mapping[str, Term] = VOCABULARY
+) -> DataFrame:
+    """Every word as a column of its SQL type, null where a context has none, and `row`: its number."""
+    columns = ", ".join(f"{name} {SQL_TYPES[term.type]}" for name, term in words.items())
+    schema = T.StructType.fromDDL(f"row int, {columns}")
     rows: list[Any] = [
-        (number, *(_typed(context.get(name), term.type) for name, term in VOCABULARY.items()))
+        (number, *(_typed(context.get(name), term.type) for name, term in words.items()))
         for number, context in enumerate(contexts)
     ]
     return spark.createDataFrame(rows, cast(T.StructType, schema))

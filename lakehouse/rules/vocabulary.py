@@ -82,13 +82,13 @@ VOCABULARY: Mapping[str, Term] = {
 Context = Mapping[str, object]
 
 
-def prepared(context: Context) -> dict[str, object]:
+def prepared(context: Context, words: Mapping[str, Term] | None = None) -> dict[str, object]:
     """The context as rules compute with it: numbers are doubles, times are microseconds since 1970.
 
-    What is absent, or of another type than the vocabulary says, is null.
+    What is absent, or of another type than the vocabulary says, is null. `words`: None = VOCABULARY.
     """
-    get = context.get
-    return {name: None if (value := get(name)) is None else read(value) for name, read in _READ}
+    get, readers = context.get, _READ if words is None else _readers(words)
+    return {name: None if (value := get(name)) is None else read(value) for name, read in readers}
 
 
 def _number(value: object) -> float | None:
@@ -123,4 +123,10 @@ READERS: Mapping[Type, Callable[[object], object]] = {
     "texts": _texts,
 }
 """A value -> as rules compute with it; null where it is of another type."""
-_READ = tuple((name, READERS[term.type]) for name, term in VOCABULARY.items())
+
+
+def _readers(words: Mapping[str, Term]) -> tuple[tuple[str, Callable[[object], object]], ...]:
+    return tuple((name, READERS[term.type]) for name, term in words.items())
+
+
+_READ = _readers(VOCABULARY)

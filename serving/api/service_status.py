@@ -38,7 +38,7 @@ def status(service: Service) -> dict[str, Any]:
         "rules": "none" if book is None else book.version,
         "faults": [
             part.name
-            for part in (service.rules, service.catalogue, service.recommender, service.experiments)
+            for part in (service.rules, service.catalogue, service.features, service.recommender, service.experiments)
             if part.fault
         ],
         "decisions": service.counters.decisions,

@@ -1,5 +1,6 @@
 """GET /api/profiles: what is known of a person, and what of it may be told."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from lakehouse.online.recent_behaviour import recent_behaviour
 from lakehouse.online.recent_entries import PURPOSES
 from serving.service import Service
 
-_IDENTITY = frozenset({"profile_id", "version", "identifiers"})
+_UNTOLD = frozenset({"profile_id", "version", "identifiers", "sums"})
 _SAID = ("is_suppressed", "as_of", "updated_at", *(f"consent_{purpose}" for purpose in PURPOSES))
 
 
@@ -22,7 +23,8 @@ async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
     """
     now = service.clock()
     visitor = await service.visitors.find(service.visitors.identifier(type_, value), now)
-    passed = permit(visitor, circumstances_of(visitor, service.inputs(), now=now), "personalization", "profile")
+    circumstances = circumstances_of(visitor, service.inputs(), now=now)
+    passed = permit(visitor, circumstances, "personalization", "profile")
     known = visitor.profile
     said = {
         f"consent_{purpose}": None if known is None else known.figures[f"consent_{purpose}"] for purpose in PURPOSES
@@ -34,20 +36,21 @@ async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
         "identifiers": [] if known is None else known.identifiers,
         "consent": {purpose: visitor.recent.consent.get(purpose, said[f"consent_{purpose}"]) for purpose in PURPOSES},
         "withheld": None if isinstance(passed, Permitted) else passed.reason,
-        **(_personal(passed) if isinstance(passed, Permitted) else _withheld(known, now)),
+        **(_personal(passed) if isinstance(passed, Permitted) else _withheld(known, circumstances.features, now)),
     }
 
 
 def _personal(permitted: Permitted[Visitor]) -> dict[str, Any]:
     known = permitted.what.profile
     figures = {} if known is None else {**known.own_fields(), **known.figures}
-    profile = {name: value for name, value in figures.items() if name not in _IDENTITY}
-    return {"profile": profile, "recent": permitted.what.recent.columns()}
+    profile = {name: value for name, value in figures.items() if name not in _UNTOLD}
+    features = dict(permitted.circumstances.features)
+    return {"profile": profile, "features": features, "recent": permitted.what.recent.columns()}
 
 
-def _withheld(known: OnlineProfile | None, now: datetime) -> dict[str, Any]:
+def _withheld(known: OnlineProfile | None, features: Iterable[str], now: datetime) -> dict[str, Any]:
     """The same fields, with nothing in them but what somebody said of being left alone."""
     said = {} if known is None else {name: known.figures[name] for name in _SAID}
     empty = {"bought": (), "bought_at": (), "is_known": known is not None and known.is_known}
     profile = {} if known is None else {**empty, **dict.fromkeys(COLUMNS), **said}
-    return {"profile": profile, "recent": recent_behaviour([], now).columns()}
+    return {"profile": profile, "features": dict.fromkeys(features), "recent": recent_behaviour([], now).columns()}

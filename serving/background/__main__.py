@@ -22,11 +22,13 @@ from lakehouse.actions.action import Action
 from lakehouse.actions.destinations import Known, Topic, read_destinations
 from lakehouse.actions.recipient_zones import RecipientZones
 from lakehouse.config import Config, load
-from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, MOMENTS, OFFERS, RULES, SOURCES, TEMPLATES
+from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, FEATURES, MOMENTS, OFFERS, RULES, SOURCES, TEMPLATES
 from lakehouse.decisions.exposures import lifetimes
 from lakehouse.decisions.offers import Offer, read_catalogue
 from lakehouse.errors import BrokerError
 from lakehouse.events.reader import Reader
+from lakehouse.feature_book.rule_words import declared_features, rule_words
+from lakehouse.features.definition import NO_FEATURES
 from lakehouse.job import READY, run
 from lakehouse.kafka import admin, clients
 from lakehouse.kafka.broker import reachable
@@ -42,6 +44,7 @@ from lakehouse.moments.transitions import Moment
 from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.recent_entries import entries, remember
 from lakehouse.rules.book import read_rules
+from lakehouse.rules.vocabulary import Term
 from lakehouse.sources.topic_sources import topic_sources
 from serving.background.destination_workers import DestinationWorkers
 from serving.background.people import People
@@ -72,6 +75,7 @@ class Files:
     templates: Path = TEMPLATES
     rules: Path = RULES
     experiments: Path = EXPERIMENTS
+    features: Path = FEATURES
 
 
 class Background:
@@ -89,7 +93,10 @@ class Background:
         for destination in destinations.values():
             if isinstance(destination, Topic):
                 admin.create_topic(config.kafka, destination.topic, config.kafka.partitions)
-        self._offers = Reloadable(files.offers, read_catalogue)
+        self._features = Reloadable(files.features, lambda path: declared_features(config, path))
+        self._offers = Reloadable(
+            files.offers, lambda path: read_catalogue(path, self._words()), relies_on=[self._features]
+        )
         self._moments = Reloadable(
             files.moments,
             lambda path: read_moments(path, offers=self._known_offers(), destinations=destinations),
@@ -144,6 +151,7 @@ class Background:
         read: dict[str, Reloadable[Any]] = {
             "moments": self._moments,
             "offers": self._offers,
+            "features": self._features,
             "rules": self._rules.rules,
             "experiments": self._rules.experiments,
         }
@@ -164,10 +172,13 @@ class Background:
             people=people,
             rules=Reloadable(
                 files.rules,
-                lambda path: read_rules(path, offers=self._known_offers(), destinations=destinations),
+                lambda path: read_rules(
+                    path, offers=self._known_offers(), destinations=destinations, words=self._words()
+                ),
                 relies_on=[self._offers],
             ),
             offers=self._offers,
+            features=self._features,
             experiments=Reloadable(files.experiments, lambda path: read_running(path, self._kept, self._clock())),
             stock=Stock(self._kept),
             clock=self._clock,
@@ -252,6 +263,9 @@ class Background:
     def _known_offers(self) -> Mapping[str, Offer]:
         catalogue = self._offers.current
         return {} if catalogue is None else catalogue.offers
+
+    def _words(self) -> Mapping[str, Term]:
+        return rule_words(self._features.current or NO_FEATURES)
 
     def _caps_for_life(self) -> Mapping[str, int]:
         return lifetimes(self._known_offers().values(), self._rules.by_name().values())

@@ -17,6 +17,7 @@ from lakehouse.decisions.offers import Catalogue
 from lakehouse.errors import ConfigError
 from lakehouse.events.reader import Reader
 from lakehouse.experiments.definitions import Experiments
+from lakehouse.features.definition import Features
 from lakehouse.lane.candidate import Candidate
 from lakehouse.rules.book import Rule, RuleBook
 from serving.background.people import People
@@ -34,6 +35,7 @@ class RuleActions:
     people: People
     rules: Reloadable[RuleBook]
     offers: Reloadable[Catalogue]
+    features: Reloadable[Features]
     experiments: Reloadable[Experiments]
     stock: Stock
     clock: Callable[[], datetime]
@@ -48,7 +50,12 @@ class RuleActions:
         """What decisions of this moment are made from; stock is read anew."""
         self.stock.read()
         return read_inputs(
-            self.config, rules=self.rules, catalogue=self.offers, experiments=self.experiments, stock=self.stock
+            self.config,
+            rules=self.rules,
+            catalogue=self.offers,
+            features=self.features,
+            experiments=self.experiments,
+            stock=self.stock,
         )
 
     def handle(self, values: Sequence[bytes | None]) -> None:

@@ -76,7 +76,7 @@ class DecisionAnswer(_Decision):
 class ProfileAnswer(_Answer):
     """What is known of a person, without personal data: identifiers as tokens where they are personal.
 
-    `withheld`: why `profile` and `recent` are empty: nothing personal may be told of them; null = it is told.
+    `features`: those of conf/features.yaml that are online, windows ending now. `withheld`: why `profile`, `features` and `recent` are empty: nothing personal may be told of them; null = it is told.
     """
 
     profile_id: str | None
@@ -84,6 +84,7 @@ class ProfileAnswer(_Answer):
     degraded: bool
     identifiers: list[list[str]]
     profile: dict[str, Any]
+    features: dict[str, Any]
     recent: dict[str, Any]
     consent: dict[str, bool | None]
     withheld: str | None

@@ -4,6 +4,7 @@ from lakehouse.config import Config
 from lakehouse.decisions.circumstances import DecisionInputs
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.experiments.definitions import Experiments
+from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.rules.book import RuleBook
 from serving.state.reloadable import Reloadable
 from serving.state.stock import Stock
@@ -14,6 +15,7 @@ def read_inputs(
     *,
     rules: Reloadable[RuleBook],
     catalogue: Reloadable[Catalogue],
+    features: Reloadable[Features],
     experiments: Reloadable[Experiments],
     stock: Stock,
 ) -> DecisionInputs:
@@ -24,4 +26,5 @@ def read_inputs(
         experiments=experiments.current,
         unavailable=stock.unavailable,
         consent_assumed=config.consent.assumed,
+        features=features.current or NO_FEATURES,
     )

@@ -12,16 +12,18 @@ from pyspark.sql import functions as F
 
 from batch.rebuild import check_declared
 from lakehouse.config import Config
+from lakehouse.feature_book.kept_features import marked
+from lakehouse.feature_book.rule_words import declared_features
+from lakehouse.features.definition import Features
 from lakehouse.identity.index import Index
 from lakehouse.kafka.produce import produce
 from lakehouse.lake import local_index
 from lakehouse.lake.delta import Lake
 from lakehouse.machine import wait_until
-from lakehouse.online.content import differences
+from lakehouse.online.content import differences, stands_for
 from lakehouse.online.engines import open_store, store_url
 from lakehouse.online.store import OnlineStore
 from lakehouse.online.store_state import in_flight, state_of
-from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.profiles.stitching.identity_tables import stamp
 from lakehouse.queries import bronze_events, events
@@ -153,12 +155,15 @@ class Trial:
             assert index.stamp == stamp(self.lake), "the index of the graph is of other tables"
             with contextlib.closing(open_store(store_url(self.config), timeout_ms=5000)) as store:
                 wait_until(lambda: self._stands_for_gold(store), PATIENCE_SECONDS)
-                found = differences(store, self.lake, index)
+                found = differences(store, self.lake, index, self._features())
         return sum(found[fault] for fault in _WRONG_ONLINE)
 
     def _stands_for_gold(self, store: OnlineStore) -> bool:
         """What it did not take it gets in the next idle second."""
-        return state_of(store).gold == self.lake.version(GOLD_ACTIVATION) and in_flight(store) == set()
+        return state_of(store).gold == stands_for(self.lake, self._features()) and in_flight(store) == set()
+
+    def _features(self) -> Features:
+        return marked(self.lake, declared_features(self.config))
 
     def _committed(self, query: str) -> list[int]:
         folder = Path(self.lake.checkpoint(query)) / "commits"

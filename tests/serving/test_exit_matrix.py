@@ -26,6 +26,7 @@ from lakehouse.decisions.gate import Permitted
 from lakehouse.decisions.visitor import suppression_key
 from lakehouse.errors import ConfigError, StoreError
 from lakehouse.experiments.assignment import bucket
+from lakehouse.feature_book.rule_words import declared_features
 from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.recent_entries import BEHAVIOUR, entries, key_of, remember
 from lakehouse.online.store import Document, Entry
@@ -164,6 +165,7 @@ class World:
             people=self.known,
             rules=service.rules,
             offers=service.catalogue,
+            features=service.features,
             experiments=service.experiments,
             stock=service.stock,
             clock=service.clock,
@@ -230,6 +232,9 @@ class World:
             told = await profile(self.service, "user_id", who.name)
             if told["profile"].get("segment") or told["profile"].get("bought") or told["recent"]["viewed_24h"]:
                 self.left.add(("profile", who.name))
+            if told["features"]["views_7d"] is not None:
+                self.left.add(("profile", who.name))
+                assert told["features"]["views_7d"] == 7
         LaneDecisions(self.service).handle([candidate(who.name) for who in self.people])
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
 
@@ -285,7 +290,12 @@ def settle(service: Service, who: Who) -> None:
     figures: dict[str, Any] = dict.fromkeys(("consent_marketing", "consent_personalization"), said)
     figures |= {"segment": "champions", "is_suppressed": True if who.suppression == "by the lake" else None}
     identifiers = [("user_id", who.name), ("anonymous_id", f"a-{who.name}")]
-    put(service.store, person(f"p-{who.name}", identifiers, bought=("owned",), bought_at=(NOW,), **figures))
+    views = str(declared_features(service.config).by_name["views_7d"].partial)
+    sums = {views: {"n": 30, "at": [int(NOW.timestamp()) // 86_400], "events": [7]}}
+    known = person(
+        f"p-{who.name}", identifiers, bought=("owned",), bought_at=(NOW,), sums=orjson.dumps(sums).decode(), **figures
+    )
+    put(service.store, known)
     viewed = {"kind": "view", "product_id": f"seen-by-{who.name}"}
     service.store.append(
         {key_of(BEHAVIOUR, ("user_id", who.name)): [Entry(AT_MS - 1000, f"v-{who.name}", orjson.dumps(viewed))]}, keep=9

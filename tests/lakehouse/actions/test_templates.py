@@ -1,11 +1,21 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lakehouse.actions.templates import Templates
+from lakehouse.actions.action import Action
+from lakehouse.actions.delivery import Result, Sent
+from lakehouse.actions.performers import to_mailbox
+from lakehouse.actions.templates import Letter, Templates
 from lakehouse.config.paths import TEMPLATES
+from lakehouse.decisions.gate import Permitted, permit
+from lakehouse.decisions.visitor import Visitor
 from lakehouse.errors import ActionError
+from lakehouse.online.online_profile import OnlineProfile
+from tests.lakehouse.decisions.circumstances import circumstances
+from tests.online_people import SEEN, person
 
+ANN = ("user_id", "ann")
 OFFER = {"title": "t", "name": "first_order_offer", "content": {"headline": "Hi", "body": "Free.", "code": "X"}}
 
 
@@ -65,3 +75,32 @@ def test_a_template_that_reaches_out_or_breaks_is_one_error(tmp_path: Path, text
 def test_a_missing_template_is_told(tmp_path: Path) -> None:
     with pytest.raises(ActionError, match=r"b\.txt\.j2"):
         Templates(tmp_path).letter("b", {})
+
+
+def test_a_letter_reads_the_features_of_whoever_gets_it(tmp_path: Path) -> None:
+    told: list[Letter] = []
+
+    class Post:
+        def send(self, letter: Permitted[Letter], _: str, __: str) -> Result:
+            told.append(letter.what)
+            return Sent()
+
+    class Addresses:
+        def latest(self, _: OnlineProfile) -> str:
+            return "ann@example.com"
+
+    templates = written(
+        tmp_path, hello_txt="{{ features.views_7d }} views\n{% if features.spent %}yes{% else %}no{% endif %}"
+    )
+    post: Any = Post()
+    perform = to_mailbox(post, offers=dict, addresses=Addresses(), templates=templates, links=None)
+    action = Action(
+        decision_id="d", destination="mail", cause="moment", name="hello", identifiers=(ANN,), purpose="marketing",
+        created_ms=0, expires_ms=1,
+    )  # fmt: skip
+    known = circumstances(now=SEEN, features={"views_7d": 3, "spent": None})
+    ann = Visitor(identifier=ANN, profile=person("p", [ANN]), recent=known.visitor.recent)
+    passed = permit(action, known._replace(visitor=ann), "marketing")
+    assert isinstance(passed, Permitted)
+    perform(passed)
+    assert [(letter.subject, letter.text) for letter in told] == [("3 views", "no\n")]

@@ -1,10 +1,17 @@
 """Whom a decision is about: the latest word on consent, and the vocabulary of rules filled for them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from lakehouse.decisions.visitor import Visitor, context_of
+import orjson
+
+from lakehouse.decisions.visitor import Visitor, context_of, features_of
+from lakehouse.feature_book.rule_words import rule_words
 from lakehouse.online.recent_behaviour import RecentBehaviour, Seen
 from lakehouse.recommend.interactions import DAY_MS
+from lakehouse.rules.evaluate import compile_predicate
+from lakehouse.rules.parse import parse
+from tests import feature_oracle as oracle
 from tests.online_people import SEEN, person
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -58,3 +65,31 @@ def test_an_event_is_told_before_the_page_and_a_profiles_segment_before_the_call
     assert (context["segment"], context["is_known"]) == ("b2b", False)
     loyal = Visitor(identifier=ANA, profile=person("p-ana", [ANA], segment="loyal"), recent=NOTHING)
     assert context_of(loyal, {}, now=NOW, segment="b2b")["segment"] == "loyal"
+
+
+def test_a_feature_gets_into_the_context_when_a_rule_reads_it(tmp_path: Path) -> None:
+    entries = [
+        {"name": "views_7d", "description": "d", "aggregation": "count", "window": "7 d"},
+        {"name": "latest_at", "description": "d", "aggregation": "max", "value": "occurred_at"},
+        {"name": "coupon_used", "description": "d", "aggregation": "last", "value": "coupon"},
+    ]
+    features = oracle.declared(tmp_path, oracle.online(entries))
+    views, latest, coupon = (str(one.partial) for one in features.features)
+    today, micros = NOW.timestamp() // 86_400, NOW.timestamp() * 1e6
+    sums = {
+        views: {"n": 7, "at": [today - 7, today - 6], "events": [9, 3]},
+        latest: {"n": 0, "at": [today], "most": [micros]},
+        coupon: {"n": 0, "at": [today], "last": [[today], ["tea"]]},
+    }
+    profile = person("p-ana", [ANA], as_of=NOW, sums=orjson.dumps(sums).decode())
+    visitor = Visitor(identifier=ANA, profile=profile, recent=NOTHING)
+    context = context_of(visitor, {}, now=NOW, features=features_of(profile, features, NOW))
+    rule = parse("views_7d = 3 and latest_at = now and coupon_used = 'tea' and frequency = 0", rule_words(features))
+    assert "views_7d" not in context
+    assert compile_predicate(rule)(context) is True
+    assert (context["views_7d"], context["latest_at"]) == (3.0, int(micros))
+    earlier = features_of(profile, features, NOW - timedelta(days=9))
+    assert earlier["views_7d"] == 3, "the lake knows of what happened at as_of, whatever this clock says"
+    unknown = context_of(visitor, {}, now=NOW, features=features_of(None, features, NOW))
+    assert compile_predicate(rule)(unknown) is None
+    assert context_of(visitor, {}, now=NOW)["no_longer_declared"] is None

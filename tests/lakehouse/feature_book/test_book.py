@@ -120,6 +120,16 @@ WRONG: list[tuple[list[dict[str, Any]], str]] = [
         ],
         "one.numerator: 'two' is no number",
     ),
+    ([entry(aggregation="top_k", value="product_id", online=True)], "online: got true of a top_k"),
+    (
+        [
+            entry(**RATIO, numerator="two", denominator="two", online=True),
+            entry(**RATIO, name="two", numerator="three", denominator="three"),
+            entry(name="three", aggregation="distinct", value="product_id"),
+        ],
+        "one.online: got true, expected false: it divides what fits into no document",
+    ),
+    ([entry(name="frequency", online=True)], "frequency.name: got a word that rules know already"),
 ]  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def test_an_address_is_not_forgotten_for_cookies_that_came_since() -> None:
 
 @pytest.mark.parametrize("change", [
     {"monetary": "a lot"}, {"monetary": None}, {"as_of": "today"}, {"as_of": 10**18}, {"identifiers": [["a"]]}, {"identifiers": 7},
-    {"bought": None}, {"bought_at": [None]}, {"next_best_action": None},
+    {"bought": None}, {"bought_at": [None]}, {"next_best_action": None}, {"sums": {}},
 ])  # fmt: skip
 def test_a_corrupt_document_is_told_from_a_good_one(change: dict[str, object]) -> None:
     good = orjson.loads(OnlineProfile.from_row(a_row(), [], version=1).encode())

@@ -109,6 +109,7 @@ class Shop:
             people=People(service.store, service.kept, service.config),
             rules=service.rules,
             offers=service.catalogue,
+            features=service.features,
             experiments=service.experiments,
             stock=service.stock,
             clock=service.clock,

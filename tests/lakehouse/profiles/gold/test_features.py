@@ -1,6 +1,11 @@
-"""gold.features, kept by micro-batches: late events, merges, splits and windows that close give what one pass over all events gives."""
+"""gold.features, kept by micro-batches: late events, merges, splits and windows that close give what one pass over all events gives.
+
+So do the documents of the online store, at whatever instant they are read.
+"""
 
 from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +14,15 @@ import pytest
 from lakehouse.errors import ContractError
 from lakehouse.feature_book.kept_features import keep, marked, note_filled
 from lakehouse.features.definition import NO_FEATURES, Features
+from lakehouse.features.online_values import OnlineFeatures
 from lakehouse.features.windows import features_at
+from lakehouse.identity.index import Index
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
+from lakehouse.online.content import differences
+from lakehouse.online.engines import open_store, store_url
+from lakehouse.online.online_profile import PROFILE, OnlineProfile
+from lakehouse.online.online_step import OnlineStep
 from lakehouse.profiles import window_ends
 from lakehouse.profiles.gold.features import check_stored, gold_features
 from lakehouse.profiles.leaf import leaf, with_day
@@ -32,6 +43,7 @@ VIEWS: list[dict[str, Any]] = [
     {"name": "top", "description": "d", "aggregation": "top_k", "value": "product_id", "most": 2},
     {"name": "last_product", "description": "d", "aggregation": "last", "value": "product_id"},
 ]  # fmt: skip
+VIEWS = oracle.online(VIEWS)
 BATCHES: list[list[dict[str, Any]]] = [
     [
         event("m1", "2026-02-01 10:00", anonymous_id="phone", product_id="p1"),
@@ -51,6 +63,7 @@ BATCHES: list[list[dict[str, Any]]] = [
 ]
 
 LATE, MERGE = 1, 2
+NOW = at("2026-03-01 00:00")
 
 
 @pytest.fixture
@@ -58,9 +71,32 @@ def features(tmp_path: Path) -> Features:
     return oracle.declared(tmp_path, VIEWS)
 
 
+def online_step(lake: Lake, features: Features) -> OnlineStep:
+    step = OnlineStep(lake, lambda: open_store(store_url(lake.config)))
+    step.use(features)
+    return step
+
+
 def new_batch(lake: Lake, features: Features) -> MicroBatch:
     copy_empty_tables(lake)
-    return MicroBatch(lake, Champions(lake.config), clock=lambda: at("2026-03-01 00:00"), features=keep(lake, features))
+    kept = keep(lake, features)
+    online = online_step(lake, kept) if kept.online else None
+    return MicroBatch(lake, Champions(lake.config), clock=lambda: NOW, features=kept, online=online)
+
+
+def assert_documents_say_what_gold_says(lake: Lake, features: Features, index: Index) -> None:
+    """Of every profile at the time of its row in gold; and a document written anew would be the same."""
+    with closing(open_store(store_url(lake.config))) as store:
+        rows = lake.read(gold_features(features)).collect()
+        stored = {key.removeprefix(PROFILE): OnlineProfile.decode(data) for key, data in store.scan(PROFILE)}
+        assert stored.keys() == {row["profile_id"] for row in rows}
+        for row in rows:
+            as_of = row["as_of"].replace(tzinfo=UTC)
+            known = OnlineFeatures(features, stored[row["profile_id"]].read_sums, as_of)
+            assert dict(known) == {name: row[name] for name in known}
+        assert not any(
+            differences(store, lake, index, features)[fault] for fault in ("missing", "different", "strangers")
+        )
 
 
 def told(rows: Sequence[Any], names: Sequence[str]) -> list[str]:
@@ -90,6 +126,7 @@ def test_the_stream_says_at_every_moment_what_one_pass_says(lake: Lake, features
         names = [name for name in table.given_columns if name != "as_of"]
         expected = table.transform(identity, all_days, profiles=moments).collect()
         assert told(lake.read(table).collect(), names) == told(expected, names), number
+        assert_documents_say_what_gold_says(lake, features, batch.identity.index)
     (quiet,) = lake.read(table).where("last_product = 'p9'").collect()
     assert (quiet["views_1h"], quiet["views_2d"], quiet["due_at"]) == (0, 0, None)
     merged = {row["last_product"] for row in lake.read(table).collect()}
@@ -111,6 +148,26 @@ def test_more_windows_than_one_batch_takes_are_closed_while_nothing_comes(
     stored = lake.commit(table)
     batch.catch_up()
     assert lake.commit(table) == stored, "nothing is due"
+
+
+def test_documents_are_written_anew_when_they_are_to_carry_something_else(lake: Lake, tmp_path: Path) -> None:
+    batch = new_batch(lake, oracle.declared(tmp_path, VIEWS))
+    batch(leaf(with_day(events(lake.spark, BATCHES[0])), rates={}, features=batch.features).toArrow(), once(0))
+    longer = {
+        "name": "views_9d",
+        "description": "d",
+        "aggregation": "count",
+        "where": VIEWS[1]["where"],
+        "window": "9 d",
+    }
+    more = keep(lake, oracle.declared(tmp_path, oracle.online([*VIEWS, longer])))
+    for features in (batch.features, more):
+        online_step(lake, features).catch_up(batch.identity.index, NOW)
+        with closing(open_store(store_url(lake.config))) as store:
+            profiles = [OnlineProfile.decode(data) for _, data in store.scan(PROFILE)]
+        told = [dict(OnlineFeatures(more, each.read_sums, NOW)) for each in profiles]
+        assert {one["views_9d"] for one in told} == {0 if features is more else None}
+        assert {one["views_2d"] for one in told} == {0}
 
 
 def test_nothing_declared_writes_nothing(lake: Lake) -> None:

@@ -1,7 +1,7 @@
 """Likely pairs and overrides in the micro-batch, on real Delta tables: whatever the order, what one rebuild comes to."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from lakehouse.lake.delta import Lake
 from lakehouse.matching.fields import fields
 from lakehouse.matching.model import MatchModel, Sharing
 from lakehouse.models.registry import Champions
-from lakehouse.profiles.declaration import ChampionModels
+from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.derivation import GoldRows, OnDriver
 from lakehouse.profiles.differences import compare, summarise
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
@@ -76,7 +76,7 @@ class WithoutGold(MicroBatch):
         super().__init__(lake, champions, clock=clock)
         self.touched = NoGold(lake, champions)
 
-    def write_gold(self, rows: GoldRows | OnDriver) -> None: ...
+    def write_gold(self, rows: GoldRows | OnDriver, tables: Collection[ProfileTable]) -> None: ...
     def tell_changes(self, now: datetime) -> None: ...
 
 
