@@ -176,7 +176,8 @@ class RowRuns:
 
     def _told(self) -> dict[str, Any]:
         path = self._home / _LIST
-        return json.loads(path.read_text()) if path.exists() else {"stamp": None, "runs": [], "next": 0}  # type: ignore[no-any-return]
+        told: dict[str, Any] = {"stamp": None, "runs": [], "next": 0}
+        return told | json.loads(path.read_text()) if path.exists() else told
 
     def _tell(self, stamp: str) -> None:
         self._home.mkdir(mode=0o700, exist_ok=True)

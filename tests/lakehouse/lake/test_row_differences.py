@@ -41,9 +41,8 @@ def test_rows_are_new_changed_or_gone_as_two_dictionaries_say() -> None:
     counts = [0, 0, 0, 0]
     for _ in range(40):
         before, after = drawn(chance, 1), drawn(chance, 2)
-        found = differences(
-            *(pa.Table.from_pylist(list(rows.values()), SCHEMA) for rows in (before, after)), ("id", "at"), CONTENT
-        )
+        was, is_now = (pa.Table.from_pylist(list(rows.values()), SCHEMA) for rows in (before, after))
+        found = differences(was, is_now, ("id", "at"), CONTENT)
         told = [{(one["id"], one["at"].microsecond): one["written"] for one in rows.to_pylist()} for rows in found]
         same = {key for key in before.keys() & after.keys() if _content(before[key]) == _content(after[key])}
         expected = [after.keys() - before.keys(), (before.keys() & after.keys()) - same, before.keys() - after.keys()]

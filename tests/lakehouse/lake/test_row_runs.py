@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,12 @@ def test_they_are_read_once_and_again_when_another_writes_to_the_table(
 ) -> None:
     filled: list[str] = []
     batches = Lake.batches
-    monkeypatch.setattr(Lake, "batches", lambda lake, table: filled.append(table.name) or batches(lake, table))
+
+    def noted(lake: Lake, table: Table) -> Iterator[pa.RecordBatch]:
+        filled.append(table.name)
+        return batches(lake, table)
+
+    monkeypatch.setattr(Lake, "batches", noted)
     assert held(tickets) == held(tickets) == {"t1": row(1, "ann"), "t2": row(2, "bob")}
     tickets.add(arrow([row(3, count=5)]), TABLE)
     current(tickets, TABLE, BY).set_rows(arrow([row(3, count=6)]), stamp(tickets, TABLE))  # followed: not read again

@@ -19,6 +19,7 @@ from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.tables import GOLD, LEAF, made_first
+from lakehouse.tables.contract import Table
 from lakehouse.tables.identity import SILVER_IDENTITY_LOG, SILVER_IDENTITY_MAP
 from tests.accepted import at, event, few_leaves, leaves, once
 from tests.small_lake import copy_empty_tables
@@ -162,13 +163,18 @@ def test_a_micro_batch_reads_no_table_of_profiles_as_a_whole(lake: Lake, monkeyp
         feed(lake, batch, number, rows)
     read: list[str] = []
     for name in ("read", "batches", "rows_with"):
-        original = getattr(Lake, name)
-        monkeypatch.setattr(
-            Lake, name, lambda lake, table, *a, _f=original, **k: read.append(table.name) or _f(lake, table, *a, **k)
-        )
+        monkeypatch.setattr(Lake, name, _noting(getattr(Lake, name), read))
     for number, rows in enumerate(ALL_KINDS[2:], 2):
         feed(lake, batch, number, rows)
     assert {*read} & {table.name for table in (*LEAF, *GOLD)} == set()
+
+
+def _noting(original: Callable[..., Any], read: list[str]) -> Callable[..., Any]:
+    def noted(lake: Lake, table: Table, *args: Any, **kwargs: Any) -> Any:
+        read.append(table.name)
+        return original(lake, table, *args, **kwargs)
+
+    return noted
 
 
 def test_a_batch_that_died_between_a_table_and_its_rows_beside_the_driver_counts_once(
