@@ -25,7 +25,7 @@ from lakehouse.profiles.gold.features import gold_features
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.feature_days import SILVER_FEATURE_DAYS
-from lakehouse.queries import feature_history, unfinished
+from lakehouse.queries import declarations, feature_history, unfinished
 from lakehouse.queries.feature_history import Answer, FeatureHistory, answer, ask, fill, is_asked
 from lakehouse.queries.unfinished import Begun
 from lakehouse.tables.events import SILVER_EVENTS
@@ -91,6 +91,9 @@ class Stream:
         self.lake, self.file = lake, file
         self.batches, self.offset = 0, 0
         monkeypatch.setattr(feature_history, "FEATURES", file)
+        nobody = file.with_name("audiences.yaml")
+        nobody.write_text("audiences: []\n")
+        monkeypatch.setattr(declarations, "AUDIENCES", nobody)  # those we ship read features that are not declared here
         monkeypatch.setattr(unfinished, "_is_committed", lambda _lake, _query, done: done.batch_id < self.batches)
 
     def declare(self, *entries: dict[str, Any]) -> None:
