@@ -11,6 +11,7 @@ sender, identifiers     who it was; ids, emails, phone (one form each), blocked_
 commerce                orders and their lines; amounts, currencies, money
 consent                 what was said of each purpose
 own_fields              properties and context as JSON text, with tokens for what personal_data finds
+json_text               JSON of an object, by which what rests on it alone is remembered
 declared_properties     those of conf/events.yaml, each a typed column
 privacy, bots, traits   addresses and search texts without personal data; programs; raw traits for matching
 facts, fact_tables      what the service tells of no person, and the tables it is folded into

@@ -9,12 +9,14 @@ none of them, because several queries take a record in, each at its own time.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from lakehouse.config import EventsConfig
 from lakehouse.events import ids
@@ -38,6 +40,7 @@ UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))  # (below, microse
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
 _EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 _TIME, _USUAL_LENGTH = pa.timestamp("us", tz="UTC"), len("2026-03-01T12:00:00.000Z")
+_NEVER = -(2**62)  # stands for no time: further away than any, and the difference of both is still a number
 _YEAR_1_US = -62_135_596_800_000_000  # the first that Python knows
 _LAST_US = 253_402_300_799_999_999
 _FIRST_US = -_LAST_US // 5
@@ -89,24 +92,21 @@ class ClockReader:
 
         Of most events every time can be, one after the other: these need no more than that.
         """
-        read, many = instants([*received, *original, *sent]), len(received)
-        said = zip(read[:many], read[many : 2 * many], read[2 * many :], strict=True)
-        oldest, future, longest = self._oldest, self._future, LONGEST_DELAY_DAYS * _DAY_US
-        times = Times([], [], [False] * many, {})
-        for number, (instants_of, on_record, here) in enumerate(zip(said, kafka, arrived, strict=True)):
-            arrival, began, left = instants_of
-            if received[number] is None:
-                arrival = on_record
-            if arrival is not None and began is not None and left is not None and on_record is not None:
-                delay = left - began
-                can_be = arrival <= (here if on_record > here else on_record) + future
-                if can_be and 0 <= delay <= longest and arrival - delay >= oldest:
-                    times.received.append(arrival)
-                    times.occurred.append(arrival - delay)
-                    continue
-            time = self._read((received[number], original[number], sent[number]), instants_of, on_record, here)
-            times.received.append(time.received)
-            times.occurred.append(time.occurred)
+        many = len(received)
+        said = instants([*received, *original, *sent])
+        came, began, left = (said[start : start + many] for start in (0, many, 2 * many))
+        on_record, here = _numbers(kafka), _numbers(arrived)
+        is_silent = _are_none(sent)
+        arrival = np.where(_are_none(received), on_record, came)
+        delay = np.where(is_silent, arrival, left) - began
+        can_arrive = (arrival >= self._oldest) & (arrival <= np.minimum(on_record, here) + self._future)
+        can_be_late = (delay >= 0) & ((delay <= LONGEST_DELAY_DAYS * _DAY_US) | is_silent)
+        are_usual = can_arrive & can_be_late & (began != _NEVER) & (arrival >= delay + self._oldest)
+        times = Times(arrival.tolist(), (arrival - delay).tolist(), [False] * many, {})
+        for number in np.flatnonzero(~are_usual).tolist():
+            texts = received[number], original[number], sent[number]
+            time = self._read(texts, _told(came[number], began[number], left[number]), kafka[number], arrived[number])
+            times.received[number], times.occurred[number] = time.received, time.occurred
             times.is_clamped[number] = time.is_clamped
             if time.verdict is not None or time.faults:
                 times.told[number] = time
@@ -115,7 +115,7 @@ class ClockReader:
     def _read(
         self,
         texts: tuple[str | None, str | None, str | None],
-        said: tuple[int | None, int | None, int | None],
+        said: tuple[int | None, ...],
         kafka: int | None,
         arrived: int,
     ) -> Time:
@@ -212,18 +212,30 @@ def instant(sent: str | None) -> int | None:
         return None
 
 
-def instants(sent: Sequence[str | None]) -> list[int | None]:
-    """The same of many texts. Those that are written as every SDK writes them are read at once."""
-    texts = pa.array(sent, pa.string())
-    is_usual = pc.and_(pc.equal(pc.binary_length(texts), _USUAL_LENGTH), pc.ends_with(texts, "Z"))
+def instants(sent: Sequence[str | None]) -> NDArray[np.int64]:
+    """The same of many texts, _NEVER for None. Those that are written as every SDK writes them are read at once."""
+    usual = [text if text is not None and len(text) == _USUAL_LENGTH and text[-1] == "Z" else None for text in sent]
     try:
-        read: list[int | None] = pc.if_else(is_usual, texts, None).cast(_TIME).cast(pa.int64()).to_pylist()
+        read = pa.array(usual, pa.string()).cast(_TIME).view(pa.int64())
     except pa.ArrowInvalid:  # one of them is no time
-        return list(map(instant, sent))
-    for number, (text, time) in enumerate(zip(sent, read, strict=True)):
-        if (time is None and text is not None) or (time is not None and time < _YEAR_1_US):
-            read[number] = instant(text)
-    return read
+        return _numbers(map(instant, sent))
+    times: NDArray[np.int64] = pc.fill_null(read, _NEVER).to_numpy().copy()
+    for number in np.flatnonzero(times < _YEAR_1_US).tolist():
+        if (text := sent[number]) is not None:
+            times[number] = _NEVER if (time := instant(text)) is None else time
+    return times
+
+
+def _numbers(times: Iterable[int | None]) -> NDArray[np.int64]:
+    return np.array([_NEVER if time is None else time for time in times], np.int64)
+
+
+def _told(*times: np.int64) -> tuple[int | None, ...]:
+    return tuple(None if time == _NEVER else int(time) for time in times)
+
+
+def _are_none(texts: Sequence[str | None]) -> NDArray[np.bool_]:
+    return np.array([text is None for text in texts], np.bool_)
 
 
 def _of_number(number: float) -> int:

@@ -18,8 +18,9 @@ from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, names, n
 from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.document import is_nested, says_nothing, text_of
 from lakehouse.events.fields import FieldColumns, Fields, Spoilt, lacking
+from lakehouse.events.json_text import Objects
 from lakehouse.events.privacy import holds_address
-from lakehouse.events.remembered import Remembered
+from lakehouse.events.remembered import Kept, Remembered
 from lakehouse.events.schema import AMOUNTS, TEXTS
 from lakehouse.events.tokens import hidden
 from lakehouse.events.traits import snake_case
@@ -47,8 +48,10 @@ _WITH_VALUE = frozenset(names(lambda contract: contract.has_value))
 _NEEDS_VALUE = frozenset(names(lambda contract: contract.needs_value))
 _NEEDS = [(field, frozenset(needing)) for field, needing in names_by_need().items()]
 _OF_ORDERS = _WITH_VALUE.union(*(needing for _, needing in _NEEDS))  # events that are worth something, or need a field
+_READ = ("type", "event_name", "currency", *(field for field, _ in _NEEDS))
 _ONE = Decimal(1)
 _KEPT = frozenset((str, int, float))
+_MOST_FIGURES = 10_000
 _Number = tuple[Decimal | None, str | None]
 _LONGEST_ID = TEXTS["product_id"].limit
 
@@ -73,36 +76,22 @@ class Line(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What a message says in numbers. amounts: by name, those that could be read; faults: of amounts, and of lines."""
+    """What a message says in numbers. Two messages may share one, which is nobody's to change.
 
-    amounts: dict[str, Decimal]
-    amount_faults: list[str]
-    lines: list[Line]
-    line_faults: list[str]
+    said: what the sender says it is worth: revenue, else total, else value. lines: as sent; told_lines: those that say something, None = no
+    lines. only_product: of an event with one line. is_plain: there are no lines, no fault and no word of what it is worth.
+    """
 
-    @property
-    def said(self) -> Decimal | None:
-        """What the sender says it is worth: revenue, else total, else value."""
-        for name in _SAID:
-            if name in self.amounts:
-                return self.amounts[name]
-        return None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether there is neither a fault nor a word of what it is worth."""
-        return not self.amount_faults and _SAID_NAMES.isdisjoint(self.amounts)
-
-    @property
-    def told_lines(self) -> list[Line] | None:
-        return [line for line in self.lines if line.is_telling] if self.lines else None
-
-    @property
-    def only_product(self) -> str | None:
-        return self.lines[0].product_id if len(self.lines) == 1 else None
+    said: Decimal | None = None
+    amount_faults: Sequence[str] = ()
+    lines: Sequence[Line] = ()
+    line_faults: Sequence[str] = ()
+    told_lines: list[Line] | None = None
+    only_product: str | None = None
+    is_plain: bool = True
 
 
-_NO_FIGURES = Figures({}, [], [], [])  # of most events, and nobody's to change
+_NO_FIGURES = Figures()  # of most events
 
 
 class Order(NamedTuple):
@@ -131,8 +120,14 @@ class CommerceReader:
         self._amounts = [(name, self._remembered(CENT, place)) for name, place in AMOUNTS.items()]
         self._prices = self._remembered(PRICE_STEP, f"{_LINE}.price")
         self._quantities = self._remembered(QUANTITY_STEP, f"{_LINE}.quantity")
+        self._figures = Kept[bytes, Figures](most=_MOST_FIGURES)
 
-    def figures(self, properties: Mapping[str, Any]) -> Figures:
+    def figures(self, properties: Objects) -> list[Figures]:
+        """Of many messages."""
+        known, both = self._figures, zip(*properties, strict=True)
+        return [known.get(text) or known.keep(text, self._figures_of(sent)) for sent, text in both]
+
+    def _figures_of(self, properties: Mapping[str, Any]) -> Figures:
         if _OF_MONEY.isdisjoint(properties):
             return _NO_FIGURES
         amounts: dict[str, Decimal] = {}
@@ -146,7 +141,15 @@ class CommerceReader:
                     faults.append(told)
         products = properties.get("products")
         lines, line_faults = self._lines(products) if isinstance(products, list) else ([], [])
-        return Figures(amounts, faults, lines, line_faults)
+        return Figures(
+            said=next((amounts[name] for name in _SAID if name in amounts), None),
+            amount_faults=faults,
+            lines=lines,
+            line_faults=line_faults,
+            told_lines=[line for line in lines if line.is_telling] if lines else None,
+            only_product=lines[0].product_id if len(lines) == 1 else None,
+            is_plain=not faults and _SAID_NAMES.isdisjoint(amounts) and "products" not in properties,
+        )
 
     def orders(
         self, fields: FieldColumns, figures: Sequence[Figures], properties: Sequence[Mapping[str, Any]]
@@ -156,8 +159,8 @@ class CommerceReader:
         columns = zip(texts["event_name"], texts["order_id"], figures, properties, strict=True)
         return [
             NO_ORDER
-            if event not in _OF_ORDERS and order_id is None and one.is_plain and "products" not in sent
-            else self.order(*fields.row(number), one, sent)
+            if event not in _OF_ORDERS and order_id is None and one.is_plain
+            else self.order(*fields.row(number, _READ), one, sent)
             for number, (event, order_id, one, sent) in enumerate(columns)
         ]
 

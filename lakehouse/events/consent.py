@@ -47,7 +47,6 @@ _YES = frozenset(
 _NO = frozenset(("false", "0", "no", "n", "f", "off", "deny", "denied", "declined", "nein", "non"))
 _NO_NAMES = _YES | _NO | {"null", "undefined", "all", "none"}
 _PLACES = ("consent", "consentManagement")  # in the context
-_NOTHING = [None, None]
 _FORBIDS = re.compile(r"donot|optout|optedout|gpc|globalprivacycontrol|unsubscribe")
 _OF_COOKIES = re.compile(r"(?:cookies?|category|consent|purposes?)\Z")
 
@@ -97,10 +96,18 @@ def consent(said: Answer, categories: Mapping[str, str]) -> dict[str, bool | Non
     return {purpose: allowed or False for purpose, allowed in purposes.items()} if is_any_refused else purposes
 
 
-class Heard(NamedTuple):
-    """What an event says of consent. words: of every purpose, None = nothing was said of it. is_read: as in Answer."""
+class Consent(NamedTuple):
+    """One word a purpose; None = nothing was said of it."""
 
-    words: tuple[bool | None, ...]
+    analytics: bool | None
+    personalization: bool | None
+    marketing: bool | None
+
+
+class Heard(NamedTuple):
+    """What an event says of consent. is_read: as in Answer."""
+
+    consent: Consent
     is_read: bool
 
 
@@ -111,22 +118,23 @@ class ConsentReader:
         self._categories = spelled(categories)
         self._known = Remembered(self._heard_in, most=5_000, longest=1_000)
 
-    def read(self, context: Mapping[str, Any]) -> Heard | None:
-        """None = nobody was asked."""
-        said = [context.get(place) for place in _PLACES]
-        if said == _NOTHING:
-            return None
+    def column(self, contexts: Sequence[Mapping[str, Any]]) -> list[Heard | None]:
+        """Of many events; None = nobody was asked."""
+        of_segment, of_rudderstack = _PLACES
+        said = [(one.get(of_segment), one.get(of_rudderstack)) for one in contexts]
         try:
-            return self._known[orjson.dumps(said)]
+            texts = list(map(orjson.dumps, said))
         except orjson.JSONEncodeError:  # a number of more digits than a machine's
-            return self._heard(said)
+            return list(map(self._heard, said))
+        known = self._known
+        return [known[text] for text in texts]
 
     def _heard_in(self, sent: bytes) -> Heard | None:
         return self._heard(orjson.loads(sent))
 
     def _heard(self, sent: Sequence[Any]) -> Heard | None:
         said = answer(dict(zip(_PLACES, sent, strict=True)))
-        return None if said is None else Heard(tuple(consent(said, self._categories).values()), said.is_read)
+        return None if said is None else Heard(Consent(**consent(said, self._categories)), said.is_read)
 
 
 def spelled(categories: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehouse.events import ids
+from lakehouse.events.remembered import Remembered
 
 _BETWEEN_WORDS = (
     r"[\s_.:/\u00a0\u1680\u2000-\u200a\u2010-\u2015\u2028\u2029\u202f\u205f\u3000-]++"  # blanks and dashes of any kind
@@ -100,7 +101,10 @@ def spellings(older: Mapping[str, str]) -> dict[str, str]:
 
 def spelling(name: str) -> str:
     """A name without what its spellings differ in: `ORDER_COMPLETED`, `orderCompleted` and `Order  Completed` are one."""
-    return re.sub(_BETWEEN_WORDS, "", ids.normalise(name).lower(), flags=re.ASCII)
+    return _SPELLINGS[name]
+
+
+_SPELLINGS = Remembered[str, str](lambda name: re.sub(_BETWEEN_WORDS, "", ids.normalise(name).lower(), flags=re.ASCII))
 
 
 def canonical(sent: Column, older: Mapping[str, str]) -> Column:

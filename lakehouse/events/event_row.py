@@ -7,7 +7,7 @@ Many records are read at once, column by column: what rests on a value alone is 
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from lakehouse.config import Config
@@ -15,7 +15,7 @@ from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader
 from lakehouse.events.commerce import CommerceReader, Line
-from lakehouse.events.consent import ConsentReader, Heard
+from lakehouse.events.consent import Consent, ConsentReader
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import NOTHING, objects_at, records, text_in, text_of
 from lakehouse.events.enrichment.event_enrichment import Enrichment
@@ -26,10 +26,11 @@ from lakehouse.events.envelope import FACTS
 from lakehouse.events.event_verdict import Batch, judged
 from lakehouse.events.fields import FieldReader, Message, Texts
 from lakehouse.events.identifier import Identifier
-from lakehouse.events.own_fields import OwnFields, all_written
+from lakehouse.events.json_text import Objects
+from lakehouse.events.own_fields import OwnFields
 from lakehouse.events.privacy import bare_url, holds_at
 from lakehouse.events.remembered import Remembered
-from lakehouse.events.sender import SenderReader
+from lakehouse.events.sender import SHOWN, SenderReader
 from lakehouse.events.tokens import hidden
 from lakehouse.events.tracking_plan import UNPLANNED, PlanReader, TrackingPlan
 from lakehouse.events.traits import Traits, told_traits
@@ -40,29 +41,17 @@ _AT_ONCE = 300  # records whose documents are held at once: they lie in the proc
 _WITH_QUERY = frozenset(contracts.names(lambda contract: contract.keeps_query))
 _FACT = fault(R.FACT)
 # Fields that tables show as they were sent: never an e-mail address or a telephone number.
-_SHOWN = (
-    *("message_id", "group_id", "order_id", "product_id", "session_id"),
-    *("event_name", "page_name", "coupon", "campaign", "channel"),
-)
+_SHOWN = ("group_id", "product_id", "session_id", "event_name", "page_name", "coupon", "campaign", "channel")
+_SHOWN_ONCE = ("message_id", "order_id")  # and those that hold another text in every event
 _OF_A_PAGE = ("page", "screen")
 _OF_VISITORS = frozenset(("web", "browser", "client", "mobile", "app"))  # channels, on which somebody visits
 _BEFORE_A_NUMBER = "tT(+0"  # a telephone number begins with one of these
 
 
-class Consent(NamedTuple):
-    """What an event says of consent, when it was said, one word a purpose; None = nothing was said of it."""
-
-    at: int | None
-    message_id: str | None
-    analytics: bool | None
-    personalization: bool | None
-    marketing: bool | None
-
-
 class EventRow(NamedTuple):
     """Columns of silver.events but for lineage and content, times in microseconds since 1970.
 
-    declared: values of declared properties, in their order, None = of a record that is no event.
+    consent: None = nobody was asked. properties, context: JSON in UTF-8, which Arrow takes as it is. declared: values of declared properties, in their order, None = of a record that is no event.
     traits: raw personal traits of an identify event, None = none. source: which program sent it.
     fact: of a record that is a fact and no event, see facts.py, as fact_tables.py reads it.
     faults: what was left empty, as verdicts, None = nothing. verdict: None when the event is accepted, else the first rule of reasons.py
@@ -94,8 +83,8 @@ class EventRow(NamedTuple):
     channel: str | None = None
     is_bot: bool | None = None
     is_clamped: bool | None = None
-    properties: str | None = None
-    context: str | None = None
+    properties: bytes | None = None
+    context: bytes | None = None
     visitor_id: str | None = None
     traffic: Traffic | None = None
     agent: Agent | None = None
@@ -114,8 +103,8 @@ class _Own(NamedTuple):
     faults: of declared properties.
     """
 
-    properties: list[str | None]
-    contexts: list[str | None]
+    properties: list[bytes | None]
+    contexts: list[bytes | None]
     declared: list[tuple[Any, ...] | None]
     faults: list[Sequence[str]]
 
@@ -138,6 +127,7 @@ class EventReader:
         self._name = Remembered(self._spelled).__getitem__
         self._properties = PropertyReader(declared, self._name)
         self._bare_url = Remembered(bare_url)
+        self._shown = {name: Remembered(partial(hidden, config.privacy, name)) for name in _SHOWN}
         self._plan = PlanReader(plan, self._name)
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
         self._consents = ConsentReader(config.consent.categories)
@@ -183,7 +173,8 @@ class EventReader:
         texts = fields.texts
         self._bring_into_form(texts, properties)
         received = [text_in(one, "receivedAt") for one in messages]
-        figures = [self._commerce.figures(one) for one in properties]
+        told_properties, told_contexts = Objects.of(properties), Objects.of(contexts)
+        figures = self._commerce.figures(told_properties)
         batch = Batch(
             messages=messages,
             mended=mended,
@@ -191,16 +182,17 @@ class EventReader:
             times=self._clocks.column(received, texts["original_timestamp"], texts["sent_at"], kafka, arrived),
             orders=self._commerce.orders(fields, figures, properties),
             senders=self._senders.column(messages, texts),
-            heard=list(map(self._consents.read, contexts)),
+            heard=self._consents.column(contexts),
         )
         verdicts, faults = judged(batch)
         planned = self._plan.column(messages, texts, batch.times.received)
         verdicts = [verdict or one.verdict for verdict, one in zip(verdicts, planned, strict=True)]
         names = texts["event_name"]  # as they are known, also where they are hidden now
         self._hide(texts)
-        own = self._own_fields(properties, contexts, texts["event_name"], verdicts)
-        types, ids = texts["type"], texts["message_id"]
-        shown = zip(*[one.shown for one in batch.senders], strict=True)
+        own = self._own_fields(told_properties, told_contexts, texts["event_name"], verdicts)
+        types = texts["type"]
+        identifiers, actors, shown, _ = _transposed(batch.senders)
+        worths, currencies, *_ = _transposed(batch.orders)
         programs = [text_in(one, "name") for one in libraries]
         urls = list(map(self._page_url, pages, properties))
         visits = [
@@ -211,8 +203,8 @@ class EventReader:
         enriched = self._enrichment.read(contexts, properties, batch.senders, agents, visits)
         return {
             **texts,
-            **dict(zip(("user_id", "anonymous_id", "previous_id"), map(list, shown), strict=True)),
-            "actor_id": [one.actor_id for one in batch.senders],
+            **dict(zip(SHOWN, _transposed(shown), strict=True)),
+            "actor_id": actors,
             "event": [
                 name if type_ == "track" else page if type_ in _OF_A_PAGE else None
                 for type_, name, page in zip(types, texts["event_name"], texts["page_name"], strict=True)
@@ -220,18 +212,16 @@ class EventReader:
             "occurred_at": batch.times.occurred,
             "received_at": batch.times.received,
             "product_id": [id_ or one.only_product for id_, one in zip(texts["product_id"], figures, strict=True)],
-            "revenue": [one.worth for one in batch.orders],
-            "currency": [one.currency for one in batch.orders],
+            "revenue": worths,
+            "currency": currencies,
             "lines": [one.told_lines if type_ == "track" else None for type_, one in zip(types, figures, strict=True)],
-            "identifiers": [one.identifiers for one in batch.senders],
-            "consent": list(map(_consent, batch.heard, batch.times.occurred, ids)),
+            "identifiers": identifiers,
+            "consent": [one and one.consent for one in batch.heard],
             "page_url": urls,
             "query": [
                 _query(sent) if name in _WITH_QUERY else None for name, sent in zip(names, properties, strict=True)
             ],
-            "is_bot": list(
-                map(self._is_bot, agents, texts["channel"], programs, map(contracts.is_of_order, types, names))
-            ),
+            "is_bot": list(map(self._is_bot, agents, texts["channel"], programs, types, names)),
             "is_clamped": batch.times.is_clamped,
             "properties": own.properties,
             "context": own.contexts,
@@ -268,7 +258,10 @@ class EventReader:
 
     def _hide(self, texts: Texts) -> None:
         """Personal texts become tokens."""
-        for name in _SHOWN:
+        for name, shown in self._shown.items():
+            if any(texts[name]):
+                texts[name] = [text and shown[text] for text in texts[name]]
+        for name in _SHOWN_ONCE:
             column = texts[name]
             if holds_at("\n".join(filter(None, column))):
                 texts[name] = [text and hidden(self._config.privacy, name, text) for text in column]
@@ -280,23 +273,18 @@ class EventReader:
 
     def _own_fields(
         self,
-        properties: Sequence[dict[str, Any]],
-        contexts: Sequence[dict[str, Any]],
+        properties: Objects,
+        contexts: Objects,
         names: Sequence[str | None],
         verdicts: Sequence[str | None],
     ) -> _Own:
         """Of accepted events."""
-        held = [properties, contexts]
-        if any(verdicts):
-            held = [
-                [one if verdict is None else NOTHING for one, verdict in zip(column, verdicts, strict=True)]
-                for column in held
-            ]
-        shown, contexts = map(self._own.column, held)
-        values = self._properties.column(names, shown, verdicts)
+        rejected = [number for number, verdict in enumerate(verdicts) if verdict is not None]
+        shown = self._own.column(properties.without(rejected))
+        values = self._properties.column(names, shown.objects, verdicts)
         return _Own(
-            properties=all_written(shown),
-            contexts=all_written(contexts),
+            properties=shown.texts,
+            contexts=self._own.column(contexts.without(rejected)).texts,
             declared=[None if one is None else one.columns for one in values],
             faults=[() if one is None else one.faults for one in values],
         )
@@ -306,18 +294,22 @@ class EventReader:
         url = text_of(properties.get("url") if sent is None else sent)
         return None if url is None else self._bare_url[url]
 
-    def _is_program(self, agent: str | None, channel: str | None, library: str | None, is_order: bool) -> bool:
-        return bots.is_bot(None if agent is None else self._agents.kind(agent), channel, library, is_order=is_order)
+    def _is_program(
+        self, agent: str | None, channel: str | None, library: str | None, type_: str | None, event: str | None
+    ) -> bool:
+        kind = None if agent is None else self._agents.kind(agent)
+        return bots.is_bot(kind, channel, library, is_order=contracts.is_of_order(type_, event))
+
+
+def _transposed(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Each field of tuples as a column."""
+    return list(map(list, zip(*rows, strict=True)))
 
 
 def _fact(message: Message) -> EventRow:
     """The row of a message that tells a fact, and is no event."""
     fact = facts.read(message)
     return EventRow(verdict=fact) if isinstance(fact, str) else EventRow(fact=facts.written(fact), verdict=_FACT)
-
-
-def _consent(heard: Heard | None, occurred: int | None, message_id: str | None) -> Consent | None:
-    return None if heard is None else Consent(occurred, message_id, *heard.words)
 
 
 def _query(properties: Mapping[str, Any]) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate, chain
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -39,7 +40,8 @@ _TRAFFIC = {**dict.fromkeys(("channel", "source", "medium", "campaign", "click_i
 _AGENT = dict.fromkeys(("device_class", "os", "browser"), _TEXT)
 _LOCATION = dict.fromkeys(("country", "region"), _TEXT)
 _ARROW = {"string": _TEXT, "boolean": _FLAG, "timestamp": _TIME, "bigint": pa.int64(), NUMBER: pa.decimal128(38, 10)}
-_NO_COLUMN = ("declared", "verdict")  # of EventRow: several are made of either
+_NO_COLUMN = ("declared", "verdict", "consent")  # of EventRow: more is made of each
+_ACCEPTED = verdict.parts(None)
 Rows = Sequence[Any]
 Batches = Iterable[pa.RecordBatch]
 
@@ -94,10 +96,13 @@ def _made(
     if documents is not None:
         messages = list(map(documents.document, records["topic"].to_pylist(), values))
     columns = reader.columns(messages, *(times.cast(pa.int64()).to_pylist() for times in (kafka, arrived)))
-    reasons, details = zip(*map(verdict.parts, columns["verdict"]), strict=True) if messages else ((), ())
+    told = [_ACCEPTED if one is None else verdict.parts(one) for one in columns["verdict"]]
+    reasons, details = zip(*told, strict=True) if told else ((), ())
+    of_events = {name: _MAKE.get(name, _texts)(columns[name]) for name in EventRow._fields if name not in _NO_COLUMN}
     made = {
         **{name: records[name] for name in (*BRONZE_EVENTS.key, "value")},
-        **{name: _MAKE.get(name, _texts)(columns[name]) for name in EventRow._fields if name not in _NO_COLUMN},
+        **of_events,
+        "consent": _consents(columns["consent"], of_events["occurred_at"], of_events["message_id"]),
         **_declared(columns["declared"], declared),
         "content_hash": content_hashes(values),
         "kafka_timestamp": kafka,
@@ -161,6 +166,14 @@ def _traits(column: Rows) -> pa.Array:
     return pa.array([None if traits is None else list(traits.items()) for traits in column], pa.map_(_TEXT, _TEXT))
 
 
+def _consents(column: Rows, at: pa.Array, message_id: pa.Array) -> pa.Array:
+    """With when it was said, and by which message."""
+    nothing = (None,) * len(PURPOSES)
+    words = zip(*[nothing if one is None else one for one in column], strict=True) if column else [()] * len(PURPOSES)
+    fields = [pa.field(name, type_) for name, type_ in _CONSENT.items()]
+    return pa.StructArray.from_arrays([at, message_id, *map(_flags, words)], fields=fields, mask=_missing(column))
+
+
 def _identifiers(column: Rows) -> pa.Array:
     return _lists(column, _IDENTIFIER)
 
@@ -181,11 +194,8 @@ def _optional(fields: dict[str, pa.DataType]) -> Callable[[Rows], pa.Array]:
 
 def _lists(column: Rows, fields: dict[str, pa.DataType]) -> pa.Array:
     """array<struct> of rows of tuples; None stays null."""
-    offsets = [0]
-    flat: list[Any] = []
-    for rows in column:
-        flat += rows or ()
-        offsets.append(len(flat))
+    offsets = list(accumulate((len(rows) if rows else 0 for rows in column), initial=0))
+    flat = list(chain.from_iterable(filter(None, column)))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), _structs(flat, fields), mask=_missing(column))
 
 
@@ -211,7 +221,6 @@ _MAKE: dict[str, Callable[[Rows], pa.Array]] = {
     "revenue": _money,
     "lines": _lines,
     "identifiers": _identifiers,
-    "consent": _optional(_CONSENT),
     "traffic": _optional(_TRAFFIC),
     "agent": _optional(_AGENT),
     "location": _optional(_LOCATION),

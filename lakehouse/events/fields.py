@@ -51,9 +51,10 @@ class FieldColumns(NamedTuple):
     texts: Texts
     spoilt: dict[int, dict[str, str]]
 
-    def row(self, number: int) -> tuple[Fields, Spoilt]:
-        """Of one message."""
-        return {field: column[number] for field, column in self.texts.items()}, self.spoilt.get(number, {})
+    def row(self, number: int, fields: Iterable[str] | None = None) -> tuple[Fields, Spoilt]:
+        """Of one message, or some fields of it."""
+        wanted = self.texts if fields is None else fields
+        return {field: self.texts[field][number] for field in wanted}, self.spoilt.get(number, {})
 
 
 class FieldReader:

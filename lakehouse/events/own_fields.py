@@ -9,29 +9,33 @@ Under a personal name everything is hidden but what says nothing of anybody: tru
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
-
-import orjson
 
 from lakehouse.config import Config
 from lakehouse.events import emails, phone
 from lakehouse.events.document import NOTHING, text_of
+from lakehouse.events.json_text import Objects, json_text
 from lakehouse.events.personal_data import CARD, EMAIL, NAME, OWN, PHONE, Name, is_card, kind_of, named, spelling
 from lakehouse.events.remembered import Remembered
 from lakehouse.events.suspicious_objects import LABELLED, LABELS, SuspiciousObjects
 from lakehouse.events.tokens import token
 
-_SAFE_DIGITS = 64  # bits of a whole number that orjson writes
 _NOBODY = Name()
 # Of the web, whole or a part of it: analytics.js sends the query string alone, too, as page.search.
 _ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//\S*\Z|[/?#]\S*\Z|www[.]\S+\Z|[\w.%+\[\]-]+=\S*\Z")
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
 _PAIR = re.compile(r"(?:(?<=[?&#;])|\A)([^=&#;?/]+)=([^&#;]*)")
 _PART = re.compile(r"[^/?&#;=]+")
+
+
+class Shown(NamedTuple):
+    """Objects without personal data, and each as JSON in UTF-8; None where NOTHING stands for one."""
+
+    objects: list[dict[str, Any]]
+    texts: list[bytes | None]
 
 
 class OwnFields:
@@ -50,14 +54,16 @@ class OwnFields:
 
     def shown(self, sent: dict[str, Any]) -> dict[str, Any]:
         """The object without personal data; itself where there is none in it, as in most."""
-        return self.column([sent])[0]
+        return self.column(Objects.of([sent])).objects[0]
 
-    def column(self, objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def column(self, objects: Objects) -> Shown:
         """The same of many objects."""
-        shown = list(objects)
-        for number in self._suspects.among(objects):
-            shown[number] = self._object(objects[number], _NOBODY)
-        return shown
+        shown, texts = list(objects.sent), list(objects.texts)
+        for number in self._suspects.among(*objects):
+            shown[number] = self._object(shown[number], _NOBODY)
+            texts[number] = json_text(shown[number])
+        told = zip(objects.sent, texts, strict=True)
+        return Shown(shown, [None if one is NOTHING else text for one, text in told])
 
     def _object(self, sent: Mapping[str, Any], holder: Name) -> dict[str, Any]:
         """In one loop, without a call for what is most often sent: every event pays for it."""
@@ -157,36 +163,3 @@ class OwnFields:
         elif kind == PHONE:
             normal = phone.normalise(text, self._region)
         return token(self._privacy, kind, normal or text)
-
-
-def written(shown: Mapping[str, Any]) -> str:
-    """As JSON, every digit of a number in it."""
-    try:
-        return orjson.dumps(shown, default=_number).decode()
-    except orjson.JSONEncodeError:  # a whole number of more digits than a machine's
-        return orjson.dumps(_with_every_digit(shown), default=_number).decode()
-
-
-def all_written(shown: Sequence[Mapping[str, Any]]) -> list[str | None]:
-    """The same of many objects; None where NOTHING stands for one."""
-    dumps = orjson.dumps
-    try:
-        return [None if one is NOTHING else dumps(one, default=_number).decode() for one in shown]
-    except orjson.JSONEncodeError:
-        return [None if one is NOTHING else written(one) for one in shown]
-
-
-def _number(value: Any) -> orjson.Fragment:
-    """A Decimal in its digits: orjson knows none."""
-    if isinstance(value, Decimal):
-        return orjson.Fragment(str(value))
-    raise TypeError(value.__class__.__name__)
-
-
-def _with_every_digit(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _with_every_digit(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_with_every_digit(value) for value in node]
-    is_large = node.__class__ is int and node.bit_length() >= _SAFE_DIGITS
-    return orjson.Fragment(str(node)) if is_large else node

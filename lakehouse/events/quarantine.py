@@ -7,7 +7,8 @@ from pyspark.sql import DataFrame
 
 from lakehouse.config import EventsConfig
 from lakehouse.events.document import record, says_nothing
-from lakehouse.events.own_fields import OwnFields, written
+from lakehouse.events.json_text import json_text
+from lakehouse.events.own_fields import OwnFields
 from lakehouse.tables.events import SILVER_QUARANTINE_REPLAYS
 
 PLACE = SILVER_QUARANTINE_REPLAYS.key
@@ -53,7 +54,7 @@ def without_personal_data(value: bytes | None, own: OwnFields, config: EventsCon
         return "no value"
     message = record(value, config).message
     if message is not None:
-        return written(own.shown(message))
+        return json_text(own.shown(message)).decode()
     text = value[: 4 * _MASKED].decode("utf-8", "replace")[:_MASKED]
     shown = "".join(mark if mark.isprintable() else "." for mark in text)
     return _DIGIT.sub("9", _LETTER.sub("x", shown))

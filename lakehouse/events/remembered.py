@@ -8,24 +8,35 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
-class Remembered(dict[Question, Answer]):
-    """Question -> answer, made where it is asked for first. `remembered[question]` is no call of ours where the answer is known.
+class Kept(dict[Question, Answer]):
+    """Question -> answer, of those that were kept.
 
-    A question of `longest` characters, names or bits is answered, and not kept; of `most` questions all are forgotten. So what a
-    hostile sender can fill is bounded. Thread-safe: an answer may be made twice.
+    A question of `longest` characters, names or bits is not kept; of `most` questions all are forgotten. So what a hostile sender can
+    fill is bounded. Thread-safe.
     """
 
-    def __init__(self, answer: Callable[[Question], Answer], *, most: int = _MOST, longest: int = 300) -> None:
+    def __init__(self, *, most: int = _MOST, longest: int = 300) -> None:
         super().__init__()
-        self.answer, self._most, self._longest = answer, most, longest
+        self._most, self._longest = most, longest
 
-    def __missing__(self, question: Question) -> Answer:
-        answer = self.answer(question)
+    def keep(self, question: Question, answer: Answer) -> Answer:
+        """The answer."""
         if _length(question) < self._longest:
             if len(self) >= self._most:
                 self.clear()
             self[question] = answer
         return answer
+
+
+class Remembered(Kept[Question, Answer]):
+    """The same, made where it is asked for first. `remembered[question]` is no call of ours where the answer is known. An answer may be made twice."""
+
+    def __init__(self, answer: Callable[[Question], Answer], *, most: int = _MOST, longest: int = 300) -> None:
+        super().__init__(most=most, longest=longest)
+        self.answer = answer
+
+    def __missing__(self, question: Question) -> Answer:
+        return self.keep(question, self.answer(question))
 
 
 def _length(question: Any) -> int:

@@ -21,7 +21,7 @@ from lakehouse.events.schema import TEXTS
 from lakehouse.events.verdict import fault
 
 _REMEMBERED = 100_000
-_SHOWN = ("user_id", "anonymous_id", "previous_id")
+SHOWN = ("user_id", "anonymous_id", "previous_id")
 _VALUES = itemgetter(*(field for _, field in FIELDS))
 OF_SENDERS = (*(field for _, field in FIELDS), "channel")  # fields of schema.TEXTS that tell who sent an event
 
@@ -49,7 +49,8 @@ class SenderReader:
     def column(self, messages: Sequence[Message], texts: Texts) -> list[Sender]:
         """The same of many messages. texts: their fields."""
         countries = [text_at(one, "traits.address.country") if "traits" in one else None for one in messages]
-        external = map(_external_ids, objects_at(messages, "context"))
+        contexts = objects_at(messages, "context")
+        external = [_external_ids(one) if "externalIds" in one else () for one in contexts]
         guests = map(self._guests, messages, texts["channel"]) if self._has_guests else repeat(None)
         return list(map(self._known, zip(*_VALUES(texts), strict=True), countries, external, guests))
 
@@ -75,10 +76,10 @@ class SenderReader:
             for type_, field, value in sent
             if (reason := self._resolver.fault(type_, value, country)) is not None
         ]
-        known = {field: self._resolver.resolve(type_, value) for type_, field, value in sent if field in _SHOWN}
+        known = {field: self._resolver.resolve(type_, value) for type_, field, value in sent if field in SHOWN}
         if guests is not None:
             known.pop("user_id", None)
-        shown = tuple(None if (one := known.get(field)) is None else one[1] for field in _SHOWN)
+        shown = tuple(None if (one := known.get(field)) is None else one[1] for field in SHOWN)
         return Sender(bundle, actor_id(bundle), shown, told)
 
 
@@ -95,7 +96,7 @@ def actor_id(identifiers: Sequence[Identifier]) -> str:
 
 
 def _external_ids(context: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    sent = context.get("externalIds")
+    sent = context["externalIds"]
     if not isinstance(sent, list):
         return ()
     pairs = ((text_of(one.get("type")), text_of(one.get("id"))) for one in sent if isinstance(one, dict))

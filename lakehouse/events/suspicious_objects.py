@@ -1,8 +1,8 @@
 """Which of many objects have to be looked at closely for personal data. Few: names come together again and again, and so do values.
 
-That a name, a text or a number is harmless is remembered, and asked of whole columns. An object is suspicious where something in it is
-personal, and where it cannot be seen at once that nothing is. Under a name that is not personal, a value that is harmless in one place is so
-in every other.
+That a name, a text, a number or a whole object is harmless is remembered, and asked of whole columns. An object is suspicious where something
+in it is personal, and where it cannot be seen at once that nothing is. Under a name that is not personal, a value that is harmless in one
+place is so in every other.
 """
 
 from collections import defaultdict
@@ -12,11 +12,12 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from lakehouse.events.document import is_nested
+from lakehouse.events.json_text import json_texts
 from lakehouse.events.personal_data import Name
 
 # {"type": "phone", "id": "2025550143"}, {"name": "email", "value": ...}: one field says the name of the other.
 LABELS, LABELLED = ("name", "type", "key", "field", "label"), ("id", "value")
-_MOST_VALUES, _LONGEST = 50_000, 300  # characters
+_MOST_VALUES, _MOST_TEXTS, _LONGEST = 50_000, 20_000, 300  # characters
 _MOST_SHAPES, _MOST_NAMES = 2_000, 100
 _BELOW_ANY_CARD = 1e13
 _ALWAYS_HARMLESS = (None, True, False)
@@ -58,9 +59,42 @@ class SuspiciousObjects:
         self._names, self._texts, self._label = names, texts, label
         self._shapes: dict[bool, _Shapes] = {False: {}, True: {}}
         self._harmless: set[Any] = set(_ALWAYS_HARMLESS)
+        self._harmless_texts: dict[bool, set[bytes]] = {False: set(), True: set()}
 
-    def among(self, objects: Sequence[dict[str, Any]], *, is_person: bool = False) -> set[int]:
-        """Positions of suspicious objects. is_person: their fields are those of a person."""
+    def among(self, objects: Sequence[Any], texts: Sequence[bytes], *, is_person: bool = False) -> set[int]:
+        """Positions of suspicious objects, and of arrays that hold one. texts: each as JSON. is_person: their fields are those of a person.
+
+        What was harmless before is so again.
+        """
+        known = self._harmless_texts[is_person]
+        if known.issuperset(texts):
+            return set()
+        asked = [number for number, text in enumerate(texts) if len(text) >= _LONGEST or text not in known]
+        found = self._unseen([objects[number] for number in asked], is_person=is_person)
+        suspicious = {asked[place] for place in found}
+        if len(known) >= _MOST_TEXTS:
+            known.clear()
+        known.update(text for number in asked if len(text := texts[number]) < _LONGEST and number not in suspicious)
+        return suspicious
+
+    def _unseen(self, values: Sequence[Any], *, is_person: bool) -> set[int]:
+        """The same of what was not seen before: of an array by all that is in it."""
+        if set(map(type, values)) == {dict}:
+            return self._by_names(values, is_person=is_person)
+        suspicious: set[int] = set()
+        owners: list[int] = []
+        objects: list[dict[str, Any]] = []
+        for number, value in enumerate(values):
+            for one in (value,) if value.__class__ is dict else _unpacked(value):
+                if one.__class__ is dict:
+                    owners.append(number)
+                    objects.append(one)
+                elif one not in self._harmless and not self._is_harmless(one):
+                    suspicious.add(number)
+        return suspicious.union(owners[number] for number in self._by_names(objects, is_person=is_person))
+
+    def _by_names(self, objects: Sequence[dict[str, Any]], *, is_person: bool) -> set[int]:
+        """The same of objects: those with the same names together."""
         suspicious: set[int] = set()
         below: dict[bool, tuple[list[int], list[Any]]] = {False: ([], []), True: ([], [])}
         shapes = self._shapes[is_person]
@@ -82,25 +116,8 @@ class SuspiciousObjects:
                 owners += numbers
                 values += map(itemgetter(name), alike)
         for of_person, (owners, values) in below.items():
-            if values:
-                suspicious |= self._below(owners, values, is_person=of_person)
-        return suspicious
-
-    def _below(self, holders: list[int], values: list[Any], *, is_person: bool) -> set[int]:
-        """Of what stands in objects where an object or an array did. holders: positions of the objects."""
-        suspicious: set[int] = set()
-        owners, objects = holders, values
-        if set(map(type, values)) != {dict}:
-            owners, objects = [], []
-            for owner, value in zip(holders, values, strict=True):
-                for one in (value,) if value.__class__ is dict else _unpacked(value):
-                    if one.__class__ is dict:
-                        owners.append(owner)
-                        objects.append(one)
-                    elif one not in self._harmless and not self._is_harmless(one):
-                        suspicious.add(owner)
-        if objects:
-            suspicious.update([owners[number] for number in self.among(objects, is_person=is_person)])
+            found = self.among(values, json_texts(values), is_person=of_person)
+            suspicious.update([owners[number] for number in found])
         return suspicious
 
     def _by_values(self, objects: Sequence[dict[str, Any]], names: _Names) -> set[int] | None:

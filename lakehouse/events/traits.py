@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lakehouse.events.document import at, text_of
+from lakehouse.events.remembered import Remembered
 
 Traits = dict[str, str | None]
 LOYALTY_TIER = "loyalty_tier"
@@ -64,4 +65,7 @@ def personal_traits(sent: Any) -> Traits | None:
 
 
 def snake_case(name: str) -> str:
-    return _BETWEEN.sub("_", _HUMP.sub(r"\1_\2", name.strip(" "))).lower()
+    return _SNAKE_CASE[name]
+
+
+_SNAKE_CASE = Remembered[str, str](lambda name: _BETWEEN.sub("_", _HUMP.sub(r"\1_\2", name.strip(" "))).lower())

@@ -40,17 +40,26 @@ def _function(expression: Apply) -> Callable[..., Any]:
 
 
 def _special(expression: Apply) -> Predicate | None:
-    """Text compared with a constant: most of what rules do, at half the price."""
-    if expression.operator != "=" or expression.type != "boolean":
-        return None
-    match expression.arguments:
-        case (Read(name, "text"), Constant(str(value))):
+    """Text compared with a constant, or looked for among several: most of what rules do, at half the price."""
+    match expression.operator, expression.arguments:
+        case "=", (Read(name, "text"), Constant(str(value))) if expression.type == "boolean":
 
             def equals(context: Values) -> bool | None:
                 own = context[name]
                 return None if own is None else own == value
 
             return equals
+        case "in", (asked, *members) if all(
+            isinstance(one, Constant) and isinstance(one.value, str) for one in members
+        ):
+            said = compile_predicate(asked)
+            among = frozenset(one.value for one in members if isinstance(one, Constant))
+
+            def is_among(context: Values) -> bool | None:
+                own = said(context)
+                return None if own is None else own in among
+
+            return is_among
     return None
 
 

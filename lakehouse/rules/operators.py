@@ -137,7 +137,7 @@ SIMPLE: Mapping[str, Callable[..., Value]] = {
     "abs": _strict(abs),
     "greatest": _extreme(1),
     "least": _extreme(-1),
-    "lower": _strict(lambda value: value.translate(_UPPER)),
+    "lower": _strict(lambda value: value.lower() if value.isascii() else value.translate(_UPPER)),
     "upper": _strict(lambda value: value.translate(_LOWER)),
     "trim": _strict(lambda value: value.strip(" ")),
     "length": _strict(lambda value: float(len(value))),

@@ -8,7 +8,7 @@ from typing import Any
 
 from lakehouse.errors import RuleError
 from lakehouse.rules.evaluate import compile_predicate, refuse_division_by_zero
-from lakehouse.rules.expression import reads
+from lakehouse.rules.expression import Read, reads
 from lakehouse.rules.parse import parse
 from lakehouse.rules.vocabulary import Term, Type
 from lakehouse.sources.fields import FieldReader, FieldValues
@@ -21,7 +21,7 @@ _MOST_WHOLE = 2.0**53  # beyond, a float holds no digit of its own
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One declared expression: what it is for a record, as JSON has it; and the fields it reads, with their types.
+    """One declared expression: what it is for a record, as JSON has it; and the fields it reads, with their types. field: the one that is all of it.
 
     What cannot be read is not guessed: a sum of which one part is spoilt is not the sum of the others, and a CASE that asks a spoilt
     field has no answer. So the text that stands there is handed on, and the parse says of it what it says of everybody's.
@@ -30,6 +30,11 @@ class Value:
     evaluate: Callable[[Mapping[str, object]], Any]
     type: Type
     reads: Mapping[str, Type]
+    field: str | None = None
+
+    def says_nothing(self, record: FieldValues) -> bool:
+        """Whether that is seen at once: it is a field, and nothing stands there."""
+        return self.field is not None and record.values[self.field] is None and self.field not in record.spoilt
 
     def of(self, record: FieldValues) -> Any:
         spoilt = next((name for name in self.reads if name in record.spoilt), None) if record.spoilt else None
@@ -77,7 +82,10 @@ class Expressions:
             self._faults.append(f"{self._file}: {key}: {error}")
             return None
         return Value(
-            compile_predicate(expression), expression.type, {name: self._words[name].type for name in reads(expression)}
+            evaluate=compile_predicate(expression),
+            type=expression.type,
+            reads={name: self._words[name].type for name in reads(expression)},
+            field=expression.name if isinstance(expression, Read) else None,
         )
 
     def all(self, key: str, texts: Mapping[str, str], gives: Sequence[Type]) -> Values:

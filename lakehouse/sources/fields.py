@@ -19,6 +19,7 @@ from lakehouse.config.declarations import Declared, Zone
 from lakehouse.events import clock, ids
 from lakehouse.events.consent import yes_or_no
 from lakehouse.events.document import text_of
+from lakehouse.events.remembered import Kept
 from lakehouse.rules.vocabulary import Term
 from lakehouse.sources.place import Place, place
 
@@ -33,6 +34,10 @@ _BLANKS = re.compile(r"[\u00a0\u202f\u2009]")  # that stand between groups of di
 _OFFSET = re.compile(r"(?:[Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)(?:\[.*\]| [A-Z]{3,5})?\s*\Z")
 _NO_DATE = "0000-00-00"  # MySQL's, where nobody wrote one
 _SPOILT = object()
+MOST_SHAPES, MOST_NAMES = (
+    2_000,
+    100,
+)  # records whose names were seen together, and names of one, that something is remembered of
 Values = dict[str, object]
 Read = Callable[[Any], object]  # a value as sent -> of the field's type; _SPOILT where it is none
 
@@ -105,13 +110,20 @@ def first_found(places: Sequence[Place], record: Any) -> list[Any]:
 
 
 class FieldReader:
-    """Reads the fields of one kind of record. `decimal`: of numbers that name none."""
+    """Reads the fields of one kind of record. `decimal`: of numbers that name none.
+
+    Most records have names that were seen together before: of a hundred places only those are looked at that may be in such a record.
+    """
 
     def __init__(self, declarations: Mapping[str, FieldDeclaration], decimal: str | None) -> None:
         self._fields = [
             _Field(name, one.type, tuple(map(place, one.path or (f"`{name}`",))), one.take, _reader(one, decimal))
             for name, one in declarations.items()
         ]
+        self._nothing: Values = {one.name: 0.0 if one.take == "count" else None for one in self._fields}
+        self._asked = Kept[tuple[str, ...], list[tuple[_Field, tuple[Place, ...]]]](
+            most=MOST_SHAPES, longest=MOST_NAMES
+        )
 
     @property
     def types(self) -> dict[str, str]:
@@ -124,11 +136,10 @@ class FieldReader:
         return frozenset(one.head for field in self._fields for one in field.places)
 
     def read(self, record: Any) -> FieldValues:
-        values: Values = {}
+        values = self._nothing.copy()
         spoilt: dict[str, str] = {}
-        for field in self._fields:
-            found = first_found(field.places, record)
-            values[field.name] = None
+        for field, places in self._asked_of(record):
+            found = first_found(places, record)
             if field.take == "count":
                 values[field.name] = float(len(found))
             elif found:
@@ -139,6 +150,19 @@ class FieldReader:
                 else:
                     values[field.name] = value
         return FieldValues(values, spoilt)
+
+    def _asked_of(self, record: Any) -> list[tuple[_Field, tuple[Place, ...]]]:
+        """The fields that may be in a record of these names, each with the places where."""
+        if record.__class__ is not dict:
+            return [(field, field.places) for field in self._fields]
+        names = tuple(record)
+        if (asked := self._asked.get(names)) is not None:
+            return asked
+        told = [
+            (field, tuple(one for one in field.places if one.may_begin_anywhere or one.head in record))
+            for field in self._fields
+        ]
+        return self._asked.keep(names, [(field, places) for field, places in told if places])
 
 
 def terms(*groups: Mapping[str, FieldDeclaration]) -> dict[str, Term]:

@@ -17,11 +17,21 @@ from lakehouse.events.contracts import spelling
 from lakehouse.events.document import text_in
 from lakehouse.events.envelope import OURS, UNMAPPED
 from lakehouse.events.fields import text
+from lakehouse.events.remembered import Kept
 from lakehouse.events.schema import TEXTS
 from lakehouse.rules.vocabulary import Type
 from lakehouse.sources.declaration import SourceDeclaration
 from lakehouse.sources.expressions import Expressions, Value, Values
-from lakehouse.sources.fields import FILE_TIME, RECORD_ID, FieldReader, FieldValues, first_found, terms
+from lakehouse.sources.fields import (
+    FILE_TIME,
+    MOST_NAMES,
+    MOST_SHAPES,
+    RECORD_ID,
+    FieldReader,
+    FieldValues,
+    first_found,
+    terms,
+)
 from lakehouse.sources.identification import Identification
 from lakehouse.sources.imputation import IMPUTED, constants, fill
 from lakehouse.sources.own_names import own_names
@@ -97,6 +107,9 @@ class EventMapping:
         kept = [expressions.place("kept", one) for one in declared.kept or () if one != _UNREAD]
         self._kept = [one for one in kept if one is not None]
         self._keeps_unread = _UNREAD in (declared.kept or ())
+        self._unread = Kept[tuple[str, ...], tuple[str, ...]](
+            most=MOST_SHAPES, longest=MOST_NAMES
+        )  # by the names of a record
         self._lines = None
         if (lines := declared.lines) is not None:
             inner = expressions.within(terms(declared.fields, lines.fields))
@@ -252,7 +265,10 @@ class EventMapping:
     def _held(self, record: Mapping[str, Any]) -> Iterator[Any]:
         """Where the record says something under names of its own."""
         if self._keeps_unread:
-            yield {name: value for name, value in record.items() if not self.reads(name)}
+            names = tuple(record)
+            if (unread := self._unread.get(names)) is None:
+                unread = self._unread.keep(names, tuple(name for name in names if not self.reads(name)))
+            yield {name: record[name] for name in unread}
         for one in self._kept:
             yield from map(opened, one.found(record))
 
@@ -283,7 +299,7 @@ def _of(values: Values, read: FieldValues, put: Callable[[Document, str, Any], N
     """Name -> value of each expression that says something."""
     made: Document = {}
     for name, value in values.items():
-        if (said := value.of(read)) is not None:
+        if not value.says_nothing(read) and (said := value.of(read)) is not None:
             put(made, name, said)
     return made
 

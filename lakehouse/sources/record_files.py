@@ -7,7 +7,6 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -219,7 +218,7 @@ def _with(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 def json_record(number: int, value: bytes, events: EventsConfig) -> Record:
     """By the parse's own reading of JSON: every digit is kept, and a name that stands twice in an object is a fault."""
-    read = read_json(value, replace(events, max_bytes=LARGEST_RECORD))
+    read = read_json(value, events, longest=LARGEST_RECORD)
     if read.message is None:
         reason, detail = parts(read.verdict)
         said = f"{_NO_JSON} ({reason}{f': {detail}' if detail else ''})"

@@ -7,7 +7,7 @@ import xxhash
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.events.content_hash import content_hash, content_hash_of
+from lakehouse.events.content_hash import content_hash, content_hash_of, content_hashes
 from tests.lakehouse.events.test_fuzz import make
 from tests.rows import encode
 
@@ -49,6 +49,28 @@ def test_what_is_left_of_a_text_is_what_the_rule_leaves() -> None:
     told = [content_hash(text.encode()) for text in texts(1)]
     assert [one % 2**64 for one in told] == [xxhash.xxh64_intdigest(bare.encode(), 42) for bare in left]
     assert sum(bare != text for bare, text in zip(left, texts(1), strict=True)) > 1_000
+
+
+USUAL = '{"a":"b","sentAt":"s","receivedAt":"r","c":1}'
+NEARLY_USUAL = [
+    USUAL,
+    USUAL.replace('"sentAt"', '"receivedAt":"q","sentAt"'),
+    USUAL.replace('"b"', '{"z":1,"sentAt":"t"}'),
+    USUAL.replace('"b"', '{"z":1,"ip":"10.0.0.1"}'),
+    USUAL.replace('"receivedAt":"r"', '"receivedAt":1'),
+    USUAL.replace('"sentAt":"s"', '"sentAt":"ü"'),
+    USUAL.replace('"sentAt":"s"', f'"sentAt":"{101 * "s"}"'),
+    USUAL.replace('"b"', '"sentAt"'),
+    USUAL.replace("}", ',"sentAt":"ip":1}'),
+    USUAL.replace('"b"', '"\\"sentAt\\":\\"s\\""'),
+]
+
+
+def test_of_many_the_hash_is_that_of_each() -> None:
+    values: list[bytes | None] = [text.encode() for text in [*NEARLY_USUAL, *texts(3)]]
+    values += [None, b"", b"\0" + USUAL.encode()]
+    for some in (values, [*values, b"\xff" + USUAL.encode()], []):
+        assert content_hashes(some).to_pylist() == [content_hash(value) for value in some]
 
 
 def test_spark_hashed_alike(spark: SparkSession) -> None:

@@ -1,12 +1,14 @@
 """Fields of a record as the types of the rules' language; what is none of its type is spoilt, and never guessed."""
 
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from lakehouse.sources.fields import Declarations, FieldReader, FieldValues
+from lakehouse.sources.fields import Declarations, FieldReader, FieldValues, first_found
+from lakehouse.sources.place import place
 
 SPOILT = object()
 
@@ -88,6 +90,34 @@ def test_texts_and_booleans() -> None:
 def test_the_first_place_that_says_something_counts() -> None:
     declared = {"email": {"type": "text", "path": ["email", "customer.email"]}}
     assert fields(declared, {"email": "", "customer": {"email": "x"}}).values == {"email": "x"}
+
+
+def test_a_record_is_read_alike_whatever_was_read_before() -> None:
+    """Names that come together again say where to look, and not what stands there."""
+    declared = TypeAdapter(Declarations).validate_python(
+        {
+            "id": {"type": "text", "path": ["id", "a.id", "a[0].id", "[].id", "b*"]},
+            "sum": {"type": "number", "path": ["n", "lines[].n"], "take": "sum"},
+            "many": {"type": "number", "path": "lines[].n", "take": "count"},
+            "words": {"type": "text", "path": ["`a.id`", "c"], "take": "joined"},
+        }
+    )
+    chance, reader = Random(3), FieldReader(declared, None)
+    values: list[Any] = [None, "", "x", 7, "?", {}, {"id": "y"}, '{"id": "z"}', [{"n": 1}, {"n": "2"}], [{"id": 3}], []]
+    names = ("id", "a", "a.id", "b", "bb", "c", "n", "lines", "other")
+    records: list[Any] = [
+        {name: chance.choice(values) for name in chance.sample(names, chance.randint(0, 4))} for _ in range(2_000)
+    ]
+    records += ["text", None, [{"id": "w"}]]
+    read = [reader.read(record) for record in records]
+    assert read == [FieldReader(declared, None).read(record) for record in records]
+    for record, one in zip(records, read, strict=True):
+        assert list(one.values) == list(declared)
+        held = {name: first_found([place(path) for path in field.path], record) for name, field in declared.items()}
+        assert one.values["many"] == len(held.pop("many"))
+        assert {name: one.values[name] is not None or name in one.spoilt for name in held} == {
+            name: bool(found) for name, found in held.items()
+        }
 
 
 def test_several_things_are_one_as_declared() -> None:
