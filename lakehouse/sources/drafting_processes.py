@@ -49,9 +49,8 @@ class _Drafting:
         waiting: deque[tuple[Piece, Future[Drafted]]] = deque()
         try:
             for piece in pieces:
-                if (
-                    not waiting and len(piece.records) < AT_ONCE
-                ):  # all that is left of a file: done before it is handed over
+                is_all_that_is_left = not waiting and len(piece.records) < AT_ONCE
+                if is_all_that_is_left:  # done before it would be handed over
                     yield piece, drafted(self._source, piece.records)
                     continue
                 waiting.append((piece, self._pool.submit(_drafted, piece.records)))
