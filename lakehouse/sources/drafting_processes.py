@@ -19,13 +19,14 @@ from lakehouse.sources.drafts import AT_ONCE, Drafted, Drafter, Piece, drafted, 
 from lakehouse.sources.record import Record
 from lakehouse.sources.source import Source
 
+_MOST = 4  # processes; more would wait for whoever reads the file, which takes a quarter of the time of drafting
 _AHEAD = 4  # pieces for each process that are drafted, or wait to be
 
 
 @contextmanager
 def drafting_processes(source: Source, processes: int | None = None) -> Iterator[Drafter]:
-    """Drafts by so many processes, as many as there are cores; here, where there is one core. They begin with the first file of more than one piece, and end with this process, however it ends."""
-    count = processes or os.cpu_count() or 1
+    """Drafts by so many processes, None = one for each core, four at most; here, where there is one core. They begin with the first file of more than one piece, and end with this process, however it ends."""
+    count = processes or min(os.cpu_count() or 1, _MOST)
     if count == 1:
         yield drafter(source)
         return
