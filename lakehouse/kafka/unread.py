@@ -69,13 +69,13 @@ def _value(message: Message, ends: Offsets) -> bytes | None:
 
     A partition may end in records that are nobody's, such as marks of transactions: then only the broker can say that this is its end.
     """
-    partition, error = message.partition(), message.error()
-    if error is not None:
-        if error.code() != KafkaError._PARTITION_EOF:
-            raise KafkaException(error)
+    error = message.error()
+    if error is not None and error.code() != KafkaError._PARTITION_EOF:
+        raise KafkaException(error)
+    partition, offset = message.partition(), message.offset()
+    assert partition is not None  # a record has them, and so has the end of a partition
+    assert offset is not None
+    end = ends.get(partition, 0)
+    if error is not None or offset + 1 >= end:
         ends.pop(partition, None)
-        return None
-    offset, end = message.offset(), ends.get(partition, 0)
-    if offset + 1 >= end:
-        ends.pop(partition, None)
-    return message.value() if offset < end else None
+    return message.value() if error is None and offset < end else None
