@@ -5,7 +5,7 @@
     ./spark-submit.sh batch/import_records.py --jdbc URL (--table NAME | --query SELECT) [--key COLUMN] [--parts N] --source NAME
 
 What the lake or the topic has already is not sent again, so an import that was killed, or whose file came under another name, is
-simply begun again. A file of people is looked at before: who is in it more than once, what is missing, what stands out. Of a Delta table the next import reads what commits have added since, of a database what lies above the highest --key;
+simply begun again: it goes on where it was. A stream that runs beside it takes in a little of it with each micro-batch, and so keeps its freshness; --per-second holds it back besides. A file of people is looked at before: who is in it more than once, what is missing, what stands out. Of a Delta table the next import reads what commits have added since, of a database what lies above the highest --key;
 --again reads all of it. Records that the mapping makes no event of go to silver.events_quarantine, under the source. The `events` query takes
 in what was sent, beside what else comes. `--dry-run` sends nothing. Ends with one JSON line.
 """
@@ -17,19 +17,18 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pyspark.sql import SparkSession
+
 from lakehouse.config import Config, load
 from lakehouse.config.paths import SOURCES
 from lakehouse.errors import SourceError
 from lakehouse.events.clock import microseconds
+from lakehouse.imports.sending import Sending, Trial
 from lakehouse.imports.table_import import FOLDER, Kept, import_table, session_for_imports
 from lakehouse.job import json_line, run
-from lakehouse.kafka import admin, broker
-from lakehouse.kafka.produce import produce
 from lakehouse.lake import stamp
 from lakehouse.machine import local_folder
-from lakehouse.sources.history import Progress, Tally, messages
-from lakehouse.sources.known_messages import KnownMessages
-from lakehouse.sources.people_report import lines, people_report
+from lakehouse.sources.history import Tally
 from lakehouse.sources.record_files import records
 from lakehouse.sources.source import Source
 from lakehouse.spark.session import get_session
@@ -46,10 +45,18 @@ def main(argv: list[str]) -> None:
     if missing:
         raise SourceError(f"{missing[0]}: no such file, expected one that can be read. Name another")
     is_tried: bool = arguments.dry_run
-    send = _sender(config, source, is_tried=is_tried)
+    sending = None if is_tried else Sending(config, source, _remote(config), _tell, per_second=arguments.per_second)
+    there = sending or Trial(config, _tell)
+
+    def send(files: Sequence[Path]) -> Tally:
+        filled = _reported(files[0], source, is_tried=is_tried) if source.mapping.is_of_people else source
+        return there.send(files, filled)
+
     # People are told of file by file.
     parts = [[file] for file in arguments.files] if source.mapping.is_of_people else [arguments.files]
     tallies = [send(files) for files in parts] if arguments.files else [_table(arguments, config, source, send)]
+    if sending is not None:
+        sending.ended()
     for tally in tallies:
         for why, count in tally.reasons.most_common():
             print(f"to quarantine, {count:,} records: {why}")
@@ -58,39 +65,21 @@ def main(argv: list[str]) -> None:
     print(json_line({"command": NAME, "source": source.name, "dry_run": is_tried, **counts}))
 
 
-def _sender(config: Config, source: Source, *, is_tried: bool) -> Send:
-    """Maps files and sends what is not known yet, which is asked once: what was sent is known from then on."""
-    has_broker = not is_tried or admin.answers(broker.cluster(config))
-    config = broker.reachable(config) if has_broker else config
-    kafka = config.kafka
-    if not is_tried:
-        admin.create_topic(kafka, kafka.events_topic, kafka.partitions)
-    progress = Progress(_tell)
-    known = KnownMessages.of(config, has_broker=has_broker)
-
-    def send(files: Sequence[Path]) -> Tally:
-        tally = Tally()
-        filled = _reported(files[0], source, is_tried=is_tried) if source.mapping.is_of_people else source
-        found = messages(files, filled, known, tally, progress)
-        if is_tried:
-            for _ in found:
-                pass
-        else:
-            produce(found, kafka, kafka.events_topic, on_progress=lambda _: None)
-        return tally
-
-    return send
+def _remote(config: Config) -> SparkSession | None:
+    """Whose file system client writes small files of a remote lake; a local one needs none."""
+    return None if local_folder(config.lake.root) else get_session(config, NAME)
 
 
 def _reported(file: Path, source: Source, *, is_tried: bool) -> Source:
     """Prints and stores what a file of people is like; the source with what it lets the file fill in."""
+    from lakehouse.sources.people_report import lines, people_report  # here: files of events need none
+
     config, now = source.config, datetime.now(UTC)
     report = people_report(records(file, source.format, config), source, microseconds(now))
     print("\n".join(lines(file.name, report)))
     if not is_tried:
-        spark = None if local_folder(config.lake.root) else get_session(config, NAME)
         folder, name = f"{config.lake.root}/{FOLDER}/reports", f"{source.name}-{now:%Y%m%dT%H%M%S%f}.json"
-        stamp.restamp(folder, name, json_line(report.document()), spark)
+        stamp.restamp(folder, name, json_line(report.document()), _remote(config))
         print(f"stored as {folder}/{name}")
     return source.filled_by(report.fills)
 
@@ -144,6 +133,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--key", default="", help="a column that grows")
     parser.add_argument("--parts", type=int, default=4, help="connections that read at once")
     parser.add_argument("--again", action="store_true", help="read all of the table, whatever was imported before")
+    parser.add_argument(
+        "--per-second", type=float, help="messages at most; else as many as streams of this machine let in"
+    )
     parser.add_argument("--dry-run", action="store_true")
     arguments = parser.parse_args(argv)
     if sum(map(bool, (arguments.files, arguments.delta, arguments.jdbc))) != 1:

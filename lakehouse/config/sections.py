@@ -32,6 +32,11 @@ class KafkaConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImportsConfig:
+    beside_stream: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class SchemaRegistryConfig:
     """`url`: empty = there is none. `ca_location`: empty = the authorities that Python's requests trusts. `is_gone`: only what the lake keeps is known."""
 

@@ -28,6 +28,7 @@ from lakehouse.config.sections import (
     HouseholdsConfig,
     IdentifierRule,
     IdentityConfig,
+    ImportsConfig,
     KafkaConfig,
     LakeConfig,
     LogConfig,
@@ -68,6 +69,7 @@ class Config:
     lake: LakeConfig
     maintenance: MaintenanceConfig
     kafka: KafkaConfig
+    imports: ImportsConfig
     schema_registry: SchemaRegistryConfig
     events: EventsConfig
     privacy: PrivacyConfig

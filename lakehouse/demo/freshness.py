@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.kafka import clients
@@ -31,13 +31,14 @@ class BatchFreshness:
     stages: dict[str, float]
 
 
-def produced(lake: Lake) -> DataFrame:
-    """partition, offset and produce time of every record of the topic, by a batch read."""
+def produced(lake: Lake, where: Column | None = None) -> DataFrame:
+    """partition, offset and produce time of every record of the topic, by a batch read. `where`: of which records; None = of all."""
     return (
         lake.spark.read.format("kafka")
         .options(**clients.spark(lake.config.kafka))
         .option("subscribe", lake.config.kafka.events_topic)
         .load()
+        .where(F.lit(True) if where is None else where)
         .select("partition", "offset", F.col("timestamp").alias("produced_at"))
     )
 

@@ -4,7 +4,6 @@ The ends of the topics are noted, and once the `events` query has finished a mic
 gold. Of a lake that no query on this machine has ever kept there is nothing to wait for: somebody else's copy says what it says.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from lakehouse.config import KafkaConfig
 from lakehouse.errors import BrokerError, DestinationAwayError
 from lakehouse.kafka import admin
 from lakehouse.kafka.topics import event_topics
+from lakehouse.lake.checkpoint import OF_EVENTS, end_here, reached_here
 
-QUERY = "events"
 PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
 _BY_HAND = "say with --as-gold-says that gold is to be believed as it is"
@@ -28,17 +27,18 @@ def await_heard(lake: Path, kafka: KafkaConfig, *, sleep: Callable[[float], None
         BrokerError: nobody can say what was.
         DestinationAwayError: it does not in time.
     """
-    if _read_to(lake) is None:
+    checkpoint = lake / "_checkpoints" / OF_EVENTS
+    if reached_here(checkpoint, "commits") is None:
         return
     try:
         there = _ends(kafka)
     except BrokerError as error:
         raise BrokerError(f"{error}; or {_BY_HAND}: nobody knows what people said last") from error
     waited = 0.0
-    while waiting := _unread(there, _read_to(lake) or {}):
+    while waiting := _unread(there, reached_here(checkpoint, "commits") or {}):
         if waited >= PATIENCE_SECONDS:
             raise DestinationAwayError(
-                f"{QUERY}: {waiting} records wait to be read, expected none: nobody knows what people said last. Start streaming, or let it "
+                f"{OF_EVENTS}: {waiting} records wait to be read, expected none: nobody knows what people said last. Start streaming, or let it "
                 f"catch up; or {_BY_HAND}"
             )
         sleep(_LOOK_SECONDS)
@@ -51,7 +51,8 @@ def is_heard(lake: Path, kafka: KafkaConfig, *, batch_id: int | None) -> bool:
     Raises:
         BrokerError: nobody can say what is.
     """
-    read = _read_to(lake) if batch_id is None else _begun_at(lake, batch_id)
+    checkpoint = lake / "_checkpoints" / OF_EVENTS
+    read = reached_here(checkpoint, "commits") if batch_id is None else end_here(checkpoint, batch_id)
     return not _unread(_ends(kafka), read or {})
 
 
@@ -62,18 +63,3 @@ def _ends(kafka: KafkaConfig) -> Ends:
 def _unread(there: Ends, read: Ends) -> int:
     pairs = ((end, read.get(topic, {}).get(part, 0)) for topic, parts in there.items() for part, end in parts.items())
     return sum(max(0, end - begun) for end, begun in pairs)
-
-
-def _read_to(lake: Path) -> Ends | None:
-    """Where the next micro-batch begins; None while none was finished."""
-    commits = lake / "_checkpoints" / QUERY / "commits"
-    finished = [int(path.name) for path in commits.glob("*") if path.name.isdigit()]
-    return _begun_at(lake, max(finished)) if finished else None
-
-
-def _begun_at(lake: Path, batch_id: int) -> Ends:
-    """Where the micro-batch after that one begins."""
-    offsets = lake / "_checkpoints" / QUERY / "offsets" / str(batch_id)
-    lines = offsets.read_text(encoding="utf-8").splitlines()
-    ends: Ends = json.loads(lines[-1])  # the last line: one source, the topics
-    return ends

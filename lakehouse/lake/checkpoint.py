@@ -1,6 +1,8 @@
 """The checkpoint of a query, here or on an object store: how far it has read, and its end."""
 
 import json
+from pathlib import Path
+from typing import Literal
 
 from pyspark.sql import SparkSession
 
@@ -9,6 +11,7 @@ from lakehouse.lake import hadoop
 
 Ends = dict[str, dict[str, int]]
 """topic -> partition -> the first offset that was not read."""
+OF_EVENTS = "events"  # the query that keeps silver and profiles
 
 
 def read_to(spark: SparkSession, path: str) -> Ends | None:
@@ -24,6 +27,18 @@ def read_to(spark: SparkSession, path: str) -> Ends | None:
 def last_committed(spark: SparkSession, path: str) -> int | None:
     """The micro-batch that was committed last; None while none was."""
     return max((int(name) for name in hadoop.names(spark, f"{path}/commits") if name.isdigit()), default=None)
+
+
+def reached_here(checkpoint: Path, which: Literal["offsets", "commits"]) -> Ends | None:
+    """Where the newest micro-batch ends that was begun (offsets) or committed, of a checkpoint on this machine and without Spark; None while there is none."""
+    batches = [int(path.name) for path in (checkpoint / which).glob("*") if path.name.isdigit()]
+    return end_here(checkpoint, max(batches)) if batches else None
+
+
+def end_here(checkpoint: Path, batch: int) -> Ends:
+    """Where the micro-batch ends that was begun, of a checkpoint on this machine."""
+    ends: Ends = json.loads((checkpoint / "offsets" / str(batch)).read_text(encoding="utf-8").splitlines()[-1])
+    return ends
 
 
 def end_of(spark: SparkSession, path: str, batch: int) -> Ends:

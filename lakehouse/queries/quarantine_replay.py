@@ -30,8 +30,8 @@ from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.quality.counts import first_broken
 from lakehouse.queries.events import KNOWN
 from lakehouse.queries.known_records import furthest, held_by
+from lakehouse.sources.digests import digest
 from lakehouse.sources.fields import FILE_TIME
-from lakehouse.sources.known_messages import digest
 from lakehouse.sources.record import Record, canonical
 from lakehouse.sources.source import Source
 from lakehouse.tables.events import (

@@ -22,6 +22,10 @@ record_files        any file -> records
 column_profile      what a column looks like, without its values
 people_report       what a file of people is like: repeats, gaps, outliers
 examination         what of a sample maps, field by field
+digests             a set of digests, asked for many at once
+message_ids         the id of a message as silver.events shows it
+drafts              records -> what they are as messages, if they are not known
+drafting_processes  the same, by processes of their own
 known_messages      what the lake and the topic have already
 history             files -> messages for the events topic, each once
 """

@@ -14,14 +14,11 @@ Silver holds a prefix of what goes there of each partition, and quarantine is wr
 topic is read from where silver ends.
 """
 
-import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
-import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
@@ -29,15 +26,15 @@ from deltalake import DeltaTable
 from lakehouse.config import Config, PrivacyConfig
 from lakehouse.events.envelope import UNMAPPED
 from lakehouse.events.event_row import EventReader
-from lakehouse.events.fields import text
-from lakehouse.events.tokens import hidden
 from lakehouse.events.verdict import parts
 from lakehouse.kafka.unread import Offsets, unread
 from lakehouse.machine import local_folder
+from lakehouse.sources.digests import Digests, digest
+from lakehouse.sources.drafts import Draft
+from lakehouse.sources.message_ids import sent_id
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
-_BYTES = 16  # of a digest: two messages that have it in common are one, as surely as anything is
 _IS_UNMAPPED = f'"type":"{UNMAPPED}"'.encode()  # in a message of ours; in another's it may be anything
 Verdict = Callable[[bytes], str | None]
 """Why the one parse rejects a message, as `reason|detail`; None = it does not."""
@@ -58,19 +55,27 @@ class KnownMessages:
     def __init__(self, ids: Iterable[bytes], rejected: Iterable[Rejected], verdict: Verdict) -> None:
         """`ids`: of events, as silver.events shows them."""
         self._verdict = verdict
-        self._ids, self._values, self._rejected_ids, self._reasons = (_Digests() for _ in range(4))
+        self._ids, self._values, self._rejected_ids, self._reasons = (Digests() for _ in range(4))
         digests = bytearray()
         for one in ids:
             digests += digest(one)
         self._ids.add(digests)
         self._reject(rejected)
 
-    def has(self, message_id: str, value: bytes) -> bool:
-        """`message_id`: of `shown_id`."""
-        own = digest(message_id.encode())
-        if self._ids.has(own) or self._values.has(digest(value)):
-            return True
-        return self._rejected_ids.has(own) and self._reasons.has(_reason(message_id, *parts(self._verdict(value))))
+    def have(self, messages: Sequence[Draft]) -> list[bool]:
+        """Of each whether it is known."""
+        ids = [one.digest for one in messages]
+        known: list[bool] = self._ids.have(ids).tolist()
+        if self._values:
+            for at in self._values.have([digest(one.value) for one in messages]).nonzero()[0].tolist():
+                known[at] = True
+            for at in self._rejected_ids.have(ids).nonzero()[0].tolist():
+                known[at] = known[at] or self._is_rejected_alike(messages[at])
+        return known
+
+    def _is_rejected_alike(self, one: Draft) -> bool:
+        reason = _reason(one.message_id, *parts(self._verdict(one.value)))
+        return bool(self._reasons.have([reason])[0])
 
     def add(self, ids: bytearray) -> None:
         """Messages that were sent since, by the digests of their ids, one behind the other."""
@@ -120,53 +125,6 @@ class KnownMessages:
                 reasons += _reason(one.message_id, one.reason, one.detail)
         for digests, more in ((self._values, values), (self._rejected_ids, ids), (self._reasons, reasons)):
             digests.add(more)
-
-
-class _Digests:
-    """A set of them: runs in order, each more than twice as long as the next, so that a few more do not sort all of them again."""
-
-    def __init__(self) -> None:
-        self._runs: list[Any] = []
-
-    def add(self, digests: bytearray) -> None:
-        """Many, one behind the other; the bytes are this set's from now on."""
-        if not digests:
-            return
-        run = np.frombuffer(digests, f"S{_BYTES}")
-        run.sort()
-        while self._runs and len(self._runs[-1]) <= 2 * len(run):
-            run = np.concatenate([self._runs.pop(), run])
-            run.sort(kind="stable")  # of two that are in order: it merges them
-        self._runs.append(run)
-
-    def has(self, wanted: bytes) -> bool:
-        as_kept, sought = wanted.rstrip(b"\0"), np.bytes_(wanted)  # numpy keeps no zeros at an end
-        for run in self._runs:
-            at = int(np.searchsorted(run, sought))
-            if at < len(run) and run[at] == as_kept:
-                return True
-        return False
-
-
-def sent_id(value: bytes, privacy: PrivacyConfig) -> str | None:
-    """The id of a message in a topic, as `shown_id`; None = nobody can read one."""
-    try:
-        document = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(document, dict) or (text(document, "message_id") is None and "messageId" not in document):
-        return None
-    return shown_id(document, privacy)
-
-
-def shown_id(document: Mapping[str, Any], privacy: PrivacyConfig) -> str:
-    """The id of a message as silver.events shows it: in its one form, and a token where it is personal. One that silver would refuse as it is."""
-    read = text(document, "message_id")
-    return str(document["messageId"]) if read is None else hidden(privacy, "message_id", read)
-
-
-def digest(of: bytes) -> bytes:
-    return hashlib.blake2b(of, digest_size=_BYTES).digest()
 
 
 def _ids(config: Config, topic: str, ends: Offsets) -> Iterator[bytes]:

@@ -12,11 +12,11 @@ from typing import Any
 from lakehouse.events.reader import Reader
 from lakehouse.identity.limited_union import find
 from lakehouse.sources.column_profile import MOST_ROWS, Column, Measure, is_implausible
+from lakehouse.sources.digests import digest
 from lakehouse.sources.examination import NO_HEADER, shown_name
 from lakehouse.sources.fields import FieldValues, number_of
 from lakehouse.sources.history import identified
 from lakehouse.sources.imputation import Typical
-from lakehouse.sources.known_messages import digest
 from lakehouse.sources.record import Record
 from lakehouse.sources.source import Source
 

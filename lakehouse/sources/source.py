@@ -1,10 +1,10 @@
 """A declared source: its name, how its files are read, and its mapping."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
@@ -21,10 +21,11 @@ MOST_SENT = 4000  # characters of what could not be read, in its document
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """registered: of a source whose messages begin with the id of their schema; None = of any other."""
+    """registered: of a source whose messages begin with the id of their schema; None = of any other. Pickled as what was declared."""
 
     name: str
     description: str
+    declaration: SourceDeclaration
     format: FileFormat
     mapping: EventMapping
     registered: RegisteredRecords | None
@@ -48,6 +49,7 @@ class Source:
         return cls(
             name=name,
             description=declared.description,
+            declaration=declared,
             format=format_,
             mapping=mapping,
             registered=registered,
@@ -67,6 +69,9 @@ class Source:
             hint = f"did you mean '{nearest[0]}'?" if nearest else f"expected a file {folder}/{name}.yaml. Write it"
             raise ConfigError(f"sources: no source '{name}'; {hint}")
         return cls.read(found[name], config)
+
+    def __reduce__(self) -> tuple[Callable[..., "Source"], tuple[Any, ...]]:
+        return _restored, (self.name, self.declaration, self.config, dict(self.mapping.fills))
 
     def filled_by(self, values: Mapping[str, object]) -> Self:
         """The same source, with a value for each of these fields where a record says nothing of it."""
@@ -97,6 +102,10 @@ class Source:
         """The document that brings a record into quarantine, under the source. A large one is told without its content."""
         sent = record.content if record.content is not None else (record.sent or "")[:MOST_SENT]
         return self.mapping.unmapped(why, sent, record_id, record.file_time)
+
+
+def _restored(name: str, declared: SourceDeclaration, config: Config, fills: Mapping[str, object]) -> Source:
+    return Source.declared(name, declared, config).filled_by(fills)
 
 
 def event_document(source: Source, record: bytes) -> Document:

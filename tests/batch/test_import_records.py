@@ -14,11 +14,15 @@ from pyspark.sql import SparkSession
 
 from batch import import_records
 from lakehouse.config import Config, load
+from lakehouse.config.sections import ImportsConfig
 from lakehouse.errors import BrokerError, SourceError
+from lakehouse.imports import begun_import, beside_stream
+from lakehouse.imports.beside_stream import BesideStream
 from lakehouse.kafka import admin
 from lakehouse.kafka import unread as unread_records
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.kafka.unread import unread
+from lakehouse.sources import history
 
 ROWS = "event,customer_id,timestamp\n" + "".join(f"search,c-{n},2025-01-01\n" for n in range(7)) + "search,c-8,\n"
 
@@ -54,6 +58,56 @@ def test_each_record_is_sent_once(on_broker: Config, tmp_path: Path, capsys: pyt
     assert len(found) == len(set(found)) == 8
     assert sum(json.loads(value)["type"] == "unmapped" for value in found) == 1
     assert len(list(unread(kafka, topic, dict.fromkeys(range(2), 10**6)))) == 0
+
+
+class Killed(Exception):
+    """The import ended here."""
+
+
+def test_an_import_that_was_killed_goes_on_where_it_was(
+    on_broker: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka = dataclasses.replace(on_broker.kafka, events_topic="killed")
+    config = dataclasses.replace(on_broker, kafka=kafka, imports=ImportsConfig(beside_stream=4))
+    monkeypatch.setattr(import_records, "load", lambda: config)
+    monkeypatch.setattr(history, "AT_ONCE", 2)
+    monkeypatch.setattr(begun_import, "_EVERY_SECONDS", 0.0)
+    times = iter(range(100))
+
+    def killed(_: BesideStream) -> None:
+        if next(times) in (1, 2):
+            raise Killed
+
+    monkeypatch.setattr(BesideStream, "wait", killed)
+    path = tmp_path / "events.csv"
+    path.write_text("event,customer_id,timestamp\n" + "".join(f"search,c-{n},2025-01-01\n" for n in range(17)))
+    begun = Path(config.lake.root, "_imports", "simple-events.begun.json")
+    for rows, in_topic in ((6, 8), (10, 12)):
+        with pytest.raises(Killed):
+            imported(capsys, str(path))
+        (mark,) = json.loads(begun.read_text())["marks"].values()
+        assert (mark[0], len(list(unread(kafka, "killed", {})))) == (rows, in_topic)
+    assert imported(capsys, str(path)) == (17, 5, 12, 0, 0)
+    values = [json.loads(value)["messageId"] for value in unread(kafka, "killed", {})]
+    assert len(values) == len(set(values)) == 17
+    assert not begun.exists()
+    assert imported(capsys, str(path)) == (17, 0, 17, 0, 0)
+
+
+def test_an_import_waits_for_the_stream_of_its_lake(
+    on_broker: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(on_broker, imports=ImportsConfig(beside_stream=4))
+    monkeypatch.setattr(import_records, "load", lambda: config)
+    monkeypatch.setattr(beside_stream, "PATIENCE_SECONDS", 0.0)
+    path = tmp_path / "events.csv"
+    read_to = Path(on_broker.lake.root, "_checkpoints", "events", "offsets", "3")
+    read_to.parent.mkdir(parents=True)
+    for offset, is_waited_for in ((10**6, False), (0, True)):
+        path.write_text(ROWS.replace("c-", f"by-{offset}-"))
+        read_to.write_text(f'v1\n{{}}\n{{"imported":{{"0":{offset},"1":{offset}}}}}')
+        import_records.main([str(path), "--source", "simple-events"])
+        assert ("no stream reads the topic" in capsys.readouterr().err) == is_waited_for
 
 
 def test_a_table_is_imported_by_what_it_has_more_of(
@@ -121,6 +175,8 @@ def test_what_does_not_go_together_is_refused(argv: list[str]) -> None:
 
 def test_a_broker_that_falls_silent_ends_the_reading(kafka: RunningBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unread_records, "SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr(unread_records, "_AT_ONCE", 1)
+    monkeypatch.setattr(unread_records, "_AHEAD_KB", 1)
     admin.create_topic(kafka, "silent", 1)
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers)
     for number in range(4):  # each is more than one answer holds
@@ -142,6 +198,6 @@ def test_a_file_that_is_not_there_is_told_before_anything_is_done(tmp_path: Path
 
 
 def test_a_broker_that_is_away_is_told() -> None:
-    with pytest.raises(BrokerError, match="expected its records"):
+    with pytest.raises(BrokerError, match="no answer, expected a broker"):
         list(unread(RunningBroker(bootstrap_servers="127.0.0.1:1", pid=0), "events", {}))
     assert load("dev", environ={}).kafka.events_topic == "events"

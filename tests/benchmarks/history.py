@@ -1,9 +1,10 @@
 """History by batch/import_records.py: events per second, as a share of what DuckDB takes to read and write the same file; killed three times, nothing twice.
 
-    ./spark-submit.sh tests/benchmarks/history.py [--events 1000000] [--to-gold]
+    ./spark-submit.sh tests/benchmarks/history.py [--events 1000000] [--kills 3] [--format parquet] [--no-again] [--to-gold]
 
 Every import is a process of its own, as somebody would start it. It is killed by SIGKILL when a quarter, a half and three quarters of the
-records are in the topic, and begun again; one more import then finds nothing to send. `--to-gold`: the streams take in what came, too.
+records are in the topic, and begun again; one more import then finds nothing to send. `--kills 0`: of the import alone; then its CPU is told, too, that of
+all its processes and of the broker, which outlives a killed import and so could not be told. `--to-gold`: the streams take in what came, too.
 Exit 1 when a record is missing, or there twice.
 """
 
@@ -17,22 +18,23 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import orjson
-from kafka import KafkaConsumer, TopicPartition
 
 from lakehouse.config import PROJECT, Config, load
 from lakehouse.job import run
-from lakehouse.kafka import clients
+from lakehouse.kafka import admin
+from lakehouse.kafka.topics import Topics
 from lakehouse.kafka.unread import unread
 from lakehouse.lake.delta import Lake
 from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import drain
+from lakehouse.sources.digests import digest
 from lakehouse.spark.scratch import scratch_config
 from lakehouse.spark.session import get_session
 from lakehouse.tables.events import SILVER_EVENTS
-from tests.benchmarks.machine import machine
+from tests.benchmarks.machine import cpu_by_program, machine
 
-KILLED_AT = (0.25, 0.5, 0.75)
 # Three years of a shop: a thirtieth of what happens are orders; visitors come back. Every row is another one.
 MADE = """
 SELECT CASE WHEN n % 30 = 0 THEN 'purchase' WHEN n % 5 = 0 THEN 'add_to_cart' ELSE 'view_item' END AS event,
@@ -47,33 +49,41 @@ FROM range({events}) made(n)
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="history")
     parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--format", choices=("parquet", "csv", "json"), default="parquet")
+    parser.add_argument("--no-again", action="store_true")
     parser.add_argument("--to-gold", action="store_true")
     arguments = parser.parse_args(argv)
     count: int = arguments.events
     with scratch_config(load(), "history") as config:
         folder = Path(config.lake.root).parent
-        path = folder / "history.parquet"
-        duckdb.sql(f"COPY ({MADE.format(events=count, people=count // 40 + 1)}) TO '{path}' (FORMAT parquet)")
-        duck = _by_duckdb(path, folder / "copy.parquet")
-        seconds = [_import(config, path, until=round(count * share)) for share in KILLED_AT]
+        path = made_file(folder, count, arguments.format)
+        duck = _by_duckdb(path, folder / f"copy.{arguments.format}", arguments.format)
+        spent = cpu_by_program()
+        parts = arguments.kills + 1
+        seconds = [_import(config, path, until=round(count * part / parts)) for part in range(1, parts)]
         seconds.append(_import(config, path))
-        again = time.perf_counter()
-        last = _finished(_start(config, path))
-        again = time.perf_counter() - again
-        ids = [orjson.loads(value)["messageId"] for value in unread(config.kafka, config.kafka.events_topic, {})]
-        is_whole = len(ids) == len(set(ids)) == count and last["sent"] == 0
+        spent = {name: now - spent.get(name, 0.0) for name, now in cpu_by_program().items()}
         result: dict[str, Any] = {
             "benchmark": "history",
             "events": count,
-            "is_whole": is_whole,
-            "in_topic": len(ids),
-            "twice": len(ids) - len(set(ids)),
+            "format": arguments.format,
             "seconds": [round(each, 1) for each in seconds],
             "events_per_second": round(count / sum(seconds)),
+            "cpu_us_per_event": {
+                name: round(1e6 * each / count, 1) for name, each in spent.items() if not arguments.kills
+            },
             "duckdb_seconds": round(duck, 2),
             "share_of_duckdb": round(duck / sum(seconds), 4),
-            "import_again_seconds": round(again, 1),
         }
+        is_whole = True
+        if not arguments.no_again:
+            again = time.perf_counter()
+            is_whole = _finished(start_import(config, path))["sent"] == 0
+            result["import_again_seconds"] = round(time.perf_counter() - again, 1)
+        twice, in_topic = _twice(config)
+        is_whole = is_whole and twice == 0 and in_topic == count
+        result |= {"is_whole": is_whole, "in_topic": in_topic, "twice": twice}
         if arguments.to_gold:
             result |= _to_gold(config, count)
             is_whole = is_whole and result["in_silver"] == count
@@ -81,14 +91,20 @@ def main(argv: list[str]) -> int:
     return 0 if is_whole else 1
 
 
-def _by_duckdb(path: Path, copy: Path) -> float:
+def made_file(folder: Path, count: int, format_: str) -> Path:
+    path = folder / f"history.{format_}"
+    duckdb.sql(f"COPY ({MADE.format(events=count, people=count // 40 + 1)}) TO '{path}' (FORMAT {format_})")
+    return path
+
+
+def _by_duckdb(path: Path, copy: Path, format_: str) -> float:
     """Seconds to read the file and write it as the same."""
     started = time.perf_counter()
-    duckdb.sql(f"COPY (SELECT * FROM '{path}') TO '{copy}' (FORMAT parquet)")
+    duckdb.sql(f"COPY (SELECT * FROM '{path}') TO '{copy}' (FORMAT {format_})")
     return time.perf_counter() - started
 
 
-def _start(config: Config, path: Path) -> "subprocess.Popen[str]":
+def start_import(config: Config, path: Path) -> "subprocess.Popen[str]":
     environ = os.environ | {
         "PYTHONPATH": str(PROJECT),
         "STITCHLAKE__LAKE__ROOT": config.lake.root,
@@ -102,12 +118,12 @@ def _start(config: Config, path: Path) -> "subprocess.Popen[str]":
 def _import(config: Config, path: Path, until: int | None = None) -> float:
     """Seconds of one import, its start among them. `until`: records in the topic at which it is killed; None = it ends by itself."""
     started = time.perf_counter()
-    process = _start(config, path)
+    process = start_import(config, path)
     if until is None:
         print(json.dumps(_finished(process)), flush=True)
     else:
         while process.poll() is None and _in_topic(config) < until:
-            time.sleep(0.2)
+            time.sleep(0.5)
         process.kill()
         process.wait()
         print(f"killed at {_in_topic(config):,} records", flush=True)
@@ -122,11 +138,17 @@ def _finished(process: "subprocess.Popen[str]") -> dict[str, Any]:
 
 
 def _in_topic(config: Config) -> int:
-    consumer = KafkaConsumer(**clients.python_consumer(config.kafka))
-    partitions = [TopicPartition(config.kafka.events_topic, number) for number in range(config.kafka.partitions)]
-    ends = consumer.end_offsets(partitions)
-    consumer.close()
-    return sum(ends.values())
+    topics = Topics((config.kafka.events_topic,))
+    return sum(sum(ends.values()) for ends in admin.end_offsets(config.kafka, topics).values())
+
+
+def _twice(config: Config) -> tuple[int, int]:
+    """Records of the topic whose id another one before them has, and records."""
+    digests = bytearray()
+    for value in unread(config.kafka, config.kafka.events_topic, {}):
+        digests += digest(orjson.loads(value)["messageId"].encode())
+    ids = np.frombuffer(digests, "S16")
+    return len(ids) - len(np.unique(ids)), len(ids)
 
 
 def _to_gold(config: Config, count: int) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from lakehouse.errors import BrokerError
 from lakehouse.kafka import admin, broker
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.kafka.message import Message
-from lakehouse.kafka.produce import _paced, _partition, produce
+from lakehouse.kafka.produce import _paced, produce
+from lakehouse.kafka.topics import Topics
 
 AT = datetime(2026, 7, 4, tzinfo=UTC)
 
@@ -90,8 +91,28 @@ def test_a_pace_is_kept_from_the_start_and_lost_time_is_made_up() -> None:
     assert slept == [0.1, 0.05]
 
 
-def test_a_key_goes_where_kafkas_java_client_sends_it() -> None:
+@pytest.mark.slow
+def test_a_key_goes_where_kafkas_java_client_sends_it(kafka: RunningBroker) -> None:
     # murmur2 of "21" and "foobar" by Kafka's own UtilsTest: -973932308 and -790332482.
-    assert _partition(b"21", 0, [0, 1, 2, 3, 4]) == (-973932308 & 0x7FFFFFFF) % 5
-    assert _partition(b"foobar", 0, [0, 1, 2, 3, 4]) == (-790332482 & 0x7FFFFFFF) % 5
-    assert [_partition(None, sent, [0, 1]) for sent in range(3)] == [0, 1, 0]
+    admin.create_topic(kafka, "keyed", 2)
+    produce([Message(b"21", b"", AT), Message(b"foobar", b"", AT)], kafka, "keyed", on_progress=id)
+    placed = {key: partition for partition, key, _ in records(kafka, "keyed")}
+    assert placed == {b"21": (-973932308 & 0x7FFFFFFF) % 2, b"foobar": (-790332482 & 0x7FFFFFFF) % 2}
+
+
+@pytest.mark.slow
+def test_what_is_told_to_be_acknowledged_is_there(kafka: RunningBroker) -> None:
+    admin.create_topic(kafka, "told", 2)
+    told: list[tuple[int, int]] = []
+
+    def acknowledged(sent: int) -> None:
+        told.append((sent, sum(admin.end_offsets(kafka, Topics(("told",)))["told"].values())))
+
+    sent = [Message(f"k{n}".encode(), b"v", AT) for n in range(250)]
+    produce(sent, kafka, "told", on_progress=id, on_acknowledged=acknowledged, acknowledged_every=100)
+    assert told == [(100, 100), (200, 200)]
+
+
+def test_a_broker_that_is_away_is_told() -> None:
+    with pytest.raises(BrokerError, match="no answer, expected a broker"):
+        produce([], RunningBroker(bootstrap_servers="127.0.0.1:1", pid=0), "events", on_progress=id)

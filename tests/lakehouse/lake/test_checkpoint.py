@@ -26,6 +26,9 @@ def test_a_batch_that_was_begun_and_not_committed_has_not_been_read(spark: Spark
     batch(tmp_path, 10, '{"events":{"0":7,"1":2}}')
     batch(tmp_path, 11, '{"events":{"0":9,"1":3}}', is_committed=False)
     assert checkpoint.read_to(spark, str(tmp_path)) == {"events": {"0": 7, "1": 2}}
+    assert checkpoint.reached_here(tmp_path, "commits") == {"events": {"0": 7, "1": 2}}
+    assert checkpoint.reached_here(tmp_path, "offsets") == {"events": {"0": 9, "1": 3}}
+    assert checkpoint.reached_here(tmp_path / "none", "offsets") is None
 
 
 def test_the_size_of_a_batch_that_was_begun_is_what_it_reads_of_every_partition(

@@ -27,7 +27,7 @@ from lakehouse.profiles.check import balance
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.queries import bronze_events, declarations, driver, events
 from lakehouse.queries.quarantine_replay import Attempt, Known, Outcome, Tally, Verdict, decide, replay
-from lakehouse.sources.known_messages import digest
+from lakehouse.sources.digests import digest
 from lakehouse.sources.record import Record
 from lakehouse.sources.source import Source
 from lakehouse.tables.events import (

@@ -1,5 +1,6 @@
 """An import: every record once, whenever, under whatever name, in whatever pieces its file comes again."""
 
+import gzip
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -11,11 +12,16 @@ import pytest
 
 from lakehouse.config import load
 from lakehouse.config.paths import SOURCES
+from lakehouse.errors import SourceError
 from lakehouse.events.event_row import EventReader
 from lakehouse.events.verdict import parts
 from lakehouse.kafka.message import Message
-from lakehouse.sources.history import Progress, Tally, messages
-from lakehouse.sources.known_messages import KnownMessages, Rejected, digest, sent_id
+from lakehouse.sources import drafts, history
+from lakehouse.sources.digests import digest
+from lakehouse.sources.drafts import Draft
+from lakehouse.sources.history import Mark, Progress, Tally, identified, messages
+from lakehouse.sources.known_messages import KnownMessages, Rejected
+from lakehouse.sources.message_ids import sent_id
 from lakehouse.sources.record import Record, fingerprint
 from lakehouse.sources.source import Source
 
@@ -162,8 +168,75 @@ def test_each_of_many_messages_of_many_files_is_known_and_no_other(tmp_path: Pat
     for size in (1, 5, 1, 1, 300, 0, 2, 7):
         known.add(bytearray().join(digest(b"b-%d-%d" % (size, n)) for n in range(size)))
     there = [f"a-{n}" for n in range(100)] + [f"b-{size}-{n}" for size in (1, 5, 300, 2, 7) for n in range(size)]
-    assert all(known.has(one, b"") for one in there)
-    assert not any(known.has(f"{one}-", b"") for one in there)
+    assert all(known.have([Draft(one, digest(one.encode()), b"", b"") for one in there]))
+    assert not any(known.have([Draft(one, digest(f"{one}-".encode()), b"", b"") for one in there]))
+    assert known.have([]) == []
+
+
+def test_repeats_are_numbered_however_far_they_stand_apart() -> None:
+    said = [n % 7 if n % 3 else n for n in range(10 * drafts.AT_ONCE // 4)]
+    found = [
+        (record_id.partition("-")[2], times)
+        for _, record_id, times in identified(Record(n, {"a": one}) for n, one in enumerate(said))
+    ]
+    before: dict[int, int] = {}
+    for (number, times), one in zip(found, said, strict=True):
+        before[one] = before.get(one, 0) + 1
+        assert (number, times) == ("" if before[one] == 1 else str(before[one]), before[one])
+
+
+class Kept:
+    """The marks of an import, and after how many messages each was put."""
+
+    def __init__(self) -> None:
+        self.marks: dict[Path, Mark] = {}
+        self.put_after: list[tuple[int, int]] = []
+        self.handed_over = 0
+
+    def of(self, file: Path) -> Mark | None:
+        return self.marks.get(file)
+
+    def put(self, file: Path, mark: Mark) -> None:
+        self.marks[file] = mark
+        self.put_after.append((self.handed_over, mark.rows))
+
+
+def _marked(path: Path, kept: Kept, until: int | None = None) -> tuple[list[bytes | None], Tally]:
+    """What is sent by an import that knows nothing but its marks. `until`: it is killed when so many are handed over."""
+    tally, values = Tally(), []
+    for one in messages([path], SHOP, having([]), tally, lambda *_: None, marks=kept):
+        values.append(one.value)
+        kept.handed_over += 1
+        if len(values) == until:
+            break
+    return values, tally
+
+
+def test_a_killed_import_goes_on_behind_its_mark_where_the_file_says_the_same_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "AT_ONCE", 2)
+    path = write(tmp_path, "a.csv", *ROWS, ROWS[0])
+    whole, kept = sent([path])[0], Kept()
+    _marked(path, kept, until=5)
+    assert kept.put_after == [(2, 2), (4, 4)], "a mark is put once all before it was handed over"
+    rest, tally = _marked(path, kept)
+    assert (rest, tally.records, tally.known) == ([one.value for one in whole[4:]], 6, 4)
+    again, _ = _marked(write(tmp_path, "a.csv", ROWS[1], ROWS[0], *ROWS[2:], ROWS[0]), kept)
+    assert len(again) == 6, "another file is asked for from its beginning"
+    assert len(_marked(write(tmp_path, "a.csv", *ROWS[:2]), kept)[0]) == 2, "one that is shorter, too"
+
+
+def test_what_stands_before_a_fault_of_a_file_is_sent(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    packed = gzip.compress(
+        (HEADER + "".join(f"search,c-{n},2025-01-01,{n * 7919 % 1000},\n" for n in range(9000))).encode()
+    )
+    path.write_bytes(packed[: len(packed) // 2])
+    found: list[Message] = []
+    with pytest.raises(SourceError, match="cannot be read"):
+        found.extend(messages([path], SHOP, having([]), Tally(), lambda *_: None))
+    assert len(found) % drafts.AT_ONCE > 0
 
 
 def test_what_was_sent_from_one_file_is_known_for_those_after_it(tmp_path: Path) -> None:
