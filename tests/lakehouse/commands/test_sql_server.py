@@ -1,0 +1,273 @@
+"""The server as a BI tool meets it: PyHive asks over Thrift, of the real command, on a lake that is known by heart."""
+
+import dataclasses
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+from pyhive import hive
+from pyhive.exc import OperationalError
+from TCLIService import ttypes
+
+from lakehouse.bi import catalogue
+from lakehouse.bi.views import read_views
+from lakehouse.catalog import TABLES
+from lakehouse.commands import sql_server
+from lakehouse.config import PROJECT
+from lakehouse.config.paths import VIEWS
+from lakehouse.lake.delta import Lake, arrow_schema
+from lakehouse.machine import free_port, wait_until
+from lakehouse.tables.contract import optional
+from tests import small_lake
+from tests.view_oracle import CHECKS, counted, plain
+
+VIEWED = sorted(CHECKS)
+SHOWN = [table.name for table in catalogue.shown(TABLES.values(), personal=False)]
+LATER = "gold.products"  # not there when the server starts
+# Its plans run once: compiling them costs more than it saves.
+OPTIONS = [
+    "--driver-memory",
+    "1g",
+    "--conf",
+    "spark.sql.codegen.wholeStage=false",
+    "--conf",
+    "spark.sql.codegen.factoryMode=NO_CODEGEN",
+]
+OPTIONS += ["--conf", "spark.driver.extraJavaOptions=-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=1"]
+RESULT = {
+    "experiment": "free_shipping", "metric": "converted", "arm": "b", "baseline": "a", "units": 40, "baseline_units": 41, "excluded_units": 0,
+    "srm_p": 0.9, "is_blocked": False, "difference": 0.125, "is_guardrail": False, "is_harm": False, "computed_at": small_lake.BATCH,
+}  # fmt: skip
+
+
+def start(lake: Lake, port: int) -> "subprocess.Popen[str]":
+    environ = os.environ | {
+        "STITCHLAKE__LAKE__ROOT": lake.root,
+        "STITCHLAKE__SQL_SERVER__PORT": str(port),
+        "STITCHLAKE__SQL_SERVER__REFRESH_SECONDS": "1",
+    }
+    command = [str(PROJECT / "spark-submit.sh"), *OPTIONS, "sql-server"]
+    return subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT
+    )
+
+
+class Served:
+    """A server that runs, and a client of it."""
+
+    def __init__(self, lake: Lake, port: int, said: str) -> None:
+        self.lake = lake
+        self.port = port
+        self.said = said
+        self.cursor = self.connect()
+
+    def connect(self, **configuration: str) -> Any:
+        return hive.connect("127.0.0.1", self.port, username="ann", configuration=configuration).cursor()
+
+    def ask(self, sql: str, cursor: Any = None) -> list[tuple[Any, ...]]:
+        (cursor := cursor or self.cursor).execute(sql)
+        return cursor.fetchall() if cursor.description else []
+
+    def refused(self, sql: str, cursor: Any = None) -> str:
+        with pytest.raises(OperationalError) as raised:
+            self.ask(sql, cursor)
+        return str(raised.value.args[0].status.errorMessage)
+
+
+@pytest.fixture(scope="module")
+def served(new_lake: Callable[[str], Lake]) -> Iterator[Served]:
+    lake = small_lake.build(new_lake("sql_server"))
+    lake.add(
+        pa.Table.from_pylist([RESULT], arrow_schema(TABLES["gold.experiment_results"])),
+        TABLES["gold.experiment_results"],
+    )
+    shutil.rmtree(lake.path(TABLES[LATER]))
+    port = free_port()
+    with start(lake, port) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            assert process.stdout.readline() == "ready\n", said + process.communicate()[1]
+            yield Served(lake, port, said)
+            process.send_signal(signal.SIGTERM)
+            assert (process.wait(timeout=60), process.stdout.read()) == (128 + signal.SIGTERM, "")
+        finally:
+            process.kill()
+
+
+def test_it_says_where_it_answers_and_what_is_not_there_yet(served: Served) -> None:
+    told = f"{len(SHOWN) - 1} tables, {len(VIEWED)} views; not there yet: {LATER}"
+    assert served.said == f"jdbc:hive2://127.0.0.1:{served.port}/default: {told}\n"
+
+
+@pytest.mark.parametrize("name", VIEWED)
+def test_a_view_says_what_the_events_say(served: Served, name: str) -> None:
+    answer = plain(served.ask(CHECKS[name].of_view))
+    assert answer == counted(name, TABLES, served.lake.path)
+    # Whose cart it is, Ann's of 1 February, she has ordered since.
+    assert bool(answer) == (name not in ("abandoned_carts", "order_lines"))
+
+
+def test_every_table_and_view_has_the_columns_and_comments_of_its_declaration(served: Served) -> None:
+    for name in [*SHOWN[:3], "gold.rfm"]:
+        told = {column: comment for column, _, comment in served.ask(f"DESCRIBE {name}")}
+        assert told == {column.name: column.comment for column in TABLES[name].columns}, name
+    for view in read_views(VIEWS, TABLES):
+        told = {column: comment for column, _, comment in served.ask(f"DESCRIBE {view.name}")}
+        assert told == view.columns, view.name
+
+
+def tree(served: Served, what: str, request: Any) -> list[tuple[Any, ...]]:
+    """What JDBC's DatabaseMetaData asks for, which is no SQL. PyHive has no call for it, and reads the answer."""
+    cursor = served.connect()
+    request.sessionHandle = cursor.connection.sessionHandle
+    cursor._state = cursor._STATE_RUNNING
+    cursor._operationHandle = getattr(cursor.connection.client, what)(request).operationHandle
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def test_the_tree_of_a_tool_shows_tables_and_views_with_their_columns_and_comments(served: Served) -> None:
+    named = {
+        (schema, name): (kind, remark)
+        for _, schema, name, kind, remark, *_ in tree(served, "GetTables", ttypes.TGetTablesReq())
+    }
+    of_views = {("default", view.name): ("VIEW", view.comment) for view in read_views(VIEWS, TABLES)}
+    of_tables = {tuple(name.split(".")): ("TABLE", TABLES[name].grain) for name in SHOWN}
+    assert named | of_tables == of_views | of_tables
+    assert of_tables.keys() - named.keys() <= {tuple(LATER.split("."))}
+    columns = tree(served, "GetColumns", ttypes.TGetColumnsReq(schemaName="gold", tableName="rfm"))
+    assert [(row[3], row[11]) for row in columns] == [
+        (column.name, column.comment) for column in TABLES["gold.rfm"].columns
+    ]
+
+
+REFUSED = [
+    "DROP TABLE silver.orders",
+    "DROP VIEW orders",
+    "DROP SCHEMA gold CASCADE",
+    "CREATE TABLE mine (a INT)",
+    "CREATE TABLE mine AS SELECT 1 AS a",
+    "CREATE TEMPORARY VIEW mine AS SELECT 1 AS a",
+    "INSERT INTO gold.rfm SELECT * FROM gold.rfm",
+    "FROM gold.rfm INSERT INTO gold.rfm SELECT * INSERT INTO gold.rfm SELECT *",
+    "WITH all_of_it AS (SELECT * FROM gold.rfm) INSERT OVERWRITE gold.rfm SELECT * FROM all_of_it",
+    "DELETE FROM gold.rfm",
+    "UPDATE gold.rfm SET frequency = 0",
+    "MERGE INTO gold.rfm AS a USING gold.rfm AS b ON a.profile_id = b.profile_id WHEN MATCHED THEN DELETE",
+    "ALTER TABLE gold.rfm ADD COLUMNS (mine INT)",
+    "TRUNCATE TABLE gold.rfm",
+    "RESTORE TABLE gold.rfm TO VERSION AS OF 0",
+    "OPTIMIZE gold.rfm",
+    "VACUUM gold.rfm",
+    "COMMENT ON TABLE gold.rfm IS 'mine'",
+    "CACHE TABLE orders",
+    "EXECUTE IMMEDIATE 'DROP TABLE silver.orders'",
+    "BEGIN DROP TABLE silver.orders; END",
+    "ADD JAR '/tmp/mine.jar'",
+    "CREATE TEMPORARY FUNCTION mine AS 'mine.Function'",
+    "INSERT OVERWRITE DIRECTORY '{folder}/out' USING csv SELECT 1",
+    "SELECT TRANSFORM(1) USING 'id' AS (a)",
+    "SELECT (SELECT TRANSFORM(1) USING 'id' AS (a))",
+    "SELECT reflect('java.lang.System', 'getProperty', 'user.home')",
+    "SELECT java_method('java.lang.System', 'getProperty', 'user.home')",
+    "SELECT try_reflect('java.lang.System', 'getProperty', 'user.home')",
+    "SELECT email FROM gold.contacts",
+    "SELECT email FROM delta.`{folder}/gold/contacts`",
+    "SELECT * FROM orders WHERE EXISTS (SELECT email FROM delta.`{folder}/gold/contacts`)",
+    "SELECT * FROM identifier('delta.`{folder}/gold/contacts`')",
+    "SELECT * FROM table_changes_by_path('{folder}/gold/activation', 0)",
+    "SELECT * FROM text.`/etc/hostname`",
+]
+
+
+@pytest.fixture(scope="module")
+def stored(served: Served) -> dict[str, int]:
+    """The last commit of every table, before anything is tried."""
+    return {name: DeltaTable(served.lake.path(TABLES[name])).version() for name in SHOWN if name != LATER}
+
+
+@pytest.mark.parametrize("statement", REFUSED)
+def test_a_client_reads_and_nothing_else(served: Served, stored: dict[str, int], statement: str) -> None:
+    assert served.refused(statement.format(folder=served.lake.root))
+    assert {name: DeltaTable(served.lake.path(TABLES[name])).version() for name in stored} == stored
+    assert served.ask("SELECT COUNT(*) FROM silver.orders") == [(4,)]
+
+
+def test_a_refusal_says_what_was_got_and_what_is_expected(served: Served) -> None:
+    told = served.refused("DROP TABLE silver.orders")
+    assert re.search(
+        r"SecurityException: statement: got DropTable\w*, expected SELECT over tables of the catalogue", told
+    ), told
+    assert "got files by their path" in served.refused("SELECT * FROM text.`/etc/hostname`")
+
+
+def test_a_client_that_sets_something_sets_it_for_itself(served: Served) -> None:
+    other = served.connect()
+    served.ask("USE gold", other)
+    served.ask("SET spark.sql.session.timeZone = Asia/Tokyo", other)
+    zone = "SELECT current_timezone(), current_database()"
+    assert (served.ask(zone, other), served.ask(zone)) == ([("Asia/Tokyo", "gold")], [("UTC", "default")])
+    days = "SELECT order_id, order_date FROM orders"
+    assert sorted(served.ask(days.replace("orders", "default.orders"), other)) == sorted(served.ask(days))
+
+
+def test_no_setting_of_a_client_opens_another_way(served: Served) -> None:
+    ways = {
+        "spark.sql.analyzer.singlePassResolver.enabled": "true",
+        "spark.sql.analyzer.singlePassResolver.enabledTentatively": "true",
+    }
+    for name, value in ways.items():
+        other = served.connect(**{name: value})
+        assert served.refused("DROP TABLE silver.orders", other)
+        assert served.refused("SELECT * FROM text.`/etc/hostname`", other)
+        assert served.refused(f"SELECT email FROM delta.`{served.lake.root}/gold/contacts`", other)
+
+
+def test_a_table_and_a_column_that_come_later_are_seen(served: Served) -> None:
+    features = TABLES["gold.features"]
+    served.lake.create(
+        dataclasses.replace(features, columns=(*features.columns, optional("teas", "bigint", "teas of 30 days")))
+    )
+    small_lake.copy_empty_tables(served.lake)
+    assert served.ask("SELECT teas FROM gold.features") == []  # at once
+
+    def seen() -> bool:
+        columns = tree(served, "GetColumns", ttypes.TGetColumnsReq(schemaName="gold"))
+        return {(row[2], row[3]) for row in columns} >= {("features", "teas"), ("products", "category")}
+
+    assert wait_until(seen, 60)
+    assert served.ask(f"SELECT * FROM {LATER}") == []
+
+
+def test_a_port_that_is_in_use_is_one_line(served: Served) -> None:
+    with start(served.lake, served.port) as second:
+        said, error = second.communicate(timeout=60)
+    assert (second.returncode, said) == (2, "")
+    assert error == (
+        f"error: sql_server.port: got {served.port}, which is in use, expected a free port. Stop what listens there, or set "
+        "STITCHLAKE__SQL_SERVER__PORT\n"
+    )
+
+
+def test_printed_sql_is_what_the_server_registers(
+    served: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STITCHLAKE__LAKE__ROOT", served.lake.root)
+    sql_server.main(["--print"])
+    printed = capsys.readouterr().out
+    assert (
+        f"CREATE TABLE IF NOT EXISTS silver.orders USING DELTA COMMENT 'one row per order' LOCATION '{served.lake.root}/silver/orders';"
+        in printed
+    )
+    assert printed.count("CREATE OR REPLACE VIEW ") == len(VIEWED)
+    assert "gold.contacts" not in printed
+    sql_server.main(["--print", "--with-personal-data"])
+    assert "CREATE TABLE IF NOT EXISTS gold.contacts " in capsys.readouterr().out
