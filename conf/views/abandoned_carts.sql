@@ -17,10 +17,10 @@ bought AS (SELECT profile_id, MAX(ordered_at) AS ordered_at FROM orders GROUP BY
 newest AS (SELECT MAX(occurred_at) AS occurred_at FROM silver.events WHERE NOT is_bot)
 SELECT
   t.profile_id,
-  MAX(t.latest.occurred_at),
-  COUNT(*),
-  ARRAY_SORT(COLLECT_LIST(t.product_id)),
-  MAX(COALESCE(a.consent_marketing AND NOT COALESCE(a.is_suppressed, FALSE), FALSE))
+  MAX(t.latest.occurred_at) AS last_cart_at,
+  COUNT(*) AS products,
+  ARRAY_SORT(COLLECT_LIST(t.product_id)) AS product_ids,
+  MAX(COALESCE(a.consent_marketing AND NOT COALESCE(a.is_suppressed, FALSE), FALSE)) AS may_be_written_to
 FROM touched AS t
 CROSS JOIN newest AS n
 LEFT JOIN bought AS b ON b.profile_id = t.profile_id

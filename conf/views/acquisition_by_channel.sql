@@ -14,12 +14,12 @@ AS WITH firsts AS (
   GROUP BY m.profile_id
 )
 SELECT
-  CAST(TRUNC(a.first_seen_at, 'MONTH') AS DATE),
-  COALESCE(f.channel, 'No session'),
-  COUNT(*),
-  COUNT_IF(a.frequency > 0),
-  SUM(a.frequency),
-  SUM(a.monetary)
+  CAST(TRUNC(a.first_seen_at, 'MONTH') AS DATE) AS month,
+  COALESCE(f.channel, 'No session') AS channel,
+  COUNT(*) AS profiles,
+  COUNT_IF(a.frequency > 0) AS customers,
+  SUM(a.frequency) AS orders,
+  SUM(a.monetary) AS revenue
 FROM gold.activation AS a
 LEFT JOIN firsts AS f ON f.profile_id = a.profile_id
 GROUP BY CAST(TRUNC(a.first_seen_at, 'MONTH') AS DATE), COALESCE(f.channel, 'No session')

@@ -12,7 +12,7 @@ AS WITH active AS (
 ),
 firsts AS (SELECT profile_id, MIN(month) AS month FROM active GROUP BY profile_id),
 bought AS (SELECT DISTINCT CAST(TRUNC(order_date, 'MONTH') AS DATE) AS month, profile_id FROM orders)
-SELECT a.month, COUNT(*), COUNT_IF(a.month = f.month), COUNT(b.profile_id)
+SELECT a.month, COUNT(*) AS active_profiles, COUNT_IF(a.month = f.month) AS new_profiles, COUNT(b.profile_id) AS buyers
 FROM active AS a
 JOIN firsts AS f ON f.profile_id = a.profile_id
 LEFT JOIN bought AS b ON b.profile_id = a.profile_id AND b.month = a.month

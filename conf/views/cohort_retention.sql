@@ -16,11 +16,11 @@ AS WITH cohorts AS (
 sizes AS (SELECT cohort_month, COUNT(*) AS cohort_size FROM cohorts GROUP BY cohort_month)
 SELECT
   c.cohort_month,
-  CAST(MONTHS_BETWEEN(TRUNC(o.order_date, 'MONTH'), c.cohort_month) AS INT),
+  CAST(MONTHS_BETWEEN(TRUNC(o.order_date, 'MONTH'), c.cohort_month) AS INT) AS months_since,
   s.cohort_size,
-  COUNT(DISTINCT o.profile_id),
-  COUNT(DISTINCT o.profile_id) / s.cohort_size,
-  SUM(o.revenue)
+  COUNT(DISTINCT o.profile_id) AS customers,
+  COUNT(DISTINCT o.profile_id) / s.cohort_size AS retention,
+  SUM(o.revenue) AS revenue
 FROM orders AS o
 JOIN cohorts AS c ON c.profile_id = o.profile_id
 JOIN sizes AS s ON s.cohort_month = c.cohort_month

@@ -5,7 +5,7 @@ CREATE OR REPLACE VIEW consent_by_purpose (
   never_asked COMMENT 'profiles that were never asked'
 )
 COMMENT 'One row per purpose, as of now.'
-AS SELECT purpose, COUNT_IF(word), COUNT_IF(NOT word), COUNT_IF(word IS NULL)
+AS SELECT purpose, COUNT_IF(word) AS allowed, COUNT_IF(NOT word) AS refused, COUNT_IF(word IS NULL) AS never_asked
 FROM gold.activation
 LATERAL VIEW STACK(
   3,

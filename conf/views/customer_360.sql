@@ -48,13 +48,13 @@ favourites AS (
 )
 SELECT
   a.profile_id,
-  SIZE(a.user_ids) > 0,
+  SIZE(a.user_ids) > 0 AS is_known,
   a.first_seen_at,
   a.last_seen_at,
   a.event_count,
   a.view_count,
   a.cart_count,
-  COALESCE(v.sessions, 0),
+  COALESCE(v.sessions, 0) AS sessions,
   v.first_channel,
   v.last_channel,
   r.first_order_at,

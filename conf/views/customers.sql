@@ -19,7 +19,7 @@ AS SELECT
   r.last_order_at,
   r.frequency,
   r.monetary,
-  CAST(r.monetary / r.frequency AS DECIMAL(18, 2)),
+  CAST(r.monetary / r.frequency AS DECIMAL(18, 2)) AS average_order_value,
   r.r_score,
   r.f_score,
   r.m_score,

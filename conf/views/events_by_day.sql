@@ -7,11 +7,11 @@ CREATE OR REPLACE VIEW events_by_day (
 )
 COMMENT 'One row per UTC day, type and name of event.'
 AS SELECT
-  CAST(e.occurred_at AS DATE),
+  CAST(e.occurred_at AS DATE) AS event_date,
   e.type,
-  CASE WHEN e.type = 'track' THEN e.event END,
-  COUNT(*),
-  COUNT(DISTINCT m.profile_id)
+  CASE WHEN e.type = 'track' THEN e.event END AS event,
+  COUNT(*) AS events,
+  COUNT(DISTINCT m.profile_id) AS profiles
 FROM silver.events AS e
 LEFT JOIN silver.identity_map AS m ON m.actor_id = e.actor_id
 WHERE NOT e.is_bot

@@ -17,6 +17,6 @@ AS WITH days AS (
   JOIN silver.identity_map AS m ON m.actor_id = d.actor_id
   GROUP BY d.activity_date, m.profile_id
 )
-SELECT activity_date, COUNT(*), COUNT_IF(views > 0), COUNT_IF(carts > 0), COUNT_IF(orders > 0)
+SELECT activity_date, COUNT(*) AS active_profiles, COUNT_IF(views > 0) AS viewers, COUNT_IF(carts > 0) AS carters, COUNT_IF(orders > 0) AS buyers
 FROM days
 GROUP BY activity_date

@@ -12,14 +12,14 @@ CREATE OR REPLACE VIEW order_lines (
 COMMENT 'One row per line of an order that was completed and not cancelled.'
 AS SELECT
   o.order_id,
-  l.place + 1,
+  l.place + 1 AS line_number,
   m.profile_id,
   o.ordered_at,
   l.line.product_id,
   l.line.name,
   l.line.quantity,
   l.line.price,
-  TRY_CAST(TRY_MULTIPLY(l.line.quantity, l.line.price) AS DECIMAL(18, 2))
+  TRY_CAST(TRY_MULTIPLY(l.line.quantity, l.line.price) AS DECIMAL(18, 2)) AS amount
 FROM silver.orders AS o
 LEFT JOIN silver.identity_map AS m ON m.actor_id = o.actor_id
 LATERAL VIEW POSEXPLODE(o.lines) l AS place, line

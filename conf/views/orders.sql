@@ -13,11 +13,11 @@ AS SELECT
   o.order_id,
   m.profile_id,
   o.ordered_at,
-  CAST(o.ordered_at AS DATE),
-  ROW_NUMBER() OVER (PARTITION BY m.profile_id ORDER BY o.ordered_at, o.order_id),
+  CAST(o.ordered_at AS DATE) AS order_date,
+  ROW_NUMBER() OVER (PARTITION BY m.profile_id ORDER BY o.ordered_at, o.order_id) AS order_number,
   o.revenue,
   o.over_refunded,
-  CASE WHEN o.lines IS NOT NULL THEN SIZE(o.lines) END
+  CASE WHEN o.lines IS NOT NULL THEN SIZE(o.lines) END AS line_count
 FROM silver.orders AS o
 LEFT JOIN silver.identity_map AS m ON m.actor_id = o.actor_id
 WHERE o.ordered_at IS NOT NULL

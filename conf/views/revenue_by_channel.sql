@@ -12,7 +12,7 @@ AS WITH visits AS (
   LATERAL VIEW EXPLODE(order_ids) l AS order_id
   GROUP BY order_id
 )
-SELECT o.order_date, COALESCE(v.channel, 'No session'), COUNT(*), COUNT(DISTINCT o.profile_id), SUM(o.revenue)
+SELECT o.order_date, COALESCE(v.channel, 'No session') AS channel, COUNT(*) AS orders, COUNT(DISTINCT o.profile_id) AS customers, SUM(o.revenue) AS revenue
 FROM orders AS o
 LEFT JOIN visits AS v ON v.order_id = o.order_id
 GROUP BY o.order_date, COALESCE(v.channel, 'No session')

@@ -9,10 +9,10 @@ CREATE OR REPLACE VIEW revenue_by_day (
 COMMENT 'One row per UTC day with an order.'
 AS SELECT
   order_date,
-  COUNT(*),
-  COUNT(DISTINCT profile_id),
-  COUNT_IF(order_number = 1 AND profile_id IS NOT NULL),
-  SUM(revenue),
-  CAST(SUM(revenue) / COUNT(*) AS DECIMAL(18, 2))
+  COUNT(*) AS orders,
+  COUNT(DISTINCT profile_id) AS customers,
+  COUNT_IF(order_number = 1 AND profile_id IS NOT NULL) AS new_customers,
+  SUM(revenue) AS revenue,
+  CAST(SUM(revenue) / COUNT(*) AS DECIMAL(18, 2)) AS average_order_value
 FROM orders
 GROUP BY order_date

@@ -8,11 +8,11 @@ CREATE OR REPLACE VIEW segment_sizes (
 )
 COMMENT 'One row per segment, as of now.'
 AS SELECT
-  COALESCE(segment, 'none'),
-  COUNT(*),
-  SUM(frequency),
-  SUM(monetary),
-  AVG(purchase_propensity),
-  COUNT_IF(consent_marketing AND NOT COALESCE(is_suppressed, FALSE))
+  COALESCE(segment, 'none') AS segment,
+  COUNT(*) AS profiles,
+  SUM(frequency) AS orders,
+  SUM(monetary) AS revenue,
+  AVG(purchase_propensity) AS mean_purchase_propensity,
+  COUNT_IF(consent_marketing AND NOT COALESCE(is_suppressed, FALSE)) AS may_be_written_to
 FROM gold.activation
 GROUP BY COALESCE(segment, 'none')

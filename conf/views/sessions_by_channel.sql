@@ -10,13 +10,13 @@ CREATE OR REPLACE VIEW sessions_by_channel (
 )
 COMMENT 'One row per UTC day and channel with a visit.'
 AS SELECT
-  CAST(started_at AS DATE),
+  CAST(started_at AS DATE) AS session_date,
   channel,
-  COUNT(*),
-  COUNT(DISTINCT visitor_id),
-  SUM(page_view_count),
-  AVG(duration_seconds),
-  COUNT_IF(SIZE(order_ids) > 0),
-  SUM(revenue)
+  COUNT(*) AS sessions,
+  COUNT(DISTINCT visitor_id) AS visitors,
+  SUM(page_view_count) AS page_views,
+  AVG(duration_seconds) AS mean_duration_seconds,
+  COUNT_IF(SIZE(order_ids) > 0) AS sessions_with_order,
+  SUM(revenue) AS revenue_before_refunds
 FROM silver.sessions
 GROUP BY CAST(started_at AS DATE), channel

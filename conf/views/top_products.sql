@@ -17,13 +17,13 @@ AS WITH names AS (
 )
 SELECT
   p.product_id,
-  MAX(n.name),
-  SUM(p.view_count),
-  SUM(p.cart_count),
-  SUM(p.order_count),
-  COUNT_IF(p.order_count > 0),
-  SUM(p.quantity),
-  SUM(p.revenue)
+  MAX(n.name) AS name,
+  SUM(p.view_count) AS views,
+  SUM(p.cart_count) AS carts,
+  SUM(p.order_count) AS orders,
+  COUNT_IF(p.order_count > 0) AS customers,
+  SUM(p.quantity) AS quantity,
+  SUM(p.revenue) AS revenue
 FROM gold.product_affinity AS p
 LEFT JOIN names AS n ON n.product_id = p.product_id
 GROUP BY p.product_id

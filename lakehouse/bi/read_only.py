@@ -29,9 +29,9 @@ COMMANDS = frozenset(
 # What a resolved query is made of: steps over rows, rows that it says itself, views, and its own parts.
 QUERIES = frozenset(
     {
-        "Aggregate", "CommandResult", "CTERelationDef", "CTERelationRef", "Deduplicate", "Distinct", "Except", "Expand",
-        "Filter", "Generate", "GlobalLimit", "Intersect", "Join", "LateralJoin", "LimitAll", "LocalLimit", "LocalRelation",
-        "Offset", "OneRowRelation", "Pivot", "Project", "Range", "RebalancePartitions", "Repartition",
+        "Aggregate", "CommandResult", "CTERelationDef", "CTERelationRef", "Deduplicate", "DeserializeToObject", "Distinct",
+        "Except", "Expand", "Filter", "Generate", "GlobalLimit", "Intersect", "Join", "LateralJoin", "LimitAll", "LocalLimit",
+        "LocalRelation", "Offset", "OneRowRelation", "Pivot", "Project", "Range", "RebalancePartitions", "Repartition",
         "RepartitionByExpression", "ResolvedHint", "Sample", "Sort", "SubqueryAlias", "Tail", "Union", "UnionLoop",
         "UnionLoopRef", "Unpivot", "View", "Window", "WithCTE",
     }
@@ -57,7 +57,7 @@ def hold(spark: SparkSession, tables: Container[str]) -> None:
     # A refusal is told to the client; py4j would log it as a fault of ours.
     logging.getLogger("py4j.clientserver").setLevel(logging.CRITICAL)
     gateway.callback_server_parameters.propagate_java_exceptions = True
-    ensure_callback_server_started(gateway)
+    ensure_callback_server_started(gateway)  # type: ignore[no-untyped-call]
     spark._jsparkSession.extensions().injectCheckRule(_Rules(_Rule(gateway, tables)))
 
 

