@@ -3,15 +3,18 @@
 Spark asks this module about every statement of a client's session, when it is resolved and before anything of it is run: a view's own
 query, and a statement inside a statement, like the rest. It passes when all it is made of is listed here, so what nobody thought of is refused.
 The session that keeps the catalogue is not asked; it was there before.
+
+A client can set anything in its own session, as it connects or by SET. What would turn Spark away from the rule is set back before each statement is read.
 https://spark.apache.org/docs/latest/api/scala/org/apache/spark/sql/SparkSessionExtensions.html
 """
 
 import logging
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from py4j.java_gateway import JavaObject
 from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.java_gateway import ensure_callback_server_started
 from pyspark.sql import SparkSession
 
@@ -37,6 +40,10 @@ QUERIES = frozenset(
     }
 )  # fmt: skip
 TABLE = "LogicalRelation"
+# Spark's other analyser, to which a client could turn, asks no rule of ours. Whatever a session says, it stays off.
+OFF = tuple(
+    f"spark.sql.analyzer.singlePassResolver.{name}" for name in ("enabled", "enabledTentatively", "dualRunWithLegacy")
+)
 # Functions that call any method of the JVM.
 CALLS = ("java_method", "reflect", "try_reflect")
 EXPECTED = "expected SELECT over tables of the catalogue, SHOW, DESCRIBE, EXPLAIN, USE or SET: this server only reads"
@@ -58,7 +65,9 @@ def hold(spark: SparkSession, tables: Container[str]) -> None:
     logging.getLogger("py4j.clientserver").setLevel(logging.CRITICAL)
     gateway.callback_server_parameters.propagate_java_exceptions = True
     ensure_callback_server_started(gateway)  # type: ignore[no-untyped-call]
-    spark._jsparkSession.extensions().injectCheckRule(_Rules(_Rule(gateway, tables)))
+    extensions = spark._jsparkSession.extensions()
+    extensions.injectParser(_Parsers(jvm))
+    extensions.injectCheckRule(_Rules(_Rule(jvm, tables)))
 
 
 def refusal(plan: Any, tables: Container[str]) -> str | None:
@@ -99,14 +108,14 @@ def _kind(node: JavaObject) -> str:
 class _Rule:
     """LogicalPlan => Unit."""
 
-    def __init__(self, gateway: Any, tables: Container[str]) -> None:
-        self._gateway = gateway
+    def __init__(self, jvm: Any, tables: Container[str]) -> None:
+        self._jvm = jvm
         self._tables = tables
 
     def apply(self, plan: Any) -> None:
         reason = refusal(plan, self._tables)
         if reason is not None:
-            raise Py4JJavaError(reason, self._gateway.jvm.java.lang.SecurityException(f"statement: {reason}"))
+            raise Py4JJavaError(reason, self._jvm.java.lang.SecurityException(reason))
 
     class Java:
         implements = ("scala.Function1",)
@@ -123,3 +132,45 @@ class _Rules:
 
     class Java:
         implements = ("scala.Function1",)
+
+
+class _Parser:
+    """Spark's own parser, and the last thing before a statement is resolved: whatever else is asked of it, it does."""
+
+    def __init__(self, jvm: Any, spark: Any) -> None:
+        self._jvm = jvm
+        self._spark = spark
+
+    def parsePlan(self, sql: str) -> Any:
+        return self._parsed(lambda: self._spark.parsePlan(sql))
+
+    def parsePlanWithParameters(self, sql: str, parameters: Any) -> Any:
+        return self._parsed(lambda: self._spark.parsePlanWithParameters(sql, parameters))
+
+    def _parsed(self, parse: Callable[[], Any]) -> Any:
+        settings = self._jvm.org.apache.spark.sql.internal.SQLConf.get()
+        for name in OFF:
+            settings.setConfString(name, "false")
+        try:
+            return parse()
+        except CapturedException as error:  # the client gets Spark's own words
+            raise Py4JJavaError("statement", error._origin) from None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._spark, name)
+
+    class Java:
+        implements = ("org.apache.spark.sql.catalyst.parser.ParserInterface",)
+
+
+class _Parsers:
+    """(SparkSession, its parser) => that parser, of ours."""
+
+    def __init__(self, jvm: Any) -> None:
+        self._jvm = jvm
+
+    def apply(self, session: Any, spark: Any) -> _Parser:
+        return _Parser(self._jvm, spark)
+
+    class Java:
+        implements = ("scala.Function2",)
