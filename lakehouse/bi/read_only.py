@@ -9,7 +9,7 @@ https://spark.apache.org/docs/latest/api/scala/org/apache/spark/sql/SparkSession
 """
 
 import logging
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 from py4j.java_gateway import JavaObject
@@ -135,29 +135,23 @@ class _Rules:
 
 
 class _Parser:
-    """Spark's own parser, and the last thing before a statement is resolved: whatever else is asked of it, it does."""
+    """Spark's own parser, whatever it is asked; the last to be asked before a statement is resolved."""
 
     def __init__(self, jvm: Any, spark: Any) -> None:
         self._jvm = jvm
         self._spark = spark
 
-    def parsePlan(self, sql: str) -> Any:
-        return self._parsed(lambda: self._spark.parsePlan(sql))
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *arguments: self._asked(getattr(self._spark, name), arguments)
 
-    def parsePlanWithParameters(self, sql: str, parameters: Any) -> Any:
-        return self._parsed(lambda: self._spark.parsePlanWithParameters(sql, parameters))
-
-    def _parsed(self, parse: Callable[[], Any]) -> Any:
+    def _asked(self, method: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         settings = self._jvm.org.apache.spark.sql.internal.SQLConf.get()
         for name in OFF:
             settings.setConfString(name, "false")
         try:
-            return parse()
+            return method(*arguments)
         except CapturedException as error:  # the client gets Spark's own words
             raise Py4JJavaError("statement", error._origin) from None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._spark, name)
 
     class Java:
         implements = ("org.apache.spark.sql.catalyst.parser.ParserInterface",)
