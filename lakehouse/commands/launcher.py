@@ -48,6 +48,7 @@ COMMANDS = (
     "sources",
     "quarantine",
     "catalogue",
+    "sql-server",
     "adopt",
     "experiments",
     "schedule",
@@ -62,6 +63,7 @@ SCRIPTS = {
     "identity": "lakehouse/commands/identity.py",
     "quarantine": "lakehouse/commands/quarantine.py",
     "catalogue": "lakehouse/commands/catalogue.py",
+    "sql-server": "lakehouse/commands/sql_server.py",
     "experiments": "lakehouse/commands/experiments.py",
 }
 TESTS = "tests"
