@@ -27,6 +27,7 @@ from deltalake import DeltaTable
 from kafka import KafkaConsumer
 
 from lakehouse.audiences.kept_audiences import keep
+from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.demo.freshness import end_offsets, produced
 from lakehouse.demo.shop import Shop
@@ -91,6 +92,7 @@ def main(argv: list[str]) -> int:
 
 
 def _week(lake: Lake, folder: Path, definitions: int, count: int, hours: int) -> dict[str, Any]:
+    lake.create_missing(TABLES.values())
     figures = feature_oracle.random_declarations(SEED, count, own_properties=False)
     features = kept_features.keep(lake, feature_oracle.declared(folder, figures))
     entries = audience_oracle.random_definitions(SEED, definitions, features)
