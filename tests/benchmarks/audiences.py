@@ -27,6 +27,7 @@ from deltalake import DeltaTable
 from kafka import KafkaConsumer
 
 from lakehouse.audiences.kept_audiences import keep
+from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.demo.freshness import end_offsets, produced
 from lakehouse.demo.shop import Shop
@@ -55,13 +56,13 @@ PEOPLE = 70
 
 
 class Clock:
-    """The clock of the machine, much faster: so that closing windows need not rest."""
+    """Time passes between micro-batches, and hardly within one: so that closing windows need not rest."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 6, 1, tzinfo=UTC)
 
     def __call__(self) -> datetime:
-        self.now += timedelta(minutes=1)
+        self.now += timedelta(microseconds=1)
         return self.now
 
 
@@ -91,6 +92,7 @@ def main(argv: list[str]) -> int:
 
 
 def _week(lake: Lake, folder: Path, definitions: int, count: int, hours: int) -> dict[str, Any]:
+    lake.create_missing(TABLES.values())
     figures = feature_oracle.random_declarations(SEED, count, own_properties=False)
     features = kept_features.keep(lake, feature_oracle.declared(folder, figures))
     entries = audience_oracle.random_definitions(SEED, definitions, features)
@@ -110,6 +112,7 @@ def _week(lake: Lake, folder: Path, definitions: int, count: int, hours: int) ->
     before: set[tuple[str, str]] = set()
     for hour in range(hours):
         rows = list(_hour(chance, hour))
+        clock.now += timedelta(hours=1)
         new = lake.spark.createDataFrame([tuple(row.values()) for row in rows], f"{SCHEMA}, {feature_oracle.EXTRA}")
         batch(leaf(with_day(new), rates={}, features=features).toArrow(), once(hour))
         raw.append(new.toArrow())
@@ -187,20 +190,17 @@ _TYPES = {"bigint": pa.float64(), "double": pa.float64(), "string": pa.string(),
 def _topic(lake: Lake, rate: float, seconds: int, warm_up: int, history: int) -> dict[str, Any]:
     messages = Shop(history + int(rate * seconds), SEED).messages()
     remember(lake, islice(messages, history))
-    counted_from = pd.Timestamp(datetime.now(UTC)) + pd.Timedelta(seconds=warm_up)
+    counted_from = (datetime.now(UTC) + timedelta(seconds=warm_up)).timestamp() * 1000
     micro_batch = load_queries(lake, messages, rate)
     said = _said(lake)
-    said = said[said["at"] >= counted_from]
-    committed = [
-        (pd.Timestamp(r.committed_at), r.batch_id) for r in micro_batch.records if r.committed_at and r.leaf_rows
-    ]
-    ends = sorted(committed)
-    batches = np.searchsorted(
-        np.array([end.value for end, _ in ends]), said["at"].astype("int64").to_numpy() * 1_000_000
+    said = said[said["at_ms"] >= counted_from]
+    done = sorted(
+        (r.committed_at.timestamp() * 1000, r.batch_id) for r in micro_batch.records if r.committed_at and r.leaf_rows
     )
-    said["batch_id"] = [ends[n][1] if n < len(ends) else -1 for n in batches]
+    places = np.searchsorted([end for end, _ in done], said["at_ms"].to_numpy())
+    said = said.assign(batch_id=[done[n][1] if n < len(done) else -1 for n in places])
     waits = said.merge(_first_records(lake), on=["batch_id", "profile_id"])
-    took = (waits["at"] - waits["produced_at"]).dt.total_seconds()
+    took = (waits["at_ms"] - waits["produced_ms"]) / 1000
     stages = [r.seconds.get("audiences", 0.0) for r in micro_batch.records if r.leaf_rows]
     return {
         "events_per_second": rate,
@@ -214,21 +214,19 @@ def _topic(lake: Lake, rate: float, seconds: int, warm_up: int, history: int) ->
 
 
 def _said(lake: Lake) -> pd.DataFrame:
-    """[event_id, profile_id, at] of every record of the topic, at the broker's time."""
+    """[event_id, profile_id, at_ms] of every record of the topic, at the broker's time."""
     consumer = KafkaConsumer(
         lake.config.audiences.topic, **clients.python_consumer(lake.config.kafka), auto_offset_reset="earliest", consumer_timeout_ms=3000
     )  # fmt: skip
     with closing(consumer):
         told = [(orjson.loads(record.value), record.timestamp) for record in consumer]
-    rows = [{"event_id": one["event_id"], "profile_id": one["profile_id"], "at": at} for one, at in told]
-    frame = pd.DataFrame(rows, columns=["event_id", "profile_id", "at"])
-    return frame.assign(at=pd.to_datetime(frame["at"], unit="ms", utc=True))
+    rows = [{"event_id": one["event_id"], "profile_id": one["profile_id"], "at_ms": at} for one, at in told]
+    return pd.DataFrame(rows, columns=["event_id", "profile_id", "at_ms"])
 
 
 def _first_records(lake: Lake) -> pd.DataFrame:
-    """[batch_id, profile_id, produced_at] of the first record of each profile in each micro-batch."""
-    times = produced(lake).toPandas()
-    times["produced_at"] = pd.to_datetime(times["produced_at"]).dt.tz_localize("UTC")
+    """[batch_id, profile_id, produced_ms] of the first record of each profile in each micro-batch."""
+    times = produced(lake).selectExpr("partition", "offset", "unix_millis(produced_at) AS produced_ms").toPandas()
     ends = end_offsets(lake.checkpoint(events.NAME), lake.config.kafka.events_topic)
     for partition in times["partition"].unique().tolist():
         rows = times[times["partition"] == partition]
@@ -236,15 +234,9 @@ def _first_records(lake: Lake) -> pd.DataFrame:
         places = np.searchsorted([end for end, _ in known], rows["offset"].to_numpy(), side="right")
         times.loc[rows.index, "batch_id"] = [known[n][1] if n < len(known) else -1 for n in places]
     placed = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
-    of = (
-        lake.read(SILVER_EVENTS)
-        .select("actor_id", "partition", "offset")
-        .join(placed, "actor_id")
-        .drop("actor_id")
-        .toPandas()
-    )
-    joined = times.merge(of, on=["partition", "offset"])
-    return joined.groupby(["batch_id", "profile_id"], as_index=False)["produced_at"].min()
+    of = lake.read(SILVER_EVENTS).select("actor_id", "partition", "offset").join(placed, "actor_id").drop("actor_id")
+    joined = times.merge(of.toPandas(), on=["partition", "offset"])
+    return joined.groupby(["batch_id", "profile_id"], as_index=False)["produced_ms"].min()
 
 
 if __name__ == "__main__":
