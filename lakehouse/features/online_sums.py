@@ -88,10 +88,11 @@ def online_sums(
 ) -> dict[str, Sums]:
     """The sums of every profile of `as_of`, an instant that none of its events is behind.
 
-    days: rows of silver.feature_days of those actors of `profile_of` (actor -> profile) that have any.
+    days: rows of silver.feature_days of those actors of `profile_of` (actor -> profile) that have any, perhaps others among them.
     """
     profiles = list(as_of)
     found: dict[str, dict[str, dict[str, Any]]] = {profile: {name: {} for name in carried} for profile in profiles}
+    days = days.filter(pc.is_in(days["actor_id"], value_set=pa.array(list(profile_of), pa.string())))
     if not carried or not days.num_rows:
         return dict(found)
     number = {profile: n for n, profile in enumerate(profiles)}

@@ -106,23 +106,23 @@ class FeatureHistory:
 
     def _next_piece(self, asked: str) -> None:
         if self._said is None or asked != self._said.asked:
-            self._take_up()
-            self._slices = fill(self._lake, self._micro_batch.features, self._properties, asked)
+            self._take_up(asked)
             self._answer(Answer(asked=asked))
         elif self._slices is not None and (said := next(self._slices, None)) is not None:
             self._answer(said)
         elif self._slices is not None:
-            self._slices = None
-            self._take_up()
+            self._take_up(asked)
         elif not self._micro_batch.owes_features:
             self._end(replace(self._said, is_whole=True))
 
     def _is_under_way(self) -> bool:
         return not self._is_alone and is_under_way(self._lake, self._query, SILVER_FEATURE_DAYS)
 
-    def _take_up(self) -> None:
-        """conf/features.yaml as it is now. A micro-batch sums for it from the next one on."""
+    def _take_up(self, asked: str) -> None:
+        """conf/features.yaml as it is now: micro-batches sum for it from the next one on. What lacks its history is to be filled."""
         self._micro_batch.use(keep_declared(self._lake, self._query, self._properties))
+        features = self._micro_batch.features
+        self._slices = fill(self._lake, features, self._properties, asked) if features.unfilled else None
 
     def _end(self, said: Answer) -> None:
         self._answer(said)

@@ -55,6 +55,7 @@ def test_what_is_older_than_the_longest_window_is_one_sum(tmp_path: Path) -> Non
         summed(partial.name, actor, day)
         for actor, day in (("a", 3), ("a", 9), ("b", 9), ("a", 25), ("b", 25), ("a", 31))
     ]
+    rows.append(summed(partial.name, "of somebody else", 31))
     told = online_sums(days(*rows), {"a": "p", "b": "p"}, {"p": AS_OF, "nobody": AS_OF}, kinds)
     assert told["p"][partial.name]["at"] == [TODAY - 7, TODAY - 6, TODAY]
     assert told["p"][partial.name]["events"] == [3, 2, 1]
@@ -74,6 +75,9 @@ def test_the_first_is_that_of_whichever_actor_came_first(tmp_path: Path) -> None
         summed(partial.name, "b", 31),
     ]
     told = online_sums(days(*rows), {"a": "p", "b": "p"}, {"p": AS_OF}, carried(features))["p"][partial.name]
+    assert online_sums(days(summed("of no feature", "a", 30)), {"a": "p"}, {"p": AS_OF}, carried(features)) == {
+        "p": {partial.name: {}}
+    }
     assert told["first"] == [[TODAY - 1], ["early"]]
     assert told["last"] == [[TODAY - 1], ["third"]]
     assert told["at"] == [TODAY - 1, TODAY]
