@@ -150,7 +150,10 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/events/schema.py",
         "lakehouse/events/sender.py",
     ),
-    "tests/lakehouse/events/test_own_fields.py": ("lakehouse/events/json_text.py", "lakehouse/events/suspicious_objects.py"),
+    "tests/lakehouse/events/test_own_fields.py": (
+        "lakehouse/events/json_text.py",
+        "lakehouse/events/suspicious_objects.py",
+    ),
     "tests/lakehouse/events/test_event_row.py": ("lakehouse/events/event_rows.py", "lakehouse/events/event_verdict.py"),
     "tests/lakehouse/lane/reading/test_read.py": (
         "lakehouse/lane/reading/amount_verdict.py",

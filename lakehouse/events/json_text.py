@@ -20,6 +20,7 @@ class Objects(NamedTuple):
 
     @classmethod
     def of(cls, sent: Sequence[dict[str, Any]]) -> Self:
+        """With the JSON of each."""
         return cls(sent, json_texts(sent))
 
     def without(self, numbers: Iterable[int]) -> Self:
@@ -40,6 +41,7 @@ def json_texts(values: Sequence[Any]) -> list[bytes]:
 
 
 def json_text(value: Any) -> bytes:
+    """Of one."""
     try:
         return orjson.dumps(value, default=_number)
     except orjson.JSONEncodeError:  # a whole number of more digits than a machine's
