@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,10 +70,13 @@ def test_they_end_with_who_began_them_also_when_it_is_killed(tmp_path: Path) -> 
     )
     assert process.stdout is not None
     children = list(map(int, process.stdout.readline().split()))
-    try:
-        assert len(children) == 2
-        assert all("multiprocessing" in (command_of(child) or "") for child in children)
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-    assert wait_until(lambda: not any(map(command_of, children)), 10)
+    assert len(children) == 2
+    assert all("multiprocessing" in (command_of(child) or "") for child in children)
+    process.kill()
+    process.wait()
+    are_gone = wait_until(lambda: not any(map(command_of, children)), 10)
+    for child in children:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    process.communicate()
+    assert are_gone
