@@ -18,6 +18,7 @@ FILES = (
     "tests/lakehouse/online/test_online_step.py",
     "tests/lakehouse/matching/test_score.py",
     "tests/lakehouse/commands/test_supervisor.py",
+    "tests/lakehouse/commands/test_sql_server.py",
     "tests/lakehouse/identity/test_told_streams.py",
     "tests/lakehouse/queries/test_silver_from_bronze.py",
     "tests/serving/test_workers.py",

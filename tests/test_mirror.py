@@ -97,6 +97,11 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/identity/override_store.py",
         "lakehouse/lake/folders.py",
     ),
+    "tests/lakehouse/commands/test_sql_server.py": (
+        "lakehouse/bi/read_only.py",
+        "lakehouse/bi/registered.py",
+        "lakehouse/bi/server.py",
+    ),
     "tests/lakehouse/commands/test_supervisor.py": ("lakehouse/commands/parts.py",),
     "tests/lakehouse/commands/test_whois.py": ("lakehouse/identity/evidence.py",),
     "tests/lakehouse/config/test_settings.py": (

@@ -47,6 +47,7 @@ COMMANDS = (
     "sources",
     "quarantine",
     "catalogue",
+    "sql-server",
     "adopt",
     "experiments",
     "schedule",
@@ -61,6 +62,7 @@ SCRIPTS = {
     "identity": "lakehouse/commands/identity.py",
     "quarantine": "lakehouse/commands/quarantine.py",
     "catalogue": "lakehouse/commands/catalogue.py",
+    "sql-server": "lakehouse/commands/sql_server.py",
     "experiments": "lakehouse/commands/experiments.py",
 }
 TESTS = "tests"

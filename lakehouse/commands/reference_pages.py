@@ -84,6 +84,8 @@ def _table_section(table: Table) -> Iterator[str]:
     yield f"- key: {_codes(table.key)}"
     yield f"- written by: `{table.owner}`"
     yield f"- reads: {_codes(table.reads) or 'no table'}"
+    if table.holds_personal_data:
+        yield "- holds personal data as it was told: for those alone whose work it is"
     yield from map(_expected, table.expectations)
     if table.volume is not None:
         yield (

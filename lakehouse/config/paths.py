@@ -15,6 +15,7 @@ MOMENTS = PROJECT / "conf" / "moments.yaml"
 DESTINATIONS = PROJECT / "conf" / "destinations.yaml"
 EXPORTS = PROJECT / "conf" / "exports.yaml"
 SCHEDULE = PROJECT / "conf" / "schedule.yaml"
+VIEWS = PROJECT / "conf" / "views"
 SOURCES = PROJECT / "conf" / "sources"
 TEMPLATES = PROJECT / "conf" / "templates"
 

@@ -216,6 +216,12 @@ class MetricsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SqlServerConfig:
+    port: int
+    refresh_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class QualityConfig:
     window_seconds: int
     keep_days: int

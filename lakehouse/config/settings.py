@@ -49,6 +49,7 @@ from lakehouse.config.sections import (
     SegmentsConfig,
     ServingConfig,
     SparkConfig,
+    SqlServerConfig,
     TrainingConfig,
 )
 from lakehouse.errors import ConfigError
@@ -86,6 +87,7 @@ class Config:
     spark: SparkConfig
     quality: QualityConfig
     metrics: MetricsConfig
+    sql_server: SqlServerConfig
     log: LogConfig
     mlflow: MlflowConfig
     online_store: OnlineStoreConfig

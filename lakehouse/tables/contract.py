@@ -59,6 +59,7 @@ class Table:
     time_column: never null, and its files follow it: rows whose stored value of it is known are set without reading the others.
     has_change_feed: Delta notes with each commit which rows it set and removed, see lakehouse/lake/change_feed.py.
     expectations, volume: what is expected of many rows, see lakehouse/tables/expectation.py; None = any number may come.
+    holds_personal_data: as people or senders told it, no token in its place: for those alone whose work it is.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Table:
     has_change_feed: bool = False
     expectations: tuple[Expectation, ...] = ()
     volume: Volume | None = None
+    holds_personal_data: bool = False
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

@@ -38,6 +38,7 @@ SILVER_DECISION_LOG_QUARANTINE = Table(
     name="silver.decision_log_quarantine",
     grain="one row per message of the decision log that could not be read",
     key=("partition", "offset"),
+    holds_personal_data=True,
     owner="batch/decision_log.py",
     reads=(KAFKA,),
     columns=(

@@ -140,6 +140,7 @@ GOLD_CONTACTS = ProfileTable(
     name="gold.contacts",
     grain="one row per profile that told how it is reached or addressed",
     key=("profile_id",),
+    holds_personal_data=True,
     transform=transform,
     columns=(
         required("profile_id", "string", "profile"),

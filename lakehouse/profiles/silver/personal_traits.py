@@ -107,6 +107,7 @@ SILVER_PERSONAL_TRAITS = LeafTable(
     name="silver.personal_traits",
     grain="one row per actor and trait",
     key=("actor_id", "trait"),
+    holds_personal_data=True,
     transform=transform,
     merge=merge,
     sent_in=("traits",),
