@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
-from py4j.java_gateway import JavaObject
+from py4j.java_gateway import JavaObject, is_instance_of
 from py4j.protocol import Py4JJavaError
 from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.java_gateway import ensure_callback_server_started
@@ -21,25 +21,37 @@ from pyspark.sql import SparkSession
 # Commands that show something, or that change no more than the client's own session.
 COMMANDS = frozenset(
     {
-        "DescribeColumn", "DescribeColumnCommand", "DescribeDatabaseCommand", "DescribeDeltaDetailCommand", "DescribeDeltaHistory",
-        "DescribeDeltaHistoryCommand", "DescribeFunction", "DescribeFunctionCommand", "DescribeNamespace", "DescribeQueryCommand",
-        "DescribeRelation", "DescribeRelationJsonCommand", "DescribeTableCommand", "ExplainCommand", "SetCatalogAndNamespace", "SetCommand",
-        "SetNamespaceCommand", "ShowCatalogsCommand", "ShowColumns", "ShowColumnsCommand", "ShowCreateTable", "ShowCreateTableCommand",
-        "ShowCurrentNamespaceCommand", "ShowFunctions", "ShowFunctionsCommand", "ShowNamespaces", "ShowNamespacesCommand",
-        "ShowTableProperties", "ShowTablePropertiesCommand", "ShowTables", "ShowTablesCommand", "ShowViews", "ShowViewsCommand",
+        "DescribeColumn", "DescribeColumnCommand", "DescribeDatabaseCommand", "DescribeFunction", "DescribeFunctionCommand",
+        "DescribeNamespace", "DescribeQueryCommand", "DescribeRelation", "DescribeRelationJsonCommand", "DescribeTableCommand",
+        "ExplainCommand", "SetCatalogAndNamespace", "SetCommand", "SetNamespaceCommand", "ShowCatalogsCommand", "ShowColumns",
+        "ShowColumnsCommand", "ShowCreateTable", "ShowCreateTableCommand", "ShowCurrentNamespaceCommand", "ShowFunctions",
+        "ShowFunctionsCommand", "ShowNamespaces", "ShowNamespacesCommand", "ShowTableProperties", "ShowTablePropertiesCommand",
+        "ShowTables", "ShowTablesCommand", "ShowViews", "ShowViewsCommand",
     }
 )  # fmt: skip
 # What a resolved query is made of: steps over rows, rows that it says itself, views, and its own parts.
 QUERIES = frozenset(
     {
-        "Aggregate", "CommandResult", "CTERelationDef", "CTERelationRef", "Deduplicate", "DeserializeToObject", "Distinct",
-        "Except", "Expand", "Filter", "Generate", "GlobalLimit", "Intersect", "Join", "LateralJoin", "LimitAll", "LocalLimit",
-        "LocalRelation", "Offset", "OneRowRelation", "Pivot", "Project", "Range", "RebalancePartitions", "Repartition",
+        "Aggregate", "CommandResult", "CTERelationDef", "CTERelationRef", "Deduplicate", "Distinct", "Except", "Expand",
+        "Filter", "Generate", "GlobalLimit", "Intersect", "Join", "LateralJoin", "LimitAll", "LocalLimit", "LocalRelation",
+        "Offset", "OneRowRelation", "Pivot", "Project", "Range", "RebalancePartitions", "Repartition",
         "RepartitionByExpression", "ResolvedHint", "Sample", "Sort", "SubqueryAlias", "Tail", "Union", "UnionLoop",
         "UnionLoopRef", "Unpivot", "View", "Window", "WithCTE",
     }
 )  # fmt: skip
+# What Delta does in a client's session to read a table's log, and no SQL can say.
+OF_DELTA = frozenset(
+    {
+        "AppendColumns", "DeserializeToObject", "ExternalRDD", "LogicalRDD", "MapElements", "MapGroups", "MapPartitions",
+        "SerializeFromObject", "TypedFilter",
+    }
+)  # fmt: skip
 TABLE = "LogicalRelation"
+FILES = "org.apache.spark.sql.execution.datasources.HadoopFsRelation"
+LOG_INDEX, TABLE_INDEX = (
+    "org.apache.spark.sql.delta.DeltaLogFileIndex",
+    "org.apache.spark.sql.delta.files.TahoeFileIndex",
+)
 # Spark's other analyser, to which a client could turn, asks no rule of ours. Whatever a session says, it stays off.
 OFF = tuple(
     f"spark.sql.analyzer.singlePassResolver.{name}" for name in ("enabled", "enabledTentatively", "dualRunWithLegacy")
@@ -49,8 +61,8 @@ CALLS = ("java_method", "reflect", "try_reflect")
 EXPECTED = "expected SELECT over tables of the catalogue, SHOW, DESCRIBE, EXPLAIN, USE or SET: this server only reads"
 
 
-def hold(spark: SparkSession, tables: Container[str]) -> None:
-    """Refuse, in every session that begins from now on, whatever is not reading these tables, `<layer>.<table>`, as they are by then.
+def hold(spark: SparkSession, folders: Container[str]) -> None:
+    """Refuse, in every session that begins from now on, whatever is not reading Delta tables in these folders, as they are by then; see `folder`.
 
     In the process as a whole `CALLS` are gone.
     """
@@ -67,16 +79,16 @@ def hold(spark: SparkSession, tables: Container[str]) -> None:
     ensure_callback_server_started(gateway)  # type: ignore[no-untyped-call]
     extensions = spark._jsparkSession.extensions()
     extensions.injectParser(_Parsers(jvm))
-    extensions.injectCheckRule(_Rules(_Rule(jvm, tables)))
+    extensions.injectCheckRule(_Rules(_Rule(gateway, folders)))
 
 
-def refusal(plan: Any, tables: Container[str]) -> str | None:
+def refusal(plan: Any, folders: Container[str], gateway: Any) -> str | None:
     """Why the resolved plan of a statement is not run; None = it only reads."""
     for node, kind in _nodes(plan):
         if kind == TABLE:
-            if _named(node) not in tables:
+            if not _is_log(node, gateway) and folder(node, gateway) not in folders:
                 return f"got files by their path, {EXPECTED}"
-        elif kind not in QUERIES and kind not in COMMANDS:
+        elif kind not in QUERIES | COMMANDS | OF_DELTA:
             return f"got {kind}, {EXPECTED}"
     return None
 
@@ -92,12 +104,21 @@ def _nodes(plan: Any) -> Iterator[tuple[Any, str]]:
             yield from _nodes(inner.apply(place))
 
 
-def _named(relation: Any) -> str | None:
-    """The name of a table in the catalogue; None = files that have none."""
-    if not relation.catalogTable().isDefined():
-        return None
-    identifier = relation.catalogTable().get().identifier()
-    return f"{identifier.database().get()}.{identifier.table()}" if identifier.database().isDefined() else None
+def folder(relation: Any, gateway: Any) -> str | None:
+    """Where the Delta table of a resolved relation lies, as Delta writes it; None = it is none."""
+    index = _index(relation, gateway)
+    return index.path().toString() if index is not None and is_instance_of(gateway, index, TABLE_INDEX) else None
+
+
+def _is_log(relation: Any, gateway: Any) -> bool:
+    """Whether Delta itself asks for files of a table's log: a name or path in a statement never becomes this."""
+    index = _index(relation, gateway)
+    return index is not None and is_instance_of(gateway, index, LOG_INDEX)
+
+
+def _index(relation: Any, gateway: Any) -> Any:
+    files = relation.relation()
+    return files.location() if is_instance_of(gateway, files, FILES) else None
 
 
 def _kind(node: JavaObject) -> str:
@@ -108,14 +129,14 @@ def _kind(node: JavaObject) -> str:
 class _Rule:
     """LogicalPlan => Unit."""
 
-    def __init__(self, jvm: Any, tables: Container[str]) -> None:
-        self._jvm = jvm
-        self._tables = tables
+    def __init__(self, gateway: Any, folders: Container[str]) -> None:
+        self._gateway = gateway
+        self._folders = folders
 
     def apply(self, plan: Any) -> None:
-        reason = refusal(plan, self._tables)
+        reason = refusal(plan, self._folders, self._gateway)
         if reason is not None:
-            raise Py4JJavaError(reason, self._jvm.java.lang.SecurityException(reason))
+            raise Py4JJavaError(reason, self._gateway.jvm.java.lang.SecurityException(reason))
 
     class Java:
         implements = ("scala.Function1",)

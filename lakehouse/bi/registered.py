@@ -10,7 +10,7 @@ from typing import Any
 from delta.tables import DeltaTable
 from pyspark.sql.types import StructType
 
-from lakehouse.bi import catalogue
+from lakehouse.bi import catalogue, read_only
 from lakehouse.bi.views import View
 from lakehouse.lake.delta import Lake
 from lakehouse.tables.contract import Table
@@ -24,13 +24,14 @@ class Registered:
         self._tables = tables
         self._views = views
         self._columns: dict[str, StructType] = {}
+        self._folders: set[str | None] = set()
         self._seen: list[str] = []
         for statement in catalogue.schemas(tables):
             lake.spark.sql(statement)
 
-    def __contains__(self, name: object) -> bool:
-        """Whether it has the table, `<layer>.<table>`."""
-        return name in self._columns
+    def __contains__(self, folder: object) -> bool:
+        """Whether a table of its lies in the folder, as Delta writes it."""
+        return folder is not None and folder in self._folders
 
     @property
     def tables(self) -> list[str]:
@@ -60,11 +61,14 @@ class Registered:
         spark = self._lake.spark
         if table.name not in self._columns:
             spark.sql(catalogue.registration(table, self._lake.path(table)))
-        stored = _described(spark.table(table.name).schema, table)
+        frame = spark.table(table.name)
+        stored = _described(frame.schema, table)
         if stored != self._columns.get(table.name):
             # Delta keeps no columns in a catalogue. Queries do not need them there; the tree of tables that a tool shows does.
             schema = _java(spark, stored)
             spark._jsparkSession.sharedState().externalCatalog().alterTableDataSchema(*table.name.split("."), schema)
+            relation = frame._jdf.queryExecution().analyzed().collectLeaves().apply(0)
+            self._folders.add(read_only.folder(relation, spark.sparkContext._gateway))
             self._columns[table.name] = stored
 
 
