@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +82,11 @@ def _costs(folder: Path, count: int, people: int, turns: int) -> dict[str, float
         names = [_name(number) for number in numbers]
         rows = _rows(numbers, START + timedelta(days=DAYS_OF_A_PERSON))
         wanted = pa.array(sorted(names), pa.string())
-        spent["looked_up"].append(_cpu(lambda names=names: runs.rows("person", names)))
-        spent["read"].append(_cpu(lambda wanted=wanted: delta_rs.rows_with(path, schema, "person", wanted)))
-        spent["merged"].append(
-            _cpu(lambda rows=rows: delta_rs.upsert(rows, TABLE, path, update_when=None, deletes=False))
-        )
-        spent["set"].append(_cpu(lambda rows=rows, turn=turn: runs.set_rows(rows, str(turn))))
+        merge = partial(delta_rs.upsert, rows, TABLE, path, update_when=None, deletes=False)
+        spent["looked_up"].append(_cpu(partial(runs.rows, "person", names)))
+        spent["read"].append(_cpu(partial(delta_rs.rows_with, path, schema, "person", wanted)))
+        spent["merged"].append(_cpu(merge))
+        spent["set"].append(_cpu(partial(runs.set_rows, rows, str(turn))))
     return {"fill": filled, **{name: round(statistics.median(one), 1) for name, one in spent.items()}}
 
 
