@@ -65,7 +65,7 @@ def described(number: int, first: str, last: str, birthday: str, minute: int = 0
 
 
 class NoGold(TouchedProfiles):
-    def of_few(self, *_: Any) -> OnDriver:
+    def of_few(self, *_: Any, **__: Any) -> OnDriver:
         return OnDriver(profiles=pa.table({}), now=NOW, silver={}, tables={})
 
 
