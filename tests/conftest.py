@@ -25,8 +25,8 @@ __all__ = ["kafka", "postgres_port", "redis_cluster_url", "redis_sentinel_url", 
 # pyspark takes a main module without a file for a doctest, and ends it: a process of xdist's has none.
 vars(sys.modules["__main__"]).setdefault("__file__", __file__)
 
-# The same examples in every run: what fails once fails again. On a crowded machine they are drawn slowly, and that is no fault of what is tested.
-settings.register_profile("tests", derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in every run: what fails once fails again. On a crowded machine they are slow, and that is no fault of what is tested.
+settings.register_profile("tests", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 

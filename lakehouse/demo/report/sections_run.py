@@ -23,6 +23,7 @@ STAGES = {
     "sessions": "Keep sessions of visitors",
     "quality": "Judge what is expected of gold",
     "windows": "Close windows of features",
+    "audiences": "Tell who entered and left audiences",
 }
 COMMANDS = (
     ("./spark-submit.sh plan", "tables, owners, order and the configuration in force"),
