@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from lakehouse.catalog import TABLES
 from lakehouse.config import Config, load
 from lakehouse.errors import BusyError
-from lakehouse.feature_book.rule_words import declared_features
+from lakehouse.feature_book.book import declared_features
 from lakehouse.job import flags, json_line, run
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import open_lake

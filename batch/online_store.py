@@ -17,6 +17,7 @@ from pathlib import Path
 from lakehouse.config import Config, load
 from lakehouse.errors import StoreError
 from lakehouse.events.fact_tables import FACT_TABLES
+from lakehouse.feature_book.book import declared_features
 from lakehouse.feature_book.kept_features import marked
 from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.job import run
@@ -29,7 +30,6 @@ from lakehouse.online.store import LMDB, OnlineStore
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.stitching.identity_tables import current_index
-from lakehouse.queries.declarations import declarations, declared_features
 from lakehouse.spark.session import get_session
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
@@ -71,7 +71,7 @@ def main(argv: list[str]) -> None:
     config = load()
     lake = Lake(get_session(config, "online_store"), config)
     lake.require(_NEEDED)
-    features = marked(lake, declared_features(declarations(config)))
+    features = marked(lake, declared_features(config))
     with writer(config, lake.spark):
         store = opened(config, anew=not arguments.check)
         try:

@@ -13,6 +13,7 @@ from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.errors import StitchlakeError
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
+from lakehouse.feature_book.book import declared_features
 from lakehouse.feature_book.kept_features import keep, marked, note_filled
 from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.job import flags, run
@@ -26,7 +27,7 @@ from lakehouse.profiles.rebuild import SOURCES, read_again, rebuild
 from lakehouse.profiles.repair import overwrite
 from lakehouse.profiles.window_ends import note_made
 from lakehouse.queries import events
-from lakehouse.queries.declarations import declarations, declared_audiences, declared_features
+from lakehouse.queries.declarations import declarations, declared_audiences
 from lakehouse.queries.silver_from_bronze import refill
 from lakehouse.queries.unfinished import last_batch
 from lakehouse.spark.opened_lake import opened
@@ -64,7 +65,7 @@ def check(
 def check_declared(lake: Lake) -> int:
     """`check` by what the files of conf/ declare, as the streams do."""
     declared = declarations(lake.config)
-    features = marked(lake, declared_features(declared))
+    features = marked(lake, declared_features(lake.config))
     return check(lake, declared, features, declared_audiences(features).audiences)
 
 
@@ -92,7 +93,7 @@ def overwrite_profiles(lake: Lake) -> None:
     champions = Champions(lake.config)
     champions.refresh()
     now, declared = utc_now(), declarations(lake.config)
-    features = declared_features(declared)
+    features = declared_features(lake.config)
     audiences = declared_audiences(features).audiences
     keep(lake, features)
     rebuilt = rebuild(

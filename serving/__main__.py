@@ -18,7 +18,8 @@ from lakehouse.config.paths import EXPERIMENTS, FEATURES, OFFERS, RULES, SOURCES
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import ConfigError, StitchlakeError
 from lakehouse.events.reader import Reader
-from lakehouse.feature_book.rule_words import declared_features, rule_words
+from lakehouse.feature_book.book import declared_features
+from lakehouse.feature_book.rule_words import rule_words
 from lakehouse.features.definition import NO_FEATURES
 from lakehouse.job import end_with, run
 from lakehouse.kafka.admin import hold_to_options

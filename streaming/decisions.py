@@ -13,7 +13,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakehouse.config import Config, load
 from lakehouse.config.paths import FEATURES, RULES
-from lakehouse.feature_book.rule_words import declared_features, rule_words
+from lakehouse.feature_book.book import declared_features
+from lakehouse.feature_book.rule_words import rule_words
 from lakehouse.job import READY, flags, run
 from lakehouse.kafka import admin
 from lakehouse.kafka.broker import reachable

@@ -15,11 +15,10 @@ from lakehouse.audiences.book import AudienceBook, read_audiences
 from lakehouse.audiences.preview import Preview, preview
 from lakehouse.audiences.vocabulary import words
 from lakehouse.config import load
-from lakehouse.config.paths import AUDIENCES, EVENTS, FEATURES
+from lakehouse.config.paths import AUDIENCES
 from lakehouse.errors import ConfigError, StitchlakeError
-from lakehouse.events.declared_properties import read_declared
 from lakehouse.exports.source import Gold
-from lakehouse.feature_book.book import read_features
+from lakehouse.feature_book.book import declared_features
 from lakehouse.features.definition import Features
 from lakehouse.job import describe
 from lakehouse.machine import local_folder
@@ -30,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
         case ["check" | "preview" as verb, *files] if len(files) < 2:
             path = Path(files[0]) if files else AUDIENCES
             try:
-                features = read_features(FEATURES, read_declared(EVENTS, load().privacy))
+                features = declared_features(load())
                 book = read_audiences(path, features)
             except ConfigError as error:
                 print(describe(error), file=sys.stderr)

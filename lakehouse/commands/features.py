@@ -12,10 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from lakehouse.config import load
-from lakehouse.config.paths import EVENTS, FEATURES
+from lakehouse.config.paths import FEATURES
 from lakehouse.errors import ConfigError, StitchlakeError
-from lakehouse.events.declared_properties import read_declared
-from lakehouse.feature_book.book import read_features
+from lakehouse.feature_book.book import declared_features
 from lakehouse.features.definition import Feature
 from lakehouse.job import describe
 
@@ -30,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
 def check(path: Path) -> int:
     """Print what is in the file, or its faults; the exit code."""
     try:
-        features = read_features(path, read_declared(EVENTS, load().privacy))
+        features = declared_features(load(), path)
     except ConfigError as error:
         print(describe(error), file=sys.stderr)
         print(json.dumps({"command": "features check", "faults": len(str(error).splitlines())}))

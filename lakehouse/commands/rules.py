@@ -16,7 +16,8 @@ from lakehouse.config import load
 from lakehouse.config.paths import DESTINATIONS, OFFERS, RULES
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import ConfigError, StitchlakeError
-from lakehouse.feature_book.rule_words import declared_features, rule_words
+from lakehouse.feature_book.book import declared_features
+from lakehouse.feature_book.rule_words import rule_words
 from lakehouse.job import describe
 from lakehouse.rules.book import RuleBook, read_rules
 from lakehouse.rules.evaluate import compile_predicate

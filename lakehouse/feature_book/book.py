@@ -8,9 +8,11 @@ from pathlib import Path
 
 from pyspark.sql import Column
 
+from lakehouse.config import Config
 from lakehouse.config.declarations import checked, document_in, read_text, refuse
+from lakehouse.config.paths import EVENTS, FEATURES
 from lakehouse.errors import RuleError
-from lakehouse.events.declared_properties import DeclaredProperty
+from lakehouse.events.declared_properties import DeclaredProperty, read_declared
 from lakehouse.feature_book.declaration import OFFLINE, VALUES, ZERO_OF_NOTHING, DeclaredFeature
 from lakehouse.feature_book.vocabulary import columns, words
 from lakehouse.features.definition import DAY, MINUTE, Feature, Features, Partial, Value, Word
@@ -36,6 +38,11 @@ class _Parsed:
     @property
     def words(self) -> set[str]:
         return {*reads(self.where), *(reads(self.value) if self.value is not None else ())}
+
+
+def declared_features(config: Config, path: Path = FEATURES) -> Features:
+    """The features of the file, over the properties of conf/events.yaml. Raises ConfigError: every fault of either, a line each."""
+    return read_features(path, read_declared(EVENTS, config.privacy))
 
 
 def read_features(path: Path, properties: Sequence[DeclaredProperty]) -> Features:

@@ -1,12 +1,11 @@
-"""What conf/events.yaml and conf/sources declare of how records are read, conf/features.yaml of what is computed of them, conf/audiences.yaml of who is meant."""
+"""What conf/events.yaml and conf/sources declare of how records are read, conf/audiences.yaml of who is meant."""
 
 from lakehouse.audiences.book import AudienceBook, read_audiences
 from lakehouse.config import Config
-from lakehouse.config.paths import AUDIENCES, EVENTS, FEATURES, SOURCES
+from lakehouse.config.paths import AUDIENCES, EVENTS, SOURCES
 from lakehouse.events.declared_properties import read_declared
 from lakehouse.events.event_rows import Declarations
 from lakehouse.events.tracking_plan import read_plan
-from lakehouse.feature_book.book import read_features
 from lakehouse.features.definition import Features
 
 
@@ -18,11 +17,6 @@ def declarations(config: Config) -> Declarations:
     from lakehouse.sources.topic_sources import topic_sources  # with a parser of expressions, for who binds a topic
 
     return Declarations(properties=properties, plan=plan, documents=topic_sources(config, SOURCES))
-
-
-def declared_features(declared: Declarations) -> Features:
-    """The features of conf/features.yaml, over these properties. Raises ConfigError: every fault of the file, a line each."""
-    return read_features(FEATURES, declared.properties)
 
 
 def declared_audiences(features: Features) -> AudienceBook:

@@ -10,10 +10,9 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.config.paths import EVENTS, FEATURES
+from lakehouse.config.paths import FEATURES
 from lakehouse.errors import ConfigError
-from lakehouse.events.declared_properties import read_declared
-from lakehouse.feature_book.book import read_features
+from lakehouse.feature_book.book import declared_features
 from lakehouse.feature_book.kept_features import marked
 from lakehouse.features.definition import Features
 from lakehouse.features.point_in_time import end_of_day
@@ -33,7 +32,7 @@ def declared(lake: Lake) -> Features:
     Raises:
         ConfigError: a fault of the file, or that it declares none.
     """
-    features = read_features(FEATURES, read_declared(EVENTS, lake.config.privacy))
+    features = declared_features(lake.config)
     if not features:
         raise ConfigError(f"{FEATURES.name}: got no feature, expected one or more. Declare what is to be learned from")
     return marked(lake, features)

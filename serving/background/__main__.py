@@ -27,7 +27,8 @@ from lakehouse.decisions.exposures import lifetimes
 from lakehouse.decisions.offers import Offer, read_catalogue
 from lakehouse.errors import BrokerError
 from lakehouse.events.reader import Reader
-from lakehouse.feature_book.rule_words import declared_features, rule_words
+from lakehouse.feature_book.book import declared_features
+from lakehouse.feature_book.rule_words import rule_words
 from lakehouse.features.definition import NO_FEATURES
 from lakehouse.job import READY, run
 from lakehouse.kafka import admin, clients

@@ -29,6 +29,7 @@ from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.demo.shop import Shop
 from lakehouse.events.contracts import ORDER_COMPLETED, PRODUCT_ADDED, PRODUCT_VIEWED
+from lakehouse.feature_book.book import declared_features
 from lakehouse.feature_book.kept_features import keep
 from lakehouse.job import run
 from lakehouse.kafka.message import Message
@@ -41,7 +42,6 @@ from lakehouse.profiles.gold.features import gold_features
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.queries import events
-from lakehouse.queries.declarations import declarations, declared_features
 from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import await_all
@@ -105,7 +105,7 @@ def main(argv: list[str]) -> int:
 
 def grow(lake: Lake, times: int, *, label: str) -> None:
     """Copies of everybody, under ids that follow from theirs and the label."""
-    features = gold_features(declared_features(declarations(lake.config)))
+    features = gold_features(declared_features(lake.config))
     for table in (*IDENTITY, *LEAF, SILVER_SESSIONS, *GOLD, features):
         everybody = rows = lake.read(table)
         for number in range(1, times):
@@ -167,7 +167,7 @@ def _cost(lake: Lake) -> dict[str, Any]:
         ends.append((time.perf_counter(), cpu_seconds(), record))
 
     began = time.perf_counter()
-    features = keep(lake, declared_features(declarations(lake.config)))
+    features = keep(lake, declared_features(lake.config))
     micro_batch = MicroBatch(lake, Champions(lake.config), note=note, features=features)
     await_all(lake, [events.start_with(micro_batch)(lake, available_now=True)])
     counted = list(pairwise(ends))[len(ends) // 3 :]

@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 
 from batch.rebuild import check_declared
 from lakehouse.config import Config
+from lakehouse.feature_book.book import declared_features
 from lakehouse.feature_book.kept_features import marked
-from lakehouse.feature_book.rule_words import declared_features
 from lakehouse.features.definition import Features
 from lakehouse.identity.index import Index
 from lakehouse.kafka.produce import produce

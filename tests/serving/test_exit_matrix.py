@@ -26,7 +26,7 @@ from lakehouse.decisions.gate import Permitted
 from lakehouse.decisions.visitor import suppression_key
 from lakehouse.errors import ConfigError, StoreError
 from lakehouse.experiments.assignment import bucket
-from lakehouse.feature_book.rule_words import declared_features
+from lakehouse.feature_book.book import declared_features
 from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.recent_entries import BEHAVIOUR, entries, key_of, remember
 from lakehouse.online.store import Document, Entry

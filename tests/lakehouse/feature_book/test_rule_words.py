@@ -11,7 +11,8 @@ from pyspark.sql import SparkSession
 from lakehouse.config import load
 from lakehouse.decisions.offers import read_catalogue
 from lakehouse.errors import ConfigError
-from lakehouse.feature_book.rule_words import declared_features, rule_words
+from lakehouse.feature_book.book import declared_features
+from lakehouse.feature_book.rule_words import rule_words
 from lakehouse.features.definition import Features
 from lakehouse.lane.lane_rules import lane_rules
 from lakehouse.rules.book import read_rules
