@@ -79,3 +79,24 @@ def few_leaves(lake: Lake, rows: Sequence[dict[str, Any]]) -> pa.Table:
     assert isinstance(schema, StructType)
     sent = pa.Table.from_pylist(list(rows), to_arrow_schema(schema, timezone="UTC"))
     return lake.few_rows.run("few_leaves", lambda events: leaf(with_day(events), rates={}), events=sent)
+
+
+def merge_and_split(revenue: str) -> list[list[dict[str, Any]]]:
+    """Micro-batches of a few visitors over some days: an order, a late event, a merge, a split, and time that passes."""
+    return [
+        [
+            event("m1", "2026-02-01 10:00", anonymous_id="phone", product_id="p1"),
+            event("m2", "2026-02-01 10:30", anonymous_id="laptop", product_id="p2"),
+            event("m3", "2026-02-01 10:40", anonymous_id="quiet", product_id="p9"),
+        ],
+        [
+            event("m4", "2026-02-01 11:20", "Order Completed", anonymous_id="laptop", order_id="o1", revenue=revenue),
+            event("m5", "2026-02-01 09:00", anonymous_id="phone", product_id="p2"),  # late
+        ],
+        [  # a merge
+            event("m6", "2026-02-02 10:00", anonymous_id="phone", user_id="ann", product_id="p2"),
+            event("m7", "2026-02-02 11:00", anonymous_id="laptop", user_id="ann", product_id="p1"),
+        ],
+        [event("m8", "2026-02-02 12:00", anonymous_id="phone", user_id="bob", product_id="p3")],  # a split
+        [event("m9", "2026-02-04 12:00", anonymous_id="other", product_id="p3")],  # time passes for everybody else
+    ]

@@ -10,7 +10,8 @@ import pyarrow as pa
 from lakehouse.audiences.declaration import DeclaredAudience
 from lakehouse.audiences.telling import AudienceTelling, Change
 from lakehouse.config.paths import EXPERIMENTS
-from lakehouse.decisions.circumstances import DecisionInputs
+from lakehouse.decisions.circumstances import DecisionInputs, inputs_at_rest
+from lakehouse.decisions.experiment_unit import Units
 from lakehouse.decisions.gate import Permitted, Refused, Use
 from lakehouse.decisions.offers import Purpose
 from lakehouse.errors import ConfigError
@@ -20,6 +21,7 @@ from lakehouse.exports.permission import Permission
 from lakehouse.kafka import admin
 from lakehouse.kafka.message import Message
 from lakehouse.kafka.produce import KeptProducer
+from lakehouse.lake import row_runs
 from lakehouse.lake.delta import Lake
 from lakehouse.machine import local_folder
 from lakehouse.online.store import OnlineStore
@@ -93,13 +95,7 @@ class Gates:
 
     def look(self, profile_ids: Collection[str]) -> "Permissions":
         """Raises StoreError: nobody knows what they said."""
-        inputs = DecisionInputs(
-            catalogue=None,
-            book=None,
-            experiments=self._in_force(),
-            unavailable=frozenset(),
-            consent_assumed=self._lake.config.consent.assumed,
-        )
+        inputs = inputs_at_rest(self._in_force(), consent_assumed=self._lake.config.consent.assumed)
         return Permissions(self._lake, self._kept, inputs, profile_ids, self._clock)
 
     def _in_force(self) -> Experiments | None:
@@ -126,19 +122,20 @@ class Permissions:
     ) -> None:
         self._tables, self._kept, self._inputs = LakeTables(lake), kept, inputs
         self._profile_ids, self._clock = profile_ids, clock
-        self._looked: dict[tuple[Purpose, Use], Permission] = {}
+        self._looked: dict[tuple[Purpose, Use], tuple[Permission, Mapping[str, Units]]] = {}
 
     def permit(self, change: Change, declared: DeclaredAudience) -> Permitted[Change] | Refused:
         """Let it pass, or say why not. Raises StoreError: nobody knows what they said."""
-        permission = self._of(declared.purpose, declared.use)
-        return permission.permit(change, change.profile_id, permission.units([change.profile_id]))
+        permission, units = self._of(declared.purpose, declared.use)
+        return permission.permit(change, change.profile_id, units)
 
-    def _of(self, purpose: Purpose, use: Use) -> Permission:
+    def _of(self, purpose: Purpose, use: Use) -> tuple[Permission, Mapping[str, Units]]:
+        """The gate for this, having looked at all of them, and as whom experiments count them."""
         known = self._looked.get((purpose, use))
         if known is None:
-            known = Permission(self._tables, self._kept, self._inputs, purpose=purpose, use=use, clock=self._clock)
-            known.look_at(self._profile_ids)
-            self._looked[purpose, use] = known
+            permission = Permission(self._tables, self._kept, self._inputs, purpose=purpose, use=use, clock=self._clock)
+            permission.look_at(self._profile_ids)
+            known = self._looked[purpose, use] = permission, permission.units(self._profile_ids)
         return known
 
 
@@ -155,4 +152,6 @@ class LakeTables:
         return pa.Table.from_batches(self._lake.batches(table, columns=columns))
 
     def rows_with(self, table: Table, columns: Sequence[str], column: str, values: Collection[str]) -> pa.Table:
+        if column == table.key[0]:
+            return row_runs.rows_of(self._lake, table, values, columns=columns)
         return self._lake.rows_with(table, column, values, columns=columns)

@@ -30,6 +30,7 @@ from lakehouse.audiences.declaration import DeclaredAudience
 from lakehouse.decisions.gate import Permitted, Refused
 from lakehouse.errors import StitchlakeError
 from lakehouse.kafka.message import Message
+from lakehouse.lake import row_runs
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.gold.audiences import GOLD_AUDIENCES
@@ -207,7 +208,7 @@ class AudienceTelling:
     def _is_told(self, profile_ids: Sequence[str], record: BatchRecord | None) -> bool:
         """Tell of these; whether it could be told, or there was nothing."""
         held = _held(self._lake.rows_with(OPS_AUDIENCE_MEMBERS, "profile_id", profile_ids))
-        stays = _stays(self._lake.rows_with(GOLD_AUDIENCES, "profile_id", profile_ids))
+        stays = _stays(row_runs.rows_of(self._lake, GOLD_AUDIENCES, profile_ids))
         if not held and not stays.since:
             return True
         if not self._heard(record):

@@ -124,6 +124,17 @@ def circumstances_of(
     )
 
 
+def inputs_at_rest(experiments: Experiments | None, *, consent_assumed: bool) -> DecisionInputs:
+    """All that `circumstances_at_rest` looks at of them."""
+    return DecisionInputs(
+        catalogue=None,
+        book=None,
+        experiments=experiments,
+        unavailable=frozenset(),
+        consent_assumed=consent_assumed,
+    )
+
+
 def circumstances_at_rest(visitor: Visitor, inputs: DecisionInputs, *, now: datetime) -> Circumstances:
     """Of somebody nothing is offered to now: only whether they may be told of is asked, and no rule, no stock and no context is looked at.
 

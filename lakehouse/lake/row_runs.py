@@ -204,6 +204,14 @@ def current(lake: Lake, table: Table, by: Sequence[str]) -> RowRuns:
     return runs
 
 
+def rows_of(lake: Lake, table: Table, values: Collection[str], *, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows whose first key column, a text, holds one of the values: looked up of a lake on this machine, of any other read."""
+    first = table.key[0]
+    if lake.uses_delta_rs:
+        return current(lake, table, (first,)).rows(first, values, columns=columns)
+    return lake.rows_with(table, first, values, columns=columns)
+
+
 def stamp(lake: Lake, table: Table) -> str:
     """The state of the table, and of what makes runs of it."""
     return json.dumps({"format": FORMAT, "columns": table.ddl, table.name: lake.version(table)})

@@ -1,9 +1,10 @@
 """What the online store must hold of gold and the identity tables: written, filled anew, compared; and the facts, filled in."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from lakehouse.features.online_values import Sums
 from lakehouse.identity.index import Index
 from lakehouse.identity.owners import identifiers_of, owners
 from lakehouse.identity.reach import members
+from lakehouse.lake import row_runs
 from lakehouse.lake.delta import Lake
 from lakehouse.online.fact_documents import document
 from lakehouse.online.online_profile import (
@@ -47,6 +49,8 @@ from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 log = logging.getLogger("stitchlake.online")
 
 PIECE = 10_000  # profiles on the driver at once
+Days = Callable[[Collection[str]], pa.Table]
+"""Gives rows of silver.feature_days, those of these actors among them."""
 
 
 def write(
@@ -59,9 +63,13 @@ def write(
     features: Features = NO_FEATURES,
     days: pa.Table | None = None,
 ) -> None:
-    """Put the profiles with the sums of their online features, and every identifier they have or had. `days`: see `sums_of`."""
+    """Put the profiles with the sums of their online features, and every identifier they have or had. The caller writes the lake.
+
+    `days`: rows of silver.feature_days, those of all their actors among them; None = they are looked up.
+    """
     profiles: list[str] = rows["profile_id"].to_pylist()
-    sums = sums_of(lake, index, rows, features, days)
+    looked_up = partial(row_runs.rows_of, lake, SILVER_FEATURE_DAYS)
+    sums = sums_of(index, rows, features, looked_up if days is None else lambda _: days)
     carried = identifiers_of(index, profiles)
     named: dict[Identifier, None] = dict.fromkeys(one for those in carried.values() for one in those)
     for data in store.get([PROFILE + profile for profile in profiles]):
@@ -70,13 +78,8 @@ def write(
     store.put(profile_documents(rows.to_pylist(), carried, owned, version=version, sums=sums))
 
 
-def sums_of(
-    lake: Lake, index: Index, rows: pa.Table, features: Features, days: pa.Table | None = None
-) -> Mapping[str, Sums]:
-    """What the documents of these rows of gold.activation carry for the online features, by profile.
-
-    `days`: the rows of silver.feature_days of all their actors, where the caller has them.
-    """
+def sums_of(index: Index, rows: pa.Table, features: Features, days: Days) -> Mapping[str, Sums]:
+    """What the documents of these rows of gold.activation carry for the online features, by profile."""
     kinds = carried_sums(features)
     if not kinds:
         return {}
@@ -85,9 +88,7 @@ def sums_of(
     }
     placed = members(index, living)
     profile_of = dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
-    if days is None:
-        days = lake.rows_with(SILVER_FEATURE_DAYS, "actor_id", profile_of)
-    return online_sums(days, profile_of, living, kinds)
+    return online_sums(days(profile_of), profile_of, living, kinds)
 
 
 def stands_for(lake: Lake, features: Features) -> str:
@@ -175,11 +176,12 @@ def differences(store: OnlineStore, lake: Lake, index: Index, features: Features
     """What the store holds otherwise than gold and the identity tables say: profiles and identifiers, by kind."""
     found = dict.fromkeys(("profiles", "missing", "different", "strangers", "identifiers", "wrong_identifiers"), 0)
     profiles: set[str] = set()
+    stored = partial(lake.rows_with, SILVER_FEATURE_DAYS, "actor_id")  # who compares may not be the lake's writer
     for rows in gold_rows(lake):
         listed = rows.to_pylist()
         ids = [row["profile_id"] for row in listed]
         profiles.update(ids)
-        carried, sums = identifiers_of(index, ids), sums_of(lake, index, rows, features)
+        carried, sums = identifiers_of(index, ids), sums_of(index, rows, features, stored)
         for row, data in zip(listed, store.get([PROFILE + one for one in ids]), strict=True):
             own, its_sums = carried.get(row["profile_id"], ()), sums.get(row["profile_id"], NO_SUMS)
             found["missing"] += data is None

@@ -63,7 +63,11 @@ class TouchedProfiles:
         here = OnDriver(profiles=profiles, now=now, silver={SILVER_IDENTITY_MAP: actors}, tables={})
         if self._lake.uses_delta_rs and actors.num_rows <= FEW_ACTORS:
             dated = profiles.append_column("as_of", pa.repeat(pa.scalar(as_of, UTC_TIME), profiles.num_rows))
-            held = {table: self._held(table, here.profile_ids) for table in as_stored}
+            # What a gold table says by now, as its transform would give it.
+            held = {
+                table: row_runs.rows_of(self._lake, table, here.profile_ids, columns=table.given_columns)
+                for table in as_stored
+            }
             return self._also_here(replace(here, profiles=dated, tables=held), tables, besides)
         of_spark = self._rows(self._lake.frame(profiles), F.broadcast(self._lake.frame(actors)), as_of, now)
         few = of_spark.profiles.select("profile_id")
@@ -127,11 +131,6 @@ class TouchedProfiles:
             champions=self._champions, config=self._lake.config, tables=tables,
         )  # fmt: skip
         return replace(rows, tables={**rows.tables, **told})
-
-    def _held(self, table: ProfileTable, profile_ids: Collection[str]) -> pa.Table:
-        """What a gold table says of few profiles by now, as its transform would give it."""
-        held = row_runs.current(self._lake, table, ("profile_id",))
-        return held.rows("profile_id", profile_ids, columns=table.given_columns)
 
 
 def _known(rows: GoldRows | OnDriver) -> dict[Table, Any]:

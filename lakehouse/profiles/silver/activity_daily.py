@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.config.limits import PURPOSES
 from lakehouse.events.money import EXACT, money
+from lakehouse.lake import row_runs
 from lakehouse.lake.delta import Lake, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
@@ -114,7 +115,7 @@ def merge(lake: Lake, leaves: DataFrame | pa.Table, once: Transaction) -> tuple[
 
 def look_up(lake: Lake, actors: Collection[str]) -> pa.Table:
     """The rows of these actors, of a lake on this machine."""
-    return stored_sums.look_up(lake, SILVER_ACTIVITY_DAILY, actors)
+    return row_runs.rows_of(lake, SILVER_ACTIVITY_DAILY, actors)
 
 
 SILVER_ACTIVITY_DAILY = LeafTable(

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.features.partials import PARTIAL, of_facts, summed
+from lakehouse.lake import row_runs
 from lakehouse.lake.delta import Lake, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
@@ -43,7 +44,7 @@ def merge(lake: Lake, leaves: DataFrame | pa.Table, once: Transaction) -> tuple[
 
 def look_up(lake: Lake, actors: Collection[str]) -> pa.Table:
     """The rows of these actors, of a lake on this machine."""
-    return stored_sums.look_up(lake, SILVER_FEATURE_DAYS, actors)
+    return row_runs.rows_of(lake, SILVER_FEATURE_DAYS, actors)
 
 
 SILVER_FEATURE_DAYS = LeafTable(

@@ -3,7 +3,7 @@
 On this machine what is stored is looked up, see lakehouse/lake/row_runs.py: a batch reads the rows of its actors, however many others there are.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -36,8 +36,3 @@ def add(lake: Lake, table: LeafTable, added: Added, leaves: DataFrame | pa.Table
     lake.upsert(rows, table, once=once)
     runs.set_rows(rows, row_runs.stamp(lake, table))
     return ()
-
-
-def look_up(lake: Lake, table: LeafTable, actors: Collection[str]) -> pa.Table:
-    """The rows of these actors, of a lake on this machine."""
-    return row_runs.current(lake, table, _BY).rows("actor_id", actors)

@@ -151,3 +151,10 @@ def test_who_is_erased_from_the_table_is_in_no_file_and_nobody_else_may_read_any
     assert list(held(tickets)) == ["t2"]
     assert not any(b"ann" in path.read_bytes() for path in folder.rglob("*.arrow"))
     assert {path.stat().st_mode & 0o077 for path in folder.rglob("*")} == {0}
+
+
+@pytest.mark.parametrize("uses_delta_rs", [True, False])
+def test_rows_of_some_keys_are_those_of_the_table_wherever_it_is(tickets: Lake, uses_delta_rs: bool) -> None:
+    tickets.uses_delta_rs = uses_delta_rs
+    found = row_runs.rows_of(tickets, TABLE, ["t2", "t9"], columns=("ticket", "holder"))
+    assert found.to_pylist() == [{"ticket": "t2", "holder": "bob"}]

@@ -25,7 +25,7 @@ from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.tables.contract import Table
 from tests import audience_oracle, feature_oracle
-from tests.accepted import at, event, events, once
+from tests.accepted import at, events, merge_and_split, once
 from tests.small_lake import copy_empty_tables
 
 FIGURES: list[dict[str, Any]] = [
@@ -36,23 +36,7 @@ FIGURES: list[dict[str, Any]] = [
 ]  # fmt: skip
 LOOKING = {"name": "looking", "owner": "o", "description": "d", "where": "views_1h > 0", "purpose": "marketing"}
 BUYER = {"name": "buyer", "owner": "o", "description": "d", "where": "frequency > 0", "purpose": "marketing"}
-BATCHES: list[list[dict[str, Any]]] = [
-    [
-        event("m1", "2026-02-01 10:00", anonymous_id="phone", product_id="p1"),
-        event("m2", "2026-02-01 10:30", anonymous_id="laptop", product_id="p2"),
-        event("m3", "2026-02-01 10:40", anonymous_id="quiet", product_id="p9"),
-    ],
-    [
-        event("m4", "2026-02-01 11:20", "Order Completed", anonymous_id="laptop", order_id="o1", revenue="45.10"),
-        event("m5", "2026-02-01 09:00", anonymous_id="phone", product_id="p2"),  # late
-    ],
-    [  # a merge
-        event("m6", "2026-02-02 10:00", anonymous_id="phone", user_id="ann", product_id="p2"),
-        event("m7", "2026-02-02 11:00", anonymous_id="laptop", user_id="ann", product_id="p1"),
-    ],
-    [event("m8", "2026-02-02 12:00", anonymous_id="phone", user_id="bob", product_id="p3")],  # a split
-    [event("m9", "2026-02-04 12:00", anonymous_id="other", product_id="p3")],  # time passes for everybody else
-]
+BATCHES = merge_and_split("45.10")
 START = at("2026-03-01 00:00")
 
 

@@ -31,7 +31,7 @@ from lakehouse.profiles.silver import feature_days
 from lakehouse.tables.events import SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from tests import feature_oracle as oracle
-from tests.accepted import at, event, events, once
+from tests.accepted import at, events, merge_and_split, once
 from tests.rows import completed
 from tests.small_lake import copy_empty_tables
 
@@ -44,23 +44,7 @@ VIEWS: list[dict[str, Any]] = [
     {"name": "last_product", "description": "d", "aggregation": "last", "value": "product_id"},
 ]  # fmt: skip
 VIEWS = oracle.online(VIEWS)
-BATCHES: list[list[dict[str, Any]]] = [
-    [
-        event("m1", "2026-02-01 10:00", anonymous_id="phone", product_id="p1"),
-        event("m2", "2026-02-01 10:30", anonymous_id="laptop", product_id="p2"),
-        event("m3", "2026-02-01 10:40", anonymous_id="quiet", product_id="p9"),
-    ],
-    [
-        event("m4", "2026-02-01 11:20", "Order Completed", anonymous_id="laptop", order_id="o1", revenue="5.10"),
-        event("m5", "2026-02-01 09:00", anonymous_id="phone", product_id="p2"),  # late
-    ],
-    [  # a merge
-        event("m6", "2026-02-02 10:00", anonymous_id="phone", user_id="ann", product_id="p2"),
-        event("m7", "2026-02-02 11:00", anonymous_id="laptop", user_id="ann", product_id="p1"),
-    ],
-    [event("m8", "2026-02-02 12:00", anonymous_id="phone", user_id="bob", product_id="p3")],  # a split
-    [event("m9", "2026-02-04 12:00", anonymous_id="other", product_id="p3")],  # time passes for everybody else
-]
+BATCHES = merge_and_split("5.10")
 
 LATE, MERGE = 1, 2
 NOW = at("2026-03-01 00:00")
