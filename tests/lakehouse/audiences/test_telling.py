@@ -36,6 +36,8 @@ class Died(Exception):
 class World(Lake):
     """Gold, the ledger and the topic, in memory; the process that tells may die at any write, the broker at any record."""
 
+    uses_delta_rs = False  # nothing lies beside it
+
     def __init__(self) -> None:
         self.since: dict[Pair, datetime] = {}
         self.ended: list[tuple[Pair, datetime, datetime]] = []
