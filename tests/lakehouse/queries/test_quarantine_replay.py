@@ -18,6 +18,7 @@ from lakehouse.commands import quarantine as command
 from lakehouse.config.paths import SOURCES
 from lakehouse.events.reasons import BREAKS_PLAN, FACT, ID_CONFLICT, INVALID_NUMBER, MALFORMED_JSON, UNMAPPED
 from lakehouse.events.tracking_plan import TrackingPlan, read_plan
+from lakehouse.feature_book.book import declared_features
 from lakehouse.feature_book.kept_features import marked
 from lakehouse.kafka import admin, broker
 from lakehouse.kafka.message import Message
@@ -225,7 +226,7 @@ def test_each_record_that_is_good_by_now_lands_once_wherever_a_replay_was_killed
     registry.status = 503  # nobody needs it any more: the lake has its schemas
     alone = Lake(lake.spark, dataclasses.replace(lake.config, log=dataclasses.replace(lake.config.log, level="error")))
     by_itself = dataclasses.replace(declarations.declarations(alone.config), plan=plan)
-    assert check(alone, by_itself, marked(alone, declarations.declared_features(by_itself))) == 0
+    assert check(alone, by_itself, marked(alone, declared_features(alone.config))) == 0
     registry.status = None
     counted = orjson.loads(capsys.readouterr().out.splitlines()[-1])["events"]
     assert [counted[of] for of in ("bronze", "accepted", "quarantine", "duplicates")] == [26, 12, 3, 11]
