@@ -69,9 +69,9 @@ class RunningRegistry:
             case ["schemas", "ids", number] if int(number) in self._schemas:
                 return 200, json.dumps(self._schemas[int(number)])
             case ["subjects", subject, "versions", version] if len(self._of(subject)) >= int(version):
-                number = self._of(subject)[int(version) - 1]
-                told = {"subject": unquote(subject), "version": int(version), "id": number}
-                return 200, json.dumps(told | self._schemas[number])
+                registered = self._of(subject)[int(version) - 1]
+                told = {"subject": unquote(subject), "version": int(version), "id": registered}
+                return 200, json.dumps(told | self._schemas[registered])
         return 404, json.dumps({"error_code": 40403, "message": "Schema not found"})
 
     def _of(self, subject: str) -> list[int]:
