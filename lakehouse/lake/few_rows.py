@@ -101,8 +101,8 @@ class _Plan:
         jvm = self._spark._jvm
         assert jvm is not None
         with _active(self._spark):  # a node of a plan belongs to the session that is active where it is made
-            batches = frame.toArrowBatchRdd(plan.clone())
-        with _load_from_socket(jvm.PythonRDD.collectAndServe(batches), NoOpSerializer()) as served:
+            place = jvm.PythonRDD.collectAndServe(frame.toArrowBatchRdd(plan.clone()))
+        with _load_from_socket(place, NoOpSerializer()) as served:
             return pa.Table.from_batches(
                 (pa.ipc.read_record_batch(pa.py_buffer(each), schema) for each in served), schema
             )
@@ -121,15 +121,24 @@ class _Plan:
 
 @contextmanager
 def _active(spark: SparkSession) -> Iterator[None]:
-    """The session is the active one of this thread."""
-    jvm = spark._jvm
+    """The session is the active one of this thread, and tasks that it starts go by _SETTINGS.
+
+    Spark hands a task what is set only where it runs a frame, and a copy of a plan is none: each task would write its plan as code again, to find that it
+    is compiled.
+    """
+    jvm, context = spark._jvm, spark.sparkContext
     assert jvm is not None
     sessions = jvm.org.apache.spark.sql.classic.SparkSession
     before = sessions.getActiveSession()
+    set_before = {key: context.getLocalProperty(key) for key in _SETTINGS}
     sessions.setActiveSession(spark._jsparkSession)
+    for key, value in _SETTINGS.items():
+        context._jsc.setLocalProperty(key, value)
     try:
         yield
     finally:
+        for key, old in set_before.items():
+            context._jsc.setLocalProperty(key, old)  # None: as if it had never been set
         if before.isDefined():
             sessions.setActiveSession(before.get())
         else:

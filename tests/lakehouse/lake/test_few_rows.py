@@ -59,6 +59,20 @@ def test_a_plan_that_is_kept_says_what_the_rows_of_each_run_say(few_rows: FewRow
     assert len(made) == 1
 
 
+def test_nothing_is_compiled_for_few_rows(few_rows: FewRows, spark: SparkSession) -> None:
+    assert spark._jvm is not None
+    compilations = spark._jvm.org.apache.spark.metrics.source.CodegenMetrics.METRIC_COMPILATION_TIME()
+    before = compilations.getCount()
+
+    def build(looks: DataFrame) -> DataFrame:
+        """Nothing that was compiled for another test."""
+        return looks.select((F.size("seen") * F.length("who") - F.ascii("who")).alias("number"))
+
+    numbers = few_rows.run("numbers", build, looks=looks(ann=2, bob=1))
+    assert numbers["number"].to_pylist() == [2 * 3 - ord("a"), 1 * 3 - ord("b")]
+    assert compilations.getCount() == before
+
+
 def test_another_version_is_another_plan(few_rows: FewRows) -> None:
     def doubled(looks: DataFrame) -> DataFrame:
         return looks.unionByName(looks)
