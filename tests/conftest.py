@@ -31,8 +31,16 @@ settings.load_profile("tests")
 
 
 # Small data, many plans: writing a plan as code, and compiling that, takes a third of all CPU, and is of no use to plans that run once.
-_INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-_AS_USED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+_INTERPRETED = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.shuffle.partitions": "1",
+}
+_AS_USED = {
+    "spark.sql.codegen.wholeStage": "true",
+    "spark.sql.codegen.factoryMode": "FALLBACK",
+    "spark.sql.shuffle.partitions": "2",
+}
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide | None:
