@@ -1,8 +1,6 @@
-"""Silver made from the archive is the silver that streaming made, and the stream goes on behind it."""
+"""What is made of the archive, and what is refused. That it is the silver which streaming made: tests/end_to_end/test_invariants.py."""
 
-import dataclasses
 import random
-import shutil
 from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,20 +8,13 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from batch.rebuild import check_declared, overwrite_profiles
-from lakehouse.demo.shop import Shop
 from lakehouse.errors import LakeError
 from lakehouse.events.reasons import FACT
-from lakehouse.kafka import admin, broker
-from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import refilling, writer
-from lakehouse.queries import bronze_events, driver, events
 from lakehouse.queries.silver_from_bronze import refill, transform
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
-TOPIC = "archived"
-STARTS = [events.start, bronze_events.start]
 SCHEMA = "topic string, partition int, offset bigint, message_id string, content_hash bigint, arrived_at timestamp, reason string"
 Place = tuple[int, int]
 
@@ -49,42 +40,6 @@ def test_the_first_content_of_an_id_is_its_event_and_every_other_a_conflict_once
     assert others
     assert {(row["partition"], row["offset"]) for row in judged.accepted.collect()} == firsts
     assert {(row["partition"], row["offset"]) for row in judged.rejected.collect()} == others | broken
-
-
-@pytest.fixture
-def archived(lake: Lake, kafka: broker.RunningBroker) -> Lake:
-    """A lake of some hundred messages of a shop, refused and repeated ones among them."""
-    config = dataclasses.replace(lake.config.kafka, bootstrap_servers=kafka.bootstrap_servers, events_topic=TOPIC)
-    lake = Lake(lake.spark, dataclasses.replace(lake.config, kafka=config))
-    admin.create_topic(kafka, TOPIC, 2)
-    send(lake)
-    driver.drain(lake, STARTS)
-    return lake
-
-
-def send(lake: Lake) -> None:
-    produce(Shop(400, 11).messages(), lake.config.kafka, TOPIC, on_progress=lambda sent: None)
-
-
-def content(lake: Lake) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    held = lake.read(SILVER_EVENTS).select("message_id", "content_hash", "occurred_at", "actor_id", "revenue")
-    refused = lake.read(SILVER_EVENTS_QUARANTINE).select("partition", "offset", "reason", "detail")
-    return sorted(map(tuple, held.collect())), sorted(map(tuple, refused.collect()))
-
-
-def test_a_silver_that_is_lost_comes_back_and_the_stream_takes_in_nothing_twice(archived: Lake) -> None:
-    before = content(archived)
-    for table in (SILVER_EVENTS, SILVER_EVENTS_QUARANTINE):
-        shutil.rmtree(archived.path(table))
-        archived.create(table)
-    with refilling(archived.config):
-        refill(archived)
-        overwrite_profiles(archived)
-    assert content(archived) == before
-    send(archived)  # all of it again: nothing of it is new
-    driver.drain(archived, STARTS)
-    assert content(archived) == before
-    assert check_declared(archived) == 0
 
 
 def test_an_archive_that_ends_before_silver_is_refused(lake: Lake) -> None:
