@@ -32,6 +32,7 @@ from serving.api.cross_origin import CrossOrigin
 from serving.api.hosts import Hosts
 from serving.api.json_responses import Straight, answer, fault
 from serving.api.openapi import Answers, document, faults, json_body, json_text
+from serving.api.page_script import hand_out_script
 from serving.api.request_spellings import RequestSpellings
 from serving.api.scopes import BARE
 from serving.api.webhooks import PATH as WEBHOOKS
@@ -77,6 +78,7 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
     _letters(app, service)
     _state(app, service)
     collect(app, service)
+    hand_out_script(app)
     take_webhooks(app, service)
     _listen(app, service)
     document(app)
