@@ -31,7 +31,6 @@ BATCH_BYTES = 524_288  # libraries fill a batch to 475,000 bytes and one message
 EVENT_BYTES = 32_768  # of a message as it was sent
 RECORD_BYTES = EVENT_BYTES + 4_096  # with what is added; `events.max_bytes` of the lake
 MOST_IN_BATCH = 2_500
-PATIENCE_SECONDS = 2.0  # longest an answer waits for Kafka
 _TOLD_TO = "Tell POST /api/suppressions who is to be left alone, and POST /api/products what can be bought"
 _FOR_ALL = ("context", "integrations", "sentAt")  # of a batch
 _OURS = ("writeKey", "receivedAt")  # never the sender's to say
