@@ -57,6 +57,7 @@ from serving.visitors.profile_changes import Changes
 from serving.visitors.visitors import Visitors
 
 _DEV_KEY = "dev"  # everybody knows it
+_EVENTS_LINGER_MS = 2  # events of many senders go together: a third of what each alone costs the broker
 _LOG_LINGER_MS = 50  # nobody waits for the decision log
 
 
@@ -111,7 +112,7 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
         changes=Changes(),
         policy=LearnedPolicy(config.serving, kept),
         out=out,
-        outbox=Outbox(KafkaOut(cluster(config), headers), spool_of(config)),
+        outbox=Outbox(KafkaOut(cluster(config), headers, linger_ms=_EVENTS_LINGER_MS), spool_of(config)),
         log=KafkaOut(cluster(config), headers, linger_ms=_LOG_LINGER_MS),
         sockets=Sockets(),
         pressure=Pressure(config.serving.max_at_once),

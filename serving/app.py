@@ -27,7 +27,7 @@ from serving.api import (
     visitor_profile,
 )
 from serving.api.access_control import WHOM, guard
-from serving.api.collector_routes import collect
+from serving.api.collector_routes import SPELT, collect
 from serving.api.cross_origin import CrossOrigin
 from serving.api.hosts import Hosts
 from serving.api.json_responses import Straight, answer, fault
@@ -83,7 +83,7 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
     _listen(app, service)
     document(app)
     app.add_exception_handler(HTTPException, _no_route)
-    direct = guard(app.routes, service)
+    direct = guard(app.routes, service, SPELT)
     limited = BodyLimit(Straight(app, direct), most_bytes=collector.BATCH_BYTES, of_path={WEBHOOKS: WEBHOOK_BYTES})
     serving = service.config.serving
     crossed = CrossOrigin(limited, serving.origins, serving.public_url)

@@ -30,7 +30,7 @@ def take_webhooks(app: FastAPI, service: Service) -> None:
 
     @app.post("/webhooks/{source}", responses=answers, **json_text({"type": "object"}))
     async def webhook(source: str, request: Request) -> Response:
-        """A record of a source whose file declares `webhook`, signed as that says. Answered once Kafka has acknowledged it."""
+        """A record of a source whose file declares `webhook`, signed as that says. Answered once Kafka has acknowledged it, or the spool has it."""
         with service.span("webhook", source=source[:64]):
             return await taken(service, source, request.scope, await request.body())
 

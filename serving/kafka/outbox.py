@@ -8,6 +8,7 @@ sent, and go to Kafka themselves again. A record may be in Kafka twice, never no
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from serving.kafka.producer import PATIENCE_SECONDS, KafkaOut, Overloaded, Sending
@@ -64,7 +65,7 @@ class Outbox:
         under_way = _UnderWay(self.out.send_all(records))
         self._under_way[under_way] = None
         try:
-            await asyncio.wait([under_way.sending.done], timeout=PATIENCE_SECONDS)
+            await _settled(under_way.sending, PATIENCE_SECONDS)
             left = under_way.sending.left
             if left and self._spool is not None and under_way.spooled is None:
                 self._go_away(self._spool)
@@ -158,7 +159,7 @@ class Outbox:
             sending = self.out.send_all(unsent.records)
         except Overloaded:  # what was forgotten is not reported yet
             return False
-        await asyncio.wait([sending.done], timeout=seconds)
+        await _settled(sending, seconds)
         if sending.left:
             self.out.forget()
             return False
@@ -171,3 +172,10 @@ class Outbox:
         self.out.close()
         if self._spool is not None:
             self._spool.close()
+
+
+async def _settled(sending: Sending, seconds: float) -> None:
+    """It is known of each what became of it, or so long has passed."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await sending.done

@@ -56,7 +56,7 @@ def test_a_route_that_is_not_in_the_table_lets_nothing_start(door: Door) -> None
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.get("/new")(lambda: None)
     with pytest.raises(KeyError, match="/new"):
-        guard(app.routes, door()[1])
+        guard(app.routes, door()[1], {})
 
 
 def test_without_a_key_nothing_is_done_and_with_anothers_neither(door: Door) -> None:
