@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import orjson
 
-from lakehouse.errors import BrokerError
+from lakehouse.errors import BrokerError, LakeError
 from lakehouse.machine import file_lock
 
 log = logging.getLogger("stitchlake.serving")
@@ -62,7 +62,11 @@ class _Segment:
 
 
 class Spool:
-    """`write` by one thread at a time, `read`, `confirm` and `clear` by one; the two may be different. `most_bytes`: of all files."""
+    """`write` by one thread at a time, `read`, `confirm` and `clear` by one; the two may be different. `most_bytes`: of all files.
+
+    Raises:
+        LakeError: the folder cannot be written to.
+    """
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self._folder = folder
@@ -70,8 +74,14 @@ class Spool:
         self._segments: deque[_Segment] = deque()  # oldest first
         self._written: _Segment | None = None  # the one that is appended to, the last of them
         self._sent = 0  # bytes of the oldest that Kafka has
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # events hold personal data
-        self._adopt()
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # events hold personal data
+            self._adopt()
+        except OSError as error:
+            raise LakeError(
+                f"spool: {folder} cannot be used, got {error.strerror}, expected a folder to write to. Mend that, or set "
+                "serving.spool_megabytes to 0"
+            ) from error
 
     @property
     def size(self) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lakehouse.errors import LakeError
 from serving.kafka.spool import Full, Record, Spool, frames
 
 MOST = 100_000_000
@@ -131,6 +132,12 @@ def test_what_the_disk_does_not_take_is_told_and_never_read(tmp_path: Path) -> N
     assert drained(spool) == [RECORDS[0], RECORDS[2]]
     spool.close()
     assert drained(Spool(tmp_path, MOST)) == [RECORDS[2]], "the last file is sent again, and nothing that was not taken"
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LakeError, match=r"^spool: .*file/spool cannot be used, got Not a directory, expected a folder"):
+        Spool(tmp_path / "file" / "spool", MOST)
 
 
 def test_what_kafka_will_never_take_is_kept_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
