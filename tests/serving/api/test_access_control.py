@@ -120,6 +120,18 @@ def test_a_token_is_counted_as_its_holder(door: Door, tmp_path: Path) -> None:
     assert [answered(sub="a", jti="1"), answered(sub="a", jti="2"), answered(sub="b")] == [200, 429, 200]
 
 
+def test_a_key_that_was_taken_back_opens_nothing_while_its_successor_does(door: Door) -> None:
+    (old, old_key), (new, new_key) = make("ops", ["admin"]), make("ops-2", ["admin"])
+
+    def answered(*keys: str) -> list[int]:
+        client = door(keys=keys, is_open=False)[0]
+        headers = ({"authorization": f"Bearer {text}"} for text in (old, new))
+        return [client.get("/api/status", headers=each).status_code for each in headers]
+
+    assert answered(old_key.declared, new_key.declared) == [200, 200]
+    assert answered(new_key.declared) == [401, 200]
+
+
 def test_a_key_may_come_as_basic_user_and_never_in_the_address(door: Door) -> None:
     client, _ = door(**CLOSED)
     text = KEYS["admin"][0]

@@ -17,7 +17,7 @@ from lakehouse.kafka.broker import RunningBroker
 from lakehouse.machine import free_port
 from serving.kafka.outbox import Outbox
 from serving.kafka.producer import KafkaOut
-from serving.kafka.spool import Full, Record, Spool
+from serving.kafka.spool import Full, Record, Spool, Unsent, frames
 from tests.serving.topic_values import values
 
 PATIENCE_SECONDS = 60.0
@@ -132,6 +132,36 @@ def test_the_next_process_sends_what_the_last_one_left(kafka: RunningBroker, top
     asyncio.run(first())
     asyncio.run(second())
     assert firsts(kafka, topic) == [b"0", b"1", b"2", b"3"]
+
+
+class WrittenMeanwhile(Spool):
+    """One more record is on the disk by the time that somebody hears there is none."""
+
+    def __init__(self, folder: Path, late: list[Record]) -> None:
+        super().__init__(folder, MOST)
+        self._late = late
+
+    def read(self) -> Unsent | None:
+        unsent = super().read()
+        if unsent is None and self._late:
+            self.write(frames(self._late))
+            self._late = []
+        return unsent
+
+
+def test_what_is_written_as_the_spool_is_found_empty_is_sent_too(
+    kafka: RunningBroker, topic: str, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        outbox = Outbox(KafkaOut(kafka), WrittenMeanwhile(tmp_path, batch(topic, 1)))
+        assert await outbox.keep(batch(topic, 0)) == 1  # not connected yet
+        await asyncio.to_thread(outbox.out.connect, (topic,))
+        async with following(outbox):
+            assert await outbox.keep(batch(topic, 2)) == 1
+            await until_empty(outbox)
+
+    asyncio.run(story())
+    assert sorted(firsts(kafka, topic)) == [b"0", b"1", b"2"]
 
 
 def test_what_there_is_no_room_for_is_refused_and_nothing_else(tmp_path: Path) -> None:
