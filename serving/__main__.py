@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +25,6 @@ from lakehouse.features.definition import NO_FEATURES
 from lakehouse.job import end_with, run
 from lakehouse.kafka.admin import hold_to_options
 from lakehouse.kafka.broker import cluster
-from lakehouse.kafka.server import HOST
 from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.recent_entries import KEPT_MS, MOST_ENTRIES
 from lakehouse.recommend.files import CURRENT
@@ -32,7 +32,9 @@ from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook, read_rules
 from serving import workers
 from serving.app import create_app
+from serving.kafka.outbox import Outbox
 from serving.kafka.producer import KafkaOut
+from serving.kafka.spool import Spool
 from serving.lifespan import lifespan_of
 from serving.service import Service
 from serving.state.last_answers import LastAnswers
@@ -46,12 +48,16 @@ from serving.state.running_experiments import Starts, read_running
 from serving.state.sns_certificates import SnsCertificates, fetched
 from serving.state.sockets import Sockets
 from serving.state.stock import Stock
+from serving.state.tokens import Tokens
+from serving.state.tokens import fetched as fetched_keys
 from serving.state.webhook_doors import webhook_doors
 from serving.telemetry import carrier, spans
 from serving.visitors.pending import Pending
 from serving.visitors.profile_changes import Changes
 from serving.visitors.visitors import Visitors
 
+_DEV_KEY = "dev"  # everybody knows it
+_EVENTS_LINGER_MS = 2  # events of many senders go together: a third of what each alone costs the broker
 _LOG_LINGER_MS = 50  # nobody waits for the decision log
 
 
@@ -106,12 +112,14 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
         changes=Changes(),
         policy=LearnedPolicy(config.serving, kept),
         out=out,
+        outbox=Outbox(KafkaOut(cluster(config), headers, linger_ms=_EVENTS_LINGER_MS), spool_of(config)),
         log=KafkaOut(cluster(config), headers, linger_ms=_LOG_LINGER_MS),
         sockets=Sockets(),
         pressure=Pressure(config.serving.max_at_once),
         last_answers=LastAnswers(),
         span=spans("stitchlake-serving", is_on=config.serving.spans),
         keys=keyring(config),
+        tokens=Tokens(config.oauth, fetched_keys),
         page_tokens=PageTokens(config.privacy.hmac_key),
         key_rates=Rates(config.serving.key_per_second),
         address_rates=Rates(config.serving.address_per_second),
@@ -121,6 +129,12 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
     )
 
 
+def spool_of(config: Config) -> Spool | None:
+    """Where records wait while Kafka is away, an equal share of its bytes for each process; None = they do not."""
+    most_bytes = config.serving.spool_megabytes * 1_000_000 // config.serving.workers
+    return Spool(serving_folder(config) / "spool", most_bytes) if most_bytes else None
+
+
 def keyring(config: Config) -> Keyring:
     """Who may call.
 
@@ -128,12 +142,41 @@ def keyring(config: Config) -> Keyring:
         ConfigError: nobody, for there are no keys.
     """
     keys = Keyring(config.serving.keys, is_open=config.serving.is_open)
-    if not keys:
+    if not keys and not config.oauth.issuer:
         raise ConfigError(
             "serving.keys: empty, expected the keys of those who may call. Make one with ./spark-submit.sh key NAME SCOPE, and "
             "set STITCHLAKE__SERVING__KEYS to the entries it prints, with commas between them"
         )
     return keys
+
+
+def hold_to_address(config: Config) -> None:
+    """See that nobody listens to the world without keys, or where keys could be read on their way.
+
+    Raises:
+        ConfigError: the address is another than this machine's own, and something of this is missing.
+    """
+    serving = config.serving
+    if _is_loopback(serving.host):
+        return
+    told = f"serving.host: got '{serving.host}'"
+    if serving.is_open or Keyring(serving.keys, is_open=False).holder(_DEV_KEY) is not None:
+        raise ConfigError(
+            f"{told} with what everybody may do or the key of dev, expected 127.0.0.1. Set STITCHLAKE_ENV=prod and keys of its own"
+        )
+    is_behind_tls = serving.public_url.startswith("https://") and serving.proxies > 0
+    if not serving.tls_certificate and not is_behind_tls:
+        raise ConfigError(
+            f"{told} without TLS, expected serving.tls_certificate and serving.tls_key, or a proxy that has TLS: serving.proxies and a "
+            "serving.public_url of https. Keys would be read on their way"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def main(argv: list[str]) -> int:
@@ -154,9 +197,12 @@ def _serve() -> int:
     """One process, or several at one port; when one of several ends, all do."""
     config = load()
     keyring(config)  # before anybody could connect
+    hold_to_address(config)
     hold_to_options(cluster(config))
-    listening = workers.listen(config.serving.port, config.serving.workers)
-    print(f"serving at http://{HOST}:{listening[0].getsockname()[1]}", flush=True)
+    serving = config.serving
+    listening = workers.listen(serving.host, serving.port, serving.workers)
+    scheme = "https" if serving.tls_certificate else "http"
+    print(f"serving at {scheme}://{serving.host}:{listening[0].getsockname()[1]}", flush=True)
     if len(listening) == 1:
         _work(config, listening[0])
         return 0
@@ -174,7 +220,9 @@ def _work(config: Config, listening: socket.socket, shared: Path | None = None) 
         service.changes.end()
         service.sockets.end()
 
-    workers.serve(create_app(service, lifespan_of(service)), listening, end_streams)
+    serving = config.serving
+    tls = workers.Tls(serving.tls_certificate, serving.tls_key) if serving.tls_certificate else None
+    workers.serve(create_app(service, lifespan_of(service)), listening, end_streams, tls)
 
 
 if __name__ == "__main__":

@@ -27,11 +27,12 @@ from serving.api import (
     visitor_profile,
 )
 from serving.api.access_control import WHOM, guard
-from serving.api.collector_routes import collect
+from serving.api.collector_routes import SPELT, collect
 from serving.api.cross_origin import CrossOrigin
 from serving.api.hosts import Hosts
 from serving.api.json_responses import Straight, answer, fault
 from serving.api.openapi import Answers, document, faults, json_body, json_text
+from serving.api.page_script import hand_out_script
 from serving.api.request_spellings import RequestSpellings
 from serving.api.scopes import BARE
 from serving.api.webhooks import PATH as WEBHOOKS
@@ -77,11 +78,12 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
     _letters(app, service)
     _state(app, service)
     collect(app, service)
+    hand_out_script(app)
     take_webhooks(app, service)
     _listen(app, service)
     document(app)
     app.add_exception_handler(HTTPException, _no_route)
-    direct = guard(app.routes, service)
+    direct = guard(app.routes, service, SPELT)
     limited = BodyLimit(Straight(app, direct), most_bytes=collector.BATCH_BYTES, of_path={WEBHOOKS: WEBHOOK_BYTES})
     serving = service.config.serving
     crossed = CrossOrigin(limited, serving.origins, serving.public_url)

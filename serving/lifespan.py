@@ -55,6 +55,7 @@ def lifespan_of(service: Service) -> Lifespan:
 
 async def _look(service: Service) -> None:
     """Read once what is followed from now on."""
+    await asyncio.to_thread(service.tokens.look)
     await asyncio.to_thread(service.stock.read)
     await asyncio.to_thread(service.visitors.look)
     await asyncio.to_thread(service.policy.learn, service.now_ms())
@@ -83,6 +84,8 @@ def _incoming(service: Service, loop: asyncio.AbstractEventLoop) -> KafkaIn:
 def _beside(service: Service, loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[None]]:
     return [
         loop.create_task(_connect(service)),
+        loop.create_task(service.outbox.follow()),
+        loop.create_task(service.tokens.follow()),
         loop.create_task(service.stock.follow()),
         loop.create_task(service.starts.follow()),
         loop.create_task(service.visitors.follow()),
@@ -93,7 +96,7 @@ def _beside(service: Service, loop: asyncio.AbstractEventLoop) -> list[asyncio.T
 
 
 async def _close(service: Service) -> None:
-    ends = (service.visitors, service.pending, service.facts, service.out, service.log)
+    ends = (service.visitors, service.pending, service.facts, service.out, service.outbox, service.log)
     await asyncio.gather(*(asyncio.to_thread(part.close) for part in ends))  # each within a second or two
     if service.kept is not service.store:
         service.kept.close()
@@ -108,10 +111,11 @@ def _ready(service: Service) -> None:
 async def _connect(service: Service) -> None:
     """Until the broker answers: the service begins without it, and says so."""
     config = service.config
-    while not (service.out.is_connected and service.log.is_connected):
+    while not (service.out.is_connected and service.outbox.out.is_connected and service.log.is_connected):
         try:
             await asyncio.to_thread(service.log.connect, (config.decision_log.topic,))
             topics = (config.kafka.events_topic, *(door.topic for door in service.webhooks.values()))
+            await asyncio.to_thread(service.outbox.out.connect, topics)
             await asyncio.to_thread(service.out.connect, topics)
         except BrokerError as error:
             log.warning("%s", error)

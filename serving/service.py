@@ -15,6 +15,7 @@ from lakehouse.features.definition import Features
 from lakehouse.online.store import OnlineStore
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook
+from serving.kafka.outbox import Outbox
 from serving.kafka.producer import KafkaOut
 from serving.state.inputs import read_inputs
 from serving.state.last_answers import LastAnswers
@@ -28,6 +29,7 @@ from serving.state.running_experiments import Starts
 from serving.state.sns_certificates import SnsCertificates
 from serving.state.sockets import Sockets
 from serving.state.stock import Stock
+from serving.state.tokens import Tokens
 from serving.state.webhook_doors import WebhookDoor
 from serving.telemetry import Span
 from serving.visitors.pending import Pending
@@ -76,12 +78,14 @@ class Service:
     changes: Changes
     policy: LearnedPolicy
     out: KafkaOut
+    outbox: Outbox
     log: KafkaOut
     sockets: Sockets
     pressure: Pressure
     last_answers: LastAnswers
     span: Span
     keys: Keyring
+    tokens: Tokens
     page_tokens: PageTokens
     key_rates: Rates
     address_rates: Rates

@@ -3,6 +3,7 @@
 A worker ends with its parent, by the pipe of lakehouse/job.py.
 """
 
+import asyncio
 import logging
 import os
 import re
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Timer
 from types import FrameType
 from typing import Any
@@ -19,7 +21,6 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from lakehouse.errors import StitchlakeError
-from lakehouse.kafka.server import HOST
 
 log = logging.getLogger("stitchlake.serving")
 _BACKLOG = 2048
@@ -28,14 +29,54 @@ _REQUESTS_SECONDS = 1  # that are being answered when the end comes
 _WORKER_SECONDS = 3.5  # of a worker, from the signal to its end; beyond, it is cut short
 _ALL_SECONDS = 4.2  # of the parent, until it kills who is left
 _THREADS_SECONDS = 0.2  # of threads, once all is kept
+_SENT_SECONDS = 30.0  # from the first byte of a request to its last, and from a connection to its first request
+_SAFE_HEADERS = [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")]
+_ONLY_TLS = ("strict-transport-security", "max-age=31536000")
 _OFFERED = re.compile(rb"\A([A-Z]+ [^\r\n]+\r\n(?:[^\r\n]+\r\n)*?)upgrade:[ \t]*h2c[ \t]*\r\n", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class Tls:
+    """PEM files: the certificate with those above it, and its key."""
+
+    certificate: str
+    key: str
+
+
 class Protocol(HttpToolsProtocol):
-    """Does not hear the offer of HTTP/2, as it may (RFC 9110, 7.8): the parser takes what follows such a head for HTTP/2, and the body is lost.
+    """Waits for a request no longer than _SENT_SECONDS, however slowly it comes: a head or a body that trickles holds no connection for ever.
+
+    Does not hear the offer of HTTP/2, as it may (RFC 9110, 7.8): the parser takes what follows such a head for HTTP/2, and the body is lost.
 
     Java's HttpClient makes the offer with the first request of every connection to `http:`.
     """
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the server's own
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(_SENT_SECONDS, transport.close)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request; that of a connection has its deadline."""
+        super().on_message_begin()
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(_SENT_SECONDS, self.transport.close)
+
+    def on_message_complete(self) -> None:
+        """All of it is there."""
+        super().on_message_complete()
+        self._met()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        super().connection_lost(exc)
+        self._met()
+
+    def _met(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(_OFFERED.sub(rb"\1", data) if b"h2c" in data else data)
@@ -73,8 +114,22 @@ def _end_after(seconds: float, code: int, why: str = "") -> None:
     watch.start()
 
 
-def serve(app: Any, listening: socket.socket, on_end: Callable[[], None]) -> None:
-    """Answer at the socket until a signal says to end."""
+def serve(app: Any, listening: socket.socket, on_end: Callable[[], None], tls: Tls | None = None) -> None:
+    """Answer at the socket until a signal says to end. `tls`: None = HTTP.
+
+    Raises:
+        StitchlakeError: the certificate or its key cannot be used.
+    """
+    settings = http_settings(app, tls)
+    Server(settings, on_end).run(sockets=[listening])
+
+
+def http_settings(app: Any, tls: Tls | None) -> uvicorn.Config:
+    """How the service speaks HTTP.
+
+    Raises:
+        StitchlakeError: the certificate or its key cannot be used.
+    """
     settings = uvicorn.Config(
         app,
         log_level="warning",
@@ -84,8 +139,19 @@ def serve(app: Any, listening: socket.socket, on_end: Callable[[], None]) -> Non
         http=Protocol,
         ws="websockets-sansio",
         timeout_graceful_shutdown=_REQUESTS_SECONDS,
+        server_header=False,
+        headers=_SAFE_HEADERS if tls is None else [*_SAFE_HEADERS, _ONLY_TLS],
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
     )
-    Server(settings, on_end).run(sockets=[listening])
+    try:
+        settings.load()
+    except OSError as error:  # ssl.SSLError is one
+        raise StitchlakeError(
+            f"serving.tls_certificate: cannot be used, got {error.strerror or error}, expected a PEM file, and that of its key in "
+            "serving.tls_key"
+        ) from error
+    return settings
 
 
 def run_together(command: Sequence[str], sockets: Sequence[socket.socket], environ: dict[str, str]) -> int:
@@ -120,28 +186,28 @@ def _end(workers: "Sequence[subprocess.Popen[bytes]]", clock: Callable[[], float
             worker.wait()
 
 
-def listen(port: int, count: int) -> list[socket.socket]:
+def listen(host: str, port: int, count: int) -> list[socket.socket]:
     """A socket for each process. The kernel deals connections out evenly to several sockets at one port; processes that wait at
     one socket do not: the one that wakes first takes all that are there.
     """
-    alone = _bound(port)  # refused where anybody listens, which several at one port would not notice
+    alone = _bound(host, port)  # refused where anybody listens, which several at one port would not notice
     if count == 1:
         return [alone]
     with alone:
         port = alone.getsockname()[1]
-    return [_bound(port, is_shared=True) for _ in range(count)]
+    return [_bound(host, port, is_shared=True) for _ in range(count)]
 
 
-def _bound(port: int, *, is_shared: bool = False) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _bound(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if is_shared:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listening.bind((HOST, port))
+        listening.bind((host, port))
     except OSError as error:
         raise StitchlakeError(
-            f"serving.port: {port} is taken ({error.strerror}), expected a free port. Set STITCHLAKE__SERVING__PORT"
+            f"serving.port: {port} is taken ({error.strerror}), expected a free port at {host}. Set STITCHLAKE__SERVING__PORT"
         ) from error
     listening.listen(_BACKLOG)  # whoever connects from now on waits for the process that is to be ready
     return listening

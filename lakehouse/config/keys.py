@@ -9,10 +9,18 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 SCOPES = ("ingest", "decide", "profiles", "suppress", "admin")
+# What a role of a token may do. Which routes a scope opens: serving/api/scopes.py.
+ROLES: Mapping[str, frozenset[str]] = {
+    "ingest": frozenset({"ingest"}),
+    "decide": frozenset({"decide"}),
+    "analyst": frozenset({"profiles"}),
+    "privacy_officer": frozenset({"profiles", "suppress"}),
+    "admin": frozenset({"admin"}),
+}
 DECLARED = rf"[a-z0-9][a-z0-9._-]{{0,39}}:({'|'.join(SCOPES)})(\+({'|'.join(SCOPES)}))*:[0-9a-f]{{64}}"
 IN_WORDS = f"name:scope+scope:hash with scopes of {', '.join(SCOPES)}, as ./spark-submit.sh key prints it"
 _MADE = "sl_"  # so that whoever looks for secrets in files finds it

@@ -29,6 +29,7 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "proxies": (0, None, "0 or more"),
     "key_per_second": (0, None, "0 or more"),
     "address_per_second": (0, None, "0 or more"),
+    "spool_megabytes": (0, None, "0 or more megabytes"),
     "port": (0, 65535, "a port from 0 to 65535"),
     "decisions_port": (0, 65535, "a port from 0 to 65535"),
     "cores": (0, None, "0 or more"),
@@ -59,6 +60,16 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("privacy", "hmac_key_id"): (r"\S+", "a short name without blanks"),
     ("enrichment", "own_domains"): (r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", "a domain such as example.com"),
     ("identity", "email_tags"): (r"all|known", "all or known"),
+    ("serving", "host"): (r"[A-Za-z0-9._:-]+", "an address of this machine, such as 127.0.0.1"),
+    ("oauth", "issuer"): (
+        r"|https?://[^\s?#]+",
+        "an address such as https://login.example.com/realms/shop, or nothing",
+    ),
+    ("oauth", "jwks"): (
+        r"|https://[^\s#@]+|http://(127\.0\.0\.1|localhost)(:\d+)?/[^\s#@]*|[^\s:]+",
+        "an https address, a file, or nothing",
+    ),
+    ("oauth", "algorithms"): (r"(RS|PS|ES)(256|384|512)|EdDSA", "signatures by a key pair, such as RS256 or ES256"),
     ("serving", "public_url"): (
         r"|https?://[^\s/?#]+(/[^\s?#]*)?",
         "an address such as https://events.example.com, or nothing",
@@ -117,6 +128,7 @@ def faults(values: Mapping[str, Any]) -> Iterator[str]:
         yield from _of_section(section, keys)
     yield from _of_event_topics(values)
     yield from _of_registry(values.get("schema_registry", {}))
+    yield from _of_door(values.get("serving", {}), values.get("oauth", {}))
     for field, rules in values.get("contacts", {}).items():
         if len(set(rules)) != len(rules):
             yield f"conf: {wrong('contacts', field, rules, 'each once')}"
@@ -124,6 +136,15 @@ def faults(values: Mapping[str, Any]) -> Iterator[str]:
     least, most = segments.get("min_k"), segments.get("max_k")
     if least is not None and most is not None and least > most:
         yield f"conf: {wrong('segments', 'max_k', most, f'at least min_k = {least}')}"
+
+
+def _of_door(serving: Mapping[str, Any], oauth: Mapping[str, Any]) -> Iterator[str]:
+    if bool(serving.get("tls_certificate")) != bool(serving.get("tls_key")):
+        yield f"conf: {wrong('serving', 'tls_key', serving.get('tls_key'), 'a file each for tls_certificate and tls_key, or neither')}"
+    if oauth.get("issuer"):
+        for key in ("audience", "jwks", "algorithms"):
+            if not oauth.get(key):
+                yield f"conf: {wrong('oauth', key, oauth.get(key), 'something, for oauth.issuer is set')}"
 
 
 def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:

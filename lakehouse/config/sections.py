@@ -256,9 +256,15 @@ class OnlineStoreConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ServingConfig:
-    """`keys`: see lakehouse/config/keys.py. `is_open`: a scope of no key is open; only in `dev`. `public_url`: empty = as asked."""
+    """`keys`: see lakehouse/config/keys.py. `is_open`: a scope of no key is open; only in `dev`. `public_url`: empty = as asked.
 
+    `tls_certificate`, `tls_key`: PEM files; empty = HTTP.
+    """
+
+    host: str
     port: int
+    tls_certificate: str
+    tls_key: str
     workers: int
     public_url: str
     hosts: tuple[str, ...]
@@ -268,6 +274,7 @@ class ServingConfig:
     is_open: bool
     key_per_second: float
     address_per_second: float
+    spool_megabytes: int
     deadline_ms: int
     max_at_once: int
     policy: str
@@ -276,6 +283,16 @@ class ServingConfig:
     reward_direction: str
     exposure_days: int
     spans: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class OauthConfig:
+    """`issuer`: empty = no tokens are taken. `jwks`: an address or a file."""
+
+    issuer: str
+    audience: str
+    jwks: str
+    algorithms: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,7 @@ from lakehouse.config.sections import (
     MomentsConfig,
     MoneyConfig,
     NextBestActionConfig,
+    OauthConfig,
     OnlineStoreConfig,
     PrivacyConfig,
     ProfilesConfig,
@@ -96,6 +97,7 @@ class Config:
     mlflow: MlflowConfig
     online_store: OnlineStoreConfig
     serving: ServingConfig
+    oauth: OauthConfig
     consent: ConsentConfig
     decisions: DecisionsConfig
     moments: MomentsConfig

@@ -168,6 +168,11 @@ class FieldReader:
         return [name is not None and ids.normalise(name.strip(" ")) in self._own for name in names]
 
 
+def _is_plain(value: str, limit: int) -> bool:
+    """Whether it is as most texts are: there is nothing to mend in it, nor to strip."""
+    return value != "" and value.isascii() and value[0] not in _ODD_STARTS and value[-1] != " " and len(value) <= limit
+
+
 def _are_plain(values: Sequence[Any], limit: int) -> bool:
     """Whether all are texts, or None, in which there is nothing to mend, nor to strip: seen in all of them at once."""
     told = [value for value in values if value is not None]
@@ -206,6 +211,9 @@ def text(message: Message, field: str) -> str | None:
     rule = TEXTS[field]
     for place in rule.places:
         value = at(message, place)
+        if value.__class__ is str and not rule.is_id and _is_plain(value, rule.limit):
+            said: str = value
+            return said
         if not says_nothing(value):
             sent = (text_of(value) or "").strip(" ")
             read = ids.normalise(sent) if rule.is_id else sent

@@ -3,6 +3,7 @@
 What `events.parse` refuses is not refused here: unreadable is as good as absent.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from lakehouse.config import Config
@@ -38,7 +39,12 @@ class Reader:
 
     def identifiers(self, message: Message) -> list[Identifier]:
         """(type, token) of every usable identifier, distinct and sorted: what names the actor."""
-        return self._senders.read(message, self._fields.read(message)[0]).identifiers
+        return self.identifiers_of([message])[0]
+
+    def identifiers_of(self, messages: Sequence[Message]) -> list[list[Identifier]]:
+        """The same of many messages, at a fraction of the work."""
+        senders = self._senders.column(messages, self._fields.columns(messages).texts)
+        return [sender.identifiers for sender in senders]
 
     def event_name(self, message: Message) -> str | None:
         """Of a track event, in our spelling where it has one."""

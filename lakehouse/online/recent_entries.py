@@ -49,15 +49,22 @@ def entries(message: Any, reader: Reader, *, arrived_at: datetime) -> list[Place
 
     Without a usable message id or identifier it cannot be told from others, and adds nothing.
     """
-    if not isinstance(message, Mapping):
-        return []
-    message_id, identifiers = text(message, "message_id"), reader.identifiers(message)
-    if message_id is None or not identifiers:
-        return []
-    at_ms = (reader.occurred_at(message, arrived_at) - _EPOCH) // timedelta(milliseconds=1)
-    return entries_of(
-        message, message_id, identifiers, at_ms, event=reader.event_name(message), consented=reader.consent(message)
-    )
+    return entries_of_many([message], reader, arrived_at=arrived_at)
+
+
+def entries_of_many(messages: Iterable[Any], reader: Reader, *, arrived_at: datetime) -> list[Placed]:
+    """The same of messages that arrived together."""
+    found: list[Placed] = []
+    read = [message for message in messages if isinstance(message, Mapping)]
+    for message, identifiers in zip(read, reader.identifiers_of(read) if read else (), strict=True):
+        message_id = text(message, "message_id")
+        if message_id is None or not identifiers:
+            continue
+        facts = list(_facts(message, reader.event_name(message), reader.consent(message)))
+        if facts:  # most pages and own events say nothing that a timeline has
+            at_ms = (reader.occurred_at(message, arrived_at) - _EPOCH) // timedelta(milliseconds=1)
+            found += _placed(facts, message_id, identifiers, at_ms)
+    return found
 
 
 def entries_of(
@@ -70,9 +77,13 @@ def entries_of(
     consented: Mapping[str, bool | None],
 ) -> list[Placed]:
     """As `entries`, of a message that is read already. `consented`: of each purpose what it says; None = nothing."""
+    return _placed(_facts(message, event, consented), message_id, identifiers, at_ms)
+
+
+def _placed(facts: Iterable[Fact], message_id: str, identifiers: Sequence[Identifier], at_ms: int) -> list[Placed]:
     user = next(({"user": token} for type_, token in identifiers if type_ == USER), {})
     found = []
-    for n, fact in enumerate(_facts(message, event, consented)):
+    for n, fact in enumerate(facts):
         kind, fact = fact["kind"], fact | user
         entry = Entry(at_ms, f"{message_id}:{kind}:{n}", orjson.dumps(fact))
         found += [(key_of(_TIMELINE.get(kind, BEHAVIOUR), one), entry) for one in identifiers]

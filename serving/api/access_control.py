@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import cast
 
 from fastapi.routing import APIRoute
@@ -62,8 +63,12 @@ class AccessControl:
         return refused(service, self._scope, given_key(scope))
 
 
-def guard(routes: Iterable[BaseRoute], service: Service) -> Mapping[tuple[str, str], App]:
+def guard(
+    routes: Iterable[BaseRoute], service: Service, spelt: Mapping[str, Mapping[str, str]]
+) -> Mapping[tuple[str, str], App]:
     """Put it before every route; those of a fixed path that take a request and give a response, by method and path.
+
+    `spelt`: of a route with one name in its path, the paths it has and that name in each: they are fixed, too.
 
     Raises:
         KeyError: a route is not in the table of scopes.
@@ -71,10 +76,17 @@ def guard(routes: Iterable[BaseRoute], service: Service) -> Mapping[tuple[str, s
     direct: dict[tuple[str, str], App] = {}
     for route in routes:
         assert isinstance(route, Route | WebSocketRoute)
-        if isinstance(route, APIRoute) and "{" not in route.path and "POST" in (route.methods or ()):
-            direct["POST", route.path] = AccessControl(called(cast(Endpoint, route.endpoint)), service, route.path)
+        if isinstance(route, APIRoute) and "POST" in (route.methods or ()):
+            for path, endpoint in _fixed(route, spelt):
+                direct["POST", path] = AccessControl(called(endpoint), service, route.path)
         route.app = AccessControl(route.app, service, route.path)
     return direct
+
+
+def _fixed(route: APIRoute, spelt: Mapping[str, Mapping[str, str]]) -> Iterable[tuple[str, Endpoint]]:
+    if "{" not in route.path:
+        return [(route.path, cast(Endpoint, route.endpoint))]
+    return [(path, partial(route.endpoint, name)) for path, name in spelt.get(route.path, {}).items()]
 
 
 def _address(scope: Scope, proxies: int) -> str:

@@ -13,6 +13,7 @@ from serving.api.json_responses import answer, fault
 from serving.api.kept_in_kafka import not_kept
 from serving.api.keys import may_not_write
 from serving.deciding.request_context import count_events
+from serving.kafka.spool import Record
 from serving.messages import collector
 from serving.messages.content_coding import Damaged, Inflated
 from serving.messages.limits import refusal
@@ -47,8 +48,9 @@ async def collected(service: Service, call: str, request: Request, body: bytes) 
     records, refused = brought.records(now)
     if refused and not records:
         return _all_refused(refused, "batch[{}]: {}" if call in collector.BATCHES else "{1}")
-    kept = ((record.key, record.value) for record in records)
-    if (not_there := await not_kept(service, service.config.kafka.events_topic, kept)) is not None:
+    topic = service.config.kafka.events_topic
+    to_keep = [Record(topic, record.key, record.value) for record in records]
+    if (not_there := await not_kept(service, to_keep)) is not None:
         return not_there
     count_events(service, [record.event for record in records], now)
     return answer({"success": True, "acknowledged": len(records)} | ({"refused": _told(refused)} if refused else {}))

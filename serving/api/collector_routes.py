@@ -19,6 +19,8 @@ _BATCH = json_text(
         "properties": {"batch": {"type": "array", "items": {"type": "object"}, "maxItems": collector.MOST_IN_BATCH}},
     }
 )
+# The framework looks for a name in a path at every request; these are all there are.
+SPELT = {"/v1/{call}": {f"/v1/{call}": call for call in (*collector.CALLS, *collector.BATCHES)}}
 _IMAGE = {"description": "a transparent image", "content": {"image/gif": {}}}
 _IMAGES: Answers = dict.fromkeys((200, 400, 401, 403, 404, 429, 503), _IMAGE)
 

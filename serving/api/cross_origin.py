@@ -16,7 +16,7 @@ from serving.messages.limits import App, Receive, Scope, Send, header, refuse
 
 ANY = "*"
 _TAKES_EVENTS = ("/v1/", "/pixel/", "/beacon/")
-COLLECTOR = (*_TAKES_EVENTS, "/sourceConfig")
+COLLECTOR = (*_TAKES_EVENTS, "/sourceConfig", "/stitchlake.js")
 _METHODS = b"GET, POST"
 _HEADERS = ("authorization", "content-type", "content-encoding")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")

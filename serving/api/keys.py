@@ -1,4 +1,4 @@
-"""Who may call: the key a request gives, what it may do, and how often. Keys themselves: lakehouse/config/keys.py."""
+"""Who may call: the key or token a request gives, what it may do, and how often. Keys: lakehouse/config/keys.py, tokens: serving/state/tokens.py."""
 
 import base64
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 from fastapi.responses import Response
 from starlette.requests import HTTPConnection
 
-from lakehouse.config.keys import NOBODY, SCOPES
+from lakehouse.config.keys import NOBODY, SCOPES, Key
 from serving.api.json_responses import fault
 from serving.messages.limits import Scope, header
 from serving.service import Service
+from serving.state.tokens import Untrusted, is_token
 
 INGEST, DECIDE, PROFILES, SUPPRESS, ADMIN = SCOPES
 _NO_KEY, _OTHER_SCOPE, _TOO_MANY = 401, 403, 429
@@ -32,7 +33,10 @@ def given_key(scope: Scope) -> str | None:
 
 def refused(service: Service, scope: str, given: str | None) -> Response | None:
     """The refusal of who gives no key, another one, one of another scope, or one that has been used too often; None = come in."""
-    key = service.keys.holder(given) if given else None
+    try:
+        key = _holder(service, given) if given else None
+    except Untrusted as untrusted:
+        return fault(_NO_KEY, f"authorization: {untrusted}", **{"www-authenticate": 'Bearer error="invalid_token"'})
     if service.keys.is_open(scope):
         key = key or NOBODY
     elif key is None:
@@ -43,6 +47,12 @@ def refused(service: Service, scope: str, given: str | None) -> Response | None:
     elif scope not in key.scopes:
         return fault(_OTHER_SCOPE, f"authorization: got the key '{key.name}', which has not the scope {scope}")
     return too_many(service.key_rates.wait(key.name)) if key.name else None
+
+
+def _holder(service: Service, given: str) -> Key | None:
+    if service.tokens.is_on and is_token(given):
+        return service.tokens.holder(given, service.clock().timestamp())
+    return service.keys.holder(given)
 
 
 def may_not_write(service: Service, request: HTTPConnection, in_body: Any = None) -> Response | None:

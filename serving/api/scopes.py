@@ -14,6 +14,7 @@ SCOPES: Mapping[str, str] = {
     "/openapi.json": OPEN,
     "/healthz": OPEN,
     "/readyz": OPEN,
+    "/stitchlake.js": OPEN,
     "/metrics": ADMIN,
     "/api/status": ADMIN,
     "/api/products": ADMIN,

@@ -25,7 +25,12 @@ def _sums(service: Service) -> dict[str, int]:
 def take(service: Service) -> None:
     """Hand this process's sums to Prometheus."""
     late_seconds = service.pressure.late_seconds
-    service.meters.take(counts(service), listeners=service.sockets.count, late_seconds=late_seconds)
+    service.meters.take(
+        counts(service),
+        listeners=service.sockets.count,
+        late_seconds=late_seconds,
+        spooled_bytes=service.outbox.spooled_bytes,
+    )
 
 
 def status(service: Service) -> dict[str, Any]:
@@ -45,6 +50,7 @@ def status(service: Service) -> dict[str, Any]:
         "by_rung": service.counters.by_rung,
         **_sums(service),
         "listeners": service.sockets.count,
+        "spooled_bytes": service.outbox.spooled_bytes,
         "late_milliseconds": round(service.pressure.late_seconds * 1000, 1),
         "now": service.clock().isoformat(timespec="seconds"),
     }

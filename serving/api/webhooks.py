@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from serving.api.json_responses import answer, fault
 from serving.api.kept_in_kafka import not_kept
 from serving.api.openapi import Answers, faults, json_text
-from serving.kafka.producer import Headers
+from serving.kafka.spool import Record
 from serving.messages import answer_models
 from serving.messages.limits import Scope, header
 from serving.messages.webhook_signature import Unsigned, verify
@@ -30,7 +30,7 @@ def take_webhooks(app: FastAPI, service: Service) -> None:
 
     @app.post("/webhooks/{source}", responses=answers, **json_text({"type": "object"}))
     async def webhook(source: str, request: Request) -> Response:
-        """A record of a source whose file declares `webhook`, signed as that says. Answered once Kafka has acknowledged it."""
+        """A record of a source whose file declares `webhook`, signed as that says. Answered once Kafka has acknowledged it, or the spool has it."""
         with service.span("webhook", source=source[:64]):
             return await taken(service, source, request.scope, await request.body())
 
@@ -46,8 +46,8 @@ async def taken(service: Service, source: str, scope: Scope, body: bytes) -> Res
     refusal = _refusal(service, source, door, scope, body)
     if refusal is not None:
         return refusal
-    kept: Headers = [(name, value) for name in door.declared.headers if (value := _header(scope, name)) is not None]
-    not_there = await not_kept(service, door.topic, [(None, body)], kept)
+    kept = tuple((name, value) for name in door.declared.headers if (value := _header(scope, name)) is not None)
+    not_there = await not_kept(service, [Record(door.topic, None, body, kept)])
     return not_there or answer({"success": True, "acknowledged": 1})
 
 

@@ -1,7 +1,7 @@
 """What every request of the API is answered from: who asks, under what circumstances, which events came along."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from secrets import token_hex
@@ -13,7 +13,7 @@ from lakehouse.decisions.circumstances import Circumstances, circumstances_of
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.events.reader import text
-from lakehouse.online.recent_entries import entries
+from lakehouse.online.recent_entries import entries_of_many
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.messages import collector
 from serving.messages.request_models import VisitorRequest
@@ -136,11 +136,10 @@ def _send_events(
     return sent, vocabulary_of(records[-1].event)
 
 
-def count_events(service: Service, events: Iterable[Mapping[str, Any]], now: datetime) -> None:
+def count_events(service: Service, events: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """Let events count at once for whoever they are about."""
-    for event in events:
-        service.counters.events += 1
-        service.pending.append(entries(event, service.reader, arrived_at=now))
+    service.counters.events += len(events)
+    service.pending.append(entries_of_many(events, service.reader, arrived_at=now))
 
 
 def vocabulary_of(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Thread
 from typing import Any
 
@@ -13,20 +14,60 @@ from lakehouse.errors import BrokerError
 from lakehouse.kafka import clients
 from lakehouse.kafka.clients import Cluster
 from lakehouse.kafka.refusal import refused
+from serving.kafka.spool import Header, Record
 
-Header = tuple[str, str | bytes | None]
 Headers = list[Header]
-Reported = list[tuple["asyncio.Future[None]", KafkaError | None]]
+Heard = Callable[[KafkaError | None], None]  # told in the loop what became of a record
+Reported = list[tuple[Heard, KafkaError | None]]
 
+PATIENCE_SECONDS = 2.0  # longest an answer waits for Kafka
 _TRIED_SECONDS = 5.0  # longest the producer itself tries a record; a caller's own deadline is shorter
 _CLOSED_SECONDS = 1.5  # for what waits when the process ends
 _ANSWER_SECONDS = 2.0  # for the first answer of a broker; then it is tried anew
 _POLL_SECONDS = 0.5  # how soon the thread notices that it is to end
+_RECONNECT_MS = 1_000  # longest pause before a broker that was away is asked again
 _MOST_UNDER_WAY = 20_000  # records; beyond, the caller is told to come again
+_FINAL = frozenset((KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD))  # never taken
 
 
 class Overloaded(BrokerError):
     """More records wait for the broker than may: come again later."""
+
+
+class Sending:
+    """Records that were handed over together, in their order. `done`: it is known of each what became of it."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.records = records
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending = len(records)
+        self._lacking = set(range(len(records)))
+        self._refused: set[int] = set()
+
+    @property
+    def acknowledged(self) -> int:
+        """How many of them the broker has."""
+        return len(self.records) - len(self._lacking)
+
+    @property
+    def refused(self) -> list[Record]:
+        """Those that no broker will ever take as they are."""
+        return [self.records[index] for index in sorted(self._refused)]
+
+    @property
+    def left(self) -> list[Record]:
+        """Those to be sent again, in their order."""
+        return [self.records[index] for index in sorted(self._lacking - self._refused)]
+
+    def settle(self, index: int, error: KafkaError | None) -> None:
+        """What became of one of them."""
+        if error is None:
+            self._lacking.discard(index)
+        elif error.code() in _FINAL:
+            self._refused.add(index)
+        self._pending -= 1
+        if not self._pending and not self.done.done():
+            self.done.set_result(None)
 
 
 class KafkaOut:
@@ -44,6 +85,7 @@ class KafkaOut:
         self._producer: Producer | None = None
         self._under_way = 0
         self._reported: Reported = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_open = True
         self.lost = 0
 
@@ -86,20 +128,56 @@ class KafkaOut:
         if self._producer is None:
             done.set_exception(BrokerError(f"kafka at {self._servers}: not connected yet, expected a broker"))
             return done
-        if self._under_way >= _MOST_UNDER_WAY:
-            raise Overloaded(f"kafka at {self._servers}: {self._under_way} records wait for it. Come again later")
-        reported = self._reported
-
-        def report(error: KafkaError | None, _: Message) -> None:
-            reported.append((done, error))
-
+        self._hold_back()
         try:
-            self._producer.produce(topic, value, key, on_delivery=report, headers=[*self._headers(), *headers])
+            self._produce(self._producer, Record(topic, key, value, tuple(headers)), partial(self._settle_one, done))
         except (BufferError, KafkaException) as error:
             done.set_exception(BrokerError(f"kafka at {self._servers}: record not taken, got {error}"))
-            return done
-        self._under_way += 1
         return done
+
+    def send_all(self, records: Sequence[Record]) -> Sending:
+        """Hand records over, in their order.
+
+        Raises:
+            Overloaded: too many records are under way; none of these is.
+        """
+        self._hold_back()
+        sending = Sending(records)
+        failed = None if self._producer is not None else KafkaError(KafkaError._ALL_BROKERS_DOWN)
+        for index, record in enumerate(records):
+            heard = partial(sending.settle, index)
+            if failed is not None or self._producer is None:
+                heard(failed)  # nor is what comes after it sent: it would be there first
+                continue
+            try:
+                self._produce(self._producer, record, heard)
+            except BufferError:
+                heard(failed := KafkaError(KafkaError._QUEUE_FULL))
+            except KafkaException as error:
+                heard(error.args[0])
+        return sending
+
+    def _hold_back(self) -> None:
+        if self._under_way >= _MOST_UNDER_WAY:
+            raise Overloaded(f"kafka at {self._servers}: {self._under_way} records wait for it. Come again later")
+
+    def _produce(self, producer: Producer, record: Record, heard: Heard) -> None:
+        self._loop = asyncio.get_running_loop()
+        reported = self._reported
+        headers = [*self._headers(), *record.headers]
+        producer.produce(
+            record.topic,
+            record.value,
+            record.key,
+            on_delivery=lambda error, _: reported.append((heard, error)),
+            headers=headers,
+        )
+        self._under_way += 1
+
+    def forget(self) -> None:
+        """Try no more what is under way: all that is not acknowledged fails at once. Somebody else has it."""
+        if self._producer is not None:
+            self._producer.purge()
 
     def tell(self, topic: str, key: bytes | None, value: bytes) -> None:
         """Hand over a record that nobody waits for; what Kafka does not take is counted: `lost`."""
@@ -124,20 +202,23 @@ class KafkaOut:
         """Tell the loop what became of records, all at once that came in at once."""
         while self._is_open:
             producer.poll(_POLL_SECONDS)
-            if self._reported:
+            if self._reported and self._loop is not None:
                 reported, self._reported[:] = self._reported[:], []
                 with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                    reported[0][0].get_loop().call_soon_threadsafe(self._settle, reported)
+                    self._loop.call_soon_threadsafe(self._settle, reported)
 
     def _settle(self, reported: Reported) -> None:
         self._under_way -= len(reported)
-        for done, error in reported:
-            if done.done():
-                continue
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(BrokerError(f"kafka at {self._servers}: record not taken, got {error.str()}"))
+        for heard, error in reported:
+            heard(error)
+
+    def _settle_one(self, done: "asyncio.Future[None]", error: KafkaError | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(BrokerError(f"kafka at {self._servers}: record not taken, got {error.str()}"))
 
 
 def _settings(cluster: Cluster, linger_ms: int) -> dict[str, Any]:
@@ -149,6 +230,7 @@ def _settings(cluster: Cluster, linger_ms: int) -> dict[str, Any]:
         "linger.ms": linger_ms,
         "message.timeout.ms": int(_TRIED_SECONDS * 1000),
         "queue.buffering.max.messages": 2 * _MOST_UNDER_WAY,
+        "reconnect.backoff.max.ms": _RECONNECT_MS,
         "socket.connection.setup.timeout.ms": int(_ANSWER_SECONDS * 1000),
         "log_level": 0,  # an absent broker is told once, by us
     }

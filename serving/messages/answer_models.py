@@ -157,7 +157,7 @@ class HealthAnswer(_Answer):
 
 
 class StatusAnswer(_Answer):
-    """What is there, what is faulty, and sums since this process began."""
+    """What is there, what is faulty, and sums since this process began. `spooled_bytes`: on disk, waiting for Kafka."""
 
     kafka: Literal["connected", "away"]
     online_store: Literal["lmdb", "redis"]
@@ -170,6 +170,7 @@ class StatusAnswer(_Answer):
     events: int
     outcomes: int
     listeners: int
+    spooled_bytes: int
     pushed: int
     decision_log_lost: int
     newest_behaviour_dropped: int

@@ -7,7 +7,8 @@ A message that cannot even be passed on is refused by its index, and those besid
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
@@ -31,10 +32,11 @@ BATCH_BYTES = 524_288  # libraries fill a batch to 475,000 bytes and one message
 EVENT_BYTES = 32_768  # of a message as it was sent
 RECORD_BYTES = EVENT_BYTES + 4_096  # with what is added; `events.max_bytes` of the lake
 MOST_IN_BATCH = 2_500
-PATIENCE_SECONDS = 2.0  # longest an answer waits for Kafka
 _TOLD_TO = "Tell POST /api/suppressions who is to be left alone, and POST /api/products what can be bought"
 _FOR_ALL = ("context", "integrations", "sentAt")  # of a batch
-_OURS = ("writeKey", "receivedAt")  # never the sender's to say
+_WRITE_KEY, _BLANKS = "writeKey", " \t\n\r"
+_KEY_MEMBER = re.compile(rf'"{_WRITE_KEY}"[{_BLANKS}]*:[{_BLANKS}]*"[^"\\]*"[{_BLANKS}]*(,?)')
+_OURS = (_WRITE_KEY, "receivedAt")  # never the sender's to say
 _MOST_MERGED_LEVELS = 32
 
 
@@ -153,8 +155,20 @@ def _with(added: Mapping[str, Sent], message: Sent) -> str:
     """The message's text, with what is added put before what was sent; of one name only what is added."""
     head = ",".join(f'"{name}":{held.text}' for name, held in added.items())
     replaced = message.value.keys() & {*added, *_OURS}
-    rest = Body(message.text).without(replaced) + "}" if replaced else message.text[1:]
+    rest = _without(replaced, message) if replaced else message.text[1:]
     return "{" + head + ("," if len(message.value) > len(replaced) else "") + rest
+
+
+def _without(replaced: Collection[str], message: Sent) -> str:
+    """What follows the message's first brace, without members of these names."""
+    text = message.text
+    is_usual = (
+        replaced == {_WRITE_KEY} and text.count(f'"{_WRITE_KEY}"') == 1 and "\\u" not in text
+    )  # could spell it, too
+    if is_usual and (found := _KEY_MEMBER.search(text)):
+        before, behind = text[1 : found.start()], text[found.end() :]
+        return before + behind if found[1] else before.rstrip(_BLANKS).removesuffix(",") + behind
+    return Body(text).without(replaced) + "}"
 
 
 def _message_id(message: Sent) -> Sent | None:

@@ -75,19 +75,26 @@ class Meters:
             registry=self._registry,
             multiprocess_mode="livemax",
         )
+        self._spooled = Gauge(
+            "stitchlake_spooled_bytes",
+            "records on disk that wait for Kafka",
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
         self._taken = dict.fromkeys(COUNTED, 0)
 
     def route(self, path: str) -> RouteMeter:
         """For the access control of one route; `path` as it was declared."""
         return RouteMeter(path, self._answers, self._seconds)
 
-    def take(self, counts: Mapping[str, int], *, listeners: int, late_seconds: float) -> None:
+    def take(self, counts: Mapping[str, int], *, listeners: int, late_seconds: float, spooled_bytes: int) -> None:
         """Sums since the process began."""
         for name, counter in self._counters.items():
             counter.inc(counts[name] - self._taken[name])
             self._taken[name] = counts[name]
         self._listeners.set(listeners)
         self._late.set(late_seconds)
+        self._spooled.set(spooled_bytes)
 
     async def follow(self, take: Callable[[], None]) -> None:
         """Until cancelled."""

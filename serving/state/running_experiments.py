@@ -14,8 +14,7 @@ from lakehouse.events.facts import ExperimentStart, record
 from lakehouse.experiments.definitions import Experiments, is_running, read_experiments, unchanged
 from lakehouse.online.fact_documents import START, document, start_in
 from lakehouse.online.store import OnlineStore
-from serving.kafka.producer import KafkaOut, acknowledged
-from serving.messages.collector import PATIENCE_SECONDS
+from serving.kafka.producer import PATIENCE_SECONDS, KafkaOut, acknowledged
 from serving.state.reloadable import Reloadable
 
 log = logging.getLogger("stitchlake.serving")

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from lakehouse.commands.supervisor import topics
 from lakehouse.config import Config, LakeConfig, load
+from lakehouse.config.sections import OauthConfig
 from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.online.engines import open_store
@@ -56,6 +57,7 @@ def config_in(trained: Path, _servers: str) -> Callable[[Path], Config]:
             lake=LakeConfig(root=str(trained), keep_hours=1),
             kafka=dataclasses.replace(ours.kafka, bootstrap_servers=_servers),
             online_store=dataclasses.replace(ours.online_store, url=url),
+            serving=dataclasses.replace(ours.serving, spool_megabytes=0),  # the lake is read only
         )
 
     return config
@@ -111,10 +113,13 @@ def api(serving_config: Config, start: Start) -> TestClient:
 
 @pytest.fixture
 def door(config: Config, tmp_path: Path) -> Iterator[Callable[..., tuple[TestClient, Service]]]:
-    """A service without a broker and without a model, at its front door; `door(keys=...)`: with these settings of [serving]."""
+    """A service without a broker and without a model, at its front door; `door(keys=...)`: with these settings of [serving].
+
+    `oauth`: whose tokens it takes.
+    """
     opened: list[Service] = []
 
-    def begin(**settings: Any) -> tuple[TestClient, Service]:
+    def begin(*, oauth: OauthConfig = config.oauth, **settings: Any) -> tuple[TestClient, Service]:
         name = f"online-{len(opened)}"
         filled(f"lmdb://{tmp_path}/{name}")
         service = make_service(
@@ -122,14 +127,17 @@ def door(config: Config, tmp_path: Path) -> Iterator[Callable[..., tuple[TestCli
                 config,
                 lake=dataclasses.replace(config.lake, root=str(tmp_path)),
                 online_store=dataclasses.replace(config.online_store, url=f"lmdb://{tmp_path}/{name}"),
-                serving=dataclasses.replace(config.serving, **settings),
+                oauth=oauth,
+                serving=dataclasses.replace(config.serving, **{"spool_megabytes": 0} | settings),
             )
         )
+        service.tokens.look()
         opened.append(service)
         return TestClient(create_app(service, _nothing), base_url="http://127.0.0.1:8080"), service
 
     yield begin
     for service in opened:
+        service.outbox.close()
         for part in (service.pending, service.facts):
             part.close()
             part.store.close()

@@ -16,8 +16,10 @@ PATIENCE_SECONDS = 60.0
 
 
 @contextmanager
-def serving(config: Config, *, workers: int = 1) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """Its address, once every process of it is ready, and the process that was started."""
+def serving(
+    config: Config, *, workers: int = 1, port: int = 0, is_connected: bool = True
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """Its address, once every process of it is ready, and the process that was started. `is_connected`: there is a broker."""
     environ = os.environ | {
         "PYTHONPATH": str(PROJECT),
         "STITCHLAKE_ENV": "dev",
@@ -25,15 +27,17 @@ def serving(config: Config, *, workers: int = 1) -> Iterator[tuple[str, "subproc
         "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": config.kafka.bootstrap_servers,
         "STITCHLAKE__KAFKA__EVENTS_TOPIC": config.kafka.events_topic,
         "STITCHLAKE__ONLINE_STORE__URL": config.online_store.url,
-        "STITCHLAKE__SERVING__PORT": "0",
+        "STITCHLAKE__SERVING__PORT": str(port),
+        "STITCHLAKE__SERVING__SPOOL_MEGABYTES": str(config.serving.spool_megabytes),
         "STITCHLAKE__SERVING__WORKERS": str(workers),
     }
     with subprocess.Popen([sys.executable, "-m", "serving"], env=environ, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             address = server.stdout.readline().split()[-1]
-            assert [server.stdout.readline() for _ in range(workers)] == ["ready\n"] * workers
-            until(lambda: ask(address, "/api/status")["kafka"] == "connected")
+            if is_connected:
+                assert [server.stdout.readline() for _ in range(workers)] == ["ready\n"] * workers
+                until(lambda: ask(address, "/api/status")["kafka"] == "connected")
             yield address, server
         finally:
             server.terminate()  # else a test that fails is waited for without end

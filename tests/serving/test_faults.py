@@ -131,7 +131,23 @@ def test_without_a_broker_decisions_go_on_and_events_are_told_as_not_taken(
     assert answer["degraded_because"] == ["kafka: 1 of 1 events not acknowledged. Send them again"]
     assert len(answer["items"]) > 0
     collected = api.post("/v1/track", json={"userId": "u", "event": "e", "writeKey": "dev"})
-    assert collected.status_code == 503
+    assert (collected.status_code, collected.headers["retry-after"]) == (503, "1")
+
+
+def test_without_a_broker_events_are_taken_as_long_as_the_disk_may_keep_them(
+    serving_config: Config, start: Start, tmp_path: Path
+) -> None:
+    away = {"kafka": {"bootstrap_servers": f"127.0.0.1:{free_port()}"}, "lake": {"root": str(tmp_path / "lake")}}
+    api, _ = start(on(serving_config, **away, serving={"spool_megabytes": 1}), connected=False)
+    large = {"type": "track", "userId": "u", "event": "e", "properties": {"text": "x" * 30_000}}
+    batch = {"batch": [large] * 15, "writeKey": "dev"}
+    taken = [api.post("/v1/batch", json=batch) for _ in range(3)]
+    assert [answer.status_code for answer in taken] == [200, 200, 503]
+    assert taken[0].json() == {"success": True, "acknowledged": 15}
+    assert taken[2].json()["detail"].startswith("spool: ")
+    assert taken[2].headers["retry-after"] == "1"
+    assert 900_000 < api.get("/api/status").json()["spooled_bytes"] < 1_000_000
+    assert api.post("/api/products", json={"product_ids": ["a"], "is_available": True}).status_code == 503
 
 
 def test_under_pressure_everybody_gets_what_everybody_likes(serving_config: Config, start: Start) -> None:

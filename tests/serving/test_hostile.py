@@ -5,6 +5,7 @@ requests. Kafka is away: what needs it is a 503, which the page says.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,11 +16,13 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 
+from serving.api.keys import refused
 from serving.service import Service
 
 Door = Callable[..., tuple[TestClient, Service]]
 Place = tuple[str | int, ...]
 EXAMPLES = 12
+MOST_CPU_SECONDS = 3.0  # of a busy machine; a quadratic reading takes minutes
 ENDLESS = "/api/changes"
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
@@ -82,6 +85,23 @@ def test_hostile_values_in_every_place_are_told_and_never_a_500(at_the_door: Tes
         for value in VALUES:
             answer = at_the_door.post(path, content=json.dumps(put(whole, at, value)))
             assert answer.status_code in (200, 400, 401, 404, 422, 503), (at, value, answer.text)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/track", 400), ("/v1/batch", 400), ("/api/decide", 422)])
+def test_as_many_names_as_a_body_has_room_for_are_told_in_time(at_the_door: TestClient, path: str, status: int) -> None:
+    names = {f"{number:05x}": 0 for number in range(50_000)}
+    body = json.dumps({"writeKey": "dev", **names}, separators=(",", ":"))
+    assert 500_000 < len(body) < 524_288
+    started = time.process_time()
+    assert at_the_door.post(path, content=body).status_code == status
+    assert time.process_time() - started < MOST_CPU_SECONDS
+
+
+def test_a_hundred_thousand_keys_that_are_none_leave_nothing_behind(door: Door) -> None:
+    _, service = door(is_open=False, key_per_second=1.0)
+    answers = (refused(service, "ingest", f"key-{number}") for number in range(100_000))
+    assert {answer is not None and answer.status_code for answer in answers} == {401}
+    assert service.key_rates.callers == 0
 
 
 def test_addresses_and_headers_of_any_bytes_are_no_500(at_the_door: TestClient) -> None:

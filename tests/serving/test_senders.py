@@ -18,10 +18,19 @@ from segment.analytics.client import Client as SegmentClient
 
 from lakehouse.config import Config
 from lakehouse.kafka import admin
-from tests.serving.served import serving
+from tests.benchmarks.senders import shop
+from tests.chromium import browsing
+from tests.serving.served import serving, until
 from tests.serving.topic_values import values
 
 CALLS = 1000
+SNIPPET = """<!doctype html><title>Cups</title>
+<script async src="ADDRESS/stitchlake.js" data-write-key="dev"></script>
+<script>window.stitchlake = window.stitchlake || []; stitchlake.push(["page", "Shop"]);</script>"""
+MIXED = """for (let number = 0; number < 50; number++) {
+  stitchlake.track("Product Viewed", { number }); stitchlake.page(`p${number}`);
+  stitchlake.identify("u-1", { number }); stitchlake.consent({ analytics: true, marketing: number % 2 == 1 });
+}"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,3 +119,45 @@ def test_a_library_with_another_key_hears_it_at_once(collector: Collector, libra
         )
     ]
     assert collector.messages() == []
+
+
+def test_a_page_of_another_origin_loses_no_call_offline_or_at_its_end(collector: Collector, tmp_path: Path) -> None:
+    def ids(messages: list[dict[str, Any]]) -> list[str]:
+        return list(dict.fromkeys(message["messageId"] for message in messages))
+
+    with shop(tmp_path) as (origin, pages), browsing(tmp_path / "profile") as page:
+        pages["/"] = pages["/?utm_source=letter"] = SNIPPET.replace("ADDRESS", collector.address).encode()
+        page.go(f"{origin}?utm_source=letter")
+        until(lambda: len(collector.messages()) == 1)
+        (first,) = collector.messages()
+        assert (first["type"], first["name"], first["properties"]["search"]) == ("page", "Shop", "?utm_source=letter")
+        assert (first["context"]["page"]["title"], first["context"]["library"]["name"]) == ("Cups", "stitchlake.js")
+        assert "userId" not in first
+        assert "consent" not in first["context"]
+
+        page.be_online(False)
+        page.run(MIXED)
+        waiting = page.run("Object.entries(localStorage).filter(([n]) => /[.]\\d/.test(n)).sort().map(([, t]) => t)")
+        made = [json.loads(text) for text in waiting]
+        assert len(made) == 200
+        page.run("new Promise((done) => setTimeout(done, 500))")  # it tries, and cannot
+        assert len(collector.messages()) == 1
+        page.be_online(True)
+        until(lambda: len(ids(collector.messages())) == 201)
+        assert ids(collector.messages())[1:] == ids(made)
+        until(lambda: page.run("Object.keys(localStorage).length") == 1)
+        of_type = Counter(message["type"] for message in made)
+        assert of_type == {"track": 100, "page": 50, "identify": 50}
+        last = collector.messages()[-1]
+        assert (last["anonymousId"], last["userId"]) == (first["anonymousId"], "u-1")
+        assert last["context"]["consent"] == {"categoryPreferences": {"analytics": True, "marketing": True}}
+        assert datetime.fromisoformat(last["originalTimestamp"]) < datetime.fromisoformat(last["sentAt"])
+
+        page.run("stitchlake.track('Left'); location = 'about:blank'")
+        until(lambda: len(ids(collector.messages())) == 202)  # by a beacon, which is no receipt
+        page.go(origin)
+        until(lambda: len(ids(collector.messages())) == 203)
+        until(lambda: page.run("Object.keys(localStorage).length") == 1)
+        left = [message["messageId"] for message in collector.messages() if message.get("event") == "Left"]
+        assert len(left) == 2, "what a beacon took is sent again"
+        assert len(set(left)) == 1, "under its own id"

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -12,11 +13,17 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from websockets.sync.client import connect
 
 from lakehouse.config import PROJECT, Config
@@ -24,9 +31,10 @@ from lakehouse.errors import StitchlakeError
 from lakehouse.machine import free_port
 from serving import workers as workers_module
 from serving.messages.limits import Receive, Scope, Send
-from serving.workers import ENDS_SECONDS, Protocol, _end, listen
+from serving.workers import ENDS_SECONDS, Protocol, Tls, _end, http_settings, listen
 from tests.serving.served import ask, serving, until
 
+HOST = "127.0.0.1"
 ASKED = 61  # odd: two processes never count the same
 END_SECONDS = 20.0  # of a busy test machine; that it is 5 is held by the deadlines themselves, below
 
@@ -171,6 +179,75 @@ def test_an_offer_of_http_2_costs_no_body(offer: str) -> None:
     assert (found.count(b"200 OK"), found.count(body)) == (2, 2)
 
 
+@pytest.mark.parametrize(
+    "sent", [b"", b"POST / HTTP/1.1\r\nHost: a\r\nX-Sl", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nslow"]
+)
+def test_a_request_that_does_not_come_holds_no_connection(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers_module, "_SENT_SECONDS", 0.2)
+    whole = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok"
+    found = exchanged(whole, sent) if sent else exchanged()
+    assert found.count(b"200 OK") == bool(sent)
+
+
+def test_by_tls_it_says_so_and_tells_browsers_to_stay_there(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    server = uvicorn.Server(http_settings(_told, Tls(str(certificate), str(key))))
+
+    async def ask_by_tls() -> bytes:
+        listener = socket.create_server((HOST, 0))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        trusted = ssl.create_default_context(cafile=certificate)
+        reader, writer = await asyncio.open_connection(
+            *listener.getsockname(), ssl=trusted, server_hostname="localhost"
+        )
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+        found = await reader.read()
+        writer.close()
+        server.should_exit = True
+        await serving
+        return found.lower()
+
+    answer = asyncio.run(ask_by_tls())
+    for header in (
+        b"strict-transport-security: max-age=",
+        b"x-content-type-options: nosniff",
+        b"x-frame-options: deny",
+    ):
+        assert header in answer
+    assert b"server:" not in answer
+
+
+def test_a_certificate_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    for tls in (Tls(str(tmp_path / "gone.pem"), str(key)), Tls(str(certificate), str(certificate))):
+        with pytest.raises(
+            StitchlakeError, match=r"^serving\.tls_certificate: cannot be used, got .*, expected a PEM file"
+        ):
+            http_settings(_told, tls)
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate of localhost, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "certificate.pem", folder / "key.pem"
+    files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_signal_ends_all_within_seconds_whoever_listens(tmp_path: Path, workers: int) -> None:
@@ -228,15 +305,15 @@ def test_metrics_are_those_of_all_processes_whichever_is_asked(tmp_path: Path) -
 def test_a_port_that_is_taken_is_told(there: int, coming: int) -> None:
     port = free_port()
     with ExitStack() as stack:
-        for one in listen(port, there):
+        for one in listen(HOST, port, there):
             stack.enter_context(one)
         with pytest.raises(StitchlakeError, match=f"serving.port: {port} is taken"):
-            listen(port, coming)
+            listen(HOST, port, coming)
 
 
 def test_connections_are_dealt_out_to_several_processes() -> None:
     with ExitStack() as stack:
-        listening = [stack.enter_context(one) for one in listen(0, 2)]
+        listening = [stack.enter_context(one) for one in listen(HOST, 0, 2)]
         (address,) = {one.getsockname() for one in listening}
         for _ in range(64):
             stack.enter_context(socket.create_connection(address))

@@ -90,6 +90,13 @@ def test_the_same_identifiers_and_the_same_time(spark: SparkSession) -> None:
     assert guests > 20
 
 
+def test_many_messages_are_read_at_once_as_one_by_one() -> None:
+    choose = random.Random(7)
+    sent = [*(random_message(choose) for _ in range(200)), {}, {"context": 7, "traits": []}, {"userId": {"a": 1}}]
+    by_one = Reader(CONFIG)
+    assert Reader(CONFIG).identifiers_of(sent) == [by_one.identifiers(one) for one in sent]
+
+
 def test_what_is_no_message_has_no_identifiers_and_happened_when_it_came() -> None:
     reader = Reader(CONFIG)
     for message in (

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from fastapi.testclient import TestClient
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
+from lakehouse.config.keys import ROLES, make
 from lakehouse.config.keys import SCOPES as KEY_SCOPES
-from lakehouse.config.keys import make
+from lakehouse.config.sections import OauthConfig
 from serving.api.access_control import guard
 from serving.api.scopes import LINK, OPEN, SCOPES, SIGNED
 from serving.service import Service
+from tests.serving.provider_tokens import AUDIENCE, ISSUER, PRIVATE, jwks, signed
 
 Door = Callable[..., tuple[TestClient, Service]]
 KEYS = {scope: make(scope, [scope]) for scope in KEY_SCOPES}
@@ -53,7 +56,7 @@ def test_a_route_that_is_not_in_the_table_lets_nothing_start(door: Door) -> None
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.get("/new")(lambda: None)
     with pytest.raises(KeyError, match="/new"):
-        guard(app.routes, door()[1])
+        guard(app.routes, door()[1], {})
 
 
 def test_without_a_key_nothing_is_done_and_with_anothers_neither(door: Door) -> None:
@@ -69,6 +72,64 @@ def test_without_a_key_nothing_is_done_and_with_anothers_neither(door: Door) -> 
                 continue  # the key is in the address; or the answer has no end
             answered = client.request(method, path, headers=bearer(other), **sent).status_code
             assert (answered in (401, 403)) == (other != scope), f"{named} with {other}: {answered}"
+
+
+def closed_to_all_but_tokens(door: Door, folder: Path) -> TestClient:
+    """A service that takes tokens of tests/serving/provider_tokens.py, and one key of nobody's."""
+    (folder / "keys.json").write_bytes(jwks(one=PRIVATE))
+    oauth = OauthConfig(issuer=ISSUER, audience=AUDIENCE, jwks=str(folder / "keys.json"), algorithms=("ES256",))
+    return door(**CLOSED, oauth=oauth)[0]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_opens_its_routes_and_no_other(door: Door, tmp_path: Path, role: str) -> None:
+    client = closed_to_all_but_tokens(door, tmp_path)
+    headers = {"authorization": f"Bearer {signed(roles=[role])}"}
+    for method, path, scope in calls(client):
+        may = scope in ROLES[role]
+        if "projects" in path or (may and path == ENDLESS):
+            continue  # the key is in the address; or the answer has no end
+        sent = {"content": b'{"batch":[{}]}'} if method == "POST" else {}
+        answered = client.request(method, path, headers=headers, **sent).status_code  # type: ignore[arg-type]
+        assert (answered == 403) != may, f"{method} {path} as {role}: {answered}"
+        assert answered != 401, f"{method} {path} as {role}"
+
+
+def test_a_token_that_opens_nothing_is_told_why_and_keys_still_open(door: Door, tmp_path: Path) -> None:
+    client = closed_to_all_but_tokens(door, tmp_path)
+    answer = client.get("/api/status", headers={"authorization": f"Bearer {signed(aud='other')}"})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    assert answer.json()["detail"].startswith("authorization: token: is for another service")
+    event = {"anonymousId": "a", "event": "e", "writeKey": signed(roles=["analyst"])}
+    assert client.post("/v1/track", json=event).status_code == 403
+    assert client.get("/api/status", headers=bearer("admin")).status_code == 200
+    without = door(**CLOSED)[0]
+    assert without.get("/api/status", headers={"authorization": f"Bearer {signed()}"}).status_code == 401
+
+
+def test_a_token_is_counted_as_its_holder(door: Door, tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_bytes(jwks(one=PRIVATE))
+    oauth = OauthConfig(issuer=ISSUER, audience=AUDIENCE, jwks=str(tmp_path / "keys.json"), algorithms=("ES256",))
+    client, _ = door(**CLOSED, oauth=oauth, key_per_second=0.5)
+
+    def answered(**changes: str) -> int:
+        token = signed(roles=["admin"], **changes)
+        return client.get("/api/status", headers={"authorization": f"Bearer {token}"}).status_code
+
+    assert [answered(sub="a", jti="1"), answered(sub="a", jti="2"), answered(sub="b")] == [200, 429, 200]
+
+
+def test_a_key_that_was_taken_back_opens_nothing_while_its_successor_does(door: Door) -> None:
+    (old, old_key), (new, new_key) = make("ops", ["admin"]), make("ops-2", ["admin"])
+
+    def answered(*keys: str) -> list[int]:
+        client = door(keys=keys, is_open=False)[0]
+        headers = ({"authorization": f"Bearer {text}"} for text in (old, new))
+        return [client.get("/api/status", headers=each).status_code for each in headers]
+
+    assert answered(old_key.declared, new_key.declared) == [200, 200]
+    assert answered(new_key.declared) == [401, 200]
 
 
 def test_a_key_may_come_as_basic_user_and_never_in_the_address(door: Door) -> None:

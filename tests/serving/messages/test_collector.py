@@ -81,6 +81,32 @@ def test_a_single_call_is_what_was_sent_and_what_was_left_out(message: dict[str,
     assert record.event["messageId"] == message_id
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"writeKey":"k"}',
+        ' { "writeKey" : "k" } ',
+        '{"writeKey":"k","a":1.10}',
+        '{"a":1.10,"writeKey":"k"}',
+        '{ "a" : 1.10 , "writeKey" : "k" , "b" : [","] }',
+        '{"a":{"writeKey":"inner"},"writeKey":"k"}',
+        '{"writeKey":"k","a":{"writeKey":"inner"}}',
+        '{"a":"writeKey","writeKey":"k"}',
+        '{"write\\u004bey":"k","a":{"writeKey":"inner"}}',
+        '{"writeKey":"quoted \\" , and \\\\","a":2}',
+        '{"writeKey":["k","x"],"a":2}',
+        '{"writeKey":"k","receivedAt":"then"}',
+    ],
+)
+def test_a_write_key_is_taken_out_wherever_it_stands_and_nothing_else_is(text: str) -> None:
+    (record,), _ = collector.read("track", text.encode()).records(NOW)
+    expected = {name: value for name, value in exact(text).items() if name not in ("receivedAt", "writeKey")}
+    held = exact(record.value)
+    assert held.pop("receivedAt") == ARRIVED
+    assert len(held.pop("messageId")) == 32
+    assert held == {"type": "track", **expected}
+
+
 @given(st.lists(OBJECTS, max_size=4), OBJECTS)
 @settings(max_examples=100, deadline=None)
 def test_a_batch_gives_each_message_what_it_says_for_all(
