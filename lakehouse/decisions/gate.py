@@ -65,7 +65,10 @@ def permit(what: T, circumstances: Circumstances, purpose: Purpose, use: Use = "
     """Let it pass, or say why not."""
     reason = silence_of(circumstances, use)
     if reason is None and not circumstances.consent.get(purpose, False):
-        reason = f"no consent to {purpose}"
+        is_declared = purpose in circumstances.consent
+        reason = (
+            f"no consent to {purpose}" if is_declared else f"{purpose}: not among consent.purposes. Declare it in conf"
+        )
     return Permitted(what, circumstances, purpose, _SEAL) if reason is None else Refused(reason)
 
 

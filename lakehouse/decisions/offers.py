@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,7 +13,8 @@ from lakehouse.rules.evaluate import Predicate, Values, compile_predicate
 from lakehouse.rules.parse import parse
 from lakehouse.rules.vocabulary import VOCABULARY, Term
 
-Purpose = Literal["analytics", "personalization", "marketing"]
+Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+"""A purpose of consent, of consent.purposes. One that is not among them is one that nobody consented to: the gate says so."""
 Channel = Literal["web", "push", "email", "webhook"]
 INTERRUPTING: frozenset[str] = frozenset({"push", "email", "webhook"})  # channels that quiet hours silence
 
