@@ -183,7 +183,7 @@ def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
     if not told:
         return None
     words = {purpose: _together(one.get(purpose) for one in told.values()) for purpose in rules.purposes}
-    others = [
+    others: list[dict[str, str | bool]] = [
         {"purpose": purpose, "is_allowed": word}
         for purpose, word in sorted(words.items())
         if purpose not in PURPOSES and word is not None

@@ -46,7 +46,7 @@ def transform(
             "consent_said_at": F.greatest(
                 "answered_at", *(f"said_of_{purpose}.at" for purpose in PURPOSES), _last(F.col("also_said"))
             ),
-            **_also(tuple(purpose for purpose in config.consent.purposes if purpose not in PURPOSES)),
+            **other_purposes(tuple(purpose for purpose in config.consent.purposes if purpose not in PURPOSES)),
         }
     )
     return filled.withColumn("next_best_action", next_best_action(config))
@@ -67,7 +67,7 @@ def _last(words: Column) -> Column:
     return F.array_max(F.transform(words, lambda one: one["at"]))
 
 
-def _also(purposes: Sequence[str]) -> dict[str, Column]:
+def other_purposes(purposes: Sequence[str]) -> dict[str, Column]:
     """The purposes without a column of their own that hold as allowed, and as refused, in order; null = none."""
     said = [(purpose, _word(purpose)) for purpose in sorted(purposes)]
 

@@ -14,16 +14,20 @@ from pyspark.sql import functions as F
 
 from lakehouse.commands.consent import show
 from lakehouse.consent.ledger import statements
+from lakehouse.consent.rulings import RULED
+from lakehouse.consent.torn_profiles import torn_actors
 from lakehouse.errors import StitchlakeError
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.differences import compare, summarise
-from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.profiles.gold.activation import GOLD_ACTIVATION, other_purposes
 from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.tables import GOLD, made_first
 from lakehouse.queries import events as query
 from lakehouse.queries import ledger_history
 from lakehouse.tables.consent import SILVER_CONSENT
+from lakehouse.tables.contract import ALSO_SAID
 from lakehouse.tables.events import SILVER_EVENTS
 from tests.accepted import at, event, few_leaves, once
 from tests.small_lake import copy_empty_tables
@@ -50,7 +54,7 @@ FIRST = [
     said(
         "n1",
         "09:40",
-        anonymous_id="new",
+        anonymous_id="van",
     ),
 ]
 LOGIN = [
@@ -109,9 +113,7 @@ def test_people_change_their_minds_become_one_and_are_two_again(world: World) ->
     assert [row["consent_said_at"] is not None for row in rows] == [True, True, True, True, False]
     world.feed("10:15", LOGIN)
     assert world.gold() == {("ann",): (True, False, False)}  # the most restrictive word; of analytics only one spoke
-    world.feed("11:00", AGAIN)
-    assert world.gold() == {("ann",): (True, False, True)}
-    world.feed("11:31", SPLIT)
+    world.feed("11:31", [*AGAIN, *SPLIT])
     split = world.gold()
     assert len(split) == 2
     assert split[("ann",)] == (True, False, True)
@@ -151,20 +153,49 @@ def test_the_ledger_proves_what_held_at_any_time(world: World) -> None:
         start = next(number for number, line in enumerate(lines) if "marketing:" in line)
         return [line.strip() for line in lines[start : start + 2]]
 
-    assert told("09:05") == [
-        "marketing: not allowed, they were asked, and their answer said nothing of it",
-        *[line for line in told("09:05") if line.startswith("denied 2026-01-31 09:05:00 UTC, message l0,")],
-    ]
-    assert told("09:30")[0] == "marketing: allowed, their latest word"
-    assert "granted 2026-01-31 09:10:00 UTC, message l1," in told("09:30")[1]
     assert told("10:30")[0].startswith("marketing: not allowed, the most restrictive word of those who became one")
     assert "denied 2026-01-31 09:00:00 UTC, message p1," in told("10:30")[1]
-    assert told("11:00")[0] == "marketing: allowed, their latest word"
     now = show(world.lake, "anonymous_id", "car")
     assert "jurisdiction US-CA" in now
     assert "marketing: not allowed, they were asked" in now
     assert now.endswith("gold.activation says the same")
     assert show(world.lake, "user_id", "ann").endswith("gold.activation says the same")
-    assert "marketing: allowed, nobody asked them" in show(world.lake, "anonymous_id", "new")
-    with pytest.raises(StitchlakeError, match="consent show user_id: never seen"):
-        show(world.lake, "user_id", "nobody")
+    with pytest.raises(StitchlakeError, match="consent show anonymous_id: a blocked value"):
+        show(world.lake, "anonymous_id", "unknown")
+
+
+def word(purpose: str, is_allowed: bool, when: str = "09:00") -> Said:
+    return {"purpose": purpose, "at": at(f"{DAY} {when}"), "message_id": "m", "is_allowed": is_allowed}
+
+
+def test_purposes_without_a_column_are_named_where_they_hold_and_where_they_do_not(world: World) -> None:
+    asked = at(f"{DAY} 09:00")
+    cases: list[tuple[Any, list[Said], dict[str, bool] | None, list[str] | None, list[str] | None]] = [
+        (None, [], None, None, None),
+        (asked, [], None, None, ["sale", "sms"]),
+        (None, [word("sale", True)], None, ["sale"], None),
+        (asked, [word("sale", True), word("sms", False)], None, ["sale"], ["sms"]),
+        (asked, [word("sale", True), word("sms", True)], {"sale": False, "marketing": True}, ["sms"], ["sale"]),
+        (asked, [word("gone", True)], None, None, ["sale", "sms"]),
+    ]
+    schema = f"answered_at timestamp, also_said {ALSO_SAID}, {RULED} map<string,boolean>, allowed array<string>, refused array<string>"
+    rows = world.lake.spark.createDataFrame(
+        [(at_, [tuple(w.values()) for w in said], *rest) for at_, said, *rest in cases], schema
+    )
+    for row in rows.withColumns(other_purposes(("sms", "sale"))).collect():
+        assert (row["also_allowed"], row["also_refused"]) == (row["allowed"], row["refused"]), row
+
+
+def test_only_those_who_contradict_themselves_are_asked_about() -> None:
+    allowed, refused = ({"marketing": {"is_allowed": is_allowed}} for is_allowed in (True, False))
+    actors = {"a1": "p", "a2": "p", "b1": "q", "b2": "q", "c1": "r", "c2": "r", "d1": "s"}
+    told = [
+        ("a1", allowed, None), ("a2", refused, None), ("b1", allowed, None), ("b2", allowed, [word("sale", True)]),
+        ("c1", None, [word("sale", True)]), ("c2", None, [word("sale", False)]), ("d1", None, [word("sms", True), word("sale", False)]),
+    ]  # fmt: skip
+    rows = [{"actor_id": actor, "consent": consent, "also_said": said} for actor, consent, said in told]
+    schema = pa.schema(
+        [arrow_schema(SILVER_ACTIVITY_DAILY).field(name) for name in ("actor_id", "consent", "also_said")]
+    )
+    assert torn_actors(pa.Table.from_pylist(rows, schema), actors) == ["a1", "a2", "c1", "c2"]
+    assert torn_actors(schema.empty_table(), {}) == []

@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse.consent.standing import Person, Speaker, Statement, as_one, people
-
-PURPOSES = ("analytics", "marketing", "sale")
-IDENTIFIERS = ("cookie:1", "cookie:2", "cookie:3", "user:a", "user:b", "mail:x")
+from lakehouse.consent.standing import Speaker, Statement, as_one, people
+from tests import consent_oracle as oracle
 
 
 def speaker(actor: str, first_at: int, identifiers: str, **said: str) -> Speaker:
@@ -100,67 +98,7 @@ def test_at_a_past_moment_only_what_was_known_by_then_counts() -> None:
 @st.composite
 def worlds(draw: st.DrawFn) -> list[Speaker]:
     chance = random.Random(draw(st.integers(0, 2**32)))
-    many = draw(st.integers(1, 9))
-    return [_actor(chance, f"a{number}", many) for number in range(many)]
-
-
-def _actor(chance: random.Random, name: str, many: int) -> Speaker:
-    first = chance.randint(0, 30)
-    said = [
-        Statement(purpose, first + chance.randint(0, 12), f"{name}-{number}", chance.random() < 0.6)
-        for number in range(chance.choice((0, 1, 1, 2, 3)))
-        for purpose in chance.sample(PURPOSES, chance.randint(1, 3))
-    ]
-    return Speaker(name, first, chance.sample(IDENTIFIERS, chance.choice((1, 1, 2))), said)
-
-
-def parts(speakers: Sequence[Speaker]) -> list[list[Speaker]]:
-    """Those that shared identifiers hold together, by looking at every pair again and again."""
-    groups = [[one] for one in speakers]
-    while True:
-        pair = next(
-            (
-                (one, other)
-                for number, one in enumerate(groups)
-                for other in groups[number + 1 :]
-                if any(set(a.identifiers) & set(b.identifiers) for a in one for b in other)
-            ),
-            None,
-        )
-        if pair is None:
-            return groups
-        groups = [group for group in groups if group not in pair] + [pair[0] + pair[1]]
-
-
-def backwards(members: Sequence[Speaker], purpose: str, before: tuple[int, int, str]) -> bool | None:
-    """The word of one person: of what happened last. A statement is the answer; who turned up last is taken away, and what is left is asked."""
-    moments = [((one.first_at, 0, one.actor_id), one, None) for one in members]
-    moments += [
-        ((said.at, 1, said.message_id), one, said)
-        for one in members
-        for said in one.statements
-        if said.purpose == purpose
-    ]
-    at, last, said = max((moment for moment in moments if moment[0] < before), key=lambda moment: moment[0])
-    if said is not None:
-        return said.is_allowed
-    rest = [one for one in members if one is not last]
-    answers = {backwards(part, purpose, at) for part in parts(rest)} - {None}
-    return None if not answers else answers == {True}
-
-
-def model(speakers: Sequence[Speaker], until: int) -> dict[frozenset[str], dict[str, bool]]:
-    """Who is one person by then, and what holds of each."""
-    known = [one for one in speakers if one.first_at <= until]
-    found: dict[frozenset[str], dict[str, bool]] = {}
-    for part in parts(known):
-        told = {purpose: backwards(part, purpose, (until, 2, "")) for purpose in PURPOSES}
-        found[frozenset(one.actor_id for one in part)] = {p: word for p, word in told.items() if word is not None}
-    return found
-
-
-def told(found: Sequence[Person]) -> dict[frozenset[str], dict[str, bool]]:
-    return {frozenset(one.actors): {p: held.is_allowed for p, held in one.held.items()} for one in found}
+    return oracle.people(chance, draw(st.integers(1, 9)))
 
 
 @given(worlds(), st.integers(0, 45), st.randoms(use_true_random=False))
@@ -172,12 +110,14 @@ def test_as_a_rule_that_looks_backwards_says_in_any_order_and_told_twice(
         one._replace(statements=chance.sample([*one.statements, *one.statements], 2 * len(one.statements)))
         for one in chance.sample(world, len(world))
     ]
-    assert told(people(shuffled, until=until)) == model(world, until)
-    now = told(people(shuffled))
-    assert now == model(world, 10**6)
-    assert told(people(list(map(latest, shuffled)))) == now, "the latest statement of each actor and purpose is enough"
+    assert oracle.told(people(shuffled, until=until)) == oracle.model(world, until)
+    now = oracle.told(people(shuffled))
+    assert now == oracle.model(world, 10**6)
+    assert oracle.told(people(list(map(latest, shuffled)))) == now, (
+        "the latest statement of each actor and purpose is enough"
+    )
     subset = chance.sample(world, len(world) // 2)
-    assert told(people(subset)) == model(subset, 10**6), "whoever was split off has no say"
+    assert oracle.told(people(subset)) == oracle.model(subset, 10**6), "whoever was split off has no say"
 
 
 def latest(one: Speaker) -> Speaker:
@@ -201,7 +141,7 @@ def test_nobody_is_reached_against_their_word(world: list[Speaker]) -> None:
                 and (yes.at, yes.message_id) > (refusal.at, refusal.message_id)
                 and any(
                     {who.actor_id, speaking.actor_id} <= {one.actor_id for one in part}
-                    for part in parts([one for one in world if one.first_at <= yes.at])
+                    for part in oracle.parts([one for one in world if one.first_at <= yes.at])
                 )
                 for speaking, yes in said
             ), (who, refusal)
