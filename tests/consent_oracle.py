@@ -18,13 +18,15 @@ def people(chance: random.Random, many: int) -> list[Speaker]:
 
 
 def _actor(chance: random.Random, name: str) -> Speaker:
-    first = chance.randint(0, 30)
+    """Mostly somebody who speaks and carries one identifier, or who ties two later on and says nothing."""
+    ties = chance.random() < 0.4
+    first = chance.randint(10, 40) if ties else chance.randint(0, 25)
     said = [
         Statement(purpose, first + chance.randint(0, 12), f"{name}-{number}", chance.random() < 0.6)
-        for number in range(chance.choice((0, 1, 1, 2, 3)))
+        for number in range(chance.choice((0, 0, 0, 1) if ties else (0, 1, 1, 2, 3)))
         for purpose in chance.sample(PURPOSES, chance.randint(1, 3))
     ]
-    return Speaker(name, first, chance.sample(IDENTIFIERS, chance.choice((1, 1, 2))), said)
+    return Speaker(name, first, chance.sample(IDENTIFIERS, 2 if ties else 1), said)
 
 
 def parts(speakers: Sequence[Speaker]) -> list[list[Speaker]]:
@@ -47,6 +49,7 @@ def parts(speakers: Sequence[Speaker]) -> list[list[Speaker]]:
 
 def backwards(members: Sequence[Speaker], purpose: str, before: tuple[int, int, str]) -> bool | None:
     """The word of one person: of what happened last. A statement is the answer; who turned up last is taken away, and what is left is asked."""
+    moments: list[tuple[tuple[int, int, str], Speaker, Statement | None]]
     moments = [((one.first_at, 0, one.actor_id), one, None) for one in members]
     moments += [
         ((said.at, 1, said.message_id), one, said)

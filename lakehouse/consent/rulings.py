@@ -1,13 +1,16 @@
-"""What holds for profiles whose actors contradict each other: lakehouse/consent/standing.py, asked in one frame.
+"""What holds for profiles whose actors contradict each other: lakehouse/consent/standing.py, asked in one frame, or of few rows on the driver.
 
 Of most profiles the latest word is the answer, and nobody asks here. A profile is asked about where some purpose has a yes and a no, by different
-actors or days. Which identifiers its actors carry is handed over for those alone, or for everybody.
+actors or days.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -17,7 +20,9 @@ from lakehouse.tables.contract import ALSO_SAID
 from lakehouse.tables.identity import MATCH
 
 RULED = "ruled"  # map<string,boolean>: of every purpose somebody spoke of, whether it is allowed
+_EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 _OUT = pa.schema([("profile_id", pa.string()), (RULED, pa.map_(pa.string(), pa.bool_()))])
+NO_RULINGS = _OUT.empty_table()
 
 
 @cache
@@ -74,21 +79,54 @@ def rulings(of_profiles: DataFrame, edges: DataFrame) -> DataFrame:
     return speakers.groupBy("profile_id").applyInArrow(_ruled, f"profile_id string, {RULED} map<string,boolean>")
 
 
+def rulings_of(activity_daily: pa.Table, edges: pa.Table, profile_of: Mapping[str, str]) -> pa.Table:
+    """The same of few rows on the driver: of the profiles whose actors `edges` name. `profile_of`: by actor."""
+    carried: dict[str, list[str]] = {}
+    for edge in edges.select(["actor_id", "identifier_type", "identifier_token"]).to_pylist():
+        if edge["identifier_type"] != MATCH:
+            carried.setdefault(edge["actor_id"], []).append(f"{edge['identifier_type']}:{edge['identifier_token']}")
+    is_asked = pc.is_in(activity_daily["actor_id"], value_set=edges["actor_id"].unique())
+    days = activity_daily.filter(is_asked).select(["actor_id", "first_at", "consent", "also_said"]).to_pylist()
+    said: dict[str, list[Statement]] = {}
+    first_at: dict[str, int] = {}
+    for day in days:
+        actor, began = day["actor_id"], _micros(day["first_at"])
+        said.setdefault(actor, []).extend(_said(day))
+        first_at[actor] = min(first_at.get(actor, began), began)
+    speakers: dict[str, list[Speaker]] = {}
+    for actor, statements in said.items():
+        one = Speaker(actor, first_at[actor], carried.get(actor) or [f"actor:{actor}"], statements)
+        speakers.setdefault(profile_of[actor], []).append(one)
+    return _table([(profile, _held(of_profile)) for profile, of_profile in sorted(speakers.items())])
+
+
+def _said(day: Mapping[str, Any]) -> Iterator[Statement]:
+    """Of a row of silver.activity_daily."""
+    for purpose in PURPOSES:
+        if (word := (day["consent"] or {}).get(purpose)) is not None:
+            yield Statement(purpose, _micros(word["at"]), word["message_id"], word["is_allowed"])
+    for word in day["also_said"] or ():
+        yield Statement(word["purpose"], _micros(word["at"]), word["message_id"], word["is_allowed"])
+
+
+def _micros(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
 def _ruled(rows: pa.Table) -> pa.Table:
     """Rows of one profile -> one row."""
-    held = as_one(people(_speaker(row) for row in rows.to_pylist()))
-    told = [(purpose, one.is_allowed) for purpose, one in held.items()]
-    return pa.Table.from_arrays(
-        [rows["profile_id"].slice(0, 1).combine_chunks(), pa.array([told], _OUT.types[1])], schema=_OUT
-    )
+    return _table([(rows["profile_id"][0].as_py(), _held(_speaker(row) for row in rows.to_pylist()))])
 
 
-def _speaker(row: Mapping[str, object]) -> Speaker:
-    said = row["words"]
-    assert isinstance(said, list)
-    statements = [Statement(*one.values()) for one in said]
+def _speaker(row: Mapping[str, Any]) -> Speaker:
     identifiers = row["identifiers"] or [f"actor:{row['actor_id']}"]
-    first_at = row["first_at"]
-    assert isinstance(identifiers, list)
-    assert isinstance(first_at, int)
-    return Speaker(str(row["actor_id"]), first_at, identifiers, statements)
+    return Speaker(row["actor_id"], row["first_at"], identifiers, [Statement(*one.values()) for one in row["words"]])
+
+
+def _held(speakers: Iterable[Speaker]) -> list[tuple[str, bool]]:
+    return [(purpose, one.is_allowed) for purpose, one in as_one(people(speakers)).items()]
+
+
+def _table(ruled: Sequence[tuple[str, list[tuple[str, bool]]]]) -> pa.Table:
+    names, words = zip(*ruled, strict=True) if ruled else ((), ())
+    return pa.Table.from_arrays([pa.array(names, _OUT.types[0]), pa.array(words, _OUT.types[1])], schema=_OUT)

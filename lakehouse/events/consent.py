@@ -88,7 +88,7 @@ def answer(context: Mapping[str, Any]) -> Answer | None:
     preferences = _in_json(object_at(context, "consent").get("categoryPreferences"))
     if says_nothing(preferences):
         is_more = not isinstance(sent, dict) or any(
-            not says_nothing(value) for name, value in sent.items() if contracts.spelling(name) not in _NO_WORDS
+            not says_nothing(value) for name, value in sent.items() if contracts.spelling(name) not in _no_words(sent)
         )
         return Answer({}, is_read=False) if is_more else None
     if isinstance(preferences, dict):
@@ -248,10 +248,20 @@ def _together(words: Iterable[bool | None]) -> bool | None:
 
 def _tc_string(sent: Mapping[str, Any]) -> tcf.TcString | None:
     """None where there is none that can be read, or where the law it is made for does not apply."""
-    if any(contracts.spelling(name) in _GDPR_APPLIES and yes_or_no(value) is False for name, value in sent.items()):
-        return None
-    text = _named(sent, _TC_STRINGS)
+    text = _named(sent, _TC_STRINGS) if _does_gdpr_apply(sent) else None
     return None if text is None else tcf.decode(text)
+
+
+def _does_gdpr_apply(sent: Mapping[str, Any]) -> bool:
+    """As far as anybody says otherwise."""
+    return not any(
+        contracts.spelling(name) in _GDPR_APPLIES and yes_or_no(value) is False for name, value in sent.items()
+    )
+
+
+def _no_words(sent: Mapping[str, Any]) -> frozenset[str]:
+    """Names, without their spelling, under which nobody is heard."""
+    return _NO_WORDS if _does_gdpr_apply(sent) else _NO_WORDS | _TC_STRINGS
 
 
 def _jurisdiction(sent: Mapping[str, Any]) -> str | None:

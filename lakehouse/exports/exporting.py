@@ -75,7 +75,7 @@ def run_export(
         ExportError: it cannot be done; what was done is in the ledger.
         StoreError, BrokerError, DestinationAwayError: nobody can say what people said last; nothing is sent.
     """
-    export = export_named(files.exports, name)
+    export = export_named(files.exports, name, config.consent.purposes)
     folder = local_folder(config.lake.root)
     if folder is None or not (folder / "gold").is_dir():
         raise ExportError(

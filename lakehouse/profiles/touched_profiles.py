@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.consent.rulings import NO_RULINGS, rulings_of
 from lakehouse.consent.torn_profiles import torn_actors
 from lakehouse.identity.index import Index
 from lakehouse.identity.reach import edges_of, members
@@ -129,15 +130,21 @@ class TouchedProfiles:
         with ThreadPoolExecutor(len(LEAF)) as pool:
             held = {table: pool.submit(_stored, self._lake, table, rows.profile_of) for table in missing}
             silver = dict(rows.silver) | {table: stored.result() for table, stored in held.items()}
-        if index is not None and SILVER_ACTIVITY_DAILY in silver:
-            torn = torn_actors(silver[SILVER_ACTIVITY_DAILY], rows.profile_of)
-            silver[SILVER_IDENTITY_EDGES] = arrow(edges_of(index, torn), SILVER_IDENTITY_EDGES)
+        ruled = NO_RULINGS if index is None else _ruled(index, silver.get(SILVER_ACTIVITY_DAILY), rows.profile_of)
         rows = replace(rows, silver=silver)
         told = derive_here(
             self._lake.few_rows, _known(rows), rows.profiles,
-            champions=self._champions, config=self._lake.config, tables=tables,
+            champions=self._champions, config=self._lake.config, ruled=ruled, tables=tables,
         )  # fmt: skip
         return replace(rows, tables={**rows.tables, **told})
+
+
+def _ruled(index: Index, activity_daily: pa.Table | None, profile_of: Mapping[str, str]) -> pa.Table:
+    """Whose word of consent holds where few profiles contradict themselves; mostly of nobody."""
+    torn = torn_actors(activity_daily, profile_of) if activity_daily is not None else []
+    if not torn:
+        return NO_RULINGS
+    return rulings_of(activity_daily, arrow(edges_of(index, torn), SILVER_IDENTITY_EDGES), profile_of)
 
 
 def _known(rows: GoldRows | OnDriver) -> dict[Table, Any]:

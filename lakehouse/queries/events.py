@@ -366,7 +366,7 @@ def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing
     """What the query does for profiles, with the features, the audiences, the online store and the topics of changes that are declared."""
     config = lake.config
     features = keep_declared(lake, NAME, declarations(config).properties)
-    book = declared_audiences(features)
+    book = declared_audiences(config, features)
     audiences = kept_audiences.keep(lake, book.audiences, features, utc_now())
     publish = None
     if config.online_store.publish_changes:

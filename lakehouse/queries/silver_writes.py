@@ -22,7 +22,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.consent.ledger import COLUMNS as STATED
-from lakehouse.consent.ledger import statements
+from lakehouse.consent.ledger import statements, statements_of
 from lakehouse.events import dedupe, verdict
 from lakehouse.events.content_hash import content_hash_of
 from lakehouse.events.fact_tables import FACT_TABLES
@@ -280,9 +280,7 @@ def write_statements(lake: Lake, accepted: Accepted, once: Transaction) -> None:
         return
     events = accepted.events
     if isinstance(events, pa.Table):
-        said = events.select(list(STATED)).filter(pc.is_valid(events["consent"]))
-        rows = lake.few_rows.run(SILVER_CONSENT.name, statements, events=said)
-        lake.append(_typed(rows, SILVER_CONSENT), SILVER_CONSENT, once)
+        lake.append(statements_of(events.select(list(STATED))), SILVER_CONSENT, once)
     else:
         lake.append(statements(events), SILVER_CONSENT, once, are_few=accepted.are_few)
 

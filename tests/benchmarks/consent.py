@@ -77,7 +77,7 @@ def leaks(chance: random.Random, world: Sequence[Speaker]) -> tuple[int, int]:
         for purpose, use in itertools.product(DEFAULTS.purposes, USES):
             word = holds.get(purpose, False if said else DEFAULTS.allows(purpose, places))
             asked += 1
-            passed = isinstance(permit("it", circumstances, purpose, use), Permitted)  # type: ignore[arg-type]
+            passed = isinstance(permit("it", circumstances, purpose, use), Permitted)
             leaked += passed != word
     return asked, leaked
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.config.limits import PURPOSES
 from lakehouse.consent.defaults import Defaults
-from lakehouse.consent.rulings import RULED, rulings
+from lakehouse.consent.rulings import RULED
 from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
@@ -23,12 +23,12 @@ from lakehouse.tables.expectation import Expectation, unique
 def transform(
     silver_identity_map: DataFrame,
     silver_activity_daily: DataFrame,
-    silver_identity_edges: DataFrame,
     gold_rfm: DataFrame,
     gold_segments: DataFrame,
     gold_scores: DataFrame,
     *,
     profiles: DataFrame,
+    rulings: DataFrame,
     config: Config,
 ) -> DataFrame:
     activity = rollup.profile_activity(silver_activity_daily, silver_identity_map)
@@ -36,7 +36,7 @@ def transform(
     segmented = gold_segments.select("profile_id", "segment", F.col("model_version").alias("segment_model_version"))
     scored = gold_scores.drop("as_of").withColumnRenamed("model_version", "score_model_version")
     joined = rollup.summary(activity).join(profiles, on="profile_id", how="inner")
-    for known in (purchased, segmented, scored, rulings(activity, silver_identity_edges)):
+    for known in (purchased, segmented, scored, rulings):
         joined = joined.join(known, on="profile_id", how="left")
     filled = joined.withColumns(
         {

@@ -7,17 +7,21 @@ what gold says (exports, audiences). Training asks by a column: tests/lakehouse/
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 
 from lakehouse.config.limits import PURPOSES
 from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.circumstances import DecisionInputs, circumstances_of
 from lakehouse.decisions.gate import Permitted, Refused, permit
+from lakehouse.decisions.offers import read_catalogue
 from lakehouse.decisions.visitor import Visitor
+from lakehouse.errors import ConfigError
 from lakehouse.experiments.definitions import Experiments, Holdout
 from lakehouse.exports.permission import Permission
 from lakehouse.online.recent_behaviour import RecentBehaviour
@@ -137,3 +141,14 @@ def test_whoever_answered_was_asked_of_all_of_it() -> None:
         )
         visitor = Visitor(identifier=ANA, profile=None, recent=lately)
         assert visitor.consent(Defaults(never_asked=True))["marketing"] == holds
+
+
+def test_an_offer_may_be_for_any_purpose_that_is_declared(tmp_path: Path) -> None:
+    path = tmp_path / "offers.yaml"
+    offer = {"name": "a", "title": "t", "owner": "o", "purpose": "sale", "channels": ["web"], "value": 1}
+    path.write_text(yaml.safe_dump({"offers": [offer]}))
+    assert read_catalogue(path, purposes=DECLARED).offers["a"].purpose == "sale"
+    with pytest.raises(
+        ConfigError, match="purpose: got 'sale', expected 'analytics' or 'personalization' or 'marketing'"
+    ):
+        read_catalogue(path)

@@ -110,7 +110,14 @@ SIGNALLED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None, str | None
     ({"gpc": 1, "consent": {"categoryPreferences": YES}}, (True, None, False, False), "categories", None),
     ({"consent": {"tcString": ALL}}, (True, None, True, None), "tcf", "tcf 4, vendor list 73"),
     ({"consent": {"IABTCF_TCString": PUBLISHED}}, (False, None, False, None), "tcf", "tcf 2, vendor list 15"),
-    ({"consent": {"tcString": ALL, "gdprApplies": False}}, (None, None, None, None), "categories", None),
+    ({"consent": {"tcString": ALL, "gdprApplies": False}}, None, None, None),
+    ({"consent": {"tcString": "CPXx", "IABTCF_gdprApplies": 0}}, None, None, None),
+    (
+        {"consent": {"tcString": ALL, "gdprApplies": "0", "gpp": "DBABMA~"}},
+        (None, None, None, None),
+        "categories",
+        None,
+    ),
     (
         {"consent": {"tcString": ALL, "categoryPreferences": {"marketing": "no"}}},
         (True, None, False, None),
