@@ -69,7 +69,7 @@ case ${1:-help} in
     cat "$root/lakehouse/commands/usage.txt"
     exit 0
     ;;
-  demo | test | up | schedule | streaming | whois | identity | quarantine | catalogue | sql-server | rules | *.py | -*)
+  demo | test | up | schedule | streaming | whois | consent | identity | quarantine | catalogue | sql-server | rules | *.py | -*)
     find_java
     install requirements.txt
     ;;

@@ -66,7 +66,7 @@ def check_declared(lake: Lake) -> int:
     """`check` by what the files of conf/ declare, as the streams do."""
     declared = declarations(lake.config)
     features = marked(lake, declared_features(lake.config))
-    return check(lake, declared, features, declared_audiences(features).audiences)
+    return check(lake, declared, features, declared_audiences(lake.config, features).audiences)
 
 
 def main(argv: list[str]) -> int:
@@ -94,7 +94,7 @@ def overwrite_profiles(lake: Lake) -> None:
     champions.refresh()
     now, declared = utc_now(), declarations(lake.config)
     features = declared_features(lake.config)
-    audiences = declared_audiences(features).audiences
+    audiences = declared_audiences(lake.config, features).audiences
     keep(lake, features)
     rebuilt = rebuild(
         lake, champions, now=now, keep_as_of=False, declared=declared, features=features, audiences=audiences

@@ -11,6 +11,7 @@ from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.recommend.products import GOLD_PRODUCTS
 from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
+from lakehouse.tables.consent import SILVER_CONSENT
 from lakehouse.tables.contract import Table
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 from lakehouse.tables.events import (
@@ -45,6 +46,7 @@ TABLES: dict[str, Table] = {
         SILVER_QUARANTINE_REPLAYS,
         SILVER_PRODUCT_AVAILABILITY,
         SILVER_EXPERIMENT_STARTS,
+        SILVER_CONSENT,
         *LEAF,
         SILVER_SESSIONS,
         SILVER_MATCH_BLOCKS,

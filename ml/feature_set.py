@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import date
 
 from lakehouse.config import load
-from lakehouse.config.limits import PURPOSES
 from lakehouse.errors import StitchlakeError
 from lakehouse.job import json_line, run
 from lakehouse.lake.delta import Lake
@@ -21,13 +20,13 @@ from lakehouse.training.feature_set import declared, feature_set
 
 
 def main(argv: Sequence[str]) -> int:
+    config = load()
     parser = argparse.ArgumentParser(prog="feature_set", description=__doc__)
     parser.add_argument("--days", required=True, help="UTC days, separated by commas")
     parser.add_argument("--to", required=True, help="folder that is not there yet")
-    parser.add_argument("--purpose", choices=PURPOSES, default="personalization")
+    parser.add_argument("--purpose", choices=config.consent.purposes, default="personalization")
     arguments = parser.parse_args(argv)
     days = _days(arguments.days)
-    config = load()
     lake = Lake(get_session(config, "feature_set"), config)
     features = declared(lake)
     lake.require([SILVER_FEATURE_DAYS])

@@ -82,7 +82,9 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
     recommender_base = serving_folder(config) / "recommender"
     features = Reloadable(FEATURES, lambda path: declared_features(config, path))
     offers = Reloadable(
-        OFFERS, lambda path: read_catalogue(path, rule_words(features.current or NO_FEATURES)), relies_on=[features]
+        OFFERS,
+        lambda path: read_catalogue(path, rule_words(features.current or NO_FEATURES), config.consent.purposes),
+        relies_on=[features],
     )
     headers = carrier if config.serving.spans else list
     experiments = Reloadable(EXPERIMENTS, lambda path: read_running(path, kept, clock()))

@@ -14,12 +14,13 @@ from pyspark.sql.types import DataType, StructType
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.leaf import leaf, with_day
-from lakehouse.tables.contract import CONSENT, MONEY, PRODUCT_LINE
+from lakehouse.tables.contract import CONSENT, CONSENT_BASIS, LOCATION, MONEY, PRODUCT_LINE
 
 SCHEMA = (
     "message_id string, actor_id string, type string, event string, occurred_at timestamp, product_id string, order_id string, "
     f"revenue {MONEY}, currency string, lines array<{PRODUCT_LINE}>, "
-    f"identifiers array<struct<type:string,token:string>>, consent {CONSENT}, traits map<string,string>, source string"
+    f"identifiers array<struct<type:string,token:string>>, consent {CONSENT}, "
+    f"consent_basis {CONSENT_BASIS}, location {LOCATION}, traits map<string,string>, source string"
 )
 NAMES = [part.split()[0] for part in SCHEMA.replace(f"array<{PRODUCT_LINE}>", "x").split(", ")]
 
@@ -59,6 +60,8 @@ def event(message_id: str, occurred_at: str, name: str = "Product Viewed", **res
         "lines": rest.get("lines"),
         "identifiers": [{"type": t, "token": v} for t, v in sorted(bundle.items())],
         "consent": rest.get("consent"),
+        "consent_basis": rest.get("consent_basis"),
+        "location": rest.get("location"),
         "traits": rest.get("traits"),
         "source": rest.get("source"),
     }

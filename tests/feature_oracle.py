@@ -140,7 +140,7 @@ def random_events(seed: int, count: int, actors: int, days: int) -> list[dict[st
                 "order_id": f"o{number}" if is_order else None,
                 "revenue": Decimal(chance.randrange(0, 9000)) / 100 if is_order or chance.random() < 0.1 else None,
                 "currency": None, "lines": _lines(chance) if is_order else None, "identifiers": [], "consent": None,
-                "traits": None, "source": None, "coupon": chance.choice((None, None, "spring", "vip")),
+                "consent_basis": None, "location": None, "traits": None, "source": None, "coupon": chance.choice((None, None, "spring", "vip")),
                 "channel": chance.choice((None, "web", "store")), "p_size": chance.choice((None, "S", "M", "xl")),
                 "p_rating": chance.choice((None, Decimal(0), Decimal(3), Decimal("4.5"))),
             }

@@ -107,6 +107,12 @@ COVERED: dict[str, tuple[str, ...]] = {
     ),
     "tests/lakehouse/commands/test_supervisor.py": ("lakehouse/commands/parts.py",),
     "tests/lakehouse/commands/test_whois.py": ("lakehouse/identity/evidence.py",),
+    "tests/lakehouse/consent/test_ledger.py": (
+        "lakehouse/commands/consent.py",
+        "lakehouse/consent/rulings.py",
+        "lakehouse/consent/torn_profiles.py",
+        "lakehouse/queries/ledger_history.py",
+    ),
     "tests/lakehouse/config/test_settings.py": (
         "lakehouse/config/limits.py",
         "lakehouse/config/overlay.py",

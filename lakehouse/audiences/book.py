@@ -1,6 +1,6 @@
 """conf/audiences.yaml -> the audiences, checked: every word known, every type fitting, no audience of itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from hashlib import blake2b
@@ -11,6 +11,7 @@ from pyspark.sql import Column
 from lakehouse.audiences.declaration import DeclaredAudience
 from lakehouse.audiences.vocabulary import unusable, words
 from lakehouse.config.declarations import checked, read_document, refuse
+from lakehouse.config.limits import PURPOSES
 from lakehouse.errors import RuleError
 from lakehouse.features.definition import Features, Word
 from lakehouse.profiles.gold.audiences import Audience, Audiences
@@ -33,15 +34,16 @@ class AudienceBook:
     audiences: Audiences
 
 
-def read_audiences(path: Path, features: Features) -> AudienceBook:
-    """Read and check the file. `features`: those declared in conf/features.yaml.
+def read_audiences(path: Path, features: Features, purposes: Collection[str] = PURPOSES) -> AudienceBook:
+    """Read and check the file. `features`: those declared in conf/features.yaml. `purposes`: consent.purposes.
 
     Raises:
         ConfigError: one line for every fault found, with its place.
     """
     faults: list[str] = []
     place = f"{path.name}: audiences"
-    entries = checked(read_document(path, "audiences").get("audiences"), DeclaredAudience, place, faults)
+    told = read_document(path, "audiences").get("audiences")
+    entries = checked(told, DeclaredAudience, place, faults, purposes=purposes)
     if len(entries) > MOST_AUDIENCES:
         faults.append(f"{place}: got {len(entries)}, expected at most {MOST_AUDIENCES}")
     known, refused = words(features), unusable(features)

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from lakehouse.config.declarations import Declared
-from lakehouse.decisions.offers import Purpose
+from lakehouse.decisions.offers import DeclaredPurpose
 
 
 class DeclaredAudience(Declared):
@@ -15,5 +15,5 @@ class DeclaredAudience(Declared):
     owner: str
     description: str = Field(min_length=1, max_length=300)
     where: str
-    purpose: Purpose
+    purpose: DeclaredPurpose
     use: Literal["offer", "profile"] = "offer"

@@ -10,6 +10,7 @@ import pyarrow as pa
 from lakehouse.audiences.declaration import DeclaredAudience
 from lakehouse.audiences.telling import AudienceTelling, Change
 from lakehouse.config.paths import EXPERIMENTS
+from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.circumstances import DecisionInputs, inputs_at_rest
 from lakehouse.decisions.experiment_unit import Units
 from lakehouse.decisions.gate import Permitted, Refused, Use
@@ -95,7 +96,7 @@ class Gates:
 
     def look(self, profile_ids: Collection[str]) -> "Permissions":
         """Raises StoreError: nobody knows what they said."""
-        inputs = inputs_at_rest(self._in_force(), consent_assumed=self._lake.config.consent.assumed)
+        inputs = inputs_at_rest(self._in_force(), consent=Defaults.of(self._lake.config.consent))
         return Permissions(self._lake, self._kept, inputs, profile_ids, self._clock)
 
     def _in_force(self) -> Experiments | None:

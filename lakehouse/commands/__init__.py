@@ -3,7 +3,7 @@
 __main__     the words
 launcher     a job started with its jars and options
 supervisor   `up` and `down`
-plan, whois, identity, rules, experiments, sources, adopt, quarantine, catalogue
+plan, whois, consent, identity, rules, experiments, sources, adopt, quarantine, catalogue
 reference_pages  the pages of docs/ that `plan --write` generates
 preflight    installs what is missing; runs before anything is installed
 """

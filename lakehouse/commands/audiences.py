@@ -29,8 +29,9 @@ def main(argv: Sequence[str]) -> int:
         case ["check" | "preview" as verb, *files] if len(files) < 2:
             path = Path(files[0]) if files else AUDIENCES
             try:
-                features = declared_features(load())
-                book = read_audiences(path, features)
+                config = load()
+                features = declared_features(config)
+                book = read_audiences(path, features, config.consent.purposes)
             except ConfigError as error:
                 print(describe(error), file=sys.stderr)
                 print(json.dumps({"command": f"audiences {verb}", "faults": len(str(error).splitlines())}))

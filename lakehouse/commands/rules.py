@@ -73,8 +73,10 @@ def test(path: Path) -> int:
 
 def _read(path: Path) -> RuleBook | None:
     try:
-        words = rule_words(declared_features(load()))
-        return read_rules(path, read_catalogue(OFFERS, words).offers, declared_names(DESTINATIONS), words)
+        config = load()
+        words = rule_words(declared_features(config))
+        offers = read_catalogue(OFFERS, words, config.consent.purposes).offers
+        return read_rules(path, offers, declared_names(DESTINATIONS), words)
     except ConfigError as error:
         print(describe(error), file=sys.stderr)
         print(json.dumps({"command": "rules", "faults": len(str(error).splitlines())}))

@@ -27,7 +27,7 @@ def whois(lake: Lake, type_: str, value: str) -> str:
     Raises:
         StitchlakeError: unknown identifier type, a blocked value, or an identifier never seen.
     """
-    type_, token = _identifier(lake.config, type_, value)
+    type_, token = identifier_of(lake.config, type_, value, command="whois")
     stored_edges = lake.read(SILVER_IDENTITY_EDGES)
     is_asked = (F.col("identifier_type") == type_) & (F.col("identifier_token") == token)
     identity_map = lake.read(SILVER_IDENTITY_MAP)
@@ -38,13 +38,16 @@ def whois(lake: Lake, type_: str, value: str) -> str:
     return "\n\n".join(_describe(lake, profile, asked, (type_, token)) for profile in profiles)
 
 
-def _identifier(config: Config, type_: str, value: str) -> Identifier:
+def identifier_of(config: Config, type_: str, value: str, *, command: str) -> Identifier:
+    """As the lake knows it. Raises StitchlakeError: unknown identifier type, or a blocked value."""
     known = sorted(config.identity.rules)
     if type_ not in known:
-        raise StitchlakeError(f"whois: unknown identifier type, got {type_!r}, expected one of {known}. Mend the type")
+        raise StitchlakeError(
+            f"{command}: unknown identifier type, got {type_!r}, expected one of {known}. Mend the type"
+        )
     identifier = Resolver(config).resolve(type_, value)
     if identifier is None:
-        raise StitchlakeError(f"whois {type_}: a blocked value, it identifies nobody. See conf/identity.toml")
+        raise StitchlakeError(f"{command} {type_}: a blocked value, it identifies nobody. See conf/identity.toml")
     return identifier
 
 

@@ -9,8 +9,19 @@ from typing import Annotated, Any, Self, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
+from lakehouse.config.limits import PURPOSES
 from lakehouse.errors import ConfigError
 
 MOST_BYTES = 1_000_000
@@ -160,19 +171,32 @@ def _unreadable(path: Path, error: Exception, *keys: str) -> ConfigError:
     return ConfigError(f"{path.name}: cannot be read ({words}), expected YAML with {' and '.join(keys)}")
 
 
-def validated(document: Any, model: type[M], place: str, faults: list[str]) -> M | None:
-    """The document as its model; None where it is not sound, and what is wrong goes to `faults`."""
+def declared_purpose(purpose: str, told: ValidationInfo) -> str:
+    """For a field that names a purpose of consent: it is one of those that the reader of the file was handed, without it of PURPOSES."""
+    known = (told.context or {}).get("purposes", PURPOSES)
+    if purpose not in known:
+        words = " or ".join(f"'{one}'" for one in known)
+        raise PydanticCustomError("purpose", "got '{got}', expected {words}", {"got": purpose[:60], "words": words})
+    return purpose
+
+
+def validated(
+    document: Any, model: type[M], place: str, faults: list[str], *, purposes: Collection[str] = PURPOSES
+) -> M | None:
+    """The document as its model; None where it is not sound, and what is wrong goes to `faults`. `purposes`: see `declared_purpose`."""
     try:
-        return model.model_validate(document)
+        return model.model_validate(document, context={"purposes": purposes})
     except ValidationError as error:
         faults += _faults(error, place)
         return None
 
 
-def checked(entries: Any, model: type[M], place: str, faults: list[str]) -> list[tuple[int, M]]:
+def checked(
+    entries: Any, model: type[M], place: str, faults: list[str], *, purposes: Collection[str] = PURPOSES
+) -> list[tuple[int, M]]:
     """The entries that are sound, with their numbers; what is wrong with the others goes to `faults`.
 
-    `place`: where they stand, such as `rules.yaml: rules`. No two entries may have one `name`.
+    `place`: where they stand, such as `rules.yaml: rules`. No two entries may have one `name`. `purposes`: see `declared_purpose`.
     """
     if not isinstance(entries, list) or len(entries) > MOST_ENTRIES:
         faults.append(f"{place}: expected a list of at most {MOST_ENTRIES} entries")
@@ -180,7 +204,7 @@ def checked(entries: Any, model: type[M], place: str, faults: list[str]) -> list
     declared: list[tuple[int, M]] = []
     names: set[str] = set()
     for number, entry in enumerate(entries):
-        one = validated(entry, model, f"{place}[{number}]", faults)
+        one = validated(entry, model, f"{place}[{number}]", faults, purposes=purposes)
         if one is None:
             continue
         name = getattr(one, "name", None)

@@ -10,7 +10,11 @@ from typing import Any
 from lakehouse.config.keys import DECLARED, IN_WORDS
 from lakehouse.config.overlay import wrong
 
-PURPOSES = ("analytics", "personalization", "marketing")  # what consent is asked for
+PURPOSES = (
+    "analytics",
+    "personalization",
+    "marketing",
+)  # of consent: those that tables have a column for; consent.purposes has all
 SURVIVORSHIP = ("verified", "source", "frequency", "recency")  # rules by which one of several told values survives
 BUCKETS = 10_000  # of a layer of experiments
 # A whole number is at least 1 unless it is listed here: (lowest, highest or None, in words).
@@ -42,7 +46,10 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
 }
 
 _SURVIVORSHIP = ("|".join(SURVIVORSHIP), " or ".join(SURVIVORSHIP))
-_PURPOSE = ("|".join(PURPOSES), " or ".join(PURPOSES))
+_THREE = f"{', '.join(PURPOSES)} among them"
+_PURPOSE_NAME = r"[a-z][a-z0-9_]{0,62}"
+_JURISDICTION = r"(?i)[a-z]{2}(-[a-z0-9]{1,3})?"
+_TCF_PURPOSES = tuple(str(number) for number in range(1, 12))
 # (section, key) -> (pattern the whole text must match, in words).
 _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("lake", "root"): (r"(?s).*\S.*", "a folder or URI"),
@@ -81,7 +88,6 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ),
     ("serving", "keys"): (DECLARED, IN_WORDS),
     ("serving", "policy"): (r"thompson|linucb|greedy|uplift", "thompson, linucb, greedy or uplift"),
-    **{("training", model): _PURPOSE for model in ("segments", "scores", "recommender", "identity", "uplift")},
     ("serving", "reward_metric"): (r"[a-z][a-z0-9_]{0,63}", "the metric of an outcome, such as converted"),
     ("serving", "reward_direction"): (r"higher|lower", "higher or lower"),
     **{("contacts", field): _SURVIVORSHIP for field in ("email", "phone", "name", "address", "language")},
@@ -122,6 +128,9 @@ _NO_EVENTS = (
 )
 
 
+_OF_CONSENT = ("consent.categories", "consent.jurisdictions", "consent.tcf", "training")  # see _of_purposes
+
+
 def faults(values: Mapping[str, Any]) -> Iterator[str]:
     """One text for every value of the merged tree that is out of its range or shape."""
     for section, keys in values.items():
@@ -129,6 +138,7 @@ def faults(values: Mapping[str, Any]) -> Iterator[str]:
     yield from _of_event_topics(values)
     yield from _of_registry(values.get("schema_registry", {}))
     yield from _of_door(values.get("serving", {}), values.get("oauth", {}))
+    yield from _of_purposes(values.get("consent", {}), values.get("training", {}))
     for field, rules in values.get("contacts", {}).items():
         if len(set(rules)) != len(rules):
             yield f"conf: {wrong('contacts', field, rules, 'each once')}"
@@ -153,8 +163,8 @@ def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:
             yield from _of_rate(key, value)
         elif section == "kafka.sources":
             yield from _of_topic_source(key, value)
-        elif section == "consent.categories" and value not in PURPOSES:
-            yield f"conf: {wrong(section, key, value, ' or '.join(PURPOSES))}"
+        elif section in _OF_CONSENT:
+            continue
         elif isinstance(value, Mapping):
             yield from _of_section(f"{section}.{key}", value)
         elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -170,6 +180,31 @@ def _of_section(section: str, keys: Mapping[str, Any]) -> Iterator[str]:
             for text in [value] if isinstance(value, str) else value:
                 if "${" not in text and not re.fullmatch(pattern, text):
                     yield f"conf: {wrong(section, key, text, words)}"
+
+
+def _of_purposes(consent: Mapping[str, Any], training: Mapping[str, Any]) -> Iterator[str]:
+    """Whatever names a purpose of consent names one that is declared."""
+    purposes = consent.get("purposes", PURPOSES)
+    if any(not re.fullmatch(_PURPOSE_NAME, name) for name in purposes) or len(set(purposes)) < len(purposes):
+        yield f"conf: {wrong('consent', 'purposes', purposes, 'names of small letters, digits and underscores, each once')}"
+    if not set(PURPOSES) <= set(purposes):
+        yield f"conf: {wrong('consent', 'purposes', purposes, _THREE)}"
+    words = " or ".join(purposes)
+    told = [("training", name, [purpose]) for name, purpose in training.items()]
+    told += [("consent", "gpc", consent.get("gpc", ()))]
+    told += [("consent.categories", name, [purpose]) for name, purpose in consent.get("categories", {}).items()]
+    told += [("consent.jurisdictions", name, allowed) for name, allowed in consent.get("jurisdictions", {}).items()]
+    told += [("consent.tcf", name, [name]) for name in consent.get("tcf", {})]
+    for section, key, named in told:
+        for purpose in named:
+            if purpose not in purposes:
+                yield f"conf: {wrong(section, key, purpose, words)}"
+    for name in consent.get("jurisdictions", {}):
+        if not re.fullmatch(_JURISDICTION, name):
+            yield f"conf: {wrong('consent', 'jurisdictions', name, 'ISO 3166 codes as keys, such as DE or US-CA')}"
+    for name, numbers in consent.get("tcf", {}).items():
+        if not numbers or not set(numbers) <= {*_TCF_PURPOSES}:
+            yield f"conf: {wrong('consent.tcf', name, numbers, 'numbers of purposes of the TCF, 1 to 11')}"
 
 
 def _of_event_topics(values: Mapping[str, Any]) -> Iterator[str]:

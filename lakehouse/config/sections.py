@@ -302,10 +302,17 @@ class DecisionLogConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsentConfig:
-    """`categories`: names of consent tools, in lower case, by purpose."""
+    """purposes: all that are declared. gpc: those that Global Privacy Control refuses. categories: names of consent tools, in lower case, by purpose.
+
+    jurisdictions: by ISO 3166 code in capitals the purposes that are allowed there while nobody was asked. tcf: by purpose the numbers of the TCF's that it takes.
+    """
 
     never_asked: str
+    purposes: tuple[str, ...]
+    gpc: tuple[str, ...]
     categories: Mapping[str, str]
+    jurisdictions: Mapping[str, tuple[str, ...]]
+    tcf: Mapping[str, tuple[int, ...]]
 
     @property
     def assumed(self) -> bool:

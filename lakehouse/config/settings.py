@@ -150,7 +150,8 @@ def schema() -> Spec:
     spec["kafka"] |= {"options": {ANY: str}, "sources": {ANY: str}}
     spec["money"] = {"rates": {ANY: Decimal}}
     spec["events"]["names"] = {ANY: str}
-    spec["consent"]["categories"] = {ANY: str}
+    spec["consent"] |= {"purposes": list, "gpc": list}
+    spec["consent"] |= {"categories": {ANY: str}, "jurisdictions": {ANY: list}, "tcf": {ANY: list}}
     spec["matching"]["traits"] = {ANY: str}
     keys = {name: kind for name, kind in _kinds(IdentityConfig).items() if name != "rules"}
     spec["identity"] = keys | {ANY: _kinds(IdentifierRule)}
@@ -163,11 +164,10 @@ def _kinds(section: Any) -> dict[str, Any]:
 
 def _build(values: dict[str, Any]) -> Config:
     identity = {key: _frozen(value) for key, value in values["identity"].items()}
-    categories = {name.lower(): purpose for name, purpose in values["consent"]["categories"].items()}
     kafka = {"options": {}} | values["kafka"]
     sections: dict[str, Any] = {
         "kafka": KafkaConfig(**kafka | {"options": kafka_options.sealed(kafka["options"])}),
-        "consent": ConsentConfig(never_asked=values["consent"]["never_asked"], categories=categories),
+        "consent": _consent(values["consent"]),
         "money": MoneyConfig(rates={name.upper(): str(rate) for name, rate in values["money"]["rates"].items()}),
         "identity": IdentityConfig(
             **{key: value for key, value in identity.items() if not isinstance(value, dict)},
@@ -179,6 +179,17 @@ def _build(values: dict[str, Any]) -> Config:
             assert isinstance(field.type, type)
             sections[field.name] = field.type(**{key: _hashable(value) for key, value in values[field.name].items()})
     return Config(**sections)
+
+
+def _consent(values: dict[str, Any]) -> ConsentConfig:
+    return ConsentConfig(
+        never_asked=values["never_asked"],
+        purposes=tuple(values["purposes"]),
+        gpc=tuple(values["gpc"]),
+        categories={name.lower(): purpose for name, purpose in values["categories"].items()},
+        jurisdictions={name.upper(): tuple(allowed) for name, allowed in values["jurisdictions"].items()},
+        tcf={name: tuple(map(int, numbers)) for name, numbers in values["tcf"].items()},
+    )
 
 
 def _hashable(value: Any) -> Any:

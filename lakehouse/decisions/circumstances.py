@@ -10,6 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.exposures import Shown
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.decisions.visitor import Visitor, context_of, features_of
@@ -25,14 +26,14 @@ NO_EXPERIMENTS = "experiments: none could be read"
 class DecisionInputs:
     """What holds for everybody alike. `None`: it was never readable.
 
-    unavailable: product ids that cannot be bought. consent_assumed: what holds where nobody was asked. features: those that are declared.
+    unavailable: product ids that cannot be bought. consent: the declared purposes, and what holds where nobody was asked. features: those that are declared.
     """
 
     catalogue: Catalogue | None
     book: RuleBook | None
     experiments: Experiments | None
     unavailable: Set[str]
-    consent_assumed: bool
+    consent: Defaults
     features: Features = NO_FEATURES
 
 
@@ -47,7 +48,7 @@ class Circumstances(NamedTuple):
     arms: experiment -> arm, of the experiments that run; empty where the person cannot be looked up.
     held_out: why no experiment and no offer may reach this person; None = it may.
     unavailable: product ids that cannot be bought.
-    consent: purpose -> whether it is allowed. Every purpose is there.
+    consent: purpose -> whether it is allowed. Every declared purpose is there.
     holdout_arm: held_out or served, what the read-out compares; None = there is no holdout, or nobody can say.
     is_counted: whether some experiment or holdout asks as whom the person counts: it must then stay so.
     missing: what could not be read of visitor, rules and experiments, in words.
@@ -116,7 +117,7 @@ def circumstances_of(
         arms={} if experiments is None else experiments.assign(visitor.unit, now),
         held_out=None if experiments is None else experiments.held_out(visitor.unit),
         unavailable=inputs.unavailable,
-        consent=visitor.consent(assumed=inputs.consent_assumed),
+        consent=visitor.consent(inputs.consent),
         features=features,
         holdout_arm=None if experiments is None else experiments.holdout_arm(visitor.unit),
         is_counted=experiments is not None and visitor.identifier is not None and experiments.ask(now),
@@ -124,14 +125,14 @@ def circumstances_of(
     )
 
 
-def inputs_at_rest(experiments: Experiments | None, *, consent_assumed: bool) -> DecisionInputs:
+def inputs_at_rest(experiments: Experiments | None, *, consent: Defaults) -> DecisionInputs:
     """All that `circumstances_at_rest` looks at of them."""
     return DecisionInputs(
         catalogue=None,
         book=None,
         experiments=experiments,
         unavailable=frozenset(),
-        consent_assumed=consent_assumed,
+        consent=consent,
     )
 
 
@@ -151,6 +152,6 @@ def circumstances_at_rest(visitor: Visitor, inputs: DecisionInputs, *, now: date
         arms={} if experiments is None else experiments.assign(visitor.unit, now),
         held_out=None if experiments is None else experiments.held_out(visitor.unit),
         unavailable=inputs.unavailable,
-        consent=visitor.consent(assumed=inputs.consent_assumed),
+        consent=visitor.consent(inputs.consent),
         missing=(*visitor.missing, *([NO_EXPERIMENTS] if inputs.experiments is None else [])),
     )

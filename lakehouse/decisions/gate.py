@@ -13,6 +13,7 @@ neither a new rung nor a new exit can go around it. Training asks the same of go
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, NoReturn, TypeVar, final
 
+from lakehouse.config.limits import PURPOSES
 from lakehouse.decisions.circumstances import Circumstances
 from lakehouse.decisions.offers import Purpose
 
@@ -65,7 +66,10 @@ def permit(what: T, circumstances: Circumstances, purpose: Purpose, use: Use = "
     """Let it pass, or say why not."""
     reason = silence_of(circumstances, use)
     if reason is None and not circumstances.consent.get(purpose, False):
-        reason = f"no consent to {purpose}"
+        is_declared = purpose in circumstances.consent or purpose in PURPOSES
+        reason = (
+            f"no consent to {purpose}" if is_declared else f"{purpose}: not among consent.purposes. Declare it in conf"
+        )
     return Permitted(what, circumstances, purpose, _SEAL) if reason is None else Refused(reason)
 
 

@@ -1,19 +1,31 @@
 """The catalogue of offers: `conf/offers.yaml` as frozen values."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from lakehouse.config.declarations import Caps, Name, QuietHours, Valid, checked, read_document, refuse
+from lakehouse.config.declarations import (
+    Caps,
+    Name,
+    QuietHours,
+    Valid,
+    checked,
+    declared_purpose,
+    read_document,
+    refuse,
+)
+from lakehouse.config.limits import PURPOSES
 from lakehouse.errors import RuleError
 from lakehouse.rules.evaluate import Predicate, Values, compile_predicate
 from lakehouse.rules.parse import parse
 from lakehouse.rules.vocabulary import VOCABULARY, Term
 
-Purpose = Literal["analytics", "personalization", "marketing"]
+Purpose = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+"""A purpose of consent, of consent.purposes. One that is not among them is one that nobody consented to: the gate says so."""
+DeclaredPurpose = Annotated[Purpose, AfterValidator(declared_purpose)]
 Channel = Literal["web", "push", "email", "webhook"]
 INTERRUPTING: frozenset[str] = frozenset({"push", "email", "webhook"})  # channels that quiet hours silence
 
@@ -24,7 +36,7 @@ class Offer(Valid):
     name: Name
     title: str
     owner: str
-    purpose: Purpose
+    purpose: DeclaredPurpose
     channels: tuple[Channel, ...] = Field(min_length=1)
     value: Decimal = Field(gt=0, max_digits=18, decimal_places=2)
     when: str | None = None
@@ -48,8 +60,10 @@ class Catalogue:
         return predicate is None or predicate(context) is True
 
 
-def read_catalogue(path: Path, words: Mapping[str, Term] = VOCABULARY) -> Catalogue:
-    """Read and check the file. `words`: what the `when` of an offer may read.
+def read_catalogue(
+    path: Path, words: Mapping[str, Term] = VOCABULARY, purposes: Collection[str] = PURPOSES
+) -> Catalogue:
+    """Read and check the file. `words`: what the `when` of an offer may read. `purposes`: consent.purposes.
 
     Raises:
         ConfigError: one line for every fault found, with its place.
@@ -58,7 +72,7 @@ def read_catalogue(path: Path, words: Mapping[str, Term] = VOCABULARY) -> Catalo
     place = f"{path.name}: offers"
     offers: dict[str, Offer] = {}
     audience: dict[str, Predicate] = {}
-    for number, offer in checked(read_document(path, "offers").get("offers"), Offer, place, faults):
+    for number, offer in checked(read_document(path, "offers").get("offers"), Offer, place, faults, purposes=purposes):
         offers[offer.name] = offer
         try:
             if offer.when is not None:

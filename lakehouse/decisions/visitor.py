@@ -2,21 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from lakehouse.config.limits import PURPOSES
+from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.experiment_unit import Units
 from lakehouse.events.identifier import Identifier
 from lakehouse.features.definition import Features
 from lakehouse.features.online_values import OnlineFeatures
 from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.recent_behaviour import RecentBehaviour
-from lakehouse.online.recent_entries import EXPOSED, PURPOSES, key_of
+from lakehouse.online.recent_entries import EXPOSED, key_of
 from lakehouse.online.store import Document
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.recommend.interactions import ORDER
 from lakehouse.rules.vocabulary import READERS, prepared
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,25 +67,49 @@ class Visitor:
         """The timeline where it is written down what this visitor was shown."""
         return None if self.identifier is None else key_of(EXPOSED, self.identifier)
 
-    def consent(self, *, assumed: bool) -> Mapping[str, bool]:
-        """The latest word for each purpose: what was said just now, then the profile's, then what is assumed.
+    def consent(self, defaults: Defaults) -> Mapping[str, bool]:
+        """Of every declared purpose what holds: what was said just now, then the profile's word, then what is assumed where they are.
 
         Nothing is allowed while the profile cannot be read: nobody knows what they said. What any of `also` refused is not.
         """
         if self.missing:
-            return dict.fromkeys(PURPOSES, False)
-        return {purpose: self._word(purpose, assumed) for purpose in PURPOSES}
+            return dict.fromkeys(defaults.purposes, False)
+        known = [one for one in (self.profile, *self.also) if one is not None]
+        places = sorted({place for one in known for place in one.figures.get("jurisdictions") or ()})
+        words = {purpose: self.said(purpose) for purpose in defaults.purposes}
+        return {
+            purpose: (self._was_never_asked and defaults.allows(purpose, places)) if word is None else word
+            for purpose, word in words.items()
+        }
 
-    def _word(self, purpose: str, assumed: bool) -> bool:
-        if any(other.figures[f"consent_{purpose}"] is False for other in self.also):
+    def said(self, purpose: str) -> bool | None:
+        """What holds of what they said of the purpose; None = nothing was said of it."""
+        if any(word_in(other.figures, purpose) is False for other in self.also):
             return False
         just_now = self.recent.consent.get(purpose)
-        if just_now is not None:
+        if just_now is not None and self._is_news(self.recent.consent_ms.get(purpose)):
             return just_now
-        said: bool | None = None if self.profile is None else self.profile.figures[f"consent_{purpose}"]
-        if said is not None:
-            return said
-        return assumed and not self.recent.consent  # who has just answered was asked, and did not allow it
+        return None if self.profile is None else word_in(self.profile.figures, purpose)
+
+    def _is_news(self, said_ms: int | None) -> bool:
+        """Whether a word came after all that the profile was made from. An older one is in it, and need not hold any more: people became one."""
+        at = None if self.profile is None else self.profile.figures.get("consent_said_at")
+        return said_ms is None or at is None or said_ms > (at - _EPOCH) // _MILLISECOND
+
+    @property
+    def _was_never_asked(self) -> bool:
+        """Who has just answered was asked, and did not allow what they said nothing of. A signal of a browser is no answer."""
+        return self.recent.asked_ms is None and not (self.recent.consent.keys() - self.recent.consent_ms.keys())
+
+
+def word_in(figures: Mapping[str, Any], purpose: str) -> bool | None:
+    """What a row of gold.activation says of a purpose; None = nothing."""
+    if purpose in PURPOSES:
+        word: bool | None = figures[f"consent_{purpose}"]
+        return word
+    if purpose in (figures.get("also_refused") or ()):
+        return False
+    return True if purpose in (figures.get("also_allowed") or ()) else None
 
 
 def suppression_key(identifier: Identifier) -> str:
@@ -129,6 +158,7 @@ def context_of(
         context |= {name: profile.figures[name] for name in _OF_PROFILE}
     context["is_known"] = profile is not None and profile.is_known
     context |= visitor.recent.columns()
+    context |= {f"consent_{purpose}": visitor.said(purpose) for purpose in PURPOSES}
     if event is not None:
         context |= {name: value for name, value in event.items() if value is not None}
     if context.get("segment") is None:

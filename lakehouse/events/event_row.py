@@ -15,7 +15,7 @@ from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader
 from lakehouse.events.commerce import CommerceReader, Line
-from lakehouse.events.consent import Consent, ConsentReader
+from lakehouse.events.consent import Basis, Consent, ConsentReader
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import NOTHING, objects_at, records, text_in, text_of
 from lakehouse.events.enrichment.event_enrichment import Enrichment
@@ -89,6 +89,7 @@ class EventRow(NamedTuple):
     traffic: Traffic | None = None
     agent: Agent | None = None
     location: Location | None = None
+    consent_basis: Basis | None = None
     declared: tuple[Any, ...] | None = None
     traits: Traits | None = None
     faults: list[str] | None = None
@@ -130,7 +131,7 @@ class EventReader:
         self._shown = {name: Remembered(partial(hidden, config.privacy, name)) for name in _SHOWN}
         self._plan = PlanReader(plan, self._name)
         self._is_bot = lru_cache(maxsize=_REMEMBERED)(self._is_program)
-        self._consents = ConsentReader(config.consent.categories)
+        self._consents = ConsentReader(config.consent)
 
     def read(self, value: bytes | None, kafka: int | None, arrived: int) -> EventRow:
         """`kafka`: the record's time; `arrived`: wall clock of whoever took it in; microseconds since 1970."""
@@ -194,6 +195,7 @@ class EventReader:
         identifiers, actors, shown, _ = _transposed(batch.senders)
         worths, currencies, *_ = _transposed(batch.orders)
         programs = [text_in(one, "name") for one in libraries]
+        told_by = [program or channel for program, channel in zip(programs, texts["channel"], strict=True)]
         urls = list(map(self._page_url, pages, properties))
         visits = [
             url is not None or type_ in _OF_A_PAGE or channel in _OF_VISITORS
@@ -226,6 +228,9 @@ class EventReader:
             "properties": own.properties,
             "context": own.contexts,
             **enriched._asdict(),
+            "consent_basis": [
+                one and one.basis._replace(told_by=program) for one, program in zip(batch.heard, told_by, strict=True)
+            ],
             "declared": own.declared,
             "traits": [
                 told_traits(one) if type_ == "identify" else None for type_, one in zip(types, messages, strict=True)
@@ -234,7 +239,7 @@ class EventReader:
                 [*told, *one, *broken] if told or one or broken else None
                 for told, one, broken in zip(faults, own.faults, [one.faults for one in planned], strict=True)
             ],
-            "source": [program or channel for program, channel in zip(programs, texts["channel"], strict=True)],
+            "source": told_by,
             "fact": [None] * len(messages),
             "verdict": verdicts,
         }

@@ -36,6 +36,12 @@ _TEXT, _FLAG, _TIME = pa.string(), pa.bool_(), pa.timestamp("us", tz="UTC")
 _IDENTIFIER = {"type": _TEXT, "token": _TEXT}
 _LINE = {"product_id": _TEXT, "name": _TEXT, "quantity": pa.decimal128(18, 6), "price": pa.decimal128(20, 8)}
 _CONSENT = {"at": _TIME, "message_id": _TEXT, **dict.fromkeys(PURPOSES, _FLAG)}
+_OTHER_WORD = pa.struct([pa.field("purpose", _TEXT), pa.field("is_allowed", _FLAG)])
+_BASIS = {
+    **dict.fromkeys(("source", "jurisdiction", "text_version"), _TEXT),
+    "others": pa.list_(_OTHER_WORD),
+    "told_by": _TEXT,
+}
 _TRAFFIC = {**dict.fromkeys(("channel", "source", "medium", "campaign", "click_id"), _TEXT), "is_campaign": _FLAG}
 _AGENT = dict.fromkeys(("device_class", "os", "browser"), _TEXT)
 _LOCATION = dict.fromkeys(("country", "region"), _TEXT)
@@ -224,6 +230,7 @@ _MAKE: dict[str, Callable[[Rows], pa.Array]] = {
     "traffic": _optional(_TRAFFIC),
     "agent": _optional(_AGENT),
     "location": _optional(_LOCATION),
+    "consent_basis": _optional(_BASIS),
     "traits": _traits,
     "faults": _faults,
 }

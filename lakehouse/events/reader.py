@@ -31,7 +31,7 @@ class Reader:
         self._agents = bots.UserAgents(config.events.bot_user_agents)
         self._names = contracts.spellings(config.events.names)
         self._junk = blocked("", config.identity)
-        self._categories = consent.spelled(config.consent.categories)
+        self._consent_rules = consent.ConsentRules.of(config.consent)
 
     def document(self, value: bytes | None) -> Message | None:
         """The message of a record; None for what is none: silver's quarantine tells of it."""
@@ -53,10 +53,9 @@ class Reader:
             return sent
         return self._names.get(contracts.spelling(sent), sent)
 
-    def consent(self, message: Message) -> dict[str, bool | None]:
-        """Every purpose -> whether it is allowed, None = nothing was said of it. See events.consent."""
-        said = consent.answer(object_at(message, "context")) or consent.Answer({})
-        return consent.consent(said, self._categories)
+    def consent(self, message: Message) -> consent.Heard | None:
+        """What it says of consent; None = nothing. See events.consent."""
+        return consent.heard(object_at(message, "context"), self._consent_rules)
 
     def id(self, message: Message, field: str) -> str | None:
         """A field of schema.TEXTS that holds an id; None where a placeholder stands there, too."""

@@ -1,6 +1,6 @@
 """What is exported: `conf/exports.yaml` as frozen values. Names of columns and expressions are checked against the tables' contracts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from lakehouse.catalog import TABLES
 from lakehouse.config.declarations import Declared, Name, checked, read_document, refuse
-from lakehouse.decisions.offers import Purpose
+from lakehouse.config.limits import PURPOSES
+from lakehouse.decisions.offers import DeclaredPurpose
 from lakehouse.errors import ConfigError, RuleError
 from lakehouse.exports.mapping import RowMapping, mapping_of
 from lakehouse.exports.shapes import SHAPES
@@ -38,7 +39,7 @@ class Export(Declared):
     columns: Mapping[str, str] = Field(min_length=1, max_length=MOST_COLUMNS)
     key: tuple[str, ...] = Field(min_length=1)
     mode: Mode
-    purpose: Purpose
+    purpose: DeclaredPurpose
     use: Literal["offer", "profile"] = "offer"
     to: Name
     into: str = ""
@@ -90,21 +91,22 @@ def _refuse_table(name: str, *, is_joined: bool) -> None:
         raise ValueError(f"also: got '{name}', expected a table with one row per profile")
 
 
-def read_exports(path: Path) -> dict[str, Export]:
-    """Read and check the file; all of them, by name.
+def read_exports(path: Path, purposes: Collection[str] = PURPOSES) -> dict[str, Export]:
+    """Read and check the file; all of them, by name. `purposes`: consent.purposes.
 
     Raises:
         ConfigError: one line for every fault found, with its place.
     """
     faults: list[str] = []
-    found = checked(read_document(path, "exports").get("exports"), Export, f"{path.name}: exports", faults)
+    entries = read_document(path, "exports").get("exports")
+    found = checked(entries, Export, f"{path.name}: exports", faults, purposes=purposes)
     refuse(faults)
     return {export.name: export for _, export in found}
 
 
-def export_named(path: Path, name: str) -> Export:
+def export_named(path: Path, name: str, purposes: Collection[str] = PURPOSES) -> Export:
     """Raises ConfigError: there is none of that name, or it is disabled."""
-    exports = read_exports(path)
+    exports = read_exports(path, purposes)
     export = exports.get(name)
     if export is None or not export.is_enabled:
         enabled = [one.name for one in exports.values() if one.is_enabled]

@@ -12,6 +12,7 @@ from pathlib import Path
 from lakehouse.actions.destinations import Folder, Postgres, Topic, Webhook, read_place
 from lakehouse.config import Config
 from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, EXPORTS
+from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.circumstances import inputs_at_rest
 from lakehouse.errors import ExportError
 from lakehouse.experiments.definitions import read_experiments
@@ -74,7 +75,7 @@ def run_export(
         ExportError: it cannot be done; what was done is in the ledger.
         StoreError, BrokerError, DestinationAwayError: nobody can say what people said last; nothing is sent.
     """
-    export = export_named(files.exports, name)
+    export = export_named(files.exports, name, config.consent.purposes)
     folder = local_folder(config.lake.root)
     if folder is None or not (folder / "gold").is_dir():
         raise ExportError(
@@ -90,7 +91,7 @@ def run_export(
         if not (is_tried or believes_gold):
             await_heard(folder, config.kafka, sleep=sleep)
         gold, ledger = Gold(folder), Ledger(config, name)
-        inputs = inputs_at_rest(read_experiments(files.experiments), consent_assumed=config.consent.assumed)
+        inputs = inputs_at_rest(read_experiments(files.experiments), consent=Defaults.of(config.consent))
         permission = Permission(gold, kept, inputs, purpose=export.purpose, use=export.use, clock=clock)
         # Of what goes to another place every row is another.
         place_told = repr((export.to, export.into, export.shape, sorted(export.options.items())))

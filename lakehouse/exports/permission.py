@@ -27,7 +27,10 @@ from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 NO_PROFILE = "no such profile any more"
 LOOK_SECONDS = 5.0
 _SUPPRESSED = "suppressed:"
-_WORDS = ("profile_id", *(f"consent_{purpose}" for purpose in PURPOSES), "is_suppressed")
+_WORDS = (
+    *("profile_id", *(f"consent_{purpose}" for purpose in PURPOSES)),
+    *("also_allowed", "also_refused", "jurisdictions", "is_suppressed"),
+)
 _NOTHING_RECENT = RecentBehaviour(consent={}, exposures={})
 _UNCOUNTED = Units()
 T = TypeVar("T")
@@ -42,9 +45,9 @@ class Tables(Protocol):
 
 
 class _Said(NamedTuple):
-    """words: on each of PURPOSES."""
+    """words: what consent goes by, of _WORDS, in their order."""
 
-    words: tuple[bool | None, ...]
+    words: tuple[Hashable, ...]
     is_suppressed: bool
 
 
@@ -155,6 +158,6 @@ class Permission:
 def _words(rows: pa.Table) -> dict[str, _Said]:
     columns = [rows[name].to_pylist() for name in _WORDS]
     return {
-        profile_id: _Said(tuple(words), bool(is_suppressed))
+        profile_id: _Said(tuple(tuple(one) if isinstance(one, list) else one for one in words), bool(is_suppressed))
         for profile_id, *words, is_suppressed in zip(*columns, strict=True)
     }

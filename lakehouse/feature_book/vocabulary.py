@@ -59,4 +59,4 @@ def words(source: Source, properties: Sequence[DeclaredProperty]) -> Mapping[str
 
 def columns(read: Iterable[str]) -> tuple[str, ...]:
     """The columns of silver.events that these words need besides what every leaf is made of."""
-    return tuple(sorted({_COLUMN.get(name, name) for name in read if name not in _OF_LEAF}))
+    return tuple(sorted({_COLUMN.get(name, name) for name in read} - _OF_LEAF))

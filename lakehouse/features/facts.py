@@ -16,7 +16,18 @@ FACT = (
     "struct<name:string,at:timestamp,occurred_at:timestamp,message_id:string,line:int,number:double,text:string,"
     "keeps_values:boolean>"
 )
-LEAF_COLUMNS = ("message_id", "type", "event", "occurred_at", "product_id", "order_id", "revenue", "currency", "lines")
+LEAF_COLUMNS = (
+    "message_id",
+    "type",
+    "event",
+    "occurred_at",
+    "product_id",
+    "order_id",
+    "revenue",
+    "currency",
+    "lines",
+    "location",
+)
 MOST = 1e17  # a sum of 10^11 of them is still one of EXACT
 
 

@@ -15,8 +15,8 @@ from lakehouse.identity.graph import Flags, Graph, Ints
 from lakehouse.identity.limited_union import Crowded
 from lakehouse.identity.linkage import Pair, link
 from lakehouse.tables.identity import APART_PROBABILITY
+from lakehouse.tables.identity import MATCH as MATCH
 
-MATCH = "match"
 # The weakest of all, on purpose far behind whatever is configured; of a pair no more than two actors.
 MATCH_RULE = IdentifierRule(priority=2**30, limit=2**31, max_actors=2)
 

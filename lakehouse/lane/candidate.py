@@ -140,7 +140,7 @@ class Candidate:
             "properties": properties | {"session_id": self.session_id},
         }
         return entries_of(
-            message, self.message_id, self.identifiers, self.occurred_ms, event=self.event_name, consented={}
+            message, self.message_id, self.identifiers, self.occurred_ms, event=self.event_name, consented=None
         )
 
     def keys(self) -> Iterator[str]:

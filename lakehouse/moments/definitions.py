@@ -17,7 +17,8 @@ from lakehouse.config.declarations import (
     read_document,
     refuse,
 )
-from lakehouse.decisions.offers import Offer, Purpose
+from lakehouse.config.limits import PURPOSES
+from lakehouse.decisions.offers import DeclaredPurpose, Offer
 
 Kind = Literal["abandoned_cart", "abandoned_browse", "high_engagement", "first_purchase_follow_up", "lapse"]
 
@@ -56,7 +57,7 @@ class Definition(Acting, Valid):
     min_views: int = Field(default=1, ge=1, le=MOST_VIEWS)
     cancelled_by: tuple[str, ...] | None = None
     offer: Name | None = None
-    purpose: Purpose = "marketing"
+    purpose: DeclaredPurpose = "marketing"
     destinations: tuple[Name, ...] = Field(min_length=1, max_length=8)
     priority: int = Field(default=0, ge=-1000, le=1000)
     not_again_within: Duration = 0
@@ -107,9 +108,13 @@ class Definitions(Declared):
 
 
 def read_moments(
-    path: Path, *, offers: Mapping[str, Offer] | None = None, destinations: Collection[str] | None = None
+    path: Path,
+    *,
+    offers: Mapping[str, Offer] | None = None,
+    destinations: Collection[str] | None = None,
+    purposes: Collection[str] = PURPOSES,
 ) -> Definitions:
-    """Read and check the file. `offers`, `destinations`: what a moment may name; None = any.
+    """Read and check the file. `offers`, `destinations`: what a moment may name; None = any. `purposes`: consent.purposes.
 
     Raises:
         ConfigError: one line for every fault found, with its place.
@@ -117,7 +122,8 @@ def read_moments(
     faults: list[str] = []
     place = f"{path.name}: moments"
     moments = []
-    for number, moment in checked(read_document(path, "moments").get("moments"), Definition, place, faults):
+    told = read_document(path, "moments").get("moments")
+    for number, moment in checked(told, Definition, place, faults, purposes=purposes):
         moments.append(moment)
         if offers is not None and moment.offer is not None and moment.offer not in offers:
             faults.append(

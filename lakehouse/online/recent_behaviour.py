@@ -6,13 +6,14 @@ timelines one of them lies does not matter.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import orjson
 
+from lakehouse.config.limits import PURPOSES
 from lakehouse.events.identifier import Identifier
 from lakehouse.online.recent_entries import MOST_ENTRIES, TIMELINES, USER, key_of
 from lakehouse.online.store import Entry, OnlineStore
@@ -40,7 +41,8 @@ class RecentBehaviour:
 
     bought_30d: products of its orders. cart: what was added and neither removed nor ordered since; an order that names no
     product empties it. views_in_session: product views since the session began (its session id, or a gap of 30 minutes); 0
-    when it is over. consent: the latest word per purpose, only what was said. loyalty_tier: the latest word, None = taken
+    when it is over. consent: the latest word per purpose, only what was said; consent_ms: when, UTC milliseconds, of a word without it as of now;
+    asked_ms: when they last answered, likewise; None = they did not: a browser's signal is no answer. loyalty_tier: the latest word, None = taken
     back; tells_tier: whether there is one. exposures: when each offer was shown. newest_first: all that was read.
     """
 
@@ -52,6 +54,8 @@ class RecentBehaviour:
     views_in_session: int = 0
     last_view_at: datetime | None = None
     consent: Mapping[str, bool]
+    consent_ms: Mapping[str, int] = field(default_factory=dict)
+    asked_ms: int | None = None
     loyalty_tier: str | None = None
     tells_tier: bool = False
     exposures: Mapping[str, tuple[datetime, ...]]
@@ -71,7 +75,7 @@ class RecentBehaviour:
         found: dict[str, object] = {"views_in_session": self.views_in_session, "last_view_at": self.last_view_at}
         lists = ("viewed_1h", "viewed_24h", "viewed_7d", "bought_30d", "cart")
         found |= {name: list(getattr(self, name)) for name in lists}
-        found |= {f"consent_{purpose}": allowed for purpose, allowed in self.consent.items()}
+        found |= {f"consent_{purpose}": self.consent[purpose] for purpose in PURPOSES if purpose in self.consent}
         return found | {"loyalty_tier": self.loyalty_tier} if self.tells_tier else found
 
 
@@ -138,6 +142,7 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
     for seen in newest_first:
         by_kind[seen.fact["kind"]].append(seen)
     tiers = [s.fact["tier"] for s in by_kind["tier"] if isinstance(s.fact.get("tier", 0), str | None)]
+    words = _latest_words(by_kind["consent"])
     views, viewed = by_kind["view"], _products(by_kind["view"])
     return RecentBehaviour(
         viewed_1h=tuple(product for product, at_ms in viewed.items() if at_ms > now_ms - HOUR_MS),
@@ -147,7 +152,9 @@ def recent_behaviour(entries: Iterable[Entry], now: datetime) -> RecentBehaviour
         cart=_cart(newest_first),
         views_in_session=_views_in_session(views, [s for s in newest_first if s.fact["kind"] in _BY_VISITOR], now_ms),
         last_view_at=_time(views[0].at_ms) if views else None,
-        consent=_latest(by_kind["consent"], "purpose", "allowed", bool),
+        consent={purpose: seen.fact["allowed"] for purpose, seen in words.items()},
+        consent_ms={purpose: seen.at_ms for purpose, seen in words.items()},
+        asked_ms=next((seen.at_ms for seen in by_kind["consent"] if "is_signal" not in seen.fact), None),
         loyalty_tier=next(iter(tiers), None),
         tells_tier=bool(tiers),
         exposures=_exposures(by_kind["exposure"]),
@@ -216,11 +223,12 @@ def _views_in_session(views: Sequence[Seen], newest_first: Sequence[Seen], now_m
     return sum(one.at_ms >= began for one in views)
 
 
-def _latest(newest_first: Sequence[Seen], name: str, value: str, kind: type) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _latest_words(newest_first: Sequence[Seen]) -> dict[str, Seen]:
+    """Of each purpose the latest word."""
+    found: dict[str, Seen] = {}
     for seen in newest_first:
-        if isinstance(seen.fact.get(name), str) and isinstance(seen.fact.get(value), kind):
-            found.setdefault(seen.fact[name], seen.fact[value])
+        if isinstance(seen.fact.get("purpose"), str) and isinstance(seen.fact.get("allowed"), bool):
+            found.setdefault(seen.fact["purpose"], seen)
     return found
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import orjson
 
 from lakehouse.config.declarations import DAY_MS
-from lakehouse.config.limits import PURPOSES as PURPOSES
 from lakehouse.events.commerce import product_text
+from lakehouse.events.consent import Heard
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import Message, Reader, at, text, text_at
 from lakehouse.events.traits import LOYALTY_TIER, told_traits
@@ -74,9 +74,9 @@ def entries_of(
     at_ms: int,
     *,
     event: str | None,
-    consented: Mapping[str, bool | None],
+    consented: Heard | None,
 ) -> list[Placed]:
-    """As `entries`, of a message that is read already. `consented`: of each purpose what it says; None = nothing."""
+    """As `entries`, of a message that is read already. `consented`: what it says of consent; None = nothing."""
     return _placed(_facts(message, event, consented), message_id, identifiers, at_ms)
 
 
@@ -107,12 +107,13 @@ def remember(store: OnlineStore, placed: Iterable[Placed]) -> None:
     store.append(by_key, keep=MOST_ENTRIES, keep_ms=KEPT_MS)
 
 
-def _facts(message: Message, event: str | None, consented: Mapping[str, bool | None]) -> Iterator[Fact]:
+def _facts(message: Message, event: str | None, consented: Heard | None) -> Iterator[Fact]:
     """In one order, so that the numbers of a message's entries never change."""
     type_ = text(message, "type")
-    for purpose, allowed in consented.items():
+    for purpose, allowed in ({} if consented is None else consented.words).items():
         if allowed is not None:
-            yield {"kind": "consent", "purpose": purpose, "allowed": allowed}
+            signal = {} if consented is None or consented.is_answer else {"is_signal": True}
+            yield {"kind": "consent", "purpose": purpose, "allowed": allowed, **signal}
     if type_ == "identify":
         yield {"kind": "identify"}
         traits = told_traits(message) or {}

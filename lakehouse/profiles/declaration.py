@@ -6,6 +6,7 @@ a table reads is its transform's signature. After a `*` it may ask for what is n
     profiles    the profiles in question: profile_id, and as_of, the event time their figures are taken at
     champions   the models in force
     config      the configuration
+    rulings     profile_id and ruled: whose word of consent holds where a profile contradicts itself, see lakehouse/consent/rulings.py
 """
 
 import inspect
@@ -25,7 +26,8 @@ if TYPE_CHECKING:  # the service reads declarations, and needs nothing that writ
     from lakehouse.lake.delta import Lake
     from lakehouse.lake.transaction import Transaction
 
-GIVEN = ("profiles", "champions", "config")
+RULINGS = "rulings"
+GIVEN = ("profiles", "champions", "config", RULINGS)
 EVENTS_QUERY = "streaming/events.py"
 
 

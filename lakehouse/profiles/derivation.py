@@ -10,13 +10,16 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.config import Config
+from lakehouse.consent.rulings import NO_RULINGS, rulings
 from lakehouse.errors import ContractError
 from lakehouse.lake.delta import arrow_schema
 from lakehouse.lake.few_rows import FewRows
-from lakehouse.profiles.declaration import ChampionModels, ProfileTable
+from lakehouse.profiles.declaration import RULINGS, ChampionModels, ProfileTable
+from lakehouse.profiles.rollup import profile_activity
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.tables import GOLD
 from lakehouse.tables.contract import Table
-from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 
 Rows = TypeVar("Rows", DataFrame, pa.Table)
 Settle = Callable[[ProfileTable, DataFrame], DataFrame]
@@ -79,7 +82,8 @@ def derive(
     """What every gold table says of `profiles`; nothing where what it needs is not there.
 
     Args:
-        silver: the tables that transforms may read; of silver.identity_map the actors of `profiles` are enough.
+        silver: the tables that transforms may read; of silver.identity_map the actors of `profiles` are enough. Rulings are made of
+            silver.activity_daily and silver.identity_edges.
         profiles: profile_id, as_of.
         champions: the models in force.
         config: the configuration in force.
@@ -91,6 +95,9 @@ def derive(
     """
     frames = {table.parameter: frame for table, frame in silver.items()}
     given = {"profiles": profiles, "champions": champions, "config": config}
+    if any(RULINGS in table.asks_for for table in tables):
+        activity = profile_activity(silver[SILVER_ACTIVITY_DAILY], silver[SILVER_IDENTITY_MAP])
+        given[RULINGS] = rulings(activity, silver[SILVER_IDENTITY_EDGES])
 
     def rows(table: ProfileTable, handed: Mapping[str, DataFrame]) -> DataFrame:
         if not table.needs(champions):
@@ -107,20 +114,21 @@ def derive_here(
     *,
     champions: ChampionModels,
     config: Config,
+    ruled: pa.Table = NO_RULINGS,
     tables: tuple[ProfileTable, ...] = GOLD,
 ) -> dict[ProfileTable, pa.Table]:
-    """`derive` of few rows on the driver. silver: the rows of the profiles' actors."""
-    version = tuple(sorted(champions.versions.items()))
+    """`derive` of few rows on the driver. silver: the rows of the profiles' actors. ruled: the rulings."""
+    version, beside = tuple(sorted(champions.versions.items())), {"profiles": profiles, RULINGS: ruled}
 
     def rows(table: ProfileTable, handed: Mapping[str, pa.Table]) -> pa.Table:
         if not table.needs(champions):
             return pa.schema([arrow_schema(table).field(name) for name in table.given_columns]).empty_table()
 
         def build(**frames: DataFrame) -> DataFrame:
-            given = {"profiles": frames.get("profiles"), "champions": champions, "config": config}
+            given = {"champions": champions, "config": config} | {name: frames.get(name) for name in beside}
             return _given(table.rows(frames, given), table)
 
-        asked = {"profiles": profiles} if "profiles" in table.asks_for else {}
+        asked = {name: rows for name, rows in beside.items() if name in table.asks_for}
         return few_rows.run(table.name, build, version=(version, table.transform), **handed, **asked)
 
     return _in_order(tables, {table.parameter: its_rows for table, its_rows in silver.items()}, rows)

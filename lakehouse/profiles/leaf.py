@@ -13,6 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config.limits import PURPOSES
+from lakehouse.events.consent import GPC
 from lakehouse.events.contracts import (
     ORDER_CANCELLED,
     ORDER_COMPLETED,
@@ -30,6 +31,7 @@ from lakehouse.features.facts import facts
 # What an event says of an order.
 COMPLETED, UPDATED, CANCELLED = "completed", "updated", "cancelled"
 _STATEMENTS = {ORDER_COMPLETED.name: COMPLETED, ORDER_UPDATED.name: UPDATED, ORDER_CANCELLED.name: CANCELLED}
+_OTHER_WORDS = "_other_words"
 # What the leaf needs of an accepted event; silver.events and `events.parse` both have it.
 EVENT_COLUMNS = (
     "message_id",
@@ -44,6 +46,8 @@ EVENT_COLUMNS = (
     "lines",
     "identifiers",
     "consent",
+    "consent_basis",
+    "location",
 )
 
 
@@ -58,7 +62,8 @@ def leaf(events: DataFrame, *, rates: Mapping[str, str], features: Features = NO
     Counts are of messages; `products`, `orders`, `refunds`, `traits` and `features` are lists of what was sent, in no order.
     """
     figures = _figures(tuple(sorted(rates.items())), features)
-    return events.groupBy("actor_id", "activity_day").agg(*figures)
+    # A column of its own: inside of an aggregate a lambda takes `consent` for the aggregate of that name.
+    return events.withColumn(_OTHER_WORDS, _other_words()).groupBy("actor_id", "activity_day").agg(*figures)
 
 
 @cache
@@ -80,6 +85,8 @@ def _figures(rates: tuple[tuple[str, str], ...], features: Features) -> list[Col
         F.min("occurred_at").alias("first_at"),
         F.max("occurred_at").alias("last_at"),
         latest_words().alias("consent"),
+        F.flatten(F.collect_list(_OTHER_WORDS)).alias("also_said"),
+        in_order(F.collect_set(_jurisdiction())).alias("jurisdictions"),
         F.max(F.when(tells_tier, tier)).alias("loyalty_tier"),
         F.max(F.when(is_suppression, _suppression())).alias("suppression"),
         F.collect_list(F.when(touch.isNotNull(), _touch_fact(touch))).alias("products"),
@@ -97,7 +104,41 @@ def latest_words() -> Column:
         said = F.struct("consent.at", "consent.message_id", F.col(f"consent.{purpose}").alias("is_allowed"))
         return F.max(F.when(F.col(f"consent.{purpose}").isNotNull(), said)).alias(purpose)
 
-    return F.struct(F.max("consent.at").alias("answered_at"), *(word(purpose) for purpose in PURPOSES))
+    # A browser that signals a refusal by itself was not asked.
+    is_answer = F.coalesce(F.col("consent_basis.source") != GPC, F.lit(True))
+    answered_at = F.max(F.when(is_answer, F.col("consent.at")))
+    return F.struct(answered_at.alias("answered_at"), *(word(purpose) for purpose in PURPOSES))
+
+
+def latest_of_each(said: Column) -> Column:
+    """ALSO_SAID, several words of a purpose -> the latest on each, in order; null = none."""
+    latest = F.filter(
+        said, lambda one: ~F.exists(said, lambda other: (other["purpose"] == one["purpose"]) & (other > one))
+    )
+    return in_order(latest)
+
+
+def in_order(values: Column) -> Column:
+    """Each once and in order; null = none."""
+    return F.when(F.size(values) > 0, F.array_sort(F.array_distinct(values)))
+
+
+@cache
+def _other_words() -> Column:
+    """Of one event the words on purposes that `consent` has no field for."""
+    return F.transform(
+        "consent_basis.others",
+        lambda one: F.struct(
+            one["purpose"].alias("purpose"),
+            F.col("consent.at").alias("at"),
+            F.col("consent.message_id").alias("message_id"),
+            one["is_allowed"].alias("is_allowed"),
+        ),
+    )
+
+
+def _jurisdiction() -> Column:
+    return F.coalesce("consent_basis.jurisdiction", "location.region", "location.country")
 
 
 def _suppression() -> Column:

@@ -12,6 +12,8 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.consent.ledger import COLUMNS as STATED
+from lakehouse.consent.ledger import statements
 from lakehouse.events.declared_properties import DeclaredProperty, with_declared
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.fact_tables import FACT_TABLES
@@ -30,6 +32,7 @@ from lakehouse.profiles.stitching.rebuilt_identity import rebuilt_identity
 from lakehouse.profiles.tables import LEAF
 from lakehouse.sessions.rebuilt_sessions import rebuilt_sessions
 from lakehouse.sessions.table import SILVER_SESSIONS
+from lakehouse.tables.consent import SILVER_CONSENT
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
@@ -59,6 +62,11 @@ def read_again(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> DataFra
     """Every record of bronze by its verdict, and what of it silver does not keep: [lineage, message_id, content_hash, reason, traits, source, fact]."""
     read = parse(bronze_records(lake), lake.config, declared)
     return read.select(*BRONZE_EVENTS.key, "message_id", "content_hash", "reason", "traits", "source", "fact")
+
+
+def rebuilt_ledger(lake: Lake) -> DataFrame:
+    """silver.events -> rows of silver.consent."""
+    return statements(lake.read(SILVER_EVENTS).select(*STATED))
 
 
 def rebuilt_leaves(
@@ -108,6 +116,7 @@ def rebuild(
     facts = told.where(F.col("fact").isNotNull())
     silver: dict[Table, DataFrame] = {table: fold.rows(facts) for table, fold in FACT_TABLES.items()}
     silver |= {table: table.transform(leaves).persist() for table in LEAF}
+    silver[SILVER_CONSENT] = rebuilt_ledger(lake)
     if lake.config.enrichment.sessions:
         silver[SILVER_SESSIONS] = rebuilt_sessions(lake)
     silver |= rebuilt_identity(lake, of_actors, silver[SILVER_PERSONAL_TRAITS], champions.matcher, now=now)

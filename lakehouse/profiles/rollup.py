@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.config.limits import PURPOSES
 from lakehouse.events.money import EXACT, money
+from lakehouse.profiles.leaf import in_order, latest_of_each
 
 PURCHASE_COLUMNS = ("actor_id", "order_id", "ordered_at", "lines")
 ORDER_COLUMNS = (*PURCHASE_COLUMNS, "revenue")  # what profile_orders reads
@@ -69,12 +70,13 @@ def _rfm() -> list[Column]:
 
 
 def summary(of_profiles: DataFrame) -> DataFrame:
-    """`profile_activity` -> one row per profile: user ids, first and last event, counts, the latest word on each purpose.
+    """`profile_activity` -> one row per profile: user ids, first and last event, counts, the latest word on each purpose,
+    jurisdictions.
 
     `is_suppressed`: whether the latest word of any actor is to be left alone; null = no actor ever said so.
     """
     summed = of_profiles.groupBy("profile_id").agg(*_summary())
-    return summed.withColumn("is_suppressed", _is_suppressed()).drop("suppressions")
+    return summed.withColumns(_settled()).drop("suppressions")
 
 
 @cache
@@ -89,12 +91,21 @@ def _summary() -> list[Column]:
         F.sum("cart_count").alias("cart_count"),
         F.max("loyalty_tier")["tier"].alias("loyalty_tier"),
         F.max("consent.answered_at").alias("answered_at"),
+        *(F.flatten(F.collect_list(name)).alias(name) for name in ("also_said", "jurisdictions")),
         *(F.max(f"consent.{purpose}").alias(f"said_of_{purpose}") for purpose in PURPOSES),
         F.collect_list(suppression).alias("suppressions"),
     ]
 
 
 @cache
+def _settled() -> dict[str, Column]:
+    return {
+        "is_suppressed": _is_suppressed(),
+        "also_said": latest_of_each(F.col("also_said")),
+        "jurisdictions": in_order(F.col("jurisdictions")),
+    }
+
+
 def _is_suppressed() -> Column:
     return F.when(F.size("suppressions") > 0, _is_any_suppressed(F.col("suppressions")))
 

@@ -14,17 +14,20 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.consent.rulings import NO_RULINGS, rulings_of
+from lakehouse.consent.torn_profiles import torn_actors
 from lakehouse.identity.index import Index
-from lakehouse.identity.reach import members
+from lakehouse.identity.reach import edges_of, members
 from lakehouse.lake import row_runs
-from lakehouse.lake.delta import Lake
+from lakehouse.lake.delta import Lake, arrow
 from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ChampionModels, LeafTable, ProfileTable
 from lakehouse.profiles.derivation import GoldRows, OnDriver, derive, derive_here
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.tables import LEAF, handed
 from lakehouse.tables.contract import Table
-from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
 FEW_ACTORS = 5_000  # whose rows of silver are taken to the driver
@@ -68,7 +71,7 @@ class TouchedProfiles:
                 table: row_runs.rows_of(self._lake, table, here.profile_ids, columns=table.given_columns)
                 for table in as_stored
             }
-            return self._also_here(replace(here, profiles=dated, tables=held), tables, besides)
+            return self._also_here(replace(here, profiles=dated, tables=held), tables, besides, index)
         of_spark = self._rows(self._lake.frame(profiles), F.broadcast(self._lake.frame(actors)), as_of, now)
         few = of_spark.profiles.select("profile_id")
         stored = {table: self._lake.read(table).join(few, on="profile_id", how="left_semi") for table in as_stored}
@@ -96,7 +99,7 @@ class TouchedProfiles:
         times = pa.table({"as_of": pa.array([as_of], UTC_TIME), "now": pa.array([now], UTC_TIME)})
         dated = profiles.crossJoin(F.broadcast(self._lake.frame(times)))
         silver: dict[Table, DataFrame] = {SILVER_IDENTITY_MAP: actors}
-        silver |= {table: self._lake.read(table) for table in LEAF}
+        silver |= {table: self._lake.read(table) for table in (*LEAF, SILVER_IDENTITY_EDGES)}
         return GoldRows(profiles=dated, now=self._lake.frame(times).select("now"), silver=silver, tables={})
 
     def _also_there(self, rows: GoldRows, tables: Tables) -> GoldRows:
@@ -120,17 +123,28 @@ class TouchedProfiles:
         here = None if rows.here is None else replace(rows.here, tables={**rows.here.tables, **taken})
         return replace(rows, tables={**rows.tables, **told}, here=here)
 
-    def _also_here(self, rows: OnDriver, tables: Tables, besides: Collection[LeafTable] = ()) -> OnDriver:
+    def _also_here(
+        self, rows: OnDriver, tables: Tables, besides: Collection[LeafTable] = (), index: Index | None = None
+    ) -> OnDriver:
         missing = handed(tables).union(besides) - rows.silver.keys()
         with ThreadPoolExecutor(len(LEAF)) as pool:
             held = {table: pool.submit(_stored, self._lake, table, rows.profile_of) for table in missing}
             silver = dict(rows.silver) | {table: stored.result() for table, stored in held.items()}
+        ruled = NO_RULINGS if index is None else _ruled(index, silver.get(SILVER_ACTIVITY_DAILY), rows.profile_of)
         rows = replace(rows, silver=silver)
         told = derive_here(
             self._lake.few_rows, _known(rows), rows.profiles,
-            champions=self._champions, config=self._lake.config, tables=tables,
+            champions=self._champions, config=self._lake.config, ruled=ruled, tables=tables,
         )  # fmt: skip
         return replace(rows, tables={**rows.tables, **told})
+
+
+def _ruled(index: Index, activity_daily: pa.Table | None, profile_of: Mapping[str, str]) -> pa.Table:
+    """Whose word of consent holds where few profiles contradict themselves; mostly of nobody."""
+    torn = torn_actors(activity_daily, profile_of) if activity_daily is not None else []
+    if not torn:
+        return NO_RULINGS
+    return rulings_of(activity_daily, arrow(edges_of(index, torn), SILVER_IDENTITY_EDGES), profile_of)
 
 
 def _known(rows: GoldRows | OnDriver) -> dict[Table, Any]:

@@ -19,6 +19,6 @@ def declarations(config: Config) -> Declarations:
     return Declarations(properties=properties, plan=plan, documents=topic_sources(config, SOURCES))
 
 
-def declared_audiences(features: Features) -> AudienceBook:
+def declared_audiences(config: Config, features: Features) -> AudienceBook:
     """The audiences of conf/audiences.yaml, over these features. Raises ConfigError: every fault of the file, a line each."""
-    return read_audiences(AUDIENCES, features)
+    return read_audiences(AUDIENCES, features, config.consent.purposes)

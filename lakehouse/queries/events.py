@@ -2,7 +2,7 @@
 
     Kafka -> parse -> deduplication by message, under a watermark on arrival -> EventsBatch, for each micro-batch:
     quarantine, silver.events -> leaf rows of the new events -> MicroBatch: every table of profiles
-                              -> silver.event_faults, silver.sessions, beside it
+                              -> silver.event_faults, silver.consent, silver.sessions, beside it
 
 Late rule: none. The watermark's clock is the micro-batch's own time, fixed in the offset log, so no record can be behind
 it, however old; only message ids are forgotten, `events.dedupe_days` after they were taken in. What is accepted is added to
@@ -28,6 +28,7 @@ from lakehouse.audiences import kept_audiences
 from lakehouse.audiences.teller import teller
 from lakehouse.catalog import of_part
 from lakehouse.config import Config
+from lakehouse.consent.ledger import statements
 from lakehouse.errors import QualityError
 from lakehouse.events import dedupe
 from lakehouse.events.declared_properties import check_stored, with_declared
@@ -47,15 +48,16 @@ from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.quality.data_quality import DataQuality, Tell, nothing_told
-from lakehouse.queries import unfinished
+from lakehouse.queries import ledger_history, unfinished
 from lakehouse.queries.declarations import declarations, declared_audiences
 from lakehouse.queries.feature_history import FeatureHistory, keep_declared
 from lakehouse.queries.known_records import Known, is_news, known
 from lakehouse.queries.lost_records import refuse_lost
-from lakehouse.queries.silver_writes import Accepted, faults, write_events, write_faults
+from lakehouse.queries.silver_writes import Accepted, faults, write_events, write_faults, write_statements
 from lakehouse.sessions import visits
 from lakehouse.sessions.session_step import SessionStep
 from lakehouse.spark.streams import Start, trigger
+from lakehouse.tables.consent import SILVER_CONSENT
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 
@@ -168,8 +170,11 @@ class EventsBatch:
                 accepted = write_events(lake, answered, once, known=known_there, table=self._table, judge=judge)
             record.accepted, record.quarantined = accepted.count, dict(accepted.quarantined)
             record.first_arrival = accepted.first_arrival
-            with ThreadPoolExecutor(2) as beside:
-                others = [beside.submit(self._write_faults, accepted, once, record)]
+            with ThreadPoolExecutor(3) as beside:
+                others = [
+                    beside.submit(self._write_faults, accepted, once, record),
+                    beside.submit(self._keep_statements, accepted, once, record),
+                ]
                 if self._sessions is not None:
                     others.append(beside.submit(self._keep_sessions, self._sessions, accepted, record))
                 with record.stage("leaf"):
@@ -209,6 +214,10 @@ class EventsBatch:
     def _write_faults(self, accepted: Accepted, once: Transaction, record: BatchRecord) -> None:
         with record.stage("faults"):
             write_faults(self._lake, accepted, once)
+
+    def _keep_statements(self, accepted: Accepted, once: Transaction, record: BatchRecord) -> None:
+        with record.stage("consent"):
+            write_statements(self._lake, accepted, once)
 
     def _keep_sessions(self, step: SessionStep, accepted: Accepted, record: BatchRecord) -> None:
         with record.stage("sessions"):
@@ -279,6 +288,7 @@ def start(
     records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
     with upkeep.turn:
         micro_batch.catch_up()
+        ledger_history.fill(lake, NAME)
         finish(lake, micro_batch, functools.partial(read_range, lake), declared, micro_batch.features)
     when = trigger(config.trigger_seconds, available_now=available_now)
     to_start = writer(
@@ -321,6 +331,7 @@ def finish(
                 "%s: %d of their records are gone: batch/rebuild.py has their traits from bronze", NAME, told["gone"]
             )
         lake.append(faults(events), SILVER_EVENT_FAULTS, begun.once)
+        lake.append(statements(events), SILVER_CONSENT, begun.once)
         if lake.config.enrichment.sessions:
             sessions = SessionStep(lake)
             sessions.prepare()
@@ -355,7 +366,7 @@ def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing
     """What the query does for profiles, with the features, the audiences, the online store and the topics of changes that are declared."""
     config = lake.config
     features = keep_declared(lake, NAME, declarations(config).properties)
-    book = declared_audiences(features)
+    book = declared_audiences(config, features)
     audiences = kept_audiences.keep(lake, book.audiences, features, utc_now())
     publish = None
     if config.online_store.publish_changes:

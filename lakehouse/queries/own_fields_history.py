@@ -17,7 +17,7 @@ from lakehouse.profiles.rebuild import bronze_records
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS
 
-OWN = ("properties", "context", "visitor_id", "traffic", "agent", "location")
+OWN = ("properties", "context", "visitor_id", "traffic", "agent", "location", "consent", "consent_basis")
 SLICE = 500_000  # records
 
 

@@ -1,4 +1,4 @@
-"""silver.events, silver.event_faults, silver.events_quarantine of one micro-batch: every record judged by its contract, and kept once.
+"""silver.events, silver.event_faults, silver.consent, silver.events_quarantine of one micro-batch: every record judged by its contract, and kept once.
 
 A record that is a fact of no person (lakehouse/events/facts.py) goes to the table of its kind instead.
 
@@ -21,6 +21,8 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.consent.ledger import COLUMNS as STATED
+from lakehouse.consent.ledger import statements, statements_of
 from lakehouse.events import dedupe, verdict
 from lakehouse.events.content_hash import content_hash_of
 from lakehouse.events.fact_tables import FACT_TABLES
@@ -30,6 +32,7 @@ from lakehouse.lake.delta import Lake, arrow_schema, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.quality.counts import Counts, counted, counted_here, first_broken
 from lakehouse.queries.known_records import is_news, is_news_here
+from lakehouse.tables.consent import SILVER_CONSENT
 from lakehouse.tables.contract import Table
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENT_FAULTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.expectation import Action
@@ -45,13 +48,15 @@ class Accepted:
     """The events of a micro-batch.
 
     events: the columns of silver.events, and `traits`, `faults`, `source`; on the driver, where they passed through it anyway.
-    are_few: whether they fit into the driver's memory. have_faults: whether something is wrong with any of them. count, first_arrival: of the batch's events, and when Kafka took the first of
+    are_few: whether they fit into the driver's memory. have_faults: whether something is wrong with any of them. have_statements: whether any says
+    something of consent. count, first_arrival: of the batch's events, and when Kafka took the first of
     them. quarantined: how many records are no events, by reason.
     """
 
     events: DataFrame | pa.Table
     are_few: bool
     have_faults: bool
+    have_statements: bool
     count: int
     first_arrival: datetime | None
     quarantined: Mapping[str, int]
@@ -125,6 +130,7 @@ def write_events(
         events=events,
         are_few=are_few,
         have_faults=new is not None and new.faulty > 0,
+        have_statements=new is not None and new.stated > 0,
         count=0 if new is None else new.rows - quarantined.get(ID_CONFLICT, 0),
         first_arrival=None if new is None else new.arrival.replace(tzinfo=UTC),
         quarantined=quarantined,
@@ -170,6 +176,7 @@ def _write_here(
         events=events,
         are_few=True,
         have_faults=bool(pc.any(pc.greater(pc.list_value_length(contents["faults"]), 0)).as_py()),
+        have_statements=contents["consent"].null_count < contents.num_rows,
         count=contents.num_rows,
         first_arrival=first,
         quarantined=Counter(rejected["reason"].to_pylist()),
@@ -198,7 +205,7 @@ def _append(lake: Lake, events: DataFrame | pa.Table, table: Table, once: Transa
 
 
 class _Tally(NamedTuple):
-    """Of the rows of one reason. bytes: of their records. faulty: how many have faults. clock: the least time they are remembered at.
+    """Of the rows of one reason. bytes: of their records. faulty: how many have faults. stated: how many say something of consent. clock: the least time they are remembered at.
 
     arrival: when Kafka took the first of them.
     """
@@ -206,19 +213,21 @@ class _Tally(NamedTuple):
     rows: int
     bytes: int
     faulty: int
+    stated: int
     clock: datetime
     arrival: datetime
 
 
 def _tallies(judged: DataFrame, contents: DataFrame) -> dict[str, _Tally]:
     """By reason; contents, those that are conflicts among them, under a name of their own."""
-    told = ("reason", "value", "faults", "remembered_at", "kafka_timestamp")
+    told = ("reason", "value", "faults", "consent", "remembered_at", "kafka_timestamp")
     both = judged.select(*told).unionByName(contents.withColumn("reason", F.lit(dedupe.CONTENT)).select(*told))
     size = F.coalesce(F.sum(F.octet_length("value")), F.lit(0))
     tallied = both.groupBy("reason").agg(
         F.count("*"),
         size,
         F.count_if(F.size("faults") > 0),
+        F.count_if(F.col("consent").isNotNull()),
         F.min("remembered_at"),
         F.min("kafka_timestamp"),
     )
@@ -263,6 +272,17 @@ def write_faults(lake: Lake, accepted: Accepted, once: Transaction) -> None:
         lake.append(_typed(_at_once(found, "told_at"), table), table, once)
     else:
         lake.append(faults(events), table, once, are_few=accepted.are_few)
+
+
+def write_statements(lake: Lake, accepted: Accepted, once: Transaction) -> None:
+    """Append to the ledger what the events say of consent. Where none says anything, nothing is done."""
+    if not accepted.have_statements:
+        return
+    events = accepted.events
+    if isinstance(events, pa.Table):
+        lake.append(statements_of(events.select(list(STATED))), SILVER_CONSENT, once)
+    else:
+        lake.append(statements(events), SILVER_CONSENT, once, are_few=accepted.are_few)
 
 
 def faults(events: DataFrame) -> DataFrame:

@@ -20,8 +20,13 @@ REFUND_STATEMENT = (
     f"amount:{MONEY},currency:string,rate:{RATE},lines:array<{PRODUCT_LINE}>>"
 )
 CONSENT = "struct<at:timestamp,message_id:string,analytics:boolean,personalization:boolean,marketing:boolean>"
+CONSENT_BASIS = (
+    "struct<source:string,jurisdiction:string,text_version:string,others:array<struct<purpose:string,is_allowed:boolean>>,"
+    "told_by:string>"
+)
 _WORD = "struct<at:timestamp,message_id:string,is_allowed:boolean>"
 CONSENT_WORDS = f"struct<answered_at:timestamp,analytics:{_WORD},personalization:{_WORD},marketing:{_WORD}>"
+ALSO_SAID = "array<struct<purpose:string,at:timestamp,message_id:string,is_allowed:boolean>>"
 SUPPRESSION = "struct<at:timestamp,message_id:string,is_suppressed:boolean>"
 LOYALTY_TIER = "struct<at:timestamp,tier:string>"
 

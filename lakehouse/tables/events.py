@@ -3,6 +3,7 @@
 from lakehouse.tables.contract import (
     AGENT,
     CONSENT,
+    CONSENT_BASIS,
     KAFKA,
     LOCATION,
     MONEY,
@@ -114,6 +115,12 @@ SILVER_EVENTS = Table(
             "location",
             LOCATION,
             "ISO 3166 country and region of context.ip; null = not known, or no database is configured",
+        ),
+        optional(
+            "consent_basis",
+            CONSENT_BASIS,
+            "in which form consent was told (categories, consent_management, tcf, gpc), for which jurisdiction, by which texts and program, and words on "
+            "declared purposes that `consent` has no field for; null = nobody was asked, or of a release before it was kept",
         ),
     ),
     expectations=(

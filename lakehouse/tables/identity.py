@@ -2,6 +2,8 @@
 
 from lakehouse.tables.contract import KAFKA, Table, optional, required, write_time
 
+MATCH = "match"
+"""The type of what two actors of a likely pair have in common; nobody carries it."""
 APART_PROBABILITY = 0.1
 """A pair that is stored although it is less likely than this speaks against: two people who live together."""
 

@@ -38,7 +38,7 @@ async def collected(service: Service, call: str, request: Request, body: bytes) 
     now = service.clock()
     try:
         text = plain(body, request.headers.get("content-type", ""), collector.BATCH_BYTES)
-        brought = collector.read(call, text)
+        brought = collector.read(call, text, signals_gpc=request.headers.get("sec-gpc") == "1")
     except (collector.Refused, Damaged) as unread:
         return fault(_REFUSED, str(unread))
     except Inflated as large:

@@ -4,16 +4,19 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from lakehouse.config.limits import PURPOSES
 from lakehouse.decisions.circumstances import circumstances_of
 from lakehouse.decisions.gate import Permitted, permit
 from lakehouse.decisions.visitor import Visitor
 from lakehouse.online.online_profile import COLUMNS, OnlineProfile
 from lakehouse.online.recent_behaviour import recent_behaviour
-from lakehouse.online.recent_entries import PURPOSES
 from serving.service import Service
 
 _UNTOLD = frozenset({"profile_id", "version", "identifiers", "sums"})
-_SAID = ("is_suppressed", "as_of", "updated_at", *(f"consent_{purpose}" for purpose in PURPOSES))
+_SAID = (
+    *("is_suppressed", "as_of", "updated_at", *(f"consent_{purpose}" for purpose in PURPOSES)),
+    *("consent_said_at", "also_allowed", "also_refused", "jurisdictions"),
+)
 
 
 async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
@@ -26,15 +29,12 @@ async def profile(service: Service, type_: str, value: str) -> dict[str, Any]:
     circumstances = circumstances_of(visitor, service.inputs(), now=now)
     passed = permit(visitor, circumstances, "personalization", "profile")
     known = visitor.profile
-    said = {
-        f"consent_{purpose}": None if known is None else known.figures[f"consent_{purpose}"] for purpose in PURPOSES
-    }
     return {
         "profile_id": None if known is None else known.profile_id,
         "version": None if known is None else known.version,
         "degraded": bool(visitor.missing),
         "identifiers": [] if known is None else known.identifiers,
-        "consent": {purpose: visitor.recent.consent.get(purpose, said[f"consent_{purpose}"]) for purpose in PURPOSES},
+        "consent": {purpose: visitor.said(purpose) for purpose in circumstances.consent},
         "withheld": None if isinstance(passed, Permitted) else passed.reason,
         **(_personal(passed) if isinstance(passed, Permitted) else _withheld(known, circumstances.features, now)),
     }

@@ -96,11 +96,15 @@ class Background:
                 admin.create_topic(config.kafka, destination.topic, config.kafka.partitions)
         self._features = Reloadable(files.features, lambda path: declared_features(config, path))
         self._offers = Reloadable(
-            files.offers, lambda path: read_catalogue(path, self._words()), relies_on=[self._features]
+            files.offers,
+            lambda path: read_catalogue(path, self._words(), config.consent.purposes),
+            relies_on=[self._features],
         )
         self._moments = Reloadable(
             files.moments,
-            lambda path: read_moments(path, offers=self._known_offers(), destinations=destinations),
+            lambda path: read_moments(
+                path, offers=self._known_offers(), destinations=destinations, purposes=config.consent.purposes
+            ),
             relies_on=[self._offers],
         )
         self._online = open_store(store_url(config), timeout_ms=_STORE_MS)

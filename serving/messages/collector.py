@@ -9,7 +9,7 @@ A message that cannot even be passed on is refused by its index, and those besid
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_hex
 from typing import Any
@@ -72,16 +72,25 @@ class Request:
         return records, refused
 
 
-def read(call: str, body: bytes) -> Request:
-    """The messages of a body sent to `/v1/<call>`.
+def read(call: str, body: bytes, *, signals_gpc: bool = False) -> Request:
+    """The messages of a body sent to `/v1/<call>`. `signals_gpc`: the browser that sent it says that its user wants no data passed on.
 
     Raises:
         Refused: it is no JSON object, or no batch, or one of too many messages.
     """
     try:
-        return _batch(decoded(body)) if call in BATCHES else _single(CALLS[call], decoded(body).whole())
+        request = _batch(decoded(body)) if call in BATCHES else _single(CALLS[call], decoded(body).whole())
     except Unreadable as unreadable:
         raise Refused(f"body: no JSON object: {unreadable}") from unreadable
+    return _signalling(request) if signals_gpc else request
+
+
+def _signalling(request: Request) -> Request:
+    """With the signal in the context of each message, under a name of its own: a page that sends context.gpc does not undo it."""
+    signal, context = _written({"globalPrivacyControl": True}), request.common.get("context")
+    if context is not None and isinstance(context.value, dict):
+        signal = Sent({**signal.value, **context.value}, _merged_text(signal, context), context.is_json)
+    return replace(request, common={**request.common, "context": signal})
 
 
 def _single(type_: str, message: Sent) -> Request:

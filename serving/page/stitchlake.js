@@ -26,13 +26,13 @@
   const add = (type, said) => {
     const { anonymousId, userId, consent } = visitor(), { title, referrer } = document, { href: url, pathname: path, search } = location;
     const page = { url, path, search, title, referrer }, messageId = hex();
-    const categoryPreferences = navigator.globalPrivacyControl ? { gpc: true, ...consent } : consent;
     if (type == "page") said.properties = { ...page, ...said.properties };
     const text = JSON.stringify({
       ...said, type, messageId, anonymousId, userId, originalTimestamp: new Date().toISOString(),
       context: {
         page, userAgent: navigator.userAgent, locale: navigator.language, library: { name: "stitchlake.js", version: "1" },
-        consent: categoryPreferences && { categoryPreferences },
+        consent: consent && { categoryPreferences: consent },
+        globalPrivacyControl: navigator.globalPrivacyControl || undefined,
       },
     });
     const name = mark + (last = Math.max(Date.now(), last + 1)) + messageId;

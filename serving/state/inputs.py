@@ -1,6 +1,7 @@
 """What every decision of this moment is made from, read from wherever a process keeps it."""
 
 from lakehouse.config import Config
+from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.circumstances import DecisionInputs
 from lakehouse.decisions.offers import Catalogue
 from lakehouse.experiments.definitions import Experiments
@@ -25,6 +26,6 @@ def read_inputs(
         book=rules.current,
         experiments=experiments.current,
         unavailable=stock.unavailable,
-        consent_assumed=config.consent.assumed,
+        consent=Defaults.of(config.consent),
         features=features.current or NO_FEATURES,
     )

@@ -3,11 +3,15 @@
 What of it the online profile holds and what rules may read is said at the columns, and nowhere else.
 """
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config import Config
 from lakehouse.config.limits import PURPOSES
+from lakehouse.consent.defaults import Defaults
+from lakehouse.consent.rulings import RULED
 from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
@@ -24,6 +28,7 @@ def transform(
     gold_scores: DataFrame,
     *,
     profiles: DataFrame,
+    rulings: DataFrame,
     config: Config,
 ) -> DataFrame:
     activity = rollup.profile_activity(silver_activity_daily, silver_identity_map)
@@ -31,22 +36,55 @@ def transform(
     segmented = gold_segments.select("profile_id", "segment", F.col("model_version").alias("segment_model_version"))
     scored = gold_scores.drop("as_of").withColumnRenamed("model_version", "score_model_version")
     joined = rollup.summary(activity).join(profiles, on="profile_id", how="inner")
-    for known in (purchased, segmented, scored):
+    for known in (purchased, segmented, scored, rulings):
         joined = joined.join(known, on="profile_id", how="left")
     filled = joined.withColumns(
         {
             "frequency": F.coalesce("frequency", F.lit(0)),
             "monetary": F.coalesce("monetary", F.lit(0)).cast(MONEY),
-            **{f"consent_{purpose}": _latest_word(purpose) for purpose in PURPOSES},
+            **{f"consent_{purpose}": _word(purpose) for purpose in PURPOSES},
+            "consent_said_at": F.greatest(
+                "answered_at", *(f"said_of_{purpose}.at" for purpose in PURPOSES), _last(F.col("also_said"))
+            ),
+            **other_purposes(tuple(purpose for purpose in config.consent.purposes if purpose not in PURPOSES)),
         }
     )
     return filled.withColumn("next_best_action", next_best_action(config))
 
 
-def _latest_word(purpose: str) -> Column:
-    """What was said of the purpose last; who answered, and said nothing of it, was asked and did not allow it."""
+def _word(purpose: str) -> Column:
+    """What holds of what was said of the purpose; who answered, and said nothing of it, was asked and did not allow it."""
+    if purpose in PURPOSES:
+        said = F.col(f"said_of_{purpose}.is_allowed")
+    else:
+        said = F.get(F.filter("also_said", lambda one: one["purpose"] == F.lit(purpose)), F.lit(0))["is_allowed"]
     was_asked = F.when(F.col("answered_at").isNotNull(), F.lit(False))
-    return F.coalesce(F.col(f"said_of_{purpose}.is_allowed"), was_asked)
+    return F.coalesce(F.try_element_at(RULED, F.lit(purpose)), said, was_asked)
+
+
+def _last(words: Column) -> Column:
+    """When the last of some words was said."""
+    return F.array_max(F.transform(words, lambda one: one["at"]))
+
+
+def other_purposes(purposes: Sequence[str]) -> dict[str, Column]:
+    """The purposes without a column of their own that hold as allowed, and as refused, in order; null = none."""
+    said = [(purpose, _word(purpose)) for purpose in sorted(purposes)]
+
+    def named(is_allowed: bool) -> Column:
+        names = [F.when(word == F.lit(is_allowed), F.lit(purpose)) for purpose, word in said]
+        found = F.array_compact(F.array(*names).cast("array<string>"))
+        return F.when(F.size(found) > 0, found)
+
+    return {"also_allowed": named(True), "also_refused": named(False)}
+
+
+def word_in_row(purpose: str) -> Column:
+    """What a row says of a purpose; null = nothing was said of it."""
+    if purpose in PURPOSES:
+        return F.col(f"consent_{purpose}")
+    refused, allowed = (F.array_contains(f"also_{name}", purpose) for name in ("refused", "allowed"))
+    return F.when(refused, F.lit(False)).when(allowed, F.lit(True))
 
 
 def next_best_action(config: Config) -> Column:
@@ -59,7 +97,9 @@ def next_best_action(config: Config) -> Column:
     lapsed = F.col("last_order_at") < F.col("as_of") - F.expr(f"INTERVAL {rule.lapsed_days:d} DAYS")
     return (
         F.when(F.coalesce("is_suppressed", F.lit(False)), "none")
-        .when(~F.coalesce("consent_marketing", F.lit(consent.assumed)), "none")
+        .when(
+            ~F.coalesce("consent_marketing", Defaults.of(consent).column("marketing", F.col("jurisdictions"))), "none"
+        )
         .when((F.col("frequency") == 0) & (F.col("cart_count") > 0), "first_order_offer")
         .when(F.col("frequency") == 0, "welcome")
         .when(lapsed, "win_back")
@@ -101,19 +141,19 @@ GOLD_ACTIVATION = ProfileTable(
         optional(
             "consent_analytics",
             "boolean",
-            "latest word, false where the answer left it out; null = never asked",
+            "word that holds, false where the answer left it out; null = never asked",
             term="profile",
         ),
         optional(
             "consent_personalization",
             "boolean",
-            "latest word, false where the answer left it out; null = never asked",
+            "word that holds, false where the answer left it out; null = never asked",
             term="profile",
         ),
         optional(
             "consent_marketing",
             "boolean",
-            "latest word, false where the answer left it out; null = never asked",
+            "word that holds, false where the answer left it out; null = never asked",
             term="profile",
         ),
         optional("loyalty_tier", "string", "latest loyalty tier told; null = none, or taken back", term="profile"),
@@ -130,6 +170,27 @@ GOLD_ACTIVATION = ProfileTable(
             is_online=True,
         ),
         write_time("updated_at", "time of the micro-batch that last wrote the row", is_online=True),
+        optional(
+            "consent_said_at",
+            "timestamp",
+            "newest statement of consent; null = never asked, or of a release before it was kept",
+            is_online=True,
+        ),
+        optional(
+            "also_allowed",
+            "array<string>",
+            "purposes of consent.purposes that have no column here and that hold as allowed, in order; null = none",
+            is_online=True,
+        ),
+        optional(
+            "also_refused", "array<string>", "the same of purposes that hold as refused; null = none", is_online=True
+        ),
+        optional(
+            "jurisdictions",
+            "array<string>",
+            "ISO 3166: where events came from, or were said to; what holds where nobody was asked goes by them; null = not known",
+            is_online=True,
+        ),
     ),
     expectations=(
         unique("profile_id"),

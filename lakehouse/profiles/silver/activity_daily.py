@@ -19,9 +19,18 @@ from lakehouse.lake import row_runs
 from lakehouse.lake.delta import Lake, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
-from lakehouse.profiles.leaf import COMPLETED
+from lakehouse.profiles.leaf import COMPLETED, in_order, latest_of_each
 from lakehouse.profiles.silver import stored_sums
-from lakehouse.tables.contract import CONSENT_WORDS, LOYALTY_TIER, MONEY, PRODUCT_TOUCH, SUPPRESSION, optional, required
+from lakehouse.tables.contract import (
+    ALSO_SAID,
+    CONSENT_WORDS,
+    LOYALTY_TIER,
+    MONEY,
+    PRODUCT_TOUCH,
+    SUPPRESSION,
+    optional,
+    required,
+)
 
 _COMPLETION = f"struct<order_id:string,stated_at:timestamp,message_id:string,value:{EXACT}>"
 
@@ -40,7 +49,8 @@ def _of_leaf() -> list[Column]:
         F.to_date("activity_day").alias("activity_date"),
         F.get(user, F.lit(0))["token"].alias("user_id"),
         *map(F.col, ("event_count", "view_count", "cart_count", "first_at", "last_at")),
-        *map(F.col, ("consent", "loyalty_tier", "suppression", "products")),
+        latest_of_each(F.col("also_said")).alias("also_said"),
+        *map(F.col, ("consent", "jurisdictions", "loyalty_tier", "suppression", "products")),
         F.transform(completed, _completion).alias("orders"),
     ]
 
@@ -60,7 +70,7 @@ def _sums() -> list[Column]:
         F.max("last_at").alias("last_at"),
         F.struct(F.max("consent.answered_at").alias("answered_at"), *words).alias("consent"),
         *(F.max(name).alias(name) for name in ("loyalty_tier", "suppression")),
-        *(F.flatten(F.collect_list(name)).alias(name) for name in ("products", "orders")),
+        *(F.flatten(F.collect_list(name)).alias(name) for name in ("products", "orders", "also_said", "jurisdictions")),
     ]
 
 
@@ -83,6 +93,8 @@ def _counts() -> dict[str, Column]:
         "revenue": total,
         "products": F.array_sort("products"),
         "orders": F.array_sort("orders"),
+        "also_said": latest_of_each(F.col("also_said")),
+        "jurisdictions": in_order(F.col("jurisdictions")),
     }
 
 
@@ -154,5 +166,11 @@ SILVER_ACTIVITY_DAILY = LeafTable(
             f"array<{_COMPLETION}>",
             "Order Completed events, in order of their order_id; value: default_currency, null = none told",
         ),
+        optional(
+            "also_said",
+            ALSO_SAID,
+            "latest word of that day on each declared purpose that `consent` has no field for; null = none",
+        ),
+        optional("jurisdictions", "array<string>", "ISO 3166: where the day's events came from; null = not known"),
     ),
 )

@@ -87,7 +87,7 @@ WRONG = [
     ([entry("views_7d")], "'views_7d' is a column or a feature already"),
     ([entry("Loyal")], "name: String should match pattern"),
     ([entry(), entry()], "'one' is there already"),
-    ([entry(purpose="sales")], "purpose: Input should be 'analytics'"),
+    ([entry(purpose="sales")], "purpose: got 'sales', expected 'analytics' or"),
     ([entry(wher="x")], "unknown key 'wher'; did you mean 'where'"),
     ([entry(where="one")], "audiences in a cycle, got one -> one, expected an audience of others"),
     (

@@ -304,3 +304,35 @@ def test_the_registry_has_its_secrets_from_the_environment_alone(folder: Path) -
         env="dev", STITCHLAKE__SCHEMA_REGISTRY__TOKEN="geheim", STITCHLAKE__SCHEMA_REGISTRY__USERNAME="shop"
     )
     assert "token: got username beside it" in both
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("CONSENT__PURPOSES", "analytics,marketing", "[consent] purposes"),
+        ("CONSENT__PURPOSES", "analytics,personalization,marketing,Sale!", "[consent] purposes"),
+        ("CONSENT__PURPOSES", "analytics,personalization,marketing,marketing", "[consent] purposes"),
+        ("CONSENT__GPC", "sale", "[consent] gpc"),
+        ("CONSENT__CATEGORIES__OURS", "sale", "[consent.categories] ours"),
+        ("CONSENT__JURISDICTIONS__US", "analytics,sale", "[consent.jurisdictions] us"),
+        ("CONSENT__JURISDICTIONS__USA", "analytics", "[consent] jurisdictions"),
+        ("CONSENT__TCF__SALE", "1", "[consent.tcf] sale"),
+        ("CONSENT__TCF__MARKETING", "1,12", "[consent.tcf] marketing"),
+        ("TRAINING__SCORES", "sale", "[training] scores"),
+    ],
+)
+def test_whatever_names_a_purpose_names_one_that_is_declared(setting: str, value: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"conf: {told}: got ")):
+        load("dev", environ={f"STITCHLAKE__{setting}": value})
+
+
+def test_purposes_jurisdictions_and_the_framework_are_declared() -> None:
+    named = {"PURPOSES": "analytics,personalization,marketing,sale", "GPC": "sale", "TCF__SALE": "1,3"}
+    environ = {f"STITCHLAKE__CONSENT__{key}": value for key, value in named.items()}
+    consent = load("dev", environ=environ | {"STITCHLAKE__CONSENT__JURISDICTIONS__US": "analytics,sale"}).consent
+    assert consent.purposes[-1] == "sale"
+    assert (consent.gpc, consent.tcf["sale"], consent.jurisdictions) == (
+        ("sale",),
+        (1, 3),
+        {"US": ("analytics", "sale")},
+    )

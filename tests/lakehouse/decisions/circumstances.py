@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.circumstances import Circumstances, DecisionInputs, circumstances_of
 from lakehouse.decisions.gate import Permitted, permit
 from lakehouse.decisions.offers import Catalogue
@@ -35,7 +36,7 @@ def circumstances(
         book=RuleBook({}, {}, []),
         experiments=Experiments({}, Holdout()),
         unavailable=frozenset(),
-        consent_assumed=True,
+        consent=Defaults(never_asked=True),
     )
     return circumstances_of(visitor, inputs, now=now)._replace(**fields)
 

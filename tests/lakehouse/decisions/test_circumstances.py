@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.circumstances import DecisionInputs, circumstances_of
 from lakehouse.decisions.decide import OfferRequest, decide
 from lakehouse.decisions.gate import silence_of
@@ -63,7 +64,9 @@ def test_only_a_destination_waits_for_quiet_hours_instead_of_being_silent() -> N
 
 def test_what_could_never_be_read_is_missing_and_nobody_knows_what_it_forbids() -> None:
     visitor = Visitor(identifier=None, profile=None, recent=recent_behaviour([], NOW))
-    nothing = DecisionInputs(catalogue=None, book=None, experiments=None, unavailable=set(), consent_assumed=False)
+    nothing = DecisionInputs(
+        catalogue=None, book=None, experiments=None, unavailable=set(), consent=Defaults(never_asked=False)
+    )
     found = circumstances_of(visitor, nothing, now=NOW)
     assert found.missing == ("rules: none could be read", "experiments: none could be read")
     assert silence_of(found) == "rules: none could be read"
@@ -75,7 +78,9 @@ def test_whoever_is_held_out_is_in_no_arm() -> None:
     visitor = Visitor(identifier=("user_id", "ana"), profile=None, recent=recent_behaviour([], NOW))
     salted = (Experiments({}, Holdout(share=0.5, salt=str(number))) for number in range(99))
     experiments = next(one for one in salted if one.held_out("user_id:ana"))
-    inputs = DecisionInputs(catalogue=None, book=None, experiments=experiments, unavailable=set(), consent_assumed=True)
+    inputs = DecisionInputs(
+        catalogue=None, book=None, experiments=experiments, unavailable=set(), consent=Defaults(never_asked=True)
+    )
     found = circumstances_of(visitor, inputs, now=NOW + timedelta(days=1))
     assert (found.held_out, found.arms) == ("holdout", {})
     assert found.logged_arms == {"holdout": "held_out"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import orjson
 
+from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.visitor import Visitor, context_of, features_of
 from lakehouse.feature_book.rule_words import rule_words
 from lakehouse.online.recent_behaviour import RecentBehaviour, Seen
@@ -23,13 +24,21 @@ def test_what_was_said_just_now_counts_before_the_profile_and_that_before_what_i
     profile = person("p-ana", [ANA], consent_marketing=False, consent_analytics=False)
     just_now = RecentBehaviour(consent={"marketing": True}, exposures={})
     visitor = Visitor(identifier=ANA, profile=profile, recent=just_now)
-    assert visitor.consent(assumed=True) == {"marketing": True, "analytics": False, "personalization": False}
-    assert visitor.consent(assumed=False) == {"marketing": True, "analytics": False, "personalization": False}
+    assert visitor.consent(Defaults(never_asked=True)) == {
+        "marketing": True,
+        "analytics": False,
+        "personalization": False,
+    }
+    assert visitor.consent(Defaults(never_asked=False)) == {
+        "marketing": True,
+        "analytics": False,
+        "personalization": False,
+    }
 
 
 def test_nothing_is_allowed_while_the_profile_cannot_be_read() -> None:
     visitor = Visitor(identifier=ANA, profile=None, recent=NOTHING, missing=("online store: not there",))
-    assert set(visitor.consent(assumed=True).values()) == {False}
+    assert set(visitor.consent(Defaults(never_asked=True)).values()) == {False}
 
 
 def test_the_unit_is_the_profile_or_the_visitor_while_there_is_none() -> None:

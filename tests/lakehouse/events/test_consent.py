@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.config import load
-from lakehouse.events.consent import Answer, answer, consent, spelled
+from lakehouse.events.consent import Answer, ConsentRules, answer, consent, heard, spelled
+from tests.lakehouse.events.test_tcf import PUBLISHED, written
 
 CATEGORIES = spelled(load("dev", environ={}).consent.categories)
 
@@ -91,3 +92,93 @@ def test_one_word_more_never_allows_what_it_does_not_name(preferences: dict[str,
     gained = {purpose for purpose, allowed in after.items() if allowed and not before[purpose]}
     assert gained <= ({"marketing"} if word else set())
     assert None not in after.values()
+
+
+RULES = ConsentRules(
+    purposes=("analytics", "personalization", "marketing", "sale"),
+    categories=CATEGORIES | {"sale": "sale"},
+    gpc=("marketing", "sale"),
+    tcf={"analytics": (1, 8, 9), "marketing": (1, 3, 4)},
+)
+YES, ALL = {"analytics": True, "marketing": True, "sale": True}, written(range(1, 12))
+# context -> analytics, personalization, marketing, sale; source; text version
+SIGNALLED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None, str | None, str | None]] = [
+    ({}, None, None, None),
+    ({"gpc": False}, None, None, None),
+    ({"gpc": True}, (None, None, False, False), "gpc", None),
+    ({"globalPrivacyControl": "1"}, (None, None, False, False), "gpc", None),
+    ({"gpc": 1, "consent": {"categoryPreferences": YES}}, (True, None, False, False), "categories", None),
+    ({"consent": {"tcString": ALL}}, (True, None, True, None), "tcf", "tcf 4, vendor list 73"),
+    ({"consent": {"IABTCF_TCString": PUBLISHED}}, (False, None, False, None), "tcf", "tcf 2, vendor list 15"),
+    ({"consent": {"tcString": ALL, "gdprApplies": False}}, None, None, None),
+    ({"consent": {"tcString": "CPXx", "IABTCF_gdprApplies": 0}}, None, None, None),
+    (
+        {"consent": {"tcString": ALL, "gdprApplies": "0", "gpp": "DBABMA~"}},
+        (None, None, None, None),
+        "categories",
+        None,
+    ),
+    (
+        {"consent": {"tcString": ALL, "categoryPreferences": {"marketing": "no"}}},
+        (True, None, False, None),
+        "categories",
+        "tcf 4, vendor list 73",
+    ),
+    (
+        {"consent": {"tcString": PUBLISHED, "categoryPreferences": YES}},
+        (False, None, False, True),
+        "categories",
+        "tcf 2, vendor list 15",
+    ),
+    (
+        {"consent": {"tcString": ALL, "categoryPreferences": "granted"}},
+        (None, None, None, None),
+        "categories",
+        "tcf 4, vendor list 73",
+    ),
+    ({"consent": {"tcString": "no string"}, "gpc": True}, (None, None, False, False), "categories", None),
+    ({"consent": {"categoryPreferences": {"theirs": False}}}, (False, False, False, False), "categories", None),
+    (
+        {"consent": {"categoryPreferences": {"sale": True}, "textVersion": "2026-03"}},
+        (None, None, None, True),
+        "categories",
+        "2026-03",
+    ),
+    ({"consentManagement": {"deniedConsentIds": ["sale"]}}, (None, None, None, False), "consent_management", None),
+    ({"consent": {"jurisdiction": "DE", "textVersion": "7"}}, None, None, None),
+]
+
+
+@pytest.mark.parametrize(("context", "words", "source", "text_version"), SIGNALLED)
+def test_strings_and_signals_are_heard_beside_categories(
+    context: dict[str, Any], words: tuple[bool | None, ...] | None, source: str | None, text_version: str | None
+) -> None:
+    found = heard(context, RULES)
+    if words is None:
+        assert found is None
+        return
+    assert found is not None
+    assert tuple(found.words.get(purpose) for purpose in RULES.purposes) == words
+    assert (found.basis.source, found.basis.text_version) == (source, text_version)
+    assert found.is_answer == (source != "gpc")
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [("de", "DE"), (" US-CA ", "US-CA"), ("Germany", None), (7, None), ("", None)]
+)
+def test_a_jurisdiction_is_an_iso_code(sent: Any, kept: str | None) -> None:
+    found = heard({"consent": {"categoryPreferences": YES, "Jurisdiction": sent}}, RULES)
+    assert found is not None
+    assert found.basis.jurisdiction == kept
+
+
+@given(st.lists(st.booleans() | st.none(), min_size=4, max_size=4), st.sets(st.integers(1, 11)), st.booleans())
+@settings(derandomize=True, deadline=None)
+def test_nothing_that_is_said_beside_it_undoes_a_no(words: list[bool | None], tcf: set[int], gpc: bool) -> None:
+    preferences = dict(zip(RULES.purposes, words, strict=True))
+    found = heard({"consent": {"categoryPreferences": preferences, "tcString": written(tcf)}, "gpc": gpc}, RULES)
+    assert found is not None
+    refused = {purpose for purpose, word in preferences.items() if word is False} | ({*RULES.gpc} if gpc else set())
+    refused |= {purpose for purpose, needed in RULES.tcf.items() if not tcf.issuperset(needed)}
+    assert all(found.words.get(purpose) is not True for purpose in refused)
+    assert all(found.words.get(purpose) is False for purpose in refused)

@@ -89,7 +89,9 @@ def test_a_word_of_consent_is_heard_alike_whoever_said_another_before(word: Any)
         }
         heard = READER.read(encode(message), NOON_US, NOON_US).consent
         assert heard is not None
-        assert heard.marketing == ALONE.consent(message)["marketing"]
+        alone = ALONE.consent(message)
+        assert alone is not None
+        assert heard == alone.consent
 
 
 def test_what_nests_thousands_of_levels_is_no_text_and_breaks_nothing() -> None:
@@ -107,7 +109,9 @@ def test_what_nests_thousands_of_levels_is_no_text_and_breaks_nothing() -> None:
         "traits": {"email": deep, "address": deep},
     }
     assert ALONE.identifiers(message) == [("anonymous_id", "a")]
-    assert ALONE.consent(message)["marketing"] is False
+    alone = ALONE.consent(message)
+    assert alone is not None
+    assert alone.consent.marketing is False
     assert (ALONE.event_name(message), ALONE.is_bot(message)) == (None, False)
     assert ALONE.occurred_at(message, NOON) == NOON
 

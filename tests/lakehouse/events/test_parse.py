@@ -189,10 +189,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "time without zone": (track(timestamp="2025-01-30T08:00:00.5"), {"occurred_at": datetime(2025, 1, 30, 8, 0, 0, 500_000)}),
     "receivedAt of no sense": (track(receivedAt="2999-01-01T00:00:00Z"), {"received_at": NOON}),
     "consent": (
-        track(context={"consent": {"categoryPreferences": {"analytics": True, "marketing": False, "other": True}}}),
-        {"consent": Row(
-            at=datetime(2025, 1, 31, 11, 59, 59), message_id="m-1", analytics=True, personalization=None, marketing=False,
-        )},
+        track(
+            context={
+                "consent": {"categoryPreferences": {"analytics": True, "marketing": False, "other": True}, "jurisdiction": "de", "textVersion": 7},
+                "library": {"name": "shop.js"},
+            }
+        ),
+        {
+            "consent": Row(
+                at=datetime(2025, 1, 31, 11, 59, 59), message_id="m-1", analytics=True, personalization=None, marketing=False,
+            ),
+            "consent_basis": Row(source="categories", jurisdiction="DE", text_version="7", others=None, told_by="shop.js"),
+        },
     ),
     "consent to nothing we know": (
         track(context={"consent": {"categoryPreferences": {"other": True}}}),

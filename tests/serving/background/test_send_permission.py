@@ -12,6 +12,7 @@ import pytest
 from lakehouse.actions.action import Action
 from lakehouse.config import load
 from lakehouse.config.declarations import Caps
+from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.circumstances import DecisionInputs
 from lakehouse.decisions.gate import Refused
 from lakehouse.decisions.offers import Catalogue, Offer
@@ -44,7 +45,7 @@ INPUTS = DecisionInputs(
     book=RuleBook({}, {}, []),
     experiments=Experiments({}, Holdout()),
     unavailable=frozenset(),
-    consent_assumed=True,
+    consent=Defaults(never_asked=True),
 )
 
 
@@ -107,7 +108,7 @@ REFUSED = {
         "always: no offer is left",
     ),
     "it needs another consent": (
-        replace(with_offer(purpose="personalization"), consent_assumed=True),
+        replace(with_offer(purpose="personalization"), consent=Defaults(never_asked=True)),
         "always: no offer is left",
     ),
     "a rule forbids it": (forbidding(), "always: rule legal"),

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakehouse.config.limits import PURPOSES
+from lakehouse.events.consent import ConsentRules, heard
 from serving.messages import collector
 from serving.messages.collector import EVENT_BYTES, MOST_IN_BATCH, Refused
 
@@ -197,3 +199,31 @@ def test_events_inside_a_decision_are_the_visitors_also_with_long_numbers() -> N
     assert (record.key, held["userId"], held["properties"]) == (b"u-1", "u-1", {"order_id": 202611270000012345671})
     assert held["context"] == {"channel": "web", "page": {"url": "u"}}
     assert "timestamp" not in held
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        ("track", {"event": "a"}),
+        ("track", {"event": "a", "context": {"gpc": False, "locale": "de"}}),
+        (
+            "batch",
+            {"batch": [{"type": "track"}, {"type": "page", "context": {"gpc": False}}], "context": {"locale": "de"}},
+        ),
+        ("batch", {"batch": [{"type": "track"}], "context": "none"}),
+    ],
+)
+def test_a_browser_that_signals_global_privacy_control_is_heard_whatever_the_page_says(
+    call: str, body: dict[str, Any]
+) -> None:
+    rules = ConsentRules(purposes=PURPOSES, categories={}, gpc=("marketing",), tcf={})
+    for signals in (True, False):
+        records, refused = collector.read(call, written(body).encode(), signals_gpc=signals).records(NOW)
+        assert refused == {}
+        for record in records:
+            context = record.event.get("context")
+            said = heard(context, rules) if isinstance(context, dict) else None
+            assert (None if said is None else said.consent.marketing) == (False if signals else None)
+            assert json.loads(record.value).get("context") == context
+            sent = body.get("context", {})
+            assert signals or not isinstance(sent, dict) or context is None or "globalPrivacyControl" not in context

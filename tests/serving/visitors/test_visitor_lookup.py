@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse.actions.recipient_zones import zone_key
+from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.experiment_unit import Units
 from lakehouse.decisions.visitor import Visitor, suppression_key
 from lakehouse.errors import StoreError
@@ -140,9 +141,9 @@ def test_what_came_along_under_another_name_has_a_say_too(store: Counted) -> Non
         return found
 
     allowed = {"analytics": False, "marketing": True, "personalization": True}
-    assert asked().consent(assumed=False) == asked(both).consent(assumed=False) == allowed
+    assert asked().consent(Defaults(never_asked=False)) == asked(both).consent(Defaults(never_asked=False)) == allowed
     with_cookie = asked(ana, cookie)
-    assert with_cookie.consent(assumed=False) == allowed | {"marketing": False}
+    assert with_cookie.consent(Defaults(never_asked=False)) == allowed | {"marketing": False}
     assert (with_cookie.profile, with_cookie.also) == (
         asked().profile,
         (person("p2", [cookie], consent_marketing=False),),
