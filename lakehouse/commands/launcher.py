@@ -61,6 +61,7 @@ SCRIPTS = {
     "streaming": "streaming/__main__.py",
     "whois": "lakehouse/commands/whois.py",
     "identity": "lakehouse/commands/identity.py",
+    "person": "lakehouse/commands/person.py",
     "quarantine": "lakehouse/commands/quarantine.py",
     "catalogue": "lakehouse/commands/catalogue.py",
     "sql-server": "lakehouse/commands/sql_server.py",

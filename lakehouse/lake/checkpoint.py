@@ -1,10 +1,12 @@
 """The checkpoint of a query, here or on an object store: how far it has read, and its end."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lakehouse.errors import LakeError
 from lakehouse.lake import hadoop
@@ -83,3 +85,27 @@ def run(spark: SparkSession, path: str) -> str | None:
 def delete(spark: SparkSession, path: str) -> None:
     """Nothing when there is none."""
     hadoop.delete(spark, path)
+
+
+def ends_of(records: DataFrame) -> Ends:
+    """How far rows with the lineage of a record reach."""
+    rows = records.groupBy("topic", "partition").agg((F.max("offset") + 1).alias("end")).collect()  # few
+    ends: Ends = {}
+    for row in rows:
+        ends.setdefault(row["topic"], {})[str(row["partition"])] = row["end"]
+    return ends
+
+
+def furthest(of_tables: Iterable[Ends]) -> Ends:
+    """How far any of them reaches.
+
+    >>> furthest([{"events": {"0": 5, "1": 2}}, {"events": {"0": 7}}])
+    {'events': {'0': 7, '1': 2}}
+    """
+    ends: Ends = {}
+    for of_table in of_tables:
+        for topic, partitions in of_table.items():
+            reached = ends.setdefault(topic, {})
+            for partition, end in partitions.items():
+                reached[partition] = max(end, reached.get(partition, 0))
+    return ends

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import lmdb
 
+from lakehouse import machine
 from lakehouse.errors import StoreError
 from lakehouse.online.store import REBUILD
 
@@ -66,7 +67,9 @@ class Environment:
             self._enter()
             try:
                 with self._env.begin(write=write) as transaction:
-                    return body(transaction, self._databases)
+                    if not write or self._inode() in (self._opened, None):
+                        return body(transaction, self._databases)
+                wanted = None  # it was replaced while another held the lock: see `rewrite`
             except lmdb.MapFullError:
                 wanted = 2 * int(self._env.info()["map_size"])
             except lmdb.MapResizedError:
@@ -75,7 +78,41 @@ class Environment:
                 raise unreadable(self._home, error) from error
             finally:
                 self._leave()
-            self._alone(partial(self._resize, wanted))
+            self._alone(self._reopen if wanted is None else partial(self._resize, wanted))
+
+    def rewrite(self) -> None:
+        """Write what there is into new files, and let them take the place of these at once.
+
+        LMDB leaves what was deleted in pages that are free, and in the gaps of others. Nobody writes meanwhile; whoever wants to, or reads, goes on with the new files.
+
+        Raises:
+            StoreError: it cannot be done here.
+        """
+        fresh = self._home.with_name(f"{self._home.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        self._enter()
+        try:
+            with self._env.begin(write=True) as transaction:
+                self._copy(transaction, fresh)
+                machine.exchange(fresh, self._home)
+        except (lmdb.Error, OSError) as error:
+            raise unreadable(self._home, error) from error
+        finally:
+            self._leave()
+        shutil.rmtree(fresh, ignore_errors=True)
+        self._alone(self._reopen)
+
+    def _copy(self, transaction: lmdb.Transaction, to: Path) -> None:
+        to.mkdir()
+        size = int(self._env.info()["map_size"])
+        with lmdb.open(str(to), map_size=size, max_dbs=len(self._names) + 1, max_readers=_MOST_READERS) as copy:
+            copied = [copy.open_db(name) for name in self._names]
+            with copy.begin(write=True) as writing:
+                writing.put(b"format", FORMAT)
+                for ours, theirs in zip(self._databases, copied, strict=True):
+                    for key, value in transaction.cursor(db=ours):
+                        writing.put(key, value, db=theirs, append=True)
+            copy.sync(True)
 
     def _resize(self, size: int) -> None:
         if size == 0 or size > self._env.info()["map_size"]:

@@ -22,6 +22,7 @@ from lakehouse.profiles.declaration import LeafTable
 from lakehouse.profiles.leaf import COMPLETED
 from lakehouse.profiles.silver import stored_sums
 from lakehouse.tables.contract import CONSENT_WORDS, LOYALTY_TIER, MONEY, PRODUCT_TOUCH, SUPPRESSION, optional, required
+from lakehouse.tables.people import By, by
 
 _COMPLETION = f"struct<order_id:string,stated_at:timestamp,message_id:string,value:{EXACT}>"
 
@@ -121,6 +122,7 @@ def look_up(lake: Lake, actors: Collection[str]) -> pa.Table:
 SILVER_ACTIVITY_DAILY = LeafTable(
     name="silver.activity_daily",
     grain="one row per actor and UTC day",
+    people=(by("actor_id", By.ACTOR),),
     key=("actor_id", "activity_date"),
     transform=transform,
     merge=merge,

@@ -1,0 +1,350 @@
+"""Erasing people, by the process that writes the lake, between its micro-batches: first no record of theirs is taken in any more, then all that is
+there goes, and then the files it was in.
+
+    asked      who it is is resolved, and written down; from then on records of theirs are held back (lakehouse/people/held_back.py)
+    resolved   every table the lake's writer writes: bronze, silver, gold; identity last. What is of others is made anew; files are purged
+    left       what others write: decision log, households, exports; what destinations and topics are still to be told; the online stores
+    done       the receipt stands in ops.erasures, and nothing says who it was
+
+Every step deletes what is there by then. So a process may die anywhere, and whoever goes on ends at the same.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from lakehouse.catalog import TABLES, of_part
+from lakehouse.errors import BusyError, StoreError
+from lakehouse.events.erased import digests
+from lakehouse.events.event_rows import Declarations
+from lakehouse.identity.override_store import REJECTED
+from lakehouse.identity.override_store import WAITING as OVERRIDES
+from lakehouse.lake import audit, local_index, row_runs
+from lakehouse.lake.checkpoint import ends_of
+from lakehouse.lake.delta import Lake, arrow_schema
+from lakehouse.lake.folders import Folder, folder
+from lakehouse.lake.lock import DECISION_LOG, EXPORTS, HOUSEHOLDS, QUARANTINE_REPLAYS, writer
+from lakehouse.lake.turns import turn
+from lakehouse.maintenance import local_table
+from lakehouse.online.engines import open_kept_store, open_store, scrub, store_url
+from lakehouse.online.forgetting import forget
+from lakehouse.people.held_back import HeldBack
+from lakehouse.people.holdings import of_people
+from lakehouse.people.others import put_log_right, put_orders_right, put_sessions_right
+from lakehouse.people.person import Person, neighbours, person, profiles_with
+from lakehouse.people.requests import WAITING, Request, keep, waiting
+from lakehouse.people.traces import Traces, traces
+from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
+from lakehouse.sessions.table import SILVER_SESSIONS
+from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
+from lakehouse.tables.contract import Table
+from lakehouse.tables.erasures import OPS_ERASED_IDENTIFIERS, OPS_ERASED_RECORDS, OPS_ERASURES
+from lakehouse.tables.events import (
+    BRONZE_EVENTS,
+    SILVER_EVENTS,
+    SILVER_EVENTS_QUARANTINE,
+    SILVER_QUARANTINE_REPLAYS,
+)
+from lakehouse.tables.exports import OPS_EXPORT_ROWS
+from lakehouse.tables.people import PLACE, By, ByColumns
+
+RECORDS = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE)
+INDEXES = ("identity", "visits", "personal_traits", "match_blocks")
+REST = timedelta(seconds=30)  # until what is left of an erasure is tried again
+SWEEP_EVERY = timedelta(minutes=5)  # bronze is rid of records that were held back
+log = logging.getLogger("stitchlake.people")
+
+
+class Erasures:
+    """Of one lake. Whoever calls it holds the lake, and the turn of its micro-batches."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        micro_batch: MicroBatch,
+        held: HeldBack,
+        declared: Declarations,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._lake, self._micro_batch, self._held, self._declared, self._clock = (
+            lake,
+            micro_batch,
+            held,
+            declared,
+            clock,
+        )
+        self._tried: set[str] = set()  # files of requests
+        self._rests_until: datetime | None = None
+        self._sweeps_after: datetime | None = None
+
+    def between_batches(self) -> None:
+        """`carry_out`, and no batch fails for it: what could not be done is tried again. Without a request this costs a directory listing."""
+        names, now = self._place().names(), self._clock()
+        is_time = self._rests_until is None or now >= self._rests_until
+        try:
+            if names and (is_time or not self._tried.issuperset(names)):
+                self._tried, self._rests_until = set(names), now + REST
+                self.carry_out()
+            elif self._sweeps_after is None or now >= self._sweeps_after:
+                self._sweeps_after = now + SWEEP_EVERY
+                self._sweep()
+        except Exception:  # of whatever kind: what was asked for is in its file
+            log.exception("an erasure failed; tried again in %d s", REST.total_seconds())
+            self._held.renew()
+            self._micro_batch.start_again((), ())
+
+    def carry_out(self) -> None:
+        """Do what is asked, as far as it can be done now."""
+        place = self._place()
+        with self._whole_lake() as is_ours:
+            if is_ours:
+                self._erase(waiting(place), place)
+        for request in waiting(place):
+            if request.stage == "left":
+                self._settle(request, place)
+
+    def _place(self) -> Folder:
+        return folder(self._lake.root, WAITING, None if self._lake.uses_delta_rs else self._lake.spark)
+
+    @contextmanager
+    def _whole_lake(self) -> Iterator[bool]:
+        """The tables of every query of this process, and of replays of quarantine. False: a replay is under way."""
+        with ExitStack() as held:
+            held.enter_context(turn(self._lake.root, BRONZE_EVENTS))
+            try:
+                held.enter_context(writer(self._lake.config, self._lake.spark, part=QUARANTINE_REPLAYS))
+            except BusyError as error:
+                log.info("an erasure waits: %s", error)
+                yield False
+                return
+            yield True
+
+    def _erase(self, requests: Sequence[Request], place: Folder) -> None:
+        resolved = [self._resolved(request, place) if request.stage == "asked" else request for request in requests]
+        open_ = [request for request in resolved if request is not None and request.stage == "resolved"]
+        if not open_:
+            return
+        lake, people = self._lake, [_person(request) for request in open_]
+        self._held.renew()
+        found = traces(lake, people, self._declared)
+        open_ = self._widened(open_, found, place)
+        self._held.renew()
+        ends = {table.name: {} if lake.is_bare(table) else ends_of(lake.read(table)) for table in RECORDS}
+        for request in open_:
+            self._receipt(request, "waiting", "it was begun", ends=ends)
+        counts = [Counter[str](request.counts) for request in open_]
+        tables = [*of_part(None), SILVER_QUARANTINE_REPLAYS]
+        others = {actor for request in open_ for actor in request.neighbours}
+        for table in _in_order(tables):
+            if table == SILVER_ORDERS:
+                self._delete(table, found, counts)
+                others |= put_orders_right(lake, found)
+            elif table == SILVER_SESSIONS:
+                self._delete(table, found, counts)
+                put_sessions_right(lake, found)
+            elif table != OPS_AUDIENCE_MEMBERS:  # of whom its topic is still to be told
+                self._delete(table, found, counts)
+        put_log_right(lake, found.values[By.ACTOR])
+        self._forget_overrides(people)
+        for request, counted in zip(open_, counts, strict=True):
+            keep(place, replace(request, counts=dict(counted)))
+        gone = {profile for one in people for profile in one.profiles}
+        self._micro_batch.start_again(others - found.values[By.ACTOR].keys(), gone)
+        self._micro_batch.catch_up()
+        self._micro_batch.start_again((), ())
+        self._sweep()
+        self._purge(tables)
+        for request, counted in zip(open_, counts, strict=True):
+            keep(place, replace(request, counts=dict(counted), stage="left"))
+
+    def _resolved(self, request: Request, place: Folder) -> Request | None:
+        """With who it is, and what is of them held back; None = it is refused."""
+        profiles = profiles_with(self._lake, request.identifier)
+        if len(profiles) > 1 and not request.every:
+            self._receipt(
+                request, "refused",
+                f"{len(profiles)} profiles carry the identifier, expected one. Name one that is theirs alone, or say --every-profile",
+            )  # fmt: skip
+            place.delete(request.file)
+            return None
+        one = person(self._lake, request.identifier, profiles)
+        told = replace(
+            request, stage="resolved", person=one, held_until=self._clock(), neighbours=tuple(sorted(neighbours(self._lake, [one])))
+        )  # fmt: skip
+        self._hold_back(told)
+        keep(place, told)
+        return told
+
+    def _hold_back(self, request: Request) -> None:
+        """Whatever is still to come of them, and happened by now."""
+        one = _person(request)
+        rows = [
+            {"digest": each, "until": request.held_until, "erasure_id": request.erasure_id}
+            for each in digests(self._lake.config.privacy, one.own, one.actors)
+        ]
+        self._lake.upsert(
+            pa.Table.from_pylist(rows, schema=arrow_schema(OPS_ERASED_IDENTIFIERS)), OPS_ERASED_IDENTIFIERS,
+            update_when="new.until > stored.until",
+        )  # fmt: skip
+
+    def _widened(self, requests: Sequence[Request], found: Traces, place: Folder) -> list[Request]:
+        """With the actors that only their events told of: the graph has none of programs."""
+        wider = []
+        for number, request in enumerate(requests):
+            one = _person(request)
+            actors = {actor for actor, owner in found.values[By.ACTOR].items() if owner == number}
+            told = replace(request, person=replace(one, actors=one.actors | actors))
+            self._hold_back(told)
+            keep(place, told)
+            wider.append(told)
+        return wider
+
+    def _delete(self, table: Table, found: Traces, counts: Sequence[Counter[str]]) -> bool:
+        """The rows of these people; whether there were any. What is to stay for a time is left."""
+        if not table.ways or all(isinstance(way, ByColumns) and way.stays is not None for way in table.ways):
+            return False
+        keys, owners = of_people(self._lake, table, found, columns=table.key)
+        for owner in owners:
+            counts[owner][table.name] += 1
+        self._lake.delete_keys(table, keys)
+        return bool(owners)
+
+    def _forget_overrides(self, people: Sequence[Person]) -> None:
+        """Requests to overrule the graph that name an identifier of theirs."""
+        spark = None if self._lake.uses_delta_rs else self._lake.spark
+        tokens = {json.dumps(token) for one in people for _, token in one.own}
+        for name in (OVERRIDES, REJECTED):
+            place = folder(self._lake.root, name, spark)
+            for file in place.names():
+                text = (place.read(file) or "").replace('\\"', '"')
+                if any(token in text for token in tokens):
+                    place.delete(file)
+
+    def _sweep(self) -> None:
+        """Take out of bronze what was held back since."""
+        lake = self._lake
+        if lake.is_bare(OPS_ERASED_RECORDS):
+            return
+        with turn(lake.root, BRONZE_EVENTS):
+            noted = pa.table(lake.read(OPS_ERASED_RECORDS).select(*PLACE).toArrow())
+            reached = ends_of(lake.read(BRONZE_EVENTS))
+            there = [
+                offset < reached.get(topic, {}).get(str(partition), 0)
+                for topic, partition, offset in zip(*(noted[name].to_pylist() for name in PLACE), strict=True)
+            ]
+            gone = noted.filter(pa.array(there, pa.bool_()))
+            if gone.num_rows:
+                lake.delete_keys(BRONZE_EVENTS, gone)
+                lake.delete_keys(OPS_ERASED_RECORDS, gone)
+                self._purge([BRONZE_EVENTS])
+
+    def _purge(self, tables: Sequence[Table]) -> None:
+        """On this machine the files go at once, and what lies beside the driver; on an object store they go as all old files do."""
+        if not self._lake.uses_delta_rs:
+            return
+        row_runs.forget(self._lake)
+        for name in INDEXES:
+            local_index.forget(self._lake.root, name)
+        for table in tables:
+            if table.ways and not any(isinstance(way, ByColumns) and way.stays for way in table.ways):
+                local_table.purge(self._lake.path(table))
+
+    def _settle(self, request: Request, place: Folder) -> None:
+        """What others write, and are to be told."""
+        one, counts = _person(request), Counter[str](request.counts)
+        found = Traces()
+        for what, values in ((By.ACTOR, one.actors), (By.UNIT, one.units), (By.BYTES, one.units)):
+            found.add(what, values, 0)
+        waits = [reason for part in (DECISION_LOG, HOUSEHOLDS, EXPORTS) if (reason := self._part(part, found, counts))]
+        if not self._lake.is_bare(OPS_AUDIENCE_MEMBERS):
+            told, _ = of_people(self._lake, OPS_AUDIENCE_MEMBERS, found, columns=("audience",))
+            waits += ["the topic of audiences, to tell that they left"] if told.num_rows else []
+        try:
+            counts["online store"] += self._forget_online(one)
+        except StoreError as error:
+            waits.append(f"the online store: {error}")
+        self._receipt(replace(request, counts=dict(counts)), "waiting" if waits else "erased", "; ".join(waits) or None)
+        if waits:
+            keep(place, replace(request, counts=dict(counts)))
+            return
+        if self._lake.uses_delta_rs:
+            local_table.purge(self._lake.path(OPS_AUDIENCE_MEMBERS))
+        place.delete(request.file)
+        audit.note(
+            self._lake.config, "erasure", by=request.by, now=self._clock(),
+            detail={"erasure_id": request.erasure_id, "rows": sum(counts.values())},
+        )  # fmt: skip
+        log.info("erasure %s is done: %d rows", request.erasure_id, sum(counts.values()))
+
+    def _part(self, part: str, found: Traces, counts: Counter[str]) -> str | None:
+        """The tables that a job of their own writes; why something of them waits, None = nothing does."""
+        lake = self._lake
+        try:
+            with writer(lake.config, lake.spark, part=part):
+                tables = lake.stored(of_part(part))
+                if part == EXPORTS and (names := self._exports_that_hold(found)):
+                    return f"the next run of the export {', '.join(names)}, which takes them from its destination"
+                for table in tables:
+                    if self._delete(table, found, [counts]) and lake.uses_delta_rs:
+                        local_table.purge(lake.path(table))
+        except BusyError as error:
+            return str(error)
+        return None
+
+    def _exports_that_hold(self, found: Traces) -> list[str]:
+        """Exports whose destination may have a row of theirs."""
+        rows, _ = of_people(self._lake, OPS_EXPORT_ROWS, found, columns=("export", "is_there"))
+        return sorted(set(rows.filter(rows["is_there"])["export"].to_pylist()))
+
+    def _forget_online(self, one: Person) -> int:
+        config = self._lake.config
+        timers = [f"timers:{shard}" for shard in range(config.moments.shards)]
+        count = 0
+        for opened in (lambda: open_store(store_url(config)), lambda: open_kept_store(config)):
+            with closing(opened()) as store:
+                count += forget(store, one.own, one.shared, one.actors, timers)
+        scrub(config)
+        return count
+
+    def _receipt(
+        self, request: Request, outcome: str, detail: str | None, *, ends: Mapping[str, object] | None = None
+    ) -> None:
+        """What is known by now. `ends`: of the tables of records; None = as it was said before."""
+        one = request.person or Person(own=frozenset())
+        stored = self._lake.rows_with(OPS_ERASURES, "erasure_id", [request.erasure_id], columns=("erasure_id", "ends"))
+        said = next(iter(stored["ends"].to_pylist()), json.dumps(ends or {}))  # told before anything went
+        row = {
+            **{
+                "erasure_id": request.erasure_id,
+                "asked_by": request.by,
+                "reason": request.reason,
+                "asked_at": request.at,
+            },
+            **{"outcome": outcome, "detail": detail, "profiles": len(one.profiles), "actors": len(one.actors)},
+            **{
+                "identifiers": len(one.own) if one.profiles else 0,
+                "counts": json.dumps(dict(request.counts), sort_keys=True),
+            },
+            **{"ends": said, "written_at": self._clock()},
+        }
+        self._lake.upsert(pa.Table.from_pylist([row], schema=arrow_schema(OPS_ERASURES)), OPS_ERASURES)
+
+
+def _person(request: Request) -> Person:
+    assert request.person is not None, "a request is resolved before it is carried out"
+    return request.person
+
+
+def _in_order(tables: Sequence[Table]) -> list[Table]:
+    """As they may be deleted from: what says what belongs to whom goes last, the events before the graph."""
+    last = [name for name in TABLES if name.startswith("silver.identity_")]
+    rank = dict.fromkeys(last, 2) | {SILVER_EVENTS.name: 1}
+    return sorted(tables, key=lambda table: rank.get(table.name, 0))
