@@ -4,7 +4,6 @@ Keys say whose most of it is. Decisions and what became of actions are under ids
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from itertools import batched
 
 import orjson
 
@@ -79,7 +78,8 @@ def _said(value: bytes) -> dict[str, object]:
 def _forget_documents(store: OnlineStore, keys: Sequence[str]) -> int:
     """Written over by one that has ended, so that not even a version is kept."""
     count = 0
-    for some in batched(dict.fromkeys(keys), _AT_ONCE):
+    distinct = list(dict.fromkeys(keys))
+    for some in (distinct[first : first + _AT_ONCE] for first in range(0, len(distinct), _AT_ONCE)):
         count += sum(value is not None for value in store.get(some))
         store.put([Document(key, MOST, None, ends_ms=_ENDED_MS) for key in some])
     while store.expire(_ENDED_MS + 1, _AT_ONCE) == _AT_ONCE:

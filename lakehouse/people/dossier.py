@@ -55,8 +55,8 @@ def _online(lake: Lake, one: Person) -> Mapping[str, Any]:
     timelines = [key_of(timeline, each) for each in sorted(one.own) for timeline in TIMELINES]
     told: dict[str, Any] = {}
     try:
-        for opened in (lambda: open_store(store_url(lake.config)), lambda: open_kept_store(lake.config)):
-            with closing(opened()) as store:
+        for opened in (open_store(store_url(lake.config)), open_kept_store(lake.config)):
+            with closing(opened) as store:
                 told |= _told(store, keys, timelines)
     except StoreError as error:
         return {"could_not_be_read": str(error)}

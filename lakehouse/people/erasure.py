@@ -308,8 +308,8 @@ class Erasures:
         config = self._lake.config
         timers = [f"timers:{shard}" for shard in range(config.moments.shards)]
         count = 0
-        for opened in (lambda: open_store(store_url(config)), lambda: open_kept_store(config)):
-            with closing(opened()) as store:
+        for opened in (open_store(store_url(config)), open_kept_store(config)):
+            with closing(opened) as store:
                 count += forget(store, one.own, one.shared, one.actors, timers)
         scrub(config)
         return count

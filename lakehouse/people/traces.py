@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -73,7 +74,7 @@ def _events(lake: Lake, found: Traces, owners: Mapping[Identifier, int]) -> None
 
 def _theirs(
     rows: pa.Table, found: Traces, owners: Mapping[Identifier, int]
-) -> Iterable[tuple[Mapping[str, object], int]]:
+) -> Iterable[tuple[Mapping[str, Any], int]]:
     """The rows that are of one of them, and of whom."""
     actors, tokens = found.values[By.ACTOR], pa.array({token for _, token in owners}, pa.string())
     identifiers = rows["identifiers"].combine_chunks()
@@ -107,7 +108,7 @@ def _records(lake: Lake, found: Traces, owners: Mapping[Identifier, int], declar
             found.records.setdefault((place[0], place[1], place[2]), one)
 
 
-def _columns(rows: pa.Table) -> list[list[object]]:
+def _columns(rows: pa.Table) -> list[list[Any]]:
     return [rows[name].to_pylist() for name in rows.column_names]
 
 
