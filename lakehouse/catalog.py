@@ -14,7 +14,7 @@ from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
 from lakehouse.tables.audit import OPS_AUDIT
 from lakehouse.tables.contract import Table
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
-from lakehouse.tables.erasures import OPS_ERASED_IDENTIFIERS, OPS_ERASED_RECORDS, OPS_ERASURES
+from lakehouse.tables.erasures import OPS_ERASED_IDENTIFIERS, OPS_ERASURES
 from lakehouse.tables.events import (
     BRONZE_EVENTS,
     SILVER_EVENT_FAULTS,
@@ -75,7 +75,6 @@ TABLES: dict[str, Table] = {
         OPS_AUDIENCE_MEMBERS,
         OPS_ERASURES,
         OPS_ERASED_IDENTIFIERS,
-        OPS_ERASED_RECORDS,
         OPS_AUDIT,
     )
 }

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable
+from functools import reduce
 from pathlib import Path
 from typing import Literal
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lakehouse.errors import LakeError
@@ -109,3 +110,13 @@ def furthest(of_tables: Iterable[Ends]) -> Ends:
             for partition, end in partitions.items():
                 reached[partition] = max(end, reached.get(partition, 0))
     return ends
+
+
+def is_news(ends: Ends) -> Column:
+    """Whether the record of a row (topic, partition, offset) was not known."""
+    below = [
+        (F.col("topic") == topic) & (F.col("partition") == int(partition)) & (F.col("offset") < end)
+        for topic, of_topic in ends.items()
+        for partition, end in of_topic.items()
+    ]
+    return ~reduce(Column.__or__, below) if below else F.lit(True)

@@ -89,27 +89,27 @@ class Environment:
             StoreError: it cannot be done here.
         """
         fresh = self._home.with_name(f"{self._home.name}.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        self._enter()
+
+        def exchange(transaction: lmdb.Transaction, databases: Databases) -> None:
+            shutil.rmtree(fresh, ignore_errors=True)
+            self._copy(transaction, databases, fresh)
+            machine.exchange(fresh, self._home)
+
         try:
-            with self._env.begin(write=True) as transaction:
-                self._copy(transaction, fresh)
-                machine.exchange(fresh, self._home)
-        except (lmdb.Error, OSError) as error:
+            self.write(exchange)
+        except OSError as error:
             raise unreadable(self._home, error) from error
-        finally:
-            self._leave()
         shutil.rmtree(fresh, ignore_errors=True)
         self._alone(self._reopen)
 
-    def _copy(self, transaction: lmdb.Transaction, to: Path) -> None:
+    def _copy(self, transaction: lmdb.Transaction, databases: Databases, to: Path) -> None:
         to.mkdir()
         size = int(self._env.info()["map_size"])
         with lmdb.open(str(to), map_size=size, max_dbs=len(self._names) + 1, max_readers=_MOST_READERS) as copy:
             copied = [copy.open_db(name) for name in self._names]
             with copy.begin(write=True) as writing:
                 writing.put(b"format", FORMAT)
-                for ours, theirs in zip(self._databases, copied, strict=True):
+                for ours, theirs in zip(databases, copied, strict=True):
                     for key, value in transaction.cursor(db=ours):
                         writing.put(key, value, db=theirs, append=True)
             copy.sync(True)

@@ -23,13 +23,16 @@ from lakehouse.catalog import TABLES, of_part
 from lakehouse.errors import BusyError, StoreError
 from lakehouse.events.erased import digests
 from lakehouse.events.event_rows import Declarations
+from lakehouse.events.parse import parse
 from lakehouse.identity.override_store import REJECTED
 from lakehouse.identity.override_store import WAITING as OVERRIDES
 from lakehouse.lake import audit, local_index, row_runs
-from lakehouse.lake.checkpoint import ends_of
+from lakehouse.lake.checkpoint import Ends, ends_of, is_news
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.lake.folders import Folder, folder
 from lakehouse.lake.lock import DECISION_LOG, EXPORTS, HOUSEHOLDS, QUARANTINE_REPLAYS, writer
+from lakehouse.lake.stamp import read as read_stamp
+from lakehouse.lake.stamp import restamp
 from lakehouse.lake.turns import turn
 from lakehouse.maintenance import local_table
 from lakehouse.online.engines import open_kept_store, open_store, scrub, store_url
@@ -41,11 +44,12 @@ from lakehouse.people.person import Person, neighbours, person, profiles_with
 from lakehouse.people.requests import WAITING, Request, keep, waiting
 from lakehouse.people.traces import Traces, traces
 from lakehouse.profiles.micro_batch import MicroBatch
+from lakehouse.profiles.rebuild import bronze_records
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
 from lakehouse.tables.contract import Table
-from lakehouse.tables.erasures import OPS_ERASED_IDENTIFIERS, OPS_ERASED_RECORDS, OPS_ERASURES
+from lakehouse.tables.erasures import OPS_ERASED_IDENTIFIERS, OPS_ERASURES
 from lakehouse.tables.events import (
     BRONZE_EVENTS,
     SILVER_EVENTS,
@@ -58,7 +62,9 @@ from lakehouse.tables.people import PLACE, By, ByColumns
 RECORDS = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE)
 INDEXES = ("identity", "visits", "personal_traits", "match_blocks")
 REST = timedelta(seconds=30)  # until what is left of an erasure is tried again
-SWEEP_EVERY = timedelta(minutes=5)  # bronze is rid of records that were held back
+SWEEP_EVERY = timedelta(minutes=10)  # bronze is rid of records that were held back since
+SWEPT = "_swept_bronze"  # how far it is
+ONLINE = "online store"  # among the counts of tables
 log = logging.getLogger("stitchlake.people")
 
 
@@ -74,13 +80,8 @@ class Erasures:
         *,
         clock: Callable[[], datetime],
     ) -> None:
-        self._lake, self._micro_batch, self._held, self._declared, self._clock = (
-            lake,
-            micro_batch,
-            held,
-            declared,
-            clock,
-        )
+        self._lake, self._micro_batch, self._clock = lake, micro_batch, clock
+        self._held, self._declared = held, declared
         self._tried: set[str] = set()  # files of requests
         self._rests_until: datetime | None = None
         self._sweeps_after: datetime | None = None
@@ -140,30 +141,26 @@ class Erasures:
         ends = {table.name: {} if lake.is_bare(table) else ends_of(lake.read(table)) for table in RECORDS}
         for request in open_:
             self._receipt(request, "waiting", "it was begun", ends=ends)
-        counts = [Counter[str](request.counts) for request in open_]
         tables = [*of_part(None), SILVER_QUARANTINE_REPLAYS]
-        others = {actor for request in open_ for actor in request.neighbours}
         for table in _in_order(tables):
+            if table != OPS_AUDIENCE_MEMBERS:  # of whom its topic is still to be told
+                self._delete(table, found, open_, place)
             if table == SILVER_ORDERS:
-                self._delete(table, found, counts)
-                others |= put_orders_right(lake, found)
+                open_[0] = self._beside(open_[0], put_orders_right(lake, found), place)
             elif table == SILVER_SESSIONS:
-                self._delete(table, found, counts)
                 put_sessions_right(lake, found)
-            elif table != OPS_AUDIENCE_MEMBERS:  # of whom its topic is still to be told
-                self._delete(table, found, counts)
         put_log_right(lake, found.values[By.ACTOR])
         self._forget_overrides(people)
-        for request, counted in zip(open_, counts, strict=True):
-            keep(place, replace(request, counts=dict(counted)))
         gone = {profile for one in people for profile in one.profiles}
+        others = {actor for request in open_ for actor in request.neighbours}
         self._micro_batch.start_again(others - found.values[By.ACTOR].keys(), gone)
         self._micro_batch.catch_up()
         self._micro_batch.start_again((), ())
         self._sweep()
-        self._purge(tables)
-        for request, counted in zip(open_, counts, strict=True):
-            keep(place, replace(request, counts=dict(counted), stage="left"))
+        if any(sum(request.counts.values()) for request in open_):
+            self._purge(tables)
+        for request in open_:
+            keep(place, replace(request, stage="left"))
 
     def _resolved(self, request: Request, place: Folder) -> Request | None:
         """With who it is, and what is of them held back; None = it is refused."""
@@ -207,13 +204,25 @@ class Erasures:
             wider.append(told)
         return wider
 
-    def _delete(self, table: Table, found: Traces, counts: Sequence[Counter[str]]) -> bool:
-        """The rows of these people; whether there were any. What is to stay for a time is left."""
-        if not table.ways or all(isinstance(way, ByColumns) and way.stays is not None for way in table.ways):
+    def _beside(self, request: Request, actors: set[str], place: Folder) -> Request:
+        """With more actors of others, of whom gold is to be made anew."""
+        told = replace(request, neighbours=tuple(sorted({*request.neighbours, *actors})))
+        keep(place, told)
+        return told
+
+    def _delete(self, table: Table, found: Traces, requests: list[Request], place: Folder) -> bool:
+        """The rows of these people; whether there were any. What is to stay for a time is left.
+
+        How many they are is written down before: after a crash they are not found again.
+        """
+        if not table.ways or _stays(table):
             return False
         keys, owners = of_people(self._lake, table, found, columns=table.key)
-        for owner in owners:
-            counts[owner][table.name] += 1
+        for number, count in Counter(owners).items():
+            request = requests[number]
+            counts = {**request.counts, table.name: max(count, request.counts.get(table.name, 0))}
+            requests[number] = replace(request, counts=counts)
+            keep(place, requests[number])
         self._lake.delete_keys(table, keys)
         return bool(owners)
 
@@ -229,22 +238,25 @@ class Erasures:
                     place.delete(file)
 
     def _sweep(self) -> None:
-        """Take out of bronze what was held back since."""
-        lake = self._lake
-        if lake.is_bare(OPS_ERASED_RECORDS):
+        """Take out of bronze what has come of erased people since. Streams drop a repeat before they look whose it is: so the records are read."""
+        lake, told = self._lake, self._held.told
+        if not told or lake.is_bare(BRONZE_EVENTS):
             return
         with turn(lake.root, BRONZE_EVENTS):
-            noted = pa.table(lake.read(OPS_ERASED_RECORDS).select(*PLACE).toArrow())
-            reached = ends_of(lake.read(BRONZE_EVENTS))
-            there = [
-                offset < reached.get(topic, {}).get(str(partition), 0)
-                for topic, partition, offset in zip(*(noted[name].to_pylist() for name in PLACE), strict=True)
-            ]
-            gone = noted.filter(pa.array(there, pa.bool_()))
+            swept, reached = self._swept(), ends_of(lake.read(BRONZE_EVENTS))
+            if reached == swept:
+                return
+            since = parse(bronze_records(lake).where(is_news(swept)), lake.config, self._declared)
+            gone = since.where(told.flag(since)).select(*PLACE).toArrow()
             if gone.num_rows:
                 lake.delete_keys(BRONZE_EVENTS, gone)
-                lake.delete_keys(OPS_ERASED_RECORDS, gone)
                 self._purge([BRONZE_EVENTS])
+            restamp(lake.root, SWEPT, json.dumps(reached), lake.spark)
+
+    def _swept(self) -> Ends:
+        text = read_stamp(self._lake.root, SWEPT, self._lake.spark)
+        swept: Ends = json.loads(text) if text else {}
+        return swept
 
     def _purge(self, tables: Sequence[Table]) -> None:
         """On this machine the files go at once, and what lies beside the driver; on an object store they go as all old files do."""
@@ -254,37 +266,42 @@ class Erasures:
         for name in INDEXES:
             local_index.forget(self._lake.root, name)
         for table in tables:
-            if table.ways and not any(isinstance(way, ByColumns) and way.stays for way in table.ways):
+            if table.ways and not _stays(table):
                 local_table.purge(self._lake.path(table))
 
     def _settle(self, request: Request, place: Folder) -> None:
         """What others write, and are to be told."""
-        one, counts = _person(request), Counter[str](request.counts)
-        found = Traces()
+        one, requests, found = _person(request), [request], Traces()
         for what, values in ((By.ACTOR, one.actors), (By.UNIT, one.units), (By.BYTES, one.units)):
             found.add(what, values, 0)
-        waits = [reason for part in (DECISION_LOG, HOUSEHOLDS, EXPORTS) if (reason := self._part(part, found, counts))]
+        waits = [
+            reason
+            for part in (DECISION_LOG, HOUSEHOLDS, EXPORTS)
+            if (reason := self._part(part, found, requests, place))
+        ]
         if not self._lake.is_bare(OPS_AUDIENCE_MEMBERS):
             told, _ = of_people(self._lake, OPS_AUDIENCE_MEMBERS, found, columns=("audience",))
             waits += ["the topic of audiences, to tell that they left"] if told.num_rows else []
+        (request,) = requests
         try:
-            counts["online store"] += self._forget_online(one)
+            in_store = max(self._forget_online(one), request.counts.get(ONLINE, 0))
+            request = replace(request, counts={**request.counts, ONLINE: in_store})
         except StoreError as error:
             waits.append(f"the online store: {error}")
-        self._receipt(replace(request, counts=dict(counts)), "waiting" if waits else "erased", "; ".join(waits) or None)
+        keep(place, request)
+        self._receipt(request, "waiting" if waits else "erased", "; ".join(waits) or None)
         if waits:
-            keep(place, replace(request, counts=dict(counts)))
             return
         if self._lake.uses_delta_rs:
             local_table.purge(self._lake.path(OPS_AUDIENCE_MEMBERS))
         place.delete(request.file)
         audit.note(
             self._lake.config, "erasure", by=request.by, now=self._clock(),
-            detail={"erasure_id": request.erasure_id, "rows": sum(counts.values())},
+            detail={"erasure_id": request.erasure_id, "rows": sum(request.counts.values())},
         )  # fmt: skip
-        log.info("erasure %s is done: %d rows", request.erasure_id, sum(counts.values()))
+        log.info("erasure %s is done: %d rows", request.erasure_id, sum(request.counts.values()))
 
-    def _part(self, part: str, found: Traces, counts: Counter[str]) -> str | None:
+    def _part(self, part: str, found: Traces, requests: list[Request], place: Folder) -> str | None:
         """The tables that a job of their own writes; why something of them waits, None = nothing does."""
         lake = self._lake
         try:
@@ -293,7 +310,7 @@ class Erasures:
                 if part == EXPORTS and (names := self._exports_that_hold(found)):
                     return f"the next run of the export {', '.join(names)}, which takes them from its destination"
                 for table in tables:
-                    if self._delete(table, found, [counts]) and lake.uses_delta_rs:
+                    if self._delete(table, found, requests, place) and lake.uses_delta_rs:
                         local_table.purge(lake.path(table))
         except BusyError as error:
             return str(error)
@@ -341,6 +358,11 @@ class Erasures:
 def _person(request: Request) -> Person:
     assert request.person is not None, "a request is resolved before it is carried out"
     return request.person
+
+
+def _stays(table: Table) -> bool:
+    """Whether its rows stay for a time."""
+    return any(isinstance(way, ByColumns) and way.stays is not None for way in table.ways)
 
 
 def _in_order(tables: Sequence[Table]) -> list[Table]:

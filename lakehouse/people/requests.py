@@ -23,7 +23,10 @@ Stage = Literal["asked", "resolved", "left"]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """`every`: all profiles that carry the identifier, where they are several. person, held_until, neighbours, counts: once it is resolved."""
+    """`every`: all profiles that carry the identifier, where they are several. person, held_until, neighbours: once it is resolved.
+
+    counts: rows that went, by table.
+    """
 
     erasure_id: str
     identifier: Identifier

@@ -72,9 +72,7 @@ def _events(lake: Lake, found: Traces, owners: Mapping[Identifier, int]) -> None
             found.records.setdefault((row["topic"], row["partition"], row["offset"]), number)
 
 
-def _theirs(
-    rows: pa.Table, found: Traces, owners: Mapping[Identifier, int]
-) -> Iterable[tuple[Mapping[str, Any], int]]:
+def _theirs(rows: pa.Table, found: Traces, owners: Mapping[Identifier, int]) -> Iterable[tuple[Mapping[str, Any], int]]:
     """The rows that are of one of them, and of whom."""
     actors, tokens = found.values[By.ACTOR], pa.array({token for _, token in owners}, pa.string())
     identifiers = rows["identifiers"].combine_chunks()

@@ -8,16 +8,14 @@ who deletes the one deletes the other.
 
 import json
 from collections.abc import Mapping
-from functools import reduce
 
 import pyarrow as pa
-from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehouse.events.erased import ends_noted
 from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.checkpoint import ends_of as ends_of
 from lakehouse.lake.checkpoint import furthest as furthest
+from lakehouse.lake.checkpoint import is_news as is_news
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.stamp import stamped
 from lakehouse.tables.contract import Table
@@ -50,16 +48,6 @@ def held_by(lake: Lake, tables: Mapping[str, Table]) -> Known:
         name: furthest([{} if lake.is_bare(table) else ends_of(lake.read(table)), *ends_noted(lake, table)])
         for name, table in tables.items()
     }
-
-
-def is_news(ends: Ends) -> Column:
-    """Whether the record of a row (topic, partition, offset) was not known."""
-    below = [
-        (F.col("topic") == topic) & (F.col("partition") == int(partition)) & (F.col("offset") < end)
-        for topic, of_topic in ends.items()
-        for partition, end in of_topic.items()
-    ]
-    return ~reduce(Column.__or__, below) if below else F.lit(True)
 
 
 def is_news_here(rows: pa.Table, ends: Ends) -> pa.Array:

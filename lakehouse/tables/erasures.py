@@ -40,17 +40,3 @@ OPS_ERASED_IDENTIFIERS = Table(
         _ERASURE,
     ),
 )
-
-OPS_ERASED_RECORDS = Table(
-    name="ops.erased_records",
-    grain="one row per record that was held back, and is to be taken out of bronze.events",
-    people=Nobody("of places in Kafka"),
-    key=("topic", "partition", "offset"),
-    owner=_OWNER,
-    columns=(
-        required("topic", "string", "Kafka topic"),
-        required("partition", "int", "Kafka partition"),
-        required("offset", "bigint", "Kafka offset"),
-        write_time("held_at", "when it was held back"),
-    ),
-)
