@@ -42,6 +42,8 @@ COMMANDS = (
     "plan",
     "whois",
     "identity",
+    "person",
+    "audit",
     "rules",
     "features",
     "audiences",

@@ -176,16 +176,31 @@ class Environment:
             for other in _homes(self.folder):
                 if other != self._home:
                     shutil.rmtree(other, ignore_errors=True)
-            self._env = lmdb.open(
-                str(self._home), map_size=FIRST_BYTES, max_dbs=len(self._names) + 1, max_readers=_MOST_READERS,
-                sync=self._syncs, metasync=self._syncs, readahead=False, max_spare_txns=8,
-            )  # fmt: skip
+            self._env, self._opened = self._made()
             self._env.reader_check()  # slots of processes that were killed
             self._check()
             self._databases = tuple(self._env.open_db(name) for name in self._names)
         except (lmdb.Error, OSError) as error:
             raise unreadable(self._home, error) from error
-        self._opened = self._inode()
+
+    def _made(self) -> tuple[lmdb.Environment, int | None]:
+        """The environment, and which file it has. Data and lock are opened one after the other: both of one store, or again, see `rewrite`."""
+        while True:
+            before = self._files()
+            env = lmdb.open(
+                str(self._home), map_size=FIRST_BYTES, max_dbs=len(self._names) + 1, max_readers=_MOST_READERS,
+                sync=self._syncs, metasync=self._syncs, readahead=False, max_spare_txns=8,
+            )  # fmt: skip
+            found = self._files()
+            if before in (None, found):
+                return env, None if found is None else found[0]
+            env.close()
+
+    def _files(self) -> tuple[int, int] | None:
+        try:
+            return self._data.stat().st_ino, self._data.with_name("lock.mdb").stat().st_ino
+        except OSError:
+            return None
 
     def _check(self) -> None:
         """Of this format, and whole: reading beyond the end of a truncated file would kill the process."""
