@@ -273,7 +273,9 @@ COVERED: dict[str, tuple[str, ...]] = {
     ),
     "tests/lakehouse/people/test_erasure.py": (
         "lakehouse/lake/turns.py",
+        "lakehouse/people/deletion.py",
         "lakehouse/people/dossier.py",
+        "lakehouse/people/elsewhere.py",
         "lakehouse/people/held_back.py",
         "lakehouse/people/holdings.py",
         "lakehouse/people/others.py",

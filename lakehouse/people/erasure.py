@@ -11,34 +11,32 @@ Every step deletes what is there by then. So a process may die anywhere, and who
 
 import json
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 
 from lakehouse.catalog import TABLES, of_part
-from lakehouse.errors import BusyError, StoreError
+from lakehouse.errors import BusyError
 from lakehouse.events.erased import digests
 from lakehouse.events.event_rows import Declarations
 from lakehouse.events.parse import parse
 from lakehouse.identity.override_store import REJECTED
 from lakehouse.identity.override_store import WAITING as OVERRIDES
-from lakehouse.lake import audit, local_index, row_runs
+from lakehouse.lake import local_index, row_runs
 from lakehouse.lake.checkpoint import Ends, ends_of, is_news
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.lake.folders import Folder, folder
-from lakehouse.lake.lock import DECISION_LOG, EXPORTS, HOUSEHOLDS, QUARANTINE_REPLAYS, writer
+from lakehouse.lake.lock import QUARANTINE_REPLAYS, writer
 from lakehouse.lake.stamp import read as read_stamp
 from lakehouse.lake.stamp import restamp
 from lakehouse.lake.turns import turn
 from lakehouse.maintenance import local_table
-from lakehouse.online.engines import open_kept_store, open_store, scrub, store_url
-from lakehouse.online.forgetting import forget
+from lakehouse.people.deletion import delete, stays_for_a_time, write_receipt
+from lakehouse.people.elsewhere import settle
 from lakehouse.people.held_back import HeldBack
-from lakehouse.people.holdings import of_people
 from lakehouse.people.others import put_log_right, put_orders_right, put_sessions_right
 from lakehouse.people.person import Person, neighbours, person, profiles_with
 from lakehouse.people.requests import WAITING, Request, keep, waiting
@@ -49,22 +47,20 @@ from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
 from lakehouse.tables.contract import Table
-from lakehouse.tables.erasures import OPS_ERASED_IDENTIFIERS, OPS_ERASURES
+from lakehouse.tables.erasures import OPS_ERASED_IDENTIFIERS
 from lakehouse.tables.events import (
     BRONZE_EVENTS,
     SILVER_EVENTS,
     SILVER_EVENTS_QUARANTINE,
     SILVER_QUARANTINE_REPLAYS,
 )
-from lakehouse.tables.exports import OPS_EXPORT_ROWS
-from lakehouse.tables.people import PLACE, By, ByColumns
+from lakehouse.tables.people import PLACE, By
 
 RECORDS = (BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE)
 INDEXES = ("identity", "visits", "personal_traits", "match_blocks")
 REST = timedelta(seconds=30)  # until what is left of an erasure is tried again
 SWEEP_EVERY = timedelta(minutes=10)  # bronze is rid of records that were held back since
 SWEPT = "_swept_bronze"  # how far it is
-ONLINE = "online store"  # among the counts of tables
 log = logging.getLogger("stitchlake.people")
 
 
@@ -110,7 +106,7 @@ class Erasures:
                 self._erase(waiting(place), place)
         for request in waiting(place):
             if request.stage == "left":
-                self._settle(request, place)
+                settle(self._lake, request, place, self._clock)
 
     def _place(self) -> Folder:
         return folder(self._lake.root, WAITING, None if self._lake.uses_delta_rs else self._lake.spark)
@@ -133,18 +129,18 @@ class Erasures:
         open_ = [request for request in resolved if request is not None and request.stage == "resolved"]
         if not open_:
             return
-        lake, people = self._lake, [_person(request) for request in open_]
+        lake, people = self._lake, [request.resolved for request in open_]
         self._held.renew()
         found = traces(lake, people, self._declared)
         open_ = self._widened(open_, found, place)
         self._held.renew()
         ends = {table.name: {} if lake.is_bare(table) else ends_of(lake.read(table)) for table in RECORDS}
         for request in open_:
-            self._receipt(request, "waiting", "it was begun", ends=ends)
+            write_receipt(lake, request, "waiting", "it was begun", now=self._clock(), ends=ends)
         tables = [*of_part(None), SILVER_QUARANTINE_REPLAYS]
         for table in _in_order(tables):
             if table != OPS_AUDIENCE_MEMBERS:  # of whom its topic is still to be told
-                self._delete(table, found, open_, place)
+                delete(lake, table, found, open_, place)
             if table == SILVER_ORDERS:
                 open_[0] = self._beside(open_[0], put_orders_right(lake, found), place)
             elif table == SILVER_SESSIONS:
@@ -166,10 +162,8 @@ class Erasures:
         """With who it is, and what is of them held back; None = it is refused."""
         profiles = profiles_with(self._lake, request.identifier)
         if len(profiles) > 1 and not request.every:
-            self._receipt(
-                request, "refused",
-                f"{len(profiles)} profiles carry the identifier, expected one. Name one that is theirs alone, or say --every-profile",
-            )  # fmt: skip
+            why = f"{len(profiles)} profiles carry the identifier, expected one. Name one that is theirs alone, or say --every-profile"
+            write_receipt(self._lake, request, "refused", why, now=self._clock())
             place.delete(request.file)
             return None
         one = person(self._lake, request.identifier, profiles)
@@ -182,7 +176,7 @@ class Erasures:
 
     def _hold_back(self, request: Request) -> None:
         """Whatever is still to come of them, and happened by now."""
-        one = _person(request)
+        one = request.resolved
         rows = [
             {"digest": each, "until": request.held_until, "erasure_id": request.erasure_id}
             for each in digests(self._lake.config.privacy, one.own, one.actors)
@@ -196,7 +190,7 @@ class Erasures:
         """With the actors that only their events told of: the graph has none of programs."""
         wider = []
         for number, request in enumerate(requests):
-            one = _person(request)
+            one = request.resolved
             actors = {actor for actor, owner in found.values[By.ACTOR].items() if owner == number}
             told = replace(request, person=replace(one, actors=one.actors | actors))
             self._hold_back(told)
@@ -209,22 +203,6 @@ class Erasures:
         told = replace(request, neighbours=tuple(sorted({*request.neighbours, *actors})))
         keep(place, told)
         return told
-
-    def _delete(self, table: Table, found: Traces, requests: list[Request], place: Folder) -> bool:
-        """The rows of these people; whether there were any. What is to stay for a time is left.
-
-        How many they are is written down before: after a crash they are not found again.
-        """
-        if not table.ways or _stays(table):
-            return False
-        keys, owners = of_people(self._lake, table, found, columns=table.key)
-        for number, count in Counter(owners).items():
-            request = requests[number]
-            counts = {**request.counts, table.name: max(count, request.counts.get(table.name, 0))}
-            requests[number] = replace(request, counts=counts)
-            keep(place, requests[number])
-        self._lake.delete_keys(table, keys)
-        return bool(owners)
 
     def _forget_overrides(self, people: Sequence[Person]) -> None:
         """Requests to overrule the graph that name an identifier of theirs."""
@@ -266,103 +244,8 @@ class Erasures:
         for name in INDEXES:
             local_index.forget(self._lake.root, name)
         for table in tables:
-            if table.ways and not _stays(table):
+            if table.ways and not stays_for_a_time(table):
                 local_table.purge(self._lake.path(table))
-
-    def _settle(self, request: Request, place: Folder) -> None:
-        """What others write, and are to be told."""
-        one, requests, found = _person(request), [request], Traces()
-        for what, values in ((By.ACTOR, one.actors), (By.UNIT, one.units), (By.BYTES, one.units)):
-            found.add(what, values, 0)
-        waits = [
-            reason
-            for part in (DECISION_LOG, HOUSEHOLDS, EXPORTS)
-            if (reason := self._part(part, found, requests, place))
-        ]
-        if not self._lake.is_bare(OPS_AUDIENCE_MEMBERS):
-            told, _ = of_people(self._lake, OPS_AUDIENCE_MEMBERS, found, columns=("audience",))
-            waits += ["the topic of audiences, to tell that they left"] if told.num_rows else []
-        (request,) = requests
-        try:
-            in_store = max(self._forget_online(one), request.counts.get(ONLINE, 0))
-            request = replace(request, counts={**request.counts, ONLINE: in_store})
-        except StoreError as error:
-            waits.append(f"the online store: {error}")
-        keep(place, request)
-        self._receipt(request, "waiting" if waits else "erased", "; ".join(waits) or None)
-        if waits:
-            return
-        if self._lake.uses_delta_rs:
-            local_table.purge(self._lake.path(OPS_AUDIENCE_MEMBERS))
-        place.delete(request.file)
-        audit.note(
-            self._lake.config, "erasure", by=request.by, now=self._clock(),
-            detail={"erasure_id": request.erasure_id, "rows": sum(request.counts.values())},
-        )  # fmt: skip
-        log.info("erasure %s is done: %d rows", request.erasure_id, sum(request.counts.values()))
-
-    def _part(self, part: str, found: Traces, requests: list[Request], place: Folder) -> str | None:
-        """The tables that a job of their own writes; why something of them waits, None = nothing does."""
-        lake = self._lake
-        try:
-            with writer(lake.config, lake.spark, part=part):
-                tables = lake.stored(of_part(part))
-                if part == EXPORTS and (names := self._exports_that_hold(found)):
-                    return f"the next run of the export {', '.join(names)}, which takes them from its destination"
-                for table in tables:
-                    if self._delete(table, found, requests, place) and lake.uses_delta_rs:
-                        local_table.purge(lake.path(table))
-        except BusyError as error:
-            return str(error)
-        return None
-
-    def _exports_that_hold(self, found: Traces) -> list[str]:
-        """Exports whose destination may have a row of theirs."""
-        rows, _ = of_people(self._lake, OPS_EXPORT_ROWS, found, columns=("export", "is_there"))
-        return sorted(set(rows.filter(rows["is_there"])["export"].to_pylist()))
-
-    def _forget_online(self, one: Person) -> int:
-        config = self._lake.config
-        timers = [f"timers:{shard}" for shard in range(config.moments.shards)]
-        count = 0
-        for opened in (open_store(store_url(config)), open_kept_store(config)):
-            with closing(opened) as store:
-                count += forget(store, one.own, one.shared, one.actors, timers)
-        scrub(config)
-        return count
-
-    def _receipt(
-        self, request: Request, outcome: str, detail: str | None, *, ends: Mapping[str, object] | None = None
-    ) -> None:
-        """What is known by now. `ends`: of the tables of records; None = as it was said before."""
-        one = request.person or Person(own=frozenset())
-        stored = self._lake.rows_with(OPS_ERASURES, "erasure_id", [request.erasure_id], columns=("erasure_id", "ends"))
-        said = next(iter(stored["ends"].to_pylist()), json.dumps(ends or {}))  # told before anything went
-        row = {
-            **{
-                "erasure_id": request.erasure_id,
-                "asked_by": request.by,
-                "reason": request.reason,
-                "asked_at": request.at,
-            },
-            **{"outcome": outcome, "detail": detail, "profiles": len(one.profiles), "actors": len(one.actors)},
-            **{
-                "identifiers": len(one.own) if one.profiles else 0,
-                "counts": json.dumps(dict(request.counts), sort_keys=True),
-            },
-            **{"ends": said, "written_at": self._clock()},
-        }
-        self._lake.upsert(pa.Table.from_pylist([row], schema=arrow_schema(OPS_ERASURES)), OPS_ERASURES)
-
-
-def _person(request: Request) -> Person:
-    assert request.person is not None, "a request is resolved before it is carried out"
-    return request.person
-
-
-def _stays(table: Table) -> bool:
-    """Whether its rows stay for a time."""
-    return any(isinstance(way, ByColumns) and way.stays is not None for way in table.ways)
 
 
 def _in_order(tables: Sequence[Table]) -> list[Table]:

@@ -41,6 +41,12 @@ class Request:
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
+    def resolved(self) -> Person:
+        """Who it is, of a request that is not only asked."""
+        assert self.person is not None, "a request is resolved before it is carried out"
+        return self.person
+
+    @property
     def file(self) -> str:
         return f"{self.at:%Y%m%dT%H%M%S%f}-{self.erasure_id}{SUFFIX}"
 

@@ -11,7 +11,7 @@ from lakehouse.online.lmdb_store import LmdbStore
 from lakehouse.online.store import MOST, Document, Entry
 
 ANN, FAMILY = ("email", "k1:aaaabbbbccccdddd"), ("device_id", "tv-of-the-family")
-WRITES = 400
+WRITES = 150
 
 
 def test_whatever_is_hers_goes_and_nothing_else(tmp_path: Path) -> None:
