@@ -277,7 +277,6 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/people/dossier.py",
         "lakehouse/people/elsewhere.py",
         "lakehouse/people/held_back.py",
-        "lakehouse/people/holdings.py",
         "lakehouse/people/others.py",
         "lakehouse/people/page.py",
         "lakehouse/people/person.py",

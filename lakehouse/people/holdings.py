@@ -16,6 +16,8 @@ def of_people(lake: Lake, table: Table, found: Traces, *, columns: Sequence[str]
     needed = list(dict.fromkeys([*columns, *(name for way in table.ways for name in columns_of(way))]))
     pieces, owners = [pa.schema([arrow_schema(table).field(name) for name in needed]).empty_table()], list[int]()
     for batch in lake.batches(table, columns=needed):
+        if batch.num_rows == 0:  # PyArrow 25 dies when it looks for what is true among nothing
+            continue
         rows = pa.Table.from_batches([batch])
         numbers = _numbers(rows, table.ways, found)
         pieces.append(rows.take(pa.array(sorted(numbers), pa.int64())))
