@@ -11,9 +11,11 @@ from lakehouse.profiles.tables import GOLD, LEAF
 from lakehouse.recommend.products import GOLD_PRODUCTS
 from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
+from lakehouse.tables.audit import OPS_AUDIT
 from lakehouse.tables.consent import SILVER_CONSENT
 from lakehouse.tables.contract import Table
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
+from lakehouse.tables.erasures import OPS_ERASED_IDENTIFIERS, OPS_ERASURES
 from lakehouse.tables.events import (
     BRONZE_EVENTS,
     SILVER_EVENT_FAULTS,
@@ -73,6 +75,9 @@ TABLES: dict[str, Table] = {
         OPS_EXPORT_CHANGES,
         OPS_EXPORT_ROWS,
         OPS_AUDIENCE_MEMBERS,
+        OPS_ERASURES,
+        OPS_ERASED_IDENTIFIERS,
+        OPS_AUDIT,
     )
 }
 

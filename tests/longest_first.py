@@ -13,6 +13,7 @@ FILES = (
     "tests/lakehouse/commands/test_sql_server.py",
     "tests/lakehouse/queries/test_silver_from_bronze.py",
     "tests/lakehouse/queries/test_events.py",
+    "tests/lakehouse/people/test_erasure.py",
     "tests/lakehouse/profiles/stitching/test_match_pairs_crashes.py",
     "tests/lakehouse/profiles/test_change_log.py",
     "tests/lakehouse/training/test_scores.py",

@@ -277,6 +277,18 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/online/redis_cluster.py",
         "lakehouse/online/redis_store.py",
     ),
+    "tests/lakehouse/people/test_erasure.py": (
+        "lakehouse/lake/turns.py",
+        "lakehouse/people/deletion.py",
+        "lakehouse/people/dossier.py",
+        "lakehouse/people/elsewhere.py",
+        "lakehouse/people/held_back.py",
+        "lakehouse/people/others.py",
+        "lakehouse/people/page.py",
+        "lakehouse/people/person.py",
+        "lakehouse/people/requests.py",
+        "lakehouse/people/traces.py",
+    ),
     "tests/lakehouse/profiles/gold/test_order_balance.py": ("batch/order_balance.py",),
     "tests/lakehouse/profiles/gold/test_scores.py": ("lakehouse/profiles/declared_scores.py",),
     "tests/lakehouse/profiles/stitching/test_match_pairs.py": (

@@ -31,6 +31,7 @@ def main(argv: list[str]) -> int | None:
         "rules": _rules,
         "features": _features,
         "audiences": _audiences,
+        "audit": _audit,
         "schedule": _schedule,
         "sources": _sources,
         "adopt": _adopt,
@@ -125,6 +126,12 @@ def _audiences(argv: list[str]) -> int:
     from lakehouse.commands import audiences
 
     return audiences.main(argv)
+
+
+def _audit(argv: list[str]) -> int:
+    from lakehouse.commands import audit
+
+    return audit.main(argv)
 
 
 def _schedule(argv: list[str]) -> None:

@@ -26,6 +26,7 @@ from lakehouse.identity.override_requests import Known, Refusal, Request, Undo, 
 from lakehouse.identity.override_store import Store
 from lakehouse.identity.overrides import ACTIONS, NamedIdentifier, Override
 from lakehouse.job import run
+from lakehouse.lake import audit
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import STAMP, open_lake
 from lakehouse.spark.session import get_session
@@ -82,8 +83,18 @@ def request(store: Store, config: Config, asked: Request, typed: Mapping[NamedId
             return outcome.reason
         raise StitchlakeError(f"identity {outcome.reason}")
     override_store.ask(store, asked)
+    _note(config, asked)
     what = f"undo of {outcome.override_id}" if isinstance(asked, Undo) else f"{outcome.action} {outcome.override_id}"
     return f"{what} waits for the next micro-batch of the events query"
+
+
+def _note(config: Config, asked: Request) -> None:
+    """In the audit log, without whom it is about."""
+    if isinstance(asked, Undo):
+        by, detail = asked.by, {"action": "undo", "override_id": asked.override_id}
+    else:
+        by, detail = asked.created_by, {"action": asked.action, "override_id": asked.override_id}
+    audit.note(config, "override", by=by, detail=detail, now=asked_at(asked))
 
 
 def listing(store: Store, config: Config, *, everything: bool) -> str:

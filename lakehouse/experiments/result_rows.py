@@ -13,6 +13,7 @@ from lakehouse.experiments.metrics import BEFORE, Metric
 from lakehouse.experiments.readout import ArmComparison, ReadOut, read_out
 from lakehouse.experiments.sticky import ArmsTold, arms_told
 from lakehouse.tables.contract import Table, optional, required, write_time
+from lakehouse.tables.people import Nobody
 
 LOG = ["unit", "told_as", "kind", "experiment", "arm", "metric", "value", "decided_at", "occurred_at"]
 """Columns of the log as lakehouse/experiments/exposure_log.py gives it. told_as, decided_at: null = as unit, as occurred_at."""
@@ -144,6 +145,7 @@ def _known(value: float) -> float | None:
 GOLD_EXPERIMENT_RESULTS = Table(
     name="gold.experiment_results",
     grain="one row per experiment, metric and arm other than the baseline",
+    people=Nobody("of arms of experiments, made anew by each run"),
     key=("experiment", "metric", "arm"),
     owner="batch/experiments.py",
     reads=(

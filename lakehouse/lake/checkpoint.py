@@ -1,10 +1,13 @@
 """The checkpoint of a query, here or on an object store: how far it has read, and its end."""
 
 import json
+from collections.abc import Iterable
+from functools import reduce
 from pathlib import Path
 from typing import Literal
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lakehouse.errors import LakeError
 from lakehouse.lake import hadoop
@@ -83,3 +86,37 @@ def run(spark: SparkSession, path: str) -> str | None:
 def delete(spark: SparkSession, path: str) -> None:
     """Nothing when there is none."""
     hadoop.delete(spark, path)
+
+
+def ends_of(records: DataFrame) -> Ends:
+    """How far rows with the lineage of a record reach."""
+    rows = records.groupBy("topic", "partition").agg((F.max("offset") + 1).alias("end")).collect()  # few
+    ends: Ends = {}
+    for row in rows:
+        ends.setdefault(row["topic"], {})[str(row["partition"])] = row["end"]
+    return ends
+
+
+def furthest(of_tables: Iterable[Ends]) -> Ends:
+    """How far any of them reaches.
+
+    >>> furthest([{"events": {"0": 5, "1": 2}}, {"events": {"0": 7}}])
+    {'events': {'0': 7, '1': 2}}
+    """
+    ends: Ends = {}
+    for of_table in of_tables:
+        for topic, partitions in of_table.items():
+            reached = ends.setdefault(topic, {})
+            for partition, end in partitions.items():
+                reached[partition] = max(end, reached.get(partition, 0))
+    return ends
+
+
+def is_news(ends: Ends) -> Column:
+    """Whether the record of a row (topic, partition, offset) was not known."""
+    below = [
+        (F.col("topic") == topic) & (F.col("partition") == int(partition)) & (F.col("offset") < end)
+        for topic, of_topic in ends.items()
+        for partition, end in of_topic.items()
+    ]
+    return ~reduce(Column.__or__, below) if below else F.lit(True)

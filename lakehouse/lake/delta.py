@@ -172,6 +172,17 @@ class Lake:
         else:
             DeltaTable.forPath(self.spark, self.path(table)).delete(F.col(column) < F.lit(moment))
 
+    def delete_keys(self, table: Table, keys: pa.Table) -> None:
+        """Delete the rows that have these values in the columns of `keys`, none of them null. No value stands in the log."""
+        if keys.num_rows == 0:
+            return
+        if self.uses_delta_rs:
+            delta_rs.delete_keys(self.path(table), keys)
+        else:
+            target = DeltaTable.forPath(self.spark, self.path(table)).alias("stored")
+            gone = self.frame(keys).distinct().alias("new")
+            target.merge(gone, delta_rs.matching(keys.column_names)).whenMatchedDelete().execute()
+
     def frame(self, rows: pa.Table) -> DataFrame:
         """Rows computed on the driver as a Spark frame."""
         frame: DataFrame = self.spark.createDataFrame(rows)

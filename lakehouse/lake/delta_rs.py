@@ -143,6 +143,13 @@ def delete_before(path: str, column: str, moment: datetime) -> None:
     opened(path).delete(f"{column} < {time_order.literal(micros)}")
 
 
+def delete_keys(path: str, keys: pa.Table) -> None:
+    """Delete the rows that have these values in these columns. By a merge, whose predicate says no value."""
+    gone = keys.group_by(keys.column_names).aggregate([])
+    merge = opened(path).merge(gone, matching(keys.column_names), source_alias="new", target_alias="stored")
+    merge.when_matched_delete().execute()
+
+
 def add(rows: pa.Table, table: Table, path: str) -> None:
     """Append."""
     _check(rows, table)

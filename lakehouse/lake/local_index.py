@@ -153,6 +153,16 @@ def opened(folder: Path, kind: type[Kind]) -> Kind:
     return index
 
 
+def forget(root: str, name: str) -> None:
+    """Let the index of that name of the lake at `root` hold nothing: whoever opens it fills it again."""
+    folder = folder_of(root, name)
+    index = _OPEN.get(folder)
+    if index is not None and index.is_there:
+        index.clear()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def looked_into(folder: Path, kind: type[Kind]) -> Iterator[Kind | None]:
     """The index in the folder as its owner, perhaps another process, left it; None where there is none. Not to be written.

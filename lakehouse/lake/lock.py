@@ -36,13 +36,14 @@ SCRATCH = "_few_rows"  # rows of the micro-batch under way (few_rows.py); those 
 REFILL = "_refill"  # there while silver is being replaced from bronze
 # Parts: tables that only a job of their own writes.
 DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE, PRODUCTS = "decision_log", "households", "order_balance", "products"
-QUARANTINE_REPLAYS, EXPORTS = "quarantine_replays", "exports"
+QUARANTINE_REPLAYS, EXPORTS, AUDIT = "quarantine_replays", "exports", "audit"
 PARTS = {
     "batch/decision_log.py": DECISION_LOG,
     "batch/experiments.py": DECISION_LOG,
     "batch/export.py": EXPORTS,
     "batch/households.py": HOUSEHOLDS,
     "batch/order_balance.py": ORDER_BALANCE,
+    "lakehouse/commands/audit.py": AUDIT,
     "lakehouse/commands/quarantine.py": QUARANTINE_REPLAYS,
     "ml/train_recommender.py": PRODUCTS,
 }

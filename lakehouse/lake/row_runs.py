@@ -204,6 +204,14 @@ def current(lake: Lake, table: Table, by: Sequence[str]) -> RowRuns:
     return runs
 
 
+def forget(lake: Lake) -> None:
+    """Delete the rows of every table beside the driver: they are read again when they are looked up."""
+    folder = folder_of(lake.root, "rows")
+    for path in [path for path in _OPEN if path.parent == folder]:
+        del _OPEN[path]
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def rows_of(lake: Lake, table: Table, values: Collection[str], *, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows whose first key column, a text, holds one of the values: looked up of a lake on this machine, of any other read."""
     first = table.key[0]

@@ -4,7 +4,7 @@ Each step is one commit or deletes what no version needs, so a process may die b
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -66,6 +66,18 @@ def vacuum(path: str) -> int:
     stored = opened(path)
     noting = delta_rs.changing_no_row(stored)
     return len(stored.vacuum(None, dry_run=False, full=True, commit_properties=noting))
+
+
+def purge(path: str) -> None:
+    """Let nothing be left of what the table held before: no file, and no commit but the newest. Who reads an older version fails.
+
+    The log first: what a change feed tells of the commits that delete files stays readable.
+    """
+    opened(path).create_checkpoint()
+    log_files.trim(Path(path) / log_files.FOLDER, datetime.now(UTC) + timedelta(days=1))
+    stored = opened(path)
+    noting = delta_rs.changing_no_row(stored)
+    stored.vacuum(0, dry_run=False, enforce_retention_duration=False, full=True, commit_properties=noting)
 
 
 def trim_log(path: str, retention: Retention, now: datetime) -> int:

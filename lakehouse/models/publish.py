@@ -4,6 +4,7 @@ MLflow's client is used throughout, never its process-wide "active run": trainin
 """
 
 import contextlib
+import getpass
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from pyspark.sql import DataFrame
 
 from lakehouse.config import PROJECT, Config
 from lakehouse.errors import ModelError
+from lakehouse.lake import audit
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import CHAMPION, PARAMETERS, client, local_folder, tracking_uri
 from lakehouse.tables.contract import Table
@@ -71,6 +74,8 @@ def publish(config: Config, trained: Trained, *, is_champion: bool = True) -> st
     version = mlflow.create_model_version(trained.name, source, run_id=run_id).version
     if is_champion:
         mlflow.set_registered_model_alias(trained.name, CHAMPION, version)
+        told = {"model": trained.name, "version": str(version)}
+        audit.note(config, "promotion", by=getpass.getuser(), detail=told, now=datetime.now(UTC))
     return str(version)
 
 

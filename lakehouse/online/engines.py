@@ -1,5 +1,6 @@
 """Which engine keeps the online store: the one its URL names, opened. Each engine is imported by those who use it."""
 
+from contextlib import closing
 from pathlib import Path
 
 from lakehouse import machine
@@ -48,6 +49,23 @@ def open_kept_store(config: Config) -> OnlineStore:
     from lakehouse.online.lmdb_store import LmdbStore
 
     return LmdbStore(Path(f"{url.removeprefix(LMDB)}_kept").absolute(), survives=True)
+
+
+def scrub(config: Config) -> None:
+    """Leave nothing on this machine's disk of what is gone from either store. Redis gives memory back by itself; what it wrote to disk is its owner's.
+
+    Raises:
+        StoreError: they cannot be written anew.
+    """
+    url = store_url(config)
+    if not url.startswith(LMDB):
+        return
+    from lakehouse.online.lmdb_store import LmdbStore
+
+    online = Path(url.removeprefix(LMDB)).absolute()
+    for folder, survives in ((online, False), (online.with_name(f"{online.name}_kept"), True)):
+        with closing(LmdbStore(folder, survives=survives)) as store:
+            store.rewrite()
 
 
 def store_url(config: Config) -> str:

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import lmdb
 
+from lakehouse import machine
 from lakehouse.errors import StoreError
 from lakehouse.online.store import REBUILD
 
@@ -66,7 +67,9 @@ class Environment:
             self._enter()
             try:
                 with self._env.begin(write=write) as transaction:
-                    return body(transaction, self._databases)
+                    if not write or self._inode() in (self._opened, None):
+                        return body(transaction, self._databases)
+                wanted = None  # it was replaced while another held the lock: see `rewrite`
             except lmdb.MapFullError:
                 wanted = 2 * int(self._env.info()["map_size"])
             except lmdb.MapResizedError:
@@ -75,7 +78,41 @@ class Environment:
                 raise unreadable(self._home, error) from error
             finally:
                 self._leave()
-            self._alone(partial(self._resize, wanted))
+            self._alone(self._reopen if wanted is None else partial(self._resize, wanted))
+
+    def rewrite(self) -> None:
+        """Write what there is into new files, and let them take the place of these at once.
+
+        LMDB leaves what was deleted in pages that are free, and in the gaps of others. Nobody writes meanwhile; whoever wants to, or reads, goes on with the new files.
+
+        Raises:
+            StoreError: it cannot be done here.
+        """
+        fresh = self._home.with_name(f"{self._home.name}.new")
+
+        def exchange(transaction: lmdb.Transaction, databases: Databases) -> None:
+            shutil.rmtree(fresh, ignore_errors=True)
+            self._copy(transaction, databases, fresh)
+            machine.exchange(fresh, self._home)
+
+        try:
+            self.write(exchange)
+        except OSError as error:
+            raise unreadable(self._home, error) from error
+        shutil.rmtree(fresh, ignore_errors=True)
+        self._alone(self._reopen)
+
+    def _copy(self, transaction: lmdb.Transaction, databases: Databases, to: Path) -> None:
+        to.mkdir()
+        size = int(self._env.info()["map_size"])
+        with lmdb.open(str(to), map_size=size, max_dbs=len(self._names) + 1, max_readers=_MOST_READERS) as copy:
+            copied = [copy.open_db(name) for name in self._names]
+            with copy.begin(write=True) as writing:
+                writing.put(b"format", FORMAT)
+                for ours, theirs in zip(databases, copied, strict=True):
+                    for key, value in transaction.cursor(db=ours):
+                        writing.put(key, value, db=theirs, append=True)
+            copy.sync(True)
 
     def _resize(self, size: int) -> None:
         if size == 0 or size > self._env.info()["map_size"]:
@@ -139,16 +176,31 @@ class Environment:
             for other in _homes(self.folder):
                 if other != self._home:
                     shutil.rmtree(other, ignore_errors=True)
-            self._env = lmdb.open(
-                str(self._home), map_size=FIRST_BYTES, max_dbs=len(self._names) + 1, max_readers=_MOST_READERS,
-                sync=self._syncs, metasync=self._syncs, readahead=False, max_spare_txns=8,
-            )  # fmt: skip
+            self._env, self._opened = self._made()
             self._env.reader_check()  # slots of processes that were killed
             self._check()
             self._databases = tuple(self._env.open_db(name) for name in self._names)
         except (lmdb.Error, OSError) as error:
             raise unreadable(self._home, error) from error
-        self._opened = self._inode()
+
+    def _made(self) -> tuple[lmdb.Environment, int | None]:
+        """The environment, and which file it has. Data and lock are opened one after the other: both of one store, or again, see `rewrite`."""
+        while True:
+            before = self._files()
+            env = lmdb.open(
+                str(self._home), map_size=FIRST_BYTES, max_dbs=len(self._names) + 1, max_readers=_MOST_READERS,
+                sync=self._syncs, metasync=self._syncs, readahead=False, max_spare_txns=8,
+            )  # fmt: skip
+            found = self._files()
+            if before in (None, found):
+                return env, None if found is None else found[0]
+            env.close()
+
+    def _files(self) -> tuple[int, int] | None:
+        try:
+            return self._data.stat().st_ino, self._data.with_name("lock.mdb").stat().st_ino
+        except OSError:
+            return None
 
     def _check(self) -> None:
         """Of this format, and whole: reading beyond the end of a truncated file would kill the process."""

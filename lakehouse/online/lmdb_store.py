@@ -118,6 +118,10 @@ class LmdbStore:
     def expire(self, now_ms: int, limit: int) -> int:
         return self._there().write(partial(_expire, now=time_bytes(now_ms), limit=limit))
 
+    def rewrite(self) -> None:
+        """Leave nothing on disk of what is gone. Raises StoreError: it cannot be done here."""
+        self._there().rewrite()
+
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True

@@ -7,14 +7,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
-from lakehouse.events.parse import ARRIVED_AT, parse
+from lakehouse.events.parse import ARRIVED_AT
 from lakehouse.events.quarantine import PLACE, still_open
 from lakehouse.events.reasons import FACT
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.changes import GOLD_CHANGES, UPSERTED
-from lakehouse.profiles.rebuild import Rebuilt, bronze_records, read_again
+from lakehouse.profiles.rebuild import Rebuilt, parsed_bronze, read_again
 from lakehouse.profiles.stitching.history_table import compare_history, history_of, summarise_history
 from lakehouse.quality.counts import first_broken
 from lakehouse.tables.contract import Table
@@ -85,7 +85,7 @@ def _unexpected(lake: Lake, declared: Declarations) -> int:
     breaks = first_broken(SILVER_EVENTS, Action.QUARANTINE)
     if breaks is None:
         return 0
-    good = parse(bronze_records(lake), lake.config, declared).where(F.col("reason").isNull())
+    good = parsed_bronze(lake, declared).where(F.col("reason").isNull())
     first = F.min_by(breaks, F.struct(ARRIVED_AT, *BRONZE_EVENTS.key))
     return good.groupBy("message_id").agg(first.alias("breaks")).where("breaks IS NOT NULL").count()
 

@@ -19,6 +19,7 @@ from pyspark.sql import Column, DataFrame
 from lakehouse.errors import ContractError
 from lakehouse.matching.model import MatchModel
 from lakehouse.tables.contract import KAFKA, Table
+from lakehouse.tables.people import By, Nobody, Way, by
 
 if TYPE_CHECKING:  # the service reads declarations, and needs nothing that writes tables
     import pyarrow as pa
@@ -98,6 +99,7 @@ class ProfileTable(Table):
     needs: Callable[[ChampionModels], bool] = lambda _: True
     revised: tuple[str, ...] = ()
     owner: str = EVENTS_QUERY
+    people: tuple[Way, ...] | Nobody | None = (by("profile_id", By.ACTOR),)
 
     def __post_init__(self) -> None:
         super().__post_init__()

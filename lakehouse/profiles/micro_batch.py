@@ -144,6 +144,8 @@ class MicroBatch:
         self._use(features)
         self._teller = teller
         self._note = note
+        self._left: set[str] = set()  # actors of others, of whom gold is to be made anew
+        self._gone: set[str] = set()  # profiles of which nothing is left
         self._as_of: datetime | None = None
         self._models_applied: Mapping[str, str] | None = None
         self._one_at_a_time = Lock()
@@ -198,6 +200,17 @@ class MicroBatch:
             elif self._teller is not None and self._teller.is_due:
                 self._teller.tell((), None)
 
+    def start_again(self, left: Collection[str], gone: Collection[str]) -> None:
+        """Rows were deleted by somebody else, of the profiles `gone`: remember nothing of what was read.
+
+        What comes next solves the components of the actors `left` again, makes their gold anew, and tells whoever follows that the others are gone.
+        """
+        with self._one_at_a_time:
+            self.identity.start_again(left)
+            self._left |= set(left)
+            self._gone |= set(gone)
+            self._as_of = None
+
     def _is_due(self) -> bool:
         moved = self._models_moved()
         return moved or self._is_due_as_it_is()
@@ -229,7 +242,9 @@ class MicroBatch:
         if record.leaf_rows == 0 and not everyone and not self._is_due_as_it_is():
             return
         with record.stage("silver"):
-            profiles = self._write_silver(new if record.leaf_rows else None, record, now)
+            profiles = self._write_silver(new if record.leaf_rows else None, record, now) | self._gone
+            if self._left:
+                profiles |= set(places(self.identity.index, self._left)["profile_id"])
         if self.online is not None:
             with record.stage("online_fill"):
                 profiles |= self.online.catch_up(self.identity.index, now)
@@ -267,6 +282,8 @@ class MicroBatch:
         self.identity.settle()
         record.committed_at = self.clock()
         self._models_applied = self.champions.versions
+        self._left.clear()
+        self._gone.clear()
         if self.online is not None:
             self.online.settle(now)
 

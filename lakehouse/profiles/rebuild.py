@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from lakehouse.consent.ledger import COLUMNS as STATED
 from lakehouse.consent.ledger import statements
 from lakehouse.events.declared_properties import DeclaredProperty, with_declared
+from lakehouse.events.erased import hold_back
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.fact_tables import FACT_TABLES
 from lakehouse.events.parse import parse
@@ -58,9 +59,14 @@ def bronze_records(lake: Lake) -> DataFrame:
     return lake.read(BRONZE_EVENTS).withColumnsRenamed({"kafka_timestamp": "timestamp", "ingested_at": "arrived_at"})
 
 
+def parsed_bronze(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
+    """Every record of bronze as lakehouse/events/parse.py reads it, but for those of people who were erased."""
+    return hold_back(lake, declared).left(parse(bronze_records(lake), lake.config, declared))
+
+
 def read_again(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
     """Every record of bronze by its verdict, and what of it silver does not keep: [lineage, message_id, content_hash, reason, traits, source, fact]."""
-    read = parse(bronze_records(lake), lake.config, declared)
+    read = parsed_bronze(lake, declared)
     return read.select(*BRONZE_EVENTS.key, "message_id", "content_hash", "reason", "traits", "source", "fact")
 
 

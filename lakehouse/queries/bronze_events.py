@@ -7,6 +7,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from lakehouse.kafka.source import read_records
 from lakehouse.lake.delta import Lake, conform
 from lakehouse.lake.transaction import Transaction, run_of
+from lakehouse.lake.turns import turn
 from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.queries.known_records import is_news, known
 from lakehouse.queries.lost_records import refuse_lost
@@ -45,8 +46,9 @@ def start(lake: Lake, *, available_now: bool, accepts_loss: bool = False) -> Str
     upkeep = Upkeep(lake, [BRONZE_EVENTS])
 
     def write(rows: DataFrame, batch_id: int) -> None:
-        lake.append(rows, BRONZE_EVENTS, SinkTransaction(application=run_of(rows), batch_id=batch_id))
-        upkeep.pause()
+        with turn(lake.root, BRONZE_EVENTS):  # an erasure may be at it
+            lake.append(rows, BRONZE_EVENTS, SinkTransaction(application=run_of(rows), batch_id=batch_id))
+            upkeep.pause()
 
     return (
         transform(records.where(is_news(held["records"])))

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.catalog import of_part
 from lakehouse.config import Config
+from lakehouse.events.erased import hold_back
 from lakehouse.kafka import clients
 from lakehouse.kafka.broker import reachable
 from lakehouse.lake.delta import Lake
@@ -48,8 +49,11 @@ def drain(lake: Lake) -> None:
     for table in (SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE):
         lake.create(table)
 
+    told = hold_back(lake)
+
     def write(records: DataFrame, _: int) -> None:
         rows, bad = transform(records.persist())
+        rows = told.left_of_log(rows)
         lake.upsert(rows, SILVER_DECISION_LOG, update_when="false")
         lake.upsert(bad, SILVER_DECISION_LOG_QUARANTINE, update_when="false")
         records.unpersist()

@@ -44,6 +44,8 @@ from lakehouse.models.registry import Champions
 from lakehouse.online.change_publisher import KafkaChanges
 from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.online_step import OnlineStep
+from lakehouse.people.erasure import Erasures
+from lakehouse.people.held_back import HeldBack
 from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch, utc_now
@@ -91,6 +93,10 @@ def no_features() -> Features:
     return NO_FEATURES
 
 
+def nothing_between() -> None:
+    """Of a query after whose batches nothing is to be done."""
+
+
 def nobody_told(_: Transaction) -> None:
     """Of a query whose checkpoint nobody loses."""
 
@@ -120,7 +126,8 @@ class EventsBatch:
     """The body of foreachBatch. A replay, whole or after a crash between any two writes, changes nothing: see docs/decisions/0070.
 
     `table`: silver.events, with the columns that are declared. `features`: see Summed. `upkeep`: of the tables it writes. It has its turn when everything is
-    written. `quality`: judges the events by windows of so many seconds; None = nothing is judged. `begin`, `size`: see Begin and Size.
+    written. `quality`: judges the events by windows of so many seconds; None = nothing is judged. `begin`, `size`: see Begin and Size. `held_back`: knows who was
+    erased; None = nobody. `between`: is called when a batch is written, and nobody writes.
     """
 
     def __init__(
@@ -136,6 +143,8 @@ class EventsBatch:
         window_seconds: int = 0,
         begin: Begin = nobody_told,
         size: Size = nobody_knows,
+        held_back: HeldBack | None = None,
+        between: Callable[[], None] = nothing_between,
     ) -> None:
         self._lake = lake
         self._take_in = take_in
@@ -148,10 +157,14 @@ class EventsBatch:
         self._window_seconds = window_seconds
         self._begin = begin
         self._size = size
+        self._held_back = held_back
+        self._between = between
+        self._renewals = 0
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         with self._upkeep.turn:
             self._write(rows, batch_id)
+            self._between()
             self._upkeep.pause()
 
     def _write(self, rows: DataFrame, batch_id: int) -> None:
@@ -162,9 +175,10 @@ class EventsBatch:
         self._begin(once)
         record = BatchRecord(batch_id)
         rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known["events"]))
-        with self._settled(rows, once, record) as answered:
+        with self._settled(rows, once, record) as told:
+            answered = told if self._held_back is None else self._held_back.left(told)
             if self._sessions is not None:
-                self._sessions.prepare()
+                self._prepare(self._sessions)
             with record.stage("events"):
                 known_there = self._known["quarantine"]
                 accepted = write_events(lake, answered, once, known=known_there, table=self._table, judge=judge)
@@ -184,6 +198,12 @@ class EventsBatch:
                     other.result()
         if self._quality is not None:
             self._quality.settle(self._window_seconds)
+
+    def _prepare(self, sessions: SessionStep) -> None:
+        if self._held_back is not None and self._held_back.renewals != self._renewals:
+            self._renewals = self._held_back.renewals
+            sessions.start_again()
+        sessions.prepare()
 
     @contextmanager
     def _settled(self, rows: DataFrame, once: Transaction, record: BatchRecord) -> Iterator[DataFrame | pa.Table]:
@@ -238,15 +258,17 @@ def writer(
     window_seconds: int = 0,
     begin: Begin = nobody_told,
     size: Size = nobody_knows,
+    held_back: HeldBack | None = None,
+    between: Callable[[], None] = nothing_between,
 ) -> DataStreamWriter:
     """The query over a stream of records, to be started. silver.events gets the columns that are declared. `features`: see EventsBatch.
 
     `held`: what `known` says, where the caller has it. `upkeep`: None = the tables are left as they are written. `quality`: judges the
-    events by windows of so many seconds. `begin`, `size`: see Begin and Size.
+    events by windows of so many seconds. `begin`, `size`: see Begin and Size. `held_back`, `between`: see EventsBatch.
     """
     body = EventsBatch(
         lake, take_in, held or known(lake, NAME, KNOWN), table=events_table(lake, declared), features=features, upkeep=upkeep,
-        quality=quality, window_seconds=window_seconds, begin=begin, size=size,
+        quality=quality, window_seconds=window_seconds, begin=begin, size=size, held_back=held_back, between=between,
     )  # fmt: skip
     rows = transform(records, lake.config, declared).writeStream.queryName(NAME).outputMode("append")
     return rows.option("checkpointLocation", lake.checkpoint(NAME)).foreachBatch(body)
@@ -286,20 +308,24 @@ def start(
     upkeep = upkeep or new_upkeep(lake)
     declared = declarations(lake.config)
     records = read_records(lake, config.max_offsets_per_trigger, query=NAME, accepts_loss=accepts_loss)
+    held_back = HeldBack(lake, declared)
+    erasures = Erasures(lake, micro_batch, held_back, declared, clock=utc_now)
     with upkeep.turn:
         micro_batch.catch_up()
         ledger_history.fill(lake, NAME)
         finish(lake, micro_batch, functools.partial(read_range, lake), declared, micro_batch.features)
+        erasures.between_batches()
     when = trigger(config.trigger_seconds, available_now=available_now)
     to_start = writer(
         lake, records, micro_batch, declared=declared, features=lambda: micro_batch.features, held=held, upkeep=upkeep, quality=quality,
         window_seconds=0 if available_now else lake.config.quality.window_seconds,  # nobody comes back for an open one
         begin=functools.partial(unfinished.begin, lake, NAME, held["events"]),
         size=lambda once: checkpoint.size(lake.spark, lake.checkpoint(NAME), once.batch_id),
+        held_back=held_back, between=erasures.between_batches,
     )  # fmt: skip
     query = to_start.trigger(**when).start()
     if not available_now:
-        beside = (query, micro_batch, upkeep, FeatureHistory(lake, micro_batch, NAME, declared.properties))
+        beside = (query, micro_batch, upkeep, FeatureHistory(lake, micro_batch, NAME, declared.properties), erasures)
         Thread(target=_go_on_while_idle, args=beside, name="events-idle", daemon=True).start()
     return query
 
@@ -386,7 +412,9 @@ def new_micro_batch(lake: Lake, note: Note = nothing_noted, tell: Tell = nothing
     )  # fmt: skip
 
 
-def _go_on_while_idle(query: StreamingQuery, micro_batch: MicroBatch, upkeep: Upkeep, history: FeatureHistory) -> None:
+def _go_on_while_idle(
+    query: StreamingQuery, micro_batch: MicroBatch, upkeep: Upkeep, history: FeatureHistory, erasures: Erasures
+) -> None:
     """No event, no micro-batch: overrides and new models must not wait for one, and maintenance and history delay nobody then."""
     while query.isActive:
         try:
@@ -394,6 +422,7 @@ def _go_on_while_idle(query: StreamingQuery, micro_batch: MicroBatch, upkeep: Up
                 with upkeep.turn:
                     history.go_on()
                     micro_batch.catch_up()
+                    erasures.between_batches()
                     if micro_batch.quality is not None:
                         micro_batch.quality.settle(micro_batch.lake.config.quality.window_seconds)
                 upkeep.while_idle()

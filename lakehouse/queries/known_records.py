@@ -7,14 +7,15 @@ who deletes the one deletes the other.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from functools import reduce
+from collections.abc import Mapping
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 
+from lakehouse.events.erased import ends_noted
 from lakehouse.lake.checkpoint import Ends
+from lakehouse.lake.checkpoint import ends_of as ends_of
+from lakehouse.lake.checkpoint import furthest as furthest
+from lakehouse.lake.checkpoint import is_news as is_news
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.stamp import stamped
 from lakehouse.tables.contract import Table
@@ -42,42 +43,11 @@ def begin(lake: Lake, query: str, held: Known) -> None:
 
 
 def held_by(lake: Lake, tables: Mapping[str, Table]) -> Known:
-    """How far each table of records reaches."""
-    return {name: {} if lake.is_bare(table) else ends_of(lake.read(table)) for name, table in tables.items()}
-
-
-def ends_of(records: DataFrame) -> Ends:
-    """How far rows with the lineage of a record reach."""
-    rows = records.groupBy("topic", "partition").agg((F.max("offset") + 1).alias("end")).collect()  # few
-    ends: Ends = {}
-    for row in rows:
-        ends.setdefault(row["topic"], {})[str(row["partition"])] = row["end"]
-    return ends
-
-
-def furthest(of_tables: Iterable[Ends]) -> Ends:
-    """How far any of them reaches.
-
-    >>> furthest([{"events": {"0": 5, "1": 2}}, {"events": {"0": 7}}])
-    {'events': {'0': 7, '1': 2}}
-    """
-    ends: Ends = {}
-    for of_table in of_tables:
-        for topic, partitions in of_table.items():
-            reached = ends.setdefault(topic, {})
-            for partition, end in partitions.items():
-                reached[partition] = max(end, reached.get(partition, 0))
-    return ends
-
-
-def is_news(ends: Ends) -> Column:
-    """Whether the record of a row (topic, partition, offset) was not known."""
-    below = [
-        (F.col("topic") == topic) & (F.col("partition") == int(partition)) & (F.col("offset") < end)
-        for topic, of_topic in ends.items()
-        for partition, end in of_topic.items()
-    ]
-    return ~reduce(Column.__or__, below) if below else F.lit(True)
+    """How far each table of records reaches, or did before rows of it were erased."""
+    return {
+        name: furthest([{} if lake.is_bare(table) else ends_of(lake.read(table)), *ends_noted(lake, table)])
+        for name, table in tables.items()
+    }
 
 
 def is_news_here(rows: pa.Table, ends: Ends) -> pa.Array:

@@ -12,11 +12,11 @@ from pyspark.sql import functions as F
 from lakehouse.errors import LakeError
 from lakehouse.events.dedupe import OTHER_CONTENT
 from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
-from lakehouse.events.parse import ARRIVED_AT, parse
+from lakehouse.events.parse import ARRIVED_AT
 from lakehouse.events.reasons import FACT, ID_CONFLICT, UNEXPECTED
 from lakehouse.lake import checkpoint
 from lakehouse.lake.delta import Lake
-from lakehouse.profiles.rebuild import bronze_records
+from lakehouse.profiles.rebuild import parsed_bronze
 from lakehouse.quality.counts import first_broken
 from lakehouse.queries import bronze_events, events, unfinished
 from lakehouse.queries.known_records import begin, furthest, held_by
@@ -67,7 +67,7 @@ def refill(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> None:
     archived = held_by(lake, bronze_events.KNOWN)["records"]
     _refuse_loss(furthest(held_by(lake, events.KNOWN).values()), archived)
     table = events.events_table(lake, declared)
-    parsed = parse(bronze_records(lake), lake.config, declared).persist()
+    parsed = parsed_bronze(lake, declared).persist()
     judged = transform(parsed)
     lake.overwrite(judged.rejected.withColumn("quarantined_at", F.current_timestamp()), SILVER_EVENTS_QUARANTINE)
     accepted = judged.accepted.persist()

@@ -15,6 +15,7 @@ from lakehouse.events.contracts import ORDER_COMPLETED, PRODUCT_VIEWED
 from lakehouse.events.money import in_default_currency
 from lakehouse.events.privacy import without_address
 from lakehouse.tables.contract import MONEY, Table, optional, required
+from lakehouse.tables.people import Nobody
 
 _PLACE = ["topic", "partition", "offset"]
 _SENT_LINES = "array<struct<category:string>>"
@@ -91,6 +92,7 @@ def _latest(name: str) -> Column:
 GOLD_PRODUCTS = Table(
     name="gold.products",
     grain="one row per product",
+    people=Nobody("of products, made anew by each training"),
     key=("product_id",),
     owner="ml/train_recommender.py",
     reads=("bronze.events", "silver.events"),

@@ -15,10 +15,15 @@ from lakehouse.tables.events import SILVER_EVENTS
 
 
 def rebuilt_sessions(lake: Lake) -> DataFrame:
-    """silver.events -> rows of silver.sessions. Visitors are read in Python workers, some at a time, each of them whole."""
+    """All of silver.sessions, see `sessions_of`."""
+    return sessions_of(lake, lake.read(SILVER_EVENTS))
+
+
+def sessions_of(lake: Lake, events: DataFrame) -> DataFrame:
+    """silver.events, of each visitor all or none -> rows of silver.sessions. Visitors are read in Python workers, some at a time, each of them whole."""
     is_visit = F.col("visitor_id").isNotNull() & ~F.col("is_bot")
-    events = lake.read(SILVER_EVENTS).where(is_visit).select(*COLUMNS)
-    together = events.repartition("visitor_id").sortWithinPartitions("visitor_id")
+    visits_told = events.where(is_visit).select(*COLUMNS)
+    together = visits_told.repartition("visitor_id").sortWithinPartitions("visitor_id")
     schema = ", ".join(f"{column.name} {column.type}" for column in SILVER_SESSIONS.columns)
     return together.mapInArrow(_of_partition(lake.config.money.rates), schema)
 

@@ -30,6 +30,10 @@ class SessionStep:
         self._is_ready = False
         self._asks_table = False
 
+    def start_again(self) -> None:
+        """Rows of silver.events were deleted by somebody else."""
+        self._is_ready = False
+
     def prepare(self) -> None:
         """Have the index at the version of silver.events. Nobody else writes that while we do."""
         if self._is_ready:

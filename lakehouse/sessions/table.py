@@ -12,10 +12,12 @@ from lakehouse.events.enrichment.traffic import DIRECT
 from lakehouse.events.money import money_of
 from lakehouse.sessions.rule import Bools, Ints, session_starts
 from lakehouse.tables.contract import MONEY, Table, optional, required
+from lakehouse.tables.people import By, by
 
 SILVER_SESSIONS = Table(
     name="silver.sessions",
     grain="one row per session of a visitor",
+    people=(by("visitor_id", By.VISITOR), by("actor_id", By.ACTOR)),
     key=("visitor_id", "started_at", "session_id"),
     owner="streaming/events.py",
     reads=("silver.events",),

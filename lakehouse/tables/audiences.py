@@ -1,10 +1,12 @@
 """Contract of what is written down about the topic of audiences: whom its readers hold to be members."""
 
 from lakehouse.tables.contract import Table, required, write_time
+from lakehouse.tables.people import By, by
 
 OPS_AUDIENCE_MEMBERS = Table(
     name="ops.audience_members",
     grain="one row per profile and audience that readers of the topic may hold to be a member",
+    people=(by("profile_id", By.ACTOR),),
     key=("profile_id", "audience"),
     owner="streaming/events.py",
     reads=("gold.audiences", "gold.activation"),

@@ -1,6 +1,7 @@
 """Contract of the consent ledger."""
 
 from lakehouse.tables.contract import Table, optional, required
+from lakehouse.tables.people import By, by
 
 NO_PURPOSE = "*"
 """Of a statement that names no declared purpose: somebody was asked, and what they said allows nothing."""
@@ -12,6 +13,7 @@ SILVER_CONSENT = Table(
     key=("actor_id", "message_id", "purpose"),
     owner="streaming/events.py",
     reads=("silver.events",),
+    people=(by("actor_id", By.ACTOR),),
     columns=(
         required("actor_id", "string", "actor that said so"),
         required("message_id", "string", "event that said so, in silver.events"),

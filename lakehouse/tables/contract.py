@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lakehouse.errors import ContractError
 from lakehouse.tables.expectation import Action, Expectation, Volume
+from lakehouse.tables.people import Nobody, Way, columns_of
 
 MONEY = "decimal(18,2)"
 PRICE = "decimal(20,8)"  # of one piece
@@ -65,6 +66,7 @@ class Table:
     has_change_feed: Delta notes with each commit which rows it set and removed, see lakehouse/lake/change_feed.py.
     expectations, volume: what is expected of many rows, see lakehouse/tables/expectation.py; None = any number may come.
     holds_personal_data: as people or senders told it, no token in its place: for those alone whose work it is.
+    people: how rows of a person are found, each way for itself; or why there are none. None is for tables of tests: see lakehouse/people.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Table:
     expectations: tuple[Expectation, ...] = ()
     volume: Volume | None = None
     holds_personal_data: bool = False
+    people: tuple[Way, ...] | Nobody | None = None
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -86,6 +89,9 @@ class Table:
             raise ContractError(
                 f"{self.name}: key columns {missing} missing or a column named twice, got {names}. Mend its declaration"
             )
+        unknown = [name for way in self.ways for name in columns_of(way) if name not in names]
+        if unknown:
+            raise ContractError(f"{self.name}: people: got {unknown}, expected columns of it. Mend its declaration")
         expected = [expectation.name for expectation in self.expectations]
         if len(set(expected)) != len(expected):
             raise ContractError(f"{self.name}: expectations {expected}, expected each name once. Mend its declaration")
@@ -94,6 +100,11 @@ class Table:
             raise ContractError(
                 f"{self.name}: expectations {aside} of action quarantine, expected them only of {PUTS_ASIDE}"
             )
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """How rows of a person are found; () = it holds nobody."""
+        return self.people if isinstance(self.people, tuple) else ()
 
     @property
     def layer(self) -> str:

@@ -1,10 +1,12 @@
 """Contracts of what is known of decisions: the log they are judged by, what of it could not be read, and the verdicts."""
 
 from lakehouse.tables.contract import KAFKA, Table, optional, required
+from lakehouse.tables.people import By, by
 
 SILVER_DECISION_LOG = Table(
     name="silver.decision_log",
     grain="one row per decision, exposure or outcome, once",
+    people=(by("unit", By.UNIT),),
     key=("log_id",),
     owner="batch/decision_log.py",
     reads=(KAFKA,),
@@ -37,6 +39,7 @@ SILVER_DECISION_LOG = Table(
 SILVER_DECISION_LOG_QUARANTINE = Table(
     name="silver.decision_log_quarantine",
     grain="one row per message of the decision log that could not be read",
+    people=(by("value", By.BYTES),),
     key=("partition", "offset"),
     holds_personal_data=True,
     owner="batch/decision_log.py",

@@ -15,6 +15,7 @@ from lakehouse.tables.contract import (
     write_time,
 )
 from lakehouse.tables.expectation import Expectation, Volume, not_null
+from lakehouse.tables.people import RECORD, By, by
 
 _LINEAGE = (
     required("topic", "string", "Kafka topic"),
@@ -27,6 +28,7 @@ _IS_ORDER = "event = 'Order Completed'"
 BRONZE_EVENTS = Table(
     name="bronze.events",
     grain="one row per Kafka record, as it came",
+    people=(RECORD,),
     key=("topic", "partition", "offset"),
     holds_personal_data=True,
     owner="streaming/bronze_events.py",
@@ -43,6 +45,7 @@ BRONZE_EVENTS = Table(
 SILVER_EVENTS = Table(
     name="silver.events",
     grain="one row per accepted event, once",
+    people=(by("message_id", By.MESSAGE), by("actor_id", By.ACTOR)),
     key=("message_id",),
     owner="streaming/events.py",
     reads=(KAFKA,),
@@ -148,6 +151,7 @@ SILVER_EVENTS = Table(
 SILVER_EVENT_FAULTS = Table(
     name="silver.event_faults",
     grain="one row per accepted event and field of it that could not be read, or that breaks the tracking plan",
+    people=(by("message_id", By.MESSAGE),),
     key=("topic", "partition", "offset", "field", "reason"),
     owner="streaming/events.py",
     reads=(KAFKA,),
@@ -170,6 +174,7 @@ SILVER_EVENT_FAULTS = Table(
 SILVER_EVENTS_QUARANTINE = Table(
     name="silver.events_quarantine",
     grain="one row per rejected record",
+    people=(RECORD,),
     key=("topic", "partition", "offset"),
     holds_personal_data=True,
     owner="streaming/events.py",
@@ -186,6 +191,7 @@ SILVER_EVENTS_QUARANTINE = Table(
 SILVER_QUARANTINE_REPLAYS = Table(
     name="silver.quarantine_replays",
     grain="one row per rejected record that was read again, and that is an event by now or waits in the topic to be one",
+    people=(by("message_id", By.MESSAGE), RECORD),
     key=SILVER_EVENTS_QUARANTINE.key,
     owner="lakehouse/commands/quarantine.py",
     reads=("silver.events_quarantine", "bronze.events", "silver.events"),

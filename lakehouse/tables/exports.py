@@ -1,6 +1,7 @@
 """Contracts of what is written down about exports: their runs, what each tried with a row, and what a destination holds of it."""
 
 from lakehouse.tables.contract import Column, Table, optional, required, write_time
+from lakehouse.tables.people import By, Nobody, by
 
 OWNER = "batch/export.py"
 READS = ("gold.activation", "gold.contacts")
@@ -27,6 +28,7 @@ def _of_a_row(*, state: str, time: str, time_comment: str) -> tuple[Column, ...]
 OPS_EXPORT_RUNS = Table(
     name="ops.export_runs",
     grain="one row per run of an export",
+    people=Nobody("of runs of exports, counted"),
     key=("export", "run_id"),
     owner=OWNER,
     reads=READS,
@@ -54,6 +56,7 @@ OPS_EXPORT_RUNS = Table(
 OPS_EXPORT_CHANGES = Table(
     name="ops.export_changes",
     grain="one row per run, row and step: that it is being sent or removed, and what became of that; kept for 30 days",
+    people=(by("profile_id", By.ACTOR),),
     key=("export", "run_id", "number"),
     holds_personal_data=True,  # a key may be an address
     owner=OWNER,
@@ -75,6 +78,7 @@ OPS_EXPORT_CHANGES = Table(
 OPS_EXPORT_ROWS = Table(
     name="ops.export_rows",
     grain="one row per export and row the destination may hold or has refused: what the journal, ops.export_changes, comes to",
+    people=(by("profile_id", By.ACTOR),),
     key=("export", "key"),
     holds_personal_data=True,  # likewise
     owner=OWNER,

@@ -1,12 +1,14 @@
 """Contracts of the facts of no person: silver.product_availability, silver.experiment_starts."""
 
 from lakehouse.tables.contract import KAFKA, Table, required
+from lakehouse.tables.people import Nobody
 
 _OWNER = "streaming/events.py"
 
 SILVER_PRODUCT_AVAILABILITY = Table(
     name="silver.product_availability",
     grain="one row per product of which it was told whether it can be bought",
+    people=Nobody("of products"),
     key=("product_id",),
     owner=_OWNER,
     reads=(KAFKA,),
@@ -20,6 +22,7 @@ SILVER_PRODUCT_AVAILABILITY = Table(
 SILVER_EXPERIMENT_STARTS = Table(
     name="silver.experiment_starts",
     grain="one row per experiment that ever ran",
+    people=Nobody("of experiments"),
     key=("experiment",),
     owner=_OWNER,
     reads=(KAFKA,),

@@ -1,6 +1,7 @@
 """Contracts of the identity graph: edges, map, log and history; what people overrule; likely pairs and what they are found by."""
 
 from lakehouse.tables.contract import KAFKA, Table, optional, required, write_time
+from lakehouse.tables.people import By, ByIdentifier, Nobody, by
 
 MATCH = "match"
 """The type of what two actors of a likely pair have in common; nobody carries it."""
@@ -10,6 +11,7 @@ APART_PROBABILITY = 0.1
 SILVER_IDENTITY_EDGES = Table(
     name="silver.identity_edges",
     grain="one row per actor and identifier",
+    people=(by("actor_id", By.ACTOR), by("identifier_token", By.MATCH)),
     key=("actor_id", "identifier_type", "identifier_token"),
     owner="streaming/events.py",
     reads=(KAFKA,),
@@ -27,6 +29,7 @@ SILVER_IDENTITY_EDGES = Table(
 SILVER_IDENTITY_MAP = Table(
     name="silver.identity_map",
     grain="one row per actor",
+    people=(by("actor_id", By.ACTOR),),
     key=("actor_id",),
     owner="streaming/events.py",
     reads=("silver.identity_edges",),
@@ -52,6 +55,7 @@ SILVER_IDENTITY_MAP = Table(
 SILVER_IDENTITY_LOG = Table(
     name="silver.identity_log",
     grain="one row per change of one actor's profile",
+    people=(by("actor_id", By.ACTOR),),
     key=("change_id",),
     owner="streaming/events.py",
     reads=("silver.identity_map",),
@@ -74,6 +78,7 @@ SILVER_IDENTITY_LOG = Table(
 SILVER_IDENTITY_HISTORY = Table(
     name="silver.identity_history",
     grain="one row per actor and validity",
+    people=(by("actor_id", By.ACTOR),),
     key=("actor_id", "valid_from"),
     owner="streaming/events.py",
     reads=("silver.identity_log",),
@@ -89,6 +94,7 @@ SILVER_IDENTITY_HISTORY = Table(
 SILVER_IDENTITY_RULES = Table(
     name="silver.identity_rules",
     grain="one row per time the rules of identity changed",
+    people=Nobody("of the rules of identity"),
     key=("applied_at",),
     owner="streaming/events.py",
     reads=(),
@@ -102,6 +108,10 @@ SILVER_IDENTITY_RULES = Table(
 SILVER_IDENTITY_OVERRIDES = Table(
     name="silver.identity_overrides",
     grain="one row per override of the identity graph",
+    people=(
+        ByIdentifier(type_column="first_type", token_column="first_token"),
+        ByIdentifier(type_column="second_type", token_column="second_token"),
+    ),
     key=("override_id",),
     owner="lakehouse/commands/identity.py",
     columns=(
@@ -123,6 +133,7 @@ SILVER_IDENTITY_OVERRIDES = Table(
 SILVER_MATCH_BLOCKS = Table(
     name="silver.match_blocks",
     grain="one row per actor described by traits",
+    people=(by("actor_id", By.ACTOR),),
     key=("actor_id",),
     owner="streaming/events.py",
     reads=("silver.personal_traits",),
@@ -139,6 +150,7 @@ SILVER_MATCH_BLOCKS = Table(
 SILVER_IDENTITY_REVIEW = Table(
     name="silver.identity_review",
     grain="one row per pair of actors that may be one person",
+    people=(by("actor_l", By.ACTOR), by("actor_r", By.ACTOR)),
     key=("actor_l", "actor_r"),
     owner="streaming/events.py",
     reads=("silver.personal_traits", "silver.match_blocks"),

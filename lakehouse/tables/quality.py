@@ -1,10 +1,12 @@
 """Contract of ops.data_quality: what was expected of tables, and what was found."""
 
 from lakehouse.tables.contract import Table, optional, required, write_time
+from lakehouse.tables.people import Nobody
 
 OPS_DATA_QUALITY = Table(
     name="ops.data_quality",
     grain="one row per table, expectation and window in which rows came",
+    people=Nobody("of counts of rows"),
     key=("table_name", "expectation", "window_start"),
     owner="streaming/events.py",
     reads=("silver.events", "gold.rfm", "gold.scores", "gold.activation"),

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from lakehouse.tables.contract import Table, optional, required, write_time
+from lakehouse.tables.people import By, by
 
 UPSERTED, MERGED, GONE = "upserted", "merged", "gone"
 
 GOLD_CHANGES = Table(
     name="gold.changes",
     grain="one row per profile and version of gold.activation that changed it",
+    people=(by("profile_id", By.ACTOR, stays="for profiles.changes_days: readers learn by it that a profile is gone"),),
     key=("version", "profile_id"),
     owner="streaming/events.py",
     reads=("gold.activation", "silver.identity_map"),

@@ -21,10 +21,12 @@ from lakehouse.events.tokens import token_of
 from lakehouse.matching.fields import ADDRESS, CODE, FAMILY_NAME
 from lakehouse.matching.normalise import normalised
 from lakehouse.tables.contract import Table, required, write_time
+from lakehouse.tables.people import By, by
 
 GOLD_HOUSEHOLDS = Table(
     name="gold.households",
     grain="one row per profile in a household",
+    people=(by("profile_id", By.ACTOR),),
     key=("profile_id",),
     owner="batch/households.py",
     reads=("silver.events", "silver.personal_traits", "silver.identity_map"),

@@ -15,6 +15,7 @@ from lakehouse.events.parse import parse
 from lakehouse.events.quarantine import PLACE, still_open
 from lakehouse.profiles.leaf import COMPLETED
 from lakehouse.tables.contract import Table, optional, required, write_time
+from lakehouse.tables.people import Nobody
 
 COUNTED, REPEATED, CANCELLED = "counted", "repeated", "cancelled"
 BOT, LATE, REFUSED, NOT_UNDERSTOOD = "bot", "late", "refused", "not_understood"
@@ -78,6 +79,7 @@ def _not_understood(faults: DataFrame) -> DataFrame:
 GOLD_ORDER_BALANCE = Table(
     name="gold.order_balance",
     grain="one row per outcome of order messages, and its reason",
+    people=Nobody("of counts of messages, made anew by each run"),
     key=("outcome", "reason"),
     owner="batch/order_balance.py",
     reads=(

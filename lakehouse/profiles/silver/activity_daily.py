@@ -31,6 +31,7 @@ from lakehouse.tables.contract import (
     optional,
     required,
 )
+from lakehouse.tables.people import By, by
 
 _COMPLETION = f"struct<order_id:string,stated_at:timestamp,message_id:string,value:{EXACT}>"
 
@@ -133,6 +134,7 @@ def look_up(lake: Lake, actors: Collection[str]) -> pa.Table:
 SILVER_ACTIVITY_DAILY = LeafTable(
     name="silver.activity_daily",
     grain="one row per actor and UTC day",
+    people=(by("actor_id", By.ACTOR),),
     key=("actor_id", "activity_date"),
     transform=transform,
     merge=merge,

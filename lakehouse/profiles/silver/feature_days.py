@@ -17,6 +17,7 @@ from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
 from lakehouse.profiles.silver import stored_sums
 from lakehouse.tables.contract import required
+from lakehouse.tables.people import By, by
 
 
 def transform(leaves: DataFrame) -> DataFrame:
@@ -50,6 +51,7 @@ def look_up(lake: Lake, actors: Collection[str]) -> pa.Table:
 SILVER_FEATURE_DAYS = LeafTable(
     name="silver.feature_days",
     grain="one row per actor and UTC day on which a declared feature's filter let anything through",
+    people=(by("actor_id", By.ACTOR),),
     key=("actor_id", "activity_date"),
     transform=transform,
     merge=merge,

@@ -29,6 +29,7 @@ from lakehouse.profiles.declaration import LeafTable
 from lakehouse.profiles.leaf import CANCELLED, COMPLETED
 from lakehouse.profiles.rollup import ORDER_COLUMNS
 from lakehouse.tables.contract import MONEY, ORDER_STATEMENT, PRODUCT_LINE, REFUND_STATEMENT, optional, required
+from lakehouse.tables.people import By, by
 
 _STATEMENT_FIELDS = ("stated_at", "message_id", "kind", "actor_id", "amount", "currency", "rate", "lines")
 _REFUND_FIELDS = ("stated_at", "message_id", "amount", "currency", "rate", "lines")
@@ -215,6 +216,7 @@ def _union(known: Column, new: Column) -> Column:
 SILVER_ORDERS = LeafTable(
     name="silver.orders",
     grain="one row per order",
+    people=(by("order_id", By.ORDER), by("actor_id", By.ACTOR)),
     key=("order_id",),
     transform=transform,
     merge=merge,

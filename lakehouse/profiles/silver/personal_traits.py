@@ -25,6 +25,7 @@ from lakehouse.lake.table_index import TableIndex, current
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.declaration import LeafTable
 from lakehouse.tables.contract import optional, required
+from lakehouse.tables.people import By, by
 
 Row = tuple[str, str, str | None, int, str | None]
 """actor_id, trait, value, seen_at in microseconds since 1970, source."""
@@ -106,6 +107,7 @@ def _age(row: Row) -> tuple[int, str, str]:
 SILVER_PERSONAL_TRAITS = LeafTable(
     name="silver.personal_traits",
     grain="one row per actor and trait",
+    people=(by("actor_id", By.ACTOR),),
     key=("actor_id", "trait"),
     holds_personal_data=True,
     transform=transform,

@@ -44,7 +44,14 @@ class IdentityStep:
         self._taken: Taken | None = None
         self._blocks_version: str | None = None
         self._rules_have_changed = False
+        self._seeds: set[str] = set()  # actors whose components are to be solved again
         self._logged: pd.DataFrame | None = None  # changes that the log has, and the map perhaps not
+
+    def start_again(self, seeds: Collection[str]) -> None:
+        """Rows were deleted by somebody else: remember nothing of the tables, and solve the components of these actors again."""
+        self.is_fresh, self._index, self._taken = True, None, None
+        self._blocks_version = None
+        self._seeds |= set(seeds)
 
     @property
     def rules(self) -> Rules:
@@ -94,6 +101,7 @@ class IdentityStep:
         is_fresh, self.is_fresh = self.is_fresh, True
         taken = self._taken = override_store.take_in(self.lake, now, self._taken)
         facts = _with_overrides(facts, taken)
+        facts = replace(facts, seeds=[*facts.seeds, *self._seeds]) if self._seeds else facts
         matched = None
         if matcher is not None:
             who = None if self._is_new(matcher) else described
@@ -104,6 +112,7 @@ class IdentityStep:
             write_blocks(self.lake, matched)
             self._blocks_version = matcher.version
         self._index, self.is_fresh = index, False
+        self._seeds.clear()
         return profiles
 
     def settle(self) -> None:

@@ -1,0 +1,92 @@
+"""What is left of an erasure once the lake's writer has done its part: tables of other jobs, destinations and topics that are still to be told, online stores."""
+
+import logging
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
+
+from lakehouse.catalog import of_part
+from lakehouse.config import Config
+from lakehouse.errors import BusyError, StoreError
+from lakehouse.lake import audit
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.folders import Folder
+from lakehouse.lake.lock import DECISION_LOG, EXPORTS, HOUSEHOLDS, writer
+from lakehouse.maintenance import local_table
+from lakehouse.online.engines import open_kept_store, open_store, scrub, store_url
+from lakehouse.online.forgetting import forget
+from lakehouse.people.deletion import delete, write_receipt
+from lakehouse.people.holdings import of_people
+from lakehouse.people.person import Person
+from lakehouse.people.requests import Request, keep
+from lakehouse.people.traces import Traces
+from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
+from lakehouse.tables.exports import OPS_EXPORT_ROWS
+from lakehouse.tables.people import By
+
+ONLINE = "online store"  # among the counts of tables
+log = logging.getLogger("stitchlake.people")
+
+
+def settle(lake: Lake, request: Request, place: Folder, clock: Callable[[], datetime]) -> None:
+    """Do what can be done by now, and say in the receipt what waits. When nothing does, the request is gone."""
+    one, requests, found = request.resolved, [request], Traces()
+    for what, values in ((By.ACTOR, one.actors), (By.UNIT, one.units), (By.BYTES, one.units)):
+        found.add(what, values, 0)
+    waits = [
+        reason for part in (DECISION_LOG, HOUSEHOLDS, EXPORTS) if (reason := _part(lake, part, found, requests, place))
+    ]
+    if not lake.is_bare(OPS_AUDIENCE_MEMBERS):
+        told, _ = of_people(lake, OPS_AUDIENCE_MEMBERS, found, columns=("audience",))
+        waits += ["the topic of audiences, to tell that they left"] if told.num_rows else []
+    (request,) = requests
+    try:
+        in_store = max(_forget_online(lake.config, one), request.counts.get(ONLINE, 0))
+        request = replace(request, counts={**request.counts, ONLINE: in_store})
+    except StoreError as error:
+        waits.append(f"the online store: {error}")
+    keep(place, request)
+    outcome = "waiting" if waits else "erased"
+    write_receipt(lake, request, outcome, "; ".join(waits) or None, now=clock())
+    if waits:
+        return
+    if lake.uses_delta_rs:
+        local_table.purge(lake.path(OPS_AUDIENCE_MEMBERS))
+    place.delete(request.file)
+    audit.note(
+        lake.config, "erasure", by=request.by, now=clock(),
+        detail={"erasure_id": request.erasure_id, "rows": sum(request.counts.values())},
+    )  # fmt: skip
+    log.info("erasure %s is done: %d rows", request.erasure_id, sum(request.counts.values()))
+
+
+def _part(lake: Lake, part: str, found: Traces, requests: list[Request], place: Folder) -> str | None:
+    """The tables that a job of their own writes; why something of them waits, None = nothing does."""
+    try:
+        with writer(lake.config, lake.spark, part=part):
+            tables = lake.stored(of_part(part))
+            if part == EXPORTS and (names := _exports_that_hold(lake, found)):
+                return f"the next run of the export {', '.join(names)}, which takes them from its destination"
+            for table in tables:
+                if delete(lake, table, found, requests, place) and lake.uses_delta_rs:
+                    local_table.purge(lake.path(table))
+    except BusyError as error:
+        return str(error)
+    return None
+
+
+def _exports_that_hold(lake: Lake, found: Traces) -> list[str]:
+    """Exports whose destination may have a row of theirs."""
+    rows, _ = of_people(lake, OPS_EXPORT_ROWS, found, columns=("export", "is_there"))
+    return sorted(set(rows.filter(rows["is_there"])["export"].to_pylist()))
+
+
+def _forget_online(config: Config, one: Person) -> int:
+    timers = [f"timers:{shard}" for shard in range(config.moments.shards)]
+    count = 0
+    for opened in (open_store(store_url(config)), open_kept_store(config)):
+        with closing(opened) as store:
+            count += forget(store, one.own, one.shared, one.actors, timers)
+    scrub(config)
+    return count

@@ -1,0 +1,216 @@
+"""People erased while streams run: is anything left of them, and is everything else as if they had never been?
+
+    ./spark-submit.sh tests/benchmarks/erasure.py [--events 20000] [--people 100] [--rate 200]
+
+Two thirds of a simulated shop's history are streamed. While the rest comes at a fixed rate, erasures are asked for, one a second. Of whom is erased an
+identify event with an e-mail address and a number of their own is sent first. When all is read and every receipt says `erased`:
+
+    scan      every file below the lake (Parquet and Arrow are read) and of the logs, for their values and the tokens of these; the broker's data apart, which
+              keeps records until its own retention
+    world     another lake, streamed from a topic of what bronze has left, in which none of these values stands: tables compared row by row
+    check     batch/rebuild.py --check on both
+    again     the checkpoint is deleted and the topic read from its start: nothing more is there
+
+Ends with one line of JSON, and 1 where anything is found, differs or is left.
+"""
+
+import argparse
+import dataclasses
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from batch.rebuild import check_declared, overwrite_profiles
+from lakehouse.config import Config, load
+from lakehouse.demo.shop import Shop
+from lakehouse.events.identifiers import resolve
+from lakehouse.job import run
+from lakehouse.kafka import admin
+from lakehouse.kafka.message import Message
+from lakehouse.kafka.produce import produce
+from lakehouse.lake.delta import Lake
+from lakehouse.lake.folders import folder
+from lakehouse.people.person import identifier_of
+from lakehouse.people.requests import WAITING, keep, new
+from lakehouse.queries import bronze_events, events
+from lakehouse.queries.driver import start_all
+from lakehouse.spark.scratch import scratch_lake
+from lakehouse.spark.streams import Start, await_all
+from lakehouse.tables.erasures import OPS_ERASURES
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS
+from tests.benchmarks.machine import machine
+from tests.compare_lakes import compare_lakes
+
+SEED = 11
+PATIENCE_SECONDS = 900.0
+AT = datetime(2026, 1, 2, 10, tzinfo=UTC)
+# Made of all records that ever came, or of the run itself.
+OF_THE_RUN = {
+    "ops.data_quality",
+    "ops.erasures",
+    "ops.erased_identifiers",
+    "ops.audit",
+    "gold.changes",
+}
+
+
+def both_queries() -> list[Start]:
+    """Of one lake: started again they go on with the same micro-batch, as two of them must never write side by side."""
+    return [events.starter(), bronze_events.start]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Gone:
+    """Somebody who is erased. person_id: in the shop's truth."""
+
+    person_id: str
+    user_id: str
+    email: str
+    phone: str
+
+    @property
+    def told(self) -> Message:
+        value = {
+            **{"type": "identify", "messageId": f"told-{self.user_id}", "userId": self.user_id},
+            **{"timestamp": "2026-01-02T10:00:00Z", "traits": {"email": self.email, "phone": self.phone}},
+        }
+        return Message(self.user_id.encode(), json.dumps(value).encode(), AT)
+
+
+def chosen(shop: Shop, count: int) -> list[Gone]:
+    """People who log in under a user id that nobody else has."""
+    owners: dict[str, set[str]] = {}
+    for unit in shop.truth.units:
+        if unit.bundle[0] is not None:
+            owners.setdefault(unit.bundle[0], set()).add(unit.person_id)
+    alone = [(min(people), user) for user, people in sorted(owners.items()) if len(people) == 1]
+    return [
+        Gone(person_id=person, user_id=user, email=f"gone.{number}@erased.example", phone=f"+1202555{number:04}")
+        for number, (person, user) in enumerate(alone[:: max(1, len(alone) // count)][:count])
+    ]
+
+
+def needles(config: Config, gone: Iterable[Gone]) -> list[bytes]:
+    """Values, and the tokens that stand for them."""
+    found = []
+    for one in gone:
+        tokens = [resolve("email", one.email, config), resolve("phone", one.phone, config)]
+        found += [f'"{one.user_id}"', one.email, one.phone, *(token for token in tokens if token)]
+    return [text.encode() for text in found]
+
+
+def found_in(folders: Sequence[Path], wanted: Sequence[bytes], *, but: Sequence[str] = ()) -> Iterator[str]:
+    """Files in which one stands. Parquet and Arrow are read, for they may be compressed."""
+    for path in (path for root in folders for path in sorted(root.rglob("*")) if path.is_file()):
+        if any(part in but for part in path.parts):
+            continue
+        text = path.read_bytes()
+        if path.suffix == ".parquet":
+            text += json.dumps(pq.read_table(path).to_pylist(), default=str).encode()
+        if any(one in text for one in wanted):
+            yield str(path)
+
+
+def stream_and_erase(
+    lake: Lake, starts: list[Start], messages: Sequence[Message], gone: Sequence[Gone], rate: float
+) -> float:
+    """Seconds from the last request to the last receipt."""
+    kafka = lake.config.kafka
+    queries = start_all(lake, starts, available_now=False)
+    place = folder(lake.root, WAITING, None)
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(produce, messages, kafka, kafka.events_topic, on_progress=lambda n: None, per_second=rate)
+        for one in gone:
+            identifier = identifier_of(lake.config, "user_id", one.user_id)
+            keep(place, new(identifier, by="benchmark", reason="erasure.py", at=datetime.now(UTC), every=True))
+            time.sleep(1)
+        began = time.monotonic()
+        while (place.names() or not sending.done()) and time.monotonic() - began < PATIENCE_SECONDS:
+            if any(query.exception() is not None for query in queries):
+                raise RuntimeError(str([query.exception() for query in queries]))
+            time.sleep(0.5)
+        took = time.monotonic() - began
+        sending.result()
+    for query in queries:
+        query.processAllAvailable()
+        query.stop()
+    return took
+
+
+def quietly(lake: Lake) -> int:
+    with redirect_stdout(StringIO()):
+        return check_declared(lake)
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="erasure")
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--people", type=int, default=100)
+    parser.add_argument("--rate", type=float, default=200.0)
+    asked = parser.parse_args(argv)
+    shop = Shop(asked.events, SEED)
+    everything = list(shop.messages())
+    gone = chosen(shop, asked.people)
+    history = [*(one.told for one in gone), *everything[: 2 * asked.events // 3]]
+    rest = everything[2 * asked.events // 3 :]
+    with scratch_lake(load(), "erasure") as lake:
+        kafka = lake.config.kafka
+        produce(history, kafka, kafka.events_topic, on_progress=lambda n: None)
+        starts = both_queries()
+        await_all(lake, start_all(lake, starts, available_now=True))
+        took = stream_and_erase(lake, starts, rest, gone, asked.rate)
+        await_all(lake, start_all(lake, starts, available_now=True))  # what was held back goes from bronze
+        receipts = lake.read(OPS_ERASURES).toArrow().to_pylist()
+        wanted = needles(lake.config, gone)
+        root = Path(lake.root)
+        left = list(found_in([root], wanted, but=("_kafka",)))
+        kept_by_broker = len(list(found_in([root / "_kafka"], wanted)))
+        differences = quietly(lake)
+        of_world = compared(lake)
+        rows = lake.read(SILVER_EVENTS).count()
+        shutil.rmtree(root / "_checkpoints")
+        await_all(lake, start_all(lake, both_queries(), available_now=True))
+        came_back = lake.read(SILVER_EVENTS).count() - rows
+        again = quietly(lake)
+        result = {
+            "benchmark": "erasure", "events": asked.events, "people": len(gone),
+            "erased": sum(one["outcome"] == "erased" for one in receipts),
+            "rows": sum(sum(json.loads(one["counts"]).values()) for one in receipts),
+            "seconds_after_last": round(took, 1), "files_with_a_trace": len(left), "files_of_the_broker_until_retention": kept_by_broker,
+            "rebuild_differences": differences, "world_differences": of_world, "came_back": came_back, "rebuild_differences_again": again,
+            "machine": machine(lake.config),
+        }  # fmt: skip
+    print(*left[:20], sep="\n", file=sys.stderr)
+    print(json.dumps(result))
+    wrong = len(left) + differences + sum(of_world.values()) + came_back + again + (result["erased"] != len(gone))
+    return 1 if wrong else 0
+
+
+def compared(lake: Lake) -> dict[str, int]:
+    """Tables that are other than in a world whose topic has only what bronze has left, and by how many rows."""
+    topic, root = "without-them", f"{lake.root}-without"
+    kafka = dataclasses.replace(lake.config.kafka, events_topic=topic)
+    admin.create_topic(kafka, topic, kafka.partitions)
+    config = dataclasses.replace(lake.config, kafka=kafka, lake=dataclasses.replace(lake.config.lake, root=root))
+    other = Lake(lake.spark, config)
+    rows = lake.read(BRONZE_EVENTS).orderBy("partition", "offset").select("key", "value").toArrow()
+    left = zip(rows["key"].to_pylist(), rows["value"].to_pylist(), strict=True)
+    produce((Message(key, value, AT) for key, value in left), kafka, topic, on_progress=lambda n: None)
+    await_all(other, start_all(other, both_queries(), available_now=True))
+    for one in (lake, other):
+        overwrite_profiles(one)  # so that all figures are of one time
+    of_tables = compare_lakes(lake.root, root)
+    return {one.table: one.differences for one in of_tables if one.differences and one.table not in OF_THE_RUN}
+
+
+if __name__ == "__main__":
+    run(main)
