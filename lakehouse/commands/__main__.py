@@ -70,6 +70,8 @@ def _kafka(argv: list[str]) -> int | None:
 
 def _up(_: list[str]) -> int | None:
     from lakehouse.commands import supervisor
+    from lakehouse.config.paths import EXPORTS
+    from lakehouse.exports.declaration import continuous_exports
 
     children = [
         _job("streaming"),
@@ -77,6 +79,8 @@ def _up(_: list[str]) -> int | None:
         _module("serving.background"),
         _module("serving"),
     ]
+    if continuous_exports(EXPORTS):
+        children.append(_job("streaming/exports.py"))
     return supervisor.up(load(), children)
 
 

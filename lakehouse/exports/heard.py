@@ -5,6 +5,7 @@ gold. Of a lake that no query on this machine has ever kept there is nothing to 
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from lakehouse.config import KafkaConfig
@@ -14,6 +15,8 @@ from lakehouse.kafka.topics import event_topics
 from lakehouse.lake.checkpoint import OF_EVENTS, end_here, reached_here
 
 PATIENCE_SECONDS = 60.0
+MOST_UNHEARD = timedelta(seconds=30)
+"""Beside running streams something always waits: what was said longer ago than this is in gold (docs/decisions/0068)."""
 _LOOK_SECONDS = 0.5
 _BY_HAND = "say with --as-gold-says that gold is to be believed as it is"
 Ends = Mapping[str, Mapping[str, int]]
@@ -54,6 +57,28 @@ def is_heard(lake: Path, kafka: KafkaConfig, *, batch_id: int | None) -> bool:
     checkpoint = lake / "_checkpoints" / OF_EVENTS
     read = reached_here(checkpoint, "commits") if batch_id is None else end_here(checkpoint, batch_id)
     return not _unread(_ends(kafka), read or {})
+
+
+class Hearing:
+    """Asked again and again, beside running streams. Where the topics ended at some moment is noted; once gold has all of that, it has heard
+    what was said until then.
+    """
+
+    def __init__(self, lake: Path, kafka: KafkaConfig, clock: Callable[[], datetime]) -> None:
+        self._checkpoint, self._kafka, self._clock = lake / "_checkpoints" / OF_EVENTS, kafka, clock
+        self._noted: tuple[datetime, Ends] | None = None
+        self._heard_until: datetime | None = None
+
+    def is_heard(self) -> bool:
+        """Whether gold holds what was said, but for the last MOST_UNHEARD. Raises BrokerError: nobody can say."""
+        read, now = reached_here(self._checkpoint, "commits"), self._clock()
+        if read is None:  # no query on this machine keeps the lake
+            return True
+        if self._noted is None:
+            self._noted = now, _ends(self._kafka)
+        if not _unread(self._noted[1], read):
+            self._heard_until, self._noted = self._noted[0], None
+        return self._heard_until is not None and now - self._heard_until <= MOST_UNHEARD
 
 
 def _ends(kafka: KafkaConfig) -> Ends:

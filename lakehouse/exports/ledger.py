@@ -72,6 +72,7 @@ class Ledger:
         self._retention = retention(config.lake, is_here=True)
         self._export = export
         self._number = 0
+        self._run_id: str | None = None
         with self._turn():
             for table in _TABLES:
                 self._create(table)
@@ -85,8 +86,9 @@ class Ledger:
         return rows.cast(HELD)
 
     def begin(self, run_id: str, counts: Mapping[str, int], *, is_full: bool, now: datetime) -> None:
-        """Write down that a run has begun."""
-        self._number = 0
+        """Write down that a run has begun, or that more is to be done in it."""
+        if run_id != self._run_id:
+            self._run_id, self._number = run_id, 0
         self._put_run({**self._run(run_id, counts, now, now), "state": "running", "is_full": is_full})
 
     def note(self, run_id: str, changes: Sequence[Change], now: datetime) -> None:
@@ -196,6 +198,22 @@ class Ledger:
 
     def _path(self, table: Table) -> str:
         return f"{self._folder}/{table.name.replace('.', '/')}"
+
+
+def holds_rows(held: pa.Table) -> bool:
+    """Whether the destination may have some, by what `held` gives."""
+    return bool(pc.any(held["is_there"]).as_py())
+
+
+def noted_in(held: pa.Table, noted: Mapping[str, Change]) -> pa.Table:
+    """HELD as a run has left it until now. noted: key -> the last step of each row."""
+    if not noted:
+        return held
+    others = held.filter(pc.invert(pc.is_in(held["key"], value_set=pa.array(list(noted), pa.string()))))
+    rows = [
+        {name: getattr(change, name) for name in HELD.names} for change in noted.values() if change.state != "removed"
+    ]
+    return pa.concat_tables([others, pa.Table.from_pylist(rows, schema=HELD)])
 
 
 def _came_to(run: Mapping[str, Any], states: Mapping[str, int]) -> dict[str, int]:

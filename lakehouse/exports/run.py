@@ -1,12 +1,13 @@
-"""One run of an export: batch by batch claimed, asked for at the gate, handed over, settled.
+"""One run of an export: batch by batch claimed, asked for at the gate, handed over, settled. Of one plan, or of several in turn.
 
 Whatever happens in between, the ledger is true: what may be at the destination is written down as being there before it is sent. A batch whose
 outcome is open is sent again in the next run under its old id; a row that was refused too often waits until it changes; what is to be
 removed is tried in every run until it is gone.
 """
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,7 +17,6 @@ from lakehouse.actions.pace import backoff
 from lakehouse.decisions.gate import Refused
 from lakehouse.errors import DestinationAwayError, StitchlakeError
 from lakehouse.exports.ledger import COUNTS, Change, Ledger, State
-from lakehouse.exports.mapping import KEY
 from lakehouse.exports.permission import Permission
 from lakehouse.exports.places.place import Outcome, Place
 from lakehouse.exports.plan import Plan, Todo
@@ -44,7 +44,11 @@ class _Done(NamedTuple):
 
 @dataclass(kw_only=True)
 class ExportRun:
-    """Of one export. `clock` and `sleep` are all the time it has. `reasons`: why how many rows were refused."""
+    """Of one export. `clock` and `sleep` are all the time it has.
+
+    is_full: every row is sent, changed or not. of_few: its plans are of few people: gold is asked what they said, and what anybody else did is not
+    read. reasons: why how many rows were refused. noted: key -> the last step that was written down of it, of few.
+    """
 
     name: str
     run_id: str
@@ -54,36 +58,63 @@ class ExportRun:
     patience: Patience
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
+    is_full: bool = False
+    of_few: bool = False
     reasons: Counter[str] = field(default_factory=Counter)
+    noted: dict[str, Change] = field(default_factory=dict)
     _unwritten: list[Change] = field(default_factory=list)
+    _tally: Counter[str] = field(default_factory=Counter)
+    _began: datetime | None = None
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def run(self, plan: Plan, *, is_full: bool) -> dict[str, int]:
-        """Do what is planned. The counts of ops.export_runs.
+    def run(self, plan: Plan, *, holds_rows: bool) -> dict[str, int]:
+        """Do what is planned, and end. The counts of ops.export_runs. holds_rows: the ledger says that the destination has some.
 
         Raises:
             ExportError: the destination is gone, is not what it was, or does not answer; the ledger says how far it came.
         """
-        self.place.open(plan.layout, holds_rows=plan.holds_rows and not is_full)
-        began, tally = self.clock(), Counter(plan.counts())
-        self.ledger.begin(self.run_id, tally, is_full=is_full, now=began)
-        stopped = self._batches(plan, tally)
-        self.ledger.forget(plan.forgotten())
-        tally["unsent"] = tally["to_send"] - tally["delivered"] - tally["rejected"] - tally["unanswered"]
-        tally["not_removed"] = tally["to_remove"] - tally["removed"]
-        reason = None if stopped is None else str(stopped)
-        self.ledger.end(self.run_id, tally, began=began, now=self.clock(), is_full=is_full, reason=reason)
+        stopped = self.take(plan, holds_rows=holds_rows)
+        done = self.end(stopped)
         if stopped is not None:
             raise stopped
+        return done
+
+    def take(self, plan: Plan, *, holds_rows: bool, removes_only: bool = False) -> StitchlakeError | None:
+        """Do what is planned; why it stopped before the last batch, if it did. removes_only: what is to be sent is left for another plan.
+
+        Raises:
+            ExportError: the destination is gone, or is not what it was: nothing was done.
+        """
+        if self._began is None:
+            self.place.open(plan.layout, holds_rows=holds_rows and not self.is_full)
+            self._began = self.clock()
+        self._tally.update(plan.counts())
+        self.ledger.begin(self.run_id, self._tally, is_full=self.is_full, now=self._began)
+        stopped = self._batches(plan.removals() if removes_only else plan, self._tally)
+        self._forget(plan.forgotten())
+        return stopped
+
+    def end(self, stopped: StitchlakeError | None) -> dict[str, int]:
+        """Write down what the run came to: the counts of ops.export_runs. Of one that did nothing there is nothing to write."""
+        tally = self._tally
+        tally["unsent"] = tally["to_send"] - tally["delivered"] - tally["rejected"] - tally["unanswered"]
+        tally["not_removed"] = tally["to_remove"] - tally["removed"]
+        if self._began is not None:
+            reason = None if stopped is None else str(stopped)
+            times = {"began": self._began, "now": self.clock()}
+            self.ledger.end(self.run_id, tally, **times, is_full=self.is_full, reason=reason)
         return {name: tally[name] for name in COUNTS}
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        self.ledger.forget(keys)
+        self._remember(Change(key=key, profile_id="", state="removed", hash=None, is_there=False) for key in keys)
 
     def _batches(self, plan: Plan, tally: Counter[str]) -> StitchlakeError | None:
         """Every batch, one after the other; why it stopped before the last, if it did."""
-        at = {key: number for number, key in enumerate(plan.rows[KEY].to_pylist())}
         stopped: StitchlakeError | None = None
-        for batch_id, todos in plan.batches(self.place.most_rows, self.run_id):
-            rows = plan.said([todo.key for todo in todos if todo.step == "send"], at)
+        for batch_id, todos in plan.batches(self.place.most_rows, self._ids()):
             try:
-                open_reason = self._batch(batch_id, todos, rows, tally).open_reason
+                open_reason = self._batch(batch_id, todos, plan.said(todos), tally).open_reason
             except StitchlakeError as error:
                 stopped = error
                 break
@@ -116,7 +147,7 @@ class ExportRun:
         before = {todo.key: todo for todo in todos}
         sends = self._allowed(before, rows, tally)
         self._write([self._claim(todo, batch_id, rows) for todo in before.values()])
-        waiting = before | {one.key: self._maybe_there(before[one.key], rows) for one in sends}
+        waiting = dict(before)
         states, reason = dict[str, State](), "no answer"
         try:
             for attempt in range(1, self.patience.tries + 1):
@@ -124,12 +155,11 @@ class ExportRun:
                 outcomes = self.place.apply(batch_id, sends, removals) if waiting else {}
                 for key, outcome in outcomes.items():
                     if not isinstance(outcome, Retry):
-                        # Of one that was open, a refusal now does not say that it was refused before.
-                        todo = (before if attempt == 1 else waiting)[key]
-                        states[key] = self._settled(todo, outcome, batch_id, rows, tally)
-                        del waiting[key]
+                        states[key] = self._settled(waiting.pop(key), outcome, batch_id, rows, tally)
                 if not waiting:
                     return _Done(states)
+                # Of one that is open, a refusal later does not say that it was refused before.
+                waiting |= {one.key: self._maybe_there(waiting[one.key], rows) for one in sends if one.key in waiting}
                 asked = [outcome for outcome in outcomes.values() if isinstance(outcome, Retry)]
                 reason = asked[0].reason if asked else reason
                 if attempt < self.patience.tries:
@@ -140,19 +170,30 @@ class ExportRun:
         finally:
             tally["unanswered"] += sum(todo.step == "send" for todo in waiting.values())
 
+    def _ids(self) -> Iterator[str]:
+        """Of batches: no two of a run have the same, or a destination would take the second for the first."""
+        return (f"{self.run_id}-{number}" for number in self._numbers)
+
     def _maybe_there(self, todo: Todo, rows: Rows) -> Todo:
         """Once it has been handed over, nobody knows before an answer whether the destination has it."""
         return todo._replace(is_there=True, identity=self.place.identity(rows[todo.key]))
 
     def _write(self, claims: Sequence[Change]) -> None:
         """What was settled, and these claims, in one commit."""
-        self.ledger.note(self.run_id, [*self._unwritten, *claims], self.clock())
+        changes = [*self._unwritten, *claims]
+        self.ledger.note(self.run_id, changes, self.clock())
+        self._remember(changes)
         self._unwritten.clear()
+
+    def _remember(self, changes: Iterable[Change]) -> None:
+        if self.of_few:
+            self.noted |= {change.key: change for change in changes}
 
     def _allowed(self, waiting: dict[str, Todo], rows: Rows, tally: Counter[str]) -> list[Sending]:
         """What may be sent as of now. What may not any more is withheld, or to be removed where it may be there."""
-        self.permission.look()
-        units = self.permission.units([todo.profile_id for todo in waiting.values()])
+        profiles = [todo.profile_id for todo in waiting.values()]
+        self.permission.look(profiles if self.of_few else None)
+        units = self.permission.units(profiles)
         sends = []
         for todo in [todo for todo in waiting.values() if todo.step == "send"]:
             passed = self.permission.permit(rows[todo.key], todo.profile_id, units)
@@ -202,7 +243,6 @@ class ExportRun:
         return self._change(todo, batch_id, state=state, **refusals)
 
     def _change(self, todo: Todo, batch_id: str, **said: Any) -> Change:
-        known = {
-            name: getattr(todo, name) for name in ("key", "profile_id", "hash", "identity", "is_there", "attempts")
-        }
-        return Change(**known | {"batch_id": batch_id} | said)
+        key, profile_id, hash_, identity, is_there, attempts, *_ = todo
+        known = {"hash": hash_, "identity": identity, "is_there": is_there, "attempts": attempts, **said}
+        return Change(key=key, profile_id=profile_id, batch_id=batch_id, **known)
