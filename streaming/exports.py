@@ -21,6 +21,7 @@ from lakehouse.errors import ConfigError, StitchlakeError
 from lakehouse.exports.continuous import ContinuousExport
 from lakehouse.exports.declaration import continuous_exports
 from lakehouse.exports.exporting import Exporting, Files
+from lakehouse.exports.heard import Hearing
 from lakehouse.exports.meters import ExportMeters
 from lakehouse.job import READY, flags, run
 from lakehouse.monitoring.exporter import exposed
@@ -47,7 +48,8 @@ def main(argv: list[str]) -> None:
         closing(open_kept_store(config)) as kept,
         exposed(meters.registry, config.metrics.exports_port, key="metrics.exports_port"),
     ):
-        keep([partial(ContinuousExport, export, exporting, kept, meters) for export in declared], stopped)
+        hearing = Hearing(exporting.root, config.kafka, exporting.clock)
+        keep([partial(ContinuousExport, export, exporting, hearing, kept, meters) for export in declared], stopped)
 
 
 def keep(exports: Sequence[Made], stopped: Event) -> None:

@@ -189,7 +189,9 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/experiments/sample_statistics.py",
         "lakehouse/experiments/sequential.py",
     ),
+    "tests/lakehouse/exports/places/test_files.py": ("lakehouse/exports/whole_run.py",),
     "tests/lakehouse/exports/test_run.py": (
+        "lakehouse/exports/batch_run.py",
         "lakehouse/exports/ledger.py",
         "lakehouse/exports/places/place.py",
         "lakehouse/exports/places/postgres.py",

@@ -15,7 +15,7 @@ import json
 import logging
 from collections.abc import Collection
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -31,7 +31,6 @@ from lakehouse.exports.heard import Hearing
 from lakehouse.exports.ledger import Ledger, holds_rows, noted_in
 from lakehouse.exports.meters import ExportMeters
 from lakehouse.exports.permission import Permission
-from lakehouse.exports.places.place import Place
 from lakehouse.exports.plan import Plan, plan_of, plan_of_some
 from lakehouse.exports.run import ExportRun
 from lakehouse.exports.source import Gold
@@ -42,7 +41,7 @@ FOLDER = "_exports"
 RUN_SECONDS = 15.0
 MOST_AT_ONCE = 50_000  # profiles of a plan
 LONGEST_PAUSE = timedelta(seconds=60)
-_UNHEARD_PAUSE = timedelta(seconds=2)
+_UNHEARD_PAUSE, _UNHEARD_PAUSE_OF_ALL = timedelta(seconds=2), timedelta(seconds=20)
 _TRIES, _MOST_PAUSE_SECONDS = 2, 5.0  # of a batch: beyond that the run ends, and the export rests
 log = logging.getLogger("stitchlake.exports")
 
@@ -53,13 +52,10 @@ class _Run(NamedTuple):
     resources: ExitStack
     began: datetime
     held: pa.Table
-    ledger: Ledger
-    place: Place
     run: ExportRun
 
 
-@dataclass(frozen=True)
-class _Kept:
+class _Kept(NamedTuple):
     """What is written down: how far the feed was looked at, and a digest of what was declared then."""
 
     position: Position
@@ -67,15 +63,17 @@ class _Kept:
 
 
 class ContinuousExport:
-    """One export, of one thread. `kept`: as of lakehouse/online/engines.py."""
+    """One export, of one thread. `kept`: as of lakehouse/online/engines.py. `hearing`, `kept`, `meters`: the same for all of a process."""
 
-    def __init__(self, export: Export, exporting: Exporting, kept: OnlineStore, meters: ExportMeters) -> None:
+    def __init__(
+        self, export: Export, exporting: Exporting, hearing: Hearing, kept: OnlineStore, meters: ExportMeters
+    ) -> None:
         """Raises ExportError: no lake. ConfigError: the experiments cannot be read."""
         self.name = export.name
         self._export, self._exporting, self._kept, self._meters = export, exporting, kept, meters
         self._clock, self._root = exporting.clock, str(exporting.folder)
         self._gold = Gold(exporting.folder)
-        self._hearing = Hearing(exporting.folder, exporting.config.kafka, self._clock)
+        self._hearing = hearing
         self._text = b""
         self._experiments = self._read()
         self._declared = self._digest()
@@ -98,7 +96,8 @@ class ContinuousExport:
             self._look()
             while self._owes_everybody or self._owed:
                 if not self._is_dealt_with():
-                    self._rests_until = self._clock() + _UNHEARD_PAUSE
+                    pause = _UNHEARD_PAUSE_OF_ALL if self._owes_everybody else _UNHEARD_PAUSE
+                    self._rests_until = self._clock() + pause
                     break
             else:
                 self._meters.compared(self.name, self._clock())
@@ -118,6 +117,7 @@ class ContinuousExport:
 
     def _look(self) -> None:
         """Who may have changed since the last look is owed."""
+        self._hearing.note()
         self._look_at_experiments()
         suppressed = self._permission.suppressed_since()
         changed = self._feed.look()  # last: it tells of each only once
@@ -146,11 +146,13 @@ class ContinuousExport:
 
     def _is_dealt_with(self) -> bool:
         """Whether those who are owed, or the first of them, were compared, and all of it sent. What is to be removed is removed in any case."""
+        if self._owes_everybody:
+            self._end(None)  # what the ledger says of everybody is read when a run is opened
         opened = self._run or self._open()
         some = None if self._owes_everybody else frozenset(sorted(self._owed)[:MOST_AT_ONCE])
         plan = self._plan(opened, some)
         is_heard = plan.is_idle or self._is_heard()
-        if not plan.is_idle and (is_heard or not plan.removals().is_idle):
+        if not plan.is_idle and (is_heard or plan.removals().changes):
             stopped = opened.run.take(plan, holds_rows=holds_rows(opened.held), removes_only=not is_heard)
             if stopped is not None:
                 raise stopped
@@ -171,14 +173,11 @@ class ContinuousExport:
 
     def _plan(self, opened: _Run, some: Collection[str] | None) -> Plan:
         secret = self._exporting.secret(self._export)
-        if some is None:
-            opened.run.of_few = False
-            held, takes_all = opened.held, opened.place.takes_all
-            return plan_of(
-                self._export, self._gold, held, self._permission, secret=secret, is_full=False, takes_all=takes_all
-            )
-        held = noted_in(opened.held, opened.run.noted)
-        return plan_of_some(self._export, self._gold, held, self._permission, some, secret=secret)
+        asked = self._export, self._gold, noted_in(opened.held, opened.run.noted), self._permission
+        if some is not None:
+            return plan_of_some(*asked, some, secret=secret)
+        opened.run.of_few = False
+        return plan_of(*asked, secret=secret, is_full=False, takes_all=False)
 
     def _open(self) -> _Run:
         """Take the export. Whatever an earlier run left open is owed."""
@@ -196,7 +195,7 @@ class ContinuousExport:
             run = self._exporting.run(self._export, ledger, self._permission, place)
             run.of_few = True
             run.patience = replace(run.patience, tries=min(_TRIES, run.patience.tries), most=_MOST_PAUSE_SECONDS)
-            self._run = _Run(resources.pop_all(), self._clock(), held, ledger, place, run)
+            self._run = _Run(resources.pop_all(), self._clock(), held, run)
         return self._run
 
     def _end(self, stopped: StitchlakeError | None) -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from lakehouse.actions.destinations import Bucket, Folder, Mysql, Postgres, Topic, Webhook, read_place
 from lakehouse.actions.destinations import Place as Destination
@@ -16,12 +17,13 @@ from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, EXPORTS
 from lakehouse.decisions.circumstances import inputs_at_rest
 from lakehouse.errors import BusyError, ExportError
 from lakehouse.experiments.definitions import Experiments, read_experiments
+from lakehouse.exports.batch_run import BatchRun
 from lakehouse.exports.declaration import Export, export_named
 from lakehouse.exports.heard import await_heard
 from lakehouse.exports.ledger import Ledger, holds_rows
 from lakehouse.exports.permission import Permission
 from lakehouse.exports.places.bucket import BucketPlace
-from lakehouse.exports.places.files import FilePlace
+from lakehouse.exports.places.files import FilePlace, WholeFile
 from lakehouse.exports.places.http import HttpPlace
 from lakehouse.exports.places.mysql import MysqlPlace
 from lakehouse.exports.places.place import Place
@@ -31,6 +33,7 @@ from lakehouse.exports.plan import plan_of
 from lakehouse.exports.run import ExportRun, Patience
 from lakehouse.exports.shapes import SHAPES
 from lakehouse.exports.source import Gold
+from lakehouse.exports.whole_run import WholeRun
 from lakehouse.lake.lock import writer
 from lakehouse.machine import local_folder
 from lakehouse.online.engines import open_kept_store
@@ -69,13 +72,23 @@ class Exporting:
     sleep: Callable[[float], None]
 
     @property
+    def root(self) -> Path:
+        """Of the lake, whether there is one already. Raises ExportError: it is on no disk of this machine."""
+        folder = local_folder(self.config.lake.root)
+        if folder is None:
+            raise self._no_lake()
+        return folder
+
+    @property
     def folder(self) -> Path:
         """Of the lake. Raises ExportError: it is none, or on no disk of this machine."""
+        if not (self.root / "gold").is_dir():
+            raise self._no_lake()
+        return self.root
+
+    def _no_lake(self) -> ExportError:
         root = self.config.lake.root
-        folder = local_folder(root)
-        if folder is None or not (folder / "gold").is_dir():
-            raise ExportError(f"lake.root: got '{root}', expected a lake on this machine. Set STITCHLAKE__LAKE__ROOT")
-        return folder
+        return ExportError(f"lake.root: got '{root}', expected a lake on this machine. Set STITCHLAKE__LAKE__ROOT")
 
     def permission(self, export: Export, gold: Gold, kept: OnlineStore, experiments: Experiments) -> Permission:
         """The gate, as the export declares whom it tells of."""
@@ -87,22 +100,18 @@ class Exporting:
         told = repr((export.to, export.into, export.shape, sorted(export.options.items())))
         return hashlib.sha256(f"stitchlake export\0{self.config.privacy.hmac_key}\0{told}".encode()).digest()
 
-    def run(self, export: Export, ledger: Ledger, permission: Permission, place: Place) -> ExportRun:
+    def run(self, export: Export, ledger: Ledger, permission: Permission, place: Place | WholeFile) -> ExportRun:
         """One that has not begun."""
         settings = self.config.actions
         patience = Patience(
             tries=settings.max_attempts, first=settings.backoff_seconds, most=settings.backoff_max_seconds
         )
-        return ExportRun(
-            name=export.name,
-            run_id=f"{self.clock():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
-            ledger=ledger,
-            permission=permission,
-            place=place,
-            patience=patience,
-            clock=self.clock,
-            sleep=self.sleep,
-        )
+        told: dict[str, Any] = {
+            **{"name": export.name, "run_id": f"{self.clock():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"},
+            **{"ledger": ledger, "permission": permission, "patience": patience},
+            **{"clock": self.clock, "sleep": self.sleep},
+        }
+        return WholeRun(place=place, **told) if isinstance(place, WholeFile) else BatchRun(place=place, **told)
 
     @contextmanager
     def alone(self, export: Export, *, waits: bool) -> Iterator[None]:
@@ -125,13 +134,13 @@ class Exporting:
             yield
 
     @contextmanager
-    def place(self, export: Export) -> Iterator[Place]:
+    def place(self, export: Export) -> Iterator[Place | WholeFile]:
         """Where its rows go, not opened yet. Raises ConfigError, ExportError: that is not declared as it must be."""
         place = self._place(export, read_place(self.files.destinations, self.environ, export.to))
         with closing(place):
             yield place
 
-    def _place(self, export: Export, destination: Destination) -> Place:
+    def _place(self, export: Export, destination: Destination) -> Place | WholeFile:
         if export.shape is not None and not isinstance(destination, Webhook):
             raise ExportError(
                 f"export {export.name}: shape: got {export.shape}, expected none but for a webhook. Leave it out"

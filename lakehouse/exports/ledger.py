@@ -10,10 +10,9 @@ import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -43,8 +42,7 @@ FROM told WHERE export = $export QUALIFY row_number() OVER (PARTITION BY key ORD
 COUNTS = tuple(column.name for column in OPS_EXPORT_RUNS.columns if column.type == "bigint")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One step of one row; fields as the contract of ops.export_changes says."""
 
     key: str
@@ -96,9 +94,7 @@ class Ledger:
         if not changes:
             return
         count, schema = len(changes), arrow_schema(OPS_EXPORT_CHANGES)
-        columns: dict[str, Sequence[Any]] = {
-            name: [getattr(change, name) for change in changes] for name in Change.__slots__
-        }
+        columns: dict[str, Sequence[Any]] = dict(zip(Change._fields, zip(*changes, strict=True), strict=True))
         columns |= {"export": [self._export] * count, "run_id": [run_id] * count, "changed_at": [now] * count}
         columns |= {"number": range(self._number, self._number + count)}
         rows = pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
@@ -139,8 +135,14 @@ class Ledger:
         return Counter(last["state"].to_pylist())
 
     def _set_rows(self, rows: pa.Table) -> None:
-        if rows.num_rows:
-            with self._turn():
+        if not rows.num_rows:
+            return
+        is_first = self._rows(OPS_EXPORT_ROWS, ["key"]).num_rows == 0
+        with self._turn():
+            if is_first:  # there is nothing to merge with, and a merge of so many takes time and memory
+                kept = rows.filter(pc.invert(rows["is_deleted"])).drop_columns("is_deleted")
+                delta_rs.add(kept, OPS_EXPORT_ROWS, self._path(OPS_EXPORT_ROWS))
+            else:
                 delta_rs.upsert(rows, OPS_EXPORT_ROWS, self._path(OPS_EXPORT_ROWS), update_when=None, deletes=True)
 
     def _run(self, run_id: str, counts: Mapping[str, int], began: datetime, now: datetime) -> dict[str, Any]:

@@ -69,28 +69,36 @@ class Plan:
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether there is nothing to do, here and there."""
+        return not self.changes and not counts(self.steps)["forget"]
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to send or to remove."""
         steps = counts(self.steps)
-        return not any(steps[step] for step in ("send", "remove", "forget"))
+        return bool(steps["send"] or steps["remove"])
 
     def removals(self) -> "Plan":
         """What is to be taken from the destination, and nothing else."""
         return replace(self, steps=self.steps.filter(pc.equal(self.steps["step"], "remove")))
 
-    def batches(self, most_rows: int | None, ids: Iterator[str]) -> Iterator[Batch]:
-        """What was left open first, each batch as it was; then the removals; then the rest. `most_rows`: None = all at once."""
-        listed = self.steps.filter(pc.is_in(self.steps["step"], pa.array(["send", "remove"])))
+    def batches(self, most_rows: int, ids: Iterator[str]) -> Iterator[Batch]:
+        """What was left open first, each batch as it was; then the removals; then the rest."""
+        listed = self._listed()
         is_open = pc.and_(pc.is_valid(listed["open_batch"]), pc.equal(listed["step"], "send"))
-        if most_rows is not None:
-            opened = listed.filter(is_open).sort_by([("open_batch", "ascending"), ("key", "ascending")])
-            pairs = zip(opened["open_batch"].to_pylist(), _todos(opened), strict=True)
-            for batch_id, group in groupby(pairs, lambda pair: pair[0]):
-                yield batch_id, [todo for _, todo in group]
-            listed = listed.filter(pc.invert(is_open))
-        rest = listed.sort_by([("step", "ascending"), ("key", "ascending")])  # "remove" comes before "send"
-        size = most_rows or max(1, rest.num_rows)
-        for start in range(0, rest.num_rows, size):
-            yield next(ids), _todos(rest.slice(start, size))
+        opened = listed.filter(is_open).sort_by([("open_batch", "ascending"), ("key", "ascending")])
+        pairs = zip(opened["open_batch"].to_pylist(), _todos(opened), strict=True)
+        for batch_id, group in groupby(pairs, lambda pair: pair[0]):
+            yield batch_id, [todo for _, todo in group]
+        for todos in _pieces(listed.filter(pc.invert(is_open)), most_rows):
+            yield next(ids), todos
+
+    def pieces(self, size: int) -> Iterator[list[Todo]]:
+        """All of it, by key: the removals first."""
+        return _pieces(self._listed(), size)
+
+    def _listed(self) -> pa.Table:
+        return self.steps.filter(pc.is_in(self.steps["step"], pa.array(["send", "remove"])))
 
     def said(self, todos: Sequence[Todo]) -> dict[str, Mapping[str, Any]]:
         """Key -> the row as the destination gets it, of those that are to be sent."""
@@ -166,6 +174,12 @@ def _mapped(rows: pa.Table, mapping: RowMapping, secret: bytes) -> pa.Table:
 
 def _among(column: pa.ChunkedArray, values: Collection[str | None]) -> pa.ChunkedArray:
     return pc.is_in(column, value_set=pa.array([one for one in values if one is not None], pa.string()))
+
+
+def _pieces(steps: pa.Table, size: int) -> Iterator[list[Todo]]:
+    rows = steps.sort_by([("step", "ascending"), ("key", "ascending")])  # "remove" comes before "send"
+    for start in range(0, rows.num_rows, size):
+        yield _todos(rows.slice(start, size))
 
 
 def _todos(steps: pa.Table) -> list[Todo]:

@@ -8,9 +8,10 @@ https://owasp.org/www-community/attacks/CSV_Injection.
 import csv
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,16 @@ import pyarrow.parquet as pq
 from lakehouse.actions.delivery import Retry, Sent
 from lakehouse.config import PROJECT
 from lakehouse.errors import DestinationAwayError, ExportError
-from lakehouse.exports.places.place import Layout, Outcome, keys_of
-from lakehouse.exports.rows import Removal, Row, Sending
+from lakehouse.exports.places.place import Layout
+from lakehouse.exports.rows import Row, Sending
 
-_ROW_GROUP = 100_000
+_ROW_GROUP = 50_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class WholeFile(ABC):
     """A file that is replaced as a whole; where it lies, a subclass says. `into`: its name, whose ending says which kind it is."""
 
-    most_rows = None
     takes_all = True
 
     def __init__(self, into: str) -> None:
@@ -59,17 +59,16 @@ class WholeFile(ABC):
         """See `Place`."""
         return None
 
-    def apply(self, batch_id: str, sends: Sequence[Sending], removals: Sequence[Removal]) -> dict[str, Outcome]:
-        """See `Place`. Readers see the old file or the new one."""
+    def replace(self, sends: Iterable[Sending]) -> Sent | Retry:
+        """See `WholePlace`. Readers see the old file or the new one."""
         assert self._columns is not None
-        keys = keys_of(sends, removals)
         with self.part() as part:
-            self._write(part, self._columns, [sending.row.what for sending in sends])
+            self._write(part, self._columns, (sending.row.what for sending in sends))
             try:
                 self.put(part)
             except DestinationAwayError as error:
-                return dict.fromkeys(keys, Retry(str(error)))
-        return dict.fromkeys(keys, Sent())
+                return Retry(str(error))
+        return Sent()
 
     @abstractmethod
     def close(self) -> None:
@@ -161,26 +160,27 @@ def _csv_cell(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else safe_cell(value)
 
 
-def _write_csv(path: Path, columns: pa.Schema, rows: Sequence[Row]) -> None:
+def _write_csv(path: Path, columns: pa.Schema, rows: Iterable[Row]) -> None:
     with path.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow([safe_cell(name) for name in columns.names])
         writer.writerows([_csv_cell(row[name]) for name in columns.names] for row in rows)
 
 
-def _write_parquet(path: Path, columns: pa.Schema, rows: Sequence[Row]) -> None:
+def _write_parquet(path: Path, columns: pa.Schema, rows: Iterable[Row]) -> None:
+    waiting = iter(rows)
     with pq.ParquetWriter(path, columns) as writer:
-        for start in range(0, len(rows), _ROW_GROUP):
-            writer.write_table(pa.Table.from_pylist(rows[start : start + _ROW_GROUP], schema=columns))
+        while some := list(islice(waiting, _ROW_GROUP)):
+            writer.write_table(pa.Table.from_pylist(some, schema=columns))
 
 
-def _write_lines(path: Path, _: pa.Schema, rows: Sequence[Row]) -> None:
+def _write_lines(path: Path, _: pa.Schema, rows: Iterable[Row]) -> None:
     with path.open("wb") as handle:
         for row in rows:
             handle.write(orjson.dumps(row, default=str, option=orjson.OPT_UTC_Z) + b"\n")
 
 
-_WRITERS: Mapping[str, Callable[[Path, pa.Schema, Sequence[Row]], None]] = {
+_WRITERS: Mapping[str, Callable[[Path, pa.Schema, Iterable[Row]], None]] = {
     ".csv": _write_csv,
     ".parquet": _write_parquet,
     ".jsonl": _write_lines,

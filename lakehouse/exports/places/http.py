@@ -45,7 +45,7 @@ class HttpPlace:
         sleep: Callable[[float], None],
     ) -> None:
         self._destination, self._shape, self._options, self._into = destination, shape, options, into
-        self.most_rows: int | None = min(most_rows or shape.most_rows, shape.most_rows)
+        self.most_rows: int = min(most_rows or shape.most_rows, shape.most_rows)
         self._calls = HttpCalls(destination, timeout_seconds=timeout_seconds, clock=clock)
         self._bucket = Bucket(destination.per_second or per_second)
         self._clock, self._sleep = clock, sleep
@@ -72,7 +72,7 @@ class HttpPlace:
                 tellable.append(Said(sending.key, sending.row.what))
             else:
                 outcomes[sending.key] = GiveUp(reason)
-        for part in _parts(tellable, self.most_rows or len(sends)):
+        for part in _parts(tellable, self.most_rows):
             outcomes |= self._told(batch_id, part)
         return outcomes
 

@@ -32,7 +32,7 @@ class TablePlace(ABC):
         self.names = into.split(".")
         if not 1 <= len(self.names) <= 2 or not all(self.names):
             raise ExportError(f"into: got '{into}', expected a table, such as public.customers. Mend it")
-        self.most_rows: int | None = most_rows or MOST_ROWS
+        self.most_rows: int = most_rows or MOST_ROWS
         self.where = f"destination {destination.name}"
         self.timeout = max(1, round(timeout_seconds))
         self._destination = destination

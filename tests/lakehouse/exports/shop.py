@@ -21,6 +21,7 @@ from lakehouse.decisions.visitor import suppression
 from lakehouse.exports.continuous import ContinuousExport
 from lakehouse.exports.declaration import export_named
 from lakehouse.exports.exporting import Exporting, Files, Report, run_export
+from lakehouse.exports.heard import Hearing
 from lakehouse.exports.meters import ExportMeters
 from lakehouse.lake.delta import arrow_schema
 from lakehouse.online.engines import open_kept_store
@@ -106,7 +107,8 @@ class Shop:
     def follower(self) -> ContinuousExport:
         """What keeps the export up to date, in a process that has just started. The service's store is in `kept`."""
         export = export_named(self.files().exports, str(self.export["name"]))
-        return ContinuousExport(export, self.exporting(self.slept.append), self.kept, self.meters)
+        hearing = Hearing(self.lake, self.config.kafka, self.clock)
+        return ContinuousExport(export, self.exporting(self.slept.append), hearing, self.kept, self.meters)
 
     def files(self) -> Files:
         """conf/ as it is declared now."""

@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -11,7 +12,11 @@ from deltalake import DeltaTable
 from prometheus_client import generate_latest
 
 from lakehouse.actions.delivery import Retry
+from lakehouse.errors import ExportError
+from lakehouse.exports.continuous import ContinuousExport
 from lakehouse.exports.places.postgres import PostgresPlace
+from lakehouse.machine import wait_until
+from streaming import exports
 from tests.lakehouse.exports.databases import shop, stored
 from tests.lakehouse.exports.shop import Shop, adds_up, held_elsewhere, person
 
@@ -87,6 +92,8 @@ def test_what_changes_is_sent_and_whoever_withdraws_goes(
         "those of the last known time and since: all at first; then ann, and bob"
     )
 
+    ids = [batch_id for batch_id, _, _ in world.sent]
+    assert len(set(ids)) == len(ids), "two plans of one run are other batches"
     world.shop.suppress("cat", "token")
     world.later(6)
     follower.step()
@@ -147,6 +154,27 @@ def test_a_process_that_is_killed_is_gone_on_with(
     assert world.shop.run().counts["delivered"] == 0
 
 
+def test_what_was_not_sent_when_the_process_ended_is_sent_by_the_next(
+    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, postgres_port, monkeypatch)
+    names = [f"p{number}" for number in range(4)]
+    world.say(*(person(name, "old") for name in names))
+    first = world.shop.follower()
+    first.step()
+    world.say(*(person(name, "new") for name in names))
+    world.fault = "away"
+    first.step()
+    first.close()
+    world.fault = ""
+    second = world.shop.follower()
+    second.step()
+    second.close()
+    assert world.there() == dict.fromkeys(names, "new"), (
+        "those of the first batch are in the ledger, the others are not"
+    )
+
+
 def test_nobody_knows_who_changed_where_the_feed_or_what_is_declared_is_another(
     tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +182,10 @@ def test_nobody_knows_who_changed_where_the_feed_or_what_is_declared_is_another(
     world.say(person("ann", "old"), person("bob", "old"))
     follower = world.shop.follower()
     follower.step()
+    world.say(person("cat", "old"))
+    follower.step()  # a run is open, and the ledger's rows do not know of cat yet
+    assert set(world.there()) == {"ann", "bob", "cat"}
+    del world.people["cat"]
     world.people["ann"] = person("ann", "new")
     world.shop.people(*world.people.values())
     DeltaTable(world.shop.lake / "gold" / "changes").delete()
@@ -192,3 +224,31 @@ def test_a_file_is_no_destination_for_this(tmp_path: Path, caplog: pytest.LogCap
         one.follower().step()
     assert "expected false where a file is replaced as a whole" in caplog.text
     assert not (tmp_path / "p.csv").exists()
+
+
+def test_the_process_keeps_what_is_declared_up_to_date_and_ends_what_is_under_way(
+    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(tmp_path, postgres_port, monkeypatch)
+    world.say(person("ann", "old"))
+    tries, stopped = [0], Event()
+
+    def made() -> ContinuousExport:
+        tries[0] += 1
+        if tries[0] == 1:
+            raise ExportError("lake.root: no lake yet")
+        return world.shop.follower()
+
+    monkeypatch.setattr(exports, "LOOK_SECONDS", 0.01)
+    process = Thread(target=exports.keep, args=([made], stopped))
+    process.start()
+    try:
+        assert wait_until(lambda: bool(world.sent), 20)
+        world.say(person("ann", "new"))
+        assert wait_until(lambda: len(world.sent) > 1, 20)
+    finally:
+        stopped.set()
+        process.join()
+    assert capsys.readouterr().out == "ready\n"
+    assert world.there() == {"ann": "new"}
+    assert {run["state"] for run in world.shop.runs()} == {"finished"}
