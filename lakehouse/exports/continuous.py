@@ -146,8 +146,6 @@ class ContinuousExport:
 
     def _is_dealt_with(self) -> bool:
         """Whether those who are owed, or the first of them, were compared, and all of it sent. What is to be removed is removed in any case."""
-        if self._owes_everybody:
-            self._end(None)  # what the ledger says of everybody is read when a run is opened
         opened = self._run or self._open()
         some = None if self._owes_everybody else frozenset(sorted(self._owed)[:MOST_AT_ONCE])
         plan = self._plan(opened, some)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
 import duckdb
@@ -32,12 +33,13 @@ from lakehouse.tables.contract import Table
 from lakehouse.tables.exports import OPS_EXPORT_CHANGES, OPS_EXPORT_ROWS, OPS_EXPORT_RUNS
 
 KEPT = timedelta(days=30)
+_MOST_MEMORY = "512MB"
 State = Literal["sending", "removing", "delivered", "rejected", "dead", "removed"]
 _TABLES = (OPS_EXPORT_RUNS, OPS_EXPORT_CHANGES, OPS_EXPORT_ROWS)
 _SET = arrow_schema(OPS_EXPORT_ROWS).append(pa.field("is_deleted", pa.bool_()))
 _LAST = f"""
 SELECT {", ".join(name for name in OPS_EXPORT_ROWS.column_names if name != "updated_at")}, changed_at AS updated_at, state = 'removed' AS is_deleted
-FROM told WHERE export = $export QUALIFY row_number() OVER (PARTITION BY key ORDER BY number DESC) = 1
+FROM told WHERE export = $export AND run_id = $run QUALIFY row_number() OVER (PARTITION BY key ORDER BY number DESC) = 1
 """
 COUNTS = tuple(column.name for column in OPS_EXPORT_RUNS.columns if column.type == "bigint")
 
@@ -126,11 +128,14 @@ class Ledger:
     def _fold(self, run_id: str) -> Counter[str]:
         """One row per key, of what the run noted; how many rows ended in which state."""
         schema = arrow_schema(OPS_EXPORT_CHANGES)
-        told = delta_rs.rows_with(self._path(OPS_EXPORT_CHANGES), schema, "run_id", pa.array([run_id], pa.string()))
-        with duckdb.connect() as database:
+        # Read piece by piece, and sorted on disk where it is much: a journal has several steps of each row.
+        told = pa.RecordBatchReader.from_batches(schema, delta_rs.batches(self._path(OPS_EXPORT_CHANGES), schema))
+        with TemporaryDirectory(prefix="stitchlake-export-") as scratch, duckdb.connect() as database:
             database.execute("SET enable_progress_bar = false")
+            database.execute(f"SET memory_limit = '{_MOST_MEMORY}'")
+            database.execute("SET temp_directory = ?", [scratch])
             database.register("told", told)
-            last = database.sql(_LAST, params={"export": self._export}).to_arrow_table()
+            last = database.sql(_LAST, params={"export": self._export, "run": run_id}).to_arrow_table()
         self._set_rows(last.cast(_SET))
         return Counter(last["state"].to_pylist())
 

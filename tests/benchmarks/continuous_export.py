@@ -9,6 +9,7 @@ comparison must find nothing to do, and the table must say what gold says. Exit 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -79,7 +80,7 @@ def main(argv: list[str]) -> int:
         remember(lake, islice(messages, arguments.history))
         with process(lake, folder):
             counted_from = time.time() + arguments.warm_up
-            load_queries(lake, messages, arguments.rate)
+            records = load_queries(lake, messages, arguments.rate).records
             time.sleep(20)  # what gold has by now is there by then
         seconds = waits(folder, port, counted_from)
         report = run_export("people", exporting(folder, lake.config), believes_gold=True)
@@ -98,6 +99,8 @@ def main(argv: list[str]) -> int:
             "rows": len(seconds),
             "gold_to_destination_p50_seconds": round(float(np.quantile(seconds, 0.5)), 2),
             "gold_to_destination_p99_seconds": round(float(np.quantile(seconds, 0.99)), 2),
+            "micro_batch_p50_seconds": round(statistics.median(one.seconds["total"] for one in records), 2),
+            "micro_batch_max_seconds": round(max(one.seconds["total"] for one in records), 2),
             "profiles": len(there),
             "is_what_gold_says": is_right,
             "differences_of_a_full_comparison": differences,
