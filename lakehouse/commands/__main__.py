@@ -80,7 +80,7 @@ def _up(_: list[str]) -> int | None:
         _module("serving"),
     ]
     if continuous_exports(EXPORTS):
-        children.append(_job("streaming/exports.py"))
+        children.append(_module("streaming.exports"))
     return supervisor.up(load(), children)
 
 

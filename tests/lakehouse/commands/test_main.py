@@ -28,5 +28,5 @@ def test_up_keeps_exports_where_one_is_continuous(tmp_path: Path, monkeypatch: p
         paths.EXPORTS.write_text(yaml.safe_dump(document))
         started.clear()
         assert commands.main(["up"]) == 0
-        assert ("streaming/exports.py" in started) == is_continuous
+        assert ("streaming.exports" in started) == is_continuous
         assert "serving" in started
