@@ -19,6 +19,7 @@ from lakehouse.exports.places.place import Layout, Outcome, keys_of
 from lakehouse.exports.rows import Removal, Row, Sending
 
 MOST_ROWS = 10_000
+One = TypeVar("One", Sending, Removal)
 
 
 class TablePlace(ABC):
@@ -163,9 +164,7 @@ class TablePlace(ABC):
         self.remove([key_values(removal.key, columns, key) for removal in removals])
         return {removal.key: Sent() for removal in removals}
 
-    def _halved(
-        self, batch: Sequence["One"], take: Callable[[Sequence["One"]], dict[str, Outcome]]
-    ) -> dict[str, Outcome]:
+    def _halved(self, batch: Sequence[One], take: Callable[[Sequence[One]], dict[str, Outcome]]) -> dict[str, Outcome]:
         """Take the batch; where a row of it is refused, its halves, down to that row."""
         if not batch:
             return {}
@@ -190,6 +189,3 @@ class TablePlace(ABC):
                 f"{self.where}: table {self._name} has no unique index over ({', '.join(layout.key)}), expected one. "
                 "Create it there"
             )
-
-
-One = TypeVar("One", Sending, Removal)
