@@ -2,11 +2,11 @@
 
 import csv
 import dataclasses
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from lakehouse.errors import ConfigError, DestinationAwayError, ExportError
@@ -55,10 +55,13 @@ def test_a_file_is_put_as_a_whole_and_replaced_where_anything_changed(
     (there / "people.csv").unlink()
     with pytest.raises(ExportError, match="not there any more"):
         one.run()
-    large = shop(below(tmp_path, "large"), destination, "people.parquet")
-    large.people(*(person(f"p{number:05}", "x" * 2000) for number in range(4000)))  # more than a piece of an upload
+    large = shop(below(tmp_path, "large"), destination, "people.jsonl")
+    large.people(
+        *(person(f"p{number:04}", "x" * 20_000) for number in range(1000))
+    )  # two pieces of an upload, and more
     large.run()
-    assert pq.read_table(there / "people.parquet")["id"].to_pylist() == [f"p{number:05}" for number in range(4000)]
+    lines = (there / "people.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [f"p{number:04}" for number in range(1000)]
 
 
 def test_a_store_that_is_away_or_refuses_us_is_told_without_a_key(
