@@ -14,7 +14,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from lakehouse.config import load
-from lakehouse.exports.exporting import Files, run_export
+from lakehouse.exports.exporting import Exporting, Files, run_export
 from lakehouse.job import json_line, run
 
 NAME = "export"
@@ -28,16 +28,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--as-gold-says", action="store_true", help="do not wait for events that are not read yet")
     arguments = parser.parse_args(argv)
+    exporting = Exporting(
+        config=load(), environ=os.environ, files=FILES, clock=lambda: datetime.now(UTC), sleep=time.sleep
+    )
     report = run_export(
         arguments.name,
-        load(),
-        os.environ,
+        exporting,
         is_full=arguments.full,
         is_tried=arguments.dry_run,
         believes_gold=arguments.as_gold_says,
-        clock=lambda: datetime.now(UTC),
-        sleep=time.sleep,
-        files=FILES,
     )
     _tell("kept back", report.kept_back)
     _tell("refused", report.refused)

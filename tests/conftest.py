@@ -16,11 +16,12 @@ from lakehouse.lake.few_rows import FewRows
 from lakehouse.spark.session import get_session
 from tests import longest_first
 from tests.local_kafka import kafka
+from tests.mariadb_server import mariadb_port
 from tests.postgres_server import postgres_port
 from tests.redis_server import redis_cluster_url, redis_sentinel_url, redis_url
 from tests.side_by_side import SideBySide
 
-__all__ = ["kafka", "postgres_port", "redis_cluster_url", "redis_sentinel_url", "redis_url"]
+__all__ = ["kafka", "mariadb_port", "postgres_port", "redis_cluster_url", "redis_sentinel_url", "redis_url"]
 
 # pyspark takes a main module without a file for a doctest, and ends it: a process of xdist's has none.
 vars(sys.modules["__main__"]).setdefault("__file__", __file__)

@@ -195,14 +195,18 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/experiments/sample_statistics.py",
         "lakehouse/experiments/sequential.py",
     ),
+    "tests/lakehouse/exports/places/test_files.py": ("lakehouse/exports/whole_run.py",),
     "tests/lakehouse/exports/test_run.py": (
+        "lakehouse/exports/batch_run.py",
         "lakehouse/exports/ledger.py",
         "lakehouse/exports/places/place.py",
         "lakehouse/exports/places/postgres.py",
+        "lakehouse/exports/places/table.py",
         "lakehouse/exports/plan.py",
         "lakehouse/exports/source.py",
         "lakehouse/tables/exports.py",
     ),
+    "tests/lakehouse/exports/test_continuous.py": ("lakehouse/exports/meters.py", "streaming/exports.py"),
     "tests/lakehouse/exports/test_shapes.py": (
         "lakehouse/exports/shapes/braze.py",
         "lakehouse/exports/shapes/customerio.py",

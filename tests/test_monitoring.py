@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pyspark.sql.streaming.listener import QueryProgressEvent, QueryStartedEvent, QueryTerminatedEvent
 
 from lakehouse.config import PROJECT, load
+from lakehouse.exports.meters import ExportMeters
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.delta_rs import Size
 from lakehouse.monitoring.query_listener import QueryListener
@@ -80,7 +81,9 @@ def told() -> dict[str, set[str]]:
     listener.onQueryTerminated(QueryTerminatedEvent.fromJson(ids | {"exception": "", "errorClassOnException": "GONE"}))
     service.route("/api/decide").answered(200, 0.01)
     names: dict[str, set[str]] = defaultdict(set)
-    for text in (generate_latest(meters.registry), service.text()):
+    exports = ExportMeters()
+    exports.began("crm")
+    for text in (generate_latest(meters.registry), generate_latest(exports.registry), service.text()):
         for family in text_string_to_metric_families(text.decode()):
             for end in _ENDS.get(family.type, ()):
                 names[f"{family.name}{end}"] |= set()

@@ -1,6 +1,6 @@
 """Where actions and exports go: `conf/destinations.yaml` as frozen values. Only what is declared there is ever called.
 
-Actions go to webhooks, mailboxes and topics; exports to webhooks, topics, databases and folders.
+Actions go to webhooks, mailboxes and topics; exports to webhooks, topics, databases, folders and object stores.
 """
 
 import re
@@ -114,12 +114,11 @@ class Topic(Destination):
         return self.if_unknown != "give_up"
 
 
-class Postgres(Destination):
-    """Tables of a PostgreSQL database. security: as of libpq's sslmode; `disable` is only for a private network."""
+class Database(Destination):
+    """Tables of a database. security: as of libpq's sslmode; `disable` is only for a private network."""
 
-    kind: Literal["postgres"]
     host: str = Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")
-    port: int = Field(default=5432, ge=1, le=65535)
+    port: int = Field(ge=1, le=65535)
     database: str = Field(pattern=r"^[^\s]{1,63}$")
     user: SecretStr
     password: SecretStr
@@ -134,6 +133,20 @@ class Postgres(Destination):
         return self
 
 
+class Postgres(Database):
+    """PostgreSQL."""
+
+    kind: Literal["postgres"]
+    port: int = Field(default=5432, ge=1, le=65535)
+
+
+class Mysql(Database):
+    """MySQL, MariaDB, and what else speaks as they do."""
+
+    kind: Literal["mysql"]
+    port: int = Field(default=3306, ge=1, le=65535)
+
+
 class Folder(Destination):
     """Files of a folder on this machine; a relative path is one of the project's."""
 
@@ -141,16 +154,48 @@ class Folder(Destination):
     path: Path
 
 
+class Bucket(Destination):
+    """Objects of a store that speaks S3. endpoint: None = Amazon's own. Without keys those of the machine: its environment, or its role.
+
+    prefix: of every object's name. Without TLS only in a private network.
+    """
+
+    kind: Literal["s3"]
+    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    prefix: str = Field(default="", pattern=r"^([A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*)?$")
+    region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{2,32}$")
+    endpoint: str | None = None
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _is_usable(self) -> Self:
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key, secret_key: expected both or neither")
+        if {".", ".."} & set(self.prefix.split("/")):
+            raise ValueError("prefix: expected names of folders, without . and ..")
+        if self.endpoint is None:
+            return self
+        parts = urlsplit(self.endpoint)
+        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username is not None or parts.path:
+            raise ValueError("endpoint: expected https://host[:port]")
+        if parts.scheme == "http" and not self.allow_private:
+            raise ValueError("endpoint: http is only for a private network, expected https, or allow_private: true")
+        return self
+
+
 Known = Webhook | Mail | Topic
-Place = Webhook | Topic | Postgres | Folder
+Place = Webhook | Topic | Postgres | Mysql | Folder | Bucket
 """Where an export may go."""
-_ACTING, _EXPORTED_TO = ("webhook", "email", "topic"), ("webhook", "topic", "postgres", "folder")
+_ACTING = ("webhook", "email", "topic")
+_ONLY_EXPORTED_TO = ("postgres", "mysql", "folder", "s3")
+_EXPORTED_TO = ("webhook", "topic", *_ONLY_EXPORTED_TO)
 
 
 class _Entry(Declared):
     """One entry of the file: the kind tells what else it has."""
 
-    destination: Annotated[Webhook | Mail | Topic | Postgres | Folder, Field(discriminator="kind")]
+    destination: Annotated[Webhook | Mail | Topic | Postgres | Mysql | Folder | Bucket, Field(discriminator="kind")]
 
     @property
     def name(self) -> str:
@@ -163,7 +208,7 @@ def read_destinations(path: Path, environ: Mapping[str, str]) -> dict[str, Known
     Raises:
         ConfigError: one line for every fault found, with its place; never with a secret in it.
     """
-    used = [entry for entry in _enabled(path) if entry[1].get("kind") not in ("postgres", "folder")]
+    used = [entry for entry in _enabled(path) if entry[1].get("kind") not in _ONLY_EXPORTED_TO]
     read = _read(path, used, environ)
     return {name: one for name, one in read.items() if isinstance(one, Webhook | Mail | Topic)}
 
@@ -175,7 +220,7 @@ def read_place(path: Path, environ: Mapping[str, str], name: str) -> Place:
         ConfigError: there is none, it is disabled or mail, or something is wrong with it.
     """
     read = _read(path, [entry for entry in _enabled(path) if entry[1].get("name") == name], environ)
-    found: Webhook | Mail | Topic | Postgres | Folder | None = read.get(name)
+    found: Place | Mail | None = read.get(name)
     if found is None or isinstance(found, Mail):
         got = "one that is not there, or is disabled" if found is None else "kind email"
         raise ConfigError(

@@ -135,7 +135,7 @@ class Permissions:
         known = self._looked.get((purpose, use))
         if known is None:
             permission = Permission(self._tables, self._kept, self._inputs, purpose=purpose, use=use, clock=self._clock)
-            permission.look_at(self._profile_ids)
+            permission.look(self._profile_ids)
             known = self._looked[purpose, use] = permission, permission.units(self._profile_ids)
         return known
 

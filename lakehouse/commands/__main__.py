@@ -71,6 +71,8 @@ def _kafka(argv: list[str]) -> int | None:
 
 def _up(_: list[str]) -> int | None:
     from lakehouse.commands import supervisor
+    from lakehouse.config.paths import EXPORTS
+    from lakehouse.exports.declaration import continuous_exports
 
     children = [
         _job("streaming"),
@@ -78,7 +80,10 @@ def _up(_: list[str]) -> int | None:
         _module("serving.background"),
         _module("serving"),
     ]
-    return supervisor.up(load(), children)
+    config = load()
+    if continuous_exports(EXPORTS, config.consent.purposes):
+        children.append(_module("streaming.exports"))
+    return supervisor.up(config, children)
 
 
 def _down(_: list[str]) -> None:

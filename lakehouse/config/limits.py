@@ -36,6 +36,7 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "spool_megabytes": (0, None, "0 or more megabytes"),
     "port": (0, 65535, "a port from 0 to 65535"),
     "decisions_port": (0, 65535, "a port from 0 to 65535"),
+    "exports_port": (0, 65535, "a port from 0 to 65535"),
     "cores": (0, None, "0 or more"),
     "per_second": (0.001, None, "0.001 or more"),
     "backoff_seconds": (0.001, None, "0.001 or more seconds"),

@@ -225,6 +225,7 @@ class LogConfig:
 class MetricsConfig:
     port: int
     decisions_port: int
+    exports_port: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ class Export(Declared):
     mode: insert (rows the destination never had), update (rows it has), upsert (both), mirror (and what is gone here goes there).
     to: a destination of conf/destinations.yaml. into: a table of a database; a file's name, whose ending says what kind; a path below a
     webhook's url; nothing for a topic. shape: how the requests look; None = as docs/exports.md says. options: of the shape.
+    is_continuous: kept up to date while streams run, see lakehouse/exports/continuous.py; it can be run by hand all the same.
     """
 
     name: Name
@@ -46,6 +47,7 @@ class Export(Declared):
     shape: str | None = None
     options: Mapping[str, str] = {}
     batch_rows: int | None = Field(default=None, ge=1, le=100_000)
+    is_continuous: bool = False
     is_enabled: bool = True
 
     @model_validator(mode="after")
@@ -102,6 +104,11 @@ def read_exports(path: Path, purposes: Collection[str] = PURPOSES) -> dict[str, 
     found = checked(entries, Export, f"{path.name}: exports", faults, purposes=purposes)
     refuse(faults)
     return {export.name: export for _, export in found}
+
+
+def continuous_exports(path: Path, purposes: Collection[str] = PURPOSES) -> list[Export]:
+    """Those that are kept up to date while streams run. Raises ConfigError: as `read_exports`."""
+    return [export for export in read_exports(path, purposes).values() if export.is_continuous and export.is_enabled]
 
 
 def export_named(path: Path, name: str, purposes: Collection[str] = PURPOSES) -> Export:

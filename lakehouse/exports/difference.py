@@ -33,7 +33,7 @@ HELD = pa.schema(
 """What the ledger says of each row."""
 
 _SQL = f"""
-SELECT coalesce(now.key, held.key) AS key, coalesce(now.profile_id, held.profile_id) AS profile_id, now.hash AS hash,
+SELECT coalesce(now.key, held.key) AS key, coalesce(now.profile_id, held.profile_id) AS profile_id, now.hash AS hash, now.number AS number,
   held.identity AS identity, coalesce(held.is_there, false) AS is_there, coalesce(held.attempts, 0) AS attempts,
   CASE WHEN held.state = 'sending' THEN held.batch_id END AS open_batch,
   CASE
@@ -45,7 +45,7 @@ SELECT coalesce(now.key, held.key) AS key, coalesce(now.profile_id, held.profile
     WHEN $inserts AND held.state = 'delivered' THEN 'same'
     ELSE 'send'
   END AS step
-FROM (SELECT {KEY} AS key, {PROFILE} AS profile_id, {HASH} AS hash FROM now) now
+FROM (SELECT {KEY} AS key, {PROFILE} AS profile_id, {HASH} AS hash, number FROM now) now
 FULL JOIN held ON now.key = held.key
 LEFT JOIN refused ON refused.profile_id = now.profile_id
 LEFT JOIN refused AS held_refused ON held_refused.profile_id = held.profile_id
@@ -56,7 +56,7 @@ ORDER BY 1
 def difference(
     now: pa.Table, held: pa.Table, refused: Mapping[str, str], *, mode: str, is_full: bool, takes_all: bool
 ) -> pa.Table:
-    """key, profile_id, hash (null = gone here), identity, is_there, attempts, open_batch and step of every row, by key.
+    """key, profile_id, hash and number in `now` (null = gone here), identity, is_there, attempts, open_batch and step of every row, by key.
 
     Args:
         now: as `mapped`, without null keys, each key once.
@@ -68,7 +68,8 @@ def difference(
     """
     with duckdb.connect() as database:
         database.execute("SET enable_progress_bar = false")
-        database.register("now", now.select([KEY, PROFILE, HASH]))
+        numbered = now.select([KEY, PROFILE, HASH]).append_column("number", pa.array(range(now.num_rows), pa.int64()))
+        database.register("now", numbered)
         database.register("held", held)
         database.register("refused", pa.table({PROFILE: pa.array(list(refused), pa.string())}))
         asked = {"mirrors": mode == "mirror", "inserts": mode == "insert"}

@@ -1,27 +1,33 @@
 """An export put together from configuration, and run: the place, the ledger, the gate's inputs, the gold it reads."""
 
+import gc
 import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from lakehouse.actions.destinations import Folder, Postgres, Topic, Webhook, read_place
+from lakehouse.actions.destinations import Bucket, Folder, Mysql, Postgres, Topic, Webhook, read_place
+from lakehouse.actions.destinations import Place as Destination
 from lakehouse.config import Config
 from lakehouse.config.paths import DESTINATIONS, EXPERIMENTS, EXPORTS
 from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.circumstances import inputs_at_rest
-from lakehouse.errors import ExportError
-from lakehouse.experiments.definitions import read_experiments
+from lakehouse.errors import BusyError, ExportError
+from lakehouse.experiments.definitions import Experiments, read_experiments
+from lakehouse.exports.batch_run import BatchRun
 from lakehouse.exports.declaration import Export, export_named
 from lakehouse.exports.heard import await_heard
-from lakehouse.exports.ledger import Ledger
+from lakehouse.exports.ledger import Ledger, holds_rows
 from lakehouse.exports.permission import Permission
-from lakehouse.exports.places.files import FilePlace
+from lakehouse.exports.places.bucket import BucketPlace
+from lakehouse.exports.places.files import FilePlace, WholeFile
 from lakehouse.exports.places.http import HttpPlace
+from lakehouse.exports.places.mysql import MysqlPlace
 from lakehouse.exports.places.place import Place
 from lakehouse.exports.places.postgres import PostgresPlace
 from lakehouse.exports.places.topic import TopicPlace
@@ -29,9 +35,13 @@ from lakehouse.exports.plan import plan_of
 from lakehouse.exports.run import ExportRun, Patience
 from lakehouse.exports.shapes import SHAPES
 from lakehouse.exports.source import Gold
+from lakehouse.exports.whole_run import WholeRun
 from lakehouse.lake.lock import writer
 from lakehouse.machine import local_folder
 from lakehouse.online.engines import open_kept_store
+from lakehouse.online.store import OnlineStore
+
+_TURN_SECONDS, _LOOK_SECONDS = 90.0, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +63,122 @@ class Report:
     refused: Counter[str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Exporting:
+    """What every export of a process is run with. `environ`: secrets of destinations. `clock` and `sleep` are all the time there is."""
+
+    config: Config
+    environ: Mapping[str, str]
+    files: Files
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+    @property
+    def root(self) -> Path:
+        """Of the lake, whether there is one already. Raises ExportError: it is on no disk of this machine."""
+        folder = local_folder(self.config.lake.root)
+        if folder is None:
+            raise self._no_lake()
+        return folder
+
+    @property
+    def folder(self) -> Path:
+        """Of the lake. Raises ExportError: it is none, or on no disk of this machine."""
+        if not (self.root / "gold").is_dir():
+            raise self._no_lake()
+        return self.root
+
+    def _no_lake(self) -> ExportError:
+        root = self.config.lake.root
+        return ExportError(f"lake.root: got '{root}', expected a lake on this machine. Set STITCHLAKE__LAKE__ROOT")
+
+    def permission(self, export: Export, gold: Gold, kept: OnlineStore, experiments: Experiments) -> Permission:
+        """The gate, as the export declares whom it tells of."""
+        inputs = inputs_at_rest(experiments, consent=Defaults.of(self.config.consent))
+        return Permission(gold, kept, inputs, purpose=export.purpose, use=export.use, clock=self.clock)
+
+    def secret(self, export: Export) -> bytes:
+        """Of the hashes of its rows. Of what goes to another place every row is another."""
+        told = repr((export.to, export.into, export.shape, sorted(export.options.items())))
+        return hashlib.sha256(f"stitchlake export\0{self.config.privacy.hmac_key}\0{told}".encode()).digest()
+
+    def run(self, export: Export, ledger: Ledger, permission: Permission, place: Place | WholeFile) -> ExportRun:
+        """One that has not begun."""
+        settings = self.config.actions
+        patience = Patience(
+            tries=settings.max_attempts, first=settings.backoff_seconds, most=settings.backoff_max_seconds
+        )
+        told: dict[str, Any] = {
+            **{"name": export.name, "run_id": f"{self.clock():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"},
+            **{"ledger": ledger, "permission": permission, "patience": patience},
+            **{"clock": self.clock, "sleep": self.sleep},
+        }
+        return WholeRun(place=place, **told) if isinstance(place, WholeFile) else BatchRun(place=place, **told)
+
+    @contextmanager
+    def alone(self, export: Export, *, waits: bool) -> Iterator[None]:
+        """Hold the export. `waits`: for whoever keeps it up to date beside streams, and lets go of it again and again.
+
+        Raises:
+            BusyError: another process runs it.
+        """
+        with ExitStack() as held:
+            waited = 0.0
+            while True:
+                try:
+                    held.enter_context(writer(self.config, part=f"export.{export.name}"))
+                    break
+                except BusyError:
+                    if not waits or waited >= _TURN_SECONDS:
+                        raise
+                    self.sleep(_LOOK_SECONDS)
+                    waited += _LOOK_SECONDS
+            yield
+
+    @contextmanager
+    def place(self, export: Export) -> Iterator[Place | WholeFile]:
+        """Where its rows go, not opened yet. Raises ConfigError, ExportError: that is not declared as it must be."""
+        place = self._place(export, read_place(self.files.destinations, self.environ, export.to))
+        with closing(place):
+            yield place
+
+    def _place(self, export: Export, destination: Destination) -> Place | WholeFile:
+        if export.shape is not None and not isinstance(destination, Webhook):
+            raise ExportError(
+                f"export {export.name}: shape: got {export.shape}, expected none but for a webhook. Leave it out"
+            )
+        settings = self.config.actions
+        match destination:
+            case Folder():
+                return FilePlace(destination.path, export.into)
+            case Bucket():
+                return BucketPlace(destination, export.into, timeout_seconds=settings.timeout_seconds)
+            case Postgres():
+                return PostgresPlace(
+                    destination, export.into, most_rows=export.batch_rows, timeout_seconds=settings.timeout_seconds
+                )
+            case Mysql():
+                return MysqlPlace(
+                    destination, export.into, most_rows=export.batch_rows, timeout_seconds=settings.timeout_seconds
+                )
+            case Topic():
+                return TopicPlace(destination, self.config.kafka, most_rows=export.batch_rows, clock=self.clock)
+            case Webhook():
+                return HttpPlace(
+                    destination,
+                    SHAPES[export.shape or "rows"],
+                    export.options,
+                    export.into,
+                    most_rows=export.batch_rows,
+                    per_second=settings.per_second,
+                    timeout_seconds=settings.timeout_seconds,
+                    clock=self.clock,
+                    sleep=self.sleep,
+                )
+
+
 def run_export(
-    name: str,
-    config: Config,
-    environ: Mapping[str, str],
-    *,
-    is_full: bool,
-    is_tried: bool,
-    believes_gold: bool,
-    clock: Callable[[], datetime],
-    sleep: Callable[[float], None],
-    files: Files,
+    name: str, exporting: Exporting, *, is_full: bool = False, is_tried: bool = False, believes_gold: bool = False
 ) -> Report:
     """Run the export of that name once.
 
@@ -75,82 +190,36 @@ def run_export(
         ExportError: it cannot be done; what was done is in the ledger.
         StoreError, BrokerError, DestinationAwayError: nobody can say what people said last; nothing is sent.
     """
-    export = export_named(files.exports, name, config.consent.purposes)
-    folder = local_folder(config.lake.root)
-    if folder is None or not (folder / "gold").is_dir():
-        raise ExportError(
-            f"lake.root: got '{config.lake.root}', expected a lake on this machine. Set STITCHLAKE__LAKE__ROOT"
-        )
-    settings = config.actions
-    patience = Patience(tries=settings.max_attempts, first=settings.backoff_seconds, most=settings.backoff_max_seconds)
+    config, folder = exporting.config, exporting.folder
+    export = export_named(exporting.files.exports, name, config.consent.purposes)
     with (
-        writer(config, part=f"export.{name}"),
-        _place(export, config, environ, files, clock, sleep) as place,
+        _young_garbage_alone(),
+        exporting.alone(export, waits=export.is_continuous),
+        exporting.place(export) as place,
         closing(open_kept_store(config)) as kept,
     ):
         if not (is_tried or believes_gold):
-            await_heard(folder, config.kafka, sleep=sleep)
+            await_heard(folder, config.kafka, sleep=exporting.sleep)
         gold, ledger = Gold(folder), Ledger(config, name)
-        inputs = inputs_at_rest(read_experiments(files.experiments), consent=Defaults.of(config.consent))
-        permission = Permission(gold, kept, inputs, purpose=export.purpose, use=export.use, clock=clock)
-        # Of what goes to another place every row is another.
-        place_told = repr((export.to, export.into, export.shape, sorted(export.options.items())))
-        secret = hashlib.sha256(f"stitchlake export\0{config.privacy.hmac_key}\0{place_told}".encode()).digest()
-        held = ledger.held()
+        permission = exporting.permission(export, gold, kept, read_experiments(exporting.files.experiments))
+        held, secret = ledger.held(), exporting.secret(export)
         plan = plan_of(export, gold, held, permission, secret=secret, is_full=is_full, takes_all=place.takes_all)
-        run_id = f"{clock():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        run = exporting.run(export, ledger, permission, place)
         if is_tried:
-            return Report(run_id=run_id, counts=plan.counts(), kept_back=plan.reasons, refused=Counter())
-        run = ExportRun(
-            name=name,
-            run_id=run_id,
-            ledger=ledger,
-            permission=permission,
-            place=place,
-            patience=patience,
-            clock=clock,
-            sleep=sleep,
-        )
-        done = run.run(plan, is_full=is_full)
-        return Report(run_id=run_id, counts=done, kept_back=plan.reasons, refused=run.reasons)
+            return Report(run_id=run.run_id, counts=plan.counts(), kept_back=plan.reasons, refused=Counter())
+        run.is_full = is_full
+        done = run.run(plan, holds_rows=holds_rows(held))
+        return Report(run_id=run.run_id, counts=done, kept_back=plan.reasons, refused=run.reasons)
 
 
 @contextmanager
-def _place(
-    export: Export,
-    config: Config,
-    environ: Mapping[str, str],
-    files: Files,
-    clock: Callable[[], datetime],
-    sleep: Callable[[float], None],
-) -> Iterator[Place]:
-    destination = read_place(files.destinations, environ, export.to)
-    if export.shape is not None and not isinstance(destination, Webhook):
-        raise ExportError(
-            f"export {export.name}: shape: got {export.shape}, expected none but for a webhook. Leave it out"
-        )
-    settings = config.actions
-    place: Place
-    match destination:
-        case Folder():
-            place = FilePlace(destination.path, export.into)
-        case Postgres():
-            place = PostgresPlace(
-                destination, export.into, most_rows=export.batch_rows, timeout_seconds=settings.timeout_seconds
-            )
-        case Topic():
-            place = TopicPlace(destination, config.kafka, most_rows=export.batch_rows, clock=clock)
-        case Webhook():
-            place = HttpPlace(
-                destination,
-                SHAPES[export.shape or "rows"],
-                export.options,
-                export.into,
-                most_rows=export.batch_rows,
-                per_second=settings.per_second,
-                timeout_seconds=settings.timeout_seconds,
-                clock=clock,
-                sleep=sleep,
-            )
-    with closing(place):
-        yield place
+def _young_garbage_alone() -> Iterator[None]:
+    """Let Python look for cycles among what was made last, and not among all there is: rows make none, and of so many rows it takes longer to look through
+    them again and again than to send them.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

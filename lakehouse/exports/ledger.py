@@ -10,10 +10,10 @@ import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -33,18 +33,18 @@ from lakehouse.tables.contract import Table
 from lakehouse.tables.exports import OPS_EXPORT_CHANGES, OPS_EXPORT_ROWS, OPS_EXPORT_RUNS
 
 KEPT = timedelta(days=30)
+_MOST_MEMORY = "512MB"
 State = Literal["sending", "removing", "delivered", "rejected", "dead", "removed"]
 _TABLES = (OPS_EXPORT_RUNS, OPS_EXPORT_CHANGES, OPS_EXPORT_ROWS)
 _SET = arrow_schema(OPS_EXPORT_ROWS).append(pa.field("is_deleted", pa.bool_()))
 _LAST = f"""
 SELECT {", ".join(name for name in OPS_EXPORT_ROWS.column_names if name != "updated_at")}, changed_at AS updated_at, state = 'removed' AS is_deleted
-FROM told WHERE export = $export QUALIFY row_number() OVER (PARTITION BY key ORDER BY number DESC) = 1
+FROM told WHERE export = $export AND run_id = $run QUALIFY row_number() OVER (PARTITION BY key ORDER BY number DESC) = 1
 """
 COUNTS = tuple(column.name for column in OPS_EXPORT_RUNS.columns if column.type == "bigint")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One step of one row; fields as the contract of ops.export_changes says."""
 
     key: str
@@ -72,6 +72,7 @@ class Ledger:
         self._retention = retention(config.lake, is_here=True)
         self._export = export
         self._number = 0
+        self._run_id: str | None = None
         with self._turn():
             for table in _TABLES:
                 self._create(table)
@@ -85,8 +86,9 @@ class Ledger:
         return rows.cast(HELD)
 
     def begin(self, run_id: str, counts: Mapping[str, int], *, is_full: bool, now: datetime) -> None:
-        """Write down that a run has begun."""
-        self._number = 0
+        """Write down that a run has begun, or that more is to be done in it."""
+        if run_id != self._run_id:
+            self._run_id, self._number = run_id, 0
         self._put_run({**self._run(run_id, counts, now, now), "state": "running", "is_full": is_full})
 
     def note(self, run_id: str, changes: Sequence[Change], now: datetime) -> None:
@@ -94,9 +96,7 @@ class Ledger:
         if not changes:
             return
         count, schema = len(changes), arrow_schema(OPS_EXPORT_CHANGES)
-        columns: dict[str, Sequence[Any]] = {
-            name: [getattr(change, name) for change in changes] for name in Change.__slots__
-        }
+        columns: dict[str, Sequence[Any]] = dict(zip(Change._fields, zip(*changes, strict=True), strict=True))
         columns |= {"export": [self._export] * count, "run_id": [run_id] * count, "changed_at": [now] * count}
         columns |= {"number": range(self._number, self._number + count)}
         rows = pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
@@ -128,17 +128,26 @@ class Ledger:
     def _fold(self, run_id: str) -> Counter[str]:
         """One row per key, of what the run noted; how many rows ended in which state."""
         schema = arrow_schema(OPS_EXPORT_CHANGES)
-        told = delta_rs.rows_with(self._path(OPS_EXPORT_CHANGES), schema, "run_id", pa.array([run_id], pa.string()))
-        with duckdb.connect() as database:
+        # Read piece by piece, and sorted on disk where it is much: a journal has several steps of each row.
+        told = pa.RecordBatchReader.from_batches(schema, delta_rs.batches(self._path(OPS_EXPORT_CHANGES), schema))
+        with TemporaryDirectory(prefix="stitchlake-export-") as scratch, duckdb.connect() as database:
             database.execute("SET enable_progress_bar = false")
+            database.execute(f"SET memory_limit = '{_MOST_MEMORY}'")
+            database.execute("SET temp_directory = ?", [scratch])
             database.register("told", told)
-            last = database.sql(_LAST, params={"export": self._export}).to_arrow_table()
+            last = database.sql(_LAST, params={"export": self._export, "run": run_id}).to_arrow_table()
         self._set_rows(last.cast(_SET))
         return Counter(last["state"].to_pylist())
 
     def _set_rows(self, rows: pa.Table) -> None:
-        if rows.num_rows:
-            with self._turn():
+        if not rows.num_rows:
+            return
+        is_first = self._rows(OPS_EXPORT_ROWS, ["key"]).num_rows == 0
+        with self._turn():
+            if is_first:  # there is nothing to merge with, and a merge of so many takes time and memory
+                kept = rows.filter(pc.invert(rows["is_deleted"])).drop_columns("is_deleted")
+                delta_rs.add(kept, OPS_EXPORT_ROWS, self._path(OPS_EXPORT_ROWS))
+            else:
                 delta_rs.upsert(rows, OPS_EXPORT_ROWS, self._path(OPS_EXPORT_ROWS), update_when=None, deletes=True)
 
     def _run(self, run_id: str, counts: Mapping[str, int], began: datetime, now: datetime) -> dict[str, Any]:
@@ -196,6 +205,22 @@ class Ledger:
 
     def _path(self, table: Table) -> str:
         return f"{self._folder}/{table.name.replace('.', '/')}"
+
+
+def holds_rows(held: pa.Table) -> bool:
+    """Whether the destination may have some, by what `held` gives."""
+    return bool(pc.any(held["is_there"]).as_py())
+
+
+def noted_in(held: pa.Table, noted: Mapping[str, Change]) -> pa.Table:
+    """HELD as a run has left it until now. noted: key -> the last step of each row."""
+    if not noted:
+        return held
+    others = held.filter(pc.invert(pc.is_in(held["key"], value_set=pa.array(list(noted), pa.string()))))
+    rows = [
+        {name: getattr(change, name) for name in HELD.names} for change in noted.values() if change.state != "removed"
+    ]
+    return pa.concat_tables([others, pa.Table.from_pylist(rows, schema=HELD)])
 
 
 def _came_to(run: Mapping[str, Any], states: Mapping[str, int]) -> dict[str, int]:

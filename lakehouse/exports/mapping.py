@@ -29,6 +29,13 @@ _ARROW: Mapping[Type, pa.DataType] = {
     "time": pa.timestamp("us", tz="UTC"),
     "texts": pa.list_(pa.string()),
 }
+# The casts, one after the other, that give what READERS do.
+_AT_ONCE: Mapping[Type, tuple[pa.DataType, ...]] = {
+    "number": (pa.float64(),),
+    "text": (pa.string(),),
+    "boolean": (pa.bool_(),),
+    "time": (pa.timestamp("us", tz="UTC"), pa.int64()),
+}
 _GIVES: tuple[Type, ...] = ("number", "text", "boolean", "time", "texts")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _HASH_BYTES = 16
@@ -143,8 +150,15 @@ class _Context:
 
     def _column(self, name: str) -> list[Any]:
         if name not in self._read:
-            read = READERS[self._words[name].type]
-            self._read[name] = [None if value is None else read(value) for value in self._rows[name].to_pylist()]
+            type_, column = self._words[name].type, self._rows[name]
+            # Many at once by Arrow, where it gives the very value. Of decimals its doubles may be others than Python's.
+            if type_ in _AT_ONCE and not pa.types.is_decimal(column.type):
+                for form in _AT_ONCE[type_]:
+                    column = column.cast(form)
+                self._read[name] = column.to_pylist()
+            else:
+                read = READERS[type_]
+                self._read[name] = [None if value is None else read(value) for value in column.to_pylist()]
         return self._read[name]
 
 

@@ -2,6 +2,7 @@
 
 Asked when a run is planned, of everybody, so that who withdrew is removed; and again of each row right before it is sent. Gold's words
 are read again when gold has changed. A suppression that the service took and the lake has not read yet is found by its identifier.
+Where only some profiles are asked for, nobody else's words are read.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 
 NO_PROFILE = "no such profile any more"
 LOOK_SECONDS = 5.0
+_OWNERS_SECONDS = 60.0  # whose identifiers are suppressed is looked up so often at least: the graph changes
 _SUPPRESSED = "suppressed:"
 _WORDS = (
     *("profile_id", *(f"consent_{purpose}" for purpose in PURPOSES)),
@@ -68,27 +70,53 @@ class Permission:
         self._purpose, self._use, self._clock = purpose, use, clock
         self._version: str | None = None
         self._looked_at = clock()
+        self._asks_experiments = self._experiments_ask()
         self._said: Mapping[str, _Said] = {}
+        self._said_of: frozenset[str] | None = frozenset()  # whose words were read; None = everybody's
         self._told: frozenset[str] = frozenset()
         self._told_at: datetime | None = None
+        self._named: frozenset[tuple[str, ...]] = frozenset()
+        self._owners_at: datetime | None = None
+        # Without experiments whoever said the same has the same circumstances, but for who it is. As of the last look.
+        self._alike: dict[tuple[_Said, bool], Circumstances] = {}
 
-    def look(self) -> None:
-        """Take in what was said since. Raises StoreError, ExportError: nobody knows; then nothing may be told of anybody."""
+    def look(self, profiles: Collection[str] | None = None) -> None:
+        """Take in what was said since. `profiles`: by these alone, nobody else is permitted until the next look; None = by everybody.
+
+        Raises:
+            StoreError, ExportError: nobody knows; then nothing may be told of anybody.
+        """
+        asked = None if profiles is None else frozenset(profiles)
         version = self._gold.version(GOLD_ACTIVATION)
-        if version != self._version:
-            self._said, self._version = _words(self._gold.rows(GOLD_ACTIVATION, _WORDS)), version
+        if version != self._version or not _covers(self._said_of, asked):
+            rows = (
+                self._gold.rows(GOLD_ACTIVATION, _WORDS)
+                if asked is None
+                else self._gold.rows_with(GOLD_ACTIVATION, _WORDS, "profile_id", asked)
+            )
+            self._said, self._said_of, self._version = _words(rows), asked, version
         self._look_at_suppressions()
 
-    def look_at(self, profiles: Collection[str]) -> None:
-        """`look`, of these alone: nobody else is permitted until the next look."""
-        self._said = _words(self._gold.rows_with(GOLD_ACTIVATION, _WORDS, "profile_id", profiles))
-        self._version = None
+    def suppressed_since(self) -> frozenset[str]:
+        """Profiles that the service was told to leave alone, whether the lake has read it or not. Raises StoreError."""
         self._look_at_suppressions()
+        return self._told
 
     def _look_at_suppressions(self) -> None:
         now = self._looked_at = self._clock()
-        if self._told_at is None or (now - self._told_at).total_seconds() >= LOOK_SECONDS:
-            self._told, self._told_at = frozenset(self._suppressed_since()), now
+        self._asks_experiments = self._experiments_ask()
+        self._alike.clear()
+        if self._told_at is not None and (now - self._told_at).total_seconds() < LOOK_SECONDS:
+            return
+        named = frozenset(tuple(key.removeprefix(_SUPPRESSED).split(":", 1)) for key, _ in self._kept.scan(_SUPPRESSED))
+        is_old = self._owners_at is None or (now - self._owners_at).total_seconds() >= _OWNERS_SECONDS
+        if named != self._named or is_old:
+            self._told, self._named, self._owners_at = frozenset(self._owners(named)), named, now
+        self._told_at = now
+
+    def _experiments_ask(self) -> bool:
+        """Whether they may keep something from somebody, as of the last look."""
+        return self._inputs.experiments is not None and self._inputs.experiments.ask(self._looked_at)
 
     def permit(self, what: T, profile_id: str, units: Mapping[str, Units]) -> Permitted[T] | Refused:
         """Let it pass as of the last `look`, or say why not. `units`: as `units` gives them."""
@@ -102,7 +130,7 @@ class Permission:
         """Why nothing may be told of them, of those of whom that is so. Without experiments whoever said the same has the same answer."""
         asked = list(dict.fromkeys(profiles))
         units = self.units(asked)
-        counts = self._asks_experiments()
+        counts = self._asks_experiments
         answers: dict[Hashable, str | None] = {}
         found: dict[str, str] = {}
         for one in asked:
@@ -116,14 +144,11 @@ class Permission:
 
     def units(self, profiles: Collection[str]) -> dict[str, Units]:
         """As whom experiments count them first; only asked where any experiment might keep something from somebody."""
-        if not self._asks_experiments():
+        if not self._asks_experiments:
             return {}
         keys = [unit_key(("profile_id", one)) for one in profiles]
         documents = dict(zip(keys, self._kept.get(keys), strict=True))
         return {one: units_told([key], documents) for one, key in zip(profiles, keys, strict=True)}
-
-    def _asks_experiments(self) -> bool:
-        return self._inputs.experiments is not None and self._inputs.experiments.ask(self._looked_at)
 
     def _circumstances(self, profile_id: str, said: _Said, units: Units) -> Circumstances:
         figures = dict(zip(_WORDS[1:], (*said.words, said.is_suppressed), strict=True))
@@ -137,11 +162,16 @@ class Permission:
             is_suppressed=said.is_suppressed or profile_id in self._told,
             units=units,
         )
-        return circumstances_at_rest(visitor, self._inputs, now=self._looked_at)
+        if self._asks_experiments:
+            return circumstances_at_rest(visitor, self._inputs, now=self._looked_at)
+        alike = self._alike.get((said, visitor.is_suppressed))
+        if alike is None:
+            alike = circumstances_at_rest(visitor, self._inputs, now=self._looked_at)
+            self._alike[said, visitor.is_suppressed] = alike
+        return alike._replace(visitor=visitor)
 
-    def _suppressed_since(self) -> Iterable[str]:
-        """Profiles of the identifiers that the service was told of."""
-        named = {tuple(key.removeprefix(_SUPPRESSED).split(":", 1)) for key, _ in self._kept.scan(_SUPPRESSED)}
+    def _owners(self, named: Collection[tuple[str, ...]]) -> Iterable[str]:
+        """Profiles of these identifiers."""
         if not named:
             return ()
         columns = ("actor_id", "identifier_type", "identifier_token")
@@ -155,9 +185,16 @@ class Permission:
         return found
 
 
+def _covers(read: frozenset[str] | None, asked: frozenset[str] | None) -> bool:
+    return read is None or (asked is not None and asked <= read)
+
+
 def _words(rows: pa.Table) -> dict[str, _Said]:
+    """By profile. Who said the same shares it: of a million people there are few different ones."""
     columns = [rows[name].to_pylist() for name in _WORDS]
-    return {
-        profile_id: _Said(tuple(tuple(one) if isinstance(one, list) else one for one in words), bool(is_suppressed))
-        for profile_id, *words, is_suppressed in zip(*columns, strict=True)
-    }
+    shared: dict[_Said, _Said] = {}
+    said: dict[str, _Said] = {}
+    for profile_id, *words, is_suppressed in zip(*columns, strict=True):
+        one = _Said(tuple(tuple(one) if isinstance(one, list) else one for one in words), bool(is_suppressed))
+        said[profile_id] = shared.setdefault(one, one)
+    return said

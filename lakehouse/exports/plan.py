@@ -1,8 +1,8 @@
 """What a run is going to do: gold as it is mapped, beside the ledger, under what people said. Sends nothing, writes nothing."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from lakehouse.errors import ExportError
 from lakehouse.exports.declaration import Export
 from lakehouse.exports.difference import counts, difference
-from lakehouse.exports.mapping import KEY, mapped, mapped_columns, plain
+from lakehouse.exports.mapping import KEY, PROFILE, RowMapping, mapped, mapped_columns, plain
 from lakehouse.exports.permission import Permission
 from lakehouse.exports.places.place import Layout
 from lakehouse.exports.source import Gold
@@ -21,7 +21,7 @@ from lakehouse.exports.source import Gold
 class Todo(NamedTuple):
     """One row to send, to remove, or to take from where it was found under another identity (`move`).
 
-    hash: null = it is gone here. The rest: as the ledger has it.
+    hash, number: null = it is gone here; number: of the row in the plan. The rest: as the ledger has it.
     """
 
     key: str
@@ -31,8 +31,10 @@ class Todo(NamedTuple):
     is_there: bool
     attempts: int
     step: str
+    number: int | None
 
 
+_PIECE = 50_000  # rows
 Batch = tuple[str, list[Todo]]
 """Its id, and what is in it."""
 
@@ -46,11 +48,6 @@ class Plan:
     unkeyed: int
     reasons: Counter[str]
     layout: Layout
-
-    @property
-    def holds_rows(self) -> bool:
-        """Whether the ledger says that the destination has some."""
-        return bool(pc.any(self.steps["is_there"]).as_py())
 
     def counts(self) -> dict[str, int]:
         """What is known before anything is sent, by the names of ops.export_runs, and what is to be done."""
@@ -70,30 +67,46 @@ class Plan:
         keys: list[str] = self.steps.filter(pc.equal(self.steps["step"], "forget"))["key"].to_pylist()
         return keys
 
-    def batches(self, most_rows: int | None, run_id: str) -> Iterator[Batch]:
-        """What was left open first, each batch as it was; then the removals; then the rest. `most_rows`: None = all at once."""
-        listed = self.steps.filter(pc.is_in(self.steps["step"], pa.array(["send", "remove"]))).to_pylist()
-        opened = [
-            one for one in listed if one["open_batch"] is not None and one["step"] == "send" and most_rows is not None
-        ]
-        for batch_id, group in groupby(
-            sorted(opened, key=lambda one: (one["open_batch"], one["key"])), lambda one: one["open_batch"]
-        ):
-            yield batch_id, list(map(_todo, group))
-        taken = {one["key"] for one in opened}
-        rest = sorted(
-            (one for one in listed if one["key"] not in taken), key=lambda one: (one["step"] == "send", one["key"])
-        )
-        size = most_rows or max(1, len(rest))
-        for number, start in enumerate(range(0, len(rest), size)):
-            yield f"{run_id}-{number}", list(map(_todo, rest[start : start + size]))
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do, here and there."""
+        return not self.changes and not counts(self.steps)["forget"]
 
-    def said(self, keys: Sequence[str], at: Mapping[str, int]) -> dict[str, Mapping[str, Any]]:
-        """Key -> the row as the destination gets it. `at`: key -> number of the row."""
-        taken = self.rows.take(pa.array([at[key] for key in keys], pa.int64()))
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to send or to remove."""
+        steps = counts(self.steps)
+        return bool(steps["send"] or steps["remove"])
+
+    def removals(self) -> "Plan":
+        """What is to be taken from the destination, and nothing else."""
+        return replace(self, steps=self.steps.filter(pc.equal(self.steps["step"], "remove")))
+
+    def batches(self, most_rows: int, ids: Iterator[str]) -> Iterator[Batch]:
+        """What was left open first, each batch as it was; then the removals; then the rest."""
+        listed = self._listed()
+        is_open = pc.and_(pc.is_valid(listed["open_batch"]), pc.equal(listed["step"], "send"))
+        opened = listed.filter(is_open).sort_by([("open_batch", "ascending"), ("key", "ascending")])
+        pairs = zip(opened["open_batch"].to_pylist(), _todos(opened), strict=True)
+        for batch_id, group in groupby(pairs, lambda pair: pair[0]):
+            yield batch_id, [todo for _, todo in group]
+        for todos in _pieces(listed.filter(pc.invert(is_open)), most_rows):
+            yield next(ids), todos
+
+    def pieces(self, size: int) -> Iterator[list[Todo]]:
+        """All of it, by key: the removals first."""
+        return _pieces(self._listed(), size)
+
+    def _listed(self) -> pa.Table:
+        return self.steps.filter(pc.is_in(self.steps["step"], pa.array(["send", "remove"])))
+
+    def said(self, todos: Sequence[Todo]) -> dict[str, Mapping[str, Any]]:
+        """Key -> the row as the destination gets it, of those that are to be sent."""
+        sent = [todo for todo in todos if todo.step == "send"]
+        taken = self.rows.take(pa.array([todo.number for todo in sent], pa.int64()))
         names = self.layout.columns.names
         bare = taken.select([f"={name}" for name in names]).rename_columns(names).to_pylist()
-        return dict(zip(keys, bare, strict=True))
+        return {todo.key: row for todo, row in zip(sent, bare, strict=True)}
 
 
 def plan_of(
@@ -105,7 +118,35 @@ def plan_of(
         ExportError: gold cannot be read, or a key is several rows'.
     """
     mapping = export.mapping()
-    rows = mapped(gold.joined(export.tables, mapping.reads), mapping, secret=secret)
+    rows = _mapped(gold.joined(export.tables, mapping.reads), mapping, secret)
+    permission.look()
+    return _plan(export, rows, held, permission, is_full=is_full, takes_all=takes_all)
+
+
+def plan_of_some(
+    export: Export, gold: Gold, held: pa.Table, permission: Permission, profiles: Collection[str], *, secret: bytes
+) -> Plan:
+    """`plan_of`, of these profiles alone, and of those who share a key with them. No row of anybody else is compared.
+
+    Raises:
+        ExportError: as `plan_of`.
+    """
+    mapping, some = export.mapping(), set(profiles)
+    while True:
+        rows = _mapped(gold.joined(export.tables, mapping.reads, some), mapping, secret)
+        own = held.filter(_among(held[PROFILE], some))
+        others = set(held.filter(_among(held["key"], rows[KEY].to_pylist()))[PROFILE].to_pylist()) - some
+        if not others:
+            break
+        some |= others
+    permission.look(some)
+    return _plan(export, rows, own, permission, is_full=False, takes_all=False)
+
+
+def _plan(
+    export: Export, rows: pa.Table, held: pa.Table, permission: Permission, *, is_full: bool, takes_all: bool
+) -> Plan:
+    """As of the last look."""
     keyed = rows.filter(pc.is_valid(rows[KEY]))
     shared = keyed.num_rows - pc.count_distinct(keyed[KEY]).as_py()
     if shared:
@@ -113,7 +154,6 @@ def plan_of(
             f"export {export.name}: {shared} rows share their key ({', '.join(export.key)}) with another, expected each key once. "
             "Name more columns, or another table"
         )
-    permission.look()
     refused = permission.refused([*keyed["profile_id"].to_pylist(), *held["profile_id"].to_pylist()])
     steps = difference(keyed, held, refused, mode=export.mode, is_full=is_full, takes_all=takes_all)
     kept_back = steps.filter(pc.is_in(steps["step"], pa.array(["withhold", "remove"])))
@@ -126,5 +166,21 @@ def plan_of(
     return Plan(rows=keyed, steps=steps, unkeyed=unkeyed, reasons=reasons, layout=layout)
 
 
-def _todo(step: Mapping[str, Any]) -> Todo:
-    return Todo(*(step[name] for name in Todo._fields))
+def _mapped(rows: pa.Table, mapping: RowMapping, secret: bytes) -> pa.Table:
+    """Piece by piece: as Python's values they take ten times as much memory."""
+    pieces = [mapped(rows.slice(start, _PIECE), mapping, secret=secret) for start in range(0, rows.num_rows, _PIECE)]
+    return pa.concat_tables(pieces or [mapped(rows, mapping, secret=secret)])
+
+
+def _among(column: pa.ChunkedArray, values: Collection[str | None]) -> pa.ChunkedArray:
+    return pc.is_in(column, value_set=pa.array([one for one in values if one is not None], pa.string()))
+
+
+def _pieces(steps: pa.Table, size: int) -> Iterator[list[Todo]]:
+    rows = steps.sort_by([("step", "ascending"), ("key", "ascending")])  # "remove" comes before "send"
+    for start in range(0, rows.num_rows, size):
+        yield _todos(rows.slice(start, size))
+
+
+def _todos(steps: pa.Table) -> list[Todo]:
+    return list(map(Todo._make, zip(*(steps[name].to_pylist() for name in Todo._fields), strict=True)))

@@ -1,26 +1,27 @@
-"""One run of an export: batch by batch claimed, asked for at the gate, handed over, settled.
+"""One run of an export: rows claimed, asked for at the gate, handed over, settled. Of one plan, or of several in turn.
 
-Whatever happens in between, the ledger is true: what may be at the destination is written down as being there before it is sent. A batch whose
-outcome is open is sent again in the next run under its old id; a row that was refused too often waits until it changes; what is to be
-removed is tried in every run until it is gone.
+Whatever happens in between, the ledger is true: what may be at the destination is written down as being there before it is sent. A row that was
+refused too often waits until it changes; what is to be removed is tried in every run until it is gone. How rows are handed over a subclass says:
+batch_run.py, whole_run.py.
 """
 
+import itertools
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from lakehouse.actions.delivery import Retry, Sent
 from lakehouse.actions.pace import backoff
 from lakehouse.decisions.gate import Refused
 from lakehouse.errors import DestinationAwayError, StitchlakeError
 from lakehouse.exports.ledger import COUNTS, Change, Ledger, State
-from lakehouse.exports.mapping import KEY
 from lakehouse.exports.permission import Permission
-from lakehouse.exports.places.place import Outcome, Place
+from lakehouse.exports.places.place import AnyPlace, Outcome
 from lakehouse.exports.plan import Plan, Todo
-from lakehouse.exports.rows import Removal, Row, Sending
+from lakehouse.exports.rows import Row, Sending
 
 MOST_REFUSALS = 5  # runs in a row, before a row waits until it changes
 Rows = Mapping[str, Row]
@@ -35,150 +36,139 @@ class Patience:
     most: float
 
 
-class _Done(NamedTuple):
-    """What became of a batch. states: of rows with an answer. open_reason: why others have none; None = all have one."""
-
-    states: Mapping[str, State]
-    open_reason: str | None = None
-
-
 @dataclass(kw_only=True)
-class ExportRun:
-    """Of one export. `clock` and `sleep` are all the time it has. `reasons`: why how many rows were refused."""
+class ExportRun(ABC):
+    """Of one export. `clock` and `sleep` are all the time it has.
+
+    is_full: every row is sent, changed or not. of_few: its plans are of few people: gold is asked what they said, and what anybody else did is not
+    read. tally: what was done until now, by the names of ops.export_runs. reasons: why how many rows were refused. noted: key -> the last step that was written down of it, of few.
+    """
 
     name: str
     run_id: str
     ledger: Ledger
     permission: Permission
-    place: Place
+    place: AnyPlace
     patience: Patience
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
+    is_full: bool = False
+    of_few: bool = False
     reasons: Counter[str] = field(default_factory=Counter)
+    noted: dict[str, Change] = field(default_factory=dict)
     _unwritten: list[Change] = field(default_factory=list)
+    tally: Counter[str] = field(default_factory=Counter)
+    _began: datetime | None = None
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def run(self, plan: Plan, *, is_full: bool) -> dict[str, int]:
-        """Do what is planned. The counts of ops.export_runs.
+    def run(self, plan: Plan, *, holds_rows: bool) -> dict[str, int]:
+        """Do what is planned, and end. The counts of ops.export_runs. holds_rows: the ledger says that the destination has some.
 
         Raises:
             ExportError: the destination is gone, is not what it was, or does not answer; the ledger says how far it came.
         """
-        self.place.open(plan.layout, holds_rows=plan.holds_rows and not is_full)
-        began, tally = self.clock(), Counter(plan.counts())
-        self.ledger.begin(self.run_id, tally, is_full=is_full, now=began)
-        stopped = self._batches(plan, tally)
-        self.ledger.forget(plan.forgotten())
-        tally["unsent"] = tally["to_send"] - tally["delivered"] - tally["rejected"] - tally["unanswered"]
-        tally["not_removed"] = tally["to_remove"] - tally["removed"]
-        reason = None if stopped is None else str(stopped)
-        self.ledger.end(self.run_id, tally, began=began, now=self.clock(), is_full=is_full, reason=reason)
+        stopped = self.take(plan, holds_rows=holds_rows)
+        done = self.end(stopped)
         if stopped is not None:
             raise stopped
-        return {name: tally[name] for name in COUNTS}
+        return done
 
-    def _batches(self, plan: Plan, tally: Counter[str]) -> StitchlakeError | None:
-        """Every batch, one after the other; why it stopped before the last, if it did."""
-        at = {key: number for number, key in enumerate(plan.rows[KEY].to_pylist())}
+    def take(self, plan: Plan, *, holds_rows: bool, removes_only: bool = False) -> StitchlakeError | None:
+        """Do what is planned; why it stopped before the last batch, if it did. removes_only: what is to be sent is left for another plan.
+
+        Raises:
+            ExportError: the destination is gone, or is not what it was: nothing was done.
+        """
+        if self._began is None:
+            self.place.open(plan.layout, holds_rows=holds_rows and not self.is_full)
+            self._began = self.clock()
+        self.tally.update(plan.counts())
+        self.ledger.begin(self.run_id, self.tally, is_full=self.is_full, now=self._began)
         stopped: StitchlakeError | None = None
-        for batch_id, todos in plan.batches(self.place.most_rows, self.run_id):
-            rows = plan.said([todo.key for todo in todos if todo.step == "send"], at)
-            try:
-                open_reason = self._batch(batch_id, todos, rows, tally).open_reason
-            except StitchlakeError as error:
-                stopped = error
-                break
-            if open_reason is not None:
-                stopped = DestinationAwayError(
-                    f"export {self.name}: a batch has no answer, got {open_reason}, expected it to be taken or refused. Run it again: it goes on there"
-                )
-                break
-        self._write([])
+        try:
+            self.hand_over(plan.removals() if removes_only else plan)
+        except StitchlakeError as error:
+            stopped = error
+        self.write([])
+        self._forget(plan.forgotten())
         return stopped
 
-    def _batch(self, batch_id: str, todos: Sequence[Todo], rows: Rows, tally: Counter[str]) -> _Done:
-        """What is known there under another identity by now is first taken from under the old one."""
-        moved = {todo.key for todo in todos if todo.step == "send" and self._has_moved(todo, rows)}
-        if moved:
-            leaving = [todo._replace(step="move") for todo in todos if todo.key in moved]
-            gone = self._tried(f"{batch_id}-moved", leaving, rows, tally)
-            if gone.open_reason is not None:
-                return gone
-            free = {key for key, state in gone.states.items() if state == "removed"}
-            todos = [
-                todo._replace(is_there=False, identity=None) if todo.key in free else todo
-                for todo in todos
-                if todo.key not in moved or todo.key in free
-            ]
-        return self._tried(batch_id, todos, rows, tally)
+    @abstractmethod
+    def hand_over(self, plan: Plan) -> None:
+        """All that is to be sent and removed. Raises StitchlakeError: why it stopped before the end."""
 
-    def _tried(self, batch_id: str, todos: Sequence[Todo], rows: Rows, tally: Counter[str]) -> _Done:
-        """Claimed, and handed over until every row has an answer or patience ends."""
-        before = {todo.key: todo for todo in todos}
-        sends = self._allowed(before, rows, tally)
-        self._write([self._claim(todo, batch_id, rows) for todo in before.values()])
-        waiting = before | {one.key: self._maybe_there(before[one.key], rows) for one in sends}
-        states, reason = dict[str, State](), "no answer"
-        try:
-            for attempt in range(1, self.patience.tries + 1):
-                removals = [Removal(todo.key, todo.identity) for todo in waiting.values() if todo.step != "send"]
-                outcomes = self.place.apply(batch_id, sends, removals) if waiting else {}
-                for key, outcome in outcomes.items():
-                    if not isinstance(outcome, Retry):
-                        # Of one that was open, a refusal now does not say that it was refused before.
-                        todo = (before if attempt == 1 else waiting)[key]
-                        states[key] = self._settled(todo, outcome, batch_id, rows, tally)
-                        del waiting[key]
-                if not waiting:
-                    return _Done(states)
-                asked = [outcome for outcome in outcomes.values() if isinstance(outcome, Retry)]
-                reason = asked[0].reason if asked else reason
-                if attempt < self.patience.tries:
-                    pause = backoff(attempt, batch_id, first=self.patience.first, most=self.patience.most)
-                    self.sleep(max([pause, *(one.after or 0.0 for one in asked)]))
-                    sends = self._allowed(waiting, rows, tally)
-            return _Done(states, reason)
-        finally:
-            tally["unanswered"] += sum(todo.step == "send" for todo in waiting.values())
+    def end(self, stopped: StitchlakeError | None) -> dict[str, int]:
+        """Write down what the run came to: the counts of ops.export_runs. Of one that did nothing there is nothing to write."""
+        tally = self.tally
+        tally["unsent"] = tally["to_send"] - tally["delivered"] - tally["rejected"] - tally["unanswered"]
+        tally["not_removed"] = tally["to_remove"] - tally["removed"]
+        if self._began is not None:
+            reason = None if stopped is None else str(stopped)
+            times = {"began": self._began, "now": self.clock()}
+            self.ledger.end(self.run_id, tally, **times, is_full=self.is_full, reason=reason)
+        return {name: tally[name] for name in COUNTS}
 
-    def _maybe_there(self, todo: Todo, rows: Rows) -> Todo:
-        """Once it has been handed over, nobody knows before an answer whether the destination has it."""
-        return todo._replace(is_there=True, identity=self.place.identity(rows[todo.key]))
+    def ids(self) -> Iterator[str]:
+        """Of batches: no two of a run have the same, or a destination would take the second for the first."""
+        return (f"{self.run_id}-{number}" for number in self._numbers)
 
-    def _write(self, claims: Sequence[Change]) -> None:
+    def unanswered(self, why: str) -> DestinationAwayError:
+        """For what has no answer after the last try."""
+        return DestinationAwayError(
+            f"export {self.name}: a batch has no answer, got {why}, expected it to be taken or refused. Run it again: it goes on there"
+        )
+
+    def pause(self, attempt: int, batch_id: str, asked: Sequence[Retry]) -> None:
+        """Before the next try. asked: what the destination said of this one."""
+        pause = backoff(attempt, batch_id, first=self.patience.first, most=self.patience.most)
+        self.sleep(max([pause, *(one.after or 0.0 for one in asked)]))
+
+    def _forget(self, keys: Sequence[str]) -> None:
+        self.ledger.forget(keys)
+        self._remember(Change(key=key, profile_id="", state="removed", hash=None, is_there=False) for key in keys)
+
+    def write(self, claims: Sequence[Change]) -> None:
         """What was settled, and these claims, in one commit."""
-        self.ledger.note(self.run_id, [*self._unwritten, *claims], self.clock())
+        changes = [*self._unwritten, *claims]
+        self.ledger.note(self.run_id, changes, self.clock())
+        self._remember(changes)
         self._unwritten.clear()
 
-    def _allowed(self, waiting: dict[str, Todo], rows: Rows, tally: Counter[str]) -> list[Sending]:
+    def _remember(self, changes: Iterable[Change]) -> None:
+        if self.of_few:
+            self.noted |= {change.key: change for change in changes}
+
+    def allowed(self, waiting: dict[str, Todo], rows: Rows) -> list[Sending]:
         """What may be sent as of now. What may not any more is withheld, or to be removed where it may be there."""
-        self.permission.look()
-        units = self.permission.units([todo.profile_id for todo in waiting.values()])
+        profiles = [todo.profile_id for todo in waiting.values()]
+        self.permission.look(profiles if self.of_few else None)
+        units = self.permission.units(profiles)
         sends = []
         for todo in [todo for todo in waiting.values() if todo.step == "send"]:
             passed = self.permission.permit(rows[todo.key], todo.profile_id, units)
             if not isinstance(passed, Refused):
                 sends.append(Sending(todo.key, passed))
                 continue
-            tally["withheld"] += 1
-            tally["to_send"] -= 1
+            self.tally["withheld"] += 1
+            self.tally["to_send"] -= 1
             if todo.is_there:
                 waiting[todo.key] = todo._replace(step="remove")
-                tally["to_remove"] += 1
+                self.tally["to_remove"] += 1
             else:
                 del waiting[todo.key]
         return sends
 
-    def _has_moved(self, todo: Todo, rows: Rows) -> bool:
-        return todo.is_there and todo.identity is not None and self.place.identity(rows[todo.key]) != todo.identity
-
-    def _claim(self, todo: Todo, batch_id: str, rows: Rows) -> Change:
+    def claim(self, todo: Todo, batch_id: str, rows: Rows) -> Change:
+        """What is written down before it is handed over."""
         is_sent = todo.step == "send"
         identity = self.place.identity(rows[todo.key]) if is_sent else todo.identity
         return self._change(
             todo, batch_id, state="sending" if is_sent else "removing", is_there=True, identity=identity
         )
 
-    def _settled(self, todo: Todo, outcome: Outcome, batch_id: str, rows: Rows, tally: Counter[str]) -> State:
+    def settled(self, todo: Todo, outcome: Outcome, batch_id: str, rows: Rows) -> State:
+        """Note what became of a row, to be written with the next claims."""
+        tally = self.tally
         change = self._change_by(todo, outcome, batch_id, rows)
         self._unwritten.append(change)
         tally["removed"] += change.state == "removed" and todo.step == "remove"
@@ -202,7 +192,6 @@ class ExportRun:
         return self._change(todo, batch_id, state=state, **refusals)
 
     def _change(self, todo: Todo, batch_id: str, **said: Any) -> Change:
-        known = {
-            name: getattr(todo, name) for name in ("key", "profile_id", "hash", "identity", "is_there", "attempts")
-        }
-        return Change(**known | {"batch_id": batch_id} | said)
+        key, profile_id, hash_, identity, is_there, attempts, *_ = todo
+        known = {"hash": hash_, "identity": identity, "is_there": is_there, "attempts": attempts, **said}
+        return Change(key=key, profile_id=profile_id, batch_id=batch_id, **known)

@@ -1,6 +1,7 @@
 """Gold as an export reads it: tables of a lake on this machine, by delta-rs, as Arrow. Writes nothing."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -35,6 +36,34 @@ class Gold:
         Raises:
             ExportError: no such table.
         """
+        return self._dataset(table, columns).to_table()
+
+    def rows_with(self, table: Table, columns: Sequence[str], column: str, values: Collection[str]) -> pa.Table:
+        """Those whose text column holds one of the values; no more of the others is in memory than a piece."""
+        wanted, dataset = pa.array(sorted(values), pa.string()), self._dataset(table, columns)
+
+        def found() -> Iterator[pa.RecordBatch]:
+            for batch in dataset.to_batches():
+                # By hand: PyArrow cannot compare text with the statistics that delta-rs writes.
+                yield batch.filter(pc.is_in(batch[column].cast(pa.string()), value_set=wanted))
+
+        return pa.Table.from_batches(found(), schema=dataset.schema)
+
+    def rows_since(self, table: Table, columns: Sequence[str], times: Sequence[str], since: datetime) -> pa.Table:
+        """Those of which one of the times is `since` or later."""
+        moment = pa.scalar(since, pa.timestamp("us", tz="UTC"))
+        (first, *others) = (ds.field(name) >= moment for name in times)
+        condition = first
+        for other in others:
+            condition |= other
+        return self._dataset(table, columns).to_table(filter=condition)
+
+    def newest(self, table: Table, times: Sequence[str]) -> datetime | None:
+        """The latest of these times in the table; None where there is none."""
+        rows = self._dataset(table, times).to_table()
+        return max((found for name in times if (found := pc.max(rows[name]).as_py()) is not None), default=None)
+
+    def _dataset(self, table: Table, columns: Sequence[str]) -> ds.Dataset:
         path = self._path(table)
         try:
             types = {field.name: plain(field.type) for field in pa.schema(opened(path).schema().to_arrow())}
@@ -47,17 +76,17 @@ class Gold:
             )
         # By Arrow's own files: those of delta-rs are called back from threads that may outlive the interpreter, and abort it.
         schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
-        return ds.dataset(found, schema=schema, format="parquet").to_table() if found else schema.empty_table()
+        return ds.dataset(found, schema=schema, format="parquet") if found else ds.dataset(schema.empty_table())
 
-    def rows_with(self, table: Table, columns: Sequence[str], column: str, values: Collection[str]) -> pa.Table:
-        """Those whose text column holds one of the values."""
-        rows = self.rows(table, columns)
-        return rows.filter(pc.is_in(rows[column].cast(pa.string()), value_set=pa.array(sorted(values), pa.string())))
+    def joined(
+        self, tables: Sequence[Table], columns: Sequence[str], profiles: Collection[str] | None = None
+    ) -> pa.Table:
+        """Rows of the first table, with what the others say of the profile; a name that several have is the first one's.
 
-    def joined(self, tables: Sequence[Table], columns: Sequence[str]) -> pa.Table:
-        """Rows of the first table, with what the others say of the profile; a name that several have is the first one's."""
+        `profiles`: of these alone; None = of everybody.
+        """
         if len(tables) == 1:
-            return self.rows(tables[0], columns)
+            return self._of(tables[0], columns, profiles)
         waiting, wanted = set(columns) - {PROFILE}, {}
         for table in tables:
             wanted[table] = [name for name in table.column_names if name in waiting]
@@ -65,7 +94,7 @@ class Gold:
         with duckdb.connect() as database:
             database.execute("SET enable_progress_bar = false")
             for number, (table, names) in enumerate(wanted.items()):
-                database.register(f"t{number}", self.rows(table, [PROFILE, *names]))
+                database.register(f"t{number}", self._of(table, [PROFILE, *names], profiles))
             listed = [
                 f't0."{PROFILE}"',
                 *(f't{number}."{name}"' for number, names in enumerate(wanted.values()) for name in names),
@@ -75,6 +104,11 @@ class Gold:
             ]
             rows: pa.Table = database.sql(f"SELECT {', '.join(listed)} FROM t0 {' '.join(joins)}").to_arrow_table()
         return rows.select(list(columns))
+
+    def _of(self, table: Table, columns: Sequence[str], profiles: Collection[str] | None) -> pa.Table:
+        if profiles is None:
+            return self.rows(table, columns)
+        return self.rows_with(table, columns, PROFILE, profiles)
 
     def _path(self, table: Table) -> str:
         return f"{self._folder}/{table.name.replace('.', '/')}"

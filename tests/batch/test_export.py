@@ -2,17 +2,14 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import batch.export
-from lakehouse.config import PROJECT
 from lakehouse.errors import BusyError, ExportError
 from lakehouse.exports.ledger import Ledger
-from tests.lakehouse.exports.shop import Shop, person
+from tests.lakehouse.exports.shop import Shop, held_elsewhere, person
 
 
 @pytest.fixture
@@ -41,18 +38,10 @@ def test_it_ends_with_one_line_of_json(shop: Shop, capsys: pytest.CaptureFixture
 
 
 def test_of_two_at_once_the_second_is_refused_in_one_line(shop: Shop) -> None:
-    held = "import sys; from lakehouse.config import load; from lakehouse.lake.lock import writer; import dataclasses\n"
-    held += "from lakehouse.config import LakeConfig\n"
-    held += f"config = dataclasses.replace(load('dev', environ={{}}), lake=LakeConfig(root={str(shop.lake)!r}, keep_hours=1))\n"
-    held += "with writer(config, part='export.people'):\n    print('held', flush=True); sys.stdin.read()\n"
-    with subprocess.Popen([sys.executable, "-c", held], stdin=-1, stdout=-1, text=True, cwd=PROJECT) as other:
-        assert other.stdout is not None
-        assert other.stdin is not None
-        assert other.stdout.readline() == "held\n"
+    with held_elsewhere(shop):
         with pytest.raises(BusyError, match=r"another process writes its export\.people") as refused:
             shop.run()
         assert "\n" not in str(refused.value)
-        other.stdin.close()
     assert shop.run().counts["delivered"] == 1
 
 

@@ -1,8 +1,8 @@
-"""Exports measured: into PostgreSQL beside a plain COPY, and to a receiver that fails, stalls and babbles, killed three times on the way.
+"""Exports measured: into PostgreSQL and MariaDB beside a plain load, and to a receiver that fails, stalls and babbles; each killed three times on the way.
 
     ./spark-submit.sh tests/benchmarks/export.py [--profiles 100000]
 
-Needs `initdb`, `pg_ctl` and `psql` on the path. The receiver fails 5 % of its calls, half of them after it has taken the rows, lets some hang, asks
+Needs `initdb`, `pg_ctl` and `psql` on the path, and MariaDB's server where that is to be measured, too. The receiver fails 5 % of its calls, half of them after it has taken the rows, lets some hang, asks
 others to wait, and answers some with a page. Exit 1 when what is there in the end is not what gold says, when a row took effect twice, when the
 ledger does not add up, or when a second run sends anything.
 """
@@ -15,27 +15,30 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 import pyarrow as pa
 import yaml
 from deltalake import DeltaTable, write_deltalake
+from psycopg import sql
 
 from lakehouse.config import PROJECT, Config, LakeConfig, load
-from lakehouse.exports.exporting import Files, run_export
+from lakehouse.exports.exporting import Exporting, Files, run_export
 from lakehouse.job import run
+from tests import mariadb_server
 from tests.benchmarks.machine import machine
-from tests.postgres_server import SECRET, postgres
+from tests.postgres_server import SECRET as POSTGRES_SECRET
+from tests.postgres_server import postgres
 
 COLUMNS = {
     **{"id": "profile_id", "segment": "segment", "orders": "frequency", "revenue": "monetary"},
@@ -54,80 +57,185 @@ def main(argv: list[str]) -> int:
     if arguments.worker:
         print(json.dumps(exported(Path(arguments.worker[0]), arguments.worker[1])))
         return 0
-    with TemporaryDirectory(prefix="stitchlake-export-") as folder, postgres() as port, receiver() as hook:
-        place = Path(folder)
+    with TemporaryDirectory(prefix="stitchlake-export-") as folder, ExitStack() as running:
+        place, hook = Path(folder), running.enter_context(receiver())
         expected = fill(place, arguments.profiles)
-        declare(place, port, hook.url)
-        to_database = into_postgres(place, port, expected)
-        to_receiver = over_http(place, hook, expected)
-    result = {"benchmark": "export", "profiles": arguments.profiles, "postgres": to_database, "http": to_receiver}
+        databases: list[Database] = [Postgres(running.enter_context(postgres()))]
+        if not mariadb_server.missing():
+            databases.append(Mariadb(running.enter_context(mariadb_server.mariadb())))
+        declare(place, databases, hook.url)
+        told = {database.name: into_database(place, database, expected) for database in databases}
+        told["http"] = over_http(place, hook, expected)
+    result = {"benchmark": "export", "profiles": arguments.profiles, **told}
     print(json.dumps(result | machine(load("dev", environ={}))))
-    return 0 if to_database["is_right"] and to_receiver["is_right"] else 1
+    return 0 if all(one["is_right"] for one in told.values()) else 1
 
 
-def into_postgres(place: Path, port: int, expected: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """An export of everything, one of nothing, one of a hundredth; and a plain COPY of the same rows."""
-    first, first_seconds = timed(place, "database")
-    second, second_seconds = timed(place, "database")
-    with psycopg.connect(dsn(port)) as connection:
-        stored = {row[0]: list(row[1:]) for row in connection.execute("SELECT * FROM people").fetchall()}
-        connection.execute("CREATE TABLE plain (LIKE people INCLUDING ALL)")
-        started = time.perf_counter()
-        with connection.cursor().copy("COPY plain FROM STDIN") as copy:
-            for key, row in stored.items():
-                copy.write_row([key, *row])
-        connection.commit()
-        copy_seconds = time.perf_counter() - started
+class Database(Protocol):
+    """One of a kind, for this benchmark. Its tables hold `id` and the columns of COLUMNS."""
+
+    name: str
+    port: int
+
+    def declared(self) -> dict[str, Any]:
+        """As a destination."""
+
+    def stored(self, table: str) -> dict[str, list[Any]]:
+        """id -> the rest."""
+
+    def count(self, table: str) -> int:
+        """Rows of the table; 0 where it is not there."""
+
+    def load(self, rows: Mapping[str, list[Any]]) -> None:
+        """The rows into a table of their own, as fast as it takes them."""
+
+
+class Postgres:
+    name = "postgres"
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def declared(self) -> dict[str, Any]:
+        return {"database": "postgres", "password": POSTGRES_SECRET}
+
+    def stored(self, table: str) -> dict[str, list[Any]]:
+        with self._connected() as connection:
+            rows = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
+            return {row[0]: list(row[1:]) for row in rows}
+
+    def count(self, table: str) -> int:
+        with self._connected() as connection:
+            if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone() == (None,):
+                return 0
+            found = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+            return int(found[0]) if found else 0
+
+    def load(self, rows: Mapping[str, list[Any]]) -> None:
+        with self._connected() as connection:
+            connection.execute("CREATE TABLE plain (LIKE people INCLUDING ALL)")
+            with connection.cursor().copy("COPY plain FROM STDIN") as copy:
+                for key, row in rows.items():
+                    copy.write_row([key, *row])
+
+    def _connected(self) -> "psycopg.Connection[Any]":
+        return psycopg.connect(f"host=127.0.0.1 port={self.port} dbname=postgres user=shop password={POSTGRES_SECRET}")
+
+
+class Mariadb:
+    name = "mysql"
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def declared(self) -> dict[str, Any]:
+        return {"database": mariadb_server.DATABASE, "password": mariadb_server.SECRET}
+
+    def stored(self, table: str) -> dict[str, list[Any]]:
+        with mariadb_server.connected(self.port) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM `{table}`")
+            return {key: [*rest, bool(is_lapsed)] for key, *rest, is_lapsed in cursor.fetchall()}
+
+    def count(self, table: str) -> int:
+        with mariadb_server.connected(self.port) as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW TABLES LIKE %s", (table,))
+            if not cursor.fetchall():
+                return 0
+            cursor.execute(f"SELECT count(*) FROM `{table}`")
+            return sum(row[0] for row in cursor.fetchall())
+
+    def load(self, rows: Mapping[str, list[Any]]) -> None:
+        """LOAD DATA LOCAL INFILE, of a file that is written first."""
+        with NamedTemporaryFile("w", suffix=".tsv") as file, mariadb_server.connected(self.port) as connection:
+            for key, (segment, *rest, is_lapsed) in rows.items():
+                file.write(
+                    "\t".join(map(str, [key, "\\N" if segment is None else segment, *rest, int(is_lapsed)])) + "\n"
+                )
+            file.flush()
+            with connection.cursor() as cursor:
+                cursor.execute("CREATE TABLE plain LIKE people")
+                cursor.execute("LOAD DATA LOCAL INFILE %s INTO TABLE plain", (file.name,))
+
+
+def into_database(place: Path, database: Database, expected: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """An export of everything beside a plain load of the same rows, one of nothing; and one that is killed on the way."""
+    began = time.process_time()
+    first, first_seconds = timed(place, database.name)
+    first_cpu_seconds = time.process_time() - began
+    second, second_seconds = timed(place, database.name)
+    stored = database.stored("people")
+    started = time.perf_counter()
+    database.load(stored)
+    load_seconds = time.perf_counter() - started
+    is_loaded = database.stored("plain") == stored
+    name = f"{database.name}_killed"
+    killed(place, name, len(expected), lambda: database.count("people_killed"))
+    last, _ = timed(place, name)
+    ledger = adds_up(place, name, expected)
+    is_right = database.stored("people_killed") == expected and last["delivered"] == 0 and ledger["ledger_adds_up"]
     return {
-        "is_right": stored == expected and first["delivered"] == len(expected) and second["delivered"] == 0,
+        "is_right": is_right
+        and is_loaded
+        and stored == expected
+        and first["delivered"] == len(expected)
+        and second["delivered"] == 0,
         "rows_per_second": round(len(stored) / first_seconds),
-        "copy_rows_per_second": round(len(stored) / copy_seconds),
+        "plain_load_rows_per_second": round(len(stored) / load_seconds),
         "first_run_seconds": round(first_seconds, 1),
+        "first_run_cpu_seconds": round(first_cpu_seconds, 1),
         "second_run_seconds": round(second_seconds, 1),
         "second_run_sent": second["delivered"],
+        "killed": ledger | {"is_what_gold_says": is_right, "last_run_sent": last["delivered"]},
     }
 
 
 def over_http(place: Path, hook: "Receiver", expected: Mapping[str, list[Any]]) -> dict[str, Any]:
     """Killed whenever another quarter is there; then run until it is finished."""
     started = time.perf_counter()
-    for kill in range(1, KILLS + 1):
-        process = worker(place, "receiver")
-        while len(hook.people) < kill * len(expected) // (KILLS + 1) and process.poll() is None:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    runs = 0
-    while (process := worker(place, "receiver")).wait() != 0:
-        runs += 1
-        assert runs < 20, "the receiver is never done with"
+    killed(place, "receiver", len(expected), lambda: len(hook.people))
     seconds = time.perf_counter() - started
     last, _ = timed(place, "receiver")
-    ledger = DeltaTable(place / "lake" / "ops" / "export_runs").to_pyarrow_dataset().to_table().to_pylist()
-    of_receiver = [row for row in ledger if row["export"] == "receiver"]
-    held = DeltaTable(place / "lake" / "ops" / "export_rows").to_pyarrow_dataset().to_table().to_pylist()
-    delivered = {row["key"] for row in held if row["export"] == "receiver" and row["state"] == "delivered"}
-    adds_up = all(row["read"] == sum(row[name] for name in PARTS) for row in of_receiver)
+    ledger = adds_up(place, "receiver", expected)
     twice = sum(count > 1 for count in hook.effects.values())
     there = {
         key: [row["segment"], row["orders"], Decimal(row["revenue"]), row["is_lapsed"]]
         for key, row in hook.people.items()
     }
+    is_right = there == expected and twice == 0 and ledger["ledger_adds_up"] and last["delivered"] == 0
     return {
-        "is_right": there == expected
-        and twice == 0
-        and adds_up
-        and last["delivered"] == 0
-        and delivered == set(expected),
+        "is_right": is_right,
         "is_what_gold_says": there == expected,
         "rows_that_took_effect_twice": twice,
         "rows_told_again": hook.again,
-        "ledger_adds_up": adds_up,
-        "states_of_runs": dict(Counter(row["state"] for row in of_receiver)),
+        **ledger,
         "last_run_sent": last["delivered"],
         "seconds": round(seconds, 1),
         "calls": dict(hook.answers),
     }
+
+
+def killed(place: Path, name: str, count: int, there: Callable[[], int]) -> None:
+    """Run the export, killed by SIGKILL whenever another quarter of the rows is there; then until it is finished."""
+    for kill in range(1, KILLS + 1):
+        process = worker(place, name)
+        while there() < kill * count // (KILLS + 1) and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    runs = 0
+    while worker(place, name).wait() != 0:
+        runs += 1
+        assert runs < 20, f"{name} is never done with"
+
+
+def adds_up(place: Path, name: str, expected: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether each row of each run is accounted for once, and every row that was sent is held to be there."""
+    runs = DeltaTable(place / "lake" / "ops" / "export_runs").to_pyarrow_dataset().to_table().to_pylist()
+    own = [row for row in runs if row["export"] == name]
+    held = DeltaTable(place / "lake" / "ops" / "export_rows").to_pyarrow_dataset().to_table().to_pylist()
+    delivered = {row["key"] for row in held if row["export"] == name and row["state"] == "delivered"}
+    does = all(row["read"] == sum(row[part] for part in PARTS) for row in own) and delivered == set(expected)
+    return {"ledger_adds_up": does, "states_of_runs": dict(Counter(row["state"] for row in own))}
 
 
 def fill(place: Path, count: int) -> dict[str, list[Any]]:
@@ -162,28 +270,21 @@ def fill(place: Path, count: int) -> dict[str, list[Any]]:
     return expected
 
 
-def declare(place: Path, port: int, url: str) -> None:
+def declare(place: Path, databases: Sequence[Database], url: str) -> None:
     common = {
         **{"owner": "crm", "description": "everybody", "table": "gold.activation", "columns": COLUMNS, "key": ["id"]},
         **{"mode": "mirror", "purpose": "marketing"},
     }
-    exports = [
-        {**common, "name": "database", "to": "database", "into": "people"},
-        {**common, "name": "receiver", "to": "receiver", "batch_rows": 500},
-    ]
-    database = {
-        **{
-            "name": "database",
-            "kind": "postgres",
-            "host": "127.0.0.1",
-            "port": port,
-            "database": "postgres",
-            "user": "shop",
-        },
-        **{"password": SECRET, "security": "disable", "allow_private": True},
-    }
+    exports = [{**common, "name": "receiver", "to": "receiver", "batch_rows": 500}]
+    declared = []
+    for database in databases:
+        exports.append({**common, "name": database.name, "to": database.name, "into": "people"})
+        exports.append({**common, "name": f"{database.name}_killed", "to": database.name, "into": "people_killed"})
+        reached = {"kind": database.name, "host": "127.0.0.1", "port": database.port, "user": "shop"}
+        free = {"security": "disable", "allow_private": True}
+        declared.append({"name": database.name, **reached, **database.declared(), **free})
     webhook = {"name": "receiver", "kind": "webhook", "url": url, "allow_private": True, "per_second": 10_000}
-    documents = {"exports": exports, "destinations": [database, webhook], "experiments": []}
+    documents = {"exports": exports, "destinations": [*declared, webhook], "experiments": []}
     for name, entries in documents.items():
         (place / f"{name}.yaml").write_text(yaml.safe_dump({name: entries}, sort_keys=False))
 
@@ -191,18 +292,10 @@ def declare(place: Path, port: int, url: str) -> None:
 def exported(place: Path, name: str) -> dict[str, int]:
     """One run, in this process."""
     named = {file: place / f"{file}.yaml" for file in ("exports", "destinations", "experiments")}
-    report = run_export(
-        name,
-        config_of(place),
-        {},
-        is_full=False,
-        is_tried=False,
-        believes_gold=False,
-        clock=lambda: datetime.now(UTC),
-        sleep=time.sleep,
-        files=Files(**named),
+    exporting = Exporting(
+        config=config_of(place), environ={}, files=Files(**named), clock=lambda: datetime.now(UTC), sleep=time.sleep
     )
-    return dict(report.counts)
+    return dict(run_export(name, exporting).counts)
 
 
 def config_of(place: Path) -> Config:
@@ -222,10 +315,6 @@ def timed(place: Path, name: str) -> tuple[dict[str, int], float]:
     """One run in this process; its counts, and how long it took without the start of Python."""
     started = time.perf_counter()
     return exported(place, name), time.perf_counter() - started
-
-
-def dsn(port: int) -> str:
-    return f"host=127.0.0.1 port={port} dbname=postgres user=shop password={SECRET}"
 
 
 class Receiver:

@@ -1,1 +1,1 @@
-"""Where rows go: databases, webhooks, topics, folders, behind one contract, `Place`. Imports the mapping, not the engine."""
+"""Where rows go: databases, webhooks, topics, folders, object stores, behind one contract, `Place`. Imports the mapping, not the engine."""

@@ -45,7 +45,7 @@ class HttpPlace:
         sleep: Callable[[float], None],
     ) -> None:
         self._destination, self._shape, self._options, self._into = destination, shape, options, into
-        self.most_rows: int | None = min(most_rows or shape.most_rows, shape.most_rows)
+        self.most_rows: int = min(most_rows or shape.most_rows, shape.most_rows)
         self._calls = HttpCalls(destination, timeout_seconds=timeout_seconds, clock=clock)
         self._bucket = Bucket(destination.per_second or per_second)
         self._clock, self._sleep = clock, sleep
@@ -66,8 +66,14 @@ class HttpPlace:
         outcomes: dict[str, Outcome] = {}
         for some in _parts(removals, self._shape.most_removals):
             outcomes |= self._removed(batch_id, some)
-        for part in _parts(sends, self.most_rows or len(sends)):
-            outcomes |= self._told(batch_id, [Said(sending.key, sending.row.what) for sending in part])
+        tellable = []
+        for sending in sends:
+            if (reason := self._shape.fault(sending.row.what, self._options)) is None:
+                tellable.append(Said(sending.key, sending.row.what))
+            else:
+                outcomes[sending.key] = GiveUp(reason)
+        for part in _parts(tellable, self.most_rows):
+            outcomes |= self._told(batch_id, part)
         return outcomes
 
     def close(self) -> None:
@@ -101,7 +107,10 @@ class HttpPlace:
         data = b"" if request.body is None else orjson.dumps(request.body, default=str, option=orjson.OPT_UTC_Z)
         said = hashlib.blake2b(request.method.encode() + request.path.encode() + data, digest_size=8).hexdigest()
         path = request.path or self._into
-        answer = self._calls.call(data, f"{batch_id}:{said}", method=request.method, path=path, reads=_MOST_ANSWER)
+        kind = {"Content-Type": self._shape.content_type}
+        answer = self._calls.call(
+            data, f"{batch_id}:{said}", method=request.method, path=path, headers=kind, reads=_MOST_ANSWER
+        )
         if not isinstance(answer, Answer):
             if isinstance(answer, GiveUp):
                 raise ExportError(f"destination {self._destination.name}: {answer.reason}")

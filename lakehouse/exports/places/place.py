@@ -1,6 +1,6 @@
 """The contract of a destination: it takes a batch of rows and of removals, and says of each what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,16 +22,12 @@ class Layout:
     mode: str
 
 
-class Place(Protocol):
-    """Calls are of one thread. Every batch may come again, whole or changed: taking it twice is taking it once."""
-
-    @property
-    def most_rows(self) -> int | None:
-        """Rows of a batch; None = all there are, at once."""
+class AnyPlace(Protocol):
+    """What every destination does. Calls are of one thread."""
 
     @property
     def takes_all(self) -> bool:
-        """Whether a batch replaces everything that is there."""
+        """Whether it is replaced as a whole."""
 
     def open(self, layout: Layout, *, holds_rows: bool) -> None:
         """Look whether it can be written, before anything is. `holds_rows`: the ledger says that it holds some.
@@ -44,6 +40,17 @@ class Place(Protocol):
     def identity(self, row: Row) -> str | None:
         """What a removal will need to find the row, where its key does not do; None = the key."""
 
+    def close(self) -> None:
+        """Let go."""
+
+
+class Place(AnyPlace, Protocol):
+    """Takes rows batch by batch. Every batch may come again, whole or changed: taking it twice is taking it once."""
+
+    @property
+    def most_rows(self) -> int:
+        """Of a batch."""
+
     def apply(self, batch_id: str, sends: Sequence[Sending], removals: Sequence[Removal]) -> dict[str, Outcome]:
         """By key. `batch_id`: the same where a batch is sent again.
 
@@ -51,8 +58,16 @@ class Place(Protocol):
             ExportError: as `open`; nothing of the batch was taken.
         """
 
-    def close(self) -> None:
-        """Let go."""
+
+class WholePlace(AnyPlace, Protocol):
+    """Is replaced as a whole."""
+
+    def replace(self, sends: Iterable[Sending]) -> Sent | Retry:
+        """Let there be these rows and no others, at once. They are read once, to their end, before anything is replaced.
+
+        Raises:
+            ExportError: as `open`; what was there is there.
+        """
 
 
 def keys_of(sends: Sequence[Sending], removals: Sequence[Removal]) -> list[str]:

@@ -29,7 +29,7 @@ class TopicPlace:
     def __init__(
         self, destination: Topic, kafka: KafkaConfig, *, most_rows: int | None, clock: Callable[[], datetime]
     ) -> None:
-        self.most_rows: int | None = most_rows or MOST_ROWS
+        self.most_rows: int = most_rows or MOST_ROWS
         self._topic, self._kafka, self._clock = destination.topic, kafka, clock
 
     def open(self, layout: Layout, *, holds_rows: bool) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from lakehouse.exports.rows import Removal
-from lakehouse.exports.shapes.shape import Options, Request, Said, Shape
+from lakehouse.exports.shapes.shape import Options, Request, Said, Shape, value
 
 
 def upserts(rows: Sequence[Said], _: Options) -> Request:
-    body = {"attributes": [dict(said.row) for said in rows]}
+    body = {"attributes": [{name: value(one) for name, one in said.row.items()} for said in rows]}
     return Request(path="users/track", body=body, keys=tuple(said.key for said in rows))
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from lakehouse.exports.rows import Removal, Row
-from lakehouse.exports.shapes.shape import Options, Request, Said, Shape
+from lakehouse.exports.shapes.shape import Options, Request, Said, Shape, value
 
 _PATH = "api/v2/batch"
 
@@ -16,8 +16,8 @@ _PATH = "api/v2/batch"
 def attributes(row: Row) -> dict[str, Any]:
     """Times are seconds since 1970, as Customer.io compares them; an empty text clears an attribute."""
     return {
-        name: "" if value is None else int(value.timestamp()) if isinstance(value, datetime) else value
-        for name, value in row.items()
+        name: "" if one is None else int(one.timestamp()) if isinstance(one, datetime) else value(one)
+        for name, one in row.items()
         if name != "id"
     }
 

@@ -37,6 +37,11 @@ def identifiers(row: Row) -> list[dict[str, Any]]:
     return found
 
 
+def fault(row: Row, _: Options) -> str | None:
+    """Google takes no member without an identifier, and refuses the whole request."""
+    return None if identifiers(row) else "no e-mail address, telephone number or whole address"
+
+
 def identity(row: Row, _: Options) -> str | None:
     return orjson.dumps(identifiers(row)).decode()
 
@@ -68,4 +73,5 @@ SHAPE = Shape(
     identity=identity,
     needs=frozenset({"email"}),
     options=frozenset({"account", "audience"}),
+    fault=fault,
 )

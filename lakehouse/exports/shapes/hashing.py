@@ -3,7 +3,8 @@
 Each rule is its vendor's; where two have one of a name that differs, there are two functions. None in, None out; what has no value left is None.
 
 Meta    https://developers.facebook.com/docs/marketing-api/audiences/guides/custom-audiences (Hashing and Normalization)
-Google  https://developers.google.com/data-manager/api/devguides/concepts/formatting
+Google  https://developers.google.com/data-manager/api/devguides/concepts/formatting, and of names AddressInfo of
+        https://developers.google.com/data-manager/api/reference/rest/v1/UserData
 """
 
 import hashlib
@@ -63,15 +64,17 @@ def meta_zip(value: str | None, country: str | None) -> str | None:
 
 
 def google_email(value: str | None) -> str | None:
-    """Without blanks anywhere, lower case; dots before the @ do not count at Gmail.
+    """Without blanks anywhere, lower case; at Gmail dots before the @ do not count, nor what follows a plus.
 
-    >>> [google_email(" Al.Ex @Gmail.com"), google_email("al.ex@example.com")]
-    ['alex@gmail.com', 'al.ex@example.com']
+    >>> [google_email(" Al.Ex+Shop @Gmail.com"), google_email("al.ex+Shop@example.com")]
+    ['alex@gmail.com', 'al.ex+shop@example.com']
     """
     if value is None:
         return None
     user, at, domain = _BLANKS.sub("", value).lower().rpartition("@")
-    return (f"{user.replace('.', '')}@{domain}" if domain in _GMAIL else f"{user}{at}{domain}") or None
+    return (
+        f"{user.partition('+')[0].replace('.', '')}@{domain}" if domain in _GMAIL else f"{user}{at}{domain}"
+    ) or None
 
 
 def google_phone(value: str | None) -> str | None:
@@ -85,5 +88,12 @@ def google_phone(value: str | None) -> str | None:
 
 
 def google_name(value: str | None) -> str | None:
-    """Trimmed, lower case."""
-    return None if value is None else value.strip().lower() or None
+    """Trimmed, lower case, without punctuation; blanks within stay.
+
+    >>> [google_name(name) for name in (" John ", "O'Brien", "Anna Maria", "Jean-Luc")]
+    ['john', 'obrien', 'anna maria', 'jeanluc']
+    """
+    if value is None:
+        return None
+    kept = (letter for letter in value.lower() if unicodedata.category(letter)[0] not in "PS")
+    return "".join(kept).strip() or None

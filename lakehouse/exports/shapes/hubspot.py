@@ -2,7 +2,7 @@
 (100 contacts a request).
 
 The option `id_property` names the property, unique in HubSpot, that holds the key. Who is to go is read by it, and then archived by the
-id that HubSpot gave them. Values are text there; null is an empty one.
+id that HubSpot gave them. Values are text there; null is an empty one. Each contact has a trace id, by which the answer names those it did not take.
 """
 
 from collections.abc import Sequence
@@ -40,8 +40,9 @@ def upserts(rows: Sequence[Said], options: Options) -> Request:
             "idProperty": id_property,
             "id": said.key,
             "properties": {name: text(value) for name, value in said.row.items() if name != id_property},
+            "objectWriteTraceId": str(number),
         }
-        for said in rows
+        for number, said in enumerate(rows)
     ]
     return Request(path=f"{_CONTACTS}/upsert", body={"inputs": inputs}, keys=tuple(said.key for said in rows))
 
@@ -57,8 +58,29 @@ def removals(gone: Sequence[Removal], options: Options) -> Request:
             else None
         )
 
-    body = {"idProperty": options["id_property"], "properties": [], "inputs": [{"id": key} for key in keys]}
+    nothing: dict[str, list[str]] = {"properties": [], "propertiesWithHistory": []}
+    body = {"idProperty": options["id_property"], **nothing, "inputs": [{"id": key} for key in keys]}
     return Request(path=f"{_CONTACTS}/read", body=body, keys=keys, follow=archive)
 
 
-SHAPE = Shape(most_rows=100, most_removals=100, upserts=upserts, removals=removals, options=frozenset({"id_property"}))
+def refused(request: Request, answer: Any) -> dict[str, str]:
+    """Status 207: `errors` says which contacts were not taken, by their trace ids."""
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    found: dict[str, str] = {}
+    for error in (one for one in errors if isinstance(one, dict)) if isinstance(errors, list) else ():
+        context = error.get("context")
+        traces = context.get("objectWriteTraceId") if isinstance(context, dict) else None
+        for trace in traces if isinstance(traces, list) else [traces]:
+            if isinstance(trace, str) and trace.isdecimal() and int(trace) < len(request.keys):
+                found[request.keys[int(trace)]] = str(error.get("category") or "refused")
+    return found
+
+
+SHAPE = Shape(
+    most_rows=100,
+    most_removals=100,
+    upserts=upserts,
+    removals=removals,
+    refused=refused,
+    options=frozenset({"id_property"}),
+)

@@ -1,6 +1,7 @@
 """Klaviyo: Bulk Import Profiles. Source: https://developers.klaviyo.com/en/reference/bulk_import_profiles (10,000 profiles a job).
 
-The export's key is `external_id`. Who is to go is looked up by it, and then deleted as the law asks: Klaviyo's Request Profile Deletion,
+The export's key is `external_id`. A property that says nothing is taken from the profile; what Klaviyo knows of itself, such as a name or a town,
+stays there, for an import cannot clear it. An import is a job: what of it fails is told by Klaviyo alone. Who is to go is looked up by it, and then deleted as the law asks: Klaviyo's Request Profile Deletion,
 https://developers.klaviyo.com/en/reference/request_profile_deletion, which knows its own id and no external one.
 """
 
@@ -19,7 +20,9 @@ def profile(row: Row) -> dict[str, Any]:
     """One profile: its own attributes, its location, and the rest as properties."""
     location, rest = told(row, _LOCATION), told(row, but=(*_OWN, *_LOCATION))
     attributes = told(row, _OWN) | ({"location": location} if location else {}) | ({"properties": rest} if rest else {})
-    return {"type": "profile", "attributes": attributes}
+    unset = [name for name, one in row.items() if one is None and name not in (*_OWN, *_LOCATION)]
+    meta = {"meta": {"patch_properties": {"unset": unset}}} if unset else {}
+    return {"type": "profile", "attributes": attributes, **meta}
 
 
 def upserts(rows: Sequence[Said], _: Options) -> Request:
@@ -30,7 +33,8 @@ def upserts(rows: Sequence[Said], _: Options) -> Request:
 
 def removals(gone: Sequence[Removal], _: Options) -> Request:
     (removal,) = gone
-    asked = quote(f'equals(external_id,"{removal.key}")')
+    text = removal.key.replace("\\", "\\\\").replace('"', '\\"')
+    asked = quote(f'equals(external_id,"{text}")')
 
     def delete(answer: Any) -> Request | None:
         found = answer.get("data") if isinstance(answer, dict) else None
@@ -43,4 +47,11 @@ def removals(gone: Sequence[Removal], _: Options) -> Request:
     return Request(path=f"api/profiles?filter={asked}", body=None, keys=(removal.key,), method="GET", follow=delete)
 
 
-SHAPE = Shape(most_rows=10_000, most_removals=1, upserts=upserts, removals=removals, needs=frozenset({"external_id"}))
+SHAPE = Shape(
+    most_rows=10_000,
+    most_removals=1,
+    upserts=upserts,
+    removals=removals,
+    needs=frozenset({"external_id"}),
+    content_type="application/vnd.api+json",
+)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from lakehouse.exports.rows import Removal, Row
@@ -35,13 +36,17 @@ def _by_key(_: Row, __: Options) -> str | None:
     return None
 
 
+def _faultless(_: Row, __: Options) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """How a vendor is spoken to.
 
     most_rows: rows of a request. needs: columns an export must have. options: what it must be told besides.
     upserts, removals: rows -> one request. refused: of an answer that is a success, key -> why that row was not taken all the same.
-    identity: what a removal finds the row by; None = its key.
+    identity: what a removal finds the row by; None = its key. fault: why the row cannot be told at all, and is not sent; None = it can.
     """
 
     most_rows: int
@@ -52,9 +57,20 @@ class Shape:
     identity: Callable[[Row, Options], str | None] = _by_key
     needs: frozenset[str] = field(default=frozenset())
     options: frozenset[str] = field(default=frozenset())
+    fault: Callable[[Row, Options], str | None] = _faultless
+    content_type: str = "application/json"
+
+
+def value(one: Any) -> Any:
+    """As vendors compare it: money is a number, and no text.
+
+    >>> value(Decimal("12.50"))
+    12.5
+    """
+    return float(one) if isinstance(one, Decimal) else one
 
 
 def told(row: Row, names: Sequence[str] | None = None, but: Sequence[str] = ()) -> dict[str, Any]:
     """The columns that say something. names: these; None = all. but: not these."""
     wanted = row if names is None else [name for name in names if name in row]
-    return {name: row[name] for name in wanted if row[name] is not None and name not in but}
+    return {name: value(row[name]) for name in wanted if row[name] is not None and name not in but}

@@ -1,9 +1,13 @@
 """A lake of few profiles on disk, without Spark, and an export of it that is declared as a test likes."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +16,17 @@ import pyarrow.compute as pc
 import yaml
 from deltalake import DeltaTable, write_deltalake
 
-from lakehouse.config import LakeConfig, load
+from lakehouse.config import PROJECT, LakeConfig, load
 from lakehouse.decisions.visitor import suppression
-from lakehouse.exports.exporting import Files, Report, run_export
+from lakehouse.exports.continuous import ContinuousExport
+from lakehouse.exports.declaration import export_named
+from lakehouse.exports.exporting import Exporting, Files, Report, run_export
+from lakehouse.exports.heard import Hearing
+from lakehouse.exports.meters import ExportMeters
+from lakehouse.lake.delta import arrow_schema
 from lakehouse.online.engines import open_kept_store
+from lakehouse.online.store import OnlineStore
+from lakehouse.profiles.gold.changes import GOLD_CHANGES
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ACTIVATION = pa.schema(
@@ -72,6 +83,7 @@ class Shop:
         self.environ = environ
         self.now = NOW
         self.slept: list[float] = []
+        self.meters = ExportMeters()
         self.experiments: Mapping[str, Any] = {"experiments": []}
         self.destination = {"name": "there", "allow_private": True, **destination}
         self.export = {**EXPORT, **export}
@@ -81,6 +93,22 @@ class Shop:
         """Let gold.activation say this."""
         made = pa.Table.from_pylist([dict(row) for row in rows], schema=ACTIVATION)
         write_deltalake(self.lake / "gold" / "activation", made, mode="overwrite")
+
+    def changed(self, *profile_ids: str) -> None:
+        """Let gold.changes say that of these something changed just now."""
+        at = self.clock()
+        rows = [
+            {"profile_id": name, "version": 1, "kind": "upserted", "merged_into": None, "changed_at": at}
+            for name in profile_ids
+        ]
+        made = pa.Table.from_pylist(rows, schema=arrow_schema(GOLD_CHANGES))
+        write_deltalake(self.lake / "gold" / "changes", made, mode="append")
+
+    def follower(self) -> ContinuousExport:
+        """What keeps the export up to date, in a process that has just started. The service's store is in `kept`."""
+        export = export_named(self.files().exports, str(self.export["name"]))
+        hearing = Hearing(self.lake, self.config.kafka, self.clock)
+        return ContinuousExport(export, self.exporting(self.slept.append), hearing, self.kept, self.meters)
 
     def files(self) -> Files:
         """conf/ as it is declared now."""
@@ -94,17 +122,12 @@ class Shop:
         self, *, is_full: bool = False, is_tried: bool = False, sleep: Callable[[float], None] | None = None
     ) -> Report:
         """Run the export once."""
-        return run_export(
-            str(self.export["name"]),
-            self.config,
-            self.environ,
-            is_full=is_full,
-            is_tried=is_tried,
-            believes_gold=False,
-            clock=self.clock,
-            sleep=sleep or self.slept.append,
-            files=self.files(),
-        )
+        exporting = self.exporting(sleep or self.slept.append)
+        return run_export(str(self.export["name"]), exporting, is_full=is_full, is_tried=is_tried)
+
+    def exporting(self, sleep: Callable[[float], None]) -> Exporting:
+        """As it is declared now."""
+        return Exporting(config=self.config, environ=self.environ, files=self.files(), clock=self.clock, sleep=sleep)
 
     def clock(self) -> datetime:
         """Ahead a little with every look, so that runs follow each other."""
@@ -117,9 +140,12 @@ class Shop:
         write_deltalake(self.lake / "silver" / "identity_edges", pa.table(edges), mode="append")
         owner = {"actor_id": [f"actor-{profile_id}"], "profile_id": [profile_id]}
         write_deltalake(self.lake / "silver" / "identity_map", pa.table(owner), mode="append")
-        kept = open_kept_store(self.config)
-        kept.put([suppression(("email", token), self.now, is_suppressed=True)])
-        kept.close()
+        self.kept.put([suppression(("email", token), self.now, is_suppressed=True)])
+
+    @cached_property
+    def kept(self) -> OnlineStore:
+        """What the service keeps of what it was told."""
+        return open_kept_store(self.config)
 
     def ledger(self) -> dict[str, tuple[str, bool]]:
         """key -> state, and whether the destination may hold something of it."""
@@ -133,6 +159,26 @@ class Shop:
     def rows(self, table: str) -> pa.Table:
         """A table of the ledger."""
         return DeltaTable(self.lake / "ops" / table).to_pyarrow_dataset().to_table()
+
+
+@contextmanager
+def held_elsewhere(shop: Shop) -> Iterator[Callable[[], None]]:
+    """Another process runs the export, until what is given is called."""
+    held = "import dataclasses, sys; from lakehouse.config import LakeConfig, load; from lakehouse.lake.lock import writer\n"
+    held += f"config = dataclasses.replace(load('dev', environ={{}}), lake=LakeConfig(root={str(shop.lake)!r}, keep_hours=1))\n"
+    held += "with writer(config, part='export.people'):\n    print('held', flush=True); sys.stdin.read()\n"
+    with subprocess.Popen([sys.executable, "-c", held], stdin=-1, stdout=-1, text=True, cwd=PROJECT) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == "held\n"
+        stdin = other.stdin
+
+        def let_go() -> None:
+            stdin.close()
+            other.wait()
+
+        yield let_go
+        let_go()
 
 
 def adds_up(run: Mapping[str, Any]) -> bool:

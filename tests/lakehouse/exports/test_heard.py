@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from lakehouse.kafka.broker import RunningBroker
 from lakehouse.kafka.message import Message
 from lakehouse.kafka.produce import produce
 from lakehouse.machine import free_port
-from tests.lakehouse.exports.shop import Shop, person
+from tests.lakehouse.exports.shop import Shop, adds_up, person
 
 TOPIC = "heard"
 
@@ -49,6 +49,39 @@ def test_a_run_waits_for_what_was_said_before_it(tmp_path: Path, kafka: RunningB
 
     assert one.run(sleep=catches_up).counts["withheld"] == 1
     assert set(one.ledger()) == {"bob"}
+
+
+def test_while_words_wait_whoever_withdrew_goes_and_nobody_else_is_told_of(
+    tmp_path: Path, kafka: RunningBroker
+) -> None:
+    topic = "heard_too"
+    one = Shop(tmp_path, {"kind": "topic", "topic": "heard_people"}, mode="mirror", is_continuous=True)
+    servers = kafka.bootstrap_servers
+    one.config = dataclasses.replace(
+        one.config, kafka=dataclasses.replace(one.config.kafka, bootstrap_servers=servers, events_topic=topic)
+    )
+    admin.create_topic(one.config.kafka, topic, 1)
+    one.people(person("ann"), person("bob"))
+    one.changed("ann", "bob")
+    finished(one.lake, 0, 0, topic)
+    follower = one.follower()
+    follower.step()
+    follower.close()
+    assert set(one.ledger()) == {"ann", "bob"}
+    produce([Message(b"k", b"{}", datetime.now(UTC))], one.config.kafka, topic, on_progress=lambda _: None)
+    one.now += timedelta(minutes=1)
+    one.people(person("ann", "new"), person("bob", is_suppressed=True), person("cat"))
+    one.changed("ann", "bob", "cat")
+    follower.step()
+    follower.close()
+    assert set(one.ledger()) == {"ann"}, "bob is gone, and cat waits"
+    finished(one.lake, 1, 1, topic)
+    one.now += timedelta(seconds=5)
+    follower.step()
+    follower.close()
+    assert one.ledger() == dict.fromkeys(("ann", "cat"), ("delivered", True))
+    assert all(adds_up(run) for run in one.runs())
+    assert [run["unsent"] for run in one.runs()] == [0, 2, 0]
 
 
 def test_a_broker_that_is_away_cannot_say_what_was_said(tmp_path: Path) -> None:

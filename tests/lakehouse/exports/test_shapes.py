@@ -1,7 +1,9 @@
 """Request bodies against what the vendors publish: the examples of their pages, typed anew, and the hashes Meta's page prints."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 import pytest
@@ -56,9 +58,20 @@ def test_klaviyo_imports_profiles_in_bulk() -> None:
     }
 
 
+def test_klaviyo_lets_go_of_a_property_that_says_nothing_any_more() -> None:
+    (profile,) = klaviyo.upserts(one("p", external_id="p", revenue=Decimal("12.50"), tier=None), {}).body["data"][
+        "attributes"
+    ]["profiles"]["data"]
+    assert profile["attributes"]["properties"] == {"revenue": 12.5}
+    assert profile["meta"] == {"patch_properties": {"unset": ["tier"]}}
+    assert SHAPES["klaviyo"].content_type == "application/vnd.api+json"
+
+
 def test_klaviyo_is_asked_for_its_own_id_and_then_to_delete() -> None:
     request = klaviyo.removals([Removal("63 f", None)], {})
     assert (request.method, request.path) == ("GET", "api/profiles?filter=equals%28external_id%2C%2263%20f%22%29")
+    quoted = klaviyo.removals([Removal('a"),any(id,"b', None)], {})
+    assert unquote(quoted.path) == r'api/profiles?filter=equals(external_id,"a\"),any(id,\"b")', "a key stays one value"
     assert request.follow is not None
     following = request.follow({"data": [{"type": "profile", "id": "01GDDKASAP8TKDDA2GRZDSVP4H"}]})
     assert following is not None
@@ -83,6 +96,9 @@ def test_braze_tracks_attributes_and_tells_which_were_not_taken() -> None:
             ]
         },
     )
+    assert braze.upserts(one("u", external_id="u", revenue=Decimal("12.50"), gone=None), {}).body == {
+        "attributes": [{"external_id": "u", "revenue": 12.5, "gone": None}]
+    }
     answer = {"message": "success", "errors": [{"type": "invalid email", "input_array": "attributes", "index": 1}]}
     assert braze.refused(request, answer) == {"user2": "invalid email"}
     assert braze.refused(request, {"message": "success", "attributes_processed": 2}) == {}
@@ -97,9 +113,16 @@ def test_hubspot_upserts_by_a_property_of_its_own_and_archives_by_the_id_it_gave
     request = hubspot.upserts(rows, HUBSPOT)
     assert request.path == "crm/v3/objects/contacts/batch/upsert"
     properties = {"phone": "5555555555", "lapsed": "", "seen": "1767225600000"}
-    assert request.body == {"inputs": [{"idProperty": "email", "id": "test@test.com", "properties": properties}]}
+    contact = {"idProperty": "email", "id": "test@test.com", "properties": properties, "objectWriteTraceId": "0"}
+    assert request.body == {"inputs": [contact]}
+    error = {"status": "error", "category": "VALIDATION_ERROR", "context": {"objectWriteTraceId": ["0"]}}
+    assert hubspot.refused(request, {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [error]}) == {
+        "test@test.com": "VALIDATION_ERROR"
+    }
+    assert hubspot.refused(request, {"status": "COMPLETE", "results": [{"id": "1"}]}) == {}
     gone = hubspot.removals([Removal("test@test.com", None)], HUBSPOT)
-    assert gone.body == {"idProperty": "email", "properties": [], "inputs": [{"id": "test@test.com"}]}
+    asked = {"properties": [], "propertiesWithHistory": [], "inputs": [{"id": "test@test.com"}]}
+    assert gone.body == {"idProperty": "email", **asked}
     assert gone.follow is not None
     following = gone.follow({"status": "COMPLETE", "results": [{"id": "33451", "properties": {}}]})
     assert following is not None
@@ -145,16 +168,24 @@ def test_metas_members_have_the_hashes_that_meta_prints() -> None:
     assert member["COUNTRY"] == hashing.sha256("us")
     assert (member["ST"], member["EXTERN_ID"]) == ("", "p1")
     gone = meta.removals([Removal("p1", None)], {})
-    assert (gone.method, gone.path, gone.body) == (
-        "DELETE",
-        "users",
-        {"payload": {"schema": ["EXTERN_ID"], "data": [["p1"]]}},
-    )
+    assert (gone.method, gone.path) == ("DELETE", "users")
+    assert gone.body["payload"] == {"schema": ["EXTERN_ID"], "data": [["p1"]]}
+    session = gone.body["session"]
+    assert session | {"session_id": 1} == {
+        "session_id": 1,
+        "batch_seq": 1,
+        "last_batch_flag": True,
+        "estimated_num_total": 1,
+    }
+    assert 0 < session["session_id"] < 2**63
+    assert meta.removals([Removal("p1", None)], {}).body == gone.body, "sent again it is the same session"
+    assert request.body["session"]["session_id"] != session["session_id"]
+    assert meta.fault({"extern_id": "p1", "email": " "}, {}) == "nothing that Meta could match by"
 
 
 def test_googles_members_are_known_by_their_hashes_alone() -> None:
     row = {
-        **{"email": " Al.Ex@gmail.com", "phone": "(800)555-0100", "first_name": " John ", "last_name": "Smith"},
+        **{"email": " Al.Ex+shop@gmail.com", "phone": "(800)555-0100", "first_name": " John ", "last_name": "Smith"},
         **{"country": "us", "postal_code": "94045"},
     }
     row["phone"] = "+1 (800)555-0100"
@@ -185,12 +216,9 @@ def test_googles_members_are_known_by_their_hashes_alone() -> None:
     gone = google.removals([Removal("p1", identity)], GOOGLE)
     assert gone.path == "v1/audienceMembers:remove"
     assert gone.body["audienceMembers"] == request.body["audienceMembers"]
-    assert (
-        google.identifiers(
-            {"email": None, "first_name": "John", "last_name": "Smith", "country": "US", "postal_code": None}
-        )
-        == []
-    )
+    nobody = {"email": None, "first_name": "John", "last_name": "Smith", "country": "US", "postal_code": None}
+    assert google.fault(nobody, GOOGLE) == "no e-mail address, telephone number or whole address"
+    assert google.fault(row, GOOGLE) is None
 
 
 def test_rows_of_our_own_shape() -> None:

@@ -1,13 +1,18 @@
 import csv
 import json
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from lakehouse.errors import ExportError
-from tests.lakehouse.exports.shop import Shop, person
+from lakehouse.actions.delivery import Retry, Sent
+from lakehouse.errors import DestinationAwayError, ExportError
+from lakehouse.exports import whole_run
+from lakehouse.exports.places.files import FilePlace, WholeFile
+from lakehouse.exports.rows import Sending
+from tests.lakehouse.exports.shop import Shop, adds_up, person
 
 
 def shop(folder: Path, into: str, **export: object) -> Shop:
@@ -66,6 +71,55 @@ def test_a_file_is_replaced_where_anything_changed_and_left_alone_where_nothing_
     path.unlink()
     with pytest.raises(ExportError, match="not there any more"):
         one.run()
+
+
+def test_a_file_of_many_pieces_is_there_at_once_and_holds_whom_the_gate_lets_pass_at_the_last_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole_run, "PIECE", 2)
+    one = shop(tmp_path, "people.csv", columns={"id": "profile_id"})
+    names = [f"p{number}" for number in range(7)]
+    path = tmp_path / "out" / "people.csv"
+    one.people(*map(person, names))
+    one.run()
+    assert path.read_text().split() == ["id", *names]
+    written, seen = WholeFile.replace, list[str]()
+
+    def replace(place: FilePlace, sends: Iterable[Sending]) -> Sent | Retry:
+        """Somebody withdraws while it is written; and the first try is lost."""
+        for number, sending in enumerate(sends):
+            if number == 2:
+                one.people(*(person(name, consent_marketing=name != "p5") for name in names), person("new"))
+            seen.append(sending.key)
+        assert path.read_text().split() == ["id", *names], "nobody sees half of it"
+        monkeypatch.setattr(WholeFile, "replace", written)
+        return Retry("lost")
+
+    one.people(*map(person, names), person("new"))
+    monkeypatch.setattr(WholeFile, "replace", replace)
+    counts = one.run().counts
+    assert "p5" not in seen
+    assert path.read_text().split() == ["id", "new", *(name for name in names if name != "p5")]
+    assert (counts["delivered"], counts["withheld"], counts["removed"], counts["not_removed"]) == (7, 1, 1, 0)
+    assert one.ledger() == dict.fromkeys({*names, "new"} - {"p5"}, ("delivered", True))
+    assert all(adds_up(run) for run in one.runs())
+
+
+def test_a_file_that_cannot_be_put_is_told_and_what_was_there_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = shop(tmp_path, "people.csv", columns={"id": "profile_id"})
+    one.people(person("ann"))
+    one.run()
+    one.people(person("ann"), person("bob"))
+    monkeypatch.setattr(WholeFile, "replace", lambda *_: Retry("no room"))
+    with pytest.raises(DestinationAwayError, match="no room"):
+        one.run()
+    monkeypatch.undo()
+    assert (tmp_path / "out" / "people.csv").read_text().split() == ["id", "ann"]
+    assert [run["unanswered"] for run in one.runs()] == [0, 2]
+    assert one.run().counts["delivered"] == 2
+    assert all(adds_up(run) for run in one.runs())
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,16 @@ def test_who_is_known_by_a_hash_is_removed_by_the_hash_that_was_sent(tmp_path: P
     assert leaked(one, old, new) == []
 
 
+def test_a_row_that_cannot_be_told_is_refused_without_asking_anybody(tmp_path: Path, hook: Hook) -> None:
+    columns, options = {"id": "profile_id", "email": "segment"}, {"account": "1", "audience": "2"}
+    one = shop(tmp_path, hook, shape="google_customer_match", options=options, columns=columns)
+    one.people(person("ann", "ann@example.com"), person("bob", None))
+    report = one.run()
+    assert (report.counts["delivered"], report.counts["rejected"]) == (1, 1)
+    assert [len(body["audienceMembers"]) for _, body in hook.calls] == [1]
+    assert hook.calls[0][0]["Content-Type"] == "application/json"
+
+
 def test_a_vendor_that_gives_ids_of_its_own_is_asked_for_them_first(tmp_path: Path, hook: Hook) -> None:
     one = shop(tmp_path, hook, shape="hubspot", options={"id_property": "id"})
     one.people(person("ann"), person("bob"))

@@ -1,0 +1,256 @@
+"""An export kept up to date beside streams: who changed is sent, who withdrew goes, and wherever the process or the destination dies it goes on."""
+
+import logging
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+from prometheus_client import generate_latest
+
+from lakehouse.actions.delivery import Retry
+from lakehouse.errors import ExportError
+from lakehouse.exports.continuous import ContinuousExport
+from lakehouse.exports.places.postgres import PostgresPlace
+from lakehouse.machine import wait_until
+from streaming import exports
+from tests.lakehouse.exports.databases import shop, stored
+from tests.lakehouse.exports.shop import Shop, adds_up, held_elsewhere, person
+
+APPLY, VALUE = PostgresPlace.apply, Decimal("12.50")
+TABLE = "kept"
+
+
+class Killed(BaseException):
+    """The process, at this moment."""
+
+
+class World:
+    """A shop whose export is kept up to date in a table of PostgreSQL. sent: of each batch its id, and the keys that were sent and removed."""
+
+    def __init__(self, folder: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shop = shop(folder, port, TABLE, mode="mirror", is_continuous=True, batch_rows=2)
+        self.port, self._patch = port, monkeypatch
+        self.sent: list[tuple[str, set[str], set[str]]] = []
+        self.fault = ""
+        self.people: dict[str, dict[str, Any]] = {}
+        monkeypatch.setattr(PostgresPlace, "apply", self._apply())
+
+    def say(self, *rows: dict[str, Any]) -> None:
+        """Let gold say this of these, and tell that it changed."""
+        self.people |= {row["profile_id"]: row for row in rows}
+        self.shop.people(*self.people.values())
+        self.shop.changed(*(row["profile_id"] for row in rows))
+
+    def there(self) -> dict[str, str]:
+        return {key: values[0] for key, values in stored(self.port, TABLE).items()}
+
+    def metric(self, name: str) -> float:
+        lines = generate_latest(self.shop.meters.registry).decode().splitlines()
+        return float(next(line.split()[-1] for line in lines if line.startswith(f"stitchlake_export_{name}{{")))
+
+    def later(self, seconds: float) -> None:
+        self.shop.now += timedelta(seconds=seconds)
+
+    def _apply(self) -> Any:
+        def apply(place: PostgresPlace, batch_id: str, sends: Any, removals: Any) -> Any:
+            self.sent.append((batch_id, {one.key for one in sends}, {one.key for one in removals}))
+            if self.fault == "away":
+                return {one.key: Retry("nobody there") for one in (*sends, *removals)}
+            outcomes = APPLY(place, batch_id, sends, removals)
+            if self.fault == "killed":
+                raise Killed
+            return outcomes
+
+        return apply
+
+
+def test_what_changes_is_sent_and_whoever_withdraws_goes(
+    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path, postgres_port, monkeypatch)
+    world.say(*(person(name, "old") for name in ("ann", "bob", "cat", "dan")))
+    follower = world.shop.follower()
+    follower.step()
+    assert world.there() == dict.fromkeys(("ann", "bob", "cat", "dan"), "old"), (
+        "everybody is compared at the first start"
+    )
+
+    world.say(person("ann", "new"))
+    follower.step()
+    assert world.there()["ann"] == "new"
+    assert world.sent[-1][1:] == ({"ann"}, set()), "who is as they were is not sent again"
+    world.say(person("bob", "new", consent_marketing=False))
+    world.later(20)
+    follower.step()
+    assert "bob" not in world.there()
+    read = [run["read"] for run in world.shop.runs()]
+    assert (read[0], sum(read[1:])) == (4, 4 + 2), (
+        "those of the last known time and since: all at first; then ann, and bob"
+    )
+
+    ids = [batch_id for batch_id, _, _ in world.sent]
+    assert len(set(ids)) == len(ids), "two plans of one run are other batches"
+    world.shop.suppress("cat", "token")
+    world.later(6)
+    follower.step()
+    assert "cat" not in world.there(), "gold does not know it yet"
+
+    world.fault = "away"
+    world.say(person("dan", "new"))
+    with caplog.at_level(logging.WARNING):
+        follower.step()
+        follower.step()
+        world.later(5)
+        follower.step()
+    assert len([line for line in caplog.messages if "nobody there" in line]) == 1, "one line, however often it is tried"
+    assert world.metric("is_failing") == 1
+    assert world.metric("waiting_profiles") > 0
+    tries = len(world.sent)
+    follower.step()
+    assert len(world.sent) == tries, "it rests"
+    world.fault = ""
+    world.later(60)
+    follower.step()
+    assert world.there() == {"ann": "new", "dan": "new"}
+    assert (world.metric("is_failing"), world.metric("waiting_profiles")) == (0, 0)
+    follower.close()
+    assert world.shop.ledger() == dict.fromkeys(("ann", "dan"), ("delivered", True))
+    assert all(adds_up(run) for run in world.shop.runs())
+    counts = world.shop.run().counts
+    assert (counts["delivered"], counts["removed"], counts["unchanged"]) == (0, 0, 2), "a full comparison finds nothing"
+
+
+def test_a_process_that_is_killed_is_gone_on_with(
+    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, postgres_port, monkeypatch)
+    names = [f"p{number}" for number in range(6)]
+    world.say(*(person(name, "old") for name in names))
+    first = world.shop.follower()
+    first.step()
+    first.close()
+    world.say(*(person(name, "new") for name in names[:4]))
+    world.sent.clear()
+    world.fault = "killed"
+    with pytest.raises(Killed):
+        first.step()
+    world.fault = ""
+    second = world.shop.follower()
+    second.step()
+    second.close()
+    assert world.there() == {name: "new" if name in names[:4] else "old" for name in names}
+    assert world.sent[1] == world.sent[0], "the batch of open outcome comes again as it was, under its id"
+    assert [sent for _, sent, _ in world.sent[2:]] == [set(names[2:4])]
+    assert world.shop.runs()[-2]["state"] == "interrupted"
+    world.sent.clear()
+    third = world.shop.follower()
+    third.step()
+    third.close()
+    assert world.sent == [], "where nothing changed nothing is compared"
+    assert world.shop.run().counts["delivered"] == 0
+
+
+def test_what_was_not_sent_when_the_process_ended_is_sent_by_the_next(
+    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, postgres_port, monkeypatch)
+    names = [f"p{number}" for number in range(4)]
+    world.say(*(person(name, "old") for name in names))
+    first = world.shop.follower()
+    first.step()
+    world.say(*(person(name, "new") for name in names))
+    world.fault = "away"
+    first.step()
+    world.later(5)
+    world.say(person("p9", "new"))
+    first.step()
+    first.close()
+    world.fault = ""
+    second = world.shop.follower()
+    second.step()
+    second.close()
+    told = "those of the first batch are in the ledger, the others are not; and the feed was looked at beyond them"
+    assert world.there() == dict.fromkeys([*names, "p9"], "new"), told
+
+
+def test_nobody_knows_who_changed_where_the_feed_or_what_is_declared_is_another(
+    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, postgres_port, monkeypatch)
+    world.say(person("ann", "old"), person("bob", "old"))
+    follower = world.shop.follower()
+    follower.step()
+    world.say(person("cat", "old"))
+    follower.step()  # a run is open, and the ledger's rows do not know of cat yet
+    assert set(world.there()) == {"ann", "bob", "cat"}
+    del world.people["cat"]
+    world.people["ann"] = person("ann", "new")
+    world.shop.people(*world.people.values())
+    DeltaTable(world.shop.lake / "gold" / "changes").delete()
+    follower.step()
+    assert world.there() == {"ann": "new", "bob": "old"}
+    quiet = {"name": "q", "owner": "o", "layer": "q", "buckets": [0, 10000], "baseline": "a", "metrics": ["converted"]}
+    quiet |= {"arms": [{"name": "a", "offers": "none"}, {"name": "b", "offers": "none"}]}
+    world.shop.experiments = {"experiments": [quiet]}
+    world.shop.files()
+    follower.step()
+    assert world.there() == {}, "an experiment began that keeps everything from everybody"
+    follower.close()
+
+
+def test_a_run_by_hand_and_the_process_take_turns(
+    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(tmp_path, postgres_port, monkeypatch)
+    world.say(person("ann", "old"))
+    follower = world.shop.follower()
+    with held_elsewhere(world.shop) as let_go, caplog.at_level(logging.WARNING):
+        follower.step()
+        assert (world.sent, caplog.messages) == ([], []), "somebody runs it by hand, and that is no failure"
+        assert world.shop.run(sleep=lambda _: let_go()).counts["delivered"] == 1, "it waits for its turn"
+    world.later(5)
+    follower.step()
+    follower.close()
+    assert len(world.sent) == 1
+
+
+def test_a_file_is_no_destination_for_this(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    one = Shop(tmp_path, {"kind": "folder", "path": str(tmp_path)}, into="p.csv", mode="mirror", is_continuous=True)
+    one.people(person("ann"))
+    one.changed("ann")
+    with caplog.at_level(logging.WARNING):
+        one.follower().step()
+    assert "expected false where a file is replaced as a whole" in caplog.text
+    assert not (tmp_path / "p.csv").exists()
+
+
+def test_the_process_keeps_what_is_declared_up_to_date_and_ends_what_is_under_way(
+    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(tmp_path, postgres_port, monkeypatch)
+    world.say(person("ann", "old"))
+    tries, stopped = [0], Event()
+
+    def made() -> ContinuousExport:
+        tries[0] += 1
+        if tries[0] == 1:
+            raise ExportError("lake.root: no lake yet")
+        return world.shop.follower()
+
+    monkeypatch.setattr(exports, "LOOK_SECONDS", 0.01)
+    process = Thread(target=exports.keep, args=([made], stopped))
+    process.start()
+    try:
+        assert wait_until(lambda: bool(world.sent), 20)
+        world.say(person("ann", "new"))
+        assert wait_until(lambda: len(world.sent) > 1, 20)
+    finally:
+        stopped.set()
+        process.join()
+    assert capsys.readouterr().out == "ready\n"
+    assert world.there() == {"ann": "new"}
+    assert {run["state"] for run in world.shop.runs()} == {"finished"}
