@@ -60,6 +60,7 @@ WORDS: Mapping[str, list[list[str]]] = {
         ["orders-2024.csv", "--no-input", "--answer", "zone=Europe/Berlin", "--import"],
     ],
     "sources": [["list"], ["check"], ["check", "crm", "contacts.csv"]],
+    "audit": [["verify"]],
 }
 BODIES: Mapping[str, type[BaseModel]] = {
     "/api/personalized-recommendations": requests.RecommendationRequest,
@@ -153,13 +154,14 @@ def check_job(job: launcher.Job, monkeypatch: pytest.MonkeyPatch) -> None:
         runner = (PROJECT / "lakehouse/queries/driver.py").read_text(encoding="utf-8") if "driver" in source else ""
         assert [word for word in job.arguments if f'"{word}"' not in source + runner] == []
         return
-    parse = argparse.ArgumentParser.parse_args
+    parse = argparse.ArgumentParser.parse_known_args  # by which each way of parsing goes
 
     def parse_only(self: argparse.ArgumentParser, *arguments: Any) -> None:
-        parse(self, *arguments)
+        _, unknown = parse(self, *arguments)
+        assert unknown == []
         raise Parsed
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_known_args", parse_only)
     with pytest.raises(Parsed):
         importlib.import_module(name).main(list(job.arguments))
 

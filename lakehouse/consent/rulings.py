@@ -22,7 +22,7 @@ from lakehouse.tables.identity import MATCH
 RULED = "ruled"  # map<string,boolean>: of every purpose somebody spoke of, whether it is allowed
 _EPOCH, _MICROSECOND = datetime.fromtimestamp(0, UTC), timedelta(microseconds=1)
 _OUT = pa.schema([("profile_id", pa.string()), (RULED, pa.map_(pa.string(), pa.bool_()))])
-NO_RULINGS = _OUT.empty_table()
+NO_RULINGS = pa.Table.from_batches([], schema=_OUT)
 
 
 @cache

@@ -102,9 +102,9 @@ class ProfileTable(Table):
     people: tuple[Way, ...] | Nobody | None = (by("profile_id", By.ACTOR),)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.key[0] != "profile_id":
             raise ContractError(f"{self.name}: key {self.key}, expected profile_id first: rows are removed by it")
+        super().__post_init__()
         if self.reads:
             raise ContractError(f"{self.name}: reads {self.reads}, expected none: its transform says what it reads")
         given = [p.name for p in self._parameters if p.kind is p.KEYWORD_ONLY and p.name not in GIVEN]

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import CoreSchema
@@ -154,6 +155,24 @@ _NAMED: JSON = {"required": ["event"], "properties": {"event": {"type": "string"
 _NO_TRACK: JSON = {"required": ["type"], "properties": {"type": {"enum": ["page", "screen", "identify"]}}}
 
 
+_LATEST = 253_402_300_799_999  # the last millisecond of the year 9999
+
+
+def _is_moment(value: Any) -> Any:
+    if isinstance(value, int | float) and (isinstance(value, bool) or not 0 <= value <= _LATEST):
+        raise ValueError(f"got {value!r:.60}, expected ISO 8601, or seconds or milliseconds since 1970")
+    return value
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_is_moment),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": _LATEST}]}
+    ),
+]
+
+
 class NewEvent(_Fields):
     """An event of the visitor's that nobody has sent yet, in the Segment spec; identifiers are those of the request."""
 
@@ -163,7 +182,7 @@ class NewEvent(_Fields):
     event: Name | None = None
     name: Name | None = None
     messageId: MessageId | None = None
-    timestamp: datetime | None = None
+    timestamp: Moment | None = None
     properties: dict[str, Any] = {}
     traits: dict[str, Any] = {}
     context: dict[str, Any] = {}

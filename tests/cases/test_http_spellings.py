@@ -8,13 +8,14 @@ import base64
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from lakehouse.events.document import record
+from serving.kafka.spool import Record
 from serving.service import Service
 
 Door = Callable[..., tuple[TestClient, Service]]
@@ -31,7 +32,12 @@ class Collector:
     def __init__(self, door: Door) -> None:
         self.api, service = door(origins=("*",))
         self._config, self._sent = service.config, list[bytes]()
+        service.outbox.keep = self._keep  # type: ignore[method-assign]
         service.out.send = self._send  # type: ignore[method-assign]
+
+    async def _keep(self, records: Sequence[Record]) -> int:
+        self._sent += [record.value for record in records]
+        return len(records)
 
     def _send(self, _topic: str, _key: bytes | None, value: bytes, _headers: object = ()) -> "asyncio.Future[None]":
         self._sent.append(value)

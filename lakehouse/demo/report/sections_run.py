@@ -19,6 +19,7 @@ STAGES = {
     "online": "Write the online store",
     "gold": "Write gold",
     "changes": "Tell what changed",
+    "consent": "Write the ledger of consent",
     "faults": "Write fields that could not be read",
     "sessions": "Keep sessions of visitors",
     "quality": "Judge what is expected of gold",

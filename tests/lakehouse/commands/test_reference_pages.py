@@ -101,6 +101,8 @@ def test_every_key_of_the_configuration_is_on_its_page() -> None:
                 "categories",
                 "options",
                 "sources",
+                "jurisdictions",
+                "tcf",
             )  # of names that are the user's
             assert is_section or f"\n| `{key.name}` | " in text, f"{section.name}.{key.name}"
     for type_ in config.identity.rules:

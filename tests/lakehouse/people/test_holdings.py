@@ -1,4 +1,4 @@
-"""Rows of people, by each way a table may declare. Without Spark: a lake is what gives batches of rows."""
+"""Rows of people, by each way a table may declare. A lake is what gives batches of rows; Spark reads the types of contracts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -81,6 +81,7 @@ def found() -> Traces:
     ],
     ids=lambda value: value.name if isinstance(value, Table) else "",
 )  # fmt: skip
+@pytest.mark.usefixtures("spark")
 def test_rows_are_found_as_the_table_declares(table: Table, rows: list[dict[str, Any]], owners: list[int]) -> None:
     keys, theirs = of_people(cast(Lake, Batches(rows)), table, found(), columns=table.key)
     assert theirs == owners

@@ -29,7 +29,7 @@ def test_the_state_store_of_the_configuration_is_the_one_spark_uses(store: str) 
 def test_a_session_runs_in_utc_with_delta_and_the_configured_partitions(spark: SparkSession) -> None:
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
     assert spark.conf.get("spark.sql.extensions") == "io.delta.sql.DeltaSparkSessionExtension"
-    assert spark.conf.get("spark.sql.shuffle.partitions") == "2"
+    assert _from_config(load(environ={}))["spark.sql.shuffle.partitions"] == "2"
 
 
 def test_a_session_has_no_web_page(spark: SparkSession) -> None:
