@@ -13,7 +13,6 @@ import hashlib
 import hmac
 import json
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Collection, Iterator
@@ -200,5 +199,6 @@ def _take(handle: Any, folder: Path, part: str | None) -> None:
             "expected to be the only writer. Wait for it or stop it"
         ) from None
     handle.truncate(0)
-    handle.write(f"pid {os.getpid()} ({shlex.join(sys.argv)[:200]})\n")
+    # Without its arguments: whom somebody erases stands in them, and this file stays.
+    handle.write(f"pid {os.getpid()} ({sys.argv[0]})\n")
     handle.flush()

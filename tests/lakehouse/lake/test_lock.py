@@ -65,6 +65,13 @@ def test_a_second_writer_is_refused_and_told_who_writes(config: Config) -> None:
         assert "\n" not in str(caught.value)
 
 
+def test_a_lock_keeps_nothing_of_what_its_holder_was_told(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["person.py", "erase", "user_id", "u-17"])
+    with writer(config):
+        held = (Path(config.lake.root) / "_lock").read_text()
+    assert held == f"pid {os.getpid()} (person.py)\n"
+
+
 def test_the_lake_is_free_again_when_its_writer_ends(config: Config) -> None:
     with another_writer(config) as other:
         other.communicate("")
