@@ -94,7 +94,9 @@ def test_what_cannot_be_declared_is_refused() -> None:
         table(asks_for_a_clock)
 
 
-def test_every_table_the_query_keeps_is_listed_or_of_events_sessions_consent_erasures_or_identity_or_tells_of_changes() -> None:
+def test_every_table_the_query_keeps_is_listed_or_of_events_sessions_consent_erasures_or_identity_or_tells_of_changes() -> (
+    None
+):
     kept = {name for name, table in TABLES.items() if table.owner == EVENTS_QUERY}
     listed = {table.name for table in (*LEAF, *GOLD, GOLD_FEATURES, GOLD_AUDIENCES, *FACT_TABLES)}
     assert listed <= kept
