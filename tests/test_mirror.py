@@ -321,6 +321,7 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/queries/test_own_fields_history.py": ("batch/own_fields.py",),
     "tests/lakehouse/queries/test_events.py": (
         "lakehouse/events/dedupe.py",
+        "lakehouse/queries/events_batch.py",
         "lakehouse/queries/known_records.py",
         "lakehouse/queries/silver_writes.py",
         "lakehouse/queries/unfinished.py",

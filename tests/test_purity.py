@@ -52,7 +52,7 @@ def pure() -> frozenset[tuple[str, str]]:
     # `read_*` reads a file of conf/ into frozen values before anything is decided.
     deciding = {(owner, name) for owner, name, _ in functions_of(DECISIONS) if not name.startswith("read_")}
     # Plans of them are kept (docs/decisions/0093): a clock in one would stand still. Those of silver and gold are among the others.
-    kept = {("lakehouse.queries.events", "leaves"), ("lakehouse.queries.silver_writes", "_faults")}
+    kept = {("lakehouse.queries.events_batch", "leaves"), ("lakehouse.queries.silver_writes", "_faults")}
     return transforms() | of_frames | deciding | kept
 
 

@@ -27,7 +27,7 @@ from lakehouse.lake.local_index import LocalIndex
 from lakehouse.lake.row_runs import RowRuns
 from lakehouse.online import online_step
 from lakehouse.online.online_step import OnlineStep
-from lakehouse.queries.events import EventsBatch
+from lakehouse.queries.events_batch import EventsBatch
 from streaming.__main__ import main as stream
 
 REACHED, KILLED = "reached ", "killed "

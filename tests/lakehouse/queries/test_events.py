@@ -32,7 +32,7 @@ from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.differences import compare, summarise
 from lakehouse.queries import events as query
-from lakehouse.queries import silver_writes, unfinished
+from lakehouse.queries import events_batch, silver_writes, unfinished
 from lakehouse.queries.known_records import known
 from lakehouse.queries.silver_writes import Accepted, write_events
 from lakehouse.sessions.rebuilt_sessions import rebuilt_sessions
@@ -108,7 +108,7 @@ def drain(lake: Lake, *, dies_before: int | None = None) -> None:
     def begin(once: Transaction) -> None:
         unfinished.note(lake, query.NAME, unfinished.Begun(once=once, begins=_begins(lake, folder, once.batch_id)))
 
-    query.finish(lake, take_in, lambda *_: lake.spark.read.schema(RECORD).parquet(str(folder)))
+    events_batch.finish(lake, query.NAME, take_in, lambda *_: lake.spark.read.schema(RECORD).parquet(str(folder)))
     to_start = query.writer(
         lake, stream(lake.spark, folder), take_in, begin=begin, size=lambda once: None if once.batch_id % 2 else 1
     )
