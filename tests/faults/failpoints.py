@@ -73,11 +73,11 @@ class Failpoints:
 
     def reach(self, failpoint: str) -> None:
         if failpoint == self._armed:
-            print(f"{KILLED}{failpoint}", flush=True)
+            _tell(f"{KILLED}{failpoint}")
             os.killpg(os.getpgid(0), signal.SIGKILL)
         if failpoint not in self._told:
             self._told.add(failpoint)
-            print(f"{REACHED}{failpoint}", flush=True)
+            _tell(f"{REACHED}{failpoint}")
 
     def _wrapped(self, original: Callable[..., Any], step: Callable[..., str]) -> Callable[..., Any]:
         @functools.wraps(original)
@@ -92,7 +92,7 @@ class Failpoints:
 
     def _listen(self) -> None:
         for folder in _FOLDERS:
-            print(f"{REACHED}{FILE}{folder}", flush=True)
+            _tell(f"{REACHED}{FILE}{folder}")
         for line in sys.stdin:
             self._armed = line.strip()
             if self._armed.startswith(FILE):
@@ -107,6 +107,11 @@ class Failpoints:
             if _names(folder) - before:
                 self.reach(failpoint)
             time.sleep(_POLL_SECONDS)
+
+
+def _tell(line: str) -> None:
+    """Whole: steps run beside each other, and `print` writes a line and its end apart."""
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 
 def _names(folder: Path) -> set[str]:
