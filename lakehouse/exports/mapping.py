@@ -95,7 +95,7 @@ def mapped(rows: pa.Table, mapping: RowMapping, *, secret: bytes) -> pa.Table:
     keys = [list(mapping.columns).index(name) for name in mapping.key]
     said = list(zip(*values, strict=True)) if rows.num_rows else []
     table = table.append_column(KEY, pa.array([key_text([one[at] for at in keys]) for one in said], pa.string()))
-    head = orjson.dumps(list(mapping.columns))
+    head = orjson.dumps([[name, str(plain(column.type))] for name, column in made.items()])
     hashes = [row_hash(head, one, secret) for one in said]
     return table.append_column(HASH, pa.array(hashes, pa.string()))
 
@@ -106,7 +106,7 @@ def mapped_columns(rows: pa.Table) -> list[str]:
 
 
 def row_hash(head: bytes, values: Sequence[Any], secret: bytes) -> str:
-    """Of what a row says, and under which names: a mapping that changes changes every hash."""
+    """Of what a row says, and under which names and types: a mapping that changes changes every hash."""
     said = orjson.dumps(values, default=str, option=orjson.OPT_PASSTHROUGH_DATETIME)
     return hashlib.blake2b(head + said, digest_size=_HASH_BYTES, key=secret).hexdigest()
 

@@ -59,6 +59,8 @@ def test_a_hash_follows_what_is_said_and_under_which_name_and_needs_our_key() ->
     assert hashes({"w": "segment"}) != same
     assert hashes({"v": "segment"}, secret=b"other") != same
     assert len(set(same)) == 3
+    as_text = ROWS.set_column(3, "monetary", ROWS["monetary"].cast(pa.string()))
+    assert hashes({"v": "monetary"}) != hashes({"v": "monetary"}, rows=as_text), "12.50 is another thing than a text"
 
 
 def test_a_key_of_several_columns_is_json_null_is_none_and_a_list_is_refused() -> None:
