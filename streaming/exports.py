@@ -9,7 +9,7 @@ fails holds up its own export alone. Needs no JVM.
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -17,8 +17,8 @@ from threading import Event, Thread
 
 from lakehouse.config import load
 from lakehouse.config.paths import EXPORTS
-from lakehouse.errors import ConfigError, StitchlakeError
-from lakehouse.exports.continuous import ContinuousExport
+from lakehouse.errors import ConfigError
+from lakehouse.exports.continuous import ContinuousExport, pause_after, told_of
 from lakehouse.exports.declaration import continuous_exports
 from lakehouse.exports.exporting import Exporting, Files
 from lakehouse.exports.heard import Hearing
@@ -49,12 +49,13 @@ def main(argv: list[str]) -> None:
         exposed(meters.registry, config.metrics.exports_port, key="metrics.exports_port"),
     ):
         hearing = Hearing(exporting.root, config.kafka, exporting.clock)
-        keep([partial(ContinuousExport, export, exporting, hearing, kept, meters) for export in declared], stopped)
+        made = {one.name: partial(ContinuousExport, one, exporting, hearing, kept, meters) for one in declared}
+        keep(made, meters, stopped)
 
 
-def keep(exports: Sequence[Made], stopped: Event) -> None:
-    """Until SIGTERM; then what is under way is ended. Each has a thread of its own."""
-    threads = [Thread(target=_keep_one, args=(made, stopped)) for made in exports]
+def keep(exports: Mapping[str, Made], meters: ExportMeters, stopped: Event) -> None:
+    """Until SIGTERM; then what is under way is ended. Each has a thread of its own, which ends for nothing else."""
+    threads = [Thread(target=_keep_one, args=(name, made, meters, stopped)) for name, made in exports.items()]
     for thread in threads:
         thread.start()
     print(READY, flush=True)
@@ -66,21 +67,33 @@ def keep(exports: Sequence[Made], stopped: Event) -> None:
             thread.join()
 
 
-def _keep_one(made: Made, stopped: Event) -> None:
-    export, told, rest = None, "", 0.0
+def _keep_one(name: str, made: Made, meters: ExportMeters, stopped: Event) -> None:
+    """Whatever is wrong with it is told once, and it is made anew after a pause, which grows: streaming may be making the lake just now."""
+    export: ContinuousExport | None = None
+    told, failures, rest = "", 0, 0.0
     while not stopped.wait(max(LOOK_SECONDS, rest)):
         began = time.thread_time()
         try:
             export = export or made()
-        except StitchlakeError as error:  # streaming may be making the lake just now
-            if (said := str(error)) != told:
+            export.step()
+            told, failures, rest = "", 0, REST * (time.thread_time() - began)
+        except Exception as error:
+            meters.failed(name)
+            if (said := told_of(error, name)) != told:
                 told = said
-                log.warning("%s. Looked at again until it is so", said)
-            continue
-        export.step()
-        rest = REST * (time.thread_time() - began)
-    if export is not None:
-        export.close()
+                log.warning("%s. Tried again until it goes well", said)
+            _close(export, name)
+            export, rest = None, pause_after(failures).total_seconds()
+            failures += 1
+    _close(export, name)
+
+
+def _close(export: ContinuousExport | None, name: str) -> None:
+    try:
+        if export is not None:
+            export.close()
+    except Exception as error:
+        log.warning("%s. Its run was not ended, the next one will", told_of(error, name))
 
 
 def _until(stopped: Event) -> Callable[[float], None]:

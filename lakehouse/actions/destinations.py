@@ -49,6 +49,11 @@ class Webhook(Destination):
     signing_secrets: tuple[SecretStr, ...] = Field(default=(), max_length=4)
 
     @property
+    def address(self) -> str:
+        """Where rows of exports end, so that they are others elsewhere. Never told: it may hold a secret."""
+        return self.url.get_secret_value()
+
+    @property
     def retries_unknown(self) -> bool:
         """Whether an attempt that may have got through is made again; the default for webhooks."""
         return self.if_unknown != "give_up"
@@ -109,6 +114,11 @@ class Topic(Destination):
     topic: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$")
 
     @property
+    def address(self) -> str:
+        """As of `Webhook`."""
+        return self.topic
+
+    @property
     def retries_unknown(self) -> bool:
         """Whether a record that may have been written is written again; the default for topics."""
         return self.if_unknown != "give_up"
@@ -123,6 +133,11 @@ class Database(Destination):
     user: SecretStr
     password: SecretStr
     security: Literal["verify-full", "require", "disable"] = "verify-full"
+
+    @property
+    def address(self) -> str:
+        """As of `Webhook`."""
+        return f"{self.host}:{self.port}/{self.database}"
 
     @model_validator(mode="after")
     def _is_usable(self) -> Self:
@@ -153,6 +168,11 @@ class Folder(Destination):
     kind: Literal["folder"]
     path: Path
 
+    @property
+    def address(self) -> str:
+        """As of `Webhook`."""
+        return str(self.path)
+
 
 class Bucket(Destination):
     """Objects of a store that speaks S3. endpoint: None = Amazon's own. Without keys those of the machine: its environment, or its role.
@@ -167,6 +187,11 @@ class Bucket(Destination):
     endpoint: str | None = None
     access_key: SecretStr | None = None
     secret_key: SecretStr | None = None
+
+    @property
+    def address(self) -> str:
+        """As of `Webhook`."""
+        return f"{self.endpoint}/{self.bucket}/{self.prefix}"
 
     @model_validator(mode="after")
     def _is_usable(self) -> Self:

@@ -13,6 +13,7 @@ from lakehouse.decisions.offers import DeclaredPurpose
 from lakehouse.errors import ConfigError, RuleError
 from lakehouse.exports.mapping import RowMapping, mapping_of
 from lakehouse.exports.shapes import SHAPES
+from lakehouse.profiles.declaration import ProfileTable
 from lakehouse.tables.contract import Table
 
 Mode = Literal["insert", "update", "upsert", "mirror"]
@@ -58,8 +59,19 @@ class Export(Declared):
         self._refuse_shape()
         for name in (self.table, *self.also):
             _refuse_table(name, is_joined=name != self.table)
-        self.mapping()
+        self._refuse_unseen(self.mapping())
         return self
+
+    def _refuse_unseen(self, mapping: RowMapping) -> None:
+        """What is revised while a row goes on has no time that tells: nobody would hear of it."""
+        revised = {table.name: table.revised for table in self.tables if isinstance(table, ProfileTable)}
+        for name in mapping.reads if self.is_continuous else ():
+            table = mapping.words[name].group if name in mapping.words else ""
+            if name in revised.get(table, ()):
+                raise ValueError(
+                    f"is_continuous: got true, expected false where '{name}' of {table} is read: it is revised without a time that "
+                    "tells. Leave it out, or run the export by hand"
+                )
 
     def _refuse_shape(self) -> None:
         if self.shape is None:

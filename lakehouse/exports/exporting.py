@@ -97,9 +97,13 @@ class Exporting:
         inputs = inputs_at_rest(experiments, consent=Defaults.of(self.config.consent))
         return Permission(gold, kept, inputs, purpose=export.purpose, use=export.use, clock=self.clock)
 
-    def secret(self, export: Export) -> bytes:
+    def destination(self, export: Export) -> Destination:
+        """As it is declared now. Raises ConfigError: it is not, or a secret of it is missing."""
+        return read_place(self.files.destinations, self.environ, export.to)
+
+    def secret(self, export: Export, destination: Destination) -> bytes:
         """Of the hashes of its rows. Of what goes to another place every row is another."""
-        told = repr((export.to, export.into, export.shape, sorted(export.options.items())))
+        told = repr((export.to, destination.address, export.into, export.shape, sorted(export.options.items())))
         return hashlib.sha256(f"stitchlake export\0{self.config.privacy.hmac_key}\0{told}".encode()).digest()
 
     def run(self, export: Export, ledger: Ledger, permission: Permission, place: Place | WholeFile) -> ExportRun:
@@ -136,9 +140,9 @@ class Exporting:
             yield
 
     @contextmanager
-    def place(self, export: Export) -> Iterator[Place | WholeFile]:
-        """Where its rows go, not opened yet. Raises ConfigError, ExportError: that is not declared as it must be."""
-        place = self._place(export, read_place(self.files.destinations, self.environ, export.to))
+    def place(self, export: Export, destination: Destination) -> Iterator[Place | WholeFile]:
+        """Where its rows go, not opened yet. Raises ExportError: that is not declared as it must be."""
+        place = self._place(export, destination)
         with closing(place):
             yield place
 
@@ -192,17 +196,18 @@ def run_export(
     """
     config, folder = exporting.config, exporting.folder
     export = export_named(exporting.files.exports, name, config.consent.purposes)
+    destination = exporting.destination(export)
     with (
         _young_garbage_alone(),
         exporting.alone(export, waits=export.is_continuous),
-        exporting.place(export) as place,
+        exporting.place(export, destination) as place,
         closing(open_kept_store(config)) as kept,
     ):
         if not (is_tried or believes_gold):
             await_heard(folder, config.kafka, sleep=exporting.sleep)
         gold, ledger = Gold(folder), Ledger(config, name)
         permission = exporting.permission(export, gold, kept, read_experiments(exporting.files.experiments))
-        held, secret = ledger.held(), exporting.secret(export)
+        held, secret = ledger.held(), exporting.secret(export, destination)
         plan = plan_of(export, gold, held, permission, secret=secret, is_full=is_full, takes_all=place.takes_all)
         run = exporting.run(export, ledger, permission, place)
         if is_tried:

@@ -12,6 +12,7 @@ from threading import Lock
 
 from lakehouse.config import KafkaConfig
 from lakehouse.errors import BrokerError, DestinationAwayError
+from lakehouse.exports.elapsed import has_passed
 from lakehouse.kafka import admin
 from lakehouse.kafka.topics import event_topics
 from lakehouse.lake.checkpoint import OF_EVENTS, end_here, reached_here
@@ -84,20 +85,25 @@ class Hearing:
     def is_heard(self) -> bool:
         """Whether gold holds what was said, but for the last MOST_UNHEARD. Raises BrokerError: nobody can say."""
         with self._one_at_a_time:
-            read, now = reached_here(self._checkpoint, "commits"), self._clock()
+            read = reached_here(self._checkpoint, "commits")
             if read is None:  # no query on this machine keeps the lake
                 return True
             self._note()
             while self._noted and not _unread(self._noted[0][1], read):
                 self._heard_until = self._noted.popleft()[0]
-            is_fresh = self._heard_until is not None and now - self._heard_until <= MOST_UNHEARD
+            is_fresh = not has_passed(self._heard_until, self._clock(), MOST_UNHEARD)
             if self._fault is not None and not is_fresh:
                 raise self._fault
             return is_fresh
 
     def _note(self) -> None:
         now = self._clock()
-        if self._looked_at is not None and now - self._looked_at < _NOTED_EVERY:
+        if (
+            self._looked_at is not None and now < self._looked_at
+        ):  # the clock was set back: of the notes nobody knows how old they are
+            self._noted.clear()
+            self._heard_until = None
+        if not has_passed(self._looked_at, now, _NOTED_EVERY):
             return
         self._looked_at, self._fault = now, None
         try:

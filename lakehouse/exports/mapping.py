@@ -13,6 +13,7 @@ import orjson
 import pyarrow as pa
 
 from lakehouse.errors import RuleError
+from lakehouse.exports.keys import key_text
 from lakehouse.rules.evaluate import Predicate, compile_predicate
 from lakehouse.rules.expression import Expression, Read, reads
 from lakehouse.rules.parse import parse
@@ -72,6 +73,8 @@ def mapping_of(
         if (type_ := _type_of(column.type)) is not None
     }
     parsed = {name: _parsed(text, words, _GIVES, f"columns.{name}") for name, text in columns.items()}
+    if (listed := next((name for name in key if name in parsed and parsed[name].type == "texts"), None)) is not None:
+        raise RuleError(f"key: '{listed}' is a list, expected a text, a number, a truth or a time. Name another column")
     condition = None if where is None else _parsed(where, words, ("boolean",), "where")
     return RowMapping(columns=parsed, key=tuple(key), where=condition, words=words)
 
@@ -92,7 +95,7 @@ def mapped(rows: pa.Table, mapping: RowMapping, *, secret: bytes) -> pa.Table:
     keys = [list(mapping.columns).index(name) for name in mapping.key]
     said = list(zip(*values, strict=True)) if rows.num_rows else []
     table = table.append_column(KEY, pa.array([key_text([one[at] for at in keys]) for one in said], pa.string()))
-    head = orjson.dumps(list(mapping.columns))
+    head = orjson.dumps([[name, str(plain(column.type))] for name, column in made.items()])
     hashes = [row_hash(head, one, secret) for one in said]
     return table.append_column(HASH, pa.array(hashes, pa.string()))
 
@@ -102,22 +105,8 @@ def mapped_columns(rows: pa.Table) -> list[str]:
     return [name[1:] for name in rows.column_names if name.startswith("=")]
 
 
-def key_text(values: Sequence[Any]) -> str | None:
-    """What a row is known by: the text itself, or JSON; None where a part is null."""
-    if any(value is None for value in values):
-        return None
-    (first, *rest) = values
-    return first if not rest and isinstance(first, str) else orjson.dumps(list(values), default=str).decode()
-
-
-def key_values(text: str, columns: pa.Schema, key: Sequence[str]) -> list[Any]:
-    """`key_text` undone; what JSON has no type for stays text."""
-    is_text = len(key) == 1 and pa.types.is_string(columns.field(key[0]).type)
-    return [text] if is_text else list(orjson.loads(text))
-
-
 def row_hash(head: bytes, values: Sequence[Any], secret: bytes) -> str:
-    """Of what a row says, and under which names: a mapping that changes changes every hash."""
+    """Of what a row says, and under which names and types: a mapping that changes changes every hash."""
     said = orjson.dumps(values, default=str, option=orjson.OPT_PASSTHROUGH_DATETIME)
     return hashlib.blake2b(head + said, digest_size=_HASH_BYTES, key=secret).hexdigest()
 

@@ -6,7 +6,7 @@ Where only some profiles are asked for, nobody else's words are read.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from lakehouse.decisions.experiment_unit import Units, unit_key, units_told
 from lakehouse.decisions.gate import Permitted, Refused, Use, permit
 from lakehouse.decisions.offers import Purpose
 from lakehouse.decisions.visitor import Visitor
+from lakehouse.exports.elapsed import has_passed
 from lakehouse.online.online_profile import OnlineProfile
 from lakehouse.online.recent_behaviour import RecentBehaviour
 from lakehouse.online.store import OnlineStore
@@ -26,8 +27,8 @@ from lakehouse.tables.contract import Table
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 
 NO_PROFILE = "no such profile any more"
-LOOK_SECONDS = 5.0
-_OWNERS_SECONDS = 60.0  # whose identifiers are suppressed is looked up so often at least: the graph changes
+LOOK = timedelta(seconds=5)
+_OWNERS = timedelta(seconds=60)  # whose identifiers are suppressed is looked up so often at least: the graph changes
 _SUPPRESSED = "suppressed:"
 _WORDS = (
     *("profile_id", *(f"consent_{purpose}" for purpose in PURPOSES)),
@@ -106,11 +107,10 @@ class Permission:
         now = self._looked_at = self._clock()
         self._asks_experiments = self._experiments_ask()
         self._alike.clear()
-        if self._told_at is not None and (now - self._told_at).total_seconds() < LOOK_SECONDS:
+        if not has_passed(self._told_at, now, LOOK):
             return
         named = frozenset(tuple(key.removeprefix(_SUPPRESSED).split(":", 1)) for key, _ in self._kept.scan(_SUPPRESSED))
-        is_old = self._owners_at is None or (now - self._owners_at).total_seconds() >= _OWNERS_SECONDS
-        if named != self._named or is_old:
+        if named != self._named or has_passed(self._owners_at, now, _OWNERS):
             self._told, self._named, self._owners_at = frozenset(self._owners(named)), named, now
         self._told_at = now
 

@@ -19,7 +19,7 @@ from lakehouse.decisions.gate import Refused
 from lakehouse.errors import DestinationAwayError, StitchlakeError
 from lakehouse.exports.ledger import COUNTS, Change, Ledger, State
 from lakehouse.exports.permission import Permission
-from lakehouse.exports.places.place import AnyPlace, Outcome
+from lakehouse.exports.places.place import AnyPlace, Outcome, away
 from lakehouse.exports.plan import Plan, Todo
 from lakehouse.exports.rows import Row, Sending
 
@@ -41,7 +41,7 @@ class ExportRun(ABC):
     """Of one export. `clock` and `sleep` are all the time it has.
 
     is_full: every row is sent, changed or not. of_few: its plans are of few people: gold is asked what they said, and what anybody else did is not
-    read. tally: what was done until now, by the names of ops.export_runs. reasons: why how many rows were refused. noted: key -> the last step that was written down of it, of few.
+    read. tally: what was done until now, by the names of ops.export_runs. reasons: why how many rows, or removals, were refused. noted: key -> the last step that was written down of it, of few.
     """
 
     name: str
@@ -114,9 +114,7 @@ class ExportRun(ABC):
 
     def unanswered(self, why: str) -> DestinationAwayError:
         """For what has no answer after the last try."""
-        return DestinationAwayError(
-            f"export {self.name}: a batch has no answer, got {why}, expected it to be taken or refused. Run it again: it goes on there"
-        )
+        return away(f"export {self.name}", why)
 
     def pause(self, attempt: int, batch_id: str, asked: Sequence[Retry]) -> None:
         """Before the next try. asked: what the destination said of this one."""
@@ -173,9 +171,9 @@ class ExportRun(ABC):
         self._unwritten.append(change)
         tally["removed"] += change.state == "removed" and todo.step == "remove"
         tally["delivered"] += change.state == "delivered"
-        if change.state in ("rejected", "dead"):
-            tally["rejected"] += 1
-            self.reasons[str(change.reason)] += 1
+        tally["rejected"] += change.state in ("rejected", "dead")
+        if change.reason is not None:  # of a removal, too: a row that should go and does not
+            self.reasons[change.reason] += 1
         return change.state
 
     def _change_by(self, todo: Todo, outcome: Outcome, batch_id: str, rows: Rows) -> Change:

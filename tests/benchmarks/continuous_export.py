@@ -146,7 +146,8 @@ def keep(folder: Path) -> None:
     kept, meters, means = open_kept_store(config), ExportMeters(), exporting(folder, config)
     declared = continuous_exports(means.files.exports)
     hearing = Hearing(folder, config.kafka, means.clock)
-    exports.keep([partial(ContinuousExport, one, means, hearing, kept, meters) for one in declared], Event())
+    made = {one.name: partial(ContinuousExport, one, means, hearing, kept, meters) for one in declared}
+    exports.keep(made, meters, Event())
 
 
 def exporting(folder: Path, config: Any) -> Exporting:

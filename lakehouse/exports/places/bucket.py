@@ -1,8 +1,10 @@
-"""A file in an object store that speaks S3: written here, and put there as one object, which readers see whole or not at all.
+"""A file in an object store that speaks S3: written here, uploaded beside the object, and moved over it once all of it is there.
 
-By Arrow's own client. An upload that is broken off leaves the object of before; a lifecycle rule of the bucket takes its pieces away.
+By Arrow's own client. It closes an upload that an error broke off, and the store then has what came by then as if it were all. So
+nothing is ever uploaded under the name that readers know: they see the object of before until the store itself has copied the new one.
 """
 
+import contextlib
 import shutil
 import socket
 from collections.abc import Iterator
@@ -16,11 +18,12 @@ from pyarrow import fs
 
 from lakehouse.actions.destinations import Bucket
 from lakehouse.actions.private_addresses import refuse_private
-from lakehouse.errors import ActionError, DestinationAwayError, ExportError
-from lakehouse.exports.places.files import WholeFile
-from lakehouse.exports.places.place import Layout
+from lakehouse.errors import ActionError, ExportError
+from lakehouse.exports.places.files import WholeFile, part_of
+from lakehouse.exports.places.place import Layout, away
 
 _PIECE = 8 * 2**20
+_MOST_BYTES = 5 * 2**30  # that a store copies by one request
 _NOT_LET_IN = ("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "NO_SUCH_BUCKET")
 
 
@@ -31,7 +34,8 @@ class BucketPlace(WholeFile):
         """Raises ExportError: as `WholeFile`."""
         super().__init__(into)
         self._of, self._timeout = destination, timeout_seconds
-        self._object = "/".join(part for part in (destination.bucket, destination.prefix, into) if part)
+        folder = "/".join(part for part in (destination.bucket, destination.prefix) if part)
+        self._object, self._beside = f"{folder}/{into}", f"{folder}/{part_of(into)}"
         self._store: Any = None
 
     @property
@@ -67,8 +71,23 @@ class BucketPlace(WholeFile):
 
     def put(self, part: Path) -> None:
         """See `WholeFile`."""
-        with self._speaking(), part.open("rb") as source, self._store.open_output_stream(self._object) as there:
-            shutil.copyfileobj(source, there, _PIECE)
+        size = part.stat().st_size
+        if size > _MOST_BYTES:
+            raise ExportError(
+                f"{self.where}: got a file of {size} bytes, expected {_MOST_BYTES} at most, which the store can move. "
+                "Export fewer rows, or as Parquet"
+            )
+        with self._speaking():
+            try:
+                with part.open("rb") as source, self._store.open_output_stream(self._beside) as there:
+                    shutil.copyfileobj(source, there, _PIECE)
+                if (came := self._store.get_file_info(self._beside).size) != size:
+                    raise away(self.where, f"{came} bytes of {size}")
+                self._store.move(self._beside, self._object)
+            except BaseException:
+                with contextlib.suppress(OSError):  # else the next run writes over it
+                    self._store.delete_file(self._beside)
+                raise
 
     @contextmanager
     def _speaking(self) -> Iterator[None]:
@@ -79,9 +98,7 @@ class BucketPlace(WholeFile):
                 raise ExportError(
                     f"{self.where}: refuses us, expected a bucket and keys it knows. Mend destinations.yaml"
                 ) from error
-            raise DestinationAwayError(
-                f"{self.where}: does not answer, got {type(error).__name__}. It is tried again"
-            ) from error
+            raise away(self.where, type(error).__name__) from error
 
     def _connected(self) -> Any:
         one, keys = self._of, {}
@@ -112,6 +129,4 @@ class BucketPlace(WholeFile):
         except ActionError as error:
             raise ExportError(str(error)) from error
         except OSError as error:
-            raise DestinationAwayError(
-                f"{self.where}: no such host, got {type(error).__name__}. Mend it, or try again"
-            ) from error
+            raise away(self.where, f"no such host ({type(error).__name__})") from error

@@ -123,7 +123,7 @@ class FilePlace(WholeFile):
     @contextmanager
     def part(self) -> Iterator[Path]:
         """See `WholeFile`."""
-        part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+        part = self._path.with_name(part_of(self._path.name))
         try:
             yield part
         except OSError as error:
@@ -141,6 +141,11 @@ class FilePlace(WholeFile):
         return ExportError(
             f"{self._path}: cannot be written, got {type(error).__name__}, expected a folder of ours. Mend destinations.yaml"
         )
+
+
+def part_of(name: str) -> str:
+    """The name of the file that is written beside it. One for all runs, so that what one left that was killed the next writes over and takes away."""
+    return f".{name}.part"
 
 
 def safe_cell(value: Any) -> Any:

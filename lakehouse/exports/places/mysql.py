@@ -21,7 +21,7 @@ import pymysql
 from pymysql.constants import CR, ER
 
 from lakehouse.actions.destinations import Mysql
-from lakehouse.exports.mapping import key_text
+from lakehouse.exports.places.place import away
 from lakehouse.exports.places.table import TablePlace
 
 _BATCH = "`stitchlake_batch`"
@@ -72,10 +72,10 @@ class MysqlPlace(TablePlace):
                 raise self.changed(error) from error
             if code in _NOT_LET_IN:
                 raise self.refuses_us() from error
-            raise self.away(error) from error
+            raise away(self.where, type(error).__name__) from error
         except OSError as error:
             self.close()
-            raise self.away(error) from error
+            raise away(self.where, type(error).__name__) from error
 
     def is_there(self) -> bool:
         """See `TablePlace`."""
@@ -112,8 +112,9 @@ class MysqlPlace(TablePlace):
             touched = None
             if layout.mode == "update":
                 at = ", ".join(f"sent.{_quoted(name)}" for name in layout.key)
-                found = self._rows(f"SELECT {at} FROM {_BATCH} AS sent JOIN {self._table} AS there ON {same}")
-                touched = {text for row in found if (text := key_text([_told(value) for value in row])) is not None}
+                touched = self.touched(
+                    self._rows(f"SELECT {at} FROM {_BATCH} AS sent JOIN {self._table} AS there ON {same}")
+                )
             if others and layout.mode != "insert":
                 sets = ", ".join(f"there.{_quoted(name)} = sent.{_quoted(name)}" for name in others)
                 self._do(f"UPDATE {self._table} AS there JOIN {_BATCH} AS sent ON {same} SET {sets}")
@@ -231,11 +232,6 @@ def _value(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise _RowError("not a number")
     return value
-
-
-def _told(value: Any) -> Any:
-    """What a key of the batch says, as the ledger has it."""
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
 
 
 def _sql_type(type_: pa.DataType, is_key: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from lakehouse.actions.delivery import GiveUp, Retry, Sent
+from lakehouse.errors import DestinationAwayError
 from lakehouse.exports.rows import Removal, Row, Sending
 
 Outcome = Sent | Retry | GiveUp
@@ -68,6 +69,16 @@ class WholePlace(AnyPlace, Protocol):
         Raises:
             ExportError: as `open`; what was there is there.
         """
+
+
+def away(where: str, why: str) -> DestinationAwayError:
+    """The one way to say that a destination does not answer, or left it open what it took. where: the destination, or the export.
+
+    why: what was got instead of an answer; no value of a row.
+    """
+    return DestinationAwayError(
+        f"{where}: does not answer, got {why}, expected rows to be taken or refused. Another try goes on there"
+    )
 
 
 def keys_of(sends: Sequence[Sending], removals: Sequence[Removal]) -> list[str]:

@@ -9,8 +9,7 @@ import pyarrow as pa
 from psycopg import errors, sql
 
 from lakehouse.actions.destinations import Postgres
-from lakehouse.exports.mapping import key_text
-from lakehouse.exports.places.place import Layout
+from lakehouse.exports.places.place import Layout, away
 from lakehouse.exports.places.table import TablePlace
 
 _CHANGED = (
@@ -56,7 +55,7 @@ class PostgresPlace(TablePlace):
             self.close()
             if "authentication failed" in str(error) or "does not exist" in str(error):
                 raise self.refuses_us() from error
-            raise self.away(error) from error
+            raise away(self.where, type(error).__name__) from error
 
     def is_there(self) -> bool:
         """See `TablePlace`."""
@@ -129,7 +128,7 @@ class PostgresPlace(TablePlace):
                 self._table, sets, _BATCH, _same_key(key), at
             )
         )
-        return {text for row in done.fetchall() if (text := key_text(list(row))) is not None}
+        return self.touched(done.fetchall())
 
     def _copy(self, listed: sql.Composed, rows: Sequence[Sequence[Any]]) -> None:
         """The rows into a table beside, of the types the columns have there."""

@@ -7,15 +7,15 @@ first run; later it was dropped, and making it anew would leave out what the led
 import contextlib
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from lakehouse.actions.delivery import GiveUp, Retry, Sent
 from lakehouse.actions.destinations import Database
 from lakehouse.actions.private_addresses import refuse_private
 from lakehouse.errors import ActionError, DestinationAwayError, ExportError
-from lakehouse.exports.mapping import key_values
-from lakehouse.exports.places.place import Layout, Outcome, keys_of
+from lakehouse.exports.keys import key_text, key_values, typed
+from lakehouse.exports.places.place import Layout, Outcome, away, keys_of
 from lakehouse.exports.rows import Removal, Row, Sending
 
 MOST_ROWS = 10_000
@@ -119,10 +119,6 @@ class TablePlace(ABC):
             f"{self.where}: table {self._name}: got {self.reason(error)}, expected it as it was. Mend it there"
         )
 
-    def away(self, error: Exception) -> DestinationAwayError:
-        """For an error that says so."""
-        return DestinationAwayError(f"{self.where}: does not answer, got {type(error).__name__}. It is tried again")
-
     def refuses_us(self) -> ExportError:
         """For an error that says so."""
         return ExportError(
@@ -140,9 +136,7 @@ class TablePlace(ABC):
         try:
             found = socket.getaddrinfo(one.host, one.port, type=socket.SOCK_STREAM)
         except OSError as error:
-            raise DestinationAwayError(
-                f"{self.where}: no such host, got {type(error).__name__}. Mend it, or try again"
-            ) from error
+            raise away(self.where, f"no such host ({type(error).__name__})") from error
         address = str(found[0][4][0])
         if not one.allow_private:
             try:
@@ -160,9 +154,22 @@ class TablePlace(ABC):
         }
 
     def _removed(self, removals: Sequence[Removal]) -> dict[str, Outcome]:
+        outcomes: dict[str, Outcome] = {}
+        keys: list[Sequence[Any]] = []
+        for removal in removals:
+            try:
+                keys.append(key_values(removal.key, self.layout.columns, self.layout.key))
+                outcomes[removal.key] = Sent()
+            except ValueError:
+                outcomes[removal.key] = GiveUp("a key of other columns than the export has now")
+        if keys:
+            self.remove(keys)
+        return outcomes
+
+    def touched(self, rows: Iterable[Sequence[Any]]) -> set[str]:
+        """Keys as the ledger has them, of what the database gave of the key's columns, in whatever types these have there."""
         columns, key = self.layout.columns, self.layout.key
-        self.remove([key_values(removal.key, columns, key) for removal in removals])
-        return {removal.key: Sent() for removal in removals}
+        return {text for row in rows if (text := key_text(typed(row, columns, key))) is not None}
 
     def _halved(self, batch: Sequence[One], take: Callable[[Sequence[One]], dict[str, Outcome]]) -> dict[str, Outcome]:
         """Take the batch; where a row of it is refused, its halves, down to that row."""

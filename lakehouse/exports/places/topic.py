@@ -11,8 +11,8 @@ import orjson
 from lakehouse.actions.delivery import Retry, Sent
 from lakehouse.actions.destinations import Topic
 from lakehouse.config import KafkaConfig
-from lakehouse.errors import BrokerError, DestinationAwayError, ExportError
-from lakehouse.exports.places.place import Layout, Outcome, keys_of
+from lakehouse.errors import BrokerError, ExportError
+from lakehouse.exports.places.place import Layout, Outcome, away, keys_of
 from lakehouse.exports.rows import Removal, Row, Sending
 from lakehouse.kafka import admin
 from lakehouse.kafka.message import Message
@@ -41,7 +41,7 @@ class TopicPlace:
         try:
             admin.create_topic(self._kafka, self._topic, self._kafka.partitions)
         except BrokerError as error:
-            raise DestinationAwayError(str(error)) from error
+            raise away(f"topic {self._topic}", str(error)) from error
 
     def identity(self, row: Row) -> str | None:
         """See `Place`."""

@@ -28,7 +28,7 @@ def refused(request: Request, answer: Any) -> dict[str, str]:
     return {
         str(one.get("key")): str(one.get("reason") or "no reason given")
         for one in entries
-        if one.get("key") in request.keys
+        if str(one.get("key")) in request.keys
     }
 
 

@@ -1,5 +1,6 @@
 """An export kept up to date beside streams: who changed is sent, who withdrew goes, and wherever the process or the destination dies it goes on."""
 
+import dataclasses
 import logging
 from datetime import timedelta
 from decimal import Decimal
@@ -13,8 +14,11 @@ from prometheus_client import generate_latest
 
 from lakehouse.actions.delivery import Retry
 from lakehouse.errors import ExportError
+from lakehouse.exports import continuous
 from lakehouse.exports.continuous import ContinuousExport
+from lakehouse.exports.heard import Hearing
 from lakehouse.exports.places.postgres import PostgresPlace
+from lakehouse.exports.plan import plan_of_some
 from lakehouse.machine import wait_until
 from streaming import exports
 from tests.lakehouse.exports.databases import shop, stored
@@ -202,6 +206,90 @@ def test_nobody_knows_who_changed_where_the_feed_or_what_is_declared_is_another(
     follower.close()
 
 
+def test_what_decides_about_everybody_alike_is_compared_with_what_it_was(
+    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, postgres_port, monkeypatch)
+    world.say(person("ann", "old"), person("bob", "old", consent_marketing=True))
+
+    def looked_at() -> int:
+        """Batches that a process sends which has just started."""
+        world.sent.clear()
+        follower = world.shop.follower()
+        follower.step()
+        follower.close()
+        return len(world.sent)
+
+    def otherwise(**sections: Any) -> None:
+        config = world.shop.config
+        changed = {name: dataclasses.replace(getattr(config, name), **told) for name, told in sections.items()}
+        world.shop.config = dataclasses.replace(config, **changed)
+
+    assert (looked_at(), looked_at()) == (1, 0)
+    otherwise(consent={"never_asked": "denied"})
+    looked_at()
+    assert set(world.there()) == {"bob"}, "nobody asked ann"
+    otherwise(consent={"jurisdictions": {"DE": ("marketing",)}})
+    world.people["bob"] = person("bob", "new", consent_marketing=True)
+    world.shop.people(*world.people.values())
+    looked_at()
+    assert world.there() == {"bob": "new"}, "everybody is compared, whoever the feed names"
+    world.shop.destination |= {"host": "localhost"}
+    assert looked_at() == 1, "another place has nothing of what was sent to this one"
+    assert looked_at() == 0
+
+
+def test_while_words_wait_a_plan_is_made_once_and_whoever_withdraws_goes_all_the_same(
+    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, postgres_port, monkeypatch)
+    world.say(*(person(name, "old") for name in ("ann", "bob", "cat")))
+    follower = world.shop.follower()
+    follower.step()
+    planned, heard = list[set[str]](), [False]
+
+    def plan(*asked: Any, **told: Any) -> Any:
+        planned.append(set(asked[4]))
+        return plan_of_some(*asked, **told)
+
+    monkeypatch.setattr(continuous, "plan_of_some", plan)
+    monkeypatch.setattr(Hearing, "is_heard", lambda _: heard[0])
+    world.say(person("ann", "new"))
+    for _ in range(5):
+        world.later(3)
+        follower.step()
+    assert planned == [{"ann", "bob", "cat"}], "all of the last known time, once"
+    world.later(20)
+    world.say(person("bob", "old", consent_marketing=False))
+    follower.step()
+    assert set(world.there()) == {"ann", "cat"}
+    assert world.there()["ann"] == "old"
+    heard[0] = True
+    world.later(3)
+    follower.step()
+    follower.close()
+    assert world.there() == {"ann": "new", "cat": "old"}
+    assert len(planned) == 3
+
+
+def test_a_clock_that_is_set_back_holds_up_nothing(
+    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, postgres_port, monkeypatch)
+    world.say(person("ann", "old"), person("bob", "old"))
+    follower = world.shop.follower()
+    follower.step()
+    world.fault = "away"
+    world.say(person("ann", "new"))
+    follower.step()
+    world.fault = ""
+    world.later(-3600)
+    world.shop.suppress("bob", "token")
+    follower.step()
+    assert world.there() == {"ann": "new"}, "neither a rest nor the last look at suppressions is an hour ahead"
+    follower.close()
+
+
 def test_a_run_by_hand_and_the_process_take_turns(
     tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -229,28 +317,50 @@ def test_a_file_is_no_destination_for_this(tmp_path: Path, caplog: pytest.LogCap
 
 
 def test_the_process_keeps_what_is_declared_up_to_date_and_ends_what_is_under_way(
-    tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    postgres_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World(tmp_path, postgres_port, monkeypatch)
     world.say(person("ann", "old"))
-    tries, stopped = [0], Event()
+    tries, pauses, stopped = [0], list[int](), Event()
 
     def made() -> ContinuousExport:
         tries[0] += 1
         if tries[0] == 1:
             raise ExportError("lake.root: no lake yet")
+        if tries[0] == 2:
+            raise KeyError("ann@example.com")
+        assert world.metric("is_failing") == 1
         return world.shop.follower()
 
     monkeypatch.setattr(exports, "LOOK_SECONDS", 0.01)
-    process = Thread(target=exports.keep, args=([made], stopped))
+    monkeypatch.setattr(exports, "pause_after", lambda failures: pauses.append(failures) or timedelta(0))
+
+    def broken(_: ContinuousExport) -> None:
+        raise RuntimeError("whatever it is")
+
+    process = Thread(target=exports.keep, args=({"people": made}, world.shop.meters, stopped))
     process.start()
     try:
         assert wait_until(lambda: bool(world.sent), 20)
         world.say(person("ann", "new"))
         assert wait_until(lambda: len(world.sent) > 1, 20)
+        with monkeypatch.context() as patched:
+            patched.setattr(ContinuousExport, "step", broken)
+            assert wait_until(lambda: len(pauses) > 3, 20), "the thread lives, whatever breaks"
+            assert world.metric("is_failing") == 1
+        world.say(person("ann", "newer"))
+        assert wait_until(lambda: world.there() == {"ann": "newer"}, 20)
     finally:
         stopped.set()
         process.join()
+    assert pauses[:4] == [0, 1, 0, 1], "ever longer, until it goes well"
+    told = [line for line in caplog.messages if "Tried again" in line]
+    assert len(told) == 3, "each kind once"
+    assert "got KeyError in made, line" in told[1]
+    assert "ann@example.com" not in caplog.text
     assert capsys.readouterr().out == "ready\n"
-    assert world.there() == {"ann": "new"}
     assert {run["state"] for run in world.shop.runs()} == {"finished"}

@@ -37,12 +37,33 @@ def test_the_file_that_is_shipped_can_be_used() -> None:
         ({"shape": "pigeon"}, "shape: got 'pigeon'"),
         ({"shape": "braze"}, "columns: got none named 'external_id'"),
         ({"shape": "hubspot"}, "options: got no 'id_property'"),
+        (
+            {"table": "gold.audiences", "columns": {"id": "profile_id", "v": "version"}, "is_continuous": True},
+            r"is_continuous: got true, expected false where 'version' of gold\.audiences is read",
+        ),
+        (
+            {
+                "also": ["gold.activation"],
+                "table": "gold.segments",
+                "where": "model_version = '3'",
+                "is_continuous": True,
+            },
+            r"'model_version' of gold\.segments",
+        ),
         ({"colums": {}}, "unknown key 'colums'; did you mean 'columns'"),
     ],
 )
 def test_what_cannot_be_used_is_told_with_its_place(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         read(tmp_path, **changes)
+
+
+def test_what_is_revised_may_be_read_by_hand_and_what_else_there_is_continuously(tmp_path: Path) -> None:
+    columns = {"id": "profile_id", "v": "version"}
+    assert read(tmp_path, table="gold.audiences", columns=columns)
+    assert read(
+        tmp_path, table="gold.audiences", where="valid_to IS NULL", is_continuous=True, columns={"id": "profile_id"}
+    )
 
 
 def test_columns_of_contacts_can_be_read_beside_a_table(tmp_path: Path) -> None:

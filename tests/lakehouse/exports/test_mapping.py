@@ -6,7 +6,7 @@ import pytest
 
 from lakehouse.catalog import TABLES
 from lakehouse.errors import RuleError
-from lakehouse.exports.mapping import HASH, KEY, RowMapping, key_values, mapped, mapping_of
+from lakehouse.exports.mapping import HASH, KEY, RowMapping, mapped, mapping_of
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 ROWS = pa.table(
@@ -59,16 +59,17 @@ def test_a_hash_follows_what_is_said_and_under_which_name_and_needs_our_key() ->
     assert hashes({"w": "segment"}) != same
     assert hashes({"v": "segment"}, secret=b"other") != same
     assert len(set(same)) == 3
+    as_text = ROWS.set_column(3, "monetary", ROWS["monetary"].cast(pa.string()))
+    assert hashes({"v": "monetary"}) != hashes({"v": "monetary"}, rows=as_text), "12.50 is another thing than a text"
 
 
-def test_a_key_of_several_columns_comes_back_as_it_was_and_null_is_no_key() -> None:
+def test_a_key_of_several_columns_is_json_null_is_none_and_a_list_is_refused() -> None:
     made = mapped(
         ROWS, mapping({"orders": "frequency", "segment": "segment"}, key=("id", "orders", "segment")), secret=b"k"
     )
     assert made[KEY].to_pylist() == ['["ann",3,"loyal"]', None, '["cat",1,"new"]']
-    schema = pa.schema([("id", pa.string()), ("orders", pa.int64()), ("segment", pa.string())])
-    assert key_values('["ann",3,"loyal"]', schema, ("id", "orders", "segment")) == ["ann", 3, "loyal"]
-    assert key_values("[ann", schema, ("id",)) == ["[ann"]
+    with pytest.raises(RuleError, match="key: 'users' is a list"):
+        mapping({"users": "user_ids"}, key=("users",))
 
 
 @pytest.mark.parametrize(

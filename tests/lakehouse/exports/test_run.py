@@ -72,6 +72,23 @@ def test_each_mode(tmp_path: Path, postgres_port: int, mode: str, expected: dict
     assert found == expected
 
 
+def test_rows_are_known_again_whatever_types_the_table_has(tmp_path: Path, postgres_port: int) -> None:
+    columns = {"orders": "frequency", "value": "monetary", "seen": "last_order_at", "segment": "segment"}
+    key = ["orders", "value", "seen"]
+    one = shop(tmp_path, postgres_port, "typed", mode="update", columns=columns, key=key)
+    query(postgres_port, "CREATE TABLE typed (orders text, value float8, seen timestamp, segment text)")
+    query(postgres_port, "INSERT INTO typed VALUES ('2', 12.5, '2026-02-19 12:00', 'before')")
+    one.people(person("ann", "now"), person("bob", "new", frequency=7))
+    report = one.run()
+    assert (report.counts["delivered"], report.refused) == (1, {"not at the destination": 1})
+    assert [row[3] for row in query(postgres_port, "SELECT * FROM typed")] == ["now"]
+    one.export |= {"key": ["orders"], "mode": "mirror"}
+    query(postgres_port, "CREATE UNIQUE INDEX ON typed (orders)")
+    report = one.run()
+    assert (report.counts["delivered"], report.counts["not_removed"]) == (2, 1)
+    assert report.refused == {"a key of other columns than the export has now": 1}, "it is told, and nothing breaks"
+
+
 def _expected(rows: dict[str, dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
     may = {
         key: row

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lakehouse.errors import ConfigError, DestinationAwayError, ExportError
+from lakehouse.exports.places import bucket
 from lakehouse.machine import free_port
 from tests import s3_server
 from tests.lakehouse.exports.shop import Shop, leaked, person
@@ -62,6 +63,41 @@ def test_a_file_is_put_as_a_whole_and_replaced_where_anything_changed(
     large.run()
     lines = (there / "people.jsonl").read_text().splitlines()
     assert [json.loads(line)["id"] for line in lines] == [f"p{number:04}" for number in range(1000)]
+
+
+class Killed(BaseException):
+    """The process, at this moment."""
+
+
+def test_readers_see_the_object_of_before_wherever_an_upload_ends(
+    tmp_path: Path, store: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, destination = store
+    one = shop(tmp_path, destination, "whole.jsonl")
+    one.people(person("ann", "old"))
+    one.run()
+    before = (there / "whole.jsonl").read_bytes()
+    one.people(*(person(f"p{number}", "new") for number in range(9)))
+
+    def broken(source: Any, to: Any, size: int) -> None:
+        to.write(source.read(40))
+        raise faults[-1]
+
+    faults: list[BaseException] = [OSError("reset")]
+    with monkeypatch.context() as patched:
+        patched.setattr(bucket.shutil, "copyfileobj", broken)
+        with pytest.raises(DestinationAwayError, match="does not answer, got OSError"):
+            one.run()
+        faults.append(Killed())
+        with pytest.raises(Killed):
+            one.run()
+        patched.setattr(bucket.shutil, "copyfileobj", lambda source, to, size: to.write(source.read(40)))
+        with pytest.raises(DestinationAwayError, match="got 40 bytes of "):
+            one.run()
+    assert (there / "whole.jsonl").read_bytes() == before
+    assert one.run().counts["delivered"] == 9
+    assert len((there / "whole.jsonl").read_text().splitlines()) == 9
+    assert [path.name for path in there.iterdir() if "whole" in path.name] == ["whole.jsonl"]
 
 
 def test_a_store_that_is_away_or_refuses_us_is_told_without_a_key(

@@ -10,7 +10,7 @@ import pytest
 from lakehouse.actions.delivery import Retry, Sent
 from lakehouse.errors import DestinationAwayError, ExportError
 from lakehouse.exports import whole_run
-from lakehouse.exports.places.files import FilePlace, WholeFile
+from lakehouse.exports.places.files import FilePlace, WholeFile, part_of
 from lakehouse.exports.rows import Sending
 from tests.lakehouse.exports.shop import Shop, adds_up, person
 
@@ -133,3 +133,12 @@ def test_a_file_that_cannot_be_put_is_told_and_what_was_there_stays(
 def test_what_a_file_cannot_be_is_refused(tmp_path: Path, into: str, mode: str, told: str) -> None:
     with pytest.raises(ExportError, match=told):
         shop(tmp_path, into, mode=mode).run()
+
+
+def test_what_a_killed_run_left_beside_is_taken_away_by_the_next(tmp_path: Path) -> None:
+    one = shop(tmp_path, "people.csv")
+    one.people(person("ann"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / part_of("people.csv")).write_text("id,segment,revenue\nbob,")
+    one.run()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["people.csv"]

@@ -74,6 +74,19 @@ def test_each_mode(tmp_path: Path, mariadb_port: int, mode: str, expected: dict[
     assert {key: values[0] for key, values in stored(mariadb_port, table).items()} == expected
 
 
+def test_a_row_is_known_again_by_a_time_and_a_sum_and_goes(tmp_path: Path, mariadb_port: int) -> None:
+    columns = {"seen": "last_order_at", "value": "monetary", "is_often": "frequency > 1", "segment": "segment"}
+    one = shop(tmp_path, mariadb_port, "timed", columns=columns, key=["seen", "value", "is_often"], mode="mirror")
+    one.people(person("ann"), person("bob", monetary=Decimal("3.00")))
+    assert one.run().counts["delivered"] == 2
+    one.people(person("bob", "new", monetary=Decimal("3.00")))
+    assert one.run().counts["removed"] == 1
+    one.export |= {"mode": "update"}
+    one.people(person("bob", "newer", monetary=Decimal("3.00")))
+    assert one.run().counts["delivered"] == 1
+    assert [row[1:] for row in query(mariadb_port, "SELECT * FROM timed")] == [(Decimal("3.00"), 1, "newer")]
+
+
 def test_a_row_that_meets_another_index_or_a_rule_is_refused_and_no_other_is_touched(
     tmp_path: Path, mariadb_port: int
 ) -> None:
