@@ -9,6 +9,7 @@ from typing import Any
 from lakehouse.config.limits import PURPOSES
 from lakehouse.consent.defaults import Defaults
 from lakehouse.decisions.experiment_unit import Units
+from lakehouse.decisions.part import Part, most_restrictive
 from lakehouse.events.identifier import Identifier
 from lakehouse.features.definition import Features
 from lakehouse.features.online_values import OnlineFeatures
@@ -29,6 +30,7 @@ class Visitor:
     """`identifier`: by which they are asked about; None = nobody can be known by it. `missing`: what could not be read, in words; the answer is degraded by it.
 
     also: profiles of other identifiers that came along: two people by what the lake knows, and what is said reaches both.
+    parts: where the lake does not know them for one person, each that they may be; () = they are one, `profile` and `recent`.
     zone: in which time zone they are; None = they never said one, or it was not looked up.
     """
 
@@ -39,6 +41,7 @@ class Visitor:
     units: Units = field(default=Units())
     missing: tuple[str, ...] = field(default=())
     also: tuple[OnlineProfile, ...] = field(default=())
+    parts: tuple[Part, ...] = field(default=())
     zone: str | None = None
 
     @property
@@ -70,7 +73,7 @@ class Visitor:
     def consent(self, defaults: Defaults) -> Mapping[str, bool]:
         """Of every declared purpose what holds: what was said just now, then the profile's word, then what is assumed where they are.
 
-        Nothing is allowed while the profile cannot be read: nobody knows what they said. What any of `also` refused is not.
+        Nothing is allowed while the profile cannot be read: nobody knows what they said. What any of `parts` refused is not.
         """
         if self.missing:
             return dict.fromkeys(defaults.purposes, False)
@@ -83,33 +86,14 @@ class Visitor:
         }
 
     def said(self, purpose: str) -> bool | None:
-        """What holds of what they said of the purpose; None = nothing was said of it."""
-        if any(word_in(other.figures, purpose) is False for other in self.also):
-            return False
-        just_now = self.recent.consent.get(purpose)
-        if just_now is not None and self._is_news(self.recent.consent_ms.get(purpose)):
-            return just_now
-        return None if self.profile is None else word_in(self.profile.figures, purpose)
-
-    def _is_news(self, said_ms: int | None) -> bool:
-        """Whether a word came after all that the profile was made from. An older one is in it, and need not hold any more: people became one."""
-        at = None if self.profile is None else self.profile.figures.get("consent_said_at")
-        return said_ms is None or at is None or said_ms > (at - _EPOCH) // _MILLISECOND
+        """What holds of what they said of the purpose, as any of `parts`; None = nothing was said of it."""
+        return most_restrictive(one.said(purpose) for one in self.parts or (Part(self.profile, self.recent),))
 
     @property
     def _was_never_asked(self) -> bool:
         """Who has just answered was asked, and did not allow what they said nothing of. A signal of a browser is no answer."""
-        return self.recent.asked_ms is None and not (self.recent.consent.keys() - self.recent.consent_ms.keys())
-
-
-def word_in(figures: Mapping[str, Any], purpose: str) -> bool | None:
-    """What a row of gold.activation says of a purpose; None = nothing."""
-    if purpose in PURPOSES:
-        word: bool | None = figures[f"consent_{purpose}"]
-        return word
-    if purpose in (figures.get("also_refused") or ()):
-        return False
-    return True if purpose in (figures.get("also_allowed") or ()) else None
+        told = (self.recent, *(one.recent for one in self.parts))
+        return not any(one.asked_ms is not None or one.consent.keys() - one.consent_ms.keys() for one in told)
 
 
 def suppression_key(identifier: Identifier) -> str:

@@ -7,9 +7,13 @@ forbids (opt_out, do_not_sell) is such a refusal. Somebody who answered at all w
 were never asked about, and no more is it where nobody can read the answer.
 
 Read are context.consent.categoryPreferences, Segment's: an object, the same as text, or a list of what is allowed, as OneTrust's active
-groups are; context.consentManagement, RudderStack's; context.consent.tcString, of the IAB's TCF (tcf.py), unless its gdprApplies is no; and
-context.gpc, Global Privacy Control: it refuses the purposes of consent.gpc, answers nothing else, and grants nothing. Where two of them speak of a
-purpose one no is a no. context.consent.jurisdiction and textVersion are kept with what was said.
+groups are; context.consentManagement, RudderStack's: ids that are allowed, and ids that are denied; context.consent.tcString, of the IAB's TCF (tcf.py),
+unless its gdprApplies is no; and context.gpc, Global Privacy Control: it refuses the purposes of consent.gpc, answers nothing else, and grants nothing. All of
+them are heard, whichever else are there: where two speak of a purpose one no is a no. Beside something that nobody can read only refusals
+are heard: what it is may be one. context.consent.jurisdiction and textVersion are kept with what was said.
+
+Sources: https://www.twilio.com/docs/segment/privacy/consent-management/consent-in-segment-connections, and
+https://www.rudderstack.com/docs/data-governance/consent-management/passing-consent/
 """
 
 import re
@@ -58,6 +62,9 @@ _TC_STRINGS = frozenset(("tcstring", "tcfstring", "tcf", "iabtcftcstring", "euco
 _GDPR_APPLIES = frozenset(("gdprapplies", "iabtcfgdprapplies"))
 _TEXT_VERSIONS = frozenset(("textversion", "policyversion", "noticeversion"))
 _NO_WORDS = _GDPR_APPLIES | _TEXT_VERSIONS | {"jurisdiction"}
+# Names in context.consentManagement, without their spelling.
+_ALLOWED_IDS, _DENIED_IDS = "allowedconsentids", "deniedconsentids"
+_NO_IDS = frozenset(("provider", "resolutionstrategy", "enabled"))
 _JURISDICTION = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")
 _FORBIDS = re.compile(r"donot|optout|optedout|gpc|globalprivacycontrol|unsubscribe")
 _OF_COOKIES = re.compile(r"(?:cookies?|category|consent|purposes?)\Z")
@@ -75,17 +82,43 @@ class Answer(NamedTuple):
     source: str = CATEGORIES
 
 
-def answer(context: Mapping[str, Any]) -> Answer | None:
-    """What a message says in its context; None = nothing, so that nobody was asked."""
-    managed = object_at(context, "consentManagement")
-    if managed:
-        allowed, denied = (_names(managed.get(name)) or [] for name in ("allowedConsentIds", "deniedConsentIds"))
-        if allowed or denied:
-            return Answer(dict.fromkeys(allowed, True) | dict.fromkeys(denied, False), source=MANAGEMENT)
-    sent = context.get("consent")
+def answers(context: Mapping[str, Any]) -> list[Answer]:
+    """All that a message says in its context, shape by shape; none = nothing, so that nobody was asked."""
+    told = (_managed(_in_json(context.get("consentManagement"))), _preferred(context.get("consent")))
+    return [one for one in told if one is not None]
+
+
+def _managed(sent: Any) -> Answer | None:
+    """RudderStack's. Before anybody was asked it names nothing as allowed, and nothing as denied."""
     if says_nothing(sent):
         return None
-    preferences = _in_json(object_at(context, "consent").get("categoryPreferences"))
+    by_name = (
+        {contracts.spelling(name): _in_json(value) for name, value in sent.items()} if isinstance(sent, dict) else {}
+    )
+    told = {name: value for name, value in by_name.items() if name not in _NO_IDS and not says_nothing(value)}
+    if isinstance(sent, dict) and not told:
+        return None
+    allowed, denied = _ids(told.pop(_ALLOWED_IDS, [])), _ids(told.pop(_DENIED_IDS, []))
+    is_read = isinstance(sent, dict) and not told and allowed is not None and denied is not None
+    words = (allowed or {}) | dict.fromkeys(denied or (), False)
+    return Answer(words, is_read=is_read, source=MANAGEMENT)
+
+
+def _ids(sent: Any) -> dict[str, Any] | None:
+    """Ids of categories that were sent as a list, as text, or as the keys of an object, and what is said of each; None = nobody can read it."""
+    if isinstance(sent, dict):
+        return {name: yes_or_no(value) is not False for name, value in sent.items()}
+    names = _names(sent)
+    return None if names is None else dict.fromkeys(names, True)
+
+
+def _preferred(sent: Any) -> Answer | None:
+    """Segment's."""
+    if says_nothing(sent):
+        return None
+    if yes_or_no(sent) is False:
+        return Answer({}, names_all=True)
+    preferences = _in_json(sent.get("categoryPreferences")) if isinstance(sent, dict) else None
     if says_nothing(preferences):
         is_more = not isinstance(sent, dict) or any(
             not says_nothing(value) for name, value in sent.items() if contracts.spelling(name) not in _no_words(sent)
@@ -93,6 +126,8 @@ def answer(context: Mapping[str, Any]) -> Answer | None:
         return Answer({}, is_read=False) if is_more else None
     if isinstance(preferences, dict):
         return Answer(preferences)
+    if yes_or_no(preferences) is False:
+        return Answer({}, names_all=True)
     names = None if _is_word(preferences) else _names(preferences)
     return Answer({}, is_read=False) if names is None else Answer(dict.fromkeys(names, True), names_all=True)
 
@@ -103,12 +138,28 @@ def consent(said: Answer, categories: Mapping[str, str], purposes: Sequence[str]
     found: dict[str, bool | None] = dict.fromkeys(purposes)
     is_any_refused = said.names_all
     for name, is_allowed in words:
-        purpose = categories.get(name) or categories.get(_OF_COOKIES.sub("", name))
+        purpose = _purpose(name, categories)
         if purpose is not None:
             found[purpose] = is_allowed and found[purpose] is not False
         else:
             is_any_refused |= not is_allowed
     return {purpose: allowed or False for purpose, allowed in found.items()} if is_any_refused else found
+
+
+def _purpose(bare: str, categories: Mapping[str, str]) -> str | None:
+    """Which purpose a name without its spelling stands for; None = nobody declared it."""
+    return categories.get(bare) or categories.get(_OF_COOKIES.sub("", bare))
+
+
+def _refused_beside(sent: Mapping[str, Any], categories: Mapping[str, str]) -> dict[str, bool | None]:
+    """Purposes that are refused by name in context.consent itself, where no tool puts them: a no is heard wherever it stands."""
+    found: dict[str, bool | None] = {}
+    for name, word in sent.items():
+        bare, said = contracts.spelling(name), yes_or_no(word)
+        purpose = _purpose(bare, categories)
+        if purpose is not None and said is (_FORBIDS.match(bare) is not None):
+            found[purpose] = False
+    return found
 
 
 class Consent(NamedTuple):
@@ -170,19 +221,26 @@ def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
     """What a message says in its context; None = nothing, so that nobody was asked."""
     sent = object_at(context, "consent")
     string = _tc_string(sent)
-    said = answer(context)
-    if string is not None and said is not None and not said.is_read and says_nothing(sent.get("categoryPreferences")):
-        said = None  # what stands there is the string
+    said = answers(context)
+    if string is not None and says_nothing(sent.get("categoryPreferences")):
+        said = [one for one in said if one.source != CATEGORIES]  # what stands there is the string
     told: dict[str, dict[str, bool | None]] = {}
-    if said is not None:
-        told[said.source] = consent(said, rules.categories, rules.purposes)
-    if string is not None and (said is None or said.is_read):
+    for one in said:
+        told[one.source] = consent(one, rules.categories, rules.purposes)
+    if string is not None:
         told[TCF] = {purpose: string.allows(needed) for purpose, needed in rules.tcf.items()}
     if any(yes_or_no(context.get(signal)) for signal in _SIGNALS):
         told[GPC] = dict.fromkeys(rules.gpc, False)
+    if beside := _refused_beside(sent, rules.categories):
+        told[CATEGORIES] = told.get(CATEGORIES, {}) | beside
     if not told:
         return None
-    words = {purpose: _together(one.get(purpose) for one in told.values()) for purpose in rules.purposes}
+    is_read = all(one.is_read for one in said)
+    words = {
+        purpose: word if is_read or word is False else None
+        for purpose in rules.purposes
+        for word in (_together(one.get(purpose) for one in told.values()),)
+    }
     others: list[dict[str, str | bool]] = [
         {"purpose": purpose, "is_allowed": word}
         for purpose, word in sorted(words.items())
@@ -194,7 +252,7 @@ def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
         text_version=_named(sent, _TEXT_VERSIONS) or (None if string is None else string.text_version),
         others=others or None,
     )
-    return Heard(Consent(*(words[purpose] for purpose in PURPOSES)), said is None or said.is_read, basis)
+    return Heard(Consent(*(words[purpose] for purpose in PURPOSES)), is_read, basis)
 
 
 class ConsentReader:

@@ -31,6 +31,7 @@ _TIMES = frozenset(name for name, column in COLUMNS.items() if column.type == "t
 _MONEY = frozenset(name for name, column in COLUMNS.items() if column.type.startswith("decimal"))
 _NEVER_NULL = tuple(name for name, column in COLUMNS.items() if not column.nullable)
 
+SAID = "consent_said"  # purpose -> when it was spoken of last; of the array of a row
 _OF_BROWSERS = ("anonymous_id", "device_id")  # as many as somebody has cookies
 
 Row = Mapping[str, Any]
@@ -44,7 +45,7 @@ class OnlineProfile:
     identifiers: (type, token), the one that turned up last in a new bundle first, at most MOST_IDENTIFIERS:
     of more, cookies and devices are left out first, for what somebody said of an address must be found however many came since.
     is_known: whether it has a user id. bought: products of its orders, the last bought first, each once, at most
-    MOST_BOUGHT; bought_at: when each was last ordered. figures: COLUMNS, which mean what the contract of gold.activation says. sums: what its
+    MOST_BOUGHT; bought_at: when each was last ordered. figures: COLUMNS, which mean what the contract of gold.activation says; SAID as a mapping. sums: what its
     features are made of, JSON as lakehouse/features/online_sums.py says, and text until somebody asks: many profiles are in memory. Times are UTC, to the millisecond.
     """
 
@@ -68,7 +69,7 @@ class OnlineProfile:
             bought=tuple(bought),
             bought_at=tuple(map(_to_millisecond, bought.values())),
             is_known=bool(row["user_ids"]),
-            figures={name: _to_millisecond(row[name]) if name in _TIMES else row[name] for name in COLUMNS},
+            figures={name: _figure(name, row[name]) for name in COLUMNS},
             sums=orjson.dumps(sums).decode(),
         )
 
@@ -98,6 +99,8 @@ class OnlineProfile:
             values[name] = _to_ms(values[name])
         for name in _MONEY:
             values[name] = str(values[name])
+        if values[SAID] is not None:
+            values[SAID] = {purpose: _to_ms(at) for purpose, at in values[SAID].items()}
         values["bought_at"] = list(map(_to_ms, self.bought_at))
         return orjson.dumps(values)
 
@@ -117,6 +120,8 @@ class OnlineProfile:
                 values[name] = _from_ms(values[name])
             for name in _MONEY:
                 values[name] = Decimal(values[name])
+            if values[SAID] is not None:
+                values[SAID] = {purpose: _from_ms(at) for purpose, at in values[SAID].items()}
             return cls(
                 profile_id=sent["profile_id"],
                 version=sent["version"],
@@ -190,12 +195,20 @@ def find(store: OnlineStore, identifiers: Iterable[Identifier], rules: IdentityC
 
 def find_each(store: OnlineStore, identifiers: Iterable[Identifier], rules: IdentityConfig) -> Iterator[OnlineProfile]:
     """Every profile the identifiers stand for, that of the strongest first. Raises StoreError as `by_id`."""
+    found = owners_of(store, identifiers, rules).values()
+    yield from {one.profile_id: one for one in found if one is not None}.values()
+
+
+def owners_of(
+    store: OnlineStore, identifiers: Iterable[Identifier], rules: IdentityConfig
+) -> dict[Identifier, OnlineProfile | None]:
+    """The profile of each identifier whose type is configured, the strongest first; None = it stands for none. Raises StoreError as `by_id`."""
     known = [one for one in dict.fromkeys(identifiers) if one[0] in rules.rules]
     known.sort(key=lambda one: rules.rules[one[0]].priority)
     pointed = store.get([identifier_key(one) for one in known]) if known else []
-    for profile_id in dict.fromkeys(profile_id_of(data) for data in pointed if data is not None):
-        if (profile := by_id(store, profile_id)) is not None:
-            yield profile
+    ids = [None if data is None else profile_id_of(data) for data in pointed]
+    profiles = {one: by_id(store, one) for one in dict.fromkeys(ids) if one is not None}
+    return {one: None if id_ is None else profiles[id_] for one, id_ in zip(known, ids, strict=True)}
 
 
 def profile_id_of(data: bytes) -> str:
@@ -230,6 +243,13 @@ def _bought(purchases: Iterable[Row]) -> dict[str, datetime]:
 
 def _to_millisecond(at: datetime | None) -> Any:
     return None if at is None else at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _figure(name: str, value: Any) -> Any:
+    """A column of a row of gold as a document has it."""
+    if name == SAID:
+        return None if value is None else {one["purpose"]: _to_millisecond(one["at"]) for one in value}
+    return _to_millisecond(value) if name in _TIMES else value
 
 
 def _text(sent: Any) -> str:

@@ -15,7 +15,7 @@ import orjson
 
 from lakehouse.config.limits import PURPOSES
 from lakehouse.events.identifier import Identifier
-from lakehouse.online.recent_entries import MOST_ENTRIES, TIMELINES, USER, key_of
+from lakehouse.online.recent_entries import MOST_ENTRIES, SAID, TIMELINES, USER, key_of
 from lakehouse.online.store import Entry, OnlineStore
 from lakehouse.recommend.interactions import CART, ORDER, REMOVE, VIEW, Interaction
 
@@ -92,6 +92,12 @@ def recent_of(store: OnlineStore, identifiers: Collection[Identifier]) -> list[E
     keys = [key_of(timeline, one) for one in dict.fromkeys(identifiers) for timeline in TIMELINES]
     found = (entry for timeline in store.latest(keys, MOST_ENTRIES) for entry in timeline)
     return of_visitor(_each_once(found), identifiers)
+
+
+def said_by(store: OnlineStore, identifier: Identifier) -> list[Entry]:
+    """What was said under one identifier, whoever said it. Raises StoreError."""
+    (entries,) = store.latest([key_of(SAID, identifier)], MOST_ENTRIES)
+    return entries
 
 
 def of_visitor(entries: Sequence[Entry], identifiers: Iterable[Identifier]) -> list[Entry]:

@@ -28,6 +28,7 @@ CONSENT_BASIS = (
 _WORD = "struct<at:timestamp,message_id:string,is_allowed:boolean>"
 CONSENT_WORDS = f"struct<answered_at:timestamp,analytics:{_WORD},personalization:{_WORD},marketing:{_WORD}>"
 ALSO_SAID = "array<struct<purpose:string,at:timestamp,message_id:string,is_allowed:boolean>>"
+SAID_LAST = "array<struct<purpose:string,at:timestamp>>"
 SUPPRESSION = "struct<at:timestamp,message_id:string,is_suppressed:boolean>"
 LOYALTY_TIER = "struct<at:timestamp,tier:string>"
 

@@ -15,7 +15,7 @@ from serving.service import Service
 _UNTOLD = frozenset({"profile_id", "version", "identifiers", "sums"})
 _SAID = (
     *("is_suppressed", "as_of", "updated_at", *(f"consent_{purpose}" for purpose in PURPOSES)),
-    *("consent_said_at", "also_allowed", "also_refused", "jurisdictions"),
+    *("consent_said_at", "consent_said", "also_allowed", "also_refused", "jurisdictions"),
 )
 
 

@@ -6,11 +6,12 @@ from datetime import datetime
 from lakehouse.config import Config
 from lakehouse.decisions.experiment_unit import Units, unit_keys, units_told
 from lakehouse.decisions.exposures import for_life, life_key, of_others
+from lakehouse.decisions.part import parts_of
 from lakehouse.decisions.visitor import Visitor, everybody_with, is_suppressed, suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
-from lakehouse.online.online_profile import OnlineProfile, find, find_each
-from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour, recent_of
+from lakehouse.online.online_profile import OnlineProfile, find, owners_of
+from lakehouse.online.recent_behaviour import of_visitor, recent_behaviour, recent_of, said_by
 from lakehouse.online.store import Entry, OnlineStore
 from lakehouse.online.store_state import state_of
 from serving.visitors.visitors import NOT_FILLED
@@ -56,7 +57,8 @@ class People:
         Raises:
             StoreError: the store does not answer, or is being filled: nobody knows then what the person said.
         """
-        profiles = list(find_each(self._store, identifiers, self._identity))
+        owners = owners_of(self._store, identifiers, self._identity)
+        profiles = list({one.profile_id: one for one in owners.values() if one is not None}.values())
         profile, also = next(iter(profiles), None), tuple(profiles[1:])
         if profile is None and not state_of(self._store).is_filled:
             raise StoreError(f"{NOT_FILLED}. It is tried again")
@@ -72,6 +74,7 @@ class People:
             is_suppressed=is_suppressed(profiles, words),
             units=self._units(everybody, profile),
             also=also,
+            parts=parts_of(dict.fromkeys(identifiers) | owners, lambda one: said_by(self._store, one), now),
         )
 
     def remember_unit(self, visitor: Visitor, now: datetime) -> None:

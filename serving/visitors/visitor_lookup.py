@@ -13,6 +13,7 @@ from typing import NamedTuple
 from lakehouse.actions.recipient_zones import zone_key, zone_told
 from lakehouse.decisions.experiment_unit import unit_key, unit_keys, units_told
 from lakehouse.decisions.exposures import for_life, life_key
+from lakehouse.decisions.part import Part, parts_of
 from lakehouse.decisions.visitor import Visitor, everybody_with, is_suppressed, suppression_key
 from lakehouse.errors import StoreError
 from lakehouse.events.identifier import Identifier
@@ -69,9 +70,8 @@ class VisitorLookup:
         profiles = {identifier: self._profile(identifier, owner, reads) for identifier, owner in owners.items()}
         known = [one for query in queries if isinstance(one := profiles[query.identifier], OnlineProfile)]
         also = [one for query in queries for other in query.others if isinstance(one := profiles[other], OnlineProfile)]
-        words_of_others = map(suppression_key, everybody_with((), also))
         units = (key for profile in known for key in unit_keys((), profile))
-        reads.add((), everybody_with((), known), [*words_of_others, *units])
+        reads.add((), everybody_with((), [*known, *also]), units)
         return [
             profile
             if isinstance(profile := profiles[query.identifier], StoreError)
@@ -166,8 +166,18 @@ class _StoreReads:
             units=units_told(unit_keys(own, profile), self.documents),
             missing=missing if profile is None else (),
             also=also,
+            parts=self._parts(query, profile, of_others),
             zone=zone_told(self.documents[zone_key(each)] for each in identifiers),
         )
+
+    def _parts(
+        self, query: VisitorQuery, profile: OnlineProfile | None, of_others: Sequence[OnlineProfile | StoreError | None]
+    ) -> tuple[Part, ...]:
+        owners: dict[Identifier, OnlineProfile | None] = {query.identifier: profile}
+        owners |= {
+            one: each for one, each in zip(query.others, of_others, strict=True) if not isinstance(each, StoreError)
+        }
+        return parts_of(owners, self._timelines.__getitem__, query.now) if query.others else ()
 
 
 def _owner(data: bytes | None) -> str | StoreError | None:

@@ -16,7 +16,7 @@ from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.gold.rfm import QUINTILES
-from lakehouse.tables.contract import MONEY, optional, required, write_time
+from lakehouse.tables.contract import MONEY, SAID_LAST, optional, required, write_time
 from lakehouse.tables.expectation import Expectation, unique
 
 
@@ -46,6 +46,7 @@ def transform(
             "consent_said_at": F.greatest(
                 "answered_at", *(f"said_of_{purpose}.at" for purpose in PURPOSES), _last(F.col("also_said"))
             ),
+            "consent_said": said_last(),
             **other_purposes(tuple(purpose for purpose in config.consent.purposes if purpose not in PURPOSES)),
         }
     )
@@ -65,6 +66,19 @@ def _word(purpose: str) -> Column:
 def _last(words: Column) -> Column:
     """When the last of some words was said."""
     return F.array_max(F.transform(words, lambda one: one["at"]))
+
+
+def said_last() -> Column:
+    """When each purpose was spoken of last, whoever of the profile did; null where nobody was asked."""
+    own = [
+        F.when(
+            F.col(f"said_of_{purpose}").isNotNull(), F.struct(F.lit(purpose).alias("purpose"), f"said_of_{purpose}.at")
+        )
+        for purpose in PURPOSES
+    ]
+    others = F.transform("also_said", lambda one: F.struct(one["purpose"].alias("purpose"), one["at"].alias("at")))
+    said = F.concat(F.array_compact(F.array(*own)), F.coalesce(others, F.array().cast(SAID_LAST)))
+    return F.when(F.col("answered_at").isNotNull() | (F.size(said) > 0), F.array_sort(said))
 
 
 def other_purposes(purposes: Sequence[str]) -> dict[str, Column]:
@@ -189,6 +203,12 @@ GOLD_ACTIVATION = ProfileTable(
             "jurisdictions",
             "array<string>",
             "ISO 3166: where events came from, or were said to; what holds where nobody was asked goes by them; null = not known",
+            is_online=True,
+        ),
+        optional(
+            "consent_said",
+            SAID_LAST,
+            "newest statement on each purpose, in order of their names; null = never asked, or of a release before it was kept",
             is_online=True,
         ),
     ),

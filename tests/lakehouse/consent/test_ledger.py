@@ -111,6 +111,8 @@ def test_people_change_their_minds_become_one_and_are_two_again(world: World) ->
     ]
     assert [row["jurisdictions"] for row in rows] == [None, None, None, ["US-CA"], None]
     assert [row["consent_said_at"] is not None for row in rows] == [True, True, True, True, False]
+    told = [None if row["consent_said"] is None else [one["purpose"] for one in row["consent_said"]] for row in rows]
+    assert told == [["marketing"], ["analytics", "marketing"], ["marketing", "sale"], [], None]
     world.feed("10:15", LOGIN)
     assert world.gold() == {("ann",): (True, False, False)}  # the most restrictive word; of analytics only one spoke
     world.feed("11:31", [*AGAIN, *SPLIT])
@@ -124,6 +126,11 @@ def test_people_change_their_minds_become_one_and_are_two_again(world: World) ->
         GOLD_ACTIVATION, compare(GOLD_ACTIVATION, lake.read(GOLD_ACTIVATION), everybody.tables[GOLD_ACTIVATION])
     )
     assert (found.missing, found.extra, found.rows) == (0, 0, 6)
+    (ann,) = lake.read(GOLD_ACTIVATION).where("array_contains(user_ids, 'ann')").select("consent_said").collect()
+    assert {one["purpose"]: f"{one['at']:%H:%M}" for one in ann["consent_said"]} == {
+        "analytics": "09:10",
+        "marketing": "11:00",
+    }
 
 
 def test_the_ledger_of_an_older_lake_is_filled_once(world: World) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.config import load
-from lakehouse.events.consent import Answer, ConsentRules, answer, consent, heard, spelled
+from lakehouse.events.consent import Answer, ConsentRules, answers, consent, heard, spelled
 from tests.lakehouse.events.test_tcf import PUBLISHED, written
 
 CATEGORIES = spelled(load("dev", environ={}).consent.categories)
@@ -56,7 +56,26 @@ ANSWERED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None]] = [
     ({"consent": {"categoryPreferences": ["C0001", "C0003"]}}, (False, True, False)),
     ({"consent": {"categoryPreferences": ",C0001,C0002,"}}, (True, False, False)),
     ({"consentManagement": {"allowedConsentIds": ["C0002"], "deniedConsentIds": ["C0004"]}}, (True, None, False)),
-    ({"consentManagement": {"allowedConsentIds": [], "deniedConsentIds": []}}, None),
+    *(
+        ({"consentManagement": nothing}, None)
+        for nothing in (
+            None,
+            {},
+            {"allowedConsentIds": [], "deniedConsentIds": []},
+            {"provider": "oneTrust", "resolutionStrategy": "and", "allowedConsentIds": [], "deniedConsentIds": []},
+        )
+    ),
+    (
+        {"consentManagement": {"allowedConsentIds": {"C0002": "Performance"}, "deniedConsentIds": {"C0004": ""}}},
+        (True, None, False),
+    ),
+    ({"consentManagement": {"allowed_consent_ids": {"C0002": True, "C0004": False}}}, (True, None, False)),
+    ({"consentManagement": '{"deniedConsentIds": "C0004"}'}, (None, None, False)),
+    (
+        {"consentManagement": {"allowedConsentIds": ["marketing"], "deniedConsentIds": ["Marketing Cookies"]}},
+        (None, None, False),
+    ),
+    *(({"consent": no}, (False, False, False)) for no in (False, "denied", {"categoryPreferences": "Denied "})),
     ({"consent": {"categoryPreferences": {}, "tcString": "CPXxRfA"}}, (None, None, None)),
     *(
         ({"consent": unread}, (None, None, None))
@@ -66,7 +85,7 @@ ANSWERED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None]] = [
             {"marketing": False},
             {"categoryPreferences": [{"name": "marketing"}]},
             {"gpp": "DBABMA~"},
-            *({"categoryPreferences": word} for word in ("granted", "Denied ", "true", "null", "ALL")),
+            *({"categoryPreferences": word} for word in ("granted", "true", "null", "ALL")),
         )
     ),
 ]
@@ -74,9 +93,9 @@ ANSWERED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None]] = [
 
 @pytest.mark.parametrize(("context", "expected"), ANSWERED)
 def test_an_answer_in_any_shape_is_an_answer(context: dict[str, Any], expected: tuple[bool | None, ...] | None) -> None:
-    said = answer(context)
-    assert (None if said is None else tuple(consent(said, CATEGORIES).values())) == expected
-    assert said is None or said.is_read == (expected != (None, None, None))
+    said = answers(context)
+    assert [tuple(consent(one, CATEGORIES).values()) for one in said] == ([] if expected is None else [expected])
+    assert all(one.is_read == (expected != (None, None, None)) for one in said)
 
 
 NAMED = st.sampled_from(["marketing", "C0002", "Functional Cookies", "ours", "optOut"])
@@ -100,6 +119,7 @@ RULES = ConsentRules(
     gpc=("marketing", "sale"),
     tcf={"analytics": (1, 8, 9), "marketing": (1, 3, 4)},
 )
+MANAGED = {"consentManagement": {"allowedConsentIds": ["analytics", "marketing", "sale"], "deniedConsentIds": []}}
 YES, ALL = {"analytics": True, "marketing": True, "sale": True}, written(range(1, 12))
 # context -> analytics, personalization, marketing, sale; source; text version
 SIGNALLED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None, str | None, str | None]] = [
@@ -146,6 +166,42 @@ SIGNALLED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None, str | None
     ),
     ({"consentManagement": {"deniedConsentIds": ["sale"]}}, (None, None, None, False), "consent_management", None),
     ({"consent": {"jurisdiction": "DE", "textVersion": "7"}}, None, None, None),
+    # A no in any of them, whatever stands in the others.
+    (
+        {**MANAGED, "consent": {"categoryPreferences": {"marketing": False}}},
+        (True, None, False, True),
+        "consent_management",
+        None,
+    ),
+    (
+        {**MANAGED, "consent": {"tcString": PUBLISHED}},
+        (False, None, False, True),
+        "consent_management",
+        "tcf 2, vendor list 15",
+    ),
+    ({**MANAGED, "gpc": True}, (True, None, False, False), "consent_management", None),
+    (
+        {"consentManagement": {"deniedConsentIds": ["sale"]}, "consent": {"categoryPreferences": YES}},
+        (True, None, True, False),
+        "consent_management",
+        None,
+    ),
+    (
+        {"consent": {"tcString": PUBLISHED, "categoryPreferences": "granted"}},
+        (False, None, False, None),
+        "categories",
+        "tcf 2, vendor list 15",
+    ),
+    ({**MANAGED, "consent": "yes"}, (None, None, None, None), "consent_management", None),
+    (
+        {"consentManagement": 7, "consent": {"categoryPreferences": {"sale": False, "marketing": True}}},
+        (None, None, None, False),
+        "consent_management",
+        None,
+    ),
+    ({"consent": {"tcString": ALL, "marketing": False}}, (True, None, False, None), "tcf", "tcf 4, vendor list 73"),
+    ({"consent": {"marketing": "denied", "analytics": True}}, (None, None, False, None), "categories", None),
+    ({**MANAGED, "consent": False}, (False, False, False, False), "consent_management", None),
 ]
 
 
@@ -172,13 +228,27 @@ def test_a_jurisdiction_is_an_iso_code(sent: Any, kept: str | None) -> None:
     assert found.basis.jurisdiction == kept
 
 
-@given(st.lists(st.booleans() | st.none(), min_size=4, max_size=4), st.sets(st.integers(1, 11)), st.booleans())
+@given(
+    st.lists(st.booleans() | st.none(), min_size=4, max_size=4),
+    st.lists(st.booleans() | st.none(), min_size=4, max_size=4),
+    st.none() | st.sets(st.integers(1, 11)),
+    st.booleans(),
+    st.booleans(),
+)
 @settings(derandomize=True, deadline=None)
-def test_nothing_that_is_said_beside_it_undoes_a_no(words: list[bool | None], tcf: set[int], gpc: bool) -> None:
-    preferences = dict(zip(RULES.purposes, words, strict=True))
-    found = heard({"consent": {"categoryPreferences": preferences, "tcString": written(tcf)}, "gpc": gpc}, RULES)
+def test_nothing_that_is_said_beside_it_undoes_a_no(
+    words: list[bool | None], managed: list[bool | None], tcf: set[int] | None, gpc: bool, is_spoilt: bool
+) -> None:
+    """Categories, ids, string and signal of one message, and perhaps something beside them that nobody can read."""
+    preferences, by_id = (dict(zip(RULES.purposes, said, strict=True)) for said in (words, managed))
+    allowed, denied = ([one for one, word in by_id.items() if word is answer] for answer in (True, False))
+    management = {"allowedConsentIds": allowed, "deniedConsentIds": denied} | ({"consents": 7} if is_spoilt else {})
+    sent = {"categoryPreferences": preferences} | ({} if tcf is None else {"tcString": written(tcf)})
+    found = heard({"consent": sent, "consentManagement": management, "gpc": gpc}, RULES)
     assert found is not None
-    refused = {purpose for purpose, word in preferences.items() if word is False} | ({*RULES.gpc} if gpc else set())
-    refused |= {purpose for purpose, needed in RULES.tcf.items() if not tcf.issuperset(needed)}
-    assert all(found.words.get(purpose) is not True for purpose in refused)
+    refused = {one for said in (preferences, by_id) for one, word in said.items() if word is False}
+    refused |= set(RULES.gpc) if gpc else set()
+    refused |= set() if tcf is None else {one for one, needed in RULES.tcf.items() if not tcf.issuperset(needed)}
     assert all(found.words.get(purpose) is False for purpose in refused)
+    assert found.is_read != is_spoilt
+    assert not is_spoilt or True not in found.words.values()
