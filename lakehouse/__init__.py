@@ -6,6 +6,7 @@ tables/                            the contract of every table; their order
 lake/, kafka/, spark/              Delta reads and writes; the broker and its topics; the session and its queries
 events/                            Kafka record -> accepted event or quarantined record
 identity/, matching/               actors and identifiers -> profiles; likely pairs
+lifetime/                          how often somebody will buy, and what that is worth
 features/, sessions/                figures at an instant; visits
 profiles/                          accepted events -> activity, orders, RFM, activation
 models/, recommend/                registry, segments, scores; the recommender
