@@ -17,6 +17,7 @@ from lakehouse.consent.defaults import Defaults
 from lakehouse.consent.proof import Actor, Row, Verdict, verdicts
 from lakehouse.errors import StitchlakeError
 from lakehouse.job import run
+from lakehouse.lake import audit
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION, word_in_row
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
@@ -145,7 +146,9 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     config = load()
     lake = Lake(get_session(config, "consent"), config)
-    print(show(lake, arguments.type, arguments.value, arguments.at))
+    told = show(lake, arguments.type, arguments.value, arguments.at)
+    audit.note_read(config, "consent show", {"identifier_type": arguments.type})
+    print(told)
 
 
 def _moment(text: str) -> datetime:

@@ -11,7 +11,6 @@ is done. Write no personal data into --why: it is kept as it is.
 """
 
 import argparse
-import getpass
 import json
 import os
 import time
@@ -34,6 +33,7 @@ from lakehouse.people.held_back import HeldBack
 from lakehouse.people.page import page
 from lakehouse.people.person import identifier_of, person, profiles_with
 from lakehouse.people.requests import WAITING, Request, keep, new
+from lakehouse.people.silence import silence
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.queries.declarations import declarations
 from lakehouse.queries.events import new_micro_batch
@@ -49,10 +49,13 @@ def erase(config: Config, asked: Request) -> dict[str, Any]:
 
     Raises:
         LakeError: no lake on this machine.
+        StoreError: whoever it is cannot be left alone from now on. Nothing is asked for then.
         BusyError: streams run, and have not come to it.
     """
     root = _lake_here(config)
+    silence(config, asked, [asked.identifier])
     keep(folder(root, WAITING, None), asked)
+    audit.note(config, "erasure_asked", by=asked.by, detail={"erasure_id": asked.erasure_id}, now=asked.at)
     try:
         with opened(config, "person") as lake:
             carry_out(lake)
@@ -163,7 +166,7 @@ def main(argv: list[str]) -> int:
     if told.act == "export":
         lake = Lake(get_session(config, "person"), config)
         count = export(lake, told.type, told.value, told.to, every=told.every_profile, now=now)
-        audit.note(config, "person_export", by=getpass.getuser(), detail={"rows": count}, now=now)
+        audit.note_read(config, "person export", {"identifier_type": told.type, "rows": count})
         print(json_line({"command": "person export", "rows": count, "folder": str(told.to)}))
         return 0
     identifier = identifier_of(config, told.type, told.value)

@@ -27,6 +27,7 @@ from lakehouse.job import json_line, run
 from lakehouse.kafka.broker import reachable
 from lakehouse.kafka.message import Message
 from lakehouse.kafka.produce import produce
+from lakehouse.lake import audit
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import QUARANTINE_REPLAYS, writer
 from lakehouse.maintenance.upkeep import Upkeep
@@ -152,6 +153,8 @@ def main(argv: list[str]) -> None:
         lines = (
             listing(lake) if is_list else showing(lake, options.reason, limit=options.limit, has_bytes=options.bytes)
         )
+    if getattr(options, "bytes", False):
+        audit.note_read(config, "quarantine show --bytes", {"reason": reason, "most": options.limit})
     for line in lines:
         print(line)
 

@@ -19,6 +19,7 @@ from lakehouse.catalog import TABLES
 from lakehouse.config import Config, load
 from lakehouse.config.paths import VIEWS
 from lakehouse.job import READY, flags, run
+from lakehouse.lake import audit
 from lakehouse.lake.delta import Lake
 from lakehouse.machine import free_port, local_folder
 from lakehouse.spark.session import get_session
@@ -35,6 +36,8 @@ def main(argv: list[str]) -> None:
     if PRINT in given:
         print(*(f"{statement};" for statement in catalogue.statements(tables, views, path_in(config))), sep="\n")
         return
+    if PERSONAL in given:
+        audit.note_read(config, "sql-server with personal data", {})
     port = config.sql_server.port or free_port()
     server.require_free(port)  # before a JVM is started
     with tempfile.TemporaryDirectory(prefix="stitchlake-sql-server-") as scratch:

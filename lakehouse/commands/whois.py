@@ -15,6 +15,7 @@ from lakehouse.identity.evidence import chain, in_words, linking
 from lakehouse.identity.matches import MATCH, MATCH_RULE
 from lakehouse.identity.touched_components import IDENTIFIER
 from lakehouse.job import run
+from lakehouse.lake import audit
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.spark.session import get_session
@@ -105,7 +106,9 @@ def main(argv: list[str]) -> None:
         )
     config = load()
     lake = Lake(get_session(config, "whois"), config)
-    print(whois(lake, *argv))
+    told = whois(lake, *argv)
+    audit.note_read(config, "whois", {"identifier_type": argv[0]})
+    print(told)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ A seal is an HMAC with the lake's key. So whoever has no key can change, take ou
 Any process of this machine adds to it, one after the other; a lake on an object store has none.
 """
 
+import getpass
 import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,21 +51,57 @@ class Verdict:
 
 def note(config: Config, kind: str, *, by: str, detail: Mapping[str, Any], now: datetime) -> None:
     """Add a row. `detail`: no personal data. Where there is no lake on this machine there is no log, and nothing is written."""
+    with _turn(config) as folder:
+        if folder is not None:
+            _add(config, folder, kind, by, detail, now)
+
+
+def note_read(config: Config, what: str, detail: Mapping[str, Any]) -> None:
+    """Add that whoever uses this machine looked at personal data. `detail`: no personal data."""
+    note(config, "read", by=getpass.getuser(), detail={"what": what, **detail}, now=datetime.now(UTC))
+
+
+def note_state(config: Config, kind: str, state: Mapping[str, Any], *, by: str, now: datetime) -> None:
+    """Add a row where what holds is another than the last row of this kind says: a change is noted by whoever meets it first."""
+    with _turn(config) as folder:
+        if folder is None:
+            return
+        schema, kinds = arrow_schema(OPS_AUDIT), pa.array([kind], pa.string())
+        told = delta_rs.rows_with(_path(folder), schema, "kind", kinds).to_pylist()
+        last = max(told, key=lambda row: int(row["number"]), default=None)
+        if last is None or last["detail"] != _text(state):
+            _add(config, folder, kind, by, state, now)
+
+
+@contextmanager
+def _turn(config: Config) -> Iterator[Path | None]:
+    """The lake's folder, while nobody else adds to its log; None where there is no lake on this machine."""
     folder = _folder(config)
     if folder is None or not (folder / STAMP).is_file():
+        yield None
         return
-    key = config.privacy.hmac_key
     with machine.file_lock(folder / f"_lock.{AUDIT}"):
         _create(config, folder)
-        last = _last(folder)
-        told = {"number": last.number + 1, "at": now.astimezone(UTC), "kind": kind, "by": by}
-        told["detail"] = json.dumps(dict(detail), sort_keys=True)
-        head = Head(number=last.number + 1, seal=_seal(key, last.seal, told))
-        row = pa.Table.from_pylist([told | {"seal": head.seal}], schema=arrow_schema(OPS_AUDIT))
-        delta_rs.add(row, OPS_AUDIT, _path(folder))
-        part = folder / f"{HEAD}.part"
-        part.write_text(json.dumps({"number": head.number, "seal": head.seal, "mac": _mac(key, head)}))
-        part.replace(folder / HEAD)
+        yield folder
+
+
+def _add(config: Config, folder: Path, kind: str, by: str, detail: Mapping[str, Any], now: datetime) -> None:
+    key, last = config.privacy.hmac_key, _last(config, folder)
+    told = {"number": last.number + 1, "at": now.astimezone(UTC), "kind": kind, "by": by, "detail": _text(detail)}
+    head = Head(number=last.number + 1, seal=_seal(key, last.seal, told))
+    row = pa.Table.from_pylist([told | {"seal": head.seal}], schema=arrow_schema(OPS_AUDIT))
+    delta_rs.add(row, OPS_AUDIT, _path(folder))
+    _write_head(key, folder, head)
+
+
+def _text(detail: Mapping[str, Any]) -> str:
+    return json.dumps(dict(detail), sort_keys=True)
+
+
+def _write_head(key: str, folder: Path, head: Head) -> None:
+    part = folder / f"{HEAD}.part"
+    part.write_text(json.dumps({"number": head.number, "seal": head.seal, "mac": _mac(key, head)}))
+    part.replace(folder / HEAD)
 
 
 def verify(config: Config, known: Head | None = None) -> Verdict:
@@ -99,16 +137,21 @@ def _head_faults(key: str, path: Path | None, rows: list[dict[str, Any]]) -> Ite
         if rows:
             yield f"{HEAD}: is gone, got {len(rows)} rows, expected it beside them"
         return
+    head = _head(key, path)
+    if head is None:
+        yield f"{HEAD}: was changed, expected the one that was written with the last row"
+    elif head.number and not any((row["number"], row["seal"]) == (head.number, head.seal) for row in rows):
+        yield f"{HEAD}: says {head.number} rows, got {len(rows)}: the end was cut off, or its row changed"
+
+
+def _head(key: str, path: Path) -> Head | None:
+    """As it was written; None = it is not there, or not ours."""
     try:
         told = json.loads(path.read_text())
         head = Head(number=told["number"], seal=told["seal"])
-        is_ours = hmac.compare_digest(_mac(key, head), told["mac"])
-    except (ValueError, KeyError, TypeError):
-        is_ours = False
-    if not is_ours:
-        yield f"{HEAD}: was changed, expected the one that was written with the last row"
-    elif not any((row["number"], row["seal"]) == (head.number, head.seal) for row in rows):
-        yield f"{HEAD}: says {head.number} rows, got {len(rows)}: the end was cut off, or its row changed"
+        return head if hmac.compare_digest(_mac(key, head), told["mac"]) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _seal(key: str, before: str, row: Mapping[str, Any]) -> str:
@@ -121,9 +164,21 @@ def _mac(key: str, head: Head) -> str:
     return hmac.digest(key.encode(), f"audit head {head}".encode(), hashlib.sha256).hex()
 
 
-def _last(folder: Path) -> Head:
-    last = delta_rs.newest_rows(_path(folder), arrow_schema(OPS_AUDIT), "number").to_pylist()
-    return Head(number=last[0]["number"], seal=last[0]["seal"]) if last else Head()
+def _last(config: Config, folder: Path) -> Head:
+    """Where the log goes on: behind its head, and behind the row that was added as somebody died. So a cut end stays a gap, whatever is added to it.
+
+    A log that has lost its head goes on with a seal that does not hold: nobody can tell any more how long it was.
+    """
+    newest = delta_rs.newest_rows(_path(folder), arrow_schema(OPS_AUDIT), "number").to_pylist()
+    last = Head(number=newest[0]["number"], seal=newest[0]["seal"]) if newest else Head()
+    if not newest and not (folder / HEAD).is_file():
+        _write_head(
+            config.privacy.hmac_key, folder, last
+        )  # before the first row: from then on a log without a head has lost it
+    head = _head(config.privacy.hmac_key, folder / HEAD)
+    if head is None:
+        return Head(number=last.number)
+    return last if last.number > head.number else head
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ class StateStore:
             StoreError: the store does not answer.
         """
         states = {}
-        for visitor, data in zip(visitors, self._store.get([_key(one) for one in visitors]), strict=True):
+        for visitor, data in zip(visitors, self._store.get([state_key(one) for one in visitors]), strict=True):
             if data is not None:
                 try:
                     states[visitor] = VisitorState.decode(data)
@@ -67,7 +67,7 @@ class StateStore:
 
     def forget(self, visitor: Identifier, state: VisitorState) -> None:
         """Remove the visitor's document. Raises StoreError."""
-        self._store.put([Document(_key(visitor), state.version + 1, None)])
+        self._store.put([Document(state_key(visitor), state.version + 1, None)])
 
     def due(self, now_ms: int, limit: int) -> list[tuple[Identifier, str, Entry]]:
         """Visitors to look at by now: with the timeline and the entry to take out afterwards."""
@@ -91,11 +91,12 @@ class StateStore:
         self._store.append(by_timeline, keep=_MOST_TIMERS)
 
 
-def _key(visitor: Identifier) -> str:
+def state_key(visitor: Identifier) -> str:
+    """Of a visitor's document."""
     return "m:" + ":".join(visitor)
 
 
 def _document(visitor: Identifier, state: VisitorState, *, now_ms: int, attempt: int) -> Document:
     """The next version. A new document begins above any that was forgotten here, also after a clock was set back."""
     version = state.version + 1 if state.version else min(1000 * now_ms + 86_400_000_000 * ((1 << attempt) - 1), MOST)
-    return Document(_key(visitor), version, replace(state, version=version).encode())
+    return Document(state_key(visitor), version, replace(state, version=version).encode())

@@ -2,11 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import compress
+from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.lake.folders import Folder
@@ -19,14 +22,34 @@ from lakehouse.tables.erasures import OPS_ERASURES
 from lakehouse.tables.people import ByColumns
 
 
-def delete(lake: Lake, table: Table, found: Traces, requests: list[Request], place: Folder) -> bool:
-    """The rows of these people; whether there were any. What is to stay for a time is left.
+class Spared(NamedTuple):
+    """Rows that stay, by what a column of them says: they are of somebody who came since."""
+
+    column: str
+    stays: Callable[[pa.ChunkedArray], pa.BooleanArray]
+
+
+def delete(
+    lake: Lake,
+    table: Table,
+    found: Traces,
+    requests: list[Request],
+    place: Folder,
+    *,
+    spared: Spared | None = None,
+) -> bool:
+    """The rows of these people; whether there were any. What is to stay for a time is left, and what is `spared`.
 
     How many they are is written down before: after a crash they are not found again.
     """
     if not table.ways or stays_for_a_time(table):
         return False
-    keys, owners = of_people(lake, table, found, columns=table.key)
+    columns = table.key if spared is None else (*table.key, spared.column)
+    rows, owners = of_people(lake, table, found, columns=list(dict.fromkeys(columns)))
+    if spared is not None:
+        goes = pc.invert(spared.stays(rows[spared.column]))
+        rows, owners = rows.filter(goes), list(compress(owners, goes.to_pylist()))
+    keys = rows.select(list(table.key))
     for number, count in Counter(owners).items():
         request = requests[number]
         counts = {**request.counts, table.name: max(count, request.counts.get(table.name, 0))}

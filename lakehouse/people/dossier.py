@@ -1,7 +1,7 @@
 """Everything that is held about a person, as a plain mapping: for a machine, and for the page a person reads."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,9 +14,9 @@ from lakehouse.errors import StoreError
 from lakehouse.events.event_rows import Declarations
 from lakehouse.lake.delta import Lake
 from lakehouse.online.engines import open_kept_store, open_store, store_url
-from lakehouse.online.online_profile import PROFILE, identifier_key
 from lakehouse.online.recent_entries import MOST_ENTRIES, TIMELINES, key_of
-from lakehouse.online.store import OnlineStore
+from lakehouse.online.store import MOST
+from lakehouse.people.forgetting import Gone, documents_of
 from lakehouse.people.holdings import of_people
 from lakehouse.people.person import Person
 from lakehouse.people.traces import traces
@@ -50,25 +50,17 @@ def dossier(lake: Lake, one: Person, declared: Declarations, *, now: datetime) -
 
 
 def _online(lake: Lake, one: Person) -> Mapping[str, Any]:
-    """Documents and newest behaviour of theirs in the online store. Of shared identifiers nothing: it may be another's."""
-    keys = [PROFILE + profile for profile in one.profiles] + [identifier_key(each) for each in sorted(one.own)]
+    """Documents and newest behaviour of theirs in the online stores. Of shared identifiers nothing: it may be another's."""
+    everything = Gone(own=one.own, shared=(), names={*one.profiles, *one.actors}, asked_ms=MOST, until_ms=MOST)
     timelines = [key_of(timeline, each) for each in sorted(one.own) for timeline in TIMELINES]
-    told: dict[str, Any] = {}
     try:
-        for opened in (open_store(store_url(lake.config)), open_kept_store(lake.config)):
-            with closing(opened) as store:
-                told |= _told(store, keys, timelines)
+        with closing(open_store(store_url(lake.config))) as online, closing(open_kept_store(lake.config)) as kept:
+            told = {key: _value(value) for key, value in documents_of((online, kept), everything).items()}
+            entries = [store.latest(timelines, MOST_ENTRIES) for store in (online, kept)]
     except StoreError as error:
         return {"could_not_be_read": str(error)}
-    return told
-
-
-def _told(store: OnlineStore, keys: Sequence[str], timelines: Sequence[str]) -> dict[str, Any]:
-    documents, entries = store.read(keys, timelines, MOST_ENTRIES)
-    told: dict[str, Any] = {key: _value(value) for key, value in zip(keys, documents, strict=True) if value is not None}
-    return told | {
-        key: [_value(entry.value) for entry in found] for key, found in zip(timelines, entries, strict=True) if found
-    }
+    by_key = zip(timelines * len(entries), (found for each in entries for found in each), strict=True)
+    return told | {key: [_value(entry.value) for entry in found] for key, found in by_key if found}
 
 
 def _plain(value: Any) -> Any:

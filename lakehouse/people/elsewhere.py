@@ -6,6 +6,9 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from lakehouse.catalog import of_part
 from lakehouse.config import Config
 from lakehouse.errors import BusyError, StoreError
@@ -15,16 +18,18 @@ from lakehouse.lake.folders import Folder
 from lakehouse.lake.lock import DECISION_LOG, EXPORTS, HOUSEHOLDS, writer
 from lakehouse.maintenance import local_table
 from lakehouse.online.engines import open_kept_store, open_store, scrub, store_url
-from lakehouse.online.forgetting import forget
-from lakehouse.people.deletion import delete, write_receipt
+from lakehouse.people.deletion import Spared, delete, write_receipt
+from lakehouse.people.forgetting import Gone, forget
 from lakehouse.people.holdings import of_people
-from lakehouse.people.person import Person
-from lakehouse.people.requests import Request, keep
+from lakehouse.people.requests import Request, keep, milliseconds
 from lakehouse.people.traces import Traces
 from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
+from lakehouse.tables.contract import Table
+from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
 from lakehouse.tables.exports import OPS_EXPORT_ROWS
 from lakehouse.tables.people import By
 
+_WHEN = {SILVER_DECISION_LOG: "occurred_at", SILVER_DECISION_LOG_QUARANTINE: "logged_at"}
 ONLINE = "online store"  # among the counts of tables
 log = logging.getLogger("stitchlake.people")
 
@@ -42,8 +47,8 @@ def settle(lake: Lake, request: Request, place: Folder, clock: Callable[[], date
         waits += ["the topic of audiences, to tell that they left"] if told.num_rows else []
     (request,) = requests
     try:
-        in_store = max(_forget_online(lake.config, one), request.counts.get(ONLINE, 0))
-        request = replace(request, counts={**request.counts, ONLINE: in_store})
+        if ONLINE not in request.counts:  # once: whoever has the identifiers by the next time may be somebody new
+            request = replace(request, counts={**request.counts, ONLINE: _forget_online(lake.config, request)})
     except StoreError as error:
         waits.append(f"the online store: {error}")
     keep(place, request)
@@ -69,11 +74,19 @@ def _part(lake: Lake, part: str, found: Traces, requests: list[Request], place: 
             if part == EXPORTS and (names := _exports_that_hold(lake, found)):
                 return f"the next run of the export {', '.join(names)}, which takes them from its destination"
             for table in tables:
-                if delete(lake, table, found, requests, place) and lake.uses_delta_rs:
+                spared = _of_later(table, requests[0].held)
+                if delete(lake, table, found, requests, place, spared=spared) and lake.uses_delta_rs:
                     local_table.purge(lake.path(table))
     except BusyError as error:
         return str(error)
     return None
+
+
+def _of_later(table: Table, until: datetime) -> Spared | None:
+    """Rows that are of whoever has the same identifiers since then; None = all are theirs."""
+    if (column := _WHEN.get(table)) is None:
+        return None
+    return Spared(column, lambda times: pc.greater(times, pa.scalar(until, times.type)))
 
 
 def _exports_that_hold(lake: Lake, found: Traces) -> list[str]:
@@ -82,11 +95,16 @@ def _exports_that_hold(lake: Lake, found: Traces) -> list[str]:
     return sorted(set(rows.filter(rows["is_there"])["export"].to_pylist()))
 
 
-def _forget_online(config: Config, one: Person) -> int:
-    timers = [f"timers:{shard}" for shard in range(config.moments.shards)]
-    count = 0
-    for opened in (open_store(store_url(config)), open_kept_store(config)):
-        with closing(opened) as store:
-            count += forget(store, one.own, one.shared, one.actors, timers)
+def _forget_online(config: Config, request: Request) -> int:
+    one = request.resolved
+    gone = Gone(
+        own=one.own,
+        shared=one.shared,
+        names=one.actors,
+        asked_ms=milliseconds(request.at),
+        until_ms=milliseconds(request.held),
+    )
+    with closing(open_store(store_url(config))) as online, closing(open_kept_store(config)) as kept:
+        count = forget((online, kept), gone, shards=config.moments.shards)
     scrub(config)
     return count

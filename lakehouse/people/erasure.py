@@ -1,7 +1,8 @@
 """Erasing people, by the process that writes the lake, between its micro-batches: first no record of theirs is taken in any more, then all that is
 there goes, and then the files it was in.
 
-    asked      who it is is resolved, and written down; from then on records of theirs are held back (lakehouse/people/held_back.py)
+    asked      whoever has the identifier is left alone already (silence.py). Who it is is resolved, and written down; from then on records of
+               theirs are held back (held_back.py)
     resolved   every table the lake's writer writes: bronze, silver, gold; identity last. What is of others is made anew; files are purged
     left       what others write: decision log, households, exports; what destinations and topics are still to be told; the online stores
     done       the receipt stands in ops.erasures, and nothing says who it was
@@ -19,7 +20,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from lakehouse.catalog import TABLES, of_part
-from lakehouse.errors import BusyError
+from lakehouse.errors import BusyError, StoreError
 from lakehouse.events.erased import digests
 from lakehouse.events.event_rows import Declarations
 from lakehouse.events.parse import parse
@@ -40,6 +41,7 @@ from lakehouse.people.held_back import HeldBack
 from lakehouse.people.others import put_log_right, put_orders_right, put_sessions_right
 from lakehouse.people.person import Person, neighbours, person, profiles_with
 from lakehouse.people.requests import WAITING, Request, keep, waiting
+from lakehouse.people.silence import lift, silence
 from lakehouse.people.traces import Traces, traces
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.rebuild import bronze_records
@@ -125,7 +127,7 @@ class Erasures:
             yield True
 
     def _erase(self, requests: Sequence[Request], place: Folder) -> None:
-        resolved = [self._resolved(request, place) if request.stage == "asked" else request for request in requests]
+        resolved = [self._known(request, place) for request in requests]
         open_ = [request for request in resolved if request is not None and request.stage == "resolved"]
         if not open_:
             return
@@ -158,15 +160,31 @@ class Erasures:
         for request in open_:
             keep(place, replace(request, stage="left"))
 
+    def _known(self, request: Request, place: Folder) -> Request | None:
+        """With who it is, and what is of them held back: all that stands by now, also where an earlier try broke off; None = it is refused."""
+        if request.stage == "asked":
+            return self._resolved(request, place)
+        if request.stage == "left":
+            return request
+        again = replace(request, held_until=self._clock())
+        self._hold_back(again)
+        keep(place, again)
+        return again
+
     def _resolved(self, request: Request, place: Folder) -> Request | None:
         """With who it is, and what is of them held back; None = it is refused."""
         profiles = profiles_with(self._lake, request.identifier)
         if len(profiles) > 1 and not request.every:
             why = f"{len(profiles)} profiles carry the identifier, expected one. Name one that is theirs alone, or say --every-profile"
             write_receipt(self._lake, request, "refused", why, now=self._clock())
+            lift(self._lake.config, request)
             place.delete(request.file)
             return None
         one = person(self._lake, request.identifier, profiles)
+        try:
+            silence(self._lake.config, request, one.own)
+        except StoreError as error:  # nobody is decided on by what cannot be read either
+            log.warning("erasure %s: not left alone by every name of theirs: %s", request.erasure_id, error)
         told = replace(
             request, stage="resolved", person=one, held_until=self._clock(), neighbours=tuple(sorted(neighbours(self._lake, [one])))
         )  # fmt: skip

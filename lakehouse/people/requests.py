@@ -47,6 +47,12 @@ class Request:
         return self.person
 
     @property
+    def held(self) -> datetime:
+        """Up to when what happened is theirs, of a request that is not only asked. Whoever has their identifiers later may be somebody new."""
+        assert self.held_until is not None, "a request is resolved before it is carried out"
+        return self.held_until
+
+    @property
     def file(self) -> str:
         return f"{self.at:%Y%m%dT%H%M%S%f}-{self.erasure_id}{SUFFIX}"
 
@@ -70,6 +76,11 @@ def new(identifier: Identifier, *, by: str, reason: str, at: datetime, every: bo
     return Request(
         erasure_id=secrets.token_hex(8), identifier=identifier, by=by, reason=reason, at=at.astimezone(UTC), every=every
     )
+
+
+def milliseconds(at: datetime) -> int:
+    """Since 1970, as the online store has times."""
+    return int(at.timestamp() * 1000)
 
 
 def waiting(place: Folder) -> list[Request]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -9,6 +10,7 @@ from lakehouse.catalog import TABLES, of_part
 from lakehouse.config import load
 from lakehouse.job import READY, flags
 from lakehouse.kafka.broker import reachable
+from lakehouse.lake.audited_settings import note_settings
 from lakehouse.lake.delta import Lake
 from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.monitoring.exporter import exposed
@@ -62,6 +64,7 @@ def drain(lake: Lake, starts: list[Start]) -> None:
 
 
 def start_all(lake: Lake, starts: list[Start], *, available_now: bool) -> list[StreamingQuery]:
-    """Create the tables that are missing and start the queries."""
+    """Create the tables that are missing, note by which settings, and start the queries."""
     lake.create_missing(TABLES.values())
+    note_settings(lake.config, now=datetime.now(UTC))
     return [started(lake, start, available_now=available_now) for start in starts]

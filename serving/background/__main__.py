@@ -6,6 +6,7 @@ Everything is idempotent, and offsets are committed after the effects.
 """
 
 import dataclasses
+import getpass
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,8 @@ from lakehouse.job import READY, run
 from lakehouse.kafka import admin, clients
 from lakehouse.kafka.broker import reachable
 from lakehouse.kafka.topics import Topics, event_topics
+from lakehouse.lake import audit
+from lakehouse.lake.audited_settings import note_settings
 from lakehouse.learning.lifetime import remember_for_life
 from lakehouse.learning.reward import Reward
 from lakehouse.moments.definitions import Definitions, read_moments
@@ -125,13 +128,22 @@ class Background:
             emit=self._act_on,
         )
         self._fired = 0
+        self._noted: dict[str, str | None] = {}
         decisions, actions = Topics((config.decisions.topic,)), Topics((config.actions.topic,))
         self._candidates = self._consumer(decisions, self._take_candidates, lambda: None)
         self._events = self._consumer(event_topics(config.kafka), self._take_events, self._tick)
         self._actions = self._consumer(actions, self._take_actions, lambda: None)
 
+    def note_rules(self) -> None:
+        """In the audit log: by which files people are decided on and acted to, where they are others than before."""
+        files = {name: file.digest for name, file in self._read_files().items()}
+        if files != self._noted:
+            audit.note_state(self._config, "rules", files, by=getpass.getuser(), now=self._clock())
+            self._noted = files
+
     def run(self, stopped: Event) -> None:
         """Until stopped; then what is under way is ended, and what is due stays due."""
+        self.note_rules()
         self._deliverer.start()
         consumers = (self._events, self._candidates, self._actions)
         threads = [Thread(target=consumer.run, args=(stopped,), daemon=True) for consumer in consumers]
@@ -140,6 +152,7 @@ class Background:
         print(READY, flush=True)
         printed = b""
         while not stopped.wait(STATUS_SECONDS):
+            self.note_rules()
             if (status := self.status()) != printed:
                 print(status.decode(), flush=True)
                 printed = status
@@ -153,14 +166,7 @@ class Background:
 
     def status(self) -> bytes:
         """One line of JSON: what has been done since the start, and what is wrong with the files."""
-        read: dict[str, Reloadable[Any]] = {
-            "moments": self._moments,
-            "offers": self._offers,
-            "features": self._features,
-            "rules": self._rules.rules,
-            "experiments": self._rules.experiments,
-        }
-        faults = {name: file.fault for name, file in read.items()}
+        faults = {name: file.fault for name, file in self._read_files().items()}
         return orjson.dumps(
             {
                 **{"events": self._events.handled, "candidates": self._candidates.handled, "moments": self._fired},
@@ -169,6 +175,15 @@ class Background:
                 "faults": {name: fault for name, fault in faults.items() if fault is not None},
             }
         )
+
+    def _read_files(self) -> dict[str, Reloadable[Any]]:
+        return {
+            "moments": self._moments,
+            "offers": self._offers,
+            "features": self._features,
+            "rules": self._rules.rules,
+            "experiments": self._rules.experiments,
+        }
 
     def _rule_actions(self, files: Files, people: People, destinations: Mapping[str, Known]) -> RuleActions:
         return RuleActions(
@@ -289,6 +304,7 @@ def main(argv: list[str]) -> None:
     topics = (*event_topics(config.kafka).names, config.decisions.topic, config.decision_log.topic)
     for topic in (*topics, config.actions.topic, config.actions.dead_topic):
         admin.create_topic(config.kafka, topic, config.kafka.partitions)
+    note_settings(config, now=utc_now())
     Background(config, Files(), os.environ, utc_now).run(set_by_signals())
 
 

@@ -3,6 +3,7 @@
 What a file says may be held against the online store. While that does not answer, the file is read again at every look.
 """
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from lakehouse.errors import StitchlakeError, StoreError
 log = logging.getLogger("stitchlake.serving")
 T = TypeVar("T")
 _LOOK_SECONDS = 1.0
+_DIGITS = 16
 
 
 class Reloadable(Generic[T]):
@@ -44,6 +46,7 @@ class Reloadable(Generic[T]):
         self._stamp: tuple[int, ...] | None = None
         self._value: T | None = None
         self._version = 0
+        self._digest: str | None = None
         self.fault: str | None = None
 
     @property
@@ -67,6 +70,11 @@ class Reloadable(Generic[T]):
         """How often it was read without a fault, by now."""
         return 0 if self.current is None else self._version
 
+    @property
+    def digest(self) -> str | None:
+        """16 hex digits of the file that is in force; None while none is."""
+        return None if self.current is None else self._digest
+
     def look(self) -> None:
         """Read the file now if it has changed."""
         with self._reading:
@@ -78,8 +86,10 @@ class Reloadable(Generic[T]):
             stamp = (status.st_mtime_ns, status.st_size, *(other.version for other in self._relies_on))
             if stamp != self._stamp:
                 self._stamp = stamp
+                text = self._path.read_bytes() if self._path.is_file() else b""
                 self._value = self._read(self._path)
                 self._version += 1
+                self._digest = hashlib.sha256(text).hexdigest()[:_DIGITS]
                 self.fault = None
         except (OSError, StitchlakeError, ValueError) as error:
             if isinstance(error, StoreError):

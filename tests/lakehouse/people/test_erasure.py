@@ -7,7 +7,8 @@ Bob   logs in on the browser of the family, where Ann did, too, and takes an ord
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,23 @@ import pytest
 
 from batch.rebuild import check
 from lakehouse.commands.person import export
+from lakehouse.decisions.visitor import suppression, suppression_key
 from lakehouse.errors import StitchlakeError
 from lakehouse.events.event_rows import NOTHING_DECLARED
 from lakehouse.events.identifiers import resolve
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.lake.folders import folder
+from lakehouse.lake.lock import HOUSEHOLDS, writer
 from lakehouse.models.registry import Champions
 from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.online_step import OnlineStep
+from lakehouse.online.recent_entries import key_of
 from lakehouse.online.store import Document, Entry
+from lakehouse.people.elsewhere import settle
 from lakehouse.people.erasure import Erasures
 from lakehouse.people.held_back import HeldBack
-from lakehouse.people.person import identifier_of
-from lakehouse.people.requests import WAITING, keep, new
+from lakehouse.people.person import Person, identifier_of
+from lakehouse.people.requests import WAITING, keep, new, waiting
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
@@ -146,6 +151,12 @@ def beside(world: World) -> None:
         kept.put(
             [Document("suppressed:user_id:ann-4711", 1, b"1"), Document("d:d1", 1, b'{"unit": "user_id:ann-4711"}')]
         )
+        kept.put(
+            [
+                Document("zone:user_id:ann-4711", 1, b'[1, "Europe/Rome"]'),
+                Document("life:user_id:ann-4711", 1, b"[1, []]"),
+            ]
+        )
         kept.put([Document("o:d1:bought", 1, b"{}"), Document("d:d2", 1, b'{"unit": "user_id:bob-1"}')])
         entries = [
             Entry(1, "a", b'{"kind": "view", "user": "ann-4711"}'),
@@ -198,6 +209,13 @@ def she_goes(world: World) -> None:
         patched.setattr("lakehouse.people.erasure.put_log_right", _dies)
         world.erasures.between_batches()
     assert world.receipt(erasure)["outcome"] == "waiting"
+    email = resolve("email", EMAIL, lake.config)
+    assert email is not None
+    with closing(
+        open_kept_store(lake.config)
+    ) as kept:  # nobody reaches her meanwhile, by whatever name; and Bob is not silenced for it
+        words = kept.get([suppression_key(one) for one in (email, ("user_id", "ann-4711"), ("anonymous_id", "family"))])
+    assert [word is not None for word in words] == [True, True, False]
     world.erasures.carry_out()
     assert world.receipt(refused)["outcome"] == "refused"
     told = world.receipt(erasure)
@@ -251,3 +269,30 @@ def nobody_comes_back_and_who_comes_anew_is_new(world: World) -> None:
         went = {name: count for name, count in json.loads(told["counts"]).items() if count}
         assert (told["outcome"], told["profiles"], went) == ("erased", 0, counts)
     assert folder(world.lake.root, WAITING, None).names() == []
+
+
+def test_whoever_comes_anew_while_an_erasure_waits_keeps_what_they_say(lake: Lake) -> None:
+    copy_empty_tables(lake)
+    place, later = folder(lake.root, WAITING, None), NOW + timedelta(hours=1)
+    ann = ("user_id", "ann-4711")
+    one = Person(own=frozenset({ann}), actors=frozenset({"a1"}), profiles=("a1",))
+    asked = new(ann, by="dpo", reason="a letter", at=NOW, every=False)
+    keep(place, replace(asked, stage="left", person=one, held_until=NOW))
+    row: dict[str, Any] = dict.fromkeys(SILVER_DECISION_LOG.column_names)
+    row |= {"kind": "decision", "decision_id": "d", "unit": "user_id:ann-4711", "action": "tea", "policy_version": "1"}
+    rows = [row | {"log_id": f"{at:%H}", "occurred_at": at, "logged_at": at} for at in (NOW, later)]
+    lake.add(pa.Table.from_pylist(rows, schema=arrow_schema(SILVER_DECISION_LOG)), SILVER_DECISION_LOG)
+    with closing(open_kept_store(lake.config)) as kept:
+        kept.put([suppression(ann, NOW, is_suppressed=True)])
+        with writer(lake.config, lake.spark, part=HOUSEHOLDS):
+            settle(lake, waiting(place)[0], place, lambda: NOW)
+        assert kept.get([suppression_key(ann)]) == [None]
+        kept.put([suppression(ann, later, is_suppressed=True)])
+        kept.append({key_of("s", ann): [Entry(1, "came late", b"{}")]}, keep=9)
+        (request,) = waiting(place)
+        settle(lake, request, place, lambda: LATER)
+        assert kept.get([suppression_key(ann)]) == [b"1"]
+        assert len(kept.latest([key_of("s", ann)], 9)[0]) == 1, "once is enough: who has the name by now may be new"
+    assert waiting(place) == []
+    (log_id,) = lake.rows_with(SILVER_DECISION_LOG, "unit", ["user_id:ann-4711"])["log_id"].to_pylist()
+    assert log_id == f"{later:%H}"
