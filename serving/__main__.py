@@ -42,6 +42,7 @@ from serving.state.learned_policy import LearnedPolicy
 from serving.state.meters import Meters, shared_by
 from serving.state.page_tokens import PageTokens
 from serving.state.pressure import Pressure
+from serving.state.provider_keys import fetched as fetched_keys
 from serving.state.rates import Rates
 from serving.state.reloadable import Reloadable
 from serving.state.running_experiments import Starts, read_running
@@ -49,7 +50,6 @@ from serving.state.sns_certificates import SnsCertificates, fetched
 from serving.state.sockets import Sockets
 from serving.state.stock import Stock
 from serving.state.tokens import Tokens
-from serving.state.tokens import fetched as fetched_keys
 from serving.state.webhook_doors import webhook_doors
 from serving.telemetry import carrier, spans
 from serving.visitors.pending import Pending

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from lakehouse.actions.unsubscribe_links import links_of
+from lakehouse.config.keys import SCOPES as KEY_SCOPES
 from serving.api import (
     availability,
     listeners,
@@ -30,11 +31,11 @@ from serving.api.access_control import WHOM, guard
 from serving.api.collector_routes import SPELT, collect
 from serving.api.cross_origin import CrossOrigin
 from serving.api.hosts import Hosts
-from serving.api.json_responses import Straight, answer, fault
+from serving.api.json_responses import NOT_KEPT, Straight, answer, fault
 from serving.api.openapi import Answers, document, faults, json_body, json_text
 from serving.api.page_script import hand_out_script
 from serving.api.request_spellings import RequestSpellings
-from serving.api.scopes import BARE
+from serving.api.scopes import BARE, SCOPES
 from serving.api.webhooks import PATH as WEBHOOKS
 from serving.api.webhooks import take_webhooks
 from serving.deciding.next_best_action import next_best_action
@@ -78,10 +79,10 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
     _letters(app, service)
     _state(app, service)
     collect(app, service)
-    hand_out_script(app)
+    hand_out_script(app, service.config.events.dedupe_days)
     take_webhooks(app, service)
     _listen(app, service)
-    document(app)
+    document(app, SCOPES, of_keys=KEY_SCOPES)
     app.add_exception_handler(HTTPException, _no_route)
     direct = guard(app.routes, service, SPELT)
     limited = BodyLimit(Straight(app, direct), most_bytes=collector.BATCH_BYTES, of_path={WEBHOOKS: WEBHOOK_BYTES})
@@ -175,7 +176,7 @@ def _state(app: FastAPI, service: Service) -> None:
     async def metrics() -> Response:
         """What all processes have done, in Prometheus' text format."""
         service_status.take(service)
-        return Response(await asyncio.to_thread(service.meters.text), media_type=CONTENT_TYPE_LATEST)
+        return Response(await asyncio.to_thread(service.meters.text), headers=NOT_KEPT, media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/healthz", responses={200: {"model": answer_models.HealthAnswer}})
     async def healthz() -> Response:

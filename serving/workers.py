@@ -30,6 +30,11 @@ _WORKER_SECONDS = 3.5  # of a worker, from the signal to its end; beyond, it is 
 _ALL_SECONDS = 4.2  # of the parent, until it kills who is left
 _THREADS_SECONDS = 0.2  # of threads, once all is kept
 _SENT_SECONDS = 30.0  # from the first byte of a request to its last, and from a connection to its first request
+_MOST_BESIDE_BODY = (
+    131_072  # bytes of a request that are not its body: the head, what stands between chunks, what follows them
+)
+_SOCKET_BYTES = 65_536  # of a message that a listener sends, who has nothing to say
+_TOO_MUCH = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _SAFE_HEADERS = [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")]
 _ONLY_TLS = ("strict-transport-security", "max-age=31536000")
 _OFFERED = re.compile(rb"\A([A-Z]+ [^\r\n]+\r\n(?:[^\r\n]+\r\n)*?)upgrade:[ \t]*h2c[ \t]*\r\n", re.IGNORECASE)
@@ -46,12 +51,15 @@ class Tls:
 class Protocol(HttpToolsProtocol):
     """Waits for a request no longer than _SENT_SECONDS, however slowly it comes: a head or a body that trickles holds no connection for ever.
 
+    Nor does it keep more than _MOST_BESIDE_BODY of what is no body, which the parser does not limit; bodies: serving/messages/limits.py.
+
     Does not hear the offer of HTTP/2, as it may (RFC 9110, 7.8): the parser takes what follows such a head for HTTP/2, and the body is lost.
 
     Java's HttpClient makes the offer with the first request of every connection to `http:`.
     """
 
     _deadline: asyncio.TimerHandle | None = None
+    _beside_body = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the server's own
         super().connection_made(transport)
@@ -63,9 +71,15 @@ class Protocol(HttpToolsProtocol):
         if self._deadline is None:
             self._deadline = self.loop.call_later(_SENT_SECONDS, self.transport.close)
 
+    def on_body(self, body: bytes) -> None:
+        """A piece of it."""
+        super().on_body(body)
+        self._beside_body -= len(body)
+
     def on_message_complete(self) -> None:
         """All of it is there."""
         super().on_message_complete()
+        self._beside_body = 0
         self._met()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -79,7 +93,13 @@ class Protocol(HttpToolsProtocol):
             self._deadline = None
 
     def data_received(self, data: bytes) -> None:
+        """Some of a request, or of several."""
+        self._beside_body += len(data)
         super().data_received(_OFFERED.sub(rb"\1", data) if b"h2c" in data else data)
+        if self._beside_body > _MOST_BESIDE_BODY and not self.transport.is_closing():
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.write(_TOO_MUCH)
+            self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -138,6 +158,7 @@ def http_settings(app: Any, tls: Tls | None) -> uvicorn.Config:
         loop="uvloop",
         http=Protocol,
         ws="websockets-sansio",
+        ws_max_size=_SOCKET_BYTES,
         timeout_graceful_shutdown=_REQUESTS_SECONDS,
         server_header=False,
         headers=_SAFE_HEADERS if tls is None else [*_SAFE_HEADERS, _ONLY_TLS],

@@ -15,7 +15,7 @@ from serving.api.kept_in_kafka import not_kept
 from serving.api.keys import may_not_write
 from serving.deciding.request_context import count_events
 from serving.deciding.storage_consent import storable
-from serving.kafka.spool import Record
+from serving.kafka.record_frames import Record
 from serving.messages import collector
 from serving.messages.content_coding import Damaged, Inflated
 from serving.messages.limits import refusal
@@ -25,7 +25,8 @@ from serving.service import Service
 _REFUSED, _UNKNOWN, _TOO_LARGE, _AWAY = 400, 404, 413, 503
 _METRICS = "m"  # where analytics.js and the mobile libraries tell of themselves
 _MOST_TOLD = 5
-_NOT_STORED = {"cache-control": "no-store"}
+_TOLD_OF_IMAGES = ("cache-control", "retry-after")
+_MOST_LEVELS = 32
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # one transparent point, a GIF
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 
@@ -83,7 +84,8 @@ async def pixel(service: Service, call: str, request: Request) -> Response:
         outcome = fault(_UNKNOWN, f"/v1/pixel/{call[:32]}: no such call, expected one of {', '.join(collector.CALLS)}")
     else:
         outcome = await collected(service, call, request, _in_address(request))
-    return Response(_PIXEL, outcome.status_code, _NOT_STORED, "image/gif")
+    told = {name: outcome.headers[name] for name in _TOLD_OF_IMAGES if name in outcome.headers}
+    return Response(_PIXEL, outcome.status_code, told, "image/gif")
 
 
 def _in_address(request: Request) -> bytes:
@@ -102,10 +104,10 @@ def _in_address(request: Request) -> bytes:
 
 
 def _tree(parameters: dict[str, str]) -> dict[str, Any]:
-    """`{"a.b": 1}` as `{"a": {"b": 1}}`; a name below a value that is no object is left as it is."""
+    """`{"a.b": 1}` as `{"a": {"b": 1}}`; a name below a value that is no object is left as it is, and so is one of too many levels."""
     tree: dict[str, Any] = {}
     for name, value in parameters.items():
-        *parents, leaf = name.split(".")
+        *parents, leaf = name.split(".") if name.count(".") < _MOST_LEVELS else [name]
         node: Any = tree
         for parent in parents:
             node = node.setdefault(parent, {}) if isinstance(node, dict) else node

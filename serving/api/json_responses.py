@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from serving.messages.limits import App, Receive, Scope, Send, refusal
 
 JSON = "application/json"
+NOT_KEPT = {"cache-control": "no-store"}
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -40,8 +41,8 @@ def called(endpoint: Endpoint) -> App:
 
 
 def answer(content: Any, status: int = 200, **headers: str) -> Response:
-    """JSON; what orjson does not know is written as text."""
-    return Response(orjson.dumps(content, default=str), status, headers, JSON)
+    """JSON; what orjson does not know is written as text. No cache on its way keeps it, unless `headers` say otherwise: it may tell of somebody, or hold a key."""
+    return Response(orjson.dumps(content, default=str), status, NOT_KEPT | headers, JSON)
 
 
 def fault(status: int, detail: str, **headers: str) -> Response:

@@ -7,7 +7,8 @@ from fastapi.responses import Response
 from serving.api.json_responses import fault
 from serving.api.outcomes import Unavailable
 from serving.kafka.producer import PATIENCE_SECONDS, Overloaded, acknowledged
-from serving.kafka.spool import Full, Record
+from serving.kafka.record_frames import Record
+from serving.kafka.spool import Full
 from serving.service import Service
 
 _BUSY, _AWAY = 429, 503

@@ -1,6 +1,7 @@
 """Who may call: the key or token a request gives, what it may do, and how often. Keys: lakehouse/config/keys.py, tokens: serving/state/tokens.py."""
 
 import base64
+import math
 from typing import Any
 
 from fastapi.responses import Response
@@ -10,10 +11,11 @@ from lakehouse.config.keys import NOBODY, SCOPES, Key
 from serving.api.json_responses import fault
 from serving.messages.limits import Scope, header
 from serving.service import Service
+from serving.state.provider_keys import PAUSE_SECONDS, Unconfirmed
 from serving.state.tokens import Untrusted, is_token
 
 INGEST, DECIDE, PROFILES, SUPPRESS, ADMIN = SCOPES
-_NO_KEY, _OTHER_SCOPE, _TOO_MANY = 401, 403, 429
+_NO_KEY, _OTHER_SCOPE, _TOO_MANY, _AWAY = 401, 403, 429, 503
 
 
 def given_key(scope: Scope) -> str | None:
@@ -32,11 +34,16 @@ def given_key(scope: Scope) -> str | None:
 
 
 def refused(service: Service, scope: str, given: str | None) -> Response | None:
-    """The refusal of who gives no key, another one, one of another scope, or one that has been used too often; None = come in."""
+    """The refusal of who gives no key, another one, one of another scope, or one that has been used too often; None = come in.
+
+    So is a token's while nobody can say whose it is: 503, not 401, for its holder has done nothing wrong and may come again.
+    """
     try:
         key = _holder(service, given) if given else None
     except Untrusted as untrusted:
         return fault(_NO_KEY, f"authorization: {untrusted}", **{"www-authenticate": 'Bearer error="invalid_token"'})
+    except Unconfirmed as unconfirmed:
+        return fault(_AWAY, f"authorization: {unconfirmed}", **{"retry-after": str(math.ceil(PAUSE_SECONDS))})
     if service.keys.is_open(scope):
         key = key or NOBODY
     elif key is None:

@@ -15,9 +15,9 @@ _HEADERS = {
 }
 
 
-def hand_out_script(app: FastAPI) -> None:
-    """Add the route to the application."""
-    plain = compact(_SCRIPT.read_text(encoding="utf-8"))
+def hand_out_script(app: FastAPI, dedupe_days: int) -> None:
+    """Add the route to the application. `dedupe_days`: for which the lake knows a repeat by its id."""
+    plain = compact(_SCRIPT.read_text(encoding="utf-8").replace("DEDUPE_DAYS", str(dedupe_days)))
     packed = gzip.compress(plain, mtime=0)
 
     @app.get(

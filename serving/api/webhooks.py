@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from serving.api.json_responses import answer, fault
 from serving.api.kept_in_kafka import not_kept
 from serving.api.openapi import Answers, faults, json_text
-from serving.kafka.spool import Record
+from serving.kafka.record_frames import Record
 from serving.messages import answer_models
 from serving.messages.limits import Scope, header
 from serving.messages.webhook_signature import Unsigned, verify

@@ -7,12 +7,14 @@ sent, and go to Kafka themselves again. A record may be in Kafka twice, never no
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from serving.kafka.producer import PATIENCE_SECONDS, KafkaOut, Overloaded, Sending
-from serving.kafka.spool import Full, Record, Spool, Unsent, frames
+from serving.kafka.record_frames import Record, frames
+from serving.kafka.spool import Full, Spool
 
 log = logging.getLogger("stitchlake.serving")
 _DRAINED_SECONDS = 5.0  # the same for records that lie safe
@@ -126,12 +128,7 @@ class Outbox:
             return
         while True:
             await self._has_spooled.wait()
-            try:
-                await self._drain(spool)
-            except OSError as error:
-                log.error("spool: cannot be read, got %s, expected a disk that works", error.strerror)
-                self._may_come.set()
-                await asyncio.sleep(_PAUSE_SECONDS)
+            await _though_the_disk_fails(lambda: self._drain(spool), self._may_come.set)
 
     async def _drain(self, spool: Spool) -> None:
         """Send the next records; when nothing lies there any more, newcomers go to Kafka again."""
@@ -143,29 +140,31 @@ class Outbox:
             self._has_spooled.clear()
             self._may_come.set()
             log.warning("spool: empty; Kafka has all of it")
-        elif unsent is None:
-            return
-        elif await self._is_sent(spool, unsent):
-            spool.confirm(unsent)
+        elif unsent is not None:
+            if refused := await self._sent(unsent.records):
+                aside = partial(asyncio.to_thread, spool.put_aside, refused)
+                await _though_the_disk_fails(aside, self._may_come.set)
+            await asyncio.to_thread(spool.confirm, unsent)
             if spool.size < _LITTLE_BYTES:
                 self._may_come.clear()
-        else:
-            self._may_come.set()
-            await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _is_sent(self, spool: Spool, unsent: Unsent) -> bool:
-        seconds = _DRAINED_SECONDS if self._may_come.is_set() else PATIENCE_SECONDS
-        try:
-            sending = self.out.send_all(unsent.records)
-        except Overloaded:  # what was forgotten is not reported yet
-            return False
-        await _settled(sending, seconds)
-        if sending.left:
-            self.out.forget()
-            return False
-        if sending.refused:
-            spool.put_aside(sending.refused)
-        return True
+    async def _sent(self, records: Sequence[Record]) -> list[Record]:
+        """Until Kafka has them, in order; those that it will never take. What it has acknowledged is not sent again."""
+        refused: list[Record] = []
+        while records:
+            seconds = _DRAINED_SECONDS if self._may_come.is_set() else PATIENCE_SECONDS
+            sending = None
+            with suppress(Overloaded):  # what was forgotten is not reported yet
+                sending = self.out.send_all(records)
+                await _settled(sending, seconds)
+            if sending is None or sending.left:
+                self.out.forget()
+                self._may_come.set()
+                await asyncio.sleep(_PAUSE_SECONDS)  # in which it is told what became of it
+            if sending is not None:
+                refused += sending.refused
+                records = sending.left
+        return refused
 
     def close(self) -> None:
         """Send what is under way, not for long. What lies in the spool stays there for the next process."""
@@ -179,3 +178,15 @@ async def _settled(sending: Sending, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await sending.done
+
+
+async def _though_the_disk_fails(do: Callable[[], Awaitable[None]], meanwhile: Callable[[], None]) -> None:
+    """Until it is done: what was kept is safe, and waits until somebody mends the disk. `meanwhile`: done each time that it fails."""
+    while True:
+        try:
+            await do()
+            return
+        except OSError as error:
+            log.error("spool: cannot be read or written, got %s, expected a disk that works", error.strerror)
+            meanwhile()
+            await asyncio.sleep(_PAUSE_SECONDS)

@@ -14,7 +14,7 @@ from lakehouse.errors import BrokerError
 from lakehouse.kafka import clients
 from lakehouse.kafka.clients import Cluster
 from lakehouse.kafka.refusal import refused
-from serving.kafka.spool import Header, Record
+from serving.kafka.record_frames import Header, Record
 
 Headers = list[Header]
 Heard = Callable[[KafkaError | None], None]  # told in the loop what became of a record
@@ -155,6 +155,8 @@ class KafkaOut:
                 heard(failed := KafkaError(KafkaError._QUEUE_FULL))
             except KafkaException as error:
                 heard(error.args[0])
+                if error.args[0].code() not in _FINAL:
+                    failed = error.args[0]
         return sending
 
     def _hold_back(self) -> None:

@@ -16,6 +16,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 WEBHOOK_BYTES = 900_000  # a record of Kafka may have 1,000,000, with its headers
+_MOST_DIGITS = 18  # of a length: Python refuses to read a number of thousands
 _BROKEN, _TOO_LARGE, _UNKNOWN_CODING = 400, 413, 415
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"{}[]")))
@@ -60,7 +61,9 @@ class BodyLimit:
         )
         announced = header(scope, b"content-length")
         packed = b",".join([value for name, value in scope["headers"] if name == b"content-encoding"])
-        if announced is not None and (not announced.isdigit() or int(announced) > most_bytes):
+        if announced is not None and (
+            not announced.isdigit() or len(announced) > _MOST_DIGITS or int(announced) > most_bytes
+        ):
             await refuse(send, _TOO_LARGE, _too_large(most_bytes))
             return
         try:

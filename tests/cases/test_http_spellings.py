@@ -15,7 +15,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from lakehouse.events.document import record
-from serving.kafka.spool import Record
+from serving.kafka.record_frames import Record
 from serving.service import Service
 
 Door = Callable[..., tuple[TestClient, Service]]

@@ -6,7 +6,9 @@ requests. Kafka is away: what needs it is a 503, which the page says.
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -15,15 +17,22 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import ignored_auth
 
-from serving.api.keys import refused
+from lakehouse.config.keys import ROLES
+from serving.api.keys import INGEST, refused
+from serving.api.scopes import LINK, OPEN, SCOPES, SIGNED
 from serving.service import Service
+from tests.serving.api.test_access_control import closed_to_all_but_tokens
+from tests.serving.provider_tokens import signed
 
 Door = Callable[..., tuple[TestClient, Service]]
 Place = tuple[str | int, ...]
-EXAMPLES = 12
+EXAMPLES, EXAMPLES_OF_A_ROLE = 12, 3
 MOST_CPU_SECONDS = 3.0  # of a busy machine; a quadratic reading takes minutes
-ENDLESS = "/api/changes"
+ENDLESS, IN_ADDRESS = "/api/changes", "/v1/projects/{write_key}/settings"
+REFUSED, UNREAD, UNKNOWN = {401, 403}, {400, 404, 413, 415}, {400, 404, 413, 415}
+NOT_CHECKED = [not_a_server_error, ignored_auth]  # 503 is one, too; and who is let in is looked at by role
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 VALUES: tuple[Any, ...] = (
@@ -104,6 +113,26 @@ def test_a_hundred_thousand_keys_that_are_none_leave_nothing_behind(door: Door) 
     assert service.key_rates.callers == 0
 
 
+def test_a_pixel_of_any_depth_is_no_500(at_the_door: TestClient) -> None:
+    for levels in (31, 32, 33, 300, 5_000):
+        name = ".".join("a" * levels)
+        image = at_the_door.get(f"/v1/pixel/track?{name}=1&event=e&anonymousId=a&writeKey=dev")
+        assert image.status_code == 503  # Kafka is away
+        assert image.headers["retry-after"] == "1"
+
+
+def test_a_write_key_that_looks_like_a_token_and_is_no_text_is_no_500(door: Door, tmp_path: Path) -> None:
+    client = closed_to_all_but_tokens(door, tmp_path)
+    for content in (rb'{"event":"e","writeKey":"a.b\ud800.c"}', b'{"event":"e","writeKey":"a.\xff.c"}'):
+        assert client.post("/v1/track", content=content).status_code == 401
+
+
+@pytest.mark.parametrize("length", ["9" * 5_000, "9" * 19, "-1", "1e3", "\u00b2"])
+def test_a_length_that_is_none_is_no_500(at_the_door: TestClient, length: str) -> None:
+    headers = {b"content-length": length.encode("latin-1")}
+    assert at_the_door.post("/v1/track", content=b"{}", headers=headers).status_code == 413
+
+
 def test_addresses_and_headers_of_any_bytes_are_no_500(at_the_door: TestClient) -> None:
     odd = ("%00", "%ff%fe", "%ed%a0%80", "%0a", "%2e%2e%2f", "a" * 4000, "%25", ";", "%F0%9F%98%80")
     for text in odd:
@@ -125,13 +154,58 @@ def test_requests_made_from_the_page_are_answered_as_the_page_says(at_the_door: 
     assert not told, "\n".join(told)
 
 
-def made_from_the_page(client: TestClient, examples: int) -> list[str]:
-    """What was answered otherwise than the page says, each kind once. `examples`: of each route, sound ones and faulty ones."""
+@pytest.mark.parametrize("role", [*ROLES, None])
+def test_to_each_role_the_page_is_true_and_no_route_is_open_that_the_table_does_not_open(
+    door: Door, tmp_path: Path, role: str | None
+) -> None:
+    """Whatever is asked, sound or faulty; None: by nobody whom the service knows."""
+    client, allowed = closed_to_all_but_tokens(door, tmp_path), ROLES.get(role or "", frozenset())
+    left_out = {ENDLESS} if scope_of(ENDLESS) in allowed else set()
+    paths = client.get("/openapi.json").json()["paths"]
+    asked = set[str]()
+
+    def look(path: str, status: int) -> None:
+        scope = scope_of(path)
+        asked.add(path)
+        if path == IN_ADDRESS:
+            assert status == 401, "the key is in the address, and nobody has that one"
+        elif scope in (LINK, SIGNED):
+            assert status in UNKNOWN, path
+        elif scope in allowed or scope == OPEN:
+            assert status not in REFUSED, (path, status)
+        elif scope == INGEST:
+            assert status in {*REFUSED, *UNREAD}, (path, status)
+        else:
+            assert status == (403 if role else 401), (path, status)
+
+    token = {"authorization": f"Bearer {signed(roles=[role])}"} if role else {}
+    told = made_from_the_page(client, EXAMPLES_OF_A_ROLE, headers=token, look=look, left_out=left_out)
+    assert not told, "\n".join(told)
+    assert asked == set(paths) - left_out
+
+
+def scope_of(path: str) -> str:
+    """Of a path as the page has it."""
+    return next(scope for route, scope in SCOPES.items() if route.replace(":path}", "}") == path)
+
+
+def made_from_the_page(
+    client: TestClient,
+    examples: int,
+    *,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    look: Callable[[str, int], None] = lambda *_: None,
+    left_out: Collection[str] = (ENDLESS,),
+) -> list[str]:
+    """What was answered otherwise than the page says, each kind once. `examples`: of each route, sound ones and faulty ones.
+
+    `headers`: of each request. `look`: is shown each path and the status of its answer. `left_out`: paths that are not asked.
+    """
     told: dict[tuple[str, int, str], str] = {}
     for result in schemathesis.openapi.from_dict(client.get("/openapi.json").json()).get_all_operations():
         operation = result.ok()
         modes = MODES if operation.body else MODES[:1]
-        for mode in modes if operation.path != ENDLESS else ():
+        for mode in modes if operation.path not in left_out else ():
 
             @seed(1)
             @settings(
@@ -145,10 +219,12 @@ def made_from_the_page(client: TestClient, examples: int) -> list[str]:
             def ask(case: schemathesis.Case) -> None:
                 sent = case.as_transport_kwargs(base_url=str(client.base_url))
                 sent.pop("cookies", None)
+                sent["headers"].update(headers)
                 answer = client.request(**sent)
                 assert answer.status_code != 500
+                look(case.operation.path, answer.status_code)
                 try:
-                    case.validate_response(answer, excluded_checks=[not_a_server_error])  # 503 is one, too
+                    case.validate_response(answer, excluded_checks=NOT_CHECKED)
                 except AssertionError as error:
                     kind = (case.operation.label, answer.status_code, str(error)[:80])
                     told.setdefault(kind, f"{case.operation.label}: {error}")

@@ -19,7 +19,7 @@ from segment.analytics.client import Client as SegmentClient
 from lakehouse.config import Config
 from lakehouse.kafka import admin
 from tests.benchmarks.senders import shop
-from tests.chromium import browsing
+from tests.chromium import Page, browsing
 from tests.serving.served import serving, until
 from tests.serving.topic_values import values
 
@@ -138,7 +138,7 @@ def test_a_page_of_another_origin_loses_no_call_offline_or_at_its_end(collector:
         page.be_online(False)
         page.run(MIXED)
         waiting = page.run("Object.entries(localStorage).filter(([n]) => /[.]\\d/.test(n)).sort().map(([, t]) => t)")
-        made = [json.loads(text) for text in waiting]
+        made = [json.loads(text.lstrip("0123456789")) for text in waiting]
         assert len(made) == 200
         page.run("new Promise((done) => setTimeout(done, 500))")  # it tries, and cannot
         assert len(collector.messages()) == 1
@@ -161,3 +161,46 @@ def test_a_page_of_another_origin_loses_no_call_offline_or_at_its_end(collector:
         left = [message["messageId"] for message in collector.messages() if message.get("event") == "Left"]
         assert len(left) == 2, "what a beacon took is sent again"
         assert len(set(left)) == 1, "under its own id"
+
+
+OLD_DAYS = 4  # more than half of events.dedupe_days
+LIES = """{
+  const lies = (mark, days, tried) => {
+    const at = Date.now() - days * 864e5, id = mark.padEnd(32, "0");
+    const call = { type: "track", event: mark, messageId: id, anonymousId: "a-old", originalTimestamp: new Date(at).toISOString() };
+    localStorage.setItem(`stitchlake.${at}${id}`, (tried ? at : "") + JSON.stringify(call));
+  };
+  LIES
+}"""
+
+
+def test_a_call_that_may_have_arrived_is_not_sent_again_once_the_lake_may_have_forgotten_it(
+    collector: Collector, tmp_path: Path
+) -> None:
+    """And one that never left is, however old it is: nobody has counted it."""
+
+    def events() -> list[str]:
+        return [message["event"] for message in collector.messages() if message["type"] == "track"]
+
+    def waiting(page: Page) -> list[str]:
+        return list(page.run("Object.entries(localStorage).filter(([n]) => /[.]\\d/.test(n)).map(([, text]) => text)"))
+
+    assert collector.config.events.dedupe_days / 2 < OLD_DAYS
+    with shop(tmp_path) as (origin, pages), browsing(tmp_path / "profile") as page:
+        pages["/"] = SNIPPET.replace("ADDRESS", collector.address).encode()
+        pages["/empty"] = b"<!doctype html>"
+        page.go(f"{origin}empty")
+        page.run(LIES.replace("LIES", f"lies('tried', {OLD_DAYS}, true); lies('new', 3, true); lies('never', 90)"))
+        page.go(origin)
+        until(lambda: not waiting(page))
+        assert events() == ["never", "new"]
+
+        page.go(f"{origin}empty")
+        page.run(LIES.replace("LIES", "lies('offline', 0)"))
+        page.command("Network.setBlockedURLs", urls=[f"{collector.address}/v1/*"])
+        page.go(origin)
+        until(lambda: all(text[0].isdigit() for text in waiting(page)) and len(waiting(page)) == 2)
+        first = waiting(page)
+        page.go(origin)
+        until(lambda: len(waiting(page)) == 3 and all(text[0].isdigit() for text in waiting(page)))
+        assert set(first) <= set(waiting(page)), "the time of the first try stays"

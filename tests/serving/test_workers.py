@@ -36,6 +36,7 @@ from tests.serving.served import ask, serving, until
 
 HOST = "127.0.0.1"
 ASKED = 61  # odd: two processes never count the same
+ENDS_IN_SECONDS = 25.0  # a connection: less than the 30 after which any of them is cut off
 END_SECONDS = 20.0  # of a busy test machine; that it is 5 is held by the deadlines themselves, below
 
 
@@ -160,7 +161,11 @@ def exchanged(*requests: bytes) -> bytes:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         writer.write(b"".join(requests))
-        found = await reader.read()
+        try:
+            async with asyncio.timeout(ENDS_IN_SECONDS):
+                found = await reader.read()
+        except ConnectionResetError:
+            found = b""
         writer.close()
         server.should_exit = True
         await serving
@@ -187,6 +192,34 @@ def test_a_request_that_does_not_come_holds_no_connection(sent: bytes, monkeypat
     whole = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok"
     found = exchanged(whole, sent) if sent else exchanged()
     assert found.count(b"200 OK") == bool(sent)
+
+
+MOST = workers_module._MOST_BESIDE_BODY
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"GET /" + b"a" * MOST,
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * MOST,
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: a\r\n" * (MOST // 6),
+        CHUNKED + b"1;" + b"a" * MOST,
+        CHUNKED + b"1\r\na\r\n" * (MOST // 5),
+        CHUNKED + b"0\r\n" + b"X: a\r\n" * (MOST // 6),
+    ],
+    ids=["address", "header", "headers", "chunk", "chunks", "trailers"],
+)
+def test_what_is_no_body_and_does_not_end_is_not_kept(endless: bytes) -> None:
+    found = exchanged(endless)
+    assert found[:13] in (b"", b"HTTP/1.1 431 ")
+
+
+def test_a_large_body_in_pieces_is_none_of_that() -> None:
+    pieces = (b"1000\r\n" + b"a" * 4096 + b"\r\n") * 128
+    whole = CHUNKED.replace(b"Host", b"Connection: close\r\nHost") + pieces + b"0\r\n\r\n"
+    found = exchanged(CHUNKED + pieces + b"0\r\n\r\n", CHUNKED + pieces + b"0\r\n\r\n", whole)
+    assert (found.count(b"200 OK"), found.count(b"a" * 4096 * 128)) == (3, 3)
 
 
 def test_by_tls_it_says_so_and_tells_browsers_to_stay_there(tmp_path: Path) -> None:

@@ -108,6 +108,22 @@ def test_a_token_that_opens_nothing_is_told_why_and_keys_still_open(door: Door, 
     assert without.get("/api/status", headers={"authorization": f"Bearer {signed()}"}).status_code == 401
 
 
+def test_while_the_provider_cannot_be_asked_a_token_may_come_again_and_a_key_opens(door: Door, tmp_path: Path) -> None:
+    oauth = OauthConfig(issuer=ISSUER, audience=AUDIENCE, jwks=str(tmp_path / "gone.json"), algorithms=("ES256",))
+    client = door(**CLOSED, oauth=oauth)[0]
+    token = {"authorization": f"Bearer {signed(roles=['admin', 'ingest'])}"}
+    for answer in (
+        client.get("/api/status", headers=token),
+        client.post("/v1/track", json={"event": "e"}, headers=token),
+        client.get("/v1/pixel/track?event=e", headers=token),
+    ):
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert client.get("/api/status", headers=bearer("admin")).status_code == 200
+    (tmp_path / "gone.json").write_bytes(jwks(one=PRIVATE))
+    back = door(**CLOSED, oauth=oauth)[0]
+    assert back.get("/api/status", headers=token).status_code == 200
+
+
 def test_a_token_is_counted_as_its_holder(door: Door, tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_bytes(jwks(one=PRIVATE))
     oauth = OauthConfig(issuer=ISSUER, audience=AUDIENCE, jwks=str(tmp_path / "keys.json"), algorithms=("ES256",))

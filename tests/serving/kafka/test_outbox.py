@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -16,8 +17,9 @@ from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.machine import free_port
 from serving.kafka.outbox import Outbox
-from serving.kafka.producer import KafkaOut
-from serving.kafka.spool import Full, Record, Spool, Unsent, frames
+from serving.kafka.producer import KafkaOut, Sending
+from serving.kafka.record_frames import Record, frames
+from serving.kafka.spool import Full, Spool, Unsent
 from tests.serving.topic_values import values
 
 PATIENCE_SECONDS = 60.0
@@ -204,3 +206,71 @@ def test_a_record_that_kafka_will_never_take_blocks_no_other(kafka: RunningBroke
     asyncio.run(story())
     assert firsts(kafka, topic) == [b"0", b"1", b"2"]
     assert (tmp_path / "refused.frames").stat().st_size > 2_000_000
+
+
+class DiskThatIsFull(Spool):
+    """Refused records cannot be put aside for some time."""
+
+    tries = 0
+
+    def put_aside(self, refused: Iterable[Record]) -> None:
+        self.tries += 1
+        if self.tries < 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().put_aside(refused)
+
+
+def test_a_disk_that_is_full_makes_kafka_get_nothing_again(
+    kafka: RunningBroker, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.kafka.outbox._PAUSE_SECONDS", 0.05)
+    large = Record(topic, b"visitor", b"x" * 2_000_000)
+    spool = DiskThatIsFull(tmp_path, MOST)
+
+    async def story() -> None:
+        outbox = Outbox(KafkaOut(kafka), spool)
+        await outbox.keep([*batch(topic, 0), large, *batch(topic, 1)])  # not connected yet: nobody knows
+        await asyncio.to_thread(outbox.out.connect, (topic,))
+        async with following(outbox):
+            await until_empty(outbox)
+
+    asyncio.run(story())
+    assert spool.tries == 3
+    assert values(kafka.bootstrap_servers, topic) == [b"0", b"1"]
+    assert (tmp_path / "refused.frames").stat().st_size > 2_000_000
+
+
+class TakesTheFirst(KafkaOut):
+    """Kafka answers for the first records of what is sent and then, once, no more."""
+
+    def __init__(self, cluster: RunningBroker, first: int) -> None:
+        super().__init__(cluster)
+        self._first: int | None = first
+
+    def send_all(self, records: Sequence[Record]) -> Sending:
+        if (first := self._first) is None:
+            return super().send_all(records)
+        self._first = None
+        super().send_all(records[:first])
+        sending = Sending(records)
+        for index in range(first):
+            sending.settle(index, None)
+        return sending
+
+
+def test_what_kafka_has_acknowledged_is_not_sent_again(
+    kafka: RunningBroker, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.kafka.outbox._DRAINED_SECONDS", 1.0)
+
+    async def story() -> None:
+        before = Spool(tmp_path, MOST)
+        before.write(frames(batch(topic, *range(100))))
+        before.close()
+        outbox = Outbox(TakesTheFirst(kafka, 60), Spool(tmp_path, MOST))
+        await asyncio.to_thread(outbox.out.connect, (topic,))
+        async with following(outbox):
+            await until_empty(outbox)
+
+    asyncio.run(story())
+    assert values(kafka.bootstrap_servers, topic) == [str(number).encode() for number in range(100)]

@@ -1,14 +1,9 @@
 """Tokens of an identity provider: which open something, and what, and which open nothing however they are made."""
 
-import asyncio
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -17,10 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lakehouse.config.sections import OauthConfig
-from serving.state.tokens import Tokens, Untrusted, fetched, is_token
+from serving.state.provider_keys import Unconfirmed
+from serving.state.tokens import Tokens, Untrusted, is_token
 from tests.serving.provider_tokens import AUDIENCE, ISSUER, PRIVATE, claims, jwks, signed
 
 OTHER = ec.generate_private_key(ec.SECP256R1())
+OWN = json.loads(jwks(evil=OTHER))["keys"][0]
 PUBLIC = PRIVATE.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -95,6 +92,13 @@ FORGED: dict[str, tuple[Callable[[], str], str]] = {
     "no base64": (lambda: "ä.b.c", "is none of"),
     "empty": (lambda: "..", "is none of"),
     "deep": (lambda: base64.urlsafe_b64encode(b"[" * 6000).decode() + ".b.c", "is none of"),
+    "half a character": (lambda: "a.b\ud800.c", "is none of"),
+    "a key by its path": (lambda: signed(OTHER, key_id="../../dev/null"), "names a key that is not among oauth.jwks"),
+    "a key of its own": (
+        lambda: jwt.encode(claims(), OTHER, "ES256", headers={"kid": "evil", "jku": "http://127.0.0.1/", "jwk": OWN}),
+        "names a key that is not among oauth.jwks",
+    ),
+    "without an end that is one": (lambda: signed(exp=float("inf")), "is none of"),
     "long": (lambda: signed(roles=["x" * 9000]), "more than 8192 bytes"),
 }
 
@@ -123,87 +127,73 @@ def test_a_shared_secret_among_the_keys_is_none() -> None:
 
 
 def test_a_token_that_was_believed_ends_when_it_says() -> None:
-    taken, token = tokens(), signed(exp=int(time.time()) + 2)
-    assert taken.holder(token, time.time())
-    assert taken.holder(token, time.time() + 1)
-    taken._keys = {}  # nobody could check it now
-    with pytest.raises(Untrusted):
-        taken.holder(token, time.time() + 3)
+    now = time.time()
+    taken, token = tokens(), signed(exp=int(now) + 3)
+    assert taken.holder(token, now)
+    assert not is_checked_again(taken, token, now + 1)
+    assert is_checked_again(taken, token, now + 4)
 
 
-def test_keys_change_while_the_service_runs_and_old_ones_open_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    place = tmp_path / "keys.json"
-    place.write_bytes(jwks(one=PRIVATE))
-    taken = Tokens(OauthConfig(issuer=ISSUER, audience=AUDIENCE, jwks=str(place), algorithms=("ES256",)), fetched)
+def is_checked_again(taken: Tokens, token: str, now: float) -> bool:
+    """By its signature, and not because it was believed once."""
+    with pytest.MonkeyPatch.context() as during:
+        during.setattr("serving.state.tokens.jwt.decode", lambda *_, **__: pytest.fail("checked"))
+        try:
+            taken.holder(token, now)
+        except pytest.fail.Exception:
+            return True
+    return False
+
+
+def test_an_end_of_any_size_is_one() -> None:
+    assert tokens().holder(signed(exp=10**400), time.time()).scopes == {"profiles"}
+
+
+def test_a_key_that_is_gone_opens_nothing_though_its_token_was_believed() -> None:
+    sets = [jwks(one=PRIVATE)]
+    config = OauthConfig(issuer=ISSUER, audience=AUDIENCE, jwks="keys.json", algorithms=("ES256",))
+    taken = Tokens(config, lambda _: sets[-1])
     taken.look()
     old = signed()
     assert taken.holder(old, time.time())
-    place.write_bytes(jwks(two=OTHER))
+    sets.append(jwks(two=OTHER))
     taken.look()
     assert taken.holder(signed(OTHER, key_id="two"), time.time())
-    with pytest.raises(Untrusted):
+    with pytest.raises(Untrusted, match=r"not among oauth\.jwks"):
         taken.holder(old, time.time())
-    for broken in (b"", b"[]", b'{"keys":[]}', b'{"keys":[{"kty":"EC"}]}'):
-        place.write_bytes(broken)
-        taken.look()
-        assert "cannot be read" in caplog.text
-        caplog.clear()
-        assert taken.holder(signed(OTHER, key_id="two"), time.time())
-    place.unlink()
-    taken.look()
-    assert f"oauth.jwks: {place} cannot be read" in caplog.text
 
 
-@contextmanager
-def provider(status: int) -> Iterator[str]:
-    """An identity provider's address of keys."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(jwks(one=PRIVATE))
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/keys"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_keys_are_fetched_where_the_provider_has_them() -> None:
-    with provider(200) as address:
-        assert fetched(address) == jwks(one=PRIVATE)
-    with provider(302) as address, pytest.raises(OSError, match="status 302"):
-        fetched(address)
-
-
-def test_an_unknown_key_makes_it_look_again_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.state.tokens._PAUSE_SECONDS", 0.01)
+def test_a_token_checked_as_its_key_goes_is_not_believed_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys are read by a thread of their own: they may change between the check of a token and its being noted."""
     sets = [jwks(one=PRIVATE)]
     config = OauthConfig(issuer=ISSUER, audience=AUDIENCE, jwks="keys.json", algorithms=("ES256",))
+    taken, decode = Tokens(config, lambda _: sets[-1]), jwt.decode
+    taken.look()
 
-    async def story() -> None:
-        taken, token = Tokens(config, lambda _: sets[-1]), signed(OTHER, key_id="two")
-        taken.look()
-        task = asyncio.create_task(taken.follow())
+    def decoded_while_keys_change(*given: Any, **more: Any) -> Any:
+        claims = decode(*given, **more)
         sets.append(jwks(two=OTHER))
-        with pytest.raises(Untrusted):
-            taken.holder(token, time.time())
-        async with asyncio.timeout(30):
-            while not taken._keys.get("two"):
-                await asyncio.sleep(0.01)
-        assert taken.holder(token, time.time())
-        task.cancel()
+        taken.look()
+        return claims
 
-    asyncio.run(story())
+    token = signed()
+    with monkeypatch.context() as during:
+        during.setattr("serving.state.tokens.jwt.decode", decoded_while_keys_change)
+        assert taken.holder(token, time.time())
+    with pytest.raises(Untrusted, match=r"not among oauth\.jwks"):
+        taken.holder(token, time.time())
+
+
+def test_before_its_keys_are_there_nobody_is_called_a_liar() -> None:
+    def away(_: str) -> bytes:
+        raise OSError("away")
+
+    config = OauthConfig(issuer=ISSUER, audience=AUDIENCE, jwks="keys.json", algorithms=("ES256",))
+    taken = Tokens(config, away)
+    for _ in range(2):
+        with pytest.raises(Unconfirmed, match="does not tell its keys"):
+            taken.holder(signed(), time.time())
+        taken.look()
 
 
 def test_no_key_has_the_shape_of_a_token() -> None:
