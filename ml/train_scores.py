@@ -14,7 +14,7 @@ from lakehouse.errors import ModelError
 from lakehouse.job import describe, json_line, run
 from lakehouse.lake.delta import Lake
 from lakehouse.spark.session import get_session
-from lakehouse.training.scores import TARGETS, ScoresSummary, train
+from lakehouse.training.scores import TARGETS, ScoresSummary, reader, train
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,10 +25,11 @@ def main(argv: Sequence[str]) -> int:
     lake = Lake(get_session(config, "train_scores"), config)
     found: list[ScoresSummary] = []
     untrained: dict[str, str] = {}
+    read_of = reader(lake)
     for name, target in TARGETS.items():
         if score in (None, name):
             try:
-                found.append(train(lake, target))
+                found.append(train(lake, target, read_of=read_of))
                 print(found[-1].table())
             except ModelError as error:  # the other score need not wait for it
                 untrained[name] = str(error)

@@ -65,8 +65,9 @@ class Demo:
             self._send_and_wait(first, queries, [events.NAME])
         with self.phase("train"):
             self._train("segments", segments.train)
+            read_of = scores.reader(self.lake)
             for name, target in scores.TARGETS.items():
-                self._train(name, functools.partial(scores.train, target=target))
+                self._train(name, functools.partial(scores.train, target=target, read_of=read_of))
         with self.phase("stream with champions"):
             self._send_and_wait(None, queries, [query.name for query in queries])
         for query in queries:

@@ -6,6 +6,7 @@ lakehouse/models/candidates.py learn from point-in-time features at past instant
 challenger, and made champion if the gate (lakehouse/models/gate.py) lets it through. Its verdict is a row of ops.model_verdicts.
 """
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +18,13 @@ import pyarrow as pa
 
 from lakehouse.config import ScoresConfig
 from lakehouse.errors import ModelError
-from lakehouse.features.point_in_time import FEATURES, features
+from lakehouse.features.point_in_time import FEATURES
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.lake.lock import MODELS, writer
 from lakehouse.models import aliases
 from lakehouse.models.candidates import SETTINGS, Setting
-from lakehouse.models.examples import Compute, CutOffs, Split
-from lakehouse.models.gate import Challenger, Reigning, Slice, Verdict, gate
+from lakehouse.models.examples import CutOffs, Split
+from lakehouse.models.gate import Challenger, Check, Reigning, Slice, Verdict, gate
 from lakehouse.models.judgement import SELECTED, Judgement, Question, baselines, best_baseline, judge, refitted
 from lakehouse.models.model_card import Provenance, card
 from lakehouse.models.publish import Trained, code_version, feature_schema, publish
@@ -36,6 +37,11 @@ from lakehouse.training.score_examples import Read, read_examples
 
 JUDGED: Final = "judged.json"
 ROWS_EXPLAINED: Final = 1_000
+
+Reader = Callable[[int], Read]
+"""Of a horizon in days, the examples."""
+Further = Callable[[ScoreModel, Slice], Sequence[Check]]
+"""Checks that a challenger must meet beside those of the gate, of the model as it was judged and the slice it is judged on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,19 +109,35 @@ class ScoresSummary:
         )
 
 
+def reader(lake: Lake) -> Reader:
+    """Reads the examples of each horizon once, for scores that are trained one after the other on the same lake."""
+    return functools.cache(functools.partial(read_examples, lake))
+
+
+def no_further_checks(_: ScoreModel, __: Slice) -> Sequence[Check]:
+    """Of a training that asks the gate for nothing beside its own checks."""
+    return ()
+
+
 def train(
-    lake: Lake, target: Target = PURCHASE, *, compute: Compute = features, settings: Sequence[Setting] = SETTINGS
+    lake: Lake,
+    target: Target = PURCHASE,
+    *,
+    read_of: Reader | None = None,
+    settings: Sequence[Setting] = SETTINGS,
+    further: Further = no_further_checks,
 ) -> ScoresSummary:
-    """Train on the lake as it stands and register; champion only if the gate lets it through.
+    """Train on the lake as it stands and register; champion only if the gate lets it through. `read_of`: see `reader`. `further`: see Further.
 
     Raises:
         ModelError: too few profiles, too short a history, or one outcome only in some slice.
     """
     seed = lake.config.scores.seed
     question = target.question(lake.config.scores)
-    read = read_examples(lake, question.horizon_days, compute=compute)
+    read = (read_of or reader(lake))(question.horizon_days)
     check(read, question, lake.config.scores)
     judgement = judge(read.known, read.cut_offs.splits, question, seed=seed, settings=settings)
+    newest = newest_slice(read, question)
     verdict = gate(
         Challenger(
             parameters=judgement.newest.model.to_parameters(),
@@ -124,9 +146,10 @@ def train(
             leaking=read.leaking,
         ),
         reigning(lake, target.score.model),
-        newest_slice(read, question),
+        newest,
         lake.config.gate,
         seed=seed,
+        also=further(judgement.newest.model, newest),
     )
     summary = ScoresSummary(
         score=target.score.column,

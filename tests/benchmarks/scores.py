@@ -17,6 +17,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
+from lakehouse.catalog import TABLES
 from lakehouse.config import load
 from lakehouse.demo.datasets import completejourney
 from lakehouse.job import run
@@ -49,6 +50,7 @@ def main(argv: list[str]) -> int:
     with scratch_lake(config, "scores") as lake:
         began = time.perf_counter()
         kafka = lake.config.kafka
+        lake.create_missing(TABLES.values())
         produce(completejourney.messages(arguments.events, SEED), kafka, kafka.events_topic, on_progress=lambda n: None)
         await_all(lake, [events.start_with(events.new_micro_batch(lake))(lake, available_now=True)])
         streamed = time.perf_counter()

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from lakehouse.tables.models import OPS_MODEL_VERDICTS
-from lakehouse.training.score_examples import Read
+from lakehouse.training.score_examples import Read, read_examples
 from lakehouse.training.scores import CHURN, check, train
 from tests.lakehouse.models.test_judgement import CUTS, EVERYONE, drawn
 from tests.rows import completed
@@ -138,7 +139,7 @@ def test_what_is_learned_passes_the_gate_once_and_what_is_no_better_or_knows_the
     again = train(habits, settings=FEW)
     assert [reason.split(":")[0] for reason in again.verdict.reasons] == ["quality"]
     assert "over champion 1 0.0000" in again.verdict.reasons[0]
-    knowing = train(habits, compute=peeking, settings=FEW)
+    knowing = train(habits, read_of=partial(read_examples, habits, compute=peeking), settings=FEW)
     assert knowing.judgement.metrics[SELECTED]["auc"].value > 0.99 > selected["auc"].high
     assert [reason.split(":")[:2] for reason in knowing.verdict.reasons] == [["leakage", " carts_7d"]]
     assert champions.refresh() is False
