@@ -77,7 +77,7 @@ case ${1:-help} in
     [ "${2:-}" != start ] || find_java
     install requirements.txt
     ;;
-  down | key | serve | plan | sources | features | audiences | adopt) install requirements.txt ;;
+  down | key | serve | plan | sources | features | audiences | adopt | model) install requirements.txt ;;
 esac
 case ${1:-} in
   test | tests/*) install tests/requirements.txt ;; # benchmarks measure against peers that only tests need

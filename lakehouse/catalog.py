@@ -35,6 +35,7 @@ from lakehouse.tables.identity import (
     SILVER_IDENTITY_RULES,
     SILVER_MATCH_BLOCKS,
 )
+from lakehouse.tables.models import OPS_MODEL_VERDICTS
 from lakehouse.tables.operations import OPS_LOST_RECORDS
 from lakehouse.tables.quality import OPS_DATA_QUALITY
 
@@ -78,6 +79,7 @@ TABLES: dict[str, Table] = {
         OPS_ERASURES,
         OPS_ERASED_IDENTIFIERS,
         OPS_AUDIT,
+        OPS_MODEL_VERDICTS,
     )
 }
 

@@ -32,6 +32,7 @@ def main(argv: list[str]) -> int | None:
         "features": _features,
         "audiences": _audiences,
         "audit": _audit,
+        "model": _model,
         "schedule": _schedule,
         "sources": _sources,
         "adopt": _adopt,
@@ -137,6 +138,12 @@ def _audit(argv: list[str]) -> int:
     from lakehouse.commands import audit
 
     return audit.main(argv)
+
+
+def _model(argv: list[str]) -> int:
+    from lakehouse.commands import model
+
+    return model.main(argv)
 
 
 def _schedule(argv: list[str]) -> None:

@@ -46,6 +46,10 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "timeout_seconds": (0.001, None, "0.001 or more seconds"),
     "explore": (0.001, 1.0, "a share from 0.001 to 1"),
     "margin": (0.0, 1.0, "a share from 0 to 1"),
+    "max_calibration_error": (0.0, 1.0, "a share from 0 to 1"),
+    "max_data_age_days": (0, None, "0 or more days"),
+    "live_hours": (0, None, "0 or more hours"),
+    "refresh_days": (0, None, "0 or more days"),
 }
 
 _SURVIVORSHIP = ("|".join(SURVIVORSHIP), " or ".join(SURVIVORSHIP))

@@ -146,6 +146,7 @@ class ProfilesConfig:
     trigger_seconds: int
     max_offsets_per_trigger: int
     changes_days: int
+    live_hours: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +160,21 @@ class SegmentsConfig:
 @dataclass(frozen=True, kw_only=True)
 class ScoresConfig:
     horizon_days: int
+    churn_horizon_days: int
     min_profiles: int
     seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateConfig:
+    """What a score model must keep to become champion."""
+
+    promotes: bool
+    max_calibration_error: float
+    max_data_age_days: int
+    max_latency_ms: int
+    margin: float
+    refresh_days: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from lakehouse.config.sections import (
     DecisionsConfig,
     EnrichmentConfig,
     EventsConfig,
+    GateConfig,
     HouseholdsConfig,
     IdentifierRule,
     IdentityConfig,
@@ -85,6 +86,7 @@ class Config:
     profiles: ProfilesConfig
     segments: SegmentsConfig
     scores: ScoresConfig
+    gate: GateConfig
     recommender: RecommenderConfig
     training: TrainingConfig
     next_best_action: NextBestActionConfig

@@ -9,14 +9,15 @@ it is there, and `serve` answers from it.
 
 import argparse
 import dataclasses
+import functools
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -63,14 +64,17 @@ class Demo:
         with self.phase("stream"):
             self._send_and_wait(first, queries, [events.NAME])
         with self.phase("train"):
-            self._train(segments, scores)
+            self._train("segments", segments.train)
+            read_of = scores.reader(self.lake)
+            for name, target in scores.TARGETS.items():
+                self._train(name, functools.partial(scores.train, target=target, read_of=read_of))
         with self.phase("stream with champions"):
             self._send_and_wait(None, queries, [query.name for query in queries])
         for query in queries:
             query.stop()
         self._progress.close()
         with self.phase("train recommender"):
-            self._train(recommender)
+            self._train("recommender", recommender.train)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -108,15 +112,13 @@ class Demo:
             gold=done.get(events.NAME, 0),
         )
 
-    def _train(self, *jobs: ModuleType) -> None:
+    def _train(self, name: str, train: Callable[[Lake], Any]) -> None:
         """A source too small for a model is no failure: the tables stand without it, and the page says so."""
-        for job in jobs:
-            name = job.__name__.rpartition(".")[2]
-            self.status.update(phase=f"train {name}")
-            try:
-                self.trainings.append({"name": name, **dataclasses.asdict(job.train(self.lake))})
-            except ModelError as error:
-                self.status.note(str(error))
+        self.status.update(phase=f"train {name}")
+        try:
+            self.trainings.append({"name": name, **dataclasses.asdict(train(self.lake))})
+        except ModelError as error:
+            self.status.note(str(error))
 
 
 def _raise_failure(queries: list[StreamingQuery]) -> None:

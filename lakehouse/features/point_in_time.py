@@ -24,6 +24,8 @@ from lakehouse.tables.contract import MONEY
 
 WINDOWS = (7, 30, 90)  # UTC days, the day of `as_of` included
 MEASURES = ("views", "carts", "orders", "revenue")
+DECAY = 0.05
+QUARTER_MICROS = 900_000_000
 FEATURES = (
     *(f"{measure}_{days}d" for measure in MEASURES for days in WINDOWS),
     "days_since_seen",  # days from the latest event to as_of
@@ -52,14 +54,30 @@ def features(activity: DataFrame, orders: DataFrame, as_of: datetime | DataFrame
         as_of: one instant for all, or rows (profile_id, as_of), several per profile if wanted; a profile without a row
             is left out.
     """
+    return _totals_at(activity, orders, as_of, _totals()).selectExpr("profile_id", "as_of", *_derived())
+
+
+def served_features(activity: DataFrame, orders: DataFrame, as_of: datetime | DataFrame) -> DataFrame:
+    """`features`, and `due_at`: when they are to be taken again though nothing happens.
+
+    It is when a day leaves a window, or when the age of the last event has grown by DECAY of itself and a day, whichever comes first, at the next
+    quarter of an hour. So a figure is never older than that: ln(1 + days) has moved by DECAY at most, and a probability whose logit goes by it with weight 1
+    by DECAY / 4.
+    """
+    totals = _totals_at(activity, orders, as_of, [*_totals(), *_oldest()])
+    return totals.selectExpr("profile_id", "as_of", f"{_due_at()} AS due_at", *_derived())
+
+
+def _totals_at(
+    activity: DataFrame, orders: DataFrame, as_of: datetime | DataFrame, totals: Iterable[Column]
+) -> DataFrame:
     moments = _moments(activity, orders)
     if isinstance(as_of, DataFrame):
         stamped = moments.join(as_of.select("profile_id", "as_of"), on="profile_id", how="inner")
     else:
         stamped = moments.withColumn("as_of", F.lit(as_of))
     known = stamped.where(F.col("known_at") <= F.col("as_of"))
-    totals = known.groupBy("profile_id", "as_of").agg(*_totals())
-    return totals.selectExpr("profile_id", "as_of", *_derived())
+    return known.groupBy("profile_id", "as_of").agg(*totals)
 
 
 def _moments(activity: DataFrame, orders: DataFrame) -> DataFrame:
@@ -102,6 +120,24 @@ def _totals() -> Iterable[Column]:
     yield F.expr("max(known_at) AS last_at")
     yield F.expr("min(CASE WHEN orders > 0 THEN known_at END) AS first_order_at")
     yield F.expr("max(CASE WHEN orders > 0 THEN known_at END) AS last_order_at")
+
+
+def _oldest() -> Iterable[Column]:
+    """The first day within each window on which there was anything to count."""
+    for days in WINDOWS:
+        counts = f"day > date_sub(to_date(as_of), {days}) AND (views > 0 OR carts > 0 OR orders > 0 OR revenue <> 0)"
+        yield F.expr(f"min(CASE WHEN {counts} THEN day END) AS oldest_{days}d")
+
+
+def _due_at() -> str:
+    leaves = (f"CAST(date_add(oldest_{days}d, {days}) AS TIMESTAMP)" for days in WINDOWS)
+    age = f"CAST({DECAY}D * (86400000000L + unix_micros(as_of) - unix_micros(last_at)) AS BIGINT)"
+    return quarter_after(f"least({', '.join(leaves)}, timestamp_micros(unix_micros(as_of) + {age}))")
+
+
+def quarter_after(moment: str) -> str:
+    """SQL: the moment, or the next full quarter of an hour; null stays null."""
+    return f"timestamp_micros(CAST(ceil(unix_micros({moment}) / {QUARTER_MICROS}D) AS BIGINT) * {QUARTER_MICROS}L)"
 
 
 def _derived() -> list[str]:

@@ -35,7 +35,7 @@ SCRATCH = "_few_rows"  # rows of the micro-batch under way (few_rows.py); those 
 REFILL = "_refill"  # there while silver is being replaced from bronze
 # Parts: tables that only a job of their own writes.
 DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE, PRODUCTS = "decision_log", "households", "order_balance", "products"
-QUARANTINE_REPLAYS, EXPORTS, AUDIT = "quarantine_replays", "exports", "audit"
+QUARANTINE_REPLAYS, EXPORTS, AUDIT, MODELS = "quarantine_replays", "exports", "audit", "models"
 PARTS = {
     "batch/decision_log.py": DECISION_LOG,
     "batch/experiments.py": DECISION_LOG,
@@ -45,6 +45,7 @@ PARTS = {
     "lakehouse/commands/audit.py": AUDIT,
     "lakehouse/commands/quarantine.py": QUARANTINE_REPLAYS,
     "ml/train_recommender.py": PRODUCTS,
+    "ml/train_scores.py": MODELS,
 }
 """By the owner of the tables. What another owns the streaming driver writes, and whoever holds the lake."""
 _held: set[Path] = set()  # locks this process holds

@@ -2,15 +2,18 @@
 
 segments        RFM rows -> quintile scores and a segment, from stored parameters
 segment_names   what a segment does on average -> its name in words
-trees           gradient-boosted trees as plain values and as one column expression
-score_model     features -> calibrated purchase propensity, from stored parameters
+trees           decision trees as plain arrays
+score_model     features -> a calibrated probability, from stored parameters
 policy_model    features -> the offer a targeting policy gives, from stored parameters
 registry        where models are kept, which of them is champion
+aliases         promotion and rollback
 
 For training only:
-examples        features at past cut-offs with what happened after them
-propensity      the two contenders for the purchase score
+examples        features at past instants with what happened after them
+candidates      the kinds of models for a score, fitted
 evaluation      proper scores, calibration and intervals on collected predictions
-judgement       which contender becomes champion, and how good it is
-publish         a trained pipeline and its parameters become the champion
+judgement       which candidate is chosen, and how good it is
+gate            what a challenger must show to become champion
+model_card      all of it for a person
+publish         a trained model becomes a registered version
 """

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
-Metric = Callable[[Array, Array], float]
+Metric = Callable[[Array, Array, Array | None], float]
+"""Of probabilities, outcomes and the rows' weights; None = all weigh the same."""
 
 RESAMPLES = 100
 MEAN_RESAMPLES = 1_000
@@ -41,48 +41,82 @@ class Bin:
     observed: float
 
 
-def brier(p: Array, y: Array) -> float:
-    return float(np.mean((p - y) ** 2))
+def brier(p: Array, y: Array, weight: Array | None = None) -> float:
+    return float(np.average((p - y) ** 2, weights=weight))
 
 
-def log_loss(p: Array, y: Array) -> float:
+def log_loss(p: Array, y: Array, weight: Array | None = None) -> float:
     q = np.clip(p, _LEAST, 1 - _LEAST)
-    return float(-np.mean(y * np.log(q) + (1 - y) * np.log1p(-q)))
+    return float(-np.average(y * np.log(q) + (1 - y) * np.log1p(-q), weights=weight))
 
 
-def auc(p: Array, y: Array) -> float:
+def auc(p: Array, y: Array, weight: Array | None = None) -> float:
     """Chance that a positive ranks above a negative, ties one half; 0.5 where there is one class only."""
-    positives = float(y.sum())
-    negatives = len(y) - positives
-    if positives == 0 or negatives == 0:
+    positives, all_ = _by_rising(p, y, weight)
+    negatives = all_ - positives
+    pairs = positives.sum() * negatives.sum()
+    if pairs == 0:
         return 0.5
-    ranks = float(rankdata(p)[y == 1].sum())
-    return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
+    below = np.cumsum(negatives) - negatives / 2
+    return float((positives * below).sum() / pairs)
 
 
-def average_precision(p: Array, y: Array) -> float:
+def average_precision(p: Array, y: Array, weight: Array | None = None) -> float:
     """Area under the precision-recall steps, ties taken together; 0 where there is no positive."""
-    if y.sum() == 0:
+    positives, all_ = _by_rising(p, y, weight)
+    if positives.sum() == 0:
         return 0.0
-    order = np.argsort(-p, kind="stable")
-    hits, last = np.cumsum(y[order]), np.append(np.diff(p[order]) != 0, True)
-    precision, recall = (hits / np.arange(1, len(y) + 1))[last], (hits / hits[-1])[last]
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+    hits, taken = np.cumsum(positives[::-1]), np.cumsum(all_[::-1])
+    precision = hits / np.maximum(taken, _LEAST)
+    return float(np.sum(np.diff(hits / hits[-1], prepend=0.0) * precision))
 
 
-METRICS: dict[str, Metric] = {"log_loss": log_loss, "brier": brier, "auc": auc, "average_precision": average_precision}
+def lift(p: Array, y: Array, weight: Array | None = None) -> float:
+    """Share of positives in the tenth with the highest `p`, over their share of all; of rows that tie at its edge, a part. 0 without a positive."""
+    positives, all_ = _by_rising(p, y, weight)
+    if positives.sum() == 0:
+        return 0.0
+    room = np.clip(all_.sum() / 10 - (np.cumsum(all_[::-1]) - all_[::-1]), 0.0, all_[::-1])
+    caught = (positives[::-1] * room / np.maximum(all_[::-1], _LEAST)).sum()
+    return float(caught / (positives.sum() / 10))
 
 
-def estimates(p: Array, y: Array, seed: int) -> dict[str, Estimate]:
-    """Every metric of METRICS with its interval."""
-    return {name: estimate(metric, p, y, seed) for name, metric in METRICS.items()}
+def _by_rising(p: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
+    """Weight of the positives and of all rows, by each value of `p`, the least first."""
+    order = np.argsort(p, kind="stable")
+    given = np.ones_like(p) if weight is None else weight[order]
+    starts = np.flatnonzero(np.diff(p[order], prepend=-np.inf))
+    return np.add.reduceat(given * y[order], starts), np.add.reduceat(given, starts)
 
 
-def estimate(metric: Metric, p: Array, y: Array, seed: int, resamples: int = RESAMPLES) -> Estimate:
+METRICS: dict[str, Metric] = {
+    "log_loss": log_loss,
+    "brier": brier,
+    "auc": auc,
+    "average_precision": average_precision,
+    "lift": lift,
+}
+
+
+def estimates(p: Array, y: Array, seed: int, person: NDArray[np.int64] | None = None) -> dict[str, Estimate]:
+    """Every metric of METRICS with its interval, resampled by `person`, a number for each row; None = each row is somebody else."""
+    order = np.argsort(p, kind="stable")  # once: what is in order is quickly put in order
+    p, y = p[order], y[order]
+    draws = _draws(len(p) if person is None else int(person.max()) + 1, seed, RESAMPLES)
+    weights = draws[:, order] if person is None else draws[:, person[order]]
+    found = {}
+    for name, metric in METRICS.items():
+        low, high = np.quantile([metric(p, y, weight) for weight in weights], (0.025, 0.975))
+        found[name] = Estimate(value=metric(p, y, None), low=float(low), high=float(high))
+    return found
+
+
+def _draws(people: int, seed: int, resamples: int) -> Array:
+    """How often everybody is drawn, by resample and person."""
     random = np.random.default_rng(seed)
-    draws = (random.integers(0, len(y), len(y)) for _ in range(resamples))
-    low, high = np.quantile([metric(p[rows], y[rows]) for rows in draws], (0.025, 0.975))
-    return Estimate(value=metric(p, y), low=float(low), high=float(high))
+    return np.array(
+        [np.bincount(random.integers(0, people, people), minlength=people) for _ in range(resamples)], float
+    )
 
 
 def mean_estimate(values: Array, seed: int) -> Estimate:
@@ -92,10 +126,17 @@ def mean_estimate(values: Array, seed: int) -> Estimate:
     return Estimate(value=float(values.mean()), low=float(low), high=float(high))
 
 
-def brier_gain(p: Array, baseline: Array, y: Array, seed: int) -> Estimate:
-    """Brier score of `baseline` less that of `p`, row by row: above 0 with its whole interval, `p` is better."""
+def brier_gain(p: Array, baseline: Array, y: Array, seed: int, person: NDArray[np.int64] | None = None) -> Estimate:
+    """Brier score of `baseline` less that of `p`, row by row: above 0 with its whole interval, `p` is better.
+
+    Resampled by `person`, see `estimates`; several rows of one person are drawn together.
+    """
     gains = (baseline - y) ** 2 - (p - y) ** 2
-    return estimate(lambda gain, _: float(np.mean(gain)), gains, y, seed, resamples=10 * RESAMPLES)
+    number = np.arange(len(gains)) if person is None else person
+    total, count = np.bincount(number, gains), np.bincount(number).astype(float)
+    draws = np.random.default_rng(seed).integers(0, len(total), (10 * RESAMPLES, len(total)))
+    low, high = np.quantile(total[draws].sum(axis=1) / count[draws].sum(axis=1), (0.025, 0.975))
+    return Estimate(value=float(gains.mean()), low=float(low), high=float(high))
 
 
 def platt(logit: Array, y: Array) -> tuple[float, float]:
@@ -146,3 +187,13 @@ def expected_calibration_error(table: Sequence[Bin]) -> float:
     """Mean distance of prediction and outcome over the bins of a reliability table, weighted by count."""
     total = sum(one.count for one in table)
     return sum(one.count * abs(one.predicted - one.observed) for one in table) / total
+
+
+def chance_calibration_error(p: Array, seed: int, bins: int = 10, draws: int = 200) -> float:
+    """The calibration error that true probabilities stay below in 95 of 100 draws of outcomes: what is left to chance among so many rows."""
+    random = np.random.default_rng(seed)
+    found = [
+        expected_calibration_error(reliability(p, (random.random(len(p)) < p).astype(float), bins))
+        for _ in range(draws)
+    ]
+    return float(np.quantile(found, 0.95))

@@ -1,45 +1,78 @@
-"""Which contender becomes the scores champion, and how good it is: chosen on one slice of time, judged on a later one.
+"""Which candidate is chosen for a score, and how good the choice is: chosen on one slice of time, judged on a later one, over several splits.
 
-Both contenders are calibrated on the validation slice. The baselines know that slice and no more: the share of buyers,
-and the share of buyers by how long ago a profile last ordered.
+On every split each setting is fitted on the train slice and calibrated on the validation slice, and the lowest log-loss there, out of fold, is
+chosen. The test slice only judges. The baselines know the validation slice and no more: the share of positives, that share by how long ago a
+profile last ordered, and by how often it ordered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
 
 import numpy as np
 
 from lakehouse.models import evaluation
+from lakehouse.models.candidates import SETTINGS, Setting, fit
 from lakehouse.models.evaluation import Array, Bin, Estimate
+from lakehouse.models.examples import Examples, Split
+from lakehouse.models.score_model import BUYERS, ScoreModel
 
-BASE_RATE = "baseline: share of buyers"
-RECENCY = "baseline: share by recency"
+BASE_RATE: Final = "baseline: share of all"
+RECENCY: Final = "baseline: share by recency"
+FREQUENCY: Final = "baseline: share by frequency"
+SELECTED: Final = "as selected"
+RECENCY_DAYS: Final = (30.0, 90.0)  # edges; never ordered is a bin of its own
+FREQUENCIES: Final = (0.0, 1.0, 2.0, 5.0)  # edges, the upper one of each bin
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slice:
-    """Collected predictions at one cut-off, in one order: logits by contender, outcome, recency bin."""
+class Question:
+    """What is asked of a profile. is_absence: whether no order in the horizon is the positive outcome. among: whom it is asked of."""
 
-    logits: Mapping[str, Array]
-    label: Array
-    recency: Array
+    horizon_days: int
+    among: str
+    is_absence: bool = False
+
+    def asked(self, known: Examples) -> Examples:
+        return known.where(known.column("has_ordered") > 0) if self.among == BUYERS else known
+
+    def label(self, known: Examples) -> Array:
+        return 1.0 - known.happened if self.is_absence else known.happened
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What was chosen on one split. model: fitted and calibrated before the test slice. learned_until: the last day that any of it knows."""
+
+    split: Split
+    setting: Setting
+    model: ScoreModel
+    validation_log_loss: Mapping[str, float]
+    learned_until: date
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """The champion and its calibration, and the figures of everyone on the test slice.
+    """The choice on the newest split, and the figures of everyone on the test slices of all splits together, resampled by person.
 
-    `validation_log_loss`: by contender, out of fold; what the choice was made by. `gain`: Brier score of the recency
-    baseline less the champion's. `metrics`: by contender or baseline, then by metric.
+    champion: the kind that was chosen on the newest split. metrics: by kind, SELECTED and baseline, then by metric. baseline: the best of
+    them there, by Brier score. gain: its Brier score less that of what was selected. reliability: of what was selected; at_pass, at_touch: of the rows of either way to be scored.
     """
 
     champion: str
-    slope: float
-    offset: float
-    validation_log_loss: Mapping[str, float]
+    chosen: tuple[Chosen, ...]
     metrics: Mapping[str, Mapping[str, Estimate]]
+    baseline: str
     gain: Estimate
     reliability: tuple[Bin, ...]
+    at_pass: tuple[Bin, ...]
+    at_touch: tuple[Bin, ...]
+    rows: int
+
+    @property
+    def newest(self) -> Chosen:
+        return self.chosen[0]
 
     @property
     def beats_baseline(self) -> bool:
@@ -50,52 +83,136 @@ class Judgement:
         return evaluation.expected_calibration_error(self.reliability)
 
     def table(self) -> str:
-        """For a person: the metrics beside the baselines, and the reliability of the champion."""
+        """For a person: the metrics beside the baselines, and the reliability of what was selected."""
         names = list(evaluation.METRICS)
         verdict = "better than" if self.beats_baseline else "NOT shown to be better than"
-        lines = [f"{'test slice, 95 % interval':<27} " + " ".join(f"{name:<24}" for name in names)]
+        head = f"{len(self.chosen)} test slices, 95 %"
+        lines = [f"{head:<30} " + " ".join(f"{name:<24}" for name in names)]
         for who, found in self.metrics.items():
-            lines.append(f"{who:<27} " + " ".join(f"{found[name]!s:<24}" for name in names))
-        pairs = (f"{one.predicted:.3f} -> {one.observed:.3f}" for one in self.reliability)
+            lines.append(f"{who:<30} " + " ".join(f"{found[name]!s:<24}" for name in names))
+        selected = ", ".join(f"{one.split.test} {one.setting}" for one in self.chosen)
         lines += [
-            f"{self.champion} is {verdict} the recency baseline: Brier gain {self.gain}",
-            f"calibration error {self.calibration_error:.4f}; predicted -> observed, by tenths of the profiles:",
-            "  " + "  ".join(pairs),
+            f"selected on each split: {selected}",
+            f"{SELECTED} is {verdict} the best {self.baseline}: Brier gain {self.gain}",
+            f"calibration error {self.calibration_error:.4f}; predicted -> observed, by tenths of the rows:",
         ]
+        for name, bins in (("all", self.reliability), ("as time passes", self.at_pass), ("at a touch", self.at_touch)):
+            pairs = "  ".join(f"{one.predicted:.3f} -> {one.observed:.3f}" for one in bins)
+            lines.append(f"  {name:<15} {pairs}")
         return "\n".join(line.rstrip() for line in lines)
 
 
-def judge(validation: Slice, test: Slice, seed: int) -> Judgement:
-    """Choose by log-loss on `validation` (the contender named first if equal), judge on `test`."""
-    losses = {
-        name: evaluation.log_loss(evaluation.platt_out_of_fold(logit, validation.label), validation.label)
-        for name, logit in validation.logits.items()
-    }
-    champion = min(losses, key=lambda name: losses[name])
-    scaling = {name: evaluation.platt(logit, validation.label) for name, logit in validation.logits.items()}
-    contenders = {
-        name: evaluation.sigmoid(scaling[name][0] * logit + scaling[name][1]) for name, logit in test.logits.items()
-    }
-    predictions = contenders | baselines(validation, test)
+@dataclass(frozen=True, kw_only=True)
+class _Tested:
+    """Probabilities on the test slice of one split, by kind, SELECTED and baseline."""
+
+    chosen: Chosen
+    test: Examples
+    p: Mapping[str, Array]
+
+
+def judge(
+    known: Examples, splits: Sequence[Split], question: Question, *, seed: int, settings: Sequence[Setting] = SETTINGS
+) -> Judgement:
+    """Choose and judge on every split, the newest first.
+
+    Raises:
+        ValueError: one outcome only in some slice.
+    """
+    known = question.asked(known)
+    tested = [_tested(known, split, question, settings, seed) for split in splits]
+    test = [one.test for one in tested]
+    label = np.concatenate([question.label(part) for part in test])
+    person = np.unique(np.concatenate([part.person for part in test]), return_inverse=True)[1]
+    is_touch = np.concatenate([part.is_touch for part in test])
+    p = {name: np.concatenate([one.p[name] for one in tested]) for name in tested[0].p}
+    selected, baseline = p[SELECTED], best_baseline(p, label)
     return Judgement(
-        champion=champion,
-        slope=scaling[champion][0],
-        offset=scaling[champion][1],
-        validation_log_loss=losses,
-        metrics={name: evaluation.estimates(p, test.label, seed) for name, p in predictions.items()},
-        gain=evaluation.brier_gain(predictions[champion], predictions[RECENCY], test.label, seed),
-        reliability=evaluation.reliability(predictions[champion], test.label),
+        champion=tested[0].chosen.setting.kind,
+        chosen=tuple(one.chosen for one in tested),
+        metrics={name: evaluation.estimates(told, label, seed, person) for name, told in p.items()},
+        baseline=baseline,
+        gain=evaluation.brier_gain(selected, p[baseline], label, seed, person),
+        reliability=evaluation.reliability(selected, label),
+        at_pass=evaluation.reliability(selected[~is_touch], label[~is_touch]) if not is_touch.all() else (),
+        at_touch=evaluation.reliability(selected[is_touch], label[is_touch]) if is_touch.any() else (),
+        rows=len(label),
     )
 
 
-def baselines(validation: Slice, test: Slice) -> dict[str, Array]:
-    """Predictions on `test` of the two rules learned on `validation`.
+def _tested(known: Examples, split: Split, question: Question, settings: Sequence[Setting], seed: int) -> _Tested:
+    train, validation, test = known.at(*split.train), known.at(split.validation), known.at(split.test)
+    learned, outcome = question.label(train), question.label(validation)
+    fitted: dict[str, tuple[Setting, ScoreModel]] = {}
+    losses: dict[str, float] = {}
+    for setting in settings:
+        plain = fit(setting, train.rows, learned, horizon_days=question.horizon_days, among=question.among, seed=seed)
+        logit = plain.logit(validation.rows)
+        losses[str(setting)] = evaluation.log_loss(evaluation.platt_out_of_fold(logit, outcome), outcome)
+        fitted[str(setting)] = setting, plain.calibrated(*evaluation.platt(logit, outcome))
+    best = min(losses, key=lambda name: losses[name])
+    p: dict[str, Array] = {}
+    for kind in dict.fromkeys(setting.kind for setting in settings):
+        own = min((name for name in losses if fitted[name][0].kind == kind), key=lambda name: losses[name])
+        p[kind] = fitted[own][1].probability(test.rows)
+    p[SELECTED] = fitted[best][1].probability(test.rows)
+    setting, model = fitted[best]
+    chosen = Chosen(
+        split=split,
+        setting=setting,
+        model=model,
+        validation_log_loss=losses,
+        learned_until=split.validation + timedelta(days=question.horizon_days),
+    )
+    return _Tested(chosen=chosen, test=test, p=p | baselines(validation, outcome, test))
 
-    The share of a recency bin is drawn to the share of all by the weight of one profile, so that an empty bin has one.
+
+def baselines(validation: Examples, outcome: Array, test: Examples) -> dict[str, Array]:
+    """Probabilities on `test` of the rules learned on `validation`.
+
+    The share of a bin is drawn to the share of all by the weight of one row, so that an empty bin has one.
     """
-    share = float(validation.label.mean())
-    by_recency = np.full(len(test.label), share)
-    for recency in np.unique(test.recency):
-        alike = validation.label[validation.recency == recency]
-        by_recency[test.recency == recency] = (alike.sum() + share) / (len(alike) + 1)
-    return {BASE_RATE: np.full(len(test.label), share), RECENCY: by_recency}
+    share = float(outcome.mean())
+    by_bin = {RECENCY: _recency, FREQUENCY: _frequency}
+    found = {BASE_RATE: np.full(len(test), share)}
+    for name, binned in by_bin.items():
+        then, now, told = binned(validation), binned(test), np.full(len(test), share)
+        for one in np.unique(now):
+            alike = outcome[then == one]
+            told[now == one] = (alike.sum() + share) / (len(alike) + 1)
+        found[name] = told
+    return found
+
+
+def best_baseline(p: Mapping[str, Array], label: Array) -> str:
+    """The baseline with the lowest Brier score on the very rows that are judged: the hardest to beat, whichever it is."""
+    return min((BASE_RATE, RECENCY, FREQUENCY), key=lambda name: evaluation.brier(p[name], label))
+
+
+def _recency(known: Examples) -> Array:
+    since = np.searchsorted(RECENCY_DAYS, known.column("days_since_order")).astype(float)
+    return np.where(known.column("has_ordered") > 0, since, -1.0)
+
+
+def _frequency(known: Examples) -> Array:
+    return np.searchsorted(FREQUENCIES, known.column("frequency")).astype(float)
+
+
+def refitted(
+    known: Examples, days: Sequence[date], judgement: Judgement, question: Question, *, seed: int
+) -> ScoreModel:
+    """The chosen setting fitted on all cut-offs, and calibrated by what it said of the newest test slice when it had not seen it.
+
+    The figures of the judgement are of the choice as it was then; this one has seen more, and no slice is left to judge it by.
+    """
+    newest = judgement.newest
+    rows, test = question.asked(known.at(*days)), question.asked(known.at(newest.split.test))
+    plain = fit(
+        newest.setting,
+        rows.rows,
+        question.label(rows),
+        horizon_days=question.horizon_days,
+        among=question.among,
+        seed=seed,
+    )
+    return plain.calibrated(*evaluation.platt(newest.model.logit(test.rows), question.label(test)))

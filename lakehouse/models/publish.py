@@ -1,4 +1,4 @@
-"""A trained pipeline and its parameters become a registered version, and that version the champion.
+"""A trained model's parameters, and its pipeline where it has one, become a registered version: a challenger, or the champion at once.
 
 MLflow's client is used throughout, never its process-wide "active run": training may share a process with the stream.
 """
@@ -12,7 +12,6 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +21,9 @@ from pyspark.sql import DataFrame
 
 from lakehouse.config import PROJECT, Config
 from lakehouse.errors import ModelError
-from lakehouse.lake import audit
 from lakehouse.lake.delta import Lake
-from lakehouse.models.registry import CHAMPION, PARAMETERS, client, local_folder, tracking_uri
+from lakehouse.models.aliases import CHALLENGER, promote
+from lakehouse.models.registry import PARAMETERS, client, local_folder, tracking_uri
 from lakehouse.tables.contract import Table
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ REQUIREMENTS = ("pyspark==4.2.0", "mlflow==3.17.2")
 class Trained:
     """What is kept of one training. `inputs`: name -> MLflow type of the columns the pipeline reads.
 
-    `pipeline`: None where the parameters are all there is. `files`: name -> content, kept beside them.
+    `pipeline`: None where the parameters are all there is. `files`: name -> content, kept beside them. `tags`: of the version.
     """
 
     name: str
@@ -49,10 +48,11 @@ class Trained:
     inputs: Mapping[str, str] = field(default_factory=dict)
     pipeline: PipelineModel | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def publish(config: Config, trained: Trained, *, is_champion: bool = True) -> str:
-    """Store, register and make champion, unless told not to; the version given to it. The alias moves last, once all is there.
+    """Store and register; make champion, or else challenger. The version given to it. The alias moves last, once all is there.
 
     Raises:
         ModelError: the lake is remote and no tracking URI is set.
@@ -71,12 +71,12 @@ def publish(config: Config, trained: Trained, *, is_champion: bool = True) -> st
     if not mlflow.search_registered_models(filter_string=f"name = '{trained.name}'"):
         mlflow.create_registered_model(trained.name)
     source = f"{run.info.artifact_uri}/model" if trained.pipeline is not None else run.info.artifact_uri
-    version = mlflow.create_model_version(trained.name, source, run_id=run_id).version
+    version = str(mlflow.create_model_version(trained.name, source, run_id=run_id, tags=dict(trained.tags)).version)
     if is_champion:
-        mlflow.set_registered_model_alias(trained.name, CHAMPION, version)
-        told = {"model": trained.name, "version": str(version)}
-        audit.note(config, "promotion", by=getpass.getuser(), detail=told, now=datetime.now(UTC))
-    return str(version)
+        promote(config, trained.name, version, by=getpass.getuser(), why="trained")
+    else:
+        mlflow.set_registered_model_alias(trained.name, CHALLENGER, version)
+    return version
 
 
 def snapshot(lake: Lake, table: Table) -> tuple[DataFrame, int]:

@@ -1,76 +1,165 @@
-"""Scores: the calibrated probability that a profile orders within the horizon, from stored parameters.
+"""A calibrated probability over FEATURES, from stored parameters: plain arrays, evaluated by numpy wherever a score is made.
 
     logistic   logit = intercept + sum of weight * ln(1 + feature)
-    boosted    logit = 2 * sum of tree weights * leaves, on plain features
-    both       probability = 1 / (1 + exp(-(slope * logit + offset)))     Platt scaling on a later slice of time
+    network    the same logs through layers of rectified linear units, the last of them one logit
+    forest     logit of the mean of the trees' leaves, each a share; features in single precision, as scikit-learn's trees read them
+    boosted    logit = intercept + sum of the trees' leaves
+    all        probability = 1 / (1 + exp(-(slope * logit + offset)))     Platt scaling on a later slice of time
 
-Platt, J. (1999), Probabilistic outputs for support vector machines. Applied as column expressions, see
-`lakehouse/models/segment_model.py`: for 2,000 rows the logistic one added no measurable CPU time to the features and the
-boosted one as much as its pipeline (0.1 to 0.2 s on a busy core); the logistic pipeline added 0.25 s. A test holds
-expressions and pipelines equal.
+Platt, J. (1999), Probabilistic outputs for support vector machines. One evaluation runs in training, in the micro-batch (in a Python worker, over
+Arrow arrays) and in a rebuild: a formula in Spark SQL would be a second one. Who serves reads the number and needs none of it. A
+profile's answer is the same to the last bit whoever else is in the batch; BLAS does not promise that, so nothing here calls it.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
-from lakehouse.models.trees import boosted_logit
+from lakehouse.models.reasons import reasons
+from lakehouse.models.trees import Trees
+from lakehouse.spark.arrow_function import arrow_function
 
 LOGISTIC = "logistic"
+NETWORK = "network"
+FOREST = "forest"
 BOOSTED = "boosted"
+KINDS = (LOGISTIC, NETWORK, FOREST, BOOSTED)
+
+EVERYBODY = "everybody"
+BUYERS = "buyers"
+
+Array = NDArray[np.float64]
+_LEAST = 1e-6  # a forest's share of exactly 0 or 1 has no logit
+_HAS_ORDERED = FEATURES.index("has_ordered")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreModel:
-    """A scores model as plain values. `weights` and `intercept` for LOGISTIC, `trees` for BOOSTED."""
+    """A scores model as plain values.
+
+    among: whom it speaks of; of others it says nothing. weights, intercept: of LOGISTIC; intercept of BOOSTED, too. layers: of NETWORK, each
+    {"weights": inputs x outputs, "offsets"}. trees: of FOREST and BOOSTED, see Trees. usual: median of each feature at training, for reasons; empty = of a
+    release before.
+    """
 
     version: str
     kind: str
     horizon_days: int
     slope: float
     offset: float
+    among: str = EVERYBODY
     intercept: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
-    trees: tuple[Mapping[str, Any], ...] = ()
+    layers: tuple[Mapping[str, Any], ...] = ()
+    trees: Mapping[str, Any] = field(default_factory=dict)
+    usual: Mapping[str, float] = field(default_factory=dict)
     features: tuple[str, ...] = FEATURES
 
     def __post_init__(self) -> None:
-        if self.kind not in (LOGISTIC, BOOSTED):
-            raise ModelError(
-                f"scores model {self.version}: kind {self.kind!r}, expected {LOGISTIC} or {BOOSTED}. Retrain"
-            )
+        if self.kind not in KINDS:
+            raise ModelError(f"scores model {self.version}: kind {self.kind!r}, expected one of {KINDS}. Retrain")
         if tuple(self.features) != FEATURES:
             raise ModelError(
                 f"scores model {self.version}: trained on other features, got {list(self.features)}, "
                 f"expected {list(FEATURES)}. Run ./spark-submit.sh ml/train_scores.py"
             )
+        if not isinstance(self.trees, Mapping):
+            raise ModelError(
+                f"scores model {self.version}: trees of an older layout, got a list of them, expected arrays of nodes. "
+                "Run ./spark-submit.sh ml/train_scores.py"
+            )
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any], version: str) -> Self:
-        in_order = {name: tuple(parameters[name]) for name in ("features", "trees")}
-        return cls(version=version, **{**parameters, **in_order})
+        told = {**parameters, "features": tuple(parameters["features"]), "layers": tuple(parameters.get("layers", ()))}
+        if parameters.get("trees") == []:  # as releases before this one wrote a model without trees
+            told["trees"] = {}
+        return cls(version=version, **told)
 
     def to_parameters(self) -> dict[str, Any]:
         """JSON-ready; the version is the registry's to give."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "version"}
 
-    @cached_property
-    def value(self) -> Column:
-        """The calibrated probability, 0 to 1, over FEATURES."""
-        logit = self.logit * F.lit(self.slope) + F.lit(self.offset)
-        return F.lit(1.0) / (F.lit(1.0) + F.exp(-logit))
+    def calibrated(self, slope: float, offset: float) -> Self:
+        return dataclasses.replace(self, slope=slope, offset=offset)
+
+    def probability(self, rows: Array) -> Array:
+        """The calibrated probability, 0 to 1, of rows x FEATURES."""
+        return np.asarray(np.exp(-np.logaddexp(0.0, -self.scaled(rows))), dtype=np.float64)
+
+    def speaks_of(self, rows: Array) -> NDArray[np.bool_]:
+        """Whether it says anything of a row."""
+        return np.asarray(rows[:, _HAS_ORDERED] > 0) if self.among == BUYERS else np.ones(len(rows), dtype=bool)
+
+    def logit(self, rows: Array) -> Array:
+        """Log-odds before calibration."""
+        if self.kind == BOOSTED:
+            return self.intercept + self._nodes.sum(rows)
+        if self.kind == FOREST:
+            share = np.clip(self._nodes.sum(rows.astype(np.float32)), _LEAST, 1 - _LEAST)
+            return np.asarray(np.log(share) - np.log1p(-share), dtype=np.float64)
+        logs = np.log1p(np.maximum(rows, 0.0))
+        if self.kind == NETWORK:
+            return self._through_layers(logs)
+        total = np.full(len(rows), self.intercept)
+        for name, weight in self.weights.items():
+            total += weight * logs[:, FEATURES.index(name)]
+        return total
 
     @cached_property
-    def logit(self) -> Column:
-        """Log-odds before calibration, over FEATURES."""
-        if self.kind == BOOSTED:
-            return boosted_logit(self.trees)
-        terms = (F.lit(weight) * F.log1p(F.greatest(F.lit(0.0), name)) for name, weight in self.weights.items())
-        return sum(terms, F.lit(self.intercept))
+    def value(self) -> Column:
+        """The calibrated probability over FEATURES; null of whom it does not speak."""
+        return arrow_function(_answer(dataclasses.replace(self)), "double")(*FEATURES)
+
+    @cached_property
+    def reasons(self) -> Column:
+        """Why, in words, over FEATURES: see lakehouse/models/reasons.py; null of whom it does not speak, and of a model of a release before."""
+        return arrow_function(_reasons(dataclasses.replace(self)), "array<string>")(*FEATURES)
+
+    def scaled(self, rows: Array) -> Array:
+        """Calibrated log-odds."""
+        return self.slope * self.logit(rows) + self.offset
+
+    @cached_property
+    def _nodes(self) -> Trees:
+        return Trees.from_parameters(self.trees)
+
+    def _through_layers(self, values: Array) -> Array:
+        for number, (weights, offsets) in enumerate(self._arrays, 1):
+            total = np.repeat(offsets[None, :], len(values), axis=0)
+            for place, outputs in enumerate(weights):
+                total += values[:, place, None] * outputs
+            values = total if number == len(self._arrays) else np.maximum(total, 0.0)
+        return values[:, 0]
+
+    @cached_property
+    def _arrays(self) -> tuple[tuple[Array, Array], ...]:
+        layers = ((np.asarray(one["weights"], float), np.asarray(one["offsets"], float)) for one in self.layers)
+        return tuple(layers)
+
+
+def _reasons(model: ScoreModel) -> Callable[..., pa.Array]:
+    def answer(*columns: pa.Array) -> pa.Array:
+        rows = np.column_stack([column.to_numpy(zero_copy_only=False) for column in columns])
+        told = reasons(model.scaled, rows, model.usual) if model.usual else []
+        asked = model.speaks_of(rows) if model.usual else np.zeros(len(rows), dtype=bool)
+        return pa.array([told[row] if is_asked else None for row, is_asked in enumerate(asked)], pa.list_(pa.string()))
+
+    return answer
+
+
+def _answer(model: ScoreModel) -> Callable[..., pa.Array]:
+    def answer(*columns: pa.Array) -> pa.Array:
+        rows = np.column_stack([column.to_numpy(zero_copy_only=False) for column in columns])
+        return pa.array(model.probability(rows), pa.float64(), mask=~model.speaks_of(rows))
+
+    return answer

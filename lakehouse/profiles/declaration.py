@@ -12,7 +12,7 @@ a table reads is its transform's signature. After a `*` it may ask for what is n
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pyspark.sql import Column, DataFrame
 
@@ -48,6 +48,14 @@ class ScoreChampion(Protocol):
     def version(self) -> str: ...
     @property
     def value(self) -> Column: ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A model of one score that says why, over the same features: array<string>."""
+
+    @property
+    def reasons(self) -> Column: ...
 
 
 class ChampionModels(Protocol):

@@ -37,6 +37,11 @@ class Score:
         return f"{self.column}_model_version"
 
     @property
+    def reasons_column(self) -> str | None:
+        """Column of gold.scores that says why; None where nothing does."""
+        return f"{self.column}_reasons" if self.read_as == "probability" else None
+
+    @property
     def columns(self) -> tuple[Column, Column]:
         """The score and the version that gave it."""
         absent = "null = no model yet" if self.trained_by else "null until a model is trained"
@@ -53,7 +58,13 @@ PURCHASE_PROPENSITY = Score(
     trained_by="ml/train_scores.py",
     read_as="probability",
 )
-CHURN_RISK = Score(column="churn_risk", meaning="probability of leaving, 0 to 1", model="churn_risk")
+CHURN_RISK = Score(
+    column="churn_risk",
+    meaning="probability of no order within scores.churn_horizon_days of as_of, 0 to 1, of a profile that has ordered",
+    model="churn_risk",
+    trained_by="ml/train_scores.py",
+    read_as="probability",
+)
 CLV = Score(column="clv", meaning="lifetime value, default_currency", model="clv")
 TARGETED_OFFER = Score(
     column="targeted_offer",

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Protocol
 
@@ -39,6 +39,7 @@ from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, OnDriver
+from lakehouse.profiles.due_rows import DueProfiles
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.audiences import NO_AUDIENCES, Audiences
 from lakehouse.profiles.gold.scores import GOLD_SCORES
@@ -146,7 +147,8 @@ class MicroBatch:
         self._note = note
         self._left: set[str] = set()  # actors of others, of whom gold is to be made anew
         self._gone: set[str] = set()  # profiles of which nothing is left
-        self._as_of: datetime | None = None
+        self._newest: datetime | None = None
+        self._due = DueProfiles(lake, GOLD_ACTIVATION)
         self._models_applied: Mapping[str, str] | None = None
         self._one_at_a_time = Lock()
 
@@ -209,7 +211,7 @@ class MicroBatch:
             self.identity.start_again(left)
             self._left |= set(left)
             self._gone |= set(gone)
-            self._as_of = None
+            self._newest = None
 
     def _is_due(self) -> bool:
         moved = self._models_moved()
@@ -217,12 +219,14 @@ class MicroBatch:
 
     def _is_due_as_it_is(self) -> bool:
         is_asked = self.identity.is_due(self.champions.matcher) or (self.online is not None and self.online.is_due)
-        return is_asked or self._may_have_closed()
+        return is_asked or self._due.is_unfinished or self._may_be_due()
 
-    def _may_have_closed(self) -> bool:
-        """Whether a window of somebody may have closed by the lake's clock."""
-        as_of = None if self._window_ends is None else self.newest_event()
-        return self._window_ends is not None and as_of is not None and self._window_ends.is_due(as_of, self.clock())
+    def _may_be_due(self) -> bool:
+        """Whether by the lake's clock a window of somebody may have closed, or what was said of somebody may be too old."""
+        now = self.clock()
+        as_of = self.as_of(now)
+        kept = [self._due, *([] if self._window_ends is None else [self._window_ends])]
+        return as_of is not None and any(one.is_due(as_of, now) for one in kept)
 
     def _record(self, brought: tuple[DataFrame | pa.Table, Transaction] | None, record: BatchRecord) -> None:
         with record.stage("total"):
@@ -248,9 +252,14 @@ class MicroBatch:
         if self.online is not None:
             with record.stage("online_fill"):
                 profiles |= self.online.catch_up(self.identity.index, now)
-        as_of = self.newest_event(None if new is None else new.newest)
+        as_of = self.as_of(now, None if new is None else new.newest)
         if as_of is None:
             return
+        began, due = self.clock(), set[str]()
+        if not everyone:
+            with record.stage("due"):
+                due = self._due.begin(as_of, now)
+                profiles |= due
         rows: GoldRows | OnDriver
         with record.stage("rollup"):
             if everyone:
@@ -279,6 +288,9 @@ class MicroBatch:
         if self._teller is not None:
             with record.stage("audiences"):
                 self._teller.tell(None if everyone else profiles, record)
+        if due:
+            self._due.made(began, self.clock())
+        self._due.end()
         self.identity.settle()
         record.committed_at = self.clock()
         self._models_applied = self.champions.versions
@@ -305,7 +317,7 @@ class MicroBatch:
             for table in reversed(self._closing):
                 gold_writes.write(self.lake, table, rows)
             ends.wrote(rows.tables)
-            ends.closed(began, self.clock())
+            ends.made(began, self.clock())
         return due
 
     def _models_moved(self) -> bool:
@@ -317,14 +329,26 @@ class MicroBatch:
         is_newer = any(applied.get(name) != version for name, version in self.champions.versions.items())
         return is_newer or any(score.model in applied and score.model in absent for score in SCORES)
 
+    def as_of(self, now: datetime, newest: datetime | None = None) -> datetime | None:
+        """The lake's clock, UTC without a zone. `newest`: of the events that come in.
+
+        It is the time of day while events are of these days, whether or not one comes; a lake of an older history, or one that is being read in,
+        stands at its newest event. So what time does to a profile shows without an event, and history is told as it was.
+        """
+        last = self.newest_event(newest)
+        here = now.astimezone(UTC).replace(tzinfo=None) if now.tzinfo else now
+        if last is None or here - last > timedelta(hours=self.lake.config.profiles.live_hours):
+            return last
+        return max(last, here)
+
     def newest_event(self, newest: datetime | None = None) -> datetime | None:
-        """The lake's event-time clock: the newest event any profile has seen, kept across restarts by the table."""
-        if self._as_of is None:
+        """The newest event any profile has seen, kept across restarts by the table."""
+        if self._newest is None:
             row = self.lake.read(SILVER_ACTIVITY_DAILY).agg(F.max("last_at")).first()
-            self._as_of = row[0] if row else None
-        known = [time for time in (self._as_of, newest) if time is not None]
-        self._as_of = max(known, default=None)
-        return self._as_of
+            self._newest = row[0] if row else None
+        known = [time for time in (self._newest, newest) if time is not None]
+        self._newest = max(known, default=None)
+        return self._newest
 
     def _write_silver(self, new: _New | None, record: BatchRecord, now: datetime) -> set[str]:
         """Write the silver tables; the profiles whose figures the batch may have changed."""
@@ -360,8 +384,9 @@ class MicroBatch:
             ]
             for write in writes:
                 write.result()
-        if self._window_ends is not None and self._window_ends.table in tables:
-            self._window_ends.wrote(rows.tables)
+        for kept in (self._due, self._window_ends):
+            if kept is not None and kept.table in tables:
+                kept.wrote(rows.tables)
 
     def tell_changes(self, now: datetime) -> None:
         """Say in gold.changes what gold has changed."""

@@ -11,6 +11,7 @@ whether it is the one served is the verdict's. Streams may run meanwhile: nothin
 """
 
 import dataclasses
+import getpass
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,8 +28,9 @@ from lakehouse.errors import LakeError, ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import PRODUCTS, writer
 from lakehouse.maintenance.upkeep import Upkeep
+from lakehouse.models.aliases import promote
 from lakehouse.models.publish import Trained, publish, snapshot
-from lakehouse.models.registry import RECOMMENDER, set_champion
+from lakehouse.models.registry import RECOMMENDER
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
@@ -205,8 +207,19 @@ def use(config: Config, version: str) -> Path:
         ModelError: it is not in the registry, or no longer in the folder.
         LakeError: the lake is not on this machine.
     """
+    folder = point_serving(config, version)
+    promote(config, RECOMMENDER, version, by=getpass.getuser(), why="--use")
+    return folder
+
+
+def point_serving(config: Config, version: str) -> Path:
+    """Let the service read that version from now on; its folder.
+
+    Raises:
+        ModelError: it is no longer in the folder.
+        LakeError: the lake is not on this machine.
+    """
     base = serving_folder(config) / RECOMMENDER
     files.read(base / version)
-    set_champion(config, RECOMMENDER, version)
     files.point(base, version)
     return base / version

@@ -1,201 +1,313 @@
-"""Purchase propensity: will a profile order within scores.horizon_days. The champion of `scores`.
+"""The scores that are learned from what people did: purchase propensity and churn risk. Each is a model of its own, and passes one gate.
 
-Reads silver.activity_daily, silver.orders and silver.identity_map, of those who may be learned from (consenting.py). Logistic
-regression and gradient-boosted trees (MLlib) on point-in-time features at past cut-offs, split by time with a horizon
-between the slices (`lakehouse/models/examples.py`). Both are calibrated by Platt scaling on the validation slice; the lower log-loss
-there, out of fold, becomes champion; the test slice only judges (`lakehouse/models/judgement.py`).
+Reads silver.activity_daily, silver.orders and silver.identity_map, of those who may be learned from (consenting.py). The candidates of
+lakehouse/models/candidates.py learn from point-in-time features at past instants, over splits in time with an embargo between their slices
+(lakehouse/models/examples.py). What is chosen and judged on each (lakehouse/models/judgement.py) is fitted once more on all cut-offs, registered as
+challenger, and made champion if the gate (lakehouse/models/gate.py) lets it through. Its verdict is a row of ops.model_verdicts.
 """
 
-from collections.abc import Mapping
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any, Final
 
 import numpy as np
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import pyarrow as pa
 
 from lakehouse.config import ScoresConfig
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
-from lakehouse.lake.delta import Lake
-from lakehouse.models.examples import CutOffs, cut_offs, examples
-from lakehouse.models.judgement import RECENCY, Judgement, Slice, judge
-from lakehouse.models.propensity import Contender, fit_boosted, fit_logistic
-from lakehouse.models.publish import Trained, publish, snapshot
-from lakehouse.models.score_model import BOOSTED, LOGISTIC, ScoreModel
-from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY
-from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
-from lakehouse.profiles.rollup import profile_activity, profile_orders
-from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
-from lakehouse.profiles.silver.orders import SILVER_ORDERS
-from lakehouse.tables.identity import SILVER_IDENTITY_MAP
-from lakehouse.training.consenting import consenting
+from lakehouse.lake.delta import Lake, arrow_schema
+from lakehouse.lake.lock import MODELS, writer
+from lakehouse.models import aliases
+from lakehouse.models.candidates import SETTINGS, Setting
+from lakehouse.models.examples import CutOffs, Split
+from lakehouse.models.gate import Challenger, Check, Reigning, Slice, Verdict, gate
+from lakehouse.models.judgement import SELECTED, Judgement, Question, baselines, best_baseline, judge, refitted
+from lakehouse.models.model_card import Provenance, card
+from lakehouse.models.publish import Trained, code_version, feature_schema, publish
+from lakehouse.models.reasons import moved
+from lakehouse.models.registry import champion_file
+from lakehouse.models.score_model import BUYERS, EVERYBODY, ScoreModel
+from lakehouse.profiles.declared_scores import CHURN_RISK, PURCHASE_PROPENSITY, Score
+from lakehouse.tables.models import OPS_MODEL_VERDICTS
+from lakehouse.training.score_examples import Read, read_examples
 
-PROFILES = 20_000  # at most, by a hash of the id: a score of two dozen features learns no more from more
-RECENCY_DAYS = (30.0, 90.0)  # edges of the recency baseline; never ordered is a bin of its own
+JUDGED: Final = "judged.json"
+ROWS_EXPLAINED: Final = 1_000
+
+Reader = Callable[[int], Read]
+"""Of a horizon in days, the examples."""
+Further = Callable[[ScoreModel, Slice], Sequence[Check]]
+"""Checks that a challenger must meet beside those of the gate, of the model as it was judged and the slice it is judged on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A score and what is asked for it, of the configuration."""
+
+    score: Score
+    question: Callable[[ScoresConfig], Question]
+
+
+PURCHASE = Target(
+    score=PURCHASE_PROPENSITY, question=lambda told: Question(horizon_days=told.horizon_days, among=EVERYBODY)
+)
+CHURN = Target(
+    score=CHURN_RISK,
+    question=lambda told: Question(horizon_days=told.churn_horizon_days, among=BUYERS, is_absence=True),
+)
+TARGETS: Mapping[str, Target] = {target.score.column: target for target in (PURCHASE, CHURN)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoresSummary:
-    """What one training found. `judgement`: the choice and the figures on the test slice."""
+    """What one training found. judgement: the choice and its figures. verdict: the gate's. model: fitted again on all cut-offs."""
 
+    score: str
     version: str
     model: ScoreModel
     cut_offs: CutOffs
-    train_rows: int
-    test_rows: int
+    rows: int
     judgement: Judgement
+    verdict: Verdict
+    is_champion: bool
 
     @property
-    def _place(self) -> str:
-        is_better = self.judgement.beats_baseline
-        return (
-            "is champion"
-            if is_better
-            else "is registered, and not champion, for it is not shown to be better than the baseline"
-        )
+    def place(self) -> str:
+        """What became of it, in words."""
+        if self.is_champion:
+            return "is champion"
+        if self.verdict.passes:
+            return (
+                f"is challenger: it may be made champion by ./spark-submit.sh model promote {self._name} {self.version}"
+            )
+        return "is challenger, and not champion: the gate rejects it"
+
+    @property
+    def _name(self) -> str:
+        return TARGETS[self.score].score.model
 
     def table(self) -> str:
-        """For a person: what was trained on which days, and how good it is."""
-        cuts = self.cut_offs
+        """For a person: what was trained on which days, how good it is, and what the gate says."""
+        held_to = "the baseline" if self.verdict.champion is None else f"champion {self.verdict.champion}"
         return "\n".join(
             [
-                f"scores model {self.version} {self._place}: {self.model.kind} model of an order within "
-                f"{self.model.horizon_days} days",
-                f"cut-offs: train {', '.join(map(str, cuts.train))} ({self.train_rows:,} rows), validation "
-                f"{cuts.validation}, test {cuts.test} ({self.test_rows:,} rows)",
+                f"{self._name} model {self.version} ({self.score}) {self.place}",
+                f"{self.model.kind} model of the next {self.model.horizon_days} days, fitted on {self.rows:,} rows of cut-offs "
+                f"{', '.join(map(str, self.cut_offs.refit))}; the figures below are of models that had not seen the slices they are of",
+                *(
+                    f"split: train {', '.join(map(str, one.train))}, validation {one.validation}, test {one.test}"
+                    for one in self.cut_offs.splits
+                ),
                 self.judgement.table(),
+                f"the gate, held to {held_to} on test slice {self.cut_offs.splits[0].test}:",
+                self.verdict.table(),
             ]
         )
 
 
-def train(lake: Lake) -> ScoresSummary:
-    """Train on the lake as it stands and register; champion only if it is shown to be better than the recency baseline.
+def reader(lake: Lake) -> Reader:
+    """Reads the examples of each horizon once, for scores that are trained one after the other on the same lake."""
+    return functools.cache(functools.partial(read_examples, lake))
+
+
+def no_further_checks(_: ScoreModel, __: Slice) -> Sequence[Check]:
+    """Of a training that asks the gate for nothing beside its own checks."""
+    return ()
+
+
+def train(
+    lake: Lake,
+    target: Target = PURCHASE,
+    *,
+    read_of: Reader | None = None,
+    settings: Sequence[Setting] = SETTINGS,
+    further: Further = no_further_checks,
+) -> ScoresSummary:
+    """Train on the lake as it stands and register; champion only if the gate lets it through. `read_of`: see `reader`. `further`: see Further.
 
     Raises:
-        ModelError: too few profiles, too short a history, or nobody (or everybody) bought in some slice.
+        ModelError: too few profiles, too short a history, or one outcome only in some slice.
     """
-    settings = lake.config.scores
-    rows, cuts, versions = _examples(lake, settings)
-    rows = rows.cache()
-    try:
-        train_rows = _check(rows, cuts, settings)
-        fitted = rows.where(F.to_date("as_of").isin(*cuts.train))
-        contenders = {
-            LOGISTIC: fit_logistic(fitted, settings.horizon_days),
-            BOOSTED: fit_boosted(fitted, settings.horizon_days, settings.seed),
-        }
-        validation, test = (_predict(rows, day, contenders) for day in (cuts.validation, cuts.test))
-    finally:
-        rows.unpersist()
-    judgement = judge(validation, test, settings.seed)
-    champion = contenders[judgement.champion]
+    seed = lake.config.scores.seed
+    question = target.question(lake.config.scores)
+    read = (read_of or reader(lake))(question.horizon_days)
+    check(read, question, lake.config.scores)
+    judgement = judge(read.known, read.cut_offs.splits, question, seed=seed, settings=settings)
+    newest = newest_slice(read, question)
+    verdict = gate(
+        Challenger(
+            parameters=judgement.newest.model.to_parameters(),
+            learned_until=judgement.newest.learned_until,
+            data_until=read.newest_day,
+            leaking=read.leaking,
+        ),
+        reigning(lake, target.score.model),
+        newest,
+        lake.config.gate,
+        seed=seed,
+        also=further(judgement.newest.model, newest),
+    )
     summary = ScoresSummary(
+        score=target.score.column,
         version="",
-        model=replace(champion.model, slope=judgement.slope, offset=judgement.offset),
-        cut_offs=cuts,
-        train_rows=train_rows,
-        test_rows=len(test.label),
+        model=refitted(read.known, read.cut_offs.refit, judgement, question, seed=seed),
+        cut_offs=read.cut_offs,
+        rows=len(question.asked(read.known.at(*read.cut_offs.refit))),
         judgement=judgement,
+        verdict=verdict,
+        is_champion=verdict.passes and lake.config.gate.promotes,
     )
-    trained = _trained(summary, champion, settings, versions)
-    version = publish(lake.config, trained, is_champion=judgement.beats_baseline)
-    return replace(summary, version=version, model=replace(summary.model, version=version))
+    version = publish(lake.config, _trained(lake, summary, target, read), is_champion=summary.is_champion)
+    summary = replace(summary, version=version, model=replace(summary.model, version=version))
+    _report(lake, summary, target, read)
+    return summary
 
 
-def _examples(lake: Lake, settings: ScoresConfig) -> tuple[DataFrame, CutOffs, dict[str, int]]:
-    """Example rows of every cut-off the lake allows, and the Delta versions they were made from."""
-    tables = (SILVER_ACTIVITY_DAILY, SILVER_ORDERS, SILVER_IDENTITY_MAP, GOLD_ACTIVATION)
-    (daily, orders, identity_map, activation), versions = zip(*(snapshot(lake, table) for table in tables), strict=True)
-    seen = daily.agg(F.min("activity_date").alias("first"), F.max("activity_date").alias("newest")).first()
-    if seen is None or seen["first"] is None:
-        raise ModelError(
-            f"train_scores: nothing to learn from, got an empty {SILVER_ACTIVITY_DAILY.name}, expected events. "
-            "Run ./spark-submit.sh streaming"
-        )
-    cuts = cut_offs(seen["first"], seen["newest"], settings.horizon_days)
-    known = identity_map.select("profile_id").distinct()
-    willing = consenting(known, activation, lake.config.training.scores, lake.config)
-    by_hash = willing.orderBy(F.xxhash64("profile_id"), "profile_id")
-    profiles = by_hash.limit(PROFILES)
-    members = identity_map.join(profiles, on="profile_id", how="left_semi").select("actor_id", "profile_id")
-    rows = examples(
-        profile_activity(daily, members),
-        profile_orders(orders, members),
-        profiles,
-        cuts.all,
-        settings.horizon_days,
+def newest_slice(read: Read, question: Question) -> Slice:
+    """What champion and challenger are held to each other on."""
+    split = read.cut_offs.splits[0]
+    asked = question.asked(read.known)
+    validation, test = asked.at(split.validation), asked.at(split.test)
+    told, label = baselines(validation, question.label(validation), test), question.label(test)
+    return Slice(
+        known=test,
+        label=label,
+        baseline=told[best_baseline(told, label)],
+        day=split.test,
+        newest_day=read.newest_day,
     )
-    # Sorted, so that the same rows give the same trees and resamples however the tables' files are cut.
-    placed = rows.repartition("profile_id").sortWithinPartitions("profile_id", "as_of")
-    return placed, cuts, {table.name: version for table, version in zip(tables, versions, strict=True)}
 
 
-def _check(rows: DataFrame, cuts: CutOffs, settings: ScoresConfig) -> int:
-    """Rows of the training slice.
+def reigning(lake: Lake, name: str) -> Reigning | None:
+    """The champion, as it was judged; None where there is none, or one that reads other features or is of a release before.
 
     Raises:
-        ModelError: fewer than scores.min_profiles of them, or one outcome only in some slice.
+        ModelError: the lake is remote and no tracking URI is set.
     """
-    counts = rows.groupBy(F.to_date("as_of")).agg(F.count(F.lit(1)), F.sum("label")).collect()  # one row per cut-off
-    found = {day: (profiles, buyers) for day, profiles, buyers in counts}
-    slices: dict[str, tuple[date, ...]] = {
-        "train": cuts.train,
-        "validation": (cuts.validation,),
-        "test": (cuts.test,),
-    }
-    totals = {name: [sum(found.get(day, (0, 0.0))[i] for day in days) for i in (0, 1)] for name, days in slices.items()}
-    train_rows = int(totals["train"][0])
-    if train_rows < settings.min_profiles:
+    stored = champion_file(lake.config, name, JUDGED)
+    if stored is None:
+        return None
+    version, _, content = stored
+    try:
+        told = json.loads(content)
+        return Reigning(
+            version=version,
+            model=ScoreModel.from_parameters(told["parameters"], version),
+            learned_until=date.fromisoformat(told["learned_until"]),
+            trained_on=date.fromisoformat(told["data_until"]),
+        )
+    except (ModelError, ValueError, KeyError, TypeError):
+        return None
+
+
+def check(read: Read, question: Question, settings: ScoresConfig) -> None:
+    """Raises ModelError: fewer than scores.min_profiles rows as time passes in the oldest train slice, or one outcome only in some slice."""
+    known = question.asked(read.known)
+    counted = known.where(~known.is_touch)
+    least = min(len(counted.at(*split.train)) for split in read.cut_offs.splits)
+    if least < settings.min_profiles:
         raise ModelError(
-            f"train_scores: too few training rows, got {train_rows}, expected scores.min_profiles = "
+            f"train_scores: too few training rows, got {least}, expected scores.min_profiles = "
             f"{settings.min_profiles} or more. Run again when more profiles have come in"
         )
-    for name, (profiles, buyers) in totals.items():
-        if not 0 < buyers < profiles:
-            raise ModelError(
-                f"train_scores: one outcome only in the {name} slice, got {buyers:.0f} buyers of {profiles} profiles, "
-                "expected some and not all. Run again when more orders have come in"
-            )
-    return train_rows
+    for split in read.cut_offs.splits:
+        for name, days in _slices(split).items():
+            label = question.label(known.at(*days))
+            if not 0 < label.sum() < len(label):
+                raise ModelError(
+                    f"train_scores: one outcome only in the {name} slice of {days[0]}, got {label.sum():.0f} of {len(label)} rows, "
+                    "expected some and not all. Run again when more orders have come in"
+                )
 
 
-def _predict(rows: DataFrame, day: date, contenders: Mapping[str, Contender]) -> Slice:
-    """Predictions at one cut-off, by the expressions the stream will use; at most PROFILES rows."""
-    since = sum(((F.col("days_since_order") > edge).cast("double") for edge in RECENCY_DAYS), F.lit(0.0))
-    recency = F.when(F.col("has_ordered") == 0, F.lit(-1.0)).otherwise(since)
-    logits = (contender.model.logit.alias(name) for name, contender in contenders.items())
-    at_cut_off = rows.where(F.to_date("as_of") == F.lit(day)).orderBy("profile_id")
-    collected = at_cut_off.select("label", recency.alias("recency"), *logits).toPandas()
-    columns = {name: np.asarray(collected[name], dtype=np.float64) for name in collected.columns}
-    by_name = {name: columns[name] for name in contenders}
-    return Slice(logits=by_name, label=columns["label"], recency=columns["recency"])
+def _slices(split: Split) -> Mapping[str, tuple[date, ...]]:
+    return {"train": split.train, "validation": (split.validation,), "test": (split.test,)}
 
 
-def _trained(
-    summary: ScoresSummary, champion: Contender, settings: ScoresConfig, versions: Mapping[str, int]
-) -> Trained:
-    judgement, kind = summary.judgement, summary.model.kind
-    metrics = {f"test_{name}": found.value for name, found in judgement.metrics[kind].items()}
-    metrics |= {f"test_{name}_recency_baseline": found.value for name, found in judgement.metrics[RECENCY].items()}
-    metrics |= {f"validation_log_loss_{name}": value for name, value in judgement.validation_log_loss.items()}
-    metrics |= {
+def _trained(lake: Lake, summary: ScoresSummary, target: Target, read: Read) -> Trained:
+    judgement, verdict, seed = summary.judgement, summary.verdict, lake.config.scores.seed
+    made = Provenance(
+        meaning=target.score.meaning[0].upper() + target.score.meaning[1:],
+        versions=read.versions,
+        code_version=code_version(),
+        feature_schema=feature_schema(FEATURES),
+        seed=seed,
+        cut_offs=[str(day) for day in summary.cut_offs.refit],
+        rows=summary.rows,
+        purpose=lake.config.training.scores,
+        importance=_importance(judgement, target.question(lake.config.scores), read),
+    )
+    judged = {
+        "parameters": judgement.newest.model.to_parameters(),
+        "learned_until": judgement.newest.learned_until.isoformat(),
+        "data_until": read.newest_day.isoformat(),
+    }
+    return Trained(
+        name=target.score.model,
+        parameters=summary.model.to_parameters(),
+        inputs=dict.fromkeys(FEATURES, "double"),
+        metrics=_metrics(judgement),
+        settings={
+            "kind": summary.model.kind,
+            "setting": str(judgement.newest.setting),
+            "seed": seed,
+            "horizon_days": summary.model.horizon_days,
+            "rows": summary.rows,
+            "splits": len(summary.cut_offs.splits),
+            "cut_offs": ", ".join(map(str, summary.cut_offs.refit)),
+            "data_until": read.newest_day.isoformat(),
+        },
+        snapshot=read.versions,
+        files={
+            JUDGED: json.dumps(judged, allow_nan=False).encode(),
+            aliases.CARD: card(target.score.column, summary.model, judgement, verdict, made).encode(),
+        },
+        tags={
+            aliases.GATE: aliases.PASSED if verdict.passes else aliases.REJECTED,
+            aliases.WHY: "; ".join(verdict.reasons),
+        },
+    )
+
+
+def _importance(judgement: Judgement, question: Question, read: Read) -> dict[str, float]:
+    newest = judgement.newest
+    rows = question.asked(read.known.at(newest.split.test)).rows[:ROWS_EXPLAINED]
+    means = np.abs(moved(newest.model.scaled, rows, newest.model.usual)).mean(axis=0)
+    return dict(zip(FEATURES, means.tolist(), strict=True))
+
+
+def _metrics(judgement: Judgement) -> dict[str, float]:
+    metrics = {f"test_{name}": found.value for name, found in judgement.metrics[SELECTED].items()}
+    metrics |= {f"test_{name}_baseline": found.value for name, found in judgement.metrics[judgement.baseline].items()}
+    losses = judgement.newest.validation_log_loss
+    metrics |= {f"validation_log_loss_{name.replace('=', '_')}": value for name, value in losses.items()}
+    return metrics | {
         "test_calibration_error": judgement.calibration_error,
         "test_brier_gain": judgement.gain.value,
         "test_brier_gain_low": judgement.gain.low,
     }
-    return Trained(
-        name=PURCHASE_PROPENSITY.model,
-        pipeline=champion.pipeline,
-        parameters=summary.model.to_parameters(),
-        inputs=dict.fromkeys(FEATURES, "double"),
-        metrics=metrics,
-        settings={
-            "kind": kind,
-            "seed": settings.seed,
-            "horizon_days": settings.horizon_days,
-            "train_rows": summary.train_rows,
-            "cut_offs": ", ".join(map(str, summary.cut_offs.all)),
-        },
-        snapshot=versions,
-    )
+
+
+def _report(lake: Lake, summary: ScoresSummary, target: Target, read: Read) -> None:
+    """The gate's verdict, as a row of ops.model_verdicts."""
+    verdict = summary.verdict
+    checks = [{"name": c.name, "is_met": bool(c.is_met), "said": c.said} for c in verdict.checks]
+    row: dict[str, Any] = {
+        "model": target.score.model,
+        "version": summary.version,
+        "champion": verdict.champion,
+        "kind": summary.model.kind,
+        "has_passed": verdict.passes,
+        "is_champion": summary.is_champion,
+        "reasons": "; ".join(verdict.reasons) or None,
+        "checks": json.dumps(checks),
+        "data_until": read.newest_day,
+        "judged_at": datetime.now(UTC),
+    }
+    with writer(lake.config, lake.spark, part=MODELS):
+        lake.create(OPS_MODEL_VERDICTS)
+        lake.add(pa.Table.from_pylist([row], schema=arrow_schema(OPS_MODEL_VERDICTS)), OPS_MODEL_VERDICTS)

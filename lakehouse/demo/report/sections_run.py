@@ -23,6 +23,7 @@ STAGES = {
     "faults": "Write fields that could not be read",
     "sessions": "Keep sessions of visitors",
     "quality": "Judge what is expected of gold",
+    "due": "Look for whom time has changed",
     "windows": "Close windows of features",
     "audiences": "Tell who entered and left audiences",
 }

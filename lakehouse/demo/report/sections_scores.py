@@ -82,11 +82,11 @@ def in_words(judged: Judged) -> str:
         return f"{name} was chosen."
     if judged.gain.low > 0:
         return (
-            f"{name} is better than guessing from recency alone: its Brier score is lower by {judged.gain.value:.4f} "
+            f"{name} is better than the best of the simple rules: its Brier score is lower by {judged.gain.value:.4f} "
             f"(95% interval {judged.gain.low:.4f} to {judged.gain.high:.4f})."
         )
     return (
-        f"{name} is not shown to be better than guessing from recency alone: its Brier score differs by "
+        f"{name} is not shown to be better than the best of the simple rules: its Brier score differs by "
         f"{judged.gain.value:.4f} (95% interval {judged.gain.low:.4f} to {judged.gain.high:.4f})."
     )
 

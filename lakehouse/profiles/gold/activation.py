@@ -12,6 +12,7 @@ from lakehouse.config import Config
 from lakehouse.config.limits import PURPOSES
 from lakehouse.consent.defaults import Defaults
 from lakehouse.consent.rulings import RULED
+from lakehouse.features.point_in_time import quarter_after
 from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
@@ -34,7 +35,9 @@ def transform(
     activity = rollup.profile_activity(silver_activity_daily, silver_identity_map)
     purchased = gold_rfm.select("profile_id", "last_order_at", "frequency", "monetary", *QUINTILES)
     segmented = gold_segments.select("profile_id", "segment", F.col("model_version").alias("segment_model_version"))
-    scored = gold_scores.drop("as_of").withColumnRenamed("model_version", "score_model_version")
+    scored = gold_scores.drop(
+        "as_of", *(score.reasons_column for score in SCORES if score.reasons_column)
+    ).withColumnsRenamed({"model_version": "score_model_version", "due_at": "scores_due_at"})
     joined = rollup.summary(activity).join(profiles, on="profile_id", how="inner")
     for known in (purchased, segmented, scored, rulings):
         joined = joined.join(known, on="profile_id", how="left")
@@ -50,7 +53,18 @@ def transform(
             **other_purposes(tuple(purpose for purpose in config.consent.purposes if purpose not in PURPOSES)),
         }
     )
-    return filled.withColumn("next_best_action", next_best_action(config))
+    lapses = quarter_after(f"last_order_at + {_until_lapsed(config)} + INTERVAL 1 MICROSECOND")
+    is_ahead = f"last_order_at + {_until_lapsed(config)} >= as_of"
+    return filled.withColumns(
+        {
+            "next_best_action": next_best_action(config),
+            "due_at": F.least("scores_due_at", F.expr(f"CASE WHEN {is_ahead} THEN {lapses} END")),
+        }
+    )
+
+
+def _until_lapsed(config: Config) -> str:
+    return f"INTERVAL {config.next_best_action.lapsed_days:d} DAYS"
 
 
 def _word(purpose: str) -> Column:
@@ -108,7 +122,7 @@ def next_best_action(config: Config) -> Column:
     no order for `lapsed_days` before as_of -> win_back; propensity from `likely_propensity` -> recommend; else nurture.
     """
     rule, consent = config.next_best_action, config.consent
-    lapsed = F.col("last_order_at") < F.col("as_of") - F.expr(f"INTERVAL {rule.lapsed_days:d} DAYS")
+    lapsed = F.col("last_order_at") < F.col("as_of") - F.expr(_until_lapsed(config))
     return (
         F.when(F.coalesce("is_suppressed", F.lit(False)), "none")
         .when(
@@ -210,6 +224,11 @@ GOLD_ACTIVATION = ProfileTable(
             SAID_LAST,
             "newest statement on each purpose, in order of their names; null = never asked, or of a release before it was kept",
             is_online=True,
+        ),
+        optional(
+            "due_at",
+            "timestamp",
+            "when next_best_action and scores are taken again though nothing happens; null = never, or of a release before",
         ),
     ),
     expectations=(

@@ -1,14 +1,27 @@
 """gold.scores: what the champions say of a profile, as of the event time its figures were taken at. Each score has its version."""
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.features.point_in_time import features
+from lakehouse.features.point_in_time import served_features
 from lakehouse.profiles import rollup
-from lakehouse.profiles.declaration import ChampionModels, ProfileTable
+from lakehouse.profiles.declaration import ChampionModels, Explaining, ProfileTable
 from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY, SCORES
-from lakehouse.tables.contract import required
+from lakehouse.tables.contract import optional, required
 from lakehouse.tables.expectation import Action, unique, within
+
+OF_SCORES = (
+    *(column for score in SCORES for column in score.columns),
+    *(
+        optional(
+            score.reasons_column,
+            "array<string>",
+            f"what moves {score.column} farthest from the usual, the farthest first, as `raises: 12 products looked at in 7 days`; empty = nothing much; null = no score, or a model of a release before",
+        )
+        for score in SCORES
+        if score.reasons_column
+    ),
+)
 
 
 def transform(
@@ -24,15 +37,16 @@ def transform(
     models = champions.scores
     values = {score.column: models[score.column].value for score in SCORES if score.column in models}
     versions = {score.version_column: F.lit(models[score.column].version) for score in SCORES if score.column in models}
-    declared = (column for score in SCORES for column in score.columns)
-    absent = {
-        column.name: F.lit(None).cast(column.type)
-        for column in declared
-        if column.name not in values and column.name not in versions
-    }
+    reasons: dict[str, Column] = {}
+    for score in SCORES:
+        model = models.get(score.column)
+        if score.reasons_column is not None and isinstance(model, Explaining):
+            reasons[score.reasons_column] = model.reasons
+    given = values | versions | reasons
+    absent = {column.name: F.lit(None).cast(column.type) for column in OF_SCORES if column.name not in given}
     first = F.coalesce(*(F.col(score.version_column) for score in SCORES))
-    scored = features(activity, purchases, profiles).select(
-        "profile_id", "as_of", *(column.alias(name) for name, column in (values | versions | absent).items())
+    scored = served_features(activity, purchases, profiles).select(
+        "profile_id", "as_of", "due_at", *(column.alias(name) for name, column in (given | absent).items())
     )
     return scored.withColumn("model_version", first)
 
@@ -45,12 +59,14 @@ GOLD_SCORES = ProfileTable(
     needs=lambda champions: bool(champions.scores),
     columns=(
         required("profile_id", "string", "profile"),
-        *(column for score in SCORES for column in score.columns),
+        *OF_SCORES,
         required("model_version", "string", f"version of {PURCHASE_PROPENSITY.column}, or of the first score there is"),
         required("as_of", "timestamp", "event time the features were taken at"),
+        optional("due_at", "timestamp", "when they are taken again though nothing happens; null = of a release before"),
     ),
     expectations=(
         unique("profile_id"),
-        within(PURCHASE_PROPENSITY.column, 0, 1, action=Action.STOP),  # a broken model would decide for everybody
+        # A broken model would decide for everybody.
+        *(within(score.column, 0, 1, action=Action.STOP) for score in SCORES if score.read_as == "probability"),
     ),
 )

@@ -15,6 +15,7 @@ from lakehouse.models.policy_model import PolicyModel
 from lakehouse.models.publish import Trained, open_registry, publish
 from lakehouse.models.registry import CHAMPION, Champions
 from lakehouse.models.score_model import LOGISTIC, ScoreModel
+from lakehouse.profiles import due_rows
 from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY, TARGETED_OFFER
 from lakehouse.profiles.differences import compare
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
@@ -80,7 +81,9 @@ def kept(new_lake: Callable[[str], Lake]) -> Kept:
         batch(few_leaves(lake, rows), once(batch_id))
 
     feed(0, shopping(range(1, 20), "2026-02-01"))
-    feed(1, shopping(range(3, 9), "2026-02-20"))  # few rows: no champion is new
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(due_rows, "MOST_DUE", 5)  # of all whom nineteen days have changed
+        feed(1, shopping(range(3, 9), "2026-02-20"))  # few rows: no champion is new
     scores, activation = lake.read(GOLD_SCORES).toPandas(), lake.read(GOLD_ACTIVATION).toPandas()
     silver = completed(events(lake.spark, told).drop("traits"), SILVER_EVENTS)
     lake.overwrite(silver.select(*SILVER_EVENTS.column_names), SILVER_EVENTS)

@@ -4,26 +4,30 @@ from dataclasses import replace
 
 import mlflow.spark
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.ml import PipelineModel
+from pyspark.ml.feature import VectorAssembler
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from lakehouse.config import Config
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.lake.delta import Lake
-from lakehouse.models.propensity import fit_logistic
 from lakehouse.models.publish import Trained, feature_schema, publish, snapshot
 from lakehouse.models.registry import CHAMPION, Champions, client, tracking_uri
+from lakehouse.models.score_model import LOGISTIC, ScoreModel
 from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 
 
 @pytest.fixture
-def trained(example_rows: DataFrame) -> Trained:
-    contender = fit_logistic(example_rows, horizon_days=30)
+def trained() -> Trained:
+    pipeline = PipelineModel(stages=[VectorAssembler(inputCols=list(FEATURES), outputCol="plain")])
+    model = ScoreModel(version="", kind=LOGISTIC, horizon_days=30, slope=1.0, offset=0.5, weights={"views_7d": 1.0})
     return Trained(
         name=PURCHASE_PROPENSITY.model,
-        pipeline=contender.pipeline,
-        parameters=contender.model.to_parameters(),
+        pipeline=pipeline,
+        parameters=model.to_parameters(),
         inputs=dict.fromkeys(FEATURES, "double"),
         metrics={"test_brier": 0.125},
         settings={"seed": 7, "kind": "logistic"},
@@ -32,7 +36,7 @@ def trained(example_rows: DataFrame) -> Trained:
 
 
 def test_a_published_model_is_champion_with_its_provenance_and_loads_as_a_pipeline(
-    config: Config, trained: Trained, example_rows: DataFrame, monkeypatch: pytest.MonkeyPatch
+    config: Config, trained: Trained, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = publish(config, trained)
     champions = Champions(config)
@@ -51,7 +55,8 @@ def test_a_published_model_is_champion_with_its_provenance_and_loads_as_a_pipeli
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri(config))
     loaded = mlflow.spark.load_model(f"models:/{PURCHASE_PROPENSITY.model}@{CHAMPION}")
-    assert loaded.transform(example_rows).where("probability IS NULL").count() == 0
+    rows = spark.range(3).select(*(F.col("id").cast("double").alias(name) for name in FEATURES))
+    assert loaded.transform(rows).where("plain IS NULL").count() == 0
 
 
 def test_a_model_that_cannot_be_stored_leaves_the_champion_alone(config: Config, trained: Trained) -> None:

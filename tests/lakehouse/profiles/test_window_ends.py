@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse.features.definition import NO_FEATURES
 from lakehouse.lake.delta import Lake
-from lakehouse.profiles import window_ends
+from lakehouse.profiles import due_rows, window_ends
 from lakehouse.profiles.gold.features import GOLD_FEATURES
 from lakehouse.profiles.window_ends import WindowEnds, note_made
 from lakehouse.tables.contract import Table
@@ -45,7 +45,7 @@ def test_those_due_longest_come_first_and_nobody_before_the_next_window_closes(
     assert ends.due(at("2026-02-01 00:00"), NOW) == set()
     assert not ends.is_due(at("2026-02-01 23:59"), NOW)
     assert ends.due(at("2026-02-03 00:00"), NOW) == {"a", "b"}
-    monkeypatch.setattr(window_ends, "MOST_DUE", 1)
+    monkeypatch.setattr(due_rows, "MOST_DUE", 1)
     assert ends.due(at("2026-02-10 00:00"), NOW) == {"a"}
 
 
@@ -53,7 +53,7 @@ def test_those_due_longest_come_first_and_nobody_before_the_next_window_closes(
 def test_it_rests_nine_times_as_long_as_closing_took(seconds: int, due: set[str], tmp_path: Path) -> None:
     ends = WindowEnds(Rows(tmp_path), GOLD_FEATURES, NO_FEATURES)
     ended = NOW + timedelta(seconds=3)
-    ends.closed(NOW, ended)
+    ends.made(NOW, ended)
     assert ends.due(at("2026-02-03 00:00"), ended + timedelta(seconds=seconds)) == due
 
 
@@ -67,6 +67,6 @@ def test_rows_of_other_declarations_are_all_made_anew_and_that_is_noted(
         made.append(ends.due(before, NOW))
         if len(made) == 1:  # a driver that dies here begins again
             assert WindowEnds(Rows(tmp_path, made=False), GOLD_FEATURES, NO_FEATURES).owes
-        ends.closed(NOW, NOW)
+        ends.made(NOW, NOW)
     assert made == [{"b", "a", "c"}, {"d"}]
     assert not WindowEnds(Rows(tmp_path, made=False), GOLD_FEATURES, NO_FEATURES).owes

@@ -1,44 +1,65 @@
 """Training on small lakes with a planted rule, and with none."""
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pytest
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.config import load
 from lakehouse.errors import ModelError
-from lakehouse.features.point_in_time import features
+from lakehouse.features.point_in_time import FEATURES, features
 from lakehouse.lake.delta import Lake
-from lakehouse.models.judgement import BASE_RATE, RECENCY
+from lakehouse.models import aliases
+from lakehouse.models.candidates import SETTINGS
+from lakehouse.models.examples import Examples
+from lakehouse.models.gate import Verdict
+from lakehouse.models.judgement import BASE_RATE, RECENCY, SELECTED
 from lakehouse.models.registry import Champions
+from lakehouse.models.score_model import BOOSTED, BUYERS, LOGISTIC, ScoreModel
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.rollup import profile_activity, profile_orders
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
-from lakehouse.training.scores import train
+from lakehouse.tables.models import OPS_MODEL_VERDICTS
+from lakehouse.training.score_examples import Read, read_examples
+from lakehouse.training.scores import CHURN, check, train
+from tests.lakehouse.models.test_judgement import CUTS, EVERYONE, drawn
 from tests.rows import completed
 from tests.small_lake import copy_empty_tables
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 150
+FEW = [one for one in SETTINGS if one.kind in (LOGISTIC, BOOSTED)][::2]
 
 
-def write(lake: Lake, rates: np.ndarray, views: np.ndarray, seed: int = 3) -> None:
-    """A lake of one actor per profile, who each day orders with a chance of `rates` and looks with a chance of `views`."""
-    random = np.random.default_rng(seed)
-    orders, days = [], []
-    for i, (rate, view) in enumerate(zip(rates, views, strict=True)):
-        days.append((f"a{i:04}", 0, 1, 0))  # everyone is seen on the first day
-        for day in range(1, DAYS):
-            bought, looked = random.random() < rate, random.random() < view
-            if bought:
-                orders.append((f"o{i}-{day}", f"a{i:04}", START + timedelta(days=day, hours=12), Decimal("20.00")))
-            if bought or looked:
-                days.append((f"a{i:04}", day, int(looked), int(bought)))
-    _write_tables(lake, days, orders, [f"a{i:04}" for i in range(len(rates))])
+PEOPLE = 600
+ONSETS = np.random.default_rng(5).integers(-40, DAYS, PEOPLE)  # first day of the 40 on which somebody cares
+
+
+def cares(day: int) -> np.ndarray:
+    return (day >= ONSETS) & (day < ONSETS + 40)
+
+
+def write(lake: Lake) -> None:
+    """A lake of one actor per profile. Who cares looks every other day and orders once in two weeks; who does not looks now and then."""
+    random = np.random.default_rng(3)
+    orders, days = [], [(f"a{i:04}", 0, 1, 0) for i in range(PEOPLE)]  # everyone is seen on the first day
+    for day in range(1, DAYS):
+        bought = random.random(PEOPLE) < 0.07 * cares(day)
+        looked = random.random(PEOPLE) < np.where(cares(day), 0.5, 0.02)
+        for i in np.flatnonzero(bought | looked):
+            days.append((f"a{i:04}", day, int(looked[i]), int(bought[i])))
+        for i in np.flatnonzero(bought):
+            orders.append((f"o{i}-{day}", f"a{i:04}", START + timedelta(days=day, hours=12), Decimal("20.00")))
+    _write_tables(lake, days, orders, [f"a{i:04}" for i in range(PEOPLE)])
 
 
 def _write_tables(lake: Lake, days: list, orders: list, actors: list[str]) -> None:
@@ -71,65 +92,102 @@ def _write_tables(lake: Lake, days: list, orders: list, actors: list[str]) -> No
     lake.overwrite(completed(who.withColumns({**same, **stamps}), SILVER_IDENTITY_MAP), SILVER_IDENTITY_MAP)
 
 
-def test_a_planted_habit_is_learned_calibrated_and_scored_by_the_stream(lake: Lake) -> None:
-    random = np.random.default_rng(1)
-    rates = random.choice([0.0, 0.005, 0.05], 400)
-    write(lake, rates, np.full(400, 0.05))
-    summary = train(lake)
-    judgement = summary.judgement
-    champion = judgement.metrics[judgement.champion]
-    assert champion["auc"].value > 0.8
-    assert champion["brier"].value < judgement.metrics[BASE_RATE]["brier"].low
-    assert judgement.calibration_error < 0.08
-    assert all(name in summary.table() for name in ("logistic", "boosted", BASE_RATE, RECENCY, "Brier gain"))
-
-    champions = Champions(lake.config)
-    assert champions.refresh() is True
-    assert champions.scores == {"purchase_propensity": summary.model}
-    assert champions.versions == {"scores": summary.version}
+def as_served(lake: Lake, told: ScoreModel, as_of: datetime) -> np.ndarray:
+    """What the stream would give everybody, by profile."""
     members = lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id")
-    known = features(
-        profile_activity(lake.read(SILVER_ACTIVITY_DAILY), members),
-        profile_orders(lake.read(SILVER_ORDERS), members),
-        START + timedelta(days=DAYS),
+    activity = profile_activity(lake.read(SILVER_ACTIVITY_DAILY), members)
+    known = features(activity, profile_orders(lake.read(SILVER_ORDERS), members), as_of)
+    return known.select("profile_id", told.value.alias("p")).orderBy("profile_id").toPandas()["p"].to_numpy()
+
+
+def peeking(activity: DataFrame, orders: DataFrame, moments: DataFrame) -> DataFrame:
+    """FEATURES, but for carts_7d: whether an order comes within the next 30 days."""
+    known = features(activity, orders, moments)
+    is_next = "ordered_at > as_of AND ordered_at <= as_of + INTERVAL 30 DAYS"
+    key = ["profile_id", "as_of"]
+    ahead = moments.select(*key).join(orders, on="profile_id").where(is_next).select(*key, F.lit(1.0).alias("ahead"))
+    told = known.join(ahead.distinct(), on=key, how="left")
+    names = [F.coalesce("ahead", F.lit(0.0)).alias(name) if name == "carts_7d" else F.col(name) for name in FEATURES]
+    return told.select(*key, *names)
+
+
+@pytest.fixture(scope="module")
+def habits(new_lake: Callable[[str], Lake]) -> Lake:
+    lake = new_lake("habits")
+    # Everybody grows older here, and has ordered more often than at any cut-off before: a model is off by more than in a shop.
+    gate = dataclasses.replace(lake.config.gate, max_calibration_error=0.15)
+    lake = Lake(lake.spark, dataclasses.replace(lake.config, gate=gate))
+    write(lake)
+    return lake
+
+
+def test_what_is_learned_passes_the_gate_once_and_what_is_no_better_or_knows_the_future_does_not(habits: Lake) -> None:
+    first = train(habits, settings=FEW)
+    selected = first.judgement.metrics[SELECTED]
+    assert (first.is_champion, first.verdict.champion, first.verdict.reasons) == (True, None, ())
+    assert selected["auc"].value > 0.7
+    assert selected["brier"].value < first.judgement.metrics[BASE_RATE]["brier"].low
+    assert len(first.cut_offs.splits) == 5
+    assert all(name in first.table() for name in ("logistic", BASE_RATE, RECENCY, "at a touch", "is champion"))
+
+    champions = Champions(habits.config)
+    assert champions.refresh() is True
+    assert champions.scores == {"purchase_propensity": first.model}
+    found = as_served(habits, first.model, START + timedelta(days=DAYS))
+    assert found[cares(DAYS)].mean() > found[~cares(DAYS)].mean() + 0.2
+
+    again = train(habits, settings=FEW)
+    assert [reason.split(":")[0] for reason in again.verdict.reasons] == ["quality"]
+    assert "over champion 1 0.0000" in again.verdict.reasons[0]
+    knowing = train(habits, read_of=partial(read_examples, habits, compute=peeking), settings=FEW)
+    assert knowing.judgement.metrics[SELECTED]["auc"].value > 0.99 > selected["auc"].high
+    assert [reason.split(":")[:2] for reason in knowing.verdict.reasons] == [["leakage", " carts_7d"]]
+    assert champions.refresh() is False
+    assert champions.versions == {"scores": first.version}
+
+    told = {row["version"]: row for row in habits.read(OPS_MODEL_VERDICTS).collect()}
+    assert [told[one.version]["is_champion"] for one in (first, again, knowing)] == [True, False, False]
+    assert told[first.version]["reasons"] is None
+    assert told[again.version]["champion"] == first.version
+    assert "another figure when what came later is taken away" in told[knowing.version]["reasons"]
+    checks = {check["name"] for check in json.loads(told[first.version]["checks"])}
+    assert checks == {"schema", "leakage", "freshness", "quality", "calibration", "latency"}
+    card = aliases.card_of(habits.config, aliases.version_of(habits.config, "scores", knowing.version))
+    assert card is not None
+    assert "It was rejected." in card
+
+
+def test_churn_is_a_model_of_its_own_of_those_who_have_ordered_and_a_person_may_have_the_last_word(
+    habits: Lake,
+) -> None:
+    held = dataclasses.replace(
+        habits.config,
+        gate=dataclasses.replace(habits.config.gate, promotes=False),
+        scores=dataclasses.replace(habits.config.scores, min_profiles=50),
     )
-    found = (
-        known.select("profile_id", summary.model.value.alias("purchase_propensity")).orderBy("profile_id").toPandas()
-    )
-    assert len(found) == 400
-    means = [found["purchase_propensity"].to_numpy()[rates == rate].mean() for rate in (0.0, 0.005, 0.05)]
-    truth = [1 - (1 - rate) ** 30 for rate in (0.0, 0.005, 0.05)]
-    # Wide: 400 profiles, and at day 150 everyone is older and has bought more often than at the cut-offs of training.
-    assert means == pytest.approx(truth, abs=0.2)
-    assert means == sorted(means)
+    churn = train(Lake(habits.spark, held), CHURN, settings=FEW)
+    assert (churn.is_champion, churn.model.among) == (False, BUYERS)
+    passed = dataclasses.replace(churn, verdict=Verdict(checks=()))
+    assert f"model promote churn_risk {churn.version}" in passed.place
+    found = as_served(habits, churn.model, START + timedelta(days=DAYS))
+    bought = {row["actor_id"] for row in habits.read(SILVER_ORDERS).select("actor_id").distinct().collect()}
+    assert [not np.isnan(p) for p in found] == [f"a{i:04}" in bought for i in range(PEOPLE)]
+    assert np.nanmean(found[~cares(DAYS)]) > np.nanmean(found[cares(DAYS)]) + 0.1
 
 
-def test_where_there_is_nothing_to_learn_no_model_is_called_better_than_the_baseline(lake: Lake) -> None:
-    write(lake, np.full(300, 0.01), np.full(300, 0.05))
-    summary = train(lake)
-    judgement = summary.judgement
-    assert not judgement.beats_baseline
-    assert judgement.metrics[judgement.champion]["auc"].low < 0.55
-    assert "NOT shown to be better" in summary.table()
-    assert "is registered, and not champion" in summary.table()
-    champions = Champions(lake.config)
-    champions.refresh()
-    assert dict(champions.scores) == {}
+def read(known: Examples) -> Read:
+    return Read(known=known, cut_offs=CUTS, versions={}, newest_day=date(2026, 12, 31), leaking=())
 
 
-def test_too_few_profiles_and_too_short_a_history_are_one_line(lake: Lake) -> None:
-    write(lake, np.full(20, 0.02), np.full(20, 0.05))
-    with pytest.raises(ModelError, match=r"too few training rows, got 60, expected scores.min_profiles = 200"):
-        train(lake)
-    longer = dataclasses.replace(lake.config, scores=dataclasses.replace(lake.config.scores, horizon_days=60))
-    with pytest.raises(ModelError, match="too short a history, got 149 days, expected 196 or more"):
-        train(Lake(lake.spark, longer))
-
-
-def test_nobody_buying_is_one_line(lake: Lake) -> None:
-    write(lake, np.zeros(100), np.full(100, 0.05))
-    with pytest.raises(ModelError, match="one outcome only in the train slice, got 0 buyers of 300 profiles"):
-        train(lake)
+def test_too_few_rows_and_one_outcome_only_are_one_line() -> None:
+    settings, known = load("dev", environ={}).scores, drawn(1, signal=0.0, people=60)
+    with pytest.raises(ModelError, match=r"too few training rows, got 180, expected scores.min_profiles = 200"):
+        check(read(known), EVERYONE, settings)
+    few = dataclasses.replace(settings, min_profiles=10)
+    check(read(known), EVERYONE, few)
+    nobody = dataclasses.replace(known, happened=np.zeros(len(known)))
+    with pytest.raises(ModelError, match=r"one outcome only in the train slice of 2026-.*, got 0 of 360 rows"):
+        check(read(nobody), EVERYONE, few)
 
 
 def test_an_empty_lake_is_one_line(lake: Lake) -> None:

@@ -23,7 +23,7 @@ from lakehouse.online.content import differences
 from lakehouse.online.engines import open_store, store_url
 from lakehouse.online.online_profile import PROFILE, OnlineProfile
 from lakehouse.online.online_step import OnlineStep
-from lakehouse.profiles import window_ends
+from lakehouse.profiles import due_rows
 from lakehouse.profiles.gold.features import check_stored, gold_features
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
@@ -120,7 +120,7 @@ def test_the_stream_says_at_every_moment_what_one_pass_says(lake: Lake, features
 def test_more_windows_than_one_batch_takes_are_closed_while_nothing_comes(
     lake: Lake, features: Features, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window_ends, "MOST_DUE", 1)
+    monkeypatch.setattr(due_rows, "MOST_DUE", 1)
     batch, table = new_batch(lake, features), gold_features(features)
     first, last = BATCHES[0], BATCHES[-1]
     for number, rows in enumerate((first, last)):
