@@ -12,7 +12,11 @@ OPS_AUDIT = Table(
     columns=(
         required("number", "bigint", "1, 2, 3 and so on, without a gap"),
         required("at", "timestamp", "when"),
-        required("kind", "string", "erasure_asked, erasure, read, override, promotion, rollback, key, access, rules or settings"),
+        required(
+            "kind",
+            "string",
+            "erasure_asked, erasure, read, override, promotion, rollback, key, access, rules or settings",
+        ),
         required("by", "string", "who did it: as they said, else the account of the operating system"),
         required("detail", "string", "JSON: what was done; no personal data"),
         required("seal", "string", "HMAC of the row and of the seal before it"),
