@@ -25,6 +25,7 @@ from lakehouse.config.sections import (
     DecisionsConfig,
     EnrichmentConfig,
     EventsConfig,
+    ExportsConfig,
     HouseholdsConfig,
     IdentifierRule,
     IdentityConfig,
@@ -102,6 +103,7 @@ class Config:
     decisions: DecisionsConfig
     moments: MomentsConfig
     actions: ActionsConfig
+    exports: ExportsConfig
     mail: MailConfig
     decision_log: DecisionLogConfig
 

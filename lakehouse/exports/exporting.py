@@ -21,6 +21,7 @@ from lakehouse.errors import BusyError, ExportError
 from lakehouse.experiments.definitions import Experiments, read_experiments
 from lakehouse.exports.batch_run import BatchRun
 from lakehouse.exports.declaration import Export, export_named
+from lakehouse.exports.disowned import Disowned
 from lakehouse.exports.heard import await_heard
 from lakehouse.exports.ledger import Ledger, holds_rows
 from lakehouse.exports.permission import Permission
@@ -130,7 +131,8 @@ class Exporting:
             waited = 0.0
             while True:
                 try:
-                    held.enter_context(writer(self.config, part=f"export.{export.name}"))
+                    for name in (export.name, *export.was):
+                        held.enter_context(writer(self.config, part=f"export.{name}"))
                     break
                 except BusyError:
                     if not waits or waited >= _TURN_SECONDS:
@@ -205,10 +207,13 @@ def run_export(
     ):
         if not (is_tried or believes_gold):
             await_heard(folder, config.kafka, sleep=exporting.sleep)
-        gold, ledger = Gold(folder), Ledger(config, name)
+        gold, ledger = Gold(folder), Ledger(config, name, export.was)
         permission = exporting.permission(export, gold, kept, read_experiments(exporting.files.experiments))
         held, secret = ledger.held(), exporting.secret(export, destination)
-        plan = plan_of(export, gold, held, permission, secret=secret, is_full=is_full, takes_all=place.takes_all)
+        disowned = Disowned(gold, config)
+        plan = plan_of(
+            export, gold, held, permission, disowned, secret=secret, is_full=is_full, takes_all=place.takes_all
+        )
         run = exporting.run(export, ledger, permission, place)
         if is_tried:
             return Report(run_id=run.run_id, counts=plan.counts(), kept_back=plan.reasons, refused=Counter())

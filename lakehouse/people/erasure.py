@@ -156,7 +156,7 @@ class Erasures:
         if any(sum(request.counts.values()) for request in open_):
             self._purge(tables)
         for request in open_:
-            keep(place, replace(request, stage="left"))
+            keep(place, replace(request, stage="left", left_at=self._clock()))
 
     def _resolved(self, request: Request, place: Folder) -> Request | None:
         """With who it is, and what is of them held back; None = it is refused."""

@@ -249,7 +249,7 @@ def test_while_words_wait_a_plan_is_made_once_and_whoever_withdraws_goes_all_the
     planned, heard = list[set[str]](), [False]
 
     def plan(*asked: Any, **told: Any) -> Any:
-        planned.append(set(asked[4]))
+        planned.append(set(asked[5]))
         return plan_of_some(*asked, **told)
 
     monkeypatch.setattr(continuous, "plan_of_some", plan)

@@ -82,6 +82,30 @@ def test_a_table_that_is_another_tells_of_everybody(lake: Lake) -> None:
     assert feed.look() == set()
 
 
+def test_a_clock_that_is_set_back_hides_nobody(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed, clock = lake.feed({}), [NOON]
+    monkeypatch.setattr(Gold, "committed_at", lambda *_: clock[0])  # of this machine it cannot be set
+    feed.look()
+    hour = timedelta(hours=1)
+    clock[0] = NOON - hour
+    lake.changes("bob", at=NOON - hour)
+    assert feed.look() is None, "nobody knows who was written"
+    again = lake.feed(dict(feed.position))
+    clock[0] = NOON - hour + timedelta(seconds=9)
+    lake.changes("cat", at=NOON - hour + timedelta(seconds=8))
+    for one in (feed, again):
+        told = one.look()
+        assert told is not None
+        assert {"bob", "cat"} <= told, "and rows from ahead of the clock are told of again"
+    clock[0] = NOON + hour
+    lake.changes("dan", at=NOON + hour)
+    told = feed.look()
+    assert told is not None
+    assert "dan" in told
+    lake.changes("eve", at=NOON + hour)
+    assert feed.look() == {"dan", "eve"}
+
+
 def test_a_look_that_fails_has_told_nothing(lake: Lake) -> None:
     feed = lake.feed({})
     feed.look()
