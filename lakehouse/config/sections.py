@@ -360,6 +360,11 @@ class MomentsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExportsConfig:
+    keep_days: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class MailConfig:
     """`unsubscribe_keys`: the first makes links, all read them; empty = no letter may leave to the world."""
 

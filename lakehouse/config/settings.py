@@ -25,6 +25,7 @@ from lakehouse.config.sections import (
     DecisionsConfig,
     EnrichmentConfig,
     EventsConfig,
+    ExportsConfig,
     GateConfig,
     HouseholdsConfig,
     IdentifierRule,
@@ -106,6 +107,7 @@ class Config:
     decisions: DecisionsConfig
     moments: MomentsConfig
     actions: ActionsConfig
+    exports: ExportsConfig
     mail: MailConfig
     decision_log: DecisionLogConfig
 

@@ -30,6 +30,7 @@ from lakehouse.errors import BrokerError, BusyError, ConfigError, ExportError, S
 from lakehouse.experiments.definitions import Experiments, is_running, read_experiments
 from lakehouse.exports import position
 from lakehouse.exports.declaration import Export
+from lakehouse.exports.disowned import Disowned
 from lakehouse.exports.elapsed import has_passed
 from lakehouse.exports.exporting import Exporting
 from lakehouse.exports.feed import Feed
@@ -71,6 +72,7 @@ class ContinuousExport:
         self._export, self._exporting, self._kept, self._meters = export, exporting, kept, meters
         self._clock, self._root = exporting.clock, str(exporting.folder)
         self._gold = Gold(exporting.folder)
+        self._disowned = Disowned(self._gold, exporting.config)
         self._hearing = hearing
         self._text: bytes | None = None
         self._experiments = self._read()
@@ -174,7 +176,7 @@ class ContinuousExport:
             return False
 
     def _plan(self, opened: _Run, some: Collection[str] | None) -> Plan:
-        asked = self._export, self._gold, noted_in(opened.held, opened.run.noted), self._permission
+        asked = self._export, self._gold, noted_in(opened.held, opened.run.noted), self._permission, self._disowned
         if some is not None:
             return plan_of_some(*asked, some, secret=self._secret)
         opened.run.of_few = False
@@ -194,7 +196,7 @@ class ContinuousExport:
                 raise ExportError(
                     f"export {self.name}: is_continuous: got true, expected false where a file is replaced as a whole. Put the export into schedule.yaml"
                 )
-            ledger = Ledger(self._exporting.config, self.name)
+            ledger = Ledger(self._exporting.config, self.name, self._export.was)
             held = ledger.held()
             is_open = pc.is_in(held["state"], value_set=pa.array(["sending", "removing"]))
             self._owed.add(held.filter(is_open)["profile_id"].to_pylist())
@@ -248,13 +250,18 @@ class ContinuousExport:
         return self._exporting.permission(self._export, self._gold, self._kept, self._experiments)
 
     def _digest(self) -> str:
-        """Of all that decides about everybody alike: the export, its place and our key, which experiments run, what holds where nobody was asked."""
+        """Of all that decides about everybody alike: the export, its place and our key, which experiments run, what holds where nobody was asked, whose addresses are disowned."""
         now = self._clock()
         running = [one.model_dump_json() for one in self._experiments.by_name.values() if is_running(one, now)]
         consent = Defaults.of(self._exporting.config.consent)
         told = [
             *(self._export.model_dump_json(), sorted(running), self._experiments.holdout.model_dump_json()),
-            *(consent.never_asked, sorted(consent.by_jurisdiction.items()), consent.purposes),
+            *(
+                consent.never_asked,
+                sorted(consent.by_jurisdiction.items()),
+                consent.purposes,
+                self._disowned.in_force(),
+            ),
         ]
         return hashlib.blake2b(json.dumps(told).encode(), digest_size=16, key=self._secret).hexdigest()
 

@@ -1,5 +1,6 @@
 """What is exported: `conf/exports.yaml` as frozen values. Names of columns and expressions are checked against the tables' contracts."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal, Self
@@ -24,7 +25,7 @@ MOST_COLUMNS = 200
 class Export(Declared):
     """One export. Every row is of a profile, and leaves only if the gate lets the profile pass for `purpose` and `use`.
 
-    table: of gold, with a column profile_id. also: tables with one row per profile, whose columns can be read beside its own.
+    was: names it had: what is written down under them is taken over, so that what lies at the destination is known. table: of gold, with a column profile_id. also: tables with one row per profile, whose columns can be read beside its own.
     where: which rows, in the language of rules. columns: name at the destination -> expression. key: names among them.
     mode: insert (rows the destination never had), update (rows it has), upsert (both), mirror (and what is gone here goes there).
     to: a destination of conf/destinations.yaml. into: a table of a database; a file's name, whose ending says what kind; a path below a
@@ -33,6 +34,7 @@ class Export(Declared):
     """
 
     name: Name
+    was: tuple[Name, ...] = ()
     owner: str
     description: str
     table: str
@@ -114,6 +116,13 @@ def read_exports(path: Path, purposes: Collection[str] = PURPOSES) -> dict[str, 
     faults: list[str] = []
     entries = read_document(path, "exports").get("exports")
     found = checked(entries, Export, f"{path.name}: exports", faults, purposes=purposes)
+    names = Counter(name for _, export in found for name in (export.name, *export.was))
+    faults += [
+        f"{path.name}: exports[{number}]: was: '{name}' is named twice, expected a name that no export has or had. Mend it"
+        for number, export in found
+        for name in export.was
+        if names[name] > 1
+    ]
     refuse(faults)
     return {export.name: export for _, export in found}
 

@@ -20,7 +20,8 @@ from lakehouse.decisions.circumstances import inputs_at_rest
 from lakehouse.errors import BusyError, ExportError
 from lakehouse.experiments.definitions import Experiments, read_experiments
 from lakehouse.exports.batch_run import BatchRun
-from lakehouse.exports.declaration import Export, export_named
+from lakehouse.exports.declaration import Export, export_named, read_exports
+from lakehouse.exports.disowned import Disowned
 from lakehouse.exports.heard import await_heard
 from lakehouse.exports.ledger import Ledger, holds_rows
 from lakehouse.exports.permission import Permission
@@ -42,6 +43,7 @@ from lakehouse.online.engines import open_kept_store
 from lakehouse.online.store import OnlineStore
 
 _TURN_SECONDS, _LOOK_SECONDS = 90.0, 0.5
+_SHAPE = "rows"  # of a webhook that names none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +104,9 @@ class Exporting:
         return read_place(self.files.destinations, self.environ, export.to)
 
     def secret(self, export: Export, destination: Destination) -> bytes:
-        """Of the hashes of its rows. Of what goes to another place every row is another."""
-        told = repr((export.to, destination.address, export.into, export.shape, sorted(export.options.items())))
+        """Of the hashes of its rows. Of what goes to another place, or looks otherwise there, every row is another, defaults included."""
+        shape = export.shape or _SHAPE
+        told = repr((export.to, destination.address, export.into, shape, sorted(export.options.items())))
         return hashlib.sha256(f"stitchlake export\0{self.config.privacy.hmac_key}\0{told}".encode()).digest()
 
     def run(self, export: Export, ledger: Ledger, permission: Permission, place: Place | WholeFile) -> ExportRun:
@@ -130,7 +133,8 @@ class Exporting:
             waited = 0.0
             while True:
                 try:
-                    held.enter_context(writer(self.config, part=f"export.{export.name}"))
+                    for name in (export.name, *export.was):
+                        held.enter_context(writer(self.config, part=f"export.{name}"))
                     break
                 except BusyError:
                     if not waits or waited >= _TURN_SECONDS:
@@ -151,6 +155,8 @@ class Exporting:
             raise ExportError(
                 f"export {export.name}: shape: got {export.shape}, expected none but for a webhook. Leave it out"
             )
+        if isinstance(destination, Folder | Bucket):
+            self._refuse_shared(export)
         settings = self.config.actions
         match destination:
             case Folder():
@@ -170,7 +176,7 @@ class Exporting:
             case Webhook():
                 return HttpPlace(
                     destination,
-                    SHAPES[export.shape or "rows"],
+                    SHAPES[export.shape or _SHAPE],
                     export.options,
                     export.into,
                     most_rows=export.batch_rows,
@@ -178,6 +184,16 @@ class Exporting:
                     timeout_seconds=settings.timeout_seconds,
                     clock=self.clock,
                     sleep=self.sleep,
+                )
+
+    def _refuse_shared(self, export: Export) -> None:
+        """A file is replaced as a whole: of two exports into one each would take out what the other wrote."""
+        declared = read_exports(self.files.exports, self.config.consent.purposes).values()
+        others = (one for one in declared if one.is_enabled and one.name != export.name)
+        for one in others:
+            if (one.to, one.into) == (export.to, export.into):
+                raise ExportError(
+                    f"export {export.name}: into: got '{export.into}', which {one.name} writes, too, expected a file of its own. Name another"
                 )
 
 
@@ -205,10 +221,13 @@ def run_export(
     ):
         if not (is_tried or believes_gold):
             await_heard(folder, config.kafka, sleep=exporting.sleep)
-        gold, ledger = Gold(folder), Ledger(config, name)
+        gold, ledger = Gold(folder), Ledger(config, name, export.was)
         permission = exporting.permission(export, gold, kept, read_experiments(exporting.files.experiments))
         held, secret = ledger.held(), exporting.secret(export, destination)
-        plan = plan_of(export, gold, held, permission, secret=secret, is_full=is_full, takes_all=place.takes_all)
+        disowned = Disowned(gold, config)
+        plan = plan_of(
+            export, gold, held, permission, disowned, secret=secret, is_full=is_full, takes_all=place.takes_all
+        )
         run = exporting.run(export, ledger, permission, place)
         if is_tried:
             return Report(run_id=run.run_id, counts=plan.counts(), kept_back=plan.reasons, refused=Counter())

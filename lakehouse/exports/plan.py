@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from lakehouse.errors import ExportError
 from lakehouse.exports.declaration import Export
 from lakehouse.exports.difference import counts, difference
+from lakehouse.exports.disowned import Disowned
 from lakehouse.exports.mapping import KEY, PROFILE, RowMapping, mapped, mapped_columns, plain
 from lakehouse.exports.permission import Permission
 from lakehouse.exports.places.place import Layout
@@ -110,7 +111,15 @@ class Plan:
 
 
 def plan_of(
-    export: Export, gold: Gold, held: pa.Table, permission: Permission, *, secret: bytes, is_full: bool, takes_all: bool
+    export: Export,
+    gold: Gold,
+    held: pa.Table,
+    permission: Permission,
+    disowned: Disowned,
+    *,
+    secret: bytes,
+    is_full: bool,
+    takes_all: bool,
 ) -> Plan:
     """`held`: what the ledger says. `secret`: of the hashes. `is_full`: send every row. `takes_all`: of the destination.
 
@@ -118,13 +127,21 @@ def plan_of(
         ExportError: gold cannot be read, or a key is several rows'.
     """
     mapping = export.mapping()
-    rows = _mapped(gold.joined(export.tables, mapping.reads), mapping, secret)
+    read = disowned.taken_out(gold.joined(export.tables, mapping.reads), mapping)
+    rows = _mapped(read, mapping, secret)
     permission.look()
     return _plan(export, rows, held, permission, is_full=is_full, takes_all=takes_all)
 
 
 def plan_of_some(
-    export: Export, gold: Gold, held: pa.Table, permission: Permission, profiles: Collection[str], *, secret: bytes
+    export: Export,
+    gold: Gold,
+    held: pa.Table,
+    permission: Permission,
+    disowned: Disowned,
+    profiles: Collection[str],
+    *,
+    secret: bytes,
 ) -> Plan:
     """`plan_of`, of these profiles alone, and of those who share a key with them. No row of anybody else is compared.
 
@@ -133,7 +150,8 @@ def plan_of_some(
     """
     mapping, some = export.mapping(), set(profiles)
     while True:
-        rows = _mapped(gold.joined(export.tables, mapping.reads, some), mapping, secret)
+        read = disowned.taken_out(gold.joined(export.tables, mapping.reads, some), mapping)
+        rows = _mapped(read, mapping, secret)
         own = held.filter(_among(held[PROFILE], some))
         others = set(held.filter(_among(held["key"], rows[KEY].to_pylist()))[PROFILE].to_pylist()) - some
         if not others:

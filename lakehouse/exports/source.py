@@ -21,12 +21,23 @@ class Gold:
     """The tables below `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
+
+    def has(self, table: Table) -> bool:
+        """Whether there is such a table."""
+        return Path(self._path(table), "_delta_log").is_dir()
 
     def version(self, table: Table) -> str:
         """Another text after every commit that may have changed a row. Raises ExportError: no such table."""
         try:
             return delta_rs.version(self._path(table))
+        except (TableNotFoundError, DeltaError, OSError) as error:
+            raise self._unreadable(table, error) from error
+
+    def committed_at(self, table: Table) -> datetime | None:
+        """When its last commit was made, by its writer's clock; None = it does not say. Raises ExportError: no such table."""
+        try:
+            return delta_rs.committed_at(self._path(table))
         except (TableNotFoundError, DeltaError, OSError) as error:
             raise self._unreadable(table, error) from error
 
@@ -58,10 +69,14 @@ class Gold:
             condition |= other
         return self._dataset(table, columns).to_table(filter=condition)
 
-    def newest(self, table: Table, times: Sequence[str]) -> datetime | None:
-        """The latest of these times in the table; None where there is none."""
+    def newest(self, table: Table, times: Sequence[str], until: datetime | None = None) -> datetime | None:
+        """The latest of these times in the table; None where there is none. `until`: and no later; None = however late."""
         rows = self._dataset(table, times).to_table()
-        return max((found for name in times if (found := pc.max(rows[name]).as_py()) is not None), default=None)
+        columns = [rows[name] for name in times]
+        if until is not None:
+            moment = pa.scalar(until, pa.timestamp("us", tz="UTC"))
+            columns = [column.filter(pc.less_equal(column, moment)) for column in columns]
+        return max((found for column in columns if (found := pc.max(column).as_py()) is not None), default=None)
 
     def _dataset(self, table: Table, columns: Sequence[str]) -> ds.Dataset:
         path = self._path(table)
@@ -111,10 +126,10 @@ class Gold:
         return self.rows_with(table, columns, PROFILE, profiles)
 
     def _path(self, table: Table) -> str:
-        return f"{self._folder}/{table.name.replace('.', '/')}"
+        return f"{self.folder}/{table.name.replace('.', '/')}"
 
     def _unreadable(self, table: Table, error: Exception) -> ExportError:
         return ExportError(
-            f"{table.name}: cannot be read below {self._folder}, got {type(error).__name__}, expected a lake. "
+            f"{table.name}: cannot be read below {self.folder}, got {type(error).__name__}, expected a lake. "
             "Start streaming, which makes what is missing, or set STITCHLAKE__LAKE__ROOT"
         )

@@ -71,6 +71,13 @@ def version(path: str) -> str:
     return f"{stored.metadata().id}@{_rows_of(stored)}"
 
 
+def committed_at(path: str) -> datetime | None:
+    """When the last commit was made, by its writer's clock; None = it does not say."""
+    newest = opened(path).history(1)
+    told = newest[0].get("timestamp") if newest else None
+    return None if told is None else datetime.fromtimestamp(told / 1000, UTC)
+
+
 def commit(path: str) -> int:
     """The number of the last commit."""
     return opened(path).version()

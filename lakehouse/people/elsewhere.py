@@ -1,7 +1,7 @@
 """What is left of an erasure once the lake's writer has done its part: tables of other jobs, destinations and topics that are still to be told, online stores."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -26,7 +26,7 @@ from lakehouse.people.traces import Traces
 from lakehouse.tables.audiences import OPS_AUDIENCE_MEMBERS
 from lakehouse.tables.contract import Table
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
-from lakehouse.tables.exports import OPS_EXPORT_ROWS
+from lakehouse.tables.exports import OPS_EXPORT_ROWS, OPS_EXPORT_RUNS
 from lakehouse.tables.people import By
 
 _WHEN = {SILVER_DECISION_LOG: "occurred_at", SILVER_DECISION_LOG_QUARANTINE: "logged_at"}
@@ -71,8 +71,8 @@ def _part(lake: Lake, part: str, found: Traces, requests: list[Request], place: 
     try:
         with writer(lake.config, lake.spark, part=part):
             tables = lake.stored(of_part(part))
-            if part == EXPORTS and (names := _exports_that_hold(lake, found)):
-                return f"the next run of the export {', '.join(names)}, which takes them from its destination"
+            if part == EXPORTS and (reason := _exports_that_know(lake, found, requests)) is not None:
+                return reason
             for table in tables:
                 spared = _of_later(table, requests[0].held)
                 if delete(lake, table, found, requests, place, spared=spared) and lake.uses_delta_rs:
@@ -89,10 +89,20 @@ def _of_later(table: Table, until: datetime) -> Spared | None:
     return Spared(column, lambda times: pc.greater(times, pa.scalar(until, times.type)))
 
 
-def _exports_that_hold(lake: Lake, found: Traces) -> list[str]:
-    """Exports whose destination may have a row of theirs."""
+def _exports_that_know(lake: Lake, found: Traces, requests: Sequence[Request]) -> str | None:
+    """Why exports must have their turn first; None = none must.
+
+    A destination may have a row of theirs. And a run that began while gold had them may still write their rows down: it has them in memory, and its
+    journal is folded when it ends, or, where its process died, when the next one begins.
+    """
     rows, _ = of_people(lake, OPS_EXPORT_ROWS, found, columns=("export", "is_there"))
-    return sorted(set(rows.filter(rows["is_there"])["export"].to_pylist()))
+    if holding := sorted(set(rows.filter(rows["is_there"])["export"].to_pylist())):
+        return f"the next run of the export {', '.join(holding)}, which takes them from its destination"
+    left = [request.left_at for request in requests]
+    runs = lake.rows_with(OPS_EXPORT_RUNS, "state", ["running"], columns=("export", "state", "started_at")).to_pylist()
+    if under_way := sorted({run["export"] for run in runs if any(at is None or run["started_at"] < at for at in left)}):
+        return f"the run of the export {', '.join(under_way)} that began before, or, where it died, the next one: it may still write of them"
+    return None
 
 
 def _forget_online(config: Config, request: Request) -> int:

@@ -158,7 +158,7 @@ class Erasures:
         if any(sum(request.counts.values()) for request in open_):
             self._purge(tables)
         for request in open_:
-            keep(place, replace(request, stage="left"))
+            keep(place, replace(request, stage="left", left_at=self._clock()))
 
     def _known(self, request: Request, place: Folder) -> Request | None:
         """With who it is, and what is of them held back: all that stands by now, also where an earlier try broke off; None = it is refused."""

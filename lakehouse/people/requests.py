@@ -25,7 +25,7 @@ Stage = Literal["asked", "resolved", "left"]
 class Request:
     """`every`: all profiles that carry the identifier, where they are several. person, held_until, neighbours: once it is resolved.
 
-    counts: rows that went, by table.
+    left_at: when nothing of them was in gold any more. counts: rows that went, by table.
     """
 
     erasure_id: str
@@ -37,6 +37,7 @@ class Request:
     stage: Stage = "asked"
     person: Person | None = None
     held_until: datetime | None = None
+    left_at: datetime | None = None
     neighbours: tuple[str, ...] = ()
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -64,8 +65,9 @@ class Request:
     @classmethod
     def parse(cls, text: str) -> Self:
         told = json.loads(text)
-        for name in ("at", "held_until"):
-            told[name] = None if told[name] is None else datetime.fromisoformat(told[name])
+        for name in ("at", "held_until", "left_at"):
+            time = told.get(name)  # a request of an earlier release has no left_at
+            told[name] = None if time is None else datetime.fromisoformat(time)
         told["identifier"], told["neighbours"] = tuple(told["identifier"]), tuple(told["neighbours"])
         told["person"] = None if told["person"] is None else _person(told["person"])
         return cls(**told)

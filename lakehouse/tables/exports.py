@@ -27,7 +27,7 @@ def _of_a_row(*, state: str, time: str, time_comment: str) -> tuple[Column, ...]
 
 OPS_EXPORT_RUNS = Table(
     name="ops.export_runs",
-    grain="one row per run of an export",
+    grain="one row per run of an export; kept for exports.keep_days",
     people=Nobody("of runs of exports, counted"),
     key=("export", "run_id"),
     owner=OWNER,
@@ -56,7 +56,7 @@ OPS_EXPORT_RUNS = Table(
 
 OPS_EXPORT_CHANGES = Table(
     name="ops.export_changes",
-    grain="one row per run, row and step: that it is being sent or removed, and what became of that; kept for 30 days",
+    grain="one row per run, row and step: that it is being sent or removed, and what became of that; kept for exports.keep_days",
     people=(by("profile_id", By.ACTOR),),
     key=("export", "run_id", "number"),
     holds_personal_data=True,  # a key may be an address

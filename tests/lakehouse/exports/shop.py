@@ -87,6 +87,7 @@ class Shop:
         self.experiments: Mapping[str, Any] = {"experiments": []}
         self.destination = {"name": "there", "allow_private": True, **destination}
         self.export = {**EXPORT, **export}
+        self.others: list[Mapping[str, Any]] = []  # exports that are declared beside it
         self.people()
 
     def people(self, *rows: Mapping[str, Any]) -> None:
@@ -112,7 +113,10 @@ class Shop:
 
     def files(self) -> Files:
         """conf/ as it is declared now."""
-        documents = {"exports": {"exports": [self.export]}, "destinations": {"destinations": [self.destination]}}
+        documents = {
+            "exports": {"exports": [self.export, *self.others]},
+            "destinations": {"destinations": [self.destination]},
+        }
         for name, document in (documents | {"experiments": self.experiments}).items():
             (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
         named = {name: self.folder / f"{name}.yaml" for name in ("exports", "destinations", "experiments")}

@@ -16,6 +16,7 @@ from lakehouse.actions.delivery import Retry
 from lakehouse.errors import ExportError
 from lakehouse.exports import continuous
 from lakehouse.exports.continuous import ContinuousExport
+from lakehouse.exports.declaration import export_named
 from lakehouse.exports.heard import Hearing
 from lakehouse.exports.places.postgres import PostgresPlace
 from lakehouse.exports.plan import plan_of_some
@@ -239,6 +240,24 @@ def test_what_decides_about_everybody_alike_is_compared_with_what_it_was(
     assert looked_at() == 0
 
 
+def test_hashes_are_of_the_key_the_place_and_the_shape_that_is_meant(tmp_path: Path) -> None:
+    one = Shop(tmp_path, {"kind": "webhook", "url": "http://127.0.0.1:9/hook"})
+
+    def secret(url: str = "http://127.0.0.1:9/hook", key: str | None = None, **export: Any) -> bytes:
+        one.destination |= {"url": url}
+        exporting = one.exporting(one.slept.append)
+        if key is not None:
+            privacy = dataclasses.replace(one.config.privacy, hmac_key=key)
+            exporting = dataclasses.replace(exporting, config=dataclasses.replace(one.config, privacy=privacy))
+        declared = export_named(exporting.files.exports, "people").model_copy(update=export)
+        return exporting.secret(declared, exporting.destination(declared))
+
+    same = secret()
+    assert secret(shape="rows") == same, "who names the default says the same"
+    others = [secret(key="another"), secret(url="http://127.0.0.1:9/other"), secret(into="x"), secret(shape="braze")]
+    assert len({same, *others}) == 5
+
+
 def test_while_words_wait_a_plan_is_made_once_and_whoever_withdraws_goes_all_the_same(
     tmp_path: Path, postgres_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,7 +268,7 @@ def test_while_words_wait_a_plan_is_made_once_and_whoever_withdraws_goes_all_the
     planned, heard = list[set[str]](), [False]
 
     def plan(*asked: Any, **told: Any) -> Any:
-        planned.append(set(asked[4]))
+        planned.append(set(asked[5]))
         return plan_of_some(*asked, **told)
 
     monkeypatch.setattr(continuous, "plan_of_some", plan)

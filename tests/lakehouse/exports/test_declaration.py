@@ -50,6 +50,8 @@ def test_the_file_that_is_shipped_can_be_used() -> None:
             },
             r"'model_version' of gold\.segments",
         ),
+        ({"was": ["people"]}, r"exports\[0\]: was: 'people' is named twice"),
+        ({"was": ["old", "old"]}, "'old' is named twice"),
         ({"colums": {}}, "unknown key 'colums'; did you mean 'columns'"),
     ],
 )

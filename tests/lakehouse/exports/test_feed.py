@@ -14,6 +14,7 @@ from lakehouse.exports.source import Gold
 from lakehouse.lake.delta import arrow_schema
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.audiences import GOLD_AUDIENCES
+from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.gold.contacts import GOLD_CONTACTS
 from tests.accepted import at
 
@@ -80,6 +81,31 @@ def test_a_table_that_is_another_tells_of_everybody(lake: Lake) -> None:
     lake.changes("ann", at=NOON - timedelta(hours=1), mode="overwrite")
     assert feed.look() is None
     assert feed.look() == set()
+
+
+def test_a_clock_that_is_set_back_hides_nobody(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed, clock = lake.feed({}), [NOON]
+    # Of this machine it cannot be set. Other tables are not written any more.
+    monkeypatch.setattr(Gold, "committed_at", lambda _, table: clock[0] if table == GOLD_CHANGES else NOON)
+    feed.look()
+    hour = timedelta(hours=1)
+    clock[0] = NOON - hour
+    lake.changes("bob", at=NOON - hour)
+    assert feed.look() is None, "nobody knows who was written"
+    again = lake.feed(dict(feed.position))
+    clock[0] = NOON - hour + timedelta(seconds=9)
+    lake.changes("cat", at=NOON - hour + timedelta(seconds=8))
+    for one in (feed, again):
+        told = one.look()
+        assert told is not None
+        assert {"bob", "cat"} <= told, "and rows from ahead of the clock are told of again"
+    clock[0] = NOON + hour
+    lake.changes("dan", at=NOON + hour)
+    told = feed.look()
+    assert told is not None
+    assert "dan" in told
+    lake.changes("eve", at=NOON + hour)
+    assert feed.look() == {"dan", "eve"}
 
 
 def test_a_look_that_fails_has_told_nothing(lake: Lake) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from lakehouse.errors import BrokerError, DestinationAwayError
+from lakehouse.exports import heard
+from lakehouse.exports.heard import Hearing
 from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
 from lakehouse.kafka.message import Message
 from lakehouse.kafka.produce import produce
 from lakehouse.machine import free_port
-from tests.lakehouse.exports.shop import Shop, adds_up, person
+from tests.lakehouse.exports.shop import NOW, Shop, adds_up, person
 
 TOPIC = "heard"
 
@@ -82,6 +84,22 @@ def test_while_words_wait_whoever_withdrew_goes_and_nobody_else_is_told_of(
     assert one.ledger() == dict.fromkeys(("ann", "cat"), ("delivered", True))
     assert all(adds_up(run) for run in one.runs())
     assert [run["unsent"] for run in one.runs()] == [0, 2, 0]
+
+
+def test_a_clock_that_is_set_back_makes_nothing_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, there = [NOW], {"events": {"0": 1}}
+    one = Shop(tmp_path, {"kind": "folder", "path": str(tmp_path)}, into="people.csv", mode="mirror")
+    monkeypatch.setattr(heard, "_ends", lambda _: there)
+    hearing = Hearing(one.lake, one.config.kafka, lambda: now[0])
+    finished(one.lake, 0, 1, "events")
+    hearing.note()
+    assert hearing.is_heard()
+    there = {"events": {"0": 5}}
+    now[0] = NOW - timedelta(hours=1)
+    assert not hearing.is_heard(), "what was heard an hour ahead says nothing of now"
+    finished(one.lake, 1, 5, "events")
+    now[0] += timedelta(seconds=3)
+    assert hearing.is_heard()
 
 
 def test_a_broker_that_is_away_cannot_say_what_was_said(tmp_path: Path) -> None:

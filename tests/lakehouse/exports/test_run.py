@@ -275,6 +275,18 @@ def test_a_table_that_changes_while_a_run_is_under_way(
     assert one.ledger() == {"a": ("delivered", True), "b": ("sending", True)}
 
 
+def test_an_export_that_is_renamed_knows_what_it_told_before(tmp_path: Path, postgres_port: int) -> None:
+    one = shop(tmp_path, postgres_port, "renamed", mode="mirror")
+    one.people(person("ann"), person("bob"))
+    one.run()
+    one.export |= {"name": "customers", "was": ["people"]}
+    one.people(person("ann"), person("bob", consent_marketing=False))
+    counts = one.run().counts
+    assert (counts["delivered"], counts["unchanged"], counts["removed"]) == (0, 1, 1)
+    assert set(stored(postgres_port, "renamed")) == {"ann"}
+    assert one.ledger() == {"ann": ("delivered", True)}
+
+
 def test_a_key_of_two_rows_is_refused_before_anything_is_sent(tmp_path: Path, postgres_port: int) -> None:
     one = shop(tmp_path, postgres_port, "twice", columns={"id": "segment", "revenue": "monetary"})
     one.people(person("a"), person("b"), person("c", None))

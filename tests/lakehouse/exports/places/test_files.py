@@ -142,3 +142,13 @@ def test_what_a_killed_run_left_beside_is_taken_away_by_the_next(tmp_path: Path)
     (tmp_path / "out" / part_of("people.csv")).write_text("id,segment,revenue\nbob,")
     one.run()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["people.csv"]
+
+
+def test_a_file_is_of_one_export(tmp_path: Path) -> None:
+    one = shop(tmp_path, "people.csv")
+    one.people(person("ann"))
+    one.others = [{**one.export, "name": "another"}]
+    with pytest.raises(ExportError, match=r"people\.csv', which another writes, too"):
+        one.run()
+    one.others = [{**one.export, "name": "another", "is_enabled": False}]
+    assert one.run().counts["delivered"] == 1
