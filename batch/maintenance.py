@@ -1,4 +1,4 @@
-"""maintenance: every table brought into shape. Small files are put together, old files and old log deleted.
+"""maintenance: every table brought into shape. Rows older than [retention] go, small files are put together, old files and old log deleted.
 
     ./spark-submit.sh batch/maintenance.py [--if-free]
 
@@ -25,7 +25,7 @@ from lakehouse.spark.session import get_session
 from lakehouse.tables.events import SILVER_EVENTS
 
 IF_FREE = "--if-free"
-COUNTS = ("compacted", "deleted", "trimmed")
+COUNTS = ("aged", "compacted", "deleted", "trimmed")
 
 
 def maintain(lake: Lake) -> tuple[list[Tended], list[str]]:

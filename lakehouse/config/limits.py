@@ -23,6 +23,8 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "max_amount": (1, 1_000_000_000_000, "1 to a million millions"),
     "max_future_hours": (0, None, "0 or more hours"),
     "lapsed_days": (0, None, "0 or more days"),
+    "decision_log_days": (0, None, "0 or more days; 0 = for good"),
+    "export_runs_days": (0, None, "0 or more days; 0 = for good"),
     "seed": (0, None, "0 or more"),
     "min_k": (2, None, "2 or more"),
     "max_k": (2, None, "2 or more"),
@@ -193,6 +195,7 @@ def _of_purposes(consent: Mapping[str, Any], training: Mapping[str, Any]) -> Ite
     words = " or ".join(purposes)
     told = [("training", name, [purpose]) for name, purpose in training.items()]
     told += [("consent", "gpc", consent.get("gpc", ()))]
+    told += [("consent", "storage", [consent["storage"]])] if consent.get("storage") else []
     told += [("consent.categories", name, [purpose]) for name, purpose in consent.get("categories", {}).items()]
     told += [("consent.jurisdictions", name, allowed) for name, allowed in consent.get("jurisdictions", {}).items()]
     told += [("consent.tcf", name, [name]) for name in consent.get("tcf", {})]

@@ -18,6 +18,14 @@ class MaintenanceConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RetentionConfig:
+    """Days after which rows of a table go, 0 = never. Each field is named by the tables it is of: `Table.ages`."""
+
+    decision_log_days: int
+    export_runs_days: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class KafkaConfig:
     """`options`: see lakehouse/config/kafka_options.py."""
 
@@ -303,7 +311,7 @@ class DecisionLogConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsentConfig:
-    """purposes: all that are declared. gpc: those that Global Privacy Control refuses. categories: names of consent tools, in lower case, by purpose.
+    """storage: purpose whose refusal keeps events from being stored at all; "" = storing has another basis. purposes: all that are declared. gpc: those that Global Privacy Control refuses. categories: names of consent tools, in lower case, by purpose.
 
     jurisdictions: by ISO 3166 code in capitals the purposes that are allowed there while nobody was asked. tcf: by purpose the numbers of the TCF's that it takes.
     """
@@ -314,6 +322,8 @@ class ConsentConfig:
     categories: Mapping[str, str]
     jurisdictions: Mapping[str, tuple[str, ...]]
     tcf: Mapping[str, tuple[int, ...]]
+    storage: str = ""
+    storage_keeps_orders: bool = True
 
     @property
     def assumed(self) -> bool:

@@ -47,6 +47,7 @@ from lakehouse.config.sections import (
     QualityConfig,
     QueryConfig,
     RecommenderConfig,
+    RetentionConfig,
     SchemaRegistryConfig,
     ScoresConfig,
     SegmentsConfig,
@@ -70,6 +71,7 @@ class Config:
 
     lake: LakeConfig
     maintenance: MaintenanceConfig
+    retention: RetentionConfig
     kafka: KafkaConfig
     imports: ImportsConfig
     schema_registry: SchemaRegistryConfig
@@ -189,6 +191,8 @@ def _consent(values: dict[str, Any]) -> ConsentConfig:
         categories={name.lower(): purpose for name, purpose in values["categories"].items()},
         jurisdictions={name.upper(): tuple(allowed) for name, allowed in values["jurisdictions"].items()},
         tcf={name: tuple(map(int, numbers)) for name, numbers in values["tcf"].items()},
+        storage=values["storage"],
+        storage_keeps_orders=values["storage_keeps_orders"],
     )
 
 

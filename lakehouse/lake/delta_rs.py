@@ -137,10 +137,10 @@ def clear(path: str) -> None:
     opened(path).delete()
 
 
-def delete_before(path: str, column: str, moment: datetime) -> None:
-    """Delete the rows whose time is before the moment."""
+def delete_before(path: str, column: str, moment: datetime) -> int:
+    """Delete the rows whose time is before the moment; how many."""
     micros = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    opened(path).delete(f"{column} < {time_order.literal(micros)}")
+    return int(opened(path).delete(f"{column} < {time_order.literal(micros)}")["num_deleted_rows"])
 
 
 def delete_keys(path: str, keys: pa.Table) -> None:

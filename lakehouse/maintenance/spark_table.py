@@ -4,7 +4,10 @@ Its log is trimmed by Delta itself, at every checkpoint a writer makes, as the t
 https://docs.delta.io/latest/optimizations-oss.html
 """
 
+from datetime import datetime
+
 from delta.tables import DeltaTable
+from pyspark.sql import functions as F
 
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.maintenance_note import note, rows_of
@@ -28,6 +31,12 @@ def compact(lake: Lake, table: Table) -> int:
     session.conf.set("spark.databricks.delta.optimize.maxFileSize", str(FILE_BYTES))
     metrics = DeltaTable.forPath(session, path).optimize().executeCompaction().head(1)[0]["metrics"]
     return int(metrics["numFilesRemoved"])
+
+
+def age(lake: Lake, table: Table, column: str, before: datetime) -> int:
+    """Delete the rows that are older; how many."""
+    told = DeltaTable.forPath(lake.spark, lake.path(table)).delete(F.col(column) < F.lit(before)).head(1)
+    return int(told[0]["num_affected_rows"]) if told else 0
 
 
 def vacuum(lake: Lake, table: Table) -> None:

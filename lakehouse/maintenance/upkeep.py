@@ -84,20 +84,31 @@ class Upkeep:
         if here:
             done = self._here(table, most_bytes, now, sweeps=is_due)
         else:
-            done = self._by_spark(table, deletes=deletes) if is_due else Tended(table=table.name)
+            done = self._by_spark(table, now, deletes=deletes) if is_due else Tended(table=table.name)
         if is_due:
             self._due[table.name] = now + (min(SWEEP_EVERY, self._lake.retention.keep / 12) if here else SPARK_EVERY)
         return done
 
     def _here(self, table: Table, most_bytes: int | None, now: datetime, *, sweeps: bool) -> Tended:
-        path = self._lake.path(table)
+        path, before = self._lake.path(table), self._kept_from(table, now)
+        aged = local_table.age(path, *before) if sweeps and before else 0
         compacted, left = local_table.compact(table, path, most_bytes=most_bytes)
         deleted = local_table.vacuum(path) if sweeps else 0
         trimmed = local_table.trim_log(path, self._lake.retention, now) if sweeps else 0
-        return Tended(table=table.name, compacted=compacted, deleted=deleted, trimmed=trimmed, left=left)
+        return Tended(table=table.name, compacted=compacted, deleted=deleted, trimmed=trimmed, left=left, aged=aged)
 
-    def _by_spark(self, table: Table, *, deletes: bool) -> Tended:
+    def _by_spark(self, table: Table, now: datetime, *, deletes: bool) -> Tended:
+        before = self._kept_from(table, now)
+        aged = spark_table.age(self._lake, table, *before) if deletes and before else 0
         compacted = spark_table.compact(self._lake, table)
         if deletes:
             spark_table.vacuum(self._lake, table)
-        return Tended(table=table.name, compacted=compacted)
+        return Tended(table=table.name, compacted=compacted, aged=aged)
+
+    def _kept_from(self, table: Table, now: datetime) -> tuple[str, datetime] | None:
+        """The column that says how old a row is, and from when on rows stay; None = all do."""
+        if table.ages is None:
+            return None
+        column, key = table.ages
+        days: int = getattr(self._lake.config.retention, key)
+        return (column, now - timedelta(days=days)) if days else None

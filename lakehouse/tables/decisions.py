@@ -10,6 +10,7 @@ SILVER_DECISION_LOG = Table(
     key=("log_id",),
     owner="batch/decision_log.py",
     reads=(KAFKA,),
+    ages=("logged_at", "decision_log_days"),
     columns=(
         required("log_id", "string", "hash of what the message tells; the same again is left out"),
         required("kind", "string", "decision, exposure or outcome"),
@@ -44,6 +45,7 @@ SILVER_DECISION_LOG_QUARANTINE = Table(
     holds_personal_data=True,
     owner="batch/decision_log.py",
     reads=(KAFKA,),
+    ages=("logged_at", "decision_log_days"),
     columns=(
         required("partition", "int", "Kafka partition"),
         required("offset", "bigint", "Kafka offset"),

@@ -9,10 +9,12 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
+from lakehouse.errors import StoreError
 from serving.api.json_responses import answer, fault
 from serving.api.kept_in_kafka import not_kept
 from serving.api.keys import may_not_write
 from serving.deciding.request_context import count_events
+from serving.deciding.storage_consent import storable
 from serving.kafka.spool import Record
 from serving.messages import collector
 from serving.messages.content_coding import Damaged, Inflated
@@ -20,7 +22,7 @@ from serving.messages.limits import refusal
 from serving.messages.plain_body import plain
 from serving.service import Service
 
-_REFUSED, _UNKNOWN, _TOO_LARGE = 400, 404, 413
+_REFUSED, _UNKNOWN, _TOO_LARGE, _AWAY = 400, 404, 413, 503
 _METRICS = "m"  # where analytics.js and the mobile libraries tell of themselves
 _MOST_TOLD = 5
 _NOT_STORED = {"cache-control": "no-store"}
@@ -48,12 +50,18 @@ async def collected(service: Service, call: str, request: Request, body: bytes) 
     records, refused = brought.records(now)
     if refused and not records:
         return _all_refused(refused, "batch[{}]: {}" if call in collector.BATCHES else "{1}")
+    try:
+        taken = len(records)
+        records, withheld = await storable(service, records, now)
+    except StoreError as error:
+        return fault(_AWAY, f"{error}. Send the request again", **{"retry-after": "1"})
     topic = service.config.kafka.events_topic
     to_keep = [Record(topic, record.key, record.value) for record in records]
     if (not_there := await not_kept(service, to_keep)) is not None:
         return not_there
     count_events(service, [record.event for record in records], now)
-    return answer({"success": True, "acknowledged": len(records)} | ({"refused": _told(refused)} if refused else {}))
+    beside = {"refused": _told(refused)} if refused else {}
+    return answer({"success": True, "acknowledged": taken, **beside, **({"withheld": withheld} if withheld else {})})
 
 
 def _all_refused(refused: dict[int, str], words: str) -> Response:

@@ -12,8 +12,10 @@ import orjson
 from lakehouse.decisions.circumstances import Circumstances, circumstances_of
 from lakehouse.decisions.trace import Trace
 from lakehouse.decisions.visitor import Visitor
+from lakehouse.errors import StoreError
 from lakehouse.events.reader import text
 from lakehouse.online.recent_entries import entries_of_many
+from serving.deciding.storage_consent import storable
 from serving.kafka.producer import Overloaded, acknowledged
 from serving.messages import collector
 from serving.messages.request_models import VisitorRequest
@@ -92,7 +94,7 @@ async def read_context(service: Service, request: VisitorRequest, *, is_pressed:
     """
     now, here = service.clock(), request.context.said()
     identifier = service.visitors.identifier(*request.typed_identifier)
-    sent, newest = _send_events(service, request, now)
+    sent, newest = await _send_events(service, request, now)
     visitor = service.visitors.unread(identifier, now) if is_pressed else await service.visitors.find(identifier, now)
     circumstances = circumstances_of(
         visitor, service.inputs(), now=now, here=here, event=newest, segment=request.segment
@@ -116,7 +118,7 @@ def remember_unit(service: Service, circumstances: Circumstances) -> None:
         service.facts.put(visitor.units.to_tell(visitor.unit, at_ms))
 
 
-def _send_events(
+async def _send_events(
     service: Service, request: VisitorRequest, now: datetime
 ) -> "tuple[list[asyncio.Future[None]], Mapping[str, Any] | None]":
     """Hand the events to Kafka and to the visitor's newest behaviour; the last of them, in the vocabulary of rules."""
@@ -127,12 +129,18 @@ def _send_events(
     ]
     records = collector.of_request(sent_events, _identity(*request.typed_identifier), now)
     topic, sent = service.config.kafka.events_topic, []
-    for record in records:
+    try:
+        kept = (await storable(service, records, now)).records
+    except (
+        StoreError
+    ):  # as long as nobody knows what they refused nothing is kept, and none of it is told as acknowledged
+        kept = []
+    for record in kept:
         try:
             sent.append(service.out.send(topic, record.key, record.value))
         except Overloaded:
             break  # those that were not taken are told as not acknowledged
-    count_events(service, [record.event for record in records], now)
+    count_events(service, [record.event for record in kept], now)
     return sent, vocabulary_of(records[-1].event)
 
 

@@ -113,11 +113,14 @@ class RefusedAnswer(_Answer):
 
 
 class CollectedAnswer(_Answer):
-    """`refused`: what was not taken while the others were; sending it again is of no use."""
+    """`refused`: what was not taken while the others were; sending it again is of no use. `withheld`: of how many of those acknowledged nothing is kept but what they
+    say of consent: their person refused `consent.storage`.
+    """
 
     success: bool
     acknowledged: int
     refused: list[RefusedAnswer] | None = None
+    withheld: int | None = None
 
 
 class WebhookAnswer(_Answer):

@@ -179,6 +179,28 @@ def test_a_table_takes_one_turn_and_is_swept_now_and_then(here: Lake, monkeypatc
     assert swept[2:] == [here.path(TIMED)]
 
 
+def test_rows_go_when_they_are_older_than_they_are_kept_and_by_default_none_does(here: Lake) -> None:
+    table = replace(PLAIN, name="silver.aging", ages=("at", "decision_log_days"))
+    here.create_missing([table])
+    for day in range(8):
+        at = NOW - timedelta(days=day, hours=1)
+        row = {"thing": [f"{day}"], "said": [day], "at": [pd.Timestamp(at).tz_localize(None).as_unit("us")]}
+        here.add(arrow(pd.DataFrame(row), table), table)
+    whole = content(here, table)
+
+    def tended(clock: datetime) -> list[int]:
+        return [one.aged for one in Upkeep(here, [table, PLAIN], clock=lambda: clock).all(is_bounded=False)]
+
+    assert tended(NOW) == [0, 0]
+    here.config = replace(here.config, retention=replace(here.config.retention, decision_log_days=5))
+    assert tended(NOW) == [3, 0]
+    assert content(here, table) == [row for row in whole if str(row[0]) < "5"]
+    version = here.version(table)
+    assert tended(NOW + timedelta(hours=12)) == [0, 0], "a day goes as a whole"
+    assert here.version(table) == version
+    assert tended(NOW + timedelta(days=2)) == [2, 0]
+
+
 def test_small_files_that_are_too_much_for_a_pause_are_told_once_and_left_to_the_command(
     here: Lake, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
