@@ -3,7 +3,7 @@
 Names are mapped by conf/base.toml, [consent.categories], in any spelling. Words and numbers are read as well as booleans; what is neither
 a yes nor a no counts as a no. Of several categories of one purpose one no is a no. A refusal of a category that is mapped to nothing
 denies every purpose the same message does not allow by name: nobody knows what was refused. Yes to a category that is named by what it
-forbids (opt_out, do_not_sell) is such a refusal. Somebody who answered at all was asked: a purpose they said nothing of is not one they
+forbids (opt_out, do_not_sell) is such a refusal, and of one purpose where the name says which (marketing_opt_out). Somebody who answered at all was asked: a purpose they said nothing of is not one they
 were never asked about, and no more is it where nobody can read the answer.
 
 Read are context.consent.categoryPreferences, Segment's: an object, the same as text, or a list of what is allowed, as OneTrust's active
@@ -66,7 +66,7 @@ _NO_WORDS = _GDPR_APPLIES | _TEXT_VERSIONS | {"jurisdiction"}
 _ALLOWED_IDS, _DENIED_IDS = "allowedconsentids", "deniedconsentids"
 _NO_IDS = frozenset(("provider", "resolutionstrategy", "enabled"))
 _JURISDICTION = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")
-_FORBIDS = re.compile(r"donot|optout|optedout|gpc|globalprivacycontrol|unsubscribe")
+_FORBIDS = re.compile(r"donot|optout|optedout|unsubscribed?|\A(?:gpc|globalprivacycontrol)")
 _OF_COOKIES = re.compile(r"(?:cookies?|category|consent|purposes?)\Z")
 
 
@@ -139,6 +139,8 @@ def consent(said: Answer, categories: Mapping[str, str], purposes: Sequence[str]
     is_any_refused = said.names_all
     for name, is_allowed in words:
         purpose = _purpose(name, categories)
+        if purpose is None and not is_allowed:
+            purpose = _purpose(_FORBIDS.sub("", name), categories)
         if purpose is not None:
             found[purpose] = is_allowed and found[purpose] is not False
         else:
@@ -156,8 +158,8 @@ def _refused_beside(sent: Mapping[str, Any], categories: Mapping[str, str]) -> d
     found: dict[str, bool | None] = {}
     for name, word in sent.items():
         bare, said = contracts.spelling(name), yes_or_no(word)
-        purpose = _purpose(bare, categories)
-        if purpose is not None and said is (_FORBIDS.match(bare) is not None):
+        purpose = _purpose(bare, categories) or _purpose(_FORBIDS.sub("", bare), categories)
+        if purpose is not None and said is (_FORBIDS.search(bare) is not None):
             found[purpose] = False
     return found
 
@@ -295,7 +297,7 @@ def yes_or_no(word: object) -> bool | None:
 def _word(name: str, word: object) -> tuple[str, bool]:
     """The name without its spelling, and whether it is allowed."""
     bare, said = contracts.spelling(name), yes_or_no(word)
-    return bare, said is False if _FORBIDS.match(bare) else said is True
+    return bare, said is False if _FORBIDS.search(bare) else said is True
 
 
 def _together(words: Iterable[bool | None]) -> bool | None:

@@ -38,6 +38,10 @@ SAID: list[tuple[dict[str, Any], tuple[bool | None, ...]]] = [
     ({"OPT_OUT": "ACCEPT", "ANALYTICS": "ACCEPT"}, (True, False, False)),
     ({"OPT_OUT": "DENY", "ANALYTICS": "ACCEPT"}, (True, None, None)),
     ({"optOut": "perhaps", "marketing": True}, (False, False, True)),
+    ({"marketing_opt_out": True}, (None, None, False)),
+    ({"marketing_opt_out": False, "analytics": True}, (True, None, None)),
+    ({"marketing": True, "marketingUnsubscribed": "yes"}, (None, None, False)),
+    ({"ccpa_opt_out": 1, "marketing": True}, (False, False, True)),
 ]
 
 
@@ -201,6 +205,7 @@ SIGNALLED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None, str | None
     ),
     ({"consent": {"tcString": ALL, "marketing": False}}, (True, None, False, None), "tcf", "tcf 4, vendor list 73"),
     ({"consent": {"marketing": "denied", "analytics": True}}, (None, None, False, None), "categories", None),
+    ({"consent": {"marketing_opt_out": True}}, (None, None, False, None), "categories", None),
     ({**MANAGED, "consent": False}, (False, False, False, False), "consent_management", None),
 ]
 
