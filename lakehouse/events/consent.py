@@ -6,10 +6,9 @@ denies every purpose the same message does not allow by name: nobody knows what 
 forbids (opt_out, do_not_sell) is such a refusal. Somebody who answered at all was asked: a purpose they said nothing of is not one they
 were never asked about, and no more is it where nobody can read the answer.
 
-Read are context.consent.categoryPreferences, Segment's: an object, the same as text, or a list of what is allowed, as OneTrust's active
-groups are; context.consentManagement, RudderStack's; context.consent.tcString, of the IAB's TCF (tcf.py), unless its gdprApplies is no; and
-context.gpc, Global Privacy Control: it refuses the purposes of consent.gpc, answers nothing else, and grants nothing. Where two of them speak of a
-purpose one no is a no. context.consent.jurisdiction and textVersion are kept with what was said.
+Read are what tools write of categories (consent_answers.py); context.consent.tcString, of the IAB's TCF (tcf.py), unless its gdprApplies is
+no; and context.gpc, Global Privacy Control, or an opt-out in a U.S. Privacy String: it refuses the purposes of consent.gpc, answers nothing else, and
+grants nothing. Where two of them speak of a purpose one no is a no. context.consent.jurisdiction and textVersion are kept with what was said.
 """
 
 import re
@@ -21,89 +20,40 @@ import orjson
 
 from lakehouse.config import ConsentConfig
 from lakehouse.config.limits import PURPOSES
-from lakehouse.events import contracts, ids, tcf
-from lakehouse.events.document import is_nested, object_at, says_nothing, text_of
+from lakehouse.events import contracts, tcf
+from lakehouse.events.consent_answers import (
+    TC_STRINGS,
+    TEXT_VERSIONS,
+    US_PRIVACY,
+    Answer,
+    answer,
+    consent_in,
+    does_gdpr_apply,
+    named,
+    word,
+    yes_or_no,
+)
+from lakehouse.events.document import NOTHING, says_nothing
 from lakehouse.events.remembered import Remembered
 
-_YES = frozenset(
-    (
-        *(
-            "true",
-            "1",
-            "yes",
-            "y",
-            "t",
-            "on",
-            "ok",
-            "granted",
-            "grant",
-            "given",
-            "allowed",
-            "allow",
-            "accepted",
-            "accept",
-        ),
-        *("agreed", "agree", "consented", "consent given", "enabled", "active", "checked", "subscribed"),
-        *(f"{opt}{between}in" for opt in ("opt", "opted") for between in ("", " ", "-", "_")),
-        *("ja", "oui", "si", "sí", "sim", "tak", "evet"),
-    )
-)
-_NO = frozenset(("false", "0", "no", "n", "f", "off", "deny", "denied", "declined", "nein", "non"))
-_NO_NAMES = _YES | _NO | {"null", "undefined", "all", "none"}
-_PLACES = ("consent", "consentManagement", "gpc", "globalPrivacyControl")  # in the context
-_SIGNALS = _PLACES[2:]
-CATEGORIES, MANAGEMENT, TCF, GPC = "categories", "consent_management", "tcf", "gpc"
-# Names in context.consent, without their spelling.
-_TC_STRINGS = frozenset(("tcstring", "tcfstring", "tcf", "iabtcftcstring", "euconsentv2"))
-_GDPR_APPLIES = frozenset(("gdprapplies", "iabtcfgdprapplies"))
-_TEXT_VERSIONS = frozenset(("textversion", "policyversion", "noticeversion"))
-_NO_WORDS = _GDPR_APPLIES | _TEXT_VERSIONS | {"jurisdiction"}
+_PLACES = ("consent", "consentManagement", "gpc", "globalPrivacyControl", "usPrivacy", "us_privacy")  # in the context
+_SIGNALS, _STRINGS = _PLACES[2:4], _PLACES[4:]
+TCF, GPC = "tcf", "gpc"
 _JURISDICTION = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")
-_FORBIDS = re.compile(r"donot|optout|optedout|gpc|globalprivacycontrol|unsubscribe")
-_OF_COOKIES = re.compile(r"(?:cookies?|category|consent|purposes?)\Z")
-
-
-class Answer(NamedTuple):
-    """words: category -> what was said of it, as sent; None = nothing. names_all: what is not among them was refused.
-
-    is_read: false where something was said of consent that nobody can read. source: of which tool's shape it is.
-    """
-
-    words: Mapping[str, Any]
-    names_all: bool = False
-    is_read: bool = True
-    source: str = CATEGORIES
-
-
-def answer(context: Mapping[str, Any]) -> Answer | None:
-    """What a message says in its context; None = nothing, so that nobody was asked."""
-    managed = object_at(context, "consentManagement")
-    if managed:
-        allowed, denied = (_names(managed.get(name)) or [] for name in ("allowedConsentIds", "deniedConsentIds"))
-        if allowed or denied:
-            return Answer(dict.fromkeys(allowed, True) | dict.fromkeys(denied, False), source=MANAGEMENT)
-    sent = context.get("consent")
-    if says_nothing(sent):
-        return None
-    preferences = _in_json(object_at(context, "consent").get("categoryPreferences"))
-    if says_nothing(preferences):
-        is_more = not isinstance(sent, dict) or any(
-            not says_nothing(value) for name, value in sent.items() if contracts.spelling(name) not in _no_words(sent)
-        )
-        return Answer({}, is_read=False) if is_more else None
-    if isinstance(preferences, dict):
-        return Answer(preferences)
-    names = None if _is_word(preferences) else _names(preferences)
-    return Answer({}, is_read=False) if names is None else Answer(dict.fromkeys(names, True), names_all=True)
+_OPTED_OUT = re.compile(
+    r"1[YN-]Y[YN-]", re.IGNORECASE
+)  # IAB's U.S. Privacy String: notice given, opted out of sale, under an agreement
 
 
 def consent(said: Answer, categories: Mapping[str, str], purposes: Sequence[str] = PURPOSES) -> dict[str, bool | None]:
     """Every purpose -> whether it is allowed, None = nothing was said of it. `categories`: of `spelled`."""
-    words = [_word(name, word) for name, word in said.words.items() if word is not None]
     found: dict[str, bool | None] = dict.fromkeys(purposes)
     is_any_refused = said.names_all
-    for name, is_allowed in words:
-        purpose = categories.get(name) or categories.get(_OF_COOKIES.sub("", name))
+    for name, sent in said.words.items():
+        told = None if sent is None else word(name, sent, categories)
+        if told is None:
+            continue
+        purpose, is_allowed = told
         if purpose is not None:
             found[purpose] = is_allowed and found[purpose] is not False
         else:
@@ -168,9 +118,10 @@ class ConsentRules:
 
 def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
     """What a message says in its context; None = nothing, so that nobody was asked."""
-    sent = object_at(context, "consent")
+    opened = consent_in(context)
+    sent = opened if isinstance(opened, dict) else NOTHING
     string = _tc_string(sent)
-    said = answer(context)
+    said = answer(context, rules.categories)
     if string is not None and said is not None and not said.is_read and says_nothing(sent.get("categoryPreferences")):
         said = None  # what stands there is the string
     told: dict[str, dict[str, bool | None]] = {}
@@ -178,7 +129,7 @@ def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
         told[said.source] = consent(said, rules.categories, rules.purposes)
     if string is not None and (said is None or said.is_read):
         told[TCF] = {purpose: string.allows(needed) for purpose, needed in rules.tcf.items()}
-    if any(yes_or_no(context.get(signal)) for signal in _SIGNALS):
+    if _signals_refusal(context, sent):
         told[GPC] = dict.fromkeys(rules.gpc, False)
     if not told:
         return None
@@ -191,7 +142,7 @@ def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
     basis = Basis(
         source=next(iter(told)),
         jurisdiction=_jurisdiction(sent),
-        text_version=_named(sent, _TEXT_VERSIONS) or (None if string is None else string.text_version),
+        text_version=named(sent, TEXT_VERSIONS) or (None if string is None else string.text_version),
         others=others or None,
     )
     return Heard(Consent(*(words[purpose] for purpose in PURPOSES)), said is None or said.is_read, basis)
@@ -206,9 +157,7 @@ class ConsentReader:
 
     def column(self, contexts: Sequence[Mapping[str, Any]]) -> list[Heard | None]:
         """Of many events; None = nobody was asked."""
-        of_segment, of_rudderstack, *signals = _PLACES
-        gpc, control = signals
-        said = [(one.get(of_segment), one.get(of_rudderstack), one.get(gpc), one.get(control)) for one in contexts]
+        said = [tuple(map(one.get, _PLACES)) for one in contexts]
         try:
             texts = list(map(orjson.dumps, said))
         except orjson.JSONEncodeError:  # a number of more digits than a machine's
@@ -228,18 +177,6 @@ def spelled(categories: Mapping[str, str]) -> dict[str, str]:
     return {contracts.spelling(name): purpose for name, purpose in categories.items()}
 
 
-def yes_or_no(word: object) -> bool | None:
-    """What a word, number or boolean says; None = neither. Other things than consent are asked by it, too."""
-    said = ids.normalise(text_of(word) or "").lower()
-    return True if said in _YES else False if said in _NO else None
-
-
-def _word(name: str, word: object) -> tuple[str, bool]:
-    """The name without its spelling, and whether it is allowed."""
-    bare, said = contracts.spelling(name), yes_or_no(word)
-    return bare, said is False if _FORBIDS.match(bare) else said is True
-
-
 def _together(words: Iterable[bool | None]) -> bool | None:
     """Of what several say of one purpose: one no is a no."""
     said = [word for word in words if word is not None]
@@ -248,52 +185,18 @@ def _together(words: Iterable[bool | None]) -> bool | None:
 
 def _tc_string(sent: Mapping[str, Any]) -> tcf.TcString | None:
     """None where there is none that can be read, or where the law it is made for does not apply."""
-    text = _named(sent, _TC_STRINGS) if _does_gdpr_apply(sent) else None
+    text = named(sent, TC_STRINGS) if does_gdpr_apply(sent) else None
     return None if text is None else tcf.decode(text)
 
 
-def _does_gdpr_apply(sent: Mapping[str, Any]) -> bool:
-    """As far as anybody says otherwise."""
-    return not any(
-        contracts.spelling(name) in _GDPR_APPLIES and yes_or_no(value) is False for name, value in sent.items()
+def _signals_refusal(context: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
+    """Whether the browser, or the string that stands for its person, opts out of what passes data on."""
+    strings = [*map(context.get, _STRINGS), named(sent, US_PRIVACY)]
+    return any(yes_or_no(context.get(signal)) for signal in _SIGNALS) or any(
+        one.__class__ is str and _OPTED_OUT.fullmatch(one.strip()) for one in strings
     )
 
 
-def _no_words(sent: Mapping[str, Any]) -> frozenset[str]:
-    """Names, without their spelling, under which nobody is heard."""
-    return _NO_WORDS if _does_gdpr_apply(sent) else _NO_WORDS | _TC_STRINGS
-
-
 def _jurisdiction(sent: Mapping[str, Any]) -> str | None:
-    text = (_named(sent, frozenset(("jurisdiction",))) or "").strip().upper()
+    text = (named(sent, frozenset(("jurisdiction",))) or "").strip().upper()
     return text if _JURISDICTION.match(text) else None
-
-
-def _named(sent: Mapping[str, Any], names: frozenset[str]) -> str | None:
-    """The first text under one of the names, in any spelling."""
-    texts = (text_of(value) for name, value in sent.items() if contracts.spelling(name) in names)
-    return next(filter(None, texts), None)
-
-
-def _is_word(sent: Any) -> bool:
-    """Whether it is one word for yes, no, all or nothing where names of categories belong: nobody knows what of."""
-    return isinstance(sent, str) and ids.normalise(sent).strip().lower() in _NO_NAMES
-
-
-def _names(sent: Any) -> list[str] | None:
-    """Names that were sent as a list, or as text with commas between them; None where they are none."""
-    if isinstance(sent, str):
-        return [name for name in sent.split(",") if name.strip()]
-    if not isinstance(sent, list) or any(is_nested(name) for name in sent):
-        return None
-    return [name for one in sent if (name := text_of(one))]
-
-
-def _in_json(sent: Any) -> Any:
-    """What a text that is an object or a list says; anything else as it is."""
-    if not isinstance(sent, str) or not sent.strip().startswith(("{", "[")):
-        return sent
-    try:
-        return orjson.loads(sent)
-    except orjson.JSONDecodeError:
-        return sent
