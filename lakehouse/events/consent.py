@@ -41,8 +41,15 @@ from lakehouse.events.consent_answers import (
 from lakehouse.events.document import NOTHING, says_nothing
 from lakehouse.events.remembered import Remembered
 
-_PLACES = ("consent", "consentManagement", "gpc", "globalPrivacyControl", "usPrivacy", "us_privacy")  # in the context
-_SIGNALS, _STRINGS = _PLACES[2:4], _PLACES[4:]
+PLACES = (
+    "consent",
+    "consentManagement",
+    "gpc",
+    "globalPrivacyControl",
+    "usPrivacy",
+    "us_privacy",
+)  # in the context, where consent stands
+_SIGNALS, _STRINGS = PLACES[2:4], PLACES[4:]
 TCF, GPC = "tcf", "gpc"
 _JURISDICTION = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")
 _OPTED_OUT = re.compile(
@@ -165,7 +172,7 @@ class ConsentReader:
 
     def column(self, contexts: Sequence[Mapping[str, Any]]) -> list[Heard | None]:
         """Of many events; None = nobody was asked."""
-        said = [tuple(map(one.get, _PLACES)) for one in contexts]
+        said = [tuple(map(one.get, PLACES)) for one in contexts]
         try:
             texts = list(map(orjson.dumps, said))
         except orjson.JSONEncodeError:  # a number of more digits than a machine's
@@ -177,7 +184,7 @@ class ConsentReader:
         return self._heard(orjson.loads(sent))
 
     def _heard(self, sent: Sequence[Any]) -> Heard | None:
-        return heard(dict(zip(_PLACES, sent, strict=True)), self._rules)
+        return heard(dict(zip(PLACES, sent, strict=True)), self._rules)
 
 
 def spelled(categories: Mapping[str, str]) -> dict[str, str]:
