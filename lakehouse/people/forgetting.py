@@ -28,6 +28,7 @@ from lakehouse.online.store import MOST, Document, Entry, OnlineStore
 
 _DECISION, _SHOWN, _OUTCOME = decision_record.key(""), exposure_key(""), "o:"
 _ANSWER = "answer:"  # of the service: what was answered to a request, by the id of its decision
+OF_AN_ERASURE = b"erasure "  # so begins what silence.py writes: nobody's word
 _ENDED_MS = 1  # since 1970
 _AT_ONCE = 500
 
@@ -69,7 +70,9 @@ def documents_of(stores: Sequence[OnlineStore], gone: Gone) -> dict[str, bytes]:
 
 
 def _forget(store: OnlineStore, gone: Gone, decided: Collection[str], shards: int) -> int:
-    count = _write_over(store, [suppression_key(one) for one in gone.own], gone.asked_ms + 1)
+    silenced = [suppression_key(one) for one in gone.own]
+    of_ours = sum(word is not None and word.startswith(OF_AN_ERASURE) for word in store.get(silenced))
+    count = _write_over(store, silenced, gone.asked_ms + 1) - of_ours
     states, anew = _forget_states(store, gone, shards)
     count += _forget_cached(store, gone) + states
     count += _write_over(store, [*_told_of(store, gone), *_of_decisions(store, gone, decided)], MOST)
