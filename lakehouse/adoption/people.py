@@ -7,7 +7,7 @@ from lakehouse.adoption.draft import Draft, Question, percent
 from lakehouse.adoption.table import Column
 from lakehouse.events import countries, emails, phone
 from lakehouse.events.blocked_values import blocked
-from lakehouse.events.consent import yes_or_no
+from lakehouse.events.consent_answers import yes_or_no
 
 ROLES = ("customer", "visitor", "loyalty", "email", "phone")  # that name somebody
 _SURE = 0.95  # share of a column's values that are read as what it is taken for

@@ -1,7 +1,8 @@
 """Values that identify nobody: the rules of conf/identity.toml, in Python and as columns.
 
 A value is compared in its one form (lakehouse/events/ids.py), in lower case, with the patterns, and without the marks
-that templates put around a name (`[order_id]`, `$orderId`, `__ID__`) with the values: those for all types and those of its own type. A
+that templates put around a name (`[order_id]`, `$orderId`, `__ID__`) with the values: those for all types and those of its own type. What
+stands between two words says nothing (`not logged in`, `not_logged_in`, `notLoggedIn`), but in an address. A
 pattern is read as Java reads it with `(?d)` and Python with `re.ASCII`: there they agree where a line ends.
 """
 
@@ -18,11 +19,13 @@ from lakehouse.events import emails, ids
 _NO_RULE = IdentifierRule(priority=1, limit=1, max_actors=1)
 _MARKS = "()[]<>{}$@#%*|_~&.,:;!? "
 _AROUND = f"[{re.escape(_MARKS)}]*"
+_BETWEEN_WORDS = r"(?<=[a-z])[ _-]++(?=[a-z])"
+_BETWEEN = re.compile(_BETWEEN_WORDS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Blocked:
-    """What identifies nobody, of one type; a blank value always. Values in lower case, without marks around them."""
+    """What identifies nobody, of one type; a blank value always. Values as `_bare` leaves them."""
 
     values: frozenset[str]
     patterns: tuple[str, ...]
@@ -30,7 +33,7 @@ class Blocked:
     def holds(self, value: str) -> bool:
         """Whether a value in its one form identifies nobody."""
         low = value.lower()
-        if low.strip(_MARKS) in self.values or ids.BROKEN in low:
+        if _bare(low) in self.values or ids.BROKEN in low:
             return True
         return any(pattern.search(low) for pattern in self._compiled)
 
@@ -45,7 +48,8 @@ class Blocked:
         """
         low = F.lower(value)
         listed = "|".join(re.escape(held) for held in sorted(self.values))
-        held = low.rlike(rf"(?d)\A{_AROUND}(?:{listed}){_AROUND}\z|{ids.BROKEN}")
+        words = F.when(low.contains("@"), low).otherwise(F.regexp_replace(low, _BETWEEN_WORDS, ""))
+        held = words.rlike(rf"(?d)\A{_AROUND}(?:{listed}){_AROUND}\z|{ids.BROKEN}")
         for pattern in self.patterns:
             held = held | low.rlike(f"(?d){pattern}")
         return ~held
@@ -59,6 +63,12 @@ def blocked(type_: str, identity: IdentityConfig) -> Blocked:
         values |= {emails.normalise(value, identity.email_tags) or value for value in values}
     patterns = (identity.blocked_pattern, rule.blocked_pattern, rule.reserved_pattern)
     return Blocked(
-        values=frozenset(value.strip(_MARKS) for value in values),
+        values=frozenset(map(_bare, values)),
         patterns=tuple(pattern for pattern in patterns if pattern),
     )
+
+
+def _bare(low: str) -> str:
+    """A value in lower case without marks around it, and without what stands between its words."""
+    bare = low.strip(_MARKS)
+    return bare if "@" in bare else _BETWEEN.sub("", bare)

@@ -21,7 +21,7 @@ from lakehouse.events.fields import FieldColumns, Fields, Spoilt, lacking
 from lakehouse.events.json_text import Objects
 from lakehouse.events.privacy import holds_address
 from lakehouse.events.remembered import Kept, Remembered
-from lakehouse.events.schema import AMOUNTS, TEXTS
+from lakehouse.events.schema import AMOUNTS, GIVEN_BACK, TEXTS
 from lakehouse.events.tokens import hidden
 from lakehouse.events.traits import snake_case
 from lakehouse.events.verdict import fault
@@ -29,6 +29,7 @@ from lakehouse.events.verdict import fault
 _LINE = "properties.products[]"
 _SAID = ("revenue", "total", "value")
 _SAID_NAMES = frozenset(_SAID)
+_SAID_OF_REFUND = (*_SAID, *GIVEN_BACK)
 _OF_MONEY = frozenset((*AMOUNTS, "products"))
 _NO_ARRAY = fault(R.WRONG_TYPE, "properties.products: array expected")
 _NO_OBJECT = fault(R.WRONG_TYPE, f"{_LINE}: object expected")
@@ -37,8 +38,12 @@ _UNKNOWN_RETURN = fault(
     R.RETURN_NOT_COUNTED, "event: the name of a refund or cancellation expected, for it speaks of one"
 )
 _NO_PRODUCT = fault(R.MISSING_FIELD, f"{_LINE}.product_id")
+_NO_LINES = fault(R.MISSING_FIELD, "properties.products")
+_NO_PRICE = fault(R.MISSING_FIELD, f"{_LINE}.price")
 # What a product of a line may be called by: product_id as in the spec, sku where that is all there is, id as in its first version.
-PRODUCT_IDS = ("product_id", "productId", "sku", "id")
+PRODUCT_IDS = ("product_id", "productId", "sku", "id", "item_id")
+# And what the price of one piece, and the number of pieces: 2 pieces that nobody read would be one.
+PRICES, QUANTITIES = ("price", "unit_price", "unitPrice"), ("quantity", "qty")
 _TRANSACTION_IDS = ("transaction_id", "transactionId", "order_number", "orderNumber")  # as other trades name an order's
 # Of a name in snake_case: a word that begins like these. A recorder is no order.
 _LIKE_AN_ORDER = re.compile(r"(?:\A|_)(?:order|purchase|refund|transaction|checkout_?complete)")
@@ -48,7 +53,7 @@ _WITH_VALUE = frozenset(names(lambda contract: contract.has_value))
 _NEEDS_VALUE = frozenset(names(lambda contract: contract.needs_value))
 _NEEDS = [(field, frozenset(needing)) for field, needing in names_by_need().items()]
 _OF_ORDERS = _WITH_VALUE.union(*(needing for _, needing in _NEEDS))  # events that are worth something, or need a field
-_READ = ("type", "event_name", "currency", *(field for field, _ in _NEEDS))
+_READ = ("type", "event_name", "currency", "product_id", *(field for field, _ in _NEEDS))
 _ONE = Decimal(1)
 _KEPT = frozenset((str, int, float))
 _MOST_FIGURES = 10_000
@@ -78,15 +83,17 @@ class Line(NamedTuple):
 class Figures(NamedTuple):
     """What a message says in numbers. Two messages may share one, which is nobody's to change.
 
-    said: what the sender says it is worth: revenue, else total, else value. lines: as sent; told_lines: those that say something, None = no
-    lines. only_product: of an event with one line. is_plain: there are no lines, no fault and no word of what it is worth.
+    said: what the sender says it is worth: revenue, else total, else value; given_back: the same of a refund, else by a name of GIVEN_BACK. lines: as sent; told_lines: those that say something, None = no
+    lines. is_unread: an amount was said, in digits or as an object, that nobody can read: the lines say another. only_product: of an event with one line. is_plain: there are no lines, no fault and no word of what it is worth.
     """
 
     said: Decimal | None = None
+    given_back: Decimal | None = None
     amount_faults: Sequence[str] = ()
     lines: Sequence[Line] = ()
     line_faults: Sequence[str] = ()
     told_lines: list[Line] | None = None
+    is_unread: bool = False
     only_product: str | None = None
     is_plain: bool = True
 
@@ -132,6 +139,7 @@ class CommerceReader:
             return _NO_FIGURES
         amounts: dict[str, Decimal] = {}
         faults: list[str] = []
+        is_unread = False
         for name, known in self._amounts:
             if (sent := properties.get(name)) is not None:
                 read, told = known[sent] if sent.__class__ in _KEPT else known.answer(sent)
@@ -139,14 +147,17 @@ class CommerceReader:
                     amounts[name] = read
                 if told is not None:
                     faults.append(told)
+                    is_unread |= read is None and name in _SAID_NAMES and _holds_amount(sent)
         products = properties.get("products")
         lines, line_faults = self._lines(products) if isinstance(products, list) else ([], [])
         return Figures(
             said=next((amounts[name] for name in _SAID if name in amounts), None),
+            given_back=next((amounts[name] for name in _SAID_OF_REFUND if name in amounts), None),
             amount_faults=faults,
             lines=lines,
             line_faults=line_faults,
             told_lines=[line for line in lines if line.is_telling] if lines else None,
+            is_unread=is_unread,
             only_product=lines[0].product_id if len(lines) == 1 else None,
             is_plain=not faults and _SAID_NAMES.isdisjoint(amounts) and "products" not in properties,
         )
@@ -181,9 +192,11 @@ class CommerceReader:
         products = properties.get("products")
         if not says_nothing(products) and not isinstance(products, list):
             faults.append(_NO_ARRAY)
+        if event in _WITH_VALUE and not is_refund and figures.said is None and worth is not None:
+            faults += [_NO_PRICE for line in figures.lines if line.price is None]
         verdict = _verdict(fields, spoilt, figures, worth)
         if verdict is None and is_refund and worth is None:
-            verdict = _unread_refund(figures, faults)
+            verdict = _unread_refund(fields, figures, faults)
         return Order(worth, currency, faults, verdict)
 
     def _remembered(self, step: Decimal, place: str) -> Remembered[Any, _Number]:
@@ -213,8 +226,8 @@ class CommerceReader:
                 lines.append(Line(None, None, _ONE, None))
                 faults.append(_NO_OBJECT)
                 continue
-            price, price_fault = _looked_up(self._prices, sent.get("price"))
-            quantity, quantity_fault = _looked_up(self._quantities, sent.get("quantity"))
+            price, price_fault = _looked_up(self._prices, _first_said(sent, PRICES))
+            quantity, quantity_fault = _looked_up(self._quantities, _first_said(sent, QUANTITIES))
             if quantity is None and quantity_fault is None:
                 quantity = _ONE
             lines.append(
@@ -241,15 +254,14 @@ class CommerceReader:
     def _worth(self, figures: Figures, *, is_refund: bool) -> Decimal | None:
         """What was said, else the sum of price x quantity of the lines that have a price, multiplied exactly and rounded once.
 
-        Of lines with one that cannot be read the sum is not known. A refund without an amount is priced by its order's lines.
+        Of lines with one that cannot be read the sum is not known, nor is it where the sender says another. A refund without an amount is priced by its order's lines.
         """
-        said = figures.said
         if is_refund:
-            return None if said is None else abs(said)
-        if said is not None:
-            return said
+            return None if figures.given_back is None else abs(figures.given_back)
+        if figures.said is not None:
+            return figures.said
         priced = [(line.price, line.quantity) for line in figures.lines if line.price is not None]
-        if not priced or figures.line_faults:
+        if not priced or figures.line_faults or figures.is_unread:
             return None
         exact = sum((EXACT.multiply(price, quantity) for price, quantity in priced if quantity is not None), Decimal(0))
         total = exact.quantize(CENT, context=EXACT)
@@ -283,8 +295,11 @@ def _verdict(fields: Fields, spoilt: Spoilt, figures: Figures, worth: Decimal | 
     return None
 
 
-def _unread_refund(figures: Figures, faults: Sequence[str]) -> str | None:
-    """Why a refund that says no amount is not known to be one of its lines, or of the whole order; None where it is."""
+def _unread_refund(fields: Fields, figures: Figures, faults: Sequence[str]) -> str | None:
+    """Why a refund that says no amount is not known to be one of its lines, or of the whole order; None where it is.
+
+    One that names a product beside its lines, where the spec has none, is of that product.
+    """
     if figures.line_faults:
         return figures.line_faults[0]
     if figures.told_lines:
@@ -293,7 +308,9 @@ def _unread_refund(figures: Figures, faults: Sequence[str]) -> str | None:
         return min(figures.amount_faults)
     if _NO_ARRAY in faults:
         return _NO_ARRAY
-    return _NO_PRODUCT if figures.lines else None
+    if figures.lines:
+        return _NO_PRODUCT
+    return None if fields["product_id"] is None else _NO_LINES
 
 
 def _speaks_of_an_order(fields: Fields, figures: Figures, properties: Mapping[str, Any]) -> str | None:
@@ -309,8 +326,17 @@ def _name(fields: Fields) -> str:
     return snake_case(fields["event_name"] or "") if fields["type"] == "track" else ""
 
 
+def _holds_amount(sent: Any) -> bool:
+    """Whether what cannot be read says an amount: `1,299.00` does, `NaN` and `undefined` say nothing."""
+    return is_nested(sent) or any(map(str.isdecimal, text_of(sent) or ""))
+
+
 def _looked_up(known: Remembered[Any, _Number], sent: Any) -> _Number:
     return known[sent] if sent.__class__ in _KEPT else known.answer(sent)
+
+
+def _first_said(sent: Mapping[str, Any], names: Sequence[str]) -> Any:
+    return next((value for name in names if not says_nothing(value := sent.get(name))), None)
 
 
 def _positive(number: Decimal | None) -> Decimal | None:

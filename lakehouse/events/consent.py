@@ -6,11 +6,10 @@ denies every purpose the same message does not allow by name: nobody knows what 
 forbids (opt_out, do_not_sell) is such a refusal. Somebody who answered at all was asked: a purpose they said nothing of is not one they
 were never asked about, and no more is it where nobody can read the answer.
 
-Read are context.consent.categoryPreferences, Segment's: an object, the same as text, or a list of what is allowed, as OneTrust's active
-groups are; context.consentManagement, RudderStack's: ids that are allowed, and ids that are denied; context.consent.tcString, of the IAB's TCF (tcf.py),
-unless its gdprApplies is no; and context.gpc, Global Privacy Control: it refuses the purposes of consent.gpc, answers nothing else, and grants nothing. All of
-them are heard, whichever else are there: where two speak of a purpose one no is a no. Beside something that nobody can read only refusals
-are heard: what it is may be one. context.consent.jurisdiction and textVersion are kept with what was said.
+Read are what tools write of categories (consent_answers.py); context.consent.tcString, of the IAB's TCF (tcf.py), unless its gdprApplies is
+no; and context.gpc, Global Privacy Control, or an opt-out in a U.S. Privacy String: it refuses the purposes of consent.gpc, answers nothing else, and
+grants nothing. All of them are heard, whichever else are there: where two speak of a purpose one no is a no. Beside something that nobody can read only
+refusals are heard: what it is may be one. context.consent.jurisdiction and textVersion are kept with what was said.
 
 Sources: https://www.twilio.com/docs/segment/privacy/consent-management/consent-in-segment-connections, and
 https://www.rudderstack.com/docs/data-governance/consent-management/passing-consent/
@@ -25,141 +24,53 @@ import orjson
 
 from lakehouse.config import ConsentConfig
 from lakehouse.config.limits import PURPOSES
-from lakehouse.events import contracts, ids, tcf
-from lakehouse.events.document import is_nested, object_at, says_nothing, text_of
+from lakehouse.events import contracts, tcf
+from lakehouse.events.consent_answers import (
+    CATEGORIES,
+    TC_STRINGS,
+    TEXT_VERSIONS,
+    US_PRIVACY,
+    Answer,
+    answers,
+    consent_in,
+    does_gdpr_apply,
+    named,
+    word,
+    yes_or_no,
+)
+from lakehouse.events.document import NOTHING, says_nothing
 from lakehouse.events.remembered import Remembered
 
-_YES = frozenset(
-    (
-        *(
-            "true",
-            "1",
-            "yes",
-            "y",
-            "t",
-            "on",
-            "ok",
-            "granted",
-            "grant",
-            "given",
-            "allowed",
-            "allow",
-            "accepted",
-            "accept",
-        ),
-        *("agreed", "agree", "consented", "consent given", "enabled", "active", "checked", "subscribed"),
-        *(f"{opt}{between}in" for opt in ("opt", "opted") for between in ("", " ", "-", "_")),
-        *("ja", "oui", "si", "sí", "sim", "tak", "evet"),
-    )
-)
-_NO = frozenset(("false", "0", "no", "n", "f", "off", "deny", "denied", "declined", "nein", "non"))
-_NO_NAMES = _YES | _NO | {"null", "undefined", "all", "none"}
-_PLACES = ("consent", "consentManagement", "gpc", "globalPrivacyControl")  # in the context
-_SIGNALS = _PLACES[2:]
-CATEGORIES, MANAGEMENT, TCF, GPC = "categories", "consent_management", "tcf", "gpc"
-# Names in context.consent, without their spelling.
-_TC_STRINGS = frozenset(("tcstring", "tcfstring", "tcf", "iabtcftcstring", "euconsentv2"))
-_GDPR_APPLIES = frozenset(("gdprapplies", "iabtcfgdprapplies"))
-_TEXT_VERSIONS = frozenset(("textversion", "policyversion", "noticeversion"))
-_NO_WORDS = _GDPR_APPLIES | _TEXT_VERSIONS | {"jurisdiction"}
-# Names in context.consentManagement, without their spelling.
-_ALLOWED_IDS, _DENIED_IDS = "allowedconsentids", "deniedconsentids"
-_NO_IDS = frozenset(("provider", "resolutionstrategy", "enabled"))
+PLACES = (
+    "consent",
+    "consentManagement",
+    "gpc",
+    "globalPrivacyControl",
+    "usPrivacy",
+    "us_privacy",
+)  # in the context, where consent stands
+_SIGNALS, _STRINGS = PLACES[2:4], PLACES[4:]
+TCF, GPC = "tcf", "gpc"
 _JURISDICTION = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")
-_FORBIDS = re.compile(r"donot|optout|optedout|gpc|globalprivacycontrol|unsubscribe")
-_OF_COOKIES = re.compile(r"(?:cookies?|category|consent|purposes?)\Z")
-
-
-class Answer(NamedTuple):
-    """words: category -> what was said of it, as sent; None = nothing. names_all: what is not among them was refused.
-
-    is_read: false where something was said of consent that nobody can read. source: of which tool's shape it is.
-    """
-
-    words: Mapping[str, Any]
-    names_all: bool = False
-    is_read: bool = True
-    source: str = CATEGORIES
-
-
-def answers(context: Mapping[str, Any]) -> list[Answer]:
-    """All that a message says in its context, shape by shape; none = nothing, so that nobody was asked."""
-    told = (_managed(_in_json(context.get("consentManagement"))), _preferred(context.get("consent")))
-    return [one for one in told if one is not None]
-
-
-def _managed(sent: Any) -> Answer | None:
-    """RudderStack's. Before anybody was asked it names nothing as allowed, and nothing as denied."""
-    if says_nothing(sent):
-        return None
-    by_name = (
-        {contracts.spelling(name): _in_json(value) for name, value in sent.items()} if isinstance(sent, dict) else {}
-    )
-    told = {name: value for name, value in by_name.items() if name not in _NO_IDS and not says_nothing(value)}
-    if isinstance(sent, dict) and not told:
-        return None
-    allowed, denied = _ids(told.pop(_ALLOWED_IDS, [])), _ids(told.pop(_DENIED_IDS, []))
-    is_read = isinstance(sent, dict) and not told and allowed is not None and denied is not None
-    words = (allowed or {}) | dict.fromkeys(denied or (), False)
-    return Answer(words, is_read=is_read, source=MANAGEMENT)
-
-
-def _ids(sent: Any) -> dict[str, Any] | None:
-    """Ids of categories that were sent as a list, as text, or as the keys of an object, and what is said of each; None = nobody can read it."""
-    if isinstance(sent, dict):
-        return {name: yes_or_no(value) is not False for name, value in sent.items()}
-    names = _names(sent)
-    return None if names is None else dict.fromkeys(names, True)
-
-
-def _preferred(sent: Any) -> Answer | None:
-    """Segment's."""
-    if says_nothing(sent):
-        return None
-    if yes_or_no(sent) is False:
-        return Answer({}, names_all=True)
-    preferences = _in_json(sent.get("categoryPreferences")) if isinstance(sent, dict) else None
-    if says_nothing(preferences):
-        is_more = not isinstance(sent, dict) or any(
-            not says_nothing(value) for name, value in sent.items() if contracts.spelling(name) not in _no_words(sent)
-        )
-        return Answer({}, is_read=False) if is_more else None
-    if isinstance(preferences, dict):
-        return Answer(preferences)
-    if yes_or_no(preferences) is False:
-        return Answer({}, names_all=True)
-    names = None if _is_word(preferences) else _names(preferences)
-    return Answer({}, is_read=False) if names is None else Answer(dict.fromkeys(names, True), names_all=True)
+_OPTED_OUT = re.compile(
+    r"1[YN-]Y[YN-]", re.IGNORECASE
+)  # IAB's U.S. Privacy String: notice given, opted out of sale, under an agreement
 
 
 def consent(said: Answer, categories: Mapping[str, str], purposes: Sequence[str] = PURPOSES) -> dict[str, bool | None]:
     """Every purpose -> whether it is allowed, None = nothing was said of it. `categories`: of `spelled`."""
-    words = [_word(name, word) for name, word in said.words.items() if word is not None]
     found: dict[str, bool | None] = dict.fromkeys(purposes)
     is_any_refused = said.names_all
-    for name, is_allowed in words:
-        purpose = _purpose(name, categories)
+    for name, sent in said.words.items():
+        told = None if sent is None else word(name, sent, categories)
+        if told is None:
+            continue
+        purpose, is_allowed = told
         if purpose is not None:
             found[purpose] = is_allowed and found[purpose] is not False
         else:
             is_any_refused |= not is_allowed
     return {purpose: allowed or False for purpose, allowed in found.items()} if is_any_refused else found
-
-
-def _purpose(bare: str, categories: Mapping[str, str]) -> str | None:
-    """Which purpose a name without its spelling stands for; None = nobody declared it."""
-    return categories.get(bare) or categories.get(_OF_COOKIES.sub("", bare))
-
-
-def _refused_beside(sent: Mapping[str, Any], categories: Mapping[str, str]) -> dict[str, bool | None]:
-    """Purposes that are refused by name in context.consent itself, where no tool puts them: a no is heard wherever it stands."""
-    found: dict[str, bool | None] = {}
-    for name, word in sent.items():
-        bare, said = contracts.spelling(name), yes_or_no(word)
-        purpose = _purpose(bare, categories)
-        if purpose is not None and said is (_FORBIDS.match(bare) is not None):
-            found[purpose] = False
-    return found
 
 
 class Consent(NamedTuple):
@@ -219,27 +130,24 @@ class ConsentRules:
 
 def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
     """What a message says in its context; None = nothing, so that nobody was asked."""
-    sent = object_at(context, "consent")
+    opened = consent_in(context)
+    sent = opened if isinstance(opened, dict) else NOTHING
     string = _tc_string(sent)
-    said = answers(context)
+    said = answers(context, rules.categories)
     if string is not None and says_nothing(sent.get("categoryPreferences")):
-        said = [one for one in said if one.source != CATEGORIES]  # what stands there is the string
-    told: dict[str, dict[str, bool | None]] = {}
-    for one in said:
-        told[one.source] = consent(one, rules.categories, rules.purposes)
+        said = [one for one in said if one.is_read or one.source != CATEGORIES]  # what stands there is the string
+    told = [(one.source, consent(one, rules.categories, rules.purposes)) for one in said]
     if string is not None:
-        told[TCF] = {purpose: string.allows(needed) for purpose, needed in rules.tcf.items()}
-    if any(yes_or_no(context.get(signal)) for signal in _SIGNALS):
-        told[GPC] = dict.fromkeys(rules.gpc, False)
-    if beside := _refused_beside(sent, rules.categories):
-        told[CATEGORIES] = told.get(CATEGORIES, {}) | beside
+        told.append((TCF, {purpose: string.allows(needed) for purpose, needed in rules.tcf.items()}))
+    if _signals_refusal(context, sent):
+        told.append((GPC, dict.fromkeys(rules.gpc, False)))
     if not told:
         return None
     is_read = all(one.is_read for one in said)
     words = {
         purpose: word if is_read or word is False else None
         for purpose in rules.purposes
-        for word in (_together(one.get(purpose) for one in told.values()),)
+        for word in (_together(one.get(purpose) for _, one in told),)
     }
     others: list[dict[str, str | bool]] = [
         {"purpose": purpose, "is_allowed": word}
@@ -247,9 +155,9 @@ def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
         if purpose not in PURPOSES and word is not None
     ]
     basis = Basis(
-        source=next(iter(told)),
+        source=told[0][0],
         jurisdiction=_jurisdiction(sent),
-        text_version=_named(sent, _TEXT_VERSIONS) or (None if string is None else string.text_version),
+        text_version=named(sent, TEXT_VERSIONS) or (None if string is None else string.text_version),
         others=others or None,
     )
     return Heard(Consent(*(words[purpose] for purpose in PURPOSES)), is_read, basis)
@@ -264,9 +172,7 @@ class ConsentReader:
 
     def column(self, contexts: Sequence[Mapping[str, Any]]) -> list[Heard | None]:
         """Of many events; None = nobody was asked."""
-        of_segment, of_rudderstack, *signals = _PLACES
-        gpc, control = signals
-        said = [(one.get(of_segment), one.get(of_rudderstack), one.get(gpc), one.get(control)) for one in contexts]
+        said = [tuple(map(one.get, PLACES)) for one in contexts]
         try:
             texts = list(map(orjson.dumps, said))
         except orjson.JSONEncodeError:  # a number of more digits than a machine's
@@ -278,24 +184,12 @@ class ConsentReader:
         return self._heard(orjson.loads(sent))
 
     def _heard(self, sent: Sequence[Any]) -> Heard | None:
-        return heard(dict(zip(_PLACES, sent, strict=True)), self._rules)
+        return heard(dict(zip(PLACES, sent, strict=True)), self._rules)
 
 
 def spelled(categories: Mapping[str, str]) -> dict[str, str]:
     """[consent.categories] by what the spellings of a name have in common."""
     return {contracts.spelling(name): purpose for name, purpose in categories.items()}
-
-
-def yes_or_no(word: object) -> bool | None:
-    """What a word, number or boolean says; None = neither. Other things than consent are asked by it, too."""
-    said = ids.normalise(text_of(word) or "").lower()
-    return True if said in _YES else False if said in _NO else None
-
-
-def _word(name: str, word: object) -> tuple[str, bool]:
-    """The name without its spelling, and whether it is allowed."""
-    bare, said = contracts.spelling(name), yes_or_no(word)
-    return bare, said is False if _FORBIDS.match(bare) else said is True
 
 
 def _together(words: Iterable[bool | None]) -> bool | None:
@@ -306,52 +200,18 @@ def _together(words: Iterable[bool | None]) -> bool | None:
 
 def _tc_string(sent: Mapping[str, Any]) -> tcf.TcString | None:
     """None where there is none that can be read, or where the law it is made for does not apply."""
-    text = _named(sent, _TC_STRINGS) if _does_gdpr_apply(sent) else None
+    text = named(sent, TC_STRINGS) if does_gdpr_apply(sent) else None
     return None if text is None else tcf.decode(text)
 
 
-def _does_gdpr_apply(sent: Mapping[str, Any]) -> bool:
-    """As far as anybody says otherwise."""
-    return not any(
-        contracts.spelling(name) in _GDPR_APPLIES and yes_or_no(value) is False for name, value in sent.items()
+def _signals_refusal(context: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
+    """Whether the browser, or the string that stands for its person, opts out of what passes data on."""
+    strings = [*map(context.get, _STRINGS), named(sent, US_PRIVACY)]
+    return any(yes_or_no(context.get(signal)) for signal in _SIGNALS) or any(
+        one.__class__ is str and _OPTED_OUT.fullmatch(one.strip()) for one in strings
     )
 
 
-def _no_words(sent: Mapping[str, Any]) -> frozenset[str]:
-    """Names, without their spelling, under which nobody is heard."""
-    return _NO_WORDS if _does_gdpr_apply(sent) else _NO_WORDS | _TC_STRINGS
-
-
 def _jurisdiction(sent: Mapping[str, Any]) -> str | None:
-    text = (_named(sent, frozenset(("jurisdiction",))) or "").strip().upper()
+    text = (named(sent, frozenset(("jurisdiction",))) or "").strip().upper()
     return text if _JURISDICTION.match(text) else None
-
-
-def _named(sent: Mapping[str, Any], names: frozenset[str]) -> str | None:
-    """The first text under one of the names, in any spelling."""
-    texts = (text_of(value) for name, value in sent.items() if contracts.spelling(name) in names)
-    return next(filter(None, texts), None)
-
-
-def _is_word(sent: Any) -> bool:
-    """Whether it is one word for yes, no, all or nothing where names of categories belong: nobody knows what of."""
-    return isinstance(sent, str) and ids.normalise(sent).strip().lower() in _NO_NAMES
-
-
-def _names(sent: Any) -> list[str] | None:
-    """Names that were sent as a list, or as text with commas between them; None where they are none."""
-    if isinstance(sent, str):
-        return [name for name in sent.split(",") if name.strip()]
-    if not isinstance(sent, list) or any(is_nested(name) for name in sent):
-        return None
-    return [name for one in sent if (name := text_of(one))]
-
-
-def _in_json(sent: Any) -> Any:
-    """What a text that is an object or a list says; anything else as it is."""
-    if not isinstance(sent, str) or not sent.strip().startswith(("{", "[")):
-        return sent
-    try:
-        return orjson.loads(sent)
-    except orjson.JSONDecodeError:
-        return sent

@@ -16,8 +16,8 @@ At any other domain from `+` on is dropped when identity.email_tags is `all`: mo
 their own have it at Google, Microsoft or behind Postfix, which all take `+` for a tag, and hardly any server gives two
 people addresses that differ only there. Where one does, two logins still keep the two people apart (user_id is unique).
 
-No address: no `@` or two, an empty local part, a domain without a dot, with an empty label or with a mark in it; a local part of more
-than 64 bytes, more than 254 in all (RFC 5321). Names before an address are read by the standard library (RFC 5322).
+No address: no `@` or two, an empty local part, one with a blank in it (a form's `+`, or a name before it: `kim x@` is nobody's `kimx@`) or
+masked (`k***@`, `k...@`), a domain without a dot, with an empty label or with a mark in it; a local part of more than 64 bytes, more than 254 in all (RFC 5321). Names before an address are read by the standard library (RFC 5322).
 """
 
 import re
@@ -36,6 +36,9 @@ _BEFORE, _BEHIND = "<([{,;:\u201c\u201e", ".,;:?!>)]}\u201c\u201d"  # what lists
 _IDEOGRAPHIC_STOP = "\u3002"  # as a Japanese keyboard writes the dot of a domain (UTS 46)
 _LINE_END = re.compile(r"(?:\\[nrt]|%0[ad]|%20)+\Z", re.IGNORECASE)  # as it is written in a text of one line
 _INVISIBLE = r"[ \t\n\x0b\f\r\u0085\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]++"
+_NOT_SEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]++")
+_SPLIT = re.compile(r"[^\s@.]\s+[^\s@.][^@]*@")
+_MASKED = re.compile(r"[*\u2022][^@]*@|[.]{3,}@")
 _LABEL = r"[^@.,;:?!()\[\]<>{}\"'%\\/]++"
 _ADDRESS = rf"[^@]++@{_LABEL}(?:[.]{_LABEL})++"
 _COUNTRY = r"[.](?:com|[a-z]{2}|com?[.][a-z]{2})"
@@ -75,7 +78,7 @@ def mailbox(address: str) -> str:
 
 
 def _bare(value: str) -> str:
-    """The address alone, in lower case, of what was written around it."""
+    """The address alone, in lower case, of what was written around it; empty where nobody can tell whose it is."""
     text = _LINE_END.sub("", unicodedata.normalize("NFKC", value)).replace(_IDEOGRAPHIC_STOP, ".")
     if "@" not in text:
         text = unquote(text)
@@ -85,6 +88,8 @@ def _bare(value: str) -> str:
         named = _addresses(text)
         text = named[0][1] if len(named) == 1 and named[0][1] else text
     bare = re.sub(_INVISIBLE, "", text).lower()
+    if _SPLIT.search(_NOT_SEEN.sub("", text)) or _MASKED.search(bare):
+        return ""
     if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'`":
         bare = bare[1:-1]
     return bare.lstrip(_BEFORE).rstrip(_BEHIND)

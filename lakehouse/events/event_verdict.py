@@ -102,7 +102,8 @@ def _verdict(parts: _Parts) -> str | None:
     if type_ not in TYPES:
         return _unmapped(parts.message) if type_ == UNMAPPED else _UNKNOWN_TYPE
     nobody = None if parts.sender.identifiers else fault(R.NO_USABLE_IDENTIFIER)
-    return (parts.time and parts.time.verdict) or parts.order.verdict or nobody
+    unread_time = parts.spoilt.get("original_timestamp")  # a day that was said is not that of arrival
+    return unread_time or (parts.time and parts.time.verdict) or parts.order.verdict or nobody
 
 
 def _unmapped(message: Message) -> str:

@@ -45,8 +45,14 @@ TEXTS: dict[str, Text] = {
     "page_name": _text("name"),
     "original_timestamp": _text("originalTimestamp", "timestamp"),
     "sent_at": _text("sentAt"),
-    "email": Text(places=("traits.email", "context.traits.email", "properties.email"), limit=400),
-    "phone": Text(places=("traits.phone", "context.traits.phone", "properties.phone"), limit=200),
+    "email": Text(
+        places=("traits.email", "traits.Email", "context.traits.email", "context.traits.Email", "properties.email"),
+        limit=400,
+    ),
+    "phone": Text(
+        places=("traits.phone", "traits.Phone", "context.traits.phone", "context.traits.Phone", "properties.phone"),
+        limit=200,
+    ),
     "loyalty_id": _identifier(
         *("traits.loyalty_id", "traits.loyaltyId", "context.traits.loyalty_id", "context.traits.loyaltyId"),
         *("properties.loyalty_id", "properties.loyaltyId"),
@@ -61,6 +67,8 @@ TEXTS: dict[str, Text] = {
     "channel": _text("channel", "context.channel"),
 }
 OBJECTS = ("context", "properties", "traits")
-AMOUNTS = {name: f"properties.{name}" for name in ("revenue", "total", "value", "price", "quantity")}
+# What a refund gave back has more names than the worth of an order has: one that nobody read would be a refund of the whole order.
+GIVEN_BACK = ("amount", "refund_amount", "refundAmount", "refunded_amount", "amount_refunded")
+AMOUNTS = {name: f"properties.{name}" for name in ("revenue", "total", "value", "price", "quantity", *GIVEN_BACK)}
 # Of what an event tells in its properties only the declared events' address and telephone are the sender's own.
 OF_DECLARED_EVENTS = ("properties.email", "properties.phone")

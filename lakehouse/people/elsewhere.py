@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from lakehouse.catalog import of_part
 from lakehouse.config import Config
 from lakehouse.errors import BusyError, StoreError
+from lakehouse.events.erased import HoldBack, digest
+from lakehouse.events.identifier import Identifier
 from lakehouse.lake import audit
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.folders import Folder
@@ -103,6 +105,37 @@ def _exports_that_know(lake: Lake, found: Traces, requests: Sequence[Request]) -
     if under_way := sorted({run["export"] for run in runs if any(at is None or run["started_at"] < at for at in left)}):
         return f"the run of the export {', '.join(under_way)} that began before, or, where it died, the next one: it may still write of them"
     return None
+
+
+def forget_again(config: Config, told: HoldBack, late: pa.Table) -> int:
+    """Take out of the online stores what the service heard late of people who were erased: the lake holds it back, and the service cannot know.
+
+    `late`: records that are held back, [identifiers, occurred_at]. How many documents and entries that were.
+
+    Raises:
+        StoreError: a store does not answer.
+    """
+    newest: dict[tuple[int, Identifier], int] = {}
+    for row in late.to_pylist():
+        for identifier in ((one["type"], one["token"]) for one in row["identifiers"] or ()):
+            until = told.until.get(digest(config.privacy, *identifier))
+            if until is not None and row["occurred_at"] is not None:
+                at_ms = milliseconds(row["occurred_at"])
+                newest[until, identifier] = max(at_ms, newest.get((until, identifier), at_ms))
+    if not newest:
+        return 0
+    with closing(open_store(store_url(config))) as online, closing(open_kept_store(config)) as kept:
+        count = sum(
+            forget(
+                (online, kept),
+                Gone(own=[identifier], shared=(), names=(), asked_ms=at_ms, until_ms=until // 1000),
+                shards=config.moments.shards,
+            )
+            for (until, identifier), at_ms in newest.items()
+        )
+    if count:
+        scrub(config)
+    return count
 
 
 def _forget_online(config: Config, request: Request) -> int:

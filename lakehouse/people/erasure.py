@@ -36,7 +36,7 @@ from lakehouse.lake.stamp import restamp
 from lakehouse.lake.turns import turn
 from lakehouse.maintenance import local_table
 from lakehouse.people.deletion import delete, stays_for_a_time, write_receipt
-from lakehouse.people.elsewhere import settle
+from lakehouse.people.elsewhere import forget_again, settle
 from lakehouse.people.held_back import HeldBack
 from lakehouse.people.others import put_log_right, put_orders_right, put_sessions_right
 from lakehouse.people.person import Person, neighbours, person, profiles_with
@@ -234,7 +234,9 @@ class Erasures:
                     place.delete(file)
 
     def _sweep(self) -> None:
-        """Take out of bronze what has come of erased people since. Streams drop a repeat before they look whose it is: so the records are read."""
+        """Take out of bronze, and out of the online stores, what has come of erased people since. Streams drop a repeat before they look whose it is: so
+        the records are read.
+        """
         lake, told = self._lake, self._held.told
         if not told or lake.is_bare(BRONZE_EVENTS):
             return
@@ -243,9 +245,10 @@ class Erasures:
             if reached == swept:
                 return
             since = parse(bronze_records(lake).where(is_news(swept)), lake.config, self._declared)
-            gone = since.where(told.flag(since)).select(*PLACE).toArrow()
+            gone = since.where(told.flag(since)).select(*PLACE, "identifiers", "occurred_at").toArrow()
             if gone.num_rows:
-                lake.delete_keys(BRONZE_EVENTS, gone)
+                forget_again(lake.config, told, gone)
+                lake.delete_keys(BRONZE_EVENTS, gone.select(PLACE))
                 self._purge([BRONZE_EVENTS])
             restamp(lake.root, SWEPT, json.dumps(reached), lake.spark)
 

@@ -16,7 +16,7 @@ from lakehouse.actions.delivery import ATTEMPTS_KEY
 from lakehouse.actions.recipient_zones import zone_key
 from lakehouse.decisions import decision_record
 from lakehouse.decisions.experiment_unit import unit_key
-from lakehouse.decisions.exposures import life_key
+from lakehouse.decisions.exposures import for_life, life_key
 from lakehouse.decisions.visitor import suppression_key
 from lakehouse.events.identifier import Identifier
 from lakehouse.learning.exposure import exposure_key
@@ -28,6 +28,7 @@ from lakehouse.online.store import MOST, Document, Entry, OnlineStore
 
 _DECISION, _SHOWN, _OUTCOME = decision_record.key(""), exposure_key(""), "o:"
 _ANSWER = "answer:"  # of the service: what was answered to a request, by the id of its decision
+OF_AN_ERASURE = b"erasure "  # so begins what silence.py writes: nobody's word
 _ENDED_MS = 1  # since 1970
 _AT_ONCE = 500
 
@@ -69,15 +70,19 @@ def documents_of(stores: Sequence[OnlineStore], gone: Gone) -> dict[str, bytes]:
 
 
 def _forget(store: OnlineStore, gone: Gone, decided: Collection[str], shards: int) -> int:
-    count = _write_over(store, [suppression_key(one) for one in gone.own], gone.asked_ms + 1)
-    count += _forget_cached(store, gone) + _forget_states(store, gone, shards)
+    silenced = [suppression_key(one) for one in gone.own]
+    of_ours = sum(word is not None and word.startswith(OF_AN_ERASURE) for word in store.get(silenced))
+    count = _write_over(store, silenced, gone.asked_ms + 1) - of_ours
+    states, anew = _forget_states(store, gone, shards)
+    count += _forget_cached(store, gone) + states
     count += _write_over(store, [*_told_of(store, gone), *_of_decisions(store, gone, decided)], MOST)
     users = {token for type_, token in gone.own if type_ == USER}
     for one in gone.own:
         count += sum(_forget_entries(store, key_of(timeline, one), None, gone.until_ms) for timeline in TIMELINES)
     for one in gone.shared:
         count += sum(_forget_entries(store, key_of(timeline, one), users, gone.until_ms) for timeline in TIMELINES)
-    return count + sum(_forget_timers(store, f"timers:{shard}", gone.own) for shard in range(shards))
+    silent = [one for one in gone.own if one not in anew]
+    return count + sum(_forget_timers(store, f"timers:{shard}", silent) for shard in range(shards))
 
 
 def _forget_cached(store: OnlineStore, gone: Gone) -> int:
@@ -92,8 +97,10 @@ def _cached(gone: Gone) -> list[str]:
     return [PROFILE + name for name in gone.names] + [identifier_key(one) for one in gone.own]
 
 
-def _forget_states(store: OnlineStore, gone: Gone, shards: int) -> int:
-    """What moments remember: of their own identifiers, and of those of others the facts that name them."""
+def _forget_states(store: OnlineStore, gone: Gone, shards: int) -> tuple[int, set[Identifier]]:
+    """What moments remember: of their own identifiers, and of those of others the facts that name them. How many that were, and of which of their own
+    somebody has come since.
+    """
     states, own = StateStore(store, shards=shards), set(gone.own)
     found = states.read([*gone.own, *gone.shared])
     left = {visitor: _without(state, own, gone.until_ms) for visitor, state in found.items()}
@@ -106,7 +113,7 @@ def _forget_states(store: OnlineStore, gone: Gone, shards: int) -> int:
 
     if others:
         states.change(others, change, now_ms=gone.until_ms)
-    return _write_over(store, list(map(state_key, emptied)), MOST) + len(others)
+    return _write_over(store, list(map(state_key, emptied)), MOST) + len(others), own.intersection(found) - {*emptied}
 
 
 def _without(state: VisitorState, own: Collection[Identifier], until_ms: int) -> VisitorState:
@@ -124,7 +131,11 @@ def _told_of(store: OnlineStore, gone: Gone) -> list[str]:
     units = [unit_key(one) for one in (*gone.own, *(("profile_id", name) for name in gone.names))]
     timed = [*units, *map(zone_key, gone.own)]
     told = [key for key, value in zip(timed, store.get(timed), strict=True) if _first(value) <= gone.until_ms]
-    return [*told, *map(life_key, gone.own)]
+    lives = [life_key(one) for one in gone.own]
+    return told + [
+        key for key, document in zip(lives, store.get(lives), strict=True)
+        if all(entry.at_ms <= gone.until_ms for entry in for_life(document))
+    ]  # fmt: skip
 
 
 def _decisions(store: OnlineStore, gone: Gone) -> Iterator[str]:

@@ -12,6 +12,7 @@ from lakehouse.decisions.visitor import suppression_key
 from lakehouse.events.identifier import Identifier
 from lakehouse.online.engines import open_kept_store
 from lakehouse.online.store import Document
+from lakehouse.people.forgetting import OF_AN_ERASURE
 from lakehouse.people.requests import Request, milliseconds
 
 
@@ -33,4 +34,4 @@ def lift(config: Config, request: Request) -> None:
 
 
 def _mark(request: Request) -> bytes:
-    return f"erasure {request.erasure_id}".encode()
+    return OF_AN_ERASURE + request.erasure_id.encode()

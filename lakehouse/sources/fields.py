@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from lakehouse.config.declarations import Declared, Zone
 from lakehouse.events import clock, ids
-from lakehouse.events.consent import yes_or_no
+from lakehouse.events.consent_answers import yes_or_no
 from lakehouse.events.document import text_of
 from lakehouse.events.remembered import Kept
 from lakehouse.rules.vocabulary import Term

@@ -16,6 +16,7 @@ import orjson
 
 from lakehouse.consent.defaults import Defaults
 from lakehouse.errors import StoreError
+from lakehouse.events.consent import PLACES
 from lakehouse.events.contracts import is_of_order
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import text
@@ -24,7 +25,7 @@ from serving.service import Service
 
 _STATEMENT = "identify"  # it says who, and nothing that they did
 _KEPT = ("messageId", "anonymousId", "userId", "timestamp", "originalTimestamp", "sentAt", "receivedAt")
-_KEPT_OF_CONTEXT = ("consent", "consentManagement", "gpc", "globalPrivacyControl", "library")
+_KEPT_OF_CONTEXT = (*PLACES, "library")
 
 
 class Storable(NamedTuple):

@@ -165,10 +165,36 @@ def test_a_purchase_under_another_name_is_told(rows: list[Row]) -> None:
     assert fields(of(rows, "Q09"), "event", "faults") == [("purchase", [told]), ("Order Completed", None)]
 
 
+def test_a_time_is_read_right_or_not_at_all(rows: list[Row]) -> None:
+    assert fields(of(rows, "R01"), "occurred_at") == [NOON]
+    assert set(fields(of(rows, "R02"), "occurred_at")) == {NOON - timedelta(hours=2)}
+
+
+def test_what_an_order_is_worth_without_a_word_of_it_is_told(rows: list[Row]) -> None:
+    assert [row["faults"] for row in of(rows, "R03")] == [None, None, ["missing_field|properties.products[].price"]]
+    assert [row["faults"] is None for row in of(rows, "R04")] == [False] * 4
+
+
+def test_one_mailbox_is_one_person_and_a_guess_is_nobody(rows: list[Row]) -> None:
+    assert set(fields(of(rows, "R08"), "user_id")) == {"7b0e0b4a-0b8c-4b7e-8b69-0000000000a8"}
+    types = [{one["type"] for one in row["identifiers"]} for row in of(rows, "R09")]
+    assert types == [{"user_id"}] * 4 + [{"email", "user_id"}] * 3
+    assert len({row["actor_id"] for row in of(rows, "R09")[4:]}) == 1
+
+
+def test_a_refusal_is_heard_whatever_it_is_wrapped_in(rows: list[Row]) -> None:
+    assert {tuple(row["consent"])[2:] for row in of(rows, "R10")} == {(False, False, False)}
+    heard = [row["consent"] and tuple(row["consent"])[2:] for row in of(rows, "R11")]
+    assert heard == [(None, None, False)] * 3 + [None, (None, None, None)]
+
+
 ORDERS = {
     "m01-o1": "80.00", "m02-o1": "0.00", "m03-o1": "0.00", "m04-o1": None, "m10-o1": "50.00",
     "m07-o1": "1.70", "m07-o2": "20.00", "m07-o3": "0.38", "m11-o1": "0.00", "m11-o2": "0.00",
     "q02-o1": "20.00", "q03-o1": "30.00", "q08-o2": "11.00", "q09-o1": "10.00",
+    "r03-o1": "15.00", "r03-o2": "10.00", "r03-o3": "10.00", "r04-o3": "10.00", "r04-o4": "12.00",
+    "r05-o1": "70.00", "r05-o2": "70.00", "r05-o3": "100.00", "r05-o4": "40.00", "r05-o5": "100.00",
+    "r06-o1": "119.00", "r06-o2": "100.00", "r06-o3": "100.00", "r06-o4": None, "r06-o5": "50.00", "r06-o6": "99.00",
     "i07-o1": "80.00", "i08-o1": "64.50", "i09-o1": "33.00", "i06-o3": "25.00",
 }  # fmt: skip
 
@@ -181,7 +207,7 @@ def test_what_an_order_is_worth(spark: SparkSession, is_reversed: bool) -> None:
     settled = orders.transform(leaf(with_day(accepted), rates=CONFIG.money.rates)).collect()
     worth = {row["order_id"]: row["revenue"] for row in settled}
     assert {order: None if worth[order] is None else str(worth[order]) for order in ORDERS} == ORDERS
-    assert {order for order in worth if order.startswith(("m05", "q04"))} == set()
+    assert {order for order in worth if order.startswith(("m05", "q04", "r01", "r04-o1", "r04-o2"))} == set()
 
 
 def test_one_number_of_two_shops_is_two_orders_where_the_shop_is_declared(spark: SparkSession) -> None:

@@ -10,7 +10,7 @@ from lakehouse.config import EventsConfig
 from lakehouse.events import amounts, ids, schema
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import Blocked
-from lakehouse.events.commerce import PRODUCT_IDS
+from lakehouse.events.commerce import PRICES, PRODUCT_IDS, QUANTITIES
 from lakehouse.events.contracts import ORDER_REFUNDED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.privacy import without_address
@@ -27,12 +27,14 @@ _SAID = ("revenue", "total", "value")
 
 def products(config: EventsConfig, junk: Blocked) -> Column:
     """Products as sent: array of struct<product_id,name,price,quantity,fault>; null = none sent. Reads `document`. `junk`: what is no id."""
-    named = ",".join(f"{name}:string" for name in PRODUCT_IDS)
-    element = f"struct<{named},name:string,quantity:string,price:string>"
+    named = ",".join(f"{name}:string" for name in (*PRODUCT_IDS, *PRICES, *QUANTITIES))
+    element = f"struct<{named},name:string>"
 
     def texts(sent: Column) -> Column:
-        price, quantity = (ids.normalised(F.trim(places.not_blank(sent[name]))) for name in ("price", "quantity"))
-        product_id = ids.normalised(F.trim(F.coalesce(*(places.not_blank(sent[name]) for name in PRODUCT_IDS))))
+        def said(names: tuple[str, ...]) -> Column:
+            return ids.normalised(F.trim(F.coalesce(*(places.not_blank(sent[name]) for name in names))))
+
+        price, quantity, product_id = map(said, (PRICES, QUANTITIES, PRODUCT_IDS))
         return sent.withField("price", price).withField("quantity", quantity).withField("product_id", product_id)
 
     def figures(sent: Column) -> Column:
@@ -87,10 +89,23 @@ def order_value(config: EventsConfig) -> Column:
 
     priced = F.filter("products", lambda product: product["price"].isNotNull())
     total = F.aggregate(priced, F.lit(0).cast(_EXACT), add).try_cast(MONEY)
-    is_sound = (F.size(priced) > 0) & (F.size(F.filter("products", _is_spoilt)) == 0) & (total <= config.max_amount)
-    said = F.coalesce(*(F.col(f"{name}_amount") for name in _SAID))
+    is_unread = reduce(or_, (_is_unread(F.col(f"{name}_text"), F.col(f"{name}_amount")) for name in _SAID))
+    is_sound = (
+        ~is_unread
+        & (F.size(priced) > 0)
+        & (F.size(F.filter("products", _is_spoilt)) == 0)
+        & (total <= config.max_amount)
+    )
+    said, given_back = (
+        F.coalesce(*(F.col(f"{name}_amount") for name in names)) for names in (_SAID, (*_SAID, *schema.GIVEN_BACK))
+    )
     is_refund = F.col("event_name") == ORDER_REFUNDED.name
-    return F.when(is_refund, F.abs(said)).otherwise(F.coalesce(said, F.when(is_sound, total)))
+    return F.when(is_refund, F.abs(given_back)).otherwise(F.coalesce(said, F.when(is_sound, total)))
+
+
+def _is_unread(text: Column, amount: Column) -> Column:
+    """Whether an amount was said, in digits or as an object, that nobody can read."""
+    return F.coalesce(amount.isNull() & text.rlike(r"\p{Nd}|\A[\[{]"), F.lit(False))
 
 
 def _is_spoilt(product: Column) -> Column:
@@ -145,6 +160,7 @@ def _unread_refund(spoilt: Column) -> Column:
         F.when(~is_told, F.array_min("figure_faults")),
         F.when(is_no_array, fault(R.WRONG_TYPE, "properties.products: array expected")),
         F.when(~is_told & (F.size("products") > 0), fault(R.MISSING_FIELD, f"{_LINE}.product_id")),
+        F.when(~is_told & F.col("product_id").isNotNull(), fault(R.MISSING_FIELD, "properties.products")),
     )
 
 

@@ -11,13 +11,18 @@ from lakehouse.events.blocked_values import Blocked
 from lakehouse.events.schema import AMOUNTS, NO_LIMIT, OF_DECLARED_EVENTS, TEXTS
 from lakehouse.lane.reading.verdict import fault, first
 
+# Spark names fields in capitals or not: what of places differs in that alone is read by the lake.
+PLACES = {
+    field: tuple({place.lower(): place for place in reversed(text.places)}.values())[::-1]
+    for field, text in TEXTS.items()
+}
 _OTHERS = ("receivedAt", "context.userAgent", "context.library.name", *AMOUNTS.values())
 
 
 def ddl() -> str:
     """The Spark SQL type of the whole message: every place as text."""
     tree: dict[str, Any] = {}
-    for place in (*(place for text in TEXTS.values() for place in text.places), *_OTHERS):
+    for place in (*(place for places in PLACES.values() for place in places), *_OTHERS):
         *parents, leaf = place.split(".")
         node = tree
         for parent in parents:
@@ -44,7 +49,7 @@ def sent(field: str, declared: Column | None = None) -> Column:
     sender; None = no event is.
     """
     declared = F.lit(False) if declared is None else declared
-    return F.trim(F.coalesce(*(_if_of_sender(place, not_blank(at(place)), declared) for place in TEXTS[field].places)))
+    return F.trim(F.coalesce(*(_if_of_sender(place, not_blank(at(place)), declared) for place in PLACES[field])))
 
 
 def _if_of_sender(place: str, text: Column, declared: Column) -> Column:

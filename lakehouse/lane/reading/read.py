@@ -146,6 +146,7 @@ def _verdict() -> Column:
     expected = f"type: one of {', '.join(TYPES)} expected"
     return F.coalesce(
         first(*missing, (~F.col("type").isin(*TYPES), fault(R.UNKNOWN_TYPE, expected))),
+        places.spoilt("original_timestamp"),
         F.col("clock_verdict"),
         commerce.verdict(),
     )

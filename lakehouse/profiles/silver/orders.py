@@ -2,12 +2,13 @@
 
 An order is its latest statement by event time (ties by message_id): what it is worth and holds is what was said last, and once it
 is cancelled it is none, until somebody says otherwise. Who bought and when is the earliest completion. What was only updated or
-refunded, and never completed, is no order yet.
+refunded, and never completed, is no order yet. A cancellation that a later version of the same record does not repeat (mapping.py) was
+called off: a card was declined, and another was not.
 
 Refunds are taken off whoever sent them and whenever they came, even before the order itself. A refund of no amount is worth its
 lines, at the order's prices; without lines it is the whole order. Without a currency it is in that of the order. An order is never
-worth less than nothing: what was refunded beyond it is told in `over_refunded`. A returned line that has no price anywhere takes nothing
-off: such refunds are counted in `unpriced_refunds`.
+worth less than nothing: what was refunded beyond it is told in `over_refunded`. A returned line that has no price anywhere, or is of a
+product that was bought at several, takes nothing off: such refunds are counted in `unpriced_refunds`.
 
 The facts are sets keyed by message_id, so union is the whole of merging: any order, any batching and any replay give the same row.
 A message's rate is that of its day: another one in the configuration counts from then on, and for all of history after a rebuild.
@@ -32,6 +33,7 @@ from lakehouse.tables.contract import MONEY, ORDER_STATEMENT, PRODUCT_LINE, REFU
 from lakehouse.tables.people import By, by
 
 _STATEMENT_FIELDS = ("stated_at", "message_id", "kind", "actor_id", "amount", "currency", "rate", "lines")
+_VERSIONED = "^(.+:)[0-9]{20}:"  # the id of a version of a record: all versions begin alike, and are in order by text
 _REFUND_FIELDS = ("stated_at", "message_id", "amount", "currency", "rate", "lines")
 
 
@@ -69,7 +71,7 @@ def _steps() -> list[dict[str, Column]]:
     """Columns of `settled`, each step over those before it. Built once: they are a hundred calls to the JVM, and more."""
     ordered = {name: F.array_sort(name) for name in ("statements", "refunds")}
     bought = F.get(F.filter("statements", _is_completion), F.lit(0))
-    latest = F.try_element_at("statements", F.lit(-1))
+    latest = F.try_element_at(F.filter("statements", _stands), F.lit(-1))
     valued = F.filter("statements", lambda one: one["amount"].isNotNull() & (one["kind"] != CANCELLED))
     lined = F.filter("statements", lambda one: one["lines"].isNotNull() & (one["kind"] != CANCELLED))
     described = {
@@ -101,6 +103,16 @@ def _is_completion(statement: Column) -> Column:
     return statement["kind"] == COMPLETED
 
 
+def _stands(statement: Column) -> Column:
+    """Whether it is no cancellation that a later version of its record took back. Reads the order's statements."""
+    record = F.regexp_extract(statement["message_id"], _VERSIONED, 1)  # empty: of no versions
+
+    def is_later(other: Column) -> Column:
+        return other["message_id"].startswith(record) & (other["message_id"] > statement["message_id"])
+
+    return (statement["kind"] != CANCELLED) | (record == "") | ~F.exists("statements", is_later)
+
+
 def _off(refund: Column) -> Column:
     """What one refund takes off, in the default currency. Reads lines, worth and its_rate of the order."""
     rate = F.coalesce(refund["rate"], "its_rate")
@@ -118,9 +130,10 @@ def _line_off(returned: Column) -> Column:
 
 
 def _price(returned: Column) -> Column:
-    """Of a returned line: the price it was bought for, else its own; null where neither is known. Reads lines of the order."""
+    """Of a returned line: the one price it was bought for, else its own; null where neither is known. Reads lines of the order."""
     same = F.filter("lines", lambda line: (line["product_id"] == returned["product_id"]) & line["price"].isNotNull())
-    return F.coalesce(F.get(same, F.lit(0))["price"], returned["price"])
+    prices = F.array_distinct(same["price"])
+    return F.coalesce(F.when(F.size(prices) == 1, F.get(prices, F.lit(0))), returned["price"])
 
 
 def _is_unpriced(refund: Column) -> Column:
@@ -247,7 +260,7 @@ SILVER_ORDERS = LeafTable(
         optional(
             "unpriced_refunds",
             "int",
-            "refunds of lines that have no price, neither theirs nor the order's: nothing was taken off for those",
+            "refunds of lines that have no one price, neither theirs nor the order's: nothing was taken off for those",
         ),
         optional("lines", f"array<{PRODUCT_LINE}>", "lines last said; null = none ever said"),
         required("statements", f"array<{ORDER_STATEMENT}>", "what each message said of the order, in order of time"),

@@ -1,13 +1,21 @@
 """whois on a real small lake: the evidence is a chain of identifiers that link, and of no others."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
+from lakehouse.commands import consent as consent_command
+from lakehouse.commands import person as person_command
+from lakehouse.commands import whois as whois_command
 from lakehouse.commands.whois import whois
 from lakehouse.errors import StitchlakeError
+from lakehouse.lake.audit import verify
 from lakehouse.lake.delta import Lake
+from lakehouse.lake.lock import open_lake
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.micro_batch import MicroBatch
 from tests.accepted import event, few_leaves, once
@@ -17,6 +25,28 @@ from tests.small_lake import copy_empty_tables
 def feed(lake: Lake, *rows: dict[str, Any]) -> None:
     copy_empty_tables(lake)
     MicroBatch(lake, Champions(lake.config))(few_leaves(lake, rows), once(0))
+
+
+def test_who_looked_at_somebody_is_in_the_audit_log_and_whom_is_not(
+    with_ann: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each command that shows personal data, by its main."""
+    lake = with_ann
+    open_lake(lake.config)
+    for module in (whois_command, consent_command, person_command):
+        monkeypatch.setattr(module, "load", lambda: lake.config)
+        monkeypatch.setattr(module, "get_session", lambda config, name: lake.spark)
+    before = verify(lake.config).head.number
+    whois_command.main(["user_id", "ann"])
+    consent_command.main(["show", "user_id", "ann"])
+    person_command.main(["export", "user_id", "ann", "--to", str(tmp_path / "ann")])
+    with pytest.raises(StitchlakeError):
+        whois_command.main(["user_id", "nobody"])
+    rows = DeltaTable(f"{lake.root}/ops/audit").to_pyarrow_table().sort_by("number").to_pylist()[before:]
+    assert [row["kind"] for row in rows] == ["read"] * 3
+    assert [json.loads(row["detail"])["what"] for row in rows] == ["whois", "consent show", "person export"]
+    assert "ann" not in "".join(row["detail"] for row in rows)
+    assert verify(lake.config).faults == ()
 
 
 def test_the_chain_goes_from_the_identifier_to_the_oldest_actor_over_what_links(lake: Lake) -> None:

@@ -77,7 +77,7 @@ def test_a_type_may_block_values_of_its_own(folder: Path) -> None:
     assert rules["email"].blocked_values == ("desk@shop.com",)
     assert rules["email"].blocked_pattern == load(environ={}).identity.rules["email"].blocked_pattern != ""
     assert (rules["card"].blocked_values, rules["card"].blocked_pattern) == (("kiosk", "till"), "^t")
-    assert (rules["user_id"].blocked_values, rules["user_id"].reserved_pattern) == ((), "")
+    assert (rules["guest_id"].blocked_values, rules["guest_id"].reserved_pattern) == ((), "")
 
 
 def test_what_is_set_aside_for_examples_is_let_in_by_dev_alone() -> None:

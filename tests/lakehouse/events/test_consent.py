@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.config import load
-from lakehouse.events.consent import Answer, ConsentRules, answers, consent, heard, spelled
+from lakehouse.events.consent import ConsentRules, consent, heard, spelled
+from lakehouse.events.consent_answers import Answer
 from tests.lakehouse.events.test_tcf import PUBLISHED, written
 
 CATEGORIES = spelled(load("dev", environ={}).consent.categories)
@@ -38,64 +39,19 @@ SAID: list[tuple[dict[str, Any], tuple[bool | None, ...]]] = [
     ({"OPT_OUT": "ACCEPT", "ANALYTICS": "ACCEPT"}, (True, False, False)),
     ({"OPT_OUT": "DENY", "ANALYTICS": "ACCEPT"}, (True, None, None)),
     ({"optOut": "perhaps", "marketing": True}, (False, False, True)),
+    ({"marketing_opt_out": True, "analytics": True}, (True, None, False)),
+    ({"marketing_opt_out": False}, (None, None, None)),
+    ({"noMarketing": 1}, (None, None, False)),
+    ({"analytics_disabled": "yes"}, (False, None, None)),
+    ({"email_unsubscribed": True}, (None, None, False)),
+    ({"notice": True}, (None, None, None)),
+    ({"email": "SUBSCRIBED", "sms": "UNSUBSCRIBED"}, (None, None, False)),
 ]
 
 
 @pytest.mark.parametrize(("preferences", "expected"), SAID)
 def test_what_was_said_of_each_purpose(preferences: dict[str, Any], expected: tuple[bool | None, ...]) -> None:
     assert tuple(consent(Answer(preferences), CATEGORIES).values()) == expected
-
-
-# context -> analytics, personalization, marketing; None = nobody was asked
-ANSWERED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None]] = [
-    *(
-        ({"consent": nothing}, None)
-        for nothing in (None, "", [], {}, {"categoryPreferences": {}}, {"categoryPreferences": []})
-    ),
-    ({"consent": {"categoryPreferences": '{"marketing": false}'}}, (None, None, False)),
-    ({"consent": {"categoryPreferences": ["C0001", "C0003"]}}, (False, True, False)),
-    ({"consent": {"categoryPreferences": ",C0001,C0002,"}}, (True, False, False)),
-    ({"consentManagement": {"allowedConsentIds": ["C0002"], "deniedConsentIds": ["C0004"]}}, (True, None, False)),
-    *(
-        ({"consentManagement": nothing}, None)
-        for nothing in (
-            None,
-            {},
-            {"allowedConsentIds": [], "deniedConsentIds": []},
-            {"provider": "oneTrust", "resolutionStrategy": "and", "allowedConsentIds": [], "deniedConsentIds": []},
-        )
-    ),
-    (
-        {"consentManagement": {"allowedConsentIds": {"C0002": "Performance"}, "deniedConsentIds": {"C0004": ""}}},
-        (True, None, False),
-    ),
-    ({"consentManagement": {"allowed_consent_ids": {"C0002": True, "C0004": False}}}, (True, None, False)),
-    ({"consentManagement": '{"deniedConsentIds": "C0004"}'}, (None, None, False)),
-    (
-        {"consentManagement": {"allowedConsentIds": ["marketing"], "deniedConsentIds": ["Marketing Cookies"]}},
-        (None, None, False),
-    ),
-    *(({"consent": no}, (False, False, False)) for no in (False, "denied", {"categoryPreferences": "Denied "})),
-    ({"consent": {"categoryPreferences": {}, "tcString": "CPXxRfA"}}, (None, None, None)),
-    *(
-        ({"consent": unread}, (None, None, None))
-        for unread in (
-            True,
-            "yes",
-            {"marketing": False},
-            {"categoryPreferences": [{"name": "marketing"}]},
-            {"gpp": "DBABMA~"},
-            *({"categoryPreferences": word} for word in ("granted", "true", "null", "ALL")),
-        )
-    ),
-]
-
-
-@pytest.mark.parametrize(("context", "expected"), ANSWERED)
-def test_an_answer_in_any_shape_is_an_answer(context: dict[str, Any], expected: tuple[bool | None, ...] | None) -> None:
-    said = answers(context)
-    assert [tuple(consent(one, CATEGORIES).values()) for one in said] == ([] if expected is None else [expected])
-    assert all(one.is_read == (expected != (None, None, None)) for one in said)
 
 
 NAMED = st.sampled_from(["marketing", "C0002", "Functional Cookies", "ours", "optOut"])
@@ -127,6 +83,10 @@ SIGNALLED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None, str | None
     ({"gpc": False}, None, None, None),
     ({"gpc": True}, (None, None, False, False), "gpc", None),
     ({"globalPrivacyControl": "1"}, (None, None, False, False), "gpc", None),
+    ({"usPrivacy": "1YYN"}, (None, None, False, False), "gpc", None),
+    ({"us_privacy": "1---"}, None, None, None),
+    ({"consent": {"uspString": "1-Y-", "categoryPreferences": YES}}, (True, None, False, False), "categories", None),
+    ({"consent": {"usPrivacy": "1YNY"}}, None, None, None),
     ({"gpc": 1, "consent": {"categoryPreferences": YES}}, (True, None, False, False), "categories", None),
     ({"consent": {"tcString": ALL}}, (True, None, True, None), "tcf", "tcf 4, vendor list 73"),
     ({"consent": {"IABTCF_TCString": PUBLISHED}}, (False, None, False, None), "tcf", "tcf 2, vendor list 15"),
@@ -169,17 +129,17 @@ SIGNALLED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None, str | None
     # A no in any of them, whatever stands in the others.
     (
         {**MANAGED, "consent": {"categoryPreferences": {"marketing": False}}},
-        (True, None, False, True),
+        (True, False, False, True),
         "consent_management",
         None,
     ),
     (
         {**MANAGED, "consent": {"tcString": PUBLISHED}},
-        (False, None, False, True),
+        (False, False, False, True),
         "consent_management",
         "tcf 2, vendor list 15",
     ),
-    ({**MANAGED, "gpc": True}, (True, None, False, False), "consent_management", None),
+    ({**MANAGED, "gpc": True}, (True, False, False, False), "consent_management", None),
     (
         {"consentManagement": {"deniedConsentIds": ["sale"]}, "consent": {"categoryPreferences": YES}},
         (True, None, True, False),
@@ -192,15 +152,21 @@ SIGNALLED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None, str | None
         "categories",
         "tcf 2, vendor list 15",
     ),
-    ({**MANAGED, "consent": "yes"}, (None, None, None, None), "consent_management", None),
+    ({**MANAGED, "consent": "yes"}, (None, False, None, None), "consent_management", None),
     (
         {"consentManagement": 7, "consent": {"categoryPreferences": {"sale": False, "marketing": True}}},
         (None, None, None, False),
         "consent_management",
         None,
     ),
-    ({"consent": {"tcString": ALL, "marketing": False}}, (True, None, False, None), "tcf", "tcf 4, vendor list 73"),
-    ({"consent": {"marketing": "denied", "analytics": True}}, (None, None, False, None), "categories", None),
+    (
+        {"consent": {"tcString": ALL, "marketing": False}},
+        (True, None, False, None),
+        "categories",
+        "tcf 4, vendor list 73",
+    ),
+    ({"consent": {"marketing": "denied", "analytics": True}}, (True, None, False, None), "categories", None),
+    ({"consent": {"marketing_opt_out": True}}, (None, None, False, None), "categories", None),
     ({**MANAGED, "consent": False}, (False, False, False, False), "consent_management", None),
 ]
 

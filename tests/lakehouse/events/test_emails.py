@@ -1,5 +1,7 @@
 """E-mail addresses: known forms, and an oracle that splits strings."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +69,13 @@ FORMS: dict[str, tuple[str | None, str | None]] = {
             "mailto:ann%40own.org": "ann@own.org",
             "a%b@own.org": "a%b@own.org",
             "Ann <ann@own.org>, Bob <bob@own.org>": None,
+            "ann shop@gmail.com": None,
+            "Ann Lee ann@own.org": None,
+            "ann\u200bshop@own.org": "annshop@own.org",
+            "ann. lee@own.org": "ann.lee@own.org",
+            "a***@own.org": None,
+            "a\u2026@gmail.com": None,
+            "a..b@own.org": "a..b@own.org",
             "ann": None,
             "": None,
             "   ": None,
@@ -132,6 +141,9 @@ def oracle(value: str, tags: str) -> str | None:
     if text.count("@") != 1:
         return None
     local, domain = text.split("@")
+    words = value.replace("\u200b", "").partition("@")[0].split()
+    if any(one[-1] != "." and other[0] != "." for one, other in pairwise(words)) or local.endswith("..."):
+        return None
     if len(local.encode()) > 64 or len(text.encode()) > 254 or len(labels := domain.split(".")) < 2 or "" in labels:
         return None
     ignored, separators, one = PROVIDERS.get(domain, ("", "", domain))

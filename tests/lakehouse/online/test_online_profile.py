@@ -14,6 +14,7 @@ from lakehouse.online.engines import open_store
 from lakehouse.online.online_profile import MOST_BOUGHT, MOST_IDENTIFIERS, OnlineProfile, find, profile_documents
 from lakehouse.online.store import Document
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
+from lakehouse.tables.contract import SAID_LAST
 
 AT = datetime(2026, 2, 1, 10, 0, 0, 123456, tzinfo=UTC)
 BY_TYPE = {
@@ -26,6 +27,10 @@ BY_TYPE = {
     "boolean": st.booleans(),
     "decimal(18,2)": st.decimals(-(10**15), 10**15, places=2),
 }
+BY_TYPE[SAID_LAST] = st.lists(
+    st.fixed_dictionaries({"purpose": BY_TYPE["string"], "at": BY_TYPE["timestamp"]}),
+    unique_by=lambda one: one["purpose"],
+)
 
 
 @st.composite
@@ -73,6 +78,7 @@ def test_an_address_is_not_forgotten_for_cookies_that_came_since() -> None:
 @pytest.mark.parametrize("change", [
     {"monetary": "a lot"}, {"monetary": None}, {"as_of": "today"}, {"as_of": 10**18}, {"identifiers": [["a"]]}, {"identifiers": 7},
     {"bought": None}, {"bought_at": [None]}, {"next_best_action": None}, {"sums": {}},
+    {"consent_said": ["marketing"]}, {"consent_said": {"marketing": "today"}},
 ])  # fmt: skip
 def test_a_corrupt_document_is_told_from_a_good_one(change: dict[str, object]) -> None:
     good = orjson.loads(OnlineProfile.from_row(a_row(), [], version=1).encode())

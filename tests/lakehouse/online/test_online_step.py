@@ -19,7 +19,7 @@ from lakehouse.online.change_publisher import Change
 from lakehouse.online.content import differences, fill, fill_facts
 from lakehouse.online.engines import open_store, store_url
 from lakehouse.online.fact_documents import document
-from lakehouse.online.online_profile import OnlineProfile, by_id, find
+from lakehouse.online.online_profile import SAID, OnlineProfile, by_id, find
 from lakehouse.online.online_step import OnlineStep
 from lakehouse.online.recent_behaviour import recent_behaviour
 from lakehouse.online.store import Document, OnlineStore
@@ -106,6 +106,9 @@ def assert_equals_gold(lake: Lake, store: OnlineStore) -> None:
         for name in GOLD_ACTIVATION.column_names:
             if name.endswith("_at") or name == "as_of":
                 assert name == "updated_at" or known[name] == none_if_null(row[name]), name
+            elif name == SAID:
+                told = None if row[name] is None else {one["purpose"]: one["at"] for one in row[name]}
+                assert known[name] == told, name
             elif name != "user_ids":
                 assert known[name] == none_if_null(row[name]), name
         mine = edges[edges["profile_id"] == profile]

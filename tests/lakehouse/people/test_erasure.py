@@ -4,6 +4,7 @@ Ann   a telephone, a log-in with e-mail and number, two orders, a program under 
 Bob   logs in on the browser of the family, where Ann did, too, and takes an order back that she had made
 """
 
+import fcntl
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -22,13 +23,14 @@ from lakehouse.decisions.visitor import suppression, suppression_key
 from lakehouse.errors import StitchlakeError
 from lakehouse.events.event_rows import NOTHING_DECLARED
 from lakehouse.events.identifiers import resolve
+from lakehouse.events.reader import Reader
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.lake.folders import folder
-from lakehouse.lake.lock import HOUSEHOLDS, writer
+from lakehouse.lake.lock import HOUSEHOLDS
 from lakehouse.models.registry import Champions
 from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.online_step import OnlineStep
-from lakehouse.online.recent_entries import key_of
+from lakehouse.online.recent_entries import entries_of_many, key_of, remember
 from lakehouse.online.store import Document, Entry
 from lakehouse.people.elsewhere import settle
 from lakehouse.people.erasure import Erasures
@@ -209,8 +211,7 @@ def she_goes(world: World) -> None:
         patched.setattr("lakehouse.people.erasure.put_log_right", _dies)
         world.erasures.between_batches()
     assert world.receipt(erasure)["outcome"] == "waiting"
-    email = resolve("email", EMAIL, lake.config)
-    assert email is not None
+    email = identifier_of(lake.config, "email", EMAIL)
     with closing(
         open_kept_store(lake.config)
     ) as kept:  # nobody reaches her meanwhile, by whatever name; and Bob is not silenced for it
@@ -258,7 +259,16 @@ def nobody_comes_back_and_who_comes_anew_is_new(world: World) -> None:
     anew = track(message_id="m32", **ANN, anonymousId="ann-new", timestamp="2025-02-20T10:00:00Z")
     rejected = order("o-bad", "m33", currency="nonsense") | ANN
     again, unknown = world.ask("email", EMAIL), world.ask("user_id", "nobody-knows")  # and the stream carries it out
+    heard = [sent for sent in (late, *HERS[:-1], anew) if isinstance(sent, dict)]
+    with closing(open_store(store_url(lake.config))) as online:  # as the service does, which knows of no erasure
+        remember(online, entries_of_many(heard, Reader(lake.config), arrived_at=LATER))
+        assert len(online.latest([key_of("r", ("user_id", "ann-4711"))], 9)[0]) > 1
     world.send([late, *HERS[:-1], rejected, anew], arrival=LATER)
+    with closing(open_store(store_url(lake.config))) as online:
+        (left,), (phone,) = (
+            online.latest([key_of("r", one)], 9) for one in (("user_id", "ann-4711"), ("anonymous_id", "ann-phone"))
+        )
+    assert ([entry.id.split(":")[0] for entry in left], phone) == (["m32"], [])
     assert world.column(SILVER_EVENTS, "message_id") == ["m11", "m12", "m13", "m21", "m32"]
     assert world.column(SILVER_EVENTS_QUARANTINE, "reason") == []
     assert lake.read(SILVER_IDENTITY_MAP).count() == 4
@@ -284,7 +294,8 @@ def test_whoever_comes_anew_while_an_erasure_waits_keeps_what_they_say(lake: Lak
     lake.add(pa.Table.from_pylist(rows, schema=arrow_schema(SILVER_DECISION_LOG)), SILVER_DECISION_LOG)
     with closing(open_kept_store(lake.config)) as kept:
         kept.put([suppression(ann, NOW, is_suppressed=True)])
-        with writer(lake.config, lake.spark, part=HOUSEHOLDS):
+        with Path(lake.root, f"_lock.{HOUSEHOLDS}").open("a+") as job:
+            fcntl.flock(job, fcntl.LOCK_EX)
             settle(lake, waiting(place)[0], place, lambda: NOW)
         assert kept.get([suppression_key(ann)]) == [None]
         kept.put([suppression(ann, later, is_suppressed=True)])

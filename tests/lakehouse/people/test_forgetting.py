@@ -88,6 +88,7 @@ def test_what_is_said_while_an_erasure_waits_is_of_whoever_comes_anew(tmp_path: 
         f"suppressed:{NAMED}": (ASKED_MS + 2, b"1"),
         f"zone:{NAMED}": (later, orjson.dumps([later, "Europe/Rome"])),
         f"unit:{NAMED}": (1, orjson.dumps([later, NAMED])),
+        f"life:{NAMED}": (1, orjson.dumps([1, [[5, "m1", "once"], [later, "m2", "once"]]])),
         "d:7": (1, orjson.dumps({"unit": NAMED, "at_ms": later})),
         "shown:7": (1, orjson.dumps({"decision": {"unit": NAMED, "at_ms": later}})),
         "a:7:mail": (1, orjson.dumps({"action": {"identifiers": [ANN], "created_ms": later}})),
@@ -97,7 +98,9 @@ def test_what_is_said_while_an_erasure_waits_is_of_whoever_comes_anew(tmp_path: 
         store.put([Document("suppressed:user_id:ann-4711", ASKED_MS, b"erasure 1"), Document("p:ann-2", 1, None)])
         store.put([Document(f"m:{NAMED}", 1, state(fact("old", 5, ANN), fact("new", later, ANN)))])
         store.append({f"s:{NAMED}": [Entry(at_ms, str(at_ms), b"{}") for at_ms in (5, later)]}, keep=9)
+        store.append({"timers:0": [Entry(9, "9@ann", NAMED.encode())]}, keep=9)
         forget((store,), GONE, shards=1)
+        assert len(store.until("timers:0", MOST, 9)) == 1
         assert store.get([*stays]) == [value for _, value in stays.values()]
         assert store.get(["suppressed:user_id:ann-4711"]) == [None]
         (left,) = store.get([f"m:{NAMED}"])

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import orjson
 import pyarrow as pa
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from lakehouse.events.identifiers import resolve
+from lakehouse.lake.lock import open_lake
 from lakehouse.machine import wait_until
 from lakehouse.online.engines import open_store, store_url
 from tests.online_people import person, put
@@ -36,6 +37,7 @@ def know_ana(place: Place) -> None:
 
 def test_an_abandoned_cart_becomes_a_call_and_a_letter_once_and_only_where_it_may(place: Place) -> None:
     know_ana(place)
+    open_lake(place.config)
     refused = {"context": {"consent": {"categoryPreferences": {"marketing": False}}}}
     with running(place):
         place.send("Product Added", "ana", properties={"product_id": "kit <b>"})
@@ -47,10 +49,14 @@ def test_an_abandoned_cart_becomes_a_call_and_a_letter_once_and_only_where_it_ma
         assert wait_until(lambda: bool(place.hook.calls and place.mailbox.letters), 60)
         seconds = time.time() - sent_at - 1
     assert seconds < 5  # after it was due
+    place.files.rules.write_text("rules: []\n# another text\n")
     with running(place):  # what was done is not done again
         place.send("Product Added", "later", properties={"product_id": "p4"})
         assert wait_until(lambda: "later" in place.names(), 60)
     assert place.names() == ["ana", "later"]
+    log = DeltaTable(f"{place.config.lake.root}/ops/audit").to_pyarrow_table().sort_by("number").to_pylist()
+    first, second = (json.loads(row["detail"]) for row in log if row["kind"] == "rules")
+    assert {name for name in first if first[name] != second[name]} == {"rules"}
     ((to, letter),) = place.mailbox.letters
     assert to == ["ana@example.com"]
     assert b"kit &lt;b&gt;" in letter

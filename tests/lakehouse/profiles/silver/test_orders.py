@@ -171,3 +171,42 @@ def test_one_number_of_two_customers_is_told(spark: SparkSession) -> None:
     ]
     found = transform(leaf(with_day(events(spark, sent)), rates={})).collect()
     assert {row["order_id"]: row["buyers"] for row in found} == {"1017": 2, "1018": 1}
+
+
+# What the versions of a record say, in the order they were made -> whether it is an order.
+VERSIONS = {
+    "cancelled 10:05, completed 10:00": True,  # the card was declined, and another was not
+    "completed 10:00, cancelled 10:05": False,
+    "completed 10:00, cancelled 10:05, completed 10:00, cancelled 10:09": False,
+    "cancelled 10:05, updated 10:00": False,
+}
+
+
+def test_the_last_version_of_a_record_says_whether_it_is_cancelled(spark: SparkSession) -> None:
+    sent = [
+        event(
+            f"shop-{said}:{number:020}:x",
+            f"2026-03-01 {when}",
+            NAMES[kind],
+            user_id="ann",
+            order_id=said,
+            revenue="30",
+        )
+        for said in VERSIONS
+        for number, (kind, when) in enumerate(map(str.split, said.split(", ")))
+    ]
+    found = transform(leaf(with_day(events(spark, sent[::-1])), rates={})).collect()
+    assert {row["order_id"]: row["revenue"] is not None for row in found} == VERSIONS
+
+
+def test_a_product_bought_at_two_prices_has_none_of_its_own(spark: SparkSession) -> None:
+    """What goes back at 60 takes off 60; at a price that nobody says, nothing, and that is told."""
+    bought = [("tee", None, Decimal(1), Decimal(40)), ("tee", None, Decimal(1), Decimal(60))]
+    sent = []
+    for order, price in (("o", Decimal(60)), ("p", None)):
+        back = [("tee", None, Decimal(1), price)]
+        told = {"user_id": "ann", "order_id": order}
+        sent.append(event(f"{order}1", "2026-03-01 10:00", "Order Completed", revenue="100", lines=bought, **told))
+        sent.append(event(f"{order}2", "2026-03-01 11:00", "Order Refunded", lines=back, **told))
+    found = worth(transform(leaf(with_day(events(spark, sent)), rates={})).collect())
+    assert found == {"o": (Decimal("40.00"), Decimal("0.00"), 0), "p": (Decimal("100.00"), Decimal("0.00"), 1)}

@@ -1,0 +1,297 @@
+"""What tools write of consent in a message -> an answer: categories, and what was said of each. Its meaning: consent.py.
+
+Read are `context.consentManagement`, RudderStack's ids that are allowed and ids that are denied, and `context.consent`, an object or the same as text: under
+`categoryPreferences`, Segment's, or beside it the names of categories themselves, as Cookiebot and Google's consent mode have them. Preferences are an
+object; a list of what is allowed, as OneTrust's active groups are, with `:0` and `:1` behind each or without; or a list of objects that name a category
+and a word. A word may lie in an object of its own, `{"granted": false}`. One no in the place of all of it refuses everything; one yes there says nobody
+knows what.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from lakehouse.events import contracts, ids
+from lakehouse.events.document import is_nested, says_nothing, text_of
+
+_YES = frozenset(
+    (
+        *(
+            "true",
+            "1",
+            "yes",
+            "y",
+            "t",
+            "on",
+            "ok",
+            "granted",
+            "grant",
+            "given",
+            "allowed",
+            "allow",
+            "accepted",
+            "accept",
+        ),
+        *("agreed", "agree", "consented", "consent given", "enabled", "active", "checked", "subscribed"),
+        *(f"{opt}{between}in" for opt in ("opt", "opted") for between in ("", " ", "-", "_")),
+        *("ja", "oui", "si", "s\u00ed", "sim", "tak", "evet"),
+    )
+)
+_NO = frozenset(("false", "0", "no", "n", "f", "off", "deny", "denied", "declined", "nein", "non"))
+_REFUSED = frozenset(
+    (
+        *_NO,
+        *(
+            "none",
+            "reject",
+            "rejected",
+            "refuse",
+            "refused",
+            "decline",
+            "withdrawn",
+            "revoked",
+            "unsubscribed",
+            "disabled",
+        ),
+        *("reject all", "deny all", "decline all", "rejected all", "denied all", "necessary", "essential"),
+        *(f"{opt}{between}out" for opt in ("opt", "opted") for between in ("", " ", "-", "_")),
+    )
+)
+_NO_NAMES = _YES | _REFUSED | {"null", "undefined", "all"}
+CATEGORIES, MANAGEMENT = "categories", "consent_management"
+# Names without their spelling: in context.consent, in an entry of a list, in the object of one word.
+_PREFERENCES = frozenset(("categorypreferences",))
+TC_STRINGS = frozenset(("tcstring", "tcfstring", "tcf", "iabtcftcstring", "euconsentv2"))
+GDPR_APPLIES = frozenset(("gdprapplies", "iabtcfgdprapplies"))
+TEXT_VERSIONS = frozenset(("textversion", "policyversion", "noticeversion"))
+US_PRIVACY = frozenset(("usprivacy", "usprivacystring", "uspstring", "usp", "iabusprivacystring", "ccpa"))
+_NO_WORDS = GDPR_APPLIES | TEXT_VERSIONS | US_PRIVACY | {"jurisdiction"}
+# Names in context.consentManagement, likewise.
+_ALLOWED_IDS, _DENIED_IDS = "allowedconsentids", "deniedconsentids"
+_NO_IDS = frozenset(("provider", "resolutionstrategy", "enabled"))
+_NAMES = frozenset(("category", "name", "purpose", "id", "group", "type", "key", "slug"))
+_WORDS = frozenset(
+    (
+        "granted",
+        "given",
+        "consented",
+        "allowed",
+        "accepted",
+        "enabled",
+        "status",
+        "state",
+        "value",
+        "choice",
+        "optin",
+        "consent",
+    )
+)
+_GOOGLE = re.compile(r"G1([01-])([01-])[01-]?", re.IGNORECASE)  # consent mode, as hits of Google's tag say it
+_NUMBERED = re.compile(r"\s*(.+?)\s*:\s*([01])\s*")
+_OF_COOKIES = re.compile(r"(?:cookies?|category|consent|purposes?)\Z")
+_FORBIDS = re.compile(
+    r"\A(?:donot|gpc|globalprivacycontrol|unsubscribed?|no(?=.))|opt(?:ed)?out"
+    r"|(?:denied|declined|refused|rejected|disallowed|disabled|blocked|withdrawn|revoked|unsubscribed?)\Z"
+)
+
+
+class Answer(NamedTuple):
+    """words: category -> what was said of it, as sent; None = nothing. names_all: what is not among them was refused.
+
+    is_read: false where something was said of consent that nobody can read. source: of which tool's shape it is.
+    """
+
+    words: Mapping[str, Any]
+    names_all: bool = False
+    is_read: bool = True
+    source: str = CATEGORIES
+
+
+_UNREAD = Answer({}, is_read=False)
+_REFUSES_ALL = Answer({}, names_all=True)
+
+
+def answers(context: Mapping[str, Any], categories: Mapping[str, str]) -> list[Answer]:
+    """All that a message says in its context, tool by tool; none = nothing, so that nobody was asked. `categories`: names without their spelling."""
+    told = (_managed(_in_json(context.get("consentManagement"))), *_preferred(consent_in(context), categories))
+    return [one for one in told if one is not None]
+
+
+def _managed(sent: Any) -> Answer | None:
+    """RudderStack's. Before anybody was asked it names nothing as allowed, and nothing as denied."""
+    if says_nothing(sent):
+        return None
+    if not isinstance(sent, dict):
+        return _UNREAD._replace(source=MANAGEMENT)
+    by_name = {contracts.spelling(name): _in_json(value) for name, value in sent.items()}
+    told = {name: value for name, value in by_name.items() if name not in _NO_IDS and not says_nothing(value)}
+    if not told:
+        return None
+    allowed, denied = _ids(told.pop(_ALLOWED_IDS, [])), _ids(told.pop(_DENIED_IDS, []))
+    is_read = not told and allowed is not None and denied is not None
+    words = (allowed or {}) | dict.fromkeys(denied or (), False)
+    return Answer(words, names_all=is_read and not denied, is_read=is_read, source=MANAGEMENT)
+
+
+def _ids(sent: Any) -> dict[str, Any] | None:
+    """Ids of categories that were sent as a list, as text, or as the keys of an object, and what is said of each; None = nobody can read it."""
+    if isinstance(sent, dict):
+        return {name: yes_or_no(value) is not False for name, value in sent.items()}
+    names = _texts(sent)
+    return None if names is None else dict.fromkeys(names, True)
+
+
+def _preferred(sent: Any, categories: Mapping[str, str]) -> Iterator[Answer | None]:
+    """What stands in context.consent. Beside preferences only refusals are heard, where no tool puts any."""
+    if says_nothing(sent):
+        return
+    if not isinstance(sent, dict):
+        yield _of(sent)
+        return
+    preferences = next((_in_json(value) for value in _under(sent, _PREFERENCES) if not says_nothing(value)), None)
+    if says_nothing(preferences):
+        yield _beside(sent, categories)
+        return
+    yield _of(preferences)
+    noes = {name: value for name, value in sent.items() if _is_refusal(name, value, categories)}
+    if noes:
+        yield Answer(noes)
+
+
+def _is_refusal(name: str, value: Any, categories: Mapping[str, str]) -> bool:
+    told = None if yes_or_no(value) is None else word(name, value, categories)
+    return told is not None and told[0] is not None and not told[1]
+
+
+def word(name: str, said: object, categories: Mapping[str, str]) -> tuple[str | None, bool] | None:
+    """The purpose that a category is of, None = of nobody knows what, and whether it is allowed; None where that says nothing.
+
+    A category that is named by what it forbids (`opt_out`, `no_marketing`) allows nothing by a no.
+    """
+    bare = contracts.spelling(name)
+    purpose, is_allowed = _purpose(bare, categories), yes_or_no(said)
+    forbids = _forbids(bare, categories)
+    if forbids is None:
+        return purpose, is_allowed is True
+    if is_allowed is False:
+        return None if purpose is None else (purpose, True)
+    return purpose or _purpose(forbids, categories), False
+
+
+def consent_in(context: Mapping[str, Any]) -> Any:
+    """context.consent; opened, where it is JSON in a text."""
+    return _in_json(context.get("consent"))
+
+
+def named(sent: Mapping[str, Any], names: frozenset[str]) -> str | None:
+    """The first text under one of the names, in any spelling."""
+    return next(filter(None, map(text_of, _under(sent, names))), None)
+
+
+def does_gdpr_apply(sent: Mapping[str, Any]) -> bool:
+    """As far as anybody says otherwise."""
+    return not any(yes_or_no(value) is False for value in _under(sent, GDPR_APPLIES))
+
+
+def yes_or_no(word: object) -> bool | None:
+    """What a word, number or boolean says; None = neither. Other things than consent are asked by it, too."""
+    said = _plain(word)
+    return True if said in _YES else False if said in _NO else None
+
+
+def _plain(word: object) -> str:
+    return ids.normalise(text_of(word) or "").strip().lower()
+
+
+def _purpose(bare: str, categories: Mapping[str, str]) -> str | None:
+    return categories.get(bare) or categories.get(_OF_COOKIES.sub("", bare))
+
+
+def _forbids(bare: str, categories: Mapping[str, str]) -> str | None:
+    """What a name that forbids something forbids; None where it allows."""
+    found = _FORBIDS.search(bare)
+    if found is None:
+        return None
+    rest = bare[: found.start()] + bare[found.end() :]
+    return None if found[0] == "no" and _purpose(rest, categories) is None else rest  # a notice is no refusal
+
+
+def _of(preferences: Any) -> Answer:
+    """What is said of categories, in any of the shapes."""
+    if isinstance(preferences, dict):
+        return Answer({name: _inner(value) for name, value in preferences.items()})
+    if not is_nested(preferences) and (said := _plain(preferences)) in _NO_NAMES:
+        return _REFUSES_ALL if said in _REFUSED else _UNREAD
+    if isinstance(preferences, list) and any(map(is_nested, preferences)):
+        return _of_entries(preferences)
+    names = _texts(preferences)
+    if names is None:
+        return _UNREAD
+    numbered = [(name, _NUMBERED.fullmatch(name)) for name in names]
+    return Answer(
+        {name if one is None else one[1]: one is None or one[2] == "1" for name, one in numbered}, names_all=True
+    )
+
+
+def _of_entries(preferences: list[Any]) -> Answer:
+    """A list of objects, each of a category and a word."""
+    words: dict[str, Any] = {}
+    for entry in preferences:
+        name = named(entry, _NAMES) if isinstance(entry, dict) else None
+        said = next(_under(entry, _WORDS), None) if name is not None else None
+        if name is None or says_nothing(said):
+            return _UNREAD
+        words[name] = said
+    return Answer(words)
+
+
+def _beside(sent: Mapping[str, Any], categories: Mapping[str, str]) -> Answer | None:
+    """What context.consent says itself, without preferences."""
+    words: dict[str, Any] = {}
+    says_more = refuses_all = False
+    no_words = _NO_WORDS if does_gdpr_apply(sent) else _NO_WORDS | TC_STRINGS
+    for name, value in sent.items():
+        bare = contracts.spelling(name)
+        if bare in no_words or says_nothing(value):
+            continue
+        if bare == "gcs" and (google := _GOOGLE.fullmatch(text_of(value) or "")):
+            words |= {"ad_storage": google[1] == "1", "analytics_storage": google[2] == "1"}
+        elif _purpose(bare, categories) is not None or _forbids(bare, categories) is not None:
+            words[name] = _inner(value)
+        else:
+            says_more = True
+            refuses_all |= bare in _WORDS and _plain(value) in _REFUSED
+    if words or refuses_all:
+        return Answer(words, names_all=refuses_all)
+    return _UNREAD if says_more else None
+
+
+def _inner(value: Any) -> Any:
+    """The word in an object of its own; anything else as it is."""
+    return next(_under(value, _WORDS), value) if isinstance(value, dict) else value
+
+
+def _under(sent: Mapping[str, Any], names: frozenset[str]) -> Iterator[Any]:
+    """Everything under one of the names, in any spelling."""
+    return (value for name, value in sent.items() if contracts.spelling(name) in names)
+
+
+def _texts(sent: Any) -> list[str] | None:
+    """Names that were sent as a list, or as text with commas between them; None where they are none."""
+    if isinstance(sent, str):
+        return [name for name in sent.split(",") if name.strip()]
+    if not isinstance(sent, list) or any(is_nested(name) for name in sent):
+        return None
+    return [name for one in sent if (name := text_of(one))]
+
+
+def _in_json(sent: Any) -> Any:
+    """What a text that is an object or a list says; anything else as it is."""
+    if not isinstance(sent, str) or not sent.strip().startswith(("{", "[")):
+        return sent
+    try:
+        return orjson.loads(sent)
+    except orjson.JSONDecodeError:
+        return sent
