@@ -6,7 +6,7 @@ profile last ordered, and by how often it ordered in 90 days.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -175,7 +175,10 @@ def baselines(validation: Examples, outcome: Array, test: Examples) -> dict[str,
     """
     share = float(outcome.mean())
     fifths = np.unique(np.quantile(validation.column("orders_90d"), FIFTHS))
-    by_bin = {RECENCY: _recency, FREQUENCY: functools.partial(_frequency, fifths)}
+    by_bin: dict[str, Callable[[Examples], Array]] = {
+        RECENCY: _recency,
+        FREQUENCY: functools.partial(_frequency, fifths),
+    }
     found = {BASE_RATE: np.full(len(test), share)}
     for name, binned in by_bin.items():
         then, now, told = binned(validation), binned(test), np.full(len(test), share)
