@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-import pyarrow.compute as pc
-
 from lakehouse import machine
 from lakehouse.config import Config, load
 from lakehouse.errors import ModelError
@@ -90,10 +88,8 @@ def newest_day(config: Config) -> date | None:
     path = None if folder is None else folder / SILVER_ACTIVITY_DAILY.name.replace(".", "/")
     if path is None or not (path / "_delta_log").is_dir():
         return None
-    name = "activity_date"
-    schema = arrow_schema(SILVER_ACTIVITY_DAILY)
-    days = [pc.max(batch[name]).as_py() for batch in delta_rs.batches(str(path), schema) if batch.num_rows]
-    return max((day for day in days if day is not None), default=None)
+    found: date | None = delta_rs.newest(str(path), arrow_schema(SILVER_ACTIVITY_DAILY), "activity_date").as_py()
+    return found
 
 
 def _rollback(config: Config, options: argparse.Namespace) -> str:

@@ -121,10 +121,15 @@ def rows_with(path: str, schema: pa.Schema, column: str, values: pa.Array) -> pa
     return _where(path, schema, lambda batch: pc.is_in(batch[column], value_set=values))
 
 
+def newest(path: str, schema: pa.Schema, column: str) -> pa.Scalar:
+    """The largest that `column` holds; null where there is none. No other column is read."""
+    return pc.max(_dataset(path, schema).to_table(columns=[column])[column])
+
+
 def newest_rows(path: str, schema: pa.Schema, column: str) -> pa.Table:
     """The rows whose `column` is the largest there is."""
-    newest = pc.max(_dataset(path, schema).to_table(columns=[column])[column])
-    return _where(path, schema, lambda batch: pc.equal(batch[column], newest))
+    value = newest(path, schema, column)
+    return _where(path, schema, lambda batch: pc.equal(batch[column], value))
 
 
 def _where(path: str, schema: pa.Schema, condition: Callable[[pa.RecordBatch], pa.Array]) -> pa.Table:

@@ -3,8 +3,9 @@
     schema        it reads the features that the stream computes
     leakage       no feature knows the future, and it has learned nothing of the days it is judged on
     freshness     the data it was trained on is not old
-    quality       its Brier score is better than the champion's, or, where there is none that can be judged, than the best baseline's: on the
-                  same rows of the newest test slice, paired, with the whole 95 % interval. Where the champion was trained long ago, not worse is enough
+    quality       its Brier score is better than the champion's on the same rows of the newest test slice, paired, with the whole 95 % interval; where the
+                  champion was trained long ago, not worse is enough. Where there is none that can be judged, better than the best baseline on all test
+                  slices together, with the whole interval, and on the newest
     calibration   the distance between predicted and observed is small, or no larger than chance leaves it; at a touch, and as time passes
     latency       it answers a thousand rows in time
 
@@ -24,7 +25,7 @@ from lakehouse.config import GateConfig
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models import evaluation
-from lakehouse.models.evaluation import Array
+from lakehouse.models.evaluation import Array, Estimate
 from lakehouse.models.examples import Examples
 from lakehouse.models.score_model import ScoreModel
 
@@ -65,10 +66,12 @@ class Verdict:
 @dataclass(frozen=True, kw_only=True)
 class Challenger:
     """What knocks. parameters: of the model as it was before it saw the slice. learned_until: last day that any of it knows. data_until: newest
-    day of the data of which the model that is to be published was made. leaking: features that know the future.
+    day of the data of which the model that is to be published was made. over_baseline: Brier score of the best baseline less that of what was selected, on all
+    test slices together. leaking: features that know the future.
     """
 
     parameters: Mapping[str, Any]
+    over_baseline: Estimate
     learned_until: date
     data_until: date
     leaking: tuple[str, ...] = ()
@@ -115,7 +118,9 @@ def gate(
         Check(name="schema", is_met=True, said=f"reads the {len(FEATURES)} features of the stream"),
         _leakage(challenger, newest),
         _freshness(challenger, newest, limits),
-        _quality(p, champion, newest, limits, seed),
+        _over_baseline(challenger, p, newest)
+        if champion is None
+        else _over_champion(p, champion, newest, limits, seed),
         *_calibration(p, newest, limits, seed),
         _latency(model, newest.known.rows, limits),
         *also,
@@ -138,16 +143,24 @@ def _freshness(challenger: Challenger, newest: Slice, limits: GateConfig) -> Che
     return Check(name="freshness", is_met=days <= limits.max_data_age_days, said=said)
 
 
-def _quality(p: Array, champion: Reigning | None, newest: Slice, limits: GateConfig, seed: int) -> Check:
-    held_to, whom, least = newest.baseline, "the best baseline", 0.0
-    if champion is not None:
-        if champion.learned_until > newest.day:
-            said = f"champion {champion.version} has learned of days up to {champion.learned_until}, expected none after {newest.day}: train again later"
-            return Check(name="quality", is_met=False, said=said)
-        held_to, whom = champion.model.probability(newest.known.rows), f"champion {champion.version}"
-        if (newest.newest_day - champion.trained_on).days >= limits.refresh_days:
-            least = -limits.margin * evaluation.brier(held_to, newest.label)
-            whom += f", of {champion.trained_on}"
+def _over_baseline(challenger: Challenger, p: Array, newest: Slice) -> Check:
+    found = challenger.over_baseline
+    of_newest = evaluation.brier(newest.baseline, newest.label) - evaluation.brier(p, newest.label)
+    said = (
+        f"Brier gain over the best baseline {found} on all test slices, expected above 0 with the whole interval; "
+        f"{of_newest:.4f} on the newest, expected above 0"
+    )
+    return Check(name="quality", is_met=bool(found.low > 0 and of_newest > 0), said=said)
+
+
+def _over_champion(p: Array, champion: Reigning, newest: Slice, limits: GateConfig, seed: int) -> Check:
+    if champion.learned_until > newest.day:
+        said = f"champion {champion.version} has learned of days up to {champion.learned_until}, expected none after {newest.day}: train again later"
+        return Check(name="quality", is_met=False, said=said)
+    held_to, whom, least = champion.model.probability(newest.known.rows), f"champion {champion.version}", 0.0
+    if (newest.newest_day - champion.trained_on).days >= limits.refresh_days:
+        least = -limits.margin * evaluation.brier(held_to, newest.label)
+        whom += f", of {champion.trained_on}"
     person = np.unique(newest.known.person, return_inverse=True)[1]
     gain = evaluation.brier_gain(p, held_to, newest.label, seed, person)
     said = f"Brier gain over {whom} {gain}, expected above {least:.4f} with the whole interval"

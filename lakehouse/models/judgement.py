@@ -2,10 +2,11 @@
 
 On every split each setting is fitted on the train slice and calibrated on the validation slice, and the lowest log-loss there, out of fold, is
 chosen. The test slice only judges. The baselines know the validation slice and no more: the share of positives, that share by how long ago a
-profile last ordered, and by how often it ordered.
+profile last ordered, and by how often it ordered in 90 days.
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -23,7 +24,7 @@ RECENCY: Final = "baseline: share by recency"
 FREQUENCY: Final = "baseline: share by frequency"
 SELECTED: Final = "as selected"
 RECENCY_DAYS: Final = (30.0, 90.0)  # edges; never ordered is a bin of its own
-FREQUENCIES: Final = (0.0, 1.0, 2.0, 5.0)  # edges, the upper one of each bin
+FIFTHS: Final = (0.2, 0.4, 0.6, 0.8)  # of orders in 90 days, as they lay on the validation slice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +174,11 @@ def baselines(validation: Examples, outcome: Array, test: Examples) -> dict[str,
     The share of a bin is drawn to the share of all by the weight of one row, so that an empty bin has one.
     """
     share = float(outcome.mean())
-    by_bin = {RECENCY: _recency, FREQUENCY: _frequency}
+    fifths = np.unique(np.quantile(validation.column("orders_90d"), FIFTHS))
+    by_bin: dict[str, Callable[[Examples], Array]] = {
+        RECENCY: _recency,
+        FREQUENCY: functools.partial(_frequency, fifths),
+    }
     found = {BASE_RATE: np.full(len(test), share)}
     for name, binned in by_bin.items():
         then, now, told = binned(validation), binned(test), np.full(len(test), share)
@@ -194,8 +199,8 @@ def _recency(known: Examples) -> Array:
     return np.where(known.column("has_ordered") > 0, since, -1.0)
 
 
-def _frequency(known: Examples) -> Array:
-    return np.searchsorted(FREQUENCIES, known.column("frequency")).astype(float)
+def _frequency(fifths: Array, known: Examples) -> Array:
+    return np.searchsorted(fifths, known.column("orders_90d")).astype(float)
 
 
 def refitted(

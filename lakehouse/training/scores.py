@@ -141,6 +141,7 @@ def train(
     verdict = gate(
         Challenger(
             parameters=judgement.newest.model.to_parameters(),
+            over_baseline=judgement.gain,
             learned_until=judgement.newest.learned_until,
             data_until=read.newest_day,
             leaking=read.leaking,

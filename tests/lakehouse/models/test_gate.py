@@ -9,7 +9,7 @@ import pytest
 
 from lakehouse.config import GateConfig
 from lakehouse.features.point_in_time import FEATURES
-from lakehouse.models.evaluation import Array, sigmoid
+from lakehouse.models.evaluation import Array, Estimate, brier_gain, sigmoid
 from lakehouse.models.examples import Examples
 from lakehouse.models.gate import Challenger, Check, Reigning, Slice, Verdict, gate
 from lakehouse.models.score_model import LOGISTIC, ScoreModel
@@ -54,6 +54,10 @@ NEWEST = slice_of()
 def knocks(told: ScoreModel | dict[str, Any], **changes: Any) -> Challenger:
     parameters = told.to_parameters() if isinstance(told, ScoreModel) else told
     plain: dict[str, Any] = {"parameters": parameters, "learned_until": DAY, "data_until": NEWEST.newest_day}
+    plain["over_baseline"] = Estimate(value=1.0, low=1.0, high=1.0)
+    if isinstance(told, ScoreModel):  # one slice is all there is here
+        p = told.probability(NEWEST.known.rows)
+        plain["over_baseline"] = brier_gain(p, NEWEST.baseline, NEWEST.label, 3, NEWEST.known.person)
     return Challenger(**{**plain, **changes})
 
 
@@ -80,6 +84,11 @@ def test_a_random_model_is_rejected() -> None:
     verdict = gate(knocks(told), None, NEWEST, LIMITS, seed=3)
     assert "quality" in failed(verdict)
     assert any(reason.startswith("quality: Brier gain over the best baseline -") for reason in verdict.reasons)
+
+
+def test_a_first_model_must_be_better_on_the_newest_slice_too() -> None:
+    told = knocks(model({}), over_baseline=Estimate(value=0.1, low=0.05, high=0.15))
+    assert "quality" in failed(gate(told, None, NEWEST, LIMITS, seed=3))
 
 
 def test_a_stale_model_is_rejected() -> None:

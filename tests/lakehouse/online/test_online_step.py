@@ -105,7 +105,7 @@ def assert_equals_gold(lake: Lake, store: OnlineStore) -> None:
         known = {**found.own_fields(), **found.figures}
         for name in GOLD_ACTIVATION.column_names:
             if name.endswith("_at") or name == "as_of":
-                assert name == "updated_at" or known[name] == none_if_null(row[name]), name
+                assert name in ("updated_at", "due_at") or known[name] == none_if_null(row[name]), name
             elif name == SAID:
                 told = None if row[name] is None else {one["purpose"]: one["at"] for one in row[name]}
                 assert known[name] == told, name

@@ -167,7 +167,7 @@ def judged(gain: float) -> dict[str, object]:
 
 def test_a_judged_model_stands_beside_its_baseline_with_intervals() -> None:
     words = said(sections_scores.scores(some_facts.facts(run=some_facts.run(trainings=(judged(0.02),)))))
-    assert "Boosted is better than guessing from recency alone: its Brier score is lower by 0.0200" in words
+    assert "Boosted is better than the best of the simple rules: its Brier score is lower by 0.0200" in words
     assert "0.810 0.800 to 0.820" in words
     assert "90 profiles: predicted 10.0%, observed 12.0%" in words
 
