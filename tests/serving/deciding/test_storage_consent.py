@@ -20,7 +20,7 @@ from serving.service import Service
 from tests.online_people import person, put
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ANN: dict[str, Any] = {"userId": "ann", "anonymousId": "phone"}
+ANN: dict[str, Any] = {"userId": "ann", "anonymousId": "cookie-7f3a"}
 YES, NO = ({"context": {"consent": {"categoryPreferences": {"analytics": word}}}} for word in (True, False))
 VIEW = {"type": "track", "event": "Product Viewed", "properties": {"product_id": "tea"}}
 ORDER = {"type": "track", "event": "Order Completed", "properties": {"order_id": "o1"}}
@@ -75,7 +75,7 @@ def test_of_a_refusal_only_the_refusal_is_kept(door: Door) -> None:
         "an order is kept for the law": (False, [ORDER | ANN], ["Order Completed"]),
         "a yes counts for what follows it": (False, [YES | VIEW | ANN, VIEW | ANN], ["Product Viewed"] * 2),
         "and a no": (True, [VIEW | ANN, NO | VIEW | ANN, VIEW | ANN], ["Product Viewed", "identify"]),
-        "also under one of the names": (True, [NO | VIEW | ANN, VIEW | {"anonymousId": "phone"}], ["identify"]),
+        "also under one of the names": (True, [NO | VIEW | ANN, VIEW | {"anonymousId": "cookie-7f3a"}], ["identify"]),
         "another purpose is no answer to this one": (
             False,
             [VIEW | ANN | {"context": {"consent": {"categoryPreferences": {"marketing": True}}}}],
@@ -111,7 +111,7 @@ def test_a_refusal_that_the_lake_has_not_heard_yet_counts(door: Door) -> None:
 
 
 def test_while_nobody_knows_nothing_is_kept_and_the_sender_is_to_try_again(door: Door) -> None:
-    client, service = door()
+    client, service = door(is_open=True)
     service.store.put([Document("m:profiles", 2**53 - 1, None)])
     service.visitors.look()
     with pytest.raises(StoreError, match="It is not known whether this may be stored"):
@@ -121,7 +121,7 @@ def test_while_nobody_knows_nothing_is_kept_and_the_sender_is_to_try_again(door:
 
 
 def test_the_sender_is_told_that_it_was_taken_and_not_kept(door: Door) -> None:
-    client, service = door()
+    client, service = door(is_open=True)
     knows(service, False)
     answer = client.post("/v1/batch", json={"batch": [VIEW | ANN, VIEW | ANN]})
     assert (answer.status_code, answer.json()) == (200, {"success": True, "acknowledged": 2, "withheld": 2})
