@@ -61,6 +61,12 @@ WORDS: Mapping[str, list[list[str]]] = {
     ],
     "sources": [["list"], ["check"], ["check", "crm", "contacts.csv"]],
     "audit": [["verify"]],
+    "model": [
+        ["list"],
+        ["show", "scores", "3", "--page", "card.html"],
+        ["promote", "scores", "3", "--by", "ann", "--why", "better since the sale"],
+        ["rollback", "scores", "--by", "ann", "--why", "too many offers"],
+    ],
 }
 BODIES: Mapping[str, type[BaseModel]] = {
     "/api/personalized-recommendations": requests.RecommendationRequest,

@@ -45,6 +45,7 @@ COMMANDS = (
     "identity",
     "person",
     "audit",
+    "model",
     "rules",
     "features",
     "audiences",
