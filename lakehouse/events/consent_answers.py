@@ -259,7 +259,8 @@ def _beside(sent: Mapping[str, Any], categories: Mapping[str, str]) -> Answer | 
         if bare == "gcs" and (google := _GOOGLE.fullmatch(text_of(value) or "")):
             words |= {"ad_storage": google[1] == "1", "analytics_storage": google[2] == "1"}
         elif _purpose(bare, categories) is not None or _forbids(bare, categories) is not None:
-            words[name] = _inner(value)
+            if word(name, _inner(value), categories) is not None:  # who does not forbid says nothing
+                words[name] = _inner(value)
         else:
             says_more = True
             refuses_all |= bare in _WORDS and _plain(value) in _REFUSED

@@ -12,6 +12,7 @@ CATEGORIES = spelled(load("dev", environ={}).consent.categories)
 
 # context -> analytics, personalization, marketing; None = nobody was asked
 ANSWERED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None]] = [
+    ({"consent": {"optOut": False, "jurisdiction": "US-CA"}}, None),
     *(
         ({"consent": nothing}, None)
         for nothing in (None, "", [], {}, {"categoryPreferences": {}}, {"categoryPreferences": []})
