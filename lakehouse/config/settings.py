@@ -23,14 +23,17 @@ from lakehouse.config.sections import (
     ContactsConfig,
     DecisionLogConfig,
     DecisionsConfig,
+    DriftConfig,
     EnrichmentConfig,
     EventsConfig,
+    FairnessConfig,
     HouseholdsConfig,
     IdentifierRule,
     IdentityConfig,
     ImportsConfig,
     KafkaConfig,
     LakeConfig,
+    LifetimeValueConfig,
     LogConfig,
     MailConfig,
     MaintenanceConfig,
@@ -83,7 +86,10 @@ class Config:
     profiles: ProfilesConfig
     segments: SegmentsConfig
     scores: ScoresConfig
+    lifetime_value: LifetimeValueConfig
     recommender: RecommenderConfig
+    drift: DriftConfig
+    fairness: FairnessConfig
     training: TrainingConfig
     next_best_action: NextBestActionConfig
     households: HouseholdsConfig

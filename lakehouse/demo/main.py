@@ -35,7 +35,7 @@ from lakehouse.lake.lock import writer
 from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.session import get_session
-from lakehouse.training import recommender, scores, segments
+from lakehouse.training import lifetime_value, recommender, scores, segments
 
 POLL_SECONDS = 0.25
 TRAINED_ON = 0.9  # share of the events that arrive before training
@@ -63,7 +63,7 @@ class Demo:
         with self.phase("stream"):
             self._send_and_wait(first, queries, [events.NAME])
         with self.phase("train"):
-            self._train(segments, scores)
+            self._train(segments, scores, lifetime_value)
         with self.phase("stream with champions"):
             self._send_and_wait(None, queries, [query.name for query in queries])
         for query in queries:

@@ -4,6 +4,7 @@ segments        RFM rows -> quintile scores and a segment, from stored parameter
 segment_names   what a segment does on average -> its name in words
 trees           gradient-boosted trees as plain values and as one column expression
 score_model     features -> calibrated purchase propensity, from stored parameters
+value_model     features -> lifetime value, from stored parameters
 policy_model    features -> the offer a targeting policy gives, from stored parameters
 registry        where models are kept, which of them is champion
 
