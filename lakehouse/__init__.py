@@ -6,7 +6,7 @@ tables/                            the contract of every table; their order
 lake/, kafka/, spark/              Delta reads and writes; the broker and its topics; the session and its queries
 events/                            Kafka record -> accepted event or quarantined record
 identity/, matching/               actors and identifiers -> profiles; likely pairs
-lifetime/                          how often somebody will buy, and what that is worth
+lifetime/, drift/, fairness/       what somebody will buy, and what it is worth; whether what comes in is as it was; who is chosen
 features/, sessions/                figures at an instant; visits
 profiles/                          accepted events -> activity, orders, RFM, activation
 models/, recommend/                registry, segments, scores; the recommender

@@ -15,6 +15,7 @@ from lakehouse.tables.audit import OPS_AUDIT
 from lakehouse.tables.consent import SILVER_CONSENT
 from lakehouse.tables.contract import Table
 from lakehouse.tables.decisions import SILVER_DECISION_LOG, SILVER_DECISION_LOG_QUARANTINE
+from lakehouse.tables.drift import OPS_DRIFT
 from lakehouse.tables.erasures import OPS_ERASED_IDENTIFIERS, OPS_ERASURES
 from lakehouse.tables.events import (
     BRONZE_EVENTS,
@@ -25,6 +26,7 @@ from lakehouse.tables.events import (
 )
 from lakehouse.tables.exports import OPS_EXPORT_CHANGES, OPS_EXPORT_ROWS, OPS_EXPORT_RUNS
 from lakehouse.tables.facts import SILVER_EXPERIMENT_STARTS, SILVER_PRODUCT_AVAILABILITY
+from lakehouse.tables.fairness import OPS_FAIRNESS
 from lakehouse.tables.identity import (
     SILVER_IDENTITY_EDGES,
     SILVER_IDENTITY_HISTORY,
@@ -72,6 +74,8 @@ TABLES: dict[str, Table] = {
         GOLD_EXPERIMENT_RESULTS,
         OPS_LOST_RECORDS,
         OPS_DATA_QUALITY,
+        OPS_DRIFT,
+        OPS_FAIRNESS,
         OPS_EXPORT_RUNS,
         OPS_EXPORT_CHANGES,
         OPS_EXPORT_ROWS,

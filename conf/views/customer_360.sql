@@ -17,7 +17,7 @@ CREATE OR REPLACE VIEW customer_360 (
   segment COMMENT 'current segment; null = never ordered, or no segment model yet',
   purchase_propensity COMMENT 'probability of an order within 30 days, or what scores.horizon_days says; null = no model yet',
   churn_risk COMMENT 'probability of leaving; null = no model yet',
-  clv COMMENT 'lifetime value, default_currency; null = no model yet',
+  clv COMMENT 'value of the orders expected in the year to come, default_currency; null = no model yet, or no order',
   next_best_action COMMENT 'what to do next, by rule; none = nothing',
   loyalty_tier COMMENT 'latest loyalty tier told; null = none',
   consent_analytics COMMENT 'latest word; null = never asked',

@@ -50,6 +50,12 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "max_data_age_days": (0, None, "0 or more days"),
     "live_hours": (0, None, "0 or more hours"),
     "refresh_days": (0, None, "0 or more days"),
+    "false_alarm_rate": (0.0001, 0.5, "a share from 0.0001 to 0.5"),
+    "min_psi": (0.0001, None, "0.0001 or more"),
+    "min_ks": (0.0001, 1.0, "a distance from 0.0001 to 1"),
+    "min_calibration_error": (0.0001, 1.0, "a share from 0.0001 to 1"),
+    "least_impact": (0.0, 1.0, "a share from 0 to 1"),
+    "yearly_discount": (0.0, 1.0, "a share from 0 to 1"),
 }
 
 _SURVIVORSHIP = ("|".join(SURVIVORSHIP), " or ".join(SURVIVORSHIP))
@@ -98,6 +104,7 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("serving", "reward_metric"): (r"[a-z][a-z0-9_]{0,63}", "the metric of an outcome, such as converted"),
     ("serving", "reward_direction"): (r"higher|lower", "higher or lower"),
     **{("contacts", field): _SURVIVORSHIP for field in ("email", "phone", "name", "address", "language")},
+    ("fairness", "groups"): (r"[a-z_]+\.[a-z_]+\.[a-z][a-z0-9_]*", "columns such as gold.contacts.country"),
     ("consent", "never_asked"): (r"granted|denied", "granted or denied"),
     ("decisions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
     ("decisions", "mode"): (r"real_time|micro_batch", "real_time or micro_batch"),

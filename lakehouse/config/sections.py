@@ -178,6 +178,14 @@ class GateConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LifetimeValueConfig:
+    horizon_days: int
+    yearly_discount: float
+    max_profiles: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecommenderConfig:
     half_life_days: int
     rank: int
@@ -190,12 +198,36 @@ class RecommenderConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DriftConfig:
+    reference_days: int
+    min_rows: int
+    max_profiles: int
+    false_alarm_rate: float
+    min_psi: float
+    min_ks: float
+    min_calibration_error: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FairnessConfig:
+    """`groups`: see lakehouse/training/fairness_audit.py."""
+
+    groups: tuple[str, ...]
+    least_rows: int
+    least_impact: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """The purpose that somebody must have consented to, for each model to learn from them."""
 
     segments: str
     scores: str
+    lifetime_value: str
     recommender: str
+    drift: str
     identity: str
     uplift: str
 

@@ -23,9 +23,11 @@ from lakehouse.config.sections import (
     ContactsConfig,
     DecisionLogConfig,
     DecisionsConfig,
+    DriftConfig,
     EnrichmentConfig,
     EventsConfig,
     ExportsConfig,
+    FairnessConfig,
     GateConfig,
     HouseholdsConfig,
     IdentifierRule,
@@ -33,6 +35,7 @@ from lakehouse.config.sections import (
     ImportsConfig,
     KafkaConfig,
     LakeConfig,
+    LifetimeValueConfig,
     LogConfig,
     MailConfig,
     MaintenanceConfig,
@@ -88,7 +91,10 @@ class Config:
     segments: SegmentsConfig
     scores: ScoresConfig
     gate: GateConfig
+    lifetime_value: LifetimeValueConfig
     recommender: RecommenderConfig
+    drift: DriftConfig
+    fairness: FairnessConfig
     training: TrainingConfig
     next_best_action: NextBestActionConfig
     households: HouseholdsConfig

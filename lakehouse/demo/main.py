@@ -36,7 +36,7 @@ from lakehouse.lake.lock import writer
 from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.session import get_session
-from lakehouse.training import recommender, scores, segments
+from lakehouse.training import lifetime_value, recommender, scores, segments
 
 POLL_SECONDS = 0.25
 TRAINED_ON = 0.9  # share of the events that arrive before training
@@ -68,6 +68,7 @@ class Demo:
             read_of = scores.reader(self.lake)
             for name, target in scores.TARGETS.items():
                 self._train(name, functools.partial(scores.train, target=target, read_of=read_of))
+            self._train("lifetime value", lifetime_value.train)
         with self.phase("stream with champions"):
             self._send_and_wait(None, queries, [query.name for query in queries])
         for query in queries:

@@ -27,15 +27,16 @@ from lakehouse.config import Config
 from lakehouse.errors import BusyError, LakeError
 from lakehouse.lake.stamp import restamp, stamped, unstamp
 
-LAKE_VERSION = 2  # of the layout: raised whenever an older lake cannot be read or written by this code
-# Versions of which bronze and silver.events are as they are now, so that a rebuild makes the lake one of ours: 1 had no stored sums.
-REBUILT_FROM = (1,)
+LAKE_VERSION = 3  # of the layout: raised whenever an older lake cannot be read or written by this code
+# Versions of which bronze and silver.events are as they are now, so that a rebuild makes the lake one of ours: 1 had no stored sums, 2 had clv as a double.
+REBUILT_FROM = (1, 2)
 STAMP = "_stitchlake.json"
 SCRATCH = "_few_rows"  # rows of the micro-batch under way (few_rows.py); those of a writer that was killed go when the next one begins
 REFILL = "_refill"  # there while silver is being replaced from bronze
 # Parts: tables that only a job of their own writes.
 DECISION_LOG, HOUSEHOLDS, ORDER_BALANCE, PRODUCTS = "decision_log", "households", "order_balance", "products"
 QUARANTINE_REPLAYS, EXPORTS, AUDIT, MODELS = "quarantine_replays", "exports", "audit", "models"
+DRIFT, FAIRNESS = "drift", "fairness"
 PARTS = {
     "batch/decision_log.py": DECISION_LOG,
     "batch/experiments.py": DECISION_LOG,
@@ -44,6 +45,8 @@ PARTS = {
     "batch/order_balance.py": ORDER_BALANCE,
     "lakehouse/commands/audit.py": AUDIT,
     "lakehouse/commands/quarantine.py": QUARANTINE_REPLAYS,
+    "ml/drift.py": DRIFT,
+    "ml/fairness.py": FAIRNESS,
     "ml/train_recommender.py": PRODUCTS,
     "ml/train_scores.py": MODELS,
 }

@@ -35,7 +35,7 @@ def bring_up(
     feed = {CHANGE_FEED: "true"} if table.has_change_feed else {}
     if is_here:
         told = _properties(spark) | dict(properties)
-        delta_rs.create(path, _described(table).json(), description=table.grain, properties=told)
+        delta_rs.create(path, described(table).json(), description=table.grain, properties=told)
     elif not DeltaTable.isDeltaTable(spark, path):
         _create(spark, table, path, {**properties, **feed})  # as a whole: elsewhere each look at a table takes a second
         return
@@ -47,16 +47,25 @@ def _create(spark: SparkSession, table: Table, path: str, properties: Mapping[st
     builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.grain)
     for name, value in properties.items():
         builder = builder.property(name, value)
-    builder.addColumns(_described(table)).execute()
+    builder.addColumns(described(table)).execute()
 
 
-def _described(table: Table) -> StructType:
+def described(table: Table) -> StructType:
     """The columns of the contract as Delta notes them, each with its comment."""
     columns = StructType.fromDDL(table.ddl)
     assert isinstance(columns, StructType)
     for field, column in zip(columns.fields, table.columns, strict=True):
         field.metadata = {"comment": column.comment}
     return columns
+
+
+def is_of_other_types(spark: SparkSession, table: Table, path: str) -> bool:
+    """Whether a column is stored as another type than the contract's: in a lake of an earlier layout, which a rebuild makes one of ours."""
+    if not DeltaTable.isDeltaTable(spark, path):
+        return False
+    stored = {field.name: field.dataType for field in spark.read.format("delta").load(path).schema.fields}
+    declared = {field.name: field.dataType for field in described(table).fields}
+    return any(stored.get(name, type_).simpleString() != type_.simpleString() for name, type_ in declared.items())
 
 
 def _properties(spark: SparkSession) -> dict[str, str]:

@@ -4,6 +4,7 @@ segments        RFM rows -> quintile scores and a segment, from stored parameter
 segment_names   what a segment does on average -> its name in words
 trees           decision trees as plain arrays
 score_model     features -> a calibrated probability, from stored parameters
+value_model     features -> lifetime value, from stored parameters
 policy_model    features -> the offer a targeting policy gives, from stored parameters
 registry        where models are kept, which of them is champion
 aliases         promotion and rollback

@@ -21,6 +21,7 @@ from lakehouse.matching.model import MatchModel
 from lakehouse.models.policy_model import PolicyModel
 from lakehouse.models.score_model import ScoreModel
 from lakehouse.models.segment_model import SegmentModel
+from lakehouse.models.value_model import ValueModel
 from lakehouse.profiles.declaration import ScoreChampion
 from lakehouse.profiles.declared_scores import SCORES, Reader
 
@@ -38,6 +39,7 @@ _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # no such mode
 _SCORE_READERS: Mapping[Reader, Callable[[Mapping[str, Any], str], ScoreChampion]] = {
     "probability": ScoreModel.from_parameters,
     "policy": PolicyModel.from_parameters,
+    "lifetime_value": ValueModel.from_parameters,
 }
 
 # A remote registry that is down must cost a micro-batch seconds; MLflow's own defaults are minutes.

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lakehouse.errors import ContractError
-from lakehouse.tables.contract import Column, optional
+from lakehouse.tables.contract import MONEY, Column, optional
 
-Reader = Literal["probability", "policy"]
+Reader = Literal["probability", "policy", "lifetime_value"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class Score:
 
     column: its name in every table. type: of the column. model: its name in the registry. trained_by: the job that trains it. read_as: what
     its parameters are, by the name that lakehouse/models/registry.py has for the class that reads them. Both None = no job trains it
-    yet, and the column is null.
+    yet, and the column is null. speaks_of: of whom alone it says something; None = of everybody.
     """
 
     column: str
@@ -24,6 +24,7 @@ class Score:
     type: str = "double"
     trained_by: str | None = None
     read_as: Reader | None = None
+    speaks_of: str | None = None
 
     def __post_init__(self) -> None:
         if (self.trained_by is None) != (self.read_as is None):
@@ -45,6 +46,7 @@ class Score:
     def columns(self) -> tuple[Column, Column]:
         """The score and the version that gave it."""
         absent = "null = no model yet" if self.trained_by else "null until a model is trained"
+        absent += f", or not of somebody {self.speaks_of}" if self.speaks_of else ""
         return (
             optional(self.column, self.type, f"{self.meaning}; {absent}", term="score"),
             optional(self.version_column, "string", f"version that gave {self.column}", is_online=True),
@@ -65,7 +67,15 @@ CHURN_RISK = Score(
     trained_by="ml/train_scores.py",
     read_as="probability",
 )
-CLV = Score(column="clv", meaning="lifetime value, default_currency", model="clv")
+CLV = Score(
+    column="clv",
+    meaning="value of the orders expected within lifetime_value.horizon_days of as_of, discounted to as_of, before refunds, default_currency",
+    model="clv",
+    type=MONEY,
+    trained_by="ml/train_lifetime_value.py",
+    read_as="lifetime_value",
+    speaks_of="who has ordered",
+)
 TARGETED_OFFER = Score(
     column="targeted_offer",
     meaning="offer that the targeting policy gives the profile",

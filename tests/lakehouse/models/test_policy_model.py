@@ -15,8 +15,9 @@ from lakehouse.models.policy_model import PolicyModel
 from lakehouse.models.publish import Trained, open_registry, publish
 from lakehouse.models.registry import CHAMPION, Champions
 from lakehouse.models.score_model import LOGISTIC, ScoreModel
+from lakehouse.models.value_model import READ, histories
 from lakehouse.profiles import due_rows
-from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY, TARGETED_OFFER
+from lakehouse.profiles.declared_scores import CLV, PURCHASE_PROPENSITY, TARGETED_OFFER
 from lakehouse.profiles.differences import compare
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.scores import GOLD_SCORES
@@ -29,6 +30,7 @@ from lakehouse.tables.events import SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from lakehouse.targeting.encoding import Category
 from tests.accepted import at, event, events, few_leaves, once
+from tests.lakehouse.models.test_value_model import MODEL as WORTH
 from tests.lakehouse.targeting.policies import over_features
 from tests.rows import completed
 from tests.small_lake import copy_empty_tables
@@ -73,6 +75,7 @@ def kept(new_lake: Callable[[str], Lake]) -> Kept:
     publish(lake.config, trained(TARGETED_OFFER.model, over_features().to_parameters()))
     score = ScoreModel(version="", kind=LOGISTIC, horizon_days=30, slope=1.0, offset=0.5)
     publish(lake.config, trained(PURCHASE_PROPENSITY.model, score.to_parameters()))
+    publish(lake.config, trained(CLV.model, WORTH.to_parameters()))
     batch = MicroBatch(lake, Champions(lake.config), clock=lambda: NOW)
     told: list[dict[str, Any]] = []
 
@@ -109,6 +112,20 @@ def test_every_profile_has_the_offer_that_the_policy_chooses_on_its_features(kep
     assert stored["as_of"].nunique() > 1, "some profiles were touched after the others"
     of_activation = kept.activation.set_index("profile_id")[TARGETED]
     pd.testing.assert_frame_equal(of_activation.sort_index(), stored[TARGETED].sort_index())
+
+
+def test_lifetime_value_is_what_its_model_says_of_whoever_has_ordered(kept: Kept) -> None:
+    lake, identity_map = kept.lake, kept.lake.read(SILVER_IDENTITY_MAP)
+    activity = profile_activity(lake.read(SILVER_ACTIVITY_DAILY), identity_map)
+    orders = profile_orders(lake.read(SILVER_ORDERS), identity_map)
+    stamped = lake.spark.createDataFrame(kept.scores[["profile_id", "as_of"]])
+    known = features(activity, orders, stamped).where("frequency > 0").toPandas().set_index("profile_id")
+    expected = pd.Series(WORTH.of(histories(*(known[name].to_numpy() for name in READ))), known.index)
+    stored = kept.scores.set_index("profile_id")[CLV.column].dropna()
+    assert set(stored.index) == set(known.index)
+    assert 0 < len(stored) < len(kept.scores)
+    assert stored.astype(float).sort_index().tolist() == pytest.approx(expected.sort_index().tolist(), abs=0.0051)
+    assert set(kept.scores[CLV.version_column]) == {"1"}
 
 
 def test_a_rebuild_finds_the_same(kept: Kept) -> None:

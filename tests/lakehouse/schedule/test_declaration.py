@@ -72,5 +72,6 @@ def test_another_shape_is_refused(tmp_path: Path, text: str) -> None:
 def test_the_schedule_of_this_repository_is_sound() -> None:
     names = [job.name for job in command.declared().jobs]
     assert names == [
-        "decision_log", "segments", "scores", "recommender", "households", "order_balance", "experiments", "maintenance",
+        "decision_log", "drift", "fairness", "segments", "scores", "lifetime_value", "lifetime_value_by_drift", "recommender", "households", "order_balance",
+        "experiments", "maintenance",
     ]  # fmt: skip

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from fairlearn.metrics import demographic_parity_difference
+from fairlearn.postprocessing import ThresholdOptimizer
+from sklearn.linear_model import LogisticRegression
+
+from lakehouse.fairness.correction import learn
+
+
+def people(seed: int, rows: int = 6000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Groups, what is known of them, and outcomes that are rarer in one."""
+    random = np.random.default_rng(seed)
+    groups = random.choice(["a", "b"], rows, p=[0.7, 0.3]).astype(object)
+    known = random.normal(0, 1, rows) + 0.8 * (groups == "a")
+    return groups, known, (random.random(rows) < 1 / (1 + np.exp(1 - 1.5 * known))).astype(float)
+
+
+def test_groups_are_chosen_alike_at_no_more_than_fairlearns_price() -> None:
+    groups, known, outcome = people(1)
+    fresh_groups, fresh_known, fresh_outcome = people(2)
+    model = LogisticRegression().fit(known[:, None], outcome)
+    score, fresh_score = (model.predict_proba(one[:, None])[:, 1] for one in (known, fresh_known))
+    chosen = learn(groups, score, outcome).select(fresh_groups, fresh_score, 7)
+    oracle = ThresholdOptimizer(
+        estimator=model, constraints="demographic_parity", prefit=True, predict_method="predict_proba"
+    )
+    oracle.fit(known[:, None], outcome, sensitive_features=groups)
+    its = oracle.predict(fresh_known[:, None], sensitive_features=fresh_groups, random_state=7)
+    before = demographic_parity_difference(fresh_outcome, fresh_score >= 0.5, sensitive_features=fresh_groups)
+    assert before > 0.1
+    assert demographic_parity_difference(fresh_outcome, chosen, sensitive_features=fresh_groups) < 0.03
+    assert (chosen == fresh_outcome).mean() == pytest.approx((its == fresh_outcome).mean(), abs=0.01)
+    assert (chosen == fresh_outcome).mean() < ((fresh_score >= 0.5) == fresh_outcome).mean()
+
+
+def test_among_equal_scores_chance_decides_and_the_seed_repeats_it() -> None:
+    groups = np.array(["a"] * 400 + ["b"] * 400, dtype=object)
+    score = np.array([0.9] * 300 + [0.1] * 100 + [0.9] * 100 + [0.1] * 300)
+    outcome = (score > 0.5).astype(float)
+    found = learn(groups, score, outcome)
+    chosen = found.select(groups, score, 7)
+    assert (chosen == found.select(groups, score, 7)).all()
+    assert chosen[:400].mean() == pytest.approx(found.rate, abs=0.06)
+    assert chosen[400:].mean() == pytest.approx(found.rate, abs=0.06)
+
+
+def test_a_group_that_was_not_there_is_chosen_as_everybody_was() -> None:
+    groups, known, outcome = people(3, rows=500)
+    found = learn(groups, known, outcome)
+    cut = found.general[0]
+    assert found.select(np.array(["new", "new"], dtype=object), np.array([cut + 1, cut - 1]), 7).tolist() == [1, 0]
+
+
+def test_nobody_is_refused() -> None:
+    with pytest.raises(ValueError, match="no row"):
+        learn(np.empty(0, dtype=object), np.empty(0), np.empty(0))
