@@ -27,9 +27,9 @@ from lakehouse.config import Config
 from lakehouse.errors import BusyError, LakeError
 from lakehouse.lake.stamp import restamp, stamped, unstamp
 
-LAKE_VERSION = 3  # of the layout: raised whenever an older lake cannot be read or written by this code
-# Versions of which bronze and silver.events are as they are now, so that a rebuild makes the lake one of ours: 1 had no stored sums, 2 had clv as a double.
-REBUILT_FROM = (1, 2)
+LAKE_VERSION = 2  # of the layout: raised whenever an older lake cannot be read or written by this code
+# Versions of which bronze and silver.events are as they are now, so that a rebuild makes the lake one of ours: 1 had no stored sums.
+REBUILT_FROM = (1,)
 STAMP = "_stitchlake.json"
 SCRATCH = "_few_rows"  # rows of the micro-batch under way (few_rows.py); those of a writer that was killed go when the next one begins
 REFILL = "_refill"  # there while silver is being replaced from bronze

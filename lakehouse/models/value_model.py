@@ -20,10 +20,8 @@ from pyspark.sql import Column
 from lakehouse.lifetime.histories import Array, Histories
 from lakehouse.lifetime.lifetime_value import LifetimeValue
 from lakehouse.spark.arrow_function import arrow_function
-from lakehouse.tables.contract import MONEY
 
 READ: Final = ("frequency", "mean_gap_days", "days_since_order", "revenue_ever")  # of FEATURES
-_MOST: Final = 9e15  # the largest whole value MONEY holds, nearly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +37,12 @@ class ValueModel:
 
     @cached_property
     def value(self) -> Column:
-        """Lifetime value as MONEY, over FEATURES; null of who has no order."""
-        return arrow_function(_worth(self.model), "double")(*READ).cast(MONEY)
+        """Lifetime value in the default currency, over FEATURES; null of who has no order.
+
+        To the cent: a forecast is no more exact, and the last bit of a sum depends on how many rows are computed at once. A double as every score:
+        it is no amount that anybody owes, and lakes of before have the column so.
+        """
+        return arrow_function(_worth(self.model), "double")(*READ)
 
 
 def histories(frequency: Array, mean_gap_days: Array, days_since_order: Array, revenue_ever: Array) -> Histories:
@@ -56,6 +58,6 @@ def _worth(model: LifetimeValue) -> Callable[..., pa.Array]:
         has_ordered = known[0] > 0
         found = np.zeros(len(has_ordered))
         found[has_ordered] = model.of(histories(*(column[has_ordered] for column in known)))
-        return pa.array(np.minimum(found, _MOST), pa.float64(), mask=~has_ordered)
+        return pa.array(np.round(found, 2), pa.float64(), mask=~has_ordered)
 
     return worth

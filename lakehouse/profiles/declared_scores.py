@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lakehouse.errors import ContractError
-from lakehouse.tables.contract import MONEY, Column, optional
+from lakehouse.tables.contract import Column, optional
 
 Reader = Literal["probability", "policy", "lifetime_value"]
 
@@ -69,9 +69,8 @@ CHURN_RISK = Score(
 )
 CLV = Score(
     column="clv",
-    meaning="value of the orders expected within lifetime_value.horizon_days of as_of, discounted to as_of, before refunds, default_currency",
+    meaning="value of the orders expected within lifetime_value.horizon_days of as_of, discounted to as_of, before refunds, default_currency, to the cent",
     model="clv",
-    type=MONEY,
     trained_by="ml/train_lifetime_value.py",
     read_as="lifetime_value",
     speaks_of="who has ordered",

@@ -106,9 +106,7 @@ def rows_of() -> dict[str, list[dict[str, Any]]]:
             }
             rows["events"].append({**said, "type": "track", "is_bot": bool(rng.random() < 0.2)})
         if number % 2:
-            rows["scores"].append(
-                {"profile_id": person, "clv": Decimal(number), "model_version": "1", "as_of": EXPOSED}
-            )
+            rows["scores"].append({"profile_id": person, "clv": float(number), "model_version": "1", "as_of": EXPOSED})
         begin = exposed_at(number) + (number % 3 - 1) * DAY
         rows["segments"].append({"profile_id": person, "segment": "loyal", "model_version": "1", "valid_from": begin})
     return rows

@@ -45,21 +45,19 @@ def scored(spark: SparkSession, champions: Champions) -> list[dict[str, object]]
 
 
 def test_each_score_has_a_version_of_its_own_and_null_where_there_is_no_model(spark: SparkSession) -> None:
-    models = {"purchase_propensity": Model("7", F.col("views_7d") / 4), "clv": Model("2", F.lit(Decimal("12.50")))}
+    models = {"purchase_propensity": Model("7", F.col("views_7d") / 4), "clv": Model("2", F.lit(12.5))}
     (row,) = scored(spark, Champions(models))
     assert {name: row[name] for name in ("purchase_propensity", "churn_risk", "clv")} == {
         "purchase_propensity": 0.75,
         "churn_risk": None,
-        "clv": Decimal("12.50"),
+        "clv": 12.5,
     }
     assert [row[score.version_column] for score in SCORES] == ["7", None, "2", None]
     assert row["model_version"] == "7"
 
 
 def test_the_version_is_the_first_scores_that_there_is(spark: SparkSession) -> None:
-    (row,) = scored(
-        spark, Champions({"clv": Model("2", F.lit(Decimal("12.50"))), "targeted_offer": Model("9", F.lit("gift"))})
-    )
+    (row,) = scored(spark, Champions({"clv": Model("2", F.lit(12.5)), "targeted_offer": Model("9", F.lit("gift"))}))
     assert (row["purchase_propensity"], row["model_version"]) == (None, "2")
     assert (row["targeted_offer"], row["targeted_offer_model_version"]) == ("gift", "9")
     (row,) = scored(spark, Champions({"targeted_offer": Model("9", F.lit("gift"))}))
