@@ -111,7 +111,7 @@ def test_a_refusal_that_the_lake_has_not_heard_yet_counts(door: Door) -> None:
 
 
 def test_while_nobody_knows_nothing_is_kept_and_the_sender_is_to_try_again(door: Door) -> None:
-    client, service = door(is_open=True)
+    client, service = door(keys=())
     service.store.put([Document("m:profiles", 2**53 - 1, None)])
     service.visitors.look()
     with pytest.raises(StoreError, match="It is not known whether this may be stored"):
@@ -121,7 +121,7 @@ def test_while_nobody_knows_nothing_is_kept_and_the_sender_is_to_try_again(door:
 
 
 def test_the_sender_is_told_that_it_was_taken_and_not_kept(door: Door) -> None:
-    client, service = door(is_open=True)
+    client, service = door(keys=())
     knows(service, False)
     answer = client.post("/v1/batch", json={"batch": [VIEW | ANN, VIEW | ANN]})
     assert (answer.status_code, answer.json()) == (200, {"success": True, "acknowledged": 2, "withheld": 2})
