@@ -4,8 +4,9 @@ import asyncio
 import gc
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -18,6 +19,7 @@ from serving.deciding.lane_decisions import LaneDecisions
 from serving.kafka.topic_reader import Handle, KafkaIn
 from serving.service import Service
 from serving.state.expiry import let_go
+from serving.state.standing_tasks import standing
 
 log = logging.getLogger("stitchlake.serving")
 _CONNECT_SECONDS = 2.0
@@ -82,17 +84,18 @@ def _incoming(service: Service, loop: asyncio.AbstractEventLoop) -> KafkaIn:
 
 
 def _beside(service: Service, loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[None]]:
-    return [
-        loop.create_task(_connect(service)),
-        loop.create_task(service.outbox.follow()),
-        loop.create_task(service.tokens.follow()),
-        loop.create_task(service.stock.follow()),
-        loop.create_task(service.starts.follow()),
-        loop.create_task(service.visitors.follow()),
-        loop.create_task(service.policy.follow(service.now_ms)),
-        loop.create_task(let_go({service.store, service.kept}, service.now_ms)),
-        loop.create_task(service.meters.follow(lambda: take(service))),
-    ]
+    works: dict[str, Callable[[], Awaitable[None]]] = {
+        "connecting": partial(_connect, service),
+        "the spool": service.outbox.follow,
+        "the provider's keys": service.tokens.follow,
+        "products": service.stock.follow,
+        "experiments": service.starts.follow,
+        "visitors": service.visitors.follow,
+        "the policy": partial(service.policy.follow, service.now_ms),
+        "what has ended": partial(let_go, {service.store, service.kept}, service.now_ms),
+        "meters": partial(service.meters.follow, partial(take, service)),
+    }
+    return [loop.create_task(standing(name, work)) for name, work in works.items()]
 
 
 async def _close(service: Service) -> None:

@@ -374,6 +374,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "serving/state/inputs.py",
     ),
     "tests/serving/api/test_access_control.py": ("serving/api/keys.py",),
+    "tests/serving/state/test_provider_keys.py": ("serving/state/fetched_bytes.py",),
     "tests/serving/kafka/test_spool.py": ("serving/kafka/spool_file.py",),
     "tests/serving/test_app.py": (
         "serving/api/collected.py",

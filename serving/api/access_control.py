@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from ipaddress import IPv6Address, ip_address
 from typing import cast
 
 from fastapi.routing import APIRoute
@@ -95,6 +96,21 @@ def _address(scope: Scope, proxies: int) -> str:
         named = HTTPConnection(scope).headers.getlist("x-forwarded-for")
         addresses = [address.strip() for line in named for address in line.split(",")]
         if len(addresses) >= proxies:
-            return addresses[-proxies][:64]
+            return caller_at(addresses[-proxies])
     client = scope.get("client")
-    return str(client[0]) if client else ""
+    return caller_at(str(client[0])) if client else ""
+
+
+def caller_at(address: str) -> str:
+    """Whom a limit takes for one at an address, with a port or without: of IPv6 the network of 64 bits, in which anybody has as many as they like."""
+    if address.startswith("["):
+        host = address[1:].partition("]")[0]
+    else:
+        host = address.partition(":")[0] if address.count(":") == 1 else address
+    try:
+        ip = ip_address(host)
+    except ValueError:
+        return address[:64]
+    if isinstance(ip, IPv6Address):
+        ip = ip.ipv4_mapped or IPv6Address(int(ip) >> 64 << 64)
+    return str(ip)

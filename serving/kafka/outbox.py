@@ -108,18 +108,18 @@ class Outbox:
     async def _write(self, spool: Spool) -> None:
         while self._to_write:
             waiting, self._to_write, self._waiting_bytes = self._to_write, [], 0
-            full = None
+            failed: Exception | None = None
             try:
                 await asyncio.to_thread(spool.write, b"".join(framed for framed, _ in waiting))
-            except Full as error:
-                full = error
+            except Exception as error:  # Full; and of a fault that nobody thought of, whoever waits hears, too
+                failed = error
             for _, done in waiting:
                 if done.done():  # whoever waited has gone
                     continue
-                if full is None:
+                if failed is None:
                     done.set_result(None)
                 else:
-                    done.set_exception(full)
+                    done.set_exception(failed)
         self._writing = None
 
     async def follow(self) -> None:

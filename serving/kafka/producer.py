@@ -195,10 +195,11 @@ class KafkaOut:
         self.lost += error is not None
 
     def close(self) -> None:
-        """Send what waits, not for long."""
+        """Send what waits, not for long, and let go of the client: its connections and threads end with it."""
         self._is_open = False
-        if self._producer is not None:
-            self._producer.flush(_CLOSED_SECONDS)
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.flush(_CLOSED_SECONDS)
 
     def _report(self, producer: Producer) -> None:
         """Tell the loop what became of records, all at once that came in at once."""

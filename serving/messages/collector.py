@@ -37,7 +37,10 @@ _FOR_ALL = ("context", "integrations", "sentAt")  # of a batch
 _WRITE_KEY, _BLANKS = "writeKey", " \t\n\r"
 _KEY_MEMBER = re.compile(rf'"{_WRITE_KEY}"[{_BLANKS}]*:[{_BLANKS}]*"[^"\\]*"[{_BLANKS}]*(,?)')
 _OURS = (_WRITE_KEY, "receivedAt")  # never the sender's to say
-_MOST_MERGED_LEVELS = 32
+_MOST_MERGED_LEVELS = 8  # a context has four; each more is read once more
+_MOST_SAID_BYTES = (
+    2 * BATCH_BYTES
+)  # of what a batch says for all, in each of its messages: a small request must not become a large one
 
 
 class Refused(StitchlakeError):
@@ -114,6 +117,11 @@ def _batch(body: Body) -> Request:
     common = {name: members[name] for name in _FOR_ALL if name in members and members[name].is_json}
     for name, held in common.items():
         _check(name, len(held.text), EVENT_BYTES)
+    said = sum(len(held.text) for held in common.values())
+    if said * len(messages) > _MOST_SAID_BYTES:
+        raise Refused(
+            f"batch: says {said} bytes for each of {len(messages)} events, expected at most {_MOST_SAID_BYTES} in all. Send several batches"
+        )
     write_key = members["writeKey"].value if "writeKey" in members else None
     return Request(messages, common, write_key)
 

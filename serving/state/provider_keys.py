@@ -18,10 +18,10 @@ from typing import Any
 import jwt
 import orjson
 import requests
-import urllib3
 
 from lakehouse.config.keys import Key
 from lakehouse.errors import StitchlakeError
+from serving.state.fetched_bytes import fetched_bytes
 
 log = logging.getLogger("stitchlake.serving")
 KEPT_SECONDS = 3_600.0
@@ -29,7 +29,6 @@ PAUSE_SECONDS = 10.0  # at least between two readings, however many tokens name 
 _FRESH_SECONDS = 300.0  # at most
 _FETCH_SECONDS = 5.0  # until an answer begins, and again until all of it is there
 _MOST_BYTES = 1_000_000
-_CHUNK_BYTES = 65_536
 
 
 class Unconfirmed(StitchlakeError):
@@ -113,24 +112,10 @@ def fetched(place: str) -> bytes:
     """
     if "://" not in place:
         return Path(place).read_bytes()
-    try:
-        with requests.get(place, timeout=_FETCH_SECONDS, allow_redirects=False, stream=True) as answer:
-            if answer.status_code != 200:
-                raise OSError(f"status {answer.status_code}")
-            return _read(answer.raw)
-    except urllib3.exceptions.HTTPError as error:  # reading is urllib3's own
-        raise OSError(str(error)) from error
-
-
-def _read(answer: urllib3.BaseHTTPResponse) -> bytes:
-    content, until = bytearray(), time.monotonic() + _FETCH_SECONDS
-    while chunk := answer.read1(_CHUNK_BYTES, decode_content=True):
-        content += chunk
-        if len(content) > _MOST_BYTES:
-            raise OSError(f"more than {_MOST_BYTES} bytes")
-        if time.monotonic() > until:
-            raise OSError(f"not all of it within {_FETCH_SECONDS:.0f} s")
-    return bytes(content)
+    with requests.get(place, timeout=_FETCH_SECONDS, allow_redirects=False, stream=True) as answer:
+        if answer.status_code != 200:
+            raise OSError(f"status {answer.status_code}")
+        return fetched_bytes(answer.raw, most_bytes=_MOST_BYTES, seconds=_FETCH_SECONDS)
 
 
 def _public_keys(document: Any) -> Mapping[str | None, jwt.PyJWK]:

@@ -106,6 +106,38 @@ def test_as_many_names_as_a_body_has_room_for_are_told_in_time(at_the_door: Test
     assert time.process_time() - started < MOST_CPU_SECONDS
 
 
+def said_for_all(context: dict[str, object], of_each: dict[str, object]) -> bytes:
+    """The largest batch that says this for all of its messages, and that in each."""
+    body = {
+        "writeKey": "dev",
+        "context": context,
+        "batch": [{"type": "track", "event": "e", "context": of_each}] * 2_500,
+    }
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def nested(levels: int) -> dict[str, object]:
+    return {"a": nested(levels - 1)} if levels else {"b": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (said_for_all({f"k{number}": 1 for number in range(2_500)}, {"z": 1}), 400),
+        (said_for_all({"x": "x" * 30_000}, {"z": 1}), 400),
+        (said_for_all({f"k{number}": 1 for number in range(30)}, {"z": 1}), 503),
+        (said_for_all(nested(60), nested(25)), 503),
+    ],
+    ids=["names", "bytes", "as much as may be", "levels"],
+)
+def test_what_a_batch_says_for_all_makes_no_small_request_a_large_one(
+    at_the_door: TestClient, body: bytes, status: int
+) -> None:
+    started = time.process_time()
+    assert at_the_door.post("/v1/batch", content=body).status_code == status
+    assert time.process_time() - started < MOST_CPU_SECONDS
+
+
 def test_a_hundred_thousand_keys_that_are_none_leave_nothing_behind(door: Door) -> None:
     _, service = door(is_open=False, key_per_second=1.0)
     answers = (refused(service, "ingest", f"key-{number}") for number in range(100_000))

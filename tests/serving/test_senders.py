@@ -1,6 +1,6 @@
 """The libraries that shops really use, as they are, against the served collector: every call is in Kafka, once.
 
-Those that need Node or a browser are in tests/benchmarks/senders.py.
+Mixed calls as they are in silver, and the library of Node: tests/serving/test_libraries_in_silver.py. Others that need Node or a browser are in tests/benchmarks/senders.py.
 """
 
 import dataclasses

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 from lakehouse.config.keys import ROLES, make
 from lakehouse.config.keys import SCOPES as KEY_SCOPES
 from lakehouse.config.sections import OauthConfig
-from serving.api.access_control import guard
+from serving.api.access_control import caller_at, guard
 from serving.api.scopes import LINK, OPEN, SCOPES, SIGNED
 from serving.service import Service
 from tests.serving.provider_tokens import AUDIENCE, ISSUER, PRIVATE, jwks, signed
@@ -199,6 +199,24 @@ def test_an_address_is_the_clients_also_behind_proxies(door: Door) -> None:
 
     assert [answered("192.0.2.1"), answered("192.0.2.1"), answered("192.0.2.2")] == [401, 429, 401]
     assert answered("192.0.2.9, 192.0.2.1") == 429  # what the client itself claims is not believed
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("192.0.2.1:4711", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("[2001:db8::1]:4711", "2001:db8:0:0:1::", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("unknown", "_hidden", False),
+        ("fe80::1%eth0", "fe80::1%eth0", True),
+    ],
+)
+def test_who_has_a_network_of_addresses_is_one_caller(one: str, other: str, is_same: bool) -> None:
+    assert (caller_at(one) == caller_at(other)) == is_same
+    assert len(caller_at("x" * 999)) == 64
 
 
 def test_what_was_answered_is_counted_by_route_and_status(door: Door) -> None:

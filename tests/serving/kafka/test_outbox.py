@@ -274,3 +274,23 @@ def test_what_kafka_has_acknowledged_is_not_sent_again(
 
     asyncio.run(story())
     assert values(kafka.bootstrap_servers, topic) == [str(number).encode() for number in range(100)]
+
+
+class Broken(Spool):
+    """It cannot be written to, for a reason that nobody thought of."""
+
+    def write(self, framed: bytes) -> None:
+        raise ZeroDivisionError
+
+
+def test_a_fault_nobody_thought_of_lets_nobody_wait(tmp_path: Path) -> None:
+    async def story() -> None:
+        away = RunningBroker(bootstrap_servers=f"127.0.0.1:{free_port()}", pid=0)
+        outbox = Outbox(KafkaOut(away), Broken(tmp_path, MOST))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for _ in range(2):
+                with pytest.raises(ZeroDivisionError):
+                    await outbox.keep(batch("t", 1))
+        outbox.close()
+
+    asyncio.run(story())

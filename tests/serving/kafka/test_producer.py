@@ -1,5 +1,7 @@
 import asyncio
+import contextlib
 import time
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -11,6 +13,7 @@ from lakehouse.errors import BrokerError
 from lakehouse.kafka import admin
 from lakehouse.kafka.broker import RunningBroker
 from serving.kafka.producer import KafkaOut, acknowledged
+from tests.serving.served import until
 
 PATIENCE = 30
 KEYS = [f"visitor-{number}".encode() for number in range(60)]
@@ -51,6 +54,22 @@ def test_nobody_to_send_to_is_told_and_every_record_fails_until_there_is() -> No
     assert not out.is_connected
     assert asyncio.run(send()) == 0
     out.close()
+
+
+def clients() -> int:
+    """Of librdkafka, in this process."""
+    return sum(name.read_text() == "rdk:main\n" for name in Path("/proc/self/task").glob("*/comm"))
+
+
+def test_nothing_of_a_client_is_left_once_it_is_closed_or_nobody_answered_it(kafka: RunningBroker) -> None:
+    before, kept = clients(), []
+    for servers in (kafka.bootstrap_servers, f"127.0.0.1:{machine.free_port()}"):
+        out = KafkaOut(RunningBroker(bootstrap_servers=servers, pid=0))
+        with contextlib.suppress(BrokerError):
+            out.connect(("events",))
+        kept.append(out)  # whoever holds on to it holds no client
+        out.close()
+    until(lambda: clients() == before)
 
 
 def test_a_broker_that_takes_its_time_costs_no_time_of_ours() -> None:
