@@ -28,7 +28,8 @@ from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from lakehouse.tables.models import OPS_MODEL_VERDICTS
 from lakehouse.training.score_examples import Read
-from lakehouse.training.scores import CHURN, Reader, check, reader, train
+from lakehouse.training.score_targets import CHURN
+from lakehouse.training.scores import Reader, check, reader, train
 from tests.lakehouse.models.test_judgement import CUTS, EVERYONE, drawn
 from tests.rows import completed
 from tests.small_lake import copy_empty_tables
