@@ -14,7 +14,9 @@ from lakehouse.errors import ModelError
 from lakehouse.job import describe, json_line, run
 from lakehouse.lake.delta import Lake
 from lakehouse.spark.session import get_session
-from lakehouse.training.scores import TARGETS, ScoresSummary, reader, train
+from lakehouse.training.score_targets import TARGETS
+from lakehouse.training.score_version import ScoresSummary
+from lakehouse.training.scores import reader, train
 
 
 def main(argv: Sequence[str]) -> int:

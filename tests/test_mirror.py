@@ -355,7 +355,12 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/training/test_fairness_audit.py": ("ml/fairness.py",),
     "tests/lakehouse/training/test_lifetime_value.py": ("ml/train_lifetime_value.py",),
     "tests/lakehouse/training/test_recommender.py": ("ml/train_recommender.py",),
-    "tests/lakehouse/training/test_scores.py": ("lakehouse/training/score_examples.py", "ml/train_scores.py"),
+    "tests/lakehouse/training/test_scores.py": (
+        "lakehouse/training/score_examples.py",
+        "lakehouse/training/score_targets.py",
+        "lakehouse/training/score_version.py",
+        "ml/train_scores.py",
+    ),
     "tests/lakehouse/training/test_segments.py": ("ml/train_segments.py",),
     "tests/batch/test_learned_policy.py": ("lakehouse/learning/logged_exposures.py",),
     "tests/serving/api/test_availability.py": ("serving/api/kept_in_kafka.py",),

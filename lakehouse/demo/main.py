@@ -37,6 +37,7 @@ from lakehouse.queries import bronze_events, events
 from lakehouse.queries.driver import start_all
 from lakehouse.spark.session import get_session
 from lakehouse.training import lifetime_value, recommender, scores, segments
+from lakehouse.training.score_targets import TARGETS
 
 POLL_SECONDS = 0.25
 TRAINED_ON = 0.9  # share of the events that arrive before training
@@ -66,7 +67,7 @@ class Demo:
         with self.phase("train"):
             self._train("segments", segments.train)
             read_of = scores.reader(self.lake)
-            for name, target in scores.TARGETS.items():
+            for name, target in TARGETS.items():
                 self._train(name, functools.partial(scores.train, target=target, read_of=read_of))
             self._train("lifetime value", lifetime_value.train)
         with self.phase("stream with champions"):

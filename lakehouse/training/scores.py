@@ -9,104 +9,27 @@ challenger, and made champion if the gate (lakehouse/models/gate.py) lets it thr
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from typing import Any, Final
-
-import numpy as np
-import pyarrow as pa
+from dataclasses import replace
+from datetime import date
 
 from lakehouse.config import ScoresConfig
 from lakehouse.errors import ModelError
-from lakehouse.features.point_in_time import FEATURES
-from lakehouse.lake.delta import Lake, arrow_schema
-from lakehouse.lake.lock import MODELS, writer
-from lakehouse.models import aliases
+from lakehouse.lake.delta import Lake
 from lakehouse.models.candidates import SETTINGS, Setting
-from lakehouse.models.examples import CutOffs, Split
-from lakehouse.models.gate import Challenger, Check, Reigning, Slice, Verdict, gate
-from lakehouse.models.judgement import SELECTED, Judgement, Question, baselines, best_baseline, judge, refitted
-from lakehouse.models.model_card import Provenance, card
-from lakehouse.models.publish import Trained, code_version, feature_schema, publish
-from lakehouse.models.reasons import moved
+from lakehouse.models.examples import Split
+from lakehouse.models.gate import Challenger, Check, Reigning, Slice, gate
+from lakehouse.models.judgement import Question, baselines, best_baseline, judge, refitted
+from lakehouse.models.publish import publish
 from lakehouse.models.registry import champion_file
-from lakehouse.models.score_model import BUYERS, EVERYBODY, ScoreModel
-from lakehouse.profiles.declared_scores import CHURN_RISK, PURCHASE_PROPENSITY, Score
-from lakehouse.tables.models import OPS_MODEL_VERDICTS
+from lakehouse.models.score_model import ScoreModel
 from lakehouse.training.score_examples import Read, read_examples
-
-JUDGED: Final = "judged.json"
-ROWS_EXPLAINED: Final = 1_000
+from lakehouse.training.score_targets import PURCHASE, Target
+from lakehouse.training.score_version import JUDGED, ScoresSummary, as_trained, report
 
 Reader = Callable[[int], Read]
 """Of a horizon in days, the examples."""
 Further = Callable[[ScoreModel, Slice], Sequence[Check]]
 """Checks that a challenger must meet beside those of the gate, of the model as it was judged and the slice it is judged on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """A score and what is asked for it, of the configuration."""
-
-    score: Score
-    question: Callable[[ScoresConfig], Question]
-
-
-PURCHASE = Target(
-    score=PURCHASE_PROPENSITY, question=lambda told: Question(horizon_days=told.horizon_days, among=EVERYBODY)
-)
-CHURN = Target(
-    score=CHURN_RISK,
-    question=lambda told: Question(horizon_days=told.churn_horizon_days, among=BUYERS, is_absence=True),
-)
-TARGETS: Mapping[str, Target] = {target.score.column: target for target in (PURCHASE, CHURN)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoresSummary:
-    """What one training found. judgement: the choice and its figures. verdict: the gate's. model: fitted again on all cut-offs."""
-
-    score: str
-    version: str
-    model: ScoreModel
-    cut_offs: CutOffs
-    rows: int
-    judgement: Judgement
-    verdict: Verdict
-    is_champion: bool
-
-    @property
-    def place(self) -> str:
-        """What became of it, in words."""
-        if self.is_champion:
-            return "is champion"
-        if self.verdict.passes:
-            return (
-                f"is challenger: it may be made champion by ./spark-submit.sh model promote {self._name} {self.version}"
-            )
-        return "is challenger, and not champion: the gate rejects it"
-
-    @property
-    def _name(self) -> str:
-        return TARGETS[self.score].score.model
-
-    def table(self) -> str:
-        """For a person: what was trained on which days, how good it is, and what the gate says."""
-        held_to = "the baseline" if self.verdict.champion is None else f"champion {self.verdict.champion}"
-        return "\n".join(
-            [
-                f"{self._name} model {self.version} ({self.score}) {self.place}",
-                f"{self.model.kind} model of the next {self.model.horizon_days} days, fitted on {self.rows:,} rows of cut-offs "
-                f"{', '.join(map(str, self.cut_offs.refit))}; the figures below are of models that had not seen the slices they are of",
-                *(
-                    f"split: train {', '.join(map(str, one.train))}, validation {one.validation}, test {one.test}"
-                    for one in self.cut_offs.splits
-                ),
-                self.judgement.table(),
-                f"the gate, held to {held_to} on test slice {self.cut_offs.splits[0].test}:",
-                self.verdict.table(),
-            ]
-        )
 
 
 def reader(lake: Lake) -> Reader:
@@ -162,9 +85,9 @@ def train(
         verdict=verdict,
         is_champion=verdict.passes and lake.config.gate.promotes,
     )
-    version = publish(lake.config, _trained(lake, summary, target, read), is_champion=summary.is_champion)
+    version = publish(lake.config, as_trained(lake, summary, target, read), is_champion=summary.is_champion)
     summary = replace(summary, version=version, model=replace(summary.model, version=version))
-    _report(lake, summary, target, read)
+    report(lake, summary, target, read)
     return summary
 
 
@@ -227,88 +150,3 @@ def check(read: Read, question: Question, settings: ScoresConfig) -> None:
 
 def _slices(split: Split) -> Mapping[str, tuple[date, ...]]:
     return {"train": split.train, "validation": (split.validation,), "test": (split.test,)}
-
-
-def _trained(lake: Lake, summary: ScoresSummary, target: Target, read: Read) -> Trained:
-    judgement, verdict, seed = summary.judgement, summary.verdict, lake.config.scores.seed
-    made = Provenance(
-        meaning=target.score.meaning[0].upper() + target.score.meaning[1:],
-        versions=read.versions,
-        code_version=code_version(),
-        feature_schema=feature_schema(FEATURES),
-        seed=seed,
-        cut_offs=[str(day) for day in summary.cut_offs.refit],
-        rows=summary.rows,
-        purpose=lake.config.training.scores,
-        importance=_importance(judgement, target.question(lake.config.scores), read),
-    )
-    judged = {
-        "parameters": judgement.newest.model.to_parameters(),
-        "learned_until": judgement.newest.learned_until.isoformat(),
-        "data_until": read.newest_day.isoformat(),
-    }
-    return Trained(
-        name=target.score.model,
-        parameters=summary.model.to_parameters(),
-        inputs=dict.fromkeys(FEATURES, "double"),
-        metrics=_metrics(judgement),
-        settings={
-            "kind": summary.model.kind,
-            "setting": str(judgement.newest.setting),
-            "seed": seed,
-            "horizon_days": summary.model.horizon_days,
-            "rows": summary.rows,
-            "splits": len(summary.cut_offs.splits),
-            "cut_offs": ", ".join(map(str, summary.cut_offs.refit)),
-            "data_until": read.newest_day.isoformat(),
-        },
-        snapshot=read.versions,
-        files={
-            JUDGED: json.dumps(judged, allow_nan=False).encode(),
-            aliases.CARD: card(target.score.column, summary.model, judgement, verdict, made).encode(),
-        },
-        tags={
-            aliases.GATE: aliases.PASSED if verdict.passes else aliases.REJECTED,
-            aliases.WHY: "; ".join(verdict.reasons),
-        },
-    )
-
-
-def _importance(judgement: Judgement, question: Question, read: Read) -> dict[str, float]:
-    newest = judgement.newest
-    rows = question.asked(read.known.at(newest.split.test)).rows[:ROWS_EXPLAINED]
-    means = np.abs(moved(newest.model.scaled, rows, newest.model.usual)).mean(axis=0)
-    return dict(zip(FEATURES, means.tolist(), strict=True))
-
-
-def _metrics(judgement: Judgement) -> dict[str, float]:
-    metrics = {f"test_{name}": found.value for name, found in judgement.metrics[SELECTED].items()}
-    metrics |= {f"test_{name}_baseline": found.value for name, found in judgement.metrics[judgement.baseline].items()}
-    losses = judgement.newest.validation_log_loss
-    metrics |= {f"validation_log_loss_{name.replace('=', '_')}": value for name, value in losses.items()}
-    return metrics | {
-        "test_calibration_error": judgement.calibration_error,
-        "test_brier_gain": judgement.gain.value,
-        "test_brier_gain_low": judgement.gain.low,
-    }
-
-
-def _report(lake: Lake, summary: ScoresSummary, target: Target, read: Read) -> None:
-    """The gate's verdict, as a row of ops.model_verdicts."""
-    verdict = summary.verdict
-    checks = [{"name": c.name, "is_met": bool(c.is_met), "said": c.said} for c in verdict.checks]
-    row: dict[str, Any] = {
-        "model": target.score.model,
-        "version": summary.version,
-        "champion": verdict.champion,
-        "kind": summary.model.kind,
-        "has_passed": verdict.passes,
-        "is_champion": summary.is_champion,
-        "reasons": "; ".join(verdict.reasons) or None,
-        "checks": json.dumps(checks),
-        "data_until": read.newest_day,
-        "judged_at": datetime.now(UTC),
-    }
-    with writer(lake.config, lake.spark, part=MODELS):
-        lake.create(OPS_MODEL_VERDICTS)
-        lake.add(pa.Table.from_pylist([row], schema=arrow_schema(OPS_MODEL_VERDICTS)), OPS_MODEL_VERDICTS)

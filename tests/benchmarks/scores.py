@@ -30,7 +30,8 @@ from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import await_all
 from lakehouse.tables.events import SILVER_EVENTS
 from lakehouse.training.score_examples import read_examples
-from lakehouse.training.scores import CHURN, PURCHASE, train
+from lakehouse.training.score_targets import CHURN, PURCHASE
+from lakehouse.training.scores import train
 from tests.benchmarks.machine import machine
 
 SEED = 7
