@@ -145,6 +145,7 @@ class SegmentsConfig:
     min_k: int
     max_k: int
     sample_profiles: int
+    min_stability: float
     seed: int
 
 

@@ -13,5 +13,7 @@ examples        features at past cut-offs with what happened after them
 propensity      the two contenders for the purchase score
 evaluation      proper scores, calibration and intervals on collected predictions
 judgement       which contender becomes champion, and how good it is
+cluster_quality how good and how steady clusters are
+kept_names      clusters of two trainings -> a segment of the same people keeps its name
 publish         a trained pipeline and its parameters become the champion
 """
