@@ -55,6 +55,7 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "min_ks": (0.0001, 1.0, "a distance from 0.0001 to 1"),
     "min_calibration_error": (0.0001, 1.0, "a share from 0.0001 to 1"),
     "least_impact": (0.0, 1.0, "a share from 0 to 1"),
+    "min_stability": (0.0, 1.0, "an index from 0 to 1"),
     "yearly_discount": (0.0, 1.0, "a share from 0 to 1"),
 }
 

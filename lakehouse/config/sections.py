@@ -154,6 +154,7 @@ class SegmentsConfig:
     min_k: int
     max_k: int
     sample_profiles: int
+    min_stability: float
     seed: int
 
 

@@ -14,6 +14,8 @@ examples        features at past instants with what happened after them
 candidates      the kinds of models for a score, fitted
 evaluation      proper scores, calibration and intervals on collected predictions
 judgement       which candidate is chosen, and how good it is
+cluster_quality how good and how steady clusters are
+kept_names      clusters of two trainings -> a segment of the same people keeps its name
 gate            what a challenger must show to become champion
 model_card      all of it for a person
 publish         a trained model becomes a registered version

@@ -1,14 +1,17 @@
 """Segments of profiles by recency, frequency and monetary value: K-means, k by silhouette, the champion of `segments`.
 
 Reads gold.rfm, one row per profile with orders, of those who may be learned from (consenting.py). ln(1 + x) of recency in days, frequency and monetary, each to mean 0 and
-deviation 1, then K-means for every k of segments.min_k..max_k; the best mean silhouette on squared distances
-(Rousseeuw 1987; MLlib's ClusteringEvaluator) wins, the smaller k if equal. The same rows give the quintile cut points.
+deviation 1, then K-means for every k of segments.min_k..max_k. Of those whose groups come out the same from half of the profiles (stability of
+segments.min_stability or more) the best mean silhouette on squared distances (Rousseeuw 1987; MLlib's ClusteringEvaluator) wins, the smaller k if
+equal; where none is so steady, the steadiest. The same rows give the quintile cut points. A segment of the same people keeps the name that the champion gave it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pyspark.ml import PipelineModel
 from pyspark.ml.clustering import KMeans, KMeansModel
 from pyspark.ml.evaluation import ClusteringEvaluator
@@ -19,8 +22,10 @@ from pyspark.sql import functions as F
 from lakehouse.config import SegmentsConfig
 from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
+from lakehouse.models import cluster_quality
+from lakehouse.models.kept_names import kept_names
 from lakehouse.models.publish import Trained, publish, snapshot
-from lakehouse.models.registry import SEGMENTS
+from lakehouse.models.registry import SEGMENTS, Champions
 from lakehouse.models.segment_model import INPUTS, SCORED, Segment, SegmentModel, comparable, pipeline_inputs
 from lakehouse.models.segment_names import Behaviour, segment_names
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
@@ -34,11 +39,14 @@ READ = {"last_order_at": "datetime", "frequency": "long", "monetary": "double"} 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentsSummary:
-    """What one training found. `silhouettes`: mean silhouette by k tried."""
+    """What one training found. silhouettes, davies_bouldin, stability: by k tried, see lakehouse/models/cluster_quality.py. kept: names of the champion's that stay."""
 
     version: str
     profiles: int
     silhouettes: Mapping[int, float]
+    davies_bouldin: Mapping[int, float]
+    stability: Mapping[int, float]
+    kept: tuple[str, ...]
     model: SegmentModel
 
     @property
@@ -47,10 +55,14 @@ class SegmentsSummary:
 
     def table(self) -> str:
         """For a person: k, silhouettes, and size and means of every segment."""
-        tried = ", ".join(f"{k}: {value:.3f}" for k, value in self.silhouettes.items())
+        told = {"silhouette": self.silhouettes, "davies-bouldin": self.davies_bouldin, "stability": self.stability}
+        tried = [
+            f"{name} by k: {', '.join(f'{k}: {value:.3f}' for k, value in of.items())}" for name, of in told.items()
+        ]
         lines = [
             f"segments model {self.version} is champion: {self.k} segments of {self.profiles:,} profiles",
-            f"silhouette by k: {tried}",
+            *tried,
+            f"names kept from the champion: {', '.join(self.kept) or 'none'}",
             f"{'segment':<40} {'profiles':>9} {'share':>6} {'days since order':>17} {'orders':>7} {'net revenue':>12}",
         ]
         for one in sorted(self.model.segments, key=lambda segment: -segment.profiles):
@@ -83,8 +95,11 @@ def train(lake: Lake) -> SegmentsSummary:
         profiles = rows.count()
         reference_micros = _reference(rows, profiles)
         preparation = prepare(rows, reference_micros)
-        fitted, silhouettes = choose(preparation.transform(rows), settings)
+        chosen = choose(preparation.transform(rows), settings)
+        fitted, silhouettes = chosen.model, chosen.silhouettes
         model = _describe(rows, preparation, fitted, reference_micros)
+        before = [] if (reigning := _reigning(lake)) is None else [one.name for one in reigning.segments]
+        model = _renamed(model, rows, reigning)
     finally:
         rows.unpersist()
     trained = Trained(
@@ -92,9 +107,14 @@ def train(lake: Lake) -> SegmentsSummary:
         pipeline=PipelineModel(stages=[*preparation.stages, fitted]),
         parameters=model.to_parameters(),
         inputs=READ,
-        metrics={"silhouette": silhouettes[fitted.summary.k]} | {f"silhouette_k{k}": s for k, s in silhouettes.items()},
+        metrics={
+            "silhouette": silhouettes[chosen.k],
+            "davies_bouldin": chosen.davies_bouldin[chosen.k],
+            "stability": chosen.stability[chosen.k],
+        }
+        | {f"silhouette_k{k}": s for k, s in silhouettes.items()},
         settings={
-            "k": fitted.summary.k,
+            "k": chosen.k,
             "seed": settings.seed,
             "profiles": profiles,
             "reference_micros": reference_micros,
@@ -106,6 +126,9 @@ def train(lake: Lake) -> SegmentsSummary:
         version=version,
         profiles=profiles,
         silhouettes=silhouettes,
+        davies_bouldin=chosen.davies_bouldin,
+        stability=chosen.stability,
+        kept=tuple(one.name for one in model.segments if one.name in before),
         model=SegmentModel.from_parameters(model.to_parameters(), version),
     )
 
@@ -131,8 +154,22 @@ def prepare(rows: DataFrame, reference_micros: int) -> PipelineModel:
     return PipelineModel(stages=[logs, assembler, scaler.fit(assembler.transform(logs.transform(rows)))])
 
 
-def choose(scaled: DataFrame, settings: SegmentsConfig) -> tuple[KMeansModel, dict[int, float]]:
-    """The K-means model of the best silhouette, and the silhouette of every k tried.
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The K-means model and the figures of every k tried."""
+
+    model: KMeansModel
+    silhouettes: Mapping[int, float]
+    davies_bouldin: Mapping[int, float]
+    stability: Mapping[int, float]
+
+    @property
+    def k(self) -> int:
+        return len(self.model.clusterCenters())
+
+
+def choose(scaled: DataFrame, settings: SegmentsConfig) -> Chosen:
+    """The K-means model of the best silhouette among those that are steady; else the steadiest.
 
     k is chosen on `sample_profiles` profiles at most; if there are more, the winner is fitted again on all.
 
@@ -153,12 +190,55 @@ def choose(scaled: DataFrame, settings: SegmentsConfig) -> tuple[KMeansModel, di
             )
         models = {k: _kmeans(sample, k, settings.seed) for k in range(settings.min_k, most + 1)}
         silhouettes = {k: silhouette(model.transform(sample)) for k, model in models.items()}
-        best = max(silhouettes, key=lambda k: (silhouettes[k], -k))
+        points, labels = _on_driver(sample, models)
+        found = {k: cluster_quality.davies_bouldin(points, labels[k]) for k in models}
+        steady = {k: cluster_quality.stability(points, k, settings.seed) for k in models}
+        best = best_k(silhouettes, steady, settings.min_stability)
         is_all = scaled.count() <= settings.sample_profiles
-        return (models[best] if is_all else _kmeans(scaled, best, settings.seed)), silhouettes
+        model = models[best] if is_all else _kmeans(scaled, best, settings.seed)
+        return Chosen(model=model, silhouettes=silhouettes, davies_bouldin=found, stability=steady)
     finally:
         sample.unpersist()
         scaled.unpersist()
+
+
+def best_k(silhouettes: Mapping[int, float], steady: Mapping[int, float], min_stability: float) -> int:
+    """The best silhouette among the steady, the smaller k if equal; where none is steady enough, the steadiest."""
+    enough = [k for k in silhouettes if steady[k] >= min_stability]
+    if enough:
+        return max(enough, key=lambda k: (silhouettes[k], -k))
+    return max(steady, key=lambda k: (steady[k], -k))
+
+
+def _on_driver(
+    sample: DataFrame, models: Mapping[int, KMeansModel]
+) -> tuple[NDArray[np.float64], dict[int, NDArray[np.int_]]]:
+    """Points of the sample, at most sample_profiles, and the cluster of each by every model: that of the nearest centre."""
+    points = np.array([row["scaled"].toArray() for row in sample.orderBy("profile_id").select("scaled").collect()])
+    labels = {}
+    for k, model in models.items():
+        centres = np.array(model.clusterCenters())
+        labels[k] = ((points[:, None, :] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
+    return points, labels
+
+
+def _reigning(lake: Lake) -> SegmentModel | None:
+    champions = Champions(lake.config)
+    champions.refresh()
+    return champions.segments
+
+
+def _renamed(model: SegmentModel, rows: DataFrame, reigning: SegmentModel | None) -> SegmentModel:
+    """With the champion's names for segments of the same people."""
+    if reigning is None:
+        return model
+    both = rows.select(reigning.segment().alias("old"), model.segment().alias("new")).groupBy("old", "new").count()
+    numbers = {one.name: number for number, one in enumerate(model.segments)}
+    shared = {(row["old"], numbers[row["new"]]): row["count"] for row in both.collect()}  # a row per pair of segments
+    names = kept_names([one.name for one in model.segments], shared)
+    return replace(
+        model, segments=tuple(replace(one, name=name) for one, name in zip(model.segments, names, strict=True))
+    )
 
 
 def _kmeans(scaled: DataFrame, k: int, seed: int) -> KMeansModel:

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import functions as F
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import davies_bouldin_score, silhouette_score
 
 from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
+from lakehouse.models.publish import Trained, publish
 from lakehouse.models.registry import SEGMENTS, Champions, tracking_uri
 from lakehouse.models.segment_model import INPUTS, SCORED
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
-from lakehouse.training.segments import SegmentsSummary, choose, cut_points, prepare, silhouette, train
+from lakehouse.training.segments import SegmentsSummary, best_k, choose, cut_points, prepare, silhouette, train
 from ml.train_segments import main
 
 NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
@@ -125,7 +126,8 @@ def test_silhouette_and_scaling_equal_scikit_learn_and_numpy(lake: Lake) -> None
     write(lake, planted())
     rows = lake.read(GOLD_RFM)
     scaled = prepare(rows, int(NEWEST.timestamp() * 1e6)).transform(rows).cache()
-    model, silhouettes = choose(scaled, lake.config.segments)
+    chosen = choose(scaled, lake.config.segments)
+    model, silhouettes = chosen.model, chosen.silhouettes
     found = model.transform(scaled).select("scaled", *INPUTS, "cluster").toPandas()
     vectors = np.vstack([vector.toArray() for vector in found["scaled"]])
     logs = found[list(INPUTS)].to_numpy()
@@ -133,6 +135,8 @@ def test_silhouette_and_scaling_equal_scikit_learn_and_numpy(lake: Lake) -> None
     ours = silhouette(model.transform(scaled))
     assert ours == pytest.approx(silhouette_score(vectors, found["cluster"], metric="sqeuclidean"), abs=1e-6)
     assert ours == pytest.approx(max(silhouettes.values()), abs=1e-9)
+    assert chosen.davies_bouldin[chosen.k] == pytest.approx(davies_bouldin_score(vectors, found["cluster"]), abs=1e-6)
+    assert chosen.stability[chosen.k] >= 0.8
     nearest = ((vectors[:, None, :] - np.array(model.clusterCenters())[None]) ** 2).sum(axis=2).argmin(axis=1)
     assert found["cluster"].tolist() == nearest.tolist()
 
@@ -145,6 +149,26 @@ def test_cut_points_are_numpys_linear_quantiles(lake: Lake) -> None:
     for name in SCORED:
         expected = np.quantile(frame[name].astype(float), (0.2, 0.4, 0.6, 0.8))
         assert found[name] == pytest.approx(tuple(expected), rel=1e-12)
+
+
+def test_a_segment_of_the_same_people_keeps_the_name_it_had(lake: Lake, summary: SegmentsSummary) -> None:
+    """The champion called them something else; nobody has moved since."""
+    odd = {one.name: f"group {number}" for number, one in enumerate(summary.model.segments)}
+    segments = tuple(dataclasses.replace(one, name=odd[one.name]) for one in summary.model.segments)
+    named = dataclasses.replace(summary.model, segments=segments)
+    publish(lake.config, Trained(name=SEGMENTS, parameters=named.to_parameters(), metrics={}, settings={}, snapshot={}))
+    write(lake, planted())
+    again = train(lake)
+    assert {one.name for one in again.model.segments} == set(odd.values()) == set(again.kept)
+    before = dict(zip(odd.values(), (one.centroid for one in summary.model.segments), strict=True))
+    assert {one.name: one.centroid for one in again.model.segments} == before
+
+
+def test_the_steady_come_first_and_where_none_is_the_steadiest() -> None:
+    silhouettes, steady = {3: 0.4, 4: 0.5, 5: 0.6}, {3: 0.9, 4: 0.85, 5: 0.5}
+    assert best_k(silhouettes, steady, 0.8) == 4
+    assert best_k(silhouettes, steady, 0.95) == 3
+    assert best_k({3: 0.4, 4: 0.4}, {3: 1.0, 4: 1.0}, 0.8) == 3
 
 
 def test_too_few_profiles_are_one_line(lake: Lake) -> None:
