@@ -212,6 +212,7 @@ def test_what_decides_about_everybody_alike_is_compared_with_what_it_was(
 ) -> None:
     world = World(tmp_path, postgres_port, monkeypatch)
     world.say(person("ann", "old"), person("bob", "old", consent_marketing=True))
+    world.say(person("cat", "old"))  # of whom alone the feed tells from now on
 
     def looked_at() -> int:
         """Batches that a process sends which has just started."""
@@ -226,10 +227,10 @@ def test_what_decides_about_everybody_alike_is_compared_with_what_it_was(
         changed = {name: dataclasses.replace(getattr(config, name), **told) for name, told in sections.items()}
         world.shop.config = dataclasses.replace(config, **changed)
 
-    assert (looked_at(), looked_at()) == (1, 0)
+    assert (looked_at(), looked_at()) == (2, 0)
     otherwise(consent={"never_asked": "denied"})
     looked_at()
-    assert set(world.there()) == {"bob"}, "nobody asked ann"
+    assert set(world.there()) == {"bob"}, "nobody asked ann, nor cat"
     otherwise(consent={"jurisdictions": {"DE": ("marketing",)}})
     world.people["bob"] = person("bob", "new", consent_marketing=True)
     world.shop.people(*world.people.values())
