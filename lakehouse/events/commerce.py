@@ -336,7 +336,10 @@ def _looked_up(known: Remembered[Any, _Number], sent: Any) -> _Number:
 
 
 def _first_said(sent: Mapping[str, Any], names: Sequence[str]) -> Any:
-    return next((value for name in names if not says_nothing(value := sent.get(name))), None)
+    for name in names:
+        if (value := sent.get(name)) is not None and not says_nothing(value):
+            return value
+    return None
 
 
 def _positive(number: Decimal | None) -> Decimal | None:
