@@ -231,11 +231,10 @@ class Lake:
         """Replace all rows. `has`: the transaction whose rows are among them, noted as taken. `follows_types`: a column that is stored as another type
         than the contract's, in a lake of an earlier layout, becomes of that type.
         """
-        rows, path = conform(frame, table), self.path(table)
-        write = rows.write.format("delta").mode("overwrite")
-        if follows_types and migration.is_of_other_types(self.spark, table, path):
-            told = rows.to(migration.described(table))
-            write = told.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        path = self.path(table)
+        if follows_types:
+            migration.follow_types(self.spark, table, path)
+        write = conform(frame, table).write.format("delta").mode("overwrite")
         if has is not None and not self.has_had(table, has):  # else Delta would skip it all
             write = _noted(write, has, table)
         write.save(path)

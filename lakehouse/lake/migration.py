@@ -9,7 +9,7 @@ that says what to run (`Lake.require`). Nothing is taken for an empty table: a c
 
 from collections.abc import Iterable, Mapping
 
-from delta.tables import DeltaTable
+from delta.tables import DeltaTable, DeltaTableBuilder
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -35,7 +35,7 @@ def bring_up(
     feed = {CHANGE_FEED: "true"} if table.has_change_feed else {}
     if is_here:
         told = _properties(spark) | dict(properties)
-        delta_rs.create(path, described(table).json(), description=table.grain, properties=told)
+        delta_rs.create(path, _described(table).json(), description=table.grain, properties=told)
     elif not DeltaTable.isDeltaTable(spark, path):
         _create(spark, table, path, {**properties, **feed})  # as a whole: elsewhere each look at a table takes a second
         return
@@ -44,13 +44,17 @@ def bring_up(
 
 
 def _create(spark: SparkSession, table: Table, path: str, properties: Mapping[str, str]) -> None:
-    builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.grain)
+    _make(DeltaTable.createIfNotExists(spark), table, path, properties)
+
+
+def _make(builder: DeltaTableBuilder, table: Table, path: str, properties: Mapping[str, str]) -> None:
+    builder = builder.location(path).comment(table.grain)
     for name, value in properties.items():
         builder = builder.property(name, value)
-    builder.addColumns(described(table)).execute()
+    builder.addColumns(_described(table)).execute()
 
 
-def described(table: Table) -> StructType:
+def _described(table: Table) -> StructType:
     """The columns of the contract as Delta notes them, each with its comment."""
     columns = StructType.fromDDL(table.ddl)
     assert isinstance(columns, StructType)
@@ -59,13 +63,19 @@ def described(table: Table) -> StructType:
     return columns
 
 
-def is_of_other_types(spark: SparkSession, table: Table, path: str) -> bool:
-    """Whether a column is stored as another type than the contract's: in a lake of an earlier layout, which a rebuild makes one of ours."""
+def follow_types(spark: SparkSession, table: Table, path: str) -> None:
+    """Where a column is stored as another type than the contract's, as in a lake of an earlier layout, make the table anew, empty, under its history.
+
+    For whoever writes every row of it next, and does so again after a crash: a rebuild.
+    """
     if not DeltaTable.isDeltaTable(spark, path):
-        return False
+        return
     stored = {field.name: field.dataType for field in spark.read.format("delta").load(path).schema.fields}
-    declared = {field.name: field.dataType for field in described(table).fields}
-    return any(stored.get(name, type_).simpleString() != type_.simpleString() for name, type_ in declared.items())
+    declared = {field.name: field.dataType for field in _described(table).fields}
+    if all(stored.get(name, type_).simpleString() == type_.simpleString() for name, type_ in declared.items()):
+        return
+    properties = DeltaTable.forPath(spark, path).detail().head(1)[0]["properties"]
+    _make(DeltaTable.replace(spark), table, path, properties)
 
 
 def _properties(spark: SparkSession) -> dict[str, str]:

@@ -140,12 +140,12 @@ def _offers(lake: Lake) -> Iterator[Chosen]:
 
 
 def price_of(one: Chosen, told: pd.Series, config: Config) -> Price | None:
-    """Learned from every other person, priced on the rest; null where no outcome is known, or no two groups are compared."""
+    """Learned from half of the people, by chance, and priced on the rest; null where no outcome is known, or no two groups are compared."""
     if one.outcome is None or one.predicted is None:
         return None
     names = told.reindex(one.selected.index).fillna("unknown").to_numpy(dtype=object)
     score, outcome, before = (x.to_numpy(np.float64) for x in (one.predicted, one.outcome, one.selected))
-    learned = np.arange(len(score)) % 2 == 0
+    learned = np.random.default_rng(config.fairness.seed).permutation(len(score)) % 2 == 0
     least = config.fairness.least_rows
     thresholds = learn(names[learned], score[learned], outcome[learned], least)
     rest = ~learned
