@@ -225,19 +225,12 @@ class Lake:
             nothing = conform(self.read(table).limit(0), table).write.format("delta").mode("append")
             _noted(nothing, once, table).save(self.path(table))
 
-    def overwrite(
-        self, frame: DataFrame, table: Table, *, has: Transaction | None = None, follows_types: bool = False
-    ) -> None:
-        """Replace all rows. `has`: the transaction whose rows are among them, noted as taken. `follows_types`: a column that is stored as another type
-        than the contract's, in a lake of an earlier layout, becomes of that type.
-        """
-        path = self.path(table)
-        if follows_types:
-            migration.follow_types(self.spark, table, path)
+    def overwrite(self, frame: DataFrame, table: Table, *, has: Transaction | None = None) -> None:
+        """Replace all rows. `has`: the transaction whose rows are among them, noted as taken."""
         write = conform(frame, table).write.format("delta").mode("overwrite")
         if has is not None and not self.has_had(table, has):  # else Delta would skip it all
             write = _noted(write, has, table)
-        write.save(path)
+        write.save(self.path(table))
 
     def add(self, rows: pa.Table, table: Table) -> None:
         """Append rows on the driver of which the caller knows that they are not stored yet."""

@@ -9,7 +9,7 @@ that says what to run (`Lake.require`). Nothing is taken for an empty table: a c
 
 from collections.abc import Iterable, Mapping
 
-from delta.tables import DeltaTable, DeltaTableBuilder
+from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -44,11 +44,7 @@ def bring_up(
 
 
 def _create(spark: SparkSession, table: Table, path: str, properties: Mapping[str, str]) -> None:
-    _make(DeltaTable.createIfNotExists(spark), table, path, properties)
-
-
-def _make(builder: DeltaTableBuilder, table: Table, path: str, properties: Mapping[str, str]) -> None:
-    builder = builder.location(path).comment(table.grain)
+    builder = DeltaTable.createIfNotExists(spark).location(path).comment(table.grain)
     for name, value in properties.items():
         builder = builder.property(name, value)
     builder.addColumns(_described(table)).execute()
@@ -61,21 +57,6 @@ def _described(table: Table) -> StructType:
     for field, column in zip(columns.fields, table.columns, strict=True):
         field.metadata = {"comment": column.comment}
     return columns
-
-
-def follow_types(spark: SparkSession, table: Table, path: str) -> None:
-    """Where a column is stored as another type than the contract's, as in a lake of an earlier layout, make the table anew, empty, under its history.
-
-    For whoever writes every row of it next, and does so again after a crash: a rebuild.
-    """
-    if not DeltaTable.isDeltaTable(spark, path):
-        return
-    stored = {field.name: field.dataType for field in spark.read.format("delta").load(path).schema.fields}
-    declared = {field.name: field.dataType for field in _described(table).fields}
-    if all(stored.get(name, type_).simpleString() == type_.simpleString() for name, type_ in declared.items()):
-        return
-    properties = DeltaTable.forPath(spark, path).detail().head(1)[0]["properties"]
-    _make(DeltaTable.replace(spark), table, path, properties)
 
 
 def _properties(spark: SparkSession) -> dict[str, str]:

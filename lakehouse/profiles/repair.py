@@ -37,7 +37,7 @@ def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime, has: Transaction |
             everybody = gold.profiles.select("profile_id").union(stored).distinct()
             gold_writes.write(lake, gold_table, replace(gold, profiles=everybody))
         else:
-            lake.overwrite(gold_writes.stamped(gold_table, rows, gold.now), gold_table, follows_types=True)
+            lake.overwrite(gold_writes.stamped(gold_table, rows, gold.now), gold_table)
     ChangeLog(lake).tell(partial(_places, lake), now)
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import shutil
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
 from delta.tables import DeltaTable
@@ -106,15 +105,3 @@ def test_a_lake_from_before_a_table_is_told_what_to_run_and_a_writer_makes_it(la
         lake.require(TABLES.values())
     lake.bring_up(TABLES.values(), of=SOURCES)
     lake.require(TABLES.values())
-
-
-def test_a_rebuild_makes_a_column_what_its_contract_says_now_and_keeps_what_is_said_of_it(lake: Lake) -> None:
-    was, declared = optional("worth", "double", "as it was"), optional("worth", "decimal(18,2)", "as it is")
-    before, now = (dataclasses.replace(BEFORE, columns=(*BEFORE.columns, column)) for column in (was, declared))
-    lake.create(before)
-    lake.overwrite(frame(lake.spark, before, [{**ROW, "worth": 1.5}]), before)
-    lake.overwrite(frame(lake.spark, now, [{**ROW, "worth": Decimal("2.50")}]), now, follows_types=True)
-    stored = lake.spark.read.format("delta").load(lake.path(now))
-    assert stored.schema["worth"].dataType.simpleString() == "decimal(18,2)"
-    assert stored.schema["worth"].metadata["comment"] == "as it is"
-    assert [row["worth"] for row in stored.collect()] == [Decimal("2.50")]
