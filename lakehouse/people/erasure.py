@@ -248,7 +248,7 @@ class Erasures:
             gone = since.where(told.flag(since)).select(*PLACE, "identifiers", "occurred_at").toArrow()
             if gone.num_rows:
                 forget_again(lake.config, told, gone)
-                lake.delete_keys(BRONZE_EVENTS, gone.select(PLACE))
+                lake.delete_keys(BRONZE_EVENTS, gone.select(list(PLACE)))
                 self._purge([BRONZE_EVENTS])
             restamp(lake.root, SWEPT, json.dumps(reached), lake.spark)
 

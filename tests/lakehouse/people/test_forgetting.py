@@ -2,13 +2,21 @@
 
 import multiprocessing
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 
+from lakehouse.config import Config
+from lakehouse.decisions.visitor import suppression
+from lakehouse.events.erased import HoldBack, digest
+from lakehouse.events.event_rows import NOTHING_DECLARED
 from lakehouse.moments.state import Fact, VisitorState
+from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.lmdb_store import LmdbStore
 from lakehouse.online.store import MOST, Document, Entry
+from lakehouse.people.elsewhere import forget_again
 from lakehouse.people.forgetting import Gone, documents_of, forget
 
 ANN, USER, FAMILY = ("email", "k1:aaaabbbbccccdddd"), ("user_id", "ann-4711"), ("device_id", "tv-of-the-family")
@@ -139,3 +147,33 @@ def test_a_store_written_anew_has_nothing_of_what_is_gone_and_loses_no_write(tmp
         keys = [f"p:{number}-{one}" for number in range(2) for one in range(WRITES)]
         assert None not in store.get(keys)
         assert [path.name for path in folder.iterdir()] == ["store"]
+
+
+def test_what_the_service_hears_late_of_who_was_erased_goes_and_what_is_new_stays(config: Config) -> None:
+    """The lake holds back two records of a telephone that was offline; a third, of an address nobody erased, is none of theirs."""
+    until = datetime(2026, 3, 1, tzinfo=UTC)
+    phone, other = ("anonymous_id", "phone-1"), ("anonymous_id", "phone-2")
+    told = HoldBack(
+        config=config,
+        declared=NOTHING_DECLARED,
+        until={digest(config.privacy, *phone): int(until.timestamp()) * 1_000_000},
+    )
+    times = [until - timedelta(days=days) for days in (3, 2, 2)]
+    identifiers = [[{"type": type_, "token": token}] for type_, token in (phone, phone, other)]
+    at_ms = [int(at.timestamp() * 1000) for at in (*times, until + timedelta(days=1))]
+    with closing(open_store(store_url(config))) as online:
+        late = [Entry(at_ms[0], "old", b"{}"), Entry(at_ms[3], "new", b"{}")]
+        online.append({f"r:{':'.join(phone)}": late, f"r:{':'.join(other)}": late}, keep=9)
+    with closing(open_kept_store(config)) as kept:
+        words = [suppression(phone, times[1], is_suppressed=True), suppression(other, times[1], is_suppressed=True)]
+        kept.put(words)
+    records = pa.table({"identifiers": identifiers, "occurred_at": pa.array(times, pa.timestamp("us", tz="UTC"))})
+    assert forget_again(config, told, records.slice(2)) == 0
+    assert forget_again(config, told, records) == 2
+    with closing(open_store(store_url(config))) as online, closing(open_kept_store(config)) as kept:
+        entries = online.latest([f"r:{':'.join(one)}" for one in (phone, other)], 9)
+        assert [[entry.id for entry in each] for each in entries] == [["new"], ["new", "old"]]
+        assert kept.get([word.key for word in words]) == [None, b"1"]
+        kept.put([suppression(phone, times[1] + timedelta(hours=1), is_suppressed=True)])
+        forget_again(config, told, records)
+        assert kept.get([words[0].key]) == [b"1"], "a word of later than what was held back"
