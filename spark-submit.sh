@@ -69,7 +69,7 @@ case ${1:-help} in
     cat "$root/lakehouse/commands/usage.txt"
     exit 0
     ;;
-  demo | test | up | schedule | streaming | whois | consent | identity | quarantine | catalogue | sql-server | rules | *.py | -*)
+  demo | test | up | schedule | streaming | whois | consent | identity | person | quarantine | catalogue | sql-server | rules | experiments | *.py | -*)
     find_java
     install requirements.txt
     ;;
@@ -77,7 +77,7 @@ case ${1:-help} in
     [ "${2:-}" != start ] || find_java
     install requirements.txt
     ;;
-  down | key | serve | plan | sources | features | audiences | adopt | model) install requirements.txt ;;
+  down | key | serve | plan | sources | features | audiences | adopt | model | audit) install requirements.txt ;;
 esac
 case ${1:-} in
   test | tests/*) install tests/requirements.txt ;; # benchmarks measure against peers that only tests need

@@ -1,6 +1,7 @@
 """The entry script, on a copy of the project whose requirements are empty: nothing is fetched, everything else is real."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -87,6 +88,19 @@ def test_usage_needs_no_installation(project: Path, path: Path, arguments: tuple
     done = submit(project, path, *arguments)
     assert done.stdout == (PROJECT / "lakehouse" / "commands" / "usage.txt").read_text()
     assert not (project / ".venv").exists()
+
+
+def test_each_command_of_the_usage_installs_what_it_needs() -> None:
+    """But for `help`, which needs nothing. Whoever asks for one first on a fresh machine must not be told of a missing module."""
+    usage = (PROJECT / "lakehouse" / "commands" / "usage.txt").read_text().splitlines()
+    told = [re.split(r"  |\[|<", line.strip())[0].split(" ") for line in usage if re.match(r"  [a-z]", line)]
+    words = {word for first, *others in told for word in (first, *others[1:]) if first == word or others[:1] == ["|"]}
+    script = (PROJECT / "spark-submit.sh").read_text()
+    installing = re.findall(r"^  ([\w| .*-]+)\)(?=[^;]*install requirements\.txt)", script, re.MULTILINE)
+    installed = {word.strip() for line in installing for word in line.split("|")}
+    commands = {word for word in words if word.isidentifier() or "-" in word}
+    assert {"demo", "down", "audit", "person", "sql-server"} <= commands
+    assert commands - installed == {"help"}
 
 
 def test_plan_needs_no_java(project: Path, path: Path) -> None:
