@@ -357,7 +357,6 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/training/test_recommender.py": ("ml/train_recommender.py",),
     "tests/lakehouse/training/test_scores.py": (
         "lakehouse/training/score_examples.py",
-        "lakehouse/training/score_targets.py",
         "lakehouse/training/score_version.py",
         "ml/train_scores.py",
     ),

@@ -13,6 +13,7 @@ from lakehouse.lake.delta import Lake
 from lakehouse.profiles.declaration import ProfileTable
 
 MOST_DUE = 1000  # profiles at once: at midnight the windows of everybody close
+MOST_BESIDE = 200  # of them in a micro-batch that brings events: whoever did something waits no longer for whom nothing happened to
 REST = 9  # times as long as making rows took: events wait for it a tenth of the time at most
 BEGUN: Final = "_due"  # the file in the lake that says whose rows are being made
 _COLUMNS = ("profile_id", "due_at")
@@ -32,8 +33,8 @@ class DueRows:
         rests = self._rests_until is not None and now < self._rests_until
         return not rests and (self._next is None or utc(as_of) >= self._next)
 
-    def due(self, as_of: datetime, now: datetime) -> set[str]:
-        """Profiles whose rows are due by `as_of`, at most MOST_DUE, those of the earliest first; nobody while it rests."""
+    def due(self, as_of: datetime, now: datetime, most: int = MOST_DUE) -> set[str]:
+        """Profiles whose rows are due by `as_of`, at most so many, those of the earliest first; nobody while it rests."""
         if not self.is_due(as_of, now):
             return set()
         as_of = utc(as_of)
@@ -44,7 +45,7 @@ class DueRows:
             found.append(pa.Table.from_batches([batch.filter(is_due)]))
             least = pc.min(batch.filter(pc.invert(is_due))["due_at"]).as_py()
             later += [least] if least is not None else []
-        due = pa.concat_tables(found).sort_by("due_at")["profile_id"][:MOST_DUE].to_pylist() if found else []
+        due = pa.concat_tables(found).sort_by("due_at")["profile_id"][:most].to_pylist() if found else []
         self._next = None if due else min(later, default=datetime.max.replace(tzinfo=UTC))
         return set(due)
 
@@ -74,9 +75,9 @@ class DueProfiles(DueRows):
     def is_unfinished(self) -> bool:
         return bool(self._left())
 
-    def begin(self, as_of: datetime, now: datetime) -> set[str]:
+    def begin(self, as_of: datetime, now: datetime, most: int = MOST_DUE) -> set[str]:
         """Those who are due, and those of whom it was begun and not ended."""
-        found = self._left() | self.due(as_of, now)
+        found = self._left() | self.due(as_of, now, most)
         if found != self._left():
             stamp.restamp(self._lake.root, BEGUN, json.dumps(sorted(found)), self._lake.spark)
             self._begun = found

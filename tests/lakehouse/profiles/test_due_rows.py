@@ -6,14 +6,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.features.point_in_time import DECAY, FEATURES, features, served_features
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.models.score_model import LOGISTIC, ScoreModel
-from lakehouse.profiles import due_rows
 from lakehouse.profiles.differences import compare
 from lakehouse.profiles.due_rows import DueProfiles
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
@@ -147,12 +145,9 @@ def test_features_stay_what_they_are_until_they_are_due_but_for_a_twentieth_of_t
     assert DECAY <= grown < DECAY + 0.002
 
 
-def test_whose_rows_were_begun_is_known_after_a_crash_until_all_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(due_rows, "MOST_DUE", 1)
+def test_whose_rows_were_begun_is_known_after_a_crash_until_all_is_written(tmp_path: Path) -> None:
     first = DueProfiles(Rows(tmp_path), GOLD_ACTIVATION)
-    assert first.begin(at("2026-02-10 00:00"), NOW) == {"a"}
+    assert first.begin(at("2026-02-10 00:00"), NOW, most=1) == {"a"}
     again = DueProfiles(Rows(tmp_path), GOLD_ACTIVATION)
     assert again.is_unfinished
     assert again.begin(at("2026-01-01 00:00"), NOW) == {"a"}

@@ -22,7 +22,7 @@ from lakehouse.profiles.batch_record import BatchRecord
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import bronze_records
 from lakehouse.quality.data_quality import DataQuality
-from lakehouse.queries import events, silver_from_bronze, silver_writes
+from lakehouse.queries import events, events_batch, silver_from_bronze, silver_writes
 from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.events import (
     BRONZE_EVENTS,
@@ -47,7 +47,7 @@ def lake(lake: Lake) -> Lake:
 
 def expect(patch: pytest.MonkeyPatch, action: Action) -> None:
     expecting = dataclasses.replace(SILVER_EVENTS, expectations=(dataclasses.replace(NINE, action=action),))
-    for module in (events, silver_writes, silver_from_bronze, check):
+    for module in (events, events_batch, silver_writes, silver_from_bronze, check):
         patch.setattr(module, "SILVER_EVENTS", expecting)
 
 

@@ -13,7 +13,7 @@ from lakehouse.tables.drift import OPS_DRIFT
 from lakehouse.training import drift_watch
 from lakehouse.training.drift_watch import asked_for, is_asked, keep, look
 from tests.lakehouse.models.test_value_model import MODEL
-from tests.lakehouse.training.test_scores import DAYS, START, _write_tables
+from tests.lakehouse.training.test_scores import DAYS, START, write_tables
 from tests.rows import frame
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -29,7 +29,7 @@ def write(lake: Lake) -> None:
             if random.random() < (0.6 if day >= CHANGED else 0.2):
                 days.append((f"a{i:04}", day, 1, 0))
     orders = [(f"o{i}", f"a{i:04}", START + timedelta(days=1, hours=12), Decimal(20)) for i in range(PEOPLE // 2)]
-    _write_tables(lake, days, orders, [f"a{i:04}" for i in range(PEOPLE)])
+    write_tables(lake, days, orders, [f"a{i:04}" for i in range(PEOPLE)])
     lake.create(GOLD_SEGMENTS)
     rows = [
         {

@@ -18,7 +18,7 @@ from lakehouse.tables.decisions import SILVER_DECISION_LOG
 from lakehouse.tables.fairness import OPS_FAIRNESS
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES
 from lakehouse.training.fairness_audit import ALL, ANY_OFFER, audits, group_of, keep, told
-from tests.lakehouse.training.test_scores import DAYS, START, _write_tables
+from tests.lakehouse.training.test_scores import DAYS, START, write_tables
 from tests.rows import frame
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -34,7 +34,7 @@ def write(lake: Lake) -> None:
             days.append((f"a{i:04}", day, 1, 1))
             orders.append((f"o{i}-{day}", f"a{i:04}", START + timedelta(days=day, hours=12), Decimal("20.00")))
         days.append((f"a{i:04}", DAYS, 1, 0))
-    _write_tables(lake, days, orders, [f"a{i:04}" for i in range(PEOPLE)])
+    write_tables(lake, days, orders, [f"a{i:04}" for i in range(PEOPLE)])
     lake.create(SILVER_IDENTITY_EDGES)
     contacts = [
         {"profile_id": f"a{i:04}", "country": "FR" if i % 2 else "DE", "updated_at": NOW} for i in range(PEOPLE - 20)

@@ -1,5 +1,8 @@
 """Training on small lakes whose truth is known, and the rules by which a model becomes champion."""
 
+from datetime import timedelta
+from decimal import Decimal
+
 import numpy as np
 
 from lakehouse.lake.delta import Lake
@@ -12,7 +15,7 @@ from lakehouse.models.registry import Champions
 from lakehouse.models.value_model import ValueModel
 from lakehouse.profiles.declared_scores import CLV
 from lakehouse.training.lifetime_value import CHAMPION, OWN, judge, train
-from tests.lakehouse.training.test_scores import write
+from tests.lakehouse.training.test_scores import DAYS, START, write_tables
 
 TRUTH = BgNbd(r=0.6, alpha=20.0, a=0.8, b=2.5)
 
@@ -67,9 +70,20 @@ def test_a_wrong_model_is_not_shown_to_be_better_than_a_rule() -> None:
     assert over_champion.high < 0
 
 
+def write(lake: Lake, rates: np.ndarray) -> None:
+    """Everybody is seen on the first day, and orders each day with a chance of their own."""
+    random = np.random.default_rng(3)
+    names = [f"a{i:04}" for i in range(len(rates))]
+    days, orders = [(name, 0, 1, 0) for name in names], []
+    for name, rate in zip(names, rates, strict=True):
+        for day in 1 + np.flatnonzero(random.random(DAYS - 1) < rate):
+            days.append((name, int(day), 0, 1))
+            orders.append((f"o-{name}-{day}", name, START + timedelta(days=int(day), hours=12), Decimal("20.00")))
+    write_tables(lake, days, orders, names)
+
+
 def test_a_lake_is_learned_from_registered_and_followed(lake: Lake) -> None:
-    random = np.random.default_rng(1)
-    write(lake, random.choice([0.0, 0.01, 0.06], 250), np.full(250, 0.0))
+    write(lake, np.random.default_rng(1).choice([0.0, 0.01, 0.06], 250))
     summary = train(lake)
     assert summary.holdout_days == 37
     assert summary.profiles > 120

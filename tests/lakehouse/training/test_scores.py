@@ -58,10 +58,10 @@ def write(lake: Lake) -> None:
             days.append((f"a{i:04}", day, int(looked[i]), int(bought[i])))
         for i in np.flatnonzero(bought):
             orders.append((f"o{i}-{day}", f"a{i:04}", START + timedelta(days=day, hours=12), Decimal("20.00")))
-    _write_tables(lake, days, orders, [f"a{i:04}" for i in range(PEOPLE)])
+    write_tables(lake, days, orders, [f"a{i:04}" for i in range(PEOPLE)])
 
 
-def _write_tables(lake: Lake, days: list, orders: list, actors: list[str]) -> None:
+def write_tables(lake: Lake, days: list, orders: list, actors: list[str]) -> None:
     for table in (SILVER_ACTIVITY_DAILY, SILVER_ORDERS, SILVER_IDENTITY_MAP, GOLD_ACTIVATION):
         lake.create(table)
     daily = [
@@ -160,7 +160,7 @@ def test_what_is_learned_passes_the_gate_once_and_what_is_no_better_or_knows_the
 
 
 def test_churn_is_a_model_of_its_own_of_those_who_have_ordered_and_a_person_may_have_the_last_word(
-    habits: Lake,
+    habits: Lake, read_of: Reader
 ) -> None:
     held = dataclasses.replace(
         habits.config,

@@ -24,7 +24,7 @@ from lakehouse.demo.report.sections_events import (
 from lakehouse.demo.report.sections_identity import caption, identity, size_bands
 from lakehouse.demo.report.sections_run import OWN_TOPIC, STAGES, freshness, mean_stages
 from lakehouse.profiles import micro_batch
-from lakehouse.queries import events
+from lakehouse.queries import events_batch
 from tests.lakehouse.demo.report import some_facts
 from tests.lakehouse.demo.report.test_page import Reader
 
@@ -203,7 +203,7 @@ def test_the_recommender_stands_beside_popularity_and_is_no_score_model() -> Non
 
 
 def test_every_stage_of_a_micro_batch_is_drawn_in_words() -> None:
-    sources = (inspect.getsource(module) for module in (micro_batch, events))
+    sources = (inspect.getsource(module) for module in (micro_batch, events_batch))
     stages = {stage for source in sources for stage in re.findall(r'\.stage\("(\w+)"\)', source)}
     assert stages - {"total"} == set(STAGES)
 
