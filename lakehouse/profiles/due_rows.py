@@ -33,11 +33,11 @@ class DueRows:
         rests = self._rests_until is not None and now < self._rests_until
         return not rests and (self._next is None or utc(as_of) >= self._next)
 
-    def due(self, as_of: datetime, now: datetime, most: int = MOST_DUE) -> set[str]:
-        """Profiles whose rows are due by `as_of`, at most so many, those of the earliest first; nobody while it rests."""
+    def due(self, as_of: datetime, now: datetime, most: int | None = None) -> set[str]:
+        """Profiles whose rows are due by `as_of`, at most `most` and MOST_DUE, those of the earliest first; nobody while it rests."""
         if not self.is_due(as_of, now):
             return set()
-        as_of = utc(as_of)
+        as_of, limit = utc(as_of), MOST_DUE if most is None else min(most, MOST_DUE)
         found: list[pa.Table] = []
         later: list[datetime] = []
         for batch in self._lake.batches(self.table, columns=_COLUMNS):
@@ -45,7 +45,7 @@ class DueRows:
             found.append(pa.Table.from_batches([batch.filter(is_due)]))
             least = pc.min(batch.filter(pc.invert(is_due))["due_at"]).as_py()
             later += [least] if least is not None else []
-        due = pa.concat_tables(found).sort_by("due_at")["profile_id"][:most].to_pylist() if found else []
+        due = pa.concat_tables(found).sort_by("due_at")["profile_id"][:limit].to_pylist() if found else []
         self._next = None if due else min(later, default=datetime.max.replace(tzinfo=UTC))
         return set(due)
 
@@ -75,7 +75,7 @@ class DueProfiles(DueRows):
     def is_unfinished(self) -> bool:
         return bool(self._left())
 
-    def begin(self, as_of: datetime, now: datetime, most: int = MOST_DUE) -> set[str]:
+    def begin(self, as_of: datetime, now: datetime, most: int | None = None) -> set[str]:
         """Those who are due, and those of whom it was begun and not ended."""
         found = self._left() | self.due(as_of, now, most)
         if found != self._left():

@@ -39,7 +39,7 @@ from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, OnDriver
-from lakehouse.profiles.due_rows import MOST_BESIDE, MOST_DUE, DueProfiles
+from lakehouse.profiles.due_rows import MOST_BESIDE, DueProfiles
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.audiences import NO_AUDIENCES, Audiences
 from lakehouse.profiles.gold.scores import GOLD_SCORES
@@ -258,7 +258,7 @@ class MicroBatch:
         began, due = self.clock(), set[str]()
         if not everyone:
             with record.stage("due"):
-                due = self._due.begin(as_of, now, MOST_DUE if new is None else MOST_BESIDE)
+                due = self._due.begin(as_of, now, None if new is None else MOST_BESIDE)
                 profiles |= due
         rows: GoldRows | OnDriver
         with record.stage("rollup"):

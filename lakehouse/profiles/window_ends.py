@@ -7,7 +7,7 @@ from lakehouse.features.definition import Features
 from lakehouse.lake import stamp
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.declaration import ProfileTable
-from lakehouse.profiles.due_rows import MOST_DUE, DueRows
+from lakehouse.profiles.due_rows import DueRows
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 
 MOST_OWED, REST_OF_OWED = 3000, 1  # of rows made by other declarations: somebody waits for them
@@ -43,7 +43,7 @@ class WindowEnds(DueRows):
         rests = self._rests_until is not None and now < self._rests_until
         return (self.owes and not rests) or super().is_due(as_of, now)
 
-    def due(self, as_of: datetime, now: datetime, most: int = MOST_DUE) -> set[str]:
+    def due(self, as_of: datetime, now: datetime, most: int | None = None) -> set[str]:
         """Profiles whose rows are owed, at most MOST_OWED, else those of which a window has closed by `as_of`; nobody while it rests."""
         if not self.is_due(as_of, now):
             return set()
