@@ -1,6 +1,7 @@
 """Fixtures: one Spark session per test process, its state reset for every test; a lake in a temporary folder."""
 
 import dataclasses
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from pyspark.sql import SparkSession
 from lakehouse.config import Config, LakeConfig, load
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.few_rows import FewRows
+from lakehouse.models import publish
 from lakehouse.spark.session import get_session
 from tests import longest_first
 from tests.local_kafka import kafka
@@ -86,6 +88,22 @@ def _plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Lake, "few_rows", property(few_rows))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Registries are copies of one that MLflow made: its migrations take longer than most trainings."""
+    empty = tmp_path_factory.mktemp("registry") / "mlflow.db"
+    build = publish.build_registry
+
+    def copied(database: Path) -> None:
+        if not empty.exists():
+            build(empty)
+        shutil.copy(empty, database)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(publish, "build_registry", copied)
         yield
 
 

@@ -106,10 +106,15 @@ def open_registry(config: Config) -> "MlflowClient":
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as aside:
             built = Path(aside) / "mlflow.db"
-            client(f"sqlite:///{built}").search_registered_models(max_results=1)
+            build_registry(built)
             with contextlib.suppress(FileExistsError):  # another training was first; both are equal
                 os.link(built, folder / "mlflow.db")
     return client(tracking_uri(config))
+
+
+def build_registry(database: Path) -> None:
+    """A local registry without a model: MLflow goes through all its migrations, which takes seconds."""
+    client(f"sqlite:///{database}").search_registered_models(max_results=1)
 
 
 def _experiment(mlflow: "MlflowClient", config: Config, name: str) -> str:
