@@ -27,6 +27,7 @@ from lakehouse.config.limits import PURPOSES
 from lakehouse.events import contracts, tcf
 from lakehouse.events.consent_answers import (
     CATEGORIES,
+    GPC_NAMES,
     TC_STRINGS,
     TEXT_VERSIONS,
     US_PRIVACY,
@@ -35,26 +36,20 @@ from lakehouse.events.consent_answers import (
     consent_in,
     does_gdpr_apply,
     named,
+    under,
     word,
     yes_or_no,
 )
 from lakehouse.events.document import NOTHING, says_nothing
 from lakehouse.events.remembered import Remembered
 
-PLACES = (
-    "consent",
-    "consentManagement",
-    "gpc",
-    "globalPrivacyControl",
-    "usPrivacy",
-    "us_privacy",
-)  # in the context, where consent stands
+# In the context, where consent stands.
+PLACES = ("consent", "consentManagement", "gpc", "globalPrivacyControl", "usPrivacy", "us_privacy")
 _SIGNALS, _STRINGS = PLACES[2:4], PLACES[4:]
 TCF, GPC = "tcf", "gpc"
 _JURISDICTION = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")
-_OPTED_OUT = re.compile(
-    r"1[YN-]Y[YN-]", re.IGNORECASE
-)  # IAB's U.S. Privacy String: notice given, opted out of sale, under an agreement
+# IAB's U.S. Privacy String: notice given, opted out of sale, under an agreement.
+_OPTED_OUT = re.compile(r"1[YN-]Y[YN-]", re.IGNORECASE)
 
 
 def consent(said: Answer, categories: Mapping[str, str], purposes: Sequence[str] = PURPOSES) -> dict[str, bool | None]:
@@ -206,8 +201,9 @@ def _tc_string(sent: Mapping[str, Any]) -> tcf.TcString | None:
 
 def _signals_refusal(context: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
     """Whether the browser, or the string that stands for its person, opts out of what passes data on."""
-    strings = [*map(context.get, _STRINGS), named(sent, US_PRIVACY)]
-    return any(yes_or_no(context.get(signal)) for signal in _SIGNALS) or any(
+    signals = (*map(context.get, _SIGNALS), *under(sent, GPC_NAMES))
+    strings = (*map(context.get, _STRINGS), named(sent, US_PRIVACY))
+    return any(map(yes_or_no, signals)) or any(
         one.__class__ is str and _OPTED_OUT.fullmatch(one.strip()) for one in strings
     )
 
