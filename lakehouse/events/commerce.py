@@ -21,15 +21,13 @@ from lakehouse.events.fields import FieldColumns, Fields, Spoilt, lacking
 from lakehouse.events.json_text import Objects
 from lakehouse.events.privacy import holds_address
 from lakehouse.events.remembered import Kept, Remembered
-from lakehouse.events.schema import AMOUNTS, GIVEN_BACK, TEXTS
+from lakehouse.events.schema import AMOUNTS, SAID, SAID_OF_REFUND, TEXTS
 from lakehouse.events.tokens import hidden
 from lakehouse.events.traits import snake_case
 from lakehouse.events.verdict import fault
 
 _LINE = "properties.products[]"
-_SAID = ("revenue", "total", "value")
-_SAID_NAMES = frozenset(_SAID)
-_SAID_OF_REFUND = (*_SAID, *GIVEN_BACK)
+_SAID_NAMES = frozenset(SAID)
 _OF_MONEY = frozenset((*AMOUNTS, "products"))
 _NO_ARRAY = fault(R.WRONG_TYPE, "properties.products: array expected")
 _NO_OBJECT = fault(R.WRONG_TYPE, f"{_LINE}: object expected")
@@ -83,8 +81,9 @@ class Line(NamedTuple):
 class Figures(NamedTuple):
     """What a message says in numbers. Two messages may share one, which is nobody's to change.
 
-    said: what the sender says it is worth: revenue, else total, else value; given_back: the same of a refund, else by a name of GIVEN_BACK. lines: as sent; told_lines: those that say something, None = no
-    lines. is_unread: an amount was said, in digits or as an object, that nobody can read: the lines say another. only_product: of an event with one line. is_plain: there are no lines, no fault and no word of what it is worth.
+    said: what the sender says it is worth: the first of SAID; given_back: what a refund says it gave back: of SAID_OF_REFUND. is_unread,
+    is_refund_unread: such an amount was said, in digits or as an object, that nobody can read: the lines say another. lines: as sent; told_lines: those that say something,
+    None = no lines. only_product: of an event with one line. is_plain: there are no lines, no fault and no word of what it is worth.
     """
 
     said: Decimal | None = None
@@ -94,6 +93,7 @@ class Figures(NamedTuple):
     line_faults: Sequence[str] = ()
     told_lines: list[Line] | None = None
     is_unread: bool = False
+    is_refund_unread: bool = False
     only_product: str | None = None
     is_plain: bool = True
 
@@ -139,7 +139,7 @@ class CommerceReader:
             return _NO_FIGURES
         amounts: dict[str, Decimal] = {}
         faults: list[str] = []
-        is_unread = False
+        unread = set[str]()
         for name, known in self._amounts:
             if (sent := properties.get(name)) is not None:
                 read, told = known[sent] if sent.__class__ in _KEPT else known.answer(sent)
@@ -147,17 +147,19 @@ class CommerceReader:
                     amounts[name] = read
                 if told is not None:
                     faults.append(told)
-                    is_unread |= read is None and name in _SAID_NAMES and _holds_amount(sent)
+                    if read is None and _holds_amount(sent):
+                        unread.add(name)
         products = properties.get("products")
         lines, line_faults = self._lines(products) if isinstance(products, list) else ([], [])
         return Figures(
-            said=next((amounts[name] for name in _SAID if name in amounts), None),
-            given_back=next((amounts[name] for name in _SAID_OF_REFUND if name in amounts), None),
+            said=_first(amounts, SAID),
+            given_back=_first(amounts, SAID_OF_REFUND),
             amount_faults=faults,
             lines=lines,
             line_faults=line_faults,
             told_lines=[line for line in lines if line.is_telling] if lines else None,
-            is_unread=is_unread,
+            is_unread=not unread.isdisjoint(SAID),
+            is_refund_unread=not unread.isdisjoint(SAID_OF_REFUND),
             only_product=lines[0].product_id if len(lines) == 1 else None,
             is_plain=not faults and _SAID_NAMES.isdisjoint(amounts) and "products" not in properties,
         )
@@ -302,10 +304,10 @@ def _unread_refund(fields: Fields, figures: Figures, faults: Sequence[str]) -> s
     """
     if figures.line_faults:
         return figures.line_faults[0]
+    if figures.amount_faults and (figures.is_refund_unread or not figures.told_lines):
+        return min(figures.amount_faults)
     if figures.told_lines:
         return None
-    if figures.amount_faults:
-        return min(figures.amount_faults)
     if _NO_ARRAY in faults:
         return _NO_ARRAY
     if figures.lines:
@@ -329,6 +331,10 @@ def _name(fields: Fields) -> str:
 def _holds_amount(sent: Any) -> bool:
     """Whether what cannot be read says an amount: `1,299.00` does, `NaN` and `undefined` say nothing."""
     return is_nested(sent) or any(map(str.isdecimal, text_of(sent) or ""))
+
+
+def _first(of: Mapping[str, Decimal], names: Sequence[str]) -> Decimal | None:
+    return next((of[name] for name in names if name in of), None)
 
 
 def _looked_up(known: Remembered[Any, _Number], sent: Any) -> _Number:
