@@ -1,7 +1,8 @@
 """What of an event may be stored, where the purpose `consent.storage` is what storing rests on: asked at the door, before anything is written.
 
 Whoever refused it, in the event itself, before, or by what holds where they are, leaves no event behind. What the event says of consent is kept, with the
-identifiers it names at its top, and nothing else: without it nobody could prove the refusal, and nobody would hear of a later yes. An event that says
+identifiers it names at its top, or where it has none of them the others, and nothing else: without it nobody could prove the refusal, and nobody would hear of a
+later yes. An event that says
 nothing of consent is not kept at all. Events of orders are kept whole where `consent.storage_keeps_orders` says so: a sale is kept for the law's sake.
 
 Not asked here: records that others write into Kafka, imports and webhooks. Whoever brings them has a basis of their own.
@@ -18,6 +19,7 @@ from lakehouse.consent.defaults import Defaults
 from lakehouse.errors import StoreError
 from lakehouse.events.consent import PLACES
 from lakehouse.events.contracts import is_of_order
+from lakehouse.events.document import object_at
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import text
 from serving.messages.collector import Record
@@ -26,6 +28,7 @@ from serving.service import Service
 _STATEMENT = "identify"  # it says who, and nothing that they did
 _KEPT = ("messageId", "anonymousId", "userId", "timestamp", "originalTimestamp", "sentAt", "receivedAt")
 _KEPT_OF_CONTEXT = (*PLACES, "library")
+_TRAITS = ("email", "phone", "loyalty_id")
 
 
 class Storable(NamedTuple):
@@ -68,7 +71,7 @@ async def storable(service: Service, records: Sequence[Record], now: datetime) -
             continue
         withheld += 1
         if one.speaks:
-            kept.append(_statement(one.record))
+            kept.append(_statement(service, one.record))
     return Storable(kept, withheld)
 
 
@@ -99,10 +102,16 @@ def _is_kept_order(service: Service, event: Mapping[str, Any]) -> bool:
     return is_order and service.config.consent.storage_keeps_orders
 
 
-def _statement(record: Record) -> Record:
+def _statement(service: Service, record: Record) -> Record:
     """What an event says of consent, and who said it."""
-    context = record.event.get("context")
-    told = {name: context[name] for name in _KEPT_OF_CONTEXT if name in context} if isinstance(context, Mapping) else {}
-    event = {name: record.event[name] for name in _KEPT if name in record.event}
-    event |= {"type": _STATEMENT, "context": told}
+    said = record.event
+    context = object_at(said, "context")
+    event = {name: said[name] for name in _KEPT if name in said}
+    event |= {"type": _STATEMENT, "context": {name: context[name] for name in _KEPT_OF_CONTEXT if name in context}}
+    if not service.reader.identifiers(event):
+        types = {
+            type_ for type_, _ in service.reader.identifiers(said)
+        }  # an address may be another's, as of whoever is to get a present
+        event["traits"] = {name: text(said, name) for name in _TRAITS if name in types}
+        event["context"] |= {name: context[name] for name in ("device", "externalIds") if name in context}
     return Record(key=record.key, value=orjson.dumps(event, default=str), event=event)

@@ -67,6 +67,24 @@ def test_of_a_refusal_only_the_refusal_is_kept(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
+    "named",
+    [
+        {"traits": {"email": "ann@example.net", "name": "Ann"}, "type": "identify"},
+        {"context": {"traits": {"phone": "+12025550143"}}},
+        {"context": {"externalIds": [{"type": "loyalty_id", "id": "L-7"}]}},
+        {"context": {"device": {"id": "d-4711"}}, "properties": {"email": "of-a-friend@example.net"}},
+    ],
+)
+def test_who_is_named_by_something_else_alone_is_heard_too(door: Door, named: dict[str, Any]) -> None:
+    _, service = door()
+    event = VIEW | named | {"messageId": "m1", "context": {**named.get("context", {}), **NO["context"]}}
+    ((statement,), _) = kept(service, event)
+    assert "name" not in statement["traits"]
+    assert "properties" not in statement
+    assert service.reader.identifiers(statement) == service.reader.identifiers(event) != []
+
+
+@pytest.mark.parametrize(
     ("word", "events", "stays"),
     {
         "refused before": (False, [VIEW | ANN], []),
