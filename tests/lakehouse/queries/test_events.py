@@ -109,9 +109,8 @@ def drain(lake: Lake, *, dies_before: int | None = None) -> None:
         unfinished.note(lake, query.NAME, unfinished.Begun(once=once, begins=_begins(lake, folder, once.batch_id)))
 
     events_batch.finish(lake, query.NAME, take_in, lambda *_: lake.spark.read.schema(RECORD).parquet(str(folder)))
-    to_start = query.writer(
-        lake, stream(lake.spark, folder), take_in, begin=begin, size=lambda once: None if once.batch_id % 2 else 1
-    )
+    parts = events_batch.Parts(begin=begin, size=lambda once: None if once.batch_id % 2 else 1)
+    to_start = query.writer(lake, stream(lake.spark, folder), take_in, parts=parts)
     to_start.trigger(availableNow=True).start().awaitTermination()
 
 
