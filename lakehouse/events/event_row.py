@@ -45,6 +45,7 @@ _SHOWN = ("group_id", "product_id", "session_id", "event_name", "page_name", "co
 _SHOWN_ONCE = ("message_id", "order_id")  # and those that hold another text in every event
 _OF_A_PAGE = ("page", "screen")
 _OF_VISITORS = frozenset(("web", "browser", "client", "mobile", "app"))  # channels, on which somebody visits
+_Texts = Sequence[str | None]
 _BEFORE_A_NUMBER = "tT(+0"  # a telephone number begins with one of these
 
 
@@ -169,7 +170,6 @@ class EventReader:
     ) -> dict[str, list[Any]]:
         """Of messages, an empty one in the place of a record that is no event."""
         contexts, properties = (objects_at(messages, name) for name in ("context", "properties"))
-        pages, libraries = (objects_at(contexts, name) for name in ("page", "library"))
         fields = self._fields.columns(messages)
         texts = fields.texts
         self._bring_into_form(texts, properties)
@@ -194,23 +194,18 @@ class EventReader:
         types = texts["type"]
         identifiers, actors, shown, _ = _transposed(batch.senders)
         worths, currencies, *_ = _transposed(batch.orders)
-        programs = [text_in(one, "name") for one in libraries]
+        programs = [text_in(one, "name") for one in objects_at(contexts, "library")]
         told_by = [program or channel for program, channel in zip(programs, texts["channel"], strict=True)]
-        urls = list(map(self._page_url, pages, properties))
-        visits = [
-            url is not None or type_ in _OF_A_PAGE or channel in _OF_VISITORS
-            for url, type_, channel in zip(urls, types, texts["channel"], strict=True)
-        ]
+        urls = list(map(self._page_url, objects_at(contexts, "page"), properties))
         agents = [text_of(one.get("userAgent")) for one in contexts]
-        enriched = self._enrichment.read(contexts, properties, batch.senders, agents, visits)
+        enriched = self._enrichment.read(
+            contexts, properties, batch.senders, agents, _visits(urls, types, texts["channel"])
+        )
         return {
             **texts,
             **dict(zip(SHOWN, _transposed(shown), strict=True)),
             "actor_id": actors,
-            "event": [
-                name if type_ == "track" else page if type_ in _OF_A_PAGE else None
-                for type_, name, page in zip(types, texts["event_name"], texts["page_name"], strict=True)
-            ],
+            "event": _named(types, texts["event_name"], texts["page_name"]),
             "occurred_at": batch.times.occurred,
             "received_at": batch.times.received,
             "product_id": [id_ or one.only_product for id_, one in zip(texts["product_id"], figures, strict=True)],
@@ -304,6 +299,22 @@ class EventReader:
     ) -> bool:
         kind = None if agent is None else self._agents.kind(agent)
         return bots.is_bot(kind, channel, library, is_order=contracts.is_of_order(type_, event))
+
+
+def _visits(urls: _Texts, types: _Texts, channels: _Texts) -> list[bool]:
+    """Whether each is of somebody who visits."""
+    return [
+        url is not None or type_ in _OF_A_PAGE or channel in _OF_VISITORS
+        for url, type_, channel in zip(urls, types, channels, strict=True)
+    ]
+
+
+def _named(types: _Texts, event_names: _Texts, page_names: _Texts) -> list[str | None]:
+    """What each is called."""
+    return [
+        name if type_ == "track" else page if type_ in _OF_A_PAGE else None
+        for type_, name, page in zip(types, event_names, page_names, strict=True)
+    ]
 
 
 def _transposed(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -171,10 +171,9 @@ def _last(config: Config, folder: Path) -> Head:
     """
     newest = delta_rs.newest_rows(_path(folder), arrow_schema(OPS_AUDIT), "number").to_pylist()
     last = Head(number=newest[0]["number"], seal=newest[0]["seal"]) if newest else Head()
+    # Before the first row: from then on a log without a head has lost it.
     if not newest and not (folder / HEAD).is_file():
-        _write_head(
-            config.privacy.hmac_key, folder, last
-        )  # before the first row: from then on a log without a head has lost it
+        _write_head(config.privacy.hmac_key, folder, last)
     head = _head(config.privacy.hmac_key, folder / HEAD)
     if head is None:
         return Head(number=last.number)

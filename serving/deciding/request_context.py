@@ -131,9 +131,7 @@ async def _send_events(
     topic, sent = service.config.kafka.events_topic, []
     try:
         kept = (await storable(service, records, now)).records
-    except (
-        StoreError
-    ):  # as long as nobody knows what they refused nothing is kept, and none of it is told as acknowledged
+    except StoreError:  # nobody knows what they refused: nothing is kept, and none of it is told as acknowledged
         kept = []
     for record in kept:
         try:
