@@ -22,7 +22,6 @@ class RetentionConfig:
     """Days after which rows of a table go, 0 = never. Each field is named by the tables it is of: `Table.ages`."""
 
     decision_log_days: int
-    export_runs_days: int
 
 
 @dataclass(frozen=True, kw_only=True)
