@@ -76,7 +76,7 @@ def test_rows_are_known_again_whatever_types_the_table_has(tmp_path: Path, postg
     columns = {"orders": "frequency", "value": "monetary", "seen": "last_order_at", "segment": "segment"}
     key = ["orders", "value", "seen"]
     one = shop(tmp_path, postgres_port, "typed", mode="update", columns=columns, key=key)
-    query(postgres_port, "CREATE TABLE typed (orders text, value float8, seen timestamp, segment text)")
+    query(postgres_port, "CREATE TABLE typed (orders char(4), value float8, seen timestamp, segment text)")
     query(postgres_port, "INSERT INTO typed VALUES ('2', 12.5, '2026-02-19 12:00', 'before')")
     one.people(person("ann", "now"), person("bob", "new", frequency=7))
     report = one.run()
