@@ -56,7 +56,7 @@ async def storable(service: Service, records: Sequence[Record], now: datetime) -
     purpose = service.config.consent.storage
     if not purpose:
         return Storable(list(records), 0)
-    asked = [_asked(service, record, purpose) for record in records]
+    asked = _asked(service, records, purpose)
     silent = list(dict.fromkeys(one.identifiers for one in asked if one.word is None and one.identifiers))
     words = await asyncio.gather(*(_standing(service, identifiers, purpose, now) for identifiers in silent))
     standing = dict(zip(silent, words, strict=True))
@@ -75,10 +75,13 @@ async def storable(service: Service, records: Sequence[Record], now: datetime) -
     return Storable(kept, withheld)
 
 
-def _asked(service: Service, record: Record, purpose: str) -> _Asked:
-    told = service.reader.consent(record.event)
-    identifiers = tuple(service.reader.identifiers(record.event)) if record.event else ()
-    return _Asked(record, identifiers, None if told is None else told.words.get(purpose), told is not None)
+def _asked(service: Service, records: Sequence[Record], purpose: str) -> list[_Asked]:
+    events = [record.event for record in records]
+    heard = map(service.reader.consent, events)
+    return [
+        _Asked(record, tuple(identifiers), None if told is None else told.words.get(purpose), told is not None)
+        for record, identifiers, told in zip(records, service.reader.identifiers_of(events), heard, strict=True)
+    ]
 
 
 async def _standing(service: Service, identifiers: tuple[Identifier, ...], purpose: str, now: datetime) -> bool:
