@@ -145,6 +145,16 @@ def test_the_sender_is_told_that_it_was_taken_and_not_kept(door: Door) -> None:
     assert (answer.status_code, answer.json()) == (200, {"success": True, "acknowledged": 2, "withheld": 2})
 
 
+def test_a_decision_is_not_told_as_short_of_events_that_are_not_to_be_kept(door: Door) -> None:
+    client, service = door(keys=())
+    knows(service, False)
+    events = [{"type": "track", "event": "Product Viewed"}]
+    asked = {"customer_id": "ann", "events": events}
+    answer = client.post("/api/decide", json=asked).json()
+    assert answer["events"] == {"received": 1, "acknowledged": 1, "withheld": 1}
+    assert not any(why.startswith("kafka") for why in answer["degraded_because"])
+
+
 def test_by_default_storing_rests_on_something_else(door: Door) -> None:
     _, service = door()
     knows(service, False)
