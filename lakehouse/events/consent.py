@@ -139,23 +139,25 @@ def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
     if not told:
         return None
     is_read = all(one.is_read for one in said)
-    words = {
-        purpose: word if is_read or word is False else None
-        for purpose in rules.purposes
-        for word in (_together(one.get(purpose) for _, one in told),)
-    }
-    others: list[dict[str, str | bool]] = [
-        {"purpose": purpose, "is_allowed": word}
-        for purpose, word in sorted(words.items())
-        if purpose not in PURPOSES and word is not None
-    ]
+    words = {purpose: _together(one.get(purpose) for _, one in told) for purpose in rules.purposes}
+    if not is_read:
+        words = {purpose: False if word is False else None for purpose, word in words.items()}
     basis = Basis(
         source=told[0][0],
         jurisdiction=_jurisdiction(sent),
         text_version=named(sent, TEXT_VERSIONS) or (None if string is None else string.text_version),
-        others=others or None,
+        others=_others(words) or None,
     )
     return Heard(Consent(*(words[purpose] for purpose in PURPOSES)), is_read, basis)
+
+
+def _others(words: Mapping[str, bool | None]) -> list[dict[str, str | bool]]:
+    """What was said of purposes that tables have no column for."""
+    return [
+        {"purpose": purpose, "is_allowed": word}
+        for purpose, word in sorted(words.items())
+        if purpose not in PURPOSES and word is not None
+    ]
 
 
 class ConsentReader:
