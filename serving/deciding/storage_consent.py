@@ -21,14 +21,19 @@ from lakehouse.events.consent import PLACES
 from lakehouse.events.contracts import is_of_order
 from lakehouse.events.document import object_at
 from lakehouse.events.identifier import Identifier
-from lakehouse.events.reader import text
+from lakehouse.events.identifiers import EMAIL, MAILBOX, PHONE
+from lakehouse.events.reader import text, text_at
 from serving.messages.collector import Record
 from serving.service import Service
 
 _STATEMENT = "identify"  # it says who, and nothing that they did
 _KEPT = ("messageId", "anonymousId", "userId", "timestamp", "originalTimestamp", "sentAt", "receivedAt")
 _KEPT_OF_CONTEXT = (*PLACES, "library")
-_TRAITS = ("email", "phone", "loyalty_id")
+_TRAITS = {
+    "email": (EMAIL, MAILBOX),
+    "phone": (PHONE,),
+    "loyalty_id": ("loyalty_id",),
+}  # by the types that they may be of
 
 
 class Storable(NamedTuple):
@@ -112,9 +117,17 @@ def _statement(service: Service, record: Record) -> Record:
     event = {name: said[name] for name in _KEPT if name in said}
     event |= {"type": _STATEMENT, "context": {name: context[name] for name in _KEPT_OF_CONTEXT if name in context}}
     if not service.reader.identifiers(event):
-        types = {
-            type_ for type_, _ in service.reader.identifiers(said)
-        }  # an address may be another's, as of whoever is to get a present
-        event["traits"] = {name: text(said, name) for name in _TRAITS if name in types}
+        event["traits"] = _names(service, said)
         event["context"] |= {name: context[name] for name in ("device", "externalIds") if name in context}
     return Record(key=record.key, value=orjson.dumps(event, default=str), event=event)
+
+
+def _names(service: Service, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What of its traits says who it is, for an event that names nobody at its top. An address may be another's, as of whoever gets a present."""
+    types = {type_ for type_, _ in service.reader.identifiers(said)}
+    told = {name: text(said, name) for name, by in _TRAITS.items() if not types.isdisjoint(by)}
+    names: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    country = text_at(said, "traits.address.country")
+    if "phone" in names and country is not None:  # to which the number is national
+        names["address"] = {"country": country}
+    return names

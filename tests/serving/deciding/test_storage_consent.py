@@ -71,6 +71,8 @@ def test_of_a_refusal_only_the_refusal_is_kept(door: Door) -> None:
     [
         {"traits": {"email": "ann@example.net", "name": "Ann"}, "type": "identify"},
         {"context": {"traits": {"phone": "+12025550143"}}},
+        {"traits": {"phone": "030 901820", "address": {"country": "Germany", "street": "Weg 7"}}, "type": "identify"},
+        {"traits": {"email": "info@example.net"}, "type": "identify"},
         {"context": {"externalIds": [{"type": "loyalty_id", "id": "L-7"}]}},
         {"context": {"device": {"id": "d-4711"}}, "properties": {"email": "of-a-friend@example.net"}},
     ],
@@ -80,6 +82,7 @@ def test_who_is_named_by_something_else_alone_is_heard_too(door: Door, named: di
     event = VIEW | named | {"messageId": "m1", "context": {**named.get("context", {}), **NO["context"]}}
     ((statement,), _) = kept(service, event)
     assert "name" not in statement["traits"]
+    assert "street" not in statement["traits"].get("address", {})
     assert "properties" not in statement
     assert service.reader.identifiers(statement) == service.reader.identifiers(event) != []
 
