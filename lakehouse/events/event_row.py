@@ -14,7 +14,7 @@ from lakehouse.config import Config
 from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader
-from lakehouse.events.commerce import CommerceReader, Line
+from lakehouse.events.commerce import OrderReader
 from lakehouse.events.consent import Basis, Consent, ConsentReader
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import NOTHING, objects_at, records, text_in, text_of
@@ -25,6 +25,7 @@ from lakehouse.events.enrichment.user_agents import Agent
 from lakehouse.events.envelope import FACTS
 from lakehouse.events.event_verdict import Batch, judged
 from lakehouse.events.fields import FieldReader, Message, Texts
+from lakehouse.events.figures import FigureReader, Line
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.json_text import Objects
 from lakehouse.events.own_fields import OwnFields
@@ -121,7 +122,8 @@ class EventReader:
         self._fields = FieldReader(config)
         self._senders = SenderReader(config)
         self._clocks = ClockReader(config.events)
-        self._commerce = CommerceReader(config)
+        self._figures = FigureReader(config)
+        self._orders = OrderReader(config.events)
         self._own = OwnFields(config)
         self._enrichment = Enrichment(config)
         self._agents = bots.UserAgents(config.events.bot_user_agents)
@@ -175,13 +177,13 @@ class EventReader:
         self._bring_into_form(texts, properties)
         received = [text_in(one, "receivedAt") for one in messages]
         told_properties, told_contexts = Objects.of(properties), Objects.of(contexts)
-        figures = self._commerce.figures(told_properties)
+        figures = self._figures.figures(told_properties)
         batch = Batch(
             messages=messages,
             mended=mended,
             fields=fields,
             times=self._clocks.column(received, texts["original_timestamp"], texts["sent_at"], kafka, arrived),
-            orders=self._commerce.orders(fields, figures, properties),
+            orders=self._orders.orders(fields, figures, properties),
             senders=self._senders.column(messages, texts),
             heard=self._consents.column(contexts),
         )

@@ -11,9 +11,9 @@ from lakehouse.config import EventsConfig
 from lakehouse.events import amounts, ids, schema
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import Blocked
-from lakehouse.events.commerce import PRICES, PRODUCT_IDS, QUANTITIES
 from lakehouse.events.contracts import ORDER_REFUNDED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
+from lakehouse.events.figures import PRICES, PRODUCT_IDS, QUANTITIES
 from lakehouse.events.privacy import without_address
 from lakehouse.lane.reading import amount_verdict, places
 from lakehouse.lane.reading.verdict import fault, first
