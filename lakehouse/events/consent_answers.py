@@ -42,9 +42,8 @@ _NO_NAMES = _YES | _REFUSED | {"null", "undefined", "all"}
 CATEGORIES, MANAGEMENT = "categories", "consent_management"
 # Names without their spelling: in context.consent, in an entry of a list, in the object of one word.
 _PREFERENCES = "categorypreferences"
-_PLACES = frozenset(
-    (_PREFERENCES, "preferences", "categories", "purposes", "choices")
-)  # preferences stand here, where they are not one word
+# Preferences stand under these, where they are not one word.
+_PLACES = frozenset((_PREFERENCES, "preferences", "categories", "purposes", "choices"))
 TC_STRINGS = frozenset(("tcstring", "tcfstring", "tcf", "iabtcftcstring", "euconsentv2"))
 GDPR_APPLIES = frozenset(("gdprapplies", "iabtcfgdprapplies"))
 TEXT_VERSIONS = frozenset(("textversion", "policyversion", "noticeversion"))
@@ -224,10 +223,14 @@ def _forbids(bare: str, categories: Mapping[str, str]) -> str | None:
 def _of(preferences: Any, categories: Mapping[str, str]) -> Answer:
     """What is said of categories, in any of the shapes."""
     if isinstance(preferences, dict):
-        lists = _lists_in(preferences)
-        return _listed(lists) if lists else Answer({name: _inner(value) for name, value in preferences.items()})
-    if not is_nested(preferences) and (said := _plain(preferences)) in _NO_NAMES:
-        return _REFUSES_ALL if said in _REFUSED else _UNREAD
+        said = {name: _inner(value) for name, value in preferences.items()}
+        if not (lists := _lists_in(preferences)):
+            return Answer(said)
+        listed = _listed(lists)
+        known = {name: one for name, one in said.items() if _purpose(contracts.spelling(name), categories) is not None}
+        return listed._replace(words={**known, **listed.words})
+    if not is_nested(preferences) and (plain := _plain(preferences)) in _NO_NAMES:
+        return _REFUSES_ALL if plain in _REFUSED else _UNREAD
     if isinstance(preferences, list) and any(map(is_nested, preferences)):
         return _of_entries(preferences, categories)
     names = _texts(preferences)

@@ -98,6 +98,10 @@ ANSWERED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None]] = [
         )
     ),
     ({"consent": {"accepted": ["analytics"], "rejected": []}}, (True, False, False)),
+    (
+        {"consent": {"purposes": {"enabled": ["analytics"], "disabled": ["functional"], "marketing": False}}},
+        (True, False, False),
+    ),
     *(
         ({"consent": {name: False}}, (None, None, False))
         for name in (
