@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import fcntl
+import getpass
 import os
 import signal
 import socket
@@ -23,6 +24,14 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     folder = Path(environ.get("STITCHLAKE_CACHE") or f"{base}/stitchlake").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def account() -> str:
+    """Who uses this machine, by the operating system: a name, or the number of an account without one, as in containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def java(environ: Mapping[str, str] = os.environ) -> str:

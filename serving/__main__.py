@@ -12,21 +12,24 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from lakehouse.config import Config, load
 from lakehouse.config.keys import Keyring
 from lakehouse.config.paths import EXPERIMENTS, FEATURES, OFFERS, RULES, SOURCES, serving_folder
-from lakehouse.decisions.offers import read_catalogue
+from lakehouse.decisions.offers import Catalogue, read_catalogue
 from lakehouse.errors import ConfigError, StitchlakeError
 from lakehouse.events.reader import Reader
+from lakehouse.experiments.definitions import Experiments
 from lakehouse.feature_book.book import declared_features
 from lakehouse.feature_book.rule_words import rule_words
-from lakehouse.features.definition import NO_FEATURES
+from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.job import end_with, run
 from lakehouse.kafka.admin import hold_to_options
 from lakehouse.kafka.broker import cluster
 from lakehouse.online.engines import open_kept_store, open_store, store_url
 from lakehouse.online.recent_entries import KEPT_MS, MOST_ENTRIES
+from lakehouse.online.store import OnlineStore
 from lakehouse.recommend.files import CURRENT
 from lakehouse.recommend.recommender import Recommender
 from lakehouse.rules.book import RuleBook, read_rules
@@ -80,21 +83,9 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
     facts = pending if kept is store else Pending(kept, keep=MOST_ENTRIES, keep_ms=KEPT_MS)
     visitors = Visitors(pending, facts, config)
     recommender_base = serving_folder(config) / "recommender"
-    features = Reloadable(FEATURES, lambda path: declared_features(config, path))
-    offers = Reloadable(
-        OFFERS,
-        lambda path: read_catalogue(path, rule_words(features.current or NO_FEATURES), config.consent.purposes),
-        relies_on=[features],
-    )
+    files = _files(config, kept, clock)
     headers = carrier if config.serving.spans else list
-    experiments = Reloadable(EXPERIMENTS, lambda path: read_running(path, kept, clock()))
     out = KafkaOut(cluster(config), headers)
-
-    def read_rule_book(path: Path) -> RuleBook:
-        catalogue = offers.current
-        words = rule_words(features.current or NO_FEATURES)
-        return read_rules(path, None if catalogue is None else catalogue.offers, words=words)
-
     return Service(
         config=config,
         clock=clock,
@@ -104,12 +95,12 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
         facts=facts,
         reader=Reader(config),
         visitors=visitors,
-        rules=Reloadable(RULES, read_rule_book, relies_on=[offers]),
-        catalogue=offers,
-        features=features,
+        rules=files.rules,
+        catalogue=files.offers,
+        features=files.features,
         recommender=Reloadable(recommender_base / CURRENT, lambda _: Recommender.load_current(recommender_base)),
-        experiments=experiments,
-        starts=Starts(experiments, kept, out, config.kafka.events_topic, clock),
+        experiments=files.experiments,
+        starts=Starts(files.experiments, kept, out, config.kafka.events_topic, clock),
         stock=Stock(kept),
         changes=Changes(),
         policy=LearnedPolicy(config.serving, kept),
@@ -128,6 +119,37 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
         meters=Meters(shared),
         sns_certificates=SnsCertificates(fetched),
         webhooks=webhook_doors(config, SOURCES, os.environ),
+    )
+
+
+class _Files(NamedTuple):
+    """What an owner edits, each read again when it changes, and when one that it relies on does."""
+
+    features: Reloadable[Features]
+    offers: Reloadable[Catalogue]
+    rules: Reloadable[RuleBook]
+    experiments: Reloadable[Experiments]
+
+
+def _files(config: Config, kept: OnlineStore, clock: Callable[[], datetime]) -> _Files:
+    """`kept`: experiments are held against what of them has begun there."""
+    features = Reloadable(FEATURES, lambda path: declared_features(config, path))
+
+    def read_offers(path: Path) -> Catalogue:
+        return read_catalogue(path, rule_words(features.current or NO_FEATURES), config.consent.purposes)
+
+    offers = Reloadable(OFFERS, read_offers, relies_on=[features])
+
+    def read_rule_book(path: Path) -> RuleBook:
+        catalogue = offers.current
+        words = rule_words(features.current or NO_FEATURES)
+        return read_rules(path, None if catalogue is None else catalogue.offers, words=words)
+
+    return _Files(
+        features=features,
+        offers=offers,
+        rules=Reloadable(RULES, read_rule_book, relies_on=[offers]),
+        experiments=Reloadable(EXPERIMENTS, lambda path: read_running(path, kept, clock())),
     )
 
 

@@ -34,6 +34,7 @@ from serving.api.hosts import Hosts
 from serving.api.json_responses import NOT_KEPT, Straight, answer, fault
 from serving.api.openapi import Answers, document, faults, json_body, json_text
 from serving.api.page_script import hand_out_script
+from serving.api.reference_page import hand_out_reference
 from serving.api.request_spellings import RequestSpellings
 from serving.api.scopes import BARE, SCOPES
 from serving.api.webhooks import PATH as WEBHOOKS
@@ -71,7 +72,7 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
         version="1",
         description=__doc__,
         lifespan=lifespan,
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
     )
     _decisions(app, service)
@@ -80,6 +81,7 @@ def create_app(service: Service, lifespan: Lifespan) -> App:
     _state(app, service)
     collect(app, service)
     hand_out_script(app, service.config.events.dedupe_days)
+    hand_out_reference(app)
     take_webhooks(app, service)
     _listen(app, service)
     document(app, SCOPES, of_keys=KEY_SCOPES)

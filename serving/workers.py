@@ -30,9 +30,8 @@ _WORKER_SECONDS = 3.5  # of a worker, from the signal to its end; beyond, it is 
 _ALL_SECONDS = 4.2  # of the parent, until it kills who is left
 _THREADS_SECONDS = 0.2  # of threads, once all is kept
 _SENT_SECONDS = 30.0  # from the first byte of a request to its last, and from a connection to its first request
-_MOST_BESIDE_BODY = (
-    131_072  # bytes of a request that are not its body: the head, what stands between chunks, what follows them
-)
+# Bytes of a request that are not its body: the head, what stands between chunks, what follows them.
+_MOST_BESIDE_BODY = 131_072
 _SOCKET_BYTES = 65_536  # of a message that a listener sends, who has nothing to say
 _TOO_MUCH = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _SAFE_HEADERS = [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")]

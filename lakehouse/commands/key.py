@@ -1,12 +1,12 @@
 """`key NAME SCOPE...`: a new key for a caller of the service, and what to declare so that it is valid."""
 
-import getpass
 from datetime import UTC, datetime
 
 from lakehouse.config import load
 from lakehouse.config.keys import SCOPES, is_declared, make
 from lakehouse.errors import StitchlakeError
 from lakehouse.lake import audit
+from lakehouse.machine import account
 
 
 def main(argv: list[str]) -> None:
@@ -22,6 +22,6 @@ def main(argv: list[str]) -> None:
             f"key: got '{' '.join(argv)}', expected a name in small letters and one or more scopes of {', '.join(SCOPES)}. "
             "For example: ./spark-submit.sh key shop-web ingest"
         )
-    audit.note(load(), "key", by=getpass.getuser(), detail={"name": name, "scopes": scopes}, now=datetime.now(UTC))
+    audit.note(load(), "key", by=account(), detail={"name": name, "scopes": scopes}, now=datetime.now(UTC))
     print(f"the key, shown this once:  {text}")
     print(f"its entry of serving.keys: {key.declared}")

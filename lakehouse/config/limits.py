@@ -24,7 +24,6 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "max_future_hours": (0, None, "0 or more hours"),
     "lapsed_days": (0, None, "0 or more days"),
     "decision_log_days": (0, None, "0 or more days; 0 = for good"),
-    "export_runs_days": (0, None, "0 or more days; 0 = for good"),
     "seed": (0, None, "0 or more"),
     "min_k": (2, None, "2 or more"),
     "max_k": (2, None, "2 or more"),

@@ -22,7 +22,6 @@ class RetentionConfig:
     """Days after which rows of a table go, 0 = never. Each field is named by the tables it is of: `Table.ages`."""
 
     decision_log_days: int
-    export_runs_days: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -358,9 +357,10 @@ class DecisionLogConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsentConfig:
-    """storage: purpose whose refusal keeps events from being stored at all; "" = storing has another basis. purposes: all that are declared. gpc: those that Global Privacy Control refuses. categories: names of consent tools, in lower case, by purpose.
+    """purposes: all that are declared. gpc: those that Global Privacy Control refuses. categories: names of consent tools, in lower case, by purpose.
 
     jurisdictions: by ISO 3166 code in capitals the purposes that are allowed there while nobody was asked. tcf: by purpose the numbers of the TCF's that it takes.
+    storage: purpose whose refusal keeps events from being stored at all; "" = storing has another basis.
     """
 
     never_asked: str
@@ -369,8 +369,8 @@ class ConsentConfig:
     categories: Mapping[str, str]
     jurisdictions: Mapping[str, tuple[str, ...]]
     tcf: Mapping[str, tuple[int, ...]]
-    storage: str = ""
-    storage_keeps_orders: bool = True
+    storage: str
+    storage_keeps_orders: bool
 
     @property
     def assumed(self) -> bool:

@@ -64,6 +64,11 @@ def key(decision_id: str) -> str:
     return f"d:{decision_id}"
 
 
+def answer_key(decision_id: str) -> str:
+    """Of the document that keeps what was answered to a request, so that it is answered the same again."""
+    return f"answer:{decision_id}"
+
+
 def log_id(*parts: str) -> str:
     """32 hex digits that no other parts share: the log keeps one message of each."""
     return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:32]

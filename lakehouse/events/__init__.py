@@ -8,7 +8,7 @@ schema, fields          where fields lie; fields of a message, as text of one ki
 envelope, contracts     what every event needs; what an event of a name needs
 clock                   client time -> event time
 sender, identifiers     who it was; ids, emails, phone (one form each), blocked_values (junk), tokens (HMAC of personal values)
-commerce                orders and their lines; amounts, currencies, money
+figures, commerce       amounts and lines; what an order is worth; amounts, currencies, money
 consent                 what was said of each purpose
 own_fields              properties and context as JSON text, with tokens for what personal_data finds
 json_text               JSON of an object, by which what rests on it alone is remembered

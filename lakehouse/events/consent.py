@@ -27,6 +27,7 @@ from lakehouse.config.limits import PURPOSES
 from lakehouse.events import contracts, tcf
 from lakehouse.events.consent_answers import (
     CATEGORIES,
+    GPC_NAMES,
     TC_STRINGS,
     TEXT_VERSIONS,
     US_PRIVACY,
@@ -35,26 +36,20 @@ from lakehouse.events.consent_answers import (
     consent_in,
     does_gdpr_apply,
     named,
+    under,
     word,
     yes_or_no,
 )
 from lakehouse.events.document import NOTHING, says_nothing
 from lakehouse.events.remembered import Remembered
 
-PLACES = (
-    "consent",
-    "consentManagement",
-    "gpc",
-    "globalPrivacyControl",
-    "usPrivacy",
-    "us_privacy",
-)  # in the context, where consent stands
+# In the context, where consent stands.
+PLACES = ("consent", "consentManagement", "gpc", "globalPrivacyControl", "usPrivacy", "us_privacy")
 _SIGNALS, _STRINGS = PLACES[2:4], PLACES[4:]
 TCF, GPC = "tcf", "gpc"
 _JURISDICTION = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")
-_OPTED_OUT = re.compile(
-    r"1[YN-]Y[YN-]", re.IGNORECASE
-)  # IAB's U.S. Privacy String: notice given, opted out of sale, under an agreement
+# IAB's U.S. Privacy String: notice given, opted out of sale, under an agreement.
+_OPTED_OUT = re.compile(r"1[YN-]Y[YN-]", re.IGNORECASE)
 
 
 def consent(said: Answer, categories: Mapping[str, str], purposes: Sequence[str] = PURPOSES) -> dict[str, bool | None]:
@@ -144,23 +139,25 @@ def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
     if not told:
         return None
     is_read = all(one.is_read for one in said)
-    words = {
-        purpose: word if is_read or word is False else None
-        for purpose in rules.purposes
-        for word in (_together(one.get(purpose) for _, one in told),)
-    }
-    others: list[dict[str, str | bool]] = [
-        {"purpose": purpose, "is_allowed": word}
-        for purpose, word in sorted(words.items())
-        if purpose not in PURPOSES and word is not None
-    ]
+    words = {purpose: _together(one.get(purpose) for _, one in told) for purpose in rules.purposes}
+    if not is_read:
+        words = {purpose: False if word is False else None for purpose, word in words.items()}
     basis = Basis(
         source=told[0][0],
         jurisdiction=_jurisdiction(sent),
         text_version=named(sent, TEXT_VERSIONS) or (None if string is None else string.text_version),
-        others=others or None,
+        others=_others(words) or None,
     )
     return Heard(Consent(*(words[purpose] for purpose in PURPOSES)), is_read, basis)
+
+
+def _others(words: Mapping[str, bool | None]) -> list[dict[str, str | bool]]:
+    """What was said of purposes that tables have no column for."""
+    return [
+        {"purpose": purpose, "is_allowed": word}
+        for purpose, word in sorted(words.items())
+        if purpose not in PURPOSES and word is not None
+    ]
 
 
 class ConsentReader:
@@ -206,8 +203,9 @@ def _tc_string(sent: Mapping[str, Any]) -> tcf.TcString | None:
 
 def _signals_refusal(context: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
     """Whether the browser, or the string that stands for its person, opts out of what passes data on."""
-    strings = [*map(context.get, _STRINGS), named(sent, US_PRIVACY)]
-    return any(yes_or_no(context.get(signal)) for signal in _SIGNALS) or any(
+    signals = (*map(context.get, _SIGNALS), *under(sent, GPC_NAMES))
+    strings = (*map(context.get, _STRINGS), named(sent, US_PRIVACY))
+    return any(map(yes_or_no, signals)) or any(
         one.__class__ is str and _OPTED_OUT.fullmatch(one.strip()) for one in strings
     )
 

@@ -1,10 +1,10 @@
 """What tools write of consent in a message -> an answer: categories, and what was said of each. Its meaning: consent.py.
 
 Read are `context.consentManagement`, RudderStack's ids that are allowed and ids that are denied, and `context.consent`, an object or the same as text: under
-`categoryPreferences`, Segment's, or beside it the names of categories themselves, as Cookiebot and Google's consent mode have them. Preferences are an
-object; a list of what is allowed, as OneTrust's active groups are, with `:0` and `:1` behind each or without; or a list of objects that name a category
-and a word. A word may lie in an object of its own, `{"granted": false}`. One no in the place of all of it refuses everything; one yes there says nobody
-knows what.
+`categoryPreferences`, Segment's, or another name of _PLACES, or beside it the names of categories themselves, as Cookiebot and Google's consent mode
+have them. Preferences are an object; a list of what is allowed, as OneTrust's active groups are, with a word behind each (`C0001:0`, `analytics:yes`) or
+without; two lists, of what is allowed and what is denied, as Didomi's and cookieconsent's are; or a list of objects that name a category and a word. A word may
+lie in an object of its own, `{"granted": false}`. One no in the place of all of it refuses everything; one yes there says nobody knows what.
 """
 
 import re
@@ -16,81 +16,54 @@ import orjson
 from lakehouse.events import contracts, ids
 from lakehouse.events.document import is_nested, says_nothing, text_of
 
-_YES = frozenset(
-    (
-        *(
-            "true",
-            "1",
-            "yes",
-            "y",
-            "t",
-            "on",
-            "ok",
-            "granted",
-            "grant",
-            "given",
-            "allowed",
-            "allow",
-            "accepted",
-            "accept",
-        ),
-        *("agreed", "agree", "consented", "consent given", "enabled", "active", "checked", "subscribed"),
-        *(f"{opt}{between}in" for opt in ("opt", "opted") for between in ("", " ", "-", "_")),
-        *("ja", "oui", "si", "s\u00ed", "sim", "tak", "evet"),
-    )
-)
-_NO = frozenset(("false", "0", "no", "n", "f", "off", "deny", "denied", "declined", "nein", "non"))
-_REFUSED = frozenset(
-    (
-        *_NO,
-        *(
-            "none",
-            "reject",
-            "rejected",
-            "refuse",
-            "refused",
-            "decline",
-            "withdrawn",
-            "revoked",
-            "unsubscribed",
-            "disabled",
-        ),
-        *("reject all", "deny all", "decline all", "rejected all", "denied all", "necessary", "essential"),
-        *(f"{opt}{between}out" for opt in ("opt", "opted") for between in ("", " ", "-", "_")),
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split(", "))
+
+
+def _opts(way: str) -> set[str]:
+    return {f"{opt}{between}{way}" for opt in ("opt", "opted") for between in ("", " ", "-", "_")}
+
+
+_YES = _words(
+    "true, 1, yes, y, t, on, ok, granted, grant, given, allowed, allow, accepted, accept, agreed, agree, consented, consent given, enabled, "
+    "active, checked, subscribed, ja, oui, si, s\u00ed, sim, tak, evet"
+) | _opts("in")
+_NO = _words("false, 0, no, n, f, off, deny, denied, declined, nein, non")
+_REFUSED = (
+    _NO
+    | _opts("out")
+    | _words(
+        "none, reject, rejected, refuse, refused, decline, withdrawn, revoked, unsubscribed, disabled, reject all, deny all, decline all, "
+        "rejected all, denied all, necessary, essential"
     )
 )
 _NO_NAMES = _YES | _REFUSED | {"null", "undefined", "all"}
 CATEGORIES, MANAGEMENT = "categories", "consent_management"
 # Names without their spelling: in context.consent, in an entry of a list, in the object of one word.
-_PREFERENCES = frozenset(("categorypreferences",))
+_PREFERENCES = "categorypreferences"
+# Preferences stand under these, where they are not one word.
+_PLACES = frozenset((_PREFERENCES, "preferences", "categories", "purposes", "choices"))
 TC_STRINGS = frozenset(("tcstring", "tcfstring", "tcf", "iabtcftcstring", "euconsentv2"))
 GDPR_APPLIES = frozenset(("gdprapplies", "iabtcfgdprapplies"))
 TEXT_VERSIONS = frozenset(("textversion", "policyversion", "noticeversion"))
 US_PRIVACY = frozenset(("usprivacy", "usprivacystring", "uspstring", "usp", "iabusprivacystring", "ccpa"))
-_NO_WORDS = GDPR_APPLIES | TEXT_VERSIONS | US_PRIVACY | {"jurisdiction"}
-# Names in context.consentManagement, likewise.
-_ALLOWED_IDS, _DENIED_IDS = "allowedconsentids", "deniedconsentids"
+GPC_NAMES = frozenset(("gpc", "globalprivacycontrol"))
+_NO_WORDS = GDPR_APPLIES | TEXT_VERSIONS | US_PRIVACY | GPC_NAMES | {"jurisdiction"}
+# Names of lists in context.consentManagement and in preferences: of what is allowed, and of what is denied.
+_ALLOWED = frozenset(("allowedconsentids", "allowed", "accepted", "acceptedcategories", "enabled", "granted"))
+_DENIED = frozenset(("deniedconsentids", "denied", "rejected", "rejectedcategories", "disabled", "refused"))
 _NO_IDS = frozenset(("provider", "resolutionstrategy", "enabled"))
-_NAMES = frozenset(("category", "name", "purpose", "id", "group", "type", "key", "slug"))
-_WORDS = frozenset(
-    (
-        "granted",
-        "given",
-        "consented",
-        "allowed",
-        "accepted",
-        "enabled",
-        "status",
-        "state",
-        "value",
-        "choice",
-        "optin",
-        "consent",
-    )
-)
+_NAMES = _words("category, name, purpose, id, group, type, key, slug")
+_WORDS = _words("granted, given, consented, allowed, accepted, enabled, status, state, value, choice, optin, consent")
 _GOOGLE = re.compile(r"G1([01-])([01-])[01-]?", re.IGNORECASE)  # consent mode, as hits of Google's tag say it
-_NUMBERED = re.compile(r"\s*(.+?)\s*:\s*([01])\s*")
-_OF_COOKIES = re.compile(r"(?:cookies?|category|consent|purposes?)\Z")
+_WITH_WORD = re.compile(r"\s*(.+?)\s*[:=]\s*(\w+)\s*")
+# What a name says beside its category: marketing_cookies, marketingOptIn, accepts_marketing, is_marketing_allowed.
+_ALLOWS = re.compile(
+    r"\A(?:is|has)?(?:accepts?|allows?|agrees?|consents?|opt(?:ed)?in)(?:to|for)?"
+    r"|(?:cookies?|category|purposes?|consent(?:ed)?|allowed|accepted|agreed|granted|given|enabled|subscribed|opt(?:ed)?in)+\Z"
+)
+_IS = re.compile(r"\A(?:is|has)")
 _FORBIDS = re.compile(
     r"\A(?:donot|gpc|globalprivacycontrol|unsubscribed?|no(?=.))|opt(?:ed)?out"
     r"|(?:denied|declined|refused|rejected|disallowed|disabled|blocked|withdrawn|revoked|unsubscribed?)\Z"
@@ -125,14 +98,33 @@ def _managed(sent: Any) -> Answer | None:
         return None
     if not isinstance(sent, dict):
         return _UNREAD._replace(source=MANAGEMENT)
-    by_name = {contracts.spelling(name): _in_json(value) for name, value in sent.items()}
+    by_name = _by_name(sent)
     told = {name: value for name, value in by_name.items() if name not in _NO_IDS and not says_nothing(value)}
     if not told:
         return None
-    allowed, denied = _ids(told.pop(_ALLOWED_IDS, [])), _ids(told.pop(_DENIED_IDS, []))
-    is_read = not told and allowed is not None and denied is not None
-    words = (allowed or {}) | dict.fromkeys(denied or (), False)
-    return Answer(words, names_all=is_read and not denied, is_read=is_read, source=MANAGEMENT)
+    is_read = told.keys() <= _ALLOWED | _DENIED
+    return _listed(told, is_read=is_read)._replace(source=MANAGEMENT)
+
+
+def _listed(told: Mapping[str, Any], *, is_read: bool = True) -> Answer:
+    """Of lists under names of _ALLOWED and _DENIED."""
+    allowed = [_ids(value) for name, value in told.items() if name in _ALLOWED]
+    denied = [_ids(value) for name, value in told.items() if name in _DENIED]
+    words: dict[str, Any] = {}
+    for ids_ in allowed:
+        words |= ids_ or {}
+    noes = [name for ids_ in denied for name in ids_ or ()]
+    is_read = is_read and None not in (*allowed, *denied)
+    return Answer(words | dict.fromkeys(noes, False), names_all=is_read and not noes, is_read=is_read)
+
+
+def _lists_in(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """The lists among other things, of what was allowed or denied; empty ones say nothing."""
+    return {
+        name: value
+        for name, value in _by_name(sent).items()
+        if name in _ALLOWED | _DENIED and isinstance(value, list) and value
+    }
 
 
 def _ids(sent: Any) -> dict[str, Any] | None:
@@ -148,16 +140,24 @@ def _preferred(sent: Any, categories: Mapping[str, str]) -> Iterator[Answer | No
     if says_nothing(sent):
         return
     if not isinstance(sent, dict):
-        yield _of(sent)
+        yield _of(sent, categories)
         return
-    preferences = next((_in_json(value) for value in _under(sent, _PREFERENCES) if not says_nothing(value)), None)
-    if says_nothing(preferences):
+    held = [value for name, told in sent.items() if not says_nothing(value := _preferences(name, told))]
+    if lists := _lists_in(sent):
+        yield _listed(lists)
+    elif not held:
         yield _beside(sent, categories)
         return
-    yield _of(preferences)
+    yield from (_of(one, categories) for one in held)
     noes = {name: value for name, value in sent.items() if _is_refusal(name, value, categories)}
     if noes:
         yield Answer(noes)
+
+
+def _preferences(name: str, sent: Any) -> Any:
+    """What stands under a name of _PLACES; None under any other. Cookiebot has a category that is called preferences."""
+    bare, value = contracts.spelling(name), _in_json(sent)
+    return value if bare == _PREFERENCES or (bare in _PLACES and is_nested(value)) else None
 
 
 def _is_refusal(name: str, value: Any, categories: Mapping[str, str]) -> bool:
@@ -187,12 +187,12 @@ def consent_in(context: Mapping[str, Any]) -> Any:
 
 def named(sent: Mapping[str, Any], names: frozenset[str]) -> str | None:
     """The first text under one of the names, in any spelling."""
-    return next(filter(None, map(text_of, _under(sent, names))), None)
+    return next(filter(None, map(text_of, under(sent, names))), None)
 
 
 def does_gdpr_apply(sent: Mapping[str, Any]) -> bool:
     """As far as anybody says otherwise."""
-    return not any(yes_or_no(value) is False for value in _under(sent, GDPR_APPLIES))
+    return not any(yes_or_no(value) is False for value in under(sent, GDPR_APPLIES))
 
 
 def yes_or_no(word: object) -> bool | None:
@@ -206,7 +206,9 @@ def _plain(word: object) -> str:
 
 
 def _purpose(bare: str, categories: Mapping[str, str]) -> str | None:
-    return categories.get(bare) or categories.get(_OF_COOKIES.sub("", bare))
+    rest = _ALLOWS.sub("", bare)
+    names = (bare,) if rest == bare else (bare, rest, _IS.sub("", rest))
+    return next((categories[name] for name in names if name in categories), None)
 
 
 def _forbids(bare: str, categories: Mapping[str, str]) -> str | None:
@@ -218,32 +220,40 @@ def _forbids(bare: str, categories: Mapping[str, str]) -> str | None:
     return None if found[0] == "no" and _purpose(rest, categories) is None else rest  # a notice is no refusal
 
 
-def _of(preferences: Any) -> Answer:
+def _of(preferences: Any, categories: Mapping[str, str]) -> Answer:
     """What is said of categories, in any of the shapes."""
     if isinstance(preferences, dict):
-        return Answer({name: _inner(value) for name, value in preferences.items()})
-    if not is_nested(preferences) and (said := _plain(preferences)) in _NO_NAMES:
-        return _REFUSES_ALL if said in _REFUSED else _UNREAD
+        said = {name: _inner(value) for name, value in preferences.items()}
+        if not (lists := _lists_in(preferences)):
+            return Answer(said)
+        listed = _listed(lists)
+        known = {name: one for name, one in said.items() if _purpose(contracts.spelling(name), categories) is not None}
+        return listed._replace(words={**known, **listed.words})
+    if not is_nested(preferences) and (plain := _plain(preferences)) in _NO_NAMES:
+        return _REFUSES_ALL if plain in _REFUSED else _UNREAD
     if isinstance(preferences, list) and any(map(is_nested, preferences)):
-        return _of_entries(preferences)
+        return _of_entries(preferences, categories)
     names = _texts(preferences)
-    if names is None:
-        return _UNREAD
-    numbered = [(name, _NUMBERED.fullmatch(name)) for name in names]
-    return Answer(
-        {name if one is None else one[1]: one is None or one[2] == "1" for name, one in numbered}, names_all=True
-    )
+    return _UNREAD if names is None else Answer(dict(map(_with_word, names)), names_all=True)
 
 
-def _of_entries(preferences: list[Any]) -> Answer:
-    """A list of objects, each of a category and a word."""
+def _with_word(text: str) -> tuple[str, bool]:
+    """`C0001:0`, `analytics:yes`; a name without a word is one that was allowed."""
+    found = _WITH_WORD.fullmatch(text)
+    said = None if found is None else yes_or_no(found[2])
+    return (text, True) if found is None or said is None else (found[1], said)
+
+
+def _of_entries(preferences: list[Any], categories: Mapping[str, str]) -> Answer:
+    """A list of objects, each of a category and a word. Of several names the category is the one that is known as such."""
     words: dict[str, Any] = {}
     for entry in preferences:
-        name = named(entry, _NAMES) if isinstance(entry, dict) else None
-        said = next(_under(entry, _WORDS), None) if name is not None else None
-        if name is None or says_nothing(said):
+        names = [text for one in under(entry, _NAMES) if (text := text_of(one))] if isinstance(entry, dict) else []
+        said = _inner(next(under(entry, _WORDS), None)) if names else None
+        if says_nothing(said):
             return _UNREAD
-        words[name] = said
+        known = (name for name in names if _purpose(contracts.spelling(name), categories) is not None)
+        words[next(known, names[0])] = said
     return Answer(words)
 
 
@@ -271,12 +281,17 @@ def _beside(sent: Mapping[str, Any], categories: Mapping[str, str]) -> Answer | 
 
 def _inner(value: Any) -> Any:
     """The word in an object of its own; anything else as it is."""
-    return next(_under(value, _WORDS), value) if isinstance(value, dict) else value
+    return next(under(value, _WORDS), value) if isinstance(value, dict) else value
 
 
-def _under(sent: Mapping[str, Any], names: frozenset[str]) -> Iterator[Any]:
+def under(sent: Mapping[str, Any], names: frozenset[str]) -> Iterator[Any]:
     """Everything under one of the names, in any spelling."""
     return (value for name, value in sent.items() if contracts.spelling(name) in names)
+
+
+def _by_name(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """By the names without their spelling, opened where they are JSON in a text."""
+    return {contracts.spelling(name): _in_json(value) for name, value in sent.items()}
 
 
 def _texts(sent: Any) -> list[str] | None:

@@ -14,7 +14,7 @@ from lakehouse.config import Config
 from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader
-from lakehouse.events.commerce import CommerceReader, Line
+from lakehouse.events.commerce import OrderReader
 from lakehouse.events.consent import Basis, Consent, ConsentReader
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import NOTHING, objects_at, records, text_in, text_of
@@ -25,6 +25,7 @@ from lakehouse.events.enrichment.user_agents import Agent
 from lakehouse.events.envelope import FACTS
 from lakehouse.events.event_verdict import Batch, judged
 from lakehouse.events.fields import FieldReader, Message, Texts
+from lakehouse.events.figures import FigureReader, Line
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.json_text import Objects
 from lakehouse.events.own_fields import OwnFields
@@ -45,6 +46,7 @@ _SHOWN = ("group_id", "product_id", "session_id", "event_name", "page_name", "co
 _SHOWN_ONCE = ("message_id", "order_id")  # and those that hold another text in every event
 _OF_A_PAGE = ("page", "screen")
 _OF_VISITORS = frozenset(("web", "browser", "client", "mobile", "app"))  # channels, on which somebody visits
+_Texts = Sequence[str | None]
 _BEFORE_A_NUMBER = "tT(+0"  # a telephone number begins with one of these
 
 
@@ -120,7 +122,8 @@ class EventReader:
         self._fields = FieldReader(config)
         self._senders = SenderReader(config)
         self._clocks = ClockReader(config.events)
-        self._commerce = CommerceReader(config)
+        self._figures = FigureReader(config)
+        self._orders = OrderReader(config.events)
         self._own = OwnFields(config)
         self._enrichment = Enrichment(config)
         self._agents = bots.UserAgents(config.events.bot_user_agents)
@@ -169,19 +172,18 @@ class EventReader:
     ) -> dict[str, list[Any]]:
         """Of messages, an empty one in the place of a record that is no event."""
         contexts, properties = (objects_at(messages, name) for name in ("context", "properties"))
-        pages, libraries = (objects_at(contexts, name) for name in ("page", "library"))
         fields = self._fields.columns(messages)
         texts = fields.texts
         self._bring_into_form(texts, properties)
         received = [text_in(one, "receivedAt") for one in messages]
         told_properties, told_contexts = Objects.of(properties), Objects.of(contexts)
-        figures = self._commerce.figures(told_properties)
+        figures = self._figures.figures(told_properties)
         batch = Batch(
             messages=messages,
             mended=mended,
             fields=fields,
             times=self._clocks.column(received, texts["original_timestamp"], texts["sent_at"], kafka, arrived),
-            orders=self._commerce.orders(fields, figures, properties),
+            orders=self._orders.orders(fields, figures, properties),
             senders=self._senders.column(messages, texts),
             heard=self._consents.column(contexts),
         )
@@ -194,23 +196,18 @@ class EventReader:
         types = texts["type"]
         identifiers, actors, shown, _ = _transposed(batch.senders)
         worths, currencies, *_ = _transposed(batch.orders)
-        programs = [text_in(one, "name") for one in libraries]
+        programs = [text_in(one, "name") for one in objects_at(contexts, "library")]
         told_by = [program or channel for program, channel in zip(programs, texts["channel"], strict=True)]
-        urls = list(map(self._page_url, pages, properties))
-        visits = [
-            url is not None or type_ in _OF_A_PAGE or channel in _OF_VISITORS
-            for url, type_, channel in zip(urls, types, texts["channel"], strict=True)
-        ]
+        urls = list(map(self._page_url, objects_at(contexts, "page"), properties))
         agents = [text_of(one.get("userAgent")) for one in contexts]
-        enriched = self._enrichment.read(contexts, properties, batch.senders, agents, visits)
+        enriched = self._enrichment.read(
+            contexts, properties, batch.senders, agents, _visits(urls, types, texts["channel"])
+        )
         return {
             **texts,
             **dict(zip(SHOWN, _transposed(shown), strict=True)),
             "actor_id": actors,
-            "event": [
-                name if type_ == "track" else page if type_ in _OF_A_PAGE else None
-                for type_, name, page in zip(types, texts["event_name"], texts["page_name"], strict=True)
-            ],
+            "event": _named(types, texts["event_name"], texts["page_name"]),
             "occurred_at": batch.times.occurred,
             "received_at": batch.times.received,
             "product_id": [id_ or one.only_product for id_, one in zip(texts["product_id"], figures, strict=True)],
@@ -304,6 +301,22 @@ class EventReader:
     ) -> bool:
         kind = None if agent is None else self._agents.kind(agent)
         return bots.is_bot(kind, channel, library, is_order=contracts.is_of_order(type_, event))
+
+
+def _visits(urls: _Texts, types: _Texts, channels: _Texts) -> list[bool]:
+    """Whether each is of somebody who visits."""
+    return [
+        url is not None or type_ in _OF_A_PAGE or channel in _OF_VISITORS
+        for url, type_, channel in zip(urls, types, channels, strict=True)
+    ]
+
+
+def _named(types: _Texts, event_names: _Texts, page_names: _Texts) -> list[str | None]:
+    """What each is called."""
+    return [
+        name if type_ == "track" else page if type_ in _OF_A_PAGE else None
+        for type_, name, page in zip(types, event_names, page_names, strict=True)
+    ]
 
 
 def _transposed(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -67,8 +67,14 @@ TEXTS: dict[str, Text] = {
     "channel": _text("channel", "context.channel"),
 }
 OBJECTS = ("context", "properties", "traits")
-# What a refund gave back has more names than the worth of an order has: one that nobody read would be a refund of the whole order.
-GIVEN_BACK = ("amount", "refund_amount", "refundAmount", "refunded_amount", "amount_refunded")
-AMOUNTS = {name: f"properties.{name}" for name in ("revenue", "total", "value", "price", "quantity", *GIVEN_BACK)}
+SAID = ("revenue", "total", "value")  # what an order is worth; the first that is said holds
+# What a refund gave back has more names: one that nobody read would be a refund of the whole order. A name that can mean nothing else goes first, for
+# `total` beside it may be the order's.
+GIVEN_BACK = (
+    *("refund_amount", "refundAmount", "refunded_amount", "amount_refunded", "refund_total", "refundTotal"),
+    *("total_refunded", "totalRefunded"),
+)
+SAID_OF_REFUND = (*GIVEN_BACK, *SAID, "amount")
+AMOUNTS = {name: f"properties.{name}" for name in (*SAID, "price", "quantity", *GIVEN_BACK, "amount")}
 # Of what an event tells in its properties only the declared events' address and telephone are the sender's own.
 OF_DECLARED_EVENTS = ("properties.email", "properties.phone")

@@ -20,7 +20,7 @@ from lakehouse.identity.overrides import NamedIdentifier
 from lakehouse.profiles.gold.contacts import GOLD_CONTACTS
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP, SILVER_IDENTITY_OVERRIDES
 
-_REACHED_BY = (EMAIL, PHONE)  # columns of gold.contacts
+_REACHED_BY, _COUNTRY = (EMAIL, PHONE), "country"  # columns of gold.contacts
 _ADDRESSES = frozenset({EMAIL, MAILBOX, PHONE})
 _ANY = 2**31
 
@@ -51,12 +51,12 @@ class Disowned:
         return rows
 
     def _without(self, rows: pa.Table, kind: str, mapping: RowMapping) -> pa.Table:
-        told = [None if value is None else self._resolver.resolve(kind, value) for value in rows[kind].to_pylist()]
-        asked = {one for one in told if one in self._weaker}
+        told = self._told(rows, kind)
+        asked = {one for ones in told for one in ones if one in self._weaker}
         held = self._holders(asked) if asked else frozenset()
         is_not_theirs = [
-            one in self._blocked or (one in asked and (profile, one) not in held)
-            for profile, one in zip(rows[PROFILE].to_pylist(), told, strict=True)
+            any(one in self._blocked or (one in asked and (profile, one) not in held) for one in ones)
+            for profile, ones in zip(rows[PROFILE].to_pylist(), told, strict=True)
         ]
         if not any(is_not_theirs):
             return rows
@@ -68,9 +68,23 @@ class Disowned:
                 rows = rows.set_column(place, name, kept)
         return rows
 
-    def _holders(self, asked: set[Identifier | None]) -> frozenset[tuple[str, Identifier]]:
+    def _told(self, rows: pa.Table, kind: str) -> list[frozenset[Identifier]]:
+        """What each row's address stands for. A number without country code is national to the address that was told with it: gold has the person's."""
+        profiles, values = rows[PROFILE].to_pylist(), rows[kind].to_pylist()
+        countries: dict[str, str | None] = {}
+        if kind == PHONE:
+            found = self._gold.rows_with(GOLD_CONTACTS, (PROFILE, _COUNTRY), PROFILE, set(profiles))
+            countries = dict(zip(found[PROFILE].to_pylist(), found[_COUNTRY].to_pylist(), strict=True))
+        told = []
+        for profile, value in zip(profiles, values, strict=True):
+            regions = () if value is None else {None, countries.get(profile)}
+            ones = (self._resolver.resolve(kind, value, region) for region in regions)
+            told.append(frozenset(one for one in ones if one is not None))
+        return told
+
+    def _holders(self, asked: set[Identifier]) -> frozenset[tuple[str, Identifier]]:
         """Profile and identifier, where an actor of the profile carries it and not what it was unlinked from."""
-        weaker = {one: self._weaker[one] for one in asked if one is not None}
+        weaker = {one: self._weaker[one] for one in asked}
         named = {*weaker, *(other for others in weaker.values() for other in others)}
         columns = ("actor_id", "identifier_type", "identifier_token")
         edges = self._gold.rows_with(SILVER_IDENTITY_EDGES, columns, columns[2], {token for _, token in named})

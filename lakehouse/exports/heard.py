@@ -98,9 +98,8 @@ class Hearing:
 
     def _note(self) -> None:
         now = self._clock()
-        if (
-            self._looked_at is not None and now < self._looked_at
-        ):  # the clock was set back: of the notes nobody knows how old they are
+        # Where the clock was set back nobody knows of the notes how old they are.
+        if self._looked_at is not None and now < self._looked_at:
             self._noted.clear()
             self._heard_until = None
         if not has_passed(self._looked_at, now, _NOTED_EVERY):

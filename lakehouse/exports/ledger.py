@@ -62,6 +62,7 @@ class Ledger:
         self._export = export
         self._number = 0
         self._run_id: str | None = None
+        self._may_have_rows = False  # in ops.export_rows; false: nobody has looked, or there were none
         self._forgotten: set[str] = set()  # keys, in the run that is under way
 
     def held(self) -> pa.Table:
@@ -155,9 +156,10 @@ class Ledger:
     def _set_rows(self, rows: pa.Table) -> None:
         if not rows.num_rows:
             return
-        is_first = self._rows(OPS_EXPORT_ROWS, ["key"]).num_rows == 0
+        if not self._may_have_rows:
+            self._may_have_rows = self._rows(OPS_EXPORT_ROWS, ["key"]).num_rows > 0
         with self._tables.turn():
-            if is_first:  # there is nothing to merge with, and a merge of so many takes time and memory
+            if not self._may_have_rows:  # there is nothing to merge with, and a merge of so many takes time and memory
                 kept = rows.filter(pc.invert(rows["is_deleted"])).drop_columns("is_deleted")
                 delta_rs.add(kept, OPS_EXPORT_ROWS, self._tables.path(OPS_EXPORT_ROWS))
             else:

@@ -5,7 +5,6 @@ A seal is an HMAC with the lake's key. So whoever has no key can change, take ou
 Any process of this machine adds to it, one after the other; a lake on an object store has none.
 """
 
-import getpass
 import hashlib
 import hmac
 import json
@@ -58,7 +57,7 @@ def note(config: Config, kind: str, *, by: str, detail: Mapping[str, Any], now: 
 
 def note_read(config: Config, what: str, detail: Mapping[str, Any]) -> None:
     """Add that whoever uses this machine looked at personal data. `detail`: no personal data."""
-    note(config, "read", by=getpass.getuser(), detail={"what": what, **detail}, now=datetime.now(UTC))
+    note(config, "read", by=machine.account(), detail={"what": what, **detail}, now=datetime.now(UTC))
 
 
 def note_state(config: Config, kind: str, state: Mapping[str, Any], *, by: str, now: datetime) -> None:
@@ -171,10 +170,9 @@ def _last(config: Config, folder: Path) -> Head:
     """
     newest = delta_rs.newest_rows(_path(folder), arrow_schema(OPS_AUDIT), "number").to_pylist()
     last = Head(number=newest[0]["number"], seal=newest[0]["seal"]) if newest else Head()
+    # Before the first row: from then on a log without a head has lost it.
     if not newest and not (folder / HEAD).is_file():
-        _write_head(
-            config.privacy.hmac_key, folder, last
-        )  # before the first row: from then on a log without a head has lost it
+        _write_head(config.privacy.hmac_key, folder, last)
     head = _head(config.privacy.hmac_key, folder / HEAD)
     if head is None:
         return Head(number=last.number)

@@ -4,7 +4,6 @@ Of the settings a digest is noted, for they are under version control; of access
 """
 
 import dataclasses
-import getpass
 import hashlib
 import json
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Any
 from lakehouse.config import Config
 from lakehouse.config import keys as callers
 from lakehouse.lake import audit
+from lakehouse.machine import account
 
 SECTIONS = ("consent", "identity", "training", "events", "audiences", "decisions", "actions")
 _DIGITS = 16
@@ -21,7 +21,7 @@ _DIGITS = 16
 
 def note_settings(config: Config, *, now: datetime) -> None:
     """Add a row for each of the two that has changed."""
-    by = getpass.getuser()
+    by = account()
     audit.note_state(config, "settings", settings(config), by=by, now=now)
     audit.note_state(config, "access", access(config), by=by, now=now)
 

@@ -16,6 +16,7 @@ from lakehouse.errors import StoreError
 from lakehouse.online.store import Document
 
 HIGHER = "higher"
+OUTCOMES = "o:"  # so begin the keys of their documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Outcome:
 
 def outcome_key(decision_id: str, metric: str) -> str:
     """Of the document of the outcome."""
-    return f"o:{decision_id}:{metric}"
+    return f"{OUTCOMES}{decision_id}:{metric}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,6 @@ MLflow's client is used throughout, never its process-wide "active run": trainin
 """
 
 import contextlib
-import getpass
 import hashlib
 import json
 import os
@@ -22,6 +21,7 @@ from pyspark.sql import DataFrame
 from lakehouse.config import PROJECT, Config
 from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
+from lakehouse.machine import account
 from lakehouse.models.aliases import CHALLENGER, promote
 from lakehouse.models.registry import PARAMETERS, client, local_folder, tracking_uri
 from lakehouse.tables.contract import Table
@@ -73,7 +73,7 @@ def publish(config: Config, trained: Trained, *, is_champion: bool = True) -> st
     source = f"{run.info.artifact_uri}/model" if trained.pipeline is not None else run.info.artifact_uri
     version = str(mlflow.create_model_version(trained.name, source, run_id=run_id, tags=dict(trained.tags)).version)
     if is_champion:
-        promote(config, trained.name, version, by=getpass.getuser(), why="trained")
+        promote(config, trained.name, version, by=account(), why="trained")
     else:
         mlflow.set_registered_model_alias(trained.name, CHALLENGER, version)
     return version

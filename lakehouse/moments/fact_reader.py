@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lakehouse.config import Config
-from lakehouse.events.commerce import product_text
+from lakehouse.events.figures import product_text
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import Reader, at, text
 from lakehouse.moments.definitions import ORDERED

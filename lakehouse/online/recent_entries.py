@@ -17,8 +17,8 @@ from typing import Any
 import orjson
 
 from lakehouse.config.declarations import DAY_MS
-from lakehouse.events.commerce import product_text
 from lakehouse.events.consent import Heard
+from lakehouse.events.figures import product_text
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.reader import Message, Reader, at, text, text_at
 from lakehouse.events.traits import LOYALTY_TIER, told_traits

@@ -20,14 +20,14 @@ from lakehouse.decisions.exposures import for_life, life_key
 from lakehouse.decisions.visitor import suppression_key
 from lakehouse.events.identifier import Identifier
 from lakehouse.learning.exposure import exposure_key
+from lakehouse.learning.reward import OUTCOMES
 from lakehouse.moments.state import Fact, VisitorState
 from lakehouse.moments.state_store import States, StateStore, state_key
 from lakehouse.online.online_profile import PROFILE, identifier_key
 from lakehouse.online.recent_entries import MOST_ENTRIES, TIMELINES, USER, key_of
 from lakehouse.online.store import MOST, Document, Entry, OnlineStore
 
-_DECISION, _SHOWN, _OUTCOME = decision_record.key(""), exposure_key(""), "o:"
-_ANSWER = "answer:"  # of the service: what was answered to a request, by the id of its decision
+_DECISION, _ANSWER, _SHOWN = decision_record.key(""), decision_record.answer_key(""), exposure_key("")
 OF_AN_ERASURE = b"erasure "  # so begins what silence.py writes: nobody's word
 _ENDED_MS = 1  # since 1970
 _AT_ONCE = 500
@@ -150,7 +150,7 @@ def _decisions(store: OnlineStore, gone: Gone) -> Iterator[str]:
 
 def _of_decisions(store: OnlineStore, gone: Gone, decided: Collection[str]) -> list[str]:
     """Keys of the decisions, of what was answered by them and of their outcomes, and of actions to them."""
-    outcomes = [key for key, _ in store.scan(_OUTCOME) if key.removeprefix(_OUTCOME).split(":", 1)[0] in decided]
+    outcomes = [key for key, _ in store.scan(OUTCOMES) if key.removeprefix(OUTCOMES).split(":", 1)[0] in decided]
     actions = [
         key
         for key, value in store.scan(ATTEMPTS_KEY)

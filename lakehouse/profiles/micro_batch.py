@@ -17,38 +17,33 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Lock
-from typing import Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from lakehouse.errors import ConfigError
 from lakehouse.features.definition import NO_FEATURES, Features
-from lakehouse.identity.index import Index
 from lakehouse.identity.reach import places
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles import gold_writes
+from lakehouse.profiles.applied_models import AppliedModels
 from lakehouse.profiles.batch_record import BatchRecord, Note, nothing_noted
 from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.declaration import ChampionModels, ProfileTable
-from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.derivation import GoldRows, OnDriver
 from lakehouse.profiles.due_rows import MOST_BESIDE, DueProfiles
+from lakehouse.profiles.followers import AudienceTeller, OnlineWriter
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.audiences import NO_AUDIENCES, Audiences
-from lakehouse.profiles.gold.scores import GOLD_SCORES
-from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.profiles.gold_quality import judge
-from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
+from lakehouse.profiles.lake_clock import LakeClock
+from lakehouse.profiles.new_leaves import NewLeaves, new_leaves
 from lakehouse.profiles.silver.feature_days import SILVER_FEATURE_DAYS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
-from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
+from lakehouse.profiles.stitching.graph_facts import facts_of
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.profiles.tables import LEAF, closing_windows, gold_with, made_first, others_read
 from lakehouse.profiles.touched_profiles import TouchedProfiles
@@ -65,54 +60,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class OnlineWriter(Protocol):
-    """What keeps the online store, see lakehouse/online/online_step.py. It may fail without failing the micro-batch."""
-
-    @property
-    def is_due(self) -> bool: ...
-    @property
-    def is_behind(self) -> bool: ...
-    @property
-    def owed(self) -> Collection[str]: ...
-    def catch_up(self, index: Index, now: datetime) -> set[str]: ...
-    def put(self, rows: GoldRows | OnDriver, index: Index, now: datetime) -> bool: ...
-    def settle(self, now: datetime) -> None: ...
-    def use(self, features: Features) -> None: ...
-
-
-class AudienceTeller(Protocol):
-    """What tells a topic who entered and left an audience, see lakehouse/audiences/telling.py. What it could not tell it owes; it never fails."""
-
-    @property
-    def is_due(self) -> bool: ...
-    def tell(self, profile_ids: Collection[str] | None, record: BatchRecord | None) -> None: ...
-
-
-@dataclass(frozen=True)
-class _New:
-    """What a micro-batch brings: leaf rows of events that no other batch has brought, and the transaction they are taken in by.
-
-    here: of every leaf row, on the driver, who it is of, from when to when, and how long its lists are.
-    """
-
-    leaves: DataFrame | pa.Table
-    once: Transaction
-    here: pa.Table
-
-    @property
-    def newest(self) -> datetime | None:
-        newest: datetime | None = pc.max(self.here["last_at"]).as_py()
-        return None if newest is None else newest.replace(tzinfo=None)
-
-    @property
-    def described(self) -> list[str]:
-        """The actors whose traits the batch brings."""
-        actor_ids: list[str] = self.here.filter(pc.greater(self.here["traits"], 0))["actor_id"].unique().to_pylist()
-        return actor_ids
-
-
 class MicroBatch:
-    """The body of foreachBatch. Keeps the newest event time and what it did; everything else is in the lake.
+    """The body of foreachBatch. Keeps what it did; everything else is in the lake.
 
     `online`: None = there is no online store to keep. `note`: is handed what each batch did, once it is done.
     `quality`: judges rows before they are written; None = nobody does. `features`: those that are declared; their leaf rows hold the facts.
@@ -147,9 +96,9 @@ class MicroBatch:
         self._note = note
         self._left: set[str] = set()  # actors of others, of whom gold is to be made anew
         self._gone: set[str] = set()  # profiles of which nothing is left
-        self._newest: datetime | None = None
+        self.lake_clock = LakeClock(lake)
         self._due = DueProfiles(lake, GOLD_ACTIVATION)
-        self._models_applied: Mapping[str, str] | None = None
+        self._applied = AppliedModels(lake, champions)
         self._one_at_a_time = Lock()
 
     def __call__(self, leaves: DataFrame | pa.Table, once: Transaction, record: BatchRecord | None = None) -> None:
@@ -211,11 +160,10 @@ class MicroBatch:
             self.identity.start_again(left)
             self._left |= set(left)
             self._gone |= set(gone)
-            self._newest = None
+            self.lake_clock.forget()
 
     def _is_due(self) -> bool:
-        moved = self._models_moved()
-        return moved or self._is_due_as_it_is()
+        return self._applied.are_old() or self._is_due_as_it_is()
 
     def _is_due_as_it_is(self) -> bool:
         is_asked = self.identity.is_due(self.champions.matcher) or (self.online is not None and self.online.is_due)
@@ -224,7 +172,7 @@ class MicroBatch:
     def _may_be_due(self) -> bool:
         """Whether by the lake's clock a window of somebody may have closed, or what was said of somebody may be too old."""
         now = self.clock()
-        as_of = self.as_of(now)
+        as_of = self.lake_clock.as_of(now)
         kept = [self._due, *([] if self._window_ends is None else [self._window_ends])]
         return as_of is not None and any(one.is_due(as_of, now) for one in kept)
 
@@ -240,9 +188,9 @@ class MicroBatch:
     def _run(self, brought: tuple[DataFrame | pa.Table, Transaction] | None, record: BatchRecord) -> None:
         now = self.clock()
         with record.stage("leaf"):
-            new = None if brought is None else _new(*brought, record)
+            new = None if brought is None else new_leaves(*brought, record)
         with record.stage("models"):
-            everyone = self._models_moved()
+            everyone = self._applied.are_old()
         if record.leaf_rows == 0 and not everyone and not self._is_due_as_it_is():
             return
         with record.stage("silver"):
@@ -252,22 +200,42 @@ class MicroBatch:
         if self.online is not None:
             with record.stage("online_fill"):
                 profiles |= self.online.catch_up(self.identity.index, now)
-        as_of = self.as_of(now, None if new is None else new.newest)
-        if as_of is None:
+        as_of = self.lake_clock.as_of(now, None if new is None else new.newest)
+        if as_of is None:  # there is nobody
+            self._due.end()
             return
         began, due = self.clock(), set[str]()
         if not everyone:
             with record.stage("due"):
                 due = self._due.begin(as_of, now, None if new is None else MOST_BESIDE)
                 profiles |= due
-        rows: GoldRows | OnDriver
+        rows = self._rolled_up(profiles, as_of, now, record, everyone=everyone)
+        self._write_out(rows, record, now)
+        with record.stage("changes"):
+            self.tell_changes(now)
+        if self._window_ends is not None:
+            with record.stage("windows"):
+                profiles |= self._close_windows(self._window_ends, as_of, now)
+        if self._teller is not None:
+            with record.stage("audiences"):
+                self._teller.tell(None if everyone else profiles, record)
+        if due:
+            self._due.made(began, self.clock())
+        self._end(record, now)
+
+    def _rolled_up(
+        self, profiles: set[str], as_of: datetime, now: datetime, record: BatchRecord, *, everyone: bool
+    ) -> GoldRows | OnDriver:
+        """Rows of gold of these profiles, or of everybody, these among them: first those that the online store holds."""
         with record.stage("rollup"):
             if everyone:
-                rows = self.touched.of_everybody(profiles, as_of, now, self._first)
-            else:
-                rows = self.touched.of_few(
-                    self.identity.index, profiles, as_of, now, self._first, besides=self._of_documents
-                )
+                return self.touched.of_everybody(profiles, as_of, now, self._first)
+            return self.touched.of_few(
+                self.identity.index, profiles, as_of, now, self._first, besides=self._of_documents
+            )
+
+    def _write_out(self, rows: GoldRows | OnDriver, record: BatchRecord, now: datetime) -> None:
+        """To the online store, and then to gold; meanwhile the rest of gold is made, and written."""
         self._judge(rows, self._first, record)
         if self.online is not None:
             with record.stage("online"):
@@ -280,20 +248,13 @@ class MicroBatch:
                 self._judge(rest, self._rest, record)
                 self.write_gold(rest, self._rest)
             written.result()
-        with record.stage("changes"):
-            self.tell_changes(now)
-        if self._window_ends is not None:
-            with record.stage("windows"):
-                profiles |= self._close_windows(self._window_ends, as_of, now)
-        if self._teller is not None:
-            with record.stage("audiences"):
-                self._teller.tell(None if everyone else profiles, record)
-        if due:
-            self._due.made(began, self.clock())
+
+    def _end(self, record: BatchRecord, now: datetime) -> None:
+        """All of it is written."""
         self._due.end()
         self.identity.settle()
         record.committed_at = self.clock()
-        self._models_applied = self.champions.versions
+        self._applied.renew()
         self._left.clear()
         self._gone.clear()
         if self.online is not None:
@@ -320,37 +281,7 @@ class MicroBatch:
             ends.made(began, self.clock())
         return due
 
-    def _models_moved(self) -> bool:
-        """Whether gold holds what another champion has said, or a score whose champion was withdrawn: then every profile is due."""
-        self.champions.refresh()
-        if self._models_applied is None:
-            self._models_applied = models_applied(self.lake)
-        applied, absent = self._models_applied, self.champions.absent
-        is_newer = any(applied.get(name) != version for name, version in self.champions.versions.items())
-        return is_newer or any(score.model in applied and score.model in absent for score in SCORES)
-
-    def as_of(self, now: datetime, newest: datetime | None = None) -> datetime | None:
-        """The lake's clock, UTC without a zone. `newest`: of the events that come in.
-
-        It is the time of day while events are of these days, whether or not one comes; a lake of an older history, or one that is being read in,
-        stands at its newest event. So what time does to a profile shows without an event, and history is told as it was.
-        """
-        last = self.newest_event(newest)
-        here = now.astimezone(UTC).replace(tzinfo=None) if now.tzinfo else now
-        if last is None or here - last > timedelta(hours=self.lake.config.profiles.live_hours):
-            return last
-        return max(last, here)
-
-    def newest_event(self, newest: datetime | None = None) -> datetime | None:
-        """The newest event any profile has seen, kept across restarts by the table."""
-        if self._newest is None:
-            row = self.lake.read(SILVER_ACTIVITY_DAILY).agg(F.max("last_at")).first()
-            self._newest = row[0] if row else None
-        known = [time for time in (self._newest, newest) if time is not None]
-        self._newest = max(known, default=None)
-        return self._newest
-
-    def _write_silver(self, new: _New | None, record: BatchRecord, now: datetime) -> set[str]:
+    def _write_silver(self, new: NewLeaves | None, record: BatchRecord, now: datetime) -> set[str]:
         """Write the silver tables; the profiles whose figures the batch may have changed."""
         if new is None:
             return self._resolve(None, record, now, described=[])
@@ -395,26 +326,3 @@ class MicroBatch:
     def _places(self, actor_ids: Collection[str]) -> Mapping[str, str]:
         placed = places(self.identity.index, actor_ids)
         return dict(zip(placed["actor_id"].tolist(), placed["profile_id"].tolist(), strict=True))
-
-
-def _new(leaves: DataFrame | pa.Table, once: Transaction, record: BatchRecord) -> _New:
-    """What the leaf rows bring, their counts noted. Of many one job, which makes the rows."""
-    lists = sorted({name for table in LEAF for name in table.sent_in})
-    told = (*GRAPH_COLUMNS, "last_at")
-    if isinstance(leaves, pa.Table):
-        here = pa.table({name: leaves[name] for name in told} | {n: pc.list_value_length(leaves[n]) for n in lists})
-    else:
-        here = leaves.select(*told, *(F.size(name).alias(name) for name in lists)).toArrow()
-    record.leaf_rows = here.num_rows
-    record.sent = {name: pc.sum(here[name]).as_py() or 0 for name in lists}
-    return _New(leaves, once, here)
-
-
-def models_applied(lake: Lake) -> dict[str, str]:
-    """Versions that gold holds, by model; a model is left out where gold holds none or more than one version of it."""
-    open_segments = lake.read(GOLD_SEGMENTS).where(F.col("valid_to").isNull())
-    scores = lake.read(GOLD_SCORES)
-    columns = {"segments": open_segments.select("model_version")}
-    columns |= {score.model: scores.select(score.version_column) for score in SCORES if score.trained_by}
-    versions = {model: column.distinct().limit(2).collect() for model, column in columns.items()}  # at most two rows
-    return {model: rows[0][0] for model, rows in versions.items() if len(rows) == 1 and rows[0][0] is not None}

@@ -10,7 +10,6 @@ its actor's day, whenever that was.
 import atexit
 import functools
 import logging
-from collections.abc import Callable
 from threading import Thread
 
 from pyspark.errors import StreamingQueryException
@@ -43,18 +42,7 @@ from lakehouse.profiles.micro_batch import MicroBatch, utc_now
 from lakehouse.quality.data_quality import DataQuality, Tell, nothing_told
 from lakehouse.queries import ledger_history, unfinished
 from lakehouse.queries.declarations import declarations, declared_audiences
-from lakehouse.queries.events_batch import (
-    Begin,
-    EventsBatch,
-    Size,
-    Summed,
-    TakeIn,
-    finish,
-    no_features,
-    nobody_knows,
-    nobody_told,
-    nothing_between,
-)
+from lakehouse.queries.events_batch import NO_PARTS, EventsBatch, Parts, TakeIn, finish
 from lakehouse.queries.feature_history import FeatureHistory, keep_declared
 from lakehouse.queries.known_records import Known, known
 from lakehouse.queries.lost_records import refuse_lost
@@ -90,25 +78,15 @@ def writer(
     take_in: TakeIn,
     *,
     declared: Declarations = NOTHING_DECLARED,
-    features: Summed = no_features,
     held: Known | None = None,
-    upkeep: Upkeep | None = None,
-    quality: DataQuality | None = None,
-    window_seconds: int = 0,
-    begin: Begin = nobody_told,
-    size: Size = nobody_knows,
-    held_back: HeldBack | None = None,
-    between: Callable[[], None] = nothing_between,
+    parts: Parts = NO_PARTS,
 ) -> DataStreamWriter:
-    """The query over a stream of records, to be started. silver.events gets the columns that are declared. `features`: see EventsBatch.
+    """The query over a stream of records, to be started. silver.events gets the columns that are declared.
 
-    `held`: what `known` says, where the caller has it. `upkeep`: None = the tables are left as they are written. `quality`: judges the
-    events by windows of so many seconds. `begin`, `size`: see Begin and Size. `held_back`, `between`: see EventsBatch.
+    `held`: what `known` says, where the caller has it.
     """
-    body = EventsBatch(
-        lake, NAME, take_in, held or known(lake, NAME, KNOWN), table=events_table(lake, declared), features=features, upkeep=upkeep,
-        quality=quality, window_seconds=window_seconds, begin=begin, size=size, held_back=held_back, between=between,
-    )  # fmt: skip
+    known_there = held or known(lake, NAME, KNOWN)
+    body = EventsBatch(lake, NAME, take_in, known_there, table=events_table(lake, declared), parts=parts)
     rows = transform(records, lake.config, declared).writeStream.queryName(NAME).outputMode("append")
     return rows.option("checkpointLocation", lake.checkpoint(NAME)).foreachBatch(body)
 
@@ -155,13 +133,17 @@ def start(
         finish(lake, NAME, micro_batch, functools.partial(read_range, lake), declared, micro_batch.features)
         erasures.between_batches()
     when = trigger(config.trigger_seconds, available_now=available_now)
-    to_start = writer(
-        lake, records, micro_batch, declared=declared, features=lambda: micro_batch.features, held=held, upkeep=upkeep, quality=quality,
+    parts = Parts(
+        features=lambda: micro_batch.features,
+        upkeep=upkeep,
+        quality=quality,
         window_seconds=0 if available_now else lake.config.quality.window_seconds,  # nobody comes back for an open one
         begin=functools.partial(unfinished.begin, lake, NAME, held["events"]),
         size=lambda once: checkpoint.size(lake.spark, lake.checkpoint(NAME), once.batch_id),
-        held_back=held_back, between=erasures.between_batches,
-    )  # fmt: skip
+        held_back=held_back,
+        between=erasures.between_batches,
+    )
+    to_start = writer(lake, records, micro_batch, declared=declared, held=held, parts=parts)
     query = to_start.trigger(**when).start()
     if not available_now:
         beside = (query, micro_batch, upkeep, FeatureHistory(lake, micro_batch, NAME, declared.properties), erasures)

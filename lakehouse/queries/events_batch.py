@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -46,10 +47,8 @@ TakeIn = Callable[[DataFrame | pa.Table, Transaction, BatchRecord], None]
 Begin = Callable[[Transaction], None]
 """Is told of a batch before anything of it is written."""
 
-
 Summed = Callable[[], Features]
 """The features of whose facts leaf rows tell now."""
-
 Size = Callable[[Transaction], int | None]
 """How many records a batch was made of; None = that is not known."""
 
@@ -77,12 +76,32 @@ def leaves(events: DataFrame, config: Config, features: Features = NO_FEATURES) 
     return leaf(with_day(of_people), rates=config.money.rates, features=features)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a query has its batches done with; each of them may be left out.
+
+    features: see Summed. upkeep: of the tables it writes, None = they are left as they are written; it has its turn when everything is. quality: judges the events by
+    windows of `window_seconds`; None = nothing is judged. begin, size: see Begin and Size. held_back: knows who was erased; None = nobody. between: is called
+    when a batch is written, and nobody writes.
+    """
+
+    features: Summed = no_features
+    upkeep: Upkeep | None = None
+    quality: DataQuality | None = None
+    window_seconds: int = 0
+    begin: Begin = nobody_told
+    size: Size = nobody_knows
+    held_back: HeldBack | None = None
+    between: Callable[[], None] = nothing_between
+
+
+NO_PARTS = Parts()
+
+
 class EventsBatch:
     """The body of foreachBatch. A replay, whole or after a crash between any two writes, changes nothing: see docs/decisions/0070.
 
-    `table`: silver.events, with the columns that are declared. `features`: see Summed. `upkeep`: of the tables it writes. It has its turn when everything is
-    written. `quality`: judges the events by windows of so many seconds; None = nothing is judged. `begin`, `size`: see Begin and Size. `held_back`: knows who was
-    erased; None = nobody. `between`: is called when a batch is written, and nobody writes.
+    `table`: silver.events, with the columns that are declared.
     """
 
     def __init__(
@@ -93,47 +112,35 @@ class EventsBatch:
         known: Known,
         *,
         table: Table = SILVER_EVENTS,
-        features: Summed = no_features,
-        upkeep: Upkeep | None = None,
-        quality: DataQuality | None = None,
-        window_seconds: int = 0,
-        begin: Begin = nobody_told,
-        size: Size = nobody_knows,
-        held_back: HeldBack | None = None,
-        between: Callable[[], None] = nothing_between,
+        parts: Parts = NO_PARTS,
     ) -> None:
         self._lake = lake
         self._query = query
         self._take_in = take_in
         self._known = known
         self._table = table
-        self._features = features
+        self._parts = parts
+        self._upkeep = parts.upkeep or Upkeep(lake, ())
         self._sessions = SessionStep(lake) if lake.config.enrichment.sessions else None
-        self._upkeep = upkeep or Upkeep(lake, ())
-        self._quality = quality
-        self._window_seconds = window_seconds
-        self._begin = begin
-        self._size = size
-        self._held_back = held_back
-        self._between = between
         self._renewals = 0
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         with self._upkeep.turn:
             self._write(rows, batch_id)
-            self._between()
+            self._parts.between()
             self._upkeep.pause()
 
     def _write(self, rows: DataFrame, batch_id: int) -> None:
-        judge = None if self._quality is None else functools.partial(self._quality.took, SILVER_EVENTS)
-        if self._quality is not None:
-            self._quality.check()
+        quality, held_back = self._parts.quality, self._parts.held_back
+        judge = None if quality is None else functools.partial(quality.took, SILVER_EVENTS)
+        if quality is not None:
+            quality.check()
         lake, once = self._lake, transaction(self._query, rows, batch_id)
-        self._begin(once)
+        self._parts.begin(once)
         record = BatchRecord(batch_id)
         rows = rows.where((F.col("asks") == dedupe.REJECTED) | is_news(self._known["events"]))
         with self._settled(rows, once, record) as told:
-            answered = told if self._held_back is None else self._held_back.left(told)
+            answered = told if held_back is None else held_back.left(told)
             if self._sessions is not None:
                 self._prepare(self._sessions)
             with record.stage("events"):
@@ -153,19 +160,20 @@ class EventsBatch:
                 self._take_in(told, once, record)
                 for other in others:
                     other.result()
-        if self._quality is not None:
-            self._quality.settle(self._window_seconds)
+        if quality is not None:
+            quality.settle(self._parts.window_seconds)
 
     def _prepare(self, sessions: SessionStep) -> None:
-        if self._held_back is not None and self._held_back.renewals != self._renewals:
-            self._renewals = self._held_back.renewals
+        held_back = self._parts.held_back
+        if held_back is not None and held_back.renewals != self._renewals:
+            self._renewals = held_back.renewals
             sessions.start_again()
         sessions.prepare()
 
     @contextmanager
     def _settled(self, rows: DataFrame, once: Transaction, record: BatchRecord) -> Iterator[DataFrame | pa.Table]:
         """The rows, made once: few are on the driver."""
-        size = self._size(once) if self._lake.uses_delta_rs else None
+        size = self._parts.size(once) if self._lake.uses_delta_rs else None
         if size is not None and size <= FEW_RECORDS:
             with record.stage("events"):
                 few = rows.toArrow()
@@ -179,7 +187,7 @@ class EventsBatch:
 
     def _leaves(self, events: DataFrame | pa.Table) -> DataFrame | pa.Table:
         """Few events are on the driver, and so are their leaf rows."""
-        lake, config, features = self._lake, self._lake.config, self._features()
+        lake, config, features = self._lake, self._lake.config, self._parts.features()
         if isinstance(events, pa.Table):
             events = events.select([*OF_LEAVES, *features.reads])
             if events.num_rows <= FEW_RECORDS:

@@ -97,6 +97,13 @@ def write_events(
         if is_decided and first_broken(SILVER_EVENTS, Action.QUARANTINE) is None:
             return _write_here(lake, rows, are_conflicts, once, known, table, judge)
         rows = lake.frame(rows)
+    return _write_by_spark(lake, rows, once, known, table, judge)
+
+
+def _write_by_spark(
+    lake: Lake, rows: DataFrame, once: Transaction, known: Ends, table: Table, judge: Judge | None
+) -> Accepted:
+    """`write_events` of a batch of which tables may have something."""
     contents = rows.where(F.col("asks") == dedupe.CONTENT)
     judged = rows.where(F.col("asks") == dedupe.REJECTED).unionByName(dedupe.conflicts(rows))
     breaks = first_broken(SILVER_EVENTS, Action.QUARANTINE)

@@ -31,7 +31,6 @@ OPS_EXPORT_RUNS = Table(
     people=Nobody("of runs of exports, counted"),
     key=("export", "run_id"),
     owner=OWNER,
-    ages=("ended_at", "export_runs_days"),
     reads=READS,
     columns=(
         _EXPORT,

@@ -11,7 +11,6 @@ whether it is the one served is the verdict's. Streams may run meanwhile: nothin
 """
 
 import dataclasses
-import getpass
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from lakehouse.config.paths import serving_folder
 from lakehouse.errors import LakeError, ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import PRODUCTS, writer
+from lakehouse.machine import account
 from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.models.aliases import promote
 from lakehouse.models.publish import Trained, publish, snapshot
@@ -208,7 +208,7 @@ def use(config: Config, version: str) -> Path:
         LakeError: the lake is not on this machine.
     """
     folder = point_serving(config, version)
-    promote(config, RECOMMENDER, version, by=getpass.getuser(), why="--use")
+    promote(config, RECOMMENDER, version, by=account(), why="--use")
     return folder
 
 

@@ -23,9 +23,8 @@ _requests: set[type[BaseModel]] = set()
 
 def faults(*codes: int) -> Answers:
     """The refusals that any route with a scope has, and these. 503: whose a token is cannot be said now."""
-    refused = {
-        "application/json": {"schema": {"$ref": _REF.format(model=Fault.__name__)}}
-    }  # also where the answer is no JSON
+    # Also where the answer is no JSON.
+    refused = {"application/json": {"schema": {"$ref": _REF.format(model=Fault.__name__)}}}
     return {code: {"description": HTTPStatus(code).phrase, "content": refused} for code in (401, 403, 429, 503, *codes)}
 
 

@@ -10,7 +10,8 @@ LINK = "link"  # its address is a signed link, which is the key
 SCOPES: Mapping[str, str] = {
     "/": OPEN,
     "/docs": OPEN,
-    "/docs/oauth2-redirect": OPEN,
+    "/docs/swagger-ui.js": OPEN,
+    "/docs/swagger-ui.css": OPEN,
     "/openapi.json": OPEN,
     "/healthz": OPEN,
     "/readyz": OPEN,

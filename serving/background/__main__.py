@@ -6,7 +6,6 @@ Everything is idempotent, and offsets are committed after the effects.
 """
 
 import dataclasses
-import getpass
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +38,7 @@ from lakehouse.lake import audit
 from lakehouse.lake.audited_settings import note_settings
 from lakehouse.learning.lifetime import remember_for_life
 from lakehouse.learning.reward import Reward
+from lakehouse.machine import account
 from lakehouse.moments.definitions import Definitions, read_moments
 from lakehouse.moments.detector import MomentDetector
 from lakehouse.moments.fact_reader import FactReader
@@ -138,7 +138,7 @@ class Background:
         """In the audit log: by which files people are decided on and acted to, where they are others than before."""
         files = {name: file.digest for name, file in self._read_files().items()}
         if files != self._noted:
-            audit.note_state(self._config, "rules", files, by=getpass.getuser(), now=self._clock())
+            audit.note_state(self._config, "rules", files, by=account(), now=self._clock())
             self._noted = files
 
     def run(self, stopped: Event) -> None:

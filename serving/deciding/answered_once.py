@@ -15,6 +15,7 @@ from uuid import uuid4
 import orjson
 
 from lakehouse.decisions.circumstances import circumstances_of
+from lakehouse.decisions.decision_record import answer_key
 from lakehouse.decisions.gate import Permitted, Use, permit
 from lakehouse.decisions.offers import Purpose
 from lakehouse.errors import StoreError
@@ -38,7 +39,7 @@ async def answered_before(service: Service, request: VisitorRequest, use: Use) -
     """What was answered to an earlier request of the same `request_id`, where it may leave again."""
     if not request.request_id:
         return Before(None)
-    key = _key(decision_id_of(request))
+    key = answer_key(decision_id_of(request))
     try:
         (kept,) = await service.visitors.call(lambda: service.store.get([key]))
     except (StoreError, TimeoutError):
@@ -74,7 +75,7 @@ async def answered_meanwhile(
     mark = uuid4().bytes
     ends_ms = context.now_ms + service.policy.reward.window_ms
     said = orjson.dumps({"purposes": sorted(set(purposes)), "answer": answer})
-    document = Document(_key(context.decision_id), before.version, mark + said, ends_ms)
+    document = Document(answer_key(context.decision_id), before.version, mark + said, ends_ms)
 
     def keep() -> bytes | None:
         return None if service.store.put([document]) else service.store.get([document.key])[0]
@@ -87,10 +88,6 @@ async def answered_meanwhile(
         answer["degraded_because"].append(_NOT_KEPT)
         return None
     return None if kept is None or kept.startswith(mark) else _read(kept)["answer"]
-
-
-def _key(decision_id: str) -> str:
-    return f"answer:{decision_id}"
 
 
 def _read(kept: bytes) -> dict[str, Any]:

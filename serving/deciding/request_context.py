@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -34,8 +34,8 @@ class RequestContext:
     """One request, ready to be decided on.
 
     here: what the request says of where the visitor is.
-    sent: of the events that came along, those on their way to Kafka. missing: what the answer should have been made from
-    and was not, in words; it grows while the answer is made.
+    sent: of the events that came along, those on their way to Kafka. withheld, left_out: how many of them are not to be stored, and of how many nothing at all is
+    (storage_consent.py). missing: what the answer should have been made from and was not, in words; it grows while the answer is made.
     """
 
     decision_id: str
@@ -44,6 +44,8 @@ class RequestContext:
     circumstances: Circumstances
     is_pressed: bool
     sent: "list[asyncio.Future[None]]"
+    withheld: int
+    left_out: int
     missing: list[str]
 
     @property
@@ -94,10 +96,10 @@ async def read_context(service: Service, request: VisitorRequest, *, is_pressed:
     """
     now, here = service.clock(), request.context.said()
     identifier = service.visitors.identifier(*request.typed_identifier)
-    sent, newest = await _send_events(service, request, now)
+    brought = await _send_events(service, request, now)
     visitor = service.visitors.unread(identifier, now) if is_pressed else await service.visitors.find(identifier, now)
     circumstances = circumstances_of(
-        visitor, service.inputs(), now=now, here=here, event=newest, segment=request.segment
+        visitor, service.inputs(), now=now, here=here, event=brought.newest, segment=request.segment
     )
     remember_unit(service, circumstances)
     return RequestContext(
@@ -106,7 +108,9 @@ async def read_context(service: Service, request: VisitorRequest, *, is_pressed:
         here=here,
         circumstances=circumstances,
         is_pressed=is_pressed,
-        sent=sent,
+        sent=brought.sent,
+        withheld=brought.withheld,
+        left_out=brought.left_out,
         missing=list(circumstances.missing),
     )
 
@@ -118,30 +122,36 @@ def remember_unit(service: Service, circumstances: Circumstances) -> None:
         service.facts.put(visitor.units.to_tell(visitor.unit, at_ms))
 
 
-async def _send_events(
-    service: Service, request: VisitorRequest, now: datetime
-) -> "tuple[list[asyncio.Future[None]], Mapping[str, Any] | None]":
-    """Hand the events to Kafka and to the visitor's newest behaviour; the last of them, in the vocabulary of rules."""
+class _Brought(NamedTuple):
+    """The events of a request; the fields are those of RequestContext. newest: the last of them, in the vocabulary of rules."""
+
+    sent: "list[asyncio.Future[None]]"
+    newest: Mapping[str, Any] | None
+    withheld: int = 0
+    left_out: int = 0
+
+
+async def _send_events(service: Service, request: VisitorRequest, now: datetime) -> _Brought:
+    """Hand the events to Kafka and to the visitor's newest behaviour."""
     if not request.events:
-        return [], None
+        return _Brought([], None)
     sent_events = [
         event.model_dump(mode="json", exclude_defaults=True) | {"type": event.type} for event in request.events
     ]
     records = collector.of_request(sent_events, _identity(*request.typed_identifier), now)
     topic, sent = service.config.kafka.events_topic, []
     try:
-        kept = (await storable(service, records, now)).records
-    except (
-        StoreError
-    ):  # as long as nobody knows what they refused nothing is kept, and none of it is told as acknowledged
-        kept = []
+        kept, withheld = await storable(service, records, now)
+        left_out = len(records) - len(kept)
+    except StoreError:  # nobody knows what they refused: nothing is kept, and none of it is told as acknowledged
+        kept, withheld, left_out = [], 0, 0
     for record in kept:
         try:
             sent.append(service.out.send(topic, record.key, record.value))
         except Overloaded:
             break  # those that were not taken are told as not acknowledged
     count_events(service, [record.event for record in kept], now)
-    return sent, vocabulary_of(records[-1].event)
+    return _Brought(sent, vocabulary_of(records[-1].event), withheld, left_out)
 
 
 def count_events(service: Service, events: Sequence[Mapping[str, Any]], now: datetime) -> None:
@@ -197,9 +207,10 @@ def decision_id_of(request: VisitorRequest) -> str:
 
 
 async def await_events(context: RequestContext) -> dict[str, int]:
-    """Wait, not long, for Kafka to take the events that came along; how many came, and how many it has."""
+    """Wait, not long, for Kafka to take the events that came along: EventsAnswer. There is nothing to wait for of one that is left out."""
     received = len(context.request.events)
-    taken = await acknowledged(context.sent, ACKNOWLEDGE_SECONDS)
+    taken = context.left_out + await acknowledged(context.sent, ACKNOWLEDGE_SECONDS)
     if taken < received:
         context.missing.append(f"kafka: {received - taken} of {received} events not acknowledged. Send them again")
-    return {"received": received, "acknowledged": taken}
+    told = {"received": received, "acknowledged": taken}
+    return told | ({"withheld": context.withheld} if context.withheld else {})

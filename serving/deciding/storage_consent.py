@@ -1,7 +1,8 @@
 """What of an event may be stored, where the purpose `consent.storage` is what storing rests on: asked at the door, before anything is written.
 
 Whoever refused it, in the event itself, before, or by what holds where they are, leaves no event behind. What the event says of consent is kept, with the
-identifiers it names at its top, and nothing else: without it nobody could prove the refusal, and nobody would hear of a later yes. An event that says
+identifiers it names at its top, or where it has none of them the others, and nothing else: without it nobody could prove the refusal, and nobody would hear of a
+later yes. An event that says
 nothing of consent is not kept at all. Events of orders are kept whole where `consent.storage_keeps_orders` says so: a sale is kept for the law's sake.
 
 Not asked here: records that others write into Kafka, imports and webhooks. Whoever brings them has a basis of their own.
@@ -18,14 +19,21 @@ from lakehouse.consent.defaults import Defaults
 from lakehouse.errors import StoreError
 from lakehouse.events.consent import PLACES
 from lakehouse.events.contracts import is_of_order
+from lakehouse.events.document import object_at
 from lakehouse.events.identifier import Identifier
-from lakehouse.events.reader import text
+from lakehouse.events.identifiers import EMAIL, MAILBOX, PHONE
+from lakehouse.events.reader import text, text_at
 from serving.messages.collector import Record
 from serving.service import Service
 
 _STATEMENT = "identify"  # it says who, and nothing that they did
 _KEPT = ("messageId", "anonymousId", "userId", "timestamp", "originalTimestamp", "sentAt", "receivedAt")
 _KEPT_OF_CONTEXT = (*PLACES, "library")
+_TRAITS = {
+    "email": (EMAIL, MAILBOX),
+    "phone": (PHONE,),
+    "loyalty_id": ("loyalty_id",),
+}  # by the types that they may be of
 
 
 class Storable(NamedTuple):
@@ -53,7 +61,7 @@ async def storable(service: Service, records: Sequence[Record], now: datetime) -
     purpose = service.config.consent.storage
     if not purpose:
         return Storable(list(records), 0)
-    asked = [_asked(service, record, purpose) for record in records]
+    asked = _asked(service, records, purpose)
     silent = list(dict.fromkeys(one.identifiers for one in asked if one.word is None and one.identifiers))
     words = await asyncio.gather(*(_standing(service, identifiers, purpose, now) for identifiers in silent))
     standing = dict(zip(silent, words, strict=True))
@@ -68,14 +76,17 @@ async def storable(service: Service, records: Sequence[Record], now: datetime) -
             continue
         withheld += 1
         if one.speaks:
-            kept.append(_statement(one.record))
+            kept.append(_statement(service, one.record))
     return Storable(kept, withheld)
 
 
-def _asked(service: Service, record: Record, purpose: str) -> _Asked:
-    told = service.reader.consent(record.event)
-    identifiers = tuple(service.reader.identifiers(record.event)) if record.event else ()
-    return _Asked(record, identifiers, None if told is None else told.words.get(purpose), told is not None)
+def _asked(service: Service, records: Sequence[Record], purpose: str) -> list[_Asked]:
+    events = [record.event for record in records]
+    heard = map(service.reader.consent, events)
+    return [
+        _Asked(record, tuple(identifiers), None if told is None else told.words.get(purpose), told is not None)
+        for record, identifiers, told in zip(records, service.reader.identifiers_of(events), heard, strict=True)
+    ]
 
 
 async def _standing(service: Service, identifiers: tuple[Identifier, ...], purpose: str, now: datetime) -> bool:
@@ -99,10 +110,24 @@ def _is_kept_order(service: Service, event: Mapping[str, Any]) -> bool:
     return is_order and service.config.consent.storage_keeps_orders
 
 
-def _statement(record: Record) -> Record:
+def _statement(service: Service, record: Record) -> Record:
     """What an event says of consent, and who said it."""
-    context = record.event.get("context")
-    told = {name: context[name] for name in _KEPT_OF_CONTEXT if name in context} if isinstance(context, Mapping) else {}
-    event = {name: record.event[name] for name in _KEPT if name in record.event}
-    event |= {"type": _STATEMENT, "context": told}
+    said = record.event
+    context = object_at(said, "context")
+    event = {name: said[name] for name in _KEPT if name in said}
+    event |= {"type": _STATEMENT, "context": {name: context[name] for name in _KEPT_OF_CONTEXT if name in context}}
+    if not service.reader.identifiers(event):
+        event["traits"] = _names(service, said)
+        event["context"] |= {name: context[name] for name in ("device", "externalIds") if name in context}
     return Record(key=record.key, value=orjson.dumps(event, default=str), event=event)
+
+
+def _names(service: Service, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What of its traits says who it is, for an event that names nobody at its top. An address may be another's, as of whoever gets a present."""
+    types = {type_ for type_, _ in service.reader.identifiers(said)}
+    told = {name: text(said, name) for name, by in _TRAITS.items() if not types.isdisjoint(by)}
+    names: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    country = text_at(said, "traits.address.country")
+    if "phone" in names and country is not None:  # to which the number is national
+        names["address"] = {"country": country}
+    return names

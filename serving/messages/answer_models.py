@@ -19,10 +19,11 @@ class StepAnswer(_Answer):
 
 
 class EventsAnswer(_Answer):
-    """Of the events that came inside the request: how many, and how many Kafka has acknowledged."""
+    """Of the events that came inside the request: how many, how many Kafka has acknowledged, and `withheld` as of the collector's answer."""
 
     received: int
     acknowledged: int
+    withheld: int | None = None
 
 
 class _Decision(_Answer):

@@ -38,9 +38,8 @@ _WRITE_KEY, _BLANKS = "writeKey", " \t\n\r"
 _KEY_MEMBER = re.compile(rf'"{_WRITE_KEY}"[{_BLANKS}]*:[{_BLANKS}]*"[^"\\]*"[{_BLANKS}]*(,?)')
 _OURS = (_WRITE_KEY, "receivedAt")  # never the sender's to say
 _MOST_MERGED_LEVELS = 8  # a context has four; each more is read once more
-_MOST_SAID_BYTES = (
-    2 * BATCH_BYTES
-)  # of what a batch says for all, in each of its messages: a small request must not become a large one
+# Of what a batch says for all, in each of its messages: a small request must not become a large one.
+_MOST_SAID_BYTES = 2 * BATCH_BYTES
 
 
 class Refused(StitchlakeError):

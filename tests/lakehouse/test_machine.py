@@ -111,3 +111,11 @@ def test_the_cache_is_where_the_user_says(tmp_path: Path) -> None:
 def test_java_is_that_of_java_home() -> None:
     assert machine.java({"JAVA_HOME": "/opt/jdk"}) == "/opt/jdk/bin/java"
     assert machine.java({}) == "java"
+
+
+def test_an_account_without_a_name_is_known_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under any number."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 987_654)
+    assert machine.account() == "uid 987654"

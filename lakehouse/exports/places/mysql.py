@@ -22,9 +22,9 @@ from pymysql.constants import CR, ER
 
 from lakehouse.actions.destinations import Mysql
 from lakehouse.exports.places.place import away
-from lakehouse.exports.places.table import TablePlace
+from lakehouse.exports.places.table import NUMBER, TablePlace
 
-_BATCH = "`stitchlake_batch`"
+_BATCH, _NUMBER = "`stitchlake_batch`", f"`{NUMBER}`"
 _CHECK_VIOLATED, _OUT_OF_RANGE = 3819, 1690  # of MySQL; the driver has no name for them
 _OF_THE_ROW = frozenset({_CHECK_VIOLATED, ER.CONSTRAINT_FAILED, ER.BAD_NULL_ERROR, ER.DUP_ENTRY, ER.DATA_TOO_LONG})
 _OF_THE_ROW |= {ER.WARN_DATA_OUT_OF_RANGE, ER.WARN_DATA_TRUNCATED, ER.TRUNCATED_WRONG_VALUE}
@@ -103,18 +103,16 @@ class MysqlPlace(TablePlace):
             found.setdefault(row[2], []).append((row[4] or "") if row[7] is None else "")
         return [sorted(names) for names in found.values()]
 
-    def take(self, rows: Sequence[Sequence[Any]]) -> set[str] | None:
+    def take(self, rows: Sequence[Sequence[Any]]) -> set[int] | None:
         """See `TablePlace`."""
         layout, names = self.layout, self.layout.columns.names
         same = self._same_key()
         others = [name for name in names if name not in layout.key]
         with self._together(names, rows):
-            touched = None
+            numbers = None
             if layout.mode == "update":
-                at = ", ".join(f"sent.{_quoted(name)}" for name in layout.key)
-                touched = self.touched(
-                    self._rows(f"SELECT {at} FROM {_BATCH} AS sent JOIN {self._table} AS there ON {same}")
-                )
+                found = self._rows(f"SELECT sent.{_NUMBER} FROM {_BATCH} AS sent JOIN {self._table} AS there ON {same}")
+                numbers = {row[0] for row in found}
             if others and layout.mode != "insert":
                 sets = ", ".join(f"there.{_quoted(name)} = sent.{_quoted(name)}" for name in others)
                 self._do(f"UPDATE {self._table} AS there JOIN {_BATCH} AS sent ON {same} SET {sets}")
@@ -125,7 +123,7 @@ class MysqlPlace(TablePlace):
                     f"INSERT INTO {self._table} ({_listed(names)}) SELECT {news} FROM {_BATCH} AS sent "
                     f"LEFT JOIN {self._table} AS there ON {same} WHERE {lacks}"
                 )
-        return touched
+        return numbers
 
     def remove(self, keys: Sequence[Sequence[Any]]) -> None:
         """See `TablePlace`."""
@@ -138,17 +136,19 @@ class MysqlPlace(TablePlace):
 
     @contextlib.contextmanager
     def _together(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[None]:
-        """A transaction; the rows are beside the table, in columns of its types."""
+        """A transaction; the rows are beside the table, in columns of its types, with their numbers."""
         assert self._connection is not None
         self._do(f"DROP TEMPORARY TABLE IF EXISTS {_BATCH}")
-        self._do(f"CREATE TEMPORARY TABLE {_BATCH} ENGINE = InnoDB SELECT {_listed(names)} FROM {self._table} LIMIT 0")
+        self._do(
+            f"CREATE TEMPORARY TABLE {_BATCH} ENGINE = InnoDB SELECT {_listed(names)}, 0 AS {_NUMBER} FROM {self._table} LIMIT 0"
+        )
         with self._connection.cursor() as cursor:
             cursor.execute("START TRANSACTION")
             try:
-                values = ", ".join(["%s"] * len(names))
+                values = ", ".join(["%s"] * (len(names) + 1))
                 cursor.executemany(
-                    f"INSERT INTO {_BATCH} ({_listed(names)}) VALUES".replace("%", "%%") + f" ({values})",
-                    [[_value(value) for value in row] for row in rows],
+                    f"INSERT INTO {_BATCH} ({_listed(names)}, {_NUMBER}) VALUES".replace("%", "%%") + f" ({values})",
+                    [[*map(_value, row), number] for number, row in enumerate(rows)],
                 )
                 yield
                 cursor.execute("COMMIT")

@@ -10,7 +10,7 @@ from psycopg import errors, sql
 
 from lakehouse.actions.destinations import Postgres
 from lakehouse.exports.places.place import Layout, away
-from lakehouse.exports.places.table import TablePlace
+from lakehouse.exports.places.table import NUMBER, TablePlace
 
 _CHANGED = (
     errors.UndefinedTable,
@@ -19,7 +19,7 @@ _CHANGED = (
     errors.InsufficientPrivilege,
     errors.ReadOnlySqlTransaction,
 )
-_BATCH = sql.Identifier("stitchlake_batch")
+_BATCH, _NUMBER = sql.Identifier("stitchlake_batch"), sql.Identifier(NUMBER)
 _UNIQUE = """
 SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
 WHERE i.indrelid = %s::regclass AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL GROUP BY i.indexrelid
@@ -75,7 +75,7 @@ class PostgresPlace(TablePlace):
         """See `TablePlace`."""
         return [row[0] for row in self._here.execute(_UNIQUE, (self._table.as_string(self._here),)).fetchall()]
 
-    def take(self, rows: Sequence[Sequence[Any]]) -> set[str] | None:
+    def take(self, rows: Sequence[Sequence[Any]]) -> set[int] | None:
         """See `TablePlace`."""
         layout = self.layout
         names = [sql.Identifier(name) for name in layout.columns.names]
@@ -119,27 +119,26 @@ class PostgresPlace(TablePlace):
         assert self._connection is not None
         return self._connection
 
-    def _update(self, names: Sequence[sql.Identifier]) -> set[str]:
-        key = self.layout.key
+    def _update(self, names: Sequence[sql.Identifier]) -> set[int]:
         sets = sql.SQL(", ").join(sql.SQL("{0} = new.{0}").format(name) for name in names)
-        at = sql.SQL(", ").join(sql.SQL("stored.{}").format(sql.Identifier(name)) for name in key)
         done = self._here.execute(
-            sql.SQL("UPDATE {} AS stored SET {} FROM {} AS new WHERE {} RETURNING {}").format(
-                self._table, sets, _BATCH, _same_key(key), at
+            sql.SQL("UPDATE {} AS stored SET {} FROM {} AS new WHERE {} RETURNING new.{}").format(
+                self._table, sets, _BATCH, _same_key(self.layout.key), _NUMBER
             )
         )
-        return self.touched(done.fetchall())
+        return {row[0] for row in done.fetchall()}
 
     def _copy(self, listed: sql.Composed, rows: Sequence[Sequence[Any]]) -> None:
-        """The rows into a table beside, of the types the columns have there."""
+        """The rows into a table beside, of the types the columns have there, with their numbers."""
         self._here.execute(
-            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-                _BATCH, listed, self._table
+            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {}, 0 AS {} FROM {} WITH NO DATA").format(
+                _BATCH, listed, _NUMBER, self._table
             )
         )
-        with self._here.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN").format(_BATCH, listed)) as copy:
-            for row in rows:
-                copy.write_row(row)
+        copied = sql.SQL("COPY {} ({}, {}) FROM STDIN").format(_BATCH, listed, _NUMBER)
+        with self._here.cursor().copy(copied) as copy:
+            for number, row in enumerate(rows):
+                copy.write_row([*row, number])
 
     def _connected(self) -> psycopg.Connection[Any]:
         one = self._of

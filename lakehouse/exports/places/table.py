@@ -7,18 +7,19 @@ first run; later it was dropped, and making it anew would leave out what the led
 import contextlib
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from lakehouse.actions.delivery import GiveUp, Retry, Sent
 from lakehouse.actions.destinations import Database
 from lakehouse.actions.private_addresses import refuse_private
 from lakehouse.errors import ActionError, DestinationAwayError, ExportError
-from lakehouse.exports.keys import key_text, key_values, typed
+from lakehouse.exports.keys import key_values
 from lakehouse.exports.places.place import Layout, Outcome, away, keys_of
 from lakehouse.exports.rows import Removal, Row, Sending
 
 MOST_ROWS = 10_000
+NUMBER = "stitchlake_row"  # of a row in its batch: a column beside its own
 One = TypeVar("One", Sending, Removal)
 
 
@@ -96,8 +97,11 @@ class TablePlace(ABC):
         """Columns over which something is unique, each in order of the alphabet."""
 
     @abstractmethod
-    def take(self, rows: Sequence[Sequence[Any]]) -> set[str] | None:
-        """Take the rows in one transaction; where they must be there, the keys of those that are."""
+    def take(self, rows: Sequence[Sequence[Any]]) -> set[int] | None:
+        """Take the rows in one transaction; where they must be there, the numbers of those that are, from 0.
+
+        By number, not by key: what a database gives of a key may be of another type, or padded.
+        """
 
     @abstractmethod
     def remove(self, keys: Sequence[Sequence[Any]]) -> None:
@@ -147,10 +151,10 @@ class TablePlace(ABC):
 
     def _taken(self, sends: Sequence[Sending]) -> dict[str, Outcome]:
         names = self.layout.columns.names
-        touched = self.take([[sending.row.what[name] for name in names] for sending in sends])
+        there = self.take([[sending.row.what[name] for name in names] for sending in sends])
         return {
-            sending.key: Sent() if touched is None or sending.key in touched else GiveUp("not at the destination")
-            for sending in sends
+            sending.key: Sent() if there is None or number in there else GiveUp("not at the destination")
+            for number, sending in enumerate(sends)
         }
 
     def _removed(self, removals: Sequence[Removal]) -> dict[str, Outcome]:
@@ -165,11 +169,6 @@ class TablePlace(ABC):
         if keys:
             self.remove(keys)
         return outcomes
-
-    def touched(self, rows: Iterable[Sequence[Any]]) -> set[str]:
-        """Keys as the ledger has them, of what the database gave of the key's columns, in whatever types these have there."""
-        columns, key = self.layout.columns, self.layout.key
-        return {text for row in rows if (text := key_text(typed(row, columns, key))) is not None}
 
     def _halved(self, batch: Sequence[One], take: Callable[[Sequence[One]], dict[str, Outcome]]) -> dict[str, Outcome]:
         """Take the batch; where a row of it is refused, its halves, down to that row."""

@@ -1,5 +1,6 @@
 """lakehouse/events/commerce.py as columns: products, order value, what takes the meaning from an ecommerce event."""
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 
@@ -10,9 +11,9 @@ from lakehouse.config import EventsConfig
 from lakehouse.events import amounts, ids, schema
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import Blocked
-from lakehouse.events.commerce import PRICES, PRODUCT_IDS, QUANTITIES
 from lakehouse.events.contracts import ORDER_REFUNDED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
+from lakehouse.events.figures import PRICES, PRODUCT_IDS, QUANTITIES
 from lakehouse.events.privacy import without_address
 from lakehouse.lane.reading import amount_verdict, places
 from lakehouse.lane.reading.verdict import fault, first
@@ -22,7 +23,6 @@ _EXACT = "decimal(38,14)"  # price x quantity, summed; beyond it a sum is null, 
 _LINE = "properties.products[]"
 _LINE_FIELDS = ("product_id", "name", "quantity", "price")
 _TELLING = ("product_id", "name", "price")  # what a line must tell one of
-_SAID = ("revenue", "total", "value")
 
 
 def products(config: EventsConfig, junk: Blocked) -> Column:
@@ -89,23 +89,27 @@ def order_value(config: EventsConfig) -> Column:
 
     priced = F.filter("products", lambda product: product["price"].isNotNull())
     total = F.aggregate(priced, F.lit(0).cast(_EXACT), add).try_cast(MONEY)
-    is_unread = reduce(or_, (_is_unread(F.col(f"{name}_text"), F.col(f"{name}_amount")) for name in _SAID))
     is_sound = (
-        ~is_unread
+        ~_is_unread(schema.SAID)
         & (F.size(priced) > 0)
         & (F.size(F.filter("products", _is_spoilt)) == 0)
         & (total <= config.max_amount)
     )
     said, given_back = (
-        F.coalesce(*(F.col(f"{name}_amount") for name in names)) for names in (_SAID, (*_SAID, *schema.GIVEN_BACK))
+        F.coalesce(*(F.col(f"{name}_amount") for name in names)) for names in (schema.SAID, schema.SAID_OF_REFUND)
     )
     is_refund = F.col("event_name") == ORDER_REFUNDED.name
     return F.when(is_refund, F.abs(given_back)).otherwise(F.coalesce(said, F.when(is_sound, total)))
 
 
-def _is_unread(text: Column, amount: Column) -> Column:
+def _unread(name: str) -> Column:
     """Whether an amount was said, in digits or as an object, that nobody can read."""
+    text, amount = F.col(f"{name}_text"), F.col(f"{name}_amount")
     return F.coalesce(amount.isNull() & text.rlike(r"\p{Nd}|\A[\[{]"), F.lit(False))
+
+
+def _is_unread(names: Sequence[str]) -> Column:
+    return reduce(or_, map(_unread, names))
 
 
 def _is_spoilt(product: Column) -> Column:
@@ -157,7 +161,7 @@ def _unread_refund(spoilt: Column) -> Column:
     is_no_array = F.col("products_text").isNotNull() & F.col("products").isNull()
     return F.coalesce(
         spoilt,
-        F.when(~is_told, F.array_min("figure_faults")),
+        F.when(~is_told | _is_unread(schema.SAID_OF_REFUND), F.array_min("figure_faults")),
         F.when(is_no_array, fault(R.WRONG_TYPE, "properties.products: array expected")),
         F.when(~is_told & (F.size("products") > 0), fault(R.MISSING_FIELD, f"{_LINE}.product_id")),
         F.when(~is_told & F.col("product_id").isNotNull(), fault(R.MISSING_FIELD, "properties.products")),

@@ -71,6 +71,17 @@ def test_nobodys_address_is_used_when_lake_and_store_are_of_different_moments(tm
     assert DeltaEmailAddresses(config).latest(person("ana", [("user_id", "u1")])) is None
 
 
+def test_an_address_is_found_in_tables_that_were_merged_into_as_streams_do(tmp_path: Path) -> None:
+    config = lake(tmp_path, TRAITS, MEMBERS)
+    for name in ("personal_traits", "identity_map"):
+        stored = DeltaTable(tmp_path / "lake" / "silver" / name)
+        rows = stored.to_pyarrow_table().slice(0, 1)
+        merge = stored.merge(rows, "new.actor_id = old.actor_id", source_alias="new", target_alias="old")
+        merge.when_matched_update_all().when_not_matched_insert_all().execute()
+    ana = person("ana", tokens(config, "ana@example.com"))
+    assert DeltaEmailAddresses(config).latest(ana) == "Ana@Example.com"
+
+
 def indexed(config: Config, *, traits_at: str = "", map_at: str = "") -> None:
     """What the streaming driver keeps beside the tables; by default of their versions."""
     silver = Path(config.lake.root) / "silver"

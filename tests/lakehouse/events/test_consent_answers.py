@@ -79,6 +79,43 @@ ANSWERED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None]] = [
     ({"consent": {"categoryPreferences": "C0001:1,C0002:0,C0003:1,C0004:0"}}, (False, True, False)),
     ({"consent": {"categoryPreferences": ["C0002:1"]}}, (True, False, False)),
     ({"consentManagement": {"allowedConsentIds": ["C0002"]}}, (True, False, False)),
+    ({"consent": {"categoryPreferences": "necessary:yes, analytics = granted,advertising:no"}}, (True, False, False)),
+    (
+        {"consent": {"categoryPreferences": [{"id": "x7", "name": "marketing", "consent": {"status": True}}]}},
+        (None, None, True),
+    ),
+    *(
+        ({"consent": {place: {"analytics": True, "marketing": False}}}, (True, None, False))
+        for place in ("categories", "preferences", "purposes", "choices")
+    ),
+    ({"consent": {"categories": ["necessary", "analytics"]}}, (True, False, False)),
+    *(
+        ({"consent": {**lists, "method": "banner"}}, (True, None, False))
+        for lists in (
+            {"acceptedCategories": ["analytics"], "rejectedCategories": ["marketing"]},
+            {"accepted": ["analytics"], "rejected": ["marketing"]},
+            {"purposes": {"enabled": ["analytics"], "disabled": ["marketing"]}},
+        )
+    ),
+    ({"consent": {"accepted": ["analytics"], "rejected": []}}, (True, False, False)),
+    (
+        {"consent": {"purposes": {"enabled": ["analytics"], "disabled": ["functional"], "marketing": False}}},
+        (True, False, False),
+    ),
+    *(
+        ({"consent": {name: False}}, (None, None, False))
+        for name in (
+            "marketingOptIn",
+            "accepts_marketing",
+            "is_marketing_allowed",
+            "consent_marketing",
+            "opt_in_marketing",
+        )
+    ),
+    (
+        {"consent": {"categoryPreferences": {"acceptsMarketing": True, "has_analytics_consent": False}}},
+        (False, None, True),
+    ),
     *(
         ({"consent": unread}, (None, None, None))
         for unread in (

@@ -243,6 +243,14 @@ UNREAD: dict[str, tuple[dict[str, Any], str]] = {
         "wrong_type",
     ),
     "a line that names no product": ({"products": [{"quantity": 1}]}, "missing_field"),
+    "an amount as people write it, beside lines": (
+        {"refund_amount": "12,50", "products": [{"product_id": "p"}]},
+        "invalid_number",
+    ),
+    "an amount in an object, beside lines": (
+        {"total": {"amount": 12.5}, "products": [{"product_id": "p"}]},
+        "wrong_type",
+    ),
     "a quantity with its unit": ({"products": [{"product_id": "p", "quantity": "1 pc"}]}, "invalid_number"),
 }
 
@@ -259,6 +267,11 @@ def test_a_refund_nobody_can_read_is_not_one_of_the_whole_order(sent: str) -> No
 def test_a_refund_that_says_nothing_more_is_of_the_whole_order(properties: dict[str, Any]) -> None:
     row = row_of("Order Refunded", order_id="o", **properties)
     assert (row.verdict, row.faults, row.revenue, row.lines) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("name", ["refundAmount", "refund_total", "total_refunded"])
+def test_what_a_refund_gave_back_goes_before_the_total_of_its_order(name: str) -> None:
+    assert row_of("Order Refunded", order_id="o", total=100, **{name: 5}).revenue == 5
 
 
 def test_a_refund_of_lines_is_read_beside_an_amount_that_is_not() -> None:

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
+from lakehouse.errors import DestinationAwayError, ExportError
+from lakehouse.machine import free_port
 from tests.lakehouse.exports.shop import Shop
 from tests.postgres_server import SECRET
 
@@ -34,3 +37,17 @@ def query(port: int, sql: str) -> list[tuple[Any, ...]]:
 def stored(port: int, table: str) -> Mapping[str, tuple[Any, ...]]:
     """id -> the other columns."""
     return {row[0]: row[1:] for row in query(port, f"SELECT * FROM {table}")}
+
+
+def is_told_why_not(one: Shop) -> None:
+    """A run into a database is told that it does not let us in, is away, or lies where we may not go; never a password."""
+    one.environ = {"DB_PASSWORD": "wrong-one"}
+    with pytest.raises(ExportError, match="refuses us") as refused:
+        one.run()
+    assert "wrong-one" not in str(refused.value)
+    one.destination |= {"port": free_port()}
+    with pytest.raises(DestinationAwayError, match="does not answer"):
+        one.run()
+    one.destination |= {"allow_private": False, "security": "require"}
+    with pytest.raises(ExportError, match="its address is private"):
+        one.run()

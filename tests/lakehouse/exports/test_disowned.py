@@ -29,7 +29,7 @@ class World:
         self.shop.people(person("ann"), person("bob"))
         told = {"profile_id": ["ann", "bob"], "email": [MAIL, "bob@example.com"], "phone": [PHONE, None]}
         told |= {"email_told_at": pa.array([NOW, NOW], pa.timestamp("us", tz="UTC"))}
-        self._write("gold", "contacts", pa.table(told))
+        self.write("gold", "contacts", pa.table(told))
         resolver = Resolver(self.shop.config)
         self.mail, self.phone = resolver.resolve("email", MAIL), resolver.resolve("phone", PHONE)
         self.user = ("user_id", "u-1")
@@ -41,11 +41,11 @@ class World:
         """Let these actors be ann, and carry these."""
         edges = [(actor, *one) for actor, those in actors.items() for one in those if one is not None]
         names = ("actor_id", "identifier_type", "identifier_token")
-        self._write(
+        self.write(
             "silver", "identity_edges", pa.Table.from_pylist([dict(zip(names, one, strict=True)) for one in edges])
         )
         placed = [{"actor_id": actor, "profile_id": "ann"} for actor in actors]
-        self._write("silver", "identity_map", pa.Table.from_pylist(placed))
+        self.write("silver", "identity_map", pa.Table.from_pylist(placed))
 
     def overrule(self, action: str, *names: tuple[str, str] | None, undone_at: datetime | None = None) -> None:
         (first, *rest) = sorted(name for name in names if name is not None)
@@ -59,7 +59,7 @@ class World:
         }
         row |= {"first_type": first[0], "first_token": first[1], "second_type": second[0], "second_token": second[1]}
         rows = pa.Table.from_pylist([row | {"undone_at": undone_at}], arrow_schema(SILVER_IDENTITY_OVERRIDES))
-        self._write("silver", "identity_overrides", rows)
+        self.write("silver", "identity_overrides", rows)
 
     def ann(self) -> tuple[str | None, bool, str | None]:
         """What an export tells of her: address, whether since when, number."""
@@ -69,8 +69,8 @@ class World:
         told = json.loads(lines[0])
         return told["mail"], told["since"] is not None, told["phone"]
 
-    def _write(self, layer: str, name: str, rows: pa.Table) -> None:
-        write_deltalake(self.shop.lake / layer / name, rows, mode="overwrite")
+    def write(self, layer: str, name: str, rows: pa.Table) -> None:
+        write_deltalake(self.shop.lake / layer / name, rows, mode="overwrite", schema_mode="overwrite")
 
 
 @pytest.fixture
@@ -91,6 +91,14 @@ def test_of_an_unlinked_pair_the_weaker_is_told_of_who_does_not_carry_the_strong
     assert world.ann() == (MAIL, True, None)
     world.carry(a1=(world.user, world.mail), a2=(world.mail, world.phone))
     assert world.ann() == (MAIL, True, PHONE), "another browser of hers carries the number by itself"
+
+
+def test_a_number_without_country_code_is_that_of_the_country_it_was_told_in(world: World) -> None:
+    told = {"profile_id": ["ann", "bob"], "email": [MAIL, "bob@example.com"], "phone": ["030 901820", None]}
+    world.write("gold", "contacts", pa.table(told | {"country": ["Germany", None]}))
+    assert world.ann() == (MAIL, False, "030 901820")
+    world.overrule("block", Resolver(world.shop.config).resolve("phone", "030 901820", "Germany"))
+    assert world.ann() == (MAIL, False, None)
 
 
 def test_what_names_no_address_of_the_profile_changes_nothing(world: World) -> None:

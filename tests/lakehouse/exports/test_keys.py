@@ -1,15 +1,14 @@
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from lakehouse.exports.keys import key_text, key_values, typed
+from lakehouse.exports.keys import key_text, key_values
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TIME, MONEY = pa.timestamp("us", tz="UTC"), pa.decimal128(18, 2)
-BERLIN = timezone(timedelta(hours=1))
 
 
 def of(type_: pa.DataType) -> pa.Schema:
@@ -36,25 +35,18 @@ def test_a_key_of_each_type_comes_back_as_it_was(type_: pa.DataType, value: Any,
 
 
 @pytest.mark.parametrize(
-    ("type_", "there", "value"),
+    ("type_", "text", "value"),
     [
-        (pa.int64(), "7", 7),
-        (pa.int64(), Decimal("7.00"), 7),
-        (pa.int64(), 7.0, 7),
-        (pa.string(), 7, "7"),
-        (pa.string(), b"ann", "ann"),
-        (pa.bool_(), 1, True),
-        (pa.bool_(), "f", False),
-        (MONEY, 12.5, Decimal("12.50")),
-        (MONEY, Decimal("12.500"), Decimal("12.50")),
-        (TIME, NOON.replace(tzinfo=None), NOON),
-        (TIME, NOON.astimezone(BERLIN), NOON),
-        (TIME, "2026-03-01 13:00:00+01:00", NOON),
-        (pa.date32(), NOON, date(2026, 3, 1)),
+        (pa.int64(), '["7"]', 7),
+        (pa.int64(), "[7.0]", 7),
+        (pa.bool_(), "[1]", True),
+        (MONEY, "[12.5]", Decimal("12.50")),
+        (TIME, '["2026-03-01 13:00:00+01:00"]', NOON),
+        (TIME, '["2026-03-01T12:00:00"]', NOON),
     ],
 )
-def test_what_a_database_gives_is_compared_in_the_types_of_the_key(type_: pa.DataType, there: Any, value: Any) -> None:
-    assert key_text(typed([there], of(type_), ("id",))) == key_text([value])
+def test_a_key_of_before_is_read_in_the_types_of_now(type_: pa.DataType, text: str, value: Any) -> None:
+    assert key_values(text, of(type_), ("id",)) == [value]
 
 
 def test_several_columns_are_each_of_their_own_type() -> None:

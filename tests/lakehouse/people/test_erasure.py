@@ -41,6 +41,7 @@ from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.queries import events as query
+from lakehouse.queries.events_batch import Parts
 from lakehouse.queries.known_records import held_by
 from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
@@ -92,10 +93,8 @@ class World:
         renamed = {"timestamp": "kafka_timestamp", "arrived_at": "ingested_at"}
         told = sent.rename_columns([renamed.get(name, name) for name in sent.column_names])
         self.lake.add(told.select(BRONZE_EVENTS.column_names).cast(arrow_schema(BRONZE_EVENTS)), BRONZE_EVENTS)
-        writer = query.writer(
-            self.lake, stream(self.lake.spark, self.records), self.batch, size=lambda _: 1,
-            held_back=self.held, between=self.erasures.between_batches,
-        )  # fmt: skip
+        parts = Parts(size=lambda _: 1, held_back=self.held, between=self.erasures.between_batches)
+        writer = query.writer(self.lake, stream(self.lake.spark, self.records), self.batch, parts=parts)
         writer.trigger(availableNow=True).start().awaitTermination()
 
     def ask(self, type_: str, value: str, *, every: bool = False) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from lakehouse.features.point_in_time import DECAY, FEATURES, features, served_features
+from lakehouse.lake import stamp
 from lakehouse.lake.delta import Lake
 from lakehouse.models.registry import Champions
 from lakehouse.models.score_model import LOGISTIC, ScoreModel
 from lakehouse.profiles.differences import compare
-from lakehouse.profiles.due_rows import DueProfiles
+from lakehouse.profiles.due_rows import BEGUN, DueProfiles
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.micro_batch import MicroBatch
@@ -102,6 +103,16 @@ def test_a_lapse_and_a_decayed_score_show_within_a_quarter_of_an_hour_though_nob
     batch.catch_up()
     assert lake.commit(GOLD_ACTIVATION) == stored
     assert_rebuild_agrees(lake, batch, [order, other])
+
+
+def test_where_nobody_is_left_it_is_not_noted_any_more_who_was_due(lake: Lake) -> None:
+    """The last of them was erased after a crash."""
+    copy_empty_tables(lake)
+    stamp.restamp(lake.root, BEGUN, '["p1"]', lake.spark)
+    batch = MicroBatch(lake, OneModel(), clock=Clock(NOW))
+    batch.catch_up()
+    assert batch.lake_clock.as_of(NOW) is None
+    assert list(Path(lake.root).glob(f"{BEGUN}*")) == []
 
 
 def assert_rebuild_agrees(lake: Lake, batch: MicroBatch, told: list[dict[str, Any]]) -> None:

@@ -57,7 +57,7 @@ def test_what_may_not_be_written_is_not_and_is_once_it_may(lake: Lake) -> None:
     assert (lake.read(GOLD_RFM).count(), lake.read(GOLD_ACTIVATION).count()) == (1, 2)
 
     everybody = Judge(lake)
-    as_of = batch.newest_event()
+    as_of = batch.lake_clock.newest_event()
     assert as_of is not None
     judge(batch.touched.of_everybody(set(), as_of, NOW, batch.tables), batch.tables, everybody)
     assert everybody.seen == taking.seen | {"gold.scores": 0}

@@ -109,9 +109,8 @@ def drain(lake: Lake, *, dies_before: int | None = None) -> None:
         unfinished.note(lake, query.NAME, unfinished.Begun(once=once, begins=_begins(lake, folder, once.batch_id)))
 
     events_batch.finish(lake, query.NAME, take_in, lambda *_: lake.spark.read.schema(RECORD).parquet(str(folder)))
-    to_start = query.writer(
-        lake, stream(lake.spark, folder), take_in, begin=begin, size=lambda once: None if once.batch_id % 2 else 1
-    )
+    parts = events_batch.Parts(begin=begin, size=lambda once: None if once.batch_id % 2 else 1)
+    to_start = query.writer(lake, stream(lake.spark, folder), take_in, parts=parts)
     to_start.trigger(availableNow=True).start().awaitTermination()
 
 
@@ -269,6 +268,14 @@ def crash_before(patch: pytest.MonkeyPatch, table: Table) -> None:
     patch.setattr(Lake, "append", crash)
 
 
+def write_and_crash(lake: Lake, rows: DataFrame | pa.Table) -> None:
+    """Quarantine is written, silver.events is not."""
+    with pytest.MonkeyPatch.context() as patch:
+        crash_before(patch, SILVER_EVENTS)
+        with pytest.raises(OSError, match="no space left"):
+            write_events(lake, rows, ONCE, known={})
+
+
 @pytest.mark.parametrize("are_here", [True, False], ids=["here", "there"])
 def test_after_a_crash_between_the_tables_the_replay_decides_as_before(
     spark: SparkSession, tmp_path: Path, are_here: bool
@@ -276,10 +283,7 @@ def test_after_a_crash_between_the_tables_the_replay_decides_as_before(
     # aA came at p0_0 and p1_2, aB at p1_1 and p0_9: of each content the state keeps one place, not always the same.
     lake = new_lake(spark, tmp_path)
     rows = answered(lake, p0_0="aA", p1_1="aB", p1_3="bA")
-    with pytest.MonkeyPatch.context() as patch:
-        crash_before(patch, SILVER_EVENTS)
-        with pytest.raises(OSError, match="no space left"):
-            write_events(lake, rows.toArrow() if are_here else rows, ONCE, known={})
+    write_and_crash(lake, rows.toArrow() if are_here else rows)
     assert (events(lake), quarantine(lake)) == ([], ["aB"])
     for _ in range(2):
         rows = answered(lake, p0_9="aB", p1_2="aA", p1_3="bA")
@@ -294,10 +298,7 @@ def test_after_a_crash_on_the_driver_either_way_takes_in_the_rest(
 ) -> None:
     lake = new_lake(spark, tmp_path)
     rows = answered(lake, p0_0="aA", p0_1="bA", p0_2="!")
-    with pytest.MonkeyPatch.context() as patch:
-        crash_before(patch, SILVER_EVENTS)
-        with pytest.raises(OSError, match="no space left"):
-            write_events(lake, rows.toArrow(), ONCE, known={})
+    write_and_crash(lake, rows.toArrow())
     assert (events(lake), quarantine(lake)) == ([], ["!"])
     replayed = write_events(lake, rows.toArrow() if is_replay_here else rows, ONCE, known={})
     assert taken(replayed) == {"aA": "0-0", "bA": "0-1"}

@@ -69,7 +69,8 @@ def drain(lake: Lake, judge: DataQuality) -> list[int]:
         given.append(sum(row["event_count"] for row in listed(leaves)))
 
     records = stream(lake.spark, Path(lake.root).parent / "records")
-    events.writer(lake, records, take_in, quality=judge).trigger(availableNow=True).start().awaitTermination()
+    parts = events_batch.Parts(quality=judge)
+    events.writer(lake, records, take_in, parts=parts).trigger(availableNow=True).start().awaitTermination()
     return given
 
 

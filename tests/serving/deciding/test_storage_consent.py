@@ -67,6 +67,27 @@ def test_of_a_refusal_only_the_refusal_is_kept(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
+    "named",
+    [
+        {"traits": {"email": "ann@example.net", "name": "Ann"}, "type": "identify"},
+        {"context": {"traits": {"phone": "+12025550143"}}},
+        {"traits": {"phone": "030 901820", "address": {"country": "Germany", "street": "Weg 7"}}, "type": "identify"},
+        {"traits": {"email": "info@example.net"}, "type": "identify"},
+        {"context": {"externalIds": [{"type": "loyalty_id", "id": "L-7"}]}},
+        {"context": {"device": {"id": "d-4711"}}, "properties": {"email": "of-a-friend@example.net"}},
+    ],
+)
+def test_who_is_named_by_something_else_alone_is_heard_too(door: Door, named: dict[str, Any]) -> None:
+    _, service = door()
+    event = VIEW | named | {"messageId": "m1", "context": {**named.get("context", {}), **NO["context"]}}
+    ((statement,), _) = kept(service, event)
+    assert "name" not in statement["traits"]
+    assert "street" not in statement["traits"].get("address", {})
+    assert "properties" not in statement
+    assert service.reader.identifiers(statement) == service.reader.identifiers(event) != []
+
+
+@pytest.mark.parametrize(
     ("word", "events", "stays"),
     {
         "refused before": (False, [VIEW | ANN], []),
@@ -125,6 +146,16 @@ def test_the_sender_is_told_that_it_was_taken_and_not_kept(door: Door) -> None:
     knows(service, False)
     answer = client.post("/v1/batch", json={"batch": [VIEW | ANN, VIEW | ANN]})
     assert (answer.status_code, answer.json()) == (200, {"success": True, "acknowledged": 2, "withheld": 2})
+
+
+def test_a_decision_is_not_told_as_short_of_events_that_are_not_to_be_kept(door: Door) -> None:
+    client, service = door(keys=())
+    knows(service, False)
+    events = [{"type": "track", "event": "Product Viewed"}]
+    asked = {"customer_id": "ann", "events": events}
+    answer = client.post("/api/decide", json=asked).json()
+    assert answer["events"] == {"received": 1, "acknowledged": 1, "withheld": 1}
+    assert not any(why.startswith("kafka") for why in answer["degraded_because"])
 
 
 def test_by_default_storing_rests_on_something_else(door: Door) -> None:
