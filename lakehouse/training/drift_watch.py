@@ -27,6 +27,7 @@ from lakehouse.profiles.declared_scores import CLV, PURCHASE_PROPENSITY, SCORES,
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.tables.drift import OPS_DRIFT
 from lakehouse.training.known_profiles import KnownProfiles
+from lakehouse.training.score_targets import TARGETS
 
 FEATURE, SCORE, SEGMENT_SIZES, CALIBRATION = "feature", "score", "segment_sizes", "calibration"
 SEGMENTS_JOB = "ml/train_segments.py"
@@ -58,8 +59,7 @@ def look(lake: Lake, now: datetime) -> list[dict[str, Any]]:
     """
     settings = lake.config.drift
     people = KnownProfiles(lake, purpose=lake.config.training.drift, most=settings.max_profiles, job="drift")
-    champions = Champions(lake.config)
-    champions.refresh()
+    champions = Champions.now(lake.config)
     random = np.random.default_rng(settings.seed)
     seen = [
         *_of_columns(people, champions, settings, random),
@@ -90,7 +90,7 @@ def _of_columns(
     values = [champions.scores[name].value.alias(name) for name in scores]
     day = people.last_whole_day
     before = day - timedelta(days=settings.reference_days)
-    old, new = (people.at(one, *FEATURES, *values) for one in (before, day))
+    old, new = people.at([before, day], *FEATURES, *values)
     for name in (*FEATURES, *scores):
         score = scores.get(name)
         reference, current = (_told(frame[name], score) for frame in (old, new))
@@ -137,24 +137,33 @@ def _of_segments(lake: Lake, day: date, settings: DriftConfig, now: datetime, ra
 def _of_calibration(
     lake: Lake, people: KnownProfiles, champions: Champions, random: np.random.Generator
 ) -> Iterator[Seen]:
-    """What the champion says of the newest day whose horizon is over, against who ordered within it. It is kind to a champion that learned from it."""
-    score, settings = PURCHASE_PROPENSITY, lake.config.drift
-    champion = champions.scores.get(score.column)
-    day = people.last_whole_day - timedelta(days=lake.config.scores.horizon_days)
-    if champion is None or day < people.first_day:
-        return
-    predicted = people.at(day, champion.value.alias("predicted"), "frequency").dropna()
-    later = people.at(people.last_whole_day, "frequency")["frequency"]
-    ordered = np.asarray(later.reindex(predicted.index) > predicted["frequency"], dtype=np.float64)
-    seen: dict[str, Any] = {}
-    if len(predicted) >= settings.min_rows:
-        found = calibration(predicted["predicted"].to_numpy(np.float64), ordered, random)
-        over = found.error / settings.min_calibration_error
-        seen = {"p": found.p, "calibration_error": found.error, "effect_over": over}
-    rows, trains = (len(predicted), len(predicted)), _trainer(score)
-    yield Seen(
-        kind=CALIBRATION, subject=score.column, day=day, reference_day=None, version=champion.version, rows=rows, asks_for=trains, **seen
-    )  # fmt: skip
+    """What champions say of the newest day whose horizon is over, against who ordered within it. It is kind to a champion that learned from it."""
+    settings = lake.config.drift
+    for target in TARGETS.values():
+        score, question = target.score, target.question(lake.config.scores)
+        champion = champions.scores.get(score.column)
+        day = people.last_whole_day - timedelta(days=question.horizon_days)
+        if champion is None or day < people.first_day:
+            continue
+        then, now = people.at([day, people.last_whole_day], champion.value.alias("predicted"), "frequency")
+        asked = then.dropna()
+        ordered = np.asarray(now["frequency"].reindex(asked.index) > asked["frequency"], dtype=np.float64)
+        seen: dict[str, Any] = {}
+        if len(asked) >= settings.min_rows:
+            outcome = 1.0 - ordered if question.is_absence else ordered
+            found = calibration(asked["predicted"].to_numpy(np.float64), outcome, random)
+            over = found.error / settings.min_calibration_error
+            seen = {"p": found.p, "calibration_error": found.error, "effect_over": over}
+        yield Seen(
+            kind=CALIBRATION,
+            subject=score.column,
+            day=day,
+            reference_day=None,
+            version=champion.version,
+            rows=(len(asked), len(asked)),
+            asks_for=_trainer(score),
+            **seen,
+        )
 
 
 def _trainer(score: Score) -> tuple[str, ...]:
