@@ -1,11 +1,12 @@
 """How many segments, and where they lie: K-means for every k of segments.min_k..max_k on a sample of the profiles, on the driver. Pure.
 
-Of those whose groups come out the same from half of the profiles (stability of segments.min_stability or more) the best silhouette wins, the smaller k
-if equal; where none is so steady, the steadiest.
+Of those whose groups come out the same from half of the profiles (stability of segments.min_stability or more) the best silhouette wins, and of those that are as
+good but for NEAR the smallest k: fewer segments are easier to work with. Where none is so steady, the steadiest.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from lakehouse.config import SegmentsConfig
 from lakehouse.errors import ModelError
 from lakehouse.models.cluster_quality import Array, davies_bouldin, kmeans, silhouette, stability
 from lakehouse.models.one_thread import one_thread
+
+NEAR: Final = 0.01  # of silhouette
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +84,9 @@ def choose(points: Array, settings: SegmentsConfig) -> Count:
 
 
 def best_k(silhouettes: Mapping[int, float], steady: Mapping[int, float], min_stability: float) -> int:
-    """The best silhouette among the steady, the smaller k if equal; where none is steady enough, the steadiest."""
+    """The smallest k among the steady whose silhouette is the best, or near it; where none is steady enough, the steadiest."""
     enough = [k for k in silhouettes if steady[k] >= min_stability]
     if enough:
-        return max(enough, key=lambda k: (silhouettes[k], -k))
+        best = max(silhouettes[k] for k in enough)
+        return min(k for k in enough if silhouettes[k] >= best - NEAR)
     return max(steady, key=lambda k: (steady[k], -k))

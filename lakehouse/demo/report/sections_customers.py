@@ -126,5 +126,5 @@ def _silhouettes(trainings: Sequence[Mapping[str, object]]) -> str:
         return ""
     points = ", ".join(f"{k}: {value:.3f}" for k, value in silhouettes(training).items())
     return note(
-        f"Silhouette by number of clusters: {points}. Of those that half of the customers would give, too, the best was taken: {clusters(training)}."
+        f"Silhouette by number of clusters: {points}. Of those that half of the customers would give, too, the best was taken, or fewer that are nearly as good: {clusters(training)}."
     )

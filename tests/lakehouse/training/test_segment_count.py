@@ -47,6 +47,8 @@ def test_the_steady_come_first_and_where_none_is_the_steadiest() -> None:
     assert best_k(silhouettes, steady, 0.8) == 4
     assert best_k(silhouettes, steady, 0.95) == 3
     assert best_k({3: 0.4, 4: 0.4}, {3: 1.0, 4: 1.0}, 0.8) == 3
+    nearly = {3: 0.58, 4: 0.595, 5: 0.6}
+    assert best_k(nearly, dict.fromkeys(nearly, 1.0), 0.8) == 4
 
 
 def test_profiles_all_alike_are_one_line() -> None:

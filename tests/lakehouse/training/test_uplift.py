@@ -30,7 +30,7 @@ from lakehouse.uplift.study import study
 from tests.rows import completed
 
 SHOWN = datetime(2026, 3, 10, 12, tzinfo=UTC)
-PEOPLE = 1500
+PEOPLE = 700
 EXPERIMENT = Experiment(
     name="mail",
     owner="data",
