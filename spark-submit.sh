@@ -89,4 +89,6 @@ cd "$root" # relative paths, lake.root among them, mean the same wherever this i
 export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONSAFEPATH=1 # a job's own folder is no place to import from
 unset PYTHONDONTWRITEBYTECODE # as containers set it: every process of ours would compile some thousand modules anew
+# Arrays here are small, and Spark and streams are at work beside them: threads of BLAS would only wait for each other, eight times as long.
+export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}
 exec "$python" -m lakehouse.commands "$@"

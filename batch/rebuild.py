@@ -43,8 +43,7 @@ def check(
     audiences: Audiences = NO_AUDIENCES,
 ) -> int:
     """Print differences per table and one JSON line; the number of differing rows. `declared`, `features`, `audiences`: see `rebuild`."""
-    champions = Champions(lake.config)
-    champions.refresh()
+    champions = Champions.now(lake.config)
     read = read_again(lake, declared).persist()
     counted = balance(lake, declared, read)
     rebuilt = rebuild(
@@ -90,8 +89,7 @@ def main(argv: list[str]) -> int:
 
 def overwrite_profiles(lake: Lake) -> None:
     """Every table of profiles becomes what follows from silver."""
-    champions = Champions(lake.config)
-    champions.refresh()
+    champions = Champions.now(lake.config)
     now, declared = utc_now(), declarations(lake.config)
     features = declared_features(lake.config)
     audiences = declared_audiences(lake.config, features).audiences

@@ -1,4 +1,4 @@
-"""Train the champion of `segments`: see lakehouse/training/segments.py.
+"""Train the model `segments`: see lakehouse/training/segments.py.
 
 ./spark-submit.sh ml/train_segments.py
 """

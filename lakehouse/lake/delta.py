@@ -101,12 +101,27 @@ class Lake:
         Of a small table on this machine delta-rs names the files: Spark would start two or three jobs to find them out
         after every commit, 0.2 s a table.
         """
+        files = self._few_files(table)
+        return self._of_log(table) if files is None else self._of_files(table, files)
+
+    def snapshot(self, table: Table) -> tuple[DataFrame, int]:
+        """`read`, and the number of the commit whose rows these are, and stay, whatever is committed meanwhile."""
+        version = self.commit(table)
+        files = self._few_files(table)
+        if files is None or self.commit(table) != version:
+            return self._of_log(table, versionAsOf=version), version
+        return self._of_files(table, files), version
+
+    def _few_files(self, table: Table) -> list[str] | None:
+        """Where the rows of a small table on this machine are; None of any other."""
         files = delta_rs.files(self.path(table)) if self.uses_delta_rs else None
-        if files is None or len(files) > MOST_FILES:
-            return migration.with_gained(self.spark.read.format("delta").load(self.path(table)), table)
-        if not files:
-            return self.spark.createDataFrame([], table.ddl)
-        return self.spark.read.schema(table.ddl).parquet(*files)
+        return None if files is None or len(files) > MOST_FILES else files
+
+    def _of_files(self, table: Table, files: list[str]) -> DataFrame:
+        return self.spark.read.schema(table.ddl).parquet(*files) if files else self.spark.createDataFrame([], table.ddl)
+
+    def _of_log(self, table: Table, **options: int) -> DataFrame:
+        return migration.with_gained(self.spark.read.format("delta").options(**options).load(self.path(table)), table)
 
     def version(self, table: Table) -> str:
         """The state of its rows: another text after every commit that may have changed one, and for another table in the same place."""

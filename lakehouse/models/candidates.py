@@ -13,6 +13,7 @@ import numpy as np
 
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.evaluation import Array
+from lakehouse.models.one_thread import one_thread
 from lakehouse.models.score_model import BOOSTED, FOREST, LOGISTIC, NETWORK, ScoreModel
 from lakehouse.models.trees import Trees
 
@@ -48,7 +49,8 @@ SETTINGS = (
 def fit(setting: Setting, rows: Array, label: Array, *, horizon_days: int, among: str, seed: int) -> ScoreModel:
     """Rows x FEATURES and outcomes 0 or 1 -> a model that is not calibrated yet. Both outcomes must be among them."""
     made = {LOGISTIC: _logistic, FOREST: _forest, BOOSTED: _boosted, NETWORK: _network}[setting.kind]
-    learned = made(setting.options, rows, label, seed)
+    with one_thread():
+        learned = made(setting.options, rows, label, seed)
     learned["usual"] = dict(zip(FEATURES, np.median(rows, axis=0).tolist(), strict=True))
     return ScoreModel(
         version="", kind=setting.kind, horizon_days=horizon_days, among=among, slope=1.0, offset=0.0, **learned

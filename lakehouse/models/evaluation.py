@@ -161,10 +161,10 @@ def platt(logit: Array, y: Array) -> tuple[float, float]:
     return float(coefficients[0]), float(coefficients[1])
 
 
-def platt_out_of_fold(logit: Array, y: Array) -> Array:
-    """Calibrated probabilities of rows by the calibration of the other half, so that a choice by them is a fair one."""
+def platt_out_of_fold(logit: Array, y: Array, person: NDArray[np.int64]) -> Array:
+    """Calibrated probabilities of rows by the calibration of the other half of the people, so that a choice by them is a fair one."""
     p = np.empty_like(logit)
-    is_even = np.arange(len(y)) % 2 == 0
+    is_even = np.unique(person, return_inverse=True)[1] % 2 == 0
     for held_out in (is_even, ~is_even):
         slope, offset = platt(logit[~held_out], y[~held_out])
         p[held_out] = sigmoid(slope * logit[held_out] + offset)

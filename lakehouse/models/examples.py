@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -28,6 +29,7 @@ from lakehouse.models.evaluation import Array
 SPLITS: Final = 5
 TRAIN_CUT_OFFS: Final = 3  # of a split at most, half a horizon apart: more would repeat the same purchases
 TOUCH_DAYS: Final = 7
+LOOKED_AT: Final = 1_000  # profiles of which it is looked whether a feature knows the future
 COLUMNS: Final = ("profile_id", "cut_off", "is_touch", "as_of", *FEATURES, "happened")
 
 Compute = Callable[[DataFrame, DataFrame, DataFrame], DataFrame]
@@ -126,39 +128,8 @@ def _split(test: date, embargo: int, half: int, oldest: date) -> Split:
     return Split(train=tuple(day for day in train if day >= oldest), validation=validation, test=test)
 
 
-def examples(
-    activity: DataFrame,
-    orders: DataFrame,
-    profiles: DataFrame,
-    days: Sequence[date],
-    horizon_days: int,
-    *,
-    compute: Compute = features,
-    outcomes: DataFrame | None = None,
-) -> DataFrame:
-    """COLUMNS: of each profile and cut-off it was known at one row, and one at a touch if there was one.
-
-    `happened` is 1.0 if there is an outcome after `as_of` and within `horizon_days`, else 0.0. `profiles`: profile_id. `outcomes`: profile_id,
-    occurred_at; None = orders.
-    """
-    moments = _moments(activity, profiles, days)
-    horizon = F.make_dt_interval(F.lit(horizon_days))
-    is_ahead = (F.col("occurred_at") > F.col("as_of")) & (F.col("occurred_at") <= F.col("as_of") + horizon)
-    asked = orders.select("profile_id", F.col("ordered_at").alias("occurred_at")) if outcomes is None else outcomes
-    ahead = (
-        asked.join(moments, on="profile_id", how="inner")
-        .where(is_ahead)
-        .select("profile_id", "as_of", F.lit(1.0).alias("is_ahead"))
-        .distinct()
-    )
-    known = compute(activity, orders, moments)
-    key = ["profile_id", "as_of"]
-    labelled = known.join(moments, on=key, how="inner").join(ahead, on=key, how="left")
-    return labelled.withColumn("happened", F.coalesce("is_ahead", F.lit(0.0))).select(*COLUMNS)
-
-
-def _moments(activity: DataFrame, profiles: DataFrame, days: Sequence[date]) -> DataFrame:
-    """profile_id, as_of, cut_off, is_touch: each profile and instant once."""
+def moments(activity: DataFrame, profiles: DataFrame, days: Sequence[date]) -> DataFrame:
+    """profile_id, as_of, cut_off, is_touch: each profile and instant once. `profiles`: profile_id."""
     ends = F.array(*(F.struct(F.lit(day).alias("cut_off"), F.lit(end_of_day(day)).alias("as_of")) for day in days))
     passes = profiles.select("profile_id", F.inline(ends)).withColumn("is_touch", F.lit(False))
     active = activity.groupBy("profile_id", "activity_date").agg(F.max("last_at").alias("last_at"))
@@ -180,6 +151,35 @@ def _moments(activity: DataFrame, profiles: DataFrame, days: Sequence[date]) -> 
     )
 
 
+def examples(
+    activity: DataFrame,
+    orders: DataFrame,
+    at: DataFrame,
+    horizon_days: int,
+    *,
+    compute: Compute = features,
+    outcomes: DataFrame | None = None,
+) -> DataFrame:
+    """COLUMNS: of each of the `moments` at which the profile was known already.
+
+    `happened` is 1.0 if there is an outcome after `as_of` and within `horizon_days`, else 0.0. `at`: read three times. `outcomes`: profile_id,
+    occurred_at; None = orders.
+    """
+    horizon = F.make_dt_interval(F.lit(horizon_days))
+    is_ahead = (F.col("occurred_at") > F.col("as_of")) & (F.col("occurred_at") <= F.col("as_of") + horizon)
+    asked = orders.select("profile_id", F.col("ordered_at").alias("occurred_at")) if outcomes is None else outcomes
+    ahead = (
+        asked.join(at, on="profile_id", how="inner")
+        .where(is_ahead)
+        .select("profile_id", "as_of", F.lit(1.0).alias("is_ahead"))
+        .distinct()
+    )
+    known = compute(activity, orders, at)
+    key = ["profile_id", "as_of"]
+    labelled = known.join(at, on=key, how="inner").join(ahead, on=key, how="left")
+    return labelled.withColumn("happened", F.coalesce("is_ahead", F.lit(0.0))).select(*COLUMNS)
+
+
 def collected(told: pa.Table) -> Examples:
     """Rows of `examples` on the driver, in one order however they come."""
     told = told.sort_by([(name, "ascending") for name in ("profile_id", "cut_off", "as_of")])
@@ -197,20 +197,22 @@ def collected(told: pa.Table) -> Examples:
 
 
 def leaking(
-    activity: DataFrame, orders: DataFrame, profiles: DataFrame, day: date, *, compute: Compute = features
+    told: pa.Table, activity: DataFrame, orders: DataFrame, day: date, *, compute: Compute = features
 ) -> tuple[str, ...]:
-    """FEATURES at the end of `day` that are another figure when all that came later is taken away: they know the future."""
+    """FEATURES at the end of `day` that are another figure when all that came later is taken away: they know the future.
+
+    `told`: rows of `examples`, of which LOOKED_AT are looked at.
+    """
     end = end_of_day(day)
-    moments = profiles.select("profile_id").withColumn("as_of", F.lit(end))
-    of_all = compute(activity, orders, moments)
-    of_then = compute(
-        activity.where(F.col("last_at") <= F.lit(end)), orders.where(F.col("ordered_at") <= F.lit(end)), moments
-    )
-    told = [frame.select("profile_id", *FEATURES).toArrow().sort_by("profile_id") for frame in (of_all, of_then)]
-    if told[0]["profile_id"].to_pylist() != told[1]["profile_id"].to_pylist():
+    of_all = told.filter(pc.equal(told["as_of"], pa.scalar(end, told["as_of"].type))).sort_by("profile_id")
+    of_all = of_all.slice(0, LOOKED_AT)
+    at = activity.sparkSession.createDataFrame(of_all.select(["profile_id", "as_of"]))
+    before = activity.where(F.col("last_at") <= F.lit(end)), orders.where(F.col("ordered_at") <= F.lit(end))
+    of_then = compute(*before, at).select("profile_id", *FEATURES).toArrow().sort_by("profile_id")
+    if of_all["profile_id"].to_pylist() != of_then["profile_id"].to_pylist():
         return FEATURES
     return tuple(
         name
         for name in FEATURES
-        if not np.allclose(told[0][name].to_numpy(), told[1][name].to_numpy(), rtol=0, atol=1e-9)
+        if not np.allclose(of_all[name].to_numpy(), of_then[name].to_numpy(), rtol=0, atol=1e-9)
     )

@@ -149,7 +149,8 @@ def _tested(known: Examples, split: Split, question: Question, settings: Sequenc
     for setting in settings:
         plain = fit(setting, train.rows, learned, horizon_days=question.horizon_days, among=question.among, seed=seed)
         logit = plain.logit(validation.rows)
-        losses[str(setting)] = evaluation.log_loss(evaluation.platt_out_of_fold(logit, outcome), outcome)
+        out_of_fold = evaluation.platt_out_of_fold(logit, outcome, validation.person)
+        losses[str(setting)] = evaluation.log_loss(out_of_fold, outcome)
         fitted[str(setting)] = setting, plain.calibrated(*evaluation.platt(logit, outcome))
     best = min(losses, key=lambda name: losses[name])
     p: dict[str, Array] = {}

@@ -90,10 +90,7 @@ def snapshot(lake: Lake, table: Table) -> tuple[DataFrame, int]:
         raise ModelError(
             f"{table.name}: no table, got {path}, expected a lake with profiles. Run ./spark-submit.sh demo"
         )
-    newest = DeltaTable.forPath(lake.spark, path).history(1).first()
-    assert newest is not None
-    version = int(newest["version"])
-    return lake.spark.read.format("delta").option("versionAsOf", version).load(path), version
+    return lake.snapshot(table)
 
 
 def open_registry(config: Config) -> "MlflowClient":

@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from urllib.parse import unquote, urlparse
 
 from lakehouse.config import Config
@@ -158,6 +158,13 @@ class Champions:
         self.scores: dict[str, ScoreChampion] = {}
         self.matcher: MatchModel | None = None
         self.absent: set[str] = set()
+
+    @classmethod
+    def now(cls, config: Config) -> Self:
+        """Those of this moment, for a job that looks once."""
+        champions = cls(config)
+        champions.refresh()
+        return champions
 
     @property
     def versions(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ What is compared is what models read and say, by the code that the stream uses. 
 (lakehouse/models). Champions and profiles are never changed here. Reads those who may be learned from for training.drift.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from lakehouse.config import DriftConfig
+from lakehouse.config import Config, DriftConfig, ScoresConfig
 from lakehouse.drift.bins import binned
 from lakehouse.drift.calibration import calibration
 from lakehouse.drift.shift import shift
@@ -27,6 +27,7 @@ from lakehouse.profiles.declared_scores import CLV, PURCHASE_PROPENSITY, SCORES,
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.tables.drift import OPS_DRIFT
 from lakehouse.training.known_profiles import KnownProfiles
+from lakehouse.training.score_targets import TARGETS
 
 FEATURE, SCORE, SEGMENT_SIZES, CALIBRATION = "feature", "score", "segment_sizes", "calibration"
 SEGMENTS_JOB = "ml/train_segments.py"
@@ -58,13 +59,16 @@ def look(lake: Lake, now: datetime) -> list[dict[str, Any]]:
     """
     settings = lake.config.drift
     people = KnownProfiles(lake, purpose=lake.config.training.drift, most=settings.max_profiles, job="drift")
-    champions = Champions(lake.config)
-    champions.refresh()
+    champions = Champions.now(lake.config)
+    matured = _matured(people, champions, lake.config.scores)
+    snapshots = Snapshots.at(
+        people, champions, {people.last_whole_day - timedelta(days=settings.reference_days), *matured.values()}
+    )
     random = np.random.default_rng(settings.seed)
     seen = [
-        *_of_columns(people, champions, settings, random),
-        _of_segments(lake, people.last_whole_day, settings, now, random),
-        *_of_calibration(lake, people, champions, random),
+        *_of_columns(snapshots, champions, settings, random),
+        _of_segments(lake, snapshots.day, settings, now, random),
+        *_of_calibration(snapshots, champions, matured, lake.config, random),
     ]
     judged = verdicts([Look(effect_over=one.effect_over, p=one.p) for one in seen], settings.false_alarm_rate)
     rows = [
@@ -72,6 +76,34 @@ def look(lake: Lake, now: datetime) -> list[dict[str, Any]]:
         for one, verdict in zip(seen, judged, strict=True)
     ]
     return sorted(rows, key=lambda row: (row["p_value"] is None, row["p_value"] or 0.0, -(row["psi"] or 0.0)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshots:
+    """FEATURES of profiles and what champions say of them, by profile_id, at the end of `day`, the newest whole one, and of some days before."""
+
+    day: date
+    frames: Mapping[date, pd.DataFrame]
+
+    @classmethod
+    def at(cls, people: KnownProfiles, champions: Champions, before: Set[date]) -> "Snapshots":
+        days = sorted({people.last_whole_day, *before})
+        values = [champions.scores[score.column].value.alias(score.column) for score in _speaking(champions)]
+        return cls(day=days[-1], frames=dict(zip(days, people.at(days, *FEATURES, *values), strict=True)))
+
+
+def _speaking(champions: Champions) -> list[Score]:
+    return [score for score in SCORES if score.column in champions.scores]
+
+
+def _matured(people: KnownProfiles, champions: Champions, settings: ScoresConfig) -> dict[str, date]:
+    """By score that has a champion, the newest day whose horizon is over; without those of before the lake's first day."""
+    days = {
+        column: people.last_whole_day - timedelta(days=target.question(settings).horizon_days)
+        for column, target in TARGETS.items()
+        if column in champions.scores
+    }
+    return {column: day for column, day in days.items() if day >= people.first_day}
 
 
 def shifted(reference: pd.Series, now: pd.Series, settings: DriftConfig, random: np.random.Generator) -> dict[str, Any]:
@@ -84,20 +116,17 @@ def shifted(reference: pd.Series, now: pd.Series, settings: DriftConfig, random:
 
 
 def _of_columns(
-    people: KnownProfiles, champions: Champions, settings: DriftConfig, random: np.random.Generator
+    snapshots: Snapshots, champions: Champions, settings: DriftConfig, random: np.random.Generator
 ) -> Iterator[Seen]:
-    scores = {score.column: score for score in SCORES if score.column in champions.scores}
-    values = [champions.scores[name].value.alias(name) for name in scores]
-    day = people.last_whole_day
-    before = day - timedelta(days=settings.reference_days)
-    old, new = (people.at(one, *FEATURES, *values) for one in (before, day))
+    before = snapshots.day - timedelta(days=settings.reference_days)
+    scores = {score.column: score for score in _speaking(champions)}
     for name in (*FEATURES, *scores):
         score = scores.get(name)
-        reference, current = (_told(frame[name], score) for frame in (old, new))
+        reference, current = (_known(snapshots.frames[day][name], score) for day in (before, snapshots.day))
         yield Seen(
             kind=FEATURE if score is None else SCORE,
             subject=name,
-            day=day,
+            day=snapshots.day,
             reference_day=before,
             version=None if score is None else champions.scores[name].version,
             rows=(len(reference), len(current)),
@@ -106,7 +135,7 @@ def _of_columns(
         )
 
 
-def _told(values: pd.Series, score: Score | None) -> pd.Series:
+def _known(values: pd.Series, score: Score | None) -> pd.Series:
     """Money as numbers. Of a score only those it speaks of: null is not what it said of the others."""
     known = values if score is None else values.dropna()
     return known if score is not None and score.type == "string" else known.astype(float)
@@ -135,26 +164,30 @@ def _of_segments(lake: Lake, day: date, settings: DriftConfig, now: datetime, ra
 
 
 def _of_calibration(
-    lake: Lake, people: KnownProfiles, champions: Champions, random: np.random.Generator
+    snapshots: Snapshots, champions: Champions, matured: Mapping[str, date], config: Config, random: np.random.Generator
 ) -> Iterator[Seen]:
-    """What the champion says of the newest day whose horizon is over, against who ordered within it. It is kind to a champion that learned from it."""
-    score, settings = PURCHASE_PROPENSITY, lake.config.drift
-    champion = champions.scores.get(score.column)
-    day = people.last_whole_day - timedelta(days=lake.config.scores.horizon_days)
-    if champion is None or day < people.first_day:
-        return
-    predicted = people.at(day, champion.value.alias("predicted"), "frequency").dropna()
-    later = people.at(people.last_whole_day, "frequency")["frequency"]
-    ordered = np.asarray(later.reindex(predicted.index) > predicted["frequency"], dtype=np.float64)
-    seen: dict[str, Any] = {}
-    if len(predicted) >= settings.min_rows:
-        found = calibration(predicted["predicted"].to_numpy(np.float64), ordered, random)
-        over = found.error / settings.min_calibration_error
-        seen = {"p": found.p, "calibration_error": found.error, "effect_over": over}
-    rows, trains = (len(predicted), len(predicted)), _trainer(score)
-    yield Seen(
-        kind=CALIBRATION, subject=score.column, day=day, reference_day=None, version=champion.version, rows=rows, asks_for=trains, **seen
-    )  # fmt: skip
+    """What champions say of a day whose horizon is over, against who ordered within it. It is kind to a champion that learned from it."""
+    settings, now = config.drift, snapshots.frames[snapshots.day]["frequency"]
+    for column, day in matured.items():
+        target = TARGETS[column]
+        asked = snapshots.frames[day].dropna(subset=[column])
+        ordered = np.asarray(now.reindex(asked.index) > asked["frequency"], dtype=np.float64)
+        seen: dict[str, Any] = {}
+        if len(asked) >= settings.min_rows:
+            outcome = 1.0 - ordered if target.question(config.scores).is_absence else ordered
+            found = calibration(asked[column].to_numpy(np.float64), outcome, random)
+            over = found.error / settings.min_calibration_error
+            seen = {"p": found.p, "calibration_error": found.error, "effect_over": over}
+        yield Seen(
+            kind=CALIBRATION,
+            subject=column,
+            day=day,
+            reference_day=None,
+            version=champions.scores[column].version,
+            rows=(len(asked), len(asked)),
+            asks_for=_trainer(target.score),
+            **seen,
+        )
 
 
 def _trainer(score: Score) -> tuple[str, ...]:

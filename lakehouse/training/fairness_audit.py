@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
 from lakehouse.experiments.lake_readout import decisions_by_person
-from lakehouse.fairness.audit import Audit, audit
+from lakehouse.fairness.audit import UNKNOWN, Audit, audit
 from lakehouse.fairness.correction import Thresholds, learn
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.models.registry import Champions
@@ -101,15 +101,14 @@ def group_of(lake: Lake, name: str) -> pd.Series:
 
 def _scores(lake: Lake) -> Iterator[Chosen]:
     config, score = lake.config, PURCHASE_PROPENSITY
-    champions = Champions(config)
-    champions.refresh()
-    champion = champions.scores.get(score.column)
+    champion = Champions.now(config).scores.get(score.column)
     if champion is None:
         return
     people = KnownProfiles(lake, purpose=config.training.drift, most=config.drift.max_profiles, job="fairness")
     day = people.last_whole_day - timedelta(days=config.scores.horizon_days)
-    known = people.at(day, champion.value.alias("predicted"), "frequency").dropna()
-    later = people.at(people.last_whole_day, "frequency")["frequency"].reindex(known.index)
+    then, now = people.at([day, people.last_whole_day], champion.value.alias("predicted"), "frequency")
+    known = then.dropna()
+    later = now["frequency"].reindex(known.index)
     yield Chosen(
         kind=SCORE,
         subject=score.column,
@@ -143,7 +142,7 @@ def price_of(one: Chosen, told: pd.Series, config: Config) -> Price | None:
     """Learned from half of the people, by chance, and priced on the rest; null where no outcome is known, or no two groups are compared."""
     if one.outcome is None or one.predicted is None:
         return None
-    names = told.reindex(one.selected.index).fillna("unknown").to_numpy(dtype=object)
+    names = told.reindex(one.selected.index).fillna(UNKNOWN).to_numpy(dtype=object)
     score, outcome, before = (x.to_numpy(np.float64) for x in (one.predicted, one.outcome, one.selected))
     learned = np.random.default_rng(config.fairness.seed).permutation(len(score)) % 2 == 0
     least = config.fairness.least_rows

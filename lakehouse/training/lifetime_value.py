@@ -96,7 +96,7 @@ def train(lake: Lake, *, may_reign: bool = True) -> ValueSummary:
     newest = people.last_whole_day
     holdout_days = _holdout_days(people.first_day, newest, settings.horizon_days)
     cut_off = newest - timedelta(days=holdout_days)
-    before, after = (people.at(day, *READ, where="frequency > 0") for day in (cut_off, newest))
+    before, after = people.at([cut_off, newest], *READ, where="frequency > 0")
     both = before.join(after, rsuffix="_after", how="inner")
     known = _histories(both)
     actual = (both["frequency_after"] - both["frequency"]).to_numpy(np.float64)
@@ -150,9 +150,7 @@ def _fit(known: Histories, settings: LifetimeValueConfig) -> LifetimeValue:
 
 
 def _reigning(lake: Lake) -> LifetimeValue | None:
-    champions = Champions(lake.config)
-    champions.refresh()
-    found = champions.scores.get(CLV.column)
+    found = Champions.now(lake.config).scores.get(CLV.column)
     return found.model if isinstance(found, ValueModel) else None
 
 

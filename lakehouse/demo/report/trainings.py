@@ -1,6 +1,6 @@
 """Training summaries as the page shows them: what `train` returned, as plain dicts.
 
-Three shapes: `silhouettes` by number of clusters (segments); a `judgement` of contenders against baselines on held-out time
+Three shapes: `count`, with silhouettes by number of clusters (segments); a `judgement` of contenders against baselines on held-out time
 (scores); anything else, whose numbers are listed.
 """
 
@@ -8,10 +8,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from lakehouse.demo.report import words
 
-NOT_METRICS = ("model", "name", "version", "model_version", "alias", "run_id", "judgement", "silhouettes", "found")
+NOT_METRICS = ("model", "name", "version", "model_version", "alias", "run_id", "judgement", "count", "found")
 MOST_METRICS = 16
 NAMES = {
     "auc": "ROC AUC",
@@ -100,13 +101,22 @@ def version(summary: Mapping[str, object]) -> str:
 def silhouettes(summary: Mapping[str, object]) -> dict[int, float]:
     """Mean silhouette by number of clusters tried, of a segments training; empty for any other.
 
-    >>> silhouettes({"silhouettes": {3: 0.41, 4: 0.52}})
+    >>> silhouettes({"count": {"k": 4, "silhouettes": {3: 0.41, 4: 0.52}}})
     {3: 0.41, 4: 0.52}
     """
-    tried = summary.get("silhouettes")
-    if not isinstance(tried, Mapping):
-        return {}
+    tried = _count(summary).get("silhouettes", {})
     return {int(k): float(value) for k, value in tried.items()}
+
+
+def clusters(summary: Mapping[str, object]) -> int | None:
+    """The number of clusters taken, of a segments training."""
+    k = _count(summary).get("k")
+    return None if k is None else int(k)
+
+
+def _count(summary: Mapping[str, object]) -> Mapping[str, Any]:
+    count = summary.get("count")
+    return count if isinstance(count, Mapping) else {}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
-from sklearn.metrics import adjusted_rand_score, davies_bouldin_score
+from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
 
-from lakehouse.models.cluster_quality import adjusted_rand, davies_bouldin, stability
+from lakehouse.models.cluster_quality import adjusted_rand, davies_bouldin, silhouette, stability
 
 
 def blobs(seed: int, apart: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -17,9 +17,20 @@ def test_davies_bouldin_is_scikit_learns(seed: int) -> None:
     assert davies_bouldin(points, labels * 3) == pytest.approx(davies_bouldin_score(points, labels), abs=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_silhouette_is_scikit_learns_also_of_who_is_alone_and_where_many_are_alike(seed: int) -> None:
+    points, labels = blobs(seed)
+    labels[0] = 7
+    points[5:20] = points[5]
+    expected = silhouette_score(points, labels, metric="sqeuclidean")
+    assert silhouette(points, labels) == pytest.approx(expected, abs=1e-9)
+    assert silhouette(np.zeros((4, 2)), np.array([0, 0, 1, 1])) == 0
+
+
 def test_one_cluster_is_refused() -> None:
-    with pytest.raises(ValueError, match="got 1 clusters"):
-        davies_bouldin(np.zeros((3, 2)), np.zeros(3, dtype=int))
+    for figure in (davies_bouldin, silhouette):
+        with pytest.raises(ValueError, match="got 1 clusters"):
+            figure(np.zeros((3, 2)), np.zeros(3, dtype=int))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -83,3 +83,16 @@ def test_the_gain_over_an_equal_baseline_is_zero() -> None:
     logit, y = _known(500, seed=5)
     p = evaluation.sigmoid(logit)
     assert evaluation.brier_gain(p, p, y, seed=1).high == 0.0
+
+
+def test_out_of_fold_nobody_is_calibrated_by_a_row_of_their_own() -> None:
+    """Several rows of one person share what came of it: a half by rows would know the answer."""
+    random = np.random.default_rng(2)
+    person = np.repeat(np.arange(20) * 3, 2)
+    logit, y = random.normal(size=40), np.repeat(random.integers(0, 2, 20), 2).astype(float)
+    before = evaluation.platt_out_of_fold(logit, y, person)
+    y[person == 6] = 1 - y[person == 6]
+    after = evaluation.platt_out_of_fold(logit, y, person)
+    assert after[person == 6].tolist() == before[person == 6].tolist()
+    changed = set(person[after != before].tolist())
+    assert changed == {3 * one for one in range(20) if one % 2 == 1}

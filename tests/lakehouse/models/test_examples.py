@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES, features
-from lakehouse.models.examples import SPLITS, collected, cut_offs, examples, leaking
+from lakehouse.models.examples import SPLITS, collected, cut_offs, examples, leaking, moments
 
 FIRST = date(2026, 1, 1)
 
@@ -66,9 +66,8 @@ def test_an_order_is_a_label_strictly_after_as_of_and_up_to_the_horizon(spark: S
         "first_at timestamp, last_at timestamp",
     )
     orders = spark.createDataFrame(list(ordered.items()), "profile_id string, ordered_at timestamp")
-    found = examples(
-        activity, orders, spark.createDataFrame(names, "profile_id string"), [date(2026, 3, 1)], 30
-    ).collect()
+    at_the_end = moments(activity, spark.createDataFrame(names, "profile_id string"), [date(2026, 3, 1)])
+    found = examples(activity, orders, at_the_end, 30).collect()
     assert {row["profile_id"]: (row["frequency"], row["happened"]) for row in found if not row["is_touch"]} == {
         "just before": (1, 0),
         "at midnight": (0, 1),
@@ -100,7 +99,8 @@ def lake_of(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame]:
 
 def test_a_touch_is_the_first_of_the_week_and_knows_nothing_that_came_after_it(spark: SparkSession) -> None:
     """The last touch before a cut-off would tell that nothing came between."""
-    told = examples(*lake_of(spark), [CUT_OFF], 30)
+    activity, orders, profiles = lake_of(spark)
+    told = examples(activity, orders, moments(activity, profiles, [CUT_OFF]), 30)
     found = {(row["profile_id"], row["is_touch"]): row for row in told.collect()}
     assert sorted(found) == [("ann", False), ("ann", True), ("bob", False)]
     touch, end = found["ann", True], found["ann", False]
@@ -124,5 +124,8 @@ def test_a_feature_that_knows_the_future_is_found_out_and_those_of_the_product_a
         ]
         return known.join(later, on="profile_id").select(*names)
 
-    assert leaking(*lake_of(spark), CUT_OFF) == ()
-    assert leaking(*lake_of(spark), CUT_OFF, compute=peeking) == ("carts_7d",)
+    activity, orders, profiles = lake_of(spark)
+    at_cut_off = moments(activity, profiles, [CUT_OFF]).localCheckpoint()
+    for compute, expected in ((features, ()), (peeking, ("carts_7d",))):
+        told = examples(activity, orders, at_cut_off, 30, compute=compute).toArrow()
+        assert leaking(told, activity, orders, CUT_OFF, compute=compute) == expected

@@ -1,5 +1,6 @@
 """A lake whose visitors change their ways: what changed is told, what did not is not, and who is to train is asked for."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -7,11 +8,12 @@ import numpy as np
 
 from lakehouse.lake.delta import Lake
 from lakehouse.models.publish import Trained, publish
-from lakehouse.profiles.declared_scores import CLV
+from lakehouse.models.score_model import BUYERS, LOGISTIC, ScoreModel
+from lakehouse.profiles.declared_scores import CHURN_RISK, CLV, PURCHASE_PROPENSITY
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
 from lakehouse.tables.drift import OPS_DRIFT
 from lakehouse.training import drift_watch
-from lakehouse.training.drift_watch import asked_for, is_asked, keep, look
+from lakehouse.training.drift_watch import CALIBRATION, asked_for, is_asked, keep, look
 from tests.lakehouse.models.test_value_model import MODEL
 from tests.lakehouse.training.test_scores import DAYS, START, write_tables
 from tests.rows import frame
@@ -45,12 +47,24 @@ def write(lake: Lake) -> None:
 
 def test_what_changed_is_told_and_asked_for_and_the_rest_is_not(lake: Lake) -> None:
     write(lake)
-    publish(
-        lake.config, Trained(name=CLV.model, parameters=MODEL.to_parameters(), metrics={}, settings={}, snapshot={})
-    )
+    # Of everybody an even chance of an order, and of who has ordered the certainty of none: nobody orders after the second day.
+    even = ScoreModel(version="", kind=LOGISTIC, horizon_days=30, slope=1.0, offset=0.0)
+    models = {
+        CLV: MODEL,
+        PURCHASE_PROPENSITY: even,
+        CHURN_RISK: dataclasses.replace(even, offset=8.0, among=BUYERS),
+    }
+    for score, model in models.items():
+        told = Trained(name=score.model, parameters=model.to_parameters(), metrics={}, settings={}, snapshot={})
+        publish(lake.config, told)
     assert not is_asked(lake, "ml/train_scores.py")
     rows = look(lake, NOW)
-    by_subject = {row["subject"]: row for row in rows}
+    by_subject = {row["subject"]: row for row in rows if row["kind"] != CALIBRATION}
+    calibrated = {row["subject"]: row for row in rows if row["kind"] == CALIBRATION}
+    purchase, churn = calibrated["purchase_propensity"], calibrated["churn_risk"]
+    assert (purchase["is_drifted"], purchase["current_rows"], purchase["calibration_error"]) == (True, PEOPLE, 0.5)
+    assert (churn["is_drifted"], churn["current_rows"]) == (False, PEOPLE // 2)
+    assert churn["calibration_error"] < 0.001
     assert by_subject["views_7d"]["is_drifted"]
     assert by_subject["views_7d"]["asks_for"] == "ml/train_scores.py"
     assert by_subject["frequency"]["is_drifted"] is False

@@ -9,17 +9,21 @@ import mlflow.spark
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.ml.clustering import KMeans
+from pyspark.ml.evaluation import ClusteringEvaluator
 from pyspark.sql import functions as F
-from sklearn.metrics import davies_bouldin_score, silhouette_score
+from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import silhouette_score as of_scikit_learn
 
 from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
+from lakehouse.models.cluster_quality import nearest
 from lakehouse.models.publish import Trained, publish
 from lakehouse.models.registry import SEGMENTS, Champions, tracking_uri
 from lakehouse.models.segment_model import INPUTS, SCORED
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
-from lakehouse.training.segments import SegmentsSummary, best_k, choose, cut_points, prepare, silhouette, train
+from lakehouse.training.segments import SegmentsSummary, figures, on_driver, prepare, train
 from ml.train_segments import main
 
 NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
@@ -81,8 +85,8 @@ def test_the_planted_groups_are_found_named_and_followed_by_the_stream(
     trained: tuple[Lake, SegmentsSummary], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, summary = trained
-    champions = Champions(lake.config)
-    assert champions.refresh() is True
+    champions = Champions.now(lake.config)
+    assert summary.is_champion
     assert champions.segments == summary.model
     said = champions.segments.assign(lake.read(GOLD_RFM).drop("r_score", "f_score", "m_score")).toPandas()
 
@@ -111,77 +115,72 @@ def test_the_planted_groups_are_found_named_and_followed_by_the_stream(
 
 def test_the_table_tells_k_silhouette_and_every_segment(summary: SegmentsSummary) -> None:
     text = summary.table()
-    assert f"{summary.k} segments of 201 profiles" in text
-    assert all(f"{k}: {value:.3f}" in text for k, value in summary.silhouettes.items())
+    assert f"{summary.count.k} segments of 201 profiles" in text
+    assert all(f"{k}: {value:.3f}" in text for k, value in summary.count.silhouettes.items())
     assert all(segment.name in text for segment in summary.model.segments)
     assert sum(segment.profiles for segment in summary.model.segments) == 201
 
 
-def test_the_same_rows_give_the_same_model_however_the_files_are_cut(lake: Lake, summary: SegmentsSummary) -> None:
-    write(lake, planted()[::-1])
-    assert train(lake).model.to_parameters() == summary.model.to_parameters()
-
-
-def test_silhouette_and_scaling_equal_scikit_learn_and_numpy(lake: Lake) -> None:
-    write(lake, planted())
-    rows = lake.read(GOLD_RFM)
-    scaled = prepare(rows, int(NEWEST.timestamp() * 1e6)).transform(rows).cache()
-    chosen = choose(scaled, lake.config.segments)
-    model, silhouettes = chosen.model, chosen.silhouettes
-    found = model.transform(scaled).select("scaled", *INPUTS, "cluster").toPandas()
-    vectors = np.vstack([vector.toArray() for vector in found["scaled"]])
-    logs = found[list(INPUTS)].to_numpy()
-    assert vectors == pytest.approx((logs - logs.mean(axis=0)) / logs.std(axis=0, ddof=1), abs=1e-9)
-    ours = silhouette(model.transform(scaled))
-    assert ours == pytest.approx(silhouette_score(vectors, found["cluster"], metric="sqeuclidean"), abs=1e-6)
-    assert ours == pytest.approx(max(silhouettes.values()), abs=1e-9)
-    assert chosen.davies_bouldin[chosen.k] == pytest.approx(davies_bouldin_score(vectors, found["cluster"]), abs=1e-6)
-    assert chosen.stability[chosen.k] >= 0.8
-    nearest = ((vectors[:, None, :] - np.array(model.clusterCenters())[None]) ** 2).sum(axis=2).argmin(axis=1)
-    assert found["cluster"].tolist() == nearest.tolist()
-
-
-def test_cut_points_are_numpys_linear_quantiles(lake: Lake) -> None:
-    write(lake, planted())
-    found = cut_points(lake.read(GOLD_RFM))
-    frame = pd.DataFrame(planted(), columns=["profile_id", "first_order_at", "last_order_at", "frequency", "monetary"])
-    frame["last_order_at"] = [round(moment.timestamp() * 1e6) for moment in frame["last_order_at"]]
-    for name in SCORED:
-        expected = np.quantile(frame[name].astype(float), (0.2, 0.4, 0.6, 0.8))
-        assert found[name] == pytest.approx(tuple(expected), rel=1e-12)
-
-
-def test_a_segment_of_the_same_people_keeps_the_name_it_had(lake: Lake, summary: SegmentsSummary) -> None:
-    """The champion called them something else; nobody has moved since."""
+def test_the_same_people_are_the_same_segments_of_the_same_names_and_what_is_not_steady_is_challenger(
+    lake: Lake, summary: SegmentsSummary
+) -> None:
+    """The champion called them something else, and the table's files were cut otherwise; nobody has moved since."""
     odd = {one.name: f"group {number}" for number, one in enumerate(summary.model.segments)}
     segments = tuple(dataclasses.replace(one, name=odd[one.name]) for one in summary.model.segments)
     named = dataclasses.replace(summary.model, segments=segments)
     publish(lake.config, Trained(name=SEGMENTS, parameters=named.to_parameters(), metrics={}, settings={}, snapshot={}))
-    write(lake, planted())
-    again = train(lake)
-    assert {one.name for one in again.model.segments} == set(odd.values()) == set(again.kept)
-    before = dict(zip(odd.values(), (one.centroid for one in summary.model.segments), strict=True))
-    assert {one.name: one.centroid for one in again.model.segments} == before
+    write(lake, planted()[::-1])
+    never = dataclasses.replace(lake.config.segments, min_k=3, min_stability=1.1)
+    again = train(Lake(lake.spark, dataclasses.replace(lake.config, segments=never)))
+    assert again.model.to_parameters() == named.to_parameters()
+    assert set(again.kept) == set(odd.values())
+    assert (again.is_champion, Champions.now(lake.config).versions) == (False, {SEGMENTS: "1"})
+    assert "stability 1.000, expected 1.1 or more" in again.table()
 
 
-def test_the_steady_come_first_and_where_none_is_the_steadiest() -> None:
-    silhouettes, steady = {3: 0.4, 4: 0.5, 5: 0.6}, {3: 0.9, 4: 0.85, 5: 0.5}
-    assert best_k(silhouettes, steady, 0.8) == 4
-    assert best_k(silhouettes, steady, 0.95) == 3
-    assert best_k({3: 0.4, 4: 0.4}, {3: 1.0, 4: 1.0}, 0.8) == 3
+def test_points_and_clusters_are_those_of_numpy_scikit_learn_and_mllib(trained: tuple[Lake, SegmentsSummary]) -> None:
+    lake, summary = trained
+    rows = lake.read(GOLD_RFM)
+    scaled = prepare(rows, int(NEWEST.timestamp() * 1e6)).transform(rows).cache()
+    told = scaled.orderBy(F.xxhash64("profile_id"), "profile_id").select(*INPUTS).toPandas().to_numpy()
+    points = on_driver(scaled, 1_000)
+    assert points == pytest.approx((told - told.mean(axis=0)) / told.std(axis=0, ddof=1), abs=1e-9)
+    assert on_driver(scaled, 7).tolist() == points[:7].tolist()
+    of_mllib = KMeans(k=summary.count.k, seed=7, featuresCol="scaled").fit(scaled)
+    clusters = nearest(points, np.array(of_mllib.clusterCenters()))
+    assert adjusted_rand_score(clusters, nearest(points, np.array(summary.count.centres))) == 1.0
+    ours = summary.count.silhouettes[summary.count.k]
+    assert ours == pytest.approx(of_scikit_learn(points, clusters, metric="sqeuclidean"), abs=1e-6)
+    by_mllib = ClusteringEvaluator(featuresCol="scaled").evaluate(of_mllib.transform(scaled))
+    assert ours == pytest.approx(by_mllib, abs=1e-6)
 
 
-def test_too_few_profiles_are_one_line(lake: Lake) -> None:
-    write(lake, planted()[:9])
+def test_figures_are_those_of_numpy(trained: tuple[Lake, SegmentsSummary]) -> None:
+    found = figures(trained[0].read(GOLD_RFM))
+    frame = pd.DataFrame(planted(), columns=["profile_id", "first_order_at", "last_order_at", "frequency", "monetary"])
+    days = (frame["last_order_at"] - frame["first_order_at"]) / pd.Timedelta(days=1)
+    assert found.gap_days == pytest.approx(days.sum() / (frame["frequency"] - 1).sum(), rel=1e-9)
+    assert (found.profiles, found.reference_micros) == (201, int(NEWEST.timestamp() * 1e6))
+    frame["last_order_at"] = [round(moment.timestamp() * 1e6) for moment in frame["last_order_at"]]
+    for name in SCORED:
+        expected = np.quantile(frame[name].astype(float), (0.2, 0.4, 0.6, 0.8))
+        assert found.cuts[name] == pytest.approx(tuple(expected), rel=1e-12)
+
+
+def test_where_nobody_ordered_twice_the_gap_is_the_days_since_the_order(trained: tuple[Lake, SegmentsSummary]) -> None:
+    once = trained[0].read(GOLD_RFM).where("profile_id LIKE 'once%'")
+    ordered = once.select("profile_id", "last_order_at", F.col("last_order_at").alias("first_order_at"), "monetary")
+    found = figures(ordered.withColumn("frequency", F.lit(1)))
+    since = [NEWEST - last for name, _, last, *_ in planted() if name.startswith("once")]
+    newest = min(since)
+    expected = np.mean([(one - newest) / timedelta(days=1) for one in since])
+    assert found.gap_days == pytest.approx(expected, rel=1e-9)
+
+
+def test_too_few_profiles_are_one_line(trained: tuple[Lake, SegmentsSummary]) -> None:
     with pytest.raises(ModelError, match="got 9, expected 10 or more") as raised:
-        train(lake)
+        figures(trained[0].read(GOLD_RFM).limit(9))
     assert len(str(raised.value).splitlines()) == 1
-
-
-def test_profiles_all_alike_are_one_line(lake: Lake) -> None:
-    write(lake, [(f"p{i}", NEWEST, NEWEST, 1, Decimal(5)) for i in range(20)])
-    with pytest.raises(ModelError, match="too alike, got 1 different ones"):
-        train(lake)
 
 
 def test_an_unknown_argument_is_refused() -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,11 +25,12 @@ from lakehouse.tables.decisions import SILVER_DECISION_LOG
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_MAP
 from lakehouse.targeting.policy import TargetingPolicy
 from lakehouse.training.uplift import log_of_decisions, log_of_experiment, publish_policy
+from lakehouse.uplift.experiment_log import ExperimentLog
 from lakehouse.uplift.study import study
 from tests.rows import completed
 
 SHOWN = datetime(2026, 3, 10, 12, tzinfo=UTC)
-PEOPLE = 1500
+PEOPLE = 700
 EXPERIMENT = Experiment(
     name="mail",
     owner="data",
@@ -113,8 +114,15 @@ def logged(new_lake: Callable[[str], Lake]) -> Lake:
     return lake
 
 
-def test_an_experiment_is_one_row_per_person_with_what_was_known_the_day_before(logged: Lake) -> None:
-    log, versions = log_of_experiment(logged, EXPERIMENT, "revenue")
+@pytest.fixture(scope="module")
+def told(logged: Lake) -> tuple[ExperimentLog, Mapping[str, int]]:
+    return log_of_experiment(logged, EXPERIMENT, "revenue")
+
+
+def test_an_experiment_is_one_row_per_person_with_what_was_known_the_day_before(
+    told: tuple[ExperimentLog, Mapping[str, int]],
+) -> None:
+    log, versions = told
     assert len(log) == PEOPLE - 1
     assert dict(log.left_out) == {"of people who are not to be learned from": 1}
     assert "p0001" not in set(log.unit)
@@ -151,8 +159,8 @@ def test_whoever_was_told_two_arms_blocks(logged: Lake) -> None:
         log_of_experiment(logged, EXPERIMENT.model_copy(update={"name": "broken"}), "revenue")
 
 
-def test_only_a_policy_that_is_offered_is_champion(logged: Lake) -> None:
-    log, versions = log_of_experiment(logged, EXPERIMENT, "revenue")
+def test_only_a_policy_that_is_offered_is_champion(logged: Lake, told: tuple[ExperimentLog, Mapping[str, int]]) -> None:
+    log, versions = told
     found = study(log, reward="revenue", baseline="control")
     assert found.is_offered
     mlflow = client(tracking_uri(logged.config))
@@ -163,8 +171,8 @@ def test_only_a_policy_that_is_offered_is_champion(logged: Lake) -> None:
     assert publish_policy(logged.config, found, "uplift_mail", versions) == "2"
     champion = mlflow.get_model_version_by_alias("uplift_mail", CHAMPION)
     assert str(champion.version) == "2"
-    told = json.loads(_parameters(mlflow, champion.run_id))
-    given = TargetingPolicy.from_parameters(told).choose(log.features)
+    parameters = json.loads(_parameters(mlflow, champion.run_id))
+    given = TargetingPolicy.from_parameters(parameters).choose(log.features)
     keen = np.array([is_keen(int(unit[1:])) for unit in log.unit])
     assert (given == np.where(keen, "mail", "control")).mean() > 0.95
     strange = study(

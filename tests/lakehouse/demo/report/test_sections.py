@@ -140,9 +140,12 @@ def test_segments_show_their_share_of_customers_and_of_revenue() -> None:
 
 
 def test_the_number_of_segments_is_explained_by_its_silhouettes() -> None:
-    trained = {"version": "2", "silhouettes": {3: 0.41, 4: 0.52, 5: 0.5}}
+    trained = {"version": "2", "count": {"k": 5, "silhouettes": {3: 0.41, 4: 0.52, 5: 0.5}}}
     words = said(customers(some_facts.facts(run=some_facts.run(trainings=(trained,)))))
-    assert "3: 0.410, 4: 0.520, 5: 0.500. The best, 4, was taken." in words
+    assert (
+        "3: 0.410, 4: 0.520, 5: 0.500. Of those that half of the customers would give, too, the best was taken, or fewer that are nearly as good: 5."
+        in words
+    )
 
 
 def estimate(value: float) -> dict[str, float]:
