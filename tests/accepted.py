@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import DataType, StructType
 
+from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.leaf import leaf, with_day
@@ -76,12 +77,20 @@ def leaves(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:
     return leaf(with_day(events(spark, rows)), rates={})
 
 
-def few_leaves(lake: Lake, rows: Sequence[dict[str, Any]]) -> pa.Table:
+def few_leaves(lake: Lake, rows: Sequence[dict[str, Any]], features: Features = NO_FEATURES) -> pa.Table:
     """The same on the driver, as a micro-batch of few events has them."""
+
+    def made(events: DataFrame) -> DataFrame:
+        return leaf(with_day(events), rates={}, features=features)
+
+    return lake.few_rows.run("few_leaves", made, version=features.version, events=sent(rows))
+
+
+def sent(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """The events on the driver."""
     schema = DataType.fromDDL(SCHEMA)
     assert isinstance(schema, StructType)
-    sent = pa.Table.from_pylist(list(rows), to_arrow_schema(schema, timezone="UTC"))
-    return lake.few_rows.run("few_leaves", lambda events: leaf(with_day(events), rates={}), events=sent)
+    return pa.Table.from_pylist(list(rows), to_arrow_schema(schema, timezone="UTC"))
 
 
 def merge_and_split(revenue: str) -> list[list[dict[str, Any]]]:

@@ -45,6 +45,15 @@ def files(path: str) -> list[str] | None:
     return [unquote(uri) for uri in stored.file_uris()]
 
 
+def is_there(path: str) -> bool:
+    """Whether there is a table."""
+    try:
+        opened(path)
+    except TableNotFoundError:
+        return False
+    return True
+
+
 def create(path: str, schema: str, *, description: str, properties: Mapping[str, str]) -> None:
     """Make the table where there is none. `schema`: in Spark's JSON, which is Delta's."""
     columns = Schema.from_json(schema)

@@ -33,10 +33,10 @@ def bring_up(
         ContractError: a column was gained that may not be null.
     """
     feed = {CHANGE_FEED: "true"} if table.has_change_feed else {}
-    if is_here:
+    if is_here and not delta_rs.is_there(path):
         told = _properties(spark) | dict(properties)
         delta_rs.create(path, _described(table).json(), description=table.grain, properties=told)
-    elif not DeltaTable.isDeltaTable(spark, path):
+    elif not is_here and not DeltaTable.isDeltaTable(spark, path):
         _create(spark, table, path, {**properties, **feed})  # as a whole: elsewhere each look at a table takes a second
         return
     _add_columns(spark, table, path, is_here=is_here)
@@ -61,8 +61,11 @@ def _described(table: Table) -> StructType:
 
 def _properties(spark: SparkSession) -> dict[str, str]:
     """What the session says of every new table, as conf/spark-defaults.conf does."""
-    defaults = {key: value for key, value in spark.conf.getAll.items() if key.startswith(_DEFAULTS)}
-    return {f"delta.{key.removeprefix(_DEFAULTS)}": value for key, value in defaults.items()}
+    told = (
+        spark._jsparkSession.conf().getAll().mkString("\n")
+    )  # as one text: Python asks the JVM thrice for each entry of a map
+    pairs = (line.partition(" -> ")[::2] for line in told.splitlines() if line.startswith(_DEFAULTS))
+    return {f"delta.{key.removeprefix(_DEFAULTS)}": value for key, value in pairs}
 
 
 def _add_columns(spark: SparkSession, table: Table, path: str, *, is_here: bool) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
 from lakehouse.config import Config, LakeConfig
 from lakehouse.errors import ContractError, StitchlakeError
@@ -22,6 +23,12 @@ def traits(lake: Lake, *rows: tuple[str, str, str, str]):  # type: ignore[no-unt
 def stored(lake: Lake) -> list[tuple[str, str]]:
     rows = lake.read(SILVER_PERSONAL_TRAITS).orderBy("actor_id", "value").collect()
     return [(row["actor_id"], row["value"]) for row in rows]
+
+
+def written(lake: Lake) -> list[tuple[str, str]]:
+    """The same, as somebody without Spark reads it: in a few milliseconds."""
+    rows = DeltaTable(lake.path(SILVER_PERSONAL_TRAITS)).to_pyarrow_table().to_pylist()
+    return sorted((row["actor_id"], row["value"]) for row in rows)
 
 
 def test_a_relative_root_is_a_folder_not_a_table_name(
@@ -77,19 +84,19 @@ def test_an_upsert_sets_inserts_and_deletes_by_key(lake: Lake) -> None:
 
 @pytest.fixture(params=["delta-rs", "spark"])
 def either(request: pytest.FixtureRequest, lake: Lake) -> Lake:
-    """The lake with each of its two writers."""
+    """The lake with each of its two writers. The tables are there: delta-rs has made them, whom that costs nothing."""
+    lake.create_missing([SILVER_PERSONAL_TRAITS, SILVER_IDENTITY_EDGES])
     lake.uses_delta_rs = request.param == "delta-rs"
     return lake
 
 
 def test_a_transaction_is_taken_once_by_each_table_and_no_other_write_is_taken_for_it(either: Lake) -> None:
     lake = either
-    lake.create(SILVER_PERSONAL_TRAITS)
 
     def set_to(value: str, application: str | None, batch_id: int = 0) -> str:
         once = None if application is None else Transaction(application=application, batch_id=batch_id)
         lake.upsert(traits(lake, ("ann", "email", value, "2026-01-31")), SILVER_PERSONAL_TRAITS, once=once)
-        ((_, found),) = stored(lake)
+        ((_, found),) = written(lake)
         return found
 
     assert set_to("a", "one", 3) == "a"
@@ -104,24 +111,22 @@ def test_a_transaction_is_taken_once_by_each_table_and_no_other_write_is_taken_f
 
 def test_what_is_overwritten_holds_the_batch_it_says(either: Lake) -> None:
     lake, table = either, SILVER_PERSONAL_TRAITS
-    lake.create(table)
     for value, batch_id in (("a", 2), ("b", 2), ("c", 1)):  # also where the table has had it
         has = Transaction(application="one", batch_id=batch_id)
         lake.overwrite(traits(lake, ("ann", "email", value, "2026-01-31")), table, has=has)
-        assert stored(lake) == [("ann", value)]
+        assert written(lake) == [("ann", value)]
     lake.append(traits(lake, ("bob", "email", "b", "2026-01-31")), table, Transaction(application="one", batch_id=2))
     assert stored(lake) == [("ann", "c")]
 
 
 def test_both_writers_upsert_alike(either: Lake) -> None:
-    either.create(SILVER_PERSONAL_TRAITS)
     newer = "new.seen_at > stored.seen_at"
     first = traits(either, ("ann", "email", "a", "2026-01-05"), ("bob", "email", "b", "2026-01-05"))
     either.upsert(first, SILVER_PERSONAL_TRAITS, update_when=newer)
     second = traits(either, ("ann", "email", "late", "2026-01-01"), ("bob", "email", "c", "2026-01-06"))
     for _ in range(2):
         either.upsert(second, SILVER_PERSONAL_TRAITS, update_when=newer)
-    assert stored(either) == [("ann", "a"), ("bob", "c")]
+    assert written(either) == [("ann", "a"), ("bob", "c")]
     gone = traits(either, ("ann", "email", "x", "2026-01-07")).selectExpr("*", "true AS is_deleted")
     either.upsert(gone, SILVER_PERSONAL_TRAITS, deletes=True)
     assert stored(either) == [("bob", "c")]
@@ -129,7 +134,6 @@ def test_both_writers_upsert_alike(either: Lake) -> None:
 
 def test_both_writers_add_find_and_clear_rows_alike(either: Lake) -> None:
     table = SILVER_PERSONAL_TRAITS
-    either.create(table)
     versions = [either.version(table)]
     days = {"ann": "2026-01-05", "bob": "2026-01-06", "cat": "2026-01-06"}
     either.add(traits(either, *((name, "email", name, day) for name, day in days.items())).toArrow(), table)
@@ -140,7 +144,7 @@ def test_both_writers_add_find_and_clear_rows_alike(either: Lake) -> None:
     assert sorted(either.newest_rows(table, "seen_at")["value"].to_pylist()) == ["bob", "cat"]
     either.clear(table)
     versions.append(either.version(table))
-    assert stored(either) == []
+    assert written(either) == []
     assert either.rows_with(table, "actor_id", {"ann"}).num_rows == 0
     assert either.newest_rows(table, "seen_at").num_rows == 0
     assert len(set(versions)) == 3
@@ -156,7 +160,6 @@ def edges(*rows: tuple[str, str, int, float]) -> pa.Table:
 @pytest.mark.parametrize("first_writer", ["delta-rs", "spark"])
 def test_both_writers_set_rows_where_they_are_stored(either: Lake, first_writer: str) -> None:
     table = SILVER_IDENTITY_EDGES
-    either.create(table)
     first = edges(("ann", "x", 1, 1.0), ("bob", "x", 5, 1.0), ("cat", "y", 9, 1.0))
     if first_writer == "spark":
         either.overwrite(either.frame(first), table)

@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 from delta.tables import DeltaTable
 
@@ -37,7 +38,7 @@ def old(request: pytest.FixtureRequest, lake: Lake, monkeypatch: pytest.MonkeyPa
     if request.param == "spark":
         monkeypatch.setattr(delta, "MOST_FILES", 0)
     lake.create(BEFORE)
-    lake.overwrite(frame(lake.spark, BEFORE, [ROW]), BEFORE)
+    lake.add(pa.Table.from_pylist([ROW], arrow_schema(BEFORE)), BEFORE)
     return lake
 
 

@@ -8,7 +8,7 @@ import signal
 import string
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from lakehouse.online.engines import open_store, store_url
 from lakehouse.online.redis_cluster import RedisClusterStore
 from lakehouse.online.redis_store import RedisStore
 from lakehouse.online.store import MOST, Document, Entry, OnlineStore
+from tests.lakehouse.online import store_writers
 from tests.redis_server import cluster, running, sentinel
 
 DAY_MS = 86_400_000
@@ -204,57 +205,32 @@ def test_many_timelines_are_added_to_at_once(store: OnlineStore) -> None:
         assert store.latest([key], 5) == [entries[::-1][:2]]
 
 
-def firsts(store: OnlineStore, count: int) -> list[int]:
-    """Numbers of the documents that were ours to write, of one version each."""
-    return [n for n in range(count) if store.put([Document(f"c{n}", 1, b"")])]
-
-
 def test_many_threads_write_each_version_once(store: OnlineStore) -> None:
     with ThreadPoolExecutor(6) as pool:
-        assert sum(len(own) for own in pool.map(lambda _: firsts(store, 60), range(6))) == 60
+        assert sum(len(own) for own in pool.map(lambda _: store_writers.firsts(store, 60), range(6))) == 60
 
 
-def _firsts(url: str, answers: Any) -> None:
-    answers.put(firsts(open_store(url, timeout_ms=5000), 200))
-
-
-def _writes(url: str, answers: Any) -> None:
-    """Versions by process: the even ones of one, the odd ones of the other."""
-    store = open_store(url, timeout_ms=5000)
-    mine = answers.get()
-    for version in range(mine, 400, 2):
-        store.put([Document(f"k{version % 7}", version, b"%d" % version)])
-        store.append({"r:t": [Entry(version, f"m{version}", b"v")]}, keep=100)
-
-
-def in_processes(act: Callable[[str, Any], None], url: str, *told: int) -> Any:
-    """Two real processes of their own; what they answered."""
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., list["Future[Any]"]]]:
+    """Lets two processes of their own act at once; the same two for all engines, for a start is what it costs."""
     spawn = multiprocessing.get_context("spawn")
-    answers = spawn.Queue()
-    for one in told:
-        answers.put(one)
-    processes = [spawn.Process(target=act, args=(url, answers)) for _ in range(2)]
-    for process in processes:
-        process.start()
-    return answers, processes
+    with ProcessPoolExecutor(2, spawn, store_writers.meet_at, (spawn.Barrier(2),)) as pool:
+        yield lambda act, url, *told: [pool.submit(act, url, one) for one in told]
 
 
-def test_two_processes_write_each_version_once(store: OnlineStore, url: str) -> None:
-    answers, processes = in_processes(_firsts, url)
-    won = [answers.get(timeout=60), answers.get(timeout=60)]
-    for process in processes:
-        process.join(60)
+def test_two_processes_write_each_version_once(store: OnlineStore, url: str, processes: Any) -> None:
+    won = [future.result(60) for future in processes(store_writers.first_writes, url, 200, 200)]
     assert sorted([*won[0], *won[1]]) == list(range(200))
 
 
-def test_two_processes_write_and_a_third_reads(store: OnlineStore, url: str) -> None:
-    _, processes = in_processes(_writes, url, 0, 1)
+def test_two_processes_write_and_a_third_reads(store: OnlineStore, url: str, processes: Any) -> None:
+    writing = processes(store_writers.write_versions, url, 0, 1)
     seen = 0
-    while any(process.is_alive() for process in processes):
+    while not all(future.done() for future in writing):
         found = store.get(["k0"])[0]
         assert int(found or b"0") >= seen, "a version went back"
         seen = int(found or b"0")
-    assert all(process.exitcode == 0 for process in processes)
+    assert [future.result() for future in writing] == [None, None]
     newest = {f"k{version % 7}": b"%d" % version for version in range(400)}
     assert dict(store.scan("k")) == newest
     assert [e.at_ms for e in store.latest(["r:t"], 999)[0]] == list(range(399, 299, -1))

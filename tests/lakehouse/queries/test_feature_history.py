@@ -2,27 +2,21 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import DataType, StructType
 
 from batch.fill_features import filled
 from lakehouse.feature_book.kept_features import sums_of
-from lakehouse.features.definition import Features
 from lakehouse.lake import stamp
 from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.gold.features import gold_features
-from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.feature_days import SILVER_FEATURE_DAYS
 from lakehouse.queries import declarations, feature_history, unfinished
@@ -30,8 +24,9 @@ from lakehouse.queries.feature_history import Answer, FeatureHistory, answer, as
 from lakehouse.queries.unfinished import Begun
 from lakehouse.tables.events import SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
+from tests import accepted
 from tests import feature_oracle as oracle
-from tests.accepted import SCHEMA, at, event, once
+from tests.accepted import at, event, few_leaves, once
 from tests.small_lake import copy_empty_tables
 
 NOW, QUERY = at("2026-03-01 00:00"), "events"
@@ -61,16 +56,6 @@ def sent(batch: int, count: int = 6) -> list[dict[str, Any]]:
         )
         for n in range(count)
     ]
-
-
-def sent_rows(rows: Sequence[dict[str, Any]]) -> pa.Table:
-    schema = DataType.fromDDL(SCHEMA)
-    assert isinstance(schema, StructType)
-    return pa.Table.from_pylist(list(rows), to_arrow_schema(schema, timezone="UTC"))
-
-
-def leaves_of(events: DataFrame, features: Features) -> DataFrame:
-    return leaf(with_day(events), rates={}, features=features)
 
 
 def _nothing(schema: pa.Schema) -> dict[str, Any]:
@@ -112,10 +97,7 @@ class Stream:
             self.lake.append(self._stored(rows), SILVER_EVENTS, once(self.batches))
         if dies_before_profiles:
             return
-        features = self.micro_batch.features
-        made = partial(leaves_of, features=features)
-        leaves = self.lake.few_rows.run("leaves", made, version=features.version, events=sent_rows(rows))
-        self.micro_batch(leaves, once(self.batches))
+        self.micro_batch(few_leaves(self.lake, rows, self.micro_batch.features), once(self.batches))
         self.batches, self.offset = self.batches + 1, self.offset + len(rows)
 
     def _stored(self, rows: Sequence[dict[str, Any]]) -> pa.Table:
@@ -143,7 +125,7 @@ class Stream:
     def expected(self, *entries: dict[str, Any]) -> Rows:
         """Brute force over everything that was sent."""
         rows = [row for batch in range(self.batches) for row in sent(batch)]
-        raw = sent_rows(rows)
+        raw = accepted.sent(rows)
         for name in ("coupon", "channel", "p_size", "p_rating"):
             raw = raw.append_column(name, pa.nulls(raw.num_rows, pa.float64() if name == "p_rating" else pa.string()))
         members = DeltaTable(self.lake.path(SILVER_IDENTITY_MAP)).to_pyarrow_table().to_pylist()

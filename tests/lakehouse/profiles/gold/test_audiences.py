@@ -21,11 +21,10 @@ from lakehouse.profiles.differences import compare, summarise
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.audiences import GOLD_AUDIENCES, Audiences, gold_audiences
 from lakehouse.profiles.gold.features import GOLD_FEATURES
-from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.tables.contract import Table
 from tests import audience_oracle, feature_oracle
-from tests.accepted import at, events, merge_and_split, once
+from tests.accepted import at, few_leaves, merge_and_split, once
 from tests.small_lake import copy_empty_tables
 
 FIGURES: list[dict[str, Any]] = [
@@ -78,7 +77,7 @@ def new_batch(
     )  # fmt: skip
 
     def feed(number: int) -> None:
-        batch(leaf(with_day(events(lake.spark, BATCHES[number])), rates={}, features=kept).toArrow(), once(number))
+        batch(few_leaves(lake, BATCHES[number], kept), once(number))
 
     return batch, feed
 

@@ -9,7 +9,9 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyspark.sql import DataFrame
 
 from lakehouse.errors import ContractError
 from lakehouse.feature_book.kept_features import keep, marked, note_filled
@@ -17,7 +19,7 @@ from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.features.online_values import OnlineFeatures
 from lakehouse.features.windows import features_at
 from lakehouse.identity.index import Index
-from lakehouse.lake.delta import Lake
+from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.models.registry import Champions
 from lakehouse.online.content import differences
 from lakehouse.online.engines import open_store, store_url
@@ -28,10 +30,11 @@ from lakehouse.profiles.gold.features import check_stored, gold_features
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver import feature_days
+from lakehouse.tables.contract import Table
 from lakehouse.tables.events import SILVER_EVENTS
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from tests import feature_oracle as oracle
-from tests.accepted import at, events, merge_and_split, once
+from tests.accepted import at, events, few_leaves, merge_and_split, once, sent
 from tests.rows import completed
 from tests.small_lake import copy_empty_tables
 
@@ -83,6 +86,10 @@ def assert_documents_say_what_gold_says(lake: Lake, features: Features, index: I
         )
 
 
+def rows_of(lake: Lake, table: Table) -> pa.Table:
+    return pa.Table.from_batches(lake.batches(table), arrow_schema(table))
+
+
 def told(rows: Sequence[Any], names: Sequence[str]) -> list[str]:
     return sorted(str([row[name] for name in names]) for row in rows)
 
@@ -90,26 +97,29 @@ def told(rows: Sequence[Any], names: Sequence[str]) -> list[str]:
 def test_the_stream_says_at_every_moment_what_one_pass_says(lake: Lake, features: Features) -> None:
     batch, table = new_batch(lake, features), gold_features(features)
     so_far: list[dict[str, Any]] = []
+
+    def one_pass(events: DataFrame, identity: DataFrame, moments: DataFrame) -> DataFrame:
+        days = feature_days.transform(leaf(with_day(events), rates={}, features=features))
+        return table.transform(identity, days, profiles=moments)
+
     for number, rows in enumerate(BATCHES):
         so_far += rows
-        leaves = leaf(with_day(events(lake.spark, rows)), rates={}, features=features)
-        here = leaves.toArrow()
-        batch(leaves if number == MERGE else here, once(number))
+        here = few_leaves(lake, rows, features)
+        batch(lake.frame(here) if number == MERGE else here, once(number))
         if number == LATE:
             batch(here, once(number))  # again, after a crash
         if number < MERGE:
             continue
         newest = max(row["occurred_at"] for row in so_far)
-        all_days = feature_days.transform(leaf(with_day(events(lake.spark, so_far)), rates={}, features=features))
-        identity = lake.read(SILVER_IDENTITY_MAP)
-        moments = (
-            identity.select("profile_id")
-            .distinct()
-            .crossJoin(lake.spark.createDataFrame([(newest,)], "as_of timestamp"))
-        )
+        identity = rows_of(lake, SILVER_IDENTITY_MAP)
+        profiles = sorted(set(identity["profile_id"].to_pylist()))
+        at_newest = pa.array([newest] * len(profiles), pa.timestamp("us", tz="UTC"))
+        moments = pa.table({"profile_id": profiles, "as_of": at_newest})
         names = [name for name in table.given_columns if name != "as_of"]
-        expected = table.transform(identity, all_days, profiles=moments).collect()
-        assert told(lake.read(table).collect(), names) == told(expected, names), number
+        expected = lake.few_rows.run(
+            "one_pass", one_pass, version=features.version, events=sent(so_far), identity=identity, moments=moments
+        )
+        assert told(rows_of(lake, table).to_pylist(), names) == told(expected.to_pylist(), names), number
         assert_documents_say_what_gold_says(lake, features, batch.identity.index)
     (quiet,) = lake.read(table).where("last_product = 'p9'").collect()
     assert (quiet["views_1h"], quiet["views_2d"], quiet["due_at"]) == (0, 0, None)
@@ -124,7 +134,7 @@ def test_more_windows_than_one_batch_takes_are_closed_while_nothing_comes(
     batch, table = new_batch(lake, features), gold_features(features)
     first, last = BATCHES[0], BATCHES[-1]
     for number, rows in enumerate((first, last)):
-        batch(leaf(with_day(events(lake.spark, rows)), rates={}, features=features).toArrow(), once(number))
+        batch(few_leaves(lake, rows, features), once(number))
     assert lake.read(table).where("views_2d > 0").count() == 3
     for _ in range(3):
         batch.catch_up()
@@ -136,7 +146,7 @@ def test_more_windows_than_one_batch_takes_are_closed_while_nothing_comes(
 
 def test_documents_are_written_anew_when_they_are_to_carry_something_else(lake: Lake, tmp_path: Path) -> None:
     batch = new_batch(lake, oracle.declared(tmp_path, VIEWS))
-    batch(leaf(with_day(events(lake.spark, BATCHES[0])), rates={}, features=batch.features).toArrow(), once(0))
+    batch(few_leaves(lake, BATCHES[0], batch.features), once(0))
     longer = {
         "name": "views_9d",
         "description": "d",
@@ -157,7 +167,7 @@ def test_documents_are_written_anew_when_they_are_to_carry_something_else(lake: 
 def test_nothing_declared_writes_nothing(lake: Lake) -> None:
     batch = new_batch(lake, NO_FEATURES)
     before = (lake.commit(feature_days.SILVER_FEATURE_DAYS), lake.commit(gold_features(NO_FEATURES)))
-    batch(leaf(with_day(events(lake.spark, BATCHES[0])), rates={}).toArrow(), once(0))
+    batch(few_leaves(lake, BATCHES[0]), once(0))
     after = (lake.commit(feature_days.SILVER_FEATURE_DAYS), lake.commit(gold_features(NO_FEATURES)))
     assert before == after
     assert "windows" not in batch.records[0].seconds
