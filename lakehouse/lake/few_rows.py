@@ -128,7 +128,7 @@ def _active(spark: SparkSession) -> Iterator[None]:
     """
     jvm, context = spark._jvm, spark.sparkContext
     assert jvm is not None
-    sessions = jvm.org.apache.spark.sql.classic.SparkSession
+    sessions = getattr(jvm, "org.apache.spark.sql.classic.SparkSession")  # by its whole name: found at once
     before = sessions.getActiveSession()
     set_before = {key: context.getLocalProperty(key) for key in _SETTINGS}
     sessions.setActiveSession(spark._jsparkSession)

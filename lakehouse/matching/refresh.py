@@ -7,6 +7,7 @@ changed has all its pairs replaced, and so have the members of a block that grew
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import pyarrow as pa
@@ -20,14 +21,15 @@ from lakehouse.matching.block_index import BlockIndex
 from lakehouse.matching.blocks import block_keys, candidates
 from lakehouse.matching.model import MatchModel
 from lakehouse.matching.records import atoms, records
-from lakehouse.matching.score import is_told, scored, with_frequencies
+from lakehouse.matching.score import frequencies, is_told, scored, with_frequencies
 from lakehouse.tables.identity import SILVER_MATCH_BLOCKS
 
 log = logging.getLogger("stitchlake.matching")
 
 PAIR = ["actor_l", "actor_r"]
-TraitsOf = Callable[[Collection[str]], DataFrame]
-"""Actors -> their rows of silver.personal_traits."""
+FEW_PAIRS = 20_000  # that are compared by a plan that is kept, see lakehouse/lake/few_rows.py
+TraitsOf = Callable[[Collection[str]], DataFrame | pa.Table]
+"""Actors -> their rows of silver.personal_traits; few are on the driver."""
 
 _RECORD = "record"
 
@@ -72,10 +74,10 @@ def refresh_all(lake: Lake, model: MatchModel, traits: DataFrame) -> Matched:
     sizes = keys.groupBy("block_key").agg(F.count(F.lit(1)).alias("records"))
     full = sizes.where(F.col("records") > model.max_block).count()
     log.info("%d blocks of more than %d records pair nobody", full, model.max_block)
-    pairs = _likely(candidates(keys, keys, sizes, max_block=model.max_block), everyone, model)
+    pairs = _likely(candidates(keys, keys, sizes, max_block=model.max_block), everyone, model).toPandas()
     stored = lake.read(SILVER_MATCH_BLOCKS).select("actor_id")
     known = stored.union(blocks.select("actor_id")).distinct().toArrow()["actor_id"].to_pylist()
-    return Matched(actors=known, pairs=pairs, blocks=blocks)
+    return Matched(actors=known, pairs=_in_order(pairs), blocks=blocks)
 
 
 def refresh(
@@ -85,7 +87,7 @@ def refresh(
 
     Reads what of the index, which stands for silver.match_blocks, the actors' blocks reach, and the traits of whom they meet.
     """
-    rows = blocked(described(traits_of(actors), model), model, lake.config.privacy).toPandas()
+    rows = _blocked(lake, model, traits_of(actors)).to_pandas()
     stored = index.rows(actors)
     old, new = _by_actor(stored), _by_actor(rows)
     changed = {actor for actor in old.keys() | new.keys() if old.get(actor) != new.get(actor)}
@@ -145,13 +147,42 @@ def _compare(lake: Lake, model: MatchModel, traits_of: TraitsOf, pairs: pd.DataF
     if pairs.empty:
         return pd.DataFrame(columns=[*PAIR, "weight", "evidence"])
     # Scoring names the records four times: computed once, and in one partition, so that nothing is shuffled.
-    involved = described(traits_of({*pairs["actor_l"], *pairs["actor_r"]}), model).toArrow()
+    involved = _described(lake, model, traits_of({*pairs["actor_l"], *pairs["actor_r"]}))
     asked = pa.table({name: pa.array(pairs[name].tolist(), pa.string()) for name in PAIR})
-    few_pairs, few_records = (lake.frame(rows).coalesce(1) for rows in (asked, involved))
-    return _likely(few_pairs, with_frequencies(few_records, model, lake.config.privacy), model)
+    if lake.uses_delta_rs and asked.num_rows <= FEW_PAIRS:
+
+        def build(pairs: DataFrame, records: DataFrame, known: DataFrame) -> DataFrame:
+            return _likely(pairs, with_frequencies(records, model, lake.config.privacy, known), model)
+
+        known = frequencies(model)
+        found = lake.few_rows.run("match_pairs", build, version=model, pairs=asked, records=involved, known=known)
+    else:
+        few_pairs, few_records = (lake.frame(rows).coalesce(1) for rows in (asked, involved))
+        found = _likely(few_pairs, with_frequencies(few_records, model, lake.config.privacy), model).toArrow()
+    return _in_order(found.to_pandas())
 
 
-def _likely(pairs: DataFrame, of_actors: DataFrame, model: MatchModel) -> pd.DataFrame:
-    """The pairs that are kept, on the driver; in one order, so that sums over them come out the same to the last bit."""
-    kept = scored(pairs, of_actors, model).where(is_told(model))
-    return kept.toPandas().sort_values(PAIR, ignore_index=True)
+def _described(lake: Lake, model: MatchModel, traits: DataFrame | pa.Table) -> pa.Table:
+    """`described`, on the driver."""
+    if isinstance(traits, DataFrame):
+        return described(traits, model).toArrow()
+    return lake.few_rows.run("match_records", partial(described, model=model), version=model, traits=traits)
+
+
+def _blocked(lake: Lake, model: MatchModel, traits: DataFrame | pa.Table) -> pa.Table:
+    """`blocked` of whom the traits describe, on the driver."""
+    build = partial(blocked, model=model, privacy=lake.config.privacy)
+    if isinstance(traits, DataFrame):
+        return build(described(traits, model)).toArrow()
+    records = _described(lake, model, traits)
+    return lake.few_rows.run("match_blocks", build, version=model, of_actors=records)
+
+
+def _likely(pairs: DataFrame, of_actors: DataFrame, model: MatchModel) -> DataFrame:
+    """The pairs that are kept. of_actors: as `with_frequencies` gives them."""
+    return scored(pairs, of_actors, model).where(is_told(model))
+
+
+def _in_order(pairs: pd.DataFrame) -> pd.DataFrame:
+    """One order, so that sums over them come out the same to the last bit."""
+    return pairs.sort_values(PAIR, ignore_index=True)

@@ -79,17 +79,26 @@ def _number(value: float) -> str:
     return f"({value:.17e})"
 
 
-def with_frequencies(records: DataFrame, model: MatchModel, privacy: PrivacyConfig) -> DataFrame:
-    """Records (actor_id, v0, ...) -> the same with t0, t1, ...: the bits exact agreement on the value adds."""
+def frequencies(model: MatchModel) -> pa.Table:
+    """The bits that agreement on each frequent value adds, as FREQUENCIES."""
     rows = [(index, token, bits) for index, one in enumerate(model.comparisons) for token, bits in one.frequent.items()]
     columns = list(zip(*rows, strict=True)) or [()] * len(FREQUENCIES)
-    told = pa.Table.from_arrays([pa.array(column) for column in columns], FREQUENCIES.names).cast(FREQUENCIES)
-    known = F.broadcast(records.sparkSession.createDataFrame(told))
+    return pa.Table.from_arrays([pa.array(column) for column in columns], FREQUENCIES.names).cast(FREQUENCIES)
+
+
+def with_frequencies(
+    records: DataFrame, model: MatchModel, privacy: PrivacyConfig, known: DataFrame | None = None
+) -> DataFrame:
+    """Records (actor_id, v0, ...) -> the same with t0, t1, ...: the bits exact agreement on the value adds.
+
+    `known`: the rows of `frequencies`, where they are a frame already.
+    """
+    known = records.sparkSession.createDataFrame(frequencies(model)) if known is None else known
     count = len(model.comparisons)
     values = F.posexplode(F.array(*(f"v{index}" for index in range(count)))).alias("field", "value")
     hidden = token_of(privacy, FREQUENCY, F.col("value")).alias("token")
     long = records.select("actor_id", values).select("actor_id", "field", hidden)
-    long = long.join(known, on=["field", "token"], how="left")
+    long = long.join(F.broadcast(known), on=["field", "token"], how="left")
     bits = [F.max(F.when(F.col("field") == index, F.col("bits"))).alias(f"t{index}") for index in range(count)]
     adjusted = long.groupBy("actor_id").agg(*bits)
     rare = [F.coalesce(f"t{i}", F.lit(one.rare_bits)).alias(f"t{i}") for i, one in enumerate(model.comparisons)]

@@ -2,6 +2,7 @@
 
 properties  conf/spark-*.conf, read without Spark
 session     the one session of a process; opened_lake: a lake that is to be written, in one
+java_names  classes of the JVM that Python names, found once
 log_lines   what a job writes into its log, text or JSON
 restarts    whether what failed is tried again, and when
 streams     the queries of one driver: their triggers; started, awaited, stopped together

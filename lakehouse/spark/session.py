@@ -11,7 +11,7 @@ import time
 from pyspark.sql import SparkSession
 
 from lakehouse.config import Config
-from lakehouse.spark import log_lines
+from lakehouse.spark import java_names, log_lines
 from lakehouse.spark.properties import CONF, DEFAULTS, properties
 
 STATE_STORES = {
@@ -34,6 +34,7 @@ def get_session(config: Config, app_name: str, extra: dict[str, str] | None = No
     for key, value in settings.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
+    java_names.remember(spark)
     spark.sparkContext.setLogLevel("ERROR")
     return spark
 

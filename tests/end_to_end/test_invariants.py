@@ -1,4 +1,4 @@
-"""The product's promises, through a real broker: nothing lost, nothing twice, batching, order, replay and crashes alike.
+"""The product's promises, through a real broker, by compiled plans: nothing lost, nothing twice, batching, order, replay and crashes alike.
 
 One lake has lived through all of it, since each whole run costs half a minute of CPU. Tests end in `rebuild --check`: the tables that streaming built
 against a batch computation from silver.
@@ -34,7 +34,7 @@ from lakehouse.queries.unfinished import last_batch
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 
-EVENTS = 2_500
+EVENTS = 1_500
 SEED = 11
 TOPIC = "invariants"
 STARTS = [events.start, bronze_events.start]
@@ -73,12 +73,14 @@ def messages(shop: Shop) -> list[Message]:
 
 
 @pytest.fixture(scope="module")
-def streamed(messages: list[Message], new_lake: Callable[[str], Lake], kafka: broker.RunningBroker) -> Lake:
+def streamed(
+    compiled: None, messages: list[Message], new_lake: Callable[[str], Lake], kafka: broker.RunningBroker
+) -> Lake:
     """All is sent twice, shuffled, and read in small batches. One of them dies half taken in, and before it is replayed all is rebuilt."""
     twice = random.Random(SEED).sample(2 * messages, 2 * len(messages))
     admin.create_topic(kafka, TOPIC, 2)
     produce(twice, kafka, TOPIC, on_progress=lambda sent: None)
-    lake = reading(new_lake("invariants"), kafka, 1800)
+    lake = reading(new_lake("invariants"), kafka, 1100)
     driver.drain(lake, [bronze_events.start])
     with pytest.raises(StitchlakeError, match="query events: stopped"):
         driver.drain(lake, [events.start_with(DiesAt(lake, Champions(lake.config)))])

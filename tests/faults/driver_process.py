@@ -14,17 +14,27 @@ from lakehouse.job import READY
 from tests.faults.failpoints import KILLED, REACHED
 
 END_SECONDS = 120.0
-# It lives for a minute, as one that drains does, and so its JVM is started in the same way.
-_JOB = launcher.Job(script=PROJECT / "streaming" / "__main__.py", arguments=(launcher.DRAIN,))
+_SCRIPT = PROJECT / "streaming" / "__main__.py"
+# To write plans as code and compile that is of no use to one that is killed in its first minute.
+INTERPRETED = ("--conf", "spark.sql.codegen.wholeStage=false", "--conf", "spark.sql.codegen.factoryMode=NO_CODEGEN")
 
 
 class DriverProcess:
-    """Started over the lake and topic of the configuration, in micro-batches of `records`. Its log is beside the lake.
+    """Started over the lake and topic of the configuration, in micro-batches of `records`. Its log is beside the lake. `options`: of spark-submit.
 
     reached: the failpoints it has come to, in order.
     """
 
-    def __init__(self, config: Config, records: int, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        records: int,
+        *arguments: str,
+        environ: Mapping[str, str] | None = None,
+        options: tuple[str, ...] = (),
+    ) -> None:
+        # It lives for a minute, as one that drains does, and so its JVM is started in the same way.
+        job = launcher.Job(script=_SCRIPT, options=options, arguments=(launcher.DRAIN,))
         ours = {
             "STITCHLAKE__LAKE__ROOT": config.lake.root,
             "STITCHLAKE__KAFKA__BOOTSTRAP_SERVERS": config.kafka.bootstrap_servers,
@@ -36,7 +46,7 @@ class DriverProcess:
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.failpoints", *arguments],
-                env={**launcher.prepare(_JOB), **ours, **(environ or {})},
+                env={**launcher.prepare(job), **ours, **(environ or {})},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -138,6 +148,6 @@ def _command(pid: int) -> str:
 
 def kill_in_the_middle(config: Config, records: int) -> None:
     """Kills the driver once the first micro-batch of events is in. Others are under way then: of bronze, and the second of events."""
-    driver = DriverProcess(config, records, "--available-now")
+    driver = DriverProcess(config, records, "--available-now", options=INTERPRETED)
     assert driver.await_reached("after micro-batch", 2 * END_SECONDS), driver.last_words()
     driver.kill()

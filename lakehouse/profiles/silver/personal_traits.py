@@ -27,6 +27,7 @@ from lakehouse.profiles.declaration import LeafTable
 from lakehouse.tables.contract import optional, required
 from lakehouse.tables.people import By, by
 
+FEW_TRAITS = 50_000  # that are handed over as they lie on the driver
 Row = tuple[str, str, str | None, int, str | None]
 """actor_id, trait, value, seen_at in microseconds since 1970, source."""
 
@@ -74,11 +75,12 @@ def look_up(lake: Lake, actors: Collection[str]) -> pa.Table:
     return current(lake, TraitIndex).rows(actors)
 
 
-def traits_of(lake: Lake, actors: Collection[str]) -> DataFrame:
-    """The rows of silver.personal_traits of these actors."""
+def traits_of(lake: Lake, actors: Collection[str]) -> DataFrame | pa.Table:
+    """The rows of silver.personal_traits of these actors; of a lake on this machine those of few are on the driver."""
     if lake.uses_delta_rs:
+        rows = look_up(lake, actors)
         # In one partition, so that nothing made of them is shuffled: shuffles of a few rows were most of a batch's time.
-        return lake.frame(look_up(lake, actors)).coalesce(1)
+        return rows if rows.num_rows <= FEW_TRAITS else lake.frame(rows).coalesce(1)
     asked = lake.frame(pa.table({"actor_id": pa.array(sorted(actors), pa.string())}))
     return lake.read(SILVER_PERSONAL_TRAITS).join(F.broadcast(asked), on="actor_id", how="left_semi")
 

@@ -119,7 +119,7 @@ def _by_duckdb(data, pairs):
             SELECT *, {weight_sql(model)} AS weight FROM evidence ORDER BY ALL""").df()
 
 
-@pytest.mark.parametrize("name", ["fake_1000", "febrl4"])
+@pytest.mark.parametrize("name", ["fake_1000", "febrl3"])
 def test_duckdb_and_spark_agree_on_every_candidate_pair_and_evidence_adds_up(spark, trained_on, name):
     data = trained_on(name)
     pairs = scored_pairs(spark, data).sort_values(["actor_l", "actor_r"], ignore_index=True)
