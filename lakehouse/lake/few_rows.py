@@ -1,8 +1,10 @@
 """Plans over few rows, made once and run again over other rows.
 
 For a thousand rows Spark takes much longer to make a plan than to run it: a micro-batch has ten plans, the same ones each time, and making them was most of
-what it cost. Here a plan reads its inputs from files. Each run writes its rows there, and executes a copy of the plan: what was analysed,
-optimised and planned stays as it is. A plan is one task. Nothing is shuffled, nothing is broadcast, whatever hints a transform gives.
+what it cost. Here a plan reads its inputs from files. Each run writes its rows there, and computes the plan's RDD again: what was analysed,
+optimised, planned and made ready for tasks stays as it is. A plan is one task. Nothing is shuffled, nothing is broadcast, whatever hints a transform gives.
+
+An RDD knows the name and the length of each file it reads. So a file is as long in every run: there is a gap in it, before its footer.
 
 A plan that is kept must not hold a time of its making: what is made of frames here knows no clock, as every transform.
 """
@@ -10,6 +12,7 @@ A plan that is kept must not hold a time of its making: what is made of frames h
 import tempfile
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -30,6 +33,9 @@ _SETTINGS = {
     "spark.sql.autoBroadcastJoinThreshold": "-1",
     "spark.sql.exchange.reuse": "false",  # a copy would point to what the first run left
 }
+
+_LEAST_LENGTH = 1 << 20  # bytes
+_FOOTER_END = 8  # bytes: the length of the footer before it, and "PAR1"
 
 Build = Callable[..., DataFrame]
 """A pure function of frames."""
@@ -74,16 +80,15 @@ class _Plan:
         self._folder = folder
         self._build = build
         self._running = Lock()
-        self._made: tuple[Any, Any, pa.Schema, list[Any]] | None = None
+        self._made: _Made | None = None
+        self._lengths: dict[str, int] = {}
 
     def run(self, rows: dict[str, pa.Table]) -> pa.Table:
         with self._running:
             self._folder.mkdir(exist_ok=True)
             try:
                 for name, table in rows.items():
-                    pq.write_table(
-                        table, self._path(name), compression="none", use_dictionary=False, write_statistics=False
-                    )
+                    self._write(name, table)
                 return self._run(rows)
             finally:
                 for name in rows:  # of somebody who is to be forgotten nothing may be left
@@ -92,31 +97,73 @@ class _Plan:
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.parquet"
 
+    def _write(self, name: str, table: pa.Table) -> None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="none", use_dictionary=False, write_statistics=False)
+        parquet = memoryview(sink.getvalue())
+        if len(parquet) > self._lengths.get(name, 0):
+            self._lengths[name] = max(_LEAST_LENGTH, 2 * len(parquet))
+            self._made = None
+        footer = len(parquet) - _FOOTER_END - int.from_bytes(parquet[-_FOOTER_END:-4], "little")
+        with self._path(name).open("wb") as file:
+            file.write(parquet[:footer])
+            file.seek(self._lengths[name] - len(parquet) + footer)
+            file.write(parquet[footer:])
+
     def _run(self, rows: dict[str, pa.Table]) -> pa.Table:
-        if self._made is None:
-            self._made = self._make(rows)
-        frame, plan, schema, locations = self._made
-        for location in locations:
-            location.refresh()
         jvm = self._spark._jvm
         assert jvm is not None
         with _active(self._spark):  # a node of a plan belongs to the session that is active where it is made
-            place = jvm.PythonRDD.collectAndServe(frame.toArrowBatchRdd(plan.clone()))
+            made = self._made or self._make(rows)
+            self._made = made if made.is_repeatable else None
+            place = jvm.PythonRDD.collectAndServe(made.rdd)
         with _load_from_socket(place, NoOpSerializer()) as served:
             return pa.Table.from_batches(
-                (pa.ipc.read_record_batch(pa.py_buffer(each), schema) for each in served), schema
+                (pa.ipc.read_record_batch(pa.py_buffer(each), made.schema) for each in served), made.schema
             )
 
-    def _make(self, rows: dict[str, pa.Table]) -> tuple[Any, Any, pa.Schema, list[Any]]:
+    def _make(self, rows: dict[str, pa.Table]) -> "_Made":
         frames = {}
         for name, table in rows.items():
             stored = self._spark.read.schema(from_arrow_schema(table.schema)).parquet(str(self._path(name)))
             frames[name] = stored.coalesce(1)
         frame = self._build(**frames)
-        plan = frame._jdf.queryExecution().executedPlan()
-        leaves = plan.collectLeaves()
-        locations = [leaves.apply(number).relation().location() for number in range(leaves.size())]
-        return frame._jdf, plan, to_arrow_schema(frame.schema, timezone="UTC"), locations
+        plan, is_repeatable = _in_one_task(self._spark, frame._jdf.queryExecution().executedPlan())
+        schema = to_arrow_schema(frame.schema, timezone="UTC")
+        return _Made(frame._jdf.toArrowBatchRdd(plan), schema, is_repeatable)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An RDD of Arrow batches. is_repeatable: each time it is computed it reads its inputs again, all of them."""
+
+    rdd: Any
+    schema: pa.Schema
+    is_repeatable: bool
+
+
+def _in_one_task(spark: SparkSession, plan: Any) -> tuple[Any, bool]:
+    """The physical plan without shuffles, and whether its RDD is repeatable.
+
+    Where Spark would shuffle, as behind a union, the partitions become one: that is all that whoever asks for a shuffle can want of a single one. And
+    what was shuffled once is not computed again, nor is what was broadcast or asked by a subquery.
+    """
+    jvm = spark._jvm
+    assert jvm is not None
+    to_seq, coalesced = jvm.PythonUtils.toSeq, getattr(jvm, "org.apache.spark.sql.execution.CoalesceExec")
+    is_repeatable: bool = plan.subqueriesAll().isEmpty()
+
+    def rebuilt(node: Any) -> Any:
+        nonlocal is_repeatable
+        children = node.children()
+        below = [rebuilt(children.apply(number)) for number in range(children.size())]
+        name = node.nodeName()
+        if name == "Exchange":
+            return coalesced(1, below[0])
+        is_repeatable = is_repeatable and name not in ("BroadcastExchange", "InMemoryTableScan")
+        return node.withNewChildren(to_seq(below)) if below else node
+
+    return rebuilt(plan), is_repeatable
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Plans that are kept: made once, run over other rows, and never over those of before."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
@@ -57,6 +58,45 @@ def test_a_plan_that_is_kept_says_what_the_rows_of_each_run_say(few_rows: FewRow
     assert told(second) == [("cat", "Cat", 3)]
     assert (nobody.num_rows, nobody.schema) == (0, first.schema)
     assert len(made) == 1
+
+
+def shuffled(looks: DataFrame, names: DataFrame) -> DataFrame:
+    """Behind a union Spark would shuffle, and use again what it shuffled."""
+    known = names.select("who").unionByName(looks.select("who"))
+    return known.groupBy("who").count().orderBy("who")
+
+
+def broadcast(looks: DataFrame, names: DataFrame) -> DataFrame:
+    """Without a key to join by, Spark broadcasts whatever it is told."""
+    return looks.join(names.withColumnRenamed("who", "other"), on=F.col("who") < F.col("other"), how="left")
+
+
+@pytest.mark.parametrize(("build", "is_kept"), [(shuffled, True), (broadcast, False)])
+def test_nothing_that_a_run_shuffled_or_broadcast_is_told_by_the_next(
+    few_rows: FewRows, build: Callable[..., DataFrame], is_kept: bool
+) -> None:
+    made = []
+
+    def built(**frames: DataFrame) -> DataFrame:
+        made.append(frames)
+        return build(**frames)
+
+    def others(rows: pa.Table) -> list[tuple[object, ...]]:
+        return sorted((*tuple(row.values())[-1:], row["who"]) for row in rows.to_pylist())
+
+    first = few_rows.run("built", built, looks=looks(ann=1), names=names(bob="Bob"))
+    second = few_rows.run("built", built, looks=looks(bob=1, cat=1), names=names(cat="Cat", dan="Dan"))
+    expected = {
+        shuffled: ([(1, "ann"), (1, "bob")], [(1, "bob"), (1, "dan"), (2, "cat")]),
+        broadcast: ([("Bob", "ann")], [("Cat", "bob"), ("Dan", "bob"), ("Dan", "cat")]),
+    }
+    assert (others(first), others(second)) == expected[build]
+    assert len(made) == (1 if is_kept else 2)
+
+
+def test_more_rows_than_ever_before_are_all_read(few_rows: FewRows) -> None:
+    for count in (1, 100_000, 2):
+        assert told(few_rows.run("counted", counted, looks=looks(ann=count), names=names())) == [("ann", None, count)]
 
 
 def test_nothing_is_compiled_for_few_rows(few_rows: FewRows, spark: SparkSession) -> None:
