@@ -5,6 +5,7 @@ and their change_ids say so.
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -29,22 +30,22 @@ def changes(before: pd.DataFrame, after: pd.DataFrame, *, batch_id: int, changed
         batch_id: micro-batch; negative for a repair.
         changed_at: time of the micro-batch.
     """
-    both = _side_by_side(before, after)
-    is_moved = both["profile_id_before"] != both["profile_id"]  # true where there is none before
-    moved = both[is_moved].reset_index(drop=True)
-    source = moved["profile_id_before"].astype(object).where(moved["profile_id_before"].notna(), None)
+    was = dict(zip(before["actor_id"].tolist(), before["profile_id"].tolist(), strict=True))
+    solved = zip(*(after[name].tolist() for name in ("actor_id", "profile_id", "cause")), strict=True)
+    moved = sorted((row for row in solved if was.get(row[0]) != row[1]), key=lambda row: row[0])
+    actors, targets, causes = map(list, zip(*moved, strict=True)) if moved else ([], [], [])
+    sources = [was.get(actor) for actor in actors]
+    now = dict(zip(after["actor_id"].tolist(), after["profile_id"].tolist(), strict=True))
     rows = pd.DataFrame(
         {
-            "change_id": [
-                _change_id(batch_id, *row) for row in zip(moved["actor_id"], source, moved["profile_id"], strict=True)
-            ],
-            "type": _types(both, moved),
-            "actor_id": moved["actor_id"],
-            "from_profile_id": source,
-            "to_profile_id": moved["profile_id"],
-            "cause": moved["cause"],
+            "change_id": [_change_id(batch_id, *row) for row in zip(actors, sources, targets, strict=True)],
+            "type": _types(was, now, sources, targets),
+            "actor_id": pd.Series(actors, dtype="str"),
+            "from_profile_id": pd.Series(sources, dtype=object),
+            "to_profile_id": pd.Series(targets, dtype="str"),
+            "cause": pd.Series(causes, dtype=object),
             "batch_id": np.full(len(moved), batch_id, dtype=np.int64),
-            "changed_at": pd.Series(pd.Timestamp(changed_at), index=moved.index),
+            "changed_at": pd.Series(pd.Timestamp(changed_at), index=range(len(moved))),
         }
     )
     return rows[SILVER_IDENTITY_LOG.column_names]
@@ -61,29 +62,23 @@ def fold(log: pd.DataFrame) -> pd.DataFrame:
     return last.sort_values("actor_id", ignore_index=True)
 
 
-def _side_by_side(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """[actor_id, profile_id_before, profile_id, cause], one row per actor of either, by actor_id."""
-    names = {"actor_id": "str", "profile_id": "str"}
-    was = before[list(names)].astype(names)
-    both = was.merge(
-        after[[*names, "cause"]].astype(names), on="actor_id", how="outer", suffixes=("_before", ""), sort=True
-    )
-    return both.assign(profile_id=both["profile_id"].fillna(both["profile_id_before"]))
+def _types(
+    was: Mapping[str, str], now: Mapping[str, str], sources: Sequence[str | None], targets: Sequence[str]
+) -> list[str]:
+    """The type of each move from a source to a target, see `changes`. was, now: actor -> profile."""
+    existed, left = set(was.values()), {source for source in sources if source is not None}
+    ways: dict[str, set[str]] = {source: set() for source in left}  # where the actors of those some left are now
+    for actor, source in was.items():
+        if source in ways:
+            ways[source].add(now.get(actor, source))
 
-
-def _types(both: pd.DataFrame, moved: pd.DataFrame) -> list[str]:
-    """The type of each moved row, see `changes`."""
-    existed = set(both["profile_id_before"].dropna().tolist())
-    ways = both[["profile_id_before", "profile_id"]].drop_duplicates()
-    kept = set(ways.loc[ways["profile_id_before"] == ways["profile_id"], "profile_id"].tolist())
-    scattered = set(ways.loc[ways["profile_id_before"].duplicated(), "profile_id_before"].dropna().tolist())
-
-    def type_of(source: str, target: str) -> str:
-        if pd.isna(source):
+    def type_of(source: str | None, target: str) -> str:
+        if source is None:
             return "attach" if target in existed else "create"
-        return "split" if source in kept or (source in scattered and target not in existed) else "merge"
+        is_kept, is_scattered = source in ways[source], len(ways[source]) > 1
+        return "split" if is_kept or (is_scattered and target not in existed) else "merge"
 
-    return list(map(type_of, moved["profile_id_before"].tolist(), moved["profile_id"].tolist()))
+    return list(map(type_of, sources, targets))
 
 
 def _change_id(batch_id: int, actor_id: str, from_profile_id: str | None, to_profile_id: str) -> str:

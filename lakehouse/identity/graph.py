@@ -82,7 +82,7 @@ def build(edges: pd.DataFrame, actors: pd.DataFrame) -> Graph:
     )  # equally old ones stay in the order of ids
     age = np.empty(len(ids), dtype=np.int64)
     age[oldest_first] = np.arange(len(ids))
-    first_seen_at = earliest.take(oldest_first).reset_index(drop=True)
+    first_seen_at = pd.Series(earliest.array.take(oldest_first))
     of_edge = age[of_edge]
     type_codes, types = pd.factorize(edges["identifier_type"])
     token_codes, tokens = pd.factorize(edges["identifier_token"])
@@ -94,7 +94,7 @@ def build(edges: pd.DataFrame, actors: pd.DataFrame) -> Graph:
     pair = key // actor_count
     fresh = np.diff(pair, prepend=-1) != 0
     return Graph(
-        actor_ids=ids.take(oldest_first).reset_index(drop=True),
+        actor_ids=pd.Series(ids.array.take(oldest_first)),
         first_seen_at=first_seen_at,
         seen=pd.DatetimeIndex(first_seen_at).asi8,
         by_id=age,
@@ -135,11 +135,11 @@ def smallest(group: Ints, value: Ints, count: int, default: int) -> Ints:
 
 def _without_nulls(what: str, frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     for column in columns:
-        if frame[column].isna().any():
+        if frame[column].array.isna().any():
             raise ContractError(
                 f"identity: {what}.{column}: a null among {len(frame)} rows, expected none. Leave the row out"
             )
-    return frame[columns]
+    return frame
 
 
 def _actor_codes(named: pd.Series, of_edges: pd.Series) -> tuple[pd.Series, Ints, Ints]:
@@ -167,5 +167,4 @@ def _earliest(codes: Ints, first_seen_at: pd.Series) -> pd.Series:
         )
     order = np.lexsort((pd.DatetimeIndex(first_seen_at).asi8, codes))
     chosen = order[np.diff(codes[order], prepend=-1) != 0]
-    earliest: pd.Series = first_seen_at.iloc[chosen].reset_index(drop=True)
-    return earliest
+    return pd.Series(first_seen_at.array.take(chosen))

@@ -19,8 +19,9 @@ def history(log: pd.DataFrame) -> pd.DataFrame:
 
 
 def opened(map_rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of silver.identity_map of new actors -> their first rows of history: append."""
-    return _chained(map_rows.rename(columns={"resolved_at": "valid_from"})[_PLACE])
+    """Rows of silver.identity_map, one per actor -> the rows of history that begin with them, by actor_id: append."""
+    rows = map_rows.rename(columns={"resolved_at": "valid_from"})[_PLACE].sort_values("actor_id", ignore_index=True)
+    return rows.assign(valid_to=pd.Series(pd.NaT, index=rows.index, dtype=rows["valid_from"].dtype))[COLUMNS]
 
 
 def closed(begun: pd.DataFrame, log_rows: pd.DataFrame, since: pd.DataFrame) -> pd.DataFrame:
@@ -31,10 +32,18 @@ def closed(begun: pd.DataFrame, log_rows: pd.DataFrame, since: pd.DataFrame) -> 
         log_rows: rows of silver.identity_log of the same change.
         since: [actor_id, since], when movers came to where they were.
     """
-    ended = begun.drop(columns="profile_id").merge(since[["actor_id", "since"]], on="actor_id")
-    ended = ended.merge(log_rows[["actor_id", "from_profile_id"]], on="actor_id")
-    renamed = {"from_profile_id": "profile_id", "since": "valid_from", "valid_from": "valid_to"}
-    return ended.drop(columns="valid_to").rename(columns=renamed)[COLUMNS]
+    came_from = dict(zip(log_rows["actor_id"].tolist(), log_rows["from_profile_id"].tolist(), strict=True))
+    row_of = {actor: row for row, actor in enumerate(since["actor_id"].tolist())}
+    ends = [row for row, actor in enumerate(begun["actor_id"].tolist()) if actor in row_of and actor in came_from]
+    movers = begun["actor_id"].take(ends)
+    return pd.DataFrame(
+        {
+            "actor_id": movers.array,
+            "profile_id": pd.array([came_from[actor] for actor in movers.tolist()], dtype="str"),
+            "valid_from": since["since"].take([row_of[actor] for actor in movers.tolist()]).array,
+            "valid_to": begun["valid_from"].take(ends).array,
+        }
+    )[COLUMNS]
 
 
 def moved(moves: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:

@@ -16,12 +16,12 @@ compact enough, and written and read in C.
 
 import json
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import lmdb
 import pandas as pd
@@ -177,7 +177,7 @@ class IndexWriter(IndexReader):
         moves: list[tuple[int, int, int | None]] = []
         columns = [rows[name].tolist() for name in ("actor_id", "profile_id", "component_id")]
         for actor, profile, component, seen, cause in zip(
-            *columns, micros(rows["first_seen_at"]), _or_none(rows["cause"]), strict=True
+            *columns, micros(rows["first_seen_at"]), or_none(rows["cause"]), strict=True
         ):
             number, record = self._editable(actor)
             target = self._numbered_as(component)
@@ -296,8 +296,9 @@ def micros(times: pd.Series) -> list[int]:
     return plain.astype("datetime64[us]").astype("int64").tolist()
 
 
-def _or_none(values: pd.Series) -> Sequence[str | None]:
-    return values.astype(object).where(values.notna(), None).tolist()
+def or_none(values: pd.Series) -> list[Any]:
+    """The values, None for each that is missing."""
+    return [None if value is None or value != value else value for value in values.tolist()]
 
 
 def numbers(reader: IndexReader, actor_ids: Iterable[str]) -> set[int]:

@@ -6,7 +6,7 @@ value sets merge the smaller into the larger, and a check stops at the first val
 than `limit`, however often the same two large profiles are refused).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,10 +86,16 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
-    """Of every identifier, by code: the priority of its type, and its place by age."""
+    """Of every identifier, by code: the priority of its type, and its place by age in each component it is met in. component: of every actor."""
 
     priority: Sequence[int]
-    place: Sequence[int]
+    place: Mapping[tuple[int, int], int]
+    component: Sequence[int]
+
+    def oldest(self, values: Iterable[int], actor: int, count: int) -> set[int]:
+        """So many of the values of a profile, the oldest in its component."""
+        component = self.component[actor]
+        return set(sorted(values, key=lambda value: self.place[component, value])[:count])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +165,7 @@ class _Profiles:
         for of_type, limit in self._plural:
             for profile, held in of_type.items():
                 if len(held) > limit and self._turn < self._strength(held) <= priority:
-                    kept = set(sorted(held, key=self._values.place.__getitem__)[:limit])
+                    kept = self._values.oldest(held, profile, limit)
                     self._surplus.setdefault(profile, set()).update(held - kept)
                     of_type[profile] = kept
         self._turn = priority

@@ -100,7 +100,10 @@ def apply(
         `weight` 0 where there are such columns. And the rules with those of the virtual types. What came in, if no
         override names any identifier of it.
     """
-    named = _named([override for override in overrides if override.is_active], rules)
+    active = [override for override in overrides if override.is_active]
+    if not active:
+        return edges, rules
+    named = _named(active, rules)
     met = _met(edges, named)
     if met.empty:
         return edges, rules
@@ -123,6 +126,8 @@ def siblings(identifiers: pd.DataFrame, overrides: Iterable[Override]) -> pd.Dat
     result is distinct and sorted.
     """
     pairs = [o.identifiers for o in overrides if o.is_active and len(o.identifiers) == 2]
+    if not pairs:
+        return _frame(())
     given = _wanted(identifiers, {identifier for pair in pairs for identifier in pair})
     return _frame(identifier for pair in pairs if not given.isdisjoint(pair) for identifier in pair)
 
@@ -139,6 +144,8 @@ def around(changed: Iterable[Override], overrides: Iterable[Override]) -> pd.Dat
         an identifier that is no longer blocked may bring a link to life.
     """
     named = _frame(identifier for override in changed for identifier in override.identifiers)
+    if named.empty:
+        return named
     both = pd.concat([named, siblings(named, overrides)], ignore_index=True)
     return both.drop_duplicates().sort_values(IDENTIFIER, ignore_index=True)
 

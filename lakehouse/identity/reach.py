@@ -1,15 +1,17 @@
 """What of the graph a micro-batch reaches, looked up in the index: the rows `lakehouse.identity.touched_components.resolve` must see."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lakehouse.events.identifier import Identifier
 from lakehouse.identity.hubs import Rules
 from lakehouse.identity.index import ActorRecord, Index, IndexReader, numbers
 from lakehouse.identity.stored_hubs import StoredHubs
-from lakehouse.identity.touched_components import EDGE_KEY, IDENTIFIER, SOLVED, Touched
+from lakehouse.identity.touched_components import EDGE_KEY, SOLVED, Touched
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES
 
 _NO_TIME = -(2**63)  # NumPy's
@@ -45,8 +47,8 @@ def touched(
     with index.reading() as reader:
         change = _change(reader, new_edges, gone_edges)
         hubs = StoredHubs(reader, rules, change, actors, new_edges)
-        ids = {*new_edges["actor_id"].unique(), *seeds}
-        ids |= set() if gone_edges is None else set(gone_edges["actor_id"])
+        ids = {*new_edges["actor_id"].tolist(), *seeds}
+        ids |= set() if gone_edges is None else set(gone_edges["actor_id"].tolist())
         reached = numbers(reader, ids)
         for identifier in {*change, *also}:
             is_followed = identifier in also or _links(reader, identifier, change[identifier], hubs.cap(identifier))
@@ -151,22 +153,39 @@ def _map_rows(reader: IndexReader, records: Iterable[ActorRecord]) -> pd.DataFra
             ids = (_name(reader, int(str(number)), name_of) for number in (profile, component))
             since = None if (number := reader.number(record.actor_id)) is None else reader.since(number)
             rows.append((record.actor_id, *ids, seen, cause, _NO_TIME if since is None else since))
-    columns = ["actor_id", "profile_id", "component_id", "first_seen_at", "cause", "since"]
-    frame = pd.DataFrame(rows, columns=columns)
-    frame = frame.astype({"actor_id": "str", "profile_id": "str", "component_id": "str", "cause": object})
-    times = {name: _times(frame[name]) for name in ("first_seen_at", "since")}
-    return frame.assign(**times)[["actor_id", *SOLVED, "since"]]
+    actors, profiles, components, seen_at, causes, came_at = _columns(rows, 6)
+    return pd.DataFrame(
+        {
+            **_texts(actor_id=actors, profile_id=profiles, component_id=components),
+            "first_seen_at": _times(seen_at),
+            "cause": pd.Series(causes, dtype=object),
+            "since": _times(came_at),
+        }
+    )[["actor_id", *SOLVED, "since"]]
 
 
 def _edge_rows(records: Iterable[ActorRecord]) -> pd.DataFrame:
     rows = [(record.actor_id, *name, *facts) for record in records for name, facts in record.edges.items()]
-    frame = pd.DataFrame(rows, columns=["actor_id", *IDENTIFIER, "kind", "weight", "first_seen_at"])
-    frame = frame.astype(dict.fromkeys(["actor_id", *IDENTIFIER, "kind"], "str") | {"weight": float})
-    return frame.assign(first_seen_at=_times(frame["first_seen_at"]))[SILVER_IDENTITY_EDGES.column_names]
+    actors, types, tokens, kinds, weights, seen = _columns(rows, 6)
+    return pd.DataFrame(
+        {
+            **_texts(actor_id=actors, identifier_type=types, identifier_token=tokens, kind=kinds),
+            "weight": pd.Series(weights, dtype=float),
+            "first_seen_at": _times(seen),
+        }
+    )[SILVER_IDENTITY_EDGES.column_names]
 
 
-def _times(micros: pd.Series) -> pd.Series:
-    return micros.astype("int64").astype("datetime64[us]")
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> Sequence[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * count
+
+
+def _texts(**columns: Sequence[str]) -> dict[str, pd.Series]:
+    return {name: pd.Series(texts, dtype="str") for name, texts in columns.items()}
+
+
+def _times(micros: Sequence[int]) -> pd.Series:
+    return pd.Series(np.array(micros, dtype="int64").view("datetime64[us]"))
 
 
 def _name(reader: IndexReader, number: int, known: dict[int, str]) -> str:

@@ -15,8 +15,8 @@ _NEVER = r"(?!)"
 
 def rules_text(config: Config) -> str:
     """Everything of the configuration that the map follows from, as JSON."""
-    rules = dataclasses.asdict(config.identity) | {"match_probability": config.matching.match_probability}
-    return json.dumps(rules, sort_keys=True)
+    rules = vars(config.identity) | {"match_probability": config.matching.match_probability}
+    return json.dumps(rules, sort_keys=True, default=vars)
 
 
 def fingerprint(config: Config) -> str:

@@ -20,8 +20,8 @@ The rule, exactly:
       its own type and of weaker ones. Profiles are joined in the order of their oldest actors that carry the identifier; one
       by which more than `limit` values would come together is left out.
    c. When it is the turn of a type of which a profile has more than `limit` values by then, all but its oldest (by the
-      earliest first_seen_at among their actors, then token) link nobody to it. A customer's hundred and first cookie is the
-      customer's, and brings nobody else in.
+      earliest first_seen_at among their actors in its component, whether or not they link these, then token) link nobody to
+      it. A customer's hundred and first cookie is the customer's, and brings nobody else in.
    All actors are known, so it does not matter who came first.
 5. A profile *holds* every value on any edge of any of its actors: the identifier's own value, and values that link nobody
    (2, 3, 4), count like any other. So no profile of two or more actors ever holds two user_ids. Types without a rule have no
@@ -156,7 +156,7 @@ def _resolve_contested(
         _links(graph, chosen, span, local, of_type),
         limited.held(graph, local),
         limited.limits,
-        _values(graph, of_type),
+        _values(graph, label, contested, of_type),
     )
     profile[codes] = codes[np.array(united.profile, dtype=np.int64)]
     really[chosen[united.refused]] = False
@@ -171,11 +171,22 @@ def _links(graph: Graph, chosen: Ints, span: Ints, local: Ints, of_type: list[Id
         yield Link(identifier=code, priority=of_type[int(graph.type[code])].priority, actors=actors[start:end])
 
 
-def _values(graph: Graph, of_type: list[IdentifierRule]) -> Values:
+def _values(graph: Graph, label: Ints, contested: Flags, of_type: list[IdentifierRule]) -> Values:
+    """The identifiers that contested components meet. How old one is in a component, its actors there say: a hub's others are elsewhere."""
+    edges = np.flatnonzero(contested[graph.actor])
+    components = int(label.max(initial=-1)) + 1
+    met, first = np.unique(
+        graph.identifier[edges] * components + label[graph.actor[edges]], return_index=True
+    )  # the oldest first
+    identifiers = met // components
+    order = _by_age(graph, identifiers, graph.seen[graph.actor[edges[first]]], of_type)
+    keys = zip((met % components)[order].tolist(), identifiers[order].tolist(), strict=True)
     priority = np.array([rule.priority for rule in of_type], dtype=np.int64)[graph.type]
-    place = np.empty(len(graph.type), dtype=np.int64)
-    place[_in_order(graph, np.arange(len(graph.type)), of_type)] = np.arange(len(graph.type))
-    return Values(priority=priority.tolist(), place=place.tolist())
+    return Values(
+        priority=priority.tolist(),
+        place={key: place for place, key in enumerate(keys)},
+        component=label[contested].tolist(),
+    )
 
 
 def _limits(of_type: list[IdentifierRule]) -> Ints:
@@ -184,12 +195,16 @@ def _limits(of_type: list[IdentifierRule]) -> Ints:
 
 def _in_order(graph: Graph, identifiers: Ints, of_type: list[IdentifierRule]) -> Ints:
     """By priority, earliest first_seen_at among the actors, type, token."""
-    age = graph.seen[graph.actor[graph.start[identifiers]]]
+    return identifiers[_by_age(graph, identifiers, graph.seen[graph.actor[graph.start[identifiers]]], of_type)]
+
+
+def _by_age(graph: Graph, identifiers: Ints, age: Ints, of_type: list[IdentifierRule]) -> Ints:
+    """Places in the order of priority, age, type, token."""
     kind = graph.type[identifiers]
     priority = np.array([rule.priority for rule in of_type], dtype=np.int64)[kind]
     name = np.argsort(np.argsort(graph.types))[kind]
     token = graph.tokens.iloc[graph.token[identifiers]].rank(method="dense").to_numpy()
-    return identifiers[np.lexsort((token, name, age, priority))]
+    return np.lexsort((token, name, age, priority))
 
 
 def _left_out(graph: Graph, profile: Ints, partial: Ints, span: Ints) -> Flags:
@@ -216,13 +231,13 @@ def _answer(graph: Graph, coarse: Ints, profile: Ints, used: Flags, of_type: lis
     cause = smallest(graph.actor[used], strength[graph.type[graph.identifier[used]]], count, len(strongest))
     cause[oldest] = len(strongest)  # so that a profile of one that grows changes no row but the newcomer's
     names = np.array([*(graph.types[kind] for kind in strongest), None], dtype=object)
-    answer = pd.DataFrame(
+    ids, by_id = graph.actor_ids.array, graph.by_id
+    return pd.DataFrame(
         {
-            "actor_id": graph.actor_ids,
-            "profile_id": graph.actor_ids.take(oldest).reset_index(drop=True),
-            "component_id": graph.actor_ids.take(component).reset_index(drop=True),
-            "cause": pd.Series(names[cause], dtype=object),
-            "first_seen_at": graph.first_seen_at,
+            "actor_id": ids.take(by_id),
+            "profile_id": ids.take(oldest[by_id]),
+            "component_id": ids.take(component[by_id]),
+            "cause": pd.Series(names[cause[by_id]], dtype=object),
+            "first_seen_at": graph.first_seen_at.array.take(by_id),
         }
     )
-    return answer.take(graph.by_id).reset_index(drop=True)

@@ -5,19 +5,25 @@ were solved. Idempotent, because everything follows from what is stored and what
 reported: write edges, then log, then history, then map, and a replay after a crash at any point ends in the same tables.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from itertools import count
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from lakehouse.identity.changes import changes
 from lakehouse.identity.hubs import Hubs, Rules
+from lakehouse.identity.index import micros, or_none
 from lakehouse.identity.solve import solve
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP
 
 EDGE_KEY = list(SILVER_IDENTITY_EDGES.key)
+_EDGE_COLUMNS = SILVER_IDENTITY_EDGES.column_names
 IDENTIFIER = ["identifier_type", "identifier_token"]
 SOLVED = ["profile_id", "component_id", "first_seen_at", "cause"]
 
@@ -49,7 +55,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.new) + len(self.changed) + len(self.gone)
 
-    @property
+    @cached_property
     def kept(self) -> pd.DataFrame:
         """New and changed rows."""
         return _stack([self.new, self.changed])
@@ -107,72 +113,130 @@ def resolve(
     """
     seen = _stack([frame[["actor_id", "first_seen_at"]] for frame in (new_actors, stored.map_rows, stored.edge_rows)])
     edges, gone = _edges(new_edges, stored.edge_rows, gone_edges)
-    counting, of_type = view(edges, rules)
+    counting, of_type = view(_counting(edges), rules)
     after = solve(counting[[*EDGE_KEY, "weight"]], seen, of_type, hubs=stored.hubs, match_probability=match_probability)
     before = stored.map_rows[["actor_id", "profile_id"]]
     return Resolution(
-        edges=_edge_rows(edges, gone, after),
+        edges=_edge_rows(edges, gone, stored.edge_rows, after),
         log_rows=changes(before, after, batch_id=batch_id, changed_at=now),
         map=_map_rows(stored.map_rows, after, now),
-        vanished_profiles=tuple(sorted(set(before["profile_id"]) - set(after["profile_id"]))),
+        vanished_profiles=tuple(sorted(set(before["profile_id"].tolist()) - set(after["profile_id"].tolist()))),
     )
 
 
-def _edges(new: pd.DataFrame, stored: pd.DataFrame, gone: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All edges that hold from now on, each with what is stored of it, if it is (`stored_*`); and the stored ones gone.
+class _Edge(NamedTuple):
+    """An edge that holds from now on, or one that goes. place: of its row among the stored ones; None = it is new."""
 
-    An edge comes once; one that is new in this batch wins over its removal.
+    key: tuple[str, str, str]
+    kind: str
+    weight: float
+    place: int | None
+    is_said: bool  # its kind or weight is not what is stored
+
+
+def _edges(new: pd.DataFrame, stored: pd.DataFrame, gone: pd.DataFrame | None) -> tuple[list[_Edge], list[_Edge]]:
+    """All edges that hold from now on, and the stored ones gone, by key.
+
+    An edge comes once; one that is new in this batch wins over its removal. What it does not say of itself is as stored, or else
+    what a deterministic one says.
     """
-    facts = {name: new[name] for name in ("kind", "weight") if name in new}
-    fresh = new[EDGE_KEY].assign(**facts).drop_duplicates(EDGE_KEY, keep="last")
-    was = stored[[*EDGE_KEY, "kind", "weight", "first_seen_at"]]
-    was = was.rename(columns={"kind": "stored_kind", "weight": "stored_weight", "first_seen_at": "stored_at"})
-    both = was.merge(fresh, on=EDGE_KEY, how="outer", indicator="side") if len(was) else fresh.assign(side="right_only")
-    defaults = {"kind": "deterministic", "weight": 0.0}
-    for name, default in defaults.items():
-        said = both[name] if name in both else pd.Series(None, index=both.index, dtype=object)
-        known = both.get(f"stored_{name}", said)
-        both[name] = said.where(said.notna(), known).where(lambda value: value.notna(), default)
-    both["weight"] = both["weight"].astype(float)
-    if gone is None or gone.empty or "stored_at" not in both:
-        return both, both.iloc[:0]
-    dropped = pd.MultiIndex.from_frame(both[EDGE_KEY]).isin(pd.MultiIndex.from_frame(gone[EDGE_KEY]))
-    dropped &= (both["side"] == "left_only").to_numpy()
-    return both[~dropped], both[dropped]
+    was = dict(zip(_keys(stored), zip(count(), *_facts(stored)), strict=False))
+    fresh = dict(zip(_keys(new), zip(*_facts(new), strict=True), strict=True))
+    leaves = set() if gone is None else set(_keys(gone)) - fresh.keys()
+    held: list[_Edge] = []
+    left: list[_Edge] = []
+    for key in sorted({**was, **fresh}):
+        place, old_kind, old_weight = was.get(key, (None, None, None))
+        kind, weight = fresh.get(key, (None, None))
+        kind = "deterministic" if (kind := old_kind if kind is None else kind) is None else kind
+        weight = 0.0 if (weight := old_weight if weight is None else weight) is None else weight
+        edge = _Edge(key, kind, float(weight), place, (kind, weight) != (old_kind, old_weight))
+        (left if key in leaves else held).append(edge)
+    return held, left
 
 
-def _edge_rows(edges: pd.DataFrame, gone: pd.DataFrame, after: pd.DataFrame) -> Rows:
+def _keys(edges: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    return zip(*(edges[name].tolist() for name in EDGE_KEY), strict=True)
+
+
+def _facts(edges: pd.DataFrame) -> list[list[Any]]:
+    """Kind and weight of every edge, None where it does not say."""
+    unsaid = [None] * len(edges)
+    return [or_none(edges[name]) if name in edges else unsaid for name in ("kind", "weight")]
+
+
+def _counting(edges: Sequence[_Edge]) -> pd.DataFrame:
+    """What of the edges may count: their keys, kind and weight."""
+    return pd.DataFrame(_told(edges))
+
+
+def _told(edges: Sequence[_Edge]) -> dict[str, Any]:
+    columns = zip(*(edge.key for edge in edges), strict=True) if edges else [()] * len(EDGE_KEY)
+    keys = {name: pd.array(column, dtype="str") for name, column in zip(EDGE_KEY, columns, strict=True)}
+    kinds = pd.array([edge.kind for edge in edges], dtype="str")
+    return {**keys, "kind": kinds, "weight": np.array([edge.weight for edge in edges], dtype=float)}
+
+
+def _edge_rows(edges: Sequence[_Edge], gone: Sequence[_Edge], stored: pd.DataFrame, after: pd.DataFrame) -> Rows:
     """Edges that are new; and stored ones of another weight, or of an actor that was now seen earlier than they say."""
-    columns = SILVER_IDENTITY_EDGES.column_names
-    edges = edges.merge(after[["actor_id", "first_seen_at"]], on="actor_id").sort_values(EDGE_KEY, ignore_index=True)
-    if "stored_at" not in edges:
-        return Rows(new=edges[columns], changed=edges.iloc[:0][columns], gone=edges.iloc[:0][columns])
-    is_new = (edges["side"] == "right_only").to_numpy()
-    differs = (edges["first_seen_at"] < edges["stored_at"]).to_numpy(copy=True)
-    for name in ("kind", "weight"):
-        differs |= (edges[name] != edges[f"stored_{name}"]).to_numpy()
-    gone = gone.assign(first_seen_at=gone["stored_at"]).sort_values(EDGE_KEY, ignore_index=True)
-    changed = edges[~is_new & differs][[*columns, "stored_at"]]
-    return Rows(new=edges[is_new][columns], changed=changed, gone=gone[[*columns, "stored_at"]])
+    row_of = {actor: row for row, actor in enumerate(after["actor_id"].tolist())}
+    seen, told = micros(after["first_seen_at"]), micros(stored["first_seen_at"])
+    new, changed = [], []
+    for edge in edges:
+        if edge.place is None:
+            new.append(edge)
+        elif edge.is_said or seen[row_of[edge.key[0]]] < told[edge.place]:
+            changed.append(edge)
+    times, stored_at = after["first_seen_at"].array, stored["first_seen_at"].array
+
+    def rows(of: Sequence[_Edge], at: ExtensionArray, places: list[int], **where: ExtensionArray) -> pd.DataFrame:
+        return pd.DataFrame(_told(of) | {"first_seen_at": _take(at, places)} | where)[[*_EDGE_COLUMNS, *where]]
+
+    def of_actors(of: Sequence[_Edge]) -> list[int]:
+        return [row_of[edge.key[0]] for edge in of]
+
+    def places(of: Sequence[_Edge]) -> list[int]:
+        return [edge.place for edge in of if edge.place is not None]
+
+    return Rows(
+        new=rows(new, times, of_actors(new)),
+        changed=rows(changed, times, of_actors(changed), stored_at=_take(stored_at, places(changed))),
+        gone=rows(gone, stored_at, places(gone), stored_at=_take(stored_at, places(gone))),
+    )
+
+
+def _take(values: ExtensionArray, places: list[int]) -> ExtensionArray:
+    return values.take(np.array(places, dtype=np.intp))
 
 
 def _map_rows(stored: pd.DataFrame, after: pd.DataFrame, now: datetime) -> Rows:
     """Rows of `after` that the map does not have like this. No actor ever leaves the map."""
     columns = SILVER_IDENTITY_MAP.column_names
-    rows = after.assign(resolved_at=pd.Series(pd.Timestamp(now), index=after.index))
-    known = after[["actor_id"]].merge(stored, on="actor_id", how="left")
-    differs = np.zeros(len(after), dtype=bool)
-    for column in SOLVED:
-        new, old = after[column], known[column]
-        same = (new.isna() & old.isna()) | (new == old)
-        differs |= ~same.to_numpy(dtype=bool)
-    is_new = known["profile_id"].isna().to_numpy()
-    where = {"stored_at": known["first_seen_at"], "since": known.get("since")}
-    changed = rows.assign(**where)[differs & ~is_new]
+    rows = after.assign(resolved_at=pd.Series(pd.Timestamp(now), index=after.index))[columns]
+    was = dict(zip(stored["actor_id"].tolist(), enumerate(_solved(stored)), strict=True))
+    new, changed, places = [], [], []
+    for row, (actor, solved) in enumerate(zip(after["actor_id"].tolist(), _solved(after), strict=True)):
+        if actor not in was:
+            new.append(row)
+        elif was[actor][1] != solved:
+            changed.append(row)
+            places.append(was[actor][0])
+    where = {
+        name: _take(stored[column].array, places)
+        for name, column in (("stored_at", "first_seen_at"), ("since", "since"))
+        if column in stored
+    }
     return Rows(
-        new=rows[is_new][columns].reset_index(drop=True),
-        changed=changed[[*columns, *where]].reset_index(drop=True),
-        gone=rows.iloc[:0][columns],
+        new=rows.take(new).reset_index(drop=True),
+        changed=rows.take(changed).reset_index(drop=True).assign(**where),
+        gone=rows.iloc[:0],
+    )
+
+
+def _solved(rows: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """What SOLVED says of each actor."""
+    return zip(
+        *(micros(rows[name]) if name == "first_seen_at" else or_none(rows[name]) for name in SOLVED), strict=True
     )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from lakehouse.identity.history import closed, moved, opened
-from lakehouse.identity.index import FORMAT, Index, micros
+from lakehouse.identity.index import FORMAT, Index, micros, or_none
 from lakehouse.identity.rules_fingerprint import fingerprint, is_blocked
 from lakehouse.identity.touched_components import Resolution, Rows
 from lakehouse.lake import local_index
@@ -81,11 +81,8 @@ def _pieces(lake: Lake, table: Table) -> Iterator[pd.DataFrame]:
 
 def plain(rows: pa.Table) -> pd.DataFrame:
     """Rows of Arrow as pandas, times naive UTC microseconds."""
-    frame: pd.DataFrame = rows.to_pandas()
-    for name in frame.columns:
-        if frame[name].dtype.kind == "M":
-            times = frame[name]
-            frame[name] = (times.dt.tz_convert(None) if times.dt.tz is not None else times).astype("datetime64[us]")
+    types = [pa.timestamp("us") if pa.types.is_timestamp(field.type) else field.type for field in rows.schema]
+    frame: pd.DataFrame = rows.cast(pa.schema(list(zip(rows.column_names, types, strict=True)))).to_pandas()
     return frame
 
 
@@ -131,7 +128,8 @@ def write(
     edges, placed = resolution.edges, resolution.map
     log_rows = resolution.log_rows
     if logged is not None:
-        log_rows = log_rows[~_moves(log_rows).isin(_moves(logged))]
+        told = set(_moves(logged))
+        log_rows = log_rows.take([row for row, move in enumerate(_moves(log_rows)) if move not in told])
     if not (len(edges) or len(log_rows) or len(placed)):
         return
     _write_edges(lake, edges)
@@ -151,15 +149,17 @@ def write(
     )
 
 
-def _moves(log_rows: pd.DataFrame) -> pd.MultiIndex:
+def _moves(log_rows: pd.DataFrame) -> list[tuple[str, str | None, str]]:
     """Who moved from where to where."""
-    named = log_rows[["actor_id", "from_profile_id", "to_profile_id"]].astype(object)
-    return pd.MultiIndex.from_frame(named.where(named.notna(), ""))
+    columns = (or_none(log_rows[name]) for name in ("actor_id", "from_profile_id", "to_profile_id"))
+    return list(zip(*columns, strict=True))
 
 
 def _turns(log_rows: pd.DataFrame, placed: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of silver.identity_history that begin, and those that end, with changes of the log."""
-    begun = opened(placed.kept[placed.kept["actor_id"].isin(log_rows["actor_id"])])
+    movers = set(log_rows["actor_id"].tolist())
+    actors = placed.kept["actor_id"].tolist()
+    begun = opened(placed.kept.take([row for row, actor in enumerate(actors) if actor in movers]))
     return begun, closed(begun, log_rows, placed.changed)
 
 

@@ -13,12 +13,14 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import repeat
 
+import numpy as np
 import pandas as pd
 
 from lakehouse.identity import override_store, overrides, reach
 from lakehouse.identity.hubs import Rules
-from lakehouse.identity.index import Index
+from lakehouse.identity.index import Index, micros, or_none
 from lakehouse.identity.matches import MATCH, MATCH_RULE
 from lakehouse.identity.override_store import Taken
 from lakehouse.identity.overrides import Override
@@ -149,12 +151,12 @@ class IdentityStep:
         now: datetime,
         active: Collection[Override],
     ) -> set[str]:
-        known = reach.places(index, facts.actors["actor_id"])
+        known = reach.places(index, facts.actors["actor_id"].tolist())
         news = self._news(facts, known)
-        profiles = set(known["profile_id"])
+        profiles = set(known["profile_id"].tolist())
         if news.are_none:
             return profiles
-        gone, seeds = news.gone_edges, {*news.seeds, *news.actors["actor_id"]}
+        gone, seeds = news.gone_edges, {*news.seeds, *news.actors["actor_id"].tolist()}
         stored = reach.touched(
             index, news.actors, news.new_edges, self.rules, gone_edges=gone, seeds=seeds, also=news.also
         )
@@ -173,31 +175,37 @@ class IdentityStep:
         identity_tables.write(self.lake, index, resolution, now=written_at, logged=self._logged)
         if self._logged is not None:
             # The batch that logged them may come after others, as after what was due without one.
-            self._logged = self._logged[~self._logged["actor_id"].isin(resolution.map.kept["actor_id"])]
-        return profiles | set(resolution.map.kept["profile_id"]) | _profiles(resolution.log_rows)
+            placed = set(resolution.map.kept["actor_id"].tolist())
+            left = [row for row, actor in enumerate(self._logged["actor_id"].tolist()) if actor not in placed]
+            self._logged = self._logged.take(left)
+        return profiles | set(resolution.map.kept["profile_id"].tolist()) | _profiles(resolution.log_rows)
 
     def _news(self, facts: Facts, known: pd.DataFrame) -> Facts:
         """The facts without actors that are known, and were not seen earlier than known: they bring nothing.
 
         An edge that says its kind or weight is news whoever brings it.
         """
-        since = facts.actors[["actor_id"]].merge(known[["actor_id", "first_seen_at"]], on="actor_id", how="left")
-        is_new = ~(facts.actors["first_seen_at"] >= since["first_seen_at"].set_axis(facts.actors.index))
-        is_told = facts.new_edges["actor_id"].isin(facts.actors.loc[~is_new, "actor_id"])
-        if "kind" in facts.new_edges:
-            is_told &= facts.new_edges["kind"].isna()
-        new_edges = facts.new_edges[~is_told]
+        since = dict(zip(known["actor_id"].tolist(), micros(known["first_seen_at"]), strict=True))
+        seen = zip(facts.actors["actor_id"].tolist(), micros(facts.actors["first_seen_at"]), strict=True)
+        is_new = [actor not in since or at < since[actor] for actor, at in seen]
+        told = {actor for actor, is_it in zip(facts.actors["actor_id"].tolist(), is_new, strict=True) if not is_it}
+        kinds = or_none(facts.new_edges["kind"]) if "kind" in facts.new_edges else repeat(None)
+        brings = zip(facts.new_edges["actor_id"].tolist(), kinds, strict=False)
+        news = [row for row, (actor, kind) in enumerate(brings) if actor not in told or kind is not None]
+        new_edges = facts.new_edges.take(news)
         if self._rules_have_changed and len(new_edges):  # a replay takes silver's rows, read by the old rules
             new_edges = new_edges[~is_blocked(new_edges, self.lake.config)]
-        return replace(facts, actors=facts.actors[is_new], new_edges=new_edges)
+        return replace(facts, actors=facts.actors.take(np.flatnonzero(is_new)), new_edges=new_edges)
 
 
 def _with_overrides(facts: Facts, taken: Taken) -> Facts:
     """The facts, and the identifiers whose carriers an override concerns: one that is new, or that the batch meets."""
+    if not taken.active and taken.changed.empty:
+        return facts
     met = overrides.siblings(facts.new_edges[IDENTIFIER], taken.active)
     concerned = pd.concat([taken.changed, met], ignore_index=True)[IDENTIFIER].drop_duplicates()
     return replace(facts, also=[*facts.also, *concerned.itertuples(index=False, name=None)])
 
 
 def _profiles(log_rows: pd.DataFrame) -> set[str]:
-    return set(log_rows["from_profile_id"].dropna()) | set(log_rows["to_profile_id"])
+    return {profile for side in ("from_profile_id", "to_profile_id") for profile in or_none(log_rows[side])} - {None}

@@ -1,7 +1,8 @@
 """What the identity tests share: graphs written in one line per actor, random ones, a slow solver."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 import pandas as pd
 from hypothesis import Phase, settings
@@ -70,14 +71,18 @@ def slow_solve(graph: Graph, rules: Mapping[str, IdentifierRule]) -> tuple[dict[
         for word in words.split():
             carriers.setdefault(word, set()).add(actor)
 
-    def turn(word: str) -> tuple[int, int, str, str]:
+    def turn(word: str, among: Collection[str] = graph) -> tuple[int, int, str, str]:
         kind, token = word.split(":")
-        return rules[kind].priority, min(graph[actor][0] for actor in carriers[word]), kind, token
+        return rules[kind].priority, min(graph[actor][0] for actor in carriers[word] if actor in among), kind, token
 
     def held(profile: frozenset[str], kind: str) -> set[str]:
         return values_of(" ".join(graph[actor][1] for actor in profile), kind)
 
     linked = {word: may_link(word, graph, rules) for word in carriers}
+    component = {actor: {actor} for actor in graph}
+    for together in linked.values():
+        whole_one = set().union(*(component[actor] for actor in together))
+        component |= dict.fromkeys(whole_one, whole_one)
     profiles = [frozenset([actor]) for actor in graph]
     beyond: dict[frozenset[str], set[str]] = {profile: set() for profile in profiles}
     links: set[str] = set()
@@ -90,7 +95,8 @@ def slow_solve(graph: Graph, rules: Mapping[str, IdentifierRule]) -> tuple[dict[
         for kind in at_turn:
             if kind not in turned and rules[kind].limit > 1:
                 for profile in profiles:
-                    beyond[profile] |= set(sorted(held(profile, kind), key=turn)[rules[kind].limit :])
+                    age = partial(turn, among=component[next(iter(profile))])
+                    beyond[profile] |= set(sorted(held(profile, kind), key=age)[rules[kind].limit :])
             turned.add(kind)
         near = [profile for profile in profiles if profile & linked[word] and word not in beyond[profile]]
         if any(len(held(frozenset().union(*near), kind)) > 1 for kind, rule in rules.items() if rule.limit == 1):
@@ -124,7 +130,7 @@ def communities(draw: st.DrawFn) -> dict[str, tuple[int, str]]:
     return {name: (draw(st.integers(0, 5)), bundle()) for name in names}
 
 
-def _apart(number: int, graph: Graph) -> dict[str, tuple[int, str]]:
+def apart(number: int, graph: Graph) -> dict[str, tuple[int, str]]:
     """The graph under names and values of its own."""
     return {
         f"{name}{number}": (minute, " ".join(f"{word}.{number}" for word in words.split()))
@@ -136,7 +142,7 @@ def _apart(number: int, graph: Graph) -> dict[str, tuple[int, str]]:
 def graphs(draw: st.DrawFn) -> dict[str, tuple[int, str]]:
     """A dozen communities that share nothing: one frame costs little more, and tries as much as a dozen."""
     drawn = draw(st.lists(communities(), min_size=8, max_size=16))
-    return {name: actor for number, graph in enumerate(drawn) for name, actor in _apart(number, graph).items()}
+    return {name: actor for number, graph in enumerate(drawn) for name, actor in apart(number, graph).items()}
 
 
 @st.composite

@@ -74,31 +74,25 @@ class MemoryLake:
     def upsert(self, rows: pa.Table, table: Table, *, deletes: bool = False, stored_at: pa.Array | None = None) -> None:
         if rows.num_rows == 0:
             return
-        stored, new = self.tables[table.name].to_pandas(), rows.to_pandas()
-        assert not new.duplicated(list(table.key)).any(), f"{table.name}: a merge refuses two rows of one key"
+        stored, new = self.tables[table.name], _keys(rows, table)
+        assert len(set(new)) == len(new), f"{table.name}: a merge refuses two rows of one key"
         if stored_at is not None:
-            self._are_stored(table, stored, new, stored_at.to_pandas())
-        both = pd.concat([frame for frame in (stored, new) if len(frame)], ignore_index=True)
-        both = both.drop_duplicates(list(table.key), keep="last")
-        if deletes:
-            both = both[~both["is_deleted"].eq(True)]
-        self._commit(table, pa.Table.from_pandas(both[table.column_names], arrow_schema(table), preserve_index=False))
-
-    def _are_stored(self, table: Table, stored: pd.DataFrame, new: pd.DataFrame, stored_at: pd.Series) -> None:
-        key, column = list(table.key), table.time_column
-        said = new[key].assign(said=stored_at)
-        found = said.merge(stored.assign(stored_time=stored[column])[[*key, "stored_time"]], on=key, how="left")
-        assert (found["stored_time"] == found["said"]).all(), (
-            f"{table.name}: rows are not stored where the index says\n{found}"
-        )
+            said = dict(zip(new, stored_at.cast(pa.int64()).to_pylist(), strict=True))
+            held = dict(zip(_keys(stored, table), stored[table.time_column].cast(pa.int64()).to_pylist(), strict=True))
+            wrong = {key: held.get(key) for key in said if held.get(key) != said[key]}
+            assert not wrong, f"{table.name}: rows are not stored where the index says\n{wrong}"
+        replaced = set(new)
+        kept = stored.filter(pa.array([key not in replaced for key in _keys(stored, table)], pa.bool_()))
+        set_rows = rows.filter(pc.invert(rows["is_deleted"])) if deletes else rows
+        self._commit(table, pa.concat_tables([kept, set_rows.select(table.column_names).cast(kept.schema)]))
 
     def _commit(self, table: Table, rows: pa.Table) -> None:
         if self.writes_left is not None:
             if self.writes_left == 0:
                 raise Died
             self.writes_left -= 1
-        keys = rows.select(list(table.key)).to_pandas()
-        assert not keys.duplicated().any(), f"{table.name}: a key is there twice"
+        keys = _keys(rows, table)
+        assert len(set(keys)) == len(keys), f"{table.name}: a key is there twice"
         self.tables[table.name] = rows
         if table == SILVER_IDENTITY_OVERRIDES:  # is read from its folder
             write_deltalake(f"{self.root}/{table.name.replace('.', '/')}", rows, mode="overwrite")
@@ -116,6 +110,12 @@ class MemoryLake:
         for folder in [folder for folder in local_index._OPEN if str(folder).startswith(self.root)]:
             local_index._OPEN.pop(folder).close()
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _keys(rows: pa.Table, table: Table) -> list[tuple[object, ...]]:
+    columns = (rows[name] for name in table.key)
+    plain = (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column for column in columns)
+    return list(zip(*(column.to_pylist() for column in plain), strict=True))
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 from lakehouse.identity.limited_union import Link, Values, unite
 
-ANY = Values(priority=[0] * 100_000, place=range(100_000))  # every value of a type as strong as whoever joins
+ANY = Values(
+    priority=[0] * 100_000, place={}, component=[0] * 100_000
+)  # every value of a type as strong as whoever joins
 
 
 def joined(actors, links, held, limits):

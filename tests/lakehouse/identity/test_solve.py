@@ -141,6 +141,22 @@ def test_a_hub_links_nobody_though_few_of_its_carriers_are_given():
     assert answer["profile_id"].tolist() == ["a", "b", "a"]
 
 
+def test_how_old_a_hub_is_to_a_component_its_actors_there_say_so_that_those_alone_come_out_as_all_together():
+    cookies = {
+        "a": (3, "email:x anonymous_id:hub"),
+        "b": (2, "email:x anonymous_id:2"),
+        "c": (1, "email:x anonymous_id:3"),
+    }
+    alone = {**cookies, "k": (5, "anonymous_id:2")}  # k's cookie is one of the two that count
+    graph = {**alone, **{f"guest{n}": (0, "anonymous_id:hub") for n in range(3)}}
+    hubs = over_cap(edges_of(graph), actors_of(graph), RULES)
+    assert hubs == {("anonymous_id", "hub"): None}
+    expected = solve(edges_of(alone), actors_of(alone), RULES, hubs=hubs)
+    assert expected["profile_id"].tolist() == ["c"] * 4
+    together = solve(edges_of(graph), actors_of(graph), RULES)
+    assert together[together["actor_id"].isin(alone)].reset_index(drop=True).equals(expected)
+
+
 def test_what_is_over_its_cap_is_a_hub():
     kiosk = {f"guest{i}": (i, f"device_id:kiosk device_id:own{i} fingerprint:x") for i in range(5)}
     assert over_cap(edges_of(kiosk), actors_of(kiosk), RULES) == {

@@ -1,22 +1,26 @@
 """gold.changes: told once, wherever the writer dies, and read on by Spark and delta-rs."""
 
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakehouse.lake.delta import Lake
+from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.check import check_profiles
+from lakehouse.profiles.derivation import GoldRows
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.changes import GOLD_CHANGES
 from lakehouse.profiles.micro_batch import MicroBatch
-from lakehouse.profiles.rebuild import rebuild
+from lakehouse.profiles.rebuild import Rebuilt
 from lakehouse.profiles.repair import overwrite
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from tests.accepted import at, event, few_leaves, once
 from tests.small_lake import copy_empty_tables
 
@@ -109,12 +113,19 @@ def dying(effect: Callable[..., None], *, before: bool) -> Callable[..., None]:
     return act
 
 
+@pytest.fixture(scope="module")
+def of_two_devices(new_lake: Callable[[str], Lake]) -> Lake:
+    """To be copied, not written."""
+    feed(started(lake := new_lake("changes")), 0, TWO_DEVICES)
+    return lake
+
+
 @pytest.mark.parametrize("name", ["add", "upsert"])
 @pytest.mark.parametrize("before", [True, False])
 def test_a_driver_that_dies_at_gold_or_at_telling_of_it_tells_all_of_it_once(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, name: str, *, before: bool
+    lake: Lake, of_two_devices: Lake, monkeypatch: pytest.MonkeyPatch, name: str, *, before: bool
 ) -> None:
-    feed(started(lake), 0, TWO_DEVICES)
+    shutil.copytree(of_two_devices.root, lake.root)
     with monkeypatch.context() as patched:
         patched.setattr(Lake, name, dying(getattr(Lake, name), before=before))
         with pytest.raises(Died):
@@ -124,12 +135,20 @@ def test_a_driver_that_dies_at_gold_or_at_telling_of_it_tells_all_of_it_once(
     assert ("merged", TWO_DEVICES[0]["actor_id"]) in [(kind, into) for _, kind, into in told(lake)]
 
 
+def nobody(lake: Lake) -> Rebuilt:
+    """What a rebuild of an empty silver.events says of whom there is; what else it says is nothing to gold.changes."""
+    none = lake.frame(arrow_schema(SILVER_IDENTITY_MAP).empty_table())
+    profiles = none.selectExpr("profile_id", "first_seen_at AS as_of")
+    moment = lake.frame(pa.table({"now": pa.array([NOW], pa.timestamp("us", tz="UTC"))}))
+    activation = lake.frame(arrow_schema(GOLD_ACTIVATION).empty_table()).select(*GOLD_ACTIVATION.given_columns)
+    gold = GoldRows(profiles=profiles, now=moment, silver={}, tables={GOLD_ACTIVATION: activation})
+    return Rebuilt(silver={SILVER_IDENTITY_MAP: none}, gold=gold)
+
+
 def test_a_rebuild_says_that_everybody_may_have_changed(lake: Lake) -> None:
     batch = started(lake)
     feed(batch, 0, [*TWO_DEVICES, event("m5", "2026-02-04 10:00", anonymous_id="tv")])
-    seen = newest(lake)
-    # Nothing is in silver.events, so that by a rebuild nobody is there any more.
-    rebuilt = rebuild(lake, batch.champions, now=NOW, keep_as_of=False)
+    seen, rebuilt = newest(lake), nobody(lake)
     overwrite(lake, rebuilt, now=NOW)
     assert [kind for _, kind, _ in told(lake, seen)] == ["gone"] * 3
     assert {d.table: d.total for d in check_profiles(lake, rebuilt)}[GOLD_CHANGES.name] == 0
