@@ -365,7 +365,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/training/score_version.py",
         "ml/train_scores.py",
     ),
-    "tests/lakehouse/training/test_segments.py": ("ml/train_segments.py",),
+    "tests/lakehouse/training/test_segments.py": ("lakehouse/training/segment_figures.py", "ml/train_segments.py"),
     "tests/batch/test_learned_policy.py": ("lakehouse/learning/logged_exposures.py",),
     "tests/serving/api/test_availability.py": ("serving/api/kept_in_kafka.py",),
     "tests/serving/api/test_outcomes.py": (

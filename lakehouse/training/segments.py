@@ -18,23 +18,21 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.models import aliases
 from lakehouse.models.cluster_quality import Array
 from lakehouse.models.kept_names import kept_names
 from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import SEGMENTS, Champions
-from lakehouse.models.segment_model import INPUTS, SCORED, Segment, SegmentModel, comparable, pipeline_inputs
+from lakehouse.models.segment_model import INPUTS, SCORED, Segment, SegmentModel, pipeline_inputs
 from lakehouse.models.segment_names import Behaviour, segment_names
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.training.consenting import consenting
 from lakehouse.training.segment_count import Count, choose
+from lakehouse.training.segment_figures import Figures, figures
 
 _SIZES = ("profiles", "recency_days", "frequency", "monetary")
-_DAY_MICROS = 86_400e6
-FEW = 10  # profiles; below, quintiles and clusters say nothing
 READ = {"last_order_at": "datetime", "frequency": "long", "monetary": "double"}  # MLflow types of what is read
 
 
@@ -75,6 +73,16 @@ class SegmentsSummary:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Learned:
+    """model: without a version yet. pipeline: the same as MLlib's stages."""
+
+    known: Figures
+    count: Count
+    model: SegmentModel
+    pipeline: PipelineModel
+
+
 def train(lake: Lake) -> SegmentsSummary:
     """Train on gold.rfm as it stands and register; champion where none reigns or the segments are steady, and gate.promotes.
 
@@ -85,92 +93,62 @@ def train(lake: Lake) -> SegmentsSummary:
     rfm, rfm_version = snapshot(lake, GOLD_RFM)
     activation, activation_version = snapshot(lake, GOLD_ACTIVATION)
     willing = consenting(rfm, activation, lake.config.training.segments, lake.config)
-    # Hashed and sorted, so that the same rows give the same model however the table's files are cut.
-    rows = (
-        willing.select("profile_id", "first_order_at", *SCORED)
-        .repartition("profile_id")
-        .sortWithinPartitions("profile_id")
-        .cache()
+    reigning = Champions.now(lake.config).segments
+    learned = _learned(lake, willing, reigning)
+    rejected = None if reigning is None else learned.count.unsteady(settings.min_stability)
+    is_champion = rejected is None and lake.config.gate.promotes
+    versions = {GOLD_RFM.name: rfm_version, GOLD_ACTIVATION.name: activation_version}
+    version = publish(lake.config, _trained(learned, settings.seed, rejected, versions), is_champion=is_champion)
+    before = {one.name for one in reigning.segments} if reigning else set()
+    return SegmentsSummary(
+        version=version,
+        profiles=learned.known.profiles,
+        count=learned.count,
+        kept=tuple(one.name for one in learned.model.segments if one.name in before),
+        is_champion=is_champion,
+        rejected=rejected,
+        model=replace(learned.model, version=version),
     )
+
+
+def _learned(lake: Lake, willing: DataFrame, reigning: SegmentModel | None) -> _Learned:
+    """`willing`: rows of gold.rfm."""
+    settings = lake.config.segments
+    # Hashed and sorted, so that the same rows give the same model however the table's files are cut.
+    hashed = willing.select("profile_id", "first_order_at", *SCORED).repartition("profile_id")
+    rows = hashed.sortWithinPartitions("profile_id").cache()
     try:
         known = figures(rows)
         preparation = prepare(rows, known.reference_micros)
         scaled = preparation.transform(rows)
         count = choose(on_driver(scaled, settings.sample_profiles), settings)
         fitted = stage(lake.spark, count.centres)
-        reigning = Champions.now(lake.config).segments
-        model = _renamed(_described(fitted.transform(scaled), preparation, count, known), rows, reigning)
+        model = _described(fitted.transform(scaled), preparation, count, known)
+        return _Learned(
+            known=known,
+            count=count,
+            model=_renamed(model, rows, reigning),
+            pipeline=PipelineModel(stages=[*preparation.stages, fitted]),
+        )
     finally:
         rows.unpersist()
-    rejected = None if reigning is None else count.unsteady(settings.min_stability)
-    is_champion = rejected is None and lake.config.gate.promotes
-    trained = Trained(
+
+
+def _trained(learned: _Learned, seed: int, rejected: str | None, versions: Mapping[str, int]) -> Trained:
+    return Trained(
         name=SEGMENTS,
-        pipeline=PipelineModel(stages=[*preparation.stages, fitted]),
-        parameters=model.to_parameters(),
+        pipeline=learned.pipeline,
+        parameters=learned.model.to_parameters(),
         inputs=READ,
-        metrics=count.metrics(),
+        metrics=learned.count.metrics(),
         tags={aliases.GATE: aliases.REJECTED, aliases.WHY: rejected} if rejected else {aliases.GATE: aliases.PASSED},
         settings={
-            "k": count.k,
-            "seed": settings.seed,
-            "profiles": known.profiles,
-            "reference_micros": known.reference_micros,
+            "k": learned.count.k,
+            "seed": seed,
+            "profiles": learned.known.profiles,
+            "reference_micros": learned.known.reference_micros,
         },
-        snapshot={GOLD_RFM.name: rfm_version, GOLD_ACTIVATION.name: activation_version},
-    )
-    version = publish(lake.config, trained, is_champion=is_champion)
-    before = {one.name for one in reigning.segments} if reigning else set()
-    return SegmentsSummary(
-        version=version,
-        profiles=known.profiles,
-        count=count,
-        kept=tuple(one.name for one in model.segments if one.name in before),
-        is_champion=is_champion,
-        rejected=rejected,
-        model=SegmentModel.from_parameters(model.to_parameters(), version),
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figures:
-    """Of all profiles. reference_micros: the newest order, in microseconds since 1970, which recency is counted back from. cuts: the 20, 40, 60 and 80 %
-    points of every column of SCORED, exact, by linear interpolation as numpy's default. gap_days: mean between two orders of one profile; where nobody has
-    two days with orders, since the last.
-    """
-
-    profiles: int
-    reference_micros: int
-    cuts: Mapping[str, tuple[float, ...]]
-    gap_days: float
-
-
-def figures(rows: DataFrame) -> Figures:
-    """`rows`: profile_id, first_order_at and SCORED.
-
-    Raises:
-        ModelError: fewer than FEW.
-    """
-    shares = F.array(*(F.lit(share) for share in (0.2, 0.4, 0.6, 0.8)))
-    first, last = (F.unix_micros(name).cast("double") for name in ("first_order_at", "last_order_at"))
-    found = rows.agg(
-        F.count(F.lit(1)).alias("profiles"),
-        F.unix_micros(F.max("last_order_at")).alias("newest"),
-        F.avg(last).alias("mean_last"),
-        (F.sum(last - first) / F.nullif(F.sum(F.col("frequency") - 1), F.lit(0))).alias("gap"),
-        *(F.percentile(comparable(name), shares).alias(name) for name in SCORED),
-    ).first()
-    assert found is not None
-    if found["profiles"] < FEW:
-        raise ModelError(
-            f"train_segments: too few profiles with orders in {GOLD_RFM.name}, got {found['profiles']}, expected {FEW} or more. "
-            "Run again when more orders have come in"
-        )
-    return Figures(
-        profiles=found["profiles"],
-        reference_micros=found["newest"],
-        cuts={name: tuple(map(float, found[name])) for name in SCORED},
-        gap_days=(found["gap"] or found["newest"] - found["mean_last"]) / _DAY_MICROS or 1.0,
+        snapshot=versions,
     )
 
 

@@ -41,7 +41,8 @@ from lakehouse.models.cluster_quality import davies_bouldin, nearest, silhouette
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.spark.session import get_session
-from lakehouse.training.segments import SegmentsSummary, figures, on_driver, prepare, train
+from lakehouse.training.segment_figures import figures
+from lakehouse.training.segments import SegmentsSummary, on_driver, prepare, train
 from tests.benchmarks.machine import machine
 from tests.rows import completed
 

@@ -23,7 +23,8 @@ from lakehouse.models.registry import SEGMENTS, Champions, tracking_uri
 from lakehouse.models.segment_model import INPUTS, SCORED
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
-from lakehouse.training.segments import SegmentsSummary, figures, on_driver, prepare, train
+from lakehouse.training.segment_figures import figures
+from lakehouse.training.segments import SegmentsSummary, on_driver, prepare, train
 from ml.train_segments import main
 
 NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
