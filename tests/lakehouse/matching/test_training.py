@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lakehouse.config import load
 from lakehouse.errors import ModelError
 from lakehouse.matching.fields import fields
 from lakehouse.matching.levels import ELSE, GENERATION
@@ -44,6 +45,12 @@ def _train(config, rows, compared=COMPARED):
     return train(_values(rows), compared, config.matching, config.privacy, region="US")
 
 
+@pytest.fixture(scope="module")
+def sixty_twice():
+    """What is learned of 200 people, sixty of them twice."""
+    return _train(load("dev", environ={}), _people(200, twice=60))
+
+
 @pytest.mark.parametrize(("name", "least"), [("fake_1000", 0.94), ("febrl3", 0.998)])
 def test_people_are_found_without_labels_or_settings_for_the_data(spark, trained_on, name, least):
     data = trained_on(name)
@@ -74,8 +81,8 @@ def test_the_order_of_the_records_changes_nothing_that_matters(spark, trained_on
     assert np.mean(np.array(groups[0]) == np.array(groups[1])) > 0.99
 
 
-def test_duplicates_are_expected_and_what_makes_them_up_weighs_most(config):
-    trained = _train(config, _people(200, twice=60))
+def test_duplicates_are_expected_and_what_makes_them_up_weighs_most(sixty_twice):
+    trained = sixty_twice
     assert trained.records == 260
     assert trained.expected_matches == pytest.approx(60, abs=3)
     bits = {c.field.name: c.levels[0].bits for c in trained.model.comparisons}
@@ -103,11 +110,11 @@ def test_birthdays_mistyped_by_a_generation_take_nothing_from_birthdays_with_not
     assert dirty[ELSE] == pytest.approx(clean[ELSE], abs=0.3)
 
 
-def test_a_frequent_value_is_held_as_a_token_and_counts_less_than_a_rare_one(config):
-    first = next(c for c in _train(config, _people(200, twice=60)).model.comparisons if c.field.name == "first")
+def test_a_frequent_value_is_held_as_a_token_and_counts_less_than_a_rare_one(config, sixty_twice):
+    first = next(c for c in sixty_twice.model.comparisons if c.field.name == "first")
     assert len(first.frequent) == len(_FIRST)
     assert all(name.startswith(f"{config.privacy.hmac_key_id}:") for name in first.frequent)
-    last = next(c for c in _train(config, _people(200, twice=60)).model.comparisons if c.field.name == "last")
+    last = next(c for c in sixty_twice.model.comparisons if c.field.name == "last")
     assert last.frequent == {}
     assert last.rare_bits == pytest.approx(np.log2(last.levels[0].u * 199), abs=0.2)  # of 199 or 200 different names
 

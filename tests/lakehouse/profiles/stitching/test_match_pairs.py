@@ -15,6 +15,7 @@ from lakehouse.identity import override_store
 from lakehouse.identity.override_requests import Undo
 from lakehouse.identity.overrides import NamedIdentifier, Override
 from lakehouse.lake.delta import Lake
+from lakehouse.matching import refresh
 from lakehouse.matching.fields import fields
 from lakehouse.matching.model import MatchModel, Sharing
 from lakehouse.models.registry import Champions
@@ -22,6 +23,7 @@ from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.derivation import GoldRows, OnDriver
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.micro_batch import Clock, MicroBatch
+from lakehouse.profiles.silver import personal_traits
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import actors
 from lakehouse.profiles.stitching.identity_tables import all_rows
@@ -145,10 +147,13 @@ def test_two_records_of_one_person_become_one_profile_and_the_evidence_says_why(
     assert "priority" not in text
 
 
-@pytest.mark.parametrize("writer", ["delta-rs", "spark"])
-def test_records_of_different_batches_meet(lake: Lake, writer: str) -> None:
+@pytest.mark.parametrize("writer", ["delta-rs", "delta-rs, of many", "spark"])
+def test_records_of_different_batches_meet(lake: Lake, writer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     feed(step(lake), 0, [TWINS[0], OTHER])
-    lake.uses_delta_rs = writer == "delta-rs"
+    lake.uses_delta_rs = writer != "spark"
+    if "many" in writer:
+        monkeypatch.setattr(personal_traits, "FEW_TRAITS", 0)
+        monkeypatch.setattr(refresh, "FEW_PAIRS", 0)
     feed(step(lake), 1, [TWINS[1]])
     assert groups(lake) == {frozenset({"web-1", "web-2"}), frozenset({"web-3"})}
     assert differences(lake, [*TWINS, OTHER]) == dict.fromkeys(
