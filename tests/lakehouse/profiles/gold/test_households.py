@@ -179,7 +179,9 @@ def worlds(draw: st.DrawFn, number: int) -> World:
 
 
 def neighbourhoods() -> st.SearchStrategy[list[World]]:
-    return st.tuples(*(worlds(number) for number in range(30))).map(list)
+    """Where some live alone, some in twos and some in threes. Hypothesis tries the simplest first, in which nobody has a home: that costs as much."""
+    drawn = st.tuples(*(worlds(number) for number in range(30))).map(list)
+    return drawn.filter(lambda each: {home[2] for world in each for home in oracle(world, 12).values()} >= {1, 2, 3})
 
 
 def oracle_homes(world: World) -> dict[tuple[str, str], str]:
@@ -246,7 +248,7 @@ def few(count: int) -> settings:
 def test_households_are_the_oracles(spark: SparkSession) -> None:
     sizes: set[int] = set()
 
-    @few(2)
+    @few(1)
     @given(neighbourhoods())
     def check(drawn: list[World]) -> None:
         found = homes_of(spark, drawn)
@@ -263,7 +265,7 @@ def test_merging_two_profiles_changes_no_other_household(spark: SparkSession) ->
     """Every world's two first profiles turn out to be one person."""
     compared = 0
 
-    @few(2)
+    @few(1)
     @given(neighbourhoods())
     def check(drawn: list[World]) -> None:
         nonlocal compared
