@@ -133,6 +133,7 @@ def content(lake: Lake, *tables: Table) -> dict[str, list[str]]:
 
 TWINS = [described(1, "Robert", "Allen", "1971-06-24"), described(2, "Rob", "Allen", "1971-06-24")]
 OTHER = described(3, "Grace", "Kelly", "1991-04-26")
+NAMESAKE = described(4, "Zoe", "Allen", "1999-09-09")  # compared with the twins, and of too little in common to be kept
 
 
 def test_two_records_of_one_person_become_one_profile_and_the_evidence_says_why(lake: Lake) -> None:
@@ -149,14 +150,14 @@ def test_two_records_of_one_person_become_one_profile_and_the_evidence_says_why(
 
 @pytest.mark.parametrize("writer", ["delta-rs", "delta-rs, of many", "spark"])
 def test_records_of_different_batches_meet(lake: Lake, writer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    feed(step(lake), 0, [TWINS[0], OTHER])
+    feed(step(lake), 0, [TWINS[0], OTHER, NAMESAKE])
     lake.uses_delta_rs = writer != "spark"
     if "many" in writer:
         monkeypatch.setattr(personal_traits, "FEW_TRAITS", 0)
         monkeypatch.setattr(refresh, "FEW_PAIRS", 0)
     feed(step(lake), 1, [TWINS[1]])
-    assert groups(lake) == {frozenset({"web-1", "web-2"}), frozenset({"web-3"})}
-    assert differences(lake, [*TWINS, OTHER]) == dict.fromkeys(
+    assert groups(lake) == {frozenset({"web-1", "web-2"}), frozenset({"web-3"}), frozenset({"web-4"})}
+    assert differences(lake, [*TWINS, OTHER, NAMESAKE]) == dict.fromkeys(
         ["silver.match_blocks", "silver.identity_review", "silver.identity_edges", "silver.identity_map"], 0
     )
 
