@@ -134,14 +134,6 @@ class Dies(Exception):
     pass
 
 
-class JustPromoted(Champions):
-    """A registry whose segments champion is newer than anything in gold, so that every profile is due."""
-
-    @property
-    def versions(self) -> dict[str, str]:
-        return {"segments": "2"}
-
-
 def test_after_random_streams_a_crash_a_replay_and_a_batch_of_everyone_the_store_is_gold(
     lake: Lake, store: OnlineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +155,7 @@ def test_after_random_streams_a_crash_a_replay_and_a_batch_of_everyone_the_store
     assert dict(store.scan("i:")) == ahead, "the store was ahead of gold and stayed as it was"
     before = state_of(store)
     assert before.gold == lake.version(GOLD_ACTIVATION)
-    again.champions = JustPromoted(lake.config)
+    monkeypatch.setattr(Champions, "versions", {"segments": "2"})  # newer than anything in gold: every profile is due
     feed(again, 2, rows[40:])
     assert_equals_gold(lake, store)
     assert min(OnlineProfile.decode(data).version for _, data in store.scan("p:")) > before.version

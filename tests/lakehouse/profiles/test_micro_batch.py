@@ -116,18 +116,13 @@ def test_a_merge_removes_the_younger_profile_from_gold(lake: Lake) -> None:
     assert lake.read(SILVER_IDENTITY_LOG).where("type = 'merge'").count() == 1
 
 
-class JustPromoted(Champions):
-    """A registry whose segments champion is newer than anything in gold, so that every profile is due."""
-
-    @property
-    def versions(self) -> dict[str, str]:
-        return {"segments": "2"}
-
-
-def test_a_merge_in_the_batch_that_takes_up_a_new_champion_still_removes_the_younger_profile(lake: Lake) -> None:
+def test_a_merge_in_the_batch_that_takes_up_a_new_champion_still_removes_the_younger_profile(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     batch = new_batch(lake)
     feed(lake, batch, 0, TWO_DEVICES)
-    batch.champions = JustPromoted(lake.config)
+    monkeypatch.setattr(Champions, "versions", {"segments": "2"})  # newer than anything in gold: every profile is due
+    monkeypatch.delattr(touched_profiles.TouchedProfiles, "of_few")
     feed(lake, batch, 1, ONE_LOGIN)
     assert lake.read(GOLD_ACTIVATION).count() == 1
     assert lake.read(GOLD_RFM).count() == 1
