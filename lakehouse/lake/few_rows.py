@@ -114,9 +114,8 @@ class _Plan:
         jvm = self._spark._jvm
         assert jvm is not None
         with _active(self._spark):  # a node of a plan belongs to the session that is active where it is made
-            made = self._made or self._make(rows)
-            self._made = made if made.is_repeatable else None
-            place = jvm.PythonRDD.collectAndServe(made.rdd)
+            made = self._made = self._made or self._make(rows)
+            place = jvm.PythonRDD.collectAndServe(made.rdd())
         with _load_from_socket(place, NoOpSerializer()) as served:
             return pa.Table.from_batches(
                 (pa.ipc.read_record_batch(pa.py_buffer(each), made.schema) for each in served), made.schema
@@ -128,30 +127,32 @@ class _Plan:
             stored = self._spark.read.schema(from_arrow_schema(table.schema)).parquet(str(self._path(name)))
             frames[name] = stored.coalesce(1)
         frame = self._build(**frames)
-        plan, is_repeatable = _in_one_task(self._spark, frame._jdf.queryExecution().executedPlan())
-        schema = to_arrow_schema(frame.schema, timezone="UTC")
-        return _Made(frame._jdf.toArrowBatchRdd(plan), schema, is_repeatable)
+        jdf, schema = frame._jdf, to_arrow_schema(frame.schema, timezone="UTC")
+        plan, is_repeatable = _in_one_task(self._spark, jdf.queryExecution().executedPlan())
+        if is_repeatable:
+            rdd = jdf.toArrowBatchRdd(plan)
+            return _Made(lambda: rdd, schema)
+        return _Made(lambda: jdf.toArrowBatchRdd(plan.clone()), schema)
 
 
 @dataclass(frozen=True)
 class _Made:
-    """An RDD of Arrow batches. is_repeatable: each time it is computed it reads its inputs again, all of them."""
+    """rdd: gives an RDD of Arrow batches that has read no input yet."""
 
-    rdd: Any
+    rdd: Callable[[], Any]
     schema: pa.Schema
-    is_repeatable: bool
 
 
 def _in_one_task(spark: SparkSession, plan: Any) -> tuple[Any, bool]:
-    """The physical plan without shuffles, and whether its RDD is repeatable.
+    """The physical plan without shuffles, and whether its RDD reads its inputs again, all of them, each time it is computed.
 
     Where Spark would shuffle, as behind a union, the partitions become one: that is all that whoever asks for a shuffle can want of a single one. And
-    what was shuffled once is not computed again, nor is what was broadcast or asked by a subquery.
+    what was shuffled once is not computed again, nor is what was broadcast.
     """
     jvm = spark._jvm
     assert jvm is not None
     to_seq, coalesced = jvm.PythonUtils.toSeq, getattr(jvm, "org.apache.spark.sql.execution.CoalesceExec")
-    is_repeatable: bool = plan.subqueriesAll().isEmpty()
+    is_repeatable = True
 
     def rebuilt(node: Any) -> Any:
         nonlocal is_repeatable
