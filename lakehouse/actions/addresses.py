@@ -73,7 +73,7 @@ class DeltaEmailAddresses:
         with looked_into(folder_of(self._root, "identity"), Index) as index:
             if index is not None and self._is_current(index, SILVER_IDENTITY_MAP, FORMAT):
                 return list(members(index, [profile_id])["actor_id"])
-        rows = self._rows(SILVER_IDENTITY_MAP, ["actor_id"], pc.field("profile_id") == profile_id)
+        rows = self._rows(SILVER_IDENTITY_MAP, ["actor_id", "profile_id"], pc.field("profile_id") == profile_id)
         return [row["actor_id"] for row in rows]
 
     def _addresses(self, actors: list[str]) -> list[dict[str, Any]]:
@@ -83,7 +83,8 @@ class DeltaEmailAddresses:
             if index is not None and self._is_current(index, SILVER_PERSONAL_TRAITS, TraitIndex.FORMAT):
                 held: list[dict[str, Any]] = index.rows(actors).filter(is_told).to_pylist()
                 return held
-        return self._rows(SILVER_PERSONAL_TRAITS, ["value", "seen_at"], pc.field("actor_id").isin(actors) & is_told)
+        read = ["actor_id", "trait", "value", "seen_at"]
+        return self._rows(SILVER_PERSONAL_TRAITS, read, pc.field("actor_id").isin(actors) & is_told)
 
     def _is_current(self, index: LocalIndex, table: Table, format_: int) -> bool:
         """Else what it holds may have been erased from the table."""
@@ -94,10 +95,13 @@ class DeltaEmailAddresses:
             return bool(stamp.get(table.name) == version(self._path(table)))
 
     def _rows(self, table: Table, columns: list[str], condition: pc.Expression) -> list[dict[str, Any]]:
-        """Filtered piece by piece, after reading: Arrow cannot compare text with the statistics of files that delta-rs has merged."""
+        """Filtered piece by piece, after reading: Arrow cannot compare text with the statistics of files that delta-rs has merged.
+
+        `columns`: those of the condition among them.
+        """
         with _read(table):
-            pieces = DeltaTable(self._path(table)).to_pyarrow_dataset().to_batches()
-            found = (pa.Table.from_batches([piece]).filter(condition).select(columns) for piece in pieces)
+            pieces = DeltaTable(self._path(table)).to_pyarrow_dataset().to_batches(columns=columns)
+            found = (pa.Table.from_batches([piece]).filter(condition) for piece in pieces)
             return [row for rows in found for row in rows.to_pylist()]
 
     def _path(self, table: Table) -> str:

@@ -32,6 +32,7 @@ _SETTINGS = {
     "spark.sql.optimizer.disableHints": "true",
     "spark.sql.autoBroadcastJoinThreshold": "-1",
     "spark.sql.exchange.reuse": "false",  # a copy would point to what the first run left
+    "spark.sql.adaptive.enabled": "false",  # a plan that changes itself as it runs hides what it shuffles
 }
 
 _LEAST_LENGTH = 1 << 20  # bytes
@@ -146,7 +147,7 @@ class _Made:
 def _in_one_task(spark: SparkSession, plan: Any) -> tuple[Any, bool]:
     """The physical plan without shuffles, and whether its RDD reads its inputs again, all of them, each time it is computed.
 
-    Where Spark would shuffle, as behind a union, the partitions become one: that is all that whoever asks for a shuffle can want of a single one. And
+    Where Spark would shuffle, the partitions become one: that is all that whoever asks for a shuffle can want of a single one. And
     what was shuffled once is not computed again, nor is what was broadcast.
     """
     jvm = spark._jvm

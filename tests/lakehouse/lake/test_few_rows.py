@@ -61,9 +61,9 @@ def test_a_plan_that_is_kept_says_what_the_rows_of_each_run_say(few_rows: FewRow
 
 
 def shuffled(looks: DataFrame, names: DataFrame) -> DataFrame:
-    """Behind a union Spark would shuffle, and use again what it shuffled."""
+    """What Spark has shuffled once it uses again."""
     known = names.select("who").unionByName(looks.select("who"))
-    return known.groupBy("who").count().orderBy("who")
+    return known.repartition(2, "who").groupBy("who").count().orderBy("who")
 
 
 def broadcast(looks: DataFrame, names: DataFrame) -> DataFrame:
@@ -92,6 +92,18 @@ def test_nothing_that_a_run_shuffled_or_broadcast_is_told_by_the_next(
     }
     assert (others(first), others(second)) == expected[build]
     assert len(made) == 1
+
+
+def test_where_spark_changes_plans_as_they_run_no_row_of_before_is_told_either(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adaptive = spark.newSession()
+    adaptive.conf.set("spark.sql.adaptive.enabled", "true")  # as --conf of spark-submit does
+    monkeypatch.setattr(SparkSession, "newSession", lambda _: adaptive)
+    few_rows = FewRows(spark, str(tmp_path))
+    for looker, named in (("ann", "bob"), ("cat", "dan")):
+        found = few_rows.run("shuffled", shuffled, looks=looks(**{looker: 1}), names=names(**{named: "Name"}))
+        assert found["who"].to_pylist() == [looker, named]
 
 
 def test_more_rows_than_ever_before_are_all_read(few_rows: FewRows) -> None:
