@@ -109,6 +109,9 @@ def python_producer(cluster: Cluster) -> dict[str, Any]:
 
 
 def _python(cluster: Cluster, passed_on: Mapping[str | None, str]) -> dict[str, Any]:
+    from lakehouse.kafka import python_messages  # here, as below: they need kafka-python and HTTP, Spark's options neither
+
+    python_messages.make_safe()
     options = cluster.options
     _hold_to_files(options)
     settings: dict[str, Any] = {"bootstrap_servers": cluster.bootstrap_servers}
@@ -121,9 +124,7 @@ def _python(cluster: Cluster, passed_on: Mapping[str | None, str]) -> dict[str, 
     if options.get("ssl.endpoint.identification.algorithm") == "none":
         settings["ssl_check_hostname"] = False
     if options.get("sasl.mechanism") == OAUTH:
-        from lakehouse.kafka.oauth_tokens import (
-            token_provider,  # here: it needs kafka-python and HTTP, Spark's options neither
-        )
+        from lakehouse.kafka.oauth_tokens import token_provider
 
         settings["sasl_oauth_token_provider"] = token_provider(options)
     return settings

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -142,12 +143,14 @@ class WrittenMeanwhile(Spool):
     def __init__(self, folder: Path, late: list[Record]) -> None:
         super().__init__(folder, MOST)
         self._late = late
+        self.has_written = threading.Event()
 
     def read(self) -> Unsent | None:
         unsent = super().read()
         if unsent is None and self._late:
             self.write(frames(self._late))
             self._late = []
+            self.has_written.set()
         return unsent
 
 
@@ -155,11 +158,13 @@ def test_what_is_written_as_the_spool_is_found_empty_is_sent_too(
     kafka: RunningBroker, topic: str, tmp_path: Path
 ) -> None:
     async def story() -> None:
-        outbox = Outbox(KafkaOut(kafka), WrittenMeanwhile(tmp_path, batch(topic, 1)))
+        spool = WrittenMeanwhile(tmp_path, batch(topic, 1))
+        outbox = Outbox(KafkaOut(kafka), spool)
         assert await outbox.keep(batch(topic, 0)) == 1  # not connected yet
         await asyncio.to_thread(outbox.out.connect, (topic,))
         async with following(outbox):
             assert await outbox.keep(batch(topic, 2)) == 1
+            assert await asyncio.to_thread(spool.has_written.wait, PATIENCE_SECONDS)
             await until_empty(outbox)
 
     asyncio.run(story())
