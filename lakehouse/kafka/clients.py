@@ -109,7 +109,8 @@ def python_producer(cluster: Cluster) -> dict[str, Any]:
 
 
 def _python(cluster: Cluster, passed_on: Mapping[str | None, str]) -> dict[str, Any]:
-    from lakehouse.kafka import python_messages  # here, as below: they need kafka-python and HTTP, Spark's options neither
+    # Here, as below: they need kafka-python and HTTP, Spark's options neither.
+    from lakehouse.kafka import python_messages
 
     python_messages.make_safe()
     options = cluster.options
