@@ -7,8 +7,8 @@ forbids (opt_out, do_not_sell) is such a refusal. Somebody who answered at all w
 were never asked about, and no more is it where nobody can read the answer.
 
 Read are what tools write of categories (consent_answers.py); context.consent.tcString, of the IAB's TCF (tcf.py), unless its gdprApplies is
-no; and context.gpc, Global Privacy Control, or an opt-out in a U.S. Privacy String: it refuses the purposes of consent.gpc, answers nothing else, and
-grants nothing. All of them are heard, whichever else are there: where two speak of a purpose one no is a no. Beside something that nobody can read only
+no; a string of the Global Privacy Platform (gpp.py), which may hold one; and context.gpc, Global Privacy Control, or an opt-out by a U.S. law in that string or in a
+U.S. Privacy String: it refuses the purposes of consent.gpc, answers nothing else, and grants nothing. All of them are heard, whichever else are there: where two speak of a purpose one no is a no. Beside something that nobody can read only
 refusals are heard: what it is may be one. context.consent.jurisdiction and textVersion are kept with what was said.
 
 Sources: https://www.twilio.com/docs/segment/privacy/consent-management/consent-in-segment-connections, and
@@ -24,12 +24,14 @@ import orjson
 
 from lakehouse.config import ConsentConfig
 from lakehouse.config.limits import PURPOSES
-from lakehouse.events import contracts, tcf
+from lakehouse.events import contracts, gpp, tcf
 from lakehouse.events.consent_answers import (
     CATEGORIES,
     GPC_NAMES,
+    GPP_STRINGS,
     TC_STRINGS,
     TEXT_VERSIONS,
+    UNREAD,
     US_PRIVACY,
     Answer,
     answers,
@@ -40,16 +42,14 @@ from lakehouse.events.consent_answers import (
     word,
     yes_or_no,
 )
-from lakehouse.events.document import NOTHING, says_nothing
+from lakehouse.events.document import NOTHING, says_nothing, text_of
 from lakehouse.events.remembered import Remembered
 
 # In the context, where consent stands.
-PLACES = ("consent", "consentManagement", "gpc", "globalPrivacyControl", "usPrivacy", "us_privacy")
-_SIGNALS, _STRINGS = PLACES[2:4], PLACES[4:]
+_SIGNALS, _US_STRINGS, _GPP_PLACES = ("gpc", "globalPrivacyControl"), ("usPrivacy", "us_privacy"), ("gpp", "gppString")
+PLACES = ("consent", "consentManagement", *_SIGNALS, *_US_STRINGS, *_GPP_PLACES)
 TCF, GPC = "tcf", "gpc"
 _JURISDICTION = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")
-# IAB's U.S. Privacy String: notice given, opted out of sale, under an agreement.
-_OPTED_OUT = re.compile(r"1[YN-]Y[YN-]", re.IGNORECASE)
 
 
 def consent(said: Answer, categories: Mapping[str, str], purposes: Sequence[str] = PURPOSES) -> dict[str, bool | None]:
@@ -127,14 +127,16 @@ def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
     """What a message says in its context; None = nothing, so that nobody was asked."""
     opened = consent_in(context)
     sent = opened if isinstance(opened, dict) else NOTHING
-    string = _tc_string(sent)
+    platform = _platform(context, sent)
+    strings = _tc_strings(sent, platform)
     said = answers(context, rules.categories)
-    if string is not None and says_nothing(sent.get("categoryPreferences")):
+    if strings and says_nothing(sent.get("categoryPreferences")):
         said = [one for one in said if one.is_read or one.source != CATEGORIES]  # what stands there is the string
+    if not all(one is not None and one.is_whole for one in platform):
+        said.append(UNREAD)
     told = [(one.source, consent(one, rules.categories, rules.purposes)) for one in said]
-    if string is not None:
-        told.append((TCF, {purpose: string.allows(needed) for purpose, needed in rules.tcf.items()}))
-    if _signals_refusal(context, sent):
+    told += [(TCF, {purpose: one.allows(needed) for purpose, needed in rules.tcf.items()}) for one in strings]
+    if _signals_refusal(context, sent) or any(one is not None and one.opts_out for one in platform):
         told.append((GPC, dict.fromkeys(rules.gpc, False)))
     if not told:
         return None
@@ -145,7 +147,7 @@ def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
     basis = Basis(
         source=told[0][0],
         jurisdiction=_jurisdiction(sent),
-        text_version=named(sent, TEXT_VERSIONS) or (None if string is None else string.text_version),
+        text_version=named(sent, TEXT_VERSIONS) or (strings[0].text_version if strings else None),
         others=_others(words) or None,
     )
     return Heard(Consent(*(words[purpose] for purpose in PURPOSES)), is_read, basis)
@@ -195,19 +197,32 @@ def _together(words: Iterable[bool | None]) -> bool | None:
     return all(said) if said else None
 
 
-def _tc_string(sent: Mapping[str, Any]) -> tcf.TcString | None:
-    """None where there is none that can be read, or where the law it is made for does not apply."""
-    text = named(sent, TC_STRINGS) if does_gdpr_apply(sent) else None
-    return None if text is None else tcf.decode(text)
+def _tc_strings(sent: Mapping[str, Any], platform: Iterable[gpp.GppString | None]) -> list[tcf.TcString]:
+    """Those that can be read, where the law they are made for applies."""
+    if not does_gdpr_apply(sent):
+        return []
+    text = named(sent, TC_STRINGS)
+    found = (None if text is None else tcf.decode(text), *(one.tc_string for one in platform if one is not None))
+    return [one for one in found if one is not None]
+
+
+def _platform(context: Mapping[str, Any], sent: Mapping[str, Any]) -> list[gpp.GppString | None]:
+    """Strings of the Global Privacy Platform; None = one that nobody can read. Outside of context.consent the names may be of something else."""
+    outside = filter(None, map(_gpp_string, map(context.get, _GPP_PLACES)))
+    return [*outside, *(_gpp_string(one) for one in under(sent, GPP_STRINGS) if not says_nothing(one))]
+
+
+def _gpp_string(sent: Any) -> gpp.GppString | None:
+    """Of the text, or of the object in which the platform's own interface hands it out."""
+    text = named(sent, GPP_STRINGS) if isinstance(sent, dict) else text_of(sent)
+    return None if text is None else gpp.decode(text)
 
 
 def _signals_refusal(context: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
     """Whether the browser, or the string that stands for its person, opts out of what passes data on."""
     signals = (*map(context.get, _SIGNALS), *under(sent, GPC_NAMES))
-    strings = (*map(context.get, _STRINGS), named(sent, US_PRIVACY))
-    return any(map(yes_or_no, signals)) or any(
-        one.__class__ is str and _OPTED_OUT.fullmatch(one.strip()) for one in strings
-    )
+    strings = (*map(context.get, _US_STRINGS), named(sent, US_PRIVACY))
+    return any(map(yes_or_no, signals)) or any(one.__class__ is str and gpp.us_privacy_opts_out(one) for one in strings)
 
 
 def _jurisdiction(sent: Mapping[str, Any]) -> str | None:

@@ -49,7 +49,11 @@ GDPR_APPLIES = frozenset(("gdprapplies", "iabtcfgdprapplies"))
 TEXT_VERSIONS = frozenset(("textversion", "policyversion", "noticeversion"))
 US_PRIVACY = frozenset(("usprivacy", "usprivacystring", "uspstring", "usp", "iabusprivacystring", "ccpa"))
 GPC_NAMES = frozenset(("gpc", "globalprivacycontrol"))
-_NO_WORDS = GDPR_APPLIES | TEXT_VERSIONS | US_PRIVACY | GPC_NAMES | {"jurisdiction"}
+GPP_STRINGS = frozenset(("gpp", "gppstring", "gppconsentstring", "iabgpphdrgppstring"))
+_GPP_SECTIONS = frozenset(("gppsid", "gppsectionid", "gppsections", "applicablesections", "iabgppgppsid"))
+_NO_WORDS = (
+    GDPR_APPLIES | TEXT_VERSIONS | US_PRIVACY | GPC_NAMES | GPP_STRINGS | _GPP_SECTIONS | frozenset(("jurisdiction",))
+)
 # Names of lists in context.consentManagement and in preferences: of what is allowed, and of what is denied.
 _ALLOWED = frozenset(("allowedconsentids", "allowed", "accepted", "acceptedcategories", "enabled", "granted"))
 _DENIED = frozenset(("deniedconsentids", "denied", "rejected", "rejectedcategories", "disabled", "refused"))
@@ -82,7 +86,7 @@ class Answer(NamedTuple):
     source: str = CATEGORIES
 
 
-_UNREAD = Answer({}, is_read=False)
+UNREAD = Answer({}, is_read=False)
 _REFUSES_ALL = Answer({}, names_all=True)
 
 
@@ -97,7 +101,7 @@ def _managed(sent: Any) -> Answer | None:
     if says_nothing(sent):
         return None
     if not isinstance(sent, dict):
-        return _UNREAD._replace(source=MANAGEMENT)
+        return UNREAD._replace(source=MANAGEMENT)
     by_name = _by_name(sent)
     told = {name: value for name, value in by_name.items() if name not in _NO_IDS and not says_nothing(value)}
     if not told:
@@ -230,11 +234,11 @@ def _of(preferences: Any, categories: Mapping[str, str]) -> Answer:
         known = {name: one for name, one in said.items() if _purpose(contracts.spelling(name), categories) is not None}
         return listed._replace(words={**known, **listed.words})
     if not is_nested(preferences) and (plain := _plain(preferences)) in _NO_NAMES:
-        return _REFUSES_ALL if plain in _REFUSED else _UNREAD
+        return _REFUSES_ALL if plain in _REFUSED else UNREAD
     if isinstance(preferences, list) and any(map(is_nested, preferences)):
         return _of_entries(preferences, categories)
     names = _texts(preferences)
-    return _UNREAD if names is None else Answer(dict(map(_with_word, names)), names_all=True)
+    return UNREAD if names is None else Answer(dict(map(_with_word, names)), names_all=True)
 
 
 def _with_word(text: str) -> tuple[str, bool]:
@@ -251,7 +255,7 @@ def _of_entries(preferences: list[Any], categories: Mapping[str, str]) -> Answer
         names = [text for one in under(entry, _NAMES) if (text := text_of(one))] if isinstance(entry, dict) else []
         said = _inner(next(under(entry, _WORDS), None)) if names else None
         if says_nothing(said):
-            return _UNREAD
+            return UNREAD
         known = (name for name in names if _purpose(contracts.spelling(name), categories) is not None)
         words[next(known, names[0])] = said
     return Answer(words)
@@ -276,7 +280,7 @@ def _beside(sent: Mapping[str, Any], categories: Mapping[str, str]) -> Answer | 
             refuses_all |= bare in _WORDS and _plain(value) in _REFUSED
     if words or refuses_all:
         return Answer(words, names_all=refuses_all)
-    return _UNREAD if says_more else None
+    return UNREAD if says_more else None
 
 
 def _inner(value: Any) -> Any:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lakehouse.config import load
 from lakehouse.events.consent import ConsentRules, consent, heard, spelled
 from lakehouse.events.consent_answers import Answer
+from tests.lakehouse.events.test_gpp import header
 from tests.lakehouse.events.test_tcf import PUBLISHED, written
 
 CATEGORIES = spelled(load("dev", environ={}).consent.categories)
@@ -77,6 +78,8 @@ RULES = ConsentRules(
 )
 MANAGED = {"consentManagement": {"allowedConsentIds": ["analytics", "marketing", "sale"], "deniedConsentIds": []}}
 YES, ALL = {"analytics": True, "marketing": True, "sale": True}, written(range(1, 12))
+GPP_OPT_OUT = "DBABLA~CVVVkkkkkpFY.YA"
+GPP_OF_SOME_LAW_TO_COME = f"{header([40], in_ranges=False)}~BAAAAABA"
 # context -> analytics, personalization, marketing, sale; source; text version
 SIGNALLED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None, str | None, str | None]] = [
     ({}, None, None, None),
@@ -90,6 +93,28 @@ SIGNALLED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None, str | None
     ({"us_privacy": "1---"}, None, None, None),
     ({"consent": {"uspString": "1-Y-", "categoryPreferences": YES}}, (True, None, False, False), "categories", None),
     ({"consent": {"usPrivacy": "1YNY"}}, None, None, None),
+    ({"gppString": "DBABLA~CAAAAAAAAABA.QA"}, None, None, None),
+    ({"gpp": GPP_OPT_OUT}, (None, None, False, False), "gpc", None),
+    ({"gpp": {"gppString": GPP_OPT_OUT, "applicableSections": [7]}}, (None, None, False, False), "gpc", None),
+    ({"gpp": "g++"}, None, None, None),
+    ({"consent": {"gpp": "g++"}}, (None, None, None, None), "categories", None),
+    ({"consent": {"gppString": "DBABTA~1YNN", "gppSid": [6]}}, None, None, None),
+    ({"consent": {"IABGPP_HDR_GppString": "DBABTA~1YYN"}}, (None, None, False, False), "gpc", None),
+    ({"consent": {"gpp": f"DBACNY~{ALL}~1YNN"}}, (True, None, True, None), "tcf", "tcf 4, vendor list 73"),
+    (
+        {"consent": {"gpp": f"DBACNY~{ALL}~1YYN", "gdprApplies": True, "categoryPreferences": YES}},
+        (True, None, False, False),
+        "categories",
+        "tcf 4, vendor list 73",
+    ),
+    ({"consent": {"gpp": f"DBACNY~{ALL}~1YNN", "gdprApplies": False}}, None, None, None),
+    # A section of a law to come may be a refusal.
+    (
+        {"consent": {"gpp": GPP_OF_SOME_LAW_TO_COME, "marketing": True, "analytics": False}},
+        (False, None, None, None),
+        "categories",
+        None,
+    ),
     ({"gpc": 1, "consent": {"categoryPreferences": YES}}, (True, None, False, False), "categories", None),
     ({"consent": {"tcString": ALL}}, (True, None, True, None), "tcf", "tcf 4, vendor list 73"),
     ({"consent": {"IABTCF_TCString": PUBLISHED}}, (False, None, False, None), "tcf", "tcf 2, vendor list 15"),

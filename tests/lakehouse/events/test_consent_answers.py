@@ -123,7 +123,6 @@ ANSWERED: list[tuple[dict[str, Any], tuple[bool | None, ...] | None]] = [
             "yes",
             {"granted": True},
             {"categoryPreferences": [{"name": "marketing"}]},
-            {"gpp": "DBABMA~"},
             *({"categoryPreferences": word} for word in ("granted", "true", "null", "ALL")),
         )
     ),
