@@ -90,7 +90,7 @@ def test_who_learns_from_the_log_finds_the_truth(quiet_shop: QuietShop) -> None:
             know(service, f"v{number}", targeted_offer=str(likes[number]), targeted_offer_model_version="4")
         else:
             know(service, f"v{number}")
-        answer = decide(service, f"v{number}")
+        answer = decide(service, f"v{number}", request_id=f"r{number}")  # by which its luck is drawn
         is_won = bool(would[number, OFFERS.index(answer["action"])])
         told = {"kind": "outcome", "decision_id": answer["decision_id"], "metric": "converted", "value": float(is_won)}
         outcomes.append(told | {"occurred_at": quiet_shop.now + timedelta(hours=1)})
