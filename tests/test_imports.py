@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from lakehouse.config import PROJECT
 
 
@@ -18,8 +20,20 @@ def test_few_modules_stand_loose_in_the_package() -> None:
     assert loose == {"catalog.py", "errors.py", "jars.py", "job.py", "machine.py"}
 
 
-def test_the_service_starts_without_what_only_the_lake_needs() -> None:
-    """Each is seconds of a start, and memory of every worker."""
-    code = "import sys, serving.__main__; print(*{'deltalake', 'pandas', 'scipy', 'sklearn', 'mlflow'} & sys.modules.keys())"
+RARELY_ASKED = {"phonenumbers.geodata", "scipy.stats", "scipy.optimize", "sklearn", "mlflow"}
+
+
+@pytest.mark.parametrize(
+    ("module", "unneeded"),
+    [
+        ("serving.__main__", {"deltalake", "pandas", "scipy", "phonenumbers.geodata", "sklearn", "mlflow"}),
+        ("serving.app", RARELY_ASKED),
+        ("lakehouse.queries.events", RARELY_ASKED),
+        ("lakehouse.events.event_rows", RARELY_ASKED),
+    ],
+)
+def test_a_process_starts_without_what_few_of_its_kind_need(module: str, unneeded: set[str]) -> None:
+    """Each is a second or more of a start, and memory of every worker."""
+    code = f"import sys, {module}; print(*{unneeded} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=True)
     assert done.stdout.split() == []

@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from lakehouse.experiments.sample_statistics import SampleMoments, difference
 
@@ -26,6 +25,8 @@ class Bayesian:
 
 def bayesian(arm: SampleMoments, baseline: SampleMoments) -> Bayesian:
     """A larger metric is better. 0.5 where nothing varies and nothing differs."""
+    from scipy import stats  # as in fixed.py
+
     if arm.is_binary and baseline.is_binary:
         return _proportions(arm, baseline)
     gap = difference(arm, baseline)
@@ -39,6 +40,8 @@ def bayesian(arm: SampleMoments, baseline: SampleMoments) -> Bayesian:
 
 def _proportions(arm: SampleMoments, baseline: SampleMoments) -> Bayesian:
     """P(arm > baseline) = integral of the arm's density times the baseline's distribution below; the loss alike."""
+    from scipy import stats  # as in fixed.py
+
     a, b = (stats.beta(1 + one.mean * one.n, 1 + (1 - one.mean) * one.n) for one in (arm, baseline))
     low = max(0.0, min(one.mean() - _FAR * one.std() for one in (a, b)))
     high = min(1.0, max(one.mean() + _FAR * one.std() for one in (a, b)))

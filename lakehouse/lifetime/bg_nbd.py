@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import betaln, digamma, gammaln, hyp2f1
 
 from lakehouse.errors import ModelError
@@ -83,6 +82,8 @@ def fit(known: Histories) -> BgNbd:
     Raises:
         ModelError: fewer than LEAST_CUSTOMERS, or fewer than LEAST_REPEATERS who came back.
     """
+    from scipy.optimize import minimize  # slow to import, and who scores fits nothing
+
     _check(known)
     columns, weights = np.unique(np.column_stack([known.repeats, known.last, known.age]), axis=0, return_counts=True)
     scale = float(known.age.mean())  # times around 1, whatever their unit

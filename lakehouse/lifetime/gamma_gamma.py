@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
 from lakehouse.errors import ModelError
@@ -46,6 +45,8 @@ def fit(orders: Array, value: Array) -> GammaGamma:
     Raises:
         ModelError: fewer than LEAST_CUSTOMERS of them.
     """
+    from scipy.optimize import minimize  # slow to import, and who scores fits nothing
+
     is_told = (value > 0) & (orders > 0)
     if int(is_told.sum()) < LEAST_CUSTOMERS:
         raise ModelError(

@@ -128,9 +128,9 @@ def _of_sharing(model: MatchModel, bits: np.ndarray) -> np.ndarray:
     return np.log2(together)
 
 
-def accuracy(spark: SparkSession, data: Labelled) -> Scores:
+def accuracy(pairs: pd.DataFrame, data: Labelled) -> Scores:
+    """pairs: as `scored_pairs` gives them."""
     matching = data.config.matching
-    pairs = kept_pairs(scored_pairs(spark, data), data.model)
-    groups = linked(pairs, len(data.people.ids), least=matching.match_probability)
+    groups = linked(kept_pairs(pairs, data.model), len(data.people.ids), least=matching.match_probability)
     assert data.people.truth is not None
     return pairwise(groups, data.people.truth)

@@ -120,9 +120,9 @@ def _by_duckdb(data, pairs):
 
 
 @pytest.mark.parametrize("name", ["fake_1000", "febrl3"])
-def test_duckdb_and_spark_agree_on_every_candidate_pair_and_evidence_adds_up(spark, trained_on, name):
+def test_duckdb_and_spark_agree_on_every_candidate_pair_and_evidence_adds_up(trained_on, scored_on, name):
     data = trained_on(name)
-    pairs = scored_pairs(spark, data).sort_values(["actor_l", "actor_r"], ignore_index=True)
+    pairs = scored_on(name).sort_values(["actor_l", "actor_r"], ignore_index=True)
     assert len(pairs) > 1000
     ours = _by_duckdb(data, pairs).sort_values(["actor_l", "actor_r"], ignore_index=True)
     evidence = np.array(pairs["evidence"].tolist())

@@ -52,10 +52,10 @@ def sixty_twice():
 
 
 @pytest.mark.parametrize(("name", "least"), [("fake_1000", 0.94), ("febrl3", 0.998)])
-def test_people_are_found_without_labels_or_settings_for_the_data(spark, trained_on, name, least):
+def test_people_are_found_without_labels_or_settings_for_the_data(trained_on, scored_on, name, least):
     data = trained_on(name)
     assert data.config.matching.seed == 7
-    assert accuracy(spark, data).f1 >= least
+    assert accuracy(scored_on(name), data).f1 >= least
     assert len(data.model.rules) <= data.config.matching.max_rules
 
 
@@ -66,13 +66,14 @@ def test_the_same_records_give_the_same_model(trained_on):
     assert again == data.trained
 
 
-def test_the_order_of_the_records_changes_nothing_that_matters(spark, trained_on):
+def test_the_order_of_the_records_changes_nothing_that_matters(spark, trained_on, scored_on):
     data = trained_on("fake_1000")
     order = np.random.default_rng(3).permutation(len(data.values))
     values = data.values.iloc[order].reset_index(drop=True)
     other = train(values, data.fields, data.config.matching, data.config.privacy, region="US").model
     assert other.prior == pytest.approx(data.model.prior, rel=0.01)
-    both = [kept_pairs(scored_pairs(spark, data, model), model) for model in (data.model, other)]
+    scores = scored_on("fake_1000"), scored_pairs(spark, data, other)
+    both = [kept_pairs(scored, model) for scored, model in zip(scores, (data.model, other), strict=True)]
     weights = [one.set_index(["actor_l", "actor_r"])["weight"] for one in both]
     weights = pd.concat(weights, axis=1, join="inner").to_numpy()
     assert len(weights) > 1000

@@ -29,6 +29,19 @@ def test_a_class_and_its_functions_are_asked_for_once(spark: SparkSession, asked
     assert len(asked) >= 6
 
 
+def test_a_package_is_asked_for_once_and_a_name_in_capitals_that_is_no_class_yet_again(
+    spark: SparkSession, asked: list[str]
+) -> None:
+    names = [spark._jvm.java.util.concurrent.TimeUnit.DAYS.toHours(1) for _ in range(2)]
+    assert names == [24, 24]
+    asked.clear()
+    assert spark._jvm.java.util.concurrent.TimeUnit.DAYS.toHours(2) == 48
+    assert not [command for command in asked if command.startswith("r\nu\n")]
+    for _ in range(2):
+        _ = spark._jvm.java.util.LaterThere
+    assert len([command for command in asked if "LaterThere" in command]) == 2
+
+
 def test_a_value_is_asked_for_each_time(spark: SparkSession, asked: list[str]) -> None:
     limits = getattr(spark._jvm, "java.lang.Integer")
     assert [limits.MAX_VALUE, limits.MAX_VALUE] == [2**31 - 1] * 2
