@@ -88,7 +88,7 @@ def _network(options: Mapping[str, Any], rows: Array, label: Array, seed: int) -
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", ConvergenceWarning
-        )  # so many rounds are the budget; the validation slice says what they are worth
+        )  # so many rounds are the budget; people held out say what they are worth
         model.fit(scaled, label)
     first, *others = model.coefs_
     offsets = [model.intercepts_[0] - (means / deviations) @ first, *model.intercepts_[1:]]

@@ -1,9 +1,11 @@
 """Training examples of a score: features at past instants, and whether it happened in the horizon after them: an order, or what else is asked.
 
-    train, train, ... | embargo | validation | embargo | test | horizon | last whole day of the lake      one split; others end a step earlier each
+    train, train, ..., train | embargo | test | horizon | last whole day of the lake      one split; others end a step earlier each
 
-Cut-offs are ends of UTC days, all on one grid. Each slice's labels are over before the next slice's features begin (an embargo of a horizon or
-more), so a model never sees, at training or calibration, a day it is later judged on.
+Cut-offs are ends of UTC days, all on one grid. Every label of the train slices is over before the test slice's features begin (an embargo of a horizon
+or more), so a model never sees, at training, choice or calibration, a day it is later judged on. What is chosen and calibrated by are answers about
+the newest train slice, by models that have not seen the person (lakehouse/models/judgement.py): a slice held out in time would leave
+the newest of what can be known unlearned.
 
 A score is made for everybody as time passes and for somebody at a touch. So a cut-off has two rows of a profile at most: one as of its end, and
 one as of the last event of the first day on which the profile did anything in the week before it. The first, because the last one before a
@@ -27,7 +29,7 @@ from lakehouse.features.point_in_time import FEATURES, end_of_day, features
 from lakehouse.models.evaluation import Array
 
 SPLITS: Final = 5
-TRAIN_CUT_OFFS: Final = 3  # of a split at most, half a horizon apart: more would repeat the same purchases
+TRAIN_CUT_OFFS: Final = 4  # of a model at most, half a horizon apart: more would repeat the same purchases
 TOUCH_DAYS: Final = 7
 LOOKED_AT: Final = 1_000  # profiles of which it is looked whether a feature knows the future
 COLUMNS: Final = ("profile_id", "cut_off", "is_touch", "as_of", *FEATURES, "happened")
@@ -41,24 +43,23 @@ class Split:
     """Last known day of every slice, UTC; `train` newest first."""
 
     train: tuple[date, ...]
-    validation: date
     test: date
 
     @property
     def all(self) -> tuple[date, ...]:
-        return (*self.train, self.validation, self.test)
+        return (*self.train, self.test)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CutOffs:
-    """`splits`: the newest first. `refit`: of all of them, half a horizon apart, the newest first: what the published model is fitted on."""
+    """`splits`: the newest first. `refit`: train slices of the model that is published, the newest first: the newest test slice, and before it as in a split."""
 
     splits: tuple[Split, ...]
     refit: tuple[date, ...]
 
     @property
     def all(self) -> tuple[date, ...]:
-        return tuple(sorted({day for split in self.splits for day in split.all}, reverse=True))
+        return tuple(sorted({*self.refit, *(day for split in self.splits for day in split.all)}, reverse=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,29 +104,24 @@ def cut_offs(first_day: date, newest_day: date, horizon_days: int) -> CutOffs:
     oldest = first_day + timedelta(days=horizon_days // 4)
     for step in range(max(1, horizon_days // 4), 0, -1):
         embargo = -(-horizon_days // step) * step
-        splits = min(SPLITS, 1 + (test - oldest).days // step - 2 * embargo // step)
+        splits = min(SPLITS, 1 + (test - oldest).days // step - embargo // step)
         if splits == SPLITS or (step == 1 and splits >= 1):
             break
     else:
         raise ModelError(
             f"train_scores: too short a history, got {(newest_day - first_day).days} days, expected "
-            f"{1 + 3 * horizon_days + horizon_days // 4} or more for a horizon of {horizon_days} days. "
+            f"{1 + 2 * horizon_days + horizon_days // 4} or more for a horizon of {horizon_days} days. "
             "Run again later or lower the horizon in [scores]"
         )
     half = max(1, round(horizon_days / 2 / step)) * step
-    found = tuple(_split(test - timedelta(days=i * step), embargo, half, oldest) for i in range(splits))
-    refit: list[date] = []
-    for day in sorted({day for split in found for day in split.all}, reverse=True):
-        if not refit or (refit[-1] - day).days >= horizon_days // 2:
-            refit.append(day)
-    return CutOffs(splits=found, refit=tuple(refit))
 
+    def learned_from(newest: date) -> tuple[date, ...]:
+        days = (newest - timedelta(days=number * half) for number in range(TRAIN_CUT_OFFS))
+        return tuple(day for day in days if day >= oldest)
 
-def _split(test: date, embargo: int, half: int, oldest: date) -> Split:
-    validation = test - timedelta(days=embargo)
-    newest = validation - timedelta(days=embargo)
-    train = (newest - timedelta(days=i * half) for i in range(TRAIN_CUT_OFFS))
-    return Split(train=tuple(day for day in train if day >= oldest), validation=validation, test=test)
+    tests = (test - timedelta(days=number * step) for number in range(splits))
+    found = tuple(Split(train=learned_from(day - timedelta(days=embargo)), test=day) for day in tests)
+    return CutOffs(splits=found, refit=learned_from(test))
 
 
 def moments(activity: DataFrame, profiles: DataFrame, days: Sequence[date]) -> DataFrame:

@@ -6,7 +6,8 @@
     quality       its Brier score is better than the champion's on the same rows of the newest test slice, paired, with the whole 95 % interval; where the
                   champion was trained long ago, not worse is enough. Where there is none that can be judged, better than the best baseline on all test
                   slices together, with the whole interval, and on the newest
-    calibration   the distance between predicted and observed is small, or no larger than chance leaves it; at a touch, and as time passes
+    calibration   what is predicted is near what is observed, in tenths of the rows and in all of them together, but for what chance leaves; at a touch, and
+                  as time passes. A model that is off by gate.max_calibration_error or less passes at 95 % or more, of however few rows
     latency       it answers a thousand rows in time
 
 Champion and challenger are judged as they were when they had seen nothing of the slice: see `Chosen` in lakehouse/models/judgement.py. Further checks
@@ -173,10 +174,14 @@ def _calibration(p: Array, newest: Slice, limits: GateConfig, seed: int) -> list
         if not rows.any():
             continue
         error = evaluation.expected_calibration_error(evaluation.reliability(p[rows], newest.label[rows]))
-        chance = evaluation.chance_calibration_error(p[rows], seed)
-        most = max(limits.max_calibration_error, chance)
-        said = f"{name}: error {error:.4f} of {int(rows.sum()):,} rows, expected {most:.4f} at most (chance alone: {chance:.4f})"
-        found.append(Check(name="calibration", is_met=error <= most, said=said))
+        bias = float(p[rows].mean() - newest.label[rows].mean())
+        chance = evaluation.calibration_chance(p[rows], seed)
+        most, most_bias = (limits.max_calibration_error + one for one in (chance.error, chance.bias))
+        said = (
+            f"{name}: error {error:.4f} of {int(rows.sum()):,} rows, expected {most:.4f} at most (of it chance: {chance.error:.4f}); "
+            f"in the mean {bias:+.4f}, expected {most_bias:.4f} at most (of it chance: {chance.bias:.4f})"
+        )
+        found.append(Check(name="calibration", is_met=error <= most and abs(bias) <= most_bias, said=said))
     return found
 
 

@@ -1,8 +1,9 @@
-"""Which candidate is chosen for a score, and how good the choice is: chosen on one slice of time, judged on a later one, over several splits.
+"""Which candidate is chosen for a score, and how good the choice is: made of what was known at an instant, judged on what came after, over several splits.
 
-On every split each setting is fitted on the train slice and calibrated on the validation slice, and the lowest log-loss there, out of fold, is
-chosen. The test slice only judges. The baselines know the validation slice and no more: the share of positives, that share by how long ago a
-profile last ordered, and by how often it ordered in 90 days.
+On every split each setting answers about the newest train slice out of fold: of each person by a model that has not seen that person. The lowest log-loss
+there, calibrated, is chosen. It is fitted on all train slices, and calibrated by its own answers out of fold. The test slice only judges. What is
+published is made in the same way, of everything that is known by now, so that what was judged is what is served. The baselines know the newest train
+slice and no more: the share of positives, that share by how long ago a profile last ordered, and by how often it ordered in 90 days.
 """
 
 import functools
@@ -12,7 +13,9 @@ from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from lakehouse.errors import ModelError
 from lakehouse.models import evaluation
 from lakehouse.models.candidates import SETTINGS, Setting, fit
 from lakehouse.models.evaluation import Array, Bin, Estimate
@@ -24,7 +27,8 @@ RECENCY: Final = "baseline: share by recency"
 FREQUENCY: Final = "baseline: share by frequency"
 SELECTED: Final = "as selected"
 RECENCY_DAYS: Final = (30.0, 90.0)  # edges; never ordered is a bin of its own
-FIFTHS: Final = (0.2, 0.4, 0.6, 0.8)  # of orders in 90 days, as they lay on the validation slice
+FIFTHS: Final = (0.2, 0.4, 0.6, 0.8)  # of orders in 90 days, as they lay on the newest train slice
+FOLDS: Final = 3  # of people: fewer would calibrate by models of a much smaller part, more take longer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +48,14 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """What was chosen on one split. model: fitted and calibrated before the test slice. learned_until: the last day that any of it knows."""
+    """What was chosen on one split. model: fitted and calibrated before the test slice. log_loss: of each setting, out of fold, by which it was chosen.
+    learned_until: the last day that any of it knows.
+    """
 
     split: Split
     setting: Setting
     model: ScoreModel
-    validation_log_loss: Mapping[str, float]
+    log_loss: Mapping[str, float]
     learned_until: date
 
 
@@ -118,7 +124,7 @@ def judge(
     """Choose and judge on every split, the newest first.
 
     Raises:
-        ValueError: one outcome only in some slice.
+        ModelError: too few of one outcome.
     """
     known = question.asked(known)
     tested = [_tested(known, split, question, settings, seed) for split in splits]
@@ -142,47 +148,88 @@ def judge(
 
 
 def _tested(known: Examples, split: Split, question: Question, settings: Sequence[Setting], seed: int) -> _Tested:
-    train, validation, test = known.at(*split.train), known.at(split.validation), known.at(split.test)
-    learned, outcome = question.label(train), question.label(validation)
-    fitted: dict[str, tuple[Setting, ScoreModel]] = {}
-    losses: dict[str, float] = {}
-    for setting in settings:
-        plain = fit(setting, train.rows, learned, horizon_days=question.horizon_days, among=question.among, seed=seed)
-        logit = plain.logit(validation.rows)
-        out_of_fold = evaluation.platt_out_of_fold(logit, outcome, validation.person)
-        losses[str(setting)] = evaluation.log_loss(out_of_fold, outcome)
-        fitted[str(setting)] = setting, plain.calibrated(*evaluation.platt(logit, outcome))
-    best = min(losses, key=lambda name: losses[name])
+    rows, test = known.at(*split.train), known.at(split.test)
+    newest = rows.at(split.train[0])
+    outcome = question.label(newest)
+    logits = {str(setting): out_of_fold(setting, rows, split.train[0], question, seed) for setting in settings}
+    losses = {
+        name: evaluation.log_loss(evaluation.platt_out_of_fold(logit, outcome, newest.person), outcome)
+        for name, logit in logits.items()
+    }
     p: dict[str, Array] = {}
+    made: dict[str, ScoreModel] = {}
     for kind in dict.fromkeys(setting.kind for setting in settings):
-        own = min((name for name in losses if fitted[name][0].kind == kind), key=lambda name: losses[name])
-        p[kind] = fitted[own][1].probability(test.rows)
-    p[SELECTED] = fitted[best][1].probability(test.rows)
-    setting, model = fitted[best]
+        own = min((one for one in settings if one.kind == kind), key=lambda one: losses[str(one)])
+        plain = _fitted(own, rows, question, seed)
+        made[str(own)] = plain.calibrated(*evaluation.platt(logits[str(own)], outcome))
+        p[kind] = made[str(own)].probability(test.rows)
+    best = min(settings, key=lambda one: losses[str(one)])
     chosen = Chosen(
         split=split,
-        setting=setting,
-        model=model,
-        validation_log_loss=losses,
-        learned_until=split.validation + timedelta(days=question.horizon_days),
+        setting=best,
+        model=made[str(best)],
+        log_loss=losses,
+        learned_until=split.train[0] + timedelta(days=question.horizon_days),
     )
-    return _Tested(chosen=chosen, test=test, p=p | baselines(validation, outcome, test))
+    p[SELECTED] = p[best.kind]
+    return _Tested(chosen=chosen, test=test, p=p | baselines(newest, outcome, test))
 
 
-def baselines(validation: Examples, outcome: Array, test: Examples) -> dict[str, Array]:
-    """Probabilities on `test` of the rules learned on `validation`.
+def out_of_fold(setting: Setting, rows: Examples, day: date, question: Question, seed: int) -> Array:
+    """Log-odds of the rows of one cut-off, each by a model fitted on all rows of other people.
+
+    Raises:
+        ModelError: all people but those of a fold have one outcome.
+    """
+    newest, label = rows.at(day), question.label(rows)
+    fold = _folds(rows.person, label)
+    logit = np.empty(len(newest))
+    for number in range(FOLDS):
+        others = fold[rows.person] != number
+        if not 0 < label[others].sum() < others.sum():
+            raise ModelError(
+                f"train_scores: too few of one outcome, got {label.sum():.0f} of {len(label)} rows up to {day}, expected some in each of {FOLDS} "
+                "parts of the people. Run again when more orders have come in"
+            )
+        model = _fitted(setting, rows.where(others), question, seed)
+        held_out = fold[newest.person] == number
+        logit[held_out] = model.logit(newest.rows[held_out])
+    return logit
+
+
+def _folds(person: NDArray[np.int64], label: Array) -> NDArray[np.int64]:
+    """Fold of each person by number, as many of those with a positive outcome in each."""
+    is_positive = np.bincount(person, label) > 0
+    fold = np.empty(len(is_positive), dtype=np.int64)
+    fold[np.argsort(is_positive, kind="stable")] = np.arange(len(is_positive)) % FOLDS
+    return fold
+
+
+def _fitted(setting: Setting, rows: Examples, question: Question, seed: int) -> ScoreModel:
+    return fit(
+        setting,
+        rows.rows,
+        question.label(rows),
+        horizon_days=question.horizon_days,
+        among=question.among,
+        seed=seed,
+    )
+
+
+def baselines(known: Examples, outcome: Array, test: Examples) -> dict[str, Array]:
+    """Probabilities on `test` of the rules learned of `known`.
 
     The share of a bin is drawn to the share of all by the weight of one row, so that an empty bin has one.
     """
     share = float(outcome.mean())
-    fifths = np.unique(np.quantile(validation.column("orders_90d"), FIFTHS))
+    fifths = np.unique(np.quantile(known.column("orders_90d"), FIFTHS))
     by_bin: dict[str, Callable[[Examples], Array]] = {
         RECENCY: _recency,
         FREQUENCY: functools.partial(_frequency, fifths),
     }
     found = {BASE_RATE: np.full(len(test), share)}
     for name, binned in by_bin.items():
-        then, now, told = binned(validation), binned(test), np.full(len(test), share)
+        then, now, told = binned(known), binned(test), np.full(len(test), share)
         for one in np.unique(now):
             alike = outcome[then == one]
             told[now == one] = (alike.sum() + share) / (len(alike) + 1)
@@ -207,18 +254,8 @@ def _frequency(fifths: Array, known: Examples) -> Array:
 def refitted(
     known: Examples, days: Sequence[date], judgement: Judgement, question: Question, *, seed: int
 ) -> ScoreModel:
-    """The chosen setting fitted on all cut-offs, and calibrated by what it said of the newest test slice when it had not seen it.
-
-    The figures of the judgement are of the choice as it was then; this one has seen more, and no slice is left to judge it by.
-    """
-    newest = judgement.newest
-    rows, test = question.asked(known.at(*days)), question.asked(known.at(newest.split.test))
-    plain = fit(
-        newest.setting,
-        rows.rows,
-        question.label(rows),
-        horizon_days=question.horizon_days,
-        among=question.among,
-        seed=seed,
-    )
-    return plain.calibrated(*evaluation.platt(newest.model.logit(test.rows), question.label(test)))
+    """The chosen setting, made of these train slices, the newest first, as on each split. It has seen more than what was judged, and no slice is left to judge it by."""
+    setting = judgement.newest.setting
+    rows = question.asked(known.at(*days))
+    logit = out_of_fold(setting, rows, days[0], question, seed)
+    return _fitted(setting, rows, question, seed).calibrated(*evaluation.platt(logit, question.label(rows.at(days[0]))))

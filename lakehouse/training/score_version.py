@@ -63,10 +63,7 @@ class ScoresSummary:
                 f"{self._name} model {self.version} ({self.score}) {self.place}",
                 f"{self.model.kind} model of the next {self.model.horizon_days} days, fitted on {self.rows:,} rows of cut-offs "
                 f"{', '.join(map(str, self.cut_offs.refit))}; the figures below are of models that had not seen the slices they are of",
-                *(
-                    f"split: train {', '.join(map(str, one.train))}, validation {one.validation}, test {one.test}"
-                    for one in self.cut_offs.splits
-                ),
+                *(f"split: train {', '.join(map(str, one.train))}, test {one.test}" for one in self.cut_offs.splits),
                 self.judgement.table(),
                 f"the gate, held to {held_to} on test slice {self.cut_offs.splits[0].test}:",
                 self.verdict.table(),
@@ -130,8 +127,8 @@ def _importance(judgement: Judgement, question: Question, read: Read) -> dict[st
 def _metrics(judgement: Judgement) -> dict[str, float]:
     metrics = {f"test_{name}": found.value for name, found in judgement.metrics[SELECTED].items()}
     metrics |= {f"test_{name}_baseline": found.value for name, found in judgement.metrics[judgement.baseline].items()}
-    losses = judgement.newest.validation_log_loss
-    metrics |= {f"validation_log_loss_{name.replace('=', '_')}": value for name, value in losses.items()}
+    losses = judgement.newest.log_loss
+    metrics |= {f"out_of_fold_log_loss_{name.replace('=', '_')}": value for name, value in losses.items()}
     return metrics | {
         "test_calibration_error": judgement.calibration_error,
         "test_brier_gain": judgement.gain.value,

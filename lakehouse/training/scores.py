@@ -95,8 +95,8 @@ def newest_slice(read: Read, question: Question) -> Slice:
     """What champion and challenger are held to each other on."""
     split = read.cut_offs.splits[0]
     asked = question.asked(read.known)
-    validation, test = asked.at(split.validation), asked.at(split.test)
-    told, label = baselines(validation, question.label(validation), test), question.label(test)
+    before, test = asked.at(split.train[0]), asked.at(split.test)
+    told, label = baselines(before, question.label(before), test), question.label(test)
     return Slice(
         known=test,
         label=label,
@@ -129,7 +129,7 @@ def reigning(lake: Lake, name: str) -> Reigning | None:
 
 
 def check(read: Read, question: Question, settings: ScoresConfig) -> None:
-    """Raises ModelError: fewer than scores.min_profiles rows as time passes in the oldest train slice, or one outcome only in some slice."""
+    """Raises ModelError: fewer than scores.min_profiles rows as time passes to learn from on some split, or one outcome only in some slice."""
     known = question.asked(read.known)
     counted = known.where(~known.is_touch)
     least = min(len(counted.at(*split.train)) for split in read.cut_offs.splits)
@@ -149,4 +149,4 @@ def check(read: Read, question: Question, settings: ScoresConfig) -> None:
 
 
 def _slices(split: Split) -> Mapping[str, tuple[date, ...]]:
-    return {"train": split.train, "validation": (split.validation,), "test": (split.test,)}
+    return {"newest train": split.train[:1], "train": split.train, "test": (split.test,)}

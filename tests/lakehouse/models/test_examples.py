@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES, features
-from lakehouse.models.examples import SPLITS, collected, cut_offs, examples, leaking, moments
+from lakehouse.models.examples import SPLITS, TRAIN_CUT_OFFS, collected, cut_offs, examples, leaking, moments
 
 FIRST = date(2026, 1, 1)
 
@@ -19,34 +19,36 @@ FIRST = date(2026, 1, 1)
 def test_cut_offs_of_a_year_are_as_worked_out_by_hand() -> None:
     found = cut_offs(FIRST, FIRST + timedelta(days=364), 28)
     days = [[(day - FIRST).days for day in split.all] for split in found.splits]
-    assert days[0] == [279, 265, 251, 307, 335]
+    assert days[0] == [307, 293, 279, 265, 335]
     assert days == [[day - 7 * number for day in days[0]] for number in range(5)]
-    assert [(day - FIRST).days for day in found.refit][:4] == [335, 321, 307, 293]
+    assert [(day - FIRST).days for day in found.refit] == [335, 321, 307, 293]
 
 
 @given(span=st.integers(0, 800), horizon=st.integers(1, 90))
-def test_labels_of_a_slice_are_over_before_the_next_slice_begins(span: int, horizon: int) -> None:
+def test_labels_of_train_slices_are_over_before_the_test_slice_begins(span: int, horizon: int) -> None:
     newest = FIRST + timedelta(days=span)
     try:
         found = cut_offs(FIRST, newest, horizon)
     except ModelError:
-        assert span < 1 + 3 * horizon + horizon // 4
+        assert span < 1 + 2 * horizon + horizon // 4
         return
     ahead = timedelta(days=horizon)
     assert 1 <= len(found.splits) <= SPLITS
     assert len({split.test for split in found.splits}) == len(found.splits)
     assert max(found.all) == max(found.refit) == found.splits[0].test
     for split in found.splits:
-        assert max(split.train) + ahead <= split.validation
-        assert split.validation + ahead <= split.test
+        assert max(split.train) == split.train[0]
+        assert 1 <= len(split.train) <= TRAIN_CUT_OFFS
+        assert split.train[0] + ahead <= split.test
         assert split.test + ahead < newest
         assert min(split.train) >= FIRST + timedelta(days=horizon // 4)
-    assert span < 1 + 3 * horizon + horizon // 4 + 2 * SPLITS or len(found.splits) > 1
+        assert {*split.all, *found.refit} <= {*found.all}
+    assert span < 1 + 2 * horizon + horizon // 4 + 2 * SPLITS or len(found.splits) > 1
 
 
 def test_too_short_a_history_is_one_line_that_says_how_much_is_needed() -> None:
-    with pytest.raises(ModelError, match=r"got 97 days, expected 98 or more") as raised:
-        cut_offs(FIRST, FIRST + timedelta(days=97), 30)
+    with pytest.raises(ModelError, match=r"got 67 days, expected 68 or more") as raised:
+        cut_offs(FIRST, FIRST + timedelta(days=67), 30)
     assert len(str(raised.value).splitlines()) == 1
 
 

@@ -9,7 +9,15 @@ import pytest
 
 from lakehouse.config import GateConfig
 from lakehouse.features.point_in_time import FEATURES
-from lakehouse.models.evaluation import Array, Estimate, brier_gain, sigmoid
+from lakehouse.models.evaluation import (
+    Array,
+    Estimate,
+    brier_gain,
+    calibration_chance,
+    expected_calibration_error,
+    reliability,
+    sigmoid,
+)
 from lakehouse.models.examples import Examples
 from lakehouse.models.gate import Challenger, Check, Reigning, Slice, Verdict, gate
 from lakehouse.models.score_model import LOGISTIC, ScoreModel
@@ -158,6 +166,35 @@ def test_few_rows_may_be_off_by_what_chance_leaves_and_no_more() -> None:
 def test_a_model_that_is_too_slow_is_rejected() -> None:
     verdict = gate(knocks(GOOD), None, NEWEST, replace(LIMITS, max_latency_ms=0), seed=3)
     assert failed(verdict) == ["latency"]
+
+
+def passing(p: Array, off: Array, draws: int = 400) -> float:
+    """The truth is known: share of the draws of outcomes, of p + off, in which both checks are met of what says p."""
+    random = np.random.default_rng(len(p))
+    chance, limit = calibration_chance(p, seed=3), LIMITS.max_calibration_error
+    truth = np.clip(p + off, 0.0, 1.0)
+    met = []
+    for _ in range(2 * draws):
+        label = (random.random(len(p)) < truth).astype(float)
+        error = expected_calibration_error(reliability(p, label))
+        met.append(error <= limit + chance.error and abs(p.mean() - label.mean()) <= limit + chance.bias)
+    return float((np.array(met)[::2] & np.array(met)[1::2]).mean())
+
+
+@pytest.mark.parametrize(("count", "too_much"), [(150, 0.2), (600, 0.12), (2400, 0.09)])
+def test_a_true_model_passes_at_the_stated_rate_however_few_the_rows_and_a_false_one_fails(
+    count: int, too_much: float
+) -> None:
+    p = sigmoid(np.random.default_rng(count).normal(-1.0, 1.5, count))
+    limit = LIMITS.max_calibration_error
+    allowed = {
+        "true": np.zeros(count),
+        "all off by the limit": np.full(count, limit),
+        "a tenth off by all of it": -10 * limit * (p > np.quantile(p, 0.9)),
+    }
+    assert {name: rate for name, off in allowed.items() if (rate := passing(p, off)) < 0.95} == {}
+    assert passing(p, np.full(count, too_much)) <= 0.05
+    assert passing(p, np.where(p > np.median(p), -1, 1) * 1.5 * too_much) <= 0.05  # too sure, and right in the mean
 
 
 @pytest.mark.parametrize("is_met", [True, False])

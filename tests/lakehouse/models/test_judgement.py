@@ -1,15 +1,27 @@
 """The choice is made on one slice and judged on another; no signal is called no signal."""
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
 
+from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
-from lakehouse.models.candidates import SETTINGS
-from lakehouse.models.evaluation import sigmoid
-from lakehouse.models.examples import Examples, Split, cut_offs
-from lakehouse.models.judgement import BASE_RATE, FREQUENCY, RECENCY, SELECTED, Question, baselines, judge, refitted
+from lakehouse.models.candidates import SETTINGS, fit
+from lakehouse.models.evaluation import auc, expected_calibration_error, platt, reliability, sigmoid
+from lakehouse.models.examples import Examples, cut_offs
+from lakehouse.models.judgement import (
+    BASE_RATE,
+    FREQUENCY,
+    RECENCY,
+    SELECTED,
+    Question,
+    baselines,
+    judge,
+    out_of_fold,
+    refitted,
+)
 from lakehouse.models.score_model import BUYERS, EVERYBODY, LOGISTIC
 
 CUTS = cut_offs(date(2026, 1, 1), date(2026, 12, 31), 28)
@@ -79,7 +91,7 @@ def test_figures_of_one_person_are_drawn_together() -> None:
     assert widths[1] > 0.8 * widths[0]
 
 
-def test_baselines_know_the_validation_slice_only() -> None:
+def test_baselines_know_the_newest_train_slice_only() -> None:
     def told(days: list[float]) -> Examples:
         rows = np.zeros((len(days), len(FEATURES)))
         rows[:, FEATURES.index("has_ordered")] = 1.0
@@ -94,13 +106,54 @@ def test_baselines_know_the_validation_slice_only() -> None:
     assert found[RECENCY].tolist() == pytest.approx([1.25 / 3, 0.25 / 3, 0.25])
 
 
-def test_after_the_choice_the_model_is_fitted_again_on_all_cut_offs() -> None:
+def test_after_the_choice_the_model_is_made_again_in_the_same_way_of_all_that_is_known() -> None:
     known = drawn(1, signal=2.0)
     found = judge(known, CUTS.splits, EVERYONE, seed=3, settings=QUICK)
     again = refitted(known, CUTS.refit, found, EVERYONE, seed=3)
     assert again.kind == found.champion
     assert again != found.newest.model
-    only_old = Split(train=found.newest.split.train, validation=CUTS.all[-1], test=found.newest.split.test)
-    same = refitted(known, only_old.train, found, EVERYONE, seed=3)
-    assert dict(same.weights) == dict(found.newest.model.weights)
-    assert max(CUTS.refit) - min(CUTS.refit) > timedelta(days=28)
+    assert refitted(known, found.newest.split.train, found, EVERYONE, seed=3) == found.newest.model
+
+
+def test_a_calibration_is_of_the_model_that_it_calibrates_where_people_buy_less_and_less() -> None:
+    """Calibrated by what a model of older slices said of the newest, what was fitted on the newest, too, would fall twice."""
+    random = np.random.default_rng(4)
+
+    def falling(known: Examples) -> Examples:
+        weeks = (known.cut_off - min(known.cut_off)) / 7
+        bought = random.random(len(known)) < sigmoid(np.log(known.column("views_30d") + 1) - 0.25 * weeks)
+        return replace(known, happened=bought.astype(float))
+
+    few, many = (falling(drawn(seed, signal=0.0, people=people)) for seed, people in ((1, 200), (2, 1500)))
+    found = judge(few, CUTS.splits[:1], EVERYONE, seed=3, settings=SETTINGS[1:2])
+    newest = few.at(CUTS.refit[0])
+    served = refitted(few, CUTS.refit, found, EVERYONE, seed=3)
+    older = platt(found.newest.model.calibrated(1.0, 0.0).logit(newest.rows), newest.happened)
+    of_others = many.at(CUTS.refit[0])
+    errors = [
+        expected_calibration_error(reliability(told.probability(of_others.rows), of_others.happened))
+        for told in (served, served.calibrated(*older))
+    ]
+    assert errors[0] < 0.05
+    assert errors[1] > 2 * errors[0]
+
+
+def test_nobody_is_answered_about_by_a_model_that_has_seen_them() -> None:
+    """Outcomes are coins, and each person has a figure that tells theirs: out of fold it says nothing."""
+    known = drawn(1, signal=0.0)
+    rows = known.rows.copy()
+    rows[:, FEATURES.index("revenue_ever")] = known.person
+    same = replace(known, rows=rows, happened=(np.random.default_rng(6).random(300) < 0.5).astype(float)[known.person])
+    train = CUTS.splits[0].train
+    of_train = same.at(*train)
+    logit = out_of_fold(SETTINGS[4], of_train, train[0], EVERYONE, seed=3)
+    assert auc(logit, of_train.at(train[0]).happened) < 0.6
+    seen = fit(SETTINGS[4], of_train.rows, of_train.happened, horizon_days=28, among=EVERYBODY, seed=3)
+    assert auc(seen.logit(of_train.rows), of_train.happened) > 0.65
+
+
+def test_one_outcome_of_all_but_a_few_is_one_line() -> None:
+    known = drawn(1, signal=0.0, people=30)
+    lone = replace(known, happened=(known.person == 7).astype(float))
+    with pytest.raises(ModelError, match="too few of one outcome, got 8 of 240 rows"):
+        judge(lone, CUTS.splits[:1], EVERYONE, seed=3, settings=QUICK)

@@ -182,13 +182,13 @@ def read(known: Examples) -> Read:
 
 
 def test_too_few_rows_and_one_outcome_only_are_one_line() -> None:
-    settings, known = load("dev", environ={}).scores, drawn(1, signal=0.0, people=60)
+    settings, known = load("dev", environ={}).scores, drawn(1, signal=0.0, people=45)
     with pytest.raises(ModelError, match=r"too few training rows, got 180, expected scores.min_profiles = 200"):
         check(read(known), EVERYONE, settings)
     few = dataclasses.replace(settings, min_profiles=10)
     check(read(known), EVERYONE, few)
     nobody = dataclasses.replace(known, happened=np.zeros(len(known)))
-    with pytest.raises(ModelError, match=r"one outcome only in the train slice of 2026-.*, got 0 of 360 rows"):
+    with pytest.raises(ModelError, match=r"one outcome only in the newest train slice of 2026-.*, got 0 of 90 rows"):
         check(read(nobody), EVERYONE, few)
 
 
