@@ -357,7 +357,7 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/spark/test_session.py": ("lakehouse/spark/properties.py",),
     "tests/lakehouse/tables/test_lineage.py": ("lakehouse/tables/contract.py",),
     "tests/lakehouse/training/test_drift_watch.py": ("lakehouse/training/known_profiles.py", "ml/drift.py"),
-    "tests/lakehouse/training/test_fairness_audit.py": ("ml/fairness.py",),
+    "tests/lakehouse/training/test_fairness_audit.py": ("lakehouse/training/fairness_correction.py", "ml/fairness.py"),
     "tests/lakehouse/training/test_lifetime_value.py": ("ml/train_lifetime_value.py",),
     "tests/lakehouse/training/test_recommender.py": ("ml/train_recommender.py",),
     "tests/lakehouse/training/test_scores.py": (

@@ -105,6 +105,10 @@ _SHAPES: Mapping[tuple[str, str], tuple[str, str]] = {
     ("serving", "reward_direction"): (r"higher|lower", "higher or lower"),
     **{("contacts", field): _SURVIVORSHIP for field in ("email", "phone", "name", "address", "language")},
     ("fairness", "groups"): (r"[a-z_]+\.[a-z_]+\.[a-z][a-z0-9_]*", "columns such as gold.contacts.country"),
+    ("fairness", "corrects"): (
+        r"|gold\.contacts\.[a-z][a-z0-9_]*",
+        "a column such as gold.contacts.country, or nothing",
+    ),
     ("consent", "never_asked"): (r"granted|denied", "granted or denied"),
     ("decisions", "topic"): (r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}", "letters, digits, dot, underscore or dash"),
     ("decisions", "mode"): (r"real_time|micro_batch", "real_time or micro_batch"),

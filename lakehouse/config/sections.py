@@ -211,10 +211,11 @@ class DriftConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class FairnessConfig:
-    """`groups`: see lakehouse/training/fairness_audit.py."""
+    """`groups`: see lakehouse/training/fairness_audit.py. `corrects`: see lakehouse/profiles/gold/scores.py."""
 
     groups: tuple[str, ...]
     least_rows: int
+    corrects: str
     least_impact: float
     seed: int
 

@@ -51,8 +51,8 @@ class Trained:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def publish(config: Config, trained: Trained, *, is_champion: bool = True) -> str:
-    """Store and register; make champion, or else challenger. The version given to it. The alias moves last, once all is there.
+def publish(config: Config, trained: Trained, *, is_champion: bool = True, why: str = "trained") -> str:
+    """Store and register; make champion, and say why in the audit log, or else challenger. The version given to it. The alias moves last, once all is there.
 
     Raises:
         ModelError: the lake is remote and no tracking URI is set.
@@ -73,7 +73,7 @@ def publish(config: Config, trained: Trained, *, is_champion: bool = True) -> st
     source = f"{run.info.artifact_uri}/model" if trained.pipeline is not None else run.info.artifact_uri
     version = str(mlflow.create_model_version(trained.name, source, run_id=run_id, tags=dict(trained.tags)).version)
     if is_champion:
-        promote(config, trained.name, version, by=account(), why="trained")
+        promote(config, trained.name, version, by=account(), why=why)
     else:
         mlflow.set_registered_model_alias(trained.name, CHALLENGER, version)
     return version

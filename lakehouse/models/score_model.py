@@ -6,6 +6,8 @@
     boosted    logit = intercept + sum of the trees' leaves
     all        probability = 1 / (1 + exp(-(slope * logit + offset)))     Platt scaling on a later slice of time
 
+Of a model with `shifts`, and where fairness.corrects names their groups, the log-odds are moved by group at last (lakehouse/fairness/correction.py).
+
 Platt, J. (1999), Probabilistic outputs for support vector machines. One evaluation runs in training, in the micro-batch (in a Python worker, over
 Arrow arrays) and in a rebuild: a formula in Spark SQL would be a second one. Who serves reads the number and needs none of it. A
 profile's answer is the same to the last bit whoever else is in the batch; BLAS does not promise that, so nothing here calls it.
@@ -23,6 +25,8 @@ from numpy.typing import NDArray
 from pyspark.sql import Column
 
 from lakehouse.errors import ModelError
+from lakehouse.fairness.audit import Names
+from lakehouse.fairness.correction import Shifts
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.reasons import reasons
 from lakehouse.models.trees import Trees
@@ -48,7 +52,7 @@ class ScoreModel:
 
     among: whom it speaks of; of others it says nothing. weights, intercept: of LOGISTIC; intercept of BOOSTED, too. layers: of NETWORK, each
     {"weights": inputs x outputs, "offsets"}. trees: of FOREST and BOOSTED, see Trees. usual: median of each feature at training, for reasons; empty = of a
-    release before.
+    release before. corrects: column of the groups that `shifts` and `general_shift` are by, such as gold.contacts.country; empty = it has none.
     """
 
     version: str
@@ -63,6 +67,9 @@ class ScoreModel:
     trees: Mapping[str, Any] = field(default_factory=dict)
     usual: Mapping[str, float] = field(default_factory=dict)
     features: tuple[str, ...] = FEATURES
+    corrects: str = ""
+    shifts: Mapping[str, float] = field(default_factory=dict)
+    general_shift: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -96,6 +103,10 @@ class ScoreModel:
         """The calibrated probability, 0 to 1, of rows x FEATURES."""
         return np.asarray(np.exp(-np.logaddexp(0.0, -self.scaled(rows))), dtype=np.float64)
 
+    def corrected(self, p: Array, groups: Names) -> Array:
+        """Probabilities, moved by the group of each; null = of an unknown one."""
+        return Shifts(by_group=self.shifts, general=self.general_shift).apply(groups, p)
+
     def speaks_of(self, rows: Array) -> NDArray[np.bool_]:
         """Whether it says anything of a row."""
         return np.asarray(rows[:, _HAS_ORDERED] > 0) if self.among == BUYERS else np.ones(len(rows), dtype=bool)
@@ -119,6 +130,10 @@ class ScoreModel:
     def value(self) -> Column:
         """The calibrated probability over FEATURES; null of whom it does not speak."""
         return arrow_function(_answer(dataclasses.replace(self)), "double")(*FEATURES)
+
+    def value_of(self, group: Column) -> Column:
+        """`value`, corrected by the group, a text."""
+        return arrow_function(_answer(dataclasses.replace(self)), "double")(*FEATURES, group)
 
     @cached_property
     def reasons(self) -> Column:
@@ -158,8 +173,13 @@ def _reasons(model: ScoreModel) -> Callable[..., pa.Array]:
 
 
 def _answer(model: ScoreModel) -> Callable[..., pa.Array]:
+    """Over FEATURES; over FEATURES and a group, corrected."""
+
     def answer(*columns: pa.Array) -> pa.Array:
-        rows = np.column_stack([column.to_numpy(zero_copy_only=False) for column in columns])
-        return pa.array(model.probability(rows), pa.float64(), mask=~model.speaks_of(rows))
+        rows = np.column_stack([column.to_numpy(zero_copy_only=False) for column in columns[: len(FEATURES)]])
+        p = model.probability(rows)
+        for groups in columns[len(FEATURES) :]:
+            p = model.corrected(p, np.array(groups.to_pylist(), dtype=object))
+        return pa.array(p, pa.float64(), mask=~model.speaks_of(rows))
 
     return answer

@@ -58,6 +58,15 @@ class Explaining(Protocol):
     def reasons(self) -> Column: ...
 
 
+@runtime_checkable
+class Correctable(Protocol):
+    """A model of one score that may be corrected by groups: lakehouse/fairness/correction.py. corrects: column of the groups; empty = it is not."""
+
+    @property
+    def corrects(self) -> str: ...
+    def value_of(self, group: Column) -> Column: ...
+
+
 class ChampionModels(Protocol):
     """The models in force. `scores`: by the column of gold.scores; one that is not there has no champion.
 

@@ -129,7 +129,7 @@ class MicroBatch:
                 f"audiences.yaml: reads {', '.join(missing)}, expected declared features. Declare them, or start streaming again"
             )
         self.features = features
-        self.tables = gold_with(features, self.audiences)
+        self.tables = gold_with(self.lake.config, features, self.audiences)
         self._first = self.tables if self.online is None else made_first(GOLD_ACTIVATION, self.tables)
         self._rest = tuple(table for table in self.tables if table not in self._first)
         self._closing = closing_windows(self.tables)

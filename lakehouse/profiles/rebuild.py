@@ -30,7 +30,7 @@ from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import actors
 from lakehouse.profiles.stitching.rebuilt_identity import rebuilt_identity
-from lakehouse.profiles.tables import LEAF
+from lakehouse.profiles.tables import LEAF, gold_of
 from lakehouse.sessions.rebuilt_sessions import rebuilt_sessions
 from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.consent import SILVER_CONSENT
@@ -136,7 +136,7 @@ def rebuild(
     derived = functools.partial(
         derive, champions=champions, config=lake.config, settle=lambda _, rows: rows.localCheckpoint()
     )
-    tables = derived(silver, profiles)
+    tables = derived(silver, profiles, tables=gold_of(lake.config))
     if features:
         tables |= derived(silver, of_features, tables=(gold_features(features),))
     if audiences:

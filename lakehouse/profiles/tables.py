@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from graphlib import TopologicalSorter
 
+from lakehouse.config import Config
 from lakehouse.features.definition import Features
 from lakehouse.profiles import gold, silver
 from lakehouse.profiles.declaration import LeafTable, ProfileTable
 from lakehouse.profiles.gold.audiences import GOLD_AUDIENCES, NO_AUDIENCES, Audiences, gold_audiences
 from lakehouse.profiles.gold.features import GOLD_FEATURES, gold_features
+from lakehouse.profiles.gold.scores import GOLD_SCORES, gold_scores
 
 
 def _in_flow_order(tables: list[ProfileTable]) -> tuple[ProfileTable, ...]:
@@ -21,11 +23,17 @@ LEAF = tuple(table for table in vars(silver).values() if isinstance(table, LeafT
 GOLD = _in_flow_order([table for table in vars(gold).values() if isinstance(table, ProfileTable)])
 
 
-def gold_with(features: Features, audiences: Audiences = NO_AUDIENCES) -> tuple[ProfileTable, ...]:
+def gold_of(config: Config) -> tuple[ProfileTable, ...]:
+    """GOLD as it is configured. Raises ConfigError: fairness.corrects is no column of gold.contacts."""
+    scores = gold_scores(config.fairness.corrects)
+    return GOLD if scores is GOLD_SCORES else _in_flow_order([scores if one is GOLD_SCORES else one for one in GOLD])
+
+
+def gold_with(config: Config, features: Features, audiences: Audiences = NO_AUDIENCES) -> tuple[ProfileTable, ...]:
     """The gold tables that are kept where these features and audiences are declared."""
     of_features = (gold_features(features),) if features else ()
     of_audiences = (gold_audiences(audiences),) if audiences else ()
-    return (*GOLD, *of_features, *of_audiences)
+    return (*gold_of(config), *of_features, *of_audiences)
 
 
 def closing_windows(tables: Iterable[ProfileTable]) -> tuple[ProfileTable, ...]:

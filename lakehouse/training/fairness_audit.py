@@ -22,10 +22,11 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
 from lakehouse.experiments.lake_readout import decisions_by_person
-from lakehouse.fairness.audit import UNKNOWN, Audit, audit
-from lakehouse.fairness.correction import Thresholds, learn
+from lakehouse.fairness.audit import UNKNOWN, Array, Audit, Names, audit
+from lakehouse.fairness.correction import Shifts, learn_shifts
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.models.registry import Champions
+from lakehouse.models.score_model import ScoreModel
 from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.contacts import GOLD_CONTACTS
@@ -55,9 +56,9 @@ class Chosen:
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """Of a correction, on people it was not learned from: share of right choices before and after, and what is left between groups."""
+    """Of a correction, on people it was not learned from: share of right choices before and after, and what is left between groups. shifts: see Shifts."""
 
-    thresholds: Thresholds
+    shifts: Shifts
     accuracy_before: float
     accuracy_after: float
     difference_before: float
@@ -73,13 +74,13 @@ def audits(lake: Lake, *, with_price: bool) -> Iterator[dict[str, Any]]:
     """
     settings = lake.config.fairness
     groups = {name: group_of(lake, name) for name in settings.groups}
-    for one in (*_scores(lake), *_offers(lake)):
+    for one in (*scores(lake), *_offers(lake)):
         for name, told in groups.items():
             names = told.reindex(one.selected.index).to_numpy(dtype=object)
             outcome, predicted = (None if x is None else x.to_numpy(np.float64) for x in (one.outcome, one.predicted))
             found = audit(names, one.selected.to_numpy(np.float64), outcome, predicted, settings.least_rows)
             priced = price_of(one, told, lake.config) if with_price else None
-            yield from _rows(one, name, found, priced)
+            yield from _rows(one, name, found, priced, lake.config.next_best_action.likely_propensity)
 
 
 def group_of(lake: Lake, name: str) -> pd.Series:
@@ -99,7 +100,8 @@ def group_of(lake: Lake, name: str) -> pd.Series:
     return rows.set_index("profile_id")["group"]
 
 
-def _scores(lake: Lake) -> Iterator[Chosen]:
+def scores(lake: Lake) -> Iterator[Chosen]:
+    """purchase_propensity, where it has a champion. selected: by what gold says, corrected where it is; predicted: the model's own probability."""
     config, score = lake.config, PURCHASE_PROPENSITY
     champion = Champions.now(config).scores.get(score.column)
     if champion is None:
@@ -109,12 +111,15 @@ def _scores(lake: Lake) -> Iterator[Chosen]:
     then, now = people.at([day, people.last_whole_day], champion.value.alias("predicted"), "frequency")
     known = then.dropna()
     later = now["frequency"].reindex(known.index)
+    told = known["predicted"].to_numpy(np.float64)
+    if isinstance(champion, ScoreModel) and champion.corrects and champion.corrects == config.fairness.corrects:
+        told = champion.corrected(told, group_of(lake, champion.corrects).reindex(known.index).to_numpy(dtype=object))
     yield Chosen(
         kind=SCORE,
         subject=score.column,
         version=champion.version,
         day=day,
-        selected=(known["predicted"] >= config.next_best_action.likely_propensity).astype(float),
+        selected=pd.Series((told >= config.next_best_action.likely_propensity).astype(float), index=known.index),
         outcome=(later > known["frequency"]).astype(float),
         predicted=known["predicted"],
     )
@@ -142,20 +147,20 @@ def price_of(one: Chosen, told: pd.Series, config: Config) -> Price | None:
     """Learned from half of the people, by chance, and priced on the rest; null where no outcome is known, or no two groups are compared."""
     if one.outcome is None or one.predicted is None:
         return None
-    names = told.reindex(one.selected.index).fillna(UNKNOWN).to_numpy(dtype=object)
-    score, outcome, before = (x.to_numpy(np.float64) for x in (one.predicted, one.outcome, one.selected))
+    names, score, outcome = learned_from(one, told)
+    before = one.selected.to_numpy(np.float64)
+    threshold, least = config.next_best_action.likely_propensity, config.fairness.least_rows
     learned = np.random.default_rng(config.fairness.seed).permutation(len(score)) % 2 == 0
-    least = config.fairness.least_rows
-    thresholds = learn(names[learned], score[learned], outcome[learned], least)
+    shifts = learn_shifts(names[learned], score[learned], outcome[learned], threshold, least)
     rest = ~learned
-    after = thresholds.select(names[rest], score[rest], config.fairness.seed)
+    after = (shifts.apply(names[rest], score[rest]) >= threshold).astype(np.float64)
     apart = [
         audit(names[rest], chosen, least_rows=least).demographic_parity_difference for chosen in (before[rest], after)
     ]
     if apart[0] is None or apart[1] is None:
         return None
     return Price(
-        thresholds=thresholds,
+        shifts=shifts,
         accuracy_before=float((before[rest] == outcome[rest]).mean()),
         accuracy_after=float((after == outcome[rest]).mean()),
         difference_before=apart[0],
@@ -163,7 +168,17 @@ def price_of(one: Chosen, told: pd.Series, config: Config) -> Price | None:
     )
 
 
-def _rows(one: Chosen, attribute: str, found: Audit, priced: Price | None) -> Iterator[dict[str, Any]]:
+def learned_from(one: Chosen, told: pd.Series) -> tuple[Names, Array, Array]:
+    """Groups, probabilities and outcomes of the people of a subject that has them."""
+    assert one.outcome is not None
+    assert one.predicted is not None
+    names = told.reindex(one.selected.index).fillna(UNKNOWN).to_numpy(dtype=object)
+    return names, one.predicted.to_numpy(np.float64), one.outcome.to_numpy(np.float64)
+
+
+def _rows(
+    one: Chosen, attribute: str, found: Audit, priced: Price | None, threshold: float
+) -> Iterator[dict[str, Any]]:
     head = {
         "kind": one.kind,
         "subject": one.subject,
@@ -183,7 +198,7 @@ def _rows(one: Chosen, attribute: str, found: Audit, priced: Price | None) -> It
         "corrected_difference": None if priced is None else priced.difference_after,
     }
     for name, of in found.groups.items():
-        cut = None if priced is None else priced.thresholds.cuts.get(name, priced.thresholds.general)[0]
+        cut = None if priced is None else priced.shifts.cut(name, threshold)
         yield {
             **head,
             "group": name,

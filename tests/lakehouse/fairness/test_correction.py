@@ -4,7 +4,7 @@ from fairlearn.metrics import demographic_parity_difference
 from fairlearn.postprocessing import ThresholdOptimizer
 from sklearn.linear_model import LogisticRegression
 
-from lakehouse.fairness.correction import learn
+from lakehouse.fairness.correction import learn, learn_shifts
 
 
 def people(seed: int, rows: int = 6000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,6 +49,37 @@ def test_a_group_that_was_not_there_is_chosen_as_everybody_was() -> None:
     found = learn(groups, known, outcome)
     cut = found.general[0]
     assert found.select(np.array(["new", "new"], dtype=object), np.array([cut + 1, cut - 1]), 7).tolist() == [1, 0]
+
+
+def test_one_threshold_chooses_each_group_at_the_rate_once_scores_are_shifted() -> None:
+    groups, known, outcome = people(1)
+    score = 1 / (1 + np.exp(1 - 1.5 * known))
+    found, shifts = learn(groups, score, outcome), learn_shifts(groups, score, outcome, 0.3)
+    after = shifts.apply(groups, score)
+    for name in "ab":
+        chosen = after[groups == name] >= 0.3
+        assert chosen.mean() == pytest.approx(found.rate, abs=2 / (groups == name).sum())
+        assert np.array_equal(chosen, score[groups == name] >= shifts.cut(name, 0.3))
+        order = np.argsort(score[groups == name])
+        assert (np.diff(after[groups == name][order]) > 0).all(), "nobody of a group passes another"
+    assert shifts.by_group["a"] < shifts.by_group["b"]
+
+
+def test_equal_scores_stay_together_on_the_nearer_side_and_who_is_of_no_group_is_of_an_unknown_one() -> None:
+    groups = np.array(["a"] * 100 + ["unknown"] * 100, dtype=object)
+    score = np.array(([0.9] * 60 + [0.1] * 40) + ([0.5] * 100))
+    outcome = np.array([1.0] * 60 + [0.0] * 40 + [1.0] * 60 + [0.0] * 40)
+    shifts = learn_shifts(groups, score, outcome, 0.3)
+    chosen = shifts.apply(groups, score) >= 0.3
+    assert chosen.tolist() == [True] * 60 + [False] * 40 + [True] * 100
+    assert (
+        shifts.apply(np.array([None, np.nan], dtype=object), np.array([0.5, 0.5])).tolist()
+        == [shifts.apply(groups[-1:], score[-1:])[0]] * 2
+    )
+    assert shifts.apply(np.array(["new"], dtype=object), np.array([0.9])) >= 0.3
+    assert np.isfinite(
+        learn_shifts(groups[:100], np.zeros(100), np.zeros(100), 0.3).apply(groups[:1], np.ones(1))
+    ).all()
 
 
 def test_nobody_is_refused() -> None:

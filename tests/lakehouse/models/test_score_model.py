@@ -1,11 +1,13 @@
 """A scores model is arithmetic on the features, the same in numpy and in Spark, and refuses features it was not trained on."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
@@ -86,7 +88,14 @@ def test_spark_gives_what_numpy_gives_whoever_else_is_asked(spark: SparkSession)
         for kind, one in kinds.items()
     }
     told = spark.createDataFrame(rows.tolist(), ", ".join(f"{name} double" for name in FEATURES)).repartition(2)
-    found = told.select(*FEATURES, *(one.value.alias(kind) for kind, one in models.items())).toPandas()
+    corrected = replace(models[LOGISTIC], corrects="gold.contacts.country", shifts={"DE": 1.0}, general_shift=-1.0)
+    country = F.when(F.col("views_30d") > 8, "DE").otherwise(F.when(F.col("views_30d") > 4, "FR"))
+    found = told.select(
+        *FEATURES,
+        country.alias("country"),
+        corrected.value_of(country).alias("corrected"),
+        *(one.value.alias(kind) for kind, one in models.items()),
+    ).toPandas()
     again = found[list(FEATURES)].to_numpy()
     has_ordered = again[:, FEATURES.index("has_ordered")] > 0
     for kind, one in models.items():
@@ -94,6 +103,10 @@ def test_spark_gives_what_numpy_gives_whoever_else_is_asked(spark: SparkSession)
         assert found[kind].isna().to_numpy().tolist() == (~has_ordered).tolist()
         assert np.array_equal(found[kind].to_numpy()[:50][has_ordered[:50]], here[has_ordered[:50]])
         assert found[kind].std() > 0.05
+    moved = np.log(found["corrected"] / (1 - found["corrected"])) - np.log(found[LOGISTIC] / (1 - found[LOGISTIC]))
+    assert moved[has_ordered].to_numpy() == pytest.approx(np.where(found["country"] == "DE", 1.0, -1.0)[has_ordered])
+    here = corrected.corrected(corrected.probability(again[:1]), found["country"].to_numpy(dtype=object)[:1])
+    assert found["corrected"][0] == here[0] or not has_ordered[0]
 
 
 def test_a_model_of_other_features_is_refused() -> None:

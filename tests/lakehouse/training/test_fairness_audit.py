@@ -1,6 +1,7 @@
 """A lake in which one country buys, and is chosen, more often than the other; and an offer that only one of them is given."""
 
 import dataclasses
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,13 +12,16 @@ from lakehouse.config import FairnessConfig
 from lakehouse.errors import ConfigError
 from lakehouse.lake.delta import Lake
 from lakehouse.models.publish import Trained, publish
+from lakehouse.models.registry import Champions
 from lakehouse.models.score_model import LOGISTIC, ScoreModel
 from lakehouse.profiles.declared_scores import PURCHASE_PROPENSITY
 from lakehouse.profiles.gold.contacts import GOLD_CONTACTS
+from lakehouse.tables.audit import OPS_AUDIT
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
 from lakehouse.tables.fairness import OPS_FAIRNESS
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES
 from lakehouse.training.fairness_audit import ALL, ANY_OFFER, audits, group_of, keep, told
+from lakehouse.training.fairness_correction import correct
 from tests.lakehouse.training.test_scores import DAYS, START, write_tables
 from tests.rows import frame
 
@@ -65,8 +69,8 @@ def write(lake: Lake) -> None:
     )
 
 
-def of_groups(lake: Lake, *groups: str) -> Lake:
-    settings = FairnessConfig(groups=groups, least_rows=50, least_impact=0.8, seed=7)
+def of_groups(lake: Lake, *groups: str, corrects: str = "") -> Lake:
+    settings = FairnessConfig(groups=groups, least_rows=50, corrects=corrects, least_impact=0.8, seed=7)
     return Lake(lake.spark, dataclasses.replace(lake.config, fairness=settings))
 
 
@@ -94,3 +98,27 @@ def test_who_is_chosen_is_told_by_group_and_a_correction_is_priced(lake: Lake) -
     with pytest.raises(ConfigError, match="220 values"):
         group_of(lake, "gold.contacts.profile_id")
     assert np.isfinite(french["corrected_threshold"])
+    a_champion_is_corrected_once_a_switch_says_by_what(lake)
+
+
+def a_champion_is_corrected_once_a_switch_says_by_what(lake: Lake) -> None:
+    with pytest.raises(ConfigError, match="corrects: empty"):
+        correct(of_groups(lake, COUNTRY))
+    switched_on = of_groups(lake, COUNTRY, corrects=COUNTRY)
+    made = correct(switched_on)
+    champion = Champions.now(lake.config).scores[PURCHASE_PROPENSITY.column]
+    assert isinstance(champion, ScoreModel)
+    assert (made.version, made.of, champion.version, champion.corrects) == ("2", "1", "2", COUNTRY)
+    apart = {
+        is_on: next(
+            row["demographic_parity_difference"] for row in audits(one, with_price=False) if row["group"] == ALL
+        )
+        for is_on, one in ((False, of_groups(lake, COUNTRY)), (True, switched_on))
+    }
+    assert (apart[False] > 0.5, apart[True] < 0.05) == (True, True), "the version alone corrects nobody"
+    (noted,) = [
+        json.loads(row["detail"])
+        for row in lake.read(OPS_AUDIT).where("kind = 'promotion'").collect()
+        if "corrected" in row["detail"]
+    ]
+    assert "right choices" in noted["why"]
