@@ -8,6 +8,7 @@ adjusted Rand    how far two groupings of the same rows agree beyond chance: 1 t
 stability        mean adjusted Rand of groupings learned from random halves of the rows, on all of them (Ben-Hur, Elisseeff and Guyon, 2002)
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int_]
+LabelsOf = Callable[[Array, int, int, Array], Labels]
+"""Learned from points, with so many clusters and a seed: the clusters of others."""
 HALVES: Final = 6  # learned from; 15 pairs
 STARTS: Final = 4
 
@@ -27,11 +30,6 @@ def kmeans(points: Array, k: int, seed: int) -> "KMeans":
     from sklearn.cluster import KMeans  # a second, which only a training should wait for
 
     return KMeans(n_clusters=k, n_init=STARTS, random_state=seed).fit(points)
-
-
-def nearest(points: Array, centres: Array) -> Labels:
-    """Number of the centre that is nearest to each row, the first of several as near."""
-    return np.asarray(((points[:, None, :] - centres[None]) ** 2).sum(axis=2).argmin(axis=1), dtype=np.int_)
 
 
 def silhouette(points: Array, labels: Labels) -> float:
@@ -87,11 +85,11 @@ def adjusted_rand(one: Labels, other: Labels) -> float:
     return 1.0 if most == by_chance else (both - by_chance) / (most - by_chance)
 
 
-def stability(points: Array, k: int, seed: int) -> float:
-    """Of K-means with that many clusters. 2 k rows or more."""
+def stability(points: Array, k: int, seed: int, labels_of: LabelsOf) -> float:
+    """Of groups learned with that many clusters. 2 k rows or more."""
     random = np.random.default_rng(seed)
     groupings = []
     for number in range(HALVES):
         half = random.permutation(len(points))[: max(k, len(points) // 2)]
-        groupings.append(nearest(points, kmeans(points[half], k, seed + number).cluster_centers_))
+        groupings.append(labels_of(points[half], k, seed + number, points))
     return float(np.mean([adjusted_rand(groupings[i], groupings[j]) for i in range(HALVES) for j in range(i)]))

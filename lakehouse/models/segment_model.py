@@ -26,7 +26,9 @@ INPUTS = ("log_recency_days", "log_frequency", "log_monetary")
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """One cluster: its name, its centre in standard units of INPUTS, its size and plain means at training."""
+    """One cluster: its name, its centre in standard units of INPUTS, its size and plain means at training. factor, offset: of its cost, see
+    lakehouse/models/grouping.py.
+    """
 
     name: str
     centroid: tuple[float, ...]
@@ -34,6 +36,13 @@ class Segment:
     recency_days: float
     frequency: float
     monetary: float
+    factor: tuple[tuple[float, ...], ...] = ()
+    offset: float = 0.0
+
+    @classmethod
+    def from_parameters(cls, told: Mapping[str, Any]) -> Self:
+        factor = tuple(tuple(row) for row in told.get("factor", ()))
+        return cls(**{**told, "centroid": tuple(told["centroid"]), "factor": factor})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +62,7 @@ class SegmentModel:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any], version: str) -> Self:
-        segments = (Segment(**{**one, "centroid": tuple(one["centroid"])}) for one in parameters["segments"])
+        segments = map(Segment.from_parameters, parameters["segments"])
         return cls(
             version=version,
             reference_micros=parameters["reference_micros"],
@@ -85,7 +94,7 @@ class SegmentModel:
         return self._quintiles
 
     def segment(self) -> Column:
-        """Name of the segment over the columns of gold.rfm: the nearest centroid's, the first of several as near."""
+        """Name of the segment over the columns of gold.rfm: that of least cost, the first of several; where centroids alone decide, the nearest one's."""
         return self._segment
 
     @cached_property
@@ -100,7 +109,7 @@ class SegmentModel:
                 pipeline_inputs(self.reference_micros).values(), self.means, self.deviations, strict=True
             )
         ]
-        distances = F.array(*(_squared_distance(scaled, segment.centroid) for segment in self.segments))
+        distances = F.array(*(_cost(scaled, segment) for segment in self.segments))
         names = F.array(*(F.lit(segment.name) for segment in self.segments))
         return F.element_at(names, F.array_position(distances, F.array_min(distances)).cast("int"))
 
@@ -133,6 +142,8 @@ def quintile(column: str, cuts: Sequence[float]) -> Column:
     return sum(above, F.lit(1))
 
 
-def _squared_distance(point: Sequence[Column], centroid: Sequence[float]) -> Column:
-    zero = F.lit(0.0)
-    return sum(((x - F.lit(c)) * (x - F.lit(c)) for x, c in zip(point, centroid, strict=True)), zero)
+def _cost(point: Sequence[Column], segment: Segment) -> Column:
+    apart = [x - F.lit(c) for x, c in zip(point, segment.centroid, strict=True)]
+    if segment.factor:
+        apart = [sum((F.lit(w) * x for w, x in zip(row, apart, strict=True)), F.lit(0.0)) for row in segment.factor]
+    return sum((x * x for x in apart), F.lit(segment.offset))

@@ -1,7 +1,7 @@
-"""Segments of profiles by recency, frequency and monetary value: K-means, the model `segments`.
+"""Segments of profiles by recency, frequency and monetary value: the model `segments`.
 
 Reads gold.rfm, one row per profile with orders, of those who may be learned from (consenting.py). ln(1 + x) of recency in days, frequency and monetary, each to mean 0 and
-deviation 1. segment_count.py learns from a sample how many segments there are, and their centres: the groups that are published are the very ones that were judged.
+deviation 1. segment_count.py learns from a sample of which kind the segments are, how many, and where they lie: the groups that are published are the very ones that were judged.
 MLlib's own K-means would begin from one start, and end in worse groups where there are many. The same rows give the quintile cut points. A segment of the same people
 keeps the name that the champion gave it.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from pyspark.ml import PipelineModel
-from pyspark.ml.clustering import KMeansModel
+from pyspark.ml.clustering import GaussianMixtureModel, KMeansModel
 from pyspark.ml.feature import SQLTransformer, StandardScaler, StandardScalerModel, VectorAssembler
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, SparkSession
@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from lakehouse.lake.delta import Lake
 from lakehouse.models import aliases
 from lakehouse.models.cluster_quality import Array
+from lakehouse.models.grouping import Group, Grouping
 from lakehouse.models.kept_names import kept_names
 from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import SEGMENTS, Champions
@@ -122,7 +123,7 @@ def _learned(lake: Lake, willing: DataFrame, reigning: SegmentModel | None) -> _
         preparation = prepare(rows, known.reference_micros)
         scaled = preparation.transform(rows)
         count = choose(on_driver(scaled, settings.sample_profiles), settings)
-        fitted = stage(lake.spark, count.centres)
+        fitted = stage(lake.spark, count.grouping)
         model = _described(fitted.transform(scaled), preparation, count, known)
         return _Learned(
             known=known,
@@ -143,6 +144,7 @@ def _trained(learned: _Learned, seed: int, rejected: str | None, versions: Mappi
         metrics=learned.count.metrics(),
         tags={aliases.GATE: aliases.REJECTED, aliases.WHY: rejected} if rejected else {aliases.GATE: aliases.PASSED},
         settings={
+            "kind": learned.count.grouping.kind,
             "k": learned.count.k,
             "seed": seed,
             "profiles": learned.known.profiles,
@@ -167,16 +169,35 @@ def on_driver(scaled: DataFrame, most: int) -> Array:
     return np.array(sample.select(vector_to_array(F.col("scaled")).alias("scaled")).toPandas()["scaled"].tolist())
 
 
-def stage(spark: SparkSession, centres: Sequence[Sequence[float]]) -> KMeansModel:
-    """MLlib's model of these centres, `scaled` -> `cluster`, for the pipeline in the registry. Python has no constructor of it, the JVM has."""
+def stage(spark: SparkSession, grouping: Grouping) -> KMeansModel | GaussianMixtureModel:
+    """MLlib's model of the grouping, `scaled` -> `cluster`, for the pipeline in the registry. Python has no constructor of it, the JVM has."""
     gateway = spark.sparkContext._gateway
     assert gateway is not None
-    jvm, rows = gateway.jvm, gateway.jvm.java.util.ArrayList()
-    for centre in centres:
-        values = gateway.new_array(jvm.double, len(centre))
-        for place, value in enumerate(centre):
-            values[place] = value
-        rows.add(jvm.org.apache.spark.mllib.linalg.DenseVector(values))
+    jvm = gateway.jvm
+
+    def doubles(values: Sequence[float]) -> Any:
+        array = gateway.new_array(jvm.double, len(values))
+        for place, value in enumerate(values):
+            array[place] = value
+        return array
+
+    if grouping.weights:
+        gaussians = gateway.new_array(
+            jvm.org.apache.spark.ml.stat.distribution.MultivariateGaussian, len(grouping.groups)
+        )
+        for place, one in enumerate(grouping.groups):
+            covariance = np.linalg.inv(np.array(one.factor).T @ np.array(one.factor))
+            size = len(one.centre)
+            matrix = jvm.org.apache.spark.ml.linalg.DenseMatrix(size, size, doubles(covariance.ravel().tolist()))
+            mean = jvm.org.apache.spark.ml.linalg.DenseVector(doubles(one.centre))
+            gaussians[place] = jvm.org.apache.spark.ml.stat.distribution.MultivariateGaussian(mean, matrix)
+        mixture = GaussianMixtureModel(
+            jvm.org.apache.spark.ml.clustering.GaussianMixtureModel("segments", doubles(grouping.weights), gaussians)
+        )
+        return mixture.setFeaturesCol("scaled").setPredictionCol("cluster")
+    rows = jvm.java.util.ArrayList()
+    for one in grouping.groups:
+        rows.add(jvm.org.apache.spark.mllib.linalg.DenseVector(doubles(one.centre)))
     plain = jvm.org.apache.spark.mllib.clustering.KMeansModel(rows)
     model = KMeansModel(jvm.org.apache.spark.ml.clustering.KMeansModel("segments", plain))
     return model.setFeaturesCol("scaled").setPredictionCol("cluster")
@@ -189,8 +210,7 @@ def _described(clustered: DataFrame, preparation: PipelineModel, count: Count, k
     sizes = _sizes(clustered)
     names = segment_names([_behaviour(size, known) for size in sizes])
     segments = tuple(
-        Segment(name=name, centroid=count.centres[size["cluster"]], **{k: size[k] for k in _SIZES})
-        for name, size in zip(names, sizes, strict=True)
+        _segment(name, count.grouping.groups[size["cluster"]], size) for name, size in zip(names, sizes, strict=True)
     )
     return SegmentModel(
         version="",
@@ -200,6 +220,11 @@ def _described(clustered: DataFrame, preparation: PipelineModel, count: Count, k
         deviations=tuple(scaler.std.toArray().tolist()),
         segments=segments,
     )
+
+
+def _segment(name: str, group: Group, size: Mapping[str, Any]) -> Segment:
+    own = {name: size[name] for name in _SIZES}
+    return Segment(name=name, centroid=group.centre, factor=group.factor, offset=group.offset, **own)
 
 
 def _sizes(clustered: DataFrame) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ stable       mean adjusted Rand of the published groups and those that scikit-le
 no worse     within-cluster squares of what was published over those of scikit-learn's best of 10 starts; adjusted Rand of both
 truth        of the shop: adjusted Rand of groups and habits, ours and scikit-learn's with as many clusters
 
-Exit code 1 where figures differ by more than 1e-6, stability is below 0.8, or squares are more than 1 % above scikit-learn's.
+Exit code 1 where figures differ by more than 1e-6, stability is below 0.8, or squares of K-means are more than 1 % above scikit-learn's.
 """
 
 import argparse
@@ -37,7 +37,8 @@ from lakehouse.demo.datasets import cdnow, completejourney
 from lakehouse.demo.shop import Shop
 from lakehouse.job import run
 from lakehouse.lake.delta import Lake
-from lakehouse.models.cluster_quality import davies_bouldin, nearest, silhouette
+from lakehouse.models.cluster_quality import davies_bouldin, silhouette
+from lakehouse.models.grouping import KMEANS
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.spark.session import get_session
@@ -100,10 +101,6 @@ def by_mllib(lake: Lake, points: np.ndarray, labels: np.ndarray) -> float:
     return float(ClusteringEvaluator(featuresCol="scaled", predictionCol="cluster").evaluate(frame))
 
 
-def squares(points: np.ndarray, centres: np.ndarray) -> float:
-    return float(((points - centres[nearest(points, centres)]) ** 2).sum())
-
-
 def drawn_again(points: np.ndarray, labels: np.ndarray, k: int, resamples: int) -> float:
     random = np.random.default_rng(SEED)
     found = []
@@ -133,8 +130,8 @@ def judged(lake: Lake, orders: list[Order], habits: Mapping[str, str] | None, re
 
 def _figures(lake: Lake, summary: SegmentsSummary, points: np.ndarray, resamples: int) -> dict[str, Any]:
     k = summary.count.k
-    centres = np.array([one.centroid for one in summary.model.segments])
-    labels = nearest(points, centres)
+    labels = summary.count.grouping.labels(points)
+    centres = np.array([points[labels == number].mean(axis=0) for number in range(k)])
     began = time.perf_counter()
     peer = KMeans(k, n_init=10, random_state=SEED).fit(points)
     took = time.perf_counter() - began
@@ -146,13 +143,14 @@ def _figures(lake: Lake, summary: SegmentsSummary, points: np.ndarray, resamples
     apart = max(abs(own[name] - oracle[name]) for name in own)
     return {
         "profiles": summary.profiles,
+        "kind": summary.count.grouping.kind,
         "k": k,
         **{name: round(value, 6) for name, value in own.items()},
         "apart_from_scikit_learn": apart,
         "apart_from_mllib": abs(own["silhouette"] - by_mllib(lake, points, labels)),
-        "stability_of_halves": round(summary.count.stability[k], 4),
+        "stability_of_halves": round(summary.count.chosen.stability[k], 4),
         "stability_drawn_again": round(drawn_again(points, labels, k, resamples), 4),
-        "squares_over_scikit_learn": round(squares(points, centres) / float(peer.inertia_), 6),
+        "squares_over_scikit_learn": round(float(((points - centres[labels]) ** 2).sum()) / float(peer.inertia_), 6),
         "rand_with_scikit_learn": round(float(adjusted_rand_score(labels, peer.labels_)), 4),
         "scikit_learn_fit_seconds": round(took, 2),
     }
@@ -160,7 +158,7 @@ def _figures(lake: Lake, summary: SegmentsSummary, points: np.ndarray, resamples
 
 def _of_truth(summary: SegmentsSummary, points: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     names = [one.name for one in summary.model.segments]
-    labels = nearest(points, np.array([one.centroid for one in summary.model.segments]))
+    labels = summary.count.grouping.labels(points)
     print(pd.crosstab(np.array(names)[labels], truth).to_string())
     peers = {k: KMeans(k, n_init=10, random_state=SEED).fit(points).labels_ for k in (len(names), len(set(truth)))}
     return {
@@ -173,7 +171,7 @@ def is_met(told: Mapping[str, Any]) -> bool:
     return bool(
         max(told["apart_from_scikit_learn"], told["apart_from_mllib"]) <= MOST_APART
         and min(told["stability_of_halves"], told["stability_drawn_again"]) >= LEAST_STABLE
-        and told["squares_over_scikit_learn"] <= MOST_SQUARES
+        and (told["kind"] != KMEANS or told["squares_over_scikit_learn"] <= MOST_SQUARES)
     )
 
 

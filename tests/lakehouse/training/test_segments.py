@@ -1,6 +1,7 @@
 """Training on a small lake of planted groups: K-means, silhouette and names, with scikit-learn as the oracle."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,14 +18,14 @@ from sklearn.metrics import silhouette_score as of_scikit_learn
 
 from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
-from lakehouse.models.cluster_quality import nearest
+from lakehouse.models.grouping import KMEANS, LEARNED, MIXTURE, Group, Grouping
 from lakehouse.models.publish import Trained, publish
 from lakehouse.models.registry import SEGMENTS, Champions, tracking_uri
-from lakehouse.models.segment_model import INPUTS, SCORED
+from lakehouse.models.segment_model import INPUTS, SCORED, SegmentModel
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.training.segment_figures import figures
-from lakehouse.training.segments import SegmentsSummary, on_driver, prepare, train
+from lakehouse.training.segments import SegmentsSummary, on_driver, prepare, stage, train
 from ml.train_segments import main
 
 NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
@@ -117,7 +118,7 @@ def test_the_planted_groups_are_found_named_and_followed_by_the_stream(
 def test_the_table_tells_k_silhouette_and_every_segment(summary: SegmentsSummary) -> None:
     text = summary.table()
     assert f"{summary.count.k} segments of 201 profiles" in text
-    assert all(f"{k}: {value:.3f}" in text for k, value in summary.count.silhouettes.items())
+    assert all(f"{k}: {value:.3f}" in text for k, value in summary.count.chosen.silhouettes.items())
     assert all(segment.name in text for segment in summary.model.segments)
     assert sum(segment.profiles for segment in summary.model.segments) == 201
 
@@ -148,12 +149,36 @@ def test_points_and_clusters_are_those_of_numpy_scikit_learn_and_mllib(trained: 
     assert points == pytest.approx((told - told.mean(axis=0)) / told.std(axis=0, ddof=1), abs=1e-9)
     assert on_driver(scaled, 7).tolist() == points[:7].tolist()
     of_mllib = KMeans(k=summary.count.k, seed=7, featuresCol="scaled").fit(scaled)
-    clusters = nearest(points, np.array(of_mllib.clusterCenters()))
-    assert adjusted_rand_score(clusters, nearest(points, np.array(summary.count.centres))) == 1.0
-    ours = summary.count.silhouettes[summary.count.k]
+    its = Grouping(kind=KMEANS, groups=tuple(Group(centre=tuple(one)) for one in of_mllib.clusterCenters()))
+    clusters = its.labels(points)
+    assert summary.count.grouping.kind == KMEANS
+    assert adjusted_rand_score(clusters, summary.count.grouping.labels(points)) == 1.0
+    ours = summary.count.chosen.silhouettes[summary.count.k]
     assert ours == pytest.approx(of_scikit_learn(points, clusters, metric="sqeuclidean"), abs=1e-6)
     by_mllib = ClusteringEvaluator(featuresCol="scaled").evaluate(of_mllib.transform(scaled))
     assert ours == pytest.approx(by_mllib, abs=1e-6)
+
+
+def test_a_mixture_is_the_same_in_numpy_in_mllib_and_in_the_stream(trained: tuple[Lake, SegmentsSummary]) -> None:
+    rows = trained[0].read(GOLD_RFM)
+    scaled = prepare(rows, trained[1].model.reference_micros).transform(rows)
+    by_hash = scaled.orderBy(F.xxhash64("profile_id"), "profile_id")
+    grouping = LEARNED[MIXTURE](on_driver(scaled, 1_000), 3, 7)
+    segments = tuple(
+        dataclasses.replace(
+            trained[1].model.segments[0], name=str(number), centroid=one.centre, factor=one.factor, offset=one.offset
+        )
+        for number, one in enumerate(grouping.groups)
+    )
+    model = dataclasses.replace(trained[1].model, segments=segments)
+    assert SegmentModel.from_parameters(json.loads(json.dumps(model.to_parameters())), model.version) == model
+    told = (
+        stage(trained[0].spark, grouping).transform(by_hash).select("cluster", model.segment().alias("own")).toPandas()
+    )
+    labels = grouping.labels(on_driver(scaled, 1_000)).tolist()
+    assert told["cluster"].tolist() == labels
+    assert told["own"].tolist() == [str(label) for label in labels]
+    assert len(set(labels)) == 3
 
 
 def test_figures_are_those_of_numpy(trained: tuple[Lake, SegmentsSummary]) -> None:
