@@ -11,6 +11,7 @@ import pytest
 from lakehouse.config import FairnessConfig
 from lakehouse.errors import ConfigError
 from lakehouse.lake.delta import Lake
+from lakehouse.lake.lock import open_lake
 from lakehouse.models.publish import Trained, publish
 from lakehouse.models.registry import Champions
 from lakehouse.models.score_model import LOGISTIC, ScoreModel
@@ -104,6 +105,7 @@ def test_who_is_chosen_is_told_by_group_and_a_correction_is_priced(lake: Lake) -
 def a_champion_is_corrected_once_a_switch_says_by_what(lake: Lake) -> None:
     with pytest.raises(ConfigError, match="corrects: empty"):
         correct(of_groups(lake, COUNTRY))
+    open_lake(lake.config)  # the lake is one, so that it has a log
     switched_on = of_groups(lake, COUNTRY, corrects=COUNTRY)
     made = correct(switched_on)
     champion = Champions.now(lake.config).scores[PURCHASE_PROPENSITY.column]
