@@ -1,5 +1,6 @@
 """The gate lets a good model through, and each planted bad one fails at the check that is there for it, which says why."""
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -179,6 +180,17 @@ def passing(p: Array, off: Array, draws: int = 400) -> float:
         error = expected_calibration_error(reliability(p, label))
         met.append(error <= limit + chance.error and abs(p.mean() - label.mean()) <= limit + chance.bias)
     return float((np.array(met)[::2] & np.array(met)[1::2]).mean())
+
+
+def test_what_is_off_to_one_side_is_found_before_the_tenths_tell_it() -> None:
+    verdict = gate(knocks(model({"views_30d": 1.0}, intercept=-1.65)), None, NEWEST, LIMITS, seed=3)
+    told = [check for check in verdict.checks if check.name == "calibration"]
+    assert [check.is_met for check in told] == [False, False]
+    for check in told:
+        error, most, bias, most_bias = (
+            float(number) for number in re.findall(r"(?:error|expected|in the mean) ([+-]?[0-9.]+)", check.said)
+        )
+        assert (error < most, bias > most_bias) == (True, True)
 
 
 @pytest.mark.parametrize(("count", "too_much"), [(150, 0.2), (600, 0.12), (2400, 0.09)])
