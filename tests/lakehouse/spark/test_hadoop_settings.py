@@ -1,8 +1,7 @@
 """Settings of Hadoop's that nothing here reads are not sent about; whatever somebody has set is."""
 
-from collections.abc import Iterator
+from typing import Any
 
-import pytest
 from pyspark.sql import SparkSession
 
 from lakehouse.spark.hadoop_settings import UNREAD, leave_out
@@ -10,26 +9,27 @@ from lakehouse.spark.hadoop_settings import UNREAD, leave_out
 THEIRS = "mapreduce.input.fileinputformat.split.minsize"
 
 
-@pytest.fixture
-def settings(spark: SparkSession) -> Iterator[object]:
-    """Those that each plan takes a copy of, with one that somebody has set."""
+def left(settings: Any) -> set[str]:
+    """Names of what nothing reads: how files are committed is read."""
+    names = settings.getValByRegex("^(" + "|".join(UNREAD).replace(".", r"\.") + ")").keySet()
+    return {name for name in names if "committer." not in name}
+
+
+def test_what_nothing_reads_does_not_go_with_a_plan(spark: SparkSession) -> None:
+    of_a_plan = spark._jsparkSession.sessionState().newHadoopConf()
+    copied = spark._jvm.org.apache.hadoop.mapred.JobConf(of_a_plan)  # whose class brings those of MapReduce and YARN
+    for settings in (of_a_plan, copied):
+        assert left(settings) == set()
+        assert settings.size() < 350
+        assert settings.get("fs.AbstractFileSystem.file.impl")  # a checkpoint cannot be renamed without it
+
+
+def test_what_somebody_has_set_stays(spark: SparkSession) -> None:
     settings = spark.sparkContext._jsc.hadoopConfiguration()
     settings.set(THEIRS, "7")
-    yield settings
-    settings.unset(THEIRS)
-
-
-def test_what_nothing_reads_is_left_out_and_what_somebody_has_set_stays(spark: SparkSession, settings: object) -> None:
     leave_out(spark)
-    of_a_plan = spark._jsparkSession.sessionState().newHadoopConf()
-    copied = spark._jvm.org.apache.hadoop.mapred.JobConf(
-        of_a_plan
-    )  # whose class brings the settings of MapReduce and YARN
-    for told in (of_a_plan, copied):
-        names = told.getValByRegex("^(" + "|".join(UNREAD).replace(".", r"\.") + ")").keySet()
-        assert {THEIRS} <= set(names) <= {THEIRS, *(name for name in names if "committer" in name)}
-        assert told.size() < 350
-        assert told.get("fs.AbstractFileSystem.file.impl")  # a checkpoint cannot be renamed without it
+    assert left(settings) == {THEIRS}
+    settings.unset(THEIRS)
 
 
 def test_a_table_is_written_and_read_as_ever(spark: SparkSession, tmp_path: object) -> None:
