@@ -308,7 +308,6 @@ COVERED: dict[str, tuple[str, ...]] = {
     "tests/lakehouse/profiles/test_due_rows.py": ("lakehouse/profiles/lake_clock.py",),
     "tests/lakehouse/profiles/test_micro_batch.py": (
         "lakehouse/events/money.py",
-        "lakehouse/profiles/applied_models.py",
         "lakehouse/profiles/batch_record.py",
         "lakehouse/profiles/followers.py",
         "lakehouse/profiles/gold/activation.py",

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,8 @@ _PLAIN_TYPES = {
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
 MOST_FILES = 32  # from more on Spark lists files by a job of its own
+FEW_ROWS = 20_000  # that replace a table by way of the driver, where no more than SMALL_BYTES are stored
+SMALL_BYTES = 2**22
 
 
 class Lake:
@@ -89,11 +92,16 @@ class Lake:
         Raises:
             LakeError: naming those that are not there, and what makes them.
         """
-        migration.require(self.spark, self.root, [(table, self.path(table)) for table in tables])
+        migration.require(self.root, {table.name: self.is_there(table) for table in tables})
+
+    def is_there(self, table: Table) -> bool:
+        """Whether there is such a table. On this machine Spark is not asked, which takes 20 ms for each."""
+        path = self.path(table)
+        return delta_rs.is_there(path) if self.uses_delta_rs else DeltaTable.isDeltaTable(self.spark, path)
 
     def stored(self, tables: Iterable[Table]) -> list[Table]:
         """Those of the tables that are there."""
-        return [table for table in tables if DeltaTable.isDeltaTable(self.spark, self.path(table))]
+        return [table for table in tables if self.is_there(table)]
 
     def read(self, table: Table) -> DataFrame:
         """The table as it is now, with the columns of its contract.
@@ -241,11 +249,28 @@ class Lake:
             _noted(nothing, once, table).save(self.path(table))
 
     def overwrite(self, frame: DataFrame, table: Table, *, has: Transaction | None = None) -> None:
-        """Replace all rows. `has`: the transaction whose rows are among them, noted as taken."""
-        write = conform(frame, table).write.format("delta").mode("overwrite")
+        """Replace all rows. `has`: the transaction whose rows are among them, noted as taken.
+
+        Few rows that replace few pass through the driver on a local lake: Spark takes a second to plan and commit what it writes.
+        """
+        rows = conform(frame, table)
+        if self._is_small(table):
+            few = rows.limit(FEW_ROWS + 1).toArrow()
+            if few.num_rows <= FEW_ROWS:
+                delta_rs.overwrite(few, table, self.path(table), has=has)
+                return
+        write = rows.write.format("delta").mode("overwrite")
         if has is not None and not self.has_had(table, has):  # else Delta would skip it all
             write = _noted(write, has, table)
         write.save(self.path(table))
+
+    def _is_small(self, table: Table) -> bool:
+        """Whether little is stored of a table on this machine, so that what replaces it is likely to be little, too."""
+        size = self.size(table)
+        if size is None or size.files > MOST_FILES:
+            return False
+        files = self._few_files(table)
+        return files is not None and sum(Path(file).stat().st_size for file in files) <= SMALL_BYTES
 
     def add(self, rows: pa.Table, table: Table) -> None:
         """Append rows on the driver of which the caller knows that they are not stored yet."""

@@ -189,6 +189,14 @@ def append(rows: pa.Table, table: Table, path: str, once: Transaction) -> None:
     write_deltalake(opened(path), rows, mode="append", schema_mode="merge", commit_properties=noting)
 
 
+def overwrite(rows: pa.Table, table: Table, path: str, *, has: Transaction | None) -> None:
+    """Replace all rows, as `Lake.overwrite` says. A stored column that the rows lack is null in them."""
+    _check(rows, table)
+    is_new = has is not None and last_batch(path, has.of(table)) < has.batch_id
+    noting = _noting(has, table) if has is not None and is_new else None
+    write_deltalake(opened(path), rows, mode="overwrite", schema_mode="merge", commit_properties=noting)
+
+
 def note_taken(schema: pa.Schema, table: Table, path: str, once: Transaction) -> None:
     """As `Lake.note_taken` says: a commit without a file."""
     if last_batch(path, once.of(table)) < once.batch_id:

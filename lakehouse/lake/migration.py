@@ -7,7 +7,7 @@ Whoever only reads changes nothing: a column that is not stored yet reads as nul
 that says what to run (`Lake.require`). Nothing is taken for an empty table: a check of the wrong folder would find no difference.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -97,17 +97,16 @@ def with_gained(stored: DataFrame, table: Table) -> DataFrame:
     return stored.withColumns(gained) if gained else stored
 
 
-def require(spark: SparkSession, root: str, paths: Iterable[tuple[Table, str]]) -> None:
-    """Refuse a lake that lacks one of the tables.
+def require(root: str, are_there: Mapping[str, bool]) -> None:
+    """Refuse a lake that lacks one of the tables. are_there: whether each is, by name.
 
     Raises:
         LakeError: naming those that are not there, and what makes them.
     """
-    named = list(paths)
-    missing = [table.name for table, path in named if not DeltaTable.isDeltaTable(spark, path)]
+    missing = [name for name, is_there in are_there.items() if not is_there]
     if not missing:
         return
-    if len(missing) == len(named):
+    if len(missing) == len(are_there):
         raise LakeError(
             f"{root}: no table {', '.join(missing)}, expected a lake that streaming has filled. Run ./spark-submit.sh "
             "streaming --available-now first, or set STITCHLAKE__LAKE__ROOT"

@@ -1,11 +1,12 @@
 """Which champions gold was made by, so that a new one is noticed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
 from lakehouse.lake.delta import Lake
-from lakehouse.profiles.declaration import ChampionModels
+from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
@@ -34,9 +35,26 @@ class AppliedModels:
 
 def versions_in(lake: Lake) -> dict[str, str]:
     """Versions that gold holds, by model; a model is left out where gold holds none or more than one version of it."""
-    open_segments = lake.read(GOLD_SEGMENTS).where(F.col("valid_to").isNull())
-    scores = lake.read(GOLD_SCORES)
-    columns = {"segments": open_segments.select("model_version")}
-    columns |= {score.model: scores.select(score.version_column) for score in SCORES if score.trained_by}
-    versions = {model: column.distinct().limit(2).collect() for model, column in columns.items()}  # at most two rows
-    return {model: rows[0][0] for model, rows in versions.items() if len(rows) == 1 and rows[0][0] is not None}
+    of_scores = {score.model: score.version_column for score in SCORES if score.trained_by}
+    found = {"segments": _held(lake, GOLD_SEGMENTS, ["model_version"])["model_version"]}
+    in_columns = _held(lake, GOLD_SCORES, list(of_scores.values()))
+    found |= {model: in_columns[column] for model, column in of_scores.items()}
+    only = {model: next(iter(values)) for model, values in found.items() if len(values) == 1}
+    return {model: version for model, version in only.items() if version is not None}
+
+
+def _held(lake: Lake, table: ProfileTable, columns: Sequence[str]) -> dict[str, set[str | None]]:
+    """What each column says in the rows that hold now, two values at least where it says several.
+
+    On this machine it is read without Spark, which takes longer to plan that than a column of a million takes to read.
+    """
+    also = ["valid_to"] if table.has_history else []
+    if not lake.uses_delta_rs:
+        rows = lake.read(table).where(F.col("valid_to").isNull()) if also else lake.read(table)
+        return {column: {row[0] for row in rows.select(column).distinct().limit(2).collect()} for column in columns}
+    held: dict[str, set[str | None]] = {column: set() for column in columns}
+    for batch in lake.batches(table, columns=[*columns, *also]):
+        now = batch.filter(pc.is_null(batch["valid_to"])) if also else batch
+        for column in columns:
+            held[column].update(pc.unique(now[column]).to_pylist())
+    return held

@@ -11,7 +11,7 @@ import time
 from pyspark.sql import SparkSession
 
 from lakehouse.config import Config
-from lakehouse.spark import java_names, log_lines
+from lakehouse.spark import hadoop_settings, java_names, log_lines
 from lakehouse.spark.properties import CONF, DEFAULTS, properties
 
 STATE_STORES = {
@@ -35,6 +35,7 @@ def get_session(config: Config, app_name: str, extra: dict[str, str] | None = No
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     java_names.remember(spark)
+    hadoop_settings.leave_out(spark)
     spark.sparkContext.setLogLevel("ERROR")
     return spark
 

@@ -3,10 +3,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Field
+from deltalake.schema import PrimitiveType
 
 from lakehouse.config import Config, LakeConfig
 from lakehouse.errors import ContractError, StitchlakeError
+from lakehouse.lake import delta
 from lakehouse.lake.delta import Lake, arrow, conform
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
@@ -117,6 +119,25 @@ def test_what_is_overwritten_holds_the_batch_it_says(either: Lake) -> None:
         assert written(lake) == [("ann", value)]
     lake.append(traits(lake, ("bob", "email", "b", "2026-01-31")), table, Transaction(application="one", batch_id=2))
     assert stored(lake) == [("ann", "c")]
+
+
+def test_few_rows_and_many_are_replaced_alike(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.create(SILVER_PERSONAL_TRAITS)
+    DeltaTable(lake.path(SILVER_PERSONAL_TRAITS)).alter.add_columns(Field("was_declared", PrimitiveType("string")))
+    first, second = traits(lake, ("ann", "email", "a", "2026-01-31")), traits(lake, ("bob", "email", "b", "2026-01-31"))
+    has = Transaction(application="one", batch_id=1)
+    told = []
+    for few in (1, 0):  # rows
+        monkeypatch.setattr(delta, "FEW_ROWS", few)
+        lake.overwrite(first, SILVER_PERSONAL_TRAITS)
+        lake.overwrite(second, SILVER_PERSONAL_TRAITS, has=has)
+        told.append(DeltaTable(lake.path(SILVER_PERSONAL_TRAITS)).to_pyarrow_table().to_pylist())
+        assert stored(lake) == written(lake) == [("bob", "b")]
+        assert lake.last_batch(SILVER_PERSONAL_TRAITS, "one") == 1
+    assert told[0] == told[1]
+    assert told[0][0]["was_declared"] is None
+    engines = [commit.get("engineInfo", "") for commit in DeltaTable(lake.path(SILVER_PERSONAL_TRAITS)).history(4)]
+    assert [engine.startswith("Apache-Spark") for engine in engines] == [True, True, False, False]
 
 
 def test_both_writers_upsert_alike(either: Lake) -> None:

@@ -1,7 +1,7 @@
 """Matching through its indexes, on real Delta tables, by a driver that dies between writes: what one matching of everybody comes to."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,12 +9,10 @@ import pytest
 from lakehouse.lake import local_index
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.local_index import LocalIndex
-from lakehouse.profiles.silver import personal_traits
-from lakehouse.profiles.stitching.graph_facts import GRAPH_COLUMNS, facts_of
+from lakehouse.matching.model import MatchModel
 from lakehouse.profiles.stitching.resolution import IdentityStep
 from lakehouse.tables.identity import SILVER_IDENTITY_REVIEW
-from tests.accepted import few_leaves, once
-from tests.lakehouse.profiles.stitching.test_match_pairs import MODEL, NOW, described, differences
+from tests.lakehouse.profiles.stitching.test_match_pairs import HOUSEHOLDS, MODEL, described, differences, take
 from tests.small_lake import copy_empty_tables
 
 MOST_EFFECTS = 12  # of one micro-batch on silver and the indexes
@@ -57,19 +55,6 @@ def people(chance: random.Random) -> list[dict[str, Any]]:
     return rows
 
 
-def take(lake: Lake, identity: IdentityStep, part: Sequence[dict[str, Any]], batch_id: int) -> None:
-    """What a micro-batch does to the tables that matching reads and writes; no gold."""
-    leaves = few_leaves(lake, part)
-    personal_traits.merge(lake, leaves, once(0))
-    identity.resolve_batch(
-        facts_of(leaves.select(GRAPH_COLUMNS)),
-        batch_id=batch_id,
-        now=NOW,
-        matcher=MODEL,
-        described=leaves["actor_id"].unique().to_pylist(),
-    )
-
-
 def dies(fuse: Fuse, effects: int, *batch: Any) -> bool:
     fuse.left = effects
     try:
@@ -90,25 +75,26 @@ def new_process(lake: Lake, *, has_lost_indexes: bool) -> IdentityStep:
     return IdentityStep(lake)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("seed", "matcher"), [(0, MODEL), (1, HOUSEHOLDS)])
 def test_a_stream_that_dies_anywhere_comes_to_what_one_matching_of_everybody_does(
-    lake: Lake, fuse: Fuse, seed: int
+    lake: Lake, fuse: Fuse, seed: int, matcher: MatchModel
 ) -> None:
+    """In any order and batching, replayed or not, although blocks grow past their cap."""
     chance = random.Random(seed)
     rows = people(chance)
     copy_empty_tables(lake)
-    take(lake, identity := IdentityStep(lake), rows[:1], 0)
+    take(lake, identity := IdentityStep(lake), rows[:1], 0, matcher)
     deaths = 0
     for batch_id, first in enumerate(range(1, len(rows), 4), start=1):
         part = rows[first : first + 4]
-        died = dies(fuse, chance.randrange(MOST_EFFECTS), lake, identity, part, batch_id)
+        died = dies(fuse, chance.randrange(MOST_EFFECTS), lake, identity, part, batch_id, matcher)
         deaths += died
         if chance.random() < 0.7:  # else the same process tries again
             identity = new_process(lake, has_lost_indexes=chance.random() < 0.5)
         if died or chance.random() < 0.3:
-            take(lake, identity, part, batch_id)
+            take(lake, identity, part, batch_id, matcher)
     assert deaths > 0
-    assert set(differences(lake, rows, MODEL).values()) == {0}
+    assert set(differences(lake, rows, matcher).values()) == {0}
 
 
 def test_a_pair_comes_to_one_row_wherever_the_driver_dies_that_found_it(lake: Lake, fuse: Fuse) -> None:
