@@ -34,6 +34,7 @@ from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
 from lakehouse.models import aliases
 from lakehouse.models.registry import Champions
+from lakehouse.profiles.declared_scores import CLV
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.rebuild import rebuild
@@ -44,10 +45,12 @@ from lakehouse.spark.scratch import scratch_lake
 from lakehouse.training import lifetime_value, scores
 from lakehouse.training.fairness_correction import correct
 from lakehouse.training.score_targets import CHURN, PURCHASE
+from lakehouse.training.score_version import ScoresSummary
 from tests.benchmarks.machine import machine
 from tests.benchmarks.same_answers import of_features, of_scores, of_the_past
 
 SEED = 17
+LEAST_PROFILES = 50  # that the scores are learned from: they need not be good
 LAST_DAY = END - timedelta(days=1)
 QUARTER = timedelta(minutes=15)
 MOST_APART = 1e-9
@@ -72,7 +75,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--corrects", default="")
     options = parser.parse_args(argv)
     config = load()
-    config = replace(config, fairness=replace(config.fairness, corrects=options.corrects))
+    config = replace(
+        config,
+        fairness=replace(config.fairness, corrects=options.corrects),
+        scores=replace(config.scores, min_profiles=LEAST_PROFILES),
+    )
     with scratch_lake(config, "no_skew") as lake:
         clock = Clock(LAST_DAY)
         micro_batch, told = replayed(lake, clock, options.events, options.parts)
@@ -82,7 +89,7 @@ def main(argv: list[str]) -> int:
         rebuilt = rebuild(
             lake, champions, now=clock(), keep_as_of=True, declared=declarations(lake.config), features=kept
         )
-        told["features"] = of_features(lake, rebuilt, kept)
+        told["features"] = of_features(lake, rebuilt)
         told["scores"] = of_scores(lake, rebuilt, champions, clock)
         told["point_in_time"] = of_the_past(lake, kept, (LAST_DAY - timedelta(days=1)).date())
         for name in ("features", "scores", "point_in_time", "lapse"):
@@ -119,11 +126,13 @@ def send(lake: Lake, messages: list[Message]) -> None:
 
 def champions_made(lake: Lake) -> None:
     read_of = scores.reader(lake)
-    for target in (PURCHASE, CHURN):
-        summary = scores.train(lake, target, read_of=read_of)
+    made: dict[str, ScoresSummary | lifetime_value.ValueSummary] = {
+        target.score.model: scores.train(lake, target, read_of=read_of) for target in (PURCHASE, CHURN)
+    }
+    made[CLV.model] = lifetime_value.train(lake)
+    for name, summary in made.items():
         if not summary.is_champion:
-            aliases.promote(lake.config, target.score.model, summary.version, by="no_skew", why="to be compared")
-    lifetime_value.train(lake)
+            aliases.promote(lake.config, name, summary.version, by="no_skew", why="to be compared")
     if lake.config.fairness.corrects:
         print(correct(lake).line(), flush=True)
 

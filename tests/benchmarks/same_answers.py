@@ -34,7 +34,7 @@ from lakehouse.online.online_profile import PROFILE, OnlineProfile
 from lakehouse.profiles import rollup
 from lakehouse.profiles.declared_scores import CHURN_RISK, CLV, PURCHASE_PROPENSITY
 from lakehouse.profiles.differences import compare, summarise
-from lakehouse.profiles.gold.features import gold_features
+from lakehouse.profiles.gold.features import GOLD_FEATURES
 from lakehouse.profiles.gold.scores import gold_scores
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.rebuild import Rebuilt
@@ -54,9 +54,9 @@ COMPARED = tuple(score.column for score in (PURCHASE_PROPENSITY, CHURN_RISK, CLV
 SHIFT, PROBE = timedelta(days=40), timedelta(days=2)
 
 
-def of_features(lake: Lake, rebuilt: Rebuilt, kept: Features) -> dict[str, Any]:
-    table = gold_features(kept)
-    found = summarise(table, compare(table, lake.read(table), rebuilt.tables[table]))
+def of_features(lake: Lake, rebuilt: Rebuilt) -> dict[str, Any]:
+    table, expected = next((one, rows) for one, rows in rebuilt.tables.items() if one.name == GOLD_FEATURES.name)
+    found = summarise(table, compare(table, lake.read(table), expected))
     entries = yaml.safe_load(DECLARED.read_text())["features"]
     raw = DeltaTable(lake.path(SILVER_EVENTS)).to_pyarrow_table(filters=[("is_bot", "=", False)])
     for name, type_ in (("p_size", pa.string()), ("p_rating", pa.float64())):  # of the oracle's own events
