@@ -1,6 +1,6 @@
 """No skew: one day through the stream gives the features and scores that batch and the API give; nothing of the past knows the future; time shows.
 
-    ./spark-submit.sh tests/benchmarks/no_skew.py [--events 20000] [--parts 6] [--hours 6] [--corrects gold.contacts.email_source]
+    ./spark-submit.sh tests/benchmarks/no_skew.py [--events 20000] [--parts 6] [--hours 24] [--corrects gold.contacts.email_source]
 
 The demo's shop is streamed up to its last day, and purchase propensity, churn risk and lifetime value are trained on it and made champions, whatever the gate says:
 what is held here is whether all answer alike. With --corrects purchase propensity is corrected by these groups (fairness.corrects). The last day is sent in --parts, each drained (availableNow) at its time of day. Then nobody comes any more,
@@ -50,6 +50,7 @@ from tests.benchmarks.machine import machine
 from tests.benchmarks.same_answers import of_features, of_scores, of_the_past
 
 SEED = 17
+LAPSED_DAYS = 7  # so few that somebody lapses in the hours that are looked at
 LEAST_PROFILES = 50  # that the scores are learned from: they need not be good
 LAST_DAY = END - timedelta(days=1)
 QUARTER = timedelta(minutes=15)
@@ -71,7 +72,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="no_skew")
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--parts", type=int, default=6)
-    parser.add_argument("--hours", type=int, default=6)
+    parser.add_argument("--hours", type=int, default=24)
     parser.add_argument("--corrects", default="")
     options = parser.parse_args(argv)
     config = load()
@@ -79,6 +80,7 @@ def main(argv: list[str]) -> int:
         config,
         fairness=replace(config.fairness, corrects=options.corrects),
         scores=replace(config.scores, min_profiles=LEAST_PROFILES),
+        next_best_action=replace(config.next_best_action, lapsed_days=LAPSED_DAYS),
     )
     with scratch_lake(config, "no_skew") as lake:
         clock = Clock(LAST_DAY)
