@@ -34,7 +34,7 @@ from lakehouse.online.online_profile import PROFILE, OnlineProfile
 from lakehouse.profiles import rollup
 from lakehouse.profiles.declared_scores import CHURN_RISK, CLV, PURCHASE_PROPENSITY
 from lakehouse.profiles.differences import compare, summarise
-from lakehouse.profiles.gold.features import gold_features
+from lakehouse.profiles.gold.features import GOLD_FEATURES
 from lakehouse.profiles.gold.scores import gold_scores
 from lakehouse.profiles.leaf import leaf, with_day
 from lakehouse.profiles.rebuild import Rebuilt
@@ -54,9 +54,9 @@ COMPARED = tuple(score.column for score in (PURCHASE_PROPENSITY, CHURN_RISK, CLV
 SHIFT, PROBE = timedelta(days=40), timedelta(days=2)
 
 
-def of_features(lake: Lake, rebuilt: Rebuilt, kept: Features) -> dict[str, Any]:
-    table = gold_features(kept)
-    found = summarise(table, compare(table, lake.read(table), rebuilt.tables[table]))
+def of_features(lake: Lake, rebuilt: Rebuilt) -> dict[str, Any]:
+    table, expected = next((one, rows) for one, rows in rebuilt.tables.items() if one.name == GOLD_FEATURES.name)
+    found = summarise(table, compare(table, lake.read(table), expected))
     entries = yaml.safe_load(DECLARED.read_text())["features"]
     raw = DeltaTable(lake.path(SILVER_EVENTS)).to_pyarrow_table(filters=[("is_bot", "=", False)])
     for name, type_ in (("p_size", pa.string()), ("p_rating", pa.float64())):  # of the oracle's own events
@@ -81,7 +81,7 @@ def of_scores(lake: Lake, rebuilt: Rebuilt, champions: Champions, clock: Callabl
     """Largest distance of gold.scores from everyone who says them, too, over all people and scores."""
     table = gold_scores(lake.config.fairness.corrects)
     stored = told_by(lake.read(table))
-    answers, withheld = answered(lake, clock)
+    answers, asked, withheld = answered(lake, clock)
     return {
         "people": len(stored),
         "not_null": {name: sum(row[name] is not None for row in stored.values()) for name in COMPARED},
@@ -89,6 +89,7 @@ def of_scores(lake: Lake, rebuilt: Rebuilt, champions: Champions, clock: Callabl
         "apart_from_plain_arrays": apart(stored, by_plain_arrays(lake, champions)),
         "apart_from_online_store": apart(stored, in_documents(lake)),
         "apart_from_api": apart({profile: stored[profile] for profile in answers}, answers),
+        "asked": asked,
         "answers": len(answers),
         "withheld": withheld,
     }
@@ -138,8 +139,8 @@ def in_documents(lake: Lake) -> Told:
     return {one.profile_id: {name: one.figures[name] for name in COMPARED} for one in stored}
 
 
-def answered(lake: Lake, clock: Callable[[], datetime]) -> tuple[Told, int]:
-    """What GET /api/profiles says of everybody with a cookie or a user id, and of how many it may say nothing."""
+def answered(lake: Lake, clock: Callable[[], datetime]) -> tuple[Told, int, int]:
+    """What GET /api/profiles says of everybody with a cookie or a user id; how many they are, and of how many it may say nothing."""
     edges = lake.read(SILVER_IDENTITY_EDGES).where(F.col("identifier_type").isin("user_id", "anonymous_id"))
     placed = edges.join(lake.read(SILVER_IDENTITY_MAP).select("actor_id", "profile_id"), on="actor_id")
     known_by = placed.groupBy("profile_id").agg(F.max(F.struct("identifier_type", "identifier_token")).alias("by"))
@@ -148,7 +149,8 @@ def answered(lake: Lake, clock: Callable[[], datetime]) -> tuple[Told, int]:
     told: dict[str, Mapping[str, float | None]] = {}
     withheld = 0
     api = TestClient(create_app(service, nothing_beside), base_url="http://127.0.0.1:8080")
-    for row in known_by.toArrow().to_pylist():
+    rows = known_by.toArrow().to_pylist()
+    for row in rows:
         answer = api.get(f"/api/profiles/{row['by']['identifier_type']}/{row['by']['identifier_token']}").json()
         if answer["profile_id"] is not None and answer["withheld"]:
             withheld += 1
@@ -158,7 +160,7 @@ def answered(lake: Lake, clock: Callable[[], datetime]) -> tuple[Told, int]:
     for part in (service.pending, service.facts):
         part.close()
         part.store.close()
-    return told, withheld
+    return told, len(rows), withheld
 
 
 @asynccontextmanager
