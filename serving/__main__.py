@@ -45,6 +45,7 @@ from serving.state.learned_policy import LearnedPolicy
 from serving.state.meters import Meters, shared_by
 from serving.state.page_tokens import PageTokens
 from serving.state.pressure import Pressure
+from serving.state.profile_reads import ProfileReads, reads_folder
 from serving.state.provider_keys import fetched as fetched_keys
 from serving.state.rates import Rates
 from serving.state.reloadable import Reloadable
@@ -117,6 +118,7 @@ def make_service(config: Config, *, clock: Callable[[], datetime] = utc_now, sha
         key_rates=Rates(config.serving.key_per_second),
         address_rates=Rates(config.serving.address_per_second),
         meters=Meters(shared),
+        reads=ProfileReads(config, reads_folder(config)),
         sns_certificates=SnsCertificates(fetched),
         webhooks=webhook_doors(config, SOURCES, os.environ),
     )

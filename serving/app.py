@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from lakehouse.actions.unsubscribe_links import links_of
 from lakehouse.config.keys import SCOPES as KEY_SCOPES
+from lakehouse.errors import BusyError
 from serving.api import (
     availability,
     listeners,
@@ -27,7 +28,7 @@ from serving.api import (
     unsubscribe,
     visitor_profile,
 )
-from serving.api.access_control import WHOM, guard
+from serving.api.access_control import BY, WHOM, guard
 from serving.api.collector_routes import SPELT, collect
 from serving.api.cross_origin import CrossOrigin
 from serving.api.hosts import Hosts
@@ -130,12 +131,16 @@ def _facts(app: FastAPI, service: Service) -> None:
         responses={
             200: {"model": answer_models.ProfileAnswer},
             304: {"description": "as `if-none-match`"},
-            **faults(404),
+            **faults(404, 503),
         },
     )
     async def profile(identifier_type: str, value: str, request: Request) -> Response:
-        """What is known of a person, without personal data. `ETag` changes with anything of it."""
+        """What is known of a person, without personal data. `ETag` changes with anything of it. Who asked, and for whom, is in the audit log within a minute."""
         profile_document = await visitor_profile.profile(service, identifier_type, value)
+        try:
+            service.reads.note(request.scope[BY], profile_document["profile_id"], service.clock())
+        except BusyError as error:
+            return fault(_AWAY, str(error))
         etag = f'"{hashlib.sha256(orjson.dumps(profile_document, default=str)).hexdigest()[:16]}"'
         if request.headers.get("if-none-match") == etag and not profile_document["degraded"]:
             return Response(status_code=304, headers={"etag": etag})

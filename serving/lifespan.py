@@ -101,6 +101,7 @@ def _beside(service: Service, loop: asyncio.AbstractEventLoop) -> list[asyncio.T
 async def _close(service: Service) -> None:
     ends = (service.visitors, service.pending, service.facts, service.out, service.outbox, service.log)
     await asyncio.gather(*(asyncio.to_thread(part.close) for part in ends))  # each within a second or two
+    service.reads.close()
     if service.kept is not service.store:
         service.kept.close()
     service.store.close()

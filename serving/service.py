@@ -23,6 +23,7 @@ from serving.state.learned_policy import LearnedPolicy
 from serving.state.meters import Meters
 from serving.state.page_tokens import PageTokens
 from serving.state.pressure import Pressure
+from serving.state.profile_reads import ProfileReads
 from serving.state.rates import Rates
 from serving.state.reloadable import Reloadable
 from serving.state.running_experiments import Starts
@@ -90,6 +91,7 @@ class Service:
     key_rates: Rates
     address_rates: Rates
     meters: Meters
+    reads: ProfileReads
     sns_certificates: SnsCertificates
     webhooks: Mapping[str, WebhookDoor]
     counters: Counters = field(default_factory=Counters)

@@ -231,6 +231,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/kafka/server.py",
     ),
     "tests/lakehouse/kafka/test_secured_broker.py": ("lakehouse/kafka/admin.py",),
+    "tests/lakehouse/lake/test_audited_reads.py": ("lakehouse/lake/profile_read.py",),
     "tests/lakehouse/lake/test_checkpoint.py": ("lakehouse/lake/hadoop.py",),
     "tests/lakehouse/lake/test_delta.py": ("lakehouse/lake/delta_rs.py", "lakehouse/lake/transaction.py"),
     "tests/lakehouse/lake/test_table_index.py": ("lakehouse/lake/local_index.py",),
@@ -382,6 +383,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "serving/state/inputs.py",
     ),
     "tests/serving/api/test_access_control.py": ("serving/api/keys.py",),
+    "tests/serving/state/test_profile_reads.py": ("serving/background/read_log.py",),
     "tests/serving/state/test_provider_keys.py": ("serving/state/fetched_bytes.py",),
     "tests/serving/kafka/test_spool.py": ("serving/kafka/spool_file.py",),
     "tests/serving/test_app.py": (

@@ -14,12 +14,15 @@ from lakehouse.events import reasons as R
 from lakehouse.events.amounts import CENT, EXACT
 from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
-from lakehouse.events.document import says_nothing
-from lakehouse.events.fields import FieldColumns, Fields, Spoilt, lacking
+from lakehouse.events.document import is_nested, says_nothing
+from lakehouse.events.fields import FieldColumns, Fields, Spoilt, Texts, lacking
 from lakehouse.events.figures import LINE, Figures
+from lakehouse.events.json_text import Objects
+from lakehouse.events.schema import LINES, LINES_OF_REFUND
 from lakehouse.events.traits import snake_case
 from lakehouse.events.verdict import fault
 
+PRODUCTS = LINES[0]
 _NO_ARRAY = fault(R.WRONG_TYPE, "properties.products: array expected")
 _UNKNOWN = fault(R.NOT_COUNTED, "event: the name of an order event expected, for it speaks of an order")
 _UNKNOWN_RETURN = fault(
@@ -38,6 +41,30 @@ _NEEDS_VALUE = frozenset(names(lambda contract: contract.needs_value))
 _NEEDS = [(field, frozenset(needing)) for field, needing in names_by_need().items()]
 _OF_ORDERS = _WITH_VALUE.union(*(needing for _, needing in _NEEDS))  # events that are worth something, or need a field
 _READ = ("type", "event_name", "currency", "product_id", *(field for field, _ in _NEEDS))
+
+
+def with_lines(texts: Texts, properties: Objects) -> Objects:
+    """The properties of many messages, with the lines of what names an order under `products`, by whatever name they were sent."""
+    told = zip(texts["type"], texts["order_id"], texts["event_name"], properties.sent, strict=True)
+    renamed = {
+        number: sent | {PRODUCTS: sent[name]}
+        for number, (type_, order_id, event, sent) in enumerate(told)
+        if order_id is not None and type_ == "track" and (name := name_of_lines(sent, event)) not in (None, PRODUCTS)
+    }
+    return properties.replaced(renamed) if renamed else properties
+
+
+def name_of_lines(properties: Mapping[str, Any], event: str | None) -> str | None:
+    """Under which name what names an order tells its lines; None = it tells none. A number of items is none, nor is a text."""
+    names = LINES_OF_REFUND if event == ORDER_REFUNDED.name else LINES
+    return next((name for name in names if _tells_lines(properties.get(name), name)), None)
+
+
+def _tells_lines(sent: Any, name: str) -> bool:
+    """Whatever stands where lines belong; under another name an array or object, also as a library writes it: as text."""
+    if says_nothing(sent):
+        return False
+    return name == PRODUCTS or is_nested(sent) or (isinstance(sent, str) and sent.strip()[:1] in ("[", "{"))
 
 
 class Order(NamedTuple):
@@ -73,7 +100,7 @@ class OrderReader:
         ]
 
     def order(self, fields: Fields, spoilt: Spoilt, figures: Figures, properties: Mapping[str, Any]) -> Order:
-        """`properties`: as sent. A page may have an order's name; it is none."""
+        """`properties`: as `with_lines` gives them. A page may have an order's name; it is none."""
         event = fields["event_name"]
         if fields["type"] != "track" or event not in _KNOWN:
             told = _speaks_of_an_order(fields, figures, properties)
@@ -86,7 +113,7 @@ class OrderReader:
         faults = [*figures.amount_faults, *figures.line_faults]
         if is_refund:  # whose sign says no more than its name
             faults = [told for told in faults if not told.startswith(R.NEGATIVE_AMOUNT) or LINE in told]
-        products = properties.get("products")
+        products = properties.get(PRODUCTS)
         if not says_nothing(products) and not isinstance(products, list):
             faults.append(_NO_ARRAY)
         if event in _WITH_VALUE and not is_refund and figures.said is None and worth is not None:

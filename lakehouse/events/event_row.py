@@ -14,7 +14,7 @@ from lakehouse.config import Config
 from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader
-from lakehouse.events.commerce import OrderReader
+from lakehouse.events.commerce import OrderReader, with_lines
 from lakehouse.events.consent import Basis, Consent, ConsentReader
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import NOTHING, objects_at, records, text_in, text_of
@@ -177,13 +177,14 @@ class EventReader:
         self._bring_into_form(texts, properties)
         received = [text_in(one, "receivedAt") for one in messages]
         told_properties, told_contexts = Objects.of(properties), Objects.of(contexts)
-        figures = self._figures.figures(told_properties)
+        of_orders = with_lines(texts, told_properties)
+        figures = self._figures.figures(of_orders)
         batch = Batch(
             messages=messages,
             mended=mended,
             fields=fields,
             times=self._clocks.column(received, texts["original_timestamp"], texts["sent_at"], kafka, arrived),
-            orders=self._orders.orders(fields, figures, properties),
+            orders=self._orders.orders(fields, figures, of_orders.sent),
             senders=self._senders.column(messages, texts),
             heard=self._consents.column(contexts),
         )

@@ -30,6 +30,13 @@ class Objects(NamedTuple):
             sent[number], texts[number] = NOTHING, _EMPTY
         return type(self)(sent, texts)
 
+    def replaced(self, others: Mapping[int, dict[str, Any]]) -> Self:
+        """With others in these places."""
+        sent, texts = list(self.sent), list(self.texts)
+        for (number, other), text in zip(others.items(), json_texts(list(others.values())), strict=True):
+            sent[number], texts[number] = other, text
+        return type(self)(sent, texts)
+
 
 def json_texts(values: Sequence[Any]) -> list[bytes]:
     """Of many values, each."""

@@ -76,5 +76,13 @@ GIVEN_BACK = (
 )
 SAID_OF_REFUND = (*GIVEN_BACK, *SAID, "amount")
 AMOUNTS = {name: f"properties.{name}" for name in (*SAID, "price", "quantity", *GIVEN_BACK, "amount")}
+# The spec's name of an order's lines, and what other specs, shops and tills call them; the first that says something holds. A refund whose lines nobody read would be
+# one of the whole order.
+LINES = ("products", "items", "line_items", "lineItems", "order_items", "orderItems")
+LINES_OF_REFUND = (
+    *LINES,
+    *("refund_line_items", "refundLineItems", "refunded_items", "refundedItems", "returned_items", "returnedItems"),
+    *("refunded_products", "refundedProducts", "returned_products", "returnedProducts"),
+)
 # Of what an event tells in its properties only the declared events' address and telephone are the sender's own.
 OF_DECLARED_EVENTS = ("properties.email", "properties.phone")

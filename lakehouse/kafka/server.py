@@ -96,6 +96,7 @@ def _properties(config: Config, folder: Path, port: int) -> str:
         "log.dirs": folder / "data",
         "num.partitions": config.kafka.partitions,
         "log.retention.hours": config.kafka.retention_hours,
+        "log.retention.check.interval.ms": 60_000,  # records go a minute after their time, not five: some are of people who were erased
         "auto.create.topics.enable": "false",
         "offsets.topic.num.partitions": 1,
         "offsets.topic.replication.factor": 1,

@@ -65,18 +65,31 @@ def note_state(config: Config, kind: str, state: Mapping[str, Any], *, by: str, 
     with _turn(config) as folder:
         if folder is None:
             return
-        schema, kinds = arrow_schema(OPS_AUDIT), pa.array([kind], pa.string())
-        told = delta_rs.rows_with(_path(folder), schema, "kind", kinds).to_pylist()
-        last = max(told, key=lambda row: int(row["number"]), default=None)
-        if last is None or last["detail"] != _text(state):
+        told = rows_of(config, kind)
+        if not told or told[-1]["detail"] != _text(state):
             _add(config, folder, kind, by, state, now)
+
+
+def is_kept(config: Config) -> bool:
+    """Whether there is a lake on this machine, and so a log."""
+    folder = _folder(config)
+    return folder is not None and (folder / STAMP).is_file()
+
+
+def rows_of(config: Config, kind: str) -> list[dict[str, Any]]:
+    """The rows of that kind, in order."""
+    folder = _folder(config)
+    if folder is None or not _is_there(folder):
+        return []
+    told = delta_rs.rows_with(_path(folder), arrow_schema(OPS_AUDIT), "kind", pa.array([kind], pa.string())).to_pylist()
+    return sorted(told, key=lambda row: int(row["number"]))
 
 
 @contextmanager
 def _turn(config: Config) -> Iterator[Path | None]:
     """The lake's folder, while nobody else adds to its log; None where there is no lake on this machine."""
     folder = _folder(config)
-    if folder is None or not (folder / STAMP).is_file():
+    if folder is None or not is_kept(config):
         yield None
         return
     with machine.file_lock(folder / f"_lock.{AUDIT}"):

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from lakehouse.config.declarations import DAY_MS
+from lakehouse.events.commerce import PRODUCTS, name_of_lines
 from lakehouse.events.consent import Heard
 from lakehouse.events.figures import product_text
 from lakehouse.events.identifier import Identifier
@@ -122,7 +123,7 @@ def _facts(message: Message, event: str | None, consented: Heard | None) -> Iter
     if type_ != "track":
         return
     session = text(message, "session_id")
-    lines = _lines(message)
+    lines = _lines(message, event)
     own = _line(at(message, "properties"), text(message, "product_id"))
     if event in _OF_PRODUCT:
         product = own if "product_id" in own or len(lines) != 1 else {**own, **lines[0]}
@@ -136,8 +137,12 @@ def _facts(message: Message, event: str | None, consented: Heard | None) -> Iter
             yield _named({"kind": "exposure", "offer": offer, "session_id": session})
 
 
-def _lines(message: Message) -> list[Fact]:
-    sent = at(message, "properties.products")
+def _lines(message: Message, event: str | None) -> list[Fact]:
+    properties = at(message, "properties")
+    if not isinstance(properties, Mapping):
+        return []
+    names_order = text(message, "order_id") is not None
+    sent = properties.get((name_of_lines(properties, event) if names_order else None) or PRODUCTS)
     lines = (line for line in sent if isinstance(line, Mapping)) if isinstance(sent, list) else ()
     return [_line(line, product_text(line)) for line in lines]
 

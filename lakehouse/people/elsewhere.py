@@ -133,8 +133,8 @@ def forget_again(config: Config, told: HoldBack, late: pa.Table) -> int:
             )
             for (until, identifier), at_ms in newest.items()
         )
-    if count:
-        scrub(config)
+    # Also where nothing was there: what is written over names them, and stays in the pages of a store.
+    scrub(config)
     return count
 
 

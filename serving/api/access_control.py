@@ -11,12 +11,14 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from lakehouse.config.keys import Key
 from serving.api.json_responses import Endpoint, called
-from serving.api.keys import given_key, refused, too_many
+from serving.api.keys import admitted, given_key, refused, too_many
 from serving.api.scopes import ASKED_BY_ROUTE, OPEN, SCOPES
 from serving.messages.limits import App, Message, Receive, Scope, Send
 from serving.service import Service
 
+BY = "stitchlake.by"  # in the ASGI scope: the name of the key that was let in; empty = none was needed
 WHOM = "stitchlake.whom"  # in the ASGI scope: the one visitor a page token is for
 Clock = Callable[[], float]
 
@@ -61,7 +63,11 @@ class AccessControl:
         if scope["type"] == "websocket" and (token := HTTPConnection(scope).query_params.get("token")):
             scope[WHOM] = service.page_tokens.read(token, service.clock())
             return None if scope[WHOM] is not None else refused(service, self._scope, None)
-        return refused(service, self._scope, given_key(scope))
+        told = admitted(service, self._scope, given_key(scope))
+        if isinstance(told, Key):
+            scope[BY] = told.name
+            return None
+        return told
 
 
 def guard(

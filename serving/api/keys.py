@@ -34,7 +34,13 @@ def given_key(scope: Scope) -> str | None:
 
 
 def refused(service: Service, scope: str, given: str | None) -> Response | None:
-    """The refusal of who gives no key, another one, one of another scope, or one that has been used too often; None = come in.
+    """The refusal of `admitted`; None = come in."""
+    told = admitted(service, scope, given)
+    return None if isinstance(told, Key) else told
+
+
+def admitted(service: Service, scope: str, given: str | None) -> Key | Response:
+    """The key of who may come in; or the refusal of who gives no key, another one, one of another scope, or one that has been used too often.
 
     So is a token's while nobody can say whose it is: 503, not 401, for its holder has done nothing wrong and may come again.
     """
@@ -53,7 +59,8 @@ def refused(service: Service, scope: str, given: str | None) -> Response | None:
         return fault(_NO_KEY, detail, **{"www-authenticate": "Basic"})
     elif scope not in key.scopes:
         return fault(_OTHER_SCOPE, f"authorization: got the key '{key.name}', which has not the scope {scope}")
-    return too_many(service.key_rates.wait(key.name)) if key.name else None
+    refusal = too_many(service.key_rates.wait(key.name)) if key.name else None
+    return key if refusal is None else refusal
 
 
 def _holder(service: Service, given: str) -> Key | None:

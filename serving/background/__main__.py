@@ -15,6 +15,7 @@ from threading import Event, Thread
 from typing import Any
 
 import orjson
+from deltalake.exceptions import DeltaError
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
@@ -52,12 +53,14 @@ from lakehouse.rules.vocabulary import Term
 from lakehouse.sources.topic_sources import topic_sources
 from serving.background.destination_workers import DestinationWorkers
 from serving.background.people import People
+from serving.background.read_log import take_over
 from serving.background.rule_actions import RuleActions
 from serving.background.send_permission import SendPermission
 from serving.background.sent_exposures import SentExposures
 from serving.background.signals import set_by_signals
 from serving.background.suppressions import suppressions_in
 from serving.kafka.group_consumer import GroupConsumer
+from serving.state.profile_reads import reads_folder
 from serving.state.reloadable import Reloadable
 from serving.state.running_experiments import read_running
 from serving.state.stock import Stock
@@ -66,6 +69,7 @@ from serving.telemetry import spans
 STATUS_SECONDS = 60.0
 _ACKNOWLEDGE_SECONDS = 10.0
 _STORE_MS = 1000  # nobody waits for this process: better late than again
+log = logging.getLogger("stitchlake.background")
 _NO_MOMENTS = Definitions(all=())
 
 
@@ -141,9 +145,21 @@ class Background:
             audit.note_state(self._config, "rules", files, by=account(), now=self._clock())
             self._noted = files
 
+    def note_reads(self) -> None:
+        """In the audit log: who was told of whose profile. What it does not take waits in files."""
+        folder = reads_folder(self._config)
+        try:
+            if folder is not None:
+                take_over(self._config, folder, self._clock())
+        except (OSError, DeltaError) as error:
+            log.warning(
+                "audit: reads of profiles wait, got %s, expected a log that can be written", type(error).__name__
+            )
+
     def run(self, stopped: Event) -> None:
         """Until stopped; then what is under way is ended, and what is due stays due."""
         self.note_rules()
+        self.note_reads()
         self._deliverer.start()
         consumers = (self._events, self._candidates, self._actions)
         threads = [Thread(target=consumer.run, args=(stopped,), daemon=True) for consumer in consumers]
@@ -153,12 +169,14 @@ class Background:
         printed = b""
         while not stopped.wait(STATUS_SECONDS):
             self.note_rules()
+            self.note_reads()
             if (status := self.status()) != printed:
                 print(status.decode(), flush=True)
                 printed = status
         for thread in threads:
             thread.join()
         self._deliverer.stop()
+        self.note_reads()
         print(self.status().decode(), flush=True)
         self._producer.close(timeout=_ACKNOWLEDGE_SECONDS)
         self._kept.close()

@@ -81,7 +81,7 @@ def adopted(path: Path) -> SpoolFile | None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         found = os.fstat(file)
         if found.st_nlink:
-            return SpoolFile(path, file, found.st_size, _noted(path, found.st_size))
+            return SpoolFile(path, file, found.st_size, noted(path, found.st_size))
     except BlockingIOError:
         pass
     except OSError:
@@ -91,8 +91,8 @@ def adopted(path: Path) -> SpoolFile | None:
     return None
 
 
-def _noted(path: Path, size: int) -> int:
-    """How far Kafka has it; 0 where no note is there, or none that could be."""
+def noted(path: Path, size: int) -> int:
+    """How far Kafka, or whoever takes it over, has it; 0 where no note is there, or none that could be."""
     try:
         sent, check = _NOTE.unpack(path.with_suffix(NOTED).read_bytes())
     except (OSError, struct.error):

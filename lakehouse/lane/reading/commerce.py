@@ -26,7 +26,10 @@ _TELLING = ("product_id", "name", "price")  # what a line must tell one of
 
 
 def products(config: EventsConfig, junk: Blocked) -> Column:
-    """Products as sent: array of struct<product_id,name,price,quantity,fault>; null = none sent. Reads `document`. `junk`: what is no id."""
+    """Products as sent: array of struct<product_id,name,price,quantity,fault>; null = none sent. Reads `document`, `message`. `junk`: what is no id.
+
+    Lines that a refund alone calls its own (schema.LINES_OF_REFUND) are read by the lake.
+    """
     named = ",".join(f"{name}:string" for name in (*PRODUCT_IDS, *PRICES, *QUANTITIES))
     element = f"struct<{named},name:string>"
 
@@ -42,10 +45,28 @@ def products(config: EventsConfig, junk: Blocked) -> Column:
         quantity = amounts.quantity(sent["quantity"], config.max_amount)
         return sent.withField("price_amount", price).withField("quantity_amount", quantity)
 
-    sent = places.array_at("properties.products", element)
+    spec, *others = (places.array_at(f"properties.{name}", element) for name in schema.LINES)
+    sent = F.coalesce(
+        F.when(F.size(spec) > 0, spec), F.when(_text(schema.LINES[0]).isNull() & _names_order(), F.coalesce(*others))
+    )
     return F.transform(
         F.transform(F.transform(sent, texts), figures), lambda read: _product(read, config.max_amount, junk)
     )
+
+
+def products_text() -> Column:
+    """What stands where the spec has the products, or lists of what names an order, as text; null = nothing. Reads `document`, `message`."""
+    spec, *others = map(_text, schema.LINES)
+    nested = (F.when(text.startswith("[") | text.startswith("{"), text) for text in others)
+    return F.coalesce(spec, F.when(_names_order(), F.coalesce(*nested)))
+
+
+def _text(name: str) -> Column:
+    return places.not_blank(F.try_variant_get("document", f"$[0].properties.{name}", "string"))
+
+
+def _names_order() -> Column:
+    return F.coalesce(*(places.not_blank(places.at(place)) for place in places.PLACES["order_id"])).isNotNull()
 
 
 def _product(read: Column, most: int, junk: Blocked) -> Column:

@@ -80,7 +80,7 @@ def _sent(messages: DataFrame, config: Config) -> DataFrame:
         places.at("context.library.name").alias("library"),
         document.verdict(config.events).alias("document_verdict"),
         commerce.products(config.events, blocked("", config.identity)).alias("products"),
-        places.not_blank(F.try_variant_get("document", "$[0].properties.products", "string")).alias("products_text"),
+        commerce.products_text().alias("products_text"),
     )
 
 

@@ -243,6 +243,9 @@ UNREAD: dict[str, tuple[dict[str, Any], str]] = {
         "wrong_type",
     ),
     "a line that names no product": ({"products": [{"quantity": 1}]}, "missing_field"),
+    "items that name no product": ({"items": [{"quantity": 1}]}, "missing_field"),
+    "items as text": ({"items": ' [{"product_id": "p"}]'}, "wrong_type"),
+    "items by their numbers": ({"refunded_items": {"1": {"product_id": "p"}}}, "wrong_type"),
     "an amount as people write it, beside lines": (
         {"refund_amount": "12,50", "products": [{"product_id": "p"}]},
         "invalid_number",
@@ -262,11 +265,39 @@ def test_a_refund_nobody_can_read_is_not_one_of_the_whole_order(sent: str) -> No
 
 
 @pytest.mark.parametrize(
-    "properties", [{}, {"total": ""}, {"total": []}, {"products": []}, {"products": {}}, {"total": None}]
+    "properties",
+    [
+        {},
+        {"total": ""},
+        {"total": []},
+        {"products": []},
+        {"products": {}},
+        {"total": None},
+        {"items": 2},
+        {"items": []},
+    ],
 )
 def test_a_refund_that_says_nothing_more_is_of_the_whole_order(properties: dict[str, Any]) -> None:
     row = row_of("Order Refunded", order_id="o", **properties)
     assert (row.verdict, row.faults, row.revenue, row.lines) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("name", ["items", "line_items", "orderItems", "refundLineItems", "returned_items"])
+def test_a_refund_is_of_its_lines_whatever_they_are_called(name: str) -> None:
+    lines = {name: [{"item_id": "p", "quantity": 2}], "products": []}
+    row = row_of("Order Refunded", order_id="o", **lines)
+    assert (row.verdict, row.faults, row.revenue) == (None, None, None)
+    assert [(line.product_id, line.quantity) for line in row.lines or ()] == [("p", 2)]
+    assert json.loads(row.properties or "") == {"order_id": "o", **lines}, "as sent"
+
+
+def test_only_what_names_an_order_has_its_lines_under_other_names_and_none_has_a_refunds() -> None:
+    lines = [{"item_id": "p"}]
+    assert row_of("Order Completed", order_id="o", revenue=1, refunded_items=lines).lines is None
+    assert row_of("Order Completed", order_id="o", revenue=1, items=lines).product_id == "p"
+    assert row_of("Survey Answered", items=lines).lines is None
+    both = row_of("Order Completed", order_id="o", revenue=1, items=lines, products=[{"product_id": "q"}])
+    assert [line.product_id for line in both.lines or ()] == ["q"]
 
 
 @pytest.mark.parametrize("name", ["refundAmount", "refund_total", "total_refunded"])

@@ -68,8 +68,9 @@ def test_a_product_is_known_by_the_names_shops_give_it() -> None:
     viewed = message("m1", 3, sku="p1")
     added = message("m2", 2, "Product Added", products=[{"sku": "p2"}])
     ordered = message("m3", 1, "Order Completed", products=[{"id": "p3"}])
-    found = told(viewed, added, ordered)
-    assert [one.product_id for one in found.actions] == ["p3", "p2", "p1"]
+    by_items = message("m4", 0, "Order Completed", order_id="o", items=[{"item_id": "p4"}])
+    found = told(viewed, added, ordered, by_items)
+    assert [one.product_id for one in found.actions] == ["p4", "p3", "p2", "p1"]
 
 
 def test_the_cart_is_what_was_added_and_neither_removed_nor_ordered() -> None:

@@ -1,13 +1,24 @@
 """What is left of an erasure while exports know of the person: in what their destination has, and in steps that nobody has folded yet."""
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+from lakehouse.config import Config
+from lakehouse.decisions.visitor import suppression_key
+from lakehouse.events.erased import HoldBack, digest
+from lakehouse.events.event_rows import NOTHING_DECLARED
 from lakehouse.exports.ledger import Change, Ledger
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.folders import folder
-from lakehouse.people.elsewhere import settle
+from lakehouse.online.engines import open_kept_store, open_store, store_url
+from lakehouse.online.online_profile import identifier_key
+from lakehouse.online.store import Document
+from lakehouse.people.elsewhere import forget_again, settle
 from lakehouse.people.person import Person
 from lakehouse.people.requests import WAITING, keep, new, waiting
 from lakehouse.tables.erasures import OPS_ERASURES
@@ -78,3 +89,23 @@ def test_a_run_that_began_while_gold_had_them_is_waited_for_and_a_later_one_is_n
     world.began("ads", NOW + timedelta(minutes=1))
     assert world.settled() == ("erased", "")
     assert world.keys() == set()
+
+
+def test_whoever_is_looked_for_late_leaves_no_name_in_the_files_of_the_stores(config: Config) -> None:
+    """Nothing of hers is there: what is written over all the same names her."""
+    hers, others = ("user_id", "ann-4711"), [("user_id", f"bob-{number}") for number in range(50)]
+    with closing(open_store(store_url(config))) as online, closing(open_kept_store(config)) as kept:
+        online.put(Document(identifier_key(one), 1, b"x") for one in others)
+        kept.put(Document(suppression_key(one), 1, b"1") for one in others)
+    until = {digest(config.privacy, *hers): 1_000_000 * int(NOW.timestamp())}
+    held = HoldBack(config=config, declared=NOTHING_DECLARED, until=until)
+    late = pa.table(
+        {
+            "identifiers": [[{"type": hers[0], "token": hers[1]}]],
+            "occurred_at": pa.array([NOW], pa.timestamp("us", tz="UTC")),
+        }
+    )
+    assert forget_again(config, held, late) == 0
+    files = [path.read_bytes() for path in Path(config.lake.root).rglob("data.mdb")]
+    assert [hers[1].encode() in one for one in files] == [False, False]
+    assert all(b"bob-49" in one for one in files)

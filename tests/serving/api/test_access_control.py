@@ -1,6 +1,8 @@
 """The front door: what each route asks for, who is refused and with what."""
 
 import base64
+import errno
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +17,13 @@ from starlette.websockets import WebSocketDisconnect
 from lakehouse.config.keys import ROLES, make
 from lakehouse.config.keys import SCOPES as KEY_SCOPES
 from lakehouse.config.sections import OauthConfig
+from lakehouse.lake.audit import rows_of
+from lakehouse.lake.lock import open_lake
 from serving.api.access_control import caller_at, guard
 from serving.api.scopes import LINK, OPEN, SCOPES, SIGNED
+from serving.background.read_log import take_over
 from serving.service import Service
+from serving.state.profile_reads import reads_folder
 from tests.serving.provider_tokens import AUDIENCE, ISSUER, PRIVATE, jwks, signed
 
 Door = Callable[..., tuple[TestClient, Service]]
@@ -226,3 +232,24 @@ def test_what_was_answered_is_counted_by_route_and_status(door: Door) -> None:
     path = "/api/profiles/{identifier_type}/{value:path}"
     assert f'stitchlake_answers_total{{route="{path}",status="401"}} 1.0' in text
     assert "kim" not in text
+
+
+def test_who_was_told_of_a_profile_is_in_the_audit_log_and_where_it_cannot_be_nobody_is(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, service = door(**CLOSED)
+    open_lake(service.config)
+    path, folder = "/api/profiles/user_id/kim", reads_folder(service.config)
+    assert folder is not None
+    assert client.get(path).status_code == 401
+    assert client.get(path, headers=bearer("profiles")).status_code == 200
+    assert take_over(service.config, folder, service.clock()) == 1
+    (row,) = rows_of(service.config, "read")
+    assert (row["by"], json.loads(row["detail"])["what"]) == ("profiles", "GET /api/profiles")
+    assert "kim" not in row["detail"]
+    monkeypatch.setattr("serving.state.profile_reads.write_all", _full_disk)
+    assert client.get(path, headers=bearer("profiles")).status_code == 503
+
+
+def _full_disk(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, "no space left")

@@ -13,13 +13,28 @@ from lakehouse.events.event_row import EventReader, EventRow
 from lakehouse.events.reasons import NO_USABLE_IDENTIFIER
 from lakehouse.lane.reading.read import read
 from tests.lakehouse.events import test_fuzz, test_reader
-from tests.rows import encode, records
+from tests.rows import encode, records, track
 
 CASES = Path(__file__).parents[3] / "cases" / "ingest.jsonl"
 CONFIG = load("dev", environ={})
 COMPARED = ("type", "event", "product_id", "order_id", "session_id", "message_id")
 ARRIVED = datetime(2026, 11, 27, 12, tzinfo=UTC)  # when the cases arrive
 ARRIVED_US = microseconds(ARRIVED)
+
+WITH_LINES = [
+    (event, {"order_id": "o", **worth, **lines})
+    for event, worth in (("Order Completed", {"revenue": 1}), ("Order Refunded", {}), ("Checkout Started", {}))
+    for lines in (
+        {"items": [{"item_id": "p", "quantity": 2}]},
+        {"products": [], "line_items": [{"sku": "p"}, {"sku": "q"}]},
+        {"products": [{"sku": "p"}], "items": [{"sku": "q"}]},
+        {"items": 2},
+        {"items": "two"},
+        {"items": '[{"sku": "p"}]'},
+        {"orderItems": {"1": {"sku": "p"}}},
+        {"items": [{"quantity": 1}]},
+    )
+] + [("Survey Answered", {"items": [{"id": "p"}]})]
 
 
 def _compared(row: Row | EventRow) -> dict[str, object]:
@@ -33,6 +48,7 @@ def test_the_lane_and_the_lake_read_a_record_alike(spark: SparkSession) -> None:
     values = [test_fuzz.make(chance, number) for number in range(400)]
     values += [json.dumps(test_reader.random_message(chance)) for _ in range(200)]
     values += [json.loads(line)["value"] for line in CASES.read_text("utf-8").splitlines()]
+    values += [track(event, f"l-{number}", properties=sent) for number, (event, sent) in enumerate(WITH_LINES)]
     frame = read(records(spark, values, arrival=ARRIVED), CONFIG)
     rows = frame.select("offset", "verdict", "lines", *COMPARED).collect()
     reader, accepted = EventReader(CONFIG), 0
