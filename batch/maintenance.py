@@ -16,11 +16,15 @@ from lakehouse.catalog import TABLES, of_part
 from lakehouse.config import load
 from lakehouse.errors import BusyError
 from lakehouse.job import flags, run
+from lakehouse.lake import local_index
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import PARTS, writer
 from lakehouse.maintenance import stream_checkpoints
 from lakehouse.maintenance.tended import Tended
 from lakehouse.maintenance.upkeep import Upkeep
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
+from lakehouse.queries import events
+from lakehouse.queries.unfinished import is_under_way
 from lakehouse.spark.session import get_session
 from lakehouse.tables.events import SILVER_EVENTS
 
@@ -35,7 +39,11 @@ def maintain(lake: Lake) -> tuple[list[Tended], list[str]]:
         LakeError: it is no lake.
     """
     lake.bring_up(TABLES.values(), of=[SILVER_EVENTS])
-    tables, tended = list(of_part(None)), Upkeep(lake, of_part(None)).all(is_bounded=False)
+    # A micro-batch that did not end is finished by the streams, of the events that are stored: none of them may have gone by then.
+    is_ended = not (lake.uses_delta_rs and is_under_way(lake, events.NAME, SILVER_ACTIVITY_DAILY))
+    if not is_ended:
+        print("no rows go by age: a micro-batch did not end. Start streaming, which ends it")
+    tables, tended = list(of_part(None)), Upkeep(lake, of_part(None), ages=is_ended).all(is_bounded=False)
     for part in sorted({*PARTS.values()}):
         of_job = of_part(part)
         try:
@@ -45,6 +53,8 @@ def maintain(lake: Lake) -> tuple[list[Tended], list[str]]:
                 tables += of_job
         except BusyError as error:
             print(f"left out: {error}")
+    if any(one.aged for one in tended):
+        local_index.forget(lake.root, "visits")  # it holds what is gone, until a stream makes it again
     done = {one.table for one in tended}
     return tended, [table.name for table in tables if table.name not in done]
 

@@ -17,11 +17,13 @@ from lakehouse.feature_book.book import declared_features
 from lakehouse.feature_book.kept_features import keep, marked, note_filled
 from lakehouse.features.definition import NO_FEATURES, Features
 from lakehouse.job import flags, run
+from lakehouse.lake.beginnings import beginning
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import refilling
 from lakehouse.models.registry import Champions
 from lakehouse.profiles.check import balance, check_events, check_profiles
 from lakehouse.profiles.gold.audiences import NO_AUDIENCES, Audiences
+from lakehouse.profiles.kept_rows import RECORDS, kept_rows
 from lakehouse.profiles.micro_batch import utc_now
 from lakehouse.profiles.rebuild import SOURCES, read_again, rebuild
 from lakehouse.profiles.repair import overwrite
@@ -50,6 +52,7 @@ def check(
         lake, champions, now=utc_now(), keep_as_of=True, declared=declared, features=features, audiences=audiences, read=read
     )  # fmt: skip
     differences = [*check_events(lake, counted), *check_profiles(lake, rebuilt)]
+    _tell_kept(lake)
     print(f"{'table':28}{'rows':>10}{'missing':>10}{'extra':>10}{'changed':>10}")
     for d in differences:
         print(f"{d.table:28}{d.rows:>10}{d.missing:>10}{d.extra:>10}{d.changed:>10}")
@@ -59,6 +62,20 @@ def check(
     records |= {"duplicates": counted.repeats, "facts": counted.facts}
     print(json.dumps({"command": "rebuild --check", "differences": total, "tables": tables, "events": records}))
     return total
+
+
+def _tell_kept(lake: Lake) -> None:
+    """From when on tables can be made again, if not from the first record on."""
+    kept = kept_rows(lake)
+    if kept is None:
+        return
+    begun = {table.name: one.day for table in RECORDS if (one := beginning(lake, table)) is not None}
+    told = ", ".join(f"{name} begins on {day.isoformat()}" for name, day in begun.items())
+    print(
+        f"{told}: rows of before have gone by [retention]. What was made of them is taken as it is stored, and was not compared: days, facts and "
+        f"statements before {kept.since.isoformat()}, sessions of that day too. Records are balanced from {kept.balanced_from.date().isoformat()} on, "
+        "rejected ones not at all"
+    )
 
 
 def check_declared(lake: Lake) -> int:
@@ -83,6 +100,7 @@ def main(argv: list[str]) -> int:
             if is_refill:
                 refill(lake, declarations(config))
             overwrite_profiles(lake)
+        _tell_kept(lake)
         print("rebuilt")
         return 0
 

@@ -21,6 +21,9 @@ class MaintenanceConfig:
 class RetentionConfig:
     """Days after which rows of a table go, 0 = never. Each field is named by the tables it is of: `Table.ages`."""
 
+    bronze_days: int
+    events_days: int
+    quarantine_days: int
     decision_log_days: int
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.tables.contract import Table
@@ -38,10 +38,14 @@ def _read(facts: DataFrame) -> DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
-    """rows: of a table, from the column `fact`. update_when: what is true of a row that takes the place of the stored one."""
+    """rows: of a table, from the column `fact`. update_when: what is true of a row that takes the place of the stored one. time: the column that says when it
+    was told. first_holds: the order in which of several rows of one key the first is the one that holds.
+    """
 
     rows: Callable[[DataFrame], DataFrame]
     update_when: str
+    time: str
+    first_holds: Callable[[], tuple[Column, ...]]
 
 
 FACT_TABLES: Mapping[Table, Fold] = {
@@ -49,10 +53,14 @@ FACT_TABLES: Mapping[Table, Fold] = {
         rows=availability,
         update_when="new.stated_at > stored.stated_at "
         "OR (new.stated_at = stored.stated_at AND stored.is_available AND NOT new.is_available)",
+        time="stated_at",
+        first_holds=lambda: (F.desc("stated_at"), F.asc("is_available")),
     ),
     SILVER_EXPERIMENT_STARTS: Fold(
         rows=starts,
         update_when="new.started_at < stored.started_at "
         "OR (new.started_at = stored.started_at AND new.fingerprint < stored.fingerprint)",
+        time="started_at",
+        first_holds=lambda: (F.asc("started_at"), F.asc("fingerprint")),
     ),
 }

@@ -188,12 +188,12 @@ class Lake:
         else:
             DeltaTable.forPath(self.spark, self.path(table)).delete()
 
-    def delete_before(self, table: Table, column: str, moment: datetime) -> None:
-        """Delete the rows whose time in `column` is before the moment."""
+    def delete_before(self, table: Table, column: str, moment: datetime) -> int:
+        """Delete the rows whose time in `column` is before the moment; how many."""
         if self.uses_delta_rs:
-            delta_rs.delete_before(self.path(table), column, moment)
-        else:
-            DeltaTable.forPath(self.spark, self.path(table)).delete(F.col(column) < F.lit(moment))
+            return delta_rs.delete_before(self.path(table), column, moment)
+        told = DeltaTable.forPath(self.spark, self.path(table)).delete(F.col(column) < F.lit(moment)).head(1)
+        return int(told[0]["num_affected_rows"]) if told else 0
 
     def delete_keys(self, table: Table, keys: pa.Table) -> None:
         """Delete the rows that have these values in the columns of `keys`, none of them null. No value stands in the log."""

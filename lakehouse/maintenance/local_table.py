@@ -19,7 +19,6 @@ from lakehouse.tables.contract import Table
 FEWEST_FILES = 16  # fewer small ones are left as they are
 # A file of the first size is never written again for being small. The others are for when all that is smaller is too much at once.
 TARGETS: tuple[int, ...] = tuple(2**power for power in range(25, 19, -1))
-DAY = timedelta(days=1)
 CHECKPOINT_AFTER = 40  # commits; writers make one after 20, unless they failed to
 
 
@@ -48,14 +47,12 @@ def compact(table: Table, path: str, *, most_bytes: int | None) -> tuple[int, in
     return int(said["numFilesRemoved"]), 0
 
 
-def age(path: str, column: str, before: datetime) -> int:
-    """Delete the rows of whole days that are older; how many. Files in which there are none are not read."""
+def has_older(path: str, column: str, before: datetime) -> bool:
+    """Whether there are rows of before. By what the log says of each file; none is read."""
     adds = pa.table(opened(path).get_add_actions(flatten=True))
     oldest = adds[f"min.{column}"].to_pylist() if adds.num_rows else []
-    times = [one if one.tzinfo else one.replace(tzinfo=UTC) for one in oldest if one is not None]
-    if not any(one < before - DAY for one in times):
-        return 0
-    return delta_rs.delete_before(path, column, before)
+    times = (one if one.tzinfo else one.replace(tzinfo=UTC) for one in oldest if one is not None)
+    return any(one < before for one in times)
 
 
 def _tidied(table: Table, path: str, column: str, most_bytes: int | None) -> tuple[int, int]:

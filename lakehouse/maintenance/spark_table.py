@@ -33,10 +33,9 @@ def compact(lake: Lake, table: Table) -> int:
     return int(metrics["numFilesRemoved"])
 
 
-def age(lake: Lake, table: Table, column: str, before: datetime) -> int:
-    """Delete the rows that are older; how many."""
-    told = DeltaTable.forPath(lake.spark, lake.path(table)).delete(F.col(column) < F.lit(before)).head(1)
-    return int(told[0]["num_affected_rows"]) if told else 0
+def has_older(lake: Lake, table: Table, column: str, before: datetime) -> bool:
+    """Whether there are rows of before."""
+    return bool(lake.read(table).where(F.col(column) < F.lit(before)).head(1))
 
 
 def vacuum(lake: Lake, table: Table) -> None:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from threading import RLock
 
+from lakehouse.lake.beginnings import begin, beginning, midnight
 from lakehouse.lake.delta import Lake
 from lakehouse.maintenance import local_table, spark_table
 from lakehouse.maintenance.tended import Tended
@@ -28,10 +29,14 @@ def utc_now() -> datetime:
 
 
 class Upkeep:
-    """See the module. Whoever writes the tables, or calls `pause`, holds `turn`."""
+    """See the module. Whoever writes the tables, or calls `pause`, holds `turn`. ages: whether rows go because of their age. agings: how often they did."""
 
-    def __init__(self, lake: Lake, tables: Iterable[Table], *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, lake: Lake, tables: Iterable[Table], *, clock: Callable[[], datetime] = utc_now, ages: bool = True
+    ) -> None:
         self.turn = RLock()
+        self.agings = 0
+        self._ages = ages
         self._lake = lake
         self._tables = deque(tables)
         self._clock = clock
@@ -90,25 +95,36 @@ class Upkeep:
         return done
 
     def _here(self, table: Table, most_bytes: int | None, now: datetime, *, sweeps: bool) -> Tended:
-        path, before = self._lake.path(table), self._kept_from(table, now)
-        aged = local_table.age(path, *before) if sweeps and before else 0
+        path, aged = self._lake.path(table), self._aged(table, now) if sweeps else 0
         compacted, left = local_table.compact(table, path, most_bytes=most_bytes)
         deleted = local_table.vacuum(path) if sweeps else 0
         trimmed = local_table.trim_log(path, self._lake.retention, now) if sweeps else 0
         return Tended(table=table.name, compacted=compacted, deleted=deleted, trimmed=trimmed, left=left, aged=aged)
 
     def _by_spark(self, table: Table, now: datetime, *, deletes: bool) -> Tended:
-        before = self._kept_from(table, now)
-        aged = spark_table.age(self._lake, table, *before) if deletes and before else 0
+        aged = self._aged(table, now) if deletes else 0
         compacted = spark_table.compact(self._lake, table)
         if deletes:
             spark_table.vacuum(self._lake, table)
         return Tended(table=table.name, compacted=compacted, aged=aged)
 
-    def _kept_from(self, table: Table, now: datetime) -> tuple[str, datetime] | None:
-        """The column that says how old a row is, and from when on rows stay; None = all do."""
-        if table.ages is None:
-            return None
-        column, key = table.ages
-        days: int = getattr(self._lake.config.retention, key)
-        return (column, now - timedelta(days=days)) if days else None
+    def _aged(self, table: Table, now: datetime) -> int:
+        """How many rows went because they are older than they are kept. Once a day: what comes of before meanwhile goes the day after."""
+        if table.ages is None or not self._ages:
+            return 0
+        lake, (column, key) = self._lake, table.ages
+        days: int = getattr(lake.config.retention, key)
+        if not days:
+            return 0
+        day = (now - timedelta(days=days)).date()
+        known, before = beginning(lake, table), midnight(day)
+        if (known is not None and known.day >= day) or not self._has_older(table, column, before):
+            return 0
+        begin(lake, table, column, day)
+        self.agings += 1
+        return lake.delete_before(table, column, before)
+
+    def _has_older(self, table: Table, column: str, before: datetime) -> bool:
+        if self._lake.uses_delta_rs:
+            return local_table.has_older(self._lake.path(table), column, before)
+        return spark_table.has_older(self._lake, table, column, before)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import compress
@@ -23,10 +23,15 @@ from lakehouse.tables.people import ByColumns
 
 
 class Spared(NamedTuple):
-    """Rows that stay, by what a column of them says: they are of somebody who came since."""
+    """Rows that stay, by what a column of them says: they are of others by now, or of somebody who came since."""
 
     column: str
     stays: Callable[[pa.ChunkedArray], pa.BooleanArray]
+
+
+def but_those(column: str, values: Collection[str]) -> Spared:
+    """Rows stay that hold one of the values."""
+    return Spared(column, lambda told: pc.is_in(told, value_set=pa.array(sorted(values), pa.string())))
 
 
 def delete(

@@ -12,7 +12,7 @@ Every step deletes what is there by then. So a process may die anywhere, and who
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ from lakehouse.lake.stamp import read as read_stamp
 from lakehouse.lake.stamp import restamp
 from lakehouse.lake.turns import turn
 from lakehouse.maintenance import local_table
-from lakehouse.people.deletion import delete, stays_for_a_time, write_receipt
+from lakehouse.people.deletion import but_those, delete, stays_for_a_time, write_receipt
 from lakehouse.people.elsewhere import forget_again, settle
 from lakehouse.people.held_back import HeldBack
 from lakehouse.people.others import put_log_right, put_orders_right, put_sessions_right
@@ -141,11 +141,13 @@ class Erasures:
             write_receipt(lake, request, "waiting", "it was begun", now=self._clock(), ends=ends)
         tables = [*of_part(None), SILVER_QUARANTINE_REPLAYS]
         for table in _in_order(tables):
-            if table != OPS_AUDIENCE_MEMBERS:  # of whom its topic is still to be told
-                delete(lake, table, found, open_, place)
             if table == SILVER_ORDERS:
-                open_[0] = self._beside(open_[0], put_orders_right(lake, found), place)
-            elif table == SILVER_SESSIONS:
+                right = put_orders_right(lake, found)
+                open_[0] = self._beside(open_[0], right.actors, place)
+                delete(lake, table, found, open_, place, spared=but_those("order_id", right.ids))
+            elif table != OPS_AUDIENCE_MEMBERS:  # of whom its topic is still to be told
+                delete(lake, table, found, open_, place)
+            if table == SILVER_SESSIONS:
                 put_sessions_right(lake, found)
         put_log_right(lake, found.values[By.ACTOR])
         self._forget_overrides(people)
@@ -216,7 +218,7 @@ class Erasures:
             wider.append(told)
         return wider
 
-    def _beside(self, request: Request, actors: set[str], place: Folder) -> Request:
+    def _beside(self, request: Request, actors: Collection[str], place: Folder) -> Request:
         """With more actors of others, of whom gold is to be made anew."""
         told = replace(request, neighbours=tuple(sorted({*request.neighbours, *actors})))
         keep(place, told)

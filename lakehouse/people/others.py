@@ -5,17 +5,19 @@ left, as they would be had the person never been.
 """
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.identity.history import history
-from lakehouse.lake.delta import Lake, arrow
+from lakehouse.lake.delta import Lake, arrow, arrow_schema, conform
 from lakehouse.people.traces import Traces
+from lakehouse.profiles.kept_rows import KeptRows, kept_rows
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
-from lakehouse.profiles.silver.orders import SILVER_ORDERS
-from lakehouse.profiles.silver.orders import transform as orders_of
+from lakehouse.profiles.silver.orders import FACTS, SILVER_ORDERS, facts, settled, together
 from lakehouse.profiles.stitching.identity_tables import plain
 from lakehouse.sessions.rebuilt_sessions import sessions_of
 from lakehouse.sessions.table import SILVER_SESSIONS
@@ -25,17 +27,53 @@ from lakehouse.tables.identity import SILVER_IDENTITY_HISTORY, SILVER_IDENTITY_L
 from lakehouse.tables.people import By
 
 
-def put_orders_right(lake: Lake, found: Traces) -> set[str]:
-    """Orders that somebody else told of, too, as these told. silver.events must still have everything. The actors of others."""
+class Orders(NamedTuple):
+    """Orders that others told of, too: their ids, and the actors of these others."""
+
+    ids: frozenset[str] = frozenset()
+    actors: frozenset[str] = frozenset()
+
+
+def put_orders_right(lake: Lake, found: Traces) -> Orders:
+    """Orders that somebody else told of, too, as these told. silver.events and silver.orders must still have everything."""
     left = _left(lake, "order_id", found.values[By.ORDER], found, EVENT_COLUMNS)
-    if not left.num_rows:
-        return set()
+    kept = kept_rows(lake)
+    known = _facts_schema().empty_table() if kept is None else _told_before(lake, found, kept)
+    if not (left.num_rows or known.num_rows):
+        return Orders()
+    told = _facts_of(lake, left, kept) if left.num_rows else lake.frame(known)
+    told = together(told, lake.frame(known)) if left.num_rows and known.num_rows else told
+    rows = conform(settled(told), SILVER_ORDERS).toArrow()
+    lake.upsert(rows, SILVER_ORDERS)
+    actors = {one["actor_id"] for of_order in rows["statements"].to_pylist() for one in of_order}
+    return Orders(frozenset(rows["order_id"].to_pylist()), frozenset(actors | set(left["actor_id"].to_pylist())))
+
+
+def _facts_of(lake: Lake, left: pa.Table, kept: KeptRows | None) -> DataFrame:
+    """What these events say of orders; of days that are whole."""
     events = with_day(lake.frame(left).where(~F.col("is_bot")))
     events = events.withColumns(
         {"traits": F.lit(None).cast("map<string,string>"), "source": F.lit(None).cast("string")}
     )
-    lake.upsert(orders_of(leaf(events, rates=lake.config.money.rates)), SILVER_ORDERS)
-    return set(left["actor_id"].to_pylist())
+    return facts(leaf(events if kept is None else kept.events(events), rates=lake.config.money.rates))
+
+
+def _told_before(lake: Lake, found: Traces, kept: KeptRows) -> pa.Table:
+    """Of these orders what others said in events that have gone by age: order_id and FACTS. Who asked for a refund is not kept: those stay that are of no event of theirs."""
+    told, schema = [], _facts_schema()
+    for row in lake.rows_with(SILVER_ORDERS, "order_id", found.values[By.ORDER], columns=schema.names).to_pylist():
+        statements, refunds = (
+            [one for one in row[name] if one["stated_at"] < kept.begins] for name in ("statements", "refunds")
+        )
+        of_others = [one for one in statements if one["actor_id"] not in found.values[By.ACTOR]]
+        if of_others:
+            refunds = [one for one in refunds if one["message_id"] not in found.values[By.MESSAGE]]
+            told.append({"order_id": row["order_id"], "statements": of_others, "refunds": refunds})
+    return pa.Table.from_pylist(told, schema=schema)
+
+
+def _facts_schema() -> pa.Schema:
+    return pa.schema([arrow_schema(SILVER_ORDERS).field(name) for name in ("order_id", *FACTS)])
 
 
 def put_sessions_right(lake: Lake, found: Traces) -> None:

@@ -17,9 +17,11 @@ from pyspark.sql import functions as F
 from lakehouse.events.event_rows import Declarations
 from lakehouse.events.identifier import Identifier
 from lakehouse.events.parse import parse
+from lakehouse.lake.beginnings import beginning
 from lakehouse.lake.delta import Lake
 from lakehouse.people.person import Person
 from lakehouse.profiles.rebuild import bronze_records
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.spark.arrow_function import arrow_function
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
@@ -56,6 +58,7 @@ def traces(lake: Lake, people: Sequence[Person], declared: Declarations) -> Trac
         found.add(By.BYTES, one.units, number)
         owners |= dict.fromkeys(one.own, number)
     _events(lake, found, owners)
+    _orders(lake, found)
     _records(lake, found, owners, declared)
     return found
 
@@ -72,6 +75,20 @@ def _events(lake: Lake, found: Traces, owners: Mapping[Identifier, int]) -> None
             found.add(By.VISITOR, [row["visitor_id"]], number)
             found.add(By.ORDER, [row["order_id"]], number)
             found.records.setdefault((row["topic"], row["partition"], row["offset"]), number)
+
+
+def _orders(lake: Lake, found: Traces) -> None:
+    """silver.orders: what their events said, where the events have gone by age."""
+    if beginning(lake, SILVER_EVENTS) is None:
+        return
+    actors = found.values[By.ACTOR]
+    for batch in lake.batches(SILVER_ORDERS, columns=("order_id", "statements")):
+        statements = batch["statements"]
+        told = pc.list_flatten(statements).field("actor_id")
+        rows = batch["order_id"].take(pc.list_parent_indices(statements))
+        for order_id, actor in zip(rows.to_pylist(), told.to_pylist(), strict=True):
+            if actor in actors:
+                found.add(By.ORDER, [order_id], actors[actor])
 
 
 def _theirs(rows: pa.Table, found: Traces, owners: Mapping[Identifier, int]) -> Iterable[tuple[Mapping[str, Any], int]]:

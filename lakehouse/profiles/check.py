@@ -10,10 +10,12 @@ from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import ARRIVED_AT
 from lakehouse.events.quarantine import PLACE, still_open
 from lakehouse.events.reasons import FACT
+from lakehouse.lake.beginnings import beginning
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.changes import GOLD_CHANGES, UPSERTED
+from lakehouse.profiles.kept_rows import kept_rows
 from lakehouse.profiles.rebuild import Rebuilt, parsed_bronze, read_again
 from lakehouse.profiles.stitching.history_table import compare_history, history_of, summarise_history
 from lakehouse.quality.counts import first_broken
@@ -50,9 +52,14 @@ class Balance:
 
 
 def balance(lake: Lake, declared: Declarations = NOTHING_DECLARED, read: DataFrame | None = None) -> Balance:
-    """Read bronze again and count. `declared`: how records are read. `read`: they are, see `read_again`."""
+    """Read bronze again and count. `declared`: how records are read. `read`: they are, see `read_again`.
+
+    Where records have gone by age, those are counted of whose repeats none can have gone, and that say when they happened.
+    """
+    kept = kept_rows(lake)
     replays = F.broadcast(lake.read(SILVER_QUARANTINE_REPLAYS).select(*PLACE, F.lit(True).alias("is_replayed")))
     read = read_again(lake, declared) if read is None else read
+    read = read if kept is None else kept.whole_events(read)
     good, is_fact, came_again = F.col("reason").isNull(), F.col("reason") == FACT, F.col("is_replayed")
     row = (
         read.join(replays, on=list(PLACE), how="left")
@@ -85,16 +92,25 @@ def _unexpected(lake: Lake, declared: Declarations) -> int:
     breaks = first_broken(SILVER_EVENTS, Action.QUARANTINE)
     if breaks is None:
         return 0
-    good = parsed_bronze(lake, declared).where(F.col("reason").isNull())
+    good, kept = parsed_bronze(lake, declared).where(F.col("reason").isNull()), kept_rows(lake)
+    good = good if kept is None else kept.whole_events(good)
     first = F.min_by(breaks, F.struct(ARRIVED_AT, *BRONZE_EVENTS.key))
     return good.groupBy("message_id").agg(first.alias("breaks")).where("breaks IS NOT NULL").count()
 
 
 def check_events(lake: Lake, counted: Balance) -> Iterator[Difference]:
-    """silver.events and its quarantine against the balance of bronze; bronze against its own key."""
-    bronze, silver = lake.read(BRONZE_EVENTS), lake.read(SILVER_EVENTS)
+    """silver.events and its quarantine against the balance of bronze; bronze against its own key.
+
+    Where records have gone by age, quarantine is not compared: a rejected record need not say when it happened.
+    """
+    bronze, silver, kept = lake.read(BRONZE_EVENTS), lake.read(SILVER_EVENTS), kept_rows(lake)
     yield _count(BRONZE_EVENTS, bronze.count(), bronze.select(*BRONZE_EVENTS.key).distinct().count())
+    if kept is not None:
+        yield _count(SILVER_EVENTS, kept.whole_events(silver).count(), counted.accepted)
+        return
     yield _count(SILVER_EVENTS, silver.count(), counted.accepted)
+    if beginning(lake, SILVER_EVENTS_QUARANTINE) is not None:
+        return
     rejected = still_open(lake.read(SILVER_EVENTS_QUARANTINE), lake.read(SILVER_QUARANTINE_REPLAYS))
     yield _count(SILVER_EVENTS_QUARANTINE, rejected.count(), counted.quarantine)
 

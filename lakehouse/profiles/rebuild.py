@@ -2,6 +2,8 @@
 
 Personal traits are not in silver by design, so they are parsed from bronze again, for the records silver accepted. So are facts of no
 person, whose tables are folded from the archive like the stream folds them.
+
+Where events or records have gone by age, what was made of them is taken as it is stored: see kept_rows.py.
 """
 
 import functools
@@ -26,7 +28,9 @@ from lakehouse.profiles.derivation import GoldRows, derive
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.audiences import NO_AUDIENCES, Audiences, gold_audiences
 from lakehouse.profiles.gold.features import GOLD_FEATURES, gold_features
+from lakehouse.profiles.kept_rows import KeptRows, kept_rows
 from lakehouse.profiles.leaf import EVENT_COLUMNS, leaf, with_day
+from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.profiles.silver.personal_traits import SILVER_PERSONAL_TRAITS
 from lakehouse.profiles.stitching.graph_facts import actors
 from lakehouse.profiles.stitching.rebuilt_identity import rebuilt_identity
@@ -65,25 +69,40 @@ def parsed_bronze(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> Data
 
 
 def read_again(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> DataFrame:
-    """Every record of bronze by its verdict, and what of it silver does not keep: [lineage, message_id, content_hash, reason, traits, source, fact]."""
+    """Every record of bronze by its verdict, and what of it silver does not keep: [lineage, message_id, content_hash, occurred_at, reason, traits, source, fact]."""
     read = parsed_bronze(lake, declared)
-    return read.select(*BRONZE_EVENTS.key, "message_id", "content_hash", "reason", "traits", "source", "fact")
+    return read.select(
+        *BRONZE_EVENTS.key, "message_id", "content_hash", "occurred_at", "reason", "traits", "source", "fact"
+    )
 
 
-def rebuilt_ledger(lake: Lake) -> DataFrame:
+def rebuilt_ledger(lake: Lake, kept: KeptRows | None = None) -> DataFrame:
     """silver.events -> rows of silver.consent."""
-    return statements(lake.read(SILVER_EVENTS).select(*STATED))
+    told = lake.read(SILVER_EVENTS).select(*STATED)
+    return statements(told) if kept is None else kept.consent(statements(kept.events(told)))
 
 
 def rebuilt_leaves(
-    lake: Lake, told: DataFrame, features: Features = NO_FEATURES, properties: Sequence[DeclaredProperty] = ()
+    lake: Lake,
+    told: DataFrame,
+    features: Features = NO_FEATURES,
+    properties: Sequence[DeclaredProperty] = (),
+    kept: KeptRows | None = None,
 ) -> DataFrame:
-    """silver.events (without bots) and the traits of bronze -> leaf rows. told: [lineage, traits, source, fact]. properties: those that are declared."""
+    """silver.events (without bots) and the traits of bronze -> leaf rows. told: [lineage, traits, source, fact]. properties: those that are declared.
+    kept: what is there from one day on; None = everything.
+    """
     lineage, rates = list(BRONZE_EVENTS.key), lake.config.money.rates
     of_people = lake.read(with_declared(SILVER_EVENTS, properties)).where(~F.col("is_bot"))
+    of_people = of_people if kept is None else kept.events(of_people)
     events = with_day(of_people.select(*EVENT_COLUMNS, *features.reads, *lineage))
     traits = told.where(F.col("traits").isNotNull()).drop("fact")
     return leaf(events.join(traits, on=lineage, how="left"), rates=rates, features=features)
+
+
+def _of_facts(facts: DataFrame, kept: KeptRows | None) -> dict[Table, DataFrame]:
+    made = {table: fold.rows(facts) for table, fold in FACT_TABLES.items()}
+    return made if kept is None else kept.facts(made)
 
 
 def _at_stored_times(lake: Lake, profiles: DataFrame, table: Table) -> DataFrame:
@@ -117,17 +136,18 @@ def rebuild(
     told = (read_again(lake, declared) if read is None else read).where(is_wanted)
     told = told.select(*BRONZE_EVENTS.key, "traits", "source", "fact")
     told = told.persist() if read is None else told
-    leaves = rebuilt_leaves(lake, told, features, declared.properties).persist()
-    of_actors = actors(leaves).persist()
-    facts = told.where(F.col("fact").isNotNull())
-    silver: dict[Table, DataFrame] = {table: fold.rows(facts) for table, fold in FACT_TABLES.items()}
-    silver |= {table: table.transform(leaves).persist() for table in LEAF}
-    silver[SILVER_CONSENT] = rebuilt_ledger(lake)
+    kept = kept_rows(lake)
+    leaves = rebuilt_leaves(lake, told, features, declared.properties, kept).persist()
+    of_actors = (actors(leaves) if kept is None else kept.actors(actors(leaves))).persist()
+    silver = _of_facts(told.where(F.col("fact").isNotNull()), kept)
+    for table in LEAF:
+        silver[table] = (table.transform(leaves) if kept is None else kept.leaf(table, leaves)).persist()
+    silver[SILVER_CONSENT] = rebuilt_ledger(lake, kept)
     if lake.config.enrichment.sessions:
-        silver[SILVER_SESSIONS] = rebuilt_sessions(lake)
+        silver[SILVER_SESSIONS] = rebuilt_sessions(lake) if kept is None else kept.sessions(rebuilt_sessions(lake))
     silver |= rebuilt_identity(lake, of_actors, silver[SILVER_PERSONAL_TRAITS], champions.matcher, now=now)
     identity_map = silver[SILVER_IDENTITY_MAP]
-    newest = leaves.agg(F.max("last_at")).first()
+    newest = silver[SILVER_ACTIVITY_DAILY].agg(F.max("last_at")).first()
     as_of = F.lit(newest[0] if newest else None).cast("timestamp")
     profiles = identity_map.select("profile_id").distinct().withColumn("as_of", as_of)
     of_features = profiles

@@ -122,7 +122,7 @@ class EventsBatch:
         self._parts = parts
         self._upkeep = parts.upkeep or Upkeep(lake, ())
         self._sessions = SessionStep(lake) if lake.config.enrichment.sessions else None
-        self._renewals = 0
+        self._renewals = (0, 0)
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         with self._upkeep.turn:
@@ -164,9 +164,11 @@ class EventsBatch:
             quality.settle(self._parts.window_seconds)
 
     def _prepare(self, sessions: SessionStep) -> None:
+        """Rows of silver.events may have gone since: of people who were erased, or by age."""
         held_back = self._parts.held_back
-        if held_back is not None and held_back.renewals != self._renewals:
-            self._renewals = held_back.renewals
+        renewals = (0 if held_back is None else held_back.renewals, self._upkeep.agings)
+        if renewals != self._renewals:
+            self._renewals = renewals
             sessions.start_again()
         sessions.prepare()
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from lakehouse.events.erased import ends_noted
+from lakehouse.lake.beginnings import beginning
 from lakehouse.lake.checkpoint import Ends
 from lakehouse.lake.checkpoint import ends_of as ends_of
 from lakehouse.lake.checkpoint import furthest as furthest
@@ -43,11 +44,14 @@ def begin(lake: Lake, query: str, held: Known) -> None:
 
 
 def held_by(lake: Lake, tables: Mapping[str, Table]) -> Known:
-    """How far each table of records reaches, or did before rows of it were erased."""
-    return {
-        name: furthest([{} if lake.is_bare(table) else ends_of(lake.read(table)), *ends_noted(lake, table)])
-        for name, table in tables.items()
-    }
+    """How far each table of records reaches, or did before rows of it were erased, or went by age."""
+    return {name: _reached(lake, table) for name, table in tables.items()}
+
+
+def _reached(lake: Lake, table: Table) -> Ends:
+    now = {} if lake.is_bare(table) else ends_of(lake.read(table))
+    aged = beginning(lake, table)
+    return furthest([now, *ends_noted(lake, table), *([] if aged is None else [aged.ends])])
 
 
 def is_news_here(rows: pa.Table, ends: Ends) -> pa.Array:

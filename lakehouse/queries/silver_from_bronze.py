@@ -15,6 +15,7 @@ from lakehouse.events.event_rows import NOTHING_DECLARED, Declarations
 from lakehouse.events.parse import ARRIVED_AT
 from lakehouse.events.reasons import FACT, ID_CONFLICT, UNEXPECTED
 from lakehouse.lake import checkpoint
+from lakehouse.lake.beginnings import beginning
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.rebuild import parsed_bronze
 from lakehouse.quality.counts import first_broken
@@ -62,8 +63,14 @@ def refill(lake: Lake, declared: Declarations = NOTHING_DECLARED) -> None:
     `declared`: how records are read; its properties are columns of silver.events.
 
     Raises:
-        LakeError: silver has records that bronze has not: it would lose them.
+        LakeError: silver has records that bronze has not: it would lose them; or bronze had more, that have gone by age.
     """
+    begun = beginning(lake, BRONZE_EVENTS)
+    if begun is not None:
+        raise LakeError(
+            f"bronze.events: begins on {begun.day.isoformat()}, got records of before gone by retention.bronze_days, expected all of them: silver.events has "
+            "what they said, and would lose it. Profiles are made again from silver.events by ./spark-submit.sh batch/rebuild.py"
+        )
     archived = held_by(lake, bronze_events.KNOWN)["records"]
     _refuse_loss(furthest(held_by(lake, events.KNOWN).values()), archived)
     table = events.events_table(lake, declared)

@@ -1,6 +1,7 @@
 """What silver.sessions must hold, computed from silver.events in one batch: the stream's oracle and repair kit."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,14 @@ from lakehouse.tables.events import SILVER_EVENTS
 def rebuilt_sessions(lake: Lake) -> DataFrame:
     """All of silver.sessions, see `sessions_of`."""
     return sessions_of(lake, lake.read(SILVER_EVENTS))
+
+
+def settled_from(begins: datetime) -> datetime:
+    """Where events have gone from before `begins`: the sessions that start from here on are made of events that are all there.
+
+    One that began the evening before, or what is left of it, may have gone on for a while; people end within a day.
+    """
+    return begins + timedelta(days=1)
 
 
 def sessions_of(lake: Lake, events: DataFrame) -> DataFrame:

@@ -19,6 +19,7 @@ SILVER_SESSIONS = Table(
     grain="one row per session of a visitor",
     people=(by("visitor_id", By.VISITOR), by("actor_id", By.ACTOR)),
     key=("visitor_id", "started_at", "session_id"),
+    ages=("started_at", "events_days"),
     owner="streaming/events.py",
     reads=("silver.events",),
     time_column="started_at",

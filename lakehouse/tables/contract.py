@@ -68,8 +68,8 @@ class Table:
     expectations, volume: what is expected of many rows, see lakehouse/tables/expectation.py; None = any number may come.
     holds_personal_data: as people or senders told it, no token in its place: for those alone whose work it is.
     people: how rows of a person are found, each way for itself; or why there are none. None is for tables of tests: see lakehouse/people.
-    ages: a column that says when a row came, and the key of [retention] that says after how many days it goes; None = for good. Only of what nothing is
-    rebuilt from.
+    ages: a column that says how old a row is, and the key of [retention] that says after how many days it goes; None = for good. What is made of such
+    rows stays: see lakehouse/profiles/kept_rows.py.
     """
 
     name: str

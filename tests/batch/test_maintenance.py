@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from lakehouse.errors import BusyError, LakeError
 from lakehouse.lake.delta import Lake
 from lakehouse.lake.lock import HOUSEHOLDS, PARTS
 from lakehouse.lake.retention import Retention
+from lakehouse.lake.transaction import Transaction
 from lakehouse.maintenance import local_table
+from lakehouse.queries import events
+from lakehouse.queries.unfinished import Begun, forget, note
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from tests import small_lake
 
@@ -75,6 +79,19 @@ def test_what_others_are_at_is_left_to_them(
             maintenance.main([])
         assert maintenance.main([maintenance.IF_FREE]) == 0
     assert "left to the process that writes" in capsys.readouterr().out
+
+
+def test_no_event_goes_by_age_while_a_micro_batch_has_not_summed_it(small: Lake) -> None:
+    small.config = replace(small.config, retention=replace(small.config.retention, events_days=1))
+    begun = Begun(once=Transaction(application="events/run", batch_id=3), begins={"events": {"0": 1_000}})
+    note(small, events.NAME, begun)
+    tended, _ = maintenance.maintain(small)
+    assert sum(one.aged for one in tended) == 0
+    forget(small, events.NAME)
+    tended, _ = maintenance.maintain(small)
+    aged = {one.table: one.aged for one in tended if one.aged}
+    assert aged["silver.events"] == small_lake.SILVER
+    assert small.read(SILVER_EVENTS).count() == 0
 
 
 def test_a_folder_that_is_no_lake_is_refused(lake: Lake) -> None:

@@ -32,6 +32,7 @@ from lakehouse.profiles.rollup import ORDER_COLUMNS
 from lakehouse.tables.contract import MONEY, ORDER_STATEMENT, PRODUCT_LINE, REFUND_STATEMENT, optional, required
 from lakehouse.tables.people import By, by
 
+FACTS = ("statements", "refunds")
 _STATEMENT_FIELDS = ("stated_at", "message_id", "kind", "actor_id", "amount", "currency", "rate", "lines")
 _VERSIONED = "^(.+:)[0-9]{20}:"  # the id of a version of a record: all versions begin alike, and are in order by text
 _REFUND_FIELDS = ("stated_at", "message_id", "amount", "currency", "rate", "lines")
@@ -56,6 +57,12 @@ def facts(leaves: DataFrame) -> DataFrame:
     )
     told = stated.unionByName(refunded).groupBy("order_id")
     return told.agg(F.collect_list("statement").alias("statements"), F.collect_list("refund").alias("refunds"))
+
+
+def together(told: DataFrame, known: DataFrame) -> DataFrame:
+    """Two frames of `facts`, none of which has a fact of the other -> one."""
+    both = told.unionByName(known).groupBy("order_id")
+    return both.agg(*(F.flatten(F.collect_list(name)).alias(name) for name in FACTS))
 
 
 def settled(facts: DataFrame) -> DataFrame:
@@ -147,8 +154,7 @@ def _product(amount: Column | str, rate: Column) -> Column:
     return F.try_multiply(F.col(amount) if isinstance(amount, str) else amount, rate).try_cast(EXACT)
 
 
-_FACTS = ("statements", "refunds")
-_OF_STORED = ("order_id", *_FACTS)  # what `united` reads
+_OF_STORED = ("order_id", *FACTS)  # what `united` reads
 _BY = ("order_id", "actor_id")  # how orders are looked up
 
 
@@ -168,7 +174,7 @@ def merge(lake: Lake, leaves: DataFrame | pa.Table, _: Transaction) -> set[str]:
         return _merge_here(lake, leaves)
     assert isinstance(leaves, DataFrame)
     merged = united(leaves, lake.read(SILVER_ORDERS)).toArrow()
-    grown = " OR ".join(f"(cardinality(new.{c}) > cardinality(stored.{c}))" for c in _FACTS)
+    grown = " OR ".join(f"(cardinality(new.{c}) > cardinality(stored.{c}))" for c in FACTS)
     lake.upsert(merged.drop_columns("bought_by"), SILVER_ORDERS, update_when=grown)
     return _buyers(merged)
 
@@ -196,7 +202,7 @@ def _merge_here(lake: Lake, leaves: DataFrame | pa.Table) -> set[str]:
 
 def _fact_counts(rows: pa.Table) -> Iterable[tuple[int, ...]]:
     """How many facts each order has, by kind: they only ever become more."""
-    return zip(*(pc.list_value_length(rows[name]).to_pylist() for name in _FACTS), strict=True)
+    return zip(*(pc.list_value_length(rows[name]).to_pylist() for name in FACTS), strict=True)
 
 
 def _buyers(merged: pa.Table) -> set[str]:

@@ -41,6 +41,11 @@ def transform(leaves: DataFrame) -> DataFrame:
         F.col("fact.source").alias("source"),
         F.explode("fact.traits").alias("trait", "value"),
     )
+    return newest(values)
+
+
+def newest(values: DataFrame) -> DataFrame:
+    """[actor_id, trait, value, seen_at, source] -> of each actor and trait the row that holds, by the rule of `transform`."""
     latest = F.max(F.struct("seen_at", "value", "source"))
     return (
         values.groupBy("actor_id", "trait")

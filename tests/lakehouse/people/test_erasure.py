@@ -6,7 +6,7 @@ Bob   logs in on the browser of the family, where Ann did, too, and takes an ord
 
 import fcntl
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,37 +21,28 @@ from batch.rebuild import check
 from lakehouse.commands.person import export
 from lakehouse.decisions.visitor import suppression, suppression_key
 from lakehouse.errors import StitchlakeError
-from lakehouse.events.event_rows import NOTHING_DECLARED
 from lakehouse.events.identifiers import resolve
 from lakehouse.events.reader import Reader
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.lake.folders import folder
 from lakehouse.lake.lock import HOUSEHOLDS
-from lakehouse.models.registry import Champions
 from lakehouse.online.engines import open_kept_store, open_store, store_url
-from lakehouse.online.online_step import OnlineStep
 from lakehouse.online.recent_entries import entries_of_many, key_of, remember
 from lakehouse.online.store import Document, Entry
 from lakehouse.people.elsewhere import settle
-from lakehouse.people.erasure import Erasures
-from lakehouse.people.held_back import HeldBack
 from lakehouse.people.person import Person, identifier_of
 from lakehouse.people.requests import WAITING, keep, new, waiting
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
-from lakehouse.profiles.micro_batch import MicroBatch
 from lakehouse.profiles.silver.orders import SILVER_ORDERS
-from lakehouse.queries import events as query
-from lakehouse.queries.events_batch import Parts
 from lakehouse.queries.known_records import held_by
 from lakehouse.sessions.table import SILVER_SESSIONS
 from lakehouse.tables.decisions import SILVER_DECISION_LOG
-from lakehouse.tables.erasures import OPS_ERASURES
 from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS, SILVER_EVENTS_QUARANTINE
 from lakehouse.tables.identity import SILVER_IDENTITY_MAP, SILVER_IDENTITY_OVERRIDES
-from tests.rows import ARRIVAL, Value, add_batch, message, order, stream, track
+from tests.rows import message, order, track
 from tests.small_lake import copy_empty_tables
+from tests.streamed_world import NOW, World
 
-NOW = datetime(2025, 2, 10, tzinfo=UTC)
 LATER = datetime(2025, 3, 1, tzinfo=UTC)
 EMAIL, PHONE = "ann.gone@example.com", "+1 202 555 0143"
 ANN = {"userId": "ann-4711"}
@@ -72,42 +63,6 @@ OTHERS = [
     track("Order Refunded", "m13", userId="bob-1", anonymousId="bob-web", properties={"order_id": "o-both", "revenue": 5}),
     track(message_id="m21", anonymousId="cat-web"),
 ]  # fmt: skip
-
-
-class World:
-    """A lake that is streamed into, records from a folder."""
-
-    def __init__(self, lake: Lake) -> None:
-        copy_empty_tables(lake)
-        self.lake = lake
-        self.records = Path(lake.root).parent / "records"
-        online = OnlineStep(lake, lambda: open_store(store_url(lake.config)))
-        self.batch = MicroBatch(lake, Champions(lake.config), clock=lambda: NOW, online=online)
-        self.held = HeldBack(lake, NOTHING_DECLARED)
-        self.erasures = Erasures(lake, self.batch, self.held, NOTHING_DECLARED, clock=lambda: NOW)
-
-    def send(self, values: Sequence[Value], arrival: datetime = ARRIVAL) -> None:
-        """As one micro-batch; bronze gets them first."""
-        add_batch(self.records, values, arrival=arrival)
-        sent = pq.read_table(max(self.records.iterdir()))
-        renamed = {"timestamp": "kafka_timestamp", "arrived_at": "ingested_at"}
-        told = sent.rename_columns([renamed.get(name, name) for name in sent.column_names])
-        self.lake.add(told.select(BRONZE_EVENTS.column_names).cast(arrow_schema(BRONZE_EVENTS)), BRONZE_EVENTS)
-        parts = Parts(size=lambda _: 1, held_back=self.held, between=self.erasures.between_batches)
-        writer = query.writer(self.lake, stream(self.lake.spark, self.records), self.batch, parts=parts)
-        writer.trigger(availableNow=True).start().awaitTermination()
-
-    def ask(self, type_: str, value: str, *, every: bool = False) -> str:
-        asked = new(identifier_of(self.lake.config, type_, value), by="dpo", reason="a letter", at=NOW, every=every)
-        keep(folder(self.lake.root, WAITING, None), asked)
-        return asked.erasure_id
-
-    def receipt(self, erasure_id: str) -> dict[str, Any]:
-        (row,) = self.lake.rows_with(OPS_ERASURES, "erasure_id", [erasure_id]).to_pylist()
-        return dict(row)
-
-    def column(self, table: Any, name: str) -> list[Any]:
-        return sorted(row[0] for row in self.lake.read(table).select(name).collect())
 
 
 def needles(lake: Lake) -> list[str]:
