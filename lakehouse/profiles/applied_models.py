@@ -1,15 +1,18 @@
-"""Which champions gold was made by, so that a new one is noticed."""
+"""Which champions gold was made by, and whether scores are corrected by groups in it, so that another one, or another fairness.corrects, is noticed."""
 
 from collections.abc import Mapping, Sequence
 
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
+from lakehouse.lake import stamp
 from lakehouse.lake.delta import Lake
 from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.profiles.declared_scores import SCORES
 from lakehouse.profiles.gold.scores import GOLD_SCORES
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
+
+_CORRECTS = "_applied_correction"  # a file of the lake: fairness.corrects as of the last time that all of gold was by it; none = empty
 
 
 class AppliedModels:
@@ -18,12 +21,16 @@ class AppliedModels:
     def __init__(self, lake: Lake, champions: ChampionModels) -> None:
         self._lake, self._champions = lake, champions
         self._versions: Mapping[str, str] | None = None  # None = nobody has looked
+        self._corrects = ""
 
     def are_old(self) -> bool:
-        """Whether gold holds what another champion has said, or a score whose champion was withdrawn: then every profile is due."""
+        """Whether gold holds what another champion has said, a score whose champion was withdrawn, or one that is corrected otherwise: then every profile is due."""
         self._champions.refresh()
         if self._versions is None:
             self._versions = versions_in(self._lake)
+            self._corrects = stamp.read(self._lake.root, _CORRECTS, self._lake.spark) or ""
+        if self._corrects != self._lake.config.fairness.corrects:
+            return True
         applied, absent = self._versions, self._champions.absent
         is_newer = any(applied.get(name) != version for name, version in self._champions.versions.items())
         return is_newer or any(score.model in applied and score.model in absent for score in SCORES)
@@ -31,6 +38,15 @@ class AppliedModels:
     def renew(self) -> None:
         """All of gold is by the champions of now."""
         self._versions = self._champions.versions
+        if self._corrects != self._lake.config.fairness.corrects:
+            self._corrects = note_correction(self._lake)
+
+
+def note_correction(lake: Lake) -> str:
+    """All of gold is corrected as the configuration says, which is given back."""
+    corrects = lake.config.fairness.corrects
+    stamp.restamp(lake.root, _CORRECTS, corrects, lake.spark)
+    return corrects
 
 
 def versions_in(lake: Lake) -> dict[str, str]:

@@ -12,6 +12,7 @@ from lakehouse.identity.changes import changes
 from lakehouse.lake.delta import Lake, arrow
 from lakehouse.lake.transaction import Transaction
 from lakehouse.profiles import gold_writes
+from lakehouse.profiles.applied_models import note_correction
 from lakehouse.profiles.change_log import ChangeLog
 from lakehouse.profiles.rebuild import Rebuilt
 from lakehouse.profiles.stitching import rule_changes
@@ -38,6 +39,7 @@ def overwrite(lake: Lake, rebuilt: Rebuilt, *, now: datetime, has: Transaction |
             gold_writes.write(lake, gold_table, replace(gold, profiles=everybody))
         else:
             lake.overwrite(gold_writes.stamped(gold_table, rows, gold.now), gold_table)
+    note_correction(lake)
     ChangeLog(lake).tell(partial(_places, lake), now)
 
 
