@@ -47,6 +47,11 @@ class Audit:
     equalized_odds_difference: float | None
 
 
+def names_of(groups: Names) -> Names:
+    """Names as text; null = UNKNOWN."""
+    return np.array([UNKNOWN if name is None or name != name else str(name) for name in groups], dtype=object)
+
+
 def audit(
     groups: Names,
     selected: Array,
@@ -55,7 +60,7 @@ def audit(
     least_rows: int = LEAST_ROWS,
 ) -> Audit:
     """One place per person. groups: names; null = UNKNOWN, a group like any other. selected, outcome: 0 or 1. predicted: probabilities."""
-    names = np.array([UNKNOWN if name is None or name != name else str(name) for name in groups], dtype=object)
+    names = names_of(groups)
     found = {
         str(name): _of_group(names == name, selected, outcome, predicted, least_rows)
         for name in sorted(set(names.tolist()))

@@ -1,11 +1,9 @@
-"""A threshold for each group, by which every group is chosen at the same rate, and what that costs in accuracy.
+"""A threshold for each group, by which every group is chosen at the same rate: its scores are moved, so that the threshold becomes the one of everybody.
 
 The rate is the one at which the choice is most often right on the rows it was learned from (Hardt, Price and Srebro, Equality of Opportunity in Supervised
 Learning, 2016; fairlearn's ThresholdOptimizer with demographic_parity). It decides by the group itself, which the law may forbid: it is off unless
-fairness.corrects names the groups. Rows at a group's threshold that are too many are chosen by chance, seeded, for many people may have one score.
-
-What is applied (`learn_shifts`) leaves nothing to chance, for the stream, a rebuild and whoever asks later must agree: the log-odds of a group are moved so that its
-threshold becomes the one of everybody. Equal scores stay together, on the side that is nearer to the rate.
+fairness.corrects names the groups. fairlearn draws lots among people of one score; here they stay together, on the side that is nearer to the rate, for the
+stream, a rebuild and whoever asks later must agree.
 """
 
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lakehouse.fairness.audit import LEAST_ROWS, UNKNOWN, Array, Names
+from lakehouse.fairness.audit import LEAST_ROWS, Array, Names, names_of
 
 RATES: Final = 1_000  # tried, from nobody to everybody
 _LEAST: Final = 1e-12  # a score of exactly 0 or 1 has no log-odds
@@ -32,13 +30,6 @@ class Thresholds:
     cuts: Mapping[str, tuple[float, float]]
     general: tuple[float, float]
 
-    def select(self, groups: Names, score: Array, seed: int) -> Array:
-        """0 or 1 for each."""
-        told = [self.cuts.get(str(name), self.general) for name in groups]
-        cut, chance = (np.array([one[place] for one in told]) for place in (0, 1))
-        at_the_cut = np.random.default_rng(seed).random(len(score)) < chance
-        return np.asarray((score > cut) | ((score == cut) & at_the_cut), dtype=np.float64)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Shifts:
@@ -48,20 +39,20 @@ class Shifts:
     general: float
 
     def apply(self, groups: Names, score: Array) -> Array:
-        """Scores 0..1 by which one threshold chooses every group at one rate. A group that is null is UNKNOWN."""
-        names = (UNKNOWN if name is None or name != name else str(name) for name in groups)
-        return from_logit(to_logit(score) + np.array([self.by_group.get(name, self.general) for name in names]))
+        """Scores 0..1 by which one threshold chooses every group at one rate. A group that is null is of an unknown one."""
+        shifts = [self.by_group.get(name, self.general) for name in names_of(groups)]
+        return sigmoid(to_logit(score) + np.array(shifts))
 
     def cut(self, group: str, threshold: float) -> float:
         """Score of before from which one threshold chooses the group."""
         logit = to_logit(np.array([threshold])) - self.by_group.get(group, self.general)
-        return float(from_logit(logit)[0])
+        return float(sigmoid(logit)[0])
 
 
 def learn_shifts(groups: Names, score: Array, outcome: Array, threshold: float, least_rows: int = LEAST_ROWS) -> Shifts:
     """The shifts that make `threshold` choose as `learn` does. Raises ValueError where there is no row."""
     found = learn(groups, score, outcome, least_rows)
-    names = np.array([str(name) for name in groups])
+    names = names_of(groups)
     return Shifts(
         by_group={name: _shift(score[names == name], cut, threshold) for name, cut in found.cuts.items()},
         general=_shift(score, found.general, threshold),
@@ -86,7 +77,8 @@ def to_logit(p: Array) -> Array:
     return np.asarray(np.log(inner) - np.log1p(-inner), dtype=np.float64)
 
 
-def from_logit(logit: Array) -> Array:
+def sigmoid(logit: Array) -> Array:
+    """Probabilities of log-odds."""
     return np.asarray(np.exp(-np.logaddexp(0.0, -logit)), dtype=np.float64)
 
 
@@ -94,12 +86,9 @@ def learn(groups: Names, score: Array, outcome: Array, least_rows: int = LEAST_R
     """The thresholds of least price. Raises ValueError where there is no row."""
     if not len(score):
         raise ValueError("correction: got no row, expected some")
-    names, counts = np.unique(np.array([str(name) for name in groups]), return_counts=True)
-    of_group = {
-        str(name): np.array([str(one) == name for one in groups])
-        for name, n in zip(names, counts, strict=True)
-        if n >= least_rows
-    }
+    names = names_of(groups)
+    by_name = {name: names == name for name in sorted(set(names.tolist()))}
+    of_group = {name: rows for name, rows in by_name.items() if rows.sum() >= least_rows}
     rates = np.linspace(0, 1, RATES + 1)
     right = np.zeros(len(rates))
     for rows in of_group.values() or [np.ones(len(score), dtype=bool)]:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lakehouse.drift.calibration import apart_by_chance
+from lakehouse.fairness.correction import sigmoid
+
 Array = NDArray[np.float64]
 Metric = Callable[[Array, Array, Array | None], float]
 """Of probabilities, outcomes and the rows' weights; None = all weigh the same."""
@@ -171,10 +174,6 @@ def platt_out_of_fold(logit: Array, y: Array, person: NDArray[np.int64]) -> Arra
     return p
 
 
-def sigmoid(x: Array) -> Array:
-    return np.asarray(np.exp(-np.logaddexp(0.0, -x)), dtype=np.float64)
-
-
 def reliability(p: Array, y: Array, bins: int = 10) -> tuple[Bin, ...]:
     """Bins of equal count by rising `p`: mean prediction against observed share."""
     parts: Sequence[NDArray[np.int64]] = np.array_split(np.argsort(p, kind="stable"), min(bins, len(p)))
@@ -203,13 +202,7 @@ def calibration_chance(p: Array, seed: int, *, level: float = 0.9875, bins: int 
     What is found is at most this much above what is true, at that level: the error is a mean of absolute distances, and that of the outcomes from the truth adds
     to that of the truth at most.
     """
-    random = np.random.default_rng(seed)
-    rising = np.sort(p)
-    parts = np.array_split(np.arange(len(p)), min(bins, len(p)))
-    starts = [part[0] for part in parts]
-    expected = np.add.reduceat(rising, starts)
-    errors, biases = np.empty(draws), np.empty(draws)
-    for number in range(draws):  # one at a time: many rows times many draws would not fit
-        apart = np.add.reduceat((random.random(len(p)) < rising).astype(np.float64), starts) - expected
-        errors[number], biases[number] = np.abs(apart).sum() / len(p), abs(apart.sum()) / len(p)
+    starts = np.array([part[0] for part in np.array_split(np.arange(len(p)), min(bins, len(p)))])
+    drawn = np.array(list(apart_by_chance(np.sort(p), starts, np.random.default_rng(seed), draws))) / len(p)
+    errors, biases = np.abs(drawn).sum(axis=1), np.abs(drawn.sum(axis=1))
     return Chance(error=float(np.quantile(errors, level)), bias=float(np.quantile(biases, level)))

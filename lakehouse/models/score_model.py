@@ -4,7 +4,7 @@
     network    the same logs through layers of rectified linear units, the last of them one logit
     forest     logit of the mean of the trees' leaves, each a share; features in single precision, as scikit-learn's trees read them
     boosted    logit = intercept + sum of the trees' leaves
-    all        probability = 1 / (1 + exp(-(slope * logit + offset)))     Platt scaling on a later slice of time
+    all        probability = 1 / (1 + exp(-(slope * logit + offset)))     Platt scaling, out of fold of people
 
 Of a model with `shifts`, and where fairness.corrects names their groups, the log-odds are moved by group at last (lakehouse/fairness/correction.py).
 
@@ -26,7 +26,7 @@ from pyspark.sql import Column
 
 from lakehouse.errors import ModelError
 from lakehouse.fairness.audit import Names
-from lakehouse.fairness.correction import Shifts
+from lakehouse.fairness.correction import Shifts, sigmoid, to_logit
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.reasons import reasons
 from lakehouse.models.trees import Trees
@@ -101,7 +101,7 @@ class ScoreModel:
 
     def probability(self, rows: Array) -> Array:
         """The calibrated probability, 0 to 1, of rows x FEATURES."""
-        return np.asarray(np.exp(-np.logaddexp(0.0, -self.scaled(rows))), dtype=np.float64)
+        return sigmoid(self.scaled(rows))
 
     def corrected(self, p: Array, groups: Names) -> Array:
         """Probabilities, moved by the group of each; null = of an unknown one."""
@@ -116,8 +116,7 @@ class ScoreModel:
         if self.kind == BOOSTED:
             return self.intercept + self._nodes.sum(rows)
         if self.kind == FOREST:
-            share = np.clip(self._nodes.sum(rows.astype(np.float32)), _LEAST, 1 - _LEAST)
-            return np.asarray(np.log(share) - np.log1p(-share), dtype=np.float64)
+            return to_logit(np.clip(self._nodes.sum(rows.astype(np.float32)), _LEAST, 1 - _LEAST))
         logs = np.log1p(np.maximum(rows, 0.0))
         if self.kind == NETWORK:
             return self._through_layers(logs)

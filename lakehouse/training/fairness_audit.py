@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from lakehouse.config import Config
 from lakehouse.errors import ConfigError
 from lakehouse.experiments.lake_readout import decisions_by_person
-from lakehouse.fairness.audit import UNKNOWN, Array, Audit, Names, audit
+from lakehouse.fairness.audit import Array, Audit, Names, audit
 from lakehouse.fairness.correction import Shifts, learn_shifts
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.models.registry import Champions
@@ -56,7 +56,7 @@ class Chosen:
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """Of a correction, on people it was not learned from: share of right choices before and after, and what is left between groups. shifts: see Shifts."""
+    """Of a correction, on people it was not learned from: share of right choices by the model's own probability and after it, and what is left between groups. shifts: see Shifts."""
 
     shifts: Shifts
     accuracy_before: float
@@ -84,18 +84,18 @@ def audits(lake: Lake, *, with_price: bool) -> Iterator[dict[str, Any]]:
 
 
 def group_of(lake: Lake, name: str) -> pd.Series:
-    """The group of each profile, as text, by profile_id. `name`: <table>.<column>."""
+    """The group of each profile, as text, by profile_id. `name`: <table>.<column>, of fairness.groups or fairness.corrects."""
     table_name, _, column = name.rpartition(".")
     table = SOURCES.get(table_name)
     stored = None if table is None else lake.read(table)
     if stored is None or column not in stored.columns:
         raise ConfigError(
-            f"[fairness] groups: no column {name!r}, expected one of {', '.join(SOURCES)}, such as gold.contacts.country. Mend conf/base.toml"
+            f"[fairness] groups, corrects: no column {name!r}, expected one of {', '.join(SOURCES)}, such as gold.contacts.country. Mend conf/base.toml"
         )
     rows = stored.select("profile_id", F.col(f"`{column}`").cast("string").alias("group")).toPandas()
     if rows["group"].nunique() > MOST_GROUPS:
         raise ConfigError(
-            f"[fairness] groups: {name} has {rows['group'].nunique()} values, expected {MOST_GROUPS} or fewer. Declare a feature that puts them into bands"
+            f"[fairness] groups, corrects: {name} has {rows['group'].nunique()} values, expected {MOST_GROUPS} or fewer. Declare a feature that puts them into bands"
         )
     return rows.set_index("profile_id")["group"]
 
@@ -148,8 +148,8 @@ def price_of(one: Chosen, told: pd.Series, config: Config) -> Price | None:
     if one.outcome is None or one.predicted is None:
         return None
     names, score, outcome = learned_from(one, told)
-    before = one.selected.to_numpy(np.float64)
     threshold, least = config.next_best_action.likely_propensity, config.fairness.least_rows
+    before = (score >= threshold).astype(np.float64)
     learned = np.random.default_rng(config.fairness.seed).permutation(len(score)) % 2 == 0
     shifts = learn_shifts(names[learned], score[learned], outcome[learned], threshold, least)
     rest = ~learned
@@ -172,7 +172,7 @@ def learned_from(one: Chosen, told: pd.Series) -> tuple[Names, Array, Array]:
     """Groups, probabilities and outcomes of the people of a subject that has them."""
     assert one.outcome is not None
     assert one.predicted is not None
-    names = told.reindex(one.selected.index).fillna(UNKNOWN).to_numpy(dtype=object)
+    names = told.reindex(one.selected.index).to_numpy(dtype=object)
     return names, one.predicted.to_numpy(np.float64), one.outcome.to_numpy(np.float64)
 
 

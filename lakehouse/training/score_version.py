@@ -29,7 +29,7 @@ ROWS_EXPLAINED: Final = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class ScoresSummary:
-    """What one training found. judgement: the choice and its figures. verdict: the gate's. model: fitted again on all cut-offs."""
+    """What one training found. judgement: the choice and its figures. verdict: the gate's. model: made as what was judged, of `CutOffs.refit`."""
 
     score: str
     version: str

@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from lakehouse.lake.delta import Lake
 from lakehouse.models import aliases
 from lakehouse.models.cluster_quality import Array
-from lakehouse.models.grouping import Group, Grouping
+from lakehouse.models.grouping import MIXTURE, Group, Grouping
 from lakehouse.models.kept_names import kept_names
 from lakehouse.models.publish import Trained, publish, snapshot
 from lakehouse.models.registry import SEGMENTS, Champions
@@ -181,7 +181,7 @@ def stage(spark: SparkSession, grouping: Grouping) -> KMeansModel | GaussianMixt
             array[place] = value
         return array
 
-    if grouping.weights:
+    if grouping.kind == MIXTURE:
         gaussians = gateway.new_array(
             jvm.org.apache.spark.ml.stat.distribution.MultivariateGaussian, len(grouping.groups)
         )

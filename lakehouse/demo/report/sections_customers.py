@@ -64,7 +64,9 @@ def _segments(facts: PageFacts) -> str:
         heading
         + columns(_segment_map(known.segments, currency), _segment_shares(known.segments, people, revenue))
         + _segment_table(known.segments, people, revenue, currency)
-        + note(f"K-Means on log recency, frequency and monetary; k by silhouette. Model version {versions}.")
+        + note(
+            f"Groups by log recency, frequency and monetary; their kind and number by silhouette among those that are steady. Model version {versions}."
+        )
         + _silhouettes(facts.run.trainings)
     )
 

@@ -42,13 +42,17 @@ def transform(
     profiles: DataFrame,
     champions: ChampionModels,
 ) -> DataFrame:
-    activity = rollup.profile_activity(silver_activity_daily, silver_identity_map)
-    purchases = rollup.profile_orders(silver_orders, silver_identity_map)
-    return _scored(served_features(activity, purchases, profiles), champions, _plain)
+    return _scored(_known(silver_identity_map, silver_activity_daily, silver_orders, profiles), champions, _plain)
+
+
+def _known(identity: DataFrame, activity_daily: DataFrame, orders: DataFrame, profiles: DataFrame) -> DataFrame:
+    """`served_features` of the profiles."""
+    activity = rollup.profile_activity(activity_daily, identity)
+    return served_features(activity, rollup.profile_orders(orders, identity), profiles)
 
 
 def _scored(known: DataFrame, champions: ChampionModels, value: Callable[[ScoreChampion], Column]) -> DataFrame:
-    """`served_features`, and what `value` asks for -> rows of the table."""
+    """`_known`, and what `value` asks for -> rows of the table."""
     models = champions.scores
     values = {score.column: value(models[score.column]) for score in SCORES if score.column in models}
     versions = {score.version_column: F.lit(models[score.column].version) for score in SCORES if score.column in models}
@@ -99,11 +103,9 @@ def gold_scores(corrects: str = "") -> ProfileTable:
         profiles: DataFrame,
         champions: ChampionModels,
     ) -> DataFrame:
-        activity = rollup.profile_activity(silver_activity_daily, silver_identity_map)
-        purchases = rollup.profile_orders(silver_orders, silver_identity_map)
+        known = _known(silver_identity_map, silver_activity_daily, silver_orders, profiles)
         groups = gold_contacts.select("profile_id", F.col(column).cast("string").alias(_GROUP))
-        known = served_features(activity, purchases, profiles).join(groups, on="profile_id", how="left")
-        return _scored(known, champions, value)
+        return _scored(known.join(groups, on="profile_id", how="left"), champions, value)
 
     return _table(transform)
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
+from lakehouse.fairness.correction import sigmoid
 from lakehouse.models import evaluation
 from lakehouse.models.evaluation import Array, Bin
 
@@ -34,7 +35,7 @@ def _known(count: int, seed: int) -> tuple[Array, Array]:
     """True log-odds and outcomes drawn by them."""
     random = np.random.default_rng(seed)
     logit = random.normal(-1.0, 1.5, count)
-    return logit, (random.random(count) < evaluation.sigmoid(logit)).astype(float)
+    return logit, (random.random(count) < sigmoid(logit)).astype(float)
 
 
 def test_platt_recovers_a_known_distortion() -> None:
@@ -48,12 +49,10 @@ def test_calibration_improves_or_keeps_the_brier_score(slope: float, offset: flo
     logit, y = _known(20_000, seed=2)
     later, outcome = _known(20_000, seed=3)
     fitted = evaluation.platt(slope * logit + offset, y)
-    raw = evaluation.sigmoid(slope * later + offset)
-    calibrated = evaluation.sigmoid(fitted[0] * (slope * later + offset) + fitted[1])
+    raw = sigmoid(slope * later + offset)
+    calibrated = sigmoid(fitted[0] * (slope * later + offset) + fitted[1])
     assert evaluation.brier(calibrated, outcome) <= evaluation.brier(raw, outcome) + 1e-4
-    assert evaluation.brier(calibrated, outcome) == pytest.approx(
-        evaluation.brier(evaluation.sigmoid(later), outcome), abs=1e-4
-    )
+    assert evaluation.brier(calibrated, outcome) == pytest.approx(evaluation.brier(sigmoid(later), outcome), abs=1e-4)
     assert evaluation.expected_calibration_error(evaluation.reliability(calibrated, outcome)) < 0.01
 
 
@@ -74,14 +73,14 @@ def test_a_reliability_table_has_bins_of_equal_count_by_rising_prediction() -> N
 
 def test_an_interval_covers_the_figure_and_is_the_same_each_time() -> None:
     logit, y = _known(500, seed=4)
-    first, second = (evaluation.estimates(evaluation.sigmoid(logit), y, seed=9) for _ in range(2))
+    first, second = (evaluation.estimates(sigmoid(logit), y, seed=9) for _ in range(2))
     assert first == second
     assert all(found.low < found.value < found.high for found in first.values())
 
 
 def test_the_gain_over_an_equal_baseline_is_zero() -> None:
     logit, y = _known(500, seed=5)
-    p = evaluation.sigmoid(logit)
+    p = sigmoid(logit)
     assert evaluation.brier_gain(p, p, y, seed=1).high == 0.0
 
 

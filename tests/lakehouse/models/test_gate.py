@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lakehouse.config import GateConfig
+from lakehouse.fairness.correction import sigmoid
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.evaluation import (
     Array,
@@ -17,7 +18,6 @@ from lakehouse.models.evaluation import (
     calibration_chance,
     expected_calibration_error,
     reliability,
-    sigmoid,
 )
 from lakehouse.models.examples import Examples
 from lakehouse.models.gate import Challenger, Check, Reigning, Slice, Verdict, gate

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from lakehouse.errors import ModelError
+from lakehouse.fairness.correction import sigmoid
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.candidates import SETTINGS, fit
-from lakehouse.models.evaluation import auc, expected_calibration_error, platt, reliability, sigmoid
+from lakehouse.models.evaluation import auc, expected_calibration_error, platt, reliability
 from lakehouse.models.examples import Examples, cut_offs
 from lakehouse.models.judgement import (
     BASE_RATE,
