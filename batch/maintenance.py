@@ -25,6 +25,7 @@ from lakehouse.maintenance.upkeep import Upkeep
 from lakehouse.profiles.silver.activity_daily import SILVER_ACTIVITY_DAILY
 from lakehouse.queries import events
 from lakehouse.queries.unfinished import is_under_way
+from lakehouse.sessions import visit_index
 from lakehouse.spark.session import get_session
 from lakehouse.tables.events import SILVER_EVENTS
 
@@ -53,8 +54,8 @@ def maintain(lake: Lake) -> tuple[list[Tended], list[str]]:
                 tables += of_job
         except BusyError as error:
             print(f"left out: {error}")
-    if any(one.aged for one in tended):
-        local_index.forget(lake.root, "visits")  # it holds what is gone, until a stream makes it again
+    if any(one.aged for one in tended if one.table == SILVER_EVENTS.name):
+        local_index.forget(lake.root, visit_index.NAME)  # it holds what is gone, until a stream makes it again
     done = {one.table for one in tended}
     return tended, [table.name for table in tables if table.name not in done]
 

@@ -33,7 +33,7 @@ from lakehouse.queries.declarations import declarations, declared_audiences
 from lakehouse.queries.silver_from_bronze import refill
 from lakehouse.queries.unfinished import last_batch
 from lakehouse.spark.opened_lake import opened
-from lakehouse.tables.events import BRONZE_EVENTS
+from lakehouse.tables.events import BRONZE_EVENTS, SILVER_EVENTS_QUARANTINE
 
 CHECK, FROM_BRONZE = "--check", "--from-bronze"
 
@@ -52,7 +52,7 @@ def check(
         lake, champions, now=utc_now(), keep_as_of=True, declared=declared, features=features, audiences=audiences, read=read
     )  # fmt: skip
     differences = [*check_events(lake, counted), *check_profiles(lake, rebuilt)]
-    _tell_kept(lake)
+    _tell_kept(lake, is_check=True)
     print(f"{'table':28}{'rows':>10}{'missing':>10}{'extra':>10}{'changed':>10}")
     for d in differences:
         print(f"{d.table:28}{d.rows:>10}{d.missing:>10}{d.extra:>10}{d.changed:>10}")
@@ -64,18 +64,24 @@ def check(
     return total
 
 
-def _tell_kept(lake: Lake) -> None:
-    """From when on tables can be made again, if not from the first record on."""
-    kept = kept_rows(lake)
-    if kept is None:
+def _tell_kept(lake: Lake, *, is_check: bool) -> None:
+    """From when on tables can be made again, if not from the first record on, and what a check has not compared."""
+    tables = (*RECORDS, SILVER_EVENTS_QUARANTINE)
+    begun = {table.name: one.day for table in tables if (one := beginning(lake, table)) is not None}
+    if not begun:
         return
-    begun = {table.name: one.day for table in RECORDS if (one := beginning(lake, table)) is not None}
-    told = ", ".join(f"{name} begins on {day.isoformat()}" for name, day in begun.items())
-    print(
-        f"{told}: rows of before have gone by [retention]. What was made of them is taken as it is stored, and was not compared: days, facts and "
-        f"statements before {kept.since.isoformat()}, sessions of that day too. Records are balanced from {kept.balanced_from.date().isoformat()} on, "
-        "rejected ones not at all"
-    )
+    told = [", ".join(f"{name} begins on {day.isoformat()}" for name, day in begun.items())]
+    told[0] += ": rows of before have gone by [retention]"
+    if (kept := kept_rows(lake)) is not None:
+        told.append(
+            f"What was made of them is taken as it is stored{', and was not compared' if is_check else ''}: days, facts and statements before "
+            f"{kept.since.isoformat()}, sessions of that day too"
+        )
+        if is_check:
+            told.append(f"Records are balanced from {kept.balanced_from.date().isoformat()} on")
+    if is_check:
+        told.append("Rejected records were not compared")
+    print(". ".join(told))
 
 
 def check_declared(lake: Lake) -> int:
@@ -100,7 +106,7 @@ def main(argv: list[str]) -> int:
             if is_refill:
                 refill(lake, declarations(config))
             overwrite_profiles(lake)
-        _tell_kept(lake)
+        _tell_kept(lake, is_check=False)
         print("rebuilt")
         return 0
 

@@ -22,7 +22,7 @@ from lakehouse import machine
 from lakehouse.config import Config
 from lakehouse.lake import delta_rs
 from lakehouse.lake.delta import arrow_schema
-from lakehouse.lake.lock import AUDIT, STAMP
+from lakehouse.lake.lock import AUDIT, is_here
 from lakehouse.lake.retention import retention
 from lakehouse.tables.audit import OPS_AUDIT
 
@@ -70,12 +70,6 @@ def note_state(config: Config, kind: str, state: Mapping[str, Any], *, by: str, 
             _add(config, folder, kind, by, state, now)
 
 
-def is_kept(config: Config) -> bool:
-    """Whether there is a lake on this machine, and so a log."""
-    folder = _folder(config)
-    return folder is not None and (folder / STAMP).is_file()
-
-
 def rows_of(config: Config, kind: str) -> list[dict[str, Any]]:
     """The rows of that kind, in order."""
     folder = _folder(config)
@@ -89,7 +83,7 @@ def rows_of(config: Config, kind: str) -> list[dict[str, Any]]:
 def _turn(config: Config) -> Iterator[Path | None]:
     """The lake's folder, while nobody else adds to its log; None where there is no lake on this machine."""
     folder = _folder(config)
-    if folder is None or not is_kept(config):
+    if folder is None or not is_here(config):
         yield None
         return
     with machine.file_lock(folder / f"_lock.{AUDIT}"):

@@ -266,10 +266,7 @@ class Lake:
 
     def _is_small(self, table: Table) -> bool:
         """Whether little is stored of a table on this machine, so that what replaces it is likely to be little, too."""
-        size = self.size(table)
-        if size is None or size.files > MOST_FILES:
-            return False
-        files = self._few_files(table)
+        files = self._few_files(table) if self.uses_delta_rs and self.is_there(table) else None
         return files is not None and sum(Path(file).stat().st_size for file in files) <= SMALL_BYTES
 
     def add(self, rows: pa.Table, table: Table) -> None:

@@ -54,6 +54,12 @@ PARTS = {
 _held: set[Path] = set()  # locks this process holds
 
 
+def is_here(config: Config) -> bool:
+    """Whether there is a lake, and on this machine."""
+    folder = machine.local_folder(config.lake.root)
+    return folder is not None and (folder / STAMP).is_file()
+
+
 @contextmanager
 def writer(
     config: Config,

@@ -82,13 +82,15 @@ def _orders(lake: Lake, found: Traces) -> None:
     if beginning(lake, SILVER_EVENTS) is None:
         return
     actors = found.values[By.ACTOR]
+    theirs = pa.array(list(actors), pa.string())
     for batch in lake.batches(SILVER_ORDERS, columns=("order_id", "statements")):
+        if batch.num_rows == 0:  # as in _events
+            continue
         statements = batch["statements"]
-        told = pc.list_flatten(statements).field("actor_id")
-        rows = batch["order_id"].take(pc.list_parent_indices(statements))
-        for order_id, actor in zip(rows.to_pylist(), told.to_pylist(), strict=True):
-            if actor in actors:
-                found.add(By.ORDER, [order_id], actors[actor])
+        order_ids = batch["order_id"].take(pc.list_parent_indices(statements))
+        told = pa.table({"order_id": order_ids, "actor_id": pc.list_flatten(statements).field("actor_id")})
+        for row in told.filter(pc.is_in(told["actor_id"], value_set=theirs)).to_pylist():
+            found.add(By.ORDER, [row["order_id"]], actors[row["actor_id"]])
 
 
 def _theirs(rows: pa.Table, found: Traces, owners: Mapping[Identifier, int]) -> Iterable[tuple[Mapping[str, Any], int]]:

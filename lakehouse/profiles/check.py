@@ -15,7 +15,7 @@ from lakehouse.lake.delta import Lake
 from lakehouse.profiles.differences import Difference, compare, summarise
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.changes import GOLD_CHANGES, UPSERTED
-from lakehouse.profiles.kept_rows import kept_rows
+from lakehouse.profiles.kept_rows import KeptRows, kept_rows
 from lakehouse.profiles.rebuild import Rebuilt, parsed_bronze, read_again
 from lakehouse.profiles.stitching.history_table import compare_history, history_of, summarise_history
 from lakehouse.quality.counts import first_broken
@@ -41,6 +41,7 @@ class Balance:
     unexpected: int  # in good form, and put aside by an expectation
     repeats: int  # same id, same content; or rejected, and sent again in another form
     facts: int  # of no person, in tables of their own
+    kept: KeptRows | None  # by which records were left out that are not whole
 
     @property
     def quarantine(self) -> int:
@@ -75,7 +76,7 @@ def balance(lake: Lake, declared: Declarations = NOTHING_DECLARED, read: DataFra
         .first()
     )
     assert row is not None
-    unexpected = _unexpected(lake, declared)
+    unexpected = _unexpected(lake, declared, kept)
     return Balance(
         bronze=row["bronze"],
         accepted=row["accepted"] - unexpected,
@@ -84,15 +85,16 @@ def balance(lake: Lake, declared: Declarations = NOTHING_DECLARED, read: DataFra
         conflicts=row["contents"] - row["accepted"],
         repeats=row["good"] - row["contents"] + row["came_again"],
         facts=row["facts"],
+        kept=kept,
     )
 
 
-def _unexpected(lake: Lake, declared: Declarations) -> int:
+def _unexpected(lake: Lake, declared: Declarations, kept: KeptRows | None) -> int:
     """Message ids whose first content an expectation puts aside; nothing is read where there is no such expectation."""
     breaks = first_broken(SILVER_EVENTS, Action.QUARANTINE)
     if breaks is None:
         return 0
-    good, kept = parsed_bronze(lake, declared).where(F.col("reason").isNull()), kept_rows(lake)
+    good = parsed_bronze(lake, declared).where(F.col("reason").isNull())
     good = good if kept is None else kept.whole_events(good)
     first = F.min_by(breaks, F.struct(ARRIVED_AT, *BRONZE_EVENTS.key))
     return good.groupBy("message_id").agg(first.alias("breaks")).where("breaks IS NOT NULL").count()
@@ -103,7 +105,7 @@ def check_events(lake: Lake, counted: Balance) -> Iterator[Difference]:
 
     Where records have gone by age, quarantine is not compared: a rejected record need not say when it happened.
     """
-    bronze, silver, kept = lake.read(BRONZE_EVENTS), lake.read(SILVER_EVENTS), kept_rows(lake)
+    bronze, silver, kept = lake.read(BRONZE_EVENTS), lake.read(SILVER_EVENTS), counted.kept
     yield _count(BRONZE_EVENTS, bronze.count(), bronze.select(*BRONZE_EVENTS.key).distinct().count())
     if kept is not None:
         yield _count(SILVER_EVENTS, kept.whole_events(silver).count(), counted.accepted)

@@ -1,5 +1,6 @@
 """Reads of profiles, taken over from the files of the processes that answered them (serving/state/profile_reads.py) into the audit log."""
 
+import logging
 import os
 from datetime import datetime
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 import orjson
 
 from lakehouse.config import Config
-from lakehouse.lake import audit
 from lakehouse.lake.audited_reads import note_reads
+from lakehouse.lake.lock import is_here
 from lakehouse.lake.profile_read import ProfileRead
 from serving.kafka.spool_file import SpoolFile, adopted, noted
 from serving.state.profile_reads import SUFFIX
+
+log = logging.getLogger("stitchlake.background")
 
 
 def take_over(config: Config, folder: Path, now: datetime) -> int:
@@ -20,7 +23,7 @@ def take_over(config: Config, folder: Path, now: datetime) -> int:
     Raises:
         OSError, DeltaError: the log does not take them; they wait.
     """
-    if not audit.is_kept(config):
+    if not is_here(config):
         return 0
     return sum(_taken(config, path, now) for path in sorted(folder.glob(f"*{SUFFIX}")))
 
@@ -31,13 +34,18 @@ def _taken(config: Config, path: Path, now: datetime) -> int:
     is_open = True
     try:
         lines, end = _whole_lines(file)
-        note_reads(config, map(_read, lines), now=now)
+        reads = [read for read in map(_read, lines) if read is not None]
+        if len(reads) < len(lines):  # a machine failed as they were written
+            log.error(
+                "audit: %d of %d lines of reads cannot be read, and are left out", len(lines) - len(reads), len(lines)
+            )
+        note_reads(config, reads, now=now)
         if left is None:
             file.note(end)
         else:
             is_open = False
             left.delete()
-        return len(lines)
+        return len(reads)
     finally:
         if is_open:
             os.close(file.file)
@@ -56,6 +64,10 @@ def _whole_lines(file: SpoolFile) -> tuple[list[bytes], int]:
     return whole.splitlines(), file.sent + len(whole) + len(newline)
 
 
-def _read(line: bytes) -> ProfileRead:
-    told = orjson.loads(line)
-    return ProfileRead(at=datetime.fromisoformat(told["at"]), by=told["by"], profile=told["profile"])
+def _read(line: bytes) -> ProfileRead | None:
+    """None of a line that is damaged."""
+    try:
+        told = orjson.loads(line)
+        return ProfileRead(at=datetime.fromisoformat(told["at"]), by=told["by"], profile=told["profile"])
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -17,7 +17,7 @@ import orjson
 from lakehouse.config import Config
 from lakehouse.config.paths import serving_folder
 from lakehouse.errors import BusyError
-from lakehouse.lake.lock import STAMP
+from lakehouse.lake.lock import is_here
 from lakehouse.lake.profile_read import hash_of
 from lakehouse.machine import local_folder
 from serving.kafka.spool_file import SpoolFile, created, make_folder, write_all
@@ -68,9 +68,7 @@ class ProfileReads:
 
     def _has_log(self) -> bool:
         """Once there is a lake, it stays."""
-        if not self._is_kept:
-            lake = local_folder(self._config.lake.root)
-            self._is_kept = lake is not None and (lake / STAMP).is_file()
+        self._is_kept = self._is_kept or is_here(self._config)
         return self._is_kept
 
     def _room(self, folder: Path) -> SpoolFile:

@@ -46,9 +46,8 @@ def products(config: EventsConfig, junk: Blocked) -> Column:
         return sent.withField("price_amount", price).withField("quantity_amount", quantity)
 
     spec, *others = (places.array_at(f"properties.{name}", element) for name in schema.LINES)
-    sent = F.coalesce(
-        F.when(F.size(spec) > 0, spec), F.when(_text(schema.LINES[0]).isNull() & _names_order(), F.coalesce(*others))
-    )
+    filled = F.coalesce(*(F.when(F.size(one) > 0, one) for one in others))
+    sent = F.coalesce(F.when(F.size(spec) > 0, spec), F.when(_text(schema.LINES[0]).isNull() & _names_order(), filled))
     return F.transform(
         F.transform(F.transform(sent, texts), figures), lambda read: _product(read, config.max_amount, junk)
     )

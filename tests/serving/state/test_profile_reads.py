@@ -62,6 +62,20 @@ def test_half_a_line_is_of_nobody_who_was_answered_and_hides_no_other(config: Co
     assert list(folder.iterdir()) == []
 
 
+def test_a_line_that_a_failing_machine_damaged_is_told_and_hides_no_other(
+    config: Config, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reads = ProfileReads(config, folder)
+    reads.note("crm", "p-ann", AT)
+    (written,) = folder.glob(f"*{SUFFIX}")
+    with written.open("ab") as damaged:
+        damaged.write(b"\0\0\0\n[1]\n{}\n")
+    reads.note("crm", "p-bob", AT)
+    assert take_over(config, folder, AT) == 2
+    assert "3 of 5 lines of reads cannot be read" in caplog.text
+    assert take_over(config, folder, AT) == 0
+
+
 def test_lines_wait_while_the_log_cannot_be_written(
     config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

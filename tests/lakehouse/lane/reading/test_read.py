@@ -27,6 +27,7 @@ WITH_LINES = [
     for lines in (
         {"items": [{"item_id": "p", "quantity": 2}]},
         {"products": [], "line_items": [{"sku": "p"}, {"sku": "q"}]},
+        {"items": [], "line_items": [{"sku": "p"}]},
         {"products": [{"sku": "p"}], "items": [{"sku": "q"}]},
         {"items": 2},
         {"items": "two"},
