@@ -1,7 +1,8 @@
-"""person: everything held about somebody, written down for them or erased.
+"""person: everything held about somebody, written down for them or erased; and the models that learned from whom was erased.
 
 ./spark-submit.sh person export email jane@example.com --to jane                      person.json, and person.html to read
 ./spark-submit.sh person erase user_id u-17 --by ann --why "asked by letter of 3 May"  everything, wherever it is
+./spark-submit.sh person models [ERASURE_ID]                                           models that learned from whom was erased, until when
 
 Somebody is found whole by any identifier of theirs. Where several profiles carry it, name another, or say --every-profile.
 
@@ -14,12 +15,14 @@ import argparse
 import json
 import os
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lakehouse import machine
 from lakehouse.catalog import TABLES
+from lakehouse.commands.schedule import declared
 from lakehouse.config import Config, load
 from lakehouse.errors import BusyError, LakeError, StitchlakeError
 from lakehouse.job import json_line, run
@@ -30,6 +33,7 @@ from lakehouse.lake.lock import STAMP
 from lakehouse.people.dossier import dossier
 from lakehouse.people.erasure import Erasures
 from lakehouse.people.held_back import HeldBack
+from lakehouse.people.learned import Learned, learned
 from lakehouse.people.page import page
 from lakehouse.people.person import identifier_of, person, profiles_with
 from lakehouse.people.requests import WAITING, Request, keep, new
@@ -41,6 +45,10 @@ from lakehouse.spark.opened_lake import opened
 from lakehouse.spark.session import get_session
 from lakehouse.tables.erasures import OPS_ERASURES
 
+_USAGE = (
+    "person: expected export|erase <identifier type> <value>, and --to FOLDER or --by WHO --why TEXT; or models [ERASURE_ID]. "
+    "See ./spark-submit.sh help"
+)
 PATIENCE_SECONDS = 900.0  # for streams to carry it out
 
 
@@ -102,6 +110,25 @@ def export(lake: Lake, type_: str, value: str, to: Path, *, every: bool, now: da
     return sum(len(table["rows"]) for table in told["tables"].values())
 
 
+def models(config: Config, erasure_id: str | None, now: datetime) -> list[Learned]:
+    """The versions that learned from whoever that erasure, or any, was of. Raises LakeError, ModelError, StitchlakeError: no such erasure."""
+    receipts = _receipts(_lake_here(config))
+    if erasure_id is not None and erasure_id not in {one["erasure_id"] for one in receipts}:
+        raise StitchlakeError(f"person models: got no erasure '{erasure_id}', expected an erasure_id of ops.erasures")
+    asked = [one for one in receipts if erasure_id in (None, one["erasure_id"])]
+    return learned(config, asked, declared(), now)
+
+
+def _tell(found: list[Learned]) -> None:
+    """A line for each that speaks, or may soon; one for all that are only kept."""
+    for one in found:
+        if one.aliases:
+            print(one.line())
+    kept = Counter(one.model for one in found if not one.aliases)
+    if kept:
+        print(f"kept, and for nobody to promote: {', '.join(f'{n} of {model}' for model, n in sorted(kept.items()))}")
+
+
 def _write(path: Path, text: str) -> None:
     with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(text)
@@ -117,11 +144,14 @@ def _lake_here(config: Config) -> str:
 
 
 def _receipt(root: str, asked: Request) -> dict[str, Any] | None:
+    return next((row for row in _receipts(root) if row["erasure_id"] == asked.erasure_id), None)
+
+
+def _receipts(root: str) -> list[dict[str, Any]]:
     path = f"{root}/{OPS_ERASURES.name.replace('.', '/')}"
     if not Path(path, "_delta_log").is_dir():
-        return None
-    rows = [row for batch in delta_rs.batches(path, arrow_schema(OPS_ERASURES)) for row in batch.to_pylist()]
-    return next((row for row in rows if row["erasure_id"] == asked.erasure_id), None)
+        return []
+    return [row for batch in delta_rs.batches(path, arrow_schema(OPS_ERASURES)) for row in batch.to_pylist()]
 
 
 def _await_end(root: str, asked: Request) -> None:
@@ -136,9 +166,9 @@ def _await_end(root: str, asked: Request) -> None:
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="person", add_help=False, exit_on_error=False)
-    parser.add_argument("act", choices=("export", "erase"))
-    parser.add_argument("type")
-    parser.add_argument("value")
+    parser.add_argument("act", choices=("export", "erase", "models"))
+    parser.add_argument("type", nargs="?")
+    parser.add_argument("value", nargs="?")
     parser.add_argument("--to", type=Path)
     parser.add_argument("--by", default="")
     parser.add_argument("--why", default="")
@@ -146,9 +176,9 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     try:
         told, unknown = parser.parse_known_args(argv)
     except (argparse.ArgumentError, SystemExit):
-        raise StitchlakeError(
-            "person: expected export|erase <identifier type> <value>, and --to FOLDER or --by WHO --why TEXT. See ./spark-submit.sh help"
-        ) from None
+        raise StitchlakeError(_USAGE) from None
+    if told.act != "models" and told.value is None:
+        raise StitchlakeError(_USAGE)
     if unknown:
         raise StitchlakeError(
             f"person: got '{unknown[0]}', expected --to, --by, --why or --every-profile. Leave it out"
@@ -163,20 +193,46 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     told = _arguments(argv)
     config, now = load(), datetime.now(UTC)
-    if told.act == "export":
-        lake = Lake(get_session(config, "person"), config)
-        count = export(lake, told.type, told.value, told.to, every=told.every_profile, now=now)
-        audit.note_read(config, "person export", {"identifier_type": told.type, "rows": count})
-        print(json_line({"command": "person export", "rows": count, "folder": str(told.to)}))
-        return 0
+    match told.act:
+        case "models":
+            _tell_models(config, told.type, now)
+            return 0
+        case "export":
+            return _export(config, told, now)
+        case _:
+            return _erase(config, told, now)
+
+
+def _tell_models(config: Config, erasure_id: str | None, now: datetime) -> None:
+    found = models(config, erasure_id, now)
+    _tell(found)
+    print(json_line({"command": "person models", "models": [one.told() for one in found]}))
+
+
+def _export(config: Config, told: argparse.Namespace, now: datetime) -> int:
+    lake = Lake(get_session(config, "person"), config)
+    count = export(lake, told.type, told.value, told.to, every=told.every_profile, now=now)
+    audit.note_read(config, "person export", {"identifier_type": told.type, "rows": count})
+    print(json_line({"command": "person export", "rows": count, "folder": str(told.to)}))
+    return 0
+
+
+def _erase(config: Config, told: argparse.Namespace, now: datetime) -> int:
     identifier = identifier_of(config, told.type, told.value)
     asked = new(identifier, by=told.by.strip(), reason=told.why.strip(), at=now, every=told.every_profile)
     receipt = erase(config, asked)
     print(
         f"erasure {receipt['erasure_id']}: {receipt['outcome']}{': ' + receipt['detail'] if receipt['detail'] else ''}"
     )
+    found: list[Learned] = []
+    try:
+        found = models(config, receipt["erasure_id"], now)
+    except StitchlakeError as error:  # the erasure is done all the same
+        print(error)
+    _tell(found)
     counts = {name: count for name, count in json.loads(receipt["counts"]).items() if count}
-    print(json_line({"command": "person erase", "outcome": receipt["outcome"], "rows": counts}))
+    of_models = [one.told() for one in found]
+    print(json_line({"command": "person erase", "outcome": receipt["outcome"], "rows": counts, "models": of_models}))
     return 0 if receipt["outcome"] == "erased" else 1
 
 

@@ -26,6 +26,7 @@ PASSED: Final = "passed"
 REJECTED: Final = "rejected"
 WHY: Final = "gate_reasons"
 CARD: Final = "card.md"
+SNAPSHOT: Final = "delta_version."  # tag of a run, before a table's name: the commit whose rows it learned from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,13 @@ class Version:
     settings: Mapping[str, str]
     tags: Mapping[str, str]
     run_id: str
+
+    @property
+    def snapshot(self) -> dict[str, int]:
+        """Table -> commit whose rows it learned from."""
+        return {
+            tag.removeprefix(SNAPSHOT): int(commit) for tag, commit in self.tags.items() if tag.startswith(SNAPSHOT)
+        }
 
 
 def promote(config: Config, name: str, version: str, *, by: str, why: str) -> None:

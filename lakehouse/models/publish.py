@@ -22,7 +22,7 @@ from lakehouse.config import PROJECT, Config
 from lakehouse.errors import ModelError
 from lakehouse.lake.delta import Lake
 from lakehouse.machine import account
-from lakehouse.models.aliases import CHALLENGER, promote
+from lakehouse.models.aliases import CHALLENGER, SNAPSHOT, promote
 from lakehouse.models.registry import PARAMETERS, client, local_folder, tracking_uri
 from lakehouse.tables.contract import Table
 
@@ -128,7 +128,7 @@ def _log(mlflow: "MlflowClient", run_id: str, trained: Trained) -> None:
         mlflow.log_param(run_id, key, setting)
     for key, metric in trained.metrics.items():
         mlflow.log_metric(run_id, key, metric)
-    tags = {f"delta_version.{table}": str(version) for table, version in trained.snapshot.items()}
+    tags = {f"{SNAPSHOT}{table}": str(version) for table, version in trained.snapshot.items()}
     tags |= {"code_version": code_version(), "feature_schema": feature_schema(list(trained.inputs))}
     for key, tag in tags.items():
         mlflow.set_tag(run_id, key, tag)

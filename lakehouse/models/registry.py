@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 SEGMENTS = "segments"
 IDENTITY = "identity"
 RECOMMENDER = "recommender"
+TRAINED_BY: Mapping[str, str] = {
+    SEGMENTS: "ml/train_segments.py",
+    IDENTITY: "ml/train_identity.py",
+    RECOMMENDER: "ml/train_recommender.py",
+    **{score.model: score.trained_by for score in SCORES if score.trained_by is not None},
+}
+"""Model -> the job that trains it."""
 CHAMPION = "champion"
 PARAMETERS = "parameters.json"
 
@@ -71,6 +78,16 @@ def local_folder(config: Config) -> Path | None:
             "remote. Set STITCHLAKE__MLFLOW__TRACKING_URI"
         )
     return Path(unquote(root.path) if root.scheme else config.lake.root).absolute() / "_mlflow"
+
+
+def has_registry(config: Config) -> bool:
+    """Whether a model was ever registered; of a registry elsewhere it is taken as given.
+
+    Raises:
+        ModelError: as `local_folder`.
+    """
+    folder = local_folder(config)
+    return folder is None or (folder / "mlflow.db").is_file()
 
 
 def tracking_uri(config: Config) -> str:
@@ -119,8 +136,7 @@ def champion_file(config: Config, name: str, file: str) -> tuple[str, Mapping[st
     Raises:
         ModelError: the lake is remote and no tracking URI is set.
     """
-    folder = local_folder(config)
-    if folder is not None and not (folder / "mlflow.db").is_file():
+    if not has_registry(config):
         return None
     from mlflow.exceptions import MlflowException
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import compress
@@ -64,6 +64,12 @@ def delete(
     return bool(owners)
 
 
+def with_commits(lake: Lake, request: Request, tables: Iterable[Table]) -> Request:
+    """With the commits by which the person was gone from these tables. What was noted before stays: nothing of them came since."""
+    gone = {table.name: lake.commit(table) for table in lake.stored(tables) if table.ways}
+    return replace(request, commits=gone | dict(request.commits or {}))
+
+
 def stays_for_a_time(table: Table) -> bool:
     """Whether its rows stay for a time."""
     return any(isinstance(way, ByColumns) and way.stays is not None for way in table.ways)
@@ -93,6 +99,7 @@ def write_receipt(
         "identifiers": len(one.own) if one.profiles else 0,
         "counts": json.dumps(dict(request.counts), sort_keys=True),
         "ends": next(iter(stored["ends"].to_pylist()), json.dumps(ends or {})),  # told before anything went
+        "commits": None if request.commits is None else json.dumps(dict(request.commits), sort_keys=True),
         "written_at": now,
     }
     lake.upsert(pa.Table.from_pylist([row], schema=arrow_schema(OPS_ERASURES)), OPS_ERASURES)

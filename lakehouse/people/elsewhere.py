@@ -20,7 +20,7 @@ from lakehouse.lake.folders import Folder
 from lakehouse.lake.lock import DECISION_LOG, EXPORTS, HOUSEHOLDS, writer
 from lakehouse.maintenance import local_table
 from lakehouse.online.engines import open_kept_store, open_store, scrub, store_url
-from lakehouse.people.deletion import Spared, delete, write_receipt
+from lakehouse.people.deletion import Spared, delete, with_commits, write_receipt
 from lakehouse.people.forgetting import Gone, forget
 from lakehouse.people.holdings import of_people
 from lakehouse.people.requests import Request, keep, milliseconds
@@ -79,6 +79,7 @@ def _part(lake: Lake, part: str, found: Traces, requests: list[Request], place: 
                 spared = _of_later(table, requests[0].held)
                 if delete(lake, table, found, requests, place, spared=spared) and lake.uses_delta_rs:
                     local_table.purge(lake.path(table))
+            requests[0] = with_commits(lake, requests[0], tables)
     except BusyError as error:
         return str(error)
     return None

@@ -35,7 +35,7 @@ from lakehouse.lake.stamp import read as read_stamp
 from lakehouse.lake.stamp import restamp
 from lakehouse.lake.turns import turn
 from lakehouse.maintenance import local_table
-from lakehouse.people.deletion import but_those, delete, stays_for_a_time, write_receipt
+from lakehouse.people.deletion import but_those, delete, stays_for_a_time, with_commits, write_receipt
 from lakehouse.people.elsewhere import forget_again, settle
 from lakehouse.people.held_back import HeldBack
 from lakehouse.people.others import put_log_right, put_orders_right, put_sessions_right
@@ -160,7 +160,8 @@ class Erasures:
         if any(sum(request.counts.values()) for request in open_):
             self._purge(tables)
         for request in open_:
-            keep(place, replace(request, stage="left", left_at=self._clock()))
+            rid = with_commits(lake, request, tables)
+            keep(place, replace(rid, stage="left", left_at=self._clock()))
 
     def _known(self, request: Request, place: Folder) -> Request | None:
         """With who it is, and what is of them held back: all that stands by now, also where an earlier try broke off; None = it is refused."""

@@ -25,7 +25,7 @@ Stage = Literal["asked", "resolved", "left"]
 class Request:
     """`every`: all profiles that carry the identifier, where they are several. person, held_until, neighbours: once it is resolved.
 
-    left_at: when nothing of them was in gold any more. counts: rows that went, by table.
+    left_at: when nothing of them was in gold any more. commits: of tables, by then. counts: rows that went, by table.
     """
 
     erasure_id: str
@@ -40,6 +40,7 @@ class Request:
     left_at: datetime | None = None
     neighbours: tuple[str, ...] = ()
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    commits: Mapping[str, int] | None = None
 
     @property
     def resolved(self) -> Person:

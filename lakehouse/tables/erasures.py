@@ -24,6 +24,7 @@ OPS_ERASURES = Table(
         required("identifiers", "bigint", "identifiers that nobody else carries"),
         required("counts", "string", "JSON: table -> rows of the person that went; 0 everywhere = there was nobody"),
         required("ends", "string", "JSON: table of records -> topic -> partition -> how far it reached then, whatever went"),
+        optional("commits", "string", "JSON: table -> its commit by which nothing of the person was in it; null = not so far yet, or of an earlier release"),
         write_time("written_at", "when the row was last set"),
     ),
 )  # fmt: skip

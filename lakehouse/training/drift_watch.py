@@ -21,7 +21,7 @@ from lakehouse.drift.shift import shift
 from lakehouse.drift.verdicts import Look, verdicts
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.lake.delta import Lake, arrow_schema
-from lakehouse.models.registry import Champions
+from lakehouse.models.registry import SEGMENTS, TRAINED_BY, Champions
 from lakehouse.models.value_model import READ as READ_BY_CLV
 from lakehouse.profiles.declared_scores import CLV, PURCHASE_PROPENSITY, SCORES, Score
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
@@ -30,7 +30,6 @@ from lakehouse.training.known_profiles import KnownProfiles
 from lakehouse.training.score_targets import TARGETS
 
 FEATURE, SCORE, SEGMENT_SIZES, CALIBRATION = "feature", "score", "segment_sizes", "calibration"
-SEGMENTS_JOB = "ml/train_segments.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +157,7 @@ def _of_segments(lake: Lake, day: date, settings: DriftConfig, now: datetime, ra
         reference_day=day - timedelta(days=settings.reference_days),
         version=None,
         rows=(len(sizes[0]), len(sizes[1])),
-        asks_for=(SEGMENTS_JOB,),
+        asks_for=(TRAINED_BY[SEGMENTS],),
         **shifted(sizes[0], sizes[1], settings, random),
     )
 

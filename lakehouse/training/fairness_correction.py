@@ -83,7 +83,7 @@ def correct(lake: Lake) -> Corrected:
                 "correction_difference_after": priced.difference_after,
             },
             settings={"corrects": by, "corrected_version": version},
-            snapshot={},
+            snapshot=aliases.version_of(config, name, version).snapshot,
             files=_files(config, made),
             tags={aliases.WHY: made.line()},
         ),

@@ -16,6 +16,7 @@ from lakehouse.people.requests import new
         ([], "expected export"),
         (["forget", "email", "a@b.example"], "expected export"),
         (["erase", "email"], "expected export"),
+        (["models", "e1", "--all"], "got '--all'"),
         (["erase", "email", "a@b.example", "--by", "ann"], "--by or --why missing"),
         (["erase", "email", "a@b.example", "--by", "ann", "--why", " "], "--by or --why missing"),
         (["export", "email", "a@b.example"], "--to missing"),

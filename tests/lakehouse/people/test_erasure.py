@@ -158,6 +158,8 @@ def she_goes(world: World) -> None:
     assert list(found_on_disk(lake)) != []
     ends = held_by(lake, {"events": SILVER_EVENTS, "quarantine": SILVER_EVENTS_QUARANTINE, "records": BRONZE_EVENTS})
 
+    with_her = {table.name: lake.commit(table) for table in (SILVER_EVENTS, SILVER_DECISION_LOG)}
+
     # The browser is of two people, and names neither.
     refused = world.ask("anonymous_id", "family")
     erasure = world.ask("user_id", "ann-4711")
@@ -179,6 +181,11 @@ def she_goes(world: World) -> None:
     assert counts["bronze.events"] == len(HERS)
     assert (counts["silver.events"], counts["silver.events_quarantine"]) == (6, 2)
     assert (counts["silver.decision_log"], counts["silver.identity_overrides"], counts["gold.activation"]) == (1, 1, 1)
+
+    # A training that read a commit before these has learned from her.
+    commits = json.loads(told["commits"])
+    assert all(commits[name] > commit for name, commit in with_her.items())
+    assert commits["silver.events"] <= lake.commit(SILVER_EVENTS)
 
     assert list(found_on_disk(lake)) == []
     after = {row["profile_id"]: row.asDict() for row in lake.read(GOLD_ACTIVATION).collect()}
