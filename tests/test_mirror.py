@@ -48,6 +48,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/adoption/column_names.py",
         "lakehouse/adoption/declared.py",
         "lakehouse/adoption/draft.py",
+        "lakehouse/adoption/event_names.py",
         "lakehouse/adoption/file_layout.py",
         "lakehouse/adoption/kept.py",
         "lakehouse/adoption/kinds.py",

@@ -8,7 +8,7 @@ table            counts of every column of a file
 column_names     what names of columns say, in English, German and some others
 co_occurrence    what goes together with what: rows of one order, ids and addresses
 draft            a proposal while it is made: fields, evidence, questions
-times, people, money, order_key, worth, orders, kept, kinds   the parts of a proposal
+times, people, money, order_key, worth, orders, event_names, kept, kinds   the parts of a proposal
 declared         a proposal -> conf/sources/<name>.yaml
 known_sources    a declared source that reads the file already
 adopt            all of it, for the files of one kind

@@ -84,7 +84,7 @@ def asked(counts: Table, answers: Answers, config: Config) -> Asked:
     products, quantities, amounts = named("product"), numbers_of(named("quantity")), numbers_of(named("total", "price"))
     has_line = len(products) == len(quantities) == len(amounts) == 1
     return Asked(
-        keys=_places(named("order")),
+        keys=_places([*named("order"), *(column for column in named("number") if column.is_unique)]),
         ids=_places(named("customer")),
         addresses=_places(addresses),
         persons=_places(persons),

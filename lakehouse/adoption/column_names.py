@@ -16,13 +16,13 @@ _CUSTOMER = (
     r"customer|cust|client|user|household|member|shopper|buyer|patron|kunden?|kaeufer|cliente|cliente|mitglieds?"
 )
 _ORDER = r"order|basket|invoice|receipt|transaction|purchase|ticket|bestell(?:ung)?s?|auftrags?|beleg|bon|kassenbon|rechnungs?|commande|facture|pedido"
-_PRODUCT = r"product|item|article|artikel|produkt|stock|variant|produit|producto|prodotto|line_?item"
+_PRODUCT = r"product|prod|item|article|artikel|produkt|stock|variant|produit|producto|prodotto|line_?item"
 _TOTAL = (
     r"total|amount|revenue|sales|turnover|value|spend|gmv|umsatz|betrag|summe|montant|importe|monto|dollars?|euros?"
 )
-_SALE = r"order|purchase|transaction|sale|sales|invoice|receipt|basket|bought|event|bestell(?:ung)?s?|auftrags?|kauf|verkaufs?|beleg|bon|rechnungs?|redemption"
+_SALE = r"order|purchase|transaction|trans|txn|shop|shopping|sale|sales|invoice|receipt|basket|bought|event|bestell(?:ung)?s?|auftrags?|kauf|verkaufs?|beleg|bon|rechnungs?|redemption"
 _OF_SHOP = r"(?:crm|shop|store|web|external|ext|billing|buyer|sales|customer|client|order|our)_"  # before a word it changes nothing
-_WHEN = r"date|time|timestamp|datetime|date_?time|at|on|ts|datum|zeit|zeitpunkt|zeitstempel|tag|am"
+_WHEN = r"date|time|timestamp|datetime|date_?time|at|on|ts|dt|datum|zeit|zeitpunkt|zeitstempel|tag|am"
 
 # Role -> names, best first: a column of an earlier pattern is taken before one of a later.
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -38,6 +38,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         r".*(?:phone|telefon|mobil|handy)(?:_?(?:number|nummer|no|nr))?",
     ),
     "order": (rf"(?:{_ORDER}){_NUMBER}", rf"(?:{_OF_SHOP})?(?:{_ORDER}){_NUMBER}", rf"{_ORDER}"),
+    "number": (r"ids?|no|nr|num|number|nummer|ref(?:erence)?|key",),
     "product": (
         rf"(?:{_PRODUCT}){_NUMBER}|(?:(?:{_PRODUCT})_)?(?:sku|ean|upc|gtin|asin|isbn)(?:_?(?:code|nummer))?|stock_?code",
         rf"(?:(?:line|purchased|ordered|sold|bought)_)?(?:{_PRODUCT}){_NUMBER}|{_PRODUCT}",
@@ -66,14 +67,16 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "changed": (r"(?:last_?)?(?:updated?|modified|changed|geaendert|aktualisiert)(?:_?(?:at|on|date|time|am))?",),
     "made": (
         r"(?:created|registered|signed_?up|joined|angelegt|erstellt|registriert)(?:_?(?:at|on|date|time|am))?|sign_?up_?date|registration_?date"
-        r"|member_since|kunde_seit|creation_date",
+        r"|member_since|kunde_seit|creat(?:e|ion)_?date",
     ),
     "cancelled": (r"(?:cancell?ed|storniert|cancellation)(?:_?(?:at|on|date|am))?",),
-    "status": (r"(?:.*_)?(?:status|state_of_order|zustand|bestellstatus)",),
+    "status": (r"(?:.*_)?(?:status|statut|state|state_of_order|zustand|bestellstatus|etat|estado|stato)",),
+    "session": (r"(?:user_|visit_|web_)?session(?:_?id)?|visit_?id",),
     "event": (r"event(?:_?(?:name|type))?|action|activity|ereignis|aktion",),
     "consent": (
-        r"(?:.*_)?(?:newsletter|opt_?in|accepts?_marketing|marketing|consent|einwilligung|werbe(?:einwilligung|erlaubnis)|opt_?out|unsubscribed|subscribed)"
-        r"(?:_?(?:status|flag|opt_?in|consent|allowed|erlaubt|permission|email|e_mail|sms))*",
+        r"(?:.*_)?(?:newsletter|opt_?in|accepts?_(?:e_?mail_)?marketing|marketing|consent|einwilligung|werbe(?:einwilligung|erlaubnis)|subscribed"
+        r"|opt(?:ed)?_?out|unsub(?:scribed?)?|do_not_(?:e_?mail|contact|call|mail)|abgemeldet)"
+        r"(?:_?(?:status|state|flag|opt_?in|consent|allowed|erlaubt|permission|e_?mails?|sms|from|of|all|at|on|am|date|time|reason))*",
     ),
     "first_name": (r"(?:.*_)?(?:first|given|fore)_?name|vorname|prenom",),
     "last_name": (r"(?:.*_)?(?:last|sur|family)_?name|nachname|familienname|zuname",),
@@ -88,6 +91,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "country": (r"(?:.*_)?(?:country(?:_?code)?|land|staat|pays|pais)",),
     "tier": (r"(?:loyalty_)?tier|kundenstatus|customer_level",),
 }  # fmt: skip
+_REMARK = re.compile(r"\s*[(\[][^)\]]*[)\]]\s*\Z")
 _COMPILED = {role: [re.compile(pattern) for pattern in patterns] for role, patterns in ROLES.items()}
 # Amounts that are not what somebody paid, whatever else their name says.
 _OTHER_MONEY = re.compile(
@@ -105,8 +109,12 @@ def folded(name: str) -> str:
 
 @lru_cache(maxsize=200_000)  # a file may have ten thousand columns, and each role asks for all of them
 def rank(role: str, name: str) -> int | None:
-    """How well a column's name fits a role: 0 best; None = not at all."""
-    said = folded(name)
+    """How well a column's name fits a role: 0 best; None = not at all. What stands in brackets is a remark: `Order Total (inc tax)` is an order's total."""
+    found = _rank(role, folded(name))
+    return _rank(role, folded(bare)) if found is None and (bare := _REMARK.sub("", name)) not in ("", name) else found
+
+
+def _rank(role: str, said: str) -> int | None:
     if role == "total" and _OTHER_MONEY.search(said):
         return None
     return next((number for number, pattern in enumerate(_COMPILED[role]) if pattern.fullmatch(said)), None)

@@ -18,7 +18,7 @@ def document(draft: Draft, layout: Mapping[str, Any]) -> dict[str, Any]:
     if found := {**layout, **group}:
         made["format"] = found
     made["fields"] = {field.name: dict(field.declared) for field in draft.fields.values()}
-    for key in ("type", "name", "time", *_MAPPINGS):
+    for key in ("type", "name", "names", "time", *_MAPPINGS):
         if key in draft.sections:
             made[key] = draft.sections[key]
     if lines := draft.sections.get("lines"):

@@ -1,7 +1,8 @@
 """What no field of the event takes goes on under its own name: as a property, as a trait of a person, as a property of a line."""
 
-from lakehouse.adoption.column_names import folded
+from lakehouse.adoption.column_names import folded, rank
 from lakehouse.adoption.draft import Draft
+from lakehouse.adoption.people import holds_names
 from lakehouse.adoption.table import Column
 from lakehouse.events.contracts import spelling
 from lakehouse.events.schema import AMOUNTS, TEXTS
@@ -59,6 +60,8 @@ def _put(draft: Draft, section: str, column: Column) -> None:
 def _own(draft: Draft, section: str, column: Column) -> str:
     """Its name, that no other has, and under which the parse does not look for something else."""
     wanted = folded(column.name)[:60] or "column"
+    if rank("customer", column.name) is not None and holds_names(column):
+        wanted = "customer_name"  # under which it is hidden as personal
     wanted = (
         f"sent_{wanted}"
         if spelling(wanted) in _READ or (section == "traits" and wanted in ("email", "phone"))

@@ -6,6 +6,7 @@ from datetime import datetime
 from lakehouse.adoption import people
 from lakehouse.adoption.column_names import folded
 from lakehouse.adoption.draft import Draft, Facts, Question, percent
+from lakehouse.adoption.event_names import name_events
 from lakehouse.adoption.kept import keep
 from lakehouse.adoption.money import number_field, numbers_of
 from lakehouse.adoption.order_key import OrderKey, order_key
@@ -82,8 +83,8 @@ def _unread_amount(draft: Draft) -> str | None:
     for column in [*draft.best("total"), *draft.named("unit_price")]:
         if column.numbers is None and column.times is None:
             return (
-                f"{column.name}: named like an amount, and more than {percent(MOST_SPOILT)} of its cells are no plain numbers. "
-                "Take currency signs and remarks out of it, or declare the source by hand"
+                f"{column.name}: named like an amount, and more than {percent(MOST_SPOILT)} of its cells are no numbers, or several currencies stand beside them. "
+                "Take remarks out of it, give currencies a column of their own, or declare the source by hand"
             )
     return None
 
@@ -109,8 +110,8 @@ def _one_event(draft: Draft) -> str | None:
 
 
 def _persons(draft: Draft) -> list[Column]:
-    named = [column for role in ("customer", "visitor", "loyalty") for column in draft.best(role)]
-    return [*named, *people.emails_of(draft.free())]
+    named = [column for role in ("visitor", "loyalty") for column in draft.best(role)]
+    return [*people.customers_of(draft), *named, *people.emails_of(draft.free())]
 
 
 def _event_column(draft: Draft) -> Column | None:
@@ -182,12 +183,14 @@ def _events(draft: Draft, now: datetime) -> None:
         draft.sections["name"] = f"'{title}'"
     else:
         draft.sections["name"] = draft.add("event", "text", event, "name", draft.kind_evidence)
-    for role, goes_to in (("order", "order_id"), ("product", "product_id")):
+    for role, goes_to in (("order", "order_id"), ("product", "product_id"), ("session", "session_id")):
         if len(columns := draft.best(role)) == 1:
             draft.put(
                 "properties", goes_to, draft.add(role, "text", columns[0], f"properties.{goes_to}", "by its name")
             )
     _event_money(draft)
+    if event is not None:
+        name_events(draft, event)
     people.consent(draft)
     _end(draft, time, is_known=True, is_named=is_named)
 

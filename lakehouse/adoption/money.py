@@ -1,13 +1,12 @@
 """What a row says of money: which column is what somebody paid, by which mark its numbers are written, and in which currency."""
 
-import re
 from collections import Counter
 
 from lakehouse.adoption.column_names import folded
 from lakehouse.adoption.draft import Draft, Question
 from lakehouse.adoption.shapes import Numbers
 from lakehouse.adoption.table import Column
-from lakehouse.events.currencies import CURRENCIES
+from lakehouse.events.currencies import CURRENCIES, SIGNS
 
 _NAMED = {"eur": "EUR", "euro": "EUR", "euros": "EUR", "usd": "USD", "gbp": "GBP", "chf": "CHF"}
 _MARKS = {".": "point", ",": "comma"}
@@ -51,8 +50,18 @@ def number_field(
         told = "whole numbers"
     else:
         told = f"a {_MARKS[decimal or '.']} before the fraction, as its own numbers show"
+    if numbers.unit is not None:
+        told += f"; {numbers.unit} stands beside them"
     made = draft.add(
-        name, "number", column, goes_to, f"{evidence}; {told}", in_line=in_line, decimal=decimal, take=take
+        name,
+        "number",
+        column,
+        goes_to,
+        f"{evidence}; {told}",
+        in_line=in_line,
+        decimal=decimal,
+        unit=numbers.unit,
+        take=take,
     )
     if numbers.negative:
         draft.assumed.append(
@@ -85,13 +94,18 @@ def currency(draft: Draft, amounts: list[Column]) -> None:
         )
         draft.put("properties", "currency", f"upper({name})")
         return
-    named = {code for column in amounts for word in re.split("_", folded(column.name)) if (code := _NAMED.get(word))}
-    if len(named) == 1:
-        draft.put("properties", "currency", f"'{next(iter(named))}'")
-        draft.assumed.append(f"every amount is in {next(iter(named))}, as the name of its column says")
-        return
+    units = {column.numbers.unit for column in amounts if column.numbers is not None} - {None}
+    for said, where in (
+        ({code for column in amounts if (code := _code_in_name(column)) is not None}, "the name of its column says"),
+        ({SIGNS.get(unit, unit) for unit in units if unit is not None}, "stands beside it"),
+    ):
+        if len(said) == 1 and (code := next(iter(said))) is not None:
+            draft.put("properties", "currency", f"'{code}'")
+            draft.assumed.append(f"every amount is in {code}, as {where}")
+            return
     default = draft.facts.config.events.default_currency
-    why = "no column holds ISO 4217 codes"
+    signs = ", ".join(sorted(filter(None, units)))
+    why = f"{signs} may be of several" if signs else "no column holds ISO 4217 codes"
     question = Question(
         id="currency",
         text="In which currency are the amounts?",
@@ -103,3 +117,7 @@ def currency(draft: Draft, amounts: list[Column]) -> None:
         draft.put("properties", "currency", f"'{answer.upper()}'" if answer.upper() in CURRENCIES else "''")
         if answer.upper() not in CURRENCIES:
             draft.refused = f"answer 'currency': got '{answer[:20]}', expected an ISO 4217 code such as EUR"
+
+
+def _code_in_name(column: Column) -> str | None:
+    return next((code for word in folded(column.name).split("_") if (code := _NAMED.get(word))), None)

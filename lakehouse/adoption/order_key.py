@@ -76,6 +76,13 @@ def _row_is_order(draft: Draft, products: list[Column]) -> OrderKey | None:
         )
         if not _is_so(draft, question, "rows are lines of orders that no column names: nobody can put them together"):
             return None
+    numbers = [column for column in draft.named("number") if column.place in draft.facts.together.runs]
+    if len(numbers) == 1:
+        return OrderKey(
+            column=numbers[0],
+            is_lines=False,
+            evidence=f"{numbers[0].name} is another in each row, and a row is an order",
+        )
     return OrderKey(
         column=None, is_lines=False, evidence="no column numbers orders, and none names a product: each row is one"
     )

@@ -1,25 +1,20 @@
 """Rows that are orders, or lines of orders: their number, their money, and whether they were called off."""
 
+import re
+
+from lakehouse.adoption.column_names import folded
 from lakehouse.adoption.draft import Draft, Question
 from lakehouse.adoption.money import number_field, numbers_of
 from lakehouse.adoption.order_key import OrderKey, varies
 from lakehouse.adoption.table import Column
 from lakehouse.adoption.worth import worth
 
-_CANCELLED = ("cancelled", "canceled", "storniert", "voided", "void", "cancelado", "annulé", "annule")
-_OPEN = (
-    "refunded",
-    "returned",
-    "failed",
-    "pending",
-    "draft",
-    "expired",
-    "offen",
-    "retourniert",
-    "erstattet",
-    "abgebrochen",
-    "on-hold",
-    "unpaid",
+_MOST_WORDS = 200  # of a status
+# As column_names.folded has them.
+_CANCELLED = re.compile(r"cancell?ed|storniert|void(?:ed)?|cancelad[oa]|annul(?:ee?|lat[oa])|geannuleerd")
+_OPEN = re.compile(
+    r"(?:partially_)?refunded|returned|failed|pending(?:_payment)?|awaiting_payment|payment_(?:review|error)|draft|expired|on_hold|holded|unpaid|declined|fraud"
+    r"|closed|abandoned|offen|retourniert|erstattet|abgebrochen|rembourse|en_attente|erreur_de_paiement|pendiente|reembolsado|rimborsato|in_attesa"
 )
 
 
@@ -63,9 +58,11 @@ def _name(draft: Draft) -> str:
         )
         conditions.append(f"{name} IS NOT NULL")
     for column in draft.named("status"):
-        said = {text.lower() for text in column.values}
-        known = sorted(said & set(_CANCELLED))
-        if (strange := sorted(said & set(_OPEN))) and not _all_count(draft, column, strange):
+        said = {text.lower() for text in column.values} if column.distinct <= _MOST_WORDS else set()
+        known = sorted(text for text in said if _CANCELLED.fullmatch(folded(text)))
+        if (strange := sorted(text for text in said if _OPEN.fullmatch(folded(text)))) and not _all_count(
+            draft, column, strange
+        ):
             continue
         if known:
             words = ", ".join(f"'{word}'" for word in known)

@@ -1,19 +1,21 @@
 """Who a row speaks of: identifiers and how strong each of them is, traits, consent."""
 
 import re
+from itertools import count
 
 from lakehouse.adoption.column_names import folded, rank
 from lakehouse.adoption.draft import Draft, Question, percent
 from lakehouse.adoption.table import Column
 from lakehouse.events import countries, emails, phone
 from lakehouse.events.blocked_values import blocked
-from lakehouse.events.consent_answers import yes_or_no
+from lakehouse.events.consent_answers import permission, yes_or_no
 
 ROLES = ("customer", "visitor", "loyalty", "email", "phone")  # that name somebody
 _SURE = 0.95  # share of a column's values that are read as what it is taken for
 _MOST = 0.5  # the same where its name says so, too: what is none there is told, and left out
 _ONE_EACH = 0.95  # share of ids that go with one address, from which an id is one person's
 _OFTEN = 0.2  # share of the rows from which a value is nobody's own
+_NAMES = 0.1  # share of values with a blank, from which they are names
 _ENOUGH = 50  # rows, from which shares say something
 _TRAITS = {
     "first_name": "first_name", "last_name": "last_name", "name": "name", "birthday": "birthday", "gender": "gender", "company": "company",
@@ -24,7 +26,8 @@ _CONSENTS = {
     "marketing": re.compile(r"newsletter|marketing|werb|e_?mail|sms|accepts"),
     "analytics": re.compile(r"analytics|statisti"),
 }
-_REFUSALS = re.compile(r"opt_?out|unsubscribed")
+_REFUSALS = re.compile(r"opt(?:ed)?_?out|unsub|do_not|abgemeldet")
+_NO_DATE = "0000-00-00"  # MySQL's, where nobody wrote one
 
 
 def emails_of(columns: list[Column]) -> list[Column]:
@@ -49,6 +52,16 @@ def _is_phone(column: Column, region: str) -> bool:
 
     is_named = rank("phone", column.name) is not None
     return column.share(reads if is_named else lambda text: text.startswith("+") and reads(text)) >= _SURE
+
+
+def holds_names(column: Column) -> bool:
+    """Whether a column called after customers holds their names: nobody's number has blanks in it."""
+    return column.share(lambda text: " " in text) > _NAMES
+
+
+def customers_of(draft: Draft) -> list[Column]:
+    """Columns of customers' numbers, by their names."""
+    return [column for column in draft.best("customer") if not holds_names(column)]
 
 
 def identify(draft: Draft, *, of_people: bool) -> bool:
@@ -115,7 +128,7 @@ def _phone(draft: Draft) -> None:
 
 
 def _customer(draft: Draft, *, of_people: bool) -> None:
-    columns = draft.best("customer")
+    columns = customers_of(draft)
     if (answer := draft.facts.answers.get("customer")) is not None or len(columns) > 1:
         columns = draft.free() if answer is not None else columns
         chosen = draft.ask_column("customer", "Which column is the customer's number?", columns, "several may")
@@ -204,30 +217,48 @@ def traits(draft: Draft, *, of_people: bool) -> None:
 
 
 def consent(draft: Draft) -> None:
-    """Columns of a yes or no under a name of consent. What it was given for, and what is neither a yes nor a no, is not guessed."""
+    """Columns of consent, by their names. What a yes was given for is not guessed; what refuses is heard, however it is written."""
     for column in draft.named("consent"):
-        strange = 1 - column.share(lambda text: yes_or_no(text) is not None)
-        if strange:
-            draft.fates[column.place] = (
-                f"unsure: consent, for {percent(strange)} of its values are neither a yes nor a no"
-            )
-            continue
-        category = _category(draft, column)
-        if category is None:
-            continue
-        if category in draft.sections.get("consent", {}):
-            draft.fates[column.place] = f"unsure: another column says {category} already"
-            continue
-        evidence = "by its name, and every value is a yes or a no"
-        draft.put(
-            "consent", category, draft.add(f"consent_{category}", "text", column, f"consent.{category}", evidence)
-        )
+        if _REFUSALS.search(folded(column.name)):
+            _refusal(draft, column)
+        else:
+            _permission(draft, column)
+
+
+def _refusal(draft: Draft, column: Column) -> None:
+    """Named by what it forbids: a yes refuses, and so does a cell that says when, or why."""
+    says_when = column.share(lambda text: yes_or_no(text) is not None) < 1
+    evidence = "by its name, and every value is a yes or a no"
+    if says_when:
+        evidence = "by its name: whoever has something there, as when or why it was, refused"
+    taken = draft.sections.get("consent", {})
+    key = next(f"opt_out_{n}" if n > 1 else "opt_out" for n in count(1) if f"opt_out{f'_{n}' * (n > 1)}" not in taken)
+    name = draft.add(f"consent_{key}", "text", column, f"consent.{key}", evidence)
+    draft.put("consent", key, f"CASE WHEN NOT startswith({name}, '{_NO_DATE}') THEN true END" if says_when else name)
+
+
+def _permission(draft: Draft, column: Column) -> None:
+    """Of words that are known in part, whoever said another gave nothing: nobody is reached against a word that was not understood."""
+    strange = 1 - column.share(lambda text: yes_or_no(text) is not None)
+    is_heard = column.share(lambda text: permission(text) is not None) > 0
+    if strange and not is_heard:
+        draft.fates[column.place] = f"unsure: consent, for {percent(strange)} of its values are neither a yes nor a no"
+        return
+    category = _category(draft, column)
+    if category is None:
+        return
+    if category in draft.sections.get("consent", {}):
+        draft.fates[column.place] = f"unsure: another column says {category} already"
+        return
+    evidence = "by its name, and every value is a yes or a no"
+    if strange:
+        evidence = f"by its name; {percent(strange)} of its values are no plain yes or no, and count as a no"
+        draft.assumed.append(f"{column.name}: {evidence.partition('; ')[2]}")
+    draft.put("consent", category, draft.add(f"consent_{category}", "text", column, f"consent.{category}", evidence))
 
 
 def _category(draft: Draft, column: Column) -> str | None:
     said = folded(column.name)
-    if _REFUSALS.search(said):
-        return "opt_out"
     found = [category for category, pattern in _CONSENTS.items() if pattern.search(said)]
     if len(found) == 1:
         return found[0]

@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lakehouse.events import clock
+from lakehouse.events.currencies import CURRENCIES, SIGNS
+from lakehouse.sources.fields import without_unit
 
 MOST_SPOILT = 0.02  # share of a column's cells that may be none of its type, and are told
 _SIGN = r"[-+]?"
@@ -15,6 +17,7 @@ _SCIENTIFIC = re.compile(rf"{_SIGN}[0-9]+(?:\.[0-9]+)?[eE][-+]?[0-9]{{1,3}}")
 # One mark and three digits behind it: a thousand of something, or a fraction. Nobody can tell from the one text.
 _EITHER = re.compile(rf"{_SIGN}[1-9][0-9]{{0,2}}([.,])[0-9]{{3}}")
 _FRACTION = re.compile(rf"{_SIGN}[0-9]*([.,])[0-9]+")
+_BESIDE_A_NUMBER = re.compile(r"[0-9.,'\u2019()\s+-]+")
 _GROUPED = {
     ".": re.compile(rf"{_SIGN}[0-9]{{1,3}}(?:[,'\u2019 ][0-9]{{3}})+(?:\.[0-9]+)?"),
     ",": re.compile(rf"{_SIGN}[0-9]{{1,3}}(?:[.'\u2019 ][0-9]{{3}})+(?:,[0-9]+)?"),
@@ -25,7 +28,8 @@ _GROUPED = {
 class Numbers:
     """decimal: the mark before the fraction; None = whole numbers, or not told. unsure: why nobody can tell it; None = it can be told.
 
-    share: of the cells that are numbers. is_whole: none has a fraction. negative: cells below zero.
+    share: of the cells that are numbers. is_whole: none has a fraction. negative: cells below zero. unit: the sign or code of a currency that stands beside
+    them; None = none does.
     """
 
     share: float
@@ -33,6 +37,7 @@ class Numbers:
     unsure: str | None
     is_whole: bool
     negative: int
+    unit: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +65,14 @@ def numbers(values: Mapping[str, int]) -> Numbers | None:
     cells = sum(values.values())
     told: Counter[str] = Counter()
     read = negative = 0
+    unit = _unit(values)
     for text, count in values.items():
-        kind = _number_kind(text)
+        bare = text if unit is None else without_unit(text, unit)
+        kind = _number_kind(bare)
         if kind is not None:
             read += count
             told[kind] += count
-            negative += count if text.startswith("-") else 0
+            negative += count if bare.startswith("-") else 0
     if not cells or read < (1 - MOST_SPOILT) * cells:
         return None
     decimal = unsure = None
@@ -77,7 +84,18 @@ def numbers(values: Mapping[str, int]) -> Numbers | None:
         mark = "point" if told["either ."] else "comma"
         unsure = f"a {mark} with three digits behind it may stand before a fraction or between thousands"
     is_whole = not set(told) - {"whole"}
-    return Numbers(share=read / cells, decimal=decimal, unsure=unsure, is_whole=is_whole, negative=negative)
+    return Numbers(share=read / cells, decimal=decimal, unsure=unsure, is_whole=is_whole, negative=negative, unit=unit)
+
+
+def _unit(values: Iterable[str]) -> str | None:
+    """The one sign or code of a currency that stands beside numbers; None where none does, or several do: nobody adds those up."""
+    found = {unit for text in values if (unit := _unit_of(text)) is not None}
+    return found.pop() if len(found) == 1 else None
+
+
+def _unit_of(text: str) -> str | None:
+    beside = _BESIDE_A_NUMBER.sub("", text)
+    return beside if beside in SIGNS or beside in CURRENCIES else None
 
 
 def _number_kind(text: str) -> str | None:

@@ -1,5 +1,6 @@
 """When what a row tells happened: which column says it, and how it is to be read. What two readings fit is asked."""
 
+import re
 from datetime import UTC, date, datetime
 
 from lakehouse.adoption.column_names import rank
@@ -8,6 +9,7 @@ from lakehouse.adoption.shapes import Times
 from lakehouse.adoption.table import Column
 
 DAY_FIRST, MONTH_FIRST = "day-first", "month-first"
+_IN_UTC = re.compile(r"\b(?:UTC|GMT)\b")
 _NO_TIME_OF_AN_EVENT = ("birthday",)
 
 
@@ -65,7 +67,7 @@ def time_field(draft: Draft, name: str, column: Column, goes_to: str, now: datet
 
 
 def _zone(draft: Draft, column: Column, times: Times) -> str | None:
-    if times.has_offset:
+    if times.has_offset or _IN_UTC.search(column.name):
         return None
     said = "says no offset from UTC" if times.has_clock else "says the day only"
     question = Question(

@@ -241,7 +241,8 @@ def _lines(
 def _of_amount(draft: Draft, amount: Column, quantity: str) -> dict[str, str]:
     """Price and amount of a line, whose column the sum over the order reads already."""
     worth = draft.unused("line_amount")
-    decimal = next((one.declared.get("decimal") for one in draft.fields.values() if one.column is amount), None)
-    declared = {"type": "number", "path": amount.place, **({"decimal": decimal} if decimal else {})}
+    read = next((one.declared for one in draft.fields.values() if one.column is amount), {})
+    written = {key: read[key] for key in ("decimal", "unit") if key in read}
+    declared = {"type": "number", "path": amount.place, **written}
     draft.sections["line_extras"] = {worth: declared}
     return {"price": f"CASE WHEN {quantity} > 0 THEN {worth} / {quantity} ELSE {worth} END", "amount": worth}

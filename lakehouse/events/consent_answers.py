@@ -205,6 +205,12 @@ def yes_or_no(word: object) -> bool | None:
     return True if said in _YES else False if said in _NO else None
 
 
+def permission(word: object) -> bool | None:
+    """What a word says where it is known to be of consent: a word that refuses is a no there; None = nobody knows."""
+    said = _plain(word)
+    return True if said in _YES else False if said in _REFUSED else None
+
+
 def _plain(word: object) -> str:
     return ids.normalise(text_of(word) or "").strip().lower()
 

@@ -46,6 +46,7 @@ class FieldDeclaration(Declared):
     """One field. path: the places it may lie at, of which the first that holds something counts; none = its own name.
 
     take: of several things found there; joined = texts with blanks between them. decimal: the mark before the fraction of a number; none = a point, and no marks between thousands.
+    unit: what may stand beside a number, as $ or EUR; beside another nothing is read. In brackets, as accountants write it, such a number is below zero.
     format: of a time, as Python's strptime; none = ISO 8601, or a number since 1970 of any unit. zone: of a time that names no offset.
     """
 
@@ -53,6 +54,7 @@ class FieldDeclaration(Declared):
     path: tuple[str, ...] = Field(default=(), max_length=40)
     take: Literal["first", "last", "joined", "sum", "count"] = "first"
     decimal: Literal[".", ","] | None = None
+    unit: str | None = Field(default=None, min_length=1, max_length=8, pattern=r"^[^0-9.,'()\s+-]+$")
     format: str | None = None
     zone: Zone | None = None
 
@@ -60,9 +62,10 @@ class FieldDeclaration(Declared):
     def _says_what_belongs_to_its_type(self) -> Self:
         if self.type != "time" and (self.format is not None or self.zone is not None):
             raise ValueError(f"format and zone belong to a time, got type {self.type}. Leave them out")
-        if self.type != "number" and (self.decimal is not None or self.take in ("sum", "count")):
+        of_numbers = (self.decimal, self.unit) != (None, None) or self.take in ("sum", "count")
+        if self.type != "number" and of_numbers:
             raise ValueError(
-                f"decimal, and take sum or count, belong to a number, got type {self.type}. Leave them out"
+                f"decimal and unit, and take sum or count, belong to a number, got type {self.type}. Leave them out"
             )
         if self.type != "text" and self.take == "joined":
             raise ValueError(f"take joined belongs to a text, got type {self.type}. Leave it out")
@@ -189,7 +192,7 @@ def _reader(one: FieldDeclaration, decimal: str | None) -> Read:
         case "text":
             return _text
         case "number":
-            return _number(one.decimal or decimal)
+            return _number(one.decimal or decimal, one.unit)
         case "boolean":
             return _boolean
         case "time":
@@ -210,13 +213,15 @@ def _boolean(sent: Any) -> object:
     return _SPOILT if said is None else said
 
 
-def _number(decimal: str | None) -> Read:
+def _number(decimal: str | None, unit: str | None = None) -> Read:
     def read(sent: Any) -> object:
         if isinstance(sent, int | float | Decimal) and not isinstance(sent, bool):
             return _finite(sent)
         text = (text_of(sent) or "").strip()
         if not text.isascii():
             text = _BLANKS.sub(" ", text)
+        if unit is not None:
+            text = without_unit(text, unit)
         if decimal is not None and _GROUPED[decimal].fullmatch(text):
             text = "".join(mark for mark in text if mark in f"0123456789-+{decimal}")
         if decimal == ",":
@@ -226,6 +231,18 @@ def _number(decimal: str | None) -> Read:
         return _finite(text) if _PLAIN.fullmatch(text) else _SPOILT
 
     return read
+
+
+def without_unit(text: str, unit: str) -> str:
+    """`$1,200.50`, `-$5`, `$-5`, `12,00 €`, `($5.00)` -> the bare number, with its sign. A text without the unit stays."""
+    if unit not in text:
+        return text
+    is_negative = text.startswith("(") and text.endswith(")")
+    inner = text[1:-1].strip() if is_negative else text
+    sign = inner[:1] if inner[:1] in ("-", "+") else ""
+    rest = inner.removeprefix(sign).strip()
+    bare = (rest.removeprefix(unit) if rest.startswith(unit) else rest.removesuffix(unit)).strip()
+    return f"-{bare}" if is_negative else f"{sign}{bare}"
 
 
 def number_of(text: str, decimal: str | None) -> Decimal | None:

@@ -19,6 +19,7 @@ from lakehouse.adoption.draft import Draft
 from lakehouse.adoption.known_sources import declared_sources
 from lakehouse.config import PROJECT, load
 from lakehouse.config.paths import SOURCES
+from lakehouse.events.consent import ConsentReader
 from lakehouse.sources.declaration import SourceDeclaration
 from lakehouse.sources.record_files import records
 from lakehouse.sources.source import Source
@@ -233,7 +234,8 @@ def test_what_nobody_can_tell_is_no_source(tmp_path: Path) -> None:
 def test_an_amount_that_cannot_be_read_is_told_and_does_not_make_its_rows_something_else(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     path.write_text(
-        "order_id,customer_id,date,total\n" + "".join(f"o{n},c{n % 3},2024-01-{n},EUR {n}.50\n" for n in range(10, 25))
+        "order_id,customer_id,date,total\n"
+        + "".join(f"o{n},c{n % 3},2024-01-{n},{('EUR', 'USD')[n % 2]} {n}.50\n" for n in range(10, 25))
     )
     _, draft = proposed(path)
     assert draft.refused is not None
@@ -383,10 +385,15 @@ def test_rows_of_one_order_that_are_apart_are_refused(tmp_path: Path) -> None:
 def test_a_property_is_not_taken_for_what_the_parse_looks_for(tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     path.write_text(
-        "customer_id,time,event,session_id,page\n" + "".join(f"c{n % 5},2024-01-15,Seen,s{n},p{n}\n" for n in range(20))
+        "customer_id,time,event,campaign_id,page,channel\n"
+        + "".join(f"c{n % 5},2024-01-15,Seen,s{n},p{n},x\n" for n in range(20))
     )
     looked, draft = proposed(path)
-    assert documents(path, source_of(looked, draft))[0]["properties"] == {"sent_session_id": "s0", "page": "p0"}
+    assert documents(path, source_of(looked, draft))[0]["properties"] == {
+        "campaign_id": "s0",
+        "page": "p0",
+        "sent_channel": "x",
+    }
 
 
 def test_a_shipped_source_that_reads_a_file_is_used_and_a_copy_is_named(tmp_path: Path) -> None:
@@ -445,3 +452,96 @@ def test_an_amount_somebody_names_is_added_up_where_it_differs_in_an_order(tmp_p
     assert not draft.is_ready
     looked, draft = proposed(path, {"kind": "orders", "revenue": "x"})
     assert sum(map(worth_of, documents(path, source_of(looked, draft)))) == Decimal("1800.00")
+
+
+def table(path: Path, head: str, *rows: str) -> Path:
+    path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_amounts_with_the_sign_of_one_currency_are_read_and_say_which_it_is(tmp_path: Path) -> None:
+    rows = [f"o{n};c{n % 3};2024-01-{n};1.0{n},50 €" for n in range(10, 25)]
+    looked, draft = proposed(table(tmp_path / "orders.csv", "order_id;customer_id;date;total", *rows))
+    document = documents(tmp_path / "orders.csv", source_of(looked, draft))[0]
+    assert worth_of(document) == Decimal("1010.50")
+    assert document["properties"]["currency"] == "EUR"  # type: ignore[index]
+
+
+def test_a_dollar_may_be_of_several_countries_and_is_asked_about(tmp_path: Path) -> None:
+    rows = [f'o{n},c{n % 3},2024-01-{n},"${n},000.50"' for n in range(10, 25)]
+    looked, draft = proposed(table(tmp_path / "orders.csv", "order_id,customer_id,date,total", *rows))
+    assert "$ may be of several" in next(one.why for one in draft.questions if one.id == "currency")
+    assert worth_of(documents(tmp_path / "orders.csv", source_of(looked, draft))[0]) == Decimal("10000.50")
+
+
+def test_a_remark_in_brackets_makes_no_other_column_of_it(tmp_path: Path) -> None:
+    rows = [f"{n},c{n % 3},2024-01-{n} 10:00,{n}.50,complete" for n in range(10, 25)]
+    head = "ID,Customer ID,Created date (UTC),Order Total (inc tax),Status"
+    looked, draft = proposed(table(tmp_path / "orders.csv", head, *rows))
+    document = documents(tmp_path / "orders.csv", source_of(looked, draft))[0]
+    assert (document["timestamp"], worth_of(document)) == ("2024-01-10T10:00:00Z", Decimal("10.50"))
+    assert "zone" not in draft.asked  # the name says it
+    # So that the same order is the same one in the next export, whatever else it says then.
+    assert document["properties"]["order_id"] == "10"  # type: ignore[index]
+
+
+def test_whoever_unsubscribed_is_heard_however_the_column_says_it(tmp_path: Path) -> None:
+    head = "Email,First Name,LAST_CHANGED,UNSUB_TIME,Unsubscribed from all email,newsletter"
+    said = (
+        "2024-02-01 10:00:00,,",
+        "0000-00-00 00:00:00,,",
+        ",true,",
+        ",false,SUBSCRIBED",
+        ",,unsubscribed",
+        ",,NEVER_SUBSCRIBED",
+    )
+    rows = [f"p{n}@x.example,Ann,2024-01-10,{said[n % 6]}" for n in range(60)]
+    looked, draft = proposed(table(tmp_path / "people.csv", head, *rows))
+    heard = []
+    for document in documents(tmp_path / "people.csv", source_of(looked, draft))[:6]:
+        context = document["context"]
+        assert isinstance(context, dict)
+        (answer,) = ConsentReader(CONFIG.consent).column([context])
+        heard.append(None if answer is None else answer.consent.marketing)
+    assert heard == [False, None, False, True, False, False]
+
+
+def test_words_that_shops_use_are_our_events_where_a_row_has_what_they_need(tmp_path: Path) -> None:
+    head = "event_time,event_type,product_id,price,user_id,user_session"
+    rows = [
+        f"2024-01-10 10:00:{n} UTC,{('view', 'cart', 'purchase', 'zoom')[n % 4]},p{n},{n}.50,u{n % 9},s"
+        for n in range(10, 60)
+    ]
+    path = table(tmp_path / "events.csv", head, *rows)
+    looked, draft = proposed(path)
+    assert [one["event"] for one in documents(path, source_of(looked, draft))[:4]] == [
+        "purchase",
+        "zoom",
+        "Product Viewed",
+        "Product Added",
+    ]
+    assert [one.id for one in draft.questions] == ["orders"]
+    looked, draft = proposed(path, {"orders": "yes"})
+    purchase, zoom = documents(path, source_of(looked, draft))[:2]
+    assert (purchase["event"], worth_of(purchase)) == ("Order Completed", Decimal("10.50"))
+    assert not {"order_id", "revenue"} & zoom["properties"].keys()  # type: ignore[attr-defined]
+
+
+def test_purchases_that_share_their_orders_number_are_no_orders_of_their_own(tmp_path: Path) -> None:
+    rows = [f"17040672{n},v{n % 7 + 10},transaction,i{n},o{n // 2},{n}.50" for n in range(10, 60)]
+    path = table(tmp_path / "events.csv", "timestamp,visitorid,event,itemid,transactionid,price", *rows)
+    looked, draft = proposed(path)
+    assert {one["event"] for one in documents(path, source_of(looked, draft))} == {"transaction"}
+    assert any("several rows have one transactionid" in told for told in draft.assumed)
+
+
+def test_a_customers_name_is_no_number_of_theirs(tmp_path: Path) -> None:
+    rows = [
+        f"{n},Ann Lee{n % 5},{n % 5}@x.example,2024-01-10,5.50,{('Livré', 'Annulé')[n == 11]}" for n in range(10, 60)
+    ]
+    path = table(tmp_path / "commandes.csv", "ID,Client,E-mail,Date,Total,État", *rows)
+    looked, draft = proposed(path)
+    first, second = documents(path, source_of(looked, draft))[:2]
+    assert "userId" not in first
+    assert first["properties"]["customer_name"] == "Ann Lee0"  # type: ignore[index]
+    assert (first["event"], second["event"]) == ("Order Completed", "Order Cancelled")

@@ -45,7 +45,9 @@ def test_a_mark_that_two_readings_fit_is_unsure(texts: tuple[str, ...]) -> None:
     assert found.unsure
 
 
-@pytest.mark.parametrize("texts", [("12", "none"), ("$12.50",), ("12-3",), ("1.2.3",), ("--1",), ("1,23,4",)])
+@pytest.mark.parametrize(
+    "texts", [("12", "none"), ("$12.50", "€3.00"), ("12 kg",), ("12-3",), ("1.2.3",), ("--1",), ("1,23,4",)]
+)
 def test_what_is_no_number_is_none(texts: tuple[str, ...]) -> None:
     assert numbers(*texts) is None
 
@@ -96,3 +98,21 @@ def test_units_and_offsets_are_told() -> None:
     assert (with_offset.has_offset, without.has_offset, without.has_clock) == (True, False, False)
     assert times("12", "13") is None
     assert times("20243101", "not a day") is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "unit", "decimal", "negative"),
+    [
+        (("$1,234.50", "$3.00", "7"), "$", ".", 0),
+        (("12,00 €", "1.234,00 €"), "€", ",", 0),
+        (("USD 12.50", "USD 3"), "USD", ".", 0),
+        (("-$5.25", "($1.00)", "$-2.00", "$3.10"), "$", ".", 3),
+        (("R$ 12,50",), "R$", ",", 0),
+    ],
+)
+def test_one_currency_beside_numbers_is_taken_off_them(
+    texts: tuple[str, ...], unit: str, decimal: str, negative: int
+) -> None:
+    found = numbers(*texts)
+    assert found is not None
+    assert (found.unit, found.decimal, found.negative) == (unit, decimal, negative)

@@ -42,6 +42,17 @@ def test_a_number_is_read_by_its_declared_mark_or_not_at_all(decimal: str | None
 
 
 @pytest.mark.parametrize(
+    ("sent", "number"),
+    [
+        ("$1,234.50", 1234.5), ("$ 3", 3.0), ("3 $", 3.0), ("-$5", -5.0), ("$-5", -5.0), ("($5.00)", -5.0), ("7", 7.0), (7, 7.0), ("", None),
+        ("€5", SPOILT), ("$", SPOILT), ("$$5", SPOILT), ("5 $ 3", SPOILT), ("(5)", SPOILT),
+    ],
+)  # fmt: skip
+def test_what_stands_beside_a_number_is_taken_off_where_it_is_declared(sent: Any, number: Any) -> None:
+    assert read({"type": "number", "unit": "$", "decimal": "."}, sent) == number
+
+
+@pytest.mark.parametrize(
     ("declared", "sent", "moment"),
     [
         ({}, "2025-03-01T10:00:00+01:00", "2025-03-01T09:00:00"),
