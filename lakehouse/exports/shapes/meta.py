@@ -23,7 +23,7 @@ def member(row: Row) -> list[str]:
         hashing.meta_phone(get("phone")),
         *(hashing.meta_name(get(name)) for name in ("fn", "ln", "ct", "st")),
         hashing.meta_zip(get("zip"), get("country")),
-        hashing.meta_name(get("country")),
+        (hashing.region(get("country")) or "").lower() or None,
     )
     return [str(row["extern_id"]), *(hashing.sha256(value) or "" for value in normal)]
 

@@ -221,6 +221,29 @@ def test_googles_members_are_known_by_their_hashes_alone() -> None:
     assert google.fault(row, GOOGLE) is None
 
 
+def test_a_country_is_the_code_that_each_vendor_wants_by_whatever_name_it_was_told() -> None:
+    told = {"email": "a@example.com", "first_name": "Jo", "last_name": "Lee", "postal_code": "94035-1234"}
+    for name in ("United States", "usa", "U.S.A.", "US"):
+        address = google.identifiers(told | {"country": name})[-1]["address"]
+        assert address["regionCode"] == "US"
+        member = dict(
+            zip(meta.SCHEMA, meta.member({"extern_id": "p", "zip": "94035-1234", "country": name}), strict=True)
+        )
+        assert (member["COUNTRY"], member["ZIP"]) == (hashing.sha256("us"), hashing.sha256("94035"))
+        assert braze.attributes({"external_id": "p", "country": name})["country"] == "US"
+    assert len(google.identifiers(told | {"country": "Neverland"})) == 1, (
+        "Google refuses the request for a code it does not know"
+    )
+    assert braze.attributes({"external_id": "p", "country": None}) == {"external_id": "p", "country": None}
+
+
+def test_a_number_that_names_no_country_is_somebody_elses_abroad_and_is_left_out() -> None:
+    assert meta.member({"extern_id": "p", "phone": "0664 1234567"}) == ["p", *[""] * 8]
+    assert google.identifiers({"phone": "0664 1234567"}) == []
+    profile = klaviyo.profile({"external_id": "p", "phone_number": "0664 1234567", "email": "a@example.com"})
+    assert profile["attributes"] == {"external_id": "p", "email": "a@example.com"}, "Klaviyo would not take the profile"
+
+
 def test_rows_of_our_own_shape() -> None:
     request = plain.upserts(one("p1", segment="loyal"), {})
     assert request.body == {"rows": [{"key": "p1", "row": {"segment": "loyal"}}], "removed": []}
