@@ -1,7 +1,7 @@
 """A webhook that takes rows: requests of a shape, one after the other, each at most as often as the destination allows.
 
 What an answer says. 2xx: taken, but for the rows the shape finds refused in it. 2xx with a page of HTML: some proxy, nobody took anything.
-408, 425, 429, 5xx, a time-out: open. 400, 413, 422: some row is to blame; halves are tried, down to that row. Any other: the destination
+408, 425, 429, 5xx, a time-out: open. 400, 413, 422, and 2xx that says that some rows were not taken and not which: some row is to blame; halves are tried, down to that row. Any other: the destination
 does not know us or is gone, and the run stops.
 """
 
@@ -137,6 +137,8 @@ class HttpPlace:
             following = request.follow(document)
             return self._called(following, batch_id) if following is not None else dict.fromkeys(request.keys, Sent())
         refused = self._shape.refused(request, document)
+        if refused is None:
+            return None if len(request.keys) > 1 else {request.keys[0]: GiveUp("refused")}
         return {key: GiveUp(refused[key][:_MOST_REASON]) if key in refused else Sent() for key in request.keys}
 
 

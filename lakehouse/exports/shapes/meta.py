@@ -7,6 +7,7 @@ they are brought into Meta's form and hashed here.
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from lakehouse.exports.rows import Removal, Row
 from lakehouse.exports.shapes import hashing
@@ -33,6 +34,14 @@ def fault(row: Row, _: Options) -> str | None:
     return None if any(member(row)[1:]) else "nothing that Meta could match by"
 
 
+def refused(request: Request, answer: Any) -> dict[str, str] | None:
+    """Of a session that is over `num_invalid_entries` says how many members were not taken, and not which."""
+    invalid = answer.get("num_invalid_entries") if isinstance(answer, dict) else None
+    if not isinstance(invalid, int) or invalid <= 0:
+        return {}
+    return dict.fromkeys(request.keys, "invalid") if invalid >= len(request.keys) else None
+
+
 def upserts(rows: Sequence[Said], _: Options) -> Request:
     return _request("POST", SCHEMA, [member(said.row) for said in rows], tuple(said.key for said in rows))
 
@@ -56,6 +65,7 @@ SHAPE = Shape(
     most_removals=10_000,
     upserts=upserts,
     removals=removals,
+    refused=refused,
     needs=frozenset({"extern_id"}),
     fault=fault,
 )

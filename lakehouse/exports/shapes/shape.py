@@ -45,7 +45,8 @@ class Shape:
     """How a vendor is spoken to.
 
     most_rows: rows of a request. needs: columns an export must have. options: what it must be told besides.
-    upserts, removals: rows -> one request. refused: of an answer that is a success, key -> why that row was not taken all the same.
+    upserts, removals: rows -> one request. refused: of an answer that is a success, key -> why that row was not taken all the same; None = some were not, and
+    it does not say which.
     identity: what a removal finds the row by; None = its key. fault: why the row cannot be told at all, and is not sent; None = it can.
     """
 
@@ -53,7 +54,7 @@ class Shape:
     most_removals: int
     upserts: Callable[[Sequence[Said], Options], Request]
     removals: Callable[[Sequence[Removal], Options], Request]
-    refused: Callable[[Request, Any], Mapping[str, str]] = _nobody
+    refused: Callable[[Request, Any], Mapping[str, str] | None] = _nobody
     identity: Callable[[Row, Options], str | None] = _by_key
     needs: frozenset[str] = field(default=frozenset())
     options: frozenset[str] = field(default=frozenset())

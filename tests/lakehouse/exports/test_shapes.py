@@ -146,6 +146,31 @@ def test_customerio_identifies_and_deletes_people_in_a_batch() -> None:
     assert customerio.refused(request, answer) == {"123": "invalid identifiers.id"}
 
 
+def test_hubspot_took_nobody_whom_its_results_do_not_have() -> None:
+    request = hubspot.upserts([Said(f"{name}@x.org", {"email": f"{name}@x.org"}) for name in "abc"], HUBSPOT)
+    nobody = {"status": "COMPLETE", "results": [], "errors": []}
+    assert set(hubspot.refused(request, nobody).values()) == {"not among the results"}
+    assert len(hubspot.refused(request, nobody)) == 3
+    error = {"status": "error", "category": "VALIDATION_ERROR", "message": "of one of them"}
+    some = {
+        "results": [{"id": "1", "objectWriteTraceId": "0"}, {"id": "3", "objectWriteTraceId": "2"}],
+        "errors": [error],
+    }
+    assert hubspot.refused(request, some) == {"b@x.org": "VALIDATION_ERROR"}
+    untraced = {"results": [{"id": "1"}, {"id": "2"}, {"id": "3"}]}
+    assert hubspot.refused(request, untraced) == {}, "an answer that names no traces is believed"
+    assert hubspot.refused(request, {"results": [{"id": "1"}], "errors": [error]}) is None, "it does not say which"
+    assert hubspot.refused(request, {}) == {}
+
+
+def test_meta_says_how_many_it_did_not_take_and_not_which() -> None:
+    request = meta.upserts([Said(name, {"extern_id": name, "email": "a@x.org"}) for name in "ab"], {})
+    answer = {"audience_id": "1", "session_id": "2", "num_received": 2, "invalid_entry_samples": {}}
+    assert meta.refused(request, answer | {"num_invalid_entries": 0}) == {}
+    assert meta.refused(request, answer | {"num_invalid_entries": 1}) is None
+    assert meta.refused(request, answer | {"num_invalid_entries": 2}) == {"a": "invalid", "b": "invalid"}
+
+
 # Printed by https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/customer-information-parameters
 PUBLISHED = {
     "email": ("John_Smith@gmail.com", "62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"),
