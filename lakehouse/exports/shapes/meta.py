@@ -3,6 +3,9 @@
 The destination's url ends with the audience's id: https://graph.facebook.com/v25.0/<audience>. The export's key is `extern_id`, an id of
 ours, which Meta keeps beside the hashes and removes by. Other columns: email, phone, fn, ln, ct, st, zip, country, as they were told;
 they are brought into Meta's form and hashed here.
+
+Meta answers 400 whatever is wrong; what is, its error codes say. Source: https://developers.facebook.com/docs/graph-api/guides/error-handling and
+https://developers.facebook.com/docs/marketing-api/error-reference.
 """
 
 import hashlib
@@ -14,6 +17,11 @@ from lakehouse.exports.shapes import hashing
 from lakehouse.exports.shapes.shape import Options, Request, Said, Shape
 
 SCHEMA = ("EXTERN_ID", "EMAIL", "PHONE", "FN", "LN", "CT", "ST", "ZIP", "COUNTRY")
+
+# Too many calls, or something that passes; the token, a right, the audience or the terms of use.
+_LATER = frozenset({1, 2, 4, 17, 32, 341, 368, 613, *range(80_000, 80_015)})
+_NOT_OURS = frozenset({3, 10, 102, 190, *range(200, 300), 2655, 1487301, 1487366})
+_NO_AUDIENCE = (100, 33)
 
 
 def member(row: Row) -> list[str]:
@@ -32,6 +40,17 @@ def member(row: Row) -> list[str]:
 def fault(row: Row, _: Options) -> str | None:
     """By an id of ours alone Meta finds nobody."""
     return None if any(member(row)[1:]) else "nothing that Meta could match by"
+
+
+def status(said: int, answer: Any) -> int:
+    """429 for what passes, 403 for what somebody must mend: no row is to blame for either."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if said < 400 or not isinstance(error, dict):
+        return said
+    code = error.get("code")
+    if error.get("is_transient") is True or code in _LATER:
+        return 429
+    return 403 if code in _NOT_OURS or (code, error.get("error_subcode")) == _NO_AUDIENCE else said
 
 
 def refused(request: Request, answer: Any) -> dict[str, str] | None:
@@ -66,6 +85,7 @@ SHAPE = Shape(
     upserts=upserts,
     removals=removals,
     refused=refused,
+    status=status,
     needs=frozenset({"extern_id"}),
     fault=fault,
 )

@@ -208,6 +208,18 @@ def test_metas_members_have_the_hashes_that_meta_prints() -> None:
     assert meta.fault({"extern_id": "p1", "email": " "}, {}) == "nothing that Meta could match by"
 
 
+def test_metas_error_codes_say_what_its_status_does_not() -> None:
+    def error(code: int, **more: Any) -> dict[str, Any]:
+        return {"error": {"message": "x", "type": "OAuthException", "code": code, "fbtrace_id": "f", **more}}
+
+    assert [meta.status(400, error(code)) for code in (17, 80003, 613, 2)] == [429] * 4
+    assert [meta.status(400, error(code)) for code in (190, 200, 10)] == [403] * 3
+    assert meta.status(400, error(100, error_subcode=33)) == 403
+    assert meta.status(400, error(1487390, is_transient=True)) == 429
+    assert meta.status(400, error(100)) == 400, "a row is to blame"
+    assert (meta.status(500, {}), meta.status(200, {"error": 1})) == (500, 200)
+
+
 def test_googles_members_are_known_by_their_hashes_alone() -> None:
     row = {
         **{"email": " Al.Ex+shop@gmail.com", "phone": "(800)555-0100", "first_name": " John ", "last_name": "Smith"},

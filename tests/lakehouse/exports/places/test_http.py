@@ -97,6 +97,18 @@ def test_an_answer_that_does_not_say_which_rows_it_did_not_take_is_asked_by_halv
     assert one.ledger()["b"] == ("rejected", False)
 
 
+def test_a_token_that_is_over_blames_no_row_though_its_status_would(tmp_path: Path, hook: Hook) -> None:
+    columns = {"extern_id": "profile_id", "email": "segment"}
+    one = shop(tmp_path, hook, shape="meta_custom_audience", columns=columns, key=["extern_id"])
+    one.people(person("a", "a@x.org"), person("b", "b@x.org"))
+    hook.answers = [(400, {}), (400, {})]
+    hook.bodies = [{"error": {"code": 17}}, {"error": {"code": 190, "error_subcode": 463}}]
+    with pytest.raises(ExportError, match="status 403"):
+        one.run()
+    assert len(hook.calls) == 2, "too many calls: again later; then the token was over"
+    assert one.ledger() == {"a": ("sending", True), "b": ("sending", True)}
+
+
 def test_who_is_known_by_a_hash_is_removed_by_the_hash_that_was_sent(tmp_path: Path, hook: Hook) -> None:
     columns = {"id": "profile_id", "email": "segment"}
     options = {"account": "1", "audience": "2"}
