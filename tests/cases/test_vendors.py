@@ -96,6 +96,7 @@ def told(row: EventRow) -> dict[str, Any]:
             for line in row.lines or []
         ],
         "kept": orjson.loads(row.properties or "{}"),
+        "basis": row.consent_basis and row.consent_basis.source,
         "context": orjson.loads(row.context or "{}"),
         "traits": row.traits,
         "faults": row.faults,
