@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from lakehouse.consent.defaults import Defaults
 from lakehouse.consent.standing import Held, Person, Speaker, Statement, as_one, people
-from lakehouse.events.consent import GPC
+from lakehouse.events.consent import SIGNALS
 from lakehouse.tables.consent import GRANTED, NO_PURPOSE
 
 Rule = Literal["said", "most restrictive", "left out", "never asked"]
@@ -68,7 +68,7 @@ def verdicts(
     members = {actor for person in who for actor in person.actors}
     said = [row for row in rows if row.actor_id in members and (until is None or row.said_at <= until)]
     by_statement = {(row.message_id, row.purpose): row for row in said}
-    answers = [row for row in said if row.source != GPC]
+    answers = [row for row in said if row.source not in SIGNALS]
     answer = max(answers, key=lambda row: (row.said_at, row.message_id), default=None)
     return [_verdict(name, held.get(name), by_statement, answer, defaults, jurisdictions) for name in defaults.purposes]
 

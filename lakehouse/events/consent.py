@@ -9,14 +9,14 @@ were never asked about, and no more is it where nobody can read the answer.
 Read are what tools write of categories (consent_answers.py); context.consent.tcString, of the IAB's TCF (tcf.py), unless its gdprApplies is
 no; a string of the Global Privacy Platform (gpp.py), which may hold one; and context.gpc, Global Privacy Control, or an opt-out by a U.S. law in that string or in a
 U.S. Privacy String: it refuses the purposes of consent.gpc, answers nothing else, and grants nothing. All of them are heard, whichever else are there: where two speak of a purpose one no is a no. Beside something that nobody can read only
-refusals are heard: what it is may be one. context.consent.jurisdiction and textVersion are kept with what was said.
+refusals are heard: what it is may be one. Who unsubscribed from letters, by the event that says so or by a trait of an identify event, refuses marketing and answers nothing else. context.consent.jurisdiction and textVersion are kept with what was said.
 
 Sources: https://www.twilio.com/docs/segment/privacy/consent-management/consent-in-segment-connections, and
-https://www.rudderstack.com/docs/data-governance/consent-management/passing-consent/
+https://www.rudderstack.com/docs/data-governance/consent-management/passing-consent/; of letters Segment's spec, Email events.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -40,15 +40,25 @@ from lakehouse.events.consent_answers import (
     named,
     under,
     word,
+    words_of,
     yes_or_no,
 )
-from lakehouse.events.document import NOTHING, says_nothing, text_of
+from lakehouse.events.document import NOTHING, object_at, says_nothing, text_of
 from lakehouse.events.remembered import Remembered
 
 # In the context, where consent stands.
 _SIGNALS, _US_STRINGS, _GPP_PLACES = ("gpc", "globalPrivacyControl"), ("usPrivacy", "us_privacy"), ("gpp", "gppString")
 PLACES = ("consent", "consentManagement", *_SIGNALS, *_US_STRINGS, *_GPP_PLACES)
-TCF, GPC = "tcf", "gpc"
+TCF, GPC, UNSUBSCRIBED = "tcf", "gpc", "unsubscribed"
+SIGNALS = (GPC, UNSUBSCRIBED)  # refusals of somebody who was asked nothing
+# Traits that say by a yes, and those that say by a no, that somebody wants no letters; without their spelling.
+_REFUSE_BY_YES = words_of(
+    "unsubscribed, isunsubscribed, emailunsubscribed, unsubscribedfromallemail, hsemailoptout, emailoptout, hasoptedoutofemail, optedoutofemail, donotemail"
+)
+_REFUSE_BY_NO = words_of(
+    "acceptsmarketing, acceptsemailmarketing, emailsubscribe, emailsubscribed, emailoptin, marketingoptin, emailmarketingconsent, subscribedtonewsletter"
+)
+_LEFT = words_of("unsubscribed, opted_out, opted out, opt-out, optout, opt_out, never_subscribed, not_subscribed")
 _JURISDICTION = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")
 
 
@@ -77,7 +87,7 @@ class Consent(NamedTuple):
 
 
 class Basis(NamedTuple):
-    """source: CATEGORIES, MANAGEMENT, TCF or GPC; of several the first. jurisdiction: ISO 3166; None = not said, or no such code.
+    """source: CATEGORIES, MANAGEMENT, TCF, GPC or UNSUBSCRIBED; of several the first. jurisdiction: ISO 3166; None = not said, or no such code.
 
     text_version: which texts the person was shown; None = not said. others: words on purposes that are declared besides those of Consent; None = none.
     told_by: program that sent it, where somebody says so.
@@ -105,8 +115,8 @@ class Heard(NamedTuple):
 
     @property
     def is_answer(self) -> bool:
-        """Whether somebody was asked; a browser that signals a refusal by itself was not."""
-        return self.basis.source != GPC
+        """Whether somebody was asked; a browser that signals a refusal by itself was not, nor who unsubscribed."""
+        return self.basis.source not in SIGNALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +133,26 @@ class ConsentRules:
         return cls(config.purposes, spelled(config.categories), config.gpc, config.tcf)
 
 
-def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
-    """What a message says in its context; None = nothing, so that nobody was asked."""
+def takes_back(message: Mapping[str, Any], type_: str | None, event: str | None) -> bool:
+    """Whether a message, its event's name in our spelling, says that somebody wants no letters any more."""
+    if type_ != "identify":
+        return contracts.takes_back(type_, event)
+    return any(
+        _refuses_letters(contracts.spelling(name), sent)
+        for traits in (message.get("traits"), object_at(message, "context").get("traits"))
+        if isinstance(traits, dict)
+        for name, sent in traits.items()
+    )
+
+
+def _refuses_letters(trait: str, sent: Any) -> bool:
+    if trait in _REFUSE_BY_YES:
+        return yes_or_no(sent) is True
+    return trait in _REFUSE_BY_NO and (yes_or_no(sent) is False or (text_of(sent) or "").strip().lower() in _LEFT)
+
+
+def heard(context: Mapping[str, Any], rules: ConsentRules, *, is_taken_back: bool = False) -> Heard | None:
+    """What a message says in its context; None = nothing, so that nobody was asked. `is_taken_back`: of `takes_back`."""
     opened = consent_in(context)
     sent = opened if isinstance(opened, dict) else NOTHING
     platform = _platform(context, sent)
@@ -138,6 +166,8 @@ def heard(context: Mapping[str, Any], rules: ConsentRules) -> Heard | None:
     told += [(TCF, {purpose: one.allows(needed) for purpose, needed in rules.tcf.items()}) for one in strings]
     if _signals_refusal(context, sent) or any(one is not None and one.opts_out for one in platform):
         told.append((GPC, dict.fromkeys(rules.gpc, False)))
+    if is_taken_back:
+        told.append((UNSUBSCRIBED, {"marketing": False}))
     if not told:
         return None
     is_read = all(one.is_read for one in said)
@@ -169,8 +199,14 @@ class ConsentReader:
         self._rules = ConsentRules.of(config)
         self._known = Remembered(self._heard_in, most=5_000, longest=1_000)
 
-    def column(self, contexts: Sequence[Mapping[str, Any]]) -> list[Heard | None]:
-        """Of many events; None = nobody was asked."""
+    def column(self, contexts: Sequence[Mapping[str, Any]], taken_back: Collection[int] = ()) -> list[Heard | None]:
+        """Of many events; None = nobody was asked. `taken_back`: the numbers of those that `takes_back` finds."""
+        found = self._of(contexts)
+        for number in taken_back:
+            found[number] = heard(contexts[number], self._rules, is_taken_back=True)
+        return found
+
+    def _of(self, contexts: Sequence[Mapping[str, Any]]) -> list[Heard | None]:
         said = [tuple(map(one.get, PLACES)) for one in contexts]
         try:
             texts = list(map(orjson.dumps, said))

@@ -17,7 +17,8 @@ from lakehouse.events import contracts, ids
 from lakehouse.events.document import is_nested, says_nothing, text_of
 
 
-def _words(listed: str) -> frozenset[str]:
+def words_of(listed: str) -> frozenset[str]:
+    """Words that are written with commas between them."""
     return frozenset(listed.split(", "))
 
 
@@ -25,15 +26,15 @@ def _opts(way: str) -> set[str]:
     return {f"{opt}{between}{way}" for opt in ("opt", "opted") for between in ("", " ", "-", "_")}
 
 
-_YES = _words(
+_YES = words_of(
     "true, 1, yes, y, t, on, ok, granted, grant, given, allowed, allow, accepted, accept, agreed, agree, consented, consent given, enabled, "
     "active, checked, subscribed, ja, oui, si, s\u00ed, sim, tak, evet"
 ) | _opts("in")
-_NO = _words("false, 0, no, n, f, off, deny, denied, declined, nein, non")
+_NO = words_of("false, 0, no, n, f, off, deny, denied, declined, nein, non")
 _REFUSED = (
     _NO
     | _opts("out")
-    | _words(
+    | words_of(
         "none, reject, rejected, refuse, refused, decline, withdrawn, revoked, unsubscribed, disabled, reject all, deny all, decline all, "
         "rejected all, denied all, necessary, essential"
     )
@@ -58,8 +59,8 @@ _NO_WORDS = (
 _ALLOWED = frozenset(("allowedconsentids", "allowed", "accepted", "acceptedcategories", "enabled", "granted"))
 _DENIED = frozenset(("deniedconsentids", "denied", "rejected", "rejectedcategories", "disabled", "refused"))
 _NO_IDS = frozenset(("provider", "resolutionstrategy", "enabled"))
-_NAMES = _words("category, name, purpose, id, group, type, key, slug")
-_WORDS = _words("granted, given, consented, allowed, accepted, enabled, status, state, value, choice, optin, consent")
+_NAMES = words_of("category, name, purpose, id, group, type, key, slug")
+_WORDS = words_of("granted, given, consented, allowed, accepted, enabled, status, state, value, choice, optin, consent")
 _GOOGLE = re.compile(r"G1([01-])([01-])[01-]?", re.IGNORECASE)  # consent mode, as hits of Google's tag say it
 _WITH_WORD = re.compile(r"\s*(.+?)\s*[:=]\s*(\w+)\s*")
 # What a name says beside its category: marketing_cookies, marketingOptIn, accepts_marketing, is_marketing_allowed.

@@ -42,6 +42,8 @@ ORDER_REFUNDED = EventContract(name="Order Refunded", needs=("order_id",), has_v
 PRODUCTS_SEARCHED = EventContract(name="Products Searched", keeps_query=True)
 PRODUCT_VIEWED = EventContract(name="Product Viewed")
 PRODUCT_ADDED = EventContract(name="Product Added")
+UNSUBSCRIBED = EventContract(name="Unsubscribed")  # of letters, as tools that send them tell it
+MARKED_AS_SPAM = EventContract(name="Email Marked as Spam")
 
 CONTRACTS = (
     ORDER_COMPLETED,
@@ -51,6 +53,8 @@ CONTRACTS = (
     PRODUCTS_SEARCHED,
     PRODUCT_VIEWED,
     PRODUCT_ADDED,
+    UNSUBSCRIBED,
+    MARKED_AS_SPAM,
     EventContract(name="Product List Viewed"),
     EventContract(name="Product List Filtered"),
     EventContract(name="Product Clicked"),
@@ -85,12 +89,18 @@ def is_of_order(type_: str | None, name: str | None) -> bool:
     return type_ == "track" and name in _OF_ORDERS
 
 
+def takes_back(type_: str | None, name: str | None) -> bool:
+    """Whether an event, its name in our spelling, says that somebody wants no letters any more."""
+    return name in _TAKE_BACK and type_ == "track"
+
+
 def names_by_need() -> dict[str, tuple[str, ...]]:
     """Field -> names of the events that need it, in the order of the contracts."""
     fields = dict.fromkeys(field for contract in CONTRACTS for field in contract.needs)
     return {field: tuple(contract.name for contract in CONTRACTS if field in contract.needs) for field in fields}
 
 
+_TAKE_BACK = frozenset((UNSUBSCRIBED.name, MARKED_AS_SPAM.name))
 _OF_ORDERS = frozenset(names_by_need()["order_id"])
 
 

@@ -15,7 +15,7 @@ from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader
 from lakehouse.events.commerce import OrderReader, with_lines
-from lakehouse.events.consent import Basis, Consent, ConsentReader
+from lakehouse.events.consent import Basis, Consent, ConsentReader, takes_back
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import NOTHING, objects_at, records, text_in, text_of
 from lakehouse.events.enrichment.event_enrichment import Enrichment
@@ -179,6 +179,8 @@ class EventReader:
         told_properties, told_contexts = Objects.of(properties), Objects.of(contexts)
         of_orders = with_lines(texts, told_properties)
         figures = self._figures.figures(of_orders)
+        told = zip(messages, texts["type"], texts["event_name"], strict=True)
+        taken_back = [number for number, one in enumerate(told) if takes_back(*one)]
         batch = Batch(
             messages=messages,
             mended=mended,
@@ -186,7 +188,7 @@ class EventReader:
             times=self._clocks.column(received, texts["original_timestamp"], texts["sent_at"], kafka, arrived),
             orders=self._orders.orders(fields, figures, of_orders.sent),
             senders=self._senders.column(messages, texts),
-            heard=self._consents.column(contexts),
+            heard=self._consents.column(contexts, taken_back),
         )
         verdicts, faults = judged(batch)
         planned = self._plan.column(messages, texts, batch.times.received)

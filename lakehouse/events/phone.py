@@ -31,6 +31,7 @@ _SHORTEST = 7  # digits with the country code; libphonenumber knows shorter ones
 _LONGEST = 250  # characters: what libphonenumber reads at most
 _REMARK = re.compile(r"\([^()0-9]*[^\W\d_][^()0-9]*\)")  # `(mobile)`: its letters are not to be dialled
 _NOT_DIGITS = re.compile(r"[^0-9]")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _MEXICAN_MOBILE = re.compile(r"04[45]([0-9]{10})")
 
 
@@ -56,6 +57,11 @@ def normalise(value: str, default: str, country: str | None = None) -> str | Non
     """
     sent = _REMARK.sub("", ids.normalise(in_our_digits(value.strip())))
     return _normalise(sent, (country and countries.region_of(country)) or default)
+
+
+def is_e164(value: str) -> bool:
+    """Whether a number is in the one form already. Source: ITU-T E.164: fifteen digits at most, of which the first is no zero."""
+    return _E164.fullmatch(value) is not None
 
 
 def in_our_digits(value: str) -> str:

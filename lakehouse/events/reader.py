@@ -55,7 +55,8 @@ class Reader:
 
     def consent(self, message: Message) -> consent.Heard | None:
         """What it says of consent; None = nothing. See events.consent."""
-        return consent.heard(object_at(message, "context"), self._consent_rules)
+        is_taken_back = consent.takes_back(message, text(message, "type"), self.event_name(message))
+        return consent.heard(object_at(message, "context"), self._consent_rules, is_taken_back=is_taken_back)
 
     def id(self, message: Message, field: str) -> str | None:
         """A field of schema.TEXTS that holds an id; None where a placeholder stands there, too."""

@@ -177,10 +177,11 @@ class ContinuousExport:
 
     def _plan(self, opened: _Run, some: Collection[str] | None) -> Plan:
         asked = self._export, self._gold, noted_in(opened.held, opened.run.noted), self._permission, self._disowned
+        region = self._exporting.config.events.default_region
         if some is not None:
-            return plan_of_some(*asked, some, secret=self._secret)
+            return plan_of_some(*asked, some, region=region, secret=self._secret)
         opened.run.of_few = False
-        return plan_of(*asked, secret=self._secret, is_full=False, takes_all=False)
+        return plan_of(*asked, region=region, secret=self._secret, is_full=False, takes_all=False)
 
     def _open(self) -> _Run:
         """Take the export. Whatever an earlier run left open is owed."""
@@ -250,7 +251,7 @@ class ContinuousExport:
         return self._exporting.permission(self._export, self._gold, self._kept, self._experiments)
 
     def _digest(self) -> str:
-        """Of all that decides about everybody alike: the export, its place and our key, which experiments run, what holds where nobody was asked, whose addresses are disowned."""
+        """Of all that decides about everybody alike: the export, its place and our key, which experiments run, what holds where nobody was asked, whose addresses are disowned, where numbers without country code are at home."""
         now = self._clock()
         running = [one.model_dump_json() for one in self._experiments.by_name.values() if is_running(one, now)]
         consent = Defaults.of(self._exporting.config.consent)
@@ -261,6 +262,7 @@ class ContinuousExport:
                 sorted(consent.by_jurisdiction.items()),
                 consent.purposes,
                 self._disowned.in_force(),
+                self._exporting.config.events.default_region,
             ),
         ]
         return hashlib.blake2b(json.dumps(told).encode(), digest_size=16, key=self._secret).hexdigest()

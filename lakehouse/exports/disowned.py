@@ -15,12 +15,13 @@ from lakehouse.events.identifier import Identifier
 from lakehouse.events.identifiers import EMAIL, MAILBOX, PHONE, Resolver
 from lakehouse.exports.mapping import PROFILE, RowMapping
 from lakehouse.exports.source import Gold
+from lakehouse.exports.telephones import countries_of
 from lakehouse.identity.override_store import Store, read
 from lakehouse.identity.overrides import NamedIdentifier
 from lakehouse.profiles.gold.contacts import GOLD_CONTACTS
 from lakehouse.tables.identity import SILVER_IDENTITY_EDGES, SILVER_IDENTITY_MAP, SILVER_IDENTITY_OVERRIDES
 
-_REACHED_BY, _COUNTRY = (EMAIL, PHONE), "country"  # columns of gold.contacts
+_REACHED_BY = (EMAIL, PHONE)  # columns of gold.contacts
 _ADDRESSES = frozenset({EMAIL, MAILBOX, PHONE})
 _ANY = 2**31
 
@@ -71,10 +72,7 @@ class Disowned:
     def _told(self, rows: pa.Table, kind: str) -> list[frozenset[Identifier]]:
         """What each row's address stands for. A number without country code is national to the address that was told with it: gold has the person's."""
         profiles, values = rows[PROFILE].to_pylist(), rows[kind].to_pylist()
-        countries: dict[str, str | None] = {}
-        if kind == PHONE:
-            found = self._gold.rows_with(GOLD_CONTACTS, (PROFILE, _COUNTRY), PROFILE, set(profiles))
-            countries = dict(zip(found[PROFILE].to_pylist(), found[_COUNTRY].to_pylist(), strict=True))
+        countries = countries_of(self._gold, set(profiles)) if kind == PHONE else {}
         told = []
         for profile, value in zip(profiles, values, strict=True):
             regions = () if value is None else {None, countries.get(profile)}

@@ -225,9 +225,9 @@ def run_export(
         permission = exporting.permission(export, gold, kept, read_experiments(exporting.files.experiments))
         held, secret = ledger.held(), exporting.secret(export, destination)
         disowned = Disowned(gold, config)
-        plan = plan_of(
-            export, gold, held, permission, disowned, secret=secret, is_full=is_full, takes_all=place.takes_all
-        )
+        asked = export, gold, held, permission, disowned
+        region = config.events.default_region
+        plan = plan_of(*asked, region=region, secret=secret, is_full=is_full, takes_all=place.takes_all)
         run = exporting.run(export, ledger, permission, place)
         if is_tried:
             return Report(run_id=run.run_id, counts=plan.counts(), kept_back=plan.reasons, refused=Counter())

@@ -17,6 +17,7 @@ from lakehouse.exports.mapping import KEY, PROFILE, RowMapping, mapped, mapped_c
 from lakehouse.exports.permission import Permission
 from lakehouse.exports.places.place import Layout
 from lakehouse.exports.source import Gold
+from lakehouse.exports.telephones import in_one_form
 
 
 class Todo(NamedTuple):
@@ -117,18 +118,20 @@ def plan_of(
     permission: Permission,
     disowned: Disowned,
     *,
+    region: str,
     secret: bytes,
     is_full: bool,
     takes_all: bool,
 ) -> Plan:
-    """`held`: what the ledger says. `secret`: of the hashes. `is_full`: send every row. `takes_all`: of the destination.
+    """`held`: what the ledger says. `region`: of a telephone number of nobody's country. `secret`: of the hashes. `is_full`: send every row.
+    `takes_all`: of the destination.
 
     Raises:
         ExportError: gold cannot be read, or a key is several rows'.
     """
     mapping = export.mapping()
     read = disowned.taken_out(gold.joined(export.tables, mapping.reads), mapping)
-    rows = _mapped(read, mapping, secret)
+    rows = _mapped(in_one_form(read, mapping, gold, region), mapping, secret)
     permission.look()
     return _plan(export, rows, held, permission, is_full=is_full, takes_all=takes_all)
 
@@ -141,6 +144,7 @@ def plan_of_some(
     disowned: Disowned,
     profiles: Collection[str],
     *,
+    region: str,
     secret: bytes,
 ) -> Plan:
     """`plan_of`, of these profiles alone, and of those who share a key with them. No row of anybody else is compared.
@@ -151,7 +155,7 @@ def plan_of_some(
     mapping, some = export.mapping(), set(profiles)
     while True:
         read = disowned.taken_out(gold.joined(export.tables, mapping.reads, some), mapping)
-        rows = _mapped(read, mapping, secret)
+        rows = _mapped(in_one_form(read, mapping, gold, region), mapping, secret)
         own = held.filter(_among(held[PROFILE], some))
         others = set(held.filter(_among(held["key"], rows[KEY].to_pylist()))[PROFILE].to_pylist()) - some
         if not others:

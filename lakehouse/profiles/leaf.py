@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakehouse.config.limits import PURPOSES
-from lakehouse.events.consent import GPC
+from lakehouse.events.consent import SIGNALS
 from lakehouse.events.contracts import (
     ORDER_CANCELLED,
     ORDER_COMPLETED,
@@ -104,8 +104,8 @@ def latest_words() -> Column:
         said = F.struct("consent.at", "consent.message_id", F.col(f"consent.{purpose}").alias("is_allowed"))
         return F.max(F.when(F.col(f"consent.{purpose}").isNotNull(), said)).alias(purpose)
 
-    # A browser that signals a refusal by itself was not asked.
-    is_answer = F.coalesce(F.col("consent_basis.source") != GPC, F.lit(True))
+    # A browser that signals a refusal by itself was not asked, nor was who unsubscribed.
+    is_answer = F.coalesce(~F.col("consent_basis.source").isin(*SIGNALS), F.lit(True))
     answered_at = F.max(F.when(is_answer, F.col("consent.at")))
     return F.struct(answered_at.alias("answered_at"), *(word(purpose) for purpose in PURPOSES))
 

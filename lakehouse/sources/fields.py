@@ -36,7 +36,7 @@ _NO_DATE = "0000-00-00"  # MySQL's, where nobody wrote one
 _SPOILT = object()
 MOST_SHAPES, MOST_NAMES = (
     2_000,
-    100,
+    200,
 )  # records whose names were seen together, and names of one, that something is remembered of
 Values = dict[str, object]
 Read = Callable[[Any], object]  # a value as sent -> of the field's type; _SPOILT where it is none
@@ -162,7 +162,7 @@ class FieldReader:
         if (asked := self._asked.get(names)) is not None:
             return asked
         told = [
-            (field, tuple(one for one in field.places if one.may_begin_anywhere or one.head in record))
+            (field, tuple(found for one in field.places if (found := one.among(record)) is not None))
             for field in self._fields
         ]
         return self._asked.keep(names, [(field, places) for field, places in told if places])

@@ -110,6 +110,7 @@ class EventMapping:
         self._unread = Kept[tuple[str, ...], tuple[str, ...]](
             most=MOST_SHAPES, longest=MOST_NAMES
         )  # by the names of a record
+        self._each = Kept[tuple[str, ...], tuple[Place, ...]](most=MOST_SHAPES, longest=MOST_NAMES)
         self._lines = None
         if (lines := declared.lines) is not None:
             inner = expressions.within(terms(declared.fields, lines.fields))
@@ -253,7 +254,7 @@ class EventMapping:
             properties |= own_names(self._held(record), {*properties, PRODUCTS})
         if (lines := self._lines) is not None:
             products = []
-            for sent in _elements(first_found(lines.each, record)):
+            for sent in _elements(first_found(self._places_of_lines(lines, record), record)):
                 line = lines.fields.read(sent)
                 both = FieldValues({**read.values, **line.values}, {**read.spoilt, **line.spoilt})
                 if product := _of(lines.values, both):
@@ -261,6 +262,13 @@ class EventMapping:
             if products:
                 properties[PRODUCTS] = products
         return properties
+
+    def _places_of_lines(self, lines: _LineMapping, record: Mapping[str, Any]) -> Sequence[Place]:
+        """Where lines may lie in a record of these names."""
+        names = tuple(record)
+        if (known := self._each.get(names)) is not None:
+            return known
+        return self._each.keep(names, tuple(found for one in lines.each if (found := one.among(record)) is not None))
 
     def _held(self, record: Mapping[str, Any]) -> Iterator[Any]:
         """Where the record says something under names of its own."""

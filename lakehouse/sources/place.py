@@ -10,7 +10,7 @@ A text that holds a JSON object or list is opened on the way, as flat files writ
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -34,10 +34,22 @@ Step = Callable[[list[Any]], list[Any]]
 class Place:
     """head: the first name; of a place that does not begin with one, or with any that begins so, nothing can be told from it. names: the steps of a place that only names objects, which is most of them; else empty, and `steps` says it."""
 
+    text: str
     head: str
     names: tuple[str, ...]
     steps: tuple[Step, ...]
     may_begin_anywhere: bool = False
+
+    def among(self, names: Collection[str]) -> "Place | None":
+        """What the place is in records of these names: one whose beginning is the start of a single name begins with that name. None = it is in none of them."""
+        if not self.may_begin_anywhere:
+            return self if self.head in names else None
+        if not (start := self.head.removesuffix("*")):
+            return self
+        begun = [name for name in names if name.startswith(start)]
+        if len(begun) != 1 or "`" in begun[0]:
+            return self if begun else None
+        return place(f"`{begun[0]}`{self.text[len(self.head) :]}", longest=None)
 
     def found(self, record: Any) -> list[Any]:
         """Everything that stands there and says something, in order; usually one."""
@@ -58,8 +70,8 @@ class Place:
         return nodes
 
 
-def place(text: str) -> Place:
-    """The place a text names.
+def place(text: str, longest: int | None = _LONGEST) -> Place:
+    """The place a text names. `longest`: what a declaration may be long; None = as long as it is.
 
     Raises:
         RuleError: it names none.
@@ -67,7 +79,7 @@ def place(text: str) -> Place:
     names: list[str] = []
     steps: list[Step] = []
     at = 0
-    while at < len(text) and len(text) <= _LONGEST:
+    while at < len(text) and (longest is None or len(text) <= longest):
         found = _STEP.match(text, at)
         name = None if found is None else found["quoted"] or found["name"]
         # A dot stands before every name but the first, and before nothing else.
@@ -85,7 +97,7 @@ def place(text: str) -> Place:
     first = _STEP.match(text)
     head = "" if first is None else first["quoted"] or first["name"] or ""
     is_open = first is None or (first["quoted"] is None and (first["name"] is None or _is_start(first)))
-    return Place(head, tuple(names) if len(names) == len(steps) else (), tuple(steps), is_open)
+    return Place(text, head, tuple(names) if len(names) == len(steps) else (), tuple(steps), is_open)
 
 
 def _step(found: re.Match[str], name: str | None) -> Step:

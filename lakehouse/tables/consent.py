@@ -27,7 +27,7 @@ SILVER_CONSENT = Table(
         optional(
             "source",
             "string",
-            "categories, consent_management, tcf, or gpc for the signal of a browser; null = told by a release before it was kept",
+            "categories, consent_management, tcf, gpc for the signal of a browser, or unsubscribed; null = told by a release before it was kept",
         ),
         optional(
             "jurisdiction",

@@ -124,7 +124,7 @@ SILVER_EVENTS = Table(
         optional(
             "consent_basis",
             CONSENT_BASIS,
-            "in which form consent was told (categories, consent_management, tcf, gpc), for which jurisdiction, by which texts and program, and words on "
+            "in which form consent was told (categories, consent_management, tcf, gpc, unsubscribed), for which jurisdiction, by which texts and program, and words on "
             "declared purposes that `consent` has no field for; null = nobody was asked, or of a release before it was kept",
         ),
     ),

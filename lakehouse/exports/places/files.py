@@ -1,6 +1,6 @@
 """A file that holds what may be told now: CSV, Parquet or JSON lines, replaced as a whole or not at all.
 
-A cell of CSV that a spreadsheet would calculate (it begins with = + - @, a tab or a carriage return) gets an apostrophe before it, names
+A cell of CSV that a spreadsheet would calculate (it begins with = + - @, also as East Asian keyboards write them, a tab or the end of a line) gets an apostrophe before it, names
 of columns too. Numbers of ours are numbers: -1.5 stays as it is. Source: OWASP, CSV Injection,
 https://owasp.org/www-community/attacks/CSV_Injection.
 """
@@ -26,7 +26,7 @@ from lakehouse.exports.places.place import Layout
 from lakehouse.exports.rows import Row, Sending
 
 _ROW_GROUP = 50_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class WholeFile(ABC):
@@ -151,8 +151,8 @@ def part_of(name: str) -> str:
 def safe_cell(value: Any) -> Any:
     """Text that no spreadsheet calculates.
 
-    >>> [safe_cell(value) for value in ("=1+1", "-1.5", -1.5, "ann", None)]
-    ["'=1+1", "'-1.5", -1.5, 'ann', None]
+    >>> [safe_cell(value) for value in ("=1+1", "-1.5", -1.5, "ann", None, "\uff1d1+1")]
+    ["'=1+1", "'-1.5", -1.5, 'ann', None, "'\uff1d1+1"]
     """
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 

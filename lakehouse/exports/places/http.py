@@ -1,12 +1,13 @@
 """A webhook that takes rows: requests of a shape, one after the other, each at most as often as the destination allows.
 
 What an answer says. 2xx: taken, but for the rows the shape finds refused in it. 2xx with a page of HTML: some proxy, nobody took anything.
-408, 425, 429, 5xx, a time-out: open. 400, 413, 422: some row is to blame; halves are tried, down to that row. Any other: the destination
+408, 425, 429, 5xx, a time-out: open. 400, 413, 422, and 2xx that says that some rows were not taken and not which: some row is to blame; halves are tried, down to that row. Any other: the destination
 does not know us or is gone, and the run stops.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -118,6 +119,8 @@ class HttpPlace:
         return self._heard(request, answer, batch_id)
 
     def _heard(self, request: Request, answer: Answer, batch_id: str) -> dict[str, Outcome] | None:
+        document = _document(answer.body)
+        answer = replace(answer, status=self._shape.status(answer.status, document))
         result = answer.result
         if isinstance(result, Retry):
             return dict.fromkeys(request.keys, result)
@@ -129,15 +132,21 @@ class HttpPlace:
             return None if len(request.keys) > 1 else {request.keys[0]: result}
         if "html" in answer.content_type.lower() or answer.body.lstrip()[:1] == b"<":
             return dict.fromkeys(request.keys, Retry(f"status {answer.status} with a page of HTML"))
-        try:
-            document = orjson.loads(answer.body) if answer.body.strip() else {}
-        except orjson.JSONDecodeError:
-            document = {}
         if request.follow is not None:
             following = request.follow(document)
             return self._called(following, batch_id) if following is not None else dict.fromkeys(request.keys, Sent())
         refused = self._shape.refused(request, document)
+        if refused is None:
+            return None if len(request.keys) > 1 else {request.keys[0]: GiveUp("refused")}
         return {key: GiveUp(refused[key][:_MOST_REASON]) if key in refused else Sent() for key in request.keys}
+
+
+def _document(body: bytes) -> Any:
+    """What an answer says; an empty object where it is no JSON."""
+    try:
+        return orjson.loads(body) if body.strip() else {}
+    except orjson.JSONDecodeError:
+        return {}
 
 
 One = TypeVar("One")

@@ -1,18 +1,25 @@
 """Braze: Track users and Delete users. Source: https://www.braze.com/docs/api/endpoints/user_data/post_user_track (75 objects a request) and
 https://www.braze.com/docs/api/endpoints/user_data/post_user_delete (50).
 
-The export's key is `external_id`; a column is an attribute of its name, also where it is null: that clears it.
+The export's key is `external_id`; a column is an attribute of its name, also where it is null: that clears it. `country` is an ISO 3166 code there.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from lakehouse.exports.rows import Removal
+from lakehouse.exports.rows import Removal, Row
+from lakehouse.exports.shapes import hashing
 from lakehouse.exports.shapes.shape import Options, Request, Said, Shape, value
 
 
+def attributes(row: Row) -> dict[str, Any]:
+    """One object of attributes."""
+    told = {name: value(one) for name, one in row.items()}
+    return told | {"country": hashing.region(row["country"]) or row["country"]} if row.get("country") else told
+
+
 def upserts(rows: Sequence[Said], _: Options) -> Request:
-    body = {"attributes": [{name: value(one) for name, one in said.row.items()} for said in rows]}
+    body = {"attributes": [attributes(said.row) for said in rows]}
     return Request(path="users/track", body=body, keys=tuple(said.key for said in rows))
 
 

@@ -29,10 +29,10 @@ def identifiers(row: Row) -> list[dict[str, Any]]:
     if phone := hashing.sha256(hashing.google_phone(get("phone"))):
         found.append({"phoneNumber": phone})
     given, family = (hashing.sha256(hashing.google_name(get(name))) for name in ("first_name", "last_name"))
-    region, postal = ((get(name) or "").strip() for name in ("country", "postal_code"))
+    region, postal = hashing.region(get("country")), (get("postal_code") or "").strip()
     if given and family and region and postal:
         found.append(
-            {"address": {"givenName": given, "familyName": family, "regionCode": region.upper(), "postalCode": postal}}
+            {"address": {"givenName": given, "familyName": family, "regionCode": region, "postalCode": postal}}
         )
     return found
 

@@ -11,6 +11,8 @@ import hashlib
 import re
 import unicodedata
 
+from lakehouse.events import countries
+
 _BLANKS = re.compile(r"\s+")
 _NO_DIGIT = re.compile(r"[^0-9]")
 _GMAIL = ("gmail.com", "googlemail.com")
@@ -31,12 +33,12 @@ def meta_email(value: str | None) -> str | None:
 
 
 def meta_phone(value: str | None) -> str | None:
-    """Digits alone, the country code first, no zeros before it.
+    """Digits alone, the country code first, no zeros before it. A number that names no country is somebody else's in another.
 
-    >>> meta_phone("+1 (650) 555-1212")
-    '16505551212'
+    >>> [meta_phone(number) for number in ("+1 (650) 555-1212", "0044 844 412 4653", "(650) 555-1212")]
+    ['16505551212', '448444124653', None]
     """
-    return None if value is None else _NO_DIGIT.sub("", value).lstrip("0") or None
+    return _international(value)
 
 
 def meta_name(value: str | None) -> str | None:
@@ -53,13 +55,13 @@ def meta_name(value: str | None) -> str | None:
 def meta_zip(value: str | None, country: str | None) -> str | None:
     """Lower case, without blanks and dashes; in the USA the first five digits.
 
-    >>> [meta_zip("94035-1234", "US"), meta_zip("M1 1AE", "GB")]
+    >>> [meta_zip("94035-1234", "United States"), meta_zip("M1 1AE", "GB")]
     ['94035', 'm11ae']
     """
     if value is None:
         return None
     whole = value.strip().lower()
-    short = whole.split("-")[0][:5] if (country or "").strip().lower() == "us" else whole
+    short = whole.split("-")[0][:5] if region(country) == "US" else whole
     return _BLANKS.sub("", short).replace("-", "") or None
 
 
@@ -78,13 +80,28 @@ def google_email(value: str | None) -> str | None:
 
 
 def google_phone(value: str | None) -> str | None:
-    """`+`, the country code and the number, digits alone.
+    """`+`, the country code and the number, digits alone. None of a number that names no country.
 
-    >>> google_phone("+1 (800) 555-0100")
-    '+18005550100'
+    >>> [google_phone(number) for number in ("+1 (800) 555-0100", "(800) 555-0100")]
+    ['+18005550100', None]
     """
-    digits = None if value is None else _NO_DIGIT.sub("", value)
+    digits = _international(value)
     return f"+{digits}" if digits else None
+
+
+def region(country: str | None) -> str | None:
+    """The ISO 3166 code of two letters, in capitals, of a country by any name or code; None = of no country that is known.
+
+    >>> [region(country) for country in ("us", "Österreich", "GBR", "UK", "Neverland", None)]
+    ['US', 'AT', 'GB', 'GB', None, None]
+    """
+    return None if country is None else countries.region_of(country)
+
+
+def _international(value: str | None) -> str | None:
+    """The digits behind `+` or 00."""
+    number = "" if value is None else value.strip()
+    return _NO_DIGIT.sub("", number).lstrip("0") or None if number.startswith(("+", "00")) else None
 
 
 def google_name(value: str | None) -> str | None:

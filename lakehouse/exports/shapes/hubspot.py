@@ -5,7 +5,7 @@ The option `id_property` names the property, unique in HubSpot, that holds the k
 id that HubSpot gave them. Values are text there; null is an empty one. Each contact has a trace id, by which the answer names those it did not take.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,17 +63,36 @@ def removals(gone: Sequence[Removal], options: Options) -> Request:
     return Request(path=f"{_CONTACTS}/read", body=body, keys=keys, follow=archive)
 
 
-def refused(request: Request, answer: Any) -> dict[str, str]:
-    """Status 207: `errors` says which contacts were not taken, by their trace ids."""
-    errors = answer.get("errors") if isinstance(answer, dict) else None
+def refused(request: Request, answer: Any) -> dict[str, str] | None:
+    """Status 207: `errors` says which contacts were not taken, by their trace ids, or does not say which. `results` has those that were, each with its trace id.
+
+    HubSpot may answer 200 with neither: nobody was taken.
+    """
+    if not isinstance(answer, dict):
+        return {}
+    numbers = {str(number): key for number, key in enumerate(request.keys)}
+    errors = [one for one in _listed(answer, "errors") if isinstance(one, dict)]
     found: dict[str, str] = {}
-    for error in (one for one in errors if isinstance(one, dict)) if isinstance(errors, list) else ():
+    for error in errors:
         context = error.get("context")
         traces = context.get("objectWriteTraceId") if isinstance(context, dict) else None
         for trace in traces if isinstance(traces, list) else [traces]:
-            if isinstance(trace, str) and trace.isdecimal() and int(trace) < len(request.keys):
-                found[request.keys[int(trace)]] = str(error.get("category") or "refused")
+            if isinstance(trace, str) and trace in numbers:
+                found[numbers[trace]] = str(error.get("category") or "refused")
+    if isinstance(answer.get("results"), list):
+        results = [one for one in _listed(answer, "results") if isinstance(one, dict)]
+        taken = {numbers.get(str(one.get("objectWriteTraceId"))) for one in results}
+        reason = str(errors[0].get("category") or "refused") if errors else "not among the results"
+        if None not in taken:
+            return {key: reason for key in request.keys if key not in taken} | found
+        if errors and len(results) + len(found) < len(request.keys):
+            return None
     return found
+
+
+def _listed(answer: Mapping[str, Any], name: str) -> Sequence[Any]:
+    found = answer.get(name)
+    return found if isinstance(found, list) else ()
 
 
 SHAPE = Shape(

@@ -1,7 +1,8 @@
 """Klaviyo: Bulk Import Profiles. Source: https://developers.klaviyo.com/en/reference/bulk_import_profiles (10,000 profiles a job).
 
 The export's key is `external_id`. A property that says nothing is taken from the profile; what Klaviyo knows of itself, such as a name or a town,
-stays there, for an import cannot clear it. An import is a job: what of it fails is told by Klaviyo alone. Who is to go is looked up by it, and then deleted as the law asks: Klaviyo's Request Profile Deletion,
+stays there, for an import cannot clear it. An import is a job: what of it fails is told by Klaviyo alone. It fails for a profile whose telephone number is not E.164: such a
+number is left out, so that the profile arrives. Who is to go is looked up by it, and then deleted as the law asks: Klaviyo's Request Profile Deletion,
 https://developers.klaviyo.com/en/reference/request_profile_deletion, which knows its own id and no external one.
 """
 
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+from lakehouse.events.phone import is_e164
 from lakehouse.exports.rows import Removal, Row
 from lakehouse.exports.shapes.shape import Options, Request, Said, Shape, told
 
@@ -19,7 +21,12 @@ _LOCATION = ("address1", "address2", "city", "country", "region", "zip", "timezo
 def profile(row: Row) -> dict[str, Any]:
     """One profile: its own attributes, its location, and the rest as properties."""
     location, rest = told(row, _LOCATION), told(row, but=(*_OWN, *_LOCATION))
-    attributes = told(row, _OWN) | ({"location": location} if location else {}) | ({"properties": rest} if rest else {})
+    is_dialled = is_e164(str(row.get("phone_number") or ""))
+    attributes = (
+        told(row, _OWN, () if is_dialled else ("phone_number",))
+        | ({"location": location} if location else {})
+        | ({"properties": rest} if rest else {})
+    )
     unset = [name for name, one in row.items() if one is None and name not in (*_OWN, *_LOCATION)]
     meta = {"meta": {"patch_properties": {"unset": unset}}} if unset else {}
     return {"type": "profile", "attributes": attributes, **meta}

@@ -36,6 +36,10 @@ def _by_key(_: Row, __: Options) -> str | None:
     return None
 
 
+def _as_it_is(status: int, _: Any) -> int:
+    return status
+
+
 def _faultless(_: Row, __: Options) -> str | None:
     return None
 
@@ -45,7 +49,9 @@ class Shape:
     """How a vendor is spoken to.
 
     most_rows: rows of a request. needs: columns an export must have. options: what it must be told besides.
-    upserts, removals: rows -> one request. refused: of an answer that is a success, key -> why that row was not taken all the same.
+    upserts, removals: rows -> one request. refused: of an answer that is a success, key -> why that row was not taken all the same; None = some were not, and
+    it does not say which.
+    status: HTTP's status and the answer -> the status that says what the answer does, where the vendor tells more by the answer than by the status.
     identity: what a removal finds the row by; None = its key. fault: why the row cannot be told at all, and is not sent; None = it can.
     """
 
@@ -53,7 +59,8 @@ class Shape:
     most_removals: int
     upserts: Callable[[Sequence[Said], Options], Request]
     removals: Callable[[Sequence[Removal], Options], Request]
-    refused: Callable[[Request, Any], Mapping[str, str]] = _nobody
+    refused: Callable[[Request, Any], Mapping[str, str] | None] = _nobody
+    status: Callable[[int, Any], int] = _as_it_is
     identity: Callable[[Row, Options], str | None] = _by_key
     needs: frozenset[str] = field(default=frozenset())
     options: frozenset[str] = field(default=frozenset())

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakehouse.config import load
-from lakehouse.events.consent import ConsentRules, consent, heard, spelled
+from lakehouse.events.consent import ConsentRules, consent, heard, spelled, takes_back
 from lakehouse.events.consent_answers import Answer
 from tests.lakehouse.events.test_gpp import header
 from tests.lakehouse.events.test_tcf import PUBLISHED, written
@@ -211,6 +211,35 @@ def test_strings_and_signals_are_heard_beside_categories(
     assert tuple(found.words.get(purpose) for purpose in RULES.purposes) == words
     assert (found.basis.source, found.basis.text_version) == (source, text_version)
     assert found.is_answer == (source != "gpc")
+
+
+@pytest.mark.parametrize(
+    "context", [{}, {"consent": {"marketing": True}}, {"consent": {"analytics": False, "marketing": True}}]
+)
+def test_who_unsubscribes_refuses_marketing_and_answers_nothing_else(context: dict[str, Any]) -> None:
+    before, after = heard(context, RULES), heard(context, RULES, is_taken_back=True)
+    assert after is not None
+    assert after.words == {**(before.words if before else dict.fromkeys(after.words)), "marketing": False}
+    assert (after.basis.source, after.is_answer) == (("categories", True) if before else ("unsubscribed", False))
+
+
+@pytest.mark.parametrize(
+    ("traits", "is_taken_back"),
+    [
+        ({"unsubscribed": True}, True),
+        ({"unsubscribed": "false"}, False),
+        ({"Unsubscribed_from_all_email": "yes"}, True),
+        ({"email_subscribe": "opted_in"}, False),
+        ({"email_subscribe": "unsubscribed"}, True),
+        ({"acceptsMarketing": 0}, True),
+        ({"acceptsMarketing": None}, False),
+        ({"accepts": False}, False),
+    ],
+)
+def test_traits_say_that_somebody_wants_no_letters(traits: dict[str, Any], is_taken_back: bool) -> None:
+    assert takes_back({"traits": traits}, "identify", None) == is_taken_back
+    assert takes_back({"context": {"traits": traits}}, "identify", None) == is_taken_back
+    assert not takes_back({"traits": traits}, "track", "Signed In")
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_of_an_unlinked_pair_the_weaker_is_told_of_who_does_not_carry_the_strong
 def test_a_number_without_country_code_is_that_of_the_country_it_was_told_in(world: World) -> None:
     told = {"profile_id": ["ann", "bob"], "email": [MAIL, "bob@example.com"], "phone": ["030 901820", None]}
     world.write("gold", "contacts", pa.table(told | {"country": ["Germany", None]}))
-    assert world.ann() == (MAIL, False, "030 901820")
+    assert world.ann() == (MAIL, False, "+4930901820")
     world.overrule("block", Resolver(world.shop.config).resolve("phone", "030 901820", "Germany"))
     assert world.ann() == (MAIL, False, None)
 

@@ -146,6 +146,31 @@ def test_customerio_identifies_and_deletes_people_in_a_batch() -> None:
     assert customerio.refused(request, answer) == {"123": "invalid identifiers.id"}
 
 
+def test_hubspot_took_nobody_whom_its_results_do_not_have() -> None:
+    request = hubspot.upserts([Said(f"{name}@x.org", {"email": f"{name}@x.org"}) for name in "abc"], HUBSPOT)
+    nobody = {"status": "COMPLETE", "results": [], "errors": []}
+    assert set(hubspot.refused(request, nobody).values()) == {"not among the results"}
+    assert len(hubspot.refused(request, nobody)) == 3
+    error = {"status": "error", "category": "VALIDATION_ERROR", "message": "of one of them"}
+    some = {
+        "results": [{"id": "1", "objectWriteTraceId": "0"}, {"id": "3", "objectWriteTraceId": "2"}],
+        "errors": [error],
+    }
+    assert hubspot.refused(request, some) == {"b@x.org": "VALIDATION_ERROR"}
+    untraced = {"results": [{"id": "1"}, {"id": "2"}, {"id": "3"}]}
+    assert hubspot.refused(request, untraced) == {}, "an answer that names no traces is believed"
+    assert hubspot.refused(request, {"results": [{"id": "1"}], "errors": [error]}) is None, "it does not say which"
+    assert hubspot.refused(request, {}) == {}
+
+
+def test_meta_says_how_many_it_did_not_take_and_not_which() -> None:
+    request = meta.upserts([Said(name, {"extern_id": name, "email": "a@x.org"}) for name in "ab"], {})
+    answer = {"audience_id": "1", "session_id": "2", "num_received": 2, "invalid_entry_samples": {}}
+    assert meta.refused(request, answer | {"num_invalid_entries": 0}) == {}
+    assert meta.refused(request, answer | {"num_invalid_entries": 1}) is None
+    assert meta.refused(request, answer | {"num_invalid_entries": 2}) == {"a": "invalid", "b": "invalid"}
+
+
 # Printed by https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/customer-information-parameters
 PUBLISHED = {
     "email": ("John_Smith@gmail.com", "62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"),
@@ -181,6 +206,18 @@ def test_metas_members_have_the_hashes_that_meta_prints() -> None:
     assert meta.removals([Removal("p1", None)], {}).body == gone.body, "sent again it is the same session"
     assert request.body["session"]["session_id"] != session["session_id"]
     assert meta.fault({"extern_id": "p1", "email": " "}, {}) == "nothing that Meta could match by"
+
+
+def test_metas_error_codes_say_what_its_status_does_not() -> None:
+    def error(code: int, **more: Any) -> dict[str, Any]:
+        return {"error": {"message": "x", "type": "OAuthException", "code": code, "fbtrace_id": "f", **more}}
+
+    assert [meta.status(400, error(code)) for code in (17, 80003, 613, 2)] == [429] * 4
+    assert [meta.status(400, error(code)) for code in (190, 200, 10)] == [403] * 3
+    assert meta.status(400, error(100, error_subcode=33)) == 403
+    assert meta.status(400, error(1487390, is_transient=True)) == 429
+    assert meta.status(400, error(100)) == 400, "a row is to blame"
+    assert (meta.status(500, {}), meta.status(200, {"error": 1})) == (500, 200)
 
 
 def test_googles_members_are_known_by_their_hashes_alone() -> None:
@@ -219,6 +256,29 @@ def test_googles_members_are_known_by_their_hashes_alone() -> None:
     nobody = {"email": None, "first_name": "John", "last_name": "Smith", "country": "US", "postal_code": None}
     assert google.fault(nobody, GOOGLE) == "no e-mail address, telephone number or whole address"
     assert google.fault(row, GOOGLE) is None
+
+
+def test_a_country_is_the_code_that_each_vendor_wants_by_whatever_name_it_was_told() -> None:
+    told = {"email": "a@example.com", "first_name": "Jo", "last_name": "Lee", "postal_code": "94035-1234"}
+    for name in ("United States", "usa", "U.S.A.", "US"):
+        address = google.identifiers(told | {"country": name})[-1]["address"]
+        assert address["regionCode"] == "US"
+        member = dict(
+            zip(meta.SCHEMA, meta.member({"extern_id": "p", "zip": "94035-1234", "country": name}), strict=True)
+        )
+        assert (member["COUNTRY"], member["ZIP"]) == (hashing.sha256("us"), hashing.sha256("94035"))
+        assert braze.attributes({"external_id": "p", "country": name})["country"] == "US"
+    assert len(google.identifiers(told | {"country": "Neverland"})) == 1, (
+        "Google refuses the request for a code it does not know"
+    )
+    assert braze.attributes({"external_id": "p", "country": None}) == {"external_id": "p", "country": None}
+
+
+def test_a_number_that_names_no_country_is_somebody_elses_abroad_and_is_left_out() -> None:
+    assert meta.member({"extern_id": "p", "phone": "0664 1234567"}) == ["p", *[""] * 8]
+    assert google.identifiers({"phone": "0664 1234567"}) == []
+    profile = klaviyo.profile({"external_id": "p", "phone_number": "0664 1234567", "email": "a@example.com"})
+    assert profile["attributes"] == {"external_id": "p", "email": "a@example.com"}, "Klaviyo would not take the profile"
 
 
 def test_rows_of_our_own_shape() -> None:

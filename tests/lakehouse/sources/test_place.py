@@ -56,3 +56,28 @@ def test_what_stands_at_a_place(text: str, found: list[object]) -> None:
 def test_what_names_no_place_is_refused(text: str) -> None:
     with pytest.raises(RuleError, match="expected names with dots between them"):
         place(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("line*[1].sku", ["s2"]),
+        ("cust*.email", ["a@x"]),
+        ("a.*.b", None),
+        ("nothing*.x", None),
+        ("*.email", ["a@x"]),
+        ("customer.email", ["a@x"]),
+        ("gone.email", None),
+    ],
+)
+def test_among_names_a_place_is_one_of_them_or_none(text: str, found: list[object] | None) -> None:
+    record = {"customer": {"email": "a@x"}, "lines": [{"sku": "s1"}, {"sku": "s2"}]}
+    one = place(text).among(record)
+    assert (None if one is None else one.found(record)) == found
+
+
+def test_a_place_that_begins_as_several_names_do_is_in_all_of_them() -> None:
+    record = {"event_1_0_0": None, "event_1_0_1": {"type": "refund"}}
+    one = place("event_1*.type").among(record)
+    assert one is not None
+    assert one.found(record) == ["refund"]

@@ -82,6 +82,33 @@ def test_rows_that_an_answer_names_as_refused_are_the_only_ones(tmp_path: Path, 
     assert leaked(one, "secretive") == []
 
 
+def test_an_answer_that_does_not_say_which_rows_it_did_not_take_is_asked_by_halves(tmp_path: Path, hook: Hook) -> None:
+    columns = {"extern_id": "profile_id", "email": "segment"}
+    one = shop(tmp_path, hook, shape="meta_custom_audience", columns=columns, key=["extern_id"])
+    one.people(person("a", "a@x.org"), person("b", "b@x.org"), person("c", "c@x.org"))
+    hook.bodies = [
+        {"num_received": count, "num_invalid_entries": invalid}
+        for count, invalid in ((3, 1), (1, 0), (2, 1), (1, 1), (1, 0))
+    ]
+    report = one.run()
+    sent = [[row[0] for row in body["payload"]["data"]] for _, body in hook.calls]
+    assert sent == [["a", "b", "c"], ["a"], ["b", "c"], ["b"], ["c"]]
+    assert (report.counts["delivered"], report.refused) == (2, {"invalid": 1})
+    assert one.ledger()["b"] == ("rejected", False)
+
+
+def test_a_token_that_is_over_blames_no_row_though_its_status_would(tmp_path: Path, hook: Hook) -> None:
+    columns = {"extern_id": "profile_id", "email": "segment"}
+    one = shop(tmp_path, hook, shape="meta_custom_audience", columns=columns, key=["extern_id"])
+    one.people(person("a", "a@x.org"), person("b", "b@x.org"))
+    hook.answers = [(400, {}), (400, {})]
+    hook.bodies = [{"error": {"code": 17}}, {"error": {"code": 190, "error_subcode": 463}}]
+    with pytest.raises(ExportError, match="status 403"):
+        one.run()
+    assert len(hook.calls) == 2, "too many calls: again later; then the token was over"
+    assert one.ledger() == {"a": ("sending", True), "b": ("sending", True)}
+
+
 def test_who_is_known_by_a_hash_is_removed_by_the_hash_that_was_sent(tmp_path: Path, hook: Hook) -> None:
     columns = {"id": "profile_id", "email": "segment"}
     options = {"account": "1", "audience": "2"}
