@@ -120,6 +120,12 @@ def test_a_stay_that_would_soon_be_over_is_not_begun() -> None:
     assert at(told, 0.0) == ([2], [NEVER])
 
 
+def test_a_group_that_is_as_cheap_for_an_instant_does_not_cut_a_stay_in_two() -> None:
+    touching = Group(centre=(1.125, 0.0, 0.0), factor=((2.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+    told = stays((touching, *three(1.0, 1.125, 1.25)), 0.0, 1.0, np.zeros((1, 2)))
+    assert told.labels[0][told.begins[0] < NEVER].tolist() == [1, 2, 3]
+
+
 def test_a_change_is_exact_and_due_at_the_next_quarter_of_an_hour() -> None:
     told = stays(three(0.0, 2 * float(np.log(11.0))), 0.0, 1.0, np.zeros((1, 2)))  # after ten days
     since, changes = np.array([SINCE + 7 * 60_000_000]), SINCE + 7 * 60_000_000 + 10 * DAY_MICROS
