@@ -1,6 +1,7 @@
 """What models know of profiles. Owns the registry and what a champion says; imports nothing that serves.
 
-segments        RFM rows -> quintile scores and a segment, from stored parameters
+segment_model   RFM rows -> quintile scores and a segment, from stored parameters
+segment_path    in which segment a profile is as time passes, and until when
 segment_names   what a segment does on average -> its name in words
 trees           decision trees as plain arrays
 score_model     features -> a calibrated probability, from stored parameters

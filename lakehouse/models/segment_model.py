@@ -1,23 +1,29 @@
 """Segments: quintile scores and a named cluster for every profile with orders, from stored parameters.
 
-Everything is a function of the row and the model. Recency is days from the last order to `reference_at`, the newest
-event in the model's training data, not to now: a profile's answer changes when it orders or when the champion changes,
-never because time passes, so stream and rebuild agree at every moment.
+Everything is a function of the row, the model and `as_of`, the instant that is asked about. Recency is days from the last order to it, so a profile that
+does nothing grows old: both answers come with the instant at which they are to be asked for again (decision 126). As of `reference_at` they are those of the training.
 
-The stream applies the parameters as column expressions, not the fitted pipeline: nothing to load but a page of JSON, no
-stages to analyse one after the other in every batch. `pipeline_inputs` is the one text both are made from, and a test
-holds their answers equal.
+The stream applies the parameters, not the fitted pipeline: nothing to load but a page of JSON, no stages to analyse one after the other in every batch.
+`pipeline_inputs` is what training and registry have; a test holds their answers and those of the stream equal where a stay lasts (segment_path.py).
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Self
 
-from pyspark.sql import Column, DataFrame
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column
 from pyspark.sql import functions as F
+
+from lakehouse.features.point_in_time import quarter_after
+from lakehouse.models.cluster_quality import Array, Labels
+from lakehouse.models.grouping import Group
+from lakehouse.models.segment_path import NEVER, Micros, stays
+from lakehouse.spark.arrow_function import arrow_function
 
 SCORED = ("last_order_at", "frequency", "monetary")  # columns behind r_score, f_score and m_score, in that order
 SCORE_COLUMNS = ("r_score", "f_score", "m_score")
@@ -81,37 +87,66 @@ class SegmentModel:
         """Newest event in the training data."""
         return datetime.fromtimestamp(self.reference_micros / 1e6, UTC)
 
-    def assign(self, rfm: DataFrame) -> DataFrame:
-        """The rows of `rfm` with r_score, f_score, m_score (1 to 5, 5 = latest or most), segment and model_version.
-
-        Args:
-            rfm: one row per profile with orders: profile_id, first_order_at, last_order_at, frequency, monetary.
-        """
-        return rfm.withColumns({**self.quintiles(), "segment": self.segment(), "model_version": F.lit(self.version)})
-
     def quintiles(self) -> Mapping[str, Column]:
-        """r_score, f_score and m_score over the columns of gold.rfm."""
+        """r_score, f_score and m_score (1 to 5, 5 = latest or most) over the columns of gold.rfm and `as_of`."""
         return self._quintiles
 
-    def segment(self) -> Column:
-        """Name of the segment over the columns of gold.rfm: that of least cost, the first of several; where centroids alone decide, the nearest one's."""
-        return self._segment
+    def quintiles_due_at(self) -> Column:
+        """The quarter of an hour by which r_score is another one though nothing happens; null = never. Over the same columns."""
+        return self._quintiles_due_at
+
+    def place(self) -> Column:
+        """struct<segment: string, due: bigint>: name of the segment, and the quarter of an hour by which it is another one though nothing happens, in
+        microseconds since 1970; null = never. Over the same columns.
+        """
+        return self._place
+
+    def places(self, last_order: Micros, frequency: Array, monetary: Array, as_of: Micros) -> tuple[Labels, Micros]:
+        """Number of the segment of each row, and when it is another one (NEVER = never), in microseconds since 1970 like last_order and as_of."""
+        logs = (np.log1p(frequency), np.log1p(np.maximum(0.0, monetary)))
+        others = [
+            (log - mean) / deviation if deviation > 0 else np.zeros(len(log))
+            for log, mean, deviation in zip(logs, self.means[1:], self.deviations[1:], strict=True)
+        ]
+        groups = [Group(centre=one.centroid, factor=one.factor, offset=one.offset) for one in self.segments]
+        path = stays(groups, self.means[0], self.deviations[0], np.column_stack(others))
+        return path.at(last_order, as_of)
 
     @cached_property
     def _quintiles(self) -> dict[str, Column]:
-        return {score: quintile(name, self.cuts[name]) for score, name in zip(SCORE_COLUMNS, SCORED, strict=True)}
+        aged = F.expr(f"unix_micros(last_order_at) + {self.reference_micros:d} - unix_micros(as_of)").cast("double")
+        values = (aged, *(comparable(name) for name in SCORED[1:]))
+        return {
+            score: _quintile(value, self.cuts[name])
+            for score, value, name in zip(SCORE_COLUMNS, values, SCORED, strict=True)
+        }
 
     @cached_property
-    def _segment(self) -> Column:
-        scaled = [
-            (F.expr(sql) - F.lit(mean)) / F.lit(deviation) if deviation > 0 else F.lit(0.0)
-            for sql, mean, deviation in zip(
-                pipeline_inputs(self.reference_micros).values(), self.means, self.deviations, strict=True
-            )
-        ]
-        distances = F.array(*(_cost(scaled, segment) for segment in self.segments))
-        names = F.array(*(F.lit(segment.name) for segment in self.segments))
-        return F.element_at(names, F.array_position(distances, F.array_min(distances)).cast("int"))
+    def _quintiles_due_at(self) -> Column:
+        after = (self.reference_micros - cut for cut in self.cuts["last_order_at"])
+        falls = [f"CAST(ceil(unix_micros(last_order_at) + {micros!r}D) AS BIGINT)" for micros in after]
+        ahead = (f"CASE WHEN {at} > unix_micros(as_of) THEN timestamp_micros({at}) END" for at in falls)
+        return F.expr(quarter_after(f"least({', '.join(ahead)})"))
+
+    @cached_property
+    def _place(self) -> Column:
+        answer = arrow_function(_answer(dataclasses.replace(self)), "struct<segment: string, due: bigint>")
+        double = ("frequency", "monetary")
+        micros = ("last_order_at", "as_of")
+        asked = {name: F.unix_micros(name) for name in micros} | {name: F.col(name).cast("double") for name in double}
+        return answer(*(asked[name] for name in ("last_order_at", *double, "as_of")))
+
+
+def _answer(model: SegmentModel) -> Callable[..., pa.Array]:
+    names = np.array([one.name for one in model.segments], dtype=object)
+
+    def answer(last_order: pa.Array, frequency: pa.Array, monetary: pa.Array, as_of: pa.Array) -> pa.Array:
+        rows = (column.to_numpy(zero_copy_only=False) for column in (last_order, frequency, monetary, as_of))
+        labels, due = model.places(*rows)
+        told = pa.array(names[labels], pa.string()), pa.array(due, pa.int64(), mask=due == NEVER)
+        return pa.StructArray.from_arrays(told, ["segment", "due"])
+
+    return answer
 
 
 def pipeline_inputs(reference_micros: int) -> dict[str, str]:
@@ -132,18 +167,11 @@ def comparable(column: str) -> Column:
     return F.unix_micros(column).cast("double") if column == "last_order_at" else F.col(column).cast("double")
 
 
-def quintile(column: str, cuts: Sequence[float]) -> Column:
+def _quintile(value: Column, cuts: Sequence[float]) -> Column:
     """1 + the number of cut points below the value: the right-closed bins of pandas.qcut.
 
     Equal values always share a score, so where many values tie some scores go to nobody: with half of all profiles at
     one order, one order is 1 and two orders may be 4.
     """
-    above = ((comparable(column) > F.lit(cut)).cast("int") for cut in cuts)
+    above = ((value > F.lit(cut)).cast("int") for cut in cuts)
     return sum(above, F.lit(1))
-
-
-def _cost(point: Sequence[Column], segment: Segment) -> Column:
-    apart = [x - F.lit(c) for x, c in zip(point, segment.centroid, strict=True)]
-    if segment.factor:
-        apart = [sum((F.lit(w) * x for w, x in zip(row, apart, strict=True)), F.lit(0.0)) for row in segment.factor]
-    return sum((x * x for x in apart), F.lit(segment.offset))

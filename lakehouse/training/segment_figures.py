@@ -17,7 +17,7 @@ _DAY_MICROS: Final = 86_400e6
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Of all profiles. reference_micros: the newest order, in microseconds since 1970, which recency is counted back from. cuts: the 20, 40, 60 and 80 %
+    """Of all profiles. reference_micros: what gold is of, or the newest order, in microseconds since 1970, which recency is counted back from. cuts: the 20, 40, 60 and 80 %
     points of every column of SCORED, exact, by linear interpolation as numpy's default. gap_days: mean between two orders of one profile; where nobody has
     two days with orders, since the last.
     """
@@ -28,8 +28,8 @@ class Figures:
     gap_days: float
 
 
-def figures(rows: DataFrame) -> Figures:
-    """`rows`: profile_id, first_order_at and SCORED.
+def figures(rows: DataFrame, as_of_micros: int = 0) -> Figures:
+    """`rows`: profile_id, first_order_at and SCORED. as_of_micros: what they are of; 0 = it is not known.
 
     Raises:
         ModelError: fewer than FEW.
@@ -51,7 +51,7 @@ def figures(rows: DataFrame) -> Figures:
         )
     return Figures(
         profiles=found["profiles"],
-        reference_micros=found["newest"],
+        reference_micros=max(found["newest"], as_of_micros),
         cuts={name: tuple(map(float, found[name])) for name in SCORED},
         gap_days=(found["gap"] or found["newest"] - found["mean_last"]) / _DAY_MICROS or 1.0,
     )

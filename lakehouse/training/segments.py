@@ -1,7 +1,7 @@
 """Segments of profiles by recency, frequency and monetary value: the model `segments`.
 
 Reads gold.rfm, one row per profile with orders, of those who may be learned from (consenting.py). ln(1 + x) of recency in days, frequency and monetary, each to mean 0 and
-deviation 1. segment_count.py learns from a sample of which kind the segments are, how many, and where they lie: the groups that are published are the very ones that were judged.
+deviation 1. Recency is counted back from the newest instant that gold is of, as it is served. segment_count.py learns from a sample of which kind the segments are, how many, and where they lie: the groups that are published are the very ones that were judged.
 MLlib's own K-means would begin from one start, and end in worse groups where there are many. The same rows give the quintile cut points. A segment of the same people
 keeps the name that the champion gave it.
 """
@@ -95,7 +95,8 @@ def train(lake: Lake) -> SegmentsSummary:
     activation, activation_version = snapshot(lake, GOLD_ACTIVATION)
     willing = consenting(rfm, activation, lake.config.training.segments, lake.config)
     reigning = Champions.now(lake.config).segments
-    learned = _learned(lake, willing, reigning)
+    as_of = activation.agg(F.unix_micros(F.max("as_of"))).first()
+    learned = _learned(lake, willing, reigning, (as_of and as_of[0]) or 0)
     rejected = None if reigning is None else learned.count.unsteady(settings.min_stability)
     is_champion = rejected is None and lake.config.gate.promotes
     versions = {GOLD_RFM.name: rfm_version, GOLD_ACTIVATION.name: activation_version}
@@ -112,14 +113,14 @@ def train(lake: Lake) -> SegmentsSummary:
     )
 
 
-def _learned(lake: Lake, willing: DataFrame, reigning: SegmentModel | None) -> _Learned:
-    """`willing`: rows of gold.rfm."""
+def _learned(lake: Lake, willing: DataFrame, reigning: SegmentModel | None, as_of_micros: int) -> _Learned:
+    """`willing`: rows of gold.rfm. as_of_micros: what gold is of."""
     settings = lake.config.segments
     # Hashed and sorted, so that the same rows give the same model however the table's files are cut.
     hashed = willing.select("profile_id", "first_order_at", *SCORED).repartition("profile_id")
     rows = hashed.sortWithinPartitions("profile_id").cache()
     try:
-        known = figures(rows)
+        known = figures(rows, as_of_micros)
         preparation = prepare(rows, known.reference_micros)
         scaled = preparation.transform(rows)
         count = choose(on_driver(scaled, settings.sample_profiles), settings)
@@ -253,7 +254,12 @@ def _renamed(model: SegmentModel, rows: DataFrame, reigning: SegmentModel | None
     """With the champion's names for segments of the same people."""
     if reigning is None:
         return model
-    both = rows.select(reigning.segment().alias("old"), model.segment().alias("new")).groupBy("old", "new").count()
+    dated = rows.withColumn("as_of", F.timestamp_micros(F.lit(model.reference_micros)))
+    placed = dated.select(
+        reigning.place()["segment"].alias("old"),
+        model.place()["segment"].alias("new"),
+    )
+    both = placed.groupBy("old", "new").count()
     numbers = {one.name: number for number, one in enumerate(model.segments)}
     shared = {(row["old"], numbers[row["new"]]): row["count"] for row in both.collect()}  # a row per pair of segments
     names = kept_names([one.name for one in model.segments], shared)

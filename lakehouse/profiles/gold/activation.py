@@ -33,8 +33,15 @@ def transform(
     config: Config,
 ) -> DataFrame:
     activity = rollup.profile_activity(silver_activity_daily, silver_identity_map)
-    purchased = gold_rfm.select("profile_id", "last_order_at", "frequency", "monetary", *QUINTILES)
-    segmented = gold_segments.select("profile_id", "segment", F.col("model_version").alias("segment_model_version"))
+    purchased = gold_rfm.select(
+        "profile_id", "last_order_at", "frequency", "monetary", *QUINTILES, F.col("due_at").alias("quintiles_due_at")
+    )
+    segmented = gold_segments.select(
+        "profile_id",
+        "segment",
+        F.col("model_version").alias("segment_model_version"),
+        F.col("due_at").alias("segment_due_at"),
+    )
     scored = gold_scores.drop(
         "as_of", *(score.reasons_column for score in SCORES if score.reasons_column)
     ).withColumnsRenamed({"model_version": "score_model_version", "due_at": "scores_due_at"})
@@ -58,7 +65,10 @@ def transform(
     return filled.withColumns(
         {
             "next_best_action": next_best_action(config),
-            "due_at": F.least("scores_due_at", F.expr(f"CASE WHEN {is_ahead} THEN {lapses} END")),
+            "due_at": F.least(
+                *(f"{name}_due_at" for name in ("scores", "quintiles", "segment")),
+                F.expr(f"CASE WHEN {is_ahead} THEN {lapses} END"),
+            ),
         }
     )
 
@@ -153,7 +163,7 @@ GOLD_ACTIVATION = ProfileTable(
         optional("last_order_at", "timestamp", "latest order; null = never ordered", term="profile"),
         required("frequency", "bigint", "distinct orders; 0 = never ordered", term="profile"),
         required("monetary", MONEY, "net revenue, default_currency; 0 = never ordered", term="profile"),
-        optional("r_score", "int", "quintile of last_order_at, 5 = latest", term="profile"),
+        optional("r_score", "int", "quintile of the days since last_order_at, 5 = latest", term="profile"),
         optional("f_score", "int", "quintile of frequency, 5 = most", term="profile"),
         optional("m_score", "int", "quintile of monetary, 5 = most", term="profile"),
         optional("segment", "string", "current segment; null = never ordered, or no model yet", term="segment"),
@@ -194,7 +204,7 @@ GOLD_ACTIVATION = ProfileTable(
         required(
             "as_of",
             "timestamp",
-            "newest event time in the lake when scores and next_best_action were taken",
+            "event time that r_score, segment, scores and next_best_action were taken at",
             is_online=True,
         ),
         write_time("updated_at", "time of the micro-batch that last wrote the row", is_online=True),
@@ -228,7 +238,7 @@ GOLD_ACTIVATION = ProfileTable(
         optional(
             "due_at",
             "timestamp",
-            "when next_best_action and scores are taken again though nothing happens; null = never, or of a release before",
+            "when r_score, segment, scores and next_best_action are taken again though nothing happens; null = never, or of a release before",
         ),
     ),
     expectations=(

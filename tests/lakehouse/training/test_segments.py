@@ -51,7 +51,7 @@ def write(lake: Lake, rows: list[tuple[str, datetime, datetime, int, Decimal]]) 
     schema = (
         "profile_id string, first_order_at timestamp, last_order_at timestamp, frequency bigint, monetary decimal(18,2)"
     )
-    absent = {name: F.lit(None) for name in ("r_score", "f_score", "m_score")}
+    absent = {name: F.lit(None) for name in ("r_score", "f_score", "m_score", "due_at")}
     lake.create(GOLD_RFM)
     lake.create(GOLD_ACTIVATION)
     lake.overwrite(
@@ -90,7 +90,9 @@ def test_the_planted_groups_are_found_named_and_followed_by_the_stream(
     champions = Champions.now(lake.config)
     assert summary.is_champion
     assert champions.segments == summary.model
-    said = champions.segments.assign(lake.read(GOLD_RFM).drop("r_score", "f_score", "m_score")).toPandas()
+    dated = lake.read(GOLD_RFM).withColumn("as_of", F.lit(NEWEST))
+    placed = dated.withColumn("segment", champions.segments.place()["segment"])
+    said = placed.select("profile_id", "last_order_at", "frequency", "monetary", "segment").toPandas()
 
     groups = said[said["profile_id"] != "refunded"].assign(group=lambda rows: rows["profile_id"].str[:-4])
     named = groups.groupby("group")["segment"].agg(lambda names: "/".join(sorted(set(names)))).to_dict()
@@ -172,9 +174,8 @@ def test_a_mixture_is_the_same_in_numpy_in_mllib_and_in_the_stream(trained: tupl
     )
     model = dataclasses.replace(trained[1].model, segments=segments)
     assert SegmentModel.from_parameters(json.loads(json.dumps(model.to_parameters())), model.version) == model
-    told = (
-        stage(trained[0].spark, grouping).transform(by_hash).select("cluster", model.segment().alias("own")).toPandas()
-    )
+    clustered = stage(trained[0].spark, grouping).transform(by_hash).withColumn("as_of", F.lit(NEWEST))
+    told = clustered.select("cluster", model.place()["segment"].alias("own")).toPandas()
     labels = grouping.labels(on_driver(scaled, 1_000)).tolist()
     assert told["cluster"].tolist() == labels
     assert told["own"].tolist() == [str(label) for label in labels]
