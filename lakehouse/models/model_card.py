@@ -23,7 +23,7 @@ table{{border-collapse:collapse;display:block;overflow-x:auto}}td,th{{border-bot
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """What a model was made of, and goes by. versions: Delta version by table. importance: log-odds that each feature moves, the mean over the newest test slice."""
+    """What a model was made of, and goes by. versions: Delta version by table. importance: mean absolute Shapley value of each feature, of log-odds."""
 
     meaning: str
     versions: Mapping[str, int]
@@ -65,7 +65,8 @@ def card(name: str, model: ScoreModel, judgement: Judgement, verdict: Verdict, m
             "## Does it keep its word",
             _reliability(judgement),
             "## What it goes by",
-            "How far the log-odds of a row are moved by one feature being what it is and not as usual, in the mean over the newest test slice.",
+            "How far each feature moves the log-odds of a row from those of a usual one: the mean absolute Shapley value, over rows of the newest test slice, "
+            "which the model has not seen. It says what the model goes by, and nothing of causes.",
             _table(
                 ["feature", "log-odds"],
                 [[name, f"{moves:.3f}"] for name, moves in sorted(made.importance.items(), key=lambda one: -one[1])],

@@ -1,11 +1,10 @@
-"""Why a score is what it is, in words: the few features of a profile that move it farthest from what it would be if they were as usual.
+"""Why a score is what it is, in words: the few features of a profile that move it farthest from what it would be if they were all as usual.
 
-What a feature moves is the calibrated log-odds less what they would be with this one feature at its median of training, all others as they are. Of a logistic model that is
-coefficient times deviation; of trees and a network it is the model's own answer to the same question. One definition for every kind, and the model's one
-evaluation. It says what the model goes by, and not what would happen if somebody changed it.
+What a feature moves is its Shapley value (lakehouse/models/shapley.py) of the calibrated log-odds, from the medians of training to the profile: one
+definition for every kind of model. It says what the model goes by, and not what would happen if somebody changed it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -37,29 +36,14 @@ YES_OR_NO: Mapping[str, tuple[str, str]] = {
 }
 
 
-Logit = Callable[[Array], Array]
-"""Calibrated log-odds of rows x FEATURES."""
-
-
-def moved(logit: Logit, rows: Array, usual: Mapping[str, float]) -> Array:
-    """Log-odds that each feature moves: rows x FEATURES."""
-    of_all, found = logit(rows), np.zeros_like(rows)
-    for place, name in enumerate(FEATURES):
-        changed = rows.copy()
-        changed[:, place] = usual[name]
-        found[:, place] = of_all - logit(changed)
-    return found
-
-
-def reasons(logit: Logit, rows: Array, usual: Mapping[str, float]) -> list[list[str]]:
-    """Of each row at most MOST, those that move it most first, as `raises: 12 products looked at in 7 days`."""
-    by_row = moved(logit, rows, usual)
-    order = np.argsort(-np.abs(by_row), axis=1, kind="stable")[:, :MOST]
+def reasons(contributions: Array, rows: Array) -> list[list[str]]:
+    """Of each row at most MOST, those that move it most first, as `raises: 12 products looked at in 7 days`. Both: rows x FEATURES."""
+    order = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :MOST]
     return [
         [
-            f"{'raises' if by_row[row, place] > 0 else 'lowers'}: {_in_words(FEATURES[place], rows[row, place])}"
+            f"{'raises' if contributions[row, place] > 0 else 'lowers'}: {_in_words(FEATURES[place], rows[row, place])}"
             for place in places
-            if abs(by_row[row, place]) >= LEAST_MOVED
+            if abs(contributions[row, place]) >= LEAST_MOVED
         ]
         for row, places in enumerate(order)
     ]

@@ -4,6 +4,7 @@
     network    the same logs through layers of rectified linear units, the last of them one logit
     forest     logit of the mean of the trees' leaves, each a share; features in single precision, as scikit-learn's trees read them
     boosted    logit = intercept + sum of the trees' leaves
+    xgboost    the same; features in single precision, as XGBoost's trees read them
     all        probability = 1 / (1 + exp(-(slope * logit + offset)))     Platt scaling, out of fold of people
 
 Of a model with `shifts`, and where fairness.corrects names their groups, the log-odds are moved by group at last (lakehouse/fairness/correction.py).
@@ -14,6 +15,7 @@ profile's answer is the same to the last bit whoever else is in the batch; BLAS 
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +30,7 @@ from lakehouse.errors import ModelError
 from lakehouse.fairness.audit import Names
 from lakehouse.fairness.correction import Shifts, sigmoid, to_logit
 from lakehouse.features.point_in_time import FEATURES
+from lakehouse.models import shapley
 from lakehouse.models.reasons import reasons
 from lakehouse.models.trees import Trees
 from lakehouse.spark.arrow_function import arrow_function
@@ -36,7 +39,8 @@ LOGISTIC = "logistic"
 NETWORK = "network"
 FOREST = "forest"
 BOOSTED = "boosted"
-KINDS = (LOGISTIC, NETWORK, FOREST, BOOSTED)
+XGBOOST = "xgboost"
+KINDS = (LOGISTIC, NETWORK, FOREST, BOOSTED, XGBOOST)
 
 EVERYBODY = "everybody"
 BUYERS = "buyers"
@@ -50,8 +54,8 @@ _HAS_ORDERED = FEATURES.index("has_ordered")
 class ScoreModel:
     """A scores model as plain values.
 
-    among: whom it speaks of; of others it says nothing. weights, intercept: of LOGISTIC; intercept of BOOSTED, too. layers: of NETWORK, each
-    {"weights": inputs x outputs, "offsets"}. trees: of FOREST and BOOSTED, see Trees. usual: median of each feature at training, for reasons; empty = of a
+    among: whom it speaks of; of others it says nothing. weights, intercept: of LOGISTIC; intercept of BOOSTED and XGBOOST, too. layers: of NETWORK, each
+    {"weights": inputs x outputs, "offsets"}. trees: of FOREST, BOOSTED and XGBOOST, see Trees. usual: median of each feature at training, for reasons; empty = of a
     release before. corrects: column of the groups that `shifts` and `general_shift` are by, such as gold.contacts.country; empty = it has none.
     """
 
@@ -113,17 +117,54 @@ class ScoreModel:
 
     def logit(self, rows: Array) -> Array:
         """Log-odds before calibration."""
-        if self.kind == BOOSTED:
-            return self.intercept + self._nodes.sum(rows)
+        if self.kind in (BOOSTED, XGBOOST):
+            return self.intercept + self._nodes.sum(self._as_split(rows))
         if self.kind == FOREST:
-            return to_logit(np.clip(self._nodes.sum(rows.astype(np.float32)), _LEAST, 1 - _LEAST))
-        logs = np.log1p(np.maximum(rows, 0.0))
+            return _logit_of_share(self._nodes.sum(self._as_split(rows)))
+        logs = _logs(rows)
         if self.kind == NETWORK:
             return self._through_layers(logs)
         total = np.full(len(rows), self.intercept)
         for name, weight in self.weights.items():
             total += weight * logs[:, FEATURES.index(name)]
         return total
+
+    def contributions(self, rows: Array, *, more_orders: int = 1) -> Array:
+        """Calibrated log-odds that each feature adds to those of the usual: Shapley values, see lakehouse/models/shapley.py. Rows x FEATURES.
+
+        Exact but of a forest and a network. Before any correction by group. They sum to `scaled` of the row less that of `usual`, which must be there.
+
+        more_orders: so many times the orders as are served, to see how far those are off.
+        """
+        usual = np.array([self.usual[name] for name in FEATURES])
+        if self.kind == LOGISTIC:
+            weights = np.array([self.weights.get(name, 0.0) for name in FEATURES])
+            return self.slope * weights * (_logs(rows) - _logs(usual))
+        explained = self._of_network if self.kind == NETWORK else self._of_trees
+        return self.slope * shapley.in_parts(rows, functools.partial(explained, usual, more_orders))
+
+    def _of_trees(self, usual: Array, more_orders: int, rows: Array) -> Array:
+        met = shapley.met(self._nodes, self._as_split(rows), self._as_split(usual))
+        of_sum = met.shapley(len(FEATURES))
+        if self.kind != FOREST:
+            return of_sum
+        return shapley.of_curve(met.walk, _logit_of_share, of_sum, shapley.PAIRS_OF_CURVE * more_orders)
+
+    def _of_network(self, usual: Array, more_orders: int, rows: Array) -> Array:
+        (weights, offsets), *_ = self._arrays
+        moved = _logs(rows) - _logs(usual)
+        none = np.cumsum([offsets, *(_logs(usual)[:, None] * weights)], axis=0)[-1]
+
+        def walk(order: shapley.Order) -> Array:
+            steps = moved[:, order, None] * weights[order]
+            sums = np.cumsum(np.concatenate([np.broadcast_to(none, (len(rows), 1, len(none))), steps], axis=1), axis=1)
+            return self._after_first(sums.reshape(-1, len(none))).reshape(len(rows), -1)
+
+        return shapley.sampled(walk, len(FEATURES), shapley.PAIRS * more_orders)
+
+    def _as_split(self, rows: Array) -> NDArray[np.floating[Any]]:
+        """As the trees' thresholds are compared with."""
+        return rows if self.kind == BOOSTED else rows.astype(np.float32)
 
     @cached_property
     def value(self) -> Column:
@@ -148,12 +189,13 @@ class ScoreModel:
         return Trees.from_parameters(self.trees)
 
     def _through_layers(self, values: Array) -> Array:
-        for number, (weights, offsets) in enumerate(self._arrays, 1):
-            total = np.repeat(offsets[None, :], len(values), axis=0)
-            for place, outputs in enumerate(weights):
-                total += values[:, place, None] * outputs
-            values = total if number == len(self._arrays) else np.maximum(total, 0.0)
-        return values[:, 0]
+        return self._after_first(_layer(values, *self._arrays[0]))
+
+    def _after_first(self, sums: Array) -> Array:
+        """Log-odds, of the sums that come out of the first layer."""
+        for weights, offsets in self._arrays[1:]:
+            sums = _layer(np.maximum(sums, 0.0), weights, offsets)
+        return sums[:, 0]
 
     @cached_property
     def _arrays(self) -> tuple[tuple[Array, Array], ...]:
@@ -161,10 +203,25 @@ class ScoreModel:
         return tuple(layers)
 
 
+def _logs(values: Array) -> Array:
+    return np.log1p(np.maximum(values, 0.0))
+
+
+def _logit_of_share(share: Array) -> Array:
+    return to_logit(np.clip(share, _LEAST, 1 - _LEAST))
+
+
+def _layer(values: Array, weights: Array, offsets: Array) -> Array:
+    total = np.repeat(offsets[None, :], len(values), axis=0)
+    for place, outputs in enumerate(weights):
+        total += values[:, place, None] * outputs
+    return total
+
+
 def _reasons(model: ScoreModel) -> Callable[..., pa.Array]:
     def answer(*columns: pa.Array) -> pa.Array:
         rows = np.column_stack([column.to_numpy(zero_copy_only=False) for column in columns])
-        told = reasons(model.scaled, rows, model.usual) if model.usual else []
+        told = reasons(model.contributions(rows), rows) if model.usual else []
         asked = model.speaks_of(rows) if model.usual else np.zeros(len(rows), dtype=bool)
         return pa.array([told[row] if is_asked else None for row, is_asked in enumerate(asked)], pa.list_(pa.string()))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 ROWS_AT_ONCE = 4096
@@ -48,10 +48,13 @@ class Trees:
         )
 
     @classmethod
-    def one(cls, feature: Sequence[int], threshold: Sequence[float], left: Sequence[int], right: Sequence[int],
-            value: Sequence[float], is_leaf: Sequence[bool], depth: int) -> Self:  # fmt: skip
+    def one(
+        cls, feature: ArrayLike, threshold: ArrayLike, left: ArrayLike, right: ArrayLike, value: ArrayLike,
+        is_leaf: ArrayLike, depth: int,
+    ) -> Self:  # fmt: skip
         """One tree by its nodes, the root first. What a leaf has for feature, threshold, left and right is passed over."""
-        leaf, own = np.asarray(is_leaf, dtype=bool), np.arange(len(is_leaf))
+        leaf = np.asarray(is_leaf, dtype=bool)
+        own = np.arange(len(leaf))
         return cls(
             feature=np.where(leaf, 0, np.asarray(feature)).astype(np.int32),
             threshold=np.where(leaf, 0.0, np.asarray(threshold, dtype=np.float64)),

@@ -1,6 +1,7 @@
 """What one training of a score found, and what is kept of it: a version in the registry, a row of ops.model_verdicts."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,7 +18,6 @@ from lakehouse.models.gate import Verdict
 from lakehouse.models.judgement import SELECTED, Judgement, Question
 from lakehouse.models.model_card import Provenance, card
 from lakehouse.models.publish import Trained, code_version, feature_schema
-from lakehouse.models.reasons import moved
 from lakehouse.models.score_model import ScoreModel
 from lakehouse.tables.models import OPS_MODEL_VERDICTS
 from lakehouse.training.score_examples import Read
@@ -25,11 +25,15 @@ from lakehouse.training.score_targets import TARGETS, Target
 
 JUDGED: Final = "judged.json"  # the model as it was judged, for the next training to hold its own to
 ROWS_EXPLAINED: Final = 1_000
+SHOWN: Final = 6  # features in the summary; the card and the registry have them all
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoresSummary:
-    """What one training found. judgement: the choice and its figures. verdict: the gate's. model: made as what was judged, of `CutOffs.refit`."""
+    """What one training found. judgement: the choice and its figures. verdict: the gate's. model: made as what was judged, of `CutOffs.refit`.
+
+    importance: by feature, see `importance`.
+    """
 
     score: str
     version: str
@@ -39,6 +43,7 @@ class ScoresSummary:
     judgement: Judgement
     verdict: Verdict
     is_champion: bool
+    importance: Mapping[str, float]
 
     @property
     def place(self) -> str:
@@ -58,6 +63,8 @@ class ScoresSummary:
     def table(self) -> str:
         """For a person: what was trained on which days, how good it is, and what the gate says."""
         held_to = "the baseline" if self.verdict.champion is None else f"champion {self.verdict.champion}"
+        most = sorted(self.importance.items(), key=lambda one: -one[1])[:SHOWN]
+        goes_by = ", ".join(f"{name} {mean:.3f}" for name, mean in most)
         return "\n".join(
             [
                 f"{self._name} model {self.version} ({self.score}) {self.place}",
@@ -65,6 +72,7 @@ class ScoresSummary:
                 f"{', '.join(map(str, self.cut_offs.refit))}; the figures below are of models that had not seen the slices they are of",
                 *(f"split: train {', '.join(map(str, one.train))}, test {one.test}" for one in self.cut_offs.splits),
                 self.judgement.table(),
+                f"it goes by (mean absolute Shapley value of the log-odds): {goes_by}",
                 f"the gate, held to {held_to} on test slice {self.cut_offs.splits[0].test}:",
                 self.verdict.table(),
             ]
@@ -83,7 +91,7 @@ def as_trained(lake: Lake, summary: ScoresSummary, target: Target, read: Read) -
         cut_offs=[str(day) for day in summary.cut_offs.refit],
         rows=summary.rows,
         purpose=lake.config.training.scores,
-        importance=_importance(judgement, target.question(lake.config.scores), read),
+        importance=summary.importance,
     )
     judged = {
         "parameters": judgement.newest.model.to_parameters(),
@@ -94,7 +102,7 @@ def as_trained(lake: Lake, summary: ScoresSummary, target: Target, read: Read) -
         name=target.score.model,
         parameters=summary.model.to_parameters(),
         inputs=dict.fromkeys(FEATURES, "double"),
-        metrics=_metrics(judgement),
+        metrics=_metrics(judgement) | {f"importance_{name}": mean for name, mean in summary.importance.items()},
         settings={
             "kind": summary.model.kind,
             "setting": str(judgement.newest.setting),
@@ -117,10 +125,11 @@ def as_trained(lake: Lake, summary: ScoresSummary, target: Target, read: Read) -
     )
 
 
-def _importance(judgement: Judgement, question: Question, read: Read) -> dict[str, float]:
+def importance(judgement: Judgement, question: Question, read: Read) -> dict[str, float]:
+    """By feature, the mean absolute Shapley value of the calibrated log-odds, of the newest choice on rows of its test slice, which it has not seen."""
     newest = judgement.newest
     rows = question.asked(read.known.at(newest.split.test)).rows[:ROWS_EXPLAINED]
-    means = np.abs(moved(newest.model.scaled, rows, newest.model.usual)).mean(axis=0)
+    means = np.abs(newest.model.contributions(rows)).mean(axis=0)
     return dict(zip(FEATURES, means.tolist(), strict=True))
 
 

@@ -24,7 +24,7 @@ from lakehouse.models.registry import champion_file
 from lakehouse.models.score_model import ScoreModel
 from lakehouse.training.score_examples import Read, read_examples
 from lakehouse.training.score_targets import PURCHASE, Target
-from lakehouse.training.score_version import JUDGED, ScoresSummary, as_trained, report
+from lakehouse.training.score_version import JUDGED, ScoresSummary, as_trained, importance, report
 
 Reader = Callable[[int], Read]
 """Of a horizon in days, the examples."""
@@ -84,6 +84,7 @@ def train(
         judgement=judgement,
         verdict=verdict,
         is_champion=verdict.passes and lake.config.gate.promotes,
+        importance=importance(judgement, question, read),
     )
     version = publish(lake.config, as_trained(lake, summary, target, read), is_champion=summary.is_champion)
     summary = replace(summary, version=version, model=replace(summary.model, version=version))

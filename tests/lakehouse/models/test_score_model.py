@@ -13,6 +13,7 @@ from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models.candidates import SETTINGS, fit
 from lakehouse.models.evaluation import Array
+from lakehouse.models.reasons import reasons
 from lakehouse.models.score_model import BOOSTED, BUYERS, EVERYBODY, FOREST, LOGISTIC, NETWORK, ScoreModel
 from lakehouse.models.trees import Trees
 
@@ -95,16 +96,22 @@ def test_spark_gives_what_numpy_gives_whoever_else_is_asked(spark: SparkSession)
         country.alias("country"),
         corrected.value_of(country).alias("corrected"),
         *(one.value.alias(kind) for kind, one in models.items()),
+        *(one.reasons.alias(f"{kind}_why") for kind, one in models.items()),
     ).toPandas()
     again = found[list(FEATURES)].to_numpy()
-    has_ordered = again[:, FEATURES.index("has_ordered")] > 0
+    has_ordered: np.ndarray = again[:, FEATURES.index("has_ordered")] > 0
     for kind, one in models.items():
         here = np.array([one.probability(each[None, :])[0] for each in again[:50]])
         assert found[kind].isna().to_numpy().tolist() == (~has_ordered).tolist()
         assert np.array_equal(found[kind].to_numpy()[:50][has_ordered[:50]], here[has_ordered[:50]])
         assert found[kind].std() > 0.05
-    moved = np.log(found["corrected"] / (1 - found["corrected"])) - np.log(found[LOGISTIC] / (1 - found[LOGISTIC]))
-    assert moved[has_ordered].to_numpy() == pytest.approx(np.where(found["country"] == "DE", 1.0, -1.0)[has_ordered])
+        why = reasons(one.contributions(again), again)
+        told_why = [None if each is None else list(each) for each in found[f"{kind}_why"]]
+        assert told_why == [
+            each if is_asked else None for each, is_asked in zip(why, has_ordered.tolist(), strict=True)
+        ]
+    shift = np.log(found["corrected"] / (1 - found["corrected"])) - np.log(found[LOGISTIC] / (1 - found[LOGISTIC]))
+    assert shift[has_ordered].to_numpy() == pytest.approx(np.where(found["country"] == "DE", 1.0, -1.0)[has_ordered])
     here = corrected.corrected(corrected.probability(again), found["country"].to_numpy(dtype=object))
     assert np.array_equal(found["corrected"].to_numpy()[has_ordered], here[has_ordered])
 

@@ -130,7 +130,9 @@ def test_what_is_learned_passes_the_gate_once_and_what_is_no_better_or_knows_the
     assert selected["auc"].value > 0.7
     assert selected["brier"].value < first.judgement.metrics[BASE_RATE]["brier"].low
     assert len(first.cut_offs.splits) == 5
-    assert all(name in first.table() for name in ("logistic", BASE_RATE, RECENCY, "at a touch", "is champion"))
+    assert all(name in first.table() for name in ("logistic", BASE_RATE, RECENCY, "at a touch", "is champion", "it goes by"))
+    assert set(first.importance) == set(FEATURES)
+    assert max(first.importance.values()) > 0.1
 
     champions = Champions(habits.config)
     assert champions.refresh() is True
@@ -154,9 +156,14 @@ def test_what_is_learned_passes_the_gate_once_and_what_is_no_better_or_knows_the
     assert "another figure when what came later is taken away" in told[leaky.version]["reasons"]
     checks = {check["name"] for check in json.loads(told[first.version]["checks"])}
     assert checks == {"schema", "leakage", "freshness", "quality", "calibration", "latency"}
-    card = aliases.card_of(habits.config, aliases.version_of(habits.config, "scores", leaky.version))
+    kept = aliases.version_of(habits.config, "scores", leaky.version)
+    card = aliases.card_of(habits.config, kept)
     assert card is not None
     assert "It was rejected." in card
+    most = max(leaky.importance, key=lambda name: leaky.importance[name])
+    assert most == "carts_7d", "it goes by what it should not know"
+    assert f"| {most} | {leaky.importance[most]:.3f} |" in card
+    assert kept.metrics[f"importance_{most}"] == leaky.importance[most]
 
 
 def test_churn_is_a_model_of_its_own_of_those_who_have_ordered_and_a_person_may_have_the_last_word(
