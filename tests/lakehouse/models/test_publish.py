@@ -71,7 +71,7 @@ def test_a_model_that_cannot_be_stored_leaves_the_champion_alone(config: Config,
 def test_a_snapshot_is_the_table_at_the_version_it_names(lake: Lake) -> None:
     lake.create(GOLD_RFM)
     frame, version = snapshot(lake, GOLD_RFM)
-    row = ("ann", "2026-01-01", "2026-01-01", 1, 10, None, None, None, "2026-01-01")
+    row = ("ann", "2026-01-01", "2026-01-01", 1, 10, None, None, None, "2026-01-01", None)
     lake.overwrite(lake.spark.createDataFrame([row], ", ".join(f"{n} string" for n in GOLD_RFM.column_names)), GOLD_RFM)
     later, next_version = snapshot(lake, GOLD_RFM)
     assert (frame.count(), later.count()) == (0, 1)
