@@ -303,6 +303,7 @@ COVERED: dict[str, tuple[str, ...]] = {
         "lakehouse/profiles/stitching/graph_facts.py",
         "lakehouse/profiles/stitching/rebuilt_identity.py",
     ),
+    "tests/lakehouse/models/test_placing.py": ("lakehouse/models/prospect_segments.py",),
     "tests/lakehouse/profiles/test_declaration.py": (
         "lakehouse/profiles/derivation.py",
         "lakehouse/profiles/tables.py",

@@ -1,6 +1,8 @@
 """What models know of profiles. Owns the registry and what a champion says; imports nothing that serves.
 
 segment_model   RFM rows -> quintile scores and a segment, from stored parameters
+placing         groups with names -> the column that says who is in which
+prospect_segments profiles without an order -> a segment
 segment_path    in which segment a profile is as time passes, and until when
 segment_names   what a segment does on average -> its name in words
 trees           decision trees as plain arrays

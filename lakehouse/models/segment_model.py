@@ -8,22 +8,18 @@ The stream applies the parameters, not the fitted pipeline: nothing to load but 
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Self
 
-import numpy as np
-import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from lakehouse.features.point_in_time import quarter_after
-from lakehouse.models.cluster_quality import Array, Labels
-from lakehouse.models.grouping import Group
-from lakehouse.models.segment_path import NEVER, Micros, stays
-from lakehouse.spark.arrow_function import arrow_function
+from lakehouse.models.placing import NamedGroup, Scale, placing
+from lakehouse.models.prospect_segments import ProspectSegments
 
 SCORED = ("last_order_at", "frequency", "monetary")  # columns behind r_score, f_score and m_score, in that order
 SCORE_COLUMNS = ("r_score", "f_score", "m_score")
@@ -31,24 +27,12 @@ INPUTS = ("log_recency_days", "log_frequency", "log_monetary")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Segment:
-    """One cluster: its name, its centre in standard units of INPUTS, its size and plain means at training. factor, offset: of its cost, see
-    lakehouse/models/grouping.py.
-    """
+class Segment(NamedGroup):
+    """A cluster over INPUTS, with its plain means at training."""
 
-    name: str
-    centroid: tuple[float, ...]
-    profiles: int
     recency_days: float
     frequency: float
     monetary: float
-    factor: tuple[tuple[float, ...], ...] = ()
-    offset: float = 0.0
-
-    @classmethod
-    def from_parameters(cls, told: Mapping[str, Any]) -> Self:
-        factor = tuple(tuple(row) for row in told.get("factor", ()))
-        return cls(**{**told, "centroid": tuple(told["centroid"]), "factor": factor})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +40,7 @@ class SegmentModel:
     """A segments model as plain values.
 
     `cuts`: four cut points per column of SCORED, the 20, 40, 60 and 80 % points by linear interpolation (times as
-    microseconds since 1970). `means`, `deviations`: of INPUTS at training.
+    microseconds since 1970). `means`, `deviations`: of INPUTS at training. prospects: what it says of profiles without orders; None = nothing, as releases before did.
     """
 
     version: str
@@ -65,10 +49,12 @@ class SegmentModel:
     means: tuple[float, ...]
     deviations: tuple[float, ...]
     segments: tuple[Segment, ...]
+    prospects: ProspectSegments | None = None
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any], version: str) -> Self:
         segments = map(Segment.from_parameters, parameters["segments"])
+        prospects = parameters.get("prospects")
         return cls(
             version=version,
             reference_micros=parameters["reference_micros"],
@@ -76,11 +62,17 @@ class SegmentModel:
             means=tuple(parameters["means"]),
             deviations=tuple(parameters["deviations"]),
             segments=tuple(segments),
+            prospects=None if prospects is None else ProspectSegments.from_parameters(prospects),
         )
 
     def to_parameters(self) -> dict[str, Any]:
         """JSON-ready; the version is the registry's to give."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "version"}
+
+    @property
+    def every(self) -> tuple[NamedGroup, ...]:
+        """The segments of buyers and of prospects."""
+        return (*self.segments, *(self.prospects.segments if self.prospects else ()))
 
     @property
     def reference_at(self) -> datetime:
@@ -96,21 +88,8 @@ class SegmentModel:
         return self._quintiles_due_at
 
     def place(self) -> Column:
-        """struct<segment: string, due: bigint>: name of the segment, and the quarter of an hour by which it is another one though nothing happens, in
-        microseconds since 1970; null = never. Over the same columns.
-        """
+        """placing.PLACE over the same columns."""
         return self._place
-
-    def places(self, last_order: Micros, frequency: Array, monetary: Array, as_of: Micros) -> tuple[Labels, Micros]:
-        """Number of the segment of each row, and when it is another one (NEVER = never), in microseconds since 1970 like last_order and as_of."""
-        logs = (np.log1p(frequency), np.log1p(np.maximum(0.0, monetary)))
-        others = [
-            (log - mean) / deviation if deviation > 0 else np.zeros(len(log))
-            for log, mean, deviation in zip(logs, self.means[1:], self.deviations[1:], strict=True)
-        ]
-        groups = [Group(centre=one.centroid, factor=one.factor, offset=one.offset) for one in self.segments]
-        path = stays(groups, self.means[0], self.deviations[0], np.column_stack(others))
-        return path.at(last_order, as_of)
 
     @cached_property
     def _quintiles(self) -> dict[str, Column]:
@@ -130,23 +109,9 @@ class SegmentModel:
 
     @cached_property
     def _place(self) -> Column:
-        answer = arrow_function(_answer(dataclasses.replace(self)), "struct<segment: string, due: bigint>")
-        double = ("frequency", "monetary")
-        micros = ("last_order_at", "as_of")
-        asked = {name: F.unix_micros(name) for name in micros} | {name: F.col(name).cast("double") for name in double}
-        return answer(*(asked[name] for name in ("last_order_at", *double, "as_of")))
-
-
-def _answer(model: SegmentModel) -> Callable[..., pa.Array]:
-    names = np.array([one.name for one in model.segments], dtype=object)
-
-    def answer(last_order: pa.Array, frequency: pa.Array, monetary: pa.Array, as_of: pa.Array) -> pa.Array:
-        rows = (column.to_numpy(zero_copy_only=False) for column in (last_order, frequency, monetary, as_of))
-        labels, due = model.places(*rows)
-        told = pa.array(names[labels], pa.string()), pa.array(due, pa.int64(), mask=due == NEVER)
-        return pa.StructArray.from_arrays(told, ["segment", "due"])
-
-    return answer
+        counts = (comparable(name) for name in SCORED[1:])
+        scale = Scale(means=self.means, deviations=self.deviations)
+        return placing(self.segments, scale)(F.unix_micros("last_order_at"), *counts, F.unix_micros("as_of"))
 
 
 def pipeline_inputs(reference_micros: int) -> dict[str, str]:

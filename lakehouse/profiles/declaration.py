@@ -32,11 +32,19 @@ GIVEN = ("profiles", "champions", "config", RULINGS)
 EVENTS_QUERY = "streaming/events.py"
 
 
+class ProspectChampion(Protocol):
+    """What the segments model says of profiles without orders, over `rollup.visits` and `as_of`."""
+
+    def place(self) -> Column: ...
+
+
 class SegmentChampion(Protocol):
     """The segments model, over rows of gold.rfm and `as_of`: what holds then, and when it is another."""
 
     @property
     def version(self) -> str: ...
+    @property
+    def prospects(self) -> ProspectChampion | None: ...
     def quintiles(self) -> Mapping[str, Column]: ...
     def quintiles_due_at(self) -> Column: ...
     def place(self) -> Column: ...

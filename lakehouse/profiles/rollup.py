@@ -69,6 +69,15 @@ def _rfm() -> list[Column]:
     ]
 
 
+def visits(of_profiles: DataFrame) -> DataFrame:
+    """`profile_activity` -> one row per profile: latest event, products looked at and put into a cart."""
+    return of_profiles.groupBy("profile_id").agg(
+        F.max("last_at").alias("last_seen_at"),
+        F.sum("view_count").alias("view_count"),
+        F.sum("cart_count").alias("cart_count"),
+    )
+
+
 def summary(of_profiles: DataFrame) -> DataFrame:
     """`profile_activity` -> one row per profile: user ids, first and last event, counts, the latest word on each purpose,
     jurisdictions.

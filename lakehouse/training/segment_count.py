@@ -44,7 +44,7 @@ class Count:
 
     def table(self) -> str:
         """For a person."""
-        lines = [f"chosen: {self.grouping.kind} with {self.k}"]
+        lines = [self.chosen_line()]
         for kind, of_kind in self.tried.items():
             told = {
                 "silhouette": of_kind.silhouettes,
@@ -54,6 +54,13 @@ class Count:
             for name, of in told.items():
                 lines.append(f"{kind} {name} by k: {', '.join(f'{k}: {value:.3f}' for k, value in of.items())}")
         return "\n".join(lines)
+
+    def chosen_line(self) -> str:
+        of, k = self.chosen, self.k
+        return (
+            f"chosen: {self.grouping.kind} with {k}: silhouette {of.silhouettes[k]:.3f}, davies-bouldin {of.davies_bouldin[k]:.3f}, "
+            f"stability {of.stability[k]:.3f}"
+        )
 
     def unsteady(self, least: float) -> str | None:
         """Why half of the profiles would give other segments; None = they would not."""

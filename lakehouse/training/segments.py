@@ -30,6 +30,8 @@ from lakehouse.models.segment_names import Behaviour, segment_names
 from lakehouse.profiles.gold.activation import GOLD_ACTIVATION
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.training.consenting import consenting
+from lakehouse.training.density import Density, density
+from lakehouse.training.prospect_segments import LearnedProspects, learned_prospects
 from lakehouse.training.segment_count import Count, choose
 from lakehouse.training.segment_figures import Figures, figures
 
@@ -39,13 +41,15 @@ READ = {"last_order_at": "datetime", "frequency": "long", "monetary": "double"} 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentsSummary:
-    """What one training found. count: how many segments, and why so many. kept: names of the champion's that stay. rejected: why the champion stays;
-    null = it is not rejected.
+    """What one training found. count: how many segments of buyers, and why so many. density: what lies close, beside them. prospects: of who has not ordered. kept: names of the champion's that stay.
+    rejected: why the champion stays; null = it is not rejected.
     """
 
     version: str
     profiles: int
     count: Count
+    density: Density
+    prospects: LearnedProspects
     kept: tuple[str, ...]
     is_champion: bool
     rejected: str | None
@@ -62,6 +66,7 @@ class SegmentsSummary:
         lines = [
             f"segments model {self.version} {self._place}: {self.count.k} segments of {self.profiles:,} profiles",
             self.count.table(),
+            self.density.line(),
             f"names kept from the champion: {', '.join(self.kept) or 'none'}",
             f"{'segment':<40} {'profiles':>9} {'share':>6} {'days since order':>17} {'orders':>7} {'net revenue':>12}",
         ]
@@ -71,15 +76,17 @@ class SegmentsSummary:
                 f"{one.name:<40} {one.profiles:>9,} {share:>6.1%} {one.recency_days:>17.1f} "
                 f"{one.frequency:>7.2f} {one.monetary:>12,.2f}"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, self.prospects.table()])
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Learned:
-    """model: without a version yet. pipeline: the same as MLlib's stages."""
+    """model: without a version yet. pipeline: MLlib's stages of the segments of buyers."""
 
     known: Figures
     count: Count
+    density: Density
+    prospects: LearnedProspects
     model: SegmentModel
     pipeline: PipelineModel
 
@@ -95,27 +102,31 @@ def train(lake: Lake) -> SegmentsSummary:
     activation, activation_version = snapshot(lake, GOLD_ACTIVATION)
     willing = consenting(rfm, activation, lake.config.training.segments, lake.config)
     reigning = Champions.now(lake.config).segments
-    as_of = activation.agg(F.unix_micros(F.max("as_of"))).first()
-    learned = _learned(lake, willing, reigning, (as_of and as_of[0]) or 0)
+    of_prospects = consenting(activation, activation, lake.config.training.segments, lake.config)
+    learned = _learned(lake, willing, of_prospects, reigning)
     rejected = None if reigning is None else learned.count.unsteady(settings.min_stability)
     is_champion = rejected is None and lake.config.gate.promotes
     versions = {GOLD_RFM.name: rfm_version, GOLD_ACTIVATION.name: activation_version}
     version = publish(lake.config, _trained(learned, settings.seed, rejected, versions), is_champion=is_champion)
-    before = {one.name for one in reigning.segments} if reigning else set()
+    before = {one.name for one in reigning.every} if reigning else set()
     return SegmentsSummary(
         version=version,
         profiles=learned.known.profiles,
         count=learned.count,
-        kept=tuple(one.name for one in learned.model.segments if one.name in before),
+        density=learned.density,
+        prospects=learned.prospects,
+        kept=tuple(one.name for one in learned.model.every if one.name in before),
         is_champion=is_champion,
         rejected=rejected,
         model=replace(learned.model, version=version),
     )
 
 
-def _learned(lake: Lake, willing: DataFrame, reigning: SegmentModel | None, as_of_micros: int) -> _Learned:
-    """`willing`: rows of gold.rfm. as_of_micros: what gold is of."""
+def _learned(lake: Lake, willing: DataFrame, of_prospects: DataFrame, reigning: SegmentModel | None) -> _Learned:
+    """willing: rows of gold.rfm. of_prospects: of gold.activation."""
     settings = lake.config.segments
+    newest = of_prospects.agg(F.unix_micros(F.max("as_of"))).first()
+    as_of_micros = (newest and newest[0]) or 0
     # Hashed and sorted, so that the same rows give the same model however the table's files are cut.
     hashed = willing.select("profile_id", "first_order_at", *SCORED).repartition("profile_id")
     rows = hashed.sortWithinPartitions("profile_id").cache()
@@ -123,13 +134,19 @@ def _learned(lake: Lake, willing: DataFrame, reigning: SegmentModel | None, as_o
         known = figures(rows, as_of_micros)
         preparation = prepare(rows, known.reference_micros)
         scaled = preparation.transform(rows)
-        count = choose(on_driver(scaled, settings.sample_profiles), settings)
+        points = on_driver(scaled, settings.sample_profiles)
+        count = choose(points, settings)
         fitted = stage(lake.spark, count.grouping)
         model = _described(fitted.transform(scaled), preparation, count, known)
+        prospects = learned_prospects(
+            of_prospects, settings, reigning.prospects if reigning else None, known.reference_micros
+        )
         return _Learned(
             known=known,
             count=count,
-            model=_renamed(model, rows, reigning),
+            density=density(points, count.grouping.labels(points)),
+            prospects=prospects,
+            model=replace(_renamed(model, rows, reigning), prospects=prospects.segments),
             pipeline=PipelineModel(stages=[*preparation.stages, fitted]),
         )
     finally:
@@ -142,7 +159,7 @@ def _trained(learned: _Learned, seed: int, rejected: str | None, versions: Mappi
         pipeline=learned.pipeline,
         parameters=learned.model.to_parameters(),
         inputs=READ,
-        metrics=learned.count.metrics(),
+        metrics=learned.count.metrics() | learned.density.metrics(),
         tags={aliases.GATE: aliases.REJECTED, aliases.WHY: rejected} if rejected else {aliases.GATE: aliases.PASSED},
         settings={
             "kind": learned.count.grouping.kind,

@@ -10,12 +10,71 @@ Google  https://developers.google.com/data-manager/api/devguides/concepts/format
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from lakehouse.events import countries
 
 _BLANKS = re.compile(r"\s+")
 _NO_DIGIT = re.compile(r"[^0-9]")
 _GMAIL = ("gmail.com", "googlemail.com")
+# ANSI INCITS 38, by the names without blanks.
+_AMERICAN_STATES: Mapping[str, str] = dict(
+    one.split(" ")
+    for one in [
+        "alabama al",
+        "alaska ak",
+        "arizona az",
+        "arkansas ar",
+        "california ca",
+        "colorado co",
+        "connecticut ct",
+        "delaware de",
+        "districtofcolumbia dc",
+        "florida fl",
+        "georgia ga",
+        "hawaii hi",
+        "idaho id",
+        "illinois il",
+        "indiana in",
+        "iowa ia",
+        "kansas ks",
+        "kentucky ky",
+        "louisiana la",
+        "maine me",
+        "maryland md",
+        "massachusetts ma",
+        "michigan mi",
+        "minnesota mn",
+        "mississippi ms",
+        "missouri mo",
+        "montana mt",
+        "nebraska ne",
+        "nevada nv",
+        "newhampshire nh",
+        "newjersey nj",
+        "newmexico nm",
+        "newyork ny",
+        "northcarolina nc",
+        "northdakota nd",
+        "ohio oh",
+        "oklahoma ok",
+        "oregon or",
+        "pennsylvania pa",
+        "rhodeisland ri",
+        "southcarolina sc",
+        "southdakota sd",
+        "tennessee tn",
+        "texas tx",
+        "utah ut",
+        "vermont vt",
+        "virginia va",
+        "washington wa",
+        "westvirginia wv",
+        "wisconsin wi",
+        "wyoming wy",
+        "puertorico pr",
+    ]
+)
 
 
 def sha256(value: str | None) -> str | None:
@@ -50,6 +109,17 @@ def meta_name(value: str | None) -> str | None:
     if value is None:
         return None
     return "".join(letter for letter in value.strip().lower() if unicodedata.category(letter)[0] in "LMN") or None
+
+
+def meta_state(value: str | None, country: str | None) -> str | None:
+    """Of the USA, also where no country is told, the code of two letters; elsewhere as a name, without blanks.
+
+    >>> [meta_state("California", "United States"), meta_state("N. Dakota", "US"), meta_state("CA", None), meta_state("Nova Scotia", "CA")]
+    ['ca', 'ndakota', 'ca', 'novascotia']
+    """
+    name = meta_name(value)
+    is_american = country is None or region(country) == "US"
+    return _AMERICAN_STATES.get(name, name) if name is not None and is_american else name
 
 
 def meta_zip(value: str | None, country: str | None) -> str | None:

@@ -30,7 +30,8 @@ def member(row: Row) -> list[str]:
     normal = (
         hashing.meta_email(get("email")),
         hashing.meta_phone(get("phone")),
-        *(hashing.meta_name(get(name)) for name in ("fn", "ln", "ct", "st")),
+        *(hashing.meta_name(get(name)) for name in ("fn", "ln", "ct")),
+        hashing.meta_state(get("st"), get("country")),
         hashing.meta_zip(get("zip"), get("country")),
         (hashing.region(get("country")) or "").lower() or None,
     )

@@ -166,7 +166,12 @@ GOLD_ACTIVATION = ProfileTable(
         optional("r_score", "int", "quintile of the days since last_order_at, 5 = latest", term="profile"),
         optional("f_score", "int", "quintile of frequency, 5 = most", term="profile"),
         optional("m_score", "int", "quintile of monetary, 5 = most", term="profile"),
-        optional("segment", "string", "current segment; null = never ordered, or no model yet", term="segment"),
+        optional(
+            "segment",
+            "string",
+            "current segment; null = no model yet, or one that says nothing of who has not ordered",
+            term="segment",
+        ),
         optional("segment_model_version", "string", "version that chose the segment", is_online=True),
         *(column for score in SCORES for column in score.columns),
         optional("score_model_version", "string", "version that made the scores, as gold.scores", is_online=True),

@@ -4,18 +4,35 @@ A new model that keeps a profile in its segment does not move valid_from: it is 
 is set on the open row. So is `due_at`. A segment that changes because time passes is one of the instant at which the row was made: valid_from is then.
 """
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from lakehouse.profiles import rollup
 from lakehouse.profiles.declaration import ChampionModels, ProfileTable
 from lakehouse.tables.contract import optional, required
 
 
-def transform(gold_rfm: DataFrame, *, profiles: DataFrame, champions: ChampionModels) -> DataFrame:
+def transform(
+    silver_identity_map: DataFrame,
+    silver_activity_daily: DataFrame,
+    gold_rfm: DataFrame,
+    *,
+    profiles: DataFrame,
+    champions: ChampionModels,
+) -> DataFrame:
     model = champions.segments
     assert model is not None  # the table needs one
-    dated = gold_rfm.join(profiles.select("profile_id", "as_of"), on="profile_id")
-    return dated.select("profile_id", model.place().alias("_place")).select(
+
+    def placed(rows: DataFrame, place: Column) -> DataFrame:
+        dated = rows.join(profiles.select("profile_id", "as_of"), on="profile_id")
+        return dated.select("profile_id", place.alias("_place"))
+
+    said = placed(gold_rfm, model.place())
+    if model.prospects is not None:
+        seen = rollup.visits(rollup.profile_activity(silver_activity_daily, silver_identity_map))
+        prospects = seen.join(gold_rfm.select("profile_id"), on="profile_id", how="left_anti")
+        said = said.unionByName(placed(prospects, model.prospects.place()))
+    return said.select(
         "profile_id",
         "_place.segment",
         F.lit(model.version).alias("model_version"),
@@ -31,7 +48,7 @@ GOLD_SEGMENTS = ProfileTable(
     revised=("model_version", "due_at"),
     needs=lambda champions: champions.segments is not None,
     columns=(
-        required("profile_id", "string", "profile with orders"),
+        required("profile_id", "string", "profile; without an order where the model speaks of prospects"),
         required("segment", "string", "name of the segment, in words"),
         required("model_version", "string", "version of the segments model that says so, or said so last"),
         required("valid_from", "timestamp", "time the profile entered the segment"),

@@ -267,6 +267,7 @@ def test_a_country_is_the_code_that_each_vendor_wants_by_whatever_name_it_was_to
             zip(meta.SCHEMA, meta.member({"extern_id": "p", "zip": "94035-1234", "country": name}), strict=True)
         )
         assert (member["COUNTRY"], member["ZIP"]) == (hashing.sha256("us"), hashing.sha256("94035"))
+        assert meta.member({"extern_id": "p", "st": " New York", "country": name})[6] == hashing.sha256("ny")
         assert braze.attributes({"external_id": "p", "country": name})["country"] == "US"
     assert len(google.identifiers(told | {"country": "Neverland"})) == 1, (
         "Google refuses the request for a code it does not know"

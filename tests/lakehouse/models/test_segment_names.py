@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.models.segment_names import Behaviour, segment_names
+from lakehouse.models.segment_names import Behaviour, ProspectBehaviour, prospect_names, segment_names
 
 
 def means(gaps: float, f: int, m: int, frequency: float, monetary: float = 10.0) -> Behaviour:
@@ -42,3 +42,22 @@ def test_segments_of_one_name_are_told_apart_by_spend() -> None:
 )
 def test_no_two_segments_share_a_name(segments: list[Behaviour]) -> None:
     assert len(set(segment_names(segments))) == len(segments)
+
+
+@pytest.mark.parametrize(
+    ("days", "views", "carts", "name"),
+    [
+        (7.0, 9.0, 0.5, "recent cart abandoners"),
+        (7.1, 5.0, 0.4, "lapsing keen browsers"),
+        (30.0, 4.9, 0.0, "lapsing browsers"),
+        (30.1, 0.5, 0.0, "lost browsers"),
+        (1.0, 0.4, 0.0, "recent passers-by"),
+    ],
+)
+def test_prospects_are_named_by_the_rule(days: float, views: float, carts: float, name: str) -> None:
+    assert prospect_names([ProspectBehaviour(days=days, views=views, carts=carts)]) == (name,)
+
+
+def test_prospects_of_one_name_are_told_apart_by_looks() -> None:
+    twins = [ProspectBehaviour(days=1.0, views=views, carts=0.0) for views in (6.0, 60.0)]
+    assert prospect_names(twins) == ("recent keen browsers, lower looks", "recent keen browsers, higher looks")

@@ -47,7 +47,7 @@ def derived(spark: SparkSession, config: Config, *tables: ProfileTable) -> dict[
 
 def test_what_a_table_reads_is_what_its_transform_is_handed() -> None:
     assert table(of_map).reads == ("silver.identity_map",)
-    assert TABLES["gold.segments"].reads == ("gold.rfm",)
+    assert TABLES["gold.segments"].reads == ("silver.identity_map", "silver.activity_daily", "gold.rfm")
     assert TABLES["gold.rfm"].reads == ("silver.identity_map", "silver.orders")
 
 

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from lakehouse.features.point_in_time import DECAY, FEATURES, features, served_features
 from lakehouse.lake import stamp
 from lakehouse.lake.delta import Lake
+from lakehouse.models.prospect_segments import ProspectSegment, ProspectSegments
 from lakehouse.models.registry import Champions
 from lakehouse.models.score_model import LOGISTIC, ScoreModel
 from lakehouse.models.segment_model import SCORED, Segment, SegmentModel
@@ -40,13 +41,17 @@ MODEL = ScoreModel(
     offset=0.0,
     weights={"days_since_seen": -0.5, "views_7d": 1.0},
 )
-FADES = at("2026-03-02 11:15")  # an hour later, at the next quarter of an hour
-_FADES_DAYS = 60 + 1 / 24
+FADES = at("2026-03-02 13:15")  # three hours later, at the next quarter of an hour
+_FADES_DAYS = 60 + 3 / 24
 _FADES_LOG = float(np.log1p(_FADES_DAYS))
 
 
 def group(name: str, log_days: float) -> Segment:
     return Segment(name=name, centroid=(log_days, 0.0, 0.0), profiles=1, recency_days=1.0, frequency=1.0, monetary=9.0)
+
+
+def prospects(name: str, log_days: float) -> ProspectSegment:
+    return ProspectSegment(name=name, centroid=(log_days, 0.0, 0.0), profiles=1, days=1.0, views=1.0, carts=0.0)
 
 
 SEGMENTS = SegmentModel(
@@ -59,6 +64,14 @@ SEGMENTS = SegmentModel(
     means=(0.0, 0.0, 0.0),
     deviations=(1.0, 0.0, 0.0),
     segments=(group("fresh", _FADES_LOG - 1), group("faded", _FADES_LOG + 1)),
+    prospects=ProspectSegments(
+        means=(0.0, 0.0, 0.0),
+        deviations=(1.0, 0.0, 0.0),
+        segments=(
+            prospects("here", 0.0),
+            prospects("gone", 2 * float(np.log1p(3 / 24))),
+        ),  # three hours after the visit
+    ),
 )
 
 
@@ -114,15 +127,16 @@ def test_a_lapse_and_a_decayed_score_show_within_a_quarter_of_an_hour_though_nob
     batch.catch_up()
     assert (lake.commit(GOLD_ACTIVATION), len(batch.records)) == (stored, batches), "nothing is due"
 
-    assert by_user(lake, "segment", "r_score")["ann"] == ("fresh", 3)
-    clock.now = FADES  # and bob's visit is more than an hour old
+    assert by_user(lake, "segment", "r_score") == {"ann": ("fresh", 3), "bob": ("here", None)}
+    clock.now = FADES  # and bob's visit is more than three hours old
     batch.catch_up()
     after = by_user(lake, "purchase_propensity", "as_of")
     assert after["bob"][1] == clock.now.replace(tzinfo=None)
     assert 0 < after["bob"][0] < told["bob"][1]
 
-    assert by_user(lake, "segment", "r_score")["ann"] == ("faded", 2)
-    history = lake.read(GOLD_SEGMENTS).select("segment", "valid_from", "valid_to").orderBy("valid_from").collect()
+    assert by_user(lake, "segment", "r_score") == {"ann": ("faded", 2), "bob": ("gone", None)}
+    of_ann = lake.read(GOLD_SEGMENTS).where("segment LIKE 'f%'").select("segment", "valid_from", "valid_to")
+    history = of_ann.orderBy("valid_from").collect()
     entered, left = (ORDERED + timedelta(minutes=1)).replace(tzinfo=None), FADES.replace(tzinfo=None)
     assert [tuple(row) for row in history] == [("fresh", entered, left), ("faded", left, None)]
     clock.now = FADES - timedelta(hours=2)  # the clock goes back: nobody is due, and nobody grows younger

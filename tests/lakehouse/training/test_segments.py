@@ -27,6 +27,7 @@ from lakehouse.profiles.gold.rfm import GOLD_RFM
 from lakehouse.training.segment_figures import figures
 from lakehouse.training.segments import SegmentsSummary, on_driver, prepare, stage, train
 from ml.train_segments import main
+from tests.rows import completed
 
 NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
 # Planted: (profiles, days since the last order, orders, net revenue)
@@ -59,6 +60,32 @@ def write(lake: Lake, rows: list[tuple[str, datetime, datetime, int, Decimal]]) 
     )
 
 
+def with_prospects(lake: Lake) -> None:
+    """Sixty who have not ordered: some with a cart of today, some who came by a year ago; gold is of the newest order."""
+    rows = [
+        (f"{days} {i}", NEWEST - timedelta(days=days), carts)
+        for days, carts in ((0, 2), (365, 0), (60, 0))
+        for i in range(20)
+    ]
+    told = lake.spark.createDataFrame(rows, "profile_id string, last_seen_at timestamp, cart_count bigint")
+    given = {
+        "first_seen_at": "last_seen_at",
+        "event_count": "1L",
+        "view_count": "4 * cart_count",
+        "frequency": "0L",
+        "monetary": "CAST(0 AS DECIMAL(18,2))",
+    }
+    given |= {
+        "user_ids": "array()",
+        "next_best_action": "'welcome'",
+        "as_of": f"timestamp_micros({int(NEWEST.timestamp() * 1e6)})",
+        "updated_at": "as_of",
+    }
+    for name, sql in given.items():
+        told = told.withColumn(name, F.expr(sql))
+    lake.overwrite(completed(told, GOLD_ACTIVATION), GOLD_ACTIVATION)
+
+
 def two_or_three_segments(lake: Lake) -> Lake:
     """A planted refund would make a fourth segment of its own."""
     segments = dataclasses.replace(lake.config.segments, min_k=2, max_k=3)
@@ -75,6 +102,7 @@ def trained(new_lake: Callable[[str], Lake]) -> tuple[Lake, SegmentsSummary]:
     """The planted lake and what was learned of it; for tests that only look."""
     lake = two_or_three_segments(new_lake("trained"))
     write(lake, planted())
+    with_prospects(lake)
     return lake, train(lake)
 
 
@@ -90,6 +118,8 @@ def test_the_planted_groups_are_found_named_and_followed_by_the_stream(
     champions = Champions.now(lake.config)
     assert summary.is_champion
     assert champions.segments == summary.model
+    assert champions.segments.prospects is not None
+    assert "recent cart abandoners" in [one.name for one in champions.segments.prospects.segments]
     dated = lake.read(GOLD_RFM).withColumn("as_of", F.lit(NEWEST))
     placed = dated.withColumn("segment", champions.segments.place()["segment"])
     said = placed.select("profile_id", "last_order_at", "frequency", "monetary", "segment").toPandas()
@@ -123,6 +153,8 @@ def test_the_table_tells_k_silhouette_and_every_segment(summary: SegmentsSummary
     assert all(f"{k}: {value:.3f}" in text for k, value in summary.count.chosen.silhouettes.items())
     assert all(segment.name in text for segment in summary.model.segments)
     assert sum(segment.profiles for segment in summary.model.segments) == 201
+    assert summary.prospects.table() in text
+    assert summary.density.line() in text
 
 
 def test_the_same_people_are_the_same_segments_of_the_same_names_and_what_is_not_steady_is_challenger(
@@ -134,10 +166,12 @@ def test_the_same_people_are_the_same_segments_of_the_same_names_and_what_is_not
     named = dataclasses.replace(summary.model, segments=segments)
     publish(lake.config, Trained(name=SEGMENTS, parameters=named.to_parameters(), metrics={}, settings={}, snapshot={}))
     write(lake, planted()[::-1])
+    with_prospects(lake)
     never = dataclasses.replace(lake.config.segments, min_k=3, min_stability=1.1)
     again = train(Lake(lake.spark, dataclasses.replace(lake.config, segments=never)))
     assert again.model.to_parameters() == named.to_parameters()
-    assert set(again.kept) == set(odd.values())
+    assert named.prospects is not None
+    assert set(again.kept) == {*odd.values(), *(one.name for one in named.prospects.segments)}
     assert (again.is_champion, Champions.now(lake.config).versions) == (False, {SEGMENTS: "1"})
     assert "stability 1.000, expected 1.1 or more" in again.table()
 
