@@ -118,12 +118,14 @@ class ProfileTable(Table):
 
     needs: whether what the table is made with is there; while it is not, its rows are left as they are. Of a table with
     validity the transform gives what holds now, without valid_from and valid_to. revised: columns of such a table that may say
-    something else while what holds goes on.
+    something else while what holds goes on. passing: columns of such a table that are handed on to transforms of the same step, and nobody reads
+    where they are stored: no row is written for their sake, and none is compared by them.
     """
 
     transform: Callable[..., DataFrame]
     needs: Callable[[ChampionModels], bool] = lambda _: True
     revised: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
     owner: str = EVENTS_QUERY
     people: tuple[Way, ...] | Nobody | None = (by("profile_id", By.ACTOR),)
 
@@ -137,6 +139,11 @@ class ProfileTable(Table):
         if given:
             raise ContractError(f"{self.name}: its transform asks for {given}, expected some of {GIVEN} after the *")
         object.__setattr__(self, "reads", tuple(p.replace("_", ".", 1) for p in self.handed))
+
+    @property
+    def told(self) -> list[str]:
+        """Its content by which a row is another one."""
+        return [name for name in self.content if name not in self.passing]
 
     @property
     def handed(self) -> tuple[str, ...]:

@@ -32,10 +32,10 @@ def compare(table: Table, stored: DataFrame, expected: DataFrame) -> DataFrame:
     An extra row has null in every column that is not a key. When a row was written is not what it says. Of a table of profiles
     with validity the rows that hold now are compared.
     """
-    key = table.key
+    key, told = table.key, table.content
     if isinstance(table, ProfileTable) and table.has_history:
-        key, stored = table.current_key, stored.where(F.col("valid_to").isNull())
-    columns = [column for column in table.columns if column.name in table.content]
+        key, told, stored = table.current_key, table.told, stored.where(F.col("valid_to").isNull())
+    columns = [column for column in table.columns if column.name in told]
     left = expected.select(*key, *(c.name for c in columns)).withColumn("is_expected", F.lit(True))
     right = stored.select(
         *key, *(F.col(c.name).alias(f"stored_{c.name}") for c in columns), F.lit(True).alias("is_stored")

@@ -105,11 +105,11 @@ def _validity_here(table: ProfileTable, stored: pa.Table, here: OnDriver) -> pa.
     """`validity_changes` of the rows on the driver. stored: the rows of these profiles."""
     before = _by_key(table, stored.filter(pc.is_null(stored["valid_to"])))
     after = _by_key(table, here.tables[table])
-    lasting = [name for name in table.content if name not in table.revised]
+    lasting = [name for name in table.told if name not in table.revised]
     changes = []
     for one in sorted({*before, *after}):
         old, new = before.get(one), after.get(one)
-        if _are_same(old, new, table.content):
+        if _are_same(old, new, table.told):
             continue
         goes_on = _are_same(old, new, lasting)
         if old is not None and not goes_on:
@@ -158,12 +158,15 @@ def validity_changes(
     Where only what may be revised changed, the open row is set, since when it is open.
     """
     key, content = list(table.current_key), table.content
-    lasting = [name for name in content if name not in table.revised]
+    lasting = [name for name in table.told if name not in table.revised]
     known = stored.where(F.col("valid_to").isNull()).join(F.broadcast(profiles.select("profile_id")), on="profile_id")
     before = known.select(*key, F.struct(*content).alias("before"), F.col("valid_from").alias("since"))
     after = rows.select(*key, F.struct(*content).alias("after"))
     both = after.join(before, on=key, how="full_outer").crossJoin(now)
-    changed = both.where(~F.col("before").eqNullSafe(F.col("after")))
+    is_other = F.lit(False)
+    for name in table.told:
+        is_other = is_other | ~F.col(f"before.{name}").eqNullSafe(F.col(f"after.{name}"))
+    changed = both.where(F.col("before").isNull() | F.col("after").isNull() | is_other)
     closed = F.struct(
         *(F.col(f"before.{name}") for name in content),
         F.col("since").alias("valid_from"),

@@ -1,7 +1,7 @@
 """gold.segments: which segment a profile is in, and since when. One row per profile is open at any time.
 
 A new model that keeps a profile in its segment does not move valid_from: it is the time the profile entered the segment. Its version
-is set on the open row. So is `due_at`. A segment that changes because time passes is one of the instant at which the row was made: valid_from is then.
+is set on the open row. A segment that changes because time passes is one of the instant at which the row was made: valid_from is then.
 """
 
 from pyspark.sql import Column, DataFrame
@@ -45,7 +45,8 @@ GOLD_SEGMENTS = ProfileTable(
     grain="one row per profile and validity",
     key=("profile_id", "valid_from"),
     transform=transform,
-    revised=("model_version", "due_at"),
+    revised=("model_version",),
+    passing=("due_at",),
     needs=lambda champions: champions.segments is not None,
     columns=(
         required("profile_id", "string", "profile; without an order where the model speaks of prospects"),
@@ -56,7 +57,7 @@ GOLD_SEGMENTS = ProfileTable(
         optional(
             "due_at",
             "timestamp",
-            "when it is another one though nothing happens, as of the time the row was made; null = never, or of a release before",
+            "when it is another one though nothing happens, as of the time the row was written; null = never, or of a release before. gold.activation has it as it is now",
         ),
     ),
 )

@@ -43,9 +43,16 @@ REVISED = ProfileTable(
     name="gold.revised",
     grain="one row",
     key=("profile_id", "valid_from"),
-    columns=(ID, required("name", "string", "name"), required("version", "string", "who says so"), *VALIDITY),
+    columns=(
+        ID,
+        required("name", "string", "name"),
+        required("version", "string", "who says so"),
+        optional("until", "bigint", "for how long"),
+        *VALIDITY,
+    ),
     transform=nothing,
     revised=("version",),
+    passing=("until",),
 )
 FIRST, SECOND = at("2026-03-01 00:00"), at("2026-03-02 00:00")
 FINER = {are_few: replace(PER_PRODUCT, name=f"gold.finer_{are_few}".lower(), reads=()) for are_few in (True, False)}
@@ -161,13 +168,17 @@ def test_what_no_longer_holds_is_closed_and_what_stays_is_left_alone(way: tuple[
 
 def test_what_may_be_revised_is_set_on_the_open_row_and_closes_nothing(way: tuple[Lake, bool]) -> None:
     written, are_few = way
-    said_before(written, REVISED, [("ann", "new", "1"), ("bob", "new", "1")], "ann bob", FIRST, are_few=are_few)
-    say(written, REVISED, [("ann", "new", "2"), ("bob", "loyal", "2")], "ann bob", SECOND, are_few=are_few)
-    rows = stored(written, REVISED, "profile_id", "name", "version", "valid_from", "valid_to")
+    people = "ann bob cat"
+    before = [("ann", "new", "1", 7), ("bob", "new", "1", 7), ("cat", "new", "1", 7)]
+    said_before(written, REVISED, before, people, FIRST, are_few=are_few)
+    after = [("ann", "new", "2", 8), ("bob", "loyal", "2", 8), ("cat", "new", "1", 8)]
+    say(written, REVISED, after, people, SECOND, are_few=are_few)
+    rows = stored(written, REVISED, "profile_id", "name", "version", "until", "valid_from", "valid_to")
     assert set(rows) == {
-        ("ann", "new", "2", FIRST, None),
-        ("bob", "new", "1", FIRST, SECOND),
-        ("bob", "loyal", "2", SECOND, None),
+        ("ann", "new", "2", 8, FIRST, None),
+        ("bob", "new", "1", 7, FIRST, SECOND),
+        ("bob", "loyal", "2", 8, SECOND, None),
+        ("cat", "new", "1", 7, FIRST, None),  # for what is only handed on no row is written
     }
 
 
@@ -177,7 +188,7 @@ def test_few_rows_and_many_are_written_alike(written: Lake) -> None:
     for day in (1, 2, 3) if written.uses_delta_rs else (1, 2):
         touched = chance.sample(people, 8)
         named = [
-            (one, chance.choice(("new", "loyal")), chance.choice("12")) for one in touched if chance.random() < 0.8
+            (one, chance.choice(("new", "loyal")), chance.choice("12"), day) for one in touched if chance.random() < 0.8
         ]
         counted = [(one, product, day) for one in touched for product in ("tea", "cup") if chance.random() < 0.7]
         for are_few in (True, False):
