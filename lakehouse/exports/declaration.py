@@ -66,7 +66,9 @@ class Export(Declared):
 
     def _refuse_unseen(self, mapping: RowMapping) -> None:
         """What is revised while a row goes on has no time that tells: nobody would hear of it."""
-        revised = {table.name: table.revised for table in self.tables if isinstance(table, ProfileTable)}
+        revised = {
+            table.name: (*table.revised, *table.passing) for table in self.tables if isinstance(table, ProfileTable)
+        }
         for name in mapping.reads if self.is_continuous else ():
             table = mapping.words[name].group if name in mapping.words else ""
             if name in revised.get(table, ()):
