@@ -130,7 +130,9 @@ def test_what_is_learned_passes_the_gate_once_and_what_is_no_better_or_knows_the
     assert selected["auc"].value > 0.7
     assert selected["brier"].value < first.judgement.metrics[BASE_RATE]["brier"].low
     assert len(first.cut_offs.splits) == 5
-    assert all(name in first.table() for name in ("logistic", BASE_RATE, RECENCY, "at a touch", "is champion", "it goes by"))
+    assert all(
+        name in first.table() for name in ("logistic", BASE_RATE, RECENCY, "at a touch", "is champion", "it goes by")
+    )
     assert set(first.importance) == set(FEATURES)
     assert max(first.importance.values()) > 0.1
 
