@@ -20,13 +20,16 @@ def test_few_modules_stand_loose_in_the_package() -> None:
     assert loose == {"catalog.py", "errors.py", "jars.py", "job.py", "machine.py"}
 
 
-RARELY_ASKED = {"phonenumbers.geodata", "scipy.stats", "scipy.optimize", "sklearn", "mlflow"}
+RARELY_ASKED = {"phonenumbers.geodata", "scipy.stats", "scipy.optimize", "sklearn", "mlflow", "xgboost", "optuna"}
 
 
 @pytest.mark.parametrize(
     ("module", "unneeded"),
     [
-        ("serving.__main__", {"deltalake", "pandas", "scipy", "phonenumbers.geodata", "sklearn", "mlflow"}),
+        (
+            "serving.__main__",
+            {"deltalake", "pandas", "scipy", "phonenumbers.geodata", "sklearn", "mlflow", "xgboost", "optuna"},
+        ),
         ("serving.app", RARELY_ASKED),
         ("lakehouse.queries.events", RARELY_ASKED),
         ("lakehouse.events.event_rows", RARELY_ASKED),

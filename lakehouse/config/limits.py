@@ -28,6 +28,7 @@ _RANGES: Mapping[str, tuple[float, float | None, str]] = {
     "quarantine_days": (0, None, "0 or more days; 0 = for good"),
     "decision_log_days": (0, None, "0 or more days; 0 = for good"),
     "seed": (0, None, "0 or more"),
+    "search_trials": (0, None, "0 or more; 0 = the fixed settings alone"),
     "min_k": (2, None, "2 or more"),
     "max_k": (2, None, "2 or more"),
     "match_probability": (0.0, 1.0, "a probability from 0 to 1"),

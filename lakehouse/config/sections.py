@@ -165,6 +165,7 @@ class ScoresConfig:
     horizon_days: int
     churn_horizon_days: int
     min_profiles: int
+    search_trials: int
     seed: int
 
 

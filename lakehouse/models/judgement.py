@@ -1,7 +1,7 @@
-"""Which candidate is chosen for a score, and how good the choice is: made of what was known at an instant, judged on what came after, over several splits.
+"""How good the choice for a score is: made of what was known at an instant, judged on what came after, over several splits.
 
-On every split each setting answers about the newest train slice out of fold: of each person by a model that has not seen that person. The lowest log-loss
-there, calibrated, is chosen. It is fitted on all train slices, and calibrated by its own answers out of fold. The test slice only judges. What is
+On every split a setting is chosen by the train slices alone (lakehouse/models/selection.py). It is fitted on all of them, and calibrated by its own answers
+out of fold: of each person by a model that has not seen that person. The test slice only judges. What is
 published is made in the same way, of everything that is known by now, so that what was judged is what is served. The baselines know the newest train
 slice and no more: the share of positives, that share by how long ago a profile last ordered, and by how often it ordered in 90 days.
 """
@@ -13,14 +13,13 @@ from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lakehouse.errors import ModelError
 from lakehouse.models import evaluation
-from lakehouse.models.candidates import SETTINGS, Setting, fit
+from lakehouse.models.candidates import SETTINGS, Setting
 from lakehouse.models.evaluation import Array, Bin, Estimate
 from lakehouse.models.examples import Examples, Split
-from lakehouse.models.score_model import BUYERS, ScoreModel
+from lakehouse.models.score_model import ScoreModel
+from lakehouse.models.selection import Candidates, Question, Selection
 
 BASE_RATE: Final = "baseline: share of all"
 RECENCY: Final = "baseline: share by recency"
@@ -28,34 +27,18 @@ FREQUENCY: Final = "baseline: share by frequency"
 SELECTED: Final = "as selected"
 RECENCY_DAYS: Final = (30.0, 90.0)  # edges; never ordered is a bin of its own
 FIFTHS: Final = (0.2, 0.4, 0.6, 0.8)  # of orders in 90 days, as they lay on the newest train slice
-FOLDS: Final = 3  # of people: fewer would calibrate by models of a much smaller part, more take longer
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is asked of a profile. is_absence: whether no order in the horizon is the positive outcome. among: whom it is asked of."""
-
-    horizon_days: int
-    among: str
-    is_absence: bool = False
-
-    def asked(self, known: Examples) -> Examples:
-        return known.where(known.column("has_ordered") > 0) if self.among == BUYERS else known
-
-    def label(self, known: Examples) -> Array:
-        return 1.0 - known.happened if self.is_absence else known.happened
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """What was chosen on one split. model: fitted and calibrated before the test slice. log_loss: of each setting, out of fold, by which it was chosen.
-    learned_until: the last day that any of it knows.
+    """What was chosen on one split. model: fitted and calibrated before the test slice. tried: every setting, and the losses by which
+    it was chosen. learned_until: the last day that any of it knows.
     """
 
     split: Split
     setting: Setting
     model: ScoreModel
-    log_loss: Mapping[str, float]
+    tried: Selection
     learned_until: date
 
 
@@ -100,6 +83,7 @@ class Judgement:
         selected = ", ".join(f"{one.split.test} {one.setting}" for one in self.chosen)
         lines += [
             f"selected on each split: {selected}",
+            f"of {len(self.newest.tried.loss)} settings tried there, by answers {'a horizon ahead' if self.newest.tried.is_ahead else 'out of fold'} about the newest train slice",
             f"{SELECTED} is {verdict} the best {self.baseline}: Brier gain {self.gain}",
             f"calibration error {self.calibration_error:.4f}; predicted -> observed, by tenths of the rows:",
         ]
@@ -119,15 +103,21 @@ class _Tested:
 
 
 def judge(
-    known: Examples, splits: Sequence[Split], question: Question, *, seed: int, settings: Sequence[Setting] = SETTINGS
+    known: Examples,
+    splits: Sequence[Split],
+    question: Question,
+    *,
+    seed: int,
+    settings: Sequence[Setting] = SETTINGS,
+    trials: int = 0,
 ) -> Judgement:
-    """Choose and judge on every split, the newest first.
+    """Choose and judge on every split, the newest first. trials: settings that are searched for beside `settings`, on each.
 
     Raises:
         ModelError: too few of one outcome.
     """
     known = question.asked(known)
-    tested = [_tested(known, split, question, settings, seed) for split in splits]
+    tested = [_tested(known, split, question, settings, trials, seed) for split in splits]
     test = [one.test for one in tested]
     label = np.concatenate([question.label(part) for part in test])
     person = np.unique(np.concatenate([part.person for part in test]), return_inverse=True)[1]
@@ -147,73 +137,22 @@ def judge(
     )
 
 
-def _tested(known: Examples, split: Split, question: Question, settings: Sequence[Setting], seed: int) -> _Tested:
-    rows, test = known.at(*split.train), known.at(split.test)
-    newest = rows.at(split.train[0])
-    outcome = question.label(newest)
-    logits = {str(setting): out_of_fold(setting, rows, split.train[0], question, seed) for setting in settings}
-    losses = {
-        name: evaluation.log_loss(evaluation.platt_out_of_fold(logit, outcome, newest.person), outcome)
-        for name, logit in logits.items()
-    }
-    p: dict[str, Array] = {}
-    made: dict[str, ScoreModel] = {}
-    for kind in dict.fromkeys(setting.kind for setting in settings):
-        own = min((one for one in settings if one.kind == kind), key=lambda one: losses[str(one)])
-        plain = _fitted(own, rows, question, seed)
-        made[str(own)] = plain.calibrated(*evaluation.platt(logits[str(own)], outcome))
-        p[kind] = made[str(own)].probability(test.rows)
-    best = min(settings, key=lambda one: losses[str(one)])
+def _tested(
+    known: Examples, split: Split, question: Question, settings: Sequence[Setting], trials: int, seed: int
+) -> _Tested:
+    candidates, test = Candidates(known, split.train, question, seed), known.at(split.test)
+    tried = candidates.select(settings, trials)
+    made = {kind: candidates.fitted(tried.of_kind(kind)) for kind in tried.kinds}
+    p = {kind: model.probability(test.rows) for kind, model in made.items()}
     chosen = Chosen(
         split=split,
-        setting=best,
-        model=made[str(best)],
-        log_loss=losses,
+        setting=tried.best,
+        model=made[tried.best.kind],
+        tried=tried,
         learned_until=split.train[0] + timedelta(days=question.horizon_days),
     )
-    p[SELECTED] = p[best.kind]
-    return _Tested(chosen=chosen, test=test, p=p | baselines(newest, outcome, test))
-
-
-def out_of_fold(setting: Setting, rows: Examples, day: date, question: Question, seed: int) -> Array:
-    """Log-odds of the rows of one cut-off, each by a model fitted on all rows of other people.
-
-    Raises:
-        ModelError: all people but those of a fold have one outcome.
-    """
-    newest, label = rows.at(day), question.label(rows)
-    fold = _folds(rows.person, label)
-    logit = np.empty(len(newest))
-    for number in range(FOLDS):
-        others = fold[rows.person] != number
-        if not 0 < label[others].sum() < others.sum():
-            raise ModelError(
-                f"train_scores: too few of one outcome, got {label.sum():.0f} of {len(label)} rows up to {day}, expected some in each of {FOLDS} "
-                "parts of the people. Run again when more orders have come in"
-            )
-        model = _fitted(setting, rows.where(others), question, seed)
-        held_out = fold[newest.person] == number
-        logit[held_out] = model.logit(newest.rows[held_out])
-    return logit
-
-
-def _folds(person: NDArray[np.int64], label: Array) -> NDArray[np.int64]:
-    """Fold of each person by number, as many of those with a positive outcome in each."""
-    is_positive = np.bincount(person, label) > 0
-    fold = np.empty(len(is_positive), dtype=np.int64)
-    fold[np.argsort(is_positive, kind="stable")] = np.arange(len(is_positive)) % FOLDS
-    return fold
-
-
-def _fitted(setting: Setting, rows: Examples, question: Question, seed: int) -> ScoreModel:
-    return fit(
-        setting,
-        rows.rows,
-        question.label(rows),
-        horizon_days=question.horizon_days,
-        among=question.among,
-        seed=seed,
-    )
+    p[SELECTED] = p[tried.best.kind]
+    return _Tested(chosen=chosen, test=test, p=p | baselines(candidates.newest, candidates.label, test))
 
 
 def baselines(known: Examples, outcome: Array, test: Examples) -> dict[str, Array]:
@@ -255,7 +194,4 @@ def refitted(
     known: Examples, days: Sequence[date], judgement: Judgement, question: Question, *, seed: int
 ) -> ScoreModel:
     """The chosen setting, made of these train slices, the newest first, as on each split. It has seen more than what was judged, and no slice is left to judge it by."""
-    setting = judgement.newest.setting
-    rows = question.asked(known.at(*days))
-    logit = out_of_fold(setting, rows, days[0], question, seed)
-    return _fitted(setting, rows, question, seed).calibrated(*evaluation.platt(logit, question.label(rows.at(days[0]))))
+    return Candidates(question.asked(known), days, question, seed).fitted(judgement.newest.setting)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lakehouse.config import ScoresConfig
-from lakehouse.models.judgement import Question
 from lakehouse.models.score_model import BUYERS, EVERYBODY
+from lakehouse.models.selection import Question
 from lakehouse.profiles.declared_scores import CHURN_RISK, PURCHASE_PROPENSITY, Score
 
 

@@ -15,10 +15,11 @@ from lakehouse.lake.lock import MODELS, writer
 from lakehouse.models import aliases
 from lakehouse.models.examples import CutOffs
 from lakehouse.models.gate import Verdict
-from lakehouse.models.judgement import SELECTED, Judgement, Question
+from lakehouse.models.judgement import SELECTED, Judgement
 from lakehouse.models.model_card import Provenance, card
 from lakehouse.models.publish import Trained, code_version, feature_schema
 from lakehouse.models.score_model import ScoreModel
+from lakehouse.models.selection import Question
 from lakehouse.tables.models import OPS_MODEL_VERDICTS
 from lakehouse.training.score_examples import Read
 from lakehouse.training.score_targets import TARGETS, Target
@@ -107,6 +108,7 @@ def as_trained(lake: Lake, summary: ScoresSummary, target: Target, read: Read) -
             "kind": summary.model.kind,
             "setting": str(judgement.newest.setting),
             "seed": seed,
+            "settings_tried": len(judgement.newest.tried.loss),
             "horizon_days": summary.model.horizon_days,
             "rows": summary.rows,
             "splits": len(summary.cut_offs.splits),
@@ -136,8 +138,8 @@ def importance(judgement: Judgement, question: Question, read: Read) -> dict[str
 def _metrics(judgement: Judgement) -> dict[str, float]:
     metrics = {f"test_{name}": found.value for name, found in judgement.metrics[SELECTED].items()}
     metrics |= {f"test_{name}_baseline": found.value for name, found in judgement.metrics[judgement.baseline].items()}
-    losses = judgement.newest.log_loss
-    metrics |= {f"out_of_fold_log_loss_{name.replace('=', '_')}": value for name, value in losses.items()}
+    losses = judgement.newest.tried.loss
+    metrics |= {f"choice_log_loss_{str(one).replace('=', '_')}": value for one, value in losses.items()}
     return metrics | {
         "test_calibration_error": judgement.calibration_error,
         "test_brier_gain": judgement.gain.value,

@@ -18,10 +18,11 @@ from lakehouse.lake.delta import Lake
 from lakehouse.models.candidates import SETTINGS, Setting
 from lakehouse.models.examples import Split
 from lakehouse.models.gate import Challenger, Check, Reigning, Slice, gate
-from lakehouse.models.judgement import Question, baselines, best_baseline, judge, refitted
+from lakehouse.models.judgement import baselines, best_baseline, judge, refitted
 from lakehouse.models.publish import publish
 from lakehouse.models.registry import champion_file
 from lakehouse.models.score_model import ScoreModel
+from lakehouse.models.selection import Question
 from lakehouse.training.score_examples import Read, read_examples
 from lakehouse.training.score_targets import PURCHASE, Target
 from lakehouse.training.score_version import JUDGED, ScoresSummary, as_trained, importance, report
@@ -59,7 +60,14 @@ def train(
     question = target.question(lake.config.scores)
     read = (read_of or reader(lake))(question.horizon_days)
     check(read, question, lake.config.scores)
-    judgement = judge(read.known, read.cut_offs.splits, question, seed=seed, settings=settings)
+    judgement = judge(
+        read.known,
+        read.cut_offs.splits,
+        question,
+        seed=seed,
+        settings=settings,
+        trials=lake.config.scores.search_trials,
+    )
     newest = newest_slice(read, question)
     verdict = gate(
         Challenger(

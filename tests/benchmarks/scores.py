@@ -23,8 +23,9 @@ from lakehouse.demo.datasets import completejourney
 from lakehouse.job import run
 from lakehouse.kafka.produce import produce
 from lakehouse.lake.delta import Lake
-from lakehouse.models.judgement import SELECTED, Judgement, Question, judge
+from lakehouse.models.judgement import SELECTED, Judgement, judge
 from lakehouse.models.score_model import EVERYBODY
+from lakehouse.models.selection import Question
 from lakehouse.queries import events
 from lakehouse.spark.scratch import scratch_lake
 from lakehouse.spark.streams import await_all
@@ -84,7 +85,8 @@ def redemption(lake: Lake) -> Judgement:
     redeemed = lake.read(SILVER_EVENTS).where(F.col("event") == "Coupon Redeemed").select("actor_id", "occurred_at")
     read = read_examples(lake, WEEKS_4, outcomes=redeemed)
     question = Question(horizon_days=WEEKS_4, among=EVERYBODY)
-    return judge(read.known, read.cut_offs.splits, question, seed=lake.config.scores.seed)
+    scores = lake.config.scores
+    return judge(read.known, read.cut_offs.splits, question, seed=scores.seed, trials=scores.search_trials)
 
 
 def figures(judgement: Judgement) -> Mapping[str, Any]:
