@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from lakehouse.config import EventsConfig
 from lakehouse.events import reasons as R
 from lakehouse.events.amounts import CENT, EXACT
-from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, names, names_by_need
+from lakehouse.events.contracts import ORDER_COMPLETED, ORDER_REFUNDED, ORDER_UPDATED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.document import is_nested, says_nothing
 from lakehouse.events.fields import FieldColumns, Fields, Spoilt, Texts, lacking
@@ -108,7 +108,7 @@ class OrderReader:
         worth = currency = None
         is_refund = event == ORDER_REFUNDED.name
         if event in _WITH_VALUE:
-            worth = self._worth(figures, is_refund=is_refund)
+            worth = self._worth(figures, event)
             currency = fields["currency"] or (self._currency if event == ORDER_COMPLETED.name else None)
         faults = [*figures.amount_faults, *figures.line_faults]
         if is_refund:  # whose sign says no more than its name
@@ -123,14 +123,15 @@ class OrderReader:
             verdict = _unread_refund(fields, figures, faults)
         return Order(worth, currency, faults, verdict)
 
-    def _worth(self, figures: Figures, *, is_refund: bool) -> Decimal | None:
+    def _worth(self, figures: Figures, event: str | None) -> Decimal | None:
         """What was said, else the sum of price x quantity of the lines that have a price, multiplied exactly and rounded once.
 
         Of lines with one that cannot be read the sum is not known, nor is it where the sender says another. A refund without an amount is priced by its order's lines.
+        An update without one does not say that the order's total, with tax and shipping, is no more: its lines are held to that where the order is put together.
         """
-        if is_refund:
+        if event == ORDER_REFUNDED.name:
             return None if figures.given_back is None else abs(figures.given_back)
-        if figures.said is not None:
+        if figures.said is not None or event == ORDER_UPDATED.name:
             return figures.said
         priced = [(line.price, line.quantity) for line in figures.lines if line.price is not None]
         if not priced or figures.line_faults or figures.is_unread:

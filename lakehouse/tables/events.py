@@ -73,7 +73,7 @@ SILVER_EVENTS = Table(
         optional(
             "revenue",
             MONEY,
-            "order value of Order Completed and Order Updated; amount of Order Refunded, null = by its lines, or the whole order",
+            "order value of Order Completed, and of Order Updated where it says one; amount of Order Refunded, null = by its lines, or the whole order",
         ),
         optional("currency", "string", "ISO 4217 code of revenue; null = that of the order"),
         optional("session_id", "string", "session; null = none"),

@@ -11,7 +11,7 @@ from lakehouse.config import EventsConfig
 from lakehouse.events import amounts, ids, schema
 from lakehouse.events import reasons as R
 from lakehouse.events.blocked_values import Blocked
-from lakehouse.events.contracts import ORDER_REFUNDED, names, names_by_need
+from lakehouse.events.contracts import ORDER_REFUNDED, ORDER_UPDATED, names, names_by_need
 from lakehouse.events.currencies import CURRENCIES
 from lakehouse.events.figures import PRICES, PRODUCT_IDS, QUANTITIES
 from lakehouse.events.privacy import without_address
@@ -101,7 +101,7 @@ def order_value(config: EventsConfig) -> Column:
     """Revenue, else total, else value, else the sum of price x quantity of the products that have a price; may be null.
 
     Multiplied exactly and rounded once. Of lines with one that cannot be read the sum is not known. A refund is what was said,
-    whatever its sign, else null: its lines are priced by the order they belong to. Reads `<amount>_amount` and products.
+    whatever its sign, else null: its lines are priced by the order they belong to. An update is what was said, too. Reads `<amount>_amount` and products.
     """
 
     def add(sum_: Column, product: Column) -> Column:
@@ -118,8 +118,9 @@ def order_value(config: EventsConfig) -> Column:
     said, given_back = (
         F.coalesce(*(F.col(f"{name}_amount") for name in names)) for names in (schema.SAID, schema.SAID_OF_REFUND)
     )
-    is_refund = F.col("event_name") == ORDER_REFUNDED.name
-    return F.when(is_refund, F.abs(given_back)).otherwise(F.coalesce(said, F.when(is_sound, total)))
+    is_refund, is_update = (F.col("event_name") == one.name for one in (ORDER_REFUNDED, ORDER_UPDATED))
+    worth = F.when(is_refund, F.abs(given_back)).when(is_update, said)
+    return worth.otherwise(F.coalesce(said, F.when(is_sound, total)))
 
 
 def _unread(name: str) -> Column:

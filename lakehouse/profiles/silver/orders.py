@@ -1,7 +1,8 @@
 """silver.orders: one row per order, from every message that completed, updated, cancelled or refunded it.
 
 An order is its latest statement by event time (ties by message_id): what it is worth and holds is what was said last, and once it
-is cancelled it is none, until somebody says otherwise. Who bought and when is the earliest completion. What was only updated or
+is cancelled it is none, until somebody says otherwise. An update that says no amount leaves the total as it was; but an order that was worth its
+lines, no more and no less, goes on being worth them. Who bought and when is the earliest completion. What was only updated or
 refunded, and never completed, is no order yet. A cancellation that a later version of the same record does not repeat (mapping.py) was
 called off: a card was declined, and another was not.
 
@@ -81,6 +82,7 @@ def _steps() -> list[dict[str, Column]]:
     latest = F.try_element_at(F.filter("statements", _stands), F.lit(-1))
     valued = F.filter("statements", lambda one: one["amount"].isNotNull() & (one["kind"] != CANCELLED))
     lined = F.filter("statements", lambda one: one["lines"].isNotNull() & (one["kind"] != CANCELLED))
+    is_worth_its_lines = _sum(F.col("valued.lines")) == F.col("valued.amount")
     described = {
         "bought": bought,
         "is_order": bought.isNotNull() & (latest["kind"] != CANCELLED),
@@ -89,7 +91,8 @@ def _steps() -> list[dict[str, Column]]:
     }
     # What says no currency is in that of the completion.
     its_rate = F.coalesce("valued.rate", "bought.rate", F.lit(1).cast("decimal(18,8)"))
-    worth = F.coalesce(_product("valued.amount", its_rate), F.lit(0).cast(EXACT))
+    amount = F.coalesce(F.when(is_worth_its_lines, _sum(F.col("lines"))), "valued.amount")
+    worth = F.coalesce(_product(amount, its_rate), F.lit(0).cast(EXACT))
     priced = {"its_rate": its_rate, "worth": worth}
     refunded = F.aggregate("refunds", F.lit(0).cast(EXACT), lambda sum_, refund: (sum_ + _off(refund)).cast(EXACT))
     is_order = F.col("is_order")
@@ -118,6 +121,12 @@ def _stands(statement: Column) -> Column:
         return other["message_id"].startswith(record) & (other["message_id"] > statement["message_id"])
 
     return (statement["kind"] != CANCELLED) | (record == "") | ~F.exists("statements", is_later)
+
+
+def _sum(lines: Column) -> Column:
+    """What lines are worth, as the parse sums them up; null where one has no price or quantity."""
+    whole = F.transform(lines, lambda line: F.try_multiply(line["price"], line["quantity"]).try_cast(EXACT))
+    return F.aggregate(whole, F.lit(0).cast(EXACT), lambda sum_, line: (sum_ + line).cast(EXACT)).try_cast(MONEY)
 
 
 def _off(refund: Column) -> Column:

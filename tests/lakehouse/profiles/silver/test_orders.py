@@ -53,6 +53,12 @@ def history(chance: random.Random, order: str) -> list[Said]:
         )
         lines = (line,) if chance.random() < 0.5 else None
         said.append(Said(chance.randint(0, 5000), f"{order}-{number}", kind, amount, currency, lines))
+    if chance.random() < 0.3:  # worth its lines, or a cent more, and then other lines
+        price, quantity = Decimal(chance.randint(0, 99999)) / 10000, Decimal(chance.randint(0, 3000)) / 1000
+        amount = cents(price * quantity) + chance.choice([0, 0, Decimal("0.01")])
+        said.append(Said(5001, f"{order}-y", "completed", amount, "EUR", (("cup", None, quantity, price),)))
+        later = chance.choice([None, price, price * 2])
+        said.append(Said(5002, f"{order}-z", "updated", None, None, (("tea", None, quantity, later),)))
     return said
 
 
@@ -71,7 +77,10 @@ def ledger(said: Sequence[Said]) -> Worth:
         return None, None, unpriced
     valued = [one for one in statements if one.kind != "cancelled" and one.amount is not None][-1]
     its_rate = rate(valued.currency or completed[0].currency)
-    worth, refunded = (valued.amount or Decimal(0)) * its_rate, Decimal(0)
+    amount = valued.amount or Decimal(0)
+    if valued.lines is not None and of_its_lines(valued.lines) == amount:
+        amount = of_its_lines(lined[-1]) if of_its_lines(lined[-1]) is not None else amount
+    worth, refunded = amount * its_rate, Decimal(0)
     for refund in (one for one in said if one.kind == "refunded"):
         own_rate = its_rate if refund.currency is None else rate(refund.currency)
         if refund.amount is not None:
@@ -84,6 +93,11 @@ def ledger(said: Sequence[Said]) -> Worth:
         else:
             refunded += worth
     return cents(max(worth - refunded, Decimal(0))), cents(max(refunded - worth, Decimal(0))), unpriced
+
+
+def of_its_lines(lines: Sequence[Line]) -> Decimal | None:
+    prices = [None if price is None else price * quantity for _, _, quantity, price in lines]
+    return None if None in prices else cents(sum((one for one in prices if one is not None), Decimal(0)))
 
 
 def rate(currency: str | None) -> Decimal:
