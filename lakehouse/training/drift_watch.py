@@ -23,9 +23,12 @@ from lakehouse.features.point_in_time import FEATURES
 from lakehouse.lake.delta import Lake, arrow_schema
 from lakehouse.models.registry import SEGMENTS, TRAINED_BY, Champions
 from lakehouse.models.value_model import READ as READ_BY_CLV
+from lakehouse.profiles import rollup
 from lakehouse.profiles.declared_scores import CLV, PURCHASE_PROPENSITY, SCORES, Score
 from lakehouse.profiles.gold.segments import GOLD_SEGMENTS
+from lakehouse.profiles.silver.orders import SILVER_ORDERS
 from lakehouse.tables.drift import OPS_DRIFT
+from lakehouse.tables.identity import SILVER_IDENTITY_MAP
 from lakehouse.training.known_profiles import KnownProfiles
 from lakehouse.training.score_targets import TARGETS
 
@@ -141,14 +144,19 @@ def _known(values: pd.Series, score: Score | None) -> pd.Series:
 
 
 def _of_segments(lake: Lake, day: date, settings: DriftConfig, now: datetime, random: np.random.Generator) -> Seen:
-    """In which segment profiles are now, and were so many days ago by the clock: validity is of when gold was written."""
+    """In which segment buyers are now, and were so many days ago by the clock: validity is of when gold was written. Prospects are left out: they pile up, and
+    models of a release before said nothing of them.
+    """
     table = lake.read(GOLD_SEGMENTS)
+    orders = rollup.profile_orders(lake.read(SILVER_ORDERS), lake.read(SILVER_IDENTITY_MAP))
     sizes = []
     for instant in (now - timedelta(days=settings.reference_days), now):
         is_open = (F.col("valid_from") <= F.lit(instant)) & (
             F.col("valid_to").isNull() | (F.col("valid_to") > F.lit(instant))
         )
-        rows = table.where(is_open).groupBy("segment").count().toPandas()  # a row per segment
+        buyers = orders.where(F.col("ordered_at") <= F.lit(instant)).select("profile_id")
+        held = table.where(is_open).join(buyers, on="profile_id", how="left_semi")
+        rows = held.groupBy("segment").count().toPandas()  # a row per segment
         sizes.append(pd.Series(np.repeat(rows["segment"].to_numpy(dtype=object), rows["count"]), dtype="object"))
     return Seen(
         kind=SEGMENT_SIZES,

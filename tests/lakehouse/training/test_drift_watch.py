@@ -36,9 +36,10 @@ def write(lake: Lake) -> None:
     rows = [
         {
             "profile_id": f"a{i:04}",
-            "segment": "champions" if i % 2 else "lost",
+            "segment": "recent browsers" if i >= PEOPLE // 2 else "champions" if i % 2 else "lost",
             "model_version": "1",
-            "valid_from": NOW - timedelta(days=90),
+            "valid_from": NOW
+            - timedelta(days=90 if i < PEOPLE // 2 else 1),  # who has not ordered has a segment since yesterday
         }
         for i in range(PEOPLE)
     ]
@@ -70,7 +71,7 @@ def test_what_changed_is_told_and_asked_for_and_the_rest_is_not(lake: Lake) -> N
     assert by_subject["frequency"]["is_drifted"] is False
     assert by_subject["carts_30d"]["p_value"] == 1.0
     assert by_subject["segments"]["is_drifted"] is False
-    assert by_subject["segments"]["reference_rows"] == PEOPLE
+    assert by_subject["segments"]["reference_rows"] == by_subject["segments"]["current_rows"] == PEOPLE // 2
     assert by_subject["clv"]["model_version"] == "1"
     assert by_subject["clv"]["current_rows"] == PEOPLE // 2  # it speaks of who has ordered
     assert "ml/train_scores.py" in asked_for(rows)
