@@ -11,11 +11,12 @@ from lakehouse.features.point_in_time import FEATURES
 from lakehouse.models import shapley
 from lakehouse.models.candidates import SETTINGS, Setting, fit
 from lakehouse.models.evaluation import Array
-from lakehouse.models.score_model import EVERYBODY, FOREST, NETWORK, ScoreModel
+from lakehouse.models.score_model import BOOSTED, EVERYBODY, FOREST, NETWORK, ScoreModel
 from lakehouse.models.trees import Trees
 from tests.lakehouse.models.test_score_model import drawn, model
 
 KINDS = {one.kind: one for one in SETTINGS}.values()
+DEEP = Setting(kind=BOOSTED, options={"max_depth": 8, "learning_rate": 0.3})  # asks a feature again on the same way
 FEW = ("views_30d", "days_since_order", "has_ordered", "revenue_90d", "orders_7d", "tenure_days", "views_7d")
 OFF = {FOREST: 0.03, NETWORK: 0.08}  # of log-odds; the others are exact
 
@@ -45,7 +46,7 @@ def learned(setting: Setting) -> tuple[ScoreModel, Array, Array]:
     return told, asked, np.array([told.usual[name] for name in FEATURES])
 
 
-@pytest.mark.parametrize("setting", KINDS, ids=str)
+@pytest.mark.parametrize("setting", [*KINDS, DEEP], ids=str)
 def test_they_are_what_enumerating_all_coalitions_gives(setting: Setting) -> None:
     told, asked, usual = learned(setting)
     few = [FEATURES.index(name) for name in FEW]
