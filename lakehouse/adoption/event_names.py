@@ -64,16 +64,15 @@ def _no_orders(draft: Draft, words: list[str]) -> str | None:
 
 
 def _count_orders(draft: Draft, words: list[str]) -> None:
-    """Such a row is an order under its number, or under one made of what it says; it is worth its amount, or price times quantity."""
+    """Such a row is an order under its number, or under one made of what it says; it is worth its amount, or price times quantity. Other rows say what they said."""
     properties, event = draft.sections["properties"], draft.sections["name"]
     is_order = f"lower({event}) IN ({', '.join(_quoted(word) for word in words)})"
-    number = f"coalesce({properties['order_id']}, record_id)" if "order_id" in properties else "record_id"
-    properties["order_id"] = f"CASE WHEN {is_order} THEN {number} END"
     price, quantity = properties.get("price"), properties.get("quantity")
-    made = price if quantity is None else f"{price} * coalesce({quantity}, 1)"
-    worths = [one for one in (properties.get("revenue"), made if price else None) if one]
-    worth = worths[0] if len(worths) == 1 else f"coalesce({', '.join(worths)})"
-    properties["revenue"] = f"CASE WHEN {is_order} THEN {worth} END"
+    made = f"{price} * coalesce({quantity}, 1)" if price and quantity else price
+    for name, instead in (("order_id", "record_id"), ("revenue", made)):
+        told = properties.get(name)
+        either = f"coalesce({told}, {instead})" if told and instead else told or instead
+        properties[name] = f"CASE WHEN {is_order} THEN {either}{f' ELSE {told}' if told else ''} END"
     amounts = [
         field.column for field in draft.fields.values() if field.goes_to in ("properties.revenue", "properties.price")
     ]

@@ -527,6 +527,16 @@ def test_words_that_shops_use_are_our_events_where_a_row_has_what_they_need(tmp_
     assert not {"order_id", "revenue"} & zoom["properties"].keys()  # type: ignore[attr-defined]
 
 
+def test_an_order_has_its_number_and_amount_and_so_has_what_is_said_beside_it(tmp_path: Path) -> None:
+    rows = [f"2024-01-10 10:00:{n} UTC,{('purchase', 'quote')[n % 2]},o{n},{n}.50,u{n % 9}" for n in range(10, 60)]
+    path = table(tmp_path / "events.csv", "event_time,event_type,order_id,total,user_id", *rows)
+    looked, draft = proposed(path)
+    purchase, quote = documents(path, source_of(looked, draft))[:2]
+    assert (purchase["event"], quote["event"]) == ("Order Completed", "quote")
+    assert (purchase["properties"]["order_id"], worth_of(purchase)) == ("o10", Decimal("10.50"))  # type: ignore[index]
+    assert (quote["properties"]["order_id"], worth_of(quote)) == ("o11", Decimal("11.50"))  # type: ignore[index]
+
+
 def test_purchases_that_share_their_orders_number_are_no_orders_of_their_own(tmp_path: Path) -> None:
     rows = [f"17040672{n},v{n % 7 + 10},transaction,i{n},o{n // 2},{n}.50" for n in range(10, 60)]
     path = table(tmp_path / "events.csv", "timestamp,visitorid,event,itemid,transactionid,price", *rows)
