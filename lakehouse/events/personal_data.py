@@ -31,7 +31,7 @@ _NUMBER = r"(?:_?(?:no|nr|num|numbers?|nummer|e164))?"
 _NAMED = {
     EMAIL: r"(?:e_?|(?<!_))mails?(?:_?(?:address(?:es)?|adressen?))?(?:_?(?:hash(?:ed)?|sha_?\d+|md_?5))?",
     PHONE: rf"(?:tele)?(?:phones?|fon|fax)(?:_?(?:hash(?:ed)?|sha_?\d+|md_?5))?{_NUMBER}"
-    rf"|(?:tel|mobile|mobil(?:telefon)?|handy|cell|msisdn|whats_?app){_NUMBER}",
+    rf"|(?:tel|mobile(?:_?phone)?|mobil(?:telefon)?|handy|cell|msisdn|whats_?app){_NUMBER}",
     NAME: r"(?:first|last|middle|given|family|full|fore|maiden|nick|birth|legal|holder|user)_?names?|sur_?names?"
     rf"|(?:{_PERSON})_?names?|(?:vor|nach|familien)_?namen?",
     IP: r"ip(?:_?v?[46])?(?:_?addr(?:ess)?)?|(?:remote|client)_?addr|x_forwarded_for",
