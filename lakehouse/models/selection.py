@@ -45,21 +45,26 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """loss: by setting, all that were tried, the fixed ones first. is_ahead: how they were asked."""
+    """losses: of each setting that was tried, the fixed ones first. is_ahead: how they were asked."""
 
-    loss: Mapping[Setting, float]
+    losses: tuple[tuple[Setting, float], ...]
     is_ahead: bool
 
     @property
+    def loss(self) -> Mapping[Setting, float]:
+        """By setting. No field: a summary is told as plain values, and a mapping by settings is none."""
+        return dict(self.losses)
+
+    @property
     def best(self) -> Setting:
-        return min(self.loss, key=lambda one: self.loss[one])
+        return min(self.losses, key=lambda one: one[1])[0]
 
     def of_kind(self, kind: str) -> Setting:
-        return min((one for one in self.loss if one.kind == kind), key=lambda one: self.loss[one])
+        return min((one for one in self.losses if one[0].kind == kind), key=lambda one: one[1])[0]
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(one.kind for one in self.loss))
+        return tuple(dict.fromkeys(one.kind for one, _ in self.losses))
 
 
 class Candidates:
@@ -89,7 +94,7 @@ class Candidates:
         loss = {setting: self._loss(setting) for setting in settings}
         if trials and self.is_ahead:
             loss |= search(self._loss, loss, trials, self.seed)
-        return Selection(loss=loss, is_ahead=self.is_ahead)
+        return Selection(losses=tuple(loss.items()), is_ahead=self.is_ahead)
 
     def fitted(self, setting: Setting) -> ScoreModel:
         """Of all rows, calibrated by its own answers out of fold."""

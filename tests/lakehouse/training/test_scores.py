@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from lakehouse.config import load
+from lakehouse.demo.report.trainings import judgement
 from lakehouse.errors import ModelError
 from lakehouse.features.point_in_time import FEATURES, features
 from lakehouse.lake.delta import Lake
@@ -134,6 +135,7 @@ def test_what_is_learned_passes_the_gate_once_and_what_is_no_better_or_knows_the
         name in first.table() for name in ("logistic", BASE_RATE, RECENCY, "at a touch", "is champion", "it goes by")
     )
     assert set(first.importance) == set(FEATURES)
+    assert judgement({"name": "scores", **dataclasses.asdict(first)}) is not None  # as the demo's page has it
     assert max(first.importance.values()) > 0.1
 
     champions = Champions(habits.config)
