@@ -29,45 +29,46 @@ def number_field(
     """A field of the column's numbers; None where nobody can tell how they are written."""
     numbers = column.numbers
     assert numbers is not None
-    decimal = numbers.decimal
-    if numbers.unsure is not None:
-        decimal, told = _by_the_others(draft, numbers)
-        if decimal is None:
-            id_ = f"decimal.{folded(column.name)}"
-            question = Question(
-                id=id_,
-                text=f"{column.name}: which mark stands before the fraction?",
-                why=numbers.unsure,
-                choices=(".", ","),
-                is_needed=True,
-            )
-            decimal = draft.ask(question)
-            told = "as was answered"
-        if decimal is None:
-            draft.fates[column.place] = f"unsure: decimal.{folded(column.name)}"
-            return None
-    elif numbers.is_whole:
-        told = "whole numbers"
-    else:
-        told = f"a {_MARKS[decimal or '.']} before the fraction, as its own numbers show"
+    read = _as_written(draft, column, numbers)
+    if read is None:
+        return None
+    decimal, told = read
     if numbers.unit is not None:
         told += f"; {numbers.unit} stands beside them"
-    made = draft.add(
-        name,
-        "number",
-        column,
-        goes_to,
-        f"{evidence}; {told}",
-        in_line=in_line,
-        decimal=decimal,
-        unit=numbers.unit,
-        take=take,
-    )
     if numbers.negative:
         draft.assumed.append(
             f"{column.name}: {numbers.negative:,} cells are below zero; an order below zero goes to quarantine"
         )
-    return made
+    written = {"decimal": decimal, "unit": numbers.unit, "take": take}
+    return draft.add(name, "number", column, goes_to, f"{evidence}; {told}", in_line=in_line, **written)
+
+
+def _as_written(draft: Draft, column: Column, numbers: Numbers) -> tuple[str | None, str] | None:
+    """The mark before the fraction, None = there is none; and how that is known. None where nobody can tell."""
+    if numbers.unsure is None:
+        is_whole = numbers.is_whole
+        return (
+            numbers.decimal,
+            "whole numbers"
+            if is_whole
+            else f"a {_MARKS[numbers.decimal or '.']} before the fraction, as its own numbers show",
+        )
+    decimal, told = _by_the_others(draft, numbers)
+    if decimal is not None:
+        return decimal, told
+    id_ = f"decimal.{folded(column.name)}"
+    question = Question(
+        id=id_,
+        text=f"{column.name}: which mark stands before the fraction?",
+        why=numbers.unsure,
+        choices=(".", ","),
+        is_needed=True,
+    )
+    answer = draft.ask(question)
+    if answer is None:
+        draft.fates[column.place] = f"unsure: {id_}"
+        return None
+    return answer, "as was answered"
 
 
 def _by_the_others(draft: Draft, numbers: Numbers) -> tuple[str | None, str]:

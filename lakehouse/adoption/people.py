@@ -1,7 +1,6 @@
 """Who a row speaks of: identifiers and how strong each of them is, traits, consent."""
 
 import re
-from itertools import count
 
 from lakehouse.adoption.column_names import folded, rank
 from lakehouse.adoption.draft import Draft, Question, percent
@@ -231,8 +230,7 @@ def _refusal(draft: Draft, column: Column) -> None:
     evidence = "by its name, and every value is a yes or a no"
     if says_when:
         evidence = "by its name: whoever has something there, as when or why it was, refused"
-    taken = draft.sections.get("consent", {})
-    key = next(f"opt_out_{n}" if n > 1 else "opt_out" for n in count(1) if f"opt_out{f'_{n}' * (n > 1)}" not in taken)
+    key = "opt_out" if "opt_out" not in draft.sections.get("consent", {}) else f"opt_out_{folded(column.name)}"
     name = draft.add(f"consent_{key}", "text", column, f"consent.{key}", evidence)
     draft.put("consent", key, f"CASE WHEN NOT startswith({name}, '{_NO_DATE}') THEN true END" if says_when else name)
 

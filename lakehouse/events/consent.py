@@ -59,6 +59,7 @@ _REFUSE_BY_NO = words_of(
     "acceptsmarketing, acceptsemailmarketing, emailsubscribe, emailsubscribed, emailoptin, marketingoptin, emailmarketingconsent, subscribedtonewsletter"
 )
 _LEFT = words_of("unsubscribed, opted_out, opted out, opt-out, optout, opt_out, never_subscribed, not_subscribed")
+Texts = Sequence[str | None]
 _JURISDICTION = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?\Z")
 
 
@@ -136,7 +137,7 @@ class ConsentRules:
 def takes_back(message: Mapping[str, Any], type_: str | None, event: str | None) -> bool:
     """Whether a message, its event's name in our spelling, says that somebody wants no letters any more."""
     if type_ != "identify":
-        return contracts.takes_back(type_, event)
+        return type_ == "track" and event in contracts.TAKE_BACK
     return any(
         _refuses_letters(contracts.spelling(name), sent)
         for traits in (message.get("traits"), object_at(message, "context").get("traits"))
@@ -199,8 +200,14 @@ class ConsentReader:
         self._rules = ConsentRules.of(config)
         self._known = Remembered(self._heard_in, most=5_000, longest=1_000)
 
+    def taken_back(self, messages: Sequence[Mapping[str, Any]], types: Texts, events: Texts) -> list[int]:
+        """The numbers of those that `takes_back` finds; what is neither of letters nor of who somebody is, and that is most, is not asked."""
+        told = enumerate(zip(messages, types, events, strict=True))
+        asked = (one for one in told if one[1][1] == "identify" or one[1][2] in contracts.TAKE_BACK)
+        return [number for number, one in asked if takes_back(*one)]
+
     def column(self, contexts: Sequence[Mapping[str, Any]], taken_back: Collection[int] = ()) -> list[Heard | None]:
-        """Of many events; None = nobody was asked. `taken_back`: the numbers of those that `takes_back` finds."""
+        """Of many events; None = nobody was asked. `taken_back`: the numbers of those that `taken_back` finds."""
         found = self._of(contexts)
         for number in taken_back:
             found[number] = heard(contexts[number], self._rules, is_taken_back=True)

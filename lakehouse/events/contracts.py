@@ -89,18 +89,14 @@ def is_of_order(type_: str | None, name: str | None) -> bool:
     return type_ == "track" and name in _OF_ORDERS
 
 
-def takes_back(type_: str | None, name: str | None) -> bool:
-    """Whether an event, its name in our spelling, says that somebody wants no letters any more."""
-    return name in _TAKE_BACK and type_ == "track"
-
-
 def names_by_need() -> dict[str, tuple[str, ...]]:
     """Field -> names of the events that need it, in the order of the contracts."""
     fields = dict.fromkeys(field for contract in CONTRACTS for field in contract.needs)
     return {field: tuple(contract.name for contract in CONTRACTS if field in contract.needs) for field in fields}
 
 
-_TAKE_BACK = frozenset((UNSUBSCRIBED.name, MARKED_AS_SPAM.name))
+TAKE_BACK = frozenset((UNSUBSCRIBED.name, MARKED_AS_SPAM.name))
+"""Track events that say that somebody wants no letters any more."""
 _OF_ORDERS = frozenset(names_by_need()["order_id"])
 
 

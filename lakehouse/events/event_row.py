@@ -15,7 +15,7 @@ from lakehouse.events import bots, contracts, facts
 from lakehouse.events import reasons as R
 from lakehouse.events.clock import ClockReader
 from lakehouse.events.commerce import OrderReader, with_lines
-from lakehouse.events.consent import Basis, Consent, ConsentReader, takes_back
+from lakehouse.events.consent import Basis, Consent, ConsentReader
 from lakehouse.events.declared_properties import DeclaredProperty, PropertyReader
 from lakehouse.events.document import NOTHING, objects_at, records, text_in, text_of
 from lakehouse.events.enrichment.event_enrichment import Enrichment
@@ -179,8 +179,7 @@ class EventReader:
         told_properties, told_contexts = Objects.of(properties), Objects.of(contexts)
         of_orders = with_lines(texts, told_properties)
         figures = self._figures.figures(of_orders)
-        told = zip(messages, texts["type"], texts["event_name"], strict=True)
-        taken_back = [number for number, one in enumerate(told) if takes_back(*one)]
+        taken_back = self._consents.taken_back(messages, texts["type"], texts["event_name"])
         batch = Batch(
             messages=messages,
             mended=mended,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lakehouse.config import Config
 from lakehouse.errors import ModelError
 from lakehouse.lake import audit
-from lakehouse.models.registry import CHAMPION, client, local_folder, set_champion, tracking_uri
+from lakehouse.models.registry import CHAMPION, client, has_registry, local_folder, set_champion, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -142,10 +142,9 @@ def former_champions(registry: "MlflowClient", name: str) -> list[str]:
 
 
 def _registry(config: Config) -> "MlflowClient":
-    folder = local_folder(config)
-    if folder is not None and not (folder / "mlflow.db").is_file():
+    if not has_registry(config):
         raise ModelError(
-            f"registry: none yet, got no {folder / 'mlflow.db'}, expected one. Train a model: ./spark-submit.sh ml/train_scores.py"
+            f"registry: none yet, got no {local_folder(config)}/mlflow.db, expected one. Train a model: ./spark-submit.sh ml/train_scores.py"
         )
     return client(tracking_uri(config))
 

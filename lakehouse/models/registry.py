@@ -166,7 +166,7 @@ class Champions:
 
     def __init__(self, config: Config) -> None:
         self._uri = tracking_uri(config)
-        self._folder = local_folder(config)
+        self._config = config
         self._client: MlflowClient | None = None
         self._warned: set[str] = set()
         self._unusable: dict[str, str] = {}
@@ -193,7 +193,7 @@ class Champions:
     def refresh(self) -> bool:
         """Follow the aliases. True if a champion that gold is made with is another than before."""
         before = self.versions
-        if self._folder is not None and not (self._folder / "mlflow.db").is_file():
+        if not has_registry(self._config):
             self.segments, self.scores, self.matcher = None, {}, None
         else:
             self.segments = self._follow(SEGMENTS, self.segments, SegmentModel.from_parameters)

@@ -18,10 +18,9 @@ from lakehouse.models.kept_names import kept_names
 from lakehouse.models.placing import Scale, placed
 from lakehouse.models.prospect_segments import COUNTS, ProspectSegment, ProspectSegments
 from lakehouse.models.segment_names import ProspectBehaviour, prospect_names
+from lakehouse.models.segment_path import DAY_MICROS
 from lakehouse.training.segment_count import Count, choose
 from lakehouse.training.segment_figures import FEW
-
-_DAY_MICROS = 86_400e6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +64,7 @@ def learned(
         return LearnedProspects(
             segments=reigning, sampled=len(since), why=f"too few to learn from, expected {FEW} or more"
         )
-    days = np.maximum(0.0, (as_of_micros - since) / _DAY_MICROS)
+    days = np.maximum(0.0, (as_of_micros - since) / DAY_MICROS)
     logs = np.log1p(np.column_stack([days, *counts]))
     scale = Scale(means=_floats(logs.mean(axis=0)), deviations=_floats(logs.std(axis=0, ddof=1)))
     points = np.column_stack([scale.scaled(place, column) for place, column in enumerate([days, *counts])])

@@ -9,10 +9,10 @@ from pyspark.sql import functions as F
 
 from lakehouse.errors import ModelError
 from lakehouse.models.segment_model import SCORED, comparable
+from lakehouse.models.segment_path import DAY_MICROS
 from lakehouse.profiles.gold.rfm import GOLD_RFM
 
 FEW: Final = 10  # profiles; below, quintiles and clusters say nothing
-_DAY_MICROS: Final = 86_400e6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,5 +53,5 @@ def figures(rows: DataFrame, as_of_micros: int = 0) -> Figures:
         profiles=found["profiles"],
         reference_micros=max(found["newest"], as_of_micros),
         cuts={name: tuple(map(float, found[name])) for name in SCORED},
-        gap_days=(found["gap"] or found["newest"] - found["mean_last"]) / _DAY_MICROS or 1.0,
+        gap_days=(found["gap"] or found["newest"] - found["mean_last"]) / DAY_MICROS or 1.0,
     )

@@ -18,63 +18,16 @@ _BLANKS = re.compile(r"\s+")
 _NO_DIGIT = re.compile(r"[^0-9]")
 _GMAIL = ("gmail.com", "googlemail.com")
 # ANSI INCITS 38, by the names without blanks.
-_AMERICAN_STATES: Mapping[str, str] = dict(
-    one.split(" ")
-    for one in [
-        "alabama al",
-        "alaska ak",
-        "arizona az",
-        "arkansas ar",
-        "california ca",
-        "colorado co",
-        "connecticut ct",
-        "delaware de",
-        "districtofcolumbia dc",
-        "florida fl",
-        "georgia ga",
-        "hawaii hi",
-        "idaho id",
-        "illinois il",
-        "indiana in",
-        "iowa ia",
-        "kansas ks",
-        "kentucky ky",
-        "louisiana la",
-        "maine me",
-        "maryland md",
-        "massachusetts ma",
-        "michigan mi",
-        "minnesota mn",
-        "mississippi ms",
-        "missouri mo",
-        "montana mt",
-        "nebraska ne",
-        "nevada nv",
-        "newhampshire nh",
-        "newjersey nj",
-        "newmexico nm",
-        "newyork ny",
-        "northcarolina nc",
-        "northdakota nd",
-        "ohio oh",
-        "oklahoma ok",
-        "oregon or",
-        "pennsylvania pa",
-        "rhodeisland ri",
-        "southcarolina sc",
-        "southdakota sd",
-        "tennessee tn",
-        "texas tx",
-        "utah ut",
-        "vermont vt",
-        "virginia va",
-        "washington wa",
-        "westvirginia wv",
-        "wisconsin wi",
-        "wyoming wy",
-        "puertorico pr",
-    ]
-)
+_AMERICAN_STATES: Mapping[str, str] = {
+    "alabama": "al", "alaska": "ak", "arizona": "az", "arkansas": "ar", "california": "ca", "colorado": "co", "connecticut": "ct",
+    "delaware": "de", "districtofcolumbia": "dc", "florida": "fl", "georgia": "ga", "hawaii": "hi", "idaho": "id", "illinois": "il",
+    "indiana": "in", "iowa": "ia", "kansas": "ks", "kentucky": "ky", "louisiana": "la", "maine": "me", "maryland": "md",
+    "massachusetts": "ma", "michigan": "mi", "minnesota": "mn", "mississippi": "ms", "missouri": "mo", "montana": "mt", "nebraska": "ne",
+    "nevada": "nv", "newhampshire": "nh", "newjersey": "nj", "newmexico": "nm", "newyork": "ny", "northcarolina": "nc", "northdakota": "nd",
+    "ohio": "oh", "oklahoma": "ok", "oregon": "or", "pennsylvania": "pa", "rhodeisland": "ri", "southcarolina": "sc", "southdakota": "sd",
+    "tennessee": "tn", "texas": "tx", "utah": "ut", "vermont": "vt", "virginia": "va", "washington": "wa", "westvirginia": "wv",
+    "wisconsin": "wi", "wyoming": "wy", "puertorico": "pr",
+}  # fmt: skip
 
 
 def sha256(value: str | None) -> str | None:

@@ -19,7 +19,6 @@ from lakehouse.adoption.draft import Draft
 from lakehouse.adoption.known_sources import declared_sources
 from lakehouse.config import PROJECT, load
 from lakehouse.config.paths import SOURCES
-from lakehouse.events.consent import ConsentReader
 from lakehouse.sources.declaration import SourceDeclaration
 from lakehouse.sources.record_files import records
 from lakehouse.sources.source import Source
@@ -242,18 +241,6 @@ def test_an_amount_that_cannot_be_read_is_told_and_does_not_make_its_rows_someth
     assert draft.refused.startswith("total: named like an amount")
 
 
-def test_a_weak_id_is_one_that_does_not_go_with_the_address(tmp_path: Path) -> None:
-    def written_by(customer: str) -> str:
-        rows = [f"o{n},{customer.format(n=n, p=n % 9)},p{n % 9}@x.example,2024-01-15,5.25" for n in range(60)]
-        return "\n".join(["order_id,customer_id,email,date,total", *rows])
-
-    for customer, strength in (("c{p}", "user_id"), ("checkout-{n}", "guest_id")):
-        path = tmp_path / f"{strength}.csv"
-        path.write_text(written_by(customer))
-        _, draft = proposed(path)
-        assert draft.fields["customer"].goes_to == f"identifiers.{strength}"
-
-
 def test_rows_of_a_product_without_an_order_are_asked_about(tmp_path: Path) -> None:
     path = tmp_path / "sales.csv"
     path.write_text(
@@ -299,18 +286,6 @@ def test_a_file_of_people_needs_a_day_unless_its_rows_have_one(tmp_path: Path) -
     assert (first["type"], first["userId"], first["timestamp"]) == ("identify", "1", "2024-05-06T00:00:00Z")
     assert first["traits"] == {"email": "ann1@x.example", "first_name": "Ann1", "last_name": "Lee", "klingel": "ring"}
     assert first["context"]["consent"] == {"categoryPreferences": {"marketing": "ja"}}  # type: ignore[index]
-
-
-def test_a_consent_of_words_nobody_knows_is_unsure(tmp_path: Path) -> None:
-    path = tmp_path / "people.csv"
-    path.write_text(
-        "customer_id,first_name,updated_at,newsletter\n" + "".join(f"c{n},Ann,2024-01-15,abo\n" for n in range(9))
-    )
-    looked, draft = proposed(path)
-    assert "consent" not in draft.sections
-    assert "unsure: consent, for 100 % of its values are neither a yes nor a no" in "\n".join(
-        report.of_draft(looked, draft)
-    )
 
 
 def test_columns_by_blanks_and_files_without_a_header_are_told(tmp_path: Path) -> None:
@@ -423,14 +398,6 @@ def test_a_second_file_of_the_same_columns_is_read_by_the_first_ones_source(tmp_
     assert found.source.name == "orders"
 
 
-def test_an_id_that_repeats_only_in_the_lines_of_its_order_is_weak(tmp_path: Path) -> None:
-    path = tmp_path / "lines.csv"
-    rows = [f"o{n // 3},checkout-{n // 3},2024-01-15,p{n},1,{n}.50" for n in range(90)]
-    path.write_text("\n".join(["order_id,customer_id,date,product_id,quantity,unit_price", *rows]))
-    _, draft = proposed(path)
-    assert draft.fields["customer"].goes_to == "identifiers.guest_id"
-
-
 def test_an_amount_that_is_the_same_in_too_few_orders_is_asked_about(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv"
     rows = [f"o{n},c{n % 20},2024-01-15,p{n},{n}.50" for n in range(40)]
@@ -483,75 +450,3 @@ def test_a_remark_in_brackets_makes_no_other_column_of_it(tmp_path: Path) -> Non
     assert "zone" not in draft.asked  # the name says it
     # So that the same order is the same one in the next export, whatever else it says then.
     assert document["properties"]["order_id"] == "10"  # type: ignore[index]
-
-
-def test_whoever_unsubscribed_is_heard_however_the_column_says_it(tmp_path: Path) -> None:
-    head = "Email,First Name,LAST_CHANGED,UNSUB_TIME,Unsubscribed from all email,newsletter"
-    said = (
-        "2024-02-01 10:00:00,,",
-        "0000-00-00 00:00:00,,",
-        ",true,",
-        ",false,SUBSCRIBED",
-        ",,unsubscribed",
-        ",,NEVER_SUBSCRIBED",
-    )
-    rows = [f"p{n}@x.example,Ann,2024-01-10,{said[n % 6]}" for n in range(60)]
-    looked, draft = proposed(table(tmp_path / "people.csv", head, *rows))
-    heard = []
-    for document in documents(tmp_path / "people.csv", source_of(looked, draft))[:6]:
-        context = document["context"]
-        assert isinstance(context, dict)
-        (answer,) = ConsentReader(CONFIG.consent).column([context])
-        heard.append(None if answer is None else answer.consent.marketing)
-    assert heard == [False, None, False, True, False, False]
-
-
-def test_words_that_shops_use_are_our_events_where_a_row_has_what_they_need(tmp_path: Path) -> None:
-    head = "event_time,event_type,product_id,price,user_id,user_session"
-    rows = [
-        f"2024-01-10 10:00:{n} UTC,{('view', 'cart', 'purchase', 'zoom')[n % 4]},p{n},{n}.50,u{n % 9},s"
-        for n in range(10, 60)
-    ]
-    path = table(tmp_path / "events.csv", head, *rows)
-    looked, draft = proposed(path)
-    assert [one["event"] for one in documents(path, source_of(looked, draft))[:4]] == [
-        "purchase",
-        "zoom",
-        "Product Viewed",
-        "Product Added",
-    ]
-    assert [one.id for one in draft.questions] == ["orders"]
-    looked, draft = proposed(path, {"orders": "yes"})
-    purchase, zoom = documents(path, source_of(looked, draft))[:2]
-    assert (purchase["event"], worth_of(purchase)) == ("Order Completed", Decimal("10.50"))
-    assert not {"order_id", "revenue"} & zoom["properties"].keys()  # type: ignore[attr-defined]
-
-
-def test_an_order_has_its_number_and_amount_and_so_has_what_is_said_beside_it(tmp_path: Path) -> None:
-    rows = [f"2024-01-10 10:00:{n} UTC,{('purchase', 'quote')[n % 2]},o{n},{n}.50,u{n % 9}" for n in range(10, 60)]
-    path = table(tmp_path / "events.csv", "event_time,event_type,order_id,total,user_id", *rows)
-    looked, draft = proposed(path)
-    purchase, quote = documents(path, source_of(looked, draft))[:2]
-    assert (purchase["event"], quote["event"]) == ("Order Completed", "quote")
-    assert (purchase["properties"]["order_id"], worth_of(purchase)) == ("o10", Decimal("10.50"))  # type: ignore[index]
-    assert (quote["properties"]["order_id"], worth_of(quote)) == ("o11", Decimal("11.50"))  # type: ignore[index]
-
-
-def test_purchases_that_share_their_orders_number_are_no_orders_of_their_own(tmp_path: Path) -> None:
-    rows = [f"17040672{n},v{n % 7 + 10},transaction,i{n},o{n // 2},{n}.50" for n in range(10, 60)]
-    path = table(tmp_path / "events.csv", "timestamp,visitorid,event,itemid,transactionid,price", *rows)
-    looked, draft = proposed(path)
-    assert {one["event"] for one in documents(path, source_of(looked, draft))} == {"transaction"}
-    assert any("several rows have one transactionid" in told for told in draft.assumed)
-
-
-def test_a_customers_name_is_no_number_of_theirs(tmp_path: Path) -> None:
-    rows = [
-        f"{n},Ann Lee{n % 5},{n % 5}@x.example,2024-01-10,5.50,{('Livré', 'Annulé')[n == 11]}" for n in range(10, 60)
-    ]
-    path = table(tmp_path / "commandes.csv", "ID,Client,E-mail,Date,Total,État", *rows)
-    looked, draft = proposed(path)
-    first, second = documents(path, source_of(looked, draft))[:2]
-    assert "userId" not in first
-    assert first["properties"]["customer_name"] == "Ann Lee0"  # type: ignore[index]
-    assert (first["event"], second["event"]) == ("Order Completed", "Order Cancelled")
