@@ -8,7 +8,7 @@ from lakehouse.demo.report.customer_facts import CustomerFacts, RfmCell, Segment
 from lakehouse.demo.report.facts import PageFacts
 from lakehouse.demo.report.html import columns, element, figure, figures, note, section, table, text
 from lakehouse.demo.report.plots import Bubble
-from lakehouse.demo.report.trainings import clusters, silhouettes
+from lakehouse.demo.report.trainings import clusters, kind, silhouettes
 
 
 def customers(facts: PageFacts) -> str:
@@ -128,5 +128,5 @@ def _silhouettes(trainings: Sequence[Mapping[str, object]]) -> str:
         return ""
     points = ", ".join(f"{k}: {value:.3f}" for k, value in silhouettes(training).items())
     return note(
-        f"Silhouette by number of clusters: {points}. Of those that half of the customers would give, too, the best was taken, or fewer that are nearly as good: {clusters(training)}."
+        f"Silhouette by number of clusters of the kind that was taken, {kind(training)}: {points}. Of those that half of the customers would give, too, the best was taken, or fewer that are nearly as good: {clusters(training)}."
     )

@@ -99,13 +99,19 @@ def version(summary: Mapping[str, object]) -> str:
 
 
 def silhouettes(summary: Mapping[str, object]) -> dict[int, float]:
-    """Mean silhouette by number of clusters tried, of a segments training; empty for any other.
+    """Mean silhouette by number of clusters tried, of the kind that a segments training took; empty for any other.
 
-    >>> silhouettes({"count": {"k": 4, "silhouettes": {3: 0.41, 4: 0.52}}})
+    >>> silhouettes({"count": {"k": 4, "grouping": {"kind": "kmeans"}, "tried": {"kmeans": {"silhouettes": {3: 0.41, 4: 0.52}}}}})
     {3: 0.41, 4: 0.52}
     """
-    tried = _count(summary).get("silhouettes", {})
-    return {int(k): float(value) for k, value in tried.items()}
+    tried = _count(summary).get("tried", {}).get(kind(summary), {})
+    return {int(k): float(value) for k, value in tried.get("silhouettes", {}).items()}
+
+
+def kind(summary: Mapping[str, object]) -> str | None:
+    """The kind of clusters taken, of a segments training."""
+    taken = _count(summary).get("grouping", {}).get("kind")
+    return None if taken is None else str(taken)
 
 
 def clusters(summary: Mapping[str, object]) -> int | None:

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import asdict
 from datetime import date, timedelta
 
 import pytest
@@ -23,8 +24,10 @@ from lakehouse.demo.report.sections_events import (
 )
 from lakehouse.demo.report.sections_identity import caption, identity, size_bands
 from lakehouse.demo.report.sections_run import OWN_TOPIC, STAGES, freshness, mean_stages
+from lakehouse.models.grouping import BISECTING, KMEANS, Grouping
 from lakehouse.profiles import micro_batch
 from lakehouse.queries import events_batch
+from lakehouse.training.segment_count import Count, Quality
 from tests.lakehouse.demo.report import some_facts
 from tests.lakehouse.demo.report.test_page import Reader
 
@@ -140,10 +143,13 @@ def test_segments_show_their_share_of_customers_and_of_revenue() -> None:
 
 
 def test_the_number_of_segments_is_explained_by_its_silhouettes() -> None:
-    trained = {"version": "2", "count": {"k": 5, "silhouettes": {3: 0.41, 4: 0.52, 5: 0.5}}}
+    tried = Quality(silhouettes={3: 0.41, 4: 0.52, 5: 0.5}, davies_bouldin={}, stability={})
+    other = Quality(silhouettes={3: 0.3}, davies_bouldin={}, stability={})
+    count = Count(k=5, grouping=Grouping(kind=BISECTING, groups=()), tried={KMEANS: other, BISECTING: tried})
+    trained = {"version": "2", "count": asdict(count)}  # as the demo tells it
     words = said(customers(some_facts.facts(run=some_facts.run(trainings=(trained,)))))
     assert (
-        "3: 0.410, 4: 0.520, 5: 0.500. Of those that half of the customers would give, too, the best was taken, or fewer that are nearly as good: 5."
+        "of the kind that was taken, bisecting: 3: 0.410, 4: 0.520, 5: 0.500. Of those that half of the customers would give, too, the best was taken, or fewer that are nearly as good: 5."
         in words
     )
 
